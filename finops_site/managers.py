@@ -1,0 +1,55 @@
+"""Managers of people and teams."""
+
+from typing import Any
+
+from django.contrib.auth.models import BaseUserManager
+from django.db import models
+from django.db.models.expressions import RawSQL
+
+# Every team of a member and every team below it, however deep; UNION (not ALL) ends on a circle.
+TEAMS_OF_USER = """
+    WITH RECURSIVE mine(id) AS (
+        SELECT team_id FROM finops_site_membership WHERE user_id = %s
+        UNION
+        SELECT team.id FROM finops_site_team team JOIN mine ON team.parent_id = mine.id
+    ) SELECT id FROM mine
+"""
+TEAMS_BELOW = """
+    WITH RECURSIVE branch(id) AS (
+        SELECT %s::bigint
+        UNION
+        SELECT team.id FROM finops_site_team team JOIN branch ON team.parent_id = branch.id
+    ) SELECT id FROM branch
+"""
+
+
+class UserManager(BaseUserManager):
+    """Users are known by their e-mail address."""
+
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> Any:
+        if not email:
+            raise ValueError("a user needs an e-mail address")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
+        return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **fields})
+
+    def get_by_natural_key(self, email: str | None) -> Any:
+        return self.get(email__iexact=email)
+
+
+class TeamQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "TeamQuerySet":
+        """The teams whose cost `user` may see: all of them, or her own and those below."""
+        if user.sees_whole_company:
+            return self
+        return self.filter(pk__in=user.visible_team_ids)
+
+    def below(self, team: Any) -> "TeamQuerySet":
+        """`team` and every team under it."""
+        return self.filter(pk__in=RawSQL(TEAMS_BELOW, [team.pk]))

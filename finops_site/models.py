@@ -1,0 +1,91 @@
+"""People: who they are, which team they belong to, and what their role lets them see."""
+
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import connection, models
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from finops_site.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in with an e-mail address; the groups in roles.py say what she may do."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField("may open the admin", default=False)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        ordering = ["email"]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return (self.name or self.email).split(" ")[0].split("@")[0]
+
+    @cached_property
+    def sees_whole_company(self) -> bool:
+        """Whether every cost line is hers to see, unowned ones included."""
+        return self.has_perm("costs.view_company")
+
+    @cached_property
+    def visible_team_ids(self) -> list[int]:
+        """Her teams and every team below them; one query for each request."""
+        with connection.cursor() as cursor:
+            cursor.execute(TEAMS_OF_USER, [self.pk])
+            return sorted(row[0] for row in cursor.fetchall())
+
+
+class Team(models.Model):
+    """Whom a cost belongs to: a node in the company's tree, with the cost centre finance books it on."""
+
+    name = models.CharField(max_length=100, unique=True)
+    cost_center = models.CharField(max_length=50, blank=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    email = models.EmailField(blank=True, help_text="Where mail for the whole team goes.")
+    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+
+    objects = TeamQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.pk and self.parent_id and Team.objects.below(self).filter(pk=self.parent_id).exists():
+            raise ValidationError({"parent": f"{self.parent} stands below {self}: a team cannot be above itself."})
+
+
+class Membership(models.Model):
+    """A person's place in a team."""
+
+    class Role(models.TextChoices):
+        LEAD = "lead", "lead"
+        MEMBER = "member", "member"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+
+    class Meta:
+        ordering = ["team__name", "user__email"]
+        constraints = [models.UniqueConstraint(fields=["user", "team"], name="one_membership_per_team")]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.role} of {self.team}"

@@ -1,0 +1,131 @@
+"""Money: exact decimals that never travel without their currency. Pure: no Django here.
+
+Amounts are ``Decimal`` from the text of a bill to the page. They are rounded once, at the edge, by
+``rounded``; shares of an amount are made by ``split``, whose parts always sum to the whole.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
+
+# ISO 4217 minor units where they are not two.
+NO_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+CURRENCY_PLACES = dict.fromkeys(NO_CENTS.split(), 0) | dict.fromkeys(THOUSANDTHS.split(), 3)
+# What a cost line stores: decimal(38, 18). Beyond it a delivery records the residual of storing.
+STORED_PLACES = 18
+STORED_UNIT = Decimal("1E-18")
+# Wide enough for any sum of stored amounts: the default context would round at 28 digits.
+EXACT = Context(prec=100)
+NO_CURRENCY = "XXX"
+
+
+class CurrencyMismatch(ValueError):
+    """Amounts of two currencies met where one was needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount and its ISO 4217 currency; adding two currencies raises CurrencyMismatch."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same_currency(other)
+        return Money(EXACT.add(self.amount, other.amount), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same_currency(other)
+        return Money(EXACT.subtract(self.amount, other.amount), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.amount, self.currency)
+
+    def __str__(self) -> str:
+        return f"{formatted(self.amount, self.currency)} {self.currency}"
+
+    def _same_currency(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} cannot be added")
+
+
+def places(currency: str) -> int:
+    """Decimal places of the smallest unit of `currency`: 2 for USD, 0 for JPY."""
+    return CURRENCY_PLACES.get(currency, 2)
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """`amount` in whole smallest units of its currency; halves go to the even digit. The only rounding there is."""
+    return amount.quantize(Decimal(1).scaleb(-places(currency)), rounding=ROUND_HALF_EVEN, context=EXACT)
+
+
+def formatted(amount: Decimal, currency: str) -> str:
+    """`amount` rounded for a reader, with thousands separators and a true minus: ``-1,234.50``."""
+    value = rounded(amount, currency)
+    return f"{value if value else abs(value):,f}"
+
+
+def exact_text(amount: Decimal | None) -> str | None:
+    """`amount` with all its digits and no exponent; trailing zeros of the fraction are dropped."""
+    if amount is None:
+        return None
+    text = f"{amount:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def total(amounts: Iterable[Money]) -> dict[str, Decimal]:
+    """The exact sum for each currency."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for money in amounts:
+        sums[money.currency] = EXACT.add(sums[money.currency], money.amount)
+    return dict(sums)
+
+
+def ratio(part: Decimal, whole: Decimal) -> Decimal | None:
+    """part / whole, or None where there is no whole to be a part of."""
+    return None if whole == 0 else part / whole
+
+
+def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED_UNIT) -> list[Decimal]:
+    """Shares of `amount` in proportion to `weights`, in whole `unit`s, that sum to `amount` exactly.
+
+    Largest remainder: each share is cut down to whole units, then the units left over go one each to the largest
+    remainders (the earlier one on a tie). What is smaller than a unit goes to the first share that has a weight.
+    Raises ValueError when the weights are negative or all zero.
+    """
+    whole = sum(weights, Decimal(0))
+    if whole <= 0 or any(weight < 0 for weight in weights):
+        raise ValueError("weights must not be negative, and one must be more than zero")
+    ideal = [EXACT.divide(EXACT.multiply(amount, weight), whole) for weight in weights]
+    shares = [part.quantize(unit, rounding=ROUND_DOWN, context=EXACT) for part in ideal]
+    return _hand_out(amount, shares, ideal, unit)
+
+
+def _hand_out(amount: Decimal, shares: list[Decimal], ideal: list[Decimal], unit: Decimal) -> list[Decimal]:
+    step = unit if amount >= 0 else -unit
+    left = EXACT.subtract(amount, _exact_sum(shares))
+    order = sorted(range(len(shares)), key=lambda i: -abs(EXACT.subtract(ideal[i], shares[i])))
+    order = [i for i in order if ideal[i]] or order
+    for i in order[: int(left / step)]:
+        shares[i] = EXACT.add(shares[i], step)
+    rest = EXACT.subtract(amount, _exact_sum(shares))
+    shares[order[0]] = EXACT.add(shares[order[0]], rest)
+    return shares
+
+
+def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    result = Decimal(0)
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result
+
+
+def change(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """after - before for every currency that either side knows."""
+    return {
+        code: EXACT.subtract(after.get(code, Decimal(0)), before.get(code, Decimal(0)))
+        for code in sorted({*before, *after})
+    }

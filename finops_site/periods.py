@@ -1,0 +1,117 @@
+"""Months and half-open periods of days. Pure: no Django here, and no clock: today is always passed in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """The days from `start` up to, not including, `end`."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"a period cannot end ({self.end}) before it starts ({self.start})")
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+    @property
+    def last_day(self) -> date:
+        return self.end - timedelta(days=1)
+
+    def each_day(self) -> Iterator[date]:
+        return (self.start + timedelta(days=n) for n in range(self.days))
+
+    def months(self) -> list["Month"]:
+        """Every month that has a day in the period."""
+        month, found = Month.of(self.start), []
+        while month.start < self.end:
+            found.append(month)
+            month = month.next
+        return found
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Month:
+    """A calendar month."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, day: date) -> "Month":
+        return cls(day.year, day.month)
+
+    @classmethod
+    def parse(cls, text: str) -> "Month":
+        """The month written ``2025-11``; raises ValueError, saying so, for anything else."""
+        try:
+            year, number = text.split("-")
+            date(int(year), int(number), 1)
+        except (ValueError, OverflowError):
+            raise ValueError(f"{text!r} is not a month: write it like 2025-11") from None
+        return cls(int(year), int(number))
+
+    @property
+    def start(self) -> date:
+        return date(self.year, self.number, 1)
+
+    @property
+    def next(self) -> "Month":
+        return self.plus(1)
+
+    @property
+    def previous(self) -> "Month":
+        return self.plus(-1)
+
+    @property
+    def period(self) -> Period:
+        return Period(self.start, self.next.start)
+
+    @property
+    def days(self) -> int:
+        return self.period.days
+
+    @property
+    def hours(self) -> int:
+        """Hours of the month in UTC: 720 for a month of 30 days."""
+        return 24 * self.days
+
+    def plus(self, months: int) -> "Month":
+        years, number = divmod(self.number - 1 + months, 12)
+        return Month(self.year + years, number + 1)
+
+    def __str__(self) -> str:
+        return f"{self.year:04}-{self.number:02}"
+
+
+def parse_range(first: str, last: str) -> Period:
+    """The period from `first` to `last`, both inclusive, each a month (2025-09) or a day (2025-09-30)."""
+    start, end = _bounds(first).start, _bounds(last).end
+    if end < start:
+        raise ValueError(f"the range ends ({last}) before it starts ({first})")
+    return Period(start, end)
+
+
+def _bounds(text: str) -> Period:
+    if text.count("-") == 1:
+        return Month.parse(text).period
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a month like 2025-11 nor a day like 2025-11-30") from None
+    return Period(day, day + timedelta(days=1))
+
+
+def last_months(count: int, today: date) -> Period:
+    """The `count` months that end with the month of `today`."""
+    month = Month.of(today)
+    return Period(month.plus(1 - count).start, month.next.start)

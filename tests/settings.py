@@ -1,0 +1,13 @@
+"""Settings of the test run: the real ones, with cheap passwords and a mailbox in memory."""
+
+import os
+import tempfile
+
+os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("EMBEDDED", "1")
+os.environ.setdefault("FINOPS_VAR", tempfile.mkdtemp(prefix="finops-test-var-"))
+
+from finops_site.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]
