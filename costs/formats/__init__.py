@@ -1,0 +1,32 @@
+"""Every format we read, and which of them a header belongs to."""
+
+from costs.formats.aws_cur import AWS_CUR
+from costs.formats.base import BadBill, Format, Sheet
+from costs.formats.focus import FOCUS
+from costs.formats.seed_inventory import SEED_EC2, SEED_S3
+
+FORMATS: tuple[Format, ...] = (FOCUS, AWS_CUR, SEED_EC2, SEED_S3)
+NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
+
+
+def detect(sheet: Sheet, *, wanted: str = "auto", file: str = "the file") -> Format:
+    """The format whose required columns the header has; `wanted` narrows the choice to one format's name.
+
+    Raises BadBill naming the nearest format and the columns that are missing.
+    """
+    choice = [known for known in FORMATS if wanted in ("auto", known.name)]
+    if not choice:
+        raise BadBill(f"{wanted!r} is not a format we read: choose auto, {', '.join(NAMES)}.")
+    for known in choice:
+        if not known.missing(sheet):
+            return known
+    nearest = min(choice, key=lambda known: len(known.missing(sheet)) / len(known.required))
+    raise BadBill(f"{file}: {_why(nearest, sheet)}")
+
+
+def _why(nearest: Format, sheet: Sheet) -> str:
+    missing = nearest.missing(sheet)
+    if len(missing) == len(nearest.required):
+        titles = ", ".join(known.title for known in FORMATS)
+        return f"this is no bill we know: its header has none of the columns we look for. We read {titles}."
+    return f"no known bill has this header; nearest is {nearest.title}, which also needs {', '.join(missing)}."

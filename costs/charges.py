@@ -1,0 +1,438 @@
+"""From the files of a bill to its charges in Parquet. Pure: no Django, and no Python loop over rows.
+
+One pass over the text writes every row, mapped and cast, with the problem it has if it has one. In the usual case
+(one billing month, nothing rejected) that file is the charges; otherwise it is cut into its months.
+"""
+
+import errno
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from costs import files
+from costs.formats import detect
+from costs.formats.base import (
+    CHARGE_COLUMNS,
+    FULL,
+    METRICS,
+    BadBill,
+    Format,
+    Options,
+    Sheet,
+    beyond,
+    literal,
+    moment,
+    plain_number,
+    quoted,
+    stored,
+    tags,
+)
+from finops_site.money import EXACT, NO_CURRENCY
+
+# So many rejects are kept with line and reason; all of them are counted.
+MAX_REJECTS = 10_000
+NULLS = "['', 'NULL', 'null', '(null)', 'None']"
+BLANK = "blank"
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
+
+# What DuckDB raises for the sake of the data; a binder or parser error would be our own mistake.
+UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException, duckdb.OutOfRangeException)
+
+Sums = dict[str, dict[str, Decimal | None]]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that was not read: where it stands, what was wrong, and the value that says so."""
+
+    file: str
+    line: int | None
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfCharges:
+    """The charges of one billing month as written: rows, and sums as stored."""
+
+    billing_month: date
+    folder: Path
+    rows: int
+    charge_months: tuple[date, ...]
+    totals: Sums
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading a bill found. `totals` are exact to the digits of the text, `residual` what storing cannot keep."""
+
+    format: str
+    provider: str = ""
+    rows_read: int = 0
+    rows_rejected: int = 0
+    months: list[MonthOfCharges] = field(default_factory=list)
+    rejects: list[Rejected] = field(default_factory=list)
+    totals: Sums = field(default_factory=dict)
+    residual: Sums = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rows_loaded(self) -> int:
+        return sum(month.rows for month in self.months)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file of the bill, unpacked and recognised."""
+
+    name: str
+    path: Path
+    sheet: Sheet
+    format: Format
+    layout: files.Layout | None
+
+    @property
+    def source(self) -> str:
+        """The SQL that reads its rows."""
+        if self.layout is None:
+            return f"read_parquet({literal(str(self.path))})"
+        columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
+        return (
+            f"read_csv({literal(str(self.path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
+            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, "
+            f"max_line_size = 16777216, ignore_errors = true, store_rejects = true, rejects_limit = 100000)"
+        )
+
+
+def read(
+    db: duckdb.DuckDBPyConnection,
+    bundle: Sequence[tuple[str, Path]],
+    *,
+    target: Path,
+    scratch: Path,
+    options: Options,
+    wanted: str = "auto",
+    limit: int,
+    progress: Progress = lambda stage, share: None,
+) -> Reading:
+    """Reads the named files as one bill and writes ``target/<month>/charges.parquet`` for each billing month.
+
+    Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
+    """
+    opened = [_open(db, name, path, scratch, options, wanted, limit) for name, path in bundle]
+    _one_format(opened)
+    progress("reading", 0.1)
+    staging = scratch / "staging.parquet"
+    _stage(db, opened, staging)
+    progress("checking", 0.5)
+    return _finish(db, opened, staging, target, options)
+
+
+def _open(
+    db: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path, options: Options, wanted: str, limit: int
+) -> OpenFile:
+    kind = files.kind(path)
+    if kind == "gzip":
+        plain = scratch / f"{len(list(scratch.iterdir()))}.csv"
+        files.unfold(path, plain, limit=limit)
+        path, kind = plain, files.kind(plain)
+    layout = None if kind == "parquet" else files.csv_layout(path, name)
+    columns = _parquet_columns(db, path, name) if layout is None else {c.lower(): quoted(c) for c in layout.columns}
+    sheet = Sheet(columns, options)
+    found = detect(sheet, wanted=wanted, file=name)
+    if found.needs_month and options.month is None:
+        raise BadBill(f"{name}: {found.title} has no dates; say which month it is for (--month 2025-11).")
+    return OpenFile(name, path, sheet, found, layout)
+
+
+def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
+    try:
+        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()
+    except duckdb.Error as error:
+        raise BadBill(f"{name}: the Parquet file is damaged ({_first_line(error)}). Fetch it again.") from None
+    return {column.lower(): _as_text(quoted(column), kind) for column, kind, *_ in described}
+
+
+def _as_text(column: str, kind: str) -> str:
+    nested = kind.startswith(("MAP", "STRUCT")) or kind.endswith("[]")
+    return f"CAST(to_json({column}) AS VARCHAR)" if nested else f"CAST({column} AS VARCHAR)"
+
+
+def _one_format(opened: Sequence[OpenFile]) -> None:
+    names = sorted({each.format.name for each in opened})
+    if len(names) > 1:
+        raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
+
+
+def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path) -> None:
+    selects = " UNION ALL ".join(_select(number, each) for number, each in enumerate(opened))
+    try:
+        db.execute(f"COPY ({selects}) TO {literal(str(staging))} (FORMAT parquet, COMPRESSION zstd)")
+    except UNREADABLE as error:
+        if "space" in str(error).lower():
+            raise OSError(errno.ENOSPC, "the disk is full") from error
+        names = ", ".join(each.name for each in opened)
+        raise BadBill(f"{names}: could not be read as a table ({_first_line(error)}).") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]
+
+
+def _select(number: int, each: OpenFile) -> str:
+    texts = _texts(each)
+    columns = [f"{_cast(kind, texts[name])} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
+    extra = [f"CAST({beyond(texts[name])} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
+    return f"""SELECT {", ".join([*columns, *extra])},
+        date_trunc('month', {moment(texts["BillingPeriodStart"])})::DATE AS "x_BillingMonth",
+        {number} AS "x_File", {_unread_tags(each, texts["Tags"])} AS "x_TagsUnread",
+        {_problem(each, texts)} AS "x_Problem"
+        FROM {each.source}"""
+
+
+def _texts(each: OpenFile) -> dict[str, str]:
+    """SQL for the text of every charge column; the currency is in capitals, and XXX where the bill has none."""
+    rules = each.format.columns
+    texts = {name: (rules[name](each.sheet) if name in rules else None) or "NULL::VARCHAR" for name in CHARGE_COLUMNS}
+    texts |= {name: plain_number(texts[name]) for name in METRICS}
+    chosen = each.sheet.options.currency
+    if texts["BillingCurrency"] == "NULL::VARCHAR":
+        default = "USD" if each.format.needs_month else NO_CURRENCY
+        texts["BillingCurrency"] = literal(chosen or default)
+    return texts | {"BillingCurrency": f"upper(trim({texts['BillingCurrency']}))"}
+
+
+def _cast(kind: str, sql: str) -> str:
+    if kind in ("money", "number"):
+        return stored(sql)
+    if kind == "moment":
+        return moment(sql)
+    if kind == "tags":
+        return _tag_map(sql)
+    return sql
+
+
+def _tag_map(sql: str) -> str:
+    """Rules give tags either as JSON text or, from columns, as a map already."""
+    return sql if "map_from_entries" in sql else tags(sql)
+
+
+def _unread_tags(each: OpenFile, sql: str) -> str:
+    if "map_from_entries" in sql:
+        return "NULL::VARCHAR"
+    return f"CASE WHEN {sql} IS NOT NULL AND {tags(sql)} IS NULL THEN {sql} END"
+
+
+def _problem(each: OpenFile, texts: Mapping[str, str]) -> str:
+    """SQL naming the first charge column that keeps a row from being a charge; null for good rows."""
+    cases = [f"WHEN {bad} THEN {literal(name)}" for name, bad, _ in _checks(each, texts)]
+    anything = f"coalesce({', '.join(each.sheet.columns.values())})"
+    blank = f"WHEN {stored(texts['BilledCost'])} IS NULL AND {anything} IS NULL THEN {literal(BLANK)}"
+    return f"CASE {blank} {' '.join(cases)} END"
+
+
+def _checks(each: OpenFile, texts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(charge column, SQL that is true when its cell is bad, reason)."""
+    checks = []
+    for name in METRICS:
+        sql = texts[name]
+        if name in each.format.always:
+            checks.append((name, f"{sql} IS NULL", "is empty"))
+        if name not in each.format.lenient:
+            checks.append((name, f"{sql} IS NOT NULL AND {stored(sql)} IS NULL", "is not a number"))
+            checks.append((name, f"{beyond(sql)} IS NULL", "has more digits than can be kept"))
+    for name in ("BillingPeriodStart", "ChargePeriodStart"):
+        checks.append((name, f"{texts[name]} IS NULL", "is empty"))
+        outside = f"{moment(texts[name])} NOT BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
+        checks.append((name, f"coalesce({outside}, true)", "is not a date of this century"))
+    currency = texts["BillingCurrency"]
+    checks.append(("BillingCurrency", f"{currency} IS NULL", "is empty"))
+    checks.append(("BillingCurrency", f"NOT regexp_full_match({currency}, '[A-Z]{{3}}')", "is not a currency code"))
+    return checks
+
+
+def _finish(
+    db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path, target: Path, options: Options
+) -> Reading:
+    table = f"read_parquet({literal(str(staging))})"
+    reading = Reading(format=opened[0].format.label(opened[0].sheet))
+    good, bad = db.execute(
+        f"SELECT count(*) FILTER (x_Problem IS NULL), count(*) FILTER (x_Problem <> '{BLANK}') FROM {table}"
+    ).fetchone() or (0, 0)
+    broken = _broken_rows(db, opened)
+    reading.rows_rejected = bad + len(broken)
+    reading.rows_read = good + reading.rows_rejected
+    reading.rejects = [*broken, *(_bad_cells(db, opened, table) if bad else [])][:MAX_REJECTS]
+    if not good:
+        raise _nothing(opened, reading)
+    reading.provider = _provider(db, table)
+    reading.notes = _notes(db, table, opened)
+    months = _months(db, table)
+    if options.month and [month for month, _, _ in months] != [options.month.start]:
+        found = ", ".join(f"{month:%Y-%m}" for month, _, _ in months)
+        raise BadBill(f"{opened[0].name}: the bill is for {found}, not for {options.month}.")
+    _write_months(db, reading, months, staging, target, whole=good == db_rows(db, table))
+    reading.totals, reading.residual = _control_totals(db, table)
+    return reading
+
+
+def db_rows(db: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _nothing(opened: Sequence[OpenFile], reading: Reading) -> BadBill:
+    names = ", ".join(each.name for each in opened)
+    if not reading.rows_rejected:
+        return BadBill(f"{names}: the bill has a header and no charges; nothing was changed.")
+    worst = reading.rejects[0]
+    return BadBill(
+        f"{names}: none of its {reading.rows_rejected:,} rows could be read; the first: {worst.file}, "
+        f"line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
+    )
+
+
+def _provider(db: duckdb.DuckDBPyConnection, table: str) -> str:
+    rows = db.execute(
+        f"""SELECT DISTINCT ProviderName FROM {table}
+        WHERE x_Problem IS NULL AND ProviderName IS NOT NULL ORDER BY 1 LIMIT 5"""
+    ).fetchall()
+    return ", ".join(row[0] for row in rows)[:200]
+
+
+def _notes(db: duckdb.DuckDBPyConnection, table: str, opened: Sequence[OpenFile]) -> list[str]:
+    """What was noticed though nothing was refused: never silent about what a page will not show."""
+    unread, no_currency = db.execute(
+        f"""SELECT count(x_TagsUnread), count(*) FILTER (BillingCurrency = '{NO_CURRENCY}')
+        FROM {table} WHERE x_Problem IS NULL"""
+    ).fetchone() or (0, 0)
+    notes = [f"{unread:,} rows have tags that are not a JSON object; their cost is loaded without tags."] * bool(unread)
+    if no_currency:
+        notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
+    return notes
+
+
+def _months(db: duckdb.DuckDBPyConnection, table: str) -> list[tuple[date, int, tuple[date, ...]]]:
+    rows = db.execute(
+        f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
+        FROM {table} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
+    ).fetchall()
+    return [(month, count, tuple(charged)) for month, count, charged in rows]
+
+
+def _write_months(
+    db: duckdb.DuckDBPyConnection,
+    reading: Reading,
+    months: Sequence[tuple[date, int, tuple[date, ...]]],
+    staging: Path,
+    target: Path,
+    *,
+    whole: bool,
+) -> None:
+    for month, rows, charged in months:
+        folder = target / f"{month:%Y-%m}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "charges.parquet"
+        if whole and len(months) == 1:
+            shutil.copyfile(staging, path)
+        else:
+            _cut(db, staging, month, path)
+        totals = stored_totals(db, f"read_parquet({literal(str(path))})")
+        reading.months.append(MonthOfCharges(month, folder, rows, charged, totals))
+
+
+def _cut(db: duckdb.DuckDBPyConnection, staging: Path, month: date, path: Path) -> None:
+    db.execute(
+        f"""COPY (SELECT * FROM read_parquet({literal(str(staging))})
+        WHERE x_Problem IS NULL AND x_BillingMonth = '{month}')
+        TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"""
+    )
+
+
+def stored_totals(db: duckdb.DuckDBPyConnection, table: str) -> Sums:
+    """The sums of charges by currency, at the 18 decimals that are stored."""
+    sums = ", ".join(f"sum({quoted(name)})" for name in METRICS)
+    rows = db.execute(f"SELECT BillingCurrency, {sums} FROM {table} WHERE x_Problem IS NULL GROUP BY 1").fetchall()
+    return {currency: dict(zip(METRICS, amounts, strict=True)) for currency, *amounts in rows}
+
+
+def _control_totals(db: duckdb.DuckDBPyConnection, table: str) -> tuple[Sums, Sums]:
+    """(totals exact to the text, what of them lies beyond the stored decimals)."""
+    kept = stored_totals(db, table)
+    sums = ", ".join(f"sum({quoted(f'x_{name}Beyond')})" for name in METRICS)
+    rows = db.execute(f"SELECT BillingCurrency, {sums} FROM {table} WHERE x_Problem IS NULL GROUP BY 1").fetchall()
+    rest: Sums = {currency: dict(zip(METRICS, amounts, strict=True)) for currency, *amounts in rows}
+    exact = {code: {name: _plus(kept[code][name], rest[code][name]) for name in METRICS} for code in kept}
+    return exact, rest
+
+
+def _plus(amount: Decimal | None, more: Decimal | None) -> Decimal | None:
+    return None if amount is None else EXACT.add(amount, more or Decimal(0))
+
+
+def _broken_rows(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile]) -> list[Rejected]:
+    """Rows that are no rows of the table: too few or too many cells, open quotes, bytes that are not UTF-8."""
+    if not any(each.layout for each in opened):
+        return []
+    rows = db.execute(
+        """SELECT any_value(file_path), line_byte_position, any_value(coalesce(column_name, '')),
+        any_value(coalesce(csv_line, '')), any_value(error_message)
+        FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
+        GROUP BY scan_id, file_id, line_byte_position ORDER BY scan_id, line_byte_position"""
+    ).fetchall()
+    return [found for each in opened for found in _broken_in(each, [row for row in rows if row[0] == str(each.path)])]
+
+
+def _broken_in(each: OpenFile, rows: Sequence[tuple[Any, ...]]) -> list[Rejected]:
+    lines = files.line_at(each.path, [offset for _, offset, *_ in rows])
+    return [
+        Rejected(each.name, lines.get(offset), column, _shown(value), _shown(str(message).splitlines()[0], 300))
+        for _, offset, column, value, message in rows
+    ]
+
+
+def _bad_cells(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], table: str) -> list[Rejected]:
+    bad = db.execute(f"SELECT DISTINCT x_File FROM {table} WHERE x_Problem <> '{BLANK}' ORDER BY 1").fetchall()
+    return [found for (number,) in bad for found in _bad_in(db, opened[number])]
+
+
+def _bad_in(db: duckdb.DuckDBPyConnection, each: OpenFile) -> list[Rejected]:
+    """The rejected rows of one file, read once more in order: the fast pass does not know line numbers."""
+    texts = _texts(each)
+    cells = " ".join(
+        f"WHEN {literal(name)} THEN CAST({texts[name]} AS VARCHAR)" for name in {c for c, _, _ in _checks(each, texts)}
+    )
+    why = " ".join(f"WHEN {bad} THEN {literal(reason)}" for _, bad, reason in _checks(each, texts))
+    db.execute("SET preserve_insertion_order = true")
+    rows = db.execute(
+        f"""SELECT record, problem, CASE problem {cells} END, CASE {why} END FROM (
+            SELECT *, row_number() OVER () AS record, {_problem(each, texts)} AS problem
+            FROM {each.source.replace("store_rejects = true, rejects_limit = 100000", "store_rejects = false")})
+        WHERE problem <> '{BLANK}' ORDER BY record LIMIT {MAX_REJECTS}"""
+    ).fetchall()
+    db.execute("SET preserve_insertion_order = false")
+    lines = files.lines_of_records(each.path, each.layout, [row[0] for row in rows]) if each.layout else {}
+    return [
+        Rejected(each.name, lines.get(record, record), _source_column(each, column), _shown(value or ""), reason)
+        for record, column, value, reason in rows
+    ]
+
+
+def _source_column(each: OpenFile, column: str) -> str:
+    """The column as the bill's own header names it, when it is read from one column as it stands."""
+    rule = each.format.columns.get(column)
+    sql = (rule(each.sheet) if rule else None) or ""
+    return sql.strip('"') if sql.startswith('"') and sql.count('"') == 2 else column
+
+
+def _shown(text: str, limit: int = 500) -> str:
+    """Fit to be stored and read: without NUL, and not endless."""
+    return text.replace("\x00", "�")[:limit]

@@ -1,0 +1,27 @@
+"""DuckDB, as this house uses it. Pure: no Django."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+
+@contextmanager
+def connect(
+    *, threads: int = 2, memory_limit: str = "1GB", scratch: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-process DuckDB of its own: bounded in memory, spilling to `scratch`, in UTC, with nothing to download."""
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"SET threads = {threads}")
+        connection.execute(f"SET memory_limit = '{memory_limit}'")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET autoinstall_known_extensions = false")
+        connection.execute("SET autoload_known_extensions = false")
+        connection.execute("SET preserve_insertion_order = false")
+        if scratch:
+            connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,256 @@
+"""What a bill's format is: a declarative map from the provider's columns to FOCUS columns. Pure: no Django.
+
+A format maps text to text, money, moments and tags by small rules; DuckDB does the reading, so no Python ever loops
+over rows. Adding a provider means adding one file with one ``Format`` and naming it in ``costs.formats.FORMATS``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from finops_site.periods import Month
+
+Kind = Literal["text", "money", "number", "moment", "tags"]
+
+METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+
+# The one declared schema of charges: FOCUS names; x_ marks what FOCUS has no column for.
+CHARGE_COLUMNS: Mapping[str, Kind] = {
+    "ProviderName": "text",
+    "PublisherName": "text",
+    "InvoiceIssuerName": "text",
+    "InvoiceId": "text",
+    "BillingAccountId": "text",
+    "BillingAccountName": "text",
+    "SubAccountId": "text",
+    "SubAccountName": "text",
+    "BillingCurrency": "text",
+    "BillingPeriodStart": "moment",
+    "ChargePeriodStart": "moment",
+    "ChargePeriodEnd": "moment",
+    "ChargeCategory": "text",
+    "ChargeClass": "text",
+    "ChargeDescription": "text",
+    "ChargeFrequency": "text",
+    "ServiceCategory": "text",
+    "ServiceName": "text",
+    "RegionId": "text",
+    "RegionName": "text",
+    "AvailabilityZone": "text",
+    "ResourceId": "text",
+    "ResourceName": "text",
+    "ResourceType": "text",
+    "SkuId": "text",
+    "SkuPriceId": "text",
+    "PricingCategory": "text",
+    "PricingQuantity": "number",
+    "PricingUnit": "text",
+    "ConsumedQuantity": "number",
+    "ConsumedUnit": "text",
+    "ListUnitPrice": "number",
+    "ContractedUnitPrice": "number",
+    "BilledCost": "money",
+    "EffectiveCost": "money",
+    "ListCost": "money",
+    "ContractedCost": "money",
+    "CommitmentDiscountId": "text",
+    "CommitmentDiscountName": "text",
+    "CommitmentDiscountCategory": "text",
+    "CommitmentDiscountType": "text",
+    "CommitmentDiscountStatus": "text",
+    "CommitmentDiscountQuantity": "number",
+    "CommitmentDiscountUnit": "text",
+    "Tags": "tags",
+    "x_LineType": "text",
+    "x_InstanceType": "text",
+    "x_Operation": "text",
+    "x_UsageType": "text",
+}
+
+
+class BadBill(ValueError):
+    """A bill that cannot be read as a whole; the message names the file and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person says about a bill that the bill does not say itself."""
+
+    month: Month | None = None
+    bill_stopped: bool = False
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The header of one file: its columns, and how DuckDB reads each of them as text."""
+
+    columns: Mapping[str, str]
+    options: Options = field(default_factory=Options)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self.columns
+
+    def text(self, *names: str) -> str | None:
+        """SQL for the first of `names` that has a value in the row; None when the file has none of the columns."""
+        found = [self.columns[name.lower()] for name in names if name in self]
+        if not found:
+            return None
+        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+    def starting(self, prefix: str) -> dict[str, str]:
+        """The columns whose names start with `prefix`, without it: {rest of the name as written: SQL}."""
+        low = prefix.lower()
+        return {self.names[key][len(prefix) :]: sql for key, sql in self.columns.items() if key.startswith(low)}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Lower-case name -> name as the header spells it."""
+        return {key: sql_name(sql) for key, sql in self.columns.items()}
+
+
+Rule = Callable[[Sheet], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of bill.
+
+    `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the source
+    columns that tell this format from others. `always` are the metrics every row must have. `lenient` metrics become
+    null when unreadable; an unreadable metric anywhere else rejects its row.
+    """
+
+    name: str
+    title: str
+    required: Sequence[str]
+    columns: Mapping[str, Rule]
+    always: frozenset[str] = frozenset({"BilledCost"})
+    lenient: frozenset[str] = frozenset()
+    needs_month: bool = False
+    version: Callable[[Sheet], str] = lambda sheet: ""
+
+    def missing(self, sheet: Sheet) -> list[str]:
+        return [name for name in self.required if name not in sheet]
+
+    def label(self, sheet: Sheet) -> str:
+        return f"{self.name} {self.version(sheet)}".strip()
+
+
+def text(*names: str) -> Rule:
+    """The first of these columns that has a value."""
+    return lambda sheet: sheet.text(*names)
+
+
+def const(value: str) -> Rule:
+    return lambda sheet: literal(value)
+
+
+def first(*rules: Rule) -> Rule:
+    """The first rule that yields a value in the row."""
+
+    def rule(sheet: Sheet) -> str | None:
+        found = [sql for sql in (rule(sheet) for rule in rules) if sql]
+        return f"coalesce({', '.join(found)})" if found else None
+
+    return rule
+
+
+def formula(template: str) -> Rule:
+    """SQL with ``{column}`` for a column's text and ``{column:n}`` for it as an exact number that is 0 where empty.
+
+    The number is null where the text is no number, so that a formula over it is null too and never silently less.
+    """
+    return lambda sheet: _fill(template, sheet)
+
+
+def _fill(template: str, sheet: Sheet) -> str:
+    sql, rest = [], template
+    while "{" in rest:
+        before, _, after = rest.partition("{")
+        name, _, rest = after.partition("}")
+        sql.append(before + _column(name, sheet))
+    return "".join([*sql, rest])
+
+
+def _column(name: str, sheet: Sheet) -> str:
+    sql = sheet.text(name.removesuffix(":n"))
+    if name.endswith(":n"):
+        return f"CASE WHEN {sql} IS NULL THEN 0 ELSE TRY_CAST({sql} AS {FORMULA}) END" if sql else f"0::{FORMULA}"
+    return sql or "NULL::VARCHAR"
+
+
+STORED = "DECIMAL(38, 18)"
+# Formulas add and subtract before anything is rounded to what is stored; control totals keep up to 28 decimals.
+FORMULA = "DECIMAL(38, 24)"
+FULL = "DECIMAL(38, 28)"
+
+
+def plain_number(sql: str) -> str:
+    """A cell as a spreadsheet may have left it, ``$10,000.00``, without its sign of money and thousands separators."""
+    dressed = "^ *-?[$€£]? ?-?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)? *$"
+    return (
+        f"CASE WHEN regexp_matches({sql}, '[$€£,]') AND regexp_matches({sql}, '{dressed}') "
+        f"THEN regexp_replace({sql}, '[$€£, ]', '', 'g') ELSE {sql} END"
+    )
+
+
+def stored(sql: str) -> str:
+    """Text to the stored decimal; null when it is no number (DuckDB rounds halves away from zero at 18 places)."""
+    return f"TRY_CAST({sql} AS {STORED})"
+
+
+def beyond(sql: str) -> str:
+    """What the text says beyond its 18 stored decimals; null where even 38 digits cannot hold it."""
+    rest = f"TRY_CAST({sql} AS {FULL}) - TRY_CAST({stored(sql)} AS {FULL})"
+    return (
+        f"CASE WHEN {sql} IS NULL THEN 0 WHEN regexp_matches({sql}, '[eE]') THEN coalesce({rest}, 0) "
+        f"WHEN strpos({sql}, '.') > 0 AND length({sql}) - strpos({sql}, '.') > 18 THEN {rest} ELSE 0 END"
+    )
+
+
+def moment(sql: str) -> str:
+    """Text to a UTC timestamp: ISO with or without an offset, else month/day/year as American spreadsheets write it.
+
+    The year must be recognised by its shape: DuckDB's own cast reads ``5/1/25`` as a day of the year 5.
+    """
+    american = "['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m/%d/%y %H:%M', '%m/%d/%y']"
+    short = "['%m/%d/%y %H:%M:%S', '%m/%d/%y %H:%M', '%m/%d/%y']"
+    return (
+        f"CASE WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
+        f"WHEN regexp_matches({sql}, '/[0-9]{{2}}( |$)') THEN try_strptime({sql}, {short}) "
+        f"ELSE try_strptime({sql}, {american}) END"
+    )
+
+
+def tags(sql: str) -> str:
+    """A JSON object to a map of texts; null when it is no JSON object."""
+    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+
+
+def tag_columns(sheet: Sheet, prefix: str) -> str | None:
+    """A map made of one column for each tag key; an empty cell is an absent key."""
+    pairs = [f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
+    if not pairs:
+        return None
+    kept = f"list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL)"
+    return f"map_from_entries({kept})"
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_name(sql: str) -> str:
+    """The column a text expression of a Sheet reads: the last double-quoted name in it."""
+    return sql[sql.index('"') + 1 : sql.rindex('"')].replace('""', '"')
+
+
+def month_moment(month: date) -> str:
+    """The first moment of `month`, as text like every other cell."""
+    return f"'{month:%Y-%m-%d} 00:00:00'"

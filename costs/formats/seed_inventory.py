@@ -1,0 +1,110 @@
+"""The inventory the product started from: a snapshot of machines and buckets with a rate, and no dates.
+
+``CostUSD`` is an hourly rate for EC2 and a monthly amount for S3. The person who loads it says the month; a running
+machine is charged for every hour of it. Stopped and terminated machines are charged nothing, as a provider would do,
+unless ``bill_stopped`` asks for the source's own reading, in which they cost as much as running ones.
+"""
+
+from costs.formats.base import Format, Sheet, const, literal, month_moment, text
+
+
+def _month(sheet: Sheet) -> str:
+    assert sheet.options.month, "the reader asks for the month before it asks for rows"
+    return month_moment(sheet.options.month.start)
+
+
+def _month_end(sheet: Sheet) -> str:
+    assert sheet.options.month
+    return month_moment(sheet.options.month.next.start)
+
+
+def _hours(sheet: Sheet) -> str:
+    assert sheet.options.month
+    hours = str(sheet.options.month.hours)
+    if sheet.options.bill_stopped:
+        return hours
+    return f"CASE WHEN lower({sheet.text('State')}) = 'running' THEN {hours} ELSE 0 END"
+
+
+def _machine_cost(sheet: Sheet) -> str:
+    # Decimal times integer stays exact; the cast back to text lets every money column take one road.
+    rate = sheet.text("CostUSD")
+    number = f"TRY_CAST({rate} AS DECIMAL(28, 18))"
+    cost = f"CAST({number} * ({_hours(sheet)}) AS VARCHAR)"
+    return f"CASE WHEN {rate} IS NOT NULL AND {number} IS NULL THEN {rate} ELSE {cost} END"
+
+
+def _tag_list(sheet: Sheet) -> str:
+    """``Owner=Alice,Environment=Dev`` to a map; a part without ``=`` is a key whose value is empty."""
+    parts = f"list_filter(string_split({sheet.text('Tags')}, ','), lambda part: trim(part) <> '')"
+    pair = "{'k': trim(split_part(part, '=', 1)), 'v': trim(substr(part, strpos(part, '=') + 1))}"
+    bare = "{'k': trim(part), 'v': ''}"
+    entries = f"list_transform({parts}, lambda part: CASE WHEN contains(part, '=') THEN {pair} ELSE {bare} END)"
+    # A map refuses a key twice: the first value stands.
+    earlier = f"list_transform(({entries})[:i - 1], lambda other: other.k)"
+    distinct = f"list_filter({entries}, lambda pair, i: NOT list_contains({earlier}, pair.k))"
+    return f"CASE WHEN {sheet.text('Tags')} IS NOT NULL THEN map_from_entries({distinct}) END"
+
+
+COMMON = {
+    "ProviderName": const("AWS"),
+    "PublisherName": const("AWS"),
+    "InvoiceIssuerName": const("AWS"),
+    "BillingAccountId": const("inventory"),
+    "SubAccountId": const("inventory"),
+    "BillingPeriodStart": _month,
+    "ChargePeriodStart": _month,
+    "ChargePeriodEnd": _month_end,
+    "ChargeCategory": const("Usage"),
+    "RegionId": text("Region"),
+    "PricingCategory": const("Standard"),
+    "Tags": _tag_list,
+}
+
+
+def _same_cost(rule: object) -> dict[str, object]:
+    """An inventory knows one price: billed, effective and list cost are the same."""
+    return dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost"), rule)
+
+
+SEED_EC2 = Format(
+    name="seed-inventory",
+    title="inventory of EC2 machines",
+    required=("ResourceId", "InstanceType", "State", "CostUSD"),
+    columns=COMMON
+    | _same_cost(_machine_cost)  # type: ignore[operator]
+    | {
+        "ServiceName": const("Amazon Elastic Compute Cloud"),
+        "ServiceCategory": const("Compute"),
+        "ResourceId": text("ResourceId"),
+        "ResourceType": const("Instance"),
+        "ChargeDescription": lambda sheet: f"{sheet.text('InstanceType')} || ', ' || {sheet.text('State')}",
+        "ConsumedQuantity": lambda sheet: f"CAST({_hours(sheet)} AS VARCHAR)",
+        "ConsumedUnit": const("Hours"),
+        "PricingQuantity": lambda sheet: f"CAST({_hours(sheet)} AS VARCHAR)",
+        "PricingUnit": const("Hours"),
+        "ListUnitPrice": text("CostUSD"),
+        "x_InstanceType": text("InstanceType"),
+        "x_LineType": text("State"),
+    },
+    needs_month=True,
+)
+
+SEED_S3 = Format(
+    name="seed-inventory",
+    title="inventory of S3 buckets",
+    required=("BucketName", "StorageClass", "CostUSD"),
+    columns=COMMON
+    | _same_cost(text("CostUSD"))  # type: ignore[operator]
+    | {
+        "ServiceName": const("Amazon Simple Storage Service"),
+        "ServiceCategory": const("Storage"),
+        "ResourceId": text("BucketName"),
+        "ResourceType": const("Bucket"),
+        "ChargeDescription": lambda sheet: f"{sheet.text('StorageClass')} || {literal(' storage')}",
+        "ConsumedQuantity": text("TotalSizeGB"),
+        "ConsumedUnit": const("GB-Months"),
+        "x_LineType": text("StorageClass"),
+    },
+    needs_month=True,
+)

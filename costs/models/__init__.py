@@ -1,0 +1,15 @@
+from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
+from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
+
+__all__ = [
+    "CostLine",
+    "DayRollup",
+    "Delivery",
+    "DeliveryFile",
+    "DeliveryMonth",
+    "Dimension",
+    "MonthRollup",
+    "Reject",
+    "Source",
+    "TagSet",
+]

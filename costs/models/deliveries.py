@@ -1,0 +1,175 @@
+"""Bills as they arrive: sources, what each delivered, and which delivery counts for which month."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet
+from finops_site.periods import Month
+
+
+class Source(models.Model):
+    """Where bills come from: one export of one provider."""
+
+    class Mode(models.TextChoices):
+        REPLACE = "replace", "a delivery replaces its months"
+        APPEND = "append", "a delivery adds to its months"
+
+    name = models.CharField(max_length=100, unique=True)
+    delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Delivery(models.Model):
+    """One received version of one or more of a source's billing months."""
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", "waiting"
+        LOADING = "loading", "loading"
+        CURRENT = "current", "current"
+        SUPERSEDED = "superseded", "superseded"
+        FAILED = "failed", "failed"
+
+    source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")
+    status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
+    fingerprint = models.CharField(max_length=64, help_text="sha256 over the files and the options of the load")
+    options = models.JSONField(default=dict, blank=True)
+    format = models.CharField(max_length=40, blank=True)
+    provider = models.CharField(max_length=200, blank=True)
+    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    loaded_at = models.DateTimeField(null=True, blank=True)
+    rows_read = models.BigIntegerField(default=0)
+    rows_loaded = models.BigIntegerField(default=0)
+    rows_rejected = models.BigIntegerField(default=0)
+    totals = models.JSONField(default=dict, blank=True, help_text="{currency: {metric: exact decimal text or null}}")
+    residual = models.JSONField(default=dict, blank=True, help_text="totals minus what 18 stored decimals keep")
+    stage = models.CharField(max_length=40, blank=True)
+    progress = models.FloatField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(default=0, help_text="which run of the load holds this delivery")
+    message = models.TextField(blank=True, help_text="what a person must know: the error, or what was noticed")
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            # The same bill again is a message, not double cost; one that failed or was replaced may come again.
+            models.UniqueConstraint(
+                fields=["source", "fingerprint"],
+                condition=models.Q(status__in=["received", "loading", "current"]),
+                name="same_bill_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["status", "heartbeat_at"], name="delivery_stalled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} #{self.pk}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its files as delivered and its charges are kept."""
+        return Path(settings.FINOPS_VAR) / "bills" / str(self.pk)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or loads, so that a page goes on asking."""
+        return self.status in (self.Status.RECEIVED, self.Status.LOADING)
+
+    @property
+    def billing_months(self) -> list[str]:
+        return sorted({str(Month.of(month.billing_month)) for month in self.months.all()})
+
+    def exact_totals(self) -> dict[str, dict[str, Decimal | None]]:
+        """The control totals by currency and metric, at the full precision of the text they came from."""
+        return {
+            currency: {metric: None if text is None else Decimal(text) for metric, text in sums.items()}
+            for currency, sums in self.totals.items()
+        }
+
+
+class DeliveryFile(models.Model):
+    """A file as delivered; kept as it came."""
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="files")
+    name = models.CharField(max_length=500)
+    path = models.CharField(max_length=1000, help_text="below the delivery's folder")
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def full_path(self) -> Path:
+        return self.delivery.folder / self.path
+
+
+class Reject(models.Model):
+    """A row of a bill that could not be read, and why."""
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="rejects")
+    file = models.CharField(max_length=500)
+    line = models.BigIntegerField(null=True)
+    column = models.CharField(max_length=200, blank=True)
+    value = models.TextField(blank=True)
+    reason = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.column} {self.reason}"
+
+
+class DeliveryMonth(models.Model):
+    """One billing month of one delivery, published as cost lines; `is_current` alone says what counts.
+
+    Every line and rollup row names the DeliveryMonth it belongs to, so flipping one flag replaces a month in an instant
+    and publishing again (new owners, new rollups) never shows half a month.
+    """
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="months")
+    billing_month = models.DateField()
+    is_current = models.BooleanField(default=False)
+    charges = models.BigIntegerField(default=0, help_text="rows of the bill")
+    lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
+    charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
+    totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")
+
+    objects = DeliveryMonthQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-billing_month", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["delivery", "billing_month"],
+                condition=models.Q(is_current=True),
+                name="one_current_publication",
+            )
+        ]
+        indexes = [models.Index(fields=["is_current", "billing_month"], name="month_current")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery}, {Month.of(self.billing_month)}"
+
+    @property
+    def charges_glob(self) -> str:
+        """The Parquet files that hold its charges."""
+        return str(self.delivery.folder / "charges" / str(Month.of(self.billing_month)) / "*.parquet")

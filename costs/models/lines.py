@@ -1,0 +1,124 @@
+"""The cost line, which every pillar stands on, and what is derived from it."""
+
+from django.db import models
+
+from costs.models.deliveries import DeliveryMonth
+from costs.querysets import CostQuerySet
+
+
+def money(help_text: str = "", **options: object) -> models.DecimalField:
+    """A stored amount: 18 decimals, its currency in the row's `currency`."""
+    return models.DecimalField(max_digits=38, decimal_places=18, help_text=help_text, **options)
+
+
+class TagSet(models.Model):
+    """A distinct map of tags, kept once however many lines carry it."""
+
+    fingerprint = models.CharField(max_length=32, unique=True, help_text="md5 of the canonical JSON")
+    tags = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in sorted(self.tags.items())) or "no tags"
+
+
+class Cost(models.Model):
+    """What lines and rollups share. Sums are per currency; billed and effective are views of the same money."""
+
+    delivery_month = models.ForeignKey(DeliveryMonth, models.CASCADE, db_constraint=False, db_index=False)
+    billing_month = models.DateField("billing month", help_text="when it is invoiced")
+    provider = models.CharField(max_length=200, blank=True)
+    billing_account = models.CharField(max_length=200, blank=True)
+    sub_account = models.CharField("account", max_length=200, blank=True)
+    service = models.CharField(max_length=300, blank=True)
+    charge_category = models.CharField("category", max_length=40, blank=True)
+    owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
+    currency = models.CharField(max_length=10)
+    billed_cost = money("on the invoice")
+    effective_cost = money("amortised over the term of what was bought", null=True)
+    list_cost = money("at public on-demand prices", null=True)
+    contracted_cost = money("at negotiated prices, before commitments", null=True)
+    charges = models.BigIntegerField(help_text="how many rows of the bill it sums")
+
+    objects = CostQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.service or self.charge_category}, {self.billed_cost} {self.currency}"
+
+
+class CostLine(Cost):
+    """The charges of a delivery summed per day, account, service, region, resource, tags, category and commitment.
+
+    The table is partitioned by the month of `charge_date`; the database's key is (id, charge_date), and `id` alone is
+    unique because one sequence hands it out.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    charge_date = models.DateField("charge day", help_text="when it was used, UTC")
+    service_category = models.CharField(max_length=200, blank=True)
+    region = models.CharField(max_length=200, blank=True)
+    resource = models.CharField(max_length=2000, blank=True)
+    resource_name = models.CharField(max_length=1000, blank=True)
+    resource_type = models.CharField(max_length=300, blank=True)
+    instance_type = models.CharField(max_length=100, blank=True)
+    sku = models.CharField(max_length=300, blank=True, help_text="empty where several were summed")
+    charge_class = models.CharField(max_length=40, blank=True)
+    charge_description = models.CharField(max_length=1000, blank=True)
+    pricing_category = models.CharField(max_length=40, blank=True)
+    commitment = models.CharField(max_length=1000, blank=True)
+    commitment_status = models.CharField(max_length=40, blank=True)
+    tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
+    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner")
+    quantity = models.DecimalField(max_digits=38, decimal_places=18, null=True)
+    unit = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["-charge_date", "-id"]
+        permissions = [("view_company", "May see the cost of every team")]
+
+    def __str__(self) -> str:
+        return f"{self.charge_date} {self.service} {self.resource_name or self.resource}".strip()
+
+
+class MonthRollup(Cost):
+    """Throw-away sums per charge month, for pages that look at a year. Rebuilt from cost lines."""
+
+    charge_month = models.DateField(help_text="first day of the month of use")
+    service_category = models.CharField(max_length=200, blank=True)
+    region = models.CharField(max_length=200, blank=True)
+    tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["charge_month", "owner"], name="month_rollup_owner"),
+            models.Index(fields=["delivery_month"], name="month_rollup_delivery"),
+        ]
+
+
+class DayRollup(Cost):
+    """Throw-away sums per charge day, for trends and budgets. Rebuilt from cost lines."""
+
+    charge_date = models.DateField("charge day")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["charge_date", "owner"], name="day_rollup_owner"),
+            models.Index(fields=["delivery_month"], name="day_rollup_delivery"),
+        ]
+
+
+class Dimension(models.Model):
+    """A value that occurs in the cost lines, for drop-downs: distinct over lines would take seconds."""
+
+    name = models.CharField(max_length=40, help_text="the cost line's field, or tag:<key>")
+    value = models.CharField(max_length=2000)
+    label = models.CharField(max_length=2000, blank=True, help_text="what people call it")
+
+    class Meta:
+        ordering = ["name", "value"]
+        constraints = [models.UniqueConstraint(fields=["name", "value"], name="dimension_value_once")]
+
+    def __str__(self) -> str:
+        return self.label or self.value

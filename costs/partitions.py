@@ -1,0 +1,28 @@
+"""Monthly partitions of the cost line table."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.db import connection, transaction
+
+from finops_site.periods import Month
+
+TABLE = "costs_costline"
+
+
+def ensure(charge_months: Iterable[date]) -> None:
+    """Makes the partitions for these months that are missing.
+
+    A table made beside and attached takes a lock that readers do not feel; PARTITION OF would stop them.
+    """
+    for month in sorted({Month.of(day) for day in charge_months}):
+        name = f"{TABLE}_y{month.year:04}m{month.number:02}"
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is None:
+                cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING DEFAULTS INCLUDING STORAGE)")
+                cursor.execute(
+                    f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
+                    [month.start, month.next.start],
+                )

@@ -1,0 +1,46 @@
+"""Words about many rows: which count, which a person may see, and what they sum to."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Sum
+
+from finops_site.periods import Period
+
+METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+
+
+class DeliveryQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "DeliveryQuerySet":
+        """Whole bills are for those who see the whole company."""
+        return self if user.sees_whole_company else self.none()
+
+
+class DeliveryMonthQuerySet(models.QuerySet):
+    def current(self) -> "DeliveryMonthQuerySet":
+        return self.filter(is_current=True)
+
+
+class CostQuerySet(models.QuerySet):
+    """Cost lines and rollups. Start from `visible_to`: it leaves out what was superseded and what is not yours."""
+
+    def current(self) -> "CostQuerySet":
+        """Only rows of publications that count now."""
+        return self.filter(delivery_month__is_current=True)
+
+    def visible_to(self, user: Any) -> "CostQuerySet":
+        """Current rows that `user` may see: everything, or what her teams and the teams below them own."""
+        rows = self.current()
+        return rows if user.sees_whole_company else rows.filter(owner__in=user.visible_team_ids)
+
+    def charged_in(self, period: Period) -> "CostQuerySet":
+        """Rows used within the period of days (a month rollup counts by its month's first day)."""
+        field = "charge_month" if hasattr(self.model, "charge_month") else "charge_date"
+        return self.filter(**{f"{field}__gte": period.start, f"{field}__lt": period.end})
+
+    def totals(self, metrics: Iterable[str] = METRICS) -> dict[str, dict[str, Decimal | None]]:
+        """{currency: {metric: exact sum, None where the bills do not say}}."""
+        sums = {metric: Sum(metric) for metric in metrics}
+        return {row.pop("currency"): row for row in self.order_by().values("currency").annotate(**sums)}
