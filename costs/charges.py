@@ -139,11 +139,11 @@ def read(
 def _open(
     db: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path, options: Options, wanted: str, limit: int
 ) -> OpenFile:
-    kind = files.kind(path)
+    kind = files.kind(path, name)
     if kind == "gzip":
         plain = scratch / f"{len(list(scratch.iterdir()))}.csv"
-        files.unfold(path, plain, limit=limit)
-        path, kind = plain, files.kind(plain)
+        files.unfold(path, plain, name, limit=limit)
+        path, kind = plain, files.kind(plain, name)
     layout = None if kind == "parquet" else files.csv_layout(path, name)
     columns = _parquet_columns(db, path, name) if layout is None else {c.lower(): quoted(c) for c in layout.columns}
     sheet = Sheet(columns, options)

@@ -4,13 +4,12 @@ import csv
 import hashlib
 import io
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from costs.formats.base import BadBill
 
@@ -118,26 +117,26 @@ def _locate(key: str, manifest: Path) -> Path:
     raise BadBill(f"{manifest.name}: the file {key!r} that the manifest names is not here.")
 
 
-def kind(path: Path) -> str:
+def kind(path: Path, name: str) -> str:
     """``parquet``, ``gzip`` or ``csv`` by the first bytes; raises BadBill for what cannot be a bill."""
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
-        raise BadBill(f"{path.name}: the file is empty.")
+        raise BadBill(f"{name}: the file is empty.")
     if head.startswith(PARQUET):
         return "parquet"
     if head.startswith(GZIP):
         return "gzip"
     if head.startswith(ZIP):
         raise BadBill(
-            f"{path.name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside."
+            f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside."
         )
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
-        raise BadBill(f"{path.name}: this is no bill but a binary file; we read CSV, CSV.gz and Parquet.")
+        raise BadBill(f"{name}: this is no bill but a binary file; we read CSV, CSV.gz and Parquet.")
     return "csv"
 
 
-def unfold(path: Path, target: Path, *, limit: int) -> None:
+def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
     """Unpacks a gzip into `target`; raises BadBill when it ends early or would grow past `limit` bytes.
 
     Unpacking first costs little (ISA-L) and lets DuckDB parse the text on every core.
@@ -148,12 +147,12 @@ def unfold(path: Path, target: Path, *, limit: int) -> None:
             while chunk := packed.read(CHUNK):
                 written += len(chunk)
                 if written > limit:
-                    raise BadBill(f"{path.name}: unfolds to more than {limit:,} bytes and was not read further.")
+                    raise BadBill(f"{name}: unfolds to more than {limit:,} bytes and was not read further.")
                 plain.write(chunk)
     except EOFError:
-        raise BadBill(f"{path.name}: the gzip file ends early; it was cut off. Fetch it again.") from None
-    except (zlib.error, igzip.BadGzipFile, igzip.IsalError) as error:
-        raise BadBill(f"{path.name}: the gzip file is damaged ({error}). Fetch it again.") from None
+        raise BadBill(f"{name}: the gzip file ends early; it was cut off. Fetch it again.") from None
+    except (igzip.BadGzipFile, isal_zlib.error) as error:
+        raise BadBill(f"{name}: the gzip file is damaged ({error}). Fetch it again.") from None
 
 
 @dataclass(frozen=True, slots=True)

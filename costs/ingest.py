@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def _receive(source: Source, bundle: files.Bundle, options: dict[str, Any], user
 
 
 def _keep(path: Path, folder: Path, number: int) -> DeliveryFile:
-    files.kind(path)
+    files.kind(path, path.name)
     name = f"{number:03}-{path.name}"
     shutil.copyfile(path, folder / name)
     size = (folder / name).stat().st_size
@@ -351,6 +351,41 @@ def _supersede(source: Source) -> None:
     source.deliveries.filter(status=Delivery.Status.CURRENT).exclude(
         pk__in=DeliveryMonth.objects.current().filter(delivery__source=source).values("delivery")
     ).update(status=Delivery.Status.SUPERSEDED)
+
+
+def republish(month: DeliveryMonth) -> DeliveryMonth | None:
+    """Makes the cost lines of a current month anew from its charges, owners and rollups with them.
+
+    Readers see the old lines until the new ones are whole. None when the month was replaced meanwhile.
+    """
+    scratch = month.delivery.folder / f"scratch-republish-{uuid.uuid4().hex}"
+    scratch.mkdir(parents=True)
+    try:
+        with engine.connect(
+            threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT, scratch=scratch
+        ) as db:
+            fresh = publish.publish(db, month.delivery, _as_written(db, month), scratch=scratch)
+        return fresh if _swap(month, fresh) else None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _as_written(db: Any, month: DeliveryMonth) -> charges.MonthOfCharges:
+    totals = charges.stored_totals(db, f"read_parquet({charges.literal(month.charges_glob)})")
+    days = tuple(date.fromisoformat(day) for day in month.charge_months)
+    return charges.MonthOfCharges(month.billing_month, Path(month.charges_glob).parent, month.charges, days, totals)
+
+
+def _swap(old: DeliveryMonth, fresh: DeliveryMonth) -> bool:
+    with transaction.atomic():
+        Source.objects.select_for_update().get(pk=old.delivery.source_id)
+        swapped = DeliveryMonth.objects.current().filter(pk=old.pk).update(is_current=False)
+        if swapped:
+            DeliveryMonth.objects.filter(pk=fresh.pk).update(is_current=True)
+    gone = [old if swapped else fresh]
+    publish.remove(gone)
+    DeliveryMonth.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    return bool(swapped)
 
 
 def _fail(delivery: Delivery, message: str) -> None:

@@ -7,6 +7,8 @@ of each line. DuckDB's regular expressions are RE2: they run in linear time what
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import duckdb
+
 from costs.formats.base import literal
 
 # What a rule may look at, and what decides an owner: the columns of a signature.
@@ -55,3 +57,12 @@ def first_match_sql(rules: Sequence[OwnerRule]) -> str:
     matches: it would own the whole company by accident."""
     cases = " ".join(f"WHEN {condition_sql(rule)} THEN {number}" for number, rule in enumerate(rules))
     return f"CASE {cases} END" if cases else "NULL::INTEGER"
+
+
+def pattern_problem(pattern: str) -> str:
+    """Why a resource pattern cannot be used; empty when it can."""
+    try:
+        duckdb.execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
+    except duckdb.Error as error:
+        return f"Not a regular expression: {str(error).strip().splitlines()[0]}"
+    return ""

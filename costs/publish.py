@@ -180,7 +180,7 @@ def _copy_lines(db: duckdb.DuckDBPyConnection, row: DeliveryMonth, scratch: Path
 def _name_tag_sets(db: duckdb.DuckDBPyConnection, scratch: Path) -> str:
     """Gives every distinct tag map its row in PostgreSQL; returns the DuckDB table {tag_set, id}."""
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE tag_sets_in (fingerprint text, tags jsonb) ON COMMIT DROP")
+        cursor.execute("CREATE TEMP TABLE tag_sets_in (fingerprint text, tags jsonb)")
     distinct = "SELECT fingerprint, any_value(json) FROM tag_sets GROUP BY 1"
     _copy(db, distinct, "tag_sets_in", ["fingerprint", "tags"], scratch / "tags.csv")
     ids = scratch / "tag_ids.csv"
@@ -199,6 +199,7 @@ def _name_tag_sets(db: duckdb.DuckDBPyConnection, scratch: Path) -> str:
         ):
             for block in copy:
                 out.write(block)
+        cursor.execute("DROP TABLE tag_sets_in")
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE tag_ids AS SELECT DISTINCT t.tag_set, f.id FROM tag_sets t
         JOIN read_csv({literal(str(ids))}, header = false, auto_detect = false,
@@ -224,7 +225,7 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
         "SELECT DISTINCT 'tag', k, k FROM (SELECT unnest(map_keys(coalesce(raw, MAP {}))) AS k FROM tag_sets)"
     )
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE dimensions_in (name text, value text, label text) ON COMMIT DROP")
+        cursor.execute("CREATE TEMP TABLE dimensions_in (name text, value text, label text)")
     columns = f"n, left({_no_nul('v')}, 2000), left({_no_nul('l')}, 2000)"
     select = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}) d(n, v, l)"
     _copy(db, select, "dimensions_in", ["name", "value", "label"], scratch / "dimensions.csv")
@@ -235,6 +236,7 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
             "ON CONFLICT (name, value) DO UPDATE SET label = excluded.label "
             "WHERE excluded.label <> '' AND costs_dimension.label <> excluded.label"
         )
+        cursor.execute("DROP TABLE dimensions_in")
 
 
 def _labelled(lines: Lines, name: str, label: str | None) -> str:

@@ -1,0 +1,82 @@
+"""Loads bills from this machine: the same road as the upload page, without a worker."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from costs import ingest
+from costs.formats import NAMES
+from costs.models import Delivery, Source
+from costs.querysets import METRICS
+from finops_site.commands import BadInput, PlainCommand
+from finops_site.periods import Month
+
+
+class Command(PlainCommand):
+    help = "Loads bills (files, folders or manifests) and prints what was read, to the last digit."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder or a CUR manifest")
+        parser.add_argument("--source", required=True, help="the name of the source the bill comes from")
+        parser.add_argument("--month", help="the billing month, for bills without dates: 2025-11")
+        parser.add_argument("--format", default="auto", choices=["auto", *NAMES])
+        parser.add_argument("--mode", choices=Source.Mode.values, help="whether a delivery replaces its months")
+        parser.add_argument("--currency", help="the currency of a bill that names none")
+        parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        deliveries = [self._load(received) for received in self._receive(options)]
+        figures = [as_figures(delivery, is_new) for delivery, is_new in deliveries]
+        words = "\n".join(in_words(delivery, is_new) for delivery, is_new in deliveries)
+        self.answer(figures, words, as_json=options["json"])
+        failed = [delivery for delivery, _ in deliveries if delivery.status == Delivery.Status.FAILED]
+        if failed:
+            raise BadInput(" ".join(delivery.message for delivery in failed))
+
+    def _receive(self, options: dict[str, Any]) -> list[ingest.Received]:
+        try:
+            return ingest.receive(
+                options["source"],
+                [Path(path) for path in options["paths"]],
+                month=Month.parse(options["month"]) if options["month"] else None,
+                format=options["format"],
+                mode=options["mode"],
+                bill_stopped=options["bill_stopped"],
+                currency=options["currency"],
+            )
+        except ValueError as error:
+            raise BadInput(error) from None
+
+    def _load(self, received: ingest.Received) -> tuple[Delivery, bool]:
+        delivery = received.delivery
+        if received.is_new or delivery.status == Delivery.Status.RECEIVED:
+            delivery = ingest.load(delivery)
+        return delivery, received.is_new
+
+
+def as_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
+    return {
+        "id": delivery.pk,
+        "source": delivery.source.name,
+        "format": delivery.format,
+        "provider": delivery.provider,
+        "billing_months": delivery.billing_months,
+        "rows_read": delivery.rows_read,
+        "rows_loaded": delivery.rows_loaded,
+        "rows_rejected": delivery.rows_rejected,
+        "totals": {code: {metric: sums.get(metric) for metric in METRICS} for code, sums in delivery.totals.items()},
+        "status": delivery.status,
+        "already_delivered": not is_new,
+        "message": delivery.message,
+    }
+
+
+def in_words(delivery: Delivery, is_new: bool) -> str:
+    if delivery.status == Delivery.Status.FAILED:
+        return f"{delivery}: not loaded."
+    sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in delivery.totals.items())
+    before = "" if is_new else "was here already; "
+    rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
+    months = ", ".join(delivery.billing_months)
+    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {delivery.message}".strip()

@@ -1,0 +1,33 @@
+"""Throws the rollups away and sums them again from the cost lines; with --lines, the lines from the charges first."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from costs import ingest, publish
+from costs.models import DeliveryMonth
+from finops_site.commands import BadInput, PlainCommand
+from finops_site.periods import Month
+
+
+class Command(PlainCommand):
+    help = "Rebuilds the rollups of every current month, or of one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--month", help="only this billing month: 2025-11")
+        parser.add_argument("--lines", action="store_true", help="make the cost lines anew from the charges, too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            month = Month.parse(options["month"]) if options["month"] else None
+        except ValueError as error:
+            raise BadInput(error) from None
+        rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month")
+        rows = list(rows.filter(billing_month=month.start) if month else rows)
+        for row in rows:
+            if options["lines"]:
+                ingest.republish(row)
+            else:
+                publish.roll_up(row)
+        done = [str(row) for row in rows]
+        self.answer({"rebuilt": done}, f"Rebuilt {len(done)} months.", as_json=options["json"])

@@ -1,0 +1,28 @@
+"""What our commands share: plain errors with exit code 2, and --json."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+BAD_INPUT = 2
+
+
+class BadInput(CommandError):
+    """One line that says what is wrong with what the person gave; the command exits with 2."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(" ".join(str(message).split()), returncode=BAD_INPUT)
+
+
+class PlainCommand(BaseCommand):
+    """A command that prints words for people, or with --json figures for programs."""
+
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print figures as JSON, and nothing else")
+
+    def answer(self, figures: Any, words: str, *, as_json: bool) -> None:
+        self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else words)

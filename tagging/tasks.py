@@ -1,0 +1,11 @@
+"""Celery's doors to ownership."""
+
+from celery import shared_task
+
+from tagging import services
+
+
+@shared_task
+def reassign_owners() -> None:
+    for _ in services.reassign_owners():
+        pass
