@@ -1,0 +1,182 @@
+/* Draws every [data-chart] with ECharts. Numbers here are for geometry only; words come from the server. */
+(function () {
+  "use strict";
+
+  var drawn = new Map();
+
+  function color(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+
+  function palette() {
+    var theme = { ink: color("--ink"), soft: color("--ink-3"), line: color("--line"), surface: color("--surface"), other: color("--chart-other"), series: [] };
+    for (var place = 1; place <= 10; place++) theme.series.push(color("--chart-" + place));
+    return theme;
+  }
+
+  function escape(text) {
+    var box = document.createElement("span");
+    box.textContent = text;
+    return box.innerHTML;
+  }
+
+  function geometry(value) { return value === null || value === undefined ? null : Number(value); }
+
+  function short(value) {
+    var size = Math.abs(value);
+    var steps = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+    for (var place = 0; place < steps.length; place++) {
+      if (size >= steps[place][0]) return trim(value / steps[place][0]) + steps[place][1];
+    }
+    return size !== 0 && size < 1 ? String(Number(value.toPrecision(2))) : trim(value);
+  }
+
+  function trim(value) { return String(Math.round(value * 10) / 10); }
+
+  function unit(chart) { return chart.currency || chart.unit || ""; }
+
+  function tone(one, place, theme) {
+    if (one.other) return theme.other;
+    return one.tone ? color("--tone-" + one.tone) || theme.series[0] : theme.series[place % theme.series.length];
+  }
+
+  function tooltipLine(mark, name, words, extra) {
+    return '<div class="tip-row">' + mark + '<span class="tip-name">' + escape(name) + '</span><span class="tip-value">' + escape(words) + (extra ? " " + escape(extra) : "") + "</span></div>";
+  }
+
+  function mark(shade) { return '<svg class="tip-mark" width="10" height="10" viewBox="0 0 10 10"><rect width="10" height="10" rx="3" fill="' + shade + '"/></svg>'; }
+
+  /* One tooltip for all series of a category: largest first, nothing that is zero or absent. */
+  function axisTip(chart) {
+    return function (points) {
+      var rows = points.filter(function (point) { return geometry(chart.series[point.seriesIndex].data[point.dataIndex]) !== null; });
+      var many = rows.filter(function (point) { return geometry(chart.series[point.seriesIndex].data[point.dataIndex]) !== 0; });
+      rows = (many.length ? many : rows).sort(function (a, b) {
+        return Math.abs(chart.series[b.seriesIndex].data[b.dataIndex]) - Math.abs(chart.series[a.seriesIndex].data[a.dataIndex]);
+      });
+      var lines = rows.map(function (point) {
+        var one = chart.series[point.seriesIndex];
+        return tooltipLine(mark(point.color), one.name, one.labels[point.dataIndex], unit(chart));
+      });
+      return '<div class="tip"><div class="tip-title">' + escape(points[0].axisValueLabel) + "</div>" + (lines.join("") || '<div class="tip-row">not in the bill</div>') + "</div>";
+    };
+  }
+
+  function tooltip(theme, more) {
+    return Object.assign({
+      confine: true, appendTo: "body", className: "chart-tip", backgroundColor: theme.surface, borderColor: theme.line,
+      borderWidth: 1, padding: 0, textStyle: { color: theme.ink, fontFamily: "inherit" }, extraCssText: "", transitionDuration: 0.1
+    }, more);
+  }
+
+  function animated() { return !window.matchMedia("(prefers-reduced-motion: reduce)").matches; }
+
+  function cartesian(chart, theme, width) {
+    var stacked = chart.kind === "stacked-bar" || (chart.kind === "area" && chart.series.length > 1);
+    var bars = chart.kind === "stacked-bar" || chart.kind === "bar";
+    var legend = chart.series.length > 1;
+    return {
+      animation: animated(), animationDuration: 350,
+      color: chart.series.map(function (one, place) { return tone(one, place, theme); }),
+      textStyle: { fontFamily: "Inter, system-ui, sans-serif", color: theme.ink },
+      grid: { left: 4, right: 12, top: 16, bottom: legend ? 44 : 8, containLabel: true },
+      legend: legend ? { type: "scroll", bottom: 0, left: 0, itemWidth: 10, itemHeight: 10, itemGap: 16, icon: "roundRect", textStyle: { color: theme.soft, fontSize: 12 }, pageIconColor: theme.soft, pageIconInactiveColor: theme.line, pageTextStyle: { color: theme.soft } } : undefined,
+      tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
+      xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
+      yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: short }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
+      series: chart.series.map(function (one, place) { return bars && one.kind !== "line" ? bar(one, stacked, chart) : line(one, stacked, chart, tone(one, place, theme)); })
+    };
+  }
+
+  function bar(one, stacked, chart) {
+    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: { borderRadius: stacked ? 0 : [3, 3, 0, 0] }, emphasis: { focus: "series" } };
+  }
+
+  function line(one, stacked, chart, shade) {
+    var area = chart.kind === "area";
+    return {
+      name: one.name, type: "line", stack: stacked ? "all" : undefined, data: one.data.map(geometry), showSymbol: chart.categories.length < 2, symbol: "circle", symbolSize: 6, connectNulls: false,
+      lineStyle: { width: stacked ? 1.25 : 2.25, type: one.dashed ? [5, 4] : "solid" }, emphasis: { focus: "series", lineStyle: { width: 2.5 } },
+      areaStyle: area ? { opacity: stacked ? 0.7 : 1, color: stacked ? shade : fade(shade) } : undefined
+    };
+  }
+
+  function fade(shade) {
+    return { type: "linear", x: 0, y: 0, x2: 0, y2: 1, colorStops: [{ offset: 0, color: shade + "40" }, { offset: 1, color: shade + "05" }] };
+  }
+
+  function sparkline(chart, theme) {
+    var one = chart.series[0];
+    var shade = tone(one, 0, theme);
+    return {
+      animation: false, grid: { left: 2, right: 2, top: 4, bottom: 2 },
+      tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: "line", lineStyle: { color: theme.line } }, formatter: axisTip(chart) }),
+      textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
+      xAxis: { type: "category", show: false, boundaryGap: false, data: chart.categories },
+      yAxis: { type: "value", show: false, min: "dataMin", max: "dataMax" },
+      series: [{ type: "line", data: one.data.map(geometry), showSymbol: false, symbol: "circle", lineStyle: { width: 2, color: shade }, itemStyle: { color: shade }, areaStyle: { color: fade(shade) } }]
+    };
+  }
+
+  function treemap(chart, theme) {
+    return {
+      animation: animated(), animationDuration: 350,
+      textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
+      tooltip: tooltip(theme, { formatter: function (point) { return point.data && point.data.words ? '<div class="tip">' + tooltipLine(mark(point.color), point.name, point.data.words, unit(chart)) + "</div>" : ""; } }),
+      series: [{
+        type: "treemap", roam: false, nodeClick: chart.series.some(function (one) { return one.url; }) ? "link" : false, breadcrumb: { show: false },
+        left: 0, right: 0, top: 0, bottom: 0, squareRatio: 1.4,
+        itemStyle: { borderColor: theme.surface, borderWidth: 2, gapWidth: 2, borderRadius: 5 },
+        label: { position: "insideTopLeft", distance: 8, fontSize: 12, lineHeight: 17, color: color("--chart-on"), overflow: "truncate", formatter: function (point) { return point.name + "\n" + short(point.value) + " " + unit(chart); } },
+        data: chart.series.map(function (one, place) {
+          return { name: one.name, value: Math.max(geometry(one.data[0]) || 0, 0), words: one.labels[0], link: one.url, target: "self", itemStyle: { color: tone(one, place, theme) } };
+        })
+      }]
+    };
+  }
+
+  function options(chart, theme, width) {
+    if (chart.kind === "treemap") return treemap(chart, theme);
+    if (chart.kind === "sparkline") return sparkline(chart, theme);
+    return cartesian(chart, theme, width);
+  }
+
+  function draw(place) {
+    if (drawn.has(place)) return;
+    var source = document.getElementById(place.dataset.chart);
+    if (!source) return;
+    var chart = JSON.parse(source.textContent);
+    var picture = echarts.init(place, null, { renderer: "svg" });
+    drawn.set(place, { picture: picture, chart: chart });
+    paint(place);
+    sizes.observe(place);
+  }
+
+  function paint(place) {
+    var known = drawn.get(place);
+    known.picture.setOption(options(known.chart, palette(), place.clientWidth), true);
+  }
+
+  var sizes = new ResizeObserver(function (entries) {
+    entries.forEach(function (entry) {
+      var known = drawn.get(entry.target);
+      if (known) known.picture.resize();
+    });
+  });
+
+  function forgetGone() {
+    drawn.forEach(function (known, place) {
+      if (document.contains(place)) return;
+      sizes.unobserve(place);
+      known.picture.dispose();
+      drawn.delete(place);
+    });
+  }
+
+  function begin() {
+    forgetGone();
+    document.querySelectorAll("[data-chart]").forEach(draw);
+  }
+
+  begin();
+  document.addEventListener("htmx:load", begin);
+  document.addEventListener("finops:theme", function () { Array.from(drawn.keys()).forEach(paint); });
+})();

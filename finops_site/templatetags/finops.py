@@ -1,0 +1,76 @@
+"""Template tags of every page: figures, icons and links that keep the state in the address."""
+
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
+
+from finops_site import charting, figures
+from finops_site.filters import active_filters, dressed, dressed_field
+from finops_site.keyset import PAGING_PARAMETERS
+from finops_site.money import EXACT, exact_text
+
+register = template.Library()
+
+register.simple_tag(figures.money_html, name="money")
+register.simple_tag(figures.money_short_html, name="money_short")
+register.simple_tag(figures.change_html, name="change")
+register.simple_tag(figures.icon_html, name="icon")
+register.filter("exact", exact_text)
+register.filter("month", figures.month_text)
+
+
+@register.filter
+def percent(share: Any, places: int = 1) -> SafeString | str:
+    """The ratio 0.123 as ``12.3%``; None as a dash that says why."""
+    return figures.percent_text(share, places) or figures.NOT_IN_THE_BILL
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The page's query string with `changes`: None drops a parameter. Paging starts anew unless a change names it."""
+    parameters: QueryDict = context["request"].GET.copy()
+    for name in (*PAGING_PARAMETERS, *changes):
+        parameters.pop(name, None)
+    for name, value in changes.items():
+        if value is not None:
+            parameters.setlist(name, [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)])
+    return f"?{parameters.urlencode()}"
+
+
+@register.inclusion_tag("includes/chips.html", takes_context=True)
+def chips(context: template.Context, filterset: Any) -> dict[str, Any]:
+    """The filters in force, each with a link that removes it alone."""
+    request = context["request"]
+    return {"chips": active_filters(filterset, request.GET), "clear_url": request.path}
+
+
+@register.simple_tag
+def filter_fields(filterset: Any) -> list[dict[str, Any]]:
+    """The fields of a filter form with the classes and kinds the filter bar draws them by."""
+    return dressed(filterset.form)
+
+
+@register.inclusion_tag("includes/field.html")
+def form_field(field: Any) -> dict[str, Any]:
+    """A bound field with its label, hint and errors."""
+    return {"field": field, **dressed_field(field)}
+
+
+@register.simple_tag
+def difference(after: Any, before: Any) -> Any:
+    """after - before, exactly; both in the same currency."""
+    return EXACT.subtract(figures.as_decimal(after), figures.as_decimal(before))
+
+
+@register.simple_tag
+def chart_json(chart: dict[str, Any]) -> SafeString:
+    return json_script(charting.for_browser(chart), f"{chart['id']}-data")
+
+
+@register.simple_tag
+def chart_table(chart: dict[str, Any]) -> dict[str, Any]:
+    """{"head": [...], "rows": [[...]]}: the chart's figures as text."""
+    return charting.as_table(chart)

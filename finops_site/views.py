@@ -1,0 +1,62 @@
+"""The home page: what every pillar has to say to this person."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.generic import TemplateView
+
+from finops_site.pages import Action, Empty, Page
+from finops_site.registry import registry
+from finops_site.roles import role_of
+
+SUBTITLES = {
+    "administrator": "Sources, people and health of the system, and what the company spends.",
+    "finance": "What the whole company spends, and whose it is.",
+    "executive": "What the company spends and where it is going.",
+    "engineering": "What your teams spend, and what changed.",
+}
+NO_BILL = Empty(
+    title="No bill has been delivered yet",
+    text="Spending appears here as soon as a bill from your cloud provider has been loaded.",
+    icon="file-invoice",
+    action=Action("Upload a bill", "/deliveries/", "upload", "costs.add_delivery", primary=True),
+)
+NO_BILL_FOR_YOU = "Your teams own no cost yet. It appears here when a bill with their charges has been loaded."
+
+
+class Home(Page, TemplateView):
+    """Open to anybody signed in: each panel decides for itself what this person sees in it."""
+
+    template_name = "home.html"
+    permission_required = None
+
+    def get_title(self) -> str:
+        return f"{greeting(timezone.localtime().hour)}, {self.request.user.get_short_name()}"
+
+    def get_subtitle(self) -> str:
+        return SUBTITLES.get(role_of(self.request.user), "What your teams spend.")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        empty = NO_BILL.for_user(self.request.user)
+        if not empty["action_url"]:
+            empty["text"] = NO_BILL_FOR_YOU
+        return super().get_context_data(panels=panels(self.request), empty=empty, **kwargs)
+
+
+def greeting(hour: int) -> str:
+    if hour < 5 or hour >= 18:
+        return "Good evening"
+    return "Good morning" if hour < 12 else "Good afternoon"
+
+
+def panels(request: HttpRequest) -> list[str]:
+    """Every registered panel, drawn, that this person may see and that has something to say."""
+    allowed = [panel for panel in registry.panels if not panel.permission or request.user.has_perm(panel.permission)]
+    contexts = [(panel, panel.context(request)) for panel in allowed]
+    return [
+        render_to_string(panel.template, {"panel": panel, **context}, request=request)
+        for panel, context in contexts
+        if context is not None
+    ]
