@@ -6,7 +6,7 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 
 import errno
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -39,6 +39,7 @@ from finops_site.money import EXACT, NO_CURRENCY
 MAX_REJECTS = 10_000
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
 BLANK = "blank"
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
 
 # What DuckDB raises for the sake of the data; a binder or parser error would be our own mistake.
@@ -99,16 +100,16 @@ class OpenFile:
     format: Format
     layout: files.Layout | None
 
-    @property
-    def source(self) -> str:
-        """The SQL that reads its rows."""
+    def source(self, *, store_rejects: bool = True) -> str:
+        """The SQL that reads its rows; those that are no rows are skipped, and stored where they can be asked for."""
         if self.layout is None:
             return f"read_parquet({literal(str(self.path))})"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
+        rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         return (
             f"read_csv({literal(str(self.path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, "
-            f"max_line_size = 16777216, ignore_errors = true, store_rejects = true, rejects_limit = 100000)"
+            f"max_line_size = 16777216, ignore_errors = true, {rejects})"
         )
 
 
@@ -175,7 +176,7 @@ def _one_format(opened: Sequence[OpenFile]) -> None:
 def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path) -> None:
     selects = " UNION ALL ".join(_select(number, each) for number, each in enumerate(opened))
     try:
-        db.execute(f"COPY ({selects}) TO {literal(str(staging))} (FORMAT parquet, COMPRESSION zstd)")
+        db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except UNREADABLE as error:
         if "space" in str(error).lower():
             raise OSError(errno.ENOSPC, "the disk is full") from error
@@ -188,14 +189,27 @@ def _first_line(error: Exception) -> str:
 
 
 def _select(number: int, each: OpenFile) -> str:
+    kept = ", ".join([*map(quoted, CHARGE_COLUMNS), *(quoted(f"x_{name}Beyond") for name in METRICS)])
+    return f"""SELECT {kept},
+        date_trunc('month', "BillingPeriodStart")::DATE AS "x_BillingMonth", {number} AS "x_File",
+        {_unread_tags(each)} AS "x_TagsUnread", {_problem(each)} AS "x_Problem"
+        FROM {_rows(each, each.source())}"""
+
+
+def _rows(each: OpenFile, source: str, *also: str) -> str:
+    """The rows of a file, first mapped to texts and then cast, so that no text is worked out twice."""
     texts = _texts(each)
-    columns = [f"{_cast(kind, texts[name])} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
-    extra = [f"CAST({beyond(texts[name])} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
-    return f"""SELECT {", ".join([*columns, *extra])},
-        date_trunc('month', {moment(texts["BillingPeriodStart"])})::DATE AS "x_BillingMonth",
-        {number} AS "x_File", {_unread_tags(each, texts["Tags"])} AS "x_TagsUnread",
-        {_problem(each, texts)} AS "x_Problem"
-        FROM {each.source}"""
+    anything = f"coalesce({', '.join(each.sheet.columns.values())}) IS NULL"
+    said = [f"{sql} AS {_said(name)}" for name, sql in texts.items()]
+    said.append(f"CASE WHEN {stored(texts['BilledCost'])} IS NULL THEN {anything} ELSE false END AS empty_row")
+    cast = [f"{_cast(each, kind, _said(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
+    rest = [f"CAST({beyond(_said(name))} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
+    return f"(SELECT *, {', '.join([*cast, *rest])} FROM (SELECT {', '.join([*also, *said])} FROM {source}))"
+
+
+def _said(name: str) -> str:
+    """The name under which a charge column's text is at hand while it is cast."""
+    return quoted(f"said {name}")
 
 
 def _texts(each: OpenFile) -> dict[str, str]:
@@ -210,52 +224,45 @@ def _texts(each: OpenFile) -> dict[str, str]:
     return texts | {"BillingCurrency": f"upper(trim({texts['BillingCurrency']}))"}
 
 
-def _cast(kind: str, sql: str) -> str:
+def _cast(each: OpenFile, kind: str, sql: str) -> str:
     if kind in ("money", "number"):
         return stored(sql)
     if kind == "moment":
         return moment(sql)
-    if kind == "tags":
-        return _tag_map(sql)
-    return sql
+    return tags(sql) if kind == "tags" and not each.format.tags_are_map else sql
 
 
-def _tag_map(sql: str) -> str:
-    """Rules give tags either as JSON text or, from columns, as a map already."""
-    return sql if "map_from_entries" in sql else tags(sql)
-
-
-def _unread_tags(each: OpenFile, sql: str) -> str:
-    if "map_from_entries" in sql:
+def _unread_tags(each: OpenFile) -> str:
+    """The tags of a row as they stand, where they are no JSON object."""
+    if each.format.tags_are_map:
         return "NULL::VARCHAR"
-    return f"CASE WHEN {sql} IS NOT NULL AND {tags(sql)} IS NULL THEN {sql} END"
+    said = _said("Tags")
+    return f'CASE WHEN {said} IS NOT NULL AND "Tags" IS NULL THEN {said} END'
 
 
-def _problem(each: OpenFile, texts: Mapping[str, str]) -> str:
+def _problem(each: OpenFile) -> str:
     """SQL naming the first charge column that keeps a row from being a charge; null for good rows."""
-    cases = [f"WHEN {bad} THEN {literal(name)}" for name, bad, _ in _checks(each, texts)]
-    anything = f"coalesce({', '.join(each.sheet.columns.values())})"
-    blank = f"WHEN {stored(texts['BilledCost'])} IS NULL AND {anything} IS NULL THEN {literal(BLANK)}"
-    return f"CASE {blank} {' '.join(cases)} END"
+    cases = " ".join(f"WHEN {bad} THEN {literal(name)}" for name, bad, _ in _checks(each))
+    return f"CASE WHEN empty_row THEN {literal(BLANK)} {cases} END"
 
 
-def _checks(each: OpenFile, texts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _checks(each: OpenFile) -> list[tuple[str, str, str]]:
     """(charge column, SQL that is true when its cell is bad, reason)."""
     checks = []
     for name in METRICS:
-        sql = texts[name]
+        said, value, rest = _said(name), quoted(name), quoted(f"x_{name}Beyond")
         if name in each.format.always:
-            checks.append((name, f"{sql} IS NULL", "is empty"))
+            checks.append((name, f"{said} IS NULL", "is empty"))
         if name not in each.format.lenient:
-            checks.append((name, f"{sql} IS NOT NULL AND {stored(sql)} IS NULL", "is not a number"))
-            checks.append((name, f"{beyond(sql)} IS NULL", "has more digits than can be kept"))
+            checks.append((name, f"{value} IS NULL AND {said} IS NOT NULL", "is not a number"))
+            checks.append((name, f"{rest} IS NULL", "has more digits than can be kept"))
     for name in ("BillingPeriodStart", "ChargePeriodStart"):
-        checks.append((name, f"{texts[name]} IS NULL", "is empty"))
-        outside = f"{moment(texts[name])} NOT BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
+        checks.append((name, f"{_said(name)} IS NULL", "is empty"))
+        outside = f"{quoted(name)} NOT BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
         checks.append((name, f"coalesce({outside}, true)", "is not a date of this century"))
-    currency = texts["BillingCurrency"]
-    checks.append(("BillingCurrency", f"{currency} IS NULL", "is empty"))
-    checks.append(("BillingCurrency", f"NOT regexp_full_match({currency}, '[A-Z]{{3}}')", "is not a currency code"))
+    checks.append(("BillingCurrency", '"BillingCurrency" IS NULL', "is empty"))
+    code = "length(BillingCurrency) = 3 AND regexp_full_match(BillingCurrency, '[A-Z]{3}')"
+    checks.append(("BillingCurrency", f"NOT ({code})", "is not a currency code"))
     return checks
 
 
@@ -264,9 +271,9 @@ def _finish(
 ) -> Reading:
     table = f"read_parquet({literal(str(staging))})"
     reading = Reading(format=opened[0].format.label(opened[0].sheet))
-    good, bad = db.execute(
-        f"SELECT count(*) FILTER (x_Problem IS NULL), count(*) FILTER (x_Problem <> '{BLANK}') FROM {table}"
-    ).fetchone() or (0, 0)
+    rows, good, bad = db.execute(
+        f"SELECT count(*), count(*) FILTER (x_Problem IS NULL), count(*) FILTER (x_Problem <> '{BLANK}') FROM {table}"
+    ).fetchone() or (0, 0, 0)
     broken = _broken_rows(db, opened)
     reading.rows_rejected = bad + len(broken)
     reading.rows_read = good + reading.rows_rejected
@@ -279,14 +286,9 @@ def _finish(
     if options.month and [month for month, _, _ in months] != [options.month.start]:
         found = ", ".join(f"{month:%Y-%m}" for month, _, _ in months)
         raise BadBill(f"{opened[0].name}: the bill is for {found}, not for {options.month}.")
-    _write_months(db, reading, months, staging, target, whole=good == db_rows(db, table))
     reading.totals, reading.residual = _control_totals(db, table)
+    _write_months(db, reading, months, staging, target, whole=good == rows)
     return reading
-
-
-def db_rows(db: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = db.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _nothing(opened: Sequence[OpenFile], reading: Reading) -> BadBill:
@@ -342,7 +344,7 @@ def _write_months(
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "charges.parquet"
         if whole and len(months) == 1:
-            shutil.copyfile(staging, path)
+            shutil.move(staging, path)
         else:
             _cut(db, staging, month, path)
         totals = stored_totals(db, f"read_parquet({literal(str(path))})")
@@ -353,7 +355,7 @@ def _cut(db: duckdb.DuckDBPyConnection, staging: Path, month: date, path: Path) 
     db.execute(
         f"""COPY (SELECT * FROM read_parquet({literal(str(staging))})
         WHERE x_Problem IS NULL AND x_BillingMonth = '{month}')
-        TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"""
+        TO {literal(str(path))} ({PARQUET})"""
     )
 
 
@@ -406,16 +408,13 @@ def _bad_cells(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], table:
 
 def _bad_in(db: duckdb.DuckDBPyConnection, each: OpenFile) -> list[Rejected]:
     """The rejected rows of one file, read once more in order: the fast pass does not know line numbers."""
-    texts = _texts(each)
-    cells = " ".join(
-        f"WHEN {literal(name)} THEN CAST({texts[name]} AS VARCHAR)" for name in {c for c, _, _ in _checks(each, texts)}
-    )
-    why = " ".join(f"WHEN {bad} THEN {literal(reason)}" for _, bad, reason in _checks(each, texts))
+    cells = " ".join(f"WHEN {literal(name)} THEN {_said(name)}" for name in {name for name, _, _ in _checks(each)})
+    why = " ".join(f"WHEN {bad} THEN {literal(reason)}" for _, bad, reason in _checks(each))
+    numbered = f"(SELECT *, row_number() OVER () AS record FROM {each.source(store_rejects=False)})"
     db.execute("SET preserve_insertion_order = true")
     rows = db.execute(
-        f"""SELECT record, problem, CASE problem {cells} END, CASE {why} END FROM (
-            SELECT *, row_number() OVER () AS record, {_problem(each, texts)} AS problem
-            FROM {each.source.replace("store_rejects = true, rejects_limit = 100000", "store_rejects = false")})
+        f"""SELECT record, problem, CASE problem {cells} END, CASE {why} END
+        FROM (SELECT *, {_problem(each)} AS problem FROM {_rows(each, numbered, "record")})
         WHERE problem <> '{BLANK}' ORDER BY record LIMIT {MAX_REJECTS}"""
     ).fetchall()
     db.execute("SET preserve_insertion_order = false")

@@ -17,6 +17,8 @@ def connect(
         connection.execute(f"SET threads = {threads}")
         connection.execute(f"SET memory_limit = '{memory_limit}'")
         connection.execute("SET TimeZone = 'UTC'")
+        # The bar goes to standard output, into the middle of what a command prints.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET autoload_known_extensions = false")
         connection.execute("SET preserve_insertion_order = false")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_threaded, isal_zlib
 
 from costs.formats.base import BadBill
 
@@ -128,9 +128,7 @@ def kind(path: Path, name: str) -> str:
     if head.startswith(GZIP):
         return "gzip"
     if head.startswith(ZIP):
-        raise BadBill(
-            f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside."
-        )
+        raise BadBill(f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside.")
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         raise BadBill(f"{name}: this is no bill but a binary file; we read CSV, CSV.gz and Parquet.")
     return "csv"
@@ -143,7 +141,7 @@ def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
     """
     written = 0
     try:
-        with igzip.open(path, "rb") as packed, target.open("wb") as plain:
+        with igzip_threaded.open(path, "rb", threads=1) as packed, target.open("wb") as plain:
             while chunk := packed.read(CHUNK):
                 written += len(chunk)
                 if written > limit:

@@ -72,13 +72,36 @@ class Lines:
         self.charges = f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
 
     def gather(self) -> None:
+        self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
         self._gather_tag_sets()
-        self.db.execute(f"CREATE OR REPLACE TEMP TABLE lines AS {self._sums()}")
+        texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
+        shown = ", ".join(f"{_shown(column, width)} AS {name}" for name, (column, width) in texts.items())
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT charge_date, t.tag_set, {shown}, {", ".join(AMOUNTS)}, quantity, charges
+            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.raw
+        """)
+        self.db.execute("DROP TABLE sums")
         signature = ", ".join(SIGNATURE)
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE signatures AS
             SELECT DISTINCT {signature}, NULL::BIGINT AS owner, '' AS owner_rule FROM lines
         """)
+
+    def _sums(self) -> str:
+        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
+
+        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
+        """
+        grain = [column for column, _ in DIMENSIONS.values()]
+        said = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
+        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
+        sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
+        return f"""
+            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
+            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
+            FROM {self.charges} GROUP BY ALL
+        """
 
     def _gather_tag_sets(self) -> None:
         """`raw` is the map as delivered, `json` its canonical text, `folded` has small keys (the first one wins)."""
@@ -91,22 +114,9 @@ class Lines:
             SELECT raw, json, md5(json) AS fingerprint, folded, dense_rank() OVER (ORDER BY md5(json)) AS tag_set FROM (
                 SELECT raw, CAST(to_json(map_from_entries(list_sort(pairs))) AS VARCHAR) AS json,
                 map_from_entries(list_filter({lowered}, lambda e, i: NOT list_contains({earlier}, e.k))) AS folded
-                FROM (SELECT DISTINCT Tags AS raw, {clean} AS pairs FROM {self.charges})
+                FROM (SELECT DISTINCT Tags AS raw, {clean} AS pairs FROM sums)
             )
         """)
-
-    def _sums(self) -> str:
-        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags."""
-        grain = [f"{_shown(column, width)} AS {name}" for name, (column, width) in DIMENSIONS.items()]
-        said = [f"max({_shown(column, width)}) AS {name}" for name, (column, width) in DESCRIPTIONS.items()]
-        agreed = [_unanimous(name, column, width) for name, (column, width) in UNANIMOUS.items()]
-        sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
-        return f"""
-            SELECT c.ChargePeriodStart::DATE AS charge_date, t.tag_set, {", ".join([*grain, *said, *agreed, *sums])},
-            sum(coalesce(c.ConsumedQuantity, c.PricingQuantity)) AS quantity, count(*) AS charges
-            FROM {self.charges} c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.raw
-            GROUP BY charge_date, t.tag_set, {", ".join(DIMENSIONS)}
-        """
 
     def own(self, rules: Sequence[OwnerRule]) -> None:
         """Names the owner of every signature: the team of the first rule that matches, else nobody."""
@@ -135,11 +145,6 @@ def _no_nul(sql: str) -> str:
     return f"replace({sql}, chr(0), '\ufffd')"
 
 
-def _unanimous(name: str, column: str, width: int) -> str:
-    shown = _shown(column, width)
-    return f"CASE WHEN min({shown}) = max({shown}) THEN min({shown}) ELSE '' END AS {name}"
-
-
 def publish(
     db: duckdb.DuckDBPyConnection, delivery: Delivery, month: MonthOfCharges, *, scratch: Path
 ) -> DeliveryMonth:
@@ -157,6 +162,7 @@ def publish(
     partitions.ensure(month.charge_months)
     with transaction.atomic():
         _copy_lines(db, row, scratch)
+        partitions.analyze(month.charge_months)
         roll_up(row)
         _copy_dimensions(db, lines, scratch)
     row.lines = len(lines)
@@ -257,6 +263,8 @@ def roll_up(row: DeliveryMonth) -> None:
     """Writes the sums of a month's lines that year-long pages read; what was there is thrown away."""
     month = "service_category, region, tag_set_id"
     with transaction.atomic(), connection.cursor() as cursor:
+        # The sums of a big month do not fit the server's default and would be sorted on disk.
+        cursor.execute("SET LOCAL work_mem = '256MB'")
         for model in (MonthRollup, DayRollup):
             cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
         cursor.execute(

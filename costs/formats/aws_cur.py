@@ -100,4 +100,5 @@ AWS_CUR = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     lenient=frozenset({"ListCost"}),
+    tags_are_map=True,
 )

@@ -119,7 +119,8 @@ class Format:
 
     `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the source
     columns that tell this format from others. `always` are the metrics every row must have. `lenient` metrics become
-    null when unreadable; an unreadable metric anywhere else rejects its row.
+    null when unreadable; an unreadable metric anywhere else rejects its row. `tags_are_map` says that the rule for tags
+    yields a map and no JSON text.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Format:
     always: frozenset[str] = frozenset({"BilledCost"})
     lenient: frozenset[str] = frozenset()
     needs_month: bool = False
+    tags_are_map: bool = False
     version: Callable[[Sheet], str] = lambda sheet: ""
 
     def missing(self, sheet: Sheet) -> list[str]:
@@ -190,8 +192,9 @@ FULL = "DECIMAL(38, 28)"
 def plain_number(sql: str) -> str:
     """A cell as a spreadsheet may have left it, ``$10,000.00``, without its sign of money and thousands separators."""
     dressed = "^ *-?[$€£]? ?-?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)? *$"
+    signs = " OR ".join(f"contains({sql}, '{sign}')" for sign in ",$€£")
     return (
-        f"CASE WHEN regexp_matches({sql}, '[$€£,]') AND regexp_matches({sql}, '{dressed}') "
+        f"CASE WHEN ({signs}) AND regexp_matches({sql}, '{dressed}') "
         f"THEN regexp_replace({sql}, '[$€£, ]', '', 'g') ELSE {sql} END"
     )
 
@@ -205,8 +208,9 @@ def beyond(sql: str) -> str:
     """What the text says beyond its 18 stored decimals; null where even 38 digits cannot hold it."""
     rest = f"TRY_CAST({sql} AS {FULL}) - TRY_CAST({stored(sql)} AS {FULL})"
     return (
-        f"CASE WHEN {sql} IS NULL THEN 0 WHEN regexp_matches({sql}, '[eE]') THEN coalesce({rest}, 0) "
-        f"WHEN strpos({sql}, '.') > 0 AND length({sql}) - strpos({sql}, '.') > 18 THEN {rest} ELSE 0 END"
+        f"CASE WHEN {sql} IS NULL THEN 0 WHEN contains({sql}, 'e') OR contains({sql}, 'E') THEN coalesce({rest}, 0) "
+        f"WHEN length({sql}) > 19 AND length({sql}) - strpos({sql}, '.') > 18 AND contains({sql}, '.') THEN {rest} "
+        f"ELSE 0 END"
     )
 
 
@@ -218,7 +222,8 @@ def moment(sql: str) -> str:
     american = "['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m/%d/%y %H:%M', '%m/%d/%y']"
     short = "['%m/%d/%y %H:%M:%S', '%m/%d/%y %H:%M', '%m/%d/%y']"
     return (
-        f"CASE WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
+        f"CASE WHEN length({sql}) = 19 AND {sql}[5] = '-' OR {sql} LIKE '____-%Z' THEN TRY_CAST({sql} AS TIMESTAMP) "
+        f"WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
         f"WHEN regexp_matches({sql}, '/[0-9]{{2}}( |$)') THEN try_strptime({sql}, {short}) "
         f"ELSE try_strptime({sql}, {american}) END"
     )

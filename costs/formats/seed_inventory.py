@@ -88,6 +88,7 @@ SEED_EC2 = Format(
         "x_LineType": text("State"),
     },
     needs_month=True,
+    tags_are_map=True,
 )
 
 SEED_S3 = Format(
@@ -107,4 +108,5 @@ SEED_S3 = Format(
         "x_LineType": text("StorageClass"),
     },
     needs_month=True,
+    tags_are_map=True,
 )
