@@ -229,7 +229,9 @@ def _cast(each: OpenFile, kind: str, sql: str) -> str:
         return stored(sql)
     if kind == "moment":
         return moment(sql)
-    return tags(sql) if kind == "tags" and not each.format.tags_are_map else sql
+    if kind == "tags":
+        return f"CAST({sql} AS MAP(VARCHAR, VARCHAR))" if each.format.tags_are_map else tags(sql)
+    return sql
 
 
 def _unread_tags(each: OpenFile) -> str:
