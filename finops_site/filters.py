@@ -87,7 +87,7 @@ def _dress_filter(bound: Any) -> str:
     if widget.is_hidden:
         return "hidden"
     if isinstance(widget, forms.SelectMultiple):
-        widget.attrs.update({"class": "form-select", "data-pick": "", "size": 1})
+        widget.attrs.update({"class": "form-select", "data-pick": "", "size": 4})
         return "multiple"
     if isinstance(widget, forms.Select):
         widget.attrs.setdefault("class", "form-select")

@@ -145,11 +145,24 @@ class PercentColumn(NumberColumn):
 class MonthColumn(django_tables2.Column):
     """A month, from a Month or any of its days: ``Nov 2025``, in the CSV ``2025-11``."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"attrs": {"td": {"class": "nowrap"}}, **kwargs})
+
     def render(self, value: Any) -> str:
         return figures.month_text(value)
 
     def value(self, value: Any) -> str:
         return str(Month.of(value)) if isinstance(value, date) else str(value)
+
+
+class DayColumn(MonthColumn):
+    """A day, ``2025-11-30`` as everybody reads it alike."""
+
+    def render(self, value: date) -> str:
+        return value.isoformat()
+
+    def value(self, value: date) -> str:
+        return value.isoformat()
 
 
 class TagColumn(django_tables2.Column):

@@ -16,6 +16,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseServerError, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import include, path
+from django.utils.safestring import mark_safe
 from django.views.generic import TemplateView, View
 
 from finops_site import charting
@@ -176,7 +177,7 @@ class SampleHome(Page, TemplateView):
         table = SampleTable(sample_rows(6)).as_html(self.request)
         head = '<div class="card-head"><h2>{}</h2><p>{}</p></div>'
         panels = [
-            f'<div class="stats">{stats}</div>',
+            mark_safe(f'<div class="stats">{stats}</div>'),
             _card(head.format("Spending by service", "Effective cost, thirteen months"), trend, "span-2"),
             _card(head.format("Where it goes", "This month"), tree),
             _card(head.format("What changed", "Against October, the largest first"), table, flush=True),
@@ -185,8 +186,6 @@ class SampleHome(Page, TemplateView):
 
 
 def _card(head: str, body: str, css: str = "", flush: bool = False) -> Any:
-    from django.utils.safestring import mark_safe
-
     inner = f'<div class="card-flush">{body}</div>' if flush else f'<div class="card-content">{body}</div>'
     return mark_safe(f'<section class="card {css}">{head}{inner}</section>')
 
@@ -291,8 +290,15 @@ class ManyFiles(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
+class FilesField(forms.FileField):
+    widget = ManyFiles({"multiple": True})
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        return [super(FilesField, self).clean(one, initial) for one in data or [None]]
+
+
 class UploadForm(forms.Form):
-    files = forms.FileField(widget=ManyFiles({"multiple": True}))
+    files = FilesField()
     source = forms.CharField(help_text="Whose bill it is: each source keeps its own months.")
     month = forms.CharField(required=False)
     replace = forms.BooleanField(required=False, label="Replace the month that is there")

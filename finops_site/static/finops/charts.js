@@ -77,23 +77,23 @@
       animation: animated(), animationDuration: 350,
       color: chart.series.map(function (one, place) { return tone(one, place, theme); }),
       textStyle: { fontFamily: "Inter, system-ui, sans-serif", color: theme.ink },
-      grid: { left: 4, right: 12, top: 16, bottom: legend ? 44 : 8, containLabel: true },
-      legend: legend ? { type: "scroll", bottom: 0, left: 0, itemWidth: 10, itemHeight: 10, itemGap: 16, icon: "roundRect", textStyle: { color: theme.soft, fontSize: 12 }, pageIconColor: theme.soft, pageIconInactiveColor: theme.line, pageTextStyle: { color: theme.soft } } : undefined,
+      grid: { left: 4, right: bars ? 12 : 34, top: 16, bottom: 8, containLabel: true },
+      legend: legend ? { show: false } : undefined,
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
       yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: short }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
-      series: chart.series.map(function (one, place) { return bars && one.kind !== "line" ? bar(one, stacked, chart) : line(one, stacked, chart, tone(one, place, theme)); })
+      series: chart.series.map(function (one, place) { return bars && one.kind !== "line" ? bar(one, stacked, chart, theme) : line(one, stacked, chart, tone(one, place, theme)); })
     };
   }
 
-  function bar(one, stacked, chart) {
-    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: { borderRadius: stacked ? 0 : [3, 3, 0, 0] }, emphasis: { focus: "series" } };
+  function bar(one, stacked, chart, theme) {
+    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { borderRadius: [3, 3, 0, 0] }, emphasis: { focus: "series" } };
   }
 
   function line(one, stacked, chart, shade) {
     var area = chart.kind === "area";
     return {
-      name: one.name, type: "line", stack: stacked ? "all" : undefined, data: one.data.map(geometry), showSymbol: chart.categories.length < 2, symbol: "circle", symbolSize: 6, connectNulls: false,
+      name: one.name, type: "line", stack: stacked ? "all" : undefined, data: one.data.map(function (value) { return stacked ? geometry(value) || 0 : geometry(value); }), showSymbol: chart.categories.length < 2, symbol: "circle", symbolSize: 6, connectNulls: false,
       lineStyle: { width: stacked ? 1.25 : 2.25, type: one.dashed ? [5, 4] : "solid" }, emphasis: { focus: "series", lineStyle: { width: 2.5 } },
       areaStyle: area ? { opacity: stacked ? 0.7 : 1, color: stacked ? shade : fade(shade) } : undefined
     };
@@ -117,6 +117,7 @@
   }
 
   function treemap(chart, theme) {
+    var whole = chart.series.reduce(function (sum, one) { return sum + Math.max(geometry(one.data[0]) || 0, 0); }, 0);
     return {
       animation: animated(), animationDuration: 350,
       textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
@@ -125,12 +126,22 @@
         type: "treemap", roam: false, nodeClick: chart.series.some(function (one) { return one.url; }) ? "link" : false, breadcrumb: { show: false },
         left: 0, right: 0, top: 0, bottom: 0, squareRatio: 1.4,
         itemStyle: { borderColor: theme.surface, borderWidth: 2, gapWidth: 2, borderRadius: 5 },
-        label: { position: "insideTopLeft", distance: 8, fontSize: 12, lineHeight: 17, color: color("--chart-on"), overflow: "truncate", formatter: function (point) { return point.name + "\n" + short(point.value) + " " + unit(chart); } },
+        label: { position: "insideTopLeft", distance: 8, fontSize: 12, lineHeight: 17, overflow: "truncate", formatter: function (point) { return point.value < whole * 0.03 ? point.name : point.name + "\n" + point.data.words + " " + unit(chart); } },
         data: chart.series.map(function (one, place) {
-          return { name: one.name, value: Math.max(geometry(one.data[0]) || 0, 0), words: one.labels[0], link: one.url, target: "self", itemStyle: { color: tone(one, place, theme) } };
+          return { name: one.name, value: Math.max(geometry(one.data[0]) || 0, 0), words: one.labels[0], link: one.url, target: "self", itemStyle: { color: tone(one, place, theme) }, label: { color: on(tone(one, place, theme)) } };
         })
       }]
     };
+  }
+
+  /* Dark or white words, whichever reads better on the shade. */
+  function on(shade) {
+    var parts = [1, 3, 5].map(function (place) {
+      var part = parseInt(shade.slice(place, place + 2), 16) / 255;
+      return part <= 0.03928 ? part / 12.92 : Math.pow((part + 0.055) / 1.055, 2.4);
+    });
+    var light = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    return light > 0.27 ? "#0f1520" : "#ffffff";
   }
 
   function options(chart, theme, width) {
@@ -145,14 +156,44 @@
     if (!source) return;
     var chart = JSON.parse(source.textContent);
     var picture = echarts.init(place, null, { renderer: "svg" });
-    drawn.set(place, { picture: picture, chart: chart });
+    drawn.set(place, { picture: picture, chart: chart, hidden: new Set() });
     paint(place);
     sizes.observe(place);
   }
 
+  /* The legend is ours: it wraps, and each name is a switch for the keyboard too. */
+  function legend(place, chart, theme) {
+    if (chart.series.length < 2 || chart.kind === "treemap" || chart.kind === "sparkline") return;
+    var known = drawn.get(place);
+    if (!known.legend) {
+      known.legend = document.createElement("div");
+      known.legend.className = "chart-legend";
+      known.legend.setAttribute("role", "group");
+      known.legend.setAttribute("aria-label", "Series");
+      place.after(known.legend);
+    }
+    known.legend.replaceChildren.apply(known.legend, chart.series.map(function (one, number) {
+      var button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(!known.hidden.has(one.name)));
+      button.innerHTML = mark(tone(one, number, theme)) + "<span>" + escape(one.name) + "</span>";
+      button.addEventListener("click", function () {
+        var off = !known.hidden.delete(one.name);
+        if (off) known.hidden.add(one.name);
+        button.setAttribute("aria-pressed", String(!off));
+        known.picture.dispatchAction({ type: off ? "legendUnSelect" : "legendSelect", name: one.name });
+      });
+      button.addEventListener("mouseenter", function () { known.picture.dispatchAction({ type: "highlight", seriesName: one.name }); });
+      button.addEventListener("mouseleave", function () { known.picture.dispatchAction({ type: "downplay", seriesName: one.name }); });
+      return button;
+    }));
+  }
+
   function paint(place) {
     var known = drawn.get(place);
+    legend(place, known.chart, palette());
     known.picture.setOption(options(known.chart, palette(), place.clientWidth), true);
+    known.hidden.forEach(function (name) { known.picture.dispatchAction({ type: "legendUnSelect", name: name }); });
   }
 
   var sizes = new ResizeObserver(function (entries) {

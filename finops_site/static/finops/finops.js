@@ -187,6 +187,7 @@
       var line = build("label", "pick-row");
       var check = build("input", "form-check-input", { type: "checkbox" });
       check.checked = option.selected;
+      check.option = option;
       check.addEventListener("change", function (event) {
         event.stopPropagation();
         option.selected = check.checked;
@@ -235,7 +236,10 @@
     });
     box.addEventListener("focusout", function (event) { if (event.relatedTarget && !box.contains(event.relatedTarget)) close(false); });
     document.addEventListener("click", function (event) { if (!box.contains(event.target)) close(false); });
-    select.addEventListener("finops:refresh", function () { face(); if (!panel.hidden) draw(); });
+    select.addEventListener("finops:refresh", function () {
+      face();
+      list.querySelectorAll("input").forEach(function (check) { check.checked = check.option.selected; });
+    });
 
     function move(event) {
       if (panel.hidden) { if (event.target === button) { event.preventDefault(); open(); } return; }
@@ -265,7 +269,19 @@
     });
   }
 
+  /* A table that fits its box needs no scrolling box: see .fits in the css. */
+  var widths = new ResizeObserver(function (entries) {
+    entries.forEach(function (entry) {
+      var box = entry.target;
+      box.classList.remove("fits");
+      var fits = box.scrollWidth <= box.clientWidth;
+      box.classList.toggle("fits", fits);
+      if (fits) box.removeAttribute("tabindex"); else box.tabIndex = 0;
+    });
+  });
+
   function begin(root) {
+    root.querySelectorAll(".table-wrap").forEach(function (box) { widths.observe(box); });
     root.querySelectorAll("select[data-pick]").forEach(pick);
     root.querySelectorAll("form[data-filters]").forEach(shorten);
     root.querySelectorAll("[data-autosubmit]").forEach(function (field) {

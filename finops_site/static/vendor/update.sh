@@ -19,7 +19,7 @@ without_map() { sed -e 's|/\*# sourceMappingURL=[^*]*\*/||' -e 's|^//# sourceMap
 sprite() {
     echo '<svg xmlns="http://www.w3.org/2000/svg">'
     while read -r name; do
-        echo "<symbol id=\"$name\" viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.75\" stroke-linecap=\"round\" stroke-linejoin=\"round\">"
+        echo "<symbol id=\"$name\" viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" stroke-linecap=\"round\" stroke-linejoin=\"round\">"
         sed -n '/<path\|<circle\|<rect\|<line/p' "$work/icons/icons/outline/$name.svg" | grep -v 'M0 0h24v24H0z' | tr -d '\n' | sed 's/  */ /g'
         echo '</symbol>'
     done < "$here/tabler-icons/icons.txt"
