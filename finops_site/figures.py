@@ -13,8 +13,9 @@ from finops_site.money import EXACT, exact_text, formatted, ratio
 from finops_site.periods import Month
 
 NOT_IN_THE_BILL = mark_safe('<span class="absent" title="not in the bill">—</span>')
-STEPS = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
+STEPS = tuple((Decimal(1000) ** place, letter) for place, letter in enumerate(("", "k", "M", "B", "T")))
 TENTH = Decimal("0.1")
+CENT = Decimal("0.01")
 
 
 def icon_html(name: str, css: str = "") -> SafeString:
@@ -55,10 +56,16 @@ def short_text(amount: Any) -> str:
     """``65.0k``: one decimal and a letter from a thousand up; smaller amounts are whole numbers or cents."""
     value = as_decimal(amount)
     for size, letter in STEPS:
-        cut = EXACT.divide(value, size).quantize(TENTH, rounding=ROUND_HALF_EVEN)
-        if abs(cut) >= 1:
-            return f"{cut:,f}{letter}"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}"
+        cut = EXACT.divide(value, size).quantize(_step(value, letter), rounding=ROUND_HALF_EVEN)
+        if abs(cut) < 1000 or letter == "T":
+            break
+    return f"{cut if cut else abs(cut):,f}{letter}"
+
+
+def _step(value: Decimal, letter: str) -> Decimal:
+    if letter:
+        return TENTH
+    return Decimal(1) if abs(value) >= 100 else CENT
 
 
 def money_short_html(amount: Any, currency: str | None) -> SafeString:

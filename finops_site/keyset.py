@@ -5,7 +5,6 @@ the primary key, so no row is shown twice or left out while others are added.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -171,5 +170,5 @@ def _decoded(cursor: str, keys: list[_Key]) -> list[Any]:
         if not isinstance(values, list) or len(values) != len(keys):
             raise BadCursor("the cursor belongs to another ordering")
         return [key.read(value) for key, value in zip(keys, values, strict=True)]
-    except (binascii.Error, UnicodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
         raise BadCursor("the cursor cannot be read") from error

@@ -77,7 +77,7 @@
       animation: animated(), animationDuration: 350,
       color: chart.series.map(function (one, place) { return tone(one, place, theme); }),
       textStyle: { fontFamily: "Inter, system-ui, sans-serif", color: theme.ink },
-      grid: { left: 4, right: bars ? 12 : 34, top: 16, bottom: 8, containLabel: true },
+      grid: { left: 4, right: bars && width >= 500 ? 12 : 34, top: 16, bottom: 8, containLabel: true },
       legend: legend ? { show: false } : undefined,
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
