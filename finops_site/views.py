@@ -21,7 +21,7 @@ NO_BILL = Empty(
     title="No bill has been delivered yet",
     text="Spending appears here as soon as a bill from your cloud provider has been loaded.",
     icon="file-invoice",
-    action=Action("Upload a bill", "/deliveries/", "upload", "costs.add_delivery", primary=True),
+    action=Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True),
 )
 NO_BILL_FOR_YOU = "Your teams own no cost yet. It appears here when a bill with their charges has been loaded."
 
