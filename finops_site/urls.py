@@ -2,11 +2,17 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
 
+from finops_site.api_views import Docs
 from finops_site.views import Home
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", include("finops_site.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", Docs.as_view(url_name="api-schema"), name="api-docs"),
+    path("", include("costs.urls")),
 ]

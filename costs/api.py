@@ -1,0 +1,152 @@
+"""The API of bills and costs: the same rows, the same services and the same exact amounts as the pages."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from costs import uploads
+from costs.deliveries import DeliveryFilter
+from costs.formats.base import BadBill
+from costs.models import CostLine, DayRollup, Delivery, Source
+from costs.serializers import (
+    CostLineSerializer,
+    DeliverySerializer,
+    ReceivedSerializer,
+    RejectSerializer,
+    SourceSerializer,
+    TeamSerializer,
+    UploadSerializer,
+)
+from finops_site.api import BadRequest, HoldsPermission, KeysetPages, VisibleRows
+from finops_site.models import Team
+from finops_site.money import exact_text
+from finops_site.periods import Month
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Bills that came in, the latest first"),
+    retrieve=extend_schema(summary="One delivery: how its load went, its totals, months and files"),
+)
+class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Received bills, for those who see the whole company."""
+
+    queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_delivery"
+    write_permission_required = "costs.add_delivery"
+    filterset_class = DeliveryFilter
+    parser_classes = [MultiPartParser]
+    keyset = ("id",)
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files")
+
+    @extend_schema(
+        summary="Deliver a bill",
+        description="Keeps the files and queues the load: ask for the delivery until its status is no longer "
+        "`received` or `loading`. The same bill again answers 200 with the delivery that is there.",
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: ReceivedSerializer,
+            200: OpenApiResponse(ReceivedSerializer, "The same bill is here already."),
+            400: OpenApiResponse(BadRequest, "This is no bill that can be read, or a field is wrong."),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        said = UploadSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        try:
+            received = self._deliver(**said.validated_data)
+        except BadBill as error:
+            raise ValidationError({"detail": str(error)}) from None
+        code = status.HTTP_201_CREATED if received.is_new else status.HTTP_200_OK
+        context = {"already_delivered": not received.is_new}
+        delivery = self.get_queryset().get(pk=received.delivery.pk)
+        return Response(ReceivedSerializer(delivery, context=context).data, status=code)
+
+    def _deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
+        (received,) = uploads.deliver(files, source, user=self.request.user, one=True, **options)
+        return received
+
+    @extend_schema(
+        summary="Rows of the bill that were not read, and why",
+        responses=RejectSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def rejects(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(self.get_object().rejects.all())
+        return self.get_paginated_response(RejectSerializer(page, many=True).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Where bills come from"),
+    retrieve=extend_schema(summary="One source"),
+)
+class SourceViewSet(viewsets.ReadOnlyModelViewSet):
+    """Where bills come from, for those who see the whole company."""
+
+    queryset = Source.objects.all()
+    serializer_class = SourceSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_source"
+    lookup_value_regex = r"\d+"
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Cost lines, the latest day first"),
+    retrieve=extend_schema(summary="One cost line"),
+)
+class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """The charges of the current bills, summed per day, account, service, region, resource, tags and category."""
+
+    queryset = CostLine.objects.all()
+    serializer_class = CostLineSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+    pagination_class = KeysetPages
+    keyset = ("-charge_date", "-id")
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().select_related("delivery_month", "tag_set", "owner")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="The teams whose cost you may see, with what they spent this month"),
+    retrieve=extend_schema(summary="One team"),
+)
+class TeamViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Your teams and those below them; all of them for those who see the whole company."""
+
+    queryset = Team.objects.all()
+    serializer_class = TeamSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "finops_site.view_team"
+    lookup_value_regex = r"\d+"
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "month_to_date": month_to_date(self.request.user)}
+
+
+def month_to_date(user: Any) -> dict[int, dict[str, dict[str, str | None]]]:
+    """{team id: {currency: {metric: exact text}}} of the current month by charge day, each team's own cost."""
+    month = Month.of(timezone.now().date())
+    rows = DayRollup.objects.visible_to(user).charged_in(month.period).exclude(owner=None).order_by()
+    sums = rows.values("owner", "currency").annotate(billed=Sum("billed_cost"), effective=Sum("effective_cost"))
+    found: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
+    for row in sums:
+        amounts = {"billed_cost": exact_text(row["billed"]), "effective_cost": exact_text(row["effective"])}
+        found[row["owner"]][row["currency"]] = amounts
+    return dict(found)

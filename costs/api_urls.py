@@ -1,0 +1,13 @@
+"""The API's addresses of bills and costs, mounted under the site's."""
+
+from rest_framework.routers import SimpleRouter
+
+from costs import api
+
+router = SimpleRouter()
+router.register("deliveries", api.DeliveryViewSet, "delivery")
+router.register("sources", api.SourceViewSet, "source")
+router.register("cost-lines", api.CostLineViewSet, "cost-line")
+router.register("teams", api.TeamViewSet, "team")
+
+urlpatterns = router.urls

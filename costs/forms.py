@@ -1,0 +1,78 @@
+"""Forms of the cost pages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import RegexValidator
+
+from costs import uploads
+from costs.formats import FORMATS, NAMES
+from costs.models import Source
+from finops_site.filters import MonthField
+
+TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
+FORMAT_CHOICES = [("auto", "Recognise it"), *((name, title[0].upper() + title[1:]) for name, title in TITLES.items())]
+MODE_CHOICES = [("", "As the source is set; a new one replaces"), *Source.Mode.choices]
+currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its three letters, like USD.")
+
+
+class ManyFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Many files; cleans to a list. Empty ones pass: `deliver` says which file is empty."""
+
+    widget = ManyFiles
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        found = [super(FilesField, self).clean(one, initial) for one in data or [None]]
+        if problem := uploads.too_big([file for file in found if file]):
+            raise forms.ValidationError(problem)
+        return found
+
+
+class UploadForm(forms.Form):
+    """A bill and what a person must say about it that the bill does not say itself."""
+
+    files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})
+    source = forms.CharField(
+        max_length=100,
+        help_text="Where the bill comes from: one export of one provider. A new name makes a new source.",
+        widget=forms.TextInput({"list": "sources", "autocomplete": "off", "placeholder": "AWS payer account"}),
+    )
+    mode = forms.ChoiceField(
+        label="What it does to its months",
+        choices=MODE_CHOICES,
+        required=False,
+        help_text="A corrected bill replaces the one before; a bill in parts adds to it.",
+    )
+    format = forms.ChoiceField(choices=FORMAT_CHOICES, initial="auto", required=False)
+    month = MonthField(label="Billing month", required=False, help_text="For bills without dates, like an inventory.")
+    currency = forms.CharField(
+        required=False,
+        validators=[currency_code],
+        help_text="For bills that name none.",
+        widget=forms.TextInput({"placeholder": "USD", "autocomplete": "off", "maxlength": 3}),
+    )
+    bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
+
+    def deliver(self, user: Any) -> list[Any]:
+        """Hands the bill in; raises BadBill."""
+        said = self.cleaned_data
+        return uploads.deliver(
+            said["files"],
+            said["source"],
+            user=user,
+            month=said["month"],
+            format=said["format"] or "auto",
+            mode=said["mode"] or None,
+            currency=said["currency"] or None,
+            bill_stopped=said["bill_stopped"],
+        )
+
+    @property
+    def known_sources(self) -> Sequence[str]:
+        return list(Source.objects.values_list("name", flat=True))

@@ -1,0 +1,174 @@
+"""Deliveries, cost lines and teams as JSON. Amounts are decimal strings, exact to the last digit."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from costs.formats import NAMES
+from costs.forms import currency_code
+from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Reject, Source
+from costs.uploads import too_big
+from finops_site.api import ExactModelSerializer, MonthTextField
+from finops_site.models import Team
+from finops_site.periods import Month
+
+
+class SumsField(serializers.DictField):
+    """{currency: {metric: exact decimal text, null where the bill does not say}}"""
+
+    def __init__(self, **options: Any) -> None:
+        amounts = serializers.DictField(child=serializers.CharField(allow_null=True))
+        super().__init__(child=amounts, **options)
+
+
+class SourceSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Source
+        fields = ["id", "name", "delivery_mode", "created_at"]
+
+
+class DeliveryFileSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = DeliveryFile
+        fields = ["id", "name", "bytes", "sha256"]
+
+
+class DeliveryMonthSerializer(serializers.ModelSerializer):
+    billing_month = MonthTextField(read_only=True)
+    totals = SumsField(read_only=True)
+
+    class Meta:
+        model = DeliveryMonth
+        fields = ["billing_month", "is_current", "charges", "lines", "totals"]
+
+
+class DeliverySerializer(serializers.ModelSerializer):
+    source = serializers.CharField(source="source.name")
+    received_by = serializers.EmailField(source="received_by.email", allow_null=True, default=None)
+    billing_months = serializers.ListField(child=serializers.CharField())
+    totals = SumsField(help_text="control totals, at the full precision of the bill's text")
+    residual = SumsField(help_text="the part of the totals beyond the 18 decimals that cost lines keep")
+    files = DeliveryFileSerializer(many=True)
+    months = DeliveryMonthSerializer(many=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "source",
+            "status",
+            "format",
+            "provider",
+            "billing_months",
+            "rows_read",
+            "rows_loaded",
+            "rows_rejected",
+            "totals",
+            "residual",
+            "message",
+            "stage",
+            "progress",
+            "received_by",
+            "received_at",
+            "loaded_at",
+            "months",
+            "files",
+        ]
+        read_only_fields = fields
+
+
+class ReceivedSerializer(DeliverySerializer):
+    already_delivered = serializers.SerializerMethodField(help_text="the same bill was here before")
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "already_delivered"]
+
+    def get_already_delivered(self, delivery: Delivery) -> bool:
+        return self.context["already_delivered"]
+
+
+class UploadSerializer(serializers.Serializer):
+    """A bill as multipart: its files, with their manifest if there is one, and what it does not say itself."""
+
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True, max_length=1000), allow_empty=False
+    )
+    source = serializers.CharField(max_length=100, help_text="a new name makes a new source")
+    mode = serializers.ChoiceField(Source.Mode.choices, required=False)
+    format = serializers.ChoiceField(["auto", *NAMES], default="auto")
+    month = serializers.CharField(required=False, help_text="2025-11, for bills without dates")
+    currency = serializers.CharField(required=False, validators=[currency_code], help_text="for bills that name none")
+    bill_stopped = serializers.BooleanField(default=False, help_text="inventories: charge stopped machines too")
+
+    def validate_files(self, files: list[Any]) -> list[Any]:
+        if problem := too_big(files):
+            raise serializers.ValidationError(problem)
+        return files
+
+    def validate_month(self, text: str) -> Month:
+        try:
+            return Month.parse(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class RejectSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Reject
+        fields = ["id", "file", "line", "column", "value", "reason"]
+
+
+class CostLineSerializer(ExactModelSerializer):
+    delivery = serializers.IntegerField(source="delivery_month.delivery_id")
+    billing_month = MonthTextField()
+    tags = serializers.DictField(source="tag_set.tags", child=serializers.CharField(allow_blank=True))
+    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: unowned")
+
+    class Meta:
+        model = CostLine
+        fields = [
+            "id",
+            "delivery",
+            "billing_month",
+            "charge_date",
+            "provider",
+            "billing_account",
+            "sub_account",
+            "service",
+            "service_category",
+            "region",
+            "resource",
+            "resource_name",
+            "resource_type",
+            "instance_type",
+            "sku",
+            "charge_category",
+            "charge_class",
+            "charge_description",
+            "pricing_category",
+            "commitment",
+            "commitment_status",
+            "tags",
+            "owner",
+            "owner_rule",
+            "currency",
+            "billed_cost",
+            "effective_cost",
+            "list_cost",
+            "contracted_cost",
+            "quantity",
+            "unit",
+            "charges",
+        ]
+
+
+class TeamSerializer(serializers.ModelSerializer):
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    month_to_date = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Team
+        fields = ["id", "name", "cost_center", "parent", "month_to_date"]
+
+    def get_month_to_date(self, team: Team) -> dict[str, dict[str, str | None]]:
+        return self.context["month_to_date"].get(team.pk, {})

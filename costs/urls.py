@@ -1,0 +1,18 @@
+"""Addresses of the cost pages."""
+
+from django.urls import path
+
+from costs.views import deliveries
+
+app_name = "costs"
+
+urlpatterns = [
+    path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
+    path("deliveries/upload/", deliveries.UploadPage.as_view(), name="delivery_upload"),
+    path("deliveries/<int:pk>/", deliveries.DeliveryPage.as_view(), name="delivery"),
+    path("deliveries/<int:pk>/row/", deliveries.DeliveryRow.as_view(), name="delivery_row"),
+    path("deliveries/<int:pk>/progress/", deliveries.DeliveryProgress.as_view(), name="delivery_progress"),
+    path("deliveries/<int:pk>/rejects/", deliveries.RejectsPage.as_view(), name="delivery_rejects"),
+    path("deliveries/<int:pk>/retry/", deliveries.RetryDelivery.as_view(), name="delivery_retry"),
+    path("deliveries/<int:pk>/files/<int:file>/", deliveries.FileDownload.as_view(), name="delivery_file"),
+]
