@@ -96,7 +96,7 @@ class Month:
 def parse_range(first: str, last: str) -> Period:
     """The period from `first` to `last`, both inclusive, each a month (2025-09) or a day (2025-09-30)."""
     start, end = _bounds(first).start, _bounds(last).end
-    if end < start:
+    if end <= start:
         raise ValueError(f"the range ends ({last}) before it starts ({first})")
     return Period(start, end)
 
