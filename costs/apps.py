@@ -1,5 +1,33 @@
+from typing import Any
+
 from django.apps import AppConfig
+
+from finops_site.registry import DemoStep, NavItem, Panel, registry
 
 
 class CostsConfig(AppConfig):
     name = "costs"
+
+    def ready(self) -> None:
+        from costs import panels
+
+        may_see = "costs.view_costline"
+        registry.add(
+            NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20),
+            NavItem("Cost lines", "costs:lines", "list-details", may_see, 21),
+            NavItem("Teams", "costs:teams", "users-group", may_see, 22),
+            NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23),
+            Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
+            Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
+            Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),
+            Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
+            Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
+            Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
+            DemoStep("bills", _load_demo_bills, 50),
+        )
+
+
+def _load_demo_bills(say: Any, *, as_of: Any) -> None:
+    from costs.demo import steps
+
+    steps.load_demo_bills(say, as_of=as_of)

@@ -75,10 +75,10 @@ class Lines:
         self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
         self._gather_tag_sets()
         texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
-        shown = ", ".join(f"{_shown(column, width)} AS {name}" for name, (column, width) in texts.items())
+        kept = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in texts.items())
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT charge_date, t.tag_set, {shown}, {", ".join(AMOUNTS)}, quantity, charges
+            SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
             FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.raw
         """)
         self.db.execute("DROP TABLE sums")
@@ -136,7 +136,7 @@ class Lines:
         return int(row[0]) if row else 0
 
 
-def _shown(column: str, width: int) -> str:
+def shown(column: str, width: int) -> str:
     """A text as a line keeps it: never null, no NUL byte (PostgreSQL has none), cut to the column's width."""
     return f"left({_no_nul(f'coalesce(c.{column}, {chr(39) * 2})')}, {width})"
 
@@ -247,8 +247,8 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
 
 def _labelled(lines: Lines, name: str, label: str | None) -> str:
     column, width = DIMENSIONS[name]
-    shown = f"max(coalesce(c.{label}, ''))" if label else "''"
-    return f"SELECT '{name}', {_shown(column, width)} AS v, {shown} FROM {lines.charges} c GROUP BY v"
+    called = f"max(coalesce(c.{label}, ''))" if label else "''"
+    return f"SELECT '{name}', {shown(column, width)} AS v, {called} FROM {lines.charges} c GROUP BY v"
 
 
 SHARED = (

@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from costs.views import deliveries
+from costs.views import deliveries, explorer, lines, teams
 
 app_name = "costs"
 
 urlpatterns = [
+    path("costs/", explorer.Explorer.as_view(), name="explorer"),
+    path("costs/lines/", lines.LinesPage.as_view(), name="lines"),
+    path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
+    path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
+    path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
     path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
     path("deliveries/upload/", deliveries.UploadPage.as_view(), name="delivery_upload"),
     path("deliveries/<int:pk>/", deliveries.DeliveryPage.as_view(), name="delivery"),

@@ -52,6 +52,15 @@ def money_html(amount: Any, currency: str | None) -> SafeString:
     return _money_span(formatted(value, code), value, code)
 
 
+def amount_html(amount: Any, currency: str | None) -> SafeString:
+    """``1,234.50`` for tables whose caption or total names the currency; the title carries digits and currency."""
+    code = needs_currency(currency)
+    if amount is None:
+        return NOT_IN_THE_BILL
+    value = as_decimal(amount)
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), code, formatted(value, code))
+
+
 def short_text(amount: Any) -> str:
     """``65.0k``: one decimal and a letter from a thousand up; smaller amounts are whole numbers or cents."""
     value = as_decimal(amount)

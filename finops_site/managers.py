@@ -37,7 +37,7 @@ class UserManager(BaseUserManager):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
-        return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **fields})
+        return self.create_user(email, password, **{"is_superuser": True, **fields})
 
     def get_by_natural_key(self, email: str | None) -> Any:
         return self.get(email__iexact=email)

@@ -1,5 +1,7 @@
 """People: who they are, which team they belong to, and what their role lets them see."""
 
+from zoneinfo import available_timezones
+
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import connection, models
@@ -16,8 +18,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
-    is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField("may open the admin", default=False)
+    is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects = UserManager()
@@ -29,9 +30,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["email"]
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
+        permissions = [("open_admin", "May open the admin")]
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def clean(self) -> None:
+        self.email = self.email.lower()
+        if self.time_zone not in available_timezones():
+            raise ValidationError({"time_zone": f"{self.time_zone!r} is not a time zone: write it like Europe/Berlin."})
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the admin opens for her: her role says so, no second switch."""
+        return self.has_perm("finops_site.open_admin")
 
     def get_full_name(self) -> str:
         return str(self)
@@ -65,6 +77,7 @@ class Team(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="team_not_above_itself")]
 
     def __str__(self) -> str:
         return self.name

@@ -22,7 +22,7 @@ from django.views.generic import DetailView, FormView, TemplateView
 from django_htmx.http import HttpResponseClientRedirect
 
 from finops_site.filters import active_filters
-from finops_site.keyset import BadCursor, KeysetPage, keyset_page
+from finops_site.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
 from finops_site.tables import BaseTable, PageData, csv_response
 
 
@@ -212,10 +212,19 @@ class ListPage(_VisibleRows, Page, TemplateView):
 
     def _keyset_page(self) -> KeysetPage:
         cursors = {name: self.request.GET.get(name) for name in ("after", "before")}
+        if number := self._page_number():
+            cursors = {"after": cursor_after(self.rows, self._ordering(), (number - 1) * self.per_page)}
+            if not cursors["after"]:
+                raise Http404("the list has no such page")
         try:
             return keyset_page(self.rows, self._ordering(), size=self.per_page, **cursors)
         except BadCursor as error:
             raise Http404(str(error)) from error
+
+    def _page_number(self) -> int:
+        """The page of ``?page=1000``, 0 where none or the first is asked for."""
+        asked = self.request.GET.get("page", "")
+        return int(asked) if asked.isdecimal() and len(asked) < 8 and int(asked) > 1 else 0
 
     def _sort(self) -> str:
         """The column the list is sorted by, with its sign; what is not on offer is the default."""

@@ -233,7 +233,7 @@ def safe_cell(value: Any) -> Any:
     return text
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written, for csv.writer to stream."""
 
     def write(self, line: str) -> str:
@@ -242,7 +242,7 @@ class _Echo:
 
 def csv_response(table: BaseTable, filename: str) -> StreamingHttpResponse:
     """The whole table as ``<filename>.csv``, streamed row by row, amounts with every digit and their currency."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     lines = (writer.writerow([safe_cell(cell) for cell in row]) for row in csv_rows(table))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'

@@ -34,8 +34,12 @@ class Migration(migrations.Migration):
                 ("email", models.EmailField(max_length=254, unique=True)),
                 ("name", models.CharField(blank=True, max_length=150)),
                 ("time_zone", models.CharField(default="UTC", max_length=64)),
-                ("is_active", models.BooleanField(default=True)),
-                ("is_staff", models.BooleanField(default=False, verbose_name="may open the admin")),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True, help_text="Who leaves is switched off, not deleted.", verbose_name="active"
+                    ),
+                ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "groups",
@@ -62,6 +66,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["email"],
+                "permissions": [("open_admin", "May open the admin")],
             },
             managers=[
                 ("objects", finops_site.managers.UserManager()),
@@ -135,5 +140,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="membership",
             constraint=models.UniqueConstraint(fields=("user", "team"), name="one_membership_per_team"),
+        ),
+        migrations.AddConstraint(
+            model_name="team",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("parent", models.F("id")), _negated=True), name="team_not_above_itself"
+            ),
         ),
     ]

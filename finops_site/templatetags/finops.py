@@ -16,6 +16,7 @@ register = template.Library()
 
 register.simple_tag(figures.money_html, name="money")
 register.simple_tag(figures.money_short_html, name="money_short")
+register.simple_tag(figures.amount_html, name="amount")
 register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
 register.filter("exact", exact_text)

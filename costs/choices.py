@@ -1,0 +1,53 @@
+"""What the drop-downs of cost pages offer: what the whole company's bills hold, or a team's own."""
+
+from typing import Any
+
+from costs.models import Dimension, MonthRollup
+from costs.spend import FIELDS, LABELS, NOBODY, TAG, UNOWNED
+from finops_site.models import Team
+
+Choices = list[tuple[str, str]]
+MOST = 500
+
+
+def values(user: Any, name: str) -> Choices:
+    """(value, label) of a dimension, in the order people read."""
+    if name == "team":
+        return teams(user)
+    known = Dimension.objects.filter(name=FIELDS[name]).exclude(value="")
+    if not user.sees_whole_company:
+        mine = MonthRollup.objects.visible_to(user).order_by().values_list(FIELDS[name], flat=True).distinct()
+        known = known.filter(value__in=list(mine))
+    found = [(each.value, _label(each)) for each in known[:MOST]]
+    return sorted(found, key=lambda choice: choice[1].lower())
+
+
+def _label(dimension: Dimension) -> str:
+    return f"{dimension.label} ({dimension.value})" if dimension.label else dimension.value
+
+
+def teams(user: Any) -> Choices:
+    found = [(str(team.pk), team.name) for team in Team.objects.visible_to(user)]
+    return [*found, (NOBODY, UNOWNED)] if user.sees_whole_company else found
+
+
+def tag_keys() -> list[str]:
+    return list(Dimension.objects.filter(name="tag").values_list("value", flat=True)[:MOST])
+
+
+def groupings() -> Choices:
+    """What spend may be grouped by: the plain dimensions, then every tag key."""
+    shown = (
+        "service",
+        "team",
+        "account",
+        "region",
+        "resource",
+        "tag:Environment",
+        "charge_category",
+        "service_category",
+    )
+    more = ("provider", "pricing_category", "instance_type", "commitment", "billing_month")
+    plain = [(name, LABELS[name]) for name in (*shown, *more)]
+    tags = [(f"{TAG}{key}", f"Tag {key}") for key in tag_keys() if key != "Environment"]
+    return [*plain, *tags]

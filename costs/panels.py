@@ -1,0 +1,94 @@
+"""What costs has to say on the home page, for a team and for the whole company."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from costs import latest, trends
+from costs.models import Delivery
+from costs.views import teams
+from finops_site.models import Team
+
+
+def _my_filters(user: Any) -> dict[str, list[str]]:
+    """The teams a person leads or works in; the whole company for those who see it."""
+    if user.sees_whole_company:
+        return {}
+    return {"team": [str(pk) for pk in user.visible_team_ids]}
+
+
+def _comparison(request: HttpRequest) -> trends.Comparison | None:
+    """One for the whole page: the panels share what they compare."""
+    if not hasattr(request, "cost_comparison"):
+        today = timezone.now().date()
+        day = latest.day(request.user, today)
+        request.cost_comparison = day and trends.compare(request.user, latest.month(request.user, today), today)
+    return request.cost_comparison
+
+
+def spending(request: HttpRequest) -> dict[str, Any] | None:
+    """Month so far, last month, last year."""
+    comparison = _comparison(request)
+    if not comparison:
+        return None
+    return {"stats": teams.stats(request.user, comparison, _my_filters(request.user)), "comparison": comparison}
+
+
+def course(request: HttpRequest) -> dict[str, Any] | None:
+    """Thirteen months: by team for the company, by service for a team."""
+    comparison = _comparison(request)
+    if not comparison:
+        return None
+    by = "team" if request.user.sees_whole_company else "service"
+    charts = trends.course(request.user, comparison.month, by, _my_filters(request.user), teams.METRIC)
+    return {"charts": charts, "by": by, "explorer_url": f"{reverse('costs:explorer')}?group_by={by}&period=12-months"}
+
+
+def changed(request: HttpRequest) -> dict[str, Any] | None:
+    """The largest changes by service."""
+    comparison = _comparison(request)
+    if not comparison:
+        return None
+    filters = _my_filters(request.user)
+    found = trends.drivers(request.user, comparison, "service", filters, teams.METRIC)
+    blocks = [_changed(named, code, filters, comparison) for code, named in found.items()]
+    return {"blocks": blocks, "comparison": comparison}
+
+
+def _changed(named: list[trends.Named], code: str, filters: Any, comparison: trends.Comparison) -> dict[str, Any]:
+    rows = [
+        {
+            "label": each.label,
+            "kind": each.change.kind,
+            "difference": each.change.difference,
+            "before": each.change.before,
+            "url": teams.lines_url(comparison.now, {**filters, "service": each.change.key}),
+        }
+        for each in named[:6]
+    ]
+    return {"currency": code, "rows": rows}
+
+
+def by_team(request: HttpRequest) -> dict[str, Any] | None:
+    """The company's teams, the unowned among them; a person's own teams when she has more than one."""
+    comparison = _comparison(request)
+    if not comparison or (not request.user.sees_whole_company and len(request.user.visible_team_ids) < 2):
+        return None
+    rows = [row for row in teams.team_rows(request.user, comparison) if row["now"] is not None]
+    return {"rows": rows, "comparison": comparison}
+
+
+def my_teams(request: HttpRequest) -> dict[str, Any] | None:
+    """Links to her teams, for somebody who does not see the company."""
+    if request.user.sees_whole_company:
+        return None
+    found = list(Team.objects.visible_to(request.user))
+    return {"teams": found} if found else None
+
+
+def deliveries(request: HttpRequest) -> dict[str, Any] | None:
+    """The newest bills: did they come, and was everything read?"""
+    found = Delivery.objects.visible_to(request.user).select_related("source").prefetch_related("months")[:5]
+    return {"deliveries": found} if found else None

@@ -1,0 +1,115 @@
+"""What pages say about a team or the whole company: this month so far, the months before, what changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from costs import latest, spend
+from costs.changes import Change, changes
+from costs.spend import Question
+from finops_site import charting
+from finops_site.figures import month_text
+from finops_site.money import EXACT
+from finops_site.periods import Month, Period
+
+MONTHS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A month (so far) and the same days of the month before; both by charge day."""
+
+    month: Month
+    now: Period
+    before: Period
+
+    @property
+    def is_whole(self) -> bool:
+        return self.now == self.month.period
+
+    @property
+    def against(self) -> str:
+        """What the change is against, in words."""
+        if self.is_whole:
+            return f"against {month_text(self.month.previous, 'long')}"
+        return f"against 1 to {self.before.last_day.day} {month_text(self.before.start)}"
+
+    @property
+    def said(self) -> str:
+        if self.is_whole:
+            return month_text(self.month, "long")
+        return f"{month_text(self.month, 'long')}, the first {self.now.days} days"
+
+
+def compare(user: Any, month: Month, today: date) -> Comparison:
+    """The days of `month` that have been billed so far, against the same days of the month before.
+
+    A bill lags, so the last day that has any cost ends the comparison, and not today.
+    """
+    last = latest.day(user, min(today, month.period.last_day))
+    if last is None or last < month.start or last == month.period.last_day:
+        return Comparison(month, month.period, month.previous.period)
+    now = Period(month.start, last + timedelta(days=1))
+    end = min(month.previous.start + timedelta(days=now.days), month.start)
+    return Comparison(month, now, Period(month.previous.start, end))
+
+
+def totals(user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str) -> dict[str, Decimal | None]:
+    return spend.totals(user, Question(period, metric=metric, filters=filters))
+
+
+def course(user: Any, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str) -> list[dict[str, Any]]:
+    """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
+    period = Period(month.plus(1 - MONTHS).start, month.next.start)
+    found = spend.pivots(user, Question(period, (by,), "month", metric, filters), top=7)
+    return [_course(pivot, by) for pivot in found]
+
+
+def _course(pivot: spend.Pivot, by: str) -> dict[str, Any]:
+    many = [
+        charting.series(group.label, group.amounts, **({} if group.keys else {"other": True})) for group in pivot.groups
+    ]
+    return {
+        "id": f"course-{by}-{pivot.currency.lower()}",
+        "kind": "stacked-bar",
+        "title": f"Months by {spend.LABELS[by].lower()}, {pivot.currency}",
+        "categories": [month_text(bucket) for bucket in pivot.buckets],
+        "series": many,
+        "currency": pivot.currency,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A change with the name people know its thing by."""
+
+    change: Change
+    label: str
+    currency: str
+
+
+def drivers(
+    user: Any, comparison: Comparison, by: str, filters: Mapping[str, Sequence[str]], metric: str
+) -> dict[str, list[Named]]:
+    """{currency: every change by `by`, the largest first}; the differences sum to the change of the total."""
+    before = spend.rows(user, Question(comparison.before, (by,), "", metric, filters))
+    after = spend.rows(user, Question(comparison.now, (by,), "", metric, filters))
+    names = spend.labels((by,), [*before, *after])
+    currencies = sorted({row.currency for row in (*before, *after)})
+    return {code: _drivers(_amounts(before, code), _amounts(after, code), names, code) for code in currencies}
+
+
+def _amounts(rows: Sequence[spend.Row], currency: str) -> dict[str, Decimal]:
+    return {row.group[0]: row.amount for row in rows if row.currency == currency and row.amount is not None}
+
+
+def _drivers(before: Any, after: Any, names: Any, currency: str) -> list[Named]:
+    return [Named(each, names[(each.key,)], currency) for each in changes(before, after)]
+
+
+def difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:
+    if after is None and before is None:
+        return None
+    return EXACT.subtract(after or Decimal(0), before or Decimal(0))

@@ -1,0 +1,84 @@
+"""Cost lines, and each of them down to the charges as delivered."""
+
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404
+from django.utils import timezone
+
+from costs import drilldown, spend
+from costs.filters import LineFilter
+from costs.models import CostLine
+from costs.tables import LineTable
+from finops_site.pages import Action, DetailPage, Empty, ListPage
+from finops_site.tables import total_rows
+
+
+class LinesPage(ListPage):
+    permission_required = "costs.view_costline"
+    model = CostLine
+    title = "Cost lines"
+    table_class = LineTable
+    orderings = ("-charge_date", "billed_cost", "effective_cost")
+    template_name = "costs/lines.html"
+    fragment_template_name = "costs/lines_list.html"
+    empty = Empty(
+        "No cost lines",
+        "A loaded bill makes them: one for each day, account, service, resource and set of tags.",
+        "list-details",
+        Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+    )
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("owner", "tag_set")
+
+    @cached_property
+    def filterset(self) -> LineFilter:
+        today = timezone.now().date()
+        return LineFilter(self.request.GET, queryset=self.get_queryset(), request=self.request, today=today)
+
+    def get_subtitle(self) -> str:
+        if not self.filterset.is_valid():
+            return ""
+        period = self.filterset.period
+        return f"Charge days {period.start} to {period.last_day} (UTC). Open a line to see its charges as delivered."
+
+    def get_sums(self) -> list[dict[str, Any]]:
+        """The sums of all that the filters leave, from the smallest table that knows them."""
+        if not self.filterset.is_valid():
+            return []
+        if self.filterset.by_words:
+            return total_rows(self.rows.totals(["billed_cost", "effective_cost"]))
+        sums: dict[str, dict[str, Any]] = {}
+        for metric in ("billed_cost", "effective_cost"):
+            question = self.filterset.question.asking(metric)
+            for currency, amount in spend.totals(self.request.user, question).items():
+                sums.setdefault(currency, {})[metric] = amount
+        return total_rows(sums)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(sums=self.get_sums(), **kwargs)
+
+
+class LinePage(DetailPage):
+    permission_required = "costs.view_costline"
+    model = CostLine
+    template_name = "costs/line.html"
+    breadcrumbs = (("Cost lines", "costs:lines"),)
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("owner", "tag_set", "delivery_month__delivery__source")
+
+    def get_object(self, queryset: Any = None) -> CostLine:
+        try:
+            return super().get_object(queryset)
+        except OverflowError:
+            raise Http404 from None
+
+    def get_subtitle(self) -> str:
+        line = self.object
+        return f"Charge day {line.charge_date}, billing month {line.billing_month:%Y-%m}, {line.provider}"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        charges = drilldown.charges_of(self.object)
+        return super().get_context_data(charges=charges, heads=list(drilldown.SHOWN.values()), **kwargs)

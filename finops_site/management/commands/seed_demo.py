@@ -1,0 +1,46 @@
+"""Makes the demo organisation: its people, then the bills and rules each pillar brings."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from finops_site import demo
+from finops_site.commands import BadInput, PlainCommand
+from finops_site.models import Team, User
+
+
+class Command(PlainCommand):
+    help = "Makes a believable organisation to try the product with."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--if-empty", action="store_true", help="do nothing when there is anybody already")
+        parser.add_argument("--as-of", help="the day the demo ends before: 2025-11-23 (today)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["if_empty"] and User.objects.exists():
+            return
+        self._refuse_strangers()
+        as_of, demo_password = _day(options["as_of"]), demo.password()
+        said: list[str] = []
+        say = said.append if options["json"] else self.stderr.write
+        demo.make(say, as_of=as_of, demo_password=demo_password)
+        figures = {"people": User.objects.count(), "teams": Team.objects.count(), "as_of": as_of.isoformat()}
+        words = f"The demo organisation stands: {figures['people']} people in {figures['teams']} teams."
+        self.answer(figures | {"said": said}, words, as_json=options["json"])
+
+    def _refuse_strangers(self) -> None:
+        others = User.objects.exclude(email__endswith=f"@{demo.DOMAIN}").count()
+        if others:
+            raise BadInput(f"there are {others} people who are not the demo's: it is made in an empty site only.")
+
+
+def _day(text: str | None) -> date:
+    if not text:
+        return timezone.now().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not a day: write it like 2025-11-23") from None

@@ -1,0 +1,90 @@
+"""Who may do what: one table, from a role to its permissions, kept in Django's groups after every migrate.
+
+Administrators run the system and are not finance: they never hold a permission to budget, to close a month or to
+approve a purchase. A permission that no installed model declares is an error of `manage.py check` (finops_site.E005).
+"""
+
+from typing import Any
+
+ADMINISTRATOR = "administrator"
+FINANCE = "finance"
+ENGINEERING = "engineering"
+EXECUTIVE = "executive"
+
+# What every role sees, each in its own rows.
+OWN_ROWS = {"costs.view_costline", "finops_site.view_team"}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
+
+ROLES: dict[str, set[str]] = {
+    ADMINISTRATOR: WHOLE_COMPANY
+    | BRING_BILLS
+    | {
+        "finops_site.open_admin",
+        "finops_site.add_user",
+        "finops_site.change_user",
+        "finops_site.view_user",
+        "finops_site.add_team",
+        "finops_site.change_team",
+        "finops_site.add_membership",
+        "finops_site.change_membership",
+        "finops_site.delete_membership",
+        "finops_site.view_membership",
+        "auditlog.view_logentry",
+        "axes.view_accessattempt",
+        "axes.delete_accessattempt",
+        "axes.view_accesslog",
+        "django_celery_beat.view_periodictask",
+        "django_celery_beat.change_periodictask",
+    },
+    FINANCE: WHOLE_COMPANY | BRING_BILLS | {"finops_site.open_admin", "auditlog.view_logentry"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    EXECUTIVE: WHOLE_COMPANY,
+}
+
+
+def permission_names(permissions: Any) -> set[str]:
+    """The strings, like ``costs.view_costline``, of a queryset of permissions."""
+    pairs = permissions.values_list("content_type__app_label", "codename").order_by()
+    return {f"{app}.{codename}" for app, codename in pairs}
+
+
+def sync_roles(**_: Any) -> None:
+    """Makes the groups hold what the table says, no more and no less; other groups are left alone.
+
+    A permission whose app is not migrated yet is left out: the migrate that brings it syncs again.
+    """
+    from django.contrib.auth.models import Group, Permission
+
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    for role, wanted in ROLES.items():
+        group, _created = Group.objects.get_or_create(name=role)
+        group.permissions.set([known[name] for name in sorted(wanted) if name in known])
+
+
+def role_of(user: Any) -> str:
+    """The role to show beside a person's name, the weightiest of several; empty for somebody without one."""
+    held = set(user.groups.values_list("name", flat=True)) if user.is_authenticated else set()
+    return next((role for role in ROLES if role in held), "")
+
+
+def declared_permissions() -> set[str]:
+    """Every permission that an installed model declares, its own and the four of Django."""
+    from django.apps import apps
+    from django.contrib.auth import get_permission_codename
+
+    names = set()
+    for model in apps.get_models():
+        options = model._meta
+        codenames = [get_permission_codename(verb, options) for verb in options.default_permissions]
+        codenames += [codename for codename, _label in options.permissions]
+        names |= {f"{options.app_label}.{codename}" for codename in codenames}
+    return names
+
+
+def unknown_permissions() -> list[str]:
+    """Permissions of the table that no model declares."""
+    return sorted(set().union(*ROLES.values()) - declared_permissions())
