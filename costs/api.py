@@ -5,24 +5,27 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from costs import uploads
+from costs import questions, spend, uploads
 from costs.deliveries import DeliveryFilter
 from costs.formats.base import BadBill
 from costs.models import CostLine, DayRollup, Delivery, Source
+from costs.querysets import METRICS
 from costs.serializers import (
     CostLineSerializer,
     DeliverySerializer,
     ReceivedSerializer,
     RejectSerializer,
     SourceSerializer,
+    SpendSerializer,
     TeamSerializer,
     UploadSerializer,
 )
@@ -30,6 +33,23 @@ from finops_site.api import BadRequest, HoldsPermission, KeysetPages, VisibleRow
 from finops_site.models import Team
 from finops_site.money import exact_text
 from finops_site.periods import Month
+
+PERIOD = [
+    OpenApiParameter("from", str, description="first month (2025-09) or day, by charge day; 12 months ago by default"),
+    OpenApiParameter("to", str, description="last month or day, inclusive; this month by default"),
+]
+FILTERS = [
+    OpenApiParameter("team", str, many=True, description="name or id, with the teams below; `none`: unowned"),
+    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name != "team"),
+]
+
+
+def asked(request: Request) -> questions.Asked:
+    """The question in a request's address; one that cannot be asked is 400 and says why."""
+    try:
+        return questions.asked(request.query_params, request.user, timezone.now().date())
+    except ValueError as error:
+        raise ValidationError({"detail": str(error)}) from None
 
 
 @extend_schema_view(
@@ -105,11 +125,14 @@ class SourceViewSet(viewsets.ReadOnlyModelViewSet):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Cost lines, the latest day first"),
+    list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
     retrieve=extend_schema(summary="One cost line"),
 )
 class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
-    """The charges of the current bills, summed per day, account, service, region, resource, tags and category."""
+    """The charges of the current bills, summed per day, account, service, region, resource, tags and category.
+
+    Filters are those of `spend/`, tags too: `tag:<Key>=value`.
+    """
 
     queryset = CostLine.objects.all()
     serializer_class = CostLineSerializer
@@ -121,6 +144,10 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     def get_queryset(self) -> QuerySet:
         return super().get_queryset().select_related("delivery_month", "tag_set", "owner")
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        """One line is found whenever it was used; a list is of the days asked for."""
+        return queryset if self.detail else spend.filtered(queryset, asked(self.request).question)
 
 
 @extend_schema_view(
@@ -138,6 +165,34 @@ class TeamViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "month_to_date": month_to_date(self.request.user)}
+
+
+class SpendView(APIView):
+    """Sums of cost, by charge day (UTC), of what you may see.
+
+    `group_by` takes any of the filters' names, `tag:<Key>` and one step of time (month, week, day). Every filter may be
+    given several times: any of its values will do. Tags are filtered by `tag:<Key>=value`; an empty value stands for
+    lines without the tag.
+    """
+
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+
+    @extend_schema(
+        summary="Spend, grouped and filtered",
+        parameters=[
+            OpenApiParameter("group_by", str, description="like `service,month`"),
+            OpenApiParameter("metric", str, enum=METRICS, default="billed_cost"),
+            *PERIOD,
+            *FILTERS,
+        ],
+        responses=SpendSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        try:
+            return Response(questions.answer(request.user, asked(request)))
+        except spend.BadQuestion as error:
+            raise ValidationError({"detail": str(error)}) from None
 
 
 def month_to_date(user: Any) -> dict[int, dict[str, dict[str, str | None]]]:

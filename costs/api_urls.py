@@ -1,5 +1,6 @@
 """The API's addresses of bills and costs, mounted under the site's."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from costs import api
@@ -10,4 +11,4 @@ router.register("sources", api.SourceViewSet, "source")
 router.register("cost-lines", api.CostLineViewSet, "cost-line")
 router.register("teams", api.TeamViewSet, "team")
 
-urlpatterns = router.urls
+urlpatterns = [path("spend/", api.SpendView.as_view(), name="spend"), *router.urls]

@@ -172,3 +172,22 @@ class TeamSerializer(serializers.ModelSerializer):
 
     def get_month_to_date(self, team: Team) -> dict[str, dict[str, str | None]]:
         return self.context["month_to_date"].get(team.pk, {})
+
+
+class SpendSerializer(serializers.Serializer):
+    """The answer to a question about spend; `from` and `to` are its first and last day."""
+
+    group_by = serializers.ListField(child=serializers.CharField())
+    to = serializers.DateField()
+    metric = serializers.CharField()
+    results = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField(allow_null=True)),
+        help_text="a value for each of group_by (null: unowned), the currency, and the metric as exact decimal text",
+    )
+    totals = serializers.DictField(
+        child=serializers.CharField(allow_null=True), help_text="{currency: the whole as exact decimal text}"
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a word of Python's and cannot name a field above.
+        return {"from": serializers.DateField(), **super().get_fields()}

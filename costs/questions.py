@@ -1,0 +1,123 @@
+"""Questions about spend as the API asks them: words out of an address, the answer as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.http import QueryDict
+
+from costs import spend
+from costs.spend import BadQuestion, Question
+from finops_site.models import Team
+from finops_site.money import exact_text
+from finops_site.periods import Month, Period, last_months, parse_range
+
+PLAIN = {"group_by", "from", "to", "metric", "format", "after", "before", "page_size"}
+UNOWNED = {spend.NOBODY, spend.UNOWNED.lower()}
+DEFAULT_MONTHS = 12
+MOST_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and the names, in the order asked for, of what it is grouped by: dimensions and a step of time."""
+
+    question: Question
+    names: tuple[str, ...]
+
+
+def asked(parameters: QueryDict, user: Any, today: date) -> Asked:
+    """The question in an address. Raises ValueError, saying what is wrong, for what cannot be asked."""
+    if any("\0" in text for name in parameters for text in (name, *parameters.getlist(name))):
+        raise BadQuestion("a NUL character is in no name and no value.")
+    names = tuple(name for name in parameters.get("group_by", "").split(",") if name)
+    grains = [name for name in names if name in spend.GRAINS]
+    if len(grains) > 1 or len(set(names)) != len(names):
+        raise BadQuestion("group by different things, and by one step of time.")
+    question = Question(
+        period(parameters.get("from", ""), parameters.get("to", ""), today),
+        tuple(name for name in names if name not in spend.GRAINS),
+        grains[0] if grains else "",
+        parameters.get("metric") or "billed_cost",
+        filters(parameters, user),
+    )
+    return Asked(question, names)
+
+
+def period(first: str, last: str, today: date) -> Period:
+    """The days from `first` to `last`, both inclusive; what is not said is twelve months that end with this one."""
+    if not last:
+        recent = last_months(DEFAULT_MONTHS, today)
+        return parse_range(first, str(Month.of(today))) if first else recent
+    end = parse_range(last, last)
+    start = first or str(Month.of(end.last_day).plus(1 - DEFAULT_MONTHS))
+    return parse_range(start, last)
+
+
+def filters(parameters: QueryDict, user: Any) -> dict[str, list[str]]:
+    """{dimension: values} of everything in the address that is not about the question itself.
+
+    A filter without a value filters nothing, but for a tag: there it stands for lines that lack it. A name that is no
+    filter raises BadQuestion: a misspelt one must not answer with the whole.
+    """
+    found = {}
+    for name in sorted(set(parameters) - PLAIN):
+        values = parameters.getlist(name)
+        kept = values if name.startswith(spend.TAG) else [value for value in values if value]
+        if kept or name not in spend.FIELDS:
+            found[name] = _read(name, kept, user)
+    return found
+
+
+def _read(name: str, values: list[str], user: Any) -> list[str]:
+    if name == "team":
+        return [_team(value, user) for value in values]
+    if name == "billing_month":
+        return [str(Month.parse(value).start) for value in values]
+    return values
+
+
+def _team(value: str, user: Any) -> str:
+    """The id of a team by its name or id; one that is not hers to see is as unknown as one that is not there."""
+    if value.lower() in UNOWNED:
+        return spend.NOBODY
+    teams = Team.objects.visible_to(user)
+    found = teams.filter(pk=value) if value.isascii() and value.isdigit() else teams.filter(name=value)
+    pk = found.values_list("pk", flat=True).first()
+    if pk is None:
+        raise BadQuestion(f"there is no team {value!r}: use its name or its id.")
+    return str(pk)
+
+
+def answer(user: Any, asked: Asked) -> dict[str, Any]:
+    """The sums, exact to the last stored digit. Raises BadQuestion for more rows than an answer should have."""
+    question = asked.question
+    found = spend.rows(user, question, limit=MOST_ROWS + 1)
+    if len(found) > MOST_ROWS:
+        raise BadQuestion(f"the answer has more than {MOST_ROWS:,} rows: ask for a shorter time or filter it.")
+    teams = {str(pk): name for pk, name in Team.objects.values_list("pk", "name")} if "team" in asked.names else {}
+    return {
+        "from": question.period.start,
+        "to": question.period.last_day,
+        "group_by": list(asked.names),
+        "metric": question.metric,
+        "results": [_result(row, asked, teams) for row in found],
+        "totals": {code: exact_text(amount) for code, amount in sorted(spend.totals(user, question).items())},
+    }
+
+
+def _result(row: spend.Row, asked: Asked, teams: Mapping[str, str]) -> dict[str, str | None]:
+    values: dict[str, str | None] = dict(zip(asked.question.group_by, row.group, strict=True))
+    if "team" in values:
+        values["team"] = teams.get(str(values["team"]))
+    if values.get("billing_month"):
+        values["billing_month"] = str(values["billing_month"])[:7]
+    if row.bucket:
+        values[asked.question.grain] = _bucket(row.bucket, asked.question.grain)
+    ordered = {name: values[name] for name in asked.names}
+    return {**ordered, "currency": row.currency, asked.question.metric: exact_text(row.amount)}
+
+
+def _bucket(day: date, grain: str) -> str:
+    return str(Month.of(day)) if grain == "month" else day.isoformat()
