@@ -5,33 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('finops_site', '0001_people'),
+        ("finops_site", "0001_people"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OwnershipRule',
+            name="OwnershipRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order', models.PositiveIntegerField(default=100, help_text='Lower numbers are asked first.')),
-                ('name', models.CharField(help_text='Shown beside every cost line this rule owns.', max_length=200)),
-                ('is_active', models.BooleanField(default=True, verbose_name='in force')),
-                ('provider', models.CharField(blank=True, max_length=200)),
-                ('billing_account', models.CharField(blank=True, max_length=200)),
-                ('sub_account', models.CharField(blank=True, max_length=200, verbose_name='account')),
-                ('service', models.CharField(blank=True, max_length=300)),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('resource_pattern', models.CharField(blank=True, help_text="A regular expression found in the resource's id or name.", max_length=500)),
-                ('tag_key', models.CharField(blank=True, max_length=256)),
-                ('tag_value', models.CharField(blank=True, help_text='Empty: any value will do.', max_length=256)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ownership_rules', to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order", models.PositiveIntegerField(default=100, help_text="Lower numbers are asked first.")),
+                ("name", models.CharField(help_text="Shown beside every cost line this rule owns.", max_length=200)),
+                ("is_active", models.BooleanField(default=True, verbose_name="in force")),
+                ("provider", models.CharField(blank=True, max_length=200)),
+                ("billing_account", models.CharField(blank=True, max_length=200)),
+                ("sub_account", models.CharField(blank=True, max_length=200, verbose_name="account")),
+                ("service", models.CharField(blank=True, max_length=300)),
+                ("region", models.CharField(blank=True, max_length=200)),
+                (
+                    "resource_pattern",
+                    models.CharField(
+                        blank=True, help_text="A regular expression found in the resource's id or name.", max_length=500
+                    ),
+                ),
+                ("tag_key", models.CharField(blank=True, max_length=256)),
+                ("tag_value", models.CharField(blank=True, help_text="Empty: any value will do.", max_length=256)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ownership_rules",
+                        to="finops_site.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['order', 'pk'],
+                "ordering": ["order", "pk"],
             },
         ),
     ]
