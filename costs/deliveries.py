@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlencode
 
 import django_filters
 import django_tables2
@@ -20,7 +21,8 @@ from costs.models import Delivery, DeliveryMonth, Reject, Source
 from costs.querysets import METRICS
 from finops_site.figures import money_html, month_text
 from finops_site.filters import MonthFilter
-from finops_site.tables import BaseTable, NumberColumn, StatusColumn
+from finops_site.money import EXACT, exact_text
+from finops_site.tables import BaseTable, NumberColumn, status_html
 
 STATES = {
     Delivery.Status.RECEIVED: ("Queued", "warn", "clock"),
@@ -75,7 +77,7 @@ class DeliveryTable(BaseTable):
     number = django_tables2.Column("Number", accessor="pk", visible=False)
     months = django_tables2.Column("Billing months", accessor="billing_months", orderable=False)
     format = django_tables2.Column(empty_values=())
-    status = StatusColumn(states=STATES)
+    status = django_tables2.Column()
     rows_read = NumberColumn("Rows")
     rows_rejected = NumberColumn("Rows not read", visible=False)
     totals = NumberColumn("Billed cost", orderable=False)
@@ -101,8 +103,11 @@ class DeliveryTable(BaseTable):
     def value_number(self, value: int) -> int:
         return value
 
-    def render_months(self, value: list[str]) -> str:
+    def render_months(self, value: list[str]) -> SafeString | str:
         return months_text(value)
+
+    def value_status(self, record: Delivery) -> str:
+        return STATES[record.status][0]
 
     def value_months(self, value: list[str]) -> str:
         return " ".join(value)
@@ -114,6 +119,11 @@ class DeliveryTable(BaseTable):
 
     def value_format(self, value: str) -> str:
         return value
+
+    def render_status(self, value: str, record: Delivery) -> SafeString:
+        text, tone, icon = STATES[record.status]
+        loads = record.status == Delivery.Status.LOADING
+        return status_html(f"{text} {record.progress:.0%}" if loads else text, tone, icon)
 
     def render_rows_read(self, value: int, record: Delivery) -> SafeString | str:
         return rows_text(record) if value else "—"
@@ -144,11 +154,16 @@ class DeliveryTable(BaseTable):
         return str(value)
 
 
-def months_text(months: list[str]) -> str:
+def months_text(months: list[str]) -> SafeString | str:
     """Sep 2025, Oct 2025; many are told by the first and the last of them."""
     if len(months) <= MONTHS_NAMED:
         return ", ".join(month_text(month) for month in months) or "—"
-    return f"{month_text(months[0])} to {month_text(months[-1])} ({len(months)} months)"
+    return format_html(
+        '<span class="text-nowrap">{} – {}</span><div class="small text-secondary">{} months</div>',
+        month_text(months[0]),
+        month_text(months[-1]),
+        len(months),
+    )
 
 
 def rows_text(delivery: Delivery) -> str:
@@ -158,8 +173,9 @@ def rows_text(delivery: Delivery) -> str:
 
 
 class RejectTable(BaseTable):
-    file = django_tables2.Column(orderable=False)
-    line = NumberColumn(orderable=False)
+    where = django_tables2.Column(accessor="line", orderable=False, exclude_from_export=True, empty_values=())
+    file = django_tables2.Column(visible=False)
+    line = NumberColumn(visible=False)
     column = django_tables2.Column(orderable=False)
     value = django_tables2.Column(orderable=False)
     reason = django_tables2.Column("Why", orderable=False)
@@ -168,7 +184,11 @@ class RejectTable(BaseTable):
 
     class Meta(BaseTable.Meta):
         model = Reject
-        fields = ["file", "line", "column", "value", "reason"]
+        fields = ["where", "file", "line", "column", "value", "reason"]
+
+    def render_where(self, value: int | None, record: Reject) -> SafeString:
+        place = "a line we cannot number" if value is None else f"line {value:,}"
+        return format_html('{}<div class="small text-secondary fw-normal text-break">{}</div>', place, record.file)
 
     def render_value(self, value: str) -> SafeString:
         short = value if len(value) <= SHOWN_OF_A_VALUE else value[: SHOWN_OF_A_VALUE - 1] + "…"
@@ -182,24 +202,31 @@ class RejectTable(BaseTable):
 class Publication:
     """One delivery's version of a billing month, and the amounts of the version it came after."""
 
-    delivery: Delivery
-    is_current: bool
-    charges: int
-    totals: Mapping[str, Mapping[str, str | None]]
+    row: DeliveryMonth
     before: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+    @property
+    def delivery(self) -> Delivery:
+        return self.row.delivery
+
+    @property
+    def lines_url(self) -> str:
+        """The cost lines of the billing month, over all the days its charges were used."""
+        used = sorted(day[:7] for day in self.row.charge_months)
+        asked = {"billing_month": f"{self.row.billing_month:%Y-%m}", "from": used[0], "to": used[-1]}
+        return f"{reverse('costs:lines')}?{urlencode(asked)}"
 
     @property
     def amounts(self) -> list[dict[str, Any]]:
         """Billed cost by currency, with what the version before it said."""
         return [
-            {"currency": code, "amount": self._billed(self.totals, code), "before": self._billed(self.before, code)}
-            for code in sorted({*self.totals, *self.before})
+            {"currency": code, "amount": _billed(self.row.totals, code), "before": _billed(self.before, code)}
+            for code in sorted({*self.row.totals, *self.before})
         ]
 
-    def _billed(self, totals: Mapping[str, Mapping[str, str | None]], code: str) -> Decimal | None:
-        if not totals:
-            return None
-        return Decimal(totals.get(code, {}).get("billed_cost") or 0)
+
+def _billed(totals: Mapping[str, Mapping[str, str | None]], code: str) -> Decimal | None:
+    return Decimal(totals.get(code, {}).get("billed_cost") or 0) if totals else None
 
 
 @dataclass(slots=True)
@@ -209,23 +236,15 @@ class MonthHistory:
     billing_month: date
     publications: list[Publication]
 
-    @property
-    def is_current(self) -> bool:
-        return any(each.is_current for each in self.publications)
-
-    @property
-    def several(self) -> bool:
-        return len(self.publications) > 1
-
 
 def history(delivery: Delivery) -> list[MonthHistory]:
     """For each of the delivery's months what came before it and what replaced it."""
     found = []
     for month, rows in _publications(delivery).items():
-        versions = [Publication(row.delivery, row.is_current, row.charges, row.totals) for row in rows]
+        versions = [Publication(row) for row in rows]
         if delivery.source.delivery_mode == Source.Mode.REPLACE:
             for older, newer in pairwise(versions):
-                newer.before = older.totals
+                newer.before = older.row.totals
         found.append(MonthHistory(month, versions[::-1]))
     return found
 
@@ -254,12 +273,7 @@ def total_figures(delivery: Delivery) -> list[dict[str, Any]]:
         {
             "currency": code,
             "metrics": [
-                {
-                    "label": METRIC_WORDS[metric][0],
-                    "meaning": METRIC_WORDS[metric][1],
-                    "amount": sums.get(metric),
-                    "residual": _nonzero(delivery.residual.get(code, {}).get(metric)),
-                }
+                _metric_figures(metric, sums.get(metric), delivery.residual.get(code, {}).get(metric))
                 for metric in METRICS
             ],
         }
@@ -267,8 +281,13 @@ def total_figures(delivery: Delivery) -> list[dict[str, Any]]:
     ]
 
 
-def _nonzero(text: str | None) -> str | None:
-    return text if text and Decimal(text) else None
+def _metric_figures(metric: str, amount: str | None, residual: str | None) -> dict[str, Any]:
+    label, meaning = METRIC_WORDS[metric]
+    figures = {"label": label, "meaning": meaning, "amount": amount}
+    if amount is None or not residual or not Decimal(residual):
+        return figures
+    stored = EXACT.subtract(Decimal(amount), Decimal(residual))
+    return {**figures, "residual": residual, "stored": exact_text(stored)}
 
 
 def progress(delivery: Delivery, now: datetime) -> dict[str, Any]:

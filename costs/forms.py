@@ -14,7 +14,7 @@ from finops_site.filters import MonthField
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
 FORMAT_CHOICES = [("auto", "Recognise it"), *((name, title[0].upper() + title[1:]) for name, title in TITLES.items())]
-MODE_CHOICES = [("", "As the source is set; a new one replaces"), *Source.Mode.choices]
+MODE_CHOICES = [("", "As its source is set"), *Source.Mode.choices]
 currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its three letters, like USD.")
 
 
@@ -47,7 +47,7 @@ class UploadForm(forms.Form):
         label="What it does to its months",
         choices=MODE_CHOICES,
         required=False,
-        help_text="A corrected bill replaces the one before; a bill in parts adds to it.",
+        help_text="A new source replaces: the corrected bill counts, not the one before. A bill in parts adds.",
     )
     format = forms.ChoiceField(choices=FORMAT_CHOICES, initial="auto", required=False)
     month = MonthField(label="Billing month", required=False, help_text="For bills without dates, like an inventory.")
