@@ -1,0 +1,176 @@
+"""The admin of bills: sources are edited there; what was delivered and what it cost is only looked at."""
+
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Dimension, Reject, Source, TagSet
+from finops_site.figures import month_text
+from finops_site.money import exact_text
+from finops_site.periods import Month
+
+MOST_ROWS = 1_000
+
+
+class FirstRows(Paginator):
+    """Pages over the first rows only: counting millions takes seconds, and so does skipping them."""
+
+    @cached_property
+    def count(self) -> int:
+        return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])
+
+
+class FactAdmin(ModelAdmin):
+    """Facts are looked at and never edited, by anybody; the role says who may look, `visible_to` at which rows."""
+
+    show_full_result_count = False
+    paginator = FirstRows
+    list_per_page = 50
+    list_max_show_all = 0
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return self.visible(super().get_queryset(request), request.user)
+
+    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+        """What is of whole bills is for those who see the whole company."""
+        return rows if user.sees_whole_company else rows.none()
+
+
+@admin.register(Source)
+class SourceAdmin(ModelAdmin):
+    list_display = ["name", "delivery_mode", "created_at"]
+    search_fields = ["name"]
+    readonly_fields = ["created_at"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(FactAdmin):
+    list_display = [
+        "__str__",
+        "status",
+        "format",
+        "provider",
+        "rows_read",
+        "rows_rejected",
+        "received_by",
+        "received_at",
+    ]
+    list_filter = ["status", "source"]
+    list_select_related = ["source", "received_by"]
+    search_fields = ["source__name", "message"]
+
+
+@admin.register(DeliveryFile)
+class DeliveryFileAdmin(FactAdmin):
+    list_display = ["name", "delivery", "bytes", "sha256"]
+    list_select_related = ["delivery__source"]
+    search_fields = ["name", "sha256"]
+
+
+@admin.register(Reject)
+class RejectAdmin(FactAdmin):
+    list_display = ["file", "line", "column", "reason", "delivery"]
+    list_select_related = ["delivery__source"]
+    search_fields = ["file", "column"]
+
+
+@admin.register(TagSet)
+class TagSetAdmin(FactAdmin):
+    list_display = ["__str__"]
+
+
+@admin.register(Dimension)
+class DimensionAdmin(FactAdmin):
+    list_display = ["name", "value", "label"]
+    list_filter = ["name"]
+    search_fields = ["value", "label"]
+
+
+class ChargeMonthFilter(admin.SimpleListFilter):
+    """One month of use at a time, the latest unless another is chosen: no list reads all months."""
+
+    title = "charge month"
+    parameter_name = "charge_month"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(month), month_text(month)) for month in self.months]
+
+    def has_output(self) -> bool:
+        return True
+
+    @cached_property
+    def months(self) -> list[Month]:
+        """Every month that charges of current bills were used in, the latest first."""
+        used = DeliveryMonth.objects.current().order_by().values_list("charge_months", flat=True)
+        return sorted({Month.of(date.fromisoformat(day)) for days in used for day in days}, reverse=True)
+
+    def chosen(self) -> Month:
+        today = Month.of(timezone.now().date())
+        if self.value() in [str(month) for month in self.months]:
+            return Month.parse(self.value())
+        return next((month for month in self.months if month <= today), today)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.charged_in(self.chosen().period)
+
+    def choices(self, changelist: Any) -> Any:
+        chosen = str(self.chosen())
+        for value, label in self.lookup_choices:
+            address = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": value == chosen, "query_string": address, "display": label}
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """The categories that occur, from the drop-downs' own table: distinct over lines would read them all."""
+
+    title = "category"
+    parameter_name = "charge_category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        known = Dimension.objects.filter(name=self.parameter_name).values_list("value", flat=True)
+        return [(value, value) for value in known]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(charge_category=self.value()) if self.value() else queryset
+
+
+@admin.register(CostLine)
+class CostLineAdmin(FactAdmin):
+    list_display = [
+        "charge_date",
+        "service",
+        "resource_name",
+        "sub_account",
+        "owner",
+        "charge_category",
+        "billed",
+        "currency",
+    ]
+    list_filter = [ChargeMonthFilter, CategoryFilter]
+    list_select_related = ["owner"]
+    search_fields = ["resource", "resource_name"]
+    search_help_text = f"A resource of the month; the list ends after {MOST_ROWS:,} lines."
+    ordering = ["-charge_date", "-id"]
+
+    @admin.display(description="billed cost")
+    def billed(self, line: CostLine) -> str | None:
+        return exact_text(line.billed_cost)
+
+    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+        return rows.visible_to(user)
