@@ -167,6 +167,7 @@ class CostLineAdmin(FactAdmin):
     search_fields = ["resource", "resource_name"]
     search_help_text = f"A resource of the month; the list ends after {MOST_ROWS:,} lines."
     ordering = ["-charge_date", "-id"]
+    sortable_by = ["charge_date"]
 
     @admin.display(description="billed cost")
     def billed(self, line: CostLine) -> str | None:
