@@ -249,6 +249,13 @@ def test_many_files_are_one_delivery_and_options_are_kept(upload, queued):
     assert sorted(file.name for file in delivery.files.all()) == ["2-march.csv", "march.csv"]
 
 
+@override_settings(FILE_UPLOAD_MAX_MEMORY_SIZE=0)
+def test_a_bill_too_big_for_memory_is_moved_and_not_copied(upload, queued):
+    upload(bills.focus_csv([{"BilledCost": "4"}]))
+    work(queued)
+    assert Delivery.objects.get().totals["USD"]["billed_cost"] == "4"
+
+
 def _with_name(name: bytes, content: bytes):
     """A form as a hostile program writes it: the client of the tests would tidy the name up."""
     lines = [
