@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum, TextField, Value
+from django.db.models import F, Max, Q, QuerySet, Sum, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, NullIf, TruncMonth, TruncWeek
 
@@ -103,27 +103,36 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sum: of a group (a value for each dimension), in a bucket of time, in one currency."""
+    """One sum: of a group (a value for each dimension), in a bucket of time, in one currency.
+
+    `name` is what its resource is called, where the question groups by resource.
+    """
 
     group: tuple[str, ...]
     bucket: date | None
     currency: str
     amount: Decimal | None
+    name: str = ""
 
 
 def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
     bucket = _bucket(question)
     groups = [f"g{number}" for number in range(len(question.group_by))]
-    found = _asked(user, question).annotate(amount=Sum(question.metric), **({"bucket": bucket} if bucket else {}))
+    sums = {"amount": Sum(question.metric), "name": _resource_name(question)}
+    found = _asked(user, question).annotate(**({"bucket": bucket} if bucket else {}), **sums)
     names = [*groups, *(["bucket"] if bucket else []), "currency"]
-    found = found.order_by(*names).values_list(*names, "amount")
+    found = found.order_by(*names).values_list(*names, "amount", "name")
     return [_row(values, len(groups), bool(bucket)) for values in (found[:limit] if limit else found)]
+
+
+def _resource_name(question: Question) -> Any:
+    return Max("resource_name") if "resource" in question.group_by else Max(Value(""))
 
 
 def _row(values: Sequence[Any], groups: int, has_bucket: bool) -> Row:
     group = tuple(NOBODY if value is None else str(value) for value in values[:groups])
-    return Row(group, values[groups] if has_bucket else None, values[-2], values[-1])
+    return Row(group, values[groups] if has_bucket else None, *values[-3:])
 
 
 def totals(user: Any, question: Question) -> dict[str, Decimal | None]:
@@ -320,14 +329,17 @@ def _minus(whole: Decimal | None, part: Decimal | None) -> Decimal | None:
 
 def labels(group_by: Sequence[str], found: Sequence[Row]) -> dict[tuple[str, ...], str]:
     """What people call each group: team names, account names, "no Team tag"."""
-    columns = [_names(name, {row.group[number] for row in found}) for number, name in enumerate(group_by)]
+    columns = [_names(name, number, found) for number, name in enumerate(group_by)]
     return {
         row.group: " · ".join(columns[number].get(value, value) for number, value in enumerate(row.group))
         for row in found
     }
 
 
-def _names(name: str, values: set[str]) -> dict[str, str]:
+def _names(name: str, number: int, found: Sequence[Row]) -> dict[str, str]:
+    values = {row.group[number] for row in found}
+    if name == "resource":
+        return {row.group[number]: row.name for row in found if row.name} | {"": "no resource"}
     if name == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
         return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED}

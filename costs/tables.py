@@ -10,23 +10,26 @@ from django.utils.safestring import SafeString
 
 from costs.models import CostLine, Dimension
 from costs.spend import UNOWNED
-from finops_site.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
+from finops_site.tables import BaseTable, DayColumn, MoneyColumn, TagColumn
 
 
 class LineTable(BaseTable):
-    """Cost lines; the day opens the line, its resource tells what it was."""
+    """Cost lines; the day opens the line. The CSV has what the page folds together in columns of their own."""
 
     charge_date = DayColumn("Charge day")
-    service = django_tables2.Column()
-    resource = django_tables2.Column("Resource", empty_values=())
-    sub_account = django_tables2.Column("Account")
-    region = django_tables2.Column()
+    service = django_tables2.Column("Service and resource")
+    resource = django_tables2.Column(visible=False)
+    sub_account = django_tables2.Column("Account and region")
+    region = django_tables2.Column(visible=False)
     owner = django_tables2.Column("Team", default=UNOWNED)
-    charge_category = django_tables2.Column("Category")
     tags = TagColumn(accessor="tag_set__tags", verbose_name="Tags", limit=2)
-    quantity = NumberColumn("Quantity")
+    charge_category = django_tables2.Column("Category")
     billed_cost = MoneyColumn("Billed cost")
     effective_cost = MoneyColumn("Effective cost")
+    currency = django_tables2.Column(visible=False)
+    quantity = django_tables2.Column(visible=False)
+    unit = django_tables2.Column(visible=False)
+    owner_rule = django_tables2.Column("Named by", visible=False)
 
     class Meta(BaseTable.Meta):
         model = CostLine
@@ -44,24 +47,17 @@ class LineTable(BaseTable):
     def value_charge_date(self, value: Any) -> str:
         return value.isoformat()
 
-    def render_resource(self, record: CostLine) -> SafeString | str:
-        if not record.resource:
-            return record.charge_description or "—"
-        name = record.resource_name or record.resource.rsplit("/", 1)[-1]
-        detail = " ".join(part for part in (record.resource_type, record.instance_type) if part)
-        return format_html('<span title="{}">{}</span> <span class="faint">{}</span>', record.resource, name, detail)
+    def render_service(self, value: str, record: CostLine) -> SafeString:
+        name = record.resource_name or record.resource.rsplit("/", 1)[-1] or record.charge_description
+        detail = " ".join(part for part in (name, record.instance_type) if part)
+        return format_html('{}<span class="second-line breakable" title="{}">{}</span>', value, record.resource, detail)
 
-    def value_resource(self, record: CostLine) -> str:
-        return record.resource
-
-    def render_sub_account(self, value: str) -> SafeString:
-        return format_html('<span title="{}">{}</span>', value, self.account_names.get(value, value))
-
-    def value_sub_account(self, value: str) -> str:
+    def value_service(self, value: str) -> str:
         return value
 
-    def render_quantity(self, value: Any, record: CostLine) -> SafeString:
-        return format_html("{} <span class='faint'>{}</span>", f"{value.normalize():,f}"[:14], record.unit)
+    def render_sub_account(self, value: str, record: CostLine) -> SafeString:
+        name = self.account_names.get(value, value)
+        return format_html('<span title="{}">{}</span><span class="second-line">{}</span>', value, name, record.region)
 
-    def value_quantity(self, value: Any) -> Any:
+    def value_sub_account(self, value: str) -> str:
         return value

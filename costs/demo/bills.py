@@ -98,7 +98,7 @@ def rows(month: Month, running: list[Resource], last: Month, as_of: date) -> Ite
                 cost = quantity * resource.price
                 spent += cost
                 yield _row(fixed, day, quantity, resource.price, cost)
-    yield from _of_the_payer(month, spent, age, days[-1])
+    yield from _of_the_payer(month, spent, age)
 
 
 def _growth(rhythm: str, age: int) -> Decimal:
@@ -177,12 +177,12 @@ def _row(fixed: dict[str, str], day: date, quantity: Decimal, price: Decimal, co
     return list({**fixed, **said, **costs}.values())
 
 
-def _of_the_payer(month: Month, spent: Decimal, age: int, last_day: date) -> Iterator[list[str]]:
-    """Support on the first, a share of what was spent; tax on the last day billed; a credit half a year ago."""
+def _of_the_payer(month: Month, spent: Decimal, age: int) -> Iterator[list[str]]:
+    """Support and tax, shares of what was spent; a credit half a year ago. All stand on the first, as AWS does it."""
     support = (spent * SUPPORT).quantize(Decimal("0.01"))
     yield _fee(month, month.start, "Purchase", "AWS Support (Business)", "AWS Business Support", support)
     tax = ((spent + support) * TAX).quantize(Decimal("0.01"))
-    yield _fee(month, last_day, "Tax", "Tax", "Sales tax", tax)
+    yield _fee(month, month.start, "Tax", "Tax", "Sales tax", tax)
     if age == 6:
         yield _fee(month, month.start, "Credit", "AWS Credits", "Migration credit", CREDIT)
 

@@ -1,0 +1,125 @@
+"""The house stays as it was drawn: floors, no circles, pure modules pure, named migrations."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = {
+    "finops_site": set(),
+    "costs": {"finops_site"},
+    "tagging": {"finops_site", "costs"},
+    "budgets": {"finops_site", "costs"},
+    "reservations": {"finops_site", "costs"},
+}
+PURE = [
+    "finops_site/money.py",
+    "finops_site/periods.py",
+    "finops_site/registry.py",
+    "finops_site/charting.py",
+    "costs/formats/*.py",
+    "costs/charges.py",
+    "costs/changes.py",
+    "costs/engine.py",
+    "costs/files.py",
+    "costs/owners.py",
+    "costs/demo/company.py",
+    "costs/demo/bills.py",
+]
+FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
+
+
+def modules():
+    return [path for app in FLOORS for path in sorted((ROOT / app).rglob("*.py"))]
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path, *, at_the_top=False):
+    """Every module a file imports, those inside functions too unless only the top is asked for."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body if at_the_top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("app", FLOORS)
+def test_an_app_imports_only_the_floors_below_it(app):
+    climbing = {
+        (name_of(path), module)
+        for path in (ROOT / app).rglob("*.py")
+        for module in imports(path)
+        if module.split(".")[0] in set(FLOORS) - FLOORS[app] - {app}
+    }
+    assert climbing == set()
+
+
+def test_no_import_goes_round_in_a_circle():
+    names = {name_of(path): path for path in modules()}
+    graph = {name: {found for found in imports(path) if found in names} for name, path in names.items()}
+    done, trail = set(), []
+
+    def visit(name):
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        if name not in done:
+            trail.append(name)
+            for other in sorted(graph[name] - {name}):
+                visit(other)
+            done.add(trail.pop())
+
+    for name in sorted(graph):
+        visit(name)
+
+
+@pytest.mark.parametrize("pattern", PURE)
+def test_pure_modules_stay_pure(pattern):
+    found = sorted(ROOT.glob(pattern))
+    assert found, f"{pattern} names no module"
+    impure = {
+        (name_of(path), module) for path in found for module in imports(path) if module.split(".")[0] in FRAMEWORKS
+    }
+    assert impure == set()
+
+
+def test_a_pure_module_stands_on_pure_modules_only():
+    pure = {name_of(path) for pattern in PURE for path in ROOT.glob(pattern)}
+    every = {name_of(path) for path in modules()}
+    leaning = {
+        (name, module)
+        for pattern in PURE
+        for path in ROOT.glob(pattern)
+        for name in [name_of(path)]
+        for module in imports(path)
+        if module in every and module not in pure and (ROOT / Path(*module.split("."))).with_suffix(".py").exists()
+    }
+    assert leaning == set()
+
+
+def test_every_migration_has_a_name_that_says_what_it_does():
+    unnamed = [str(path) for path in ROOT.glob("*/migrations/0*.py") if "_auto_" in path.name or "initial" in path.name]
+    assert unnamed == []
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_run_py_needs_nothing_but_the_standard_library():
+    import sys
+
+    strangers = {
+        module.split(".")[0]
+        for module in imports(ROOT / "run.py", at_the_top=True)
+        if module.split(".")[0] not in sys.stdlib_module_names
+    }
+    assert strangers == set()
