@@ -5,51 +5,16 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Dimension, Reject, Source, TagSet
+from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.figures import month_text
 from finops_site.money import exact_text
 from finops_site.periods import Month
-
-MOST_ROWS = 1_000
-
-
-class FirstRows(Paginator):
-    """Pages over the first rows only: counting millions takes seconds, and so does skipping them."""
-
-    @cached_property
-    def count(self) -> int:
-        return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])
-
-
-class FactAdmin(ModelAdmin):
-    """Facts are looked at and never edited, by anybody; the role says who may look, `visible_to` at which rows."""
-
-    show_full_result_count = False
-    paginator = FirstRows
-    list_per_page = 50
-    list_max_show_all = 0
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return self.visible(super().get_queryset(request), request.user)
-
-    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
-        """What is of whole bills is for those who see the whole company."""
-        return rows if user.sees_whole_company else rows.none()
 
 
 @admin.register(Source)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers, status
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 
 from finops_site.models import Membership, User
 from finops_site.roles import role_of
+from finops_site.tokens import drop_token, make_token
 
 
 class Docs(LoginRequiredMixin, SpectacularSwaggerSplitView):
@@ -77,14 +77,9 @@ class MyToken(APIView):
         summary="Make a new token; the one before stops working", request=None, responses={201: TokenSerializer}
     )
     def post(self, request: Request) -> Response:
-        with transaction.atomic():
-            # Two requests at once must not both insert: the row of the user is the queue.
-            User.objects.select_for_update().get(pk=request.user.pk)
-            Token.objects.filter(user=request.user).delete()
-            token = Token.objects.create(user=request.user)
-        return Response(TokenSerializer(token).data, status=status.HTTP_201_CREATED)
+        return Response(TokenSerializer(make_token(request.user)).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Stop the token from working", responses={204: None})
     def delete(self, request: Request) -> Response:
-        Token.objects.filter(user=request.user).delete()
+        drop_token(request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -14,6 +14,12 @@ EXECUTIVE = "executive"
 # What every role sees, each in its own rows.
 OWN_ROWS = {"costs.view_costline", "finops_site.view_team"}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+RULE_OWNERSHIP = {
+    "tagging.view_ownershiprule",
+    "tagging.add_ownershiprule",
+    "tagging.change_ownershiprule",
+    "tagging.delete_ownershiprule",
+}
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
 ROLES: dict[str, set[str]] = {
@@ -33,11 +39,17 @@ ROLES: dict[str, set[str]] = {
         "auditlog.view_logentry",
         "axes.view_accessattempt",
         "axes.delete_accessattempt",
-        "axes.view_accesslog",
         "django_celery_beat.view_periodictask",
         "django_celery_beat.change_periodictask",
+        "django_celery_beat.view_crontabschedule",
+        "django_celery_beat.add_crontabschedule",
+        "django_celery_beat.view_intervalschedule",
+        "tagging.view_ownershiprule",
     },
-    FINANCE: WHOLE_COMPANY | BRING_BILLS | {"finops_site.open_admin", "auditlog.view_logentry"},
+    FINANCE: WHOLE_COMPANY
+    | BRING_BILLS
+    | RULE_OWNERSHIP
+    | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
     EXECUTIVE: WHOLE_COMPANY,
 }

@@ -5,10 +5,11 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api_views import Docs
-from finops_site.views import Home
+from finops_site.views import ApiToken, Home
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
+    path("token/", ApiToken.as_view(), name="token"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api_urls")),

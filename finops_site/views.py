@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.generic import TemplateView
+from rest_framework.authtoken.models import Token
 
 from finops_site.pages import Action, Empty, Page
 from finops_site.registry import registry
 from finops_site.roles import role_of
+from finops_site.tokens import drop_token, make_token
 
 SUBTITLES = {
     "administrator": "Sources, people and health of the system, and what the company spends.",
@@ -43,6 +47,25 @@ class Home(Page, TemplateView):
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
         return super().get_context_data(panels=panels(self.request), empty=empty, **kwargs)
+
+
+class ApiToken(Page, TemplateView):
+    """The token of one's own programs: shown once, when it is made."""
+
+    template_name = "token.html"
+    permission_required = None
+    title = "API token"
+    subtitle = "What your scripts and spreadsheets sign in with. They see what you see, and nothing more."
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(current=Token.objects.filter(user=self.request.user).first(), **kwargs)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if "stop" in request.POST:
+            drop_token(request.user)
+            messages.success(request, "The token no longer works.")
+            return redirect("token")
+        return self.render_to_response(self.get_context_data(fresh=make_token(request.user).key))
 
 
 def greeting(hour: int) -> str:

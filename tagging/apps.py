@@ -9,7 +9,11 @@ class TaggingConfig(AppConfig):
     name = "tagging"
 
     def ready(self) -> None:
+        from auditlog.registry import auditlog
+
         from tagging import receivers  # noqa: F401
+
+        auditlog.register(self.get_model("OwnershipRule"))
 
         # Before the bills: owners are named while a bill is loaded.
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))

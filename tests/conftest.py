@@ -1,19 +1,15 @@
 """The demo people, for every test."""
 
 import pytest
-from django.test import Client
 
 from finops_site import demo
-from finops_site.models import User
-
-PASSWORD = "correct horse battery staple"
+from tests.people import person, signed_in
 
 
 @pytest.fixture
 def people(db):
     """The six demo people and their four teams: {first name: user}."""
-    demo.make_people(PASSWORD)
-    return {name: User.objects.get(email=f"{name}@{demo.DOMAIN}") for name in demo.PEOPLE}
+    return {name: person(name) for name in demo.PEOPLE}
 
 
 @pytest.fixture
@@ -48,11 +44,5 @@ def max_(people):
 
 @pytest.fixture
 def client_of():
-    """A browser in which somebody is signed in."""
-
-    def signed_in(user):
-        client = Client()
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        return client
-
+    """Opens a browser in which somebody is signed in."""
     return signed_in

@@ -38,6 +38,7 @@ API_LINE_OF_PAYMENTS = row(NO_TOKEN, all=200, ola=404)
 
 ACCESS = {
     "home": EVERYBODY,
+    "token": EVERYBODY,
     "costs:explorer": EVERYBODY,
     "costs:lines": EVERYBODY,
     "costs:line": LINE_OF_PAYMENTS,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck
 from costs import ingest, uploads
 from finops_site.wsgi import application
 from tests import bills
-from tests.costs.people import person
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from costs.models import CostLine, Delivery, DeliveryFile, Dimension, Reject, So
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
-from tests.costs.people import person
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 

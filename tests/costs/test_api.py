@@ -17,7 +17,7 @@ from finops_site.models import Team
 from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
-from tests.costs.people import person
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 

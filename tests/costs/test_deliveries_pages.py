@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 from costs import ingest, uploads
 from costs.models import CostLine, Delivery, Source
 from tests import bills
-from tests.costs.people import person
+from tests.people import person
 
 UPLOAD = "/deliveries/upload/"
 

@@ -1,0 +1,180 @@
+"""The admin's ground: facts that nobody edits, and people, who run the system and may not promote themselves."""
+
+from functools import cached_property
+from typing import Any
+
+from allauth.account.forms import ResetPasswordForm
+from auditlog.admin import LogEntryAdmin as PackagedLogEntryAdmin
+from auditlog.models import LogEntry
+from axes.admin import AccessAttemptAdmin as PackagedAccessAttemptAdmin
+from axes.models import AccessAttempt
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import admin as _groups_are_registered_there  # noqa: F401
+from django.contrib.auth.models import Group
+from django.core.paginator import Paginator
+from django.db.models import ManyToManyField, QuerySet
+from django.http import HttpRequest
+from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAdmin
+from django_celery_beat.models import PeriodicTask
+from unfold.admin import ModelAdmin, TabularInline
+
+from finops_site.models import Membership, Team, User
+from finops_site.roles import ROLES
+
+MOST_ROWS = 1_000
+# What the packages register is either shown in our clothes below or, like groups, kept elsewhere (roles.py).
+for packaged in (Group, LogEntry, AccessAttempt, PeriodicTask):
+    admin.site.unregister(packaged)
+
+
+class FirstRows(Paginator):
+    """Pages over the first rows only: counting millions takes seconds, and so does skipping them."""
+
+    @cached_property
+    def count(self) -> int:
+        return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])
+
+
+class ReadOnly:
+    """Looked at and never edited, by anybody; the role says who may look."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class FactAdmin(ReadOnly, ModelAdmin):
+    """Facts of bills; `visible_to` says which rows."""
+
+    show_full_result_count = False
+    paginator = FirstRows
+    list_per_page = 50
+    list_max_show_all = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return self.visible(super().get_queryset(request), request.user)
+
+    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+        """What is of whole bills is for those who see the whole company."""
+        return rows if user.sees_whole_company else rows.none()
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user", "team"]
+
+
+class PersonForm(forms.ModelForm):
+    """A person and her role; the passwords of others are not for administrators to know or to set."""
+
+    class Meta:
+        model = User
+        fields = ["email", "name", "time_zone", "is_active", "groups"]
+        widgets = {"groups": forms.CheckboxSelectMultiple}
+        labels = {"groups": "Role"}
+        help_texts = {"groups": "What each role may do stands in roles.py and in the documentation."}
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):
+    """People are invited, given roles and switched off, never deleted: the audit log names them."""
+
+    form = PersonForm
+    list_display = ["email", "name", "role", "is_active", "last_login"]
+    list_filter = ["groups", "is_active"]
+    search_fields = ["email", "name"]
+    inlines = [MembershipInline]
+    readonly_fields = ["last_login", "date_joined"]
+    actions = ["send_link"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="role")
+    def role(self, user: User) -> str:
+        held = {group.name for group in user.groups.all()}
+        return ", ".join(role for role in ROLES if role in held)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
+        mine = obj is not None and obj.pk == request.user.pk
+        return [*self.readonly_fields, *(["groups", "is_active"] if mine else [])]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not above and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["queryset"] = Group.objects.filter(name__in=ROLES).order_by("name")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+        if not change:
+            self._invite(request, [obj])
+
+    @admin.action(description="Send a link to choose a password", permissions=["change"])
+    def send_link(self, request: HttpRequest, people: QuerySet) -> None:
+        self._invite(request, [person for person in people if person.is_active])
+
+    def _invite(self, request: HttpRequest, people: list[User]) -> None:
+        for person in people:
+            letter = ResetPasswordForm({"email": person.email})
+            if letter.is_valid():
+                letter.save(request)
+        names = ", ".join(person.email for person in people) or "nobody: they are switched off"
+        self.message_user(request, f"A link to choose a password was sent to {names}.", messages.SUCCESS)
+
+
+@admin.register(Team)
+class TeamAdmin(ModelAdmin):
+    list_display = ["name", "cost_center", "parent", "leads", "email"]
+    list_select_related = ["parent"]
+    search_fields = ["name", "cost_center"]
+    autocomplete_fields = ["parent"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        teams = super().get_queryset(request).prefetch_related("memberships__user")
+        return teams.visible_to(request.user)
+
+    @admin.display(description="leads")
+    def leads(self, team: Team) -> str:
+        lead = Membership.Role.LEAD
+        return ", ".join(str(each.user) for each in team.memberships.all() if each.role == lead)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnly, PackagedLogEntryAdmin, ModelAdmin):
+    """Who changed what, from what to what, when and from where."""
+
+    search_fields = ["object_repr", "changes", "actor__email", "actor__name"]
+    list_filter = ["action"]
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(PackagedAccessAttemptAdmin, ModelAdmin):
+    """Sign-ins that failed; deleting one lets the person try again."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(PackagedPeriodicTaskAdmin, ModelAdmin):
+    """When the nightly work is done; what it does is written in the code."""
+
+    actions = ["enable_tasks", "disable_tasks", "run_tasks"]

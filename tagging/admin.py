@@ -1,0 +1,25 @@
+"""The admin of ownership: finance edits the rules; who may see teams may read them."""
+
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from tagging.models import CONDITIONS, OwnershipRule
+
+
+@admin.register(OwnershipRule)
+class OwnershipRuleAdmin(ModelAdmin):
+    list_display = ["name", "order", "team", "conditions", "is_active"]
+    list_editable = ["order", "is_active"]
+    list_filter = ["team", "is_active"]
+    list_select_related = ["team"]
+    search_fields = ["name", "tag_value", "sub_account", "service"]
+    autocomplete_fields = ["team"]
+    fieldsets = [
+        (None, {"fields": ["name", "team", "order", "is_active"]}),
+        ("Cost that meets every condition given", {"fields": list(CONDITIONS)}),
+    ]
+
+    @admin.display(description="when")
+    def conditions(self, rule: OwnershipRule) -> str:
+        given = {name: getattr(rule, name) for name in CONDITIONS}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given.items() if value)

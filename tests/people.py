@@ -1,0 +1,23 @@
+"""The demo people, for tests that ask for one by name."""
+
+from django.test import Client
+
+from finops_site import demo
+from finops_site.models import User
+
+PASSWORD = "correct horse battery staple"
+
+
+def person(name: str) -> User:
+    """ada, fay, eli, lea, ola or max, with the demo's teams around them."""
+    email = f"{name}@{demo.DOMAIN}"
+    if not User.objects.filter(email=email).exists():
+        demo.make_people(PASSWORD)
+    return User.objects.get(email=email)
+
+
+def signed_in(user: User) -> Client:
+    """A browser in which somebody is signed in."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
