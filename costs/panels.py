@@ -82,7 +82,7 @@ def by_team(request: HttpRequest) -> dict[str, Any] | None:
 
 def my_teams(request: HttpRequest) -> dict[str, Any] | None:
     """Links to her teams, for somebody who does not see the company."""
-    if request.user.sees_whole_company:
+    if request.user.sees_whole_company or not _comparison(request):
         return None
     found = list(Team.objects.visible_to(request.user))
     return {"teams": found} if found else None

@@ -4,6 +4,8 @@ from functools import cached_property
 from typing import Any
 
 import django_tables2
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -35,6 +37,25 @@ class LineTable(BaseTable):
         model = CostLine
         fields = ()
         caption = "Cost lines"
+        csv_fields = {
+            "Charge day": "charge_date",
+            "Billing month": "billing_month",
+            "Provider": "provider",
+            "Account": "sub_account",
+            "Service": "service",
+            "Region": "region",
+            "Resource": "resource",
+            "Resource name": "resource_name",
+            "Team": Coalesce("owner__name", Value(UNOWNED)),
+            "Named by": "owner_rule",
+            "Tags": "tag_set__tags",
+            "Category": "charge_category",
+            "Billed cost": "billed_cost",
+            "Effective cost": "effective_cost",
+            "Currency": "currency",
+            "Quantity": "quantity",
+            "Unit": "unit",
+        }
 
     @cached_property
     def account_names(self) -> dict[str, str]:

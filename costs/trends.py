@@ -48,8 +48,8 @@ def compare(user: Any, month: Month, today: date) -> Comparison:
 
     A bill lags, so the last day that has any cost ends the comparison, and not today.
     """
-    last = latest.day(user, min(today, month.period.last_day))
-    if last is None or last < month.start or last == month.period.last_day:
+    last = latest.day(user, today)
+    if last is None or last < month.start or last >= month.period.last_day:
         return Comparison(month, month.period, month.previous.period)
     now = Period(month.start, last + timedelta(days=1))
     end = min(month.previous.start + timedelta(days=now.days), month.start)

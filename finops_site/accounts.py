@@ -7,3 +7,9 @@ from django.http import HttpRequest
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+
+def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
+    """The address somebody tried to sign in with, for the log of failures."""
+    tried = (credentials or {}).get("email") or request.POST.get("login", "")
+    return tried.lower()

@@ -130,7 +130,7 @@ ACCOUNT_ADAPTER = "finops_site.accounts.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = 1  # hour
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "finops_site.accounts.name_tried"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"

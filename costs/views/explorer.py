@@ -1,9 +1,8 @@
 """The cost explorer: what was spent, by one or two things, over time."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +19,7 @@ from finops_site import charting
 from finops_site.figures import month_text
 from finops_site.pages import Empty, Page
 from finops_site.periods import Month, Period, parse_range
-from finops_site.tables import Echo, safe_cell
+from finops_site.tables import csv_download
 
 METRICS = [
     ("billed_cost", "Billed cost"),
@@ -235,14 +234,6 @@ class Explorer(Page, TemplateView):
         assert self.question
         found = spend.rows(self.request.user, self.question)
         names = spend.labels(self.question.group_by, found)
-        writer = csv.writer(Echo())
         head = [*(self.question.group_by or ()), "label", self.question.grain, "currency", self.question.metric]
-        lines = (writer.writerow(cells) for cells in self._csv_rows(head, found, names))
-        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="spend.csv"'
-        return response
-
-    def _csv_rows(self, head: list[str], found: Any, names: Any) -> Iterator[list[Any]]:
-        yield head
-        for row in found:
-            yield [safe_cell(cell) for cell in (*row.group, names[row.group], row.bucket, row.currency, row.amount)]
+        lines = ((*row.group, names[row.group], row.bucket, row.currency, row.amount) for row in found)
+        return csv_download(chain([head], lines), "spend")

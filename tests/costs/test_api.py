@@ -91,11 +91,11 @@ def test_a_session_is_as_good_as_a_token(client):
 def test_eli_is_told_who_he_is(api):
     assert get(api("eli"), "me/") == {
         "email": "eli@demo.example",
-        "name": "Eli",
+        "name": "Eli Navarro",
         "time_zone": "UTC",
         "role": "engineering",
         "sees_whole_company": False,
-        "memberships": [{"team_id": Team.objects.get().pk, "team": "Payments", "role": "member"}],
+        "memberships": [{"team_id": Team.objects.get(name="Payments").pk, "team": "Payments", "role": "member"}],
     }
 
 
@@ -269,21 +269,19 @@ def test_another_teams_name_is_as_unknown_to_eli_as_one_that_is_not_there(api, b
 def test_teams_are_hers_with_what_they_spent_this_month(api, tmp_path):
     today = date.today()
     payments = person("lea").teams.get()
-    data = Team.objects.create(name="Data")
+    data = Team.objects.get(name="Data")
     below = Team.objects.create(name="Checkout", parent=payments, cost_center="CC-7")
     for team in [payments, data, below]:
         OwnershipRule.objects.create(team=team, tag_key="Team", tag_value=team.name, order=team.pk)
     now = {"BillingPeriodStart": str(today.replace(day=1)), "ChargePeriodStart": str(today.replace(day=1))}
     rows = [{**now, "Tags": json.dumps({"Team": name})} for name in ["Payments", "Data", "Checkout", "Checkout"]]
     deliver(tmp_path, rows)
-    teams = get(
-        Client(headers={"Authorization": f"Token {Token.objects.create(user_id=payments.members.get().pk)}"}), "teams/"
-    )
+    teams = get(api("lea"), "teams/")
     spent = {team["name"]: team["month_to_date"]["USD"]["billed_cost"] for team in teams["results"]}
     assert spent == {"Payments": "1", "Checkout": "2"}
     assert next(team for team in teams["results"] if team["name"] == "Checkout")["parent"] == payments.pk
     fay = api("fay")
-    assert {team["name"] for team in get(fay, "teams/")["results"]} == {"Payments", "Data", "Checkout"}
+    assert {team["name"] for team in get(fay, "teams/")["results"]} >= {"Payments", "Data", "Checkout"}
     assert get(fay, f"teams/{data.pk}/")["month_to_date"] == {"USD": {"billed_cost": "1", "effective_cost": "1"}}
 
 
