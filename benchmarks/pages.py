@@ -29,7 +29,9 @@ def main(lines: int = 1_000_000, months: int = 12) -> None:
         with server(environment):
             for name, path in pages(today).items():
                 for who, cookie in cookies.items():
-                    report(f"{name} as {who}", measure(path, cookie))
+                    # A lead does not see so many lines.
+                    if "page=1000" not in path or who == "finance":
+                        report(f"{name} as {who}", measure(path, cookie))
 
 
 def load_months(folder: Path, lines: int, months: int, today: date) -> list[str]:

@@ -37,9 +37,12 @@ from finops_site.money import EXACT, NO_CURRENCY
 
 # So many rejects are kept with line and reason; all of them are counted.
 MAX_REJECTS = 10_000
+# DuckDB reads in blocks of twice this: small enough for a gigabyte of memory, and longer than any row of a bill.
+LONGEST_LINE = 2 << 20
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
 BLANK = "blank"
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+# Small row groups: two threads that write big ones wait for each other and for memory.
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
 
 # What DuckDB raises for the sake of the data; a binder or parser error would be our own mistake.
@@ -92,13 +95,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file of the bill, unpacked and recognised."""
+    """A file of the bill, recognised; `plain` is where its text is put when somebody must look at single lines."""
 
     name: str
     path: Path
     sheet: Sheet
     format: Format
     layout: files.Layout | None
+    plain: Path | None = None
 
     def source(self, *, store_rejects: bool = True) -> str:
         """The SQL that reads its rows; those that are no rows are skipped, and stored where they can be asked for."""
@@ -109,8 +113,21 @@ class OpenFile:
         return (
             f"read_csv({literal(str(self.path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, "
-            f"max_line_size = 16777216, ignore_errors = true, {rejects})"
+            f"max_line_size = {LONGEST_LINE}, ignore_errors = true, {rejects}{self._compression})"
         )
+
+    @property
+    def _compression(self) -> str:
+        # Said and not guessed from the name, which may be anything.
+        return ", compression = 'gzip'" if self.plain else ", compression = 'none'"
+
+    def text(self) -> Path:
+        """The file as plain text."""
+        if self.plain is None:
+            return self.path
+        if not self.plain.exists():
+            files.unfold(self.path, self.plain, self.name, limit=1 << 62)
+        return self.plain
 
 
 def read(
@@ -140,18 +157,23 @@ def read(
 def _open(
     db: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path, options: Options, wanted: str, limit: int
 ) -> OpenFile:
-    kind = files.kind(path, name)
+    kind, plain = files.kind(path, name), None
+    head = path
     if kind == "gzip":
-        plain = scratch / f"{len(list(scratch.iterdir()))}.csv"
-        files.unfold(path, plain, name, limit=limit)
-        path, kind = plain, files.kind(plain, name)
-    layout = None if kind == "parquet" else files.csv_layout(path, name)
+        head, plain = scratch / f"head-{len(list(scratch.iterdir()))}", scratch / f"plain-{path.name}.csv"
+        if not files.head_of_gzip(path, head, name, limit=limit):
+            files.unfold(path, plain, name, limit=limit)
+            path, plain = plain, None
+        kind = files.kind(head, name)
+        if kind != "csv":
+            raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
+    layout = None if kind == "parquet" else files.csv_layout(head, name)
     columns = _parquet_columns(db, path, name) if layout is None else {c.lower(): quoted(c) for c in layout.columns}
     sheet = Sheet(columns, options)
     found = detect(sheet, wanted=wanted, file=name)
     if found.needs_month and options.month is None:
         raise BadBill(f"{name}: {found.title} has no dates; say which month it is for (--month 2025-11).")
-    return OpenFile(name, path, sheet, found, layout)
+    return OpenFile(name, path, sheet, found, layout, plain)
 
 
 def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
@@ -396,7 +418,7 @@ def _broken_rows(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile]) -> l
 
 
 def _broken_in(each: OpenFile, rows: Sequence[tuple[Any, ...]]) -> list[Rejected]:
-    lines = files.line_at(each.path, [offset for _, offset, *_ in rows])
+    lines = files.line_at(each.text(), [offset for _, offset, *_ in rows])
     return [
         Rejected(each.name, lines.get(offset), column, _shown(value), _shown(str(message).splitlines()[0], 300))
         for _, offset, column, value, message in rows
@@ -420,7 +442,7 @@ def _bad_in(db: duckdb.DuckDBPyConnection, each: OpenFile) -> list[Rejected]:
         WHERE problem <> '{BLANK}' ORDER BY record LIMIT {MAX_REJECTS}"""
     ).fetchall()
     db.execute("SET preserve_insertion_order = false")
-    lines = files.lines_of_records(each.path, each.layout, [row[0] for row in rows]) if each.layout else {}
+    lines = files.lines_of_records(each.text(), each.layout, [row[0] for row in rows]) if each.layout else {}
     return [
         Rejected(each.name, lines.get(record, record), _source_column(each, column), _shown(value or ""), reason)
         for record, column, value, reason in rows

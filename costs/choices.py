@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from costs.answers import remembered
 from costs.models import Dimension, MonthRollup
 from costs.spend import FIELDS, LABELS, NOBODY, TAG, UNOWNED
 from finops_site.models import Team
@@ -12,8 +13,10 @@ MOST = 500
 
 def values(user: Any, name: str) -> Choices:
     """(value, label) of a dimension, in the order people read."""
-    if name == "team":
-        return teams(user)
+    return teams(user) if name == "team" else remembered(user, ("choices", name), lambda: _values(user, name))
+
+
+def _values(user: Any, name: str) -> Choices:
     known = Dimension.objects.filter(name=FIELDS[name]).exclude(value="")
     if not user.sees_whole_company:
         mine = MonthRollup.objects.visible_to(user).order_by().values_list(FIELDS[name], flat=True).distinct()
@@ -31,11 +34,15 @@ def teams(user: Any) -> Choices:
     return [*found, (NOBODY, UNOWNED)] if user.sees_whole_company else found
 
 
-def tag_keys() -> list[str]:
+def tag_keys(user: Any) -> list[str]:
+    return remembered(user, "tag keys", _tag_keys)
+
+
+def _tag_keys() -> list[str]:
     return list(Dimension.objects.filter(name="tag").values_list("value", flat=True)[:MOST])
 
 
-def groupings() -> Choices:
+def groupings(user: Any) -> Choices:
     """What spend may be grouped by: the plain dimensions, then every tag key."""
     shown = (
         "service",
@@ -49,5 +56,5 @@ def groupings() -> Choices:
     )
     more = ("provider", "pricing_category", "instance_type", "commitment", "billing_month")
     plain = [(name, LABELS[name]) for name in (*shown, *more)]
-    tags = [(f"{TAG}{key}", f"Tag {key}") for key in tag_keys() if key != "Environment"]
+    tags = [(f"{TAG}{key}", f"Tag {key}") for key in tag_keys(user) if key != "Environment"]
     return [*plain, *tags]

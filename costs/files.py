@@ -135,18 +135,41 @@ def kind(path: Path, name: str) -> str:
 
 
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
-    """Unpacks a gzip into `target`; raises BadBill when it ends early or would grow past `limit` bytes.
+    """Unpacks a gzip into `target`; raises BadBill when it ends early or would grow past `limit` bytes."""
+    with target.open("wb") as plain:
+        for chunk in _unpacked(path, name, limit):
+            plain.write(chunk)
 
-    Unpacking first costs little (ISA-L) and lets DuckDB parse the text on every core.
+
+def head_of_gzip(path: Path, target: Path, name: str, *, limit: int) -> bool:
+    """Unpacks the first megabyte into `target` after looking through the whole; raises BadBill as `unfold` does.
+
+    Returns whether the gzip is one stream, as nearly all are: DuckDB reads those itself, which is faster than ten times
+    their size on the disk, but only the first of several that were put one after the other (``cat a.gz b.gz``).
     """
-    written = 0
+    first, size = b"", 0
+    for chunk in _unpacked(path, name, limit):
+        first, size = first or chunk, size + len(chunk)
+    target.write_bytes(first)
+    return size % (1 << 32) == _last_size(path)
+
+
+def _last_size(path: Path) -> int:
+    """The size, modulo 2^32, that the end of a gzip says of its last stream (RFC 1952)."""
+    with path.open("rb") as packed:
+        packed.seek(-4, 2)
+        return int.from_bytes(packed.read(4), "little")
+
+
+def _unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
+    unpacked = 0
     try:
-        with igzip_threaded.open(path, "rb", threads=1) as packed, target.open("wb") as plain:
+        with igzip_threaded.open(path, "rb", threads=1) as packed:
             while chunk := packed.read(CHUNK):
-                written += len(chunk)
-                if written > limit:
+                unpacked += len(chunk)
+                if unpacked > limit:
                     raise BadBill(f"{name}: unfolds to more than {limit:,} bytes and was not read further.")
-                plain.write(chunk)
+                yield chunk
     except EOFError:
         raise BadBill(f"{name}: the gzip file ends early; it was cut off. Fetch it again.") from None
     except (igzip.BadGzipFile, isal_zlib.error) as error:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
+from django.template.defaultfilters import filesizeformat
 
 from costs import uploads
 from costs.formats import FORMATS, NAMES
@@ -20,6 +22,12 @@ currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its th
 
 class ManyFiles(forms.FileInput):
     allow_multiple_selected = True
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """With the limit, so that the page can say before hours of upload that a bill is too big."""
+        limit = settings.BILL_MAX_UPLOAD_BYTES
+        said = {"data-max-bytes": limit, "data-max-text": filesizeformat(limit)}
+        return super().get_context(name, value, {**(attrs or {}), **said})
 
 
 class FilesField(forms.FileField):

@@ -124,11 +124,20 @@ def _record(source: Source, kept: list[DeliveryFile], parked: Path, options: dic
             for file in kept:
                 file.delivery = delivery
             DeliveryFile.objects.bulk_create(kept)
+            _put_aside(delivery.folder)
             delivery.folder.mkdir(parents=True)
             parked.rename(delivery.folder / "delivered")
     except IntegrityError:
         return Received(_same(source, fingerprint), is_new=False)
     return Received(delivery, is_new=True)
+
+
+def _put_aside(folder: Path) -> None:
+    """A folder of this number from before the database was restored is not ours to write into, nor to delete."""
+    if folder.exists():
+        aside = folder.with_name(f"{folder.name}.left-{uuid.uuid4().hex[:8]}")
+        logger.warning("%s is there already: moved to %s", folder, aside)
+        folder.rename(aside)
 
 
 def _same(source: Source, fingerprint: str) -> Delivery:

@@ -3,8 +3,7 @@
 from datetime import date
 from typing import Any
 
-from django.db.models import Max
-
+from costs.answers import remembered
 from costs.models import DayRollup
 from finops_site.periods import Month
 
@@ -15,8 +14,18 @@ def month(user: Any, today: date) -> Month:
 
 
 def day(user: Any, today: date) -> date | None:
-    """The last charge day up to and including `today`; None where nothing was spent."""
-    found: date | None = (
-        DayRollup.objects.visible_to(user).filter(charge_date__lte=today).aggregate(last=Max("charge_date"))["last"]
-    )
+    """The last charge day up to and including `today`; None where nothing was spent.
+
+    Asked by every part of a page, so the answer is kept with the person, who lives as long as the request.
+    """
+    known: dict[date, date | None] = user.__dict__.setdefault("_latest_day", {})
+    if today not in known:
+        known[today] = remembered(user, ("latest day", today), lambda: _last_charge_day(user, today))
+    return known[today]
+
+
+def _last_charge_day(user: Any, today: date) -> date | None:
+    days = DayRollup.objects.visible_to(user).filter(charge_date__lte=today)
+    # Not max(): the first row from the end of the index is found at once, and all of them are not.
+    found: date | None = days.order_by("-charge_date").values_list("charge_date", flat=True).first()
     return found

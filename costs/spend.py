@@ -14,6 +14,7 @@ from django.db.models import F, Max, Q, QuerySet, Sum, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, NullIf, TruncMonth, TruncWeek
 
+from costs.answers import remembered
 from costs.models import CostLine, DayRollup, Dimension, MonthRollup
 from costs.querysets import METRICS
 from finops_site.models import Team
@@ -117,6 +118,10 @@ class Row:
 
 def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
+    return remembered(user, ("rows", question, limit), lambda: _rows(user, question, limit))
+
+
+def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
     bucket = _bucket(question)
     groups = [f"g{number}" for number in range(len(question.group_by))]
     sums = {"amount": Sum(question.metric), "name": _resource_name(question)}
@@ -259,6 +264,10 @@ def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals, of either sign."""
     if not question.group_by:
         return set()
+    return remembered(user, ("leaders", question, top), lambda: _found_leaders(user, question, top))
+
+
+def _found_leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     plain = Question(question.period, question.group_by, "", question.metric, question.filters)
     found = _asked(user, plain).annotate(amount=Sum(question.metric))
     groups = [f"g{number}" for number in range(len(question.group_by))]

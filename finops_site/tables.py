@@ -63,6 +63,19 @@ class BaseTable(django_tables2.Table):
             bound.column.orderable = bound.name in names
 
     @property
+    def drawn_rows(self) -> Iterator[tuple[Any, list[tuple[SafeString, Any]]]]:
+        """Each row of the page with its (start of the cell, cell) pairs.
+
+        A column's attributes are drawn once: for each cell again they took as long as all the rest of a page.
+        """
+        starts = {
+            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), column.header)
+            for column in self.columns
+        }
+        for row in self.paginated_rows:
+            yield row, [(starts[column.name], cell) for column, cell in row.items()]
+
+    @property
     def total_cells(self) -> Iterator[list[tuple[Any, Any]]]:
         """For each row of sums its (column, cell) pairs; the first column says what they are."""
         for sums in self.totals:

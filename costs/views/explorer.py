@@ -55,7 +55,7 @@ class ExplorerForm(forms.Form):
         start = forms.DateInput(attrs={"placeholder": "2025-09 or a day"})
         self.fields = {**self.fields, "from": forms.CharField(label="From", required=False, widget=start)}
         self.fields["to"] = self.fields.pop("to")
-        groupings = choices.groupings()
+        groupings = choices.groupings(user)
         self.fields["group_by"].choices = [("", "nothing"), *groupings]
         self.fields["and_by"].choices = [("", "—"), *groupings]
         for name in FILTERS:
@@ -181,7 +181,7 @@ class Explorer(Page, TemplateView):
 
     def _title(self) -> str:
         assert self.question
-        names = dict(choices.groupings())
+        names = dict(choices.groupings(self.request.user))
         by = " and ".join(names.get(name, name) for name in self.question.group_by)
         return f"{dict(METRICS)[self.question.metric]}{' by ' + by.lower() if by else ''}"
 

@@ -19,6 +19,7 @@ class LinesPage(ListPage):
     model = CostLine
     title = "Cost lines"
     table_class = LineTable
+    per_page = 25
     orderings = ("-charge_date", "billed_cost", "effective_cost")
     template_name = "costs/lines.html"
     fragment_template_name = "costs/lines_list.html"

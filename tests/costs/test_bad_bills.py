@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from costs import books, ingest
 from costs.formats.base import BadBill
-from costs.models import CostLine, Delivery, TagSet
+from costs.models import CostLine, Delivery, Reject, TagSet
 from finops_site.periods import Month
 from tests import bills
 
@@ -243,3 +243,15 @@ def test_one_tag_set_is_kept_once_however_many_lines_carry_it(tmp_path):
     ]
     load(bills.write(tmp_path, "april.csv", bills.focus_csv(rows, **APRIL)))
     assert TagSet.objects.filter(tags={"a": "1", "b": "2"}).count() == 1
+
+
+def test_a_gzip_of_several_members_is_read_to_its_end(tmp_path):
+    """As ``cat a.gz b.gz`` makes them, and as some exporters do."""
+    text = bills.focus_csv([{"BilledCost": "1"}, {"BilledCost": "2"}, {"BilledCost": "abc"}])
+    cut = text.index(b"\n", len(text) // 2) + 1
+    members = gzip.compress(text[:cut]) + gzip.compress(text[cut:])
+    (tmp_path / "bill.csv.gz").write_bytes(members)
+    delivery = load(tmp_path / "bill.csv.gz")
+    assert (delivery.rows_read, delivery.rows_rejected) == (3, 1), delivery.message
+    assert delivery.totals["USD"]["billed_cost"] == "3"
+    assert Reject.objects.get().line == 4

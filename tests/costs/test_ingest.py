@@ -296,3 +296,44 @@ def test_a_reader_sees_the_old_bill_or_the_new_one_and_nothing_else(tmp_path):
 def test_the_totals_know_every_metric(tmp_path):
     load(tmp_path, "march.csv", [{}])
     assert set(CostLine.objects.totals()["USD"]) == set(METRICS)
+
+
+@pytest.mark.django_db
+def test_a_folder_left_by_a_restored_database_is_put_aside_and_not_lost(tmp_path):
+    first = receive(tmp_path, "march.csv", [{}])
+    left = first.folder.with_name(str(first.pk + 1))
+    left.mkdir()
+    (left / "kept.csv").write_text("from before")
+    second = load(tmp_path, "april.csv", [{"BilledCost": "2"}])
+    assert second.folder == left
+    (aside,) = left.parent.glob(f"{left.name}.left-*")
+    assert (aside / "kept.csv").read_text() == "from before"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_bill_that_comes_while_the_first_loads_counts_in_the_end(tmp_path, monkeypatch):
+    first = receive(tmp_path, "march.csv", [{"BilledCost": "1"}])
+    second = receive(tmp_path, "corrected.csv", [{"BilledCost": "2"}])
+    inside, go_on = threading.Event(), threading.Event()
+    publish_ = publish.publish
+
+    def slowly(db, delivery, *args, **kwargs):
+        if delivery.pk == first.pk:
+            inside.set()
+            assert go_on.wait(30)
+        return publish_(db, delivery, *args, **kwargs)
+
+    def load_first():
+        ingest.load(first)
+        connections.close_all()
+
+    monkeypatch.setattr(publish, "publish", slowly)
+    worker = threading.Thread(target=load_first)
+    worker.start()
+    assert inside.wait(30)
+    assert ingest.load(second).status == Delivery.Status.CURRENT
+    go_on.set()
+    worker.join()
+    first.refresh_from_db()
+    assert (billed(), first.status) == ({"USD": Decimal(2)}, Delivery.Status.SUPERSEDED)
+    assert_green()

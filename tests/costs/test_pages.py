@@ -275,3 +275,35 @@ def test_a_page_asks_as_many_questions_of_much_data_as_of_little(bill, fay, clie
     deliver(tmp_path, many, source="much")
     assert queries(browser, PAGES[name]) <= few + (1 if name == "deliveries" else 0)
     assert few < 30
+
+
+def test_an_answer_is_kept_until_the_books_change(bill, fay, client_of, tmp_path):
+    browser = client_of(fay)
+    browser.get(PAGES["explorer"])
+    kept = queries(browser, PAGES["explorer"])
+    deliver(tmp_path, [charge("2026-03-06", "1000", "Data")], source="late")
+    text = page(browser, "/costs/", period="this-month").content.decode()
+    assert "1,013.80" in text
+    assert queries(browser, PAGES["explorer"]) >= kept
+
+
+def test_an_answer_kept_for_fay_is_not_shown_to_lea(bill, fay, lea, client_of):
+    address = {"period": "this-month", "group_by": "service"}
+    assert "13.80" in page(client_of(fay), "/costs/", **address).content.decode()
+    text = page(client_of(lea), "/costs/", **address).content.decode()
+    assert "13.80" not in text
+    assert "12.30" in text
+
+
+def test_a_team_that_moves_changes_what_its_new_lead_is_answered(bill, ola, client_of):
+    assert "12.30" not in page(client_of(ola), "/").content.decode()
+    Team.objects.filter(name="Payments").update(parent=Team.objects.get(name="Data"))
+    assert "15.30" in page(client_of(ola), "/").content.decode()
+
+
+def test_a_cache_that_is_down_costs_no_page(bill, fay, client_of, settings):
+    browser = client_of(fay)
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert "13.80" in page(browser, "/").content.decode()

@@ -39,6 +39,16 @@
       list.replaceChildren.apply(list, chosen.map(line));
       zone.classList.toggle("filled", chosen.length > 0);
       errors.replaceChildren();
+      if (tooBig()) refuse();
+    }
+
+    function tooBig() {
+      var size = chosen.reduce(function (sum, file) { return sum + file.size; }, 0);
+      return input.dataset.maxBytes && size > Number(input.dataset.maxBytes);
+    }
+
+    function refuse() {
+      fail(["At most " + input.dataset.maxText + " can be uploaded at once. Deliver a bigger bill as CSV.gz or Parquet, or load it on the server with load_bill."]);
     }
 
     function line(file) {
