@@ -251,7 +251,7 @@ def test_a_gzip_of_several_members_is_read_to_its_end(tmp_path):
     cut = text.index(b"\n", len(text) // 2) + 1
     members = gzip.compress(text[:cut]) + gzip.compress(text[cut:])
     (tmp_path / "bill.csv.gz").write_bytes(members)
-    delivery = load(tmp_path / "bill.csv.gz")
+    delivery = load(tmp_path / "bill.csv.gz", source="exporter")
     assert (delivery.rows_read, delivery.rows_rejected) == (3, 1), delivery.message
     assert delivery.totals["USD"]["billed_cost"] == "3"
     assert Reject.objects.get().line == 4
