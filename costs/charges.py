@@ -418,6 +418,8 @@ def _broken_rows(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile]) -> l
 
 
 def _broken_in(each: OpenFile, rows: Sequence[tuple[Any, ...]]) -> list[Rejected]:
+    if not rows:
+        return []
     lines = files.line_at(each.text(), [offset for _, offset, *_ in rows])
     return [
         Rejected(each.name, lines.get(offset), column, _shown(value), _shown(str(message).splitlines()[0], 300))

@@ -213,13 +213,17 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def _keyset_page(self) -> KeysetPage:
         cursors = {name: self.request.GET.get(name) for name in ("after", "before")}
         if number := self._page_number():
-            cursors = {"after": cursor_after(self.rows, self._ordering(), (number - 1) * self.per_page)}
+            cursors = {"after": self.cursor_of_page(number)}
             if not cursors["after"]:
                 raise Http404("the list has no such page")
         try:
             return keyset_page(self.rows, self._ordering(), size=self.per_page, **cursors)
         except BadCursor as error:
             raise Http404(str(error)) from error
+
+    def cursor_of_page(self, number: int) -> str | None:
+        """Where a numbered page of a long list begins; None where the list is shorter."""
+        return cursor_after(self.rows, self._ordering(), (number - 1) * self.per_page)
 
     def _page_number(self) -> int:
         """The page of ``?page=1000``, 0 where none or the first is asked for."""

@@ -1,12 +1,13 @@
 """Cost lines, and each of them down to the charges as delivered."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
 
 from costs import drilldown, spend
+from costs.answers import remembered
 from costs.filters import LineFilter
 from costs.models import CostLine
 from costs.tables import LineTable
@@ -56,6 +57,11 @@ class LinesPage(ListPage):
             for currency, amount in spend.totals(self.request.user, question).items():
                 sums.setdefault(currency, {})[metric] = amount
         return total_rows(sums)
+
+    def cursor_of_page(self, number: int) -> str | None:
+        """Kept, because skipping thousands of lines takes as long as all the rest of the page."""
+        question = ("page", number, self.request.GET.urlencode(), self.filterset.period, self.per_page)
+        return remembered(self.request.user, question, partial(super().cursor_of_page, number))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(sums=self.get_sums(), **kwargs)
