@@ -79,7 +79,9 @@ class PersonForm(forms.ModelForm):
         fields = ["email", "name", "time_zone", "is_active", "groups"]
         widgets = {"groups": forms.CheckboxSelectMultiple}
         labels = {"groups": "Role"}
-        help_texts = {"groups": "What each role may do stands in roles.py and in the documentation."}
+        help_texts = {
+            "groups": "Finance works with money, engineering with its teams, executives read, administrators run the system."
+        }
 
 
 @admin.register(User)
