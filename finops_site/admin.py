@@ -80,7 +80,7 @@ class PersonForm(forms.ModelForm):
         widgets = {"groups": forms.CheckboxSelectMultiple}
         labels = {"groups": "Role"}
         help_texts = {
-            "groups": "Finance works with money, engineering with its teams; executives read; administrators run the system."
+            "groups": "Finance: money; engineering: its teams; executives read; administrators run the system."
         }
 
 
