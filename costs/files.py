@@ -164,7 +164,7 @@ def _last_size(path: Path) -> int:
 def _unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
     unpacked = 0
     try:
-        with igzip_threaded.open(path, "rb", threads=1) as packed:
+        with igzip_threaded.open(path, "rb", threads=1) as packed:  # type: ignore[no-untyped-call]
             while chunk := packed.read(CHUNK):
                 unpacked += len(chunk)
                 if unpacked > limit:
@@ -172,7 +172,7 @@ def _unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
                 yield chunk
     except EOFError:
         raise BadBill(f"{name}: the gzip file ends early; it was cut off. Fetch it again.") from None
-    except (igzip.BadGzipFile, isal_zlib.error) as error:
+    except (igzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
         raise BadBill(f"{name}: the gzip file is damaged ({error}). Fetch it again.") from None
 
 
@@ -221,7 +221,8 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
 
     Only called for bills that have rejects: it reads up to the last wanted record.
     """
-    targets, found = set(wanted), {}
+    targets = set(wanted)
+    found: dict[int, int] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.reader(stream, delimiter=layout.delimiter)
         next(reader, None)

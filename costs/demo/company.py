@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from zlib import crc32
 
 from finops_site.periods import Month
@@ -233,7 +234,7 @@ def _network() -> Iterator[Resource]:
     """What everybody shares and nobody tags."""
     for region in REGIONS:
         share = {"us-east-1": 5, "us-west-2": 2, "eu-west-1": 2, "ap-south-1": 1}[region]
-        common = {
+        common: dict[str, Any] = {
             "account": PRODUCTION,
             "region": region,
             "category": "Networking",
@@ -284,7 +285,7 @@ def _network() -> Iterator[Resource]:
 def _rest(as_of: date) -> Iterator[Resource]:
     month = Month.of(as_of - timedelta(days=1))
     adopted, retired = month.plus(-1).start, month.plus(-1).start + timedelta(days=14)
-    plain = {"account": PRODUCTION, "region": "us-east-1"}
+    plain: dict[str, Any] = {"account": PRODUCTION, "region": "us-east-1"}
     yield Resource(
         id="E1NORTHWIND",
         name="shop.northwind.example",
@@ -406,7 +407,7 @@ def _rest(as_of: date) -> Iterator[Resource]:
 
 
 def _glue(
-    name: str, quantity: Decimal, rhythm: str, start: date | None, end: date | None, place: dict[str, object]
+    name: str, quantity: Decimal, rhythm: str, start: date | None, end: date | None, place: dict[str, Any]
 ) -> Resource:
     return Resource(
         id=f"arn:aws:glue:us-east-1:{PRODUCTION[0]}:job/{name}",
@@ -424,7 +425,7 @@ def _glue(
         start=start,
         end=end,
         tags=tags_of(f"glue {name}", "Data", "Production"),
-        **place,  # type: ignore[arg-type]
+        **place,
     )
 
 

@@ -5,7 +5,7 @@ machine is charged for every hour of it. Stopped and terminated machines are cha
 unless ``bill_stopped`` asks for the source's own reading, in which they cost as much as running ones.
 """
 
-from costs.formats.base import Format, Sheet, const, literal, month_moment, text
+from costs.formats.base import Format, Rule, Sheet, const, literal, month_moment, text
 
 
 def _month(sheet: Sheet) -> str:
@@ -62,7 +62,7 @@ COMMON = {
 }
 
 
-def _same_cost(rule: object) -> dict[str, object]:
+def _same_cost(rule: Rule) -> dict[str, Rule]:
     """An inventory knows one price: billed, effective and list cost are the same."""
     return dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost"), rule)
 
@@ -72,7 +72,7 @@ SEED_EC2 = Format(
     title="inventory of EC2 machines",
     required=("ResourceId", "InstanceType", "State", "CostUSD"),
     columns=COMMON
-    | _same_cost(_machine_cost)  # type: ignore[operator]
+    | _same_cost(_machine_cost)
     | {
         "ServiceName": const("Amazon Elastic Compute Cloud"),
         "ServiceCategory": const("Compute"),
@@ -96,7 +96,7 @@ SEED_S3 = Format(
     title="inventory of S3 buckets",
     required=("BucketName", "StorageClass", "CostUSD"),
     columns=COMMON
-    | _same_cost(text("CostUSD"))  # type: ignore[operator]
+    | _same_cost(text("CostUSD"))
     | {
         "ServiceName": const("Amazon Simple Storage Service"),
         "ServiceCategory": const("Storage"),
