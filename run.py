@@ -468,21 +468,26 @@ def only_copy() -> Iterator[bool]:
         yield True
 
 
-def _may_serve(args: list[str]) -> int:
-    """The port to serve at; what would be in the way is said before minutes go into setting up."""
-    if args:
-        raise Trouble(f"serve takes no arguments, and got {' '.join(args)!r}.")
+def _port() -> int:
     named = os.environ.get("PORT") or "8000"
     if not (named.isdecimal() and 0 < int(named) < 65536):
         raise Trouble(f"PORT is {named!r}, and a port is a number from 1 to 65535.")
+    return int(named)
+
+
+def _may_serve(args: list[str]) -> None:
+    """Says what would be in the way before minutes go into setting up."""
+    if args:
+        raise Trouble(f"serve takes no arguments, and got {' '.join(args)!r}.")
+    port = _port()
     with only_copy() as alone:
         if not alone:
             raise Trouble(f"another copy runs on {VAR} already; stop it, or set FINOPS_VAR and PORT for a second one.")
-    return free_port(int(named))
+    free_port(port)
 
 
-def serve(args: list[str]) -> int:
-    port = _may_serve(args)
+def serve(_: list[str]) -> int:
+    port = _port()
     signal.signal(signal.SIGTERM, _interrupt)
     with only_copy() as alone:
         if not alone:

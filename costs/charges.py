@@ -160,7 +160,7 @@ def _open(
     kind, plain = files.kind(path, name), None
     head = path
     if kind == "gzip":
-        head, plain = scratch / f"head-{len(list(scratch.iterdir()))}", scratch / f"plain-{path.name}.csv"
+        head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
         if not files.head_of_gzip(path, head, name, limit=limit):
             files.unfold(path, plain, name, limit=limit)
             path, plain = plain, None

@@ -137,7 +137,7 @@ def kind(path: Path, name: str) -> str:
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
     """Unpacks a gzip into `target`; raises BadBill when it ends early or would grow past `limit` bytes."""
     with target.open("wb") as plain:
-        for chunk in _unpacked(path, name, limit):
+        for chunk in unpacked(path, name, limit):
             plain.write(chunk)
 
 
@@ -148,7 +148,7 @@ def head_of_gzip(path: Path, target: Path, name: str, *, limit: int) -> bool:
     their size on the disk, but only the first of several that were put one after the other (``cat a.gz b.gz``).
     """
     first, size = b"", 0
-    for chunk in _unpacked(path, name, limit):
+    for chunk in unpacked(path, name, limit):
         first, size = first or chunk, size + len(chunk)
     target.write_bytes(first)
     return size % (1 << 32) == _last_size(path)
@@ -161,13 +161,14 @@ def _last_size(path: Path) -> int:
         return int.from_bytes(packed.read(4), "little")
 
 
-def _unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
-    unpacked = 0
+def unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
+    """The text of a gzip, a megabyte at a time; raises BadBill when it ends early, is damaged or grows past `limit`."""
+    size = 0
     try:
         with igzip_threaded.open(path, "rb", threads=1) as packed:  # type: ignore[no-untyped-call]
             while chunk := packed.read(CHUNK):
-                unpacked += len(chunk)
-                if unpacked > limit:
+                size += len(chunk)
+                if size > limit:
                     raise BadBill(f"{name}: unfolds to more than {limit:,} bytes and was not read further.")
                 yield chunk
     except EOFError:

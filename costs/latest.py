@@ -14,14 +14,8 @@ def month(user: Any, today: date) -> Month:
 
 
 def day(user: Any, today: date) -> date | None:
-    """The last charge day up to and including `today`; None where nothing was spent.
-
-    Asked by every part of a page, so the answer is kept with the person, who lives as long as the request.
-    """
-    known: dict[date, date | None] = user.__dict__.setdefault("_latest_day", {})
-    if today not in known:
-        known[today] = remembered(user, ("latest day", today), lambda: _last_charge_day(user, today))
-    return known[today]
+    """The last charge day up to and including `today`; None where nothing was spent."""
+    return remembered(user, ("latest day", today), lambda: _last_charge_day(user, today))
 
 
 def _last_charge_day(user: Any, today: date) -> date | None:

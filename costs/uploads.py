@@ -14,7 +14,6 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
-from isal import igzip, isal_zlib
 from kombu.exceptions import OperationalError
 
 from costs import files, ingest
@@ -26,7 +25,6 @@ from finops_site.periods import Month
 
 logger = logging.getLogger(__name__)
 
-HEAD = 1 << 20
 # With the number that `receive` puts in front it must fit into the 255 bytes of a file system.
 MAX_NAME_BYTES = 200
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -132,7 +130,8 @@ def _came_along(bundle: files.Bundle, paths: Sequence[Path]) -> None:
 def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None:
     text = path
     if files.kind(path, path.name) == "gzip":
-        text = _head_of_gzip(path, head)
+        head.write_bytes(next(files.unpacked(path, path.name, settings.BILL_MAX_BYTES), b""))
+        text = head
     if files.kind(text, path.name) != "csv":
         return
     columns = files.csv_layout(text, path.name).columns
@@ -140,14 +139,3 @@ def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None
     found = detect(sheet, wanted=wanted, file=path.name)
     if found.needs_month and options.month is None:
         raise BadBill(f"{path.name}: {found.title} has no dates; say which month it is for.")
-
-
-def _head_of_gzip(path: Path, target: Path) -> Path:
-    try:
-        with igzip.open(path, "rb") as packed:
-            target.write_bytes(packed.read(HEAD))
-    except EOFError:
-        raise BadBill(f"{path.name}: the gzip file ends early; it was cut off. Fetch it again.") from None
-    except (igzip.BadGzipFile, isal_zlib.error) as error:
-        raise BadBill(f"{path.name}: the gzip file is damaged ({error}). Fetch it again.") from None
-    return target

@@ -36,10 +36,15 @@ class FirstRows(Paginator):
         return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])
 
 
-class ReadOnly:
-    """Looked at and never edited, by anybody; the role says who may look."""
+class FactAdmin(ModelAdmin):
+    """Facts are looked at and never edited, by anybody; the role says who may look, `visible_to` at which rows."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    show_full_result_count = False
+    paginator = FirstRows
+    list_per_page = 50
+    list_max_show_all = 0
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -47,15 +52,6 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class FactAdmin(ReadOnly, ModelAdmin):
-    """Facts of bills; `visible_to` says which rows."""
-
-    show_full_result_count = False
-    paginator = FirstRows
-    list_per_page = 50
-    list_max_show_all = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return self.visible(super().get_queryset(request), request.user)
@@ -160,7 +156,7 @@ class TeamAdmin(ModelAdmin):
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(ReadOnly, PackagedLogEntryAdmin, ModelAdmin):
+class LogEntryAdmin(PackagedLogEntryAdmin, ModelAdmin):
     """Who changed what, from what to what, when and from where."""
 
     search_fields = ["object_repr", "changes", "actor__email", "actor__name"]

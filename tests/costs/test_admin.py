@@ -2,7 +2,6 @@
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from costs import admin, ingest
@@ -10,17 +9,11 @@ from costs.models import CostLine, Delivery, DeliveryFile, Dimension, Reject, So
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
-from tests.people import person
+from tests.people import person, signed_in
 
 pytestmark = pytest.mark.django_db
 
 FACTS = [Delivery, DeliveryFile, Reject, CostLine, TagSet, Dimension]
-
-
-def signed_in(name) -> Client:
-    client = Client()
-    client.force_login(person(name), backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def address(model, path="") -> str:
@@ -40,7 +33,7 @@ def bill(tmp_path):
 
 
 def test_ada_changes_how_a_source_delivers(bill):
-    ada = signed_in("ada")
+    ada = signed_in(person("ada"))
     response = ada.post(address(Source, f"{bill.source_id}/change/"), {"name": "renamed", "delivery_mode": "append"})
     assert response.status_code == 302
     bill.source.refresh_from_db()
@@ -49,19 +42,19 @@ def test_ada_changes_how_a_source_delivers(bill):
 
 
 def test_eli_sees_no_sources_and_no_deliveries(bill):
-    eli = signed_in("eli")
+    eli = signed_in(person("eli"))
     for model in [Source, Delivery]:
         assert eli.get(address(model)).status_code == 403
 
 
 def test_max_does_not_come_in(bill):
-    assert signed_in("max").get("/admin/costs/delivery/").status_code == 302
+    assert signed_in(person("max")).get("/admin/costs/delivery/").status_code == 302
 
 
 @pytest.mark.parametrize("name", ["ada", "fay", "eli"])
 @pytest.mark.parametrize("model", FACTS)
 def test_nobody_adds_changes_or_deletes_a_fact(bill, model, name):
-    client, row = signed_in(name), model.objects.first()
+    client, row = signed_in(person(name)), model.objects.first()
     before = model.objects.values().get(pk=row.pk)
     assert client.get(address(model, "add/")).status_code == 403
     assert client.post(address(model, f"{row.pk}/delete/"), {"post": "yes"}).status_code in (302, 403)
@@ -74,8 +67,7 @@ def test_a_superuser_reads_facts_and_edits_none(bill, model):
     user = person("ada")
     user.is_superuser = True
     user.save()
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(user)
     row = model.objects.first()
     assert client.get(address(model)).status_code == 200
     assert client.get(address(model, f"{row.pk}/change/")).status_code == 200
@@ -84,22 +76,22 @@ def test_a_superuser_reads_facts_and_edits_none(bill, model):
 
 
 def test_fay_looks_at_deliveries_in_the_admin(bill):
-    fay = signed_in("fay")
+    fay = signed_in(person("fay"))
     assert "northwind" in fay.get(address(Delivery)).content.decode()
     assert "focus 1.0" in fay.get(address(Delivery, f"{bill.pk}/change/")).content.decode()
 
 
 def test_eli_sees_the_lines_of_payments_and_no_other(bill):
-    eli, theirs = signed_in("eli"), CostLine.objects.get(resource_name="data-db")
+    eli, theirs = signed_in(person("eli")), CostLine.objects.get(resource_name="data-db")
     text = eli.get(address(CostLine, "?charge_month=2026-03")).content.decode()
     assert "web-1" in text
     assert "data-db" not in text
     assert eli.get(address(CostLine, f"{theirs.pk}/change/")).status_code == 302, "as if it were not there"
-    assert "data-db" in signed_in("fay").get(address(CostLine, f"{theirs.pk}/change/")).content.decode()
+    assert "data-db" in signed_in(person("fay")).get(address(CostLine, f"{theirs.pk}/change/")).content.decode()
 
 
 def test_lines_are_listed_a_month_at_a_time_the_latest_first(bill):
-    fay = signed_in("fay")
+    fay = signed_in(person("fay"))
     latest = fay.get(address(CostLine)).content.decode()
     assert "april-web" in latest
     assert "web-1" not in latest
@@ -110,7 +102,7 @@ def test_lines_are_listed_a_month_at_a_time_the_latest_first(bill):
 def test_a_million_lines_are_neither_counted_nor_skipped(bill, monkeypatch):
     monkeypatch.setattr(admin, "MOST_ROWS", 2)
     monkeypatch.setattr(admin.CostLineAdmin, "list_per_page", 1)
-    fay = signed_in("fay")
+    fay = signed_in(person("fay"))
     with CaptureQueriesContext(connection) as queries:
         text = fay.get(address(CostLine, "?charge_month=2026-03")).content.decode()
     lines = [query["sql"] for query in queries if 'FROM "costs_costline"' in query["sql"]]

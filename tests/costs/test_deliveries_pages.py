@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client, override_settings
+from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 from costs import ingest, uploads
 from costs.models import CostLine, Delivery, Source
 from tests import bills
-from tests.people import person
+from tests.people import person, signed_in
 
 UPLOAD = "/deliveries/upload/"
 
@@ -37,15 +37,9 @@ def work(queued):
         ingest.load(Delivery.objects.get(pk=queued.pop(0)))
 
 
-def signed_in(name) -> Client:
-    client = Client()
-    client.force_login(person(name), backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 @pytest.fixture
 def fay():
-    return signed_in("fay")
+    return signed_in(person("fay"))
 
 
 def hand_in(client, *contents, source="northwind", name="march.csv", **fields):
@@ -121,7 +115,7 @@ def test_the_list_costs_the_same_queries_however_long_it_is(fay, tmp_path, djang
 
 def test_an_empty_list_tells_fay_to_upload_and_max_what_belongs_there(fay):
     assert f'href="{UPLOAD}"' in fay.get("/deliveries/").content.decode()
-    theirs = signed_in("max").get("/deliveries/").content.decode()
+    theirs = signed_in(person("max")).get("/deliveries/").content.decode()
     assert "No bill has been delivered yet" in theirs
     assert UPLOAD not in theirs
 
@@ -129,7 +123,7 @@ def test_an_empty_list_tells_fay_to_upload_and_max_what_belongs_there(fay):
 @pytest.mark.parametrize("name", ["eli", "lea", "ola"])
 def test_engineering_sees_no_deliveries(name, tmp_path):
     delivery = delivered(tmp_path, [{}, {"BilledCost": "abc"}])
-    client, file = signed_in(name), delivery.files.get()
+    client, file = signed_in(person(name)), delivery.files.get()
     for path in ["", "row/", "progress/", "rejects/", "rejects/?_export=csv", f"files/{file.pk}/"]:
         assert page(client, delivery, path).status_code == 403, path
     assert client.get("/deliveries/").status_code == 403
@@ -140,7 +134,7 @@ def test_engineering_sees_no_deliveries(name, tmp_path):
 
 def test_max_looks_and_delivers_nothing(tmp_path):
     delivery = delivered(tmp_path, [{}])
-    client = signed_in("max")
+    client = signed_in(person("max"))
     assert page(client, delivery).status_code == 200
     assert client.get(UPLOAD).status_code == 403
     assert hand_in(client, bills.focus_csv([{}])).status_code == 403
