@@ -235,6 +235,9 @@ class Child:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        # One that was told to stop while it still started may have left children of its own behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _before_exec(stop: int, uid: int | None) -> None:

@@ -76,6 +76,14 @@ class Site:
         named = f"FINOPS_VAR={self.folder}".encode()
         return [pid for pid in _pids() if named in _read(pid, "environ")]
 
+    def child(self, name):
+        said = f"\0{name}\0".encode()
+        (found,) = [pid for pid in self.children(self.process.pid) if said in _read(pid, "cmdline")]
+        return found
+
+    def children(self, of):
+        return [pid for pid in self.processes() if parent(pid) == of]
+
 
 def _pids():
     return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
@@ -144,14 +152,22 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind_and_the_next_start_recov
     assert again.status() == 200
 
 
-def test_when_one_of_its_processes_ends_the_site_stops_and_says_which(site):
+@pytest.mark.parametrize("name", ["beat", "worker"])
+def test_when_one_of_its_processes_ends_the_site_stops_and_says_which(site, name):
     copy = site().start()
     copy.ready()
-    (beat,) = [pid for pid in copy.processes() if b"\0beat\0" in _read(pid, "cmdline")]
-    os.kill(beat, signal.SIGKILL)
+    os.kill(copy.child(name), signal.SIGKILL)
     assert copy.process.wait(60) == 1
-    assert "beat ended by itself" in copy.process.stderr.read()
+    assert f"{name} ended by itself" in copy.process.stderr.read()
     assert copy.processes() == []
+
+
+def test_kill_9_of_the_supervisor_with_the_worker_at_work_leaves_nothing_behind(site):
+    copy = site().start()
+    copy.ready()
+    until(lambda: len(copy.children(copy.child("worker"))) == 2)
+    copy.stop(signal.SIGKILL)
+    until(lambda: not copy.processes())
 
 
 def test_a_second_copy_on_the_same_folder_is_told_so_in_one_line(site):
