@@ -214,7 +214,7 @@ def _select(number: int, each: OpenFile) -> str:
     kept = ", ".join([*map(quoted, CHARGE_COLUMNS), *(quoted(f"x_{name}Beyond") for name in METRICS)])
     return f"""SELECT {kept},
         date_trunc('month', "BillingPeriodStart")::DATE AS "x_BillingMonth", {number} AS "x_File",
-        {_unread_tags(each)} AS "x_TagsUnread", {_problem(each)} AS "x_Problem"
+        {_tags_text(each)} AS "x_TagsText", {_unread_tags(each)} AS "x_TagsUnread", {_problem(each)} AS "x_Problem"
         FROM {_rows(each, each.source())}"""
 
 
@@ -254,6 +254,15 @@ def _cast(each: OpenFile, kind: str, sql: str) -> str:
     if kind == "tags":
         return f"CAST({sql} AS MAP(VARCHAR, VARCHAR))" if each.format.tags_are_map else tags(sql)
     return sql
+
+
+def _tags_text(each: OpenFile) -> str:
+    """The tags of a row as JSON text: rows are summed by it several times faster than by a map."""
+    return (
+        'CAST(to_json("Tags") AS VARCHAR)'
+        if each.format.tags_are_map
+        else f'CASE WHEN "Tags" IS NOT NULL THEN {_said("Tags")} END'
+    )
 
 
 def _unread_tags(each: OpenFile) -> str:

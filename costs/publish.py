@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from costs import partitions
 from costs.charges import MonthOfCharges, Sums
-from costs.formats.base import METRICS, literal
+from costs.formats.base import METRICS, literal, tags
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from costs.owners import SIGNATURE, OwnerRule, first_match_sql
 from costs.signals import delivery_loaded
@@ -79,7 +79,7 @@ class Lines:
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE lines AS
             SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
-            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.raw
+            FROM sums c JOIN tag_sets t ON c.x_TagsText IS NOT DISTINCT FROM t.said
         """)
         self.db.execute("DROP TABLE sums")
         signature = ", ".join(SIGNATURE)
@@ -98,23 +98,27 @@ class Lines:
         agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
         sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
         return f"""
-            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
+            SELECT ChargePeriodStart::DATE AS charge_date, x_TagsText, {", ".join([*grain, *said, *agreed, *sums])},
             sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
             FROM {self.charges} GROUP BY ALL
         """
 
     def _gather_tag_sets(self) -> None:
-        """`raw` is the map as delivered, `json` its canonical text, `folded` has small keys (the first one wins)."""
-        entries = "map_entries(coalesce(Tags, MAP {}))"
+        """`said` is the text as delivered, `raw` the map it tells (null when it tells none), `json` its canonical text,
+        `folded` has small keys (the first one wins).
+        """
+        entries = "map_entries(coalesce(raw, MAP {}))"
         clean = f"list_transform({entries}, lambda e: {{'k': {_no_nul('e.key')}, 'v': {_no_nul('e.value')}}})"
         lowered = "list_transform(pairs, lambda e: {'k': lower(e.k), 'v': e.v})"
         earlier = f"list_transform(({lowered})[:i - 1], lambda other: other.k)"
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE tag_sets AS
-            SELECT raw, json, md5(json) AS fingerprint, folded, dense_rank() OVER (ORDER BY md5(json)) AS tag_set FROM (
-                SELECT raw, CAST(to_json(map_from_entries(list_sort(pairs))) AS VARCHAR) AS json,
+            SELECT said, raw, json, md5(json) AS fingerprint, folded, dense_rank() OVER (ORDER BY md5(json)) AS tag_set
+            FROM (
+                SELECT said, raw, CAST(to_json(map_from_entries(list_sort(pairs))) AS VARCHAR) AS json,
                 map_from_entries(list_filter({lowered}, lambda e, i: NOT list_contains({earlier}, e.k))) AS folded
-                FROM (SELECT DISTINCT Tags AS raw, {clean} AS pairs FROM sums)
+                FROM (SELECT *, {clean} AS pairs FROM (
+                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT x_TagsText AS said FROM sums)))
             )
         """)
 
