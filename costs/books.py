@@ -18,6 +18,8 @@ from costs.querysets import METRICS
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month
 
+HALF = ("delivery__source", "billing_month")
+VIEWS = ("billed_cost", "effective_cost")
 LAYERS = (CostLine, MonthRollup, DayRollup)
 
 
@@ -62,7 +64,7 @@ def _layers(rows: Any) -> Iterator[Check]:
             yield Check(
                 "charges counted in cost lines = rows of the bill", about, str(counts.get(row.pk, 0)), str(row.charges)
             )
-            yield Check("direct + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_billed(row.totals)))
+            yield Check("direct + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_views(row.totals)))
 
 
 def _of(model: Any, rows: Any) -> Any:
@@ -85,24 +87,32 @@ def _sums_by_month(model: Any, rows: Any) -> dict[int, dict[str, dict[str, str |
 
 def _owned_sums(rows: Any) -> dict[int, dict[str, dict[str, str | None]]]:
     """What teams own plus what nobody owns, added up here from the two sides the pages show."""
-    direct = Sum("billed_cost", filter=Q(owner__isnull=False), default=Decimal(0))
-    unowned = Sum("billed_cost", filter=Q(owner__isnull=True), default=Decimal(0))
+    sides = {
+        f"{metric}_{side}": Sum(metric, filter=Q(owner__isnull=side == "unowned"))
+        for metric in VIEWS
+        for side in ("direct", "unowned")
+    }
     result: dict[int, dict[str, dict[str, str | None]]] = {}
-    for found in _of(CostLine, rows).order_by().values("delivery_month", "currency").annotate(d=direct, u=unowned):
-        billed = {"billed_cost": exact_text(EXACT.add(found["d"], found["u"]))}
-        result.setdefault(found["delivery_month"], {})[found["currency"]] = billed
+    for found in _of(CostLine, rows).order_by().values("delivery_month", "currency").annotate(**sides):
+        amounts = {
+            metric: _plus(exact_text(found[f"{metric}_direct"]), exact_text(found[f"{metric}_unowned"]))
+            for metric in VIEWS
+        }
+        result.setdefault(found["delivery_month"], {})[found["currency"]] = amounts
     return result
 
 
-def _billed(totals: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str | None]]:
-    return {code: {"billed_cost": sums["billed_cost"]} for code, sums in totals.items()}
+def _views(totals: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str | None]]:
+    return {code: {metric: sums[metric] for metric in VIEWS} for code, sums in totals.items()}
 
 
 def _deliveries(rows: Any) -> Iterator[Check]:
     """The control totals from the text = what is stored + the residual of storing."""
     whole = Delivery.objects.filter(pk__in={row.delivery_id for row in rows}).prefetch_related("months")
     for delivery in whole:
-        latest = {each.billing_month: each for each in sorted(delivery.months.all(), key=lambda each: each.pk)}
+        latest = {
+            (each.billing_month, each.view): each for each in sorted(delivery.months.all(), key=lambda each: each.pk)
+        }
         kept = _add(delivery.residual, *(each.totals for each in latest.values()))
         yield Check("control totals = stored + residual", str(delivery), _text(delivery.totals), _text(kept))
 
@@ -132,8 +142,13 @@ def _one_bill_a_month(month: Month | None) -> Iterator[Check]:
     months = DeliveryMonth.objects.current().filter(delivery__source__delivery_mode=Source.Mode.REPLACE)
     if month:
         months = months.filter(billing_month=month.start)
-    twice = months.order_by().values("delivery__source__name", "billing_month").annotate(n=Count("pk")).filter(n__gt=1)
+    by_view = months.order_by().values("delivery__source__name", "billing_month", "view")
+    twice = by_view.annotate(n=Count("pk")).filter(n__gt=1)
     yield Check("months that count twice", "all sources that replace", str(len(twice)), "0")
+    whole = months.filter(view="").values("delivery__source", "billing_month")
+    halves = {(row["delivery__source"], row["billing_month"]) for row in months.exclude(view="").values(*HALF)}
+    both = [row for row in whole if (row["delivery__source"], row["billing_month"]) in halves]
+    yield Check("months that count whole and by halves", "all sources that replace", str(len(both)), "0")
 
 
 def totals(month: Month | None = None) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 import errno
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
-from costs import files
-from costs.formats import detect
+from costs import files, json_lines, spreading
+from costs.formats import FORMATS, detect
 from costs.formats.base import (
     CHARGE_COLUMNS,
     FULL,
@@ -26,6 +26,7 @@ from costs.formats.base import (
     Options,
     Sheet,
     beyond,
+    formula,
     literal,
     moment,
     plain_number,
@@ -72,6 +73,7 @@ class MonthOfCharges:
     rows: int
     charge_months: tuple[date, ...]
     totals: Sums
+    view: str = ""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class OpenFile:
 
     name: str
     path: Path
+    kind: str
     sheet: Sheet
     format: Format
     layout: files.Layout | None
@@ -106,20 +109,23 @@ class OpenFile:
 
     def source(self, *, store_rejects: bool = True) -> str:
         """The SQL that reads its rows; those that are no rows are skipped, and stored where they can be asked for."""
+        rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
+        compression = "gzip" if self.plain else "none"  # Said and not guessed from the name, which may be anything.
+        rest = f"ignore_errors = true, max_line_size = {LONGEST_LINE}, {rejects}, compression = '{compression}'"
+        if self.kind == "jsonl":
+            return json_lines.source(self.path, self.sheet, rest)
         if self.layout is None:
             return f"read_parquet({literal(str(self.path))})"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
-        rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         return (
-            f"read_csv({literal(str(self.path))}, auto_detect = false, header = true, columns = {{{columns}}}, "
-            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, "
-            f"max_line_size = {LONGEST_LINE}, ignore_errors = true, {rejects}{self._compression})"
+            f"read_csv({literal(str(self.path))}, auto_detect = false, {self._header}, columns = {{{columns}}}, "
+            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {rest})"
         )
 
     @property
-    def _compression(self) -> str:
-        # Said and not guessed from the name, which may be anything.
-        return ", compression = 'gzip'" if self.plain else ", compression = 'none'"
+    def _header(self) -> str:
+        # A header with more columns than the rows have is no header to DuckDB.
+        return "header = false, skip = 1" if self.layout and self.layout.bare else "header = true"
 
     def text(self) -> Path:
         """The file as plain text."""
@@ -150,6 +156,7 @@ def read(
     progress("reading", 0.1)
     staging = scratch / "staging.parquet"
     _stage(db, opened, staging)
+    _spread_fees(db, opened[0].format, staging)
     progress("checking", 0.5)
     return _finish(db, opened, staging, target, options)
 
@@ -165,15 +172,33 @@ def _open(
             files.unfold(path, plain, name, limit=limit)
             path, plain = plain, None
         kind = files.kind(head, name)
-        if kind != "csv":
+        if kind not in ("csv", "jsonl"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-    layout = None if kind == "parquet" else files.csv_layout(head, name)
-    columns = _parquet_columns(db, path, name) if layout is None else {c.lower(): quoted(c) for c in layout.columns}
-    sheet = Sheet(columns, options)
-    found = detect(sheet, wanted=wanted, file=name)
+    layout = files.csv_layout(head, name) if kind == "csv" else None
+    sheet = Sheet(_columns(db, kind, path, name, layout), options)
+    raw = OpenFile(name, path, kind, sheet, FORMATS[0], layout, plain)
+    found = detect(sheet, wanted=wanted, file=name, shows=lambda known: _shows(db, raw, known))
     if found.needs_month and options.month is None:
         raise BadBill(f"{name}: {found.title} has no dates; say which month it is for (--month 2025-11).")
-    return OpenFile(name, path, sheet, found, layout, plain)
+    return replace(raw, format=found)
+
+
+def _columns(
+    db: duckdb.DuckDBPyConnection, kind: str, path: Path, name: str, layout: files.Layout | None
+) -> dict[str, str]:
+    """{column: SQL that reads it as text}."""
+    if kind == "jsonl":
+        return json_lines.columns(db, path, name, LONGEST_LINE)
+    if layout is None:
+        return _parquet_columns(db, path, name)
+    return {column: quoted(column) for column in layout.columns}
+
+
+def _shows(db: duckdb.DuckDBPyConnection, each: OpenFile, known: Format) -> bool:
+    """Whether a row of the file is as only this format has them."""
+    evidence = formula(known.evidence)(each.sheet)
+    found = db.execute(f"SELECT 1 FROM {each.source(store_rejects=False)} WHERE {evidence} LIMIT 1").fetchone()
+    return found is not None
 
 
 def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
@@ -181,7 +206,7 @@ def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> di
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({_first_line(error)}). Fetch it again.") from None
-    return {column.lower(): _as_text(quoted(column), kind) for column, kind, *_ in described}
+    return {column: _as_text(quoted(column), kind) for column, kind, *_ in described}
 
 
 def _as_text(column: str, kind: str) -> str:
@@ -191,12 +216,18 @@ def _as_text(column: str, kind: str) -> str:
 
 def _one_format(opened: Sequence[OpenFile]) -> None:
     names = sorted({each.format.name for each in opened})
-    if len(names) > 1:
+    if len(names) > 1 and not all(each.format.view for each in opened):
         raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
 
 
+def _view(opened: Sequence[OpenFile]) -> str:
+    """The half of the bill these files carry; empty for a whole bill, and for both halves of one."""
+    views = {each.format.view for each in opened}
+    return views.pop() if len(views) == 1 else ""
+
+
 def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path) -> None:
-    selects = " UNION ALL ".join(_select(number, each) for number, each in enumerate(opened))
+    selects = " UNION ALL BY NAME ".join(_select(number, each) for number, each in enumerate(opened))
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except UNREADABLE as error:
@@ -211,7 +242,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _select(number: int, each: OpenFile) -> str:
-    kept = ", ".join([*map(quoted, CHARGE_COLUMNS), *(quoted(f"x_{name}Beyond") for name in METRICS)])
+    kept = ", ".join(
+        [
+            *map(quoted, CHARGE_COLUMNS),
+            *(quoted(f"x_{name}Beyond") for name in METRICS),
+            *(f"{_kept(name)} AS {quoted(name)}" for name in each.format.extras(each.sheet)),
+        ]
+    )
     return f"""SELECT {kept},
         date_trunc('month', "BillingPeriodStart")::DATE AS "x_BillingMonth", {number} AS "x_File",
         {_tags_text(each)} AS "x_TagsText", {_unread_tags(each)} AS "x_TagsUnread", {_problem(each)} AS "x_Problem"
@@ -221,9 +258,12 @@ def _select(number: int, each: OpenFile) -> str:
 def _rows(each: OpenFile, source: str, *also: str) -> str:
     """The rows of a file, first mapped to texts and then cast, so that no text is worked out twice."""
     texts = _texts(each)
-    anything = f"coalesce({', '.join(each.sheet.columns.values())}) IS NULL"
+    cells = [*each.sheet.columns.values(), *([json_lines.UNREAD] if each.kind == "jsonl" else [])]
+    anything = f"coalesce({', '.join(cells)}) IS NULL"
     said = [f"{sql} AS {_said(name)}" for name, sql in texts.items()]
-    said.append(f"CASE WHEN {stored(texts['BilledCost'])} IS NULL THEN {anything} ELSE false END AS empty_row")
+    said += [f"{sql} AS {_kept(name)}" for name, sql in each.format.extras(each.sheet).items()]
+    said += [f"{json_lines.UNREAD} AS {_said('line')}"] if each.kind == "jsonl" else []
+    said.append(f"CASE WHEN {stored(texts[_first_metric(each)])} IS NULL THEN {anything} ELSE false END AS empty_row")
     cast = [f"{_cast(each, kind, _said(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
     rest = [f"CAST({beyond(_said(name))} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
     return f"(SELECT *, {', '.join([*cast, *rest])} FROM (SELECT {', '.join([*also, *said])} FROM {source}))"
@@ -232,6 +272,15 @@ def _rows(each: OpenFile, source: str, *also: str) -> str:
 def _said(name: str) -> str:
     """The name under which a charge column's text is at hand while it is cast."""
     return quoted(f"said {name}")
+
+
+def _kept(name: str) -> str:
+    """The name under which a column that no rule reads is carried along."""
+    return quoted(f"kept {name}")
+
+
+def _first_metric(each: OpenFile) -> str:
+    return next(name for name in METRICS if name in each.format.always)
 
 
 def _texts(each: OpenFile) -> dict[str, str]:
@@ -281,7 +330,7 @@ def _problem(each: OpenFile) -> str:
 
 def _checks(each: OpenFile) -> list[tuple[str, str, str]]:
     """(charge column, SQL that is true when its cell is bad, reason)."""
-    checks = []
+    checks = [("line", f"{_said('line')} IS NOT NULL", "is not a JSON object")] if each.kind == "jsonl" else []
     for name in METRICS:
         said, value, rest = _said(name), quoted(name), quoted(f"x_{name}Beyond")
         if name in each.format.always:
@@ -299,6 +348,16 @@ def _checks(each: OpenFile) -> list[tuple[str, str, str]]:
     return checks
 
 
+def _spread_fees(db: duckdb.DuckDBPyConnection, known: Format, staging: Path) -> None:
+    """Lets usage carry the fees of its commitments in effective cost, where the provider bills them apart."""
+    table = f"read_parquet({literal(str(staging))})"
+    if known.spread is None or not db.execute(f"SELECT 1 FROM {table} WHERE {known.spread.fee} LIMIT 1").fetchone():
+        return
+    spread = staging.with_name("spread.parquet")
+    db.execute(f"COPY ({spreading.select(known.spread, table)}) TO {literal(str(spread))} ({PARQUET})")
+    spread.replace(staging)
+
+
 def _finish(
     db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path, target: Path, options: Options
 ) -> Reading:
@@ -314,13 +373,13 @@ def _finish(
     if not good:
         raise _nothing(opened, reading)
     reading.provider = _provider(db, table)
-    reading.notes = _notes(db, table, opened)
+    reading.notes = [*_notes(db, table), *_notes_of_formats(db, table, opened)]
     months = _months(db, table)
     if options.month and [month for month, _, _ in months] != [options.month.start]:
         found = ", ".join(f"{month:%Y-%m}" for month, _, _ in months)
         raise BadBill(f"{opened[0].name}: the bill is for {found}, not for {options.month}.")
     reading.totals, reading.residual = _control_totals(db, table)
-    _write_months(db, reading, months, staging, target, whole=good == rows)
+    _write_months(db, reading, months, staging, target, whole=good == rows, view=_view(opened))
     return reading
 
 
@@ -343,7 +402,7 @@ def _provider(db: duckdb.DuckDBPyConnection, table: str) -> str:
     return ", ".join(row[0] for row in rows)[:200]
 
 
-def _notes(db: duckdb.DuckDBPyConnection, table: str, opened: Sequence[OpenFile]) -> list[str]:
+def _notes(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """What was noticed though nothing was refused: never silent about what a page will not show."""
     unread, no_currency = db.execute(
         f"""SELECT count(x_TagsUnread), count(*) FILTER (BillingCurrency = '{NO_CURRENCY}')
@@ -352,6 +411,21 @@ def _notes(db: duckdb.DuckDBPyConnection, table: str, opened: Sequence[OpenFile]
     notes = [f"{unread:,} rows have tags that are not a JSON object; their cost is loaded without tags."] * bool(unread)
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
+    return notes
+
+
+def _notes_of_formats(db: duckdb.DuckDBPyConnection, table: str, opened: Sequence[OpenFile]) -> list[str]:
+    known = opened[0].format
+    notes = [] if known.view and not _view(opened) else list(known.warnings(opened[0].sheet))
+    for each in opened:
+        if each.layout and each.layout.bare:
+            bare = ", ".join(each.layout.bare)
+            notes.append(f"{each.name}: no row has the last columns of the header ({bare}); they were left out.")
+    for condition, remark in known.remarks.items():
+        row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
+        notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
+    if known.spread and db.execute(f"SELECT 1 FROM {table} WHERE {known.spread.fee} LIMIT 1").fetchone():
+        notes.append(known.spread.remark)
     return notes
 
 
@@ -371,6 +445,7 @@ def _write_months(
     target: Path,
     *,
     whole: bool,
+    view: str,
 ) -> None:
     for month, rows, charged in months:
         folder = target / f"{month:%Y-%m}"
@@ -381,7 +456,7 @@ def _write_months(
         else:
             _cut(db, staging, month, path)
         totals = stored_totals(db, f"read_parquet({literal(str(path))})")
-        reading.months.append(MonthOfCharges(month, folder, rows, charged, totals))
+        reading.months.append(MonthOfCharges(month, folder, rows, charged, totals, view))
 
 
 def _cut(db: duckdb.DuckDBPyConnection, staging: Path, month: date, path: Path) -> None:

@@ -67,13 +67,13 @@ def _expand(path: Path) -> list[Path]:
         return [path]
     found = [each for each in sorted(path.rglob("*")) if each.is_file() and _may_be_bill(each)]
     if not found:
-        raise BadBill(f"{path}: the folder holds no bill (.csv, .csv.gz, .parquet or a manifest).")
+        raise BadBill(f"{path}: the folder holds no bill (.csv, .csv.gz, .parquet, .jsonl or a manifest).")
     return found
 
 
 def _may_be_bill(path: Path) -> bool:
     name = path.name.lower()
-    return not name.startswith(".") and name.endswith((".csv", ".csv.gz", ".gz", ".parquet", "manifest.json"))
+    return not name.startswith(".") and name.endswith((".csv", ".gz", ".parquet", ".jsonl", ".ndjson", "manifest.json"))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _locate(key: str, manifest: Path) -> Path:
 
 
 def kind(path: Path, name: str) -> str:
-    """``parquet``, ``gzip`` or ``csv`` by the first bytes; raises BadBill for what cannot be a bill."""
+    """``parquet``, ``gzip``, ``jsonl`` or ``csv`` by the first bytes; raises BadBill for what cannot be a bill."""
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
@@ -130,8 +130,10 @@ def kind(path: Path, name: str) -> str:
     if head.startswith(ZIP):
         raise BadBill(f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside.")
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
-        raise BadBill(f"{name}: this is no bill but a binary file; we read CSV, CSV.gz and Parquet.")
-    return "csv"
+        raise BadBill(
+            f"{name}: this is no bill but a binary file; we read CSV, JSON lines (plain or gzipped) and Parquet."
+        )
+    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else "csv"
 
 
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
@@ -179,23 +181,35 @@ def unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a CSV is written: its columns (made unique) and its delimiter."""
+    """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has."""
 
     columns: tuple[str, ...]
     delimiter: str
+    bare: tuple[str, ...] = ()
 
 
 def csv_layout(path: Path, name: str) -> Layout:
     """The header of a CSV; raises BadBill when there is none."""
     with path.open("rb") as stream:
         head = _first_record(stream, name)
+        first = stream.read(MAX_HEADER).decode("utf-8", "replace")
     delimiter = max(DELIMITERS, key=head.count)
     columns = next(csv.reader(io.StringIO(head), delimiter=delimiter), [])
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
-    return Layout(tuple(_unique(column.strip() for column in columns)), delimiter)
+    unique = tuple(_unique(column.strip() for column in columns))
+    cells = len(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), columns))
+    # Some exports leave out the last cells of every row; a single short row is a row cut off.
+    kept = cells if 1 < cells < len(unique) and _all_have(first, delimiter, cells) else len(unique)
+    return Layout(unique[:kept], delimiter, unique[kept:])
+
+
+def _all_have(text: str, delimiter: str, cells: int) -> bool:
+    """Whether each of the first rows has so many cells; the last, which may be cut, says nothing."""
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row][:1000]
+    return all(len(row) == cells for row in rows[:-1] or rows)
 
 
 def _first_record(stream: BinaryIO, name: str) -> str:

@@ -349,6 +349,9 @@ def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> N
     rivals = DeliveryMonth.objects.current().filter(
         delivery__source=delivery.source_id, billing_month=month.billing_month
     )
+    if month.view:
+        # The two halves of a bill stand beside each other; a bill that is both replaces either.
+        rivals = rivals.filter(view__in=["", month.view])
     if replaces and rivals.filter(delivery__pk__gt=delivery.pk).exists():
         return
     (rivals if replaces else rivals.filter(delivery=delivery)).update(is_current=False)
@@ -382,7 +385,8 @@ def republish(month: DeliveryMonth) -> DeliveryMonth | None:
 def _as_written(db: Any, month: DeliveryMonth) -> charges.MonthOfCharges:
     totals = charges.stored_totals(db, f"read_parquet({charges.literal(month.charges_glob)})")
     days = tuple(date.fromisoformat(day) for day in month.charge_months)
-    return charges.MonthOfCharges(month.billing_month, Path(month.charges_glob).parent, month.charges, days, totals)
+    folder = Path(month.charges_glob).parent
+    return charges.MonthOfCharges(month.billing_month, folder, month.charges, days, totals, month.view)
 
 
 def _swap(old: DeliveryMonth, fresh: DeliveryMonth) -> bool:

@@ -48,7 +48,7 @@ LABELLED = {
     "provider": None,
     "billing_account": "BillingAccountName",
     "sub_account": "SubAccountName",
-    "service": None,
+    "service": "x_ServiceTitle",
     "service_category": None,
     "region": "RegionName",
     "charge_category": None,
@@ -157,6 +157,7 @@ def publish(
         delivery=delivery,
         billing_month=month.billing_month,
         charges=month.rows,
+        view=month.view,
         charge_months=[day.isoformat() for day in month.charge_months],
         totals=as_text(month.totals),
     )

@@ -135,7 +135,7 @@ def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None
     if files.kind(text, path.name) != "csv":
         return
     columns = files.csv_layout(text, path.name).columns
-    sheet = Sheet({column.lower(): quoted(column) for column in columns}, options)
+    sheet = Sheet({column: quoted(column) for column in columns}, options)
     found = detect(sheet, wanted=wanted, file=path.name)
     if found.needs_month and options.month is None:
         raise BadBill(f"{path.name}: {found.title} has no dates; say which month it is for.")

@@ -1,11 +1,14 @@
-"""AWS Cost and Usage Report, legacy CSV: one row for each line item, tags as columns.
+"""AWS Cost and Usage Reports: legacy (slashes, or underscores as Athena has them) and 2.0, as CSV or Parquet.
 
-Billed cost is the unblended cost, whose sum over all line types is the invoice. Effective cost follows the amortised
-cost of AWS's Cloud Intelligence Dashboards (summary_view): covered usage carries its share of the commitment, fees
-carry only what was not used, upfront fees carry nothing.
+Billed cost is the unblended cost, whose sum over all line types is the invoice. Where an account has private discounts
+and the export shows them in a column instead of rows of their own (2.0's default), the invoice is the sum of the net
+unblended cost, and the net columns are read instead.
+
+Effective cost follows the amortised cost of AWS's Cloud Intelligence Dashboards (summary_view): covered usage carries
+its share of the commitment, fees carry only what was not used, upfront fees carry nothing.
 """
 
-from costs.formats.base import Format, Sheet, const, first, formula, tag_columns, text
+from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, tags, text
 
 CATEGORY = """CASE {lineItem/LineItemType}
     WHEN 'Tax' THEN 'Tax'
@@ -15,45 +18,121 @@ CATEGORY = """CASE {lineItem/LineItemType}
     WHEN 'SavingsPlanUpfrontFee' THEN 'Purchase'
     WHEN 'SavingsPlanRecurringFee' THEN 'Purchase'
     WHEN 'FlatRateSubscription' THEN 'Purchase'
-    WHEN 'SavingsPlanNegation' THEN 'Usage'
+    WHEN 'EdpDiscount' THEN 'Adjustment'
+    WHEN 'PrivateRateDiscount' THEN 'Adjustment'
+    WHEN 'RiVolumeDiscount' THEN 'Adjustment'
+    WHEN 'BundledDiscount' THEN 'Adjustment'
+    WHEN 'Discount' THEN 'Adjustment'
     ELSE 'Usage' END"""
 
-EFFECTIVE = """CASE {lineItem/LineItemType}
-    WHEN 'SavingsPlanCoveredUsage' THEN coalesce({savingsPlan/SavingsPlanEffectiveCost}, '0')
+# Rows that split the cost of a shared machine among its pods repeat cost that the machine's own row carries.
+SPLIT = "'EKSPod-EC2', 'ECSTask-EC2'"
+IS_SPLIT = f"{{lineItem/Operation}} IN ({SPLIT})"
+
+EFFECTIVE = f"""CASE WHEN {IS_SPLIT} THEN '0' ELSE CASE {{lineItem/LineItemType}}
+    WHEN 'SavingsPlanCoveredUsage' THEN coalesce({{savingsPlan/SavingsPlanEffectiveCost}}, '0')
     WHEN 'SavingsPlanRecurringFee' THEN CAST(
-        {savingsPlan/TotalCommitmentToDate:n} - {savingsPlan/UsedCommitment:n} AS VARCHAR)
+        {{savingsPlan/TotalCommitmentToDate:n}} - {{savingsPlan/UsedCommitment:n}} AS VARCHAR)
     WHEN 'SavingsPlanNegation' THEN '0'
     WHEN 'SavingsPlanUpfrontFee' THEN '0'
-    WHEN 'DiscountedUsage' THEN coalesce({reservation/EffectiveCost}, '0')
-    WHEN 'RIFee' THEN CAST(
-        {reservation/UnusedAmortizedUpfrontFeeForBillingPeriod:n} + {reservation/UnusedRecurringFee:n} AS VARCHAR)
-    WHEN 'Fee' THEN CASE WHEN {reservation/ReservationARN} IS NULL THEN {lineItem/UnblendedCost} ELSE '0' END
-    ELSE {lineItem/UnblendedCost} END"""
+    WHEN 'DiscountedUsage' THEN coalesce({{reservation/EffectiveCost}}, '0')
+    WHEN 'RIFee' THEN CAST({{reservation/UnusedAmortizedUpfrontFeeForBillingPeriod:n}}
+        + {{reservation/UnusedRecurringFee:n}} AS VARCHAR)
+    WHEN 'Fee' THEN CASE WHEN {{reservation/ReservationARN}} IS NULL THEN {{lineItem/UnblendedCost}} ELSE '0' END
+    WHEN 'Refund' THEN CASE WHEN {{lineItem/ProductCode}} LIKE '%SavingsPlans' THEN '0'
+        ELSE {{lineItem/UnblendedCost}} END
+    ELSE {{lineItem/UnblendedCost}} END END"""
+
+BILLED = f"CASE WHEN {IS_SPLIT} THEN '0' ELSE {{lineItem/UnblendedCost}} END"
+
+# Gross column -> the same after private discounts. What is unused of a plan has no net column.
+NET = {
+    "lineItem/UnblendedCost": "lineItem/NetUnblendedCost",
+    "savingsPlan/SavingsPlanEffectiveCost": "savingsPlan/NetSavingsPlanEffectiveCost",
+    "reservation/EffectiveCost": "reservation/NetEffectiveCost",
+    "reservation/UnusedRecurringFee": "reservation/NetUnusedRecurringFee",
+    "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": (
+        "reservation/NetUnusedAmortizedUpfrontFeeForBillingPeriod"
+    ),
+}
 
 # A negation only takes back what a savings plan covered: it has no on-demand price of its own.
-LIST = """CASE {lineItem/LineItemType}
-    WHEN 'SavingsPlanNegation' THEN '0' ELSE {pricing/publicOnDemandCost} END"""
+LIST = f"""CASE WHEN {{lineItem/LineItemType}} = 'SavingsPlanNegation' OR {IS_SPLIT} THEN '0'
+    ELSE {{pricing/publicOnDemandCost}} END"""
 
 STATUS = """CASE {lineItem/LineItemType}
     WHEN 'SavingsPlanCoveredUsage' THEN 'Used'
     WHEN 'DiscountedUsage' THEN 'Used' END"""
 
+COMMITMENT_TYPE = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN 'Savings Plan'
+    WHEN {reservation/ReservationARN} IS NOT NULL THEN 'Reserved Instance' END"""
+COMMITMENT_CATEGORY = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN 'Spend'
+    WHEN {reservation/ReservationARN} IS NOT NULL THEN 'Usage' END"""
+
 PRICING = """CASE WHEN {lineItem/LineItemType} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Committed'
     WHEN {lineItem/UsageType} LIKE '%SpotUsage%' THEN 'Dynamic'
     WHEN {lineItem/LineItemType} = 'Usage' THEN 'Standard' END"""
 
-# Marketplace lines carry a random id as their product code; the product's name tells what was bought.
-SERVICE = """CASE WHEN {bill/BillingEntity} = 'AWS Marketplace'
-    THEN coalesce({product/ProductName}, {lineItem/ProductCode}) ELSE {lineItem/ProductCode} END"""
+# A charge for a month before the one it is invoiced in changes a month that was closed.
+CLASS = """CASE WHEN left({lineItem/UsageStartDate}, 7) < left({bill/BillingPeriodStartDate}, 7)
+    AND {lineItem/UsageStartDate} LIKE '____-__-%' THEN 'Correction' END"""
+
+
+def has_discount_column(sheet: Sheet) -> bool:
+    """Discounts in a column and no rows of their own: without "manual discount compatibility"."""
+    return "discount/TotalDiscount" in sheet
+
+
+def after_discounts(template: str) -> Rule:
+    """A formula that reads the net columns where discounts are in a column; an empty net cell means no discount."""
+
+    def rule(sheet: Sheet) -> str | None:
+        if not has_discount_column(sheet):
+            return formula(template)(sheet)
+        net = template
+        for gross, after in NET.items():
+            net = net.replace(f"{{{gross}}}", f"{{{after}|{gross}}}").replace(
+                f"{{{gross}:n}}", f"{{{after}|{gross}:n}}"
+            )
+        return formula(net)(sheet)
+
+    return rule
 
 
 def _tags(sheet: Sheet) -> str | None:
-    return tag_columns(sheet, "resourceTags/")
+    """Tags from columns of their own, or from 2.0's map, whose keys say ``user_team`` for ``user:team``."""
+    if not sheet.has("resource_tags"):
+        return tag_columns(sheet, "resourceTags/") or tag_columns(sheet, "resource_tags_", _with_colon)
+    found = tags(sheet.text("resource_tags") or "NULL")
+    key = "regexp_replace(e.key, '^(user|aws)_', '\\1:')"
+    entries = f"list_transform(map_entries({found}), lambda e: {{'k': {key}, 'v': e.value}})"
+    return f"map_from_entries(list_distinct({entries}))"
+
+
+def _with_colon(key: str) -> str:
+    for prefix in ("user_", "aws_"):
+        if key.startswith(prefix):
+            return f"{prefix[:-1]}:{key[len(prefix) :]}"
+    return key
+
+
+def _version(sheet: Sheet) -> str:
+    new = ("resource_tags", "product", "cost_category", "discount", "bill_payer_account_name")
+    return "2.0" if any(sheet.has(name) for name in new) else ""
+
+
+def _warnings(sheet: Sheet) -> list[str]:
+    if has_discount_column(sheet) and "lineItem/NetUnblendedCost" not in sheet:
+        return [
+            "This export shows private discounts in a column and lacks line_item_net_unblended_cost: billed cost is "
+            "before discounts. Add that column to the export."
+        ]
+    return []
 
 
 AWS_CUR = Format(
     name="aws-cur",
-    title="AWS Cost and Usage Report (legacy)",
+    title="AWS Cost and Usage Report (legacy and 2.0)",
     required=("lineItem/UnblendedCost", "lineItem/LineItemType", "lineItem/UsageStartDate", "bill/PayerAccountId"),
     columns={
         "ProviderName": const("AWS"),
@@ -69,9 +148,10 @@ AWS_CUR = Format(
         "ChargePeriodStart": text("lineItem/UsageStartDate"),
         "ChargePeriodEnd": text("lineItem/UsageEndDate"),
         "ChargeCategory": formula(CATEGORY),
+        "ChargeClass": formula(CLASS),
         "ChargeDescription": text("lineItem/LineItemDescription"),
         "ServiceCategory": text("product/productFamily"),
-        "ServiceName": formula(SERVICE),
+        "ServiceName": text("lineItem/ProductCode"),
         "RegionId": text("product/regionCode", "product/region"),
         "RegionName": text("product/location"),
         "AvailabilityZone": text("lineItem/AvailabilityZone"),
@@ -85,14 +165,18 @@ AWS_CUR = Format(
         "ConsumedQuantity": text("lineItem/UsageAmount"),
         "ConsumedUnit": text("pricing/unit"),
         "ListUnitPrice": text("pricing/publicOnDemandRate"),
-        "BilledCost": text("lineItem/UnblendedCost"),
-        "EffectiveCost": formula(EFFECTIVE),
+        "BilledCost": after_discounts(BILLED),
+        "EffectiveCost": after_discounts(EFFECTIVE),
         "ListCost": formula(LIST),
-        "CommitmentDiscountId": first(
-            text("savingsPlan/SavingsPlanARN", "reservation/ReservationARN"),
-        ),
+        "CommitmentDiscountId": text("savingsPlan/SavingsPlanARN", "reservation/ReservationARN"),
+        "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
+        "CommitmentDiscountType": formula(COMMITMENT_TYPE),
         "CommitmentDiscountStatus": formula(STATUS),
         "Tags": _tags,
+        # A Marketplace line's product code is a random id: people know the product by its name.
+        "x_ServiceTitle": first(
+            text("product/ProductName"), json_text("product", "product_name"), text("product/servicename")
+        ),
         "x_LineType": text("lineItem/LineItemType"),
         "x_InstanceType": text("product/instanceType"),
         "x_Operation": text("lineItem/Operation"),
@@ -101,4 +185,11 @@ AWS_CUR = Format(
     always=frozenset({"BilledCost", "EffectiveCost"}),
     lenient=frozenset({"ListCost"}),
     tags_are_map=True,
+    version=_version,
+    warnings=_warnings,
+    remarks={
+        f"x_Operation IN ({SPLIT})": (
+            "{} rows split the cost of machines among pods or tasks; the machines' own rows carry it, so they count 0."
+        )
+    },
 )

@@ -4,9 +4,11 @@ A format maps text to text, money, moments and tags by small rules; DuckDB does 
 over rows. Adding a provider means adding one file with one ``Format`` and naming it in ``costs.formats.FORMATS``.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from finops_site.periods import Month
@@ -62,11 +64,20 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
     "CommitmentDiscountQuantity": "number",
     "CommitmentDiscountUnit": "text",
     "Tags": "tags",
+    "x_ServiceTitle": "text",
+    "x_CommitmentCredits": "number",
     "x_LineType": "text",
     "x_InstanceType": "text",
     "x_Operation": "text",
     "x_UsageType": "text",
 }
+
+
+# What reading adds for itself to the charge columns.
+OWN_COLUMNS = (
+    *(f"x_{name}Beyond" for name in METRICS),
+    *("x_BillingMonth", "x_File", "x_TagsText", "x_TagsUnread", "x_Problem"),
+)
 
 
 class BadBill(ValueError):
@@ -82,19 +93,44 @@ class Options:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+def squeezed(name: str) -> str:
+    """A column's name without what its writers differ in: case, and what stands between the words.
+
+    ``lineItem/UnblendedCost``, ``line_item_unblended_cost``; ``service.description``, ``service_description``. Of a
+    localised ``Maßeinheit (UnitOfMeasure)`` the name in brackets counts.
+    """
+    bracketed = re.search(r"[(]([^()]+)[)] *$", name)
+    return re.sub(r"[^a-z0-9:]", "", (bracketed[1] if bracketed else name).lower())
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """The header of one file: its columns, and how DuckDB reads each of them as text."""
+    """The header of one file: {column as written: SQL by which DuckDB reads it as text}."""
 
     columns: Mapping[str, str]
     options: Options = field(default_factory=Options)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self.columns
+        return self._found(name) is not None
+
+    def has(self, name: str) -> bool:
+        """Whether the header has exactly this name."""
+        return name in self.columns
+
+    @cached_property
+    def _exact(self) -> Mapping[str, str]:
+        return {name.lower(): sql for name, sql in self.columns.items()}
+
+    @cached_property
+    def _squeezed(self) -> Mapping[str, str]:
+        return {squeezed(name): sql for name, sql in reversed(self.columns.items())}
+
+    def _found(self, name: str) -> str | None:
+        return self._exact.get(name.lower()) or self._squeezed.get(squeezed(name))
 
     def text(self, *names: str) -> str | None:
         """SQL for the first of `names` that has a value in the row; None when the file has none of the columns."""
-        found = [self.columns[name.lower()] for name in names if name in self]
+        found = list(dict.fromkeys(sql for name in names if (sql := self._found(name))))
         if not found:
             return None
         return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
@@ -102,12 +138,7 @@ class Sheet:
     def starting(self, prefix: str) -> dict[str, str]:
         """The columns whose names start with `prefix`, without it: {rest of the name as written: SQL}."""
         low = prefix.lower()
-        return {self.names[key][len(prefix) :]: sql for key, sql in self.columns.items() if key.startswith(low)}
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """Lower-case name -> name as the header spells it."""
-        return {key: sql_name(sql) for key, sql in self.columns.items()}
+        return {name[len(prefix) :]: sql for name, sql in self.columns.items() if name.lower().startswith(low)}
 
 
 Rule = Callable[[Sheet], str | None]
@@ -118,9 +149,14 @@ class Format:
     """One kind of bill.
 
     `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the source
-    columns that tell this format from others. `always` are the metrics every row must have. `lenient` metrics become
-    null when unreadable; an unreadable metric anywhere else rejects its row. `tags_are_map` says that the rule for tags
-    yields a map and no JSON text.
+    columns that tell this format from others; ``a|b`` is met by either. `always` are the metrics every row must have.
+    `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row. `tags_are_map`
+    says that the rule for tags yields a map and no JSON text.
+
+    `evidence` tells formats of one header apart: SQL that is true for some row of a file of this format (a formula).
+    `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one bill.
+    `keeps_all` keeps the columns that no rule reads, as text. `warnings` say what a header lets one expect too much of,
+    `remarks` what is worth knowing about rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
 
     name: str
@@ -132,12 +168,39 @@ class Format:
     needs_month: bool = False
     tags_are_map: bool = False
     version: Callable[[Sheet], str] = lambda sheet: ""
+    evidence: str = ""
+    view: str = ""
+    keeps_all: bool = False
+    spread: "Spread | None" = None
+    warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, sheet: Sheet) -> list[str]:
-        return [name for name in self.required if name not in sheet]
+        return [name for name in self.required if not any(each in sheet for each in name.split("|"))]
+
+    def extras(self, sheet: Sheet) -> dict[str, str]:
+        """The columns that become no charge column but are kept: {name: SQL}."""
+        if not self.keeps_all:
+            return {}
+        taken = {squeezed(name) for name in (*CHARGE_COLUMNS, *OWN_COLUMNS)}
+        return {name: sql for name, sql in sheet.columns.items() if squeezed(name) not in taken}
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Fees that a provider bills apart from the usage they cover, to be carried by that usage in effective cost.
+
+    All are SQL over charge columns: `fee` is true for fees, `weight` is how much of the fee a row of usage carries
+    (never negative), `within` are the columns inside which fees and usage meet. `remark` says that we did it.
+    """
+
+    fee: str
+    weight: str
+    within: Sequence[str]
+    remark: str
 
 
 def text(*names: str) -> Rule:
@@ -177,7 +240,7 @@ def _fill(template: str, sheet: Sheet) -> str:
 
 
 def _column(name: str, sheet: Sheet) -> str:
-    sql = sheet.text(name.removesuffix(":n"))
+    sql = sheet.text(*name.removesuffix(":n").split("|"))
     if name.endswith(":n"):
         return f"CASE WHEN {sql} IS NULL THEN 0 ELSE TRY_CAST({sql} AS {FORMULA}) END" if sql else f"0::{FORMULA}"
     return sql or "NULL::VARCHAR"
@@ -234,13 +297,18 @@ def tags(sql: str) -> str:
     return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
 
 
-def tag_columns(sheet: Sheet, prefix: str) -> str | None:
-    """A map made of one column for each tag key; an empty cell is an absent key."""
-    pairs = [f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
+def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) -> str | None:
+    """A map made of one column for each tag key, which `named` may spell anew; an empty cell is an absent key."""
+    pairs = [f"{{'k': {literal(named(key))}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
     if not pairs:
         return None
     kept = f"list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL)"
     return f"map_from_entries({kept})"
+
+
+def json_text(column: str, key: str) -> Rule:
+    """The text under a key of a column that holds a JSON object (or was a map in Parquet)."""
+    return formula(f"json_extract_string(TRY_CAST({{{column}}} AS JSON), '$.{key}')")
 
 
 def literal(value: str) -> str:
@@ -249,11 +317,6 @@ def literal(value: str) -> str:
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def sql_name(sql: str) -> str:
-    """The column a text expression of a Sheet reads: the last double-quoted name in it."""
-    return sql[sql.index('"') + 1 : sql.rindex('"')].replace('""', '"')
 
 
 def month_moment(month: date) -> str:

@@ -149,6 +149,11 @@ class DeliveryMonth(models.Model):
     billing_month = models.DateField()
     is_current = models.BooleanField(default=False)
     charges = models.BigIntegerField(default=0, help_text="rows of the bill")
+    view = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="which half of the bill it is, where a provider delivers actual and amortized",
+    )
     lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
     charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
     totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")

@@ -33,7 +33,7 @@ class Cost(models.Model):
     charge_category = models.CharField("category", max_length=40, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
-    billed_cost = money("on the invoice")
+    billed_cost = money("on the invoice; null where a bill carries the amortised view alone", null=True)
     effective_cost = money("amortised over the term of what was bought", null=True)
     list_cost = money("at public on-demand prices", null=True)
     contracted_cost = money("at negotiated prices, before commitments", null=True)

@@ -1,0 +1,157 @@
+"""Azure cost exports: EA, MCA, pay-as-you-go, and the header variants between them.
+
+An export carries one view of the bill. The actual view is the invoice: purchases of reservations and savings plans are
+rows, usage they cover costs nothing. The amortized view has no purchases; covered usage carries its share and what was
+not used stands in rows of its own. Billed cost comes from the one, effective cost from the other, never from both.
+"""
+
+from dataclasses import replace
+
+from costs.formats.base import FORMULA, Format, Sheet, const, formula, text
+
+COST = "CostInBillingCurrency|Cost|PreTaxCost"
+DATE = "Date|UsageDateTime|UsageDate"
+COMMITMENT = "benefitId|ReservationId"
+
+# Of rows that only one view has: what was paid for and not used, and covered usage that costs something.
+AMORTIZED_ROW = f"""{{ChargeType}} IN ('UnusedReservation', 'UnusedSavingsPlan')
+    OR ({{ChargeType}} = 'Usage' AND {{PricingModel}} IN ('Reservation', 'SavingsPlan')
+        AND TRY_CAST({{{COST}}} AS {FORMULA}) <> 0)"""
+
+CATEGORY = """CASE {ChargeType}
+    WHEN 'Purchase' THEN 'Purchase'
+    WHEN 'Refund' THEN 'Purchase'
+    WHEN 'Tax' THEN 'Tax'
+    WHEN 'Credit' THEN 'Credit'
+    WHEN 'Adjustment' THEN 'Adjustment'
+    WHEN 'RoundingAdjustment' THEN 'Adjustment'
+    ELSE 'Usage' END"""
+
+STATUS = """CASE WHEN {ChargeType} IN ('UnusedReservation', 'UnusedSavingsPlan') THEN 'Unused'
+    WHEN coalesce({ChargeType}, 'Usage') = 'Usage' AND {PricingModel} IN ('Reservation', 'SavingsPlan') THEN 'Used'
+    END"""
+
+PRICING = """CASE {PricingModel} WHEN 'OnDemand' THEN 'Standard' WHEN 'Spot' THEN 'Dynamic'
+    WHEN 'Reservation' THEN 'Committed' WHEN 'SavingsPlan' THEN 'Committed' END"""
+
+COMMITMENT_TYPE = (
+    """CASE {PricingModel} WHEN 'Reservation' THEN 'Reservation' WHEN 'SavingsPlan' THEN 'Savings Plan' END"""
+)
+COMMITMENT_CATEGORY = """CASE {PricingModel} WHEN 'Reservation' THEN 'Usage' WHEN 'SavingsPlan' THEN 'Spend' END"""
+
+# Ids differ by case from one day to the next; the name keeps the writing of the bill.
+INSTANCE = "{ResourceId|InstanceId|InstanceName}"
+RESOURCE = f"lower(CASE WHEN {INSTANCE} LIKE '/%' THEN {INSTANCE} ELSE '/' || {INSTANCE} END)"
+RESOURCE_NAME = f"coalesce({{ResourceName}}, regexp_extract({INSTANCE}, '[^/]+$'))"
+RESOURCE_TYPE = f"coalesce({{ResourceType}}, nullif(regexp_extract({INSTANCE}, '(?i)/providers/([^/]+/[^/]+)', 1), ''))"
+
+# A purchase may name no billing period of its own, and pay-as-you-go exports name none at all.
+PERIOD = f"coalesce({{BillingPeriodStartDate}}, {{{DATE}}})"
+
+# Quantity counts blocks: 0.0004 at a unit of 10K is 4 operations, 2 at ``100 Hours`` is 200 hours.
+BLOCK = "'^ *([0-9][0-9,]*) ?(K\\b|M\\b)?'"
+
+
+def _block_size(sheet: Sheet) -> str:
+    unit = sheet.text("UnitOfMeasure") or "NULL::VARCHAR"
+    number = f"TRY_CAST(replace(regexp_extract({unit}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0))"
+    factor = f"CASE regexp_extract({unit}, {BLOCK}, 2) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
+    return f"coalesce({number}, 1) * {factor}"
+
+
+def _consumed(sheet: Sheet) -> str | None:
+    quantity = sheet.text("Quantity", "UsageQuantity")
+    if not quantity:
+        return None
+    return f"CAST(TRY_CAST({quantity} AS DECIMAL(25, 12)) * CAST({_block_size(sheet)} AS DECIMAL(13, 0)) AS VARCHAR)"
+
+
+def _consumed_unit(sheet: Sheet) -> str | None:
+    unit = sheet.text("UnitOfMeasure")
+    return unit and f"coalesce(nullif(trim(regexp_replace({unit}, {BLOCK}, '')), ''), 'Units')"
+
+
+def _tags(sheet: Sheet) -> str | None:
+    """JSON objects, which older exports write without their braces; ``""`` is nothing."""
+    said = sheet.text("Tags")
+    braced = f"CASE WHEN {said} LIKE '{{%' THEN {said} ELSE '{{' || {said} || '}}' END"
+    return said and f"CASE WHEN trim({said}, ' \"') <> '' THEN {braced} END"
+
+
+def _version(sheet: Sheet) -> str:
+    if "costInPricingCurrency" in sheet and "ProductId" in sheet:
+        return "MCA"
+    return "pay-as-you-go" if "PreTaxCost" in sheet else "EA"
+
+
+AZURE_ACTUAL = Format(
+    name="azure-actual",
+    title="Azure cost export (actual)",
+    required=(COST, DATE, "MeterCategory", "SubscriptionId|SubscriptionGuid", "ConsumedService"),
+    columns={
+        "ProviderName": const("Azure"),
+        "PublisherName": text("PublisherName"),
+        "InvoiceIssuerName": text("partnerName"),
+        "InvoiceId": text("invoiceId"),
+        "BillingAccountId": text("BillingAccountId", "SubscriptionId", "SubscriptionGuid"),
+        "BillingAccountName": text("BillingAccountName"),
+        "SubAccountId": formula("lower({SubscriptionId|SubscriptionGuid})"),
+        "SubAccountName": text("SubscriptionName"),
+        "BillingCurrency": text("BillingCurrencyCode", "BillingCurrency", "Currency"),
+        "BillingPeriodStart": formula(PERIOD),
+        "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
+        "ChargeCategory": formula(CATEGORY),
+        "ChargeFrequency": text("Frequency"),
+        "ChargeDescription": text("ProductName", "Product", "MeterName"),
+        "ServiceCategory": text("ServiceFamily"),
+        "ServiceName": text("MeterCategory"),
+        "RegionId": formula("lower(replace({ResourceLocation|location}, ' ', ''))"),
+        "RegionName": text("ResourceLocation", "location"),
+        "AvailabilityZone": text("AvailabilityZone"),
+        "ResourceId": formula(RESOURCE),
+        "ResourceName": formula(RESOURCE_NAME),
+        "ResourceType": formula(RESOURCE_TYPE),
+        "SkuId": text("MeterId"),
+        "PricingCategory": formula(PRICING),
+        "PricingQuantity": text("Quantity", "UsageQuantity"),
+        "PricingUnit": text("UnitOfMeasure"),
+        "ConsumedQuantity": _consumed,
+        "ConsumedUnit": _consumed_unit,
+        "ListUnitPrice": text("PayGPrice", "MarketPrice"),
+        "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
+        "BilledCost": formula(f"{{{COST}}}"),
+        "ListCost": text("paygCostInBillingCurrency"),
+        "CommitmentDiscountId": formula(f"lower({{{COMMITMENT}}})"),
+        "CommitmentDiscountName": text("benefitName", "ReservationName"),
+        "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
+        "CommitmentDiscountType": formula(COMMITMENT_TYPE),
+        "CommitmentDiscountStatus": formula(STATUS),
+        "Tags": _tags,
+        "x_LineType": text("ChargeType"),
+        "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
+        "x_UsageType": text("MeterName"),
+        "x_Operation": text("MeterSubCategory"),
+    },
+    lenient=frozenset({"ListCost"}),
+    version=_version,
+    view="actual",
+    warnings=lambda sheet: [
+        "This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost."
+    ],
+)
+
+AZURE_AMORTIZED = replace(
+    AZURE_ACTUAL,
+    name="azure-amortized",
+    title="Azure cost export (amortized)",
+    columns={
+        **{name: rule for name, rule in AZURE_ACTUAL.columns.items() if name not in ("BilledCost", "ListCost")},
+        "EffectiveCost": formula(f"{{{COST}}}"),
+    },
+    always=frozenset({"EffectiveCost"}),
+    evidence=AMORTIZED_ROW,
+    view="amortized",
+    warnings=lambda sheet: [
+        "This is Azure's amortized view; deliver the month's actual export as well for billed cost."
+    ],
+)

@@ -1,0 +1,127 @@
+"""Google Cloud's billing export, standard and detailed, flattened to CSV or as JSON lines.
+
+Billed cost is the cost with its credits, as it is invoiced; list cost is without them. Which month a charge is invoiced
+in is said by `invoice.month` alone. No column holds an amortised cost: fees of commitments are SKUs of their own and
+their benefit is a credit on the usage, so the fees are spread over those credits here, and the delivery says so.
+"""
+
+from costs.formats.base import FORMULA, Format, Sheet, Spread, const, formula, literal, text
+
+CATEGORY = """CASE WHEN {cost_type} = 'tax' THEN 'Tax'
+    WHEN {cost_type} IN ('adjustment', 'rounding_error') THEN 'Adjustment'
+    WHEN {sku.description} LIKE 'Commitment%' THEN 'Purchase' ELSE 'Usage' END"""
+
+LINE_TYPE = (
+    """CASE WHEN {sku.description} LIKE 'Commitment%' THEN 'commitment fee' ELSE coalesce({cost_type}, 'regular') END"""
+)
+
+COMMITTED = ("COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE")
+
+
+def as_json(said: str) -> str:
+    """A list as JSON; some flatteners write Python's own notation (single quotes, None)."""
+    python = f"replace({said}, chr(39), chr(34))"
+    for theirs, json in (("None", "null"), ("True", "true"), ("False", "false")):
+        python = f"replace({python}, ': {theirs}', ': {json}')"
+    return f"coalesce(TRY_CAST({said} AS JSON), TRY_CAST({python} AS JSON))"
+
+
+def _credits(sheet: Sheet, condition: str = "true") -> str:
+    """SQL for the sum of the row's credits, null when they cannot be read: a row is never repeated for its credits."""
+    said = sheet.text("credits")
+    if not said:
+        return f"0::{FORMULA}"
+    chosen = f"list_filter(CAST({as_json(said)} AS JSON[]), lambda c: {condition})"
+    amount = f"TRY_CAST(json_extract_string(c, '$.amount') AS {FORMULA})"
+    amounts = f"list_transform({chosen}, lambda c: {amount})"
+    unread = f"list_contains(list_transform({amounts}, lambda a: a IS NULL), true)"
+    return (
+        f"CASE WHEN {said} IS NULL THEN 0 WHEN {as_json(said)} IS NULL OR {unread} THEN NULL "
+        f"ELSE coalesce(list_sum({amounts}), 0) END"
+    )
+
+
+def _billed(sheet: Sheet) -> str:
+    """Cost with credits; where there are none the text itself, whose digits no sum can lose."""
+    cost = sheet.text("cost") or "NULL::VARCHAR"
+    net = f"TRY_CAST({cost} AS {FORMULA}) + ({_credits(sheet)})"
+    said = sheet.text("credits")
+    # A text that is no number makes the row a reject that shows it.
+    with_credits = f"coalesce(CAST({net} AS VARCHAR), 'credits ' || {said})" if said else cost
+    return f"CASE WHEN {said} IS NULL OR {said} = '[]' THEN {cost} ELSE {with_credits} END" if said else cost
+
+
+def _committed(sheet: Sheet) -> str:
+    names = ", ".join(map(literal, COMMITTED))
+    credits = _credits(sheet, f"json_extract_string(c, '$.type') IN ({names})")
+    return f"CAST(-({credits}) AS VARCHAR)"
+
+
+def _month(sheet: Sheet) -> str | None:
+    said = sheet.text("invoice.month")
+    return (
+        said
+        and f"CASE WHEN length({said}) = 6 THEN left({said}, 4) || '-' || right({said}, 2) || '-01' ELSE {said} END"
+    )
+
+
+def _tags(sheet: Sheet) -> str:
+    """Labels of the resource, then tags, then labels of the project; the first that names a key stands."""
+    lists = [sheet.text(name) for name in ("labels", "tags", "project.labels")]
+    found = [f"coalesce(CAST({as_json(said)} AS JSON[]), [])" for said in lists if said]
+    if not found:
+        return "NULL::MAP(VARCHAR, VARCHAR)"
+    pair = "{'k': json_extract_string(e, '$.key'), 'v': coalesce(json_extract_string(e, '$.value'), '')}"
+    pairs = f"list_transform(flatten([{', '.join(found)}]), lambda e: {pair})"
+    earlier = f"list_transform(({pairs})[:i - 1], lambda other: other.k)"
+    return f"map_from_entries(list_filter({pairs}, lambda e, i: e.k IS NOT NULL AND NOT list_contains({earlier}, e.k)))"
+
+
+def _moment(name: str) -> str:
+    return f"replace({{{name}}}, ' UTC', 'Z')"
+
+
+GCP = Format(
+    name="gcp",
+    title="Google Cloud billing export",
+    required=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
+    columns={
+        "ProviderName": const("GCP"),
+        "PublisherName": text("seller_name"),
+        "InvoiceIssuerName": const("Google Cloud"),
+        "BillingAccountId": text("billing_account_id"),
+        "SubAccountId": text("project.id"),
+        "SubAccountName": text("project.name"),
+        "BillingCurrency": text("currency"),
+        "BillingPeriodStart": _month,
+        "ChargePeriodStart": formula(_moment("usage_start_time")),
+        "ChargePeriodEnd": formula(_moment("usage_end_time")),
+        "ChargeCategory": formula(CATEGORY),
+        "ChargeDescription": text("sku.description"),
+        "ServiceName": text("service.description"),
+        "RegionId": text("location.region", "location.location"),
+        "AvailabilityZone": text("location.zone"),
+        "ResourceId": text("resource.global_name", "resource.name"),
+        "ResourceName": text("resource.name"),
+        "SkuId": text("sku.id"),
+        "PricingQuantity": text("usage.amount_in_pricing_units"),
+        "PricingUnit": text("usage.pricing_unit"),
+        "ConsumedQuantity": text("usage.amount"),
+        "ConsumedUnit": text("usage.unit"),
+        "BilledCost": _billed,
+        "EffectiveCost": _billed,
+        "ListCost": text("cost_at_list", "cost"),
+        "Tags": _tags,
+        "x_CommitmentCredits": _committed,
+        "x_LineType": formula(LINE_TYPE),
+    },
+    always=frozenset({"BilledCost", "EffectiveCost"}),
+    tags_are_map=True,
+    spread=Spread(
+        fee="x_LineType = 'commitment fee'",
+        weight="greatest(x_CommitmentCredits, 0)",
+        within=("BillingPeriodStart", "BillingAccountId", "BillingCurrency", "ServiceName"),
+        remark="Google Cloud names no amortised cost: fees of commitments were spread over the usage whose credits "
+        "they gave, within each service (our own computation).",
+    ),
+)

@@ -1,0 +1,76 @@
+"""Bills of one JSON object a line, nested objects flattened to dotted names. Pure: no Django.
+
+Every number is read as the text it is: JSON's own numbers would lose digits.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from costs.formats.base import BadBill, Sheet, literal, quoted
+
+# The line itself where it is no JSON object.
+UNREAD = '"unread line"'
+
+# "key": 0.1 becomes "key": "0.1". A quote inside a text is escaped, so that no text can look like this.
+NUMBER = """'"([A-Za-z_][A-Za-z0-9_.]*)" *: *(-?[0-9][0-9.eE+-]*)'"""
+ROW = "parsed"
+
+
+def _lines(path: Path, rest: str) -> str:
+    """Every line as one text; a byte that no text has keeps it whole."""
+    options = (
+        "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
+    )
+    return f"read_csv({literal(str(path))}, {options}, {rest})"
+
+
+def _object(line: str = "line") -> str:
+    parsed = f"TRY_CAST(regexp_replace({line}, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
+    return f"CASE WHEN json_type({parsed}) = 'OBJECT' THEN {parsed} END"
+
+
+def columns(db: duckdb.DuckDBPyConnection, path: Path, name: str, longest: int) -> dict[str, str]:
+    """{dotted name: SQL} over all lines: exports leave out what is empty, so the first lines do not tell all."""
+    rest = f"ignore_errors = true, max_line_size = {longest}, store_rejects = false"
+    try:
+        found = db.execute(f"SELECT json_group_structure({_object()}) FROM {_lines(path, rest)}").fetchone()
+    except duckdb.Error as error:
+        raise BadBill(f"{name}: not readable as JSON lines ({str(error).splitlines()[0][:200]}).") from None
+    shape = json.loads(found[0]) if found and found[0] else {}
+    if not isinstance(shape, dict):
+        raise BadBill(f"{name}: its lines are no JSON objects.")
+    return {".".join(path_): _reads(path_) for path_ in _leaves(shape)}
+
+
+def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, inner in shape.items():
+        if isinstance(inner, dict) and inner:
+            yield from _leaves(inner, (*above, key))
+        else:
+            yield (*above, key)
+
+
+def _reads(path: tuple[str, ...]) -> str:
+    return f"{ROW}." + ".".join(map(quoted, path))
+
+
+def source(path: Path, sheet: Sheet, rest: str) -> str:
+    """The SQL of its rows: `parsed` holds the object, `unread line` what is none."""
+    shape: dict[str, Any] = {}
+    for sql in sheet.columns.values():
+        _put(shape, [part.strip('"') for part in sql.removeprefix(f"{ROW}.").split('"."')])
+    parsed = _object()
+    return (
+        f"(SELECT json_transform({parsed}, {literal(json.dumps(shape))}) AS {ROW}, "
+        f"CASE WHEN trim(line) <> '' AND {parsed} IS NULL THEN line END AS {UNREAD} FROM {_lines(path, rest)})"
+    )
+
+
+def _put(shape: dict[str, Any], path: list[str]) -> None:
+    for key in path[:-1]:
+        shape = shape.setdefault(key.replace('""', '"'), {})
+    shape[path[-1].replace('""', '"')] = "VARCHAR"
