@@ -10,7 +10,18 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Dimension, Reject, Source, TagSet
+from costs.models import (
+    CostLine,
+    Delivery,
+    DeliveryFile,
+    DeliveryMonth,
+    Dimension,
+    Reject,
+    RestatedCost,
+    Restatement,
+    Source,
+    TagSet,
+)
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.figures import month_text
 from finops_site.money import exact_text
@@ -22,6 +33,7 @@ class SourceAdmin(ModelAdmin):
     list_display = ["name", "delivery_mode", "created_at"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
+    filter_horizontal = ["complements"]
 
 
 @admin.register(Delivery)
@@ -53,6 +65,18 @@ class RejectAdmin(FactAdmin):
     list_display = ["file", "line", "column", "reason", "delivery"]
     list_select_related = ["delivery__source"]
     search_fields = ["file", "column"]
+
+
+@admin.register(Restatement)
+class RestatementAdmin(FactAdmin):
+    list_display = ["__str__", "told_until", "created_at"]
+    list_select_related = ["delivery__source"]
+
+
+@admin.register(RestatedCost)
+class RestatedCostAdmin(FactAdmin):
+    list_display = ["service", "sub_account", "owner", "currency", "billed_before", "billed_after", "billed_new"]
+    list_select_related = ["owner"]
 
 
 @admin.register(TagSet)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from costs import questions, spend, uploads
+from costs import questions, restated, spend, uploads
 from costs.deliveries import DeliveryFilter
 from costs.formats.base import BadBill
 from costs.models import CostLine, DayRollup, Delivery, Source
@@ -24,6 +24,7 @@ from costs.serializers import (
     DeliverySerializer,
     ReceivedSerializer,
     RejectSerializer,
+    RestatedCostSerializer,
     SourceSerializer,
     SpendSerializer,
     TeamSerializer,
@@ -108,6 +109,16 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     def rejects(self, request: Request, pk: str) -> Response:
         page = self.paginate_queryset(self.get_object().rejects.all())
         return self.get_paginated_response(RejectSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="What the bill changed in months it replaced: before, after, and the cost of newer days",
+        responses=RestatedCostSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def changes(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(restated.changes(self.get_object()).order_by())
+        return self.get_paginated_response(RestatedCostSerializer(page, many=True).data)
 
 
 @extend_schema_view(

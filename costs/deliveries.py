@@ -19,16 +19,18 @@ from drf_spectacular.utils import extend_schema_field
 
 from costs.models import Delivery, DeliveryMonth, Reject, Source
 from costs.querysets import METRICS
+from costs.spend import UNOWNED
 from finops_site.figures import money_html, month_text
 from finops_site.filters import MonthFilter
 from finops_site.money import EXACT, exact_text
-from finops_site.tables import BaseTable, NumberColumn, status_html
+from finops_site.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 STATES = {
     Delivery.Status.RECEIVED: ("Queued", "warn", "clock"),
     Delivery.Status.LOADING: ("Loading", "busy", "loader-2"),
     Delivery.Status.CURRENT: ("Current", "good", "circle-check"),
     Delivery.Status.SUPERSEDED: ("Superseded", "calm", "history"),
+    Delivery.Status.WITHDRAWN: ("Withdrawn", "calm", "ban"),
     Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
 }
 METRIC_WORDS = {
@@ -196,6 +198,53 @@ class RejectTable(BaseTable):
 
     def value_value(self, value: str) -> str:
         return value
+
+
+class ChangeTable(BaseTable):
+    """What a bill changed in one it replaced; the CSV has every digit and effective cost too."""
+
+    month = MonthColumn("Billing month", accessor="restatement__billing_month", orderable=False)
+    service = django_tables2.Column(orderable=False)
+    sub_account = django_tables2.Column("Account", orderable=False)
+    owner = django_tables2.Column("Team", default=UNOWNED, orderable=False)
+    billed_before = MoneyColumn("Before", orderable=False)
+    billed_after = MoneyColumn("After", orderable=False)
+    difference = ChangeColumn("Difference", before="billed_before", orderable=False)
+    billed_new = MoneyColumn("New days", orderable=False)
+    effective_before = MoneyColumn("Effective before", visible=False)
+    effective_after = MoneyColumn("Effective after", visible=False)
+    effective_difference = MoneyColumn("Effective difference", visible=False)
+    effective_new = MoneyColumn("Effective, new days", visible=False)
+    currency = django_tables2.Column(visible=False)
+
+    caption = "What this bill changed"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+
+class CorrectionTable(BaseTable):
+    """Charges invoiced later than in the month they belong to."""
+
+    billing_month = MonthColumn("Invoiced in", orderable=False)
+    used = django_tables2.Column("Belongs to", empty_values=(), orderable=False)
+    service = django_tables2.Column(orderable=False)
+    sub_account = django_tables2.Column("Account", orderable=False)
+    team = django_tables2.Column(default=UNOWNED, orderable=False)
+    billed = MoneyColumn("Billed cost", orderable=False)
+    effective = MoneyColumn("Effective cost", orderable=False)
+    currency = django_tables2.Column(visible=False)
+
+    caption = "Adjustments of earlier months"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def render_used(self, record: Mapping[str, Any]) -> str:
+        return month_text(date(record["charge_date__year"], record["charge_date__month"], 1))
+
+    def value_used(self, record: Mapping[str, Any]) -> str:
+        return f"{record['charge_date__year']}-{record['charge_date__month']:02}"
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from costs import charges, engine, files, publish
+from costs import charges, engine, files, overlaps, publish, restated
 from costs.formats.base import BadBill, Options
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from finops_site.periods import Month
@@ -342,6 +342,8 @@ def activate(delivery: Delivery, months: Sequence[DeliveryMonth]) -> None:
         for month in months:
             _make_current(delivery, month, replaces)
         _supersede(delivery.source)
+        if twice := overlaps.warning(delivery.source):
+            Delivery.objects.filter(pk=delivery.pk).update(message=f"{delivery.message} {twice}".strip())
     publish.remove(DeliveryMonth.objects.filter(delivery__source=delivery.source, is_current=False, lines__gt=0))
 
 
@@ -354,7 +356,9 @@ def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> N
         rivals = rivals.filter(view__in=["", month.view])
     if replaces and rivals.filter(delivery__pk__gt=delivery.pk).exists():
         return
-    (rivals if replaces else rivals.filter(delivery=delivery)).update(is_current=False)
+    gone = rivals if replaces else rivals.filter(delivery=delivery)
+    restated.note(month, gone.exclude(delivery=delivery))
+    gone.update(is_current=False)
     DeliveryMonth.objects.filter(pk=month.pk).update(is_current=True)
 
 
@@ -363,6 +367,21 @@ def _supersede(source: Source) -> None:
     source.deliveries.filter(status=Delivery.Status.CURRENT).exclude(
         pk__in=DeliveryMonth.objects.current().filter(delivery__source=source).values("delivery")
     ).update(status=Delivery.Status.SUPERSEDED)
+
+
+def withdraw(delivery: Delivery) -> bool:
+    """Takes a bill that counts out of the books; the one it had replaced does not come back. False when it counts not.
+
+    The files stay, so that the same bill may be delivered again.
+    """
+    with transaction.atomic():
+        Source.objects.select_for_update().get(pk=delivery.source_id)
+        current = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.CURRENT)
+        withdrawn = current.update(status=Delivery.Status.WITHDRAWN, stage="", progress=0)
+        if withdrawn:
+            delivery.months.update(is_current=False)
+    publish.remove(delivery.months.filter(is_current=False))
+    return bool(withdrawn)
 
 
 def republish(month: DeliveryMonth) -> DeliveryMonth | None:

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from costs.formats import NAMES
 from costs.forms import currency_code
-from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Reject, Source
+from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Reject, RestatedCost, Source
 from costs.uploads import too_big
 from finops_site.api import ExactModelSerializer, MonthTextField
 from finops_site.models import Team
@@ -116,6 +116,20 @@ class RejectSerializer(serializers.ModelSerializer):
     class Meta:
         model = Reject
         fields = ["id", "file", "line", "column", "value", "reason"]
+
+
+class RestatedCostSerializer(ExactModelSerializer):
+    billing_month = MonthTextField(source="restatement.billing_month")
+    replaced = serializers.IntegerField(source="restatement.replaced_id", help_text="the delivery that counted before")
+    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: unowned")
+
+    class Meta:
+        model = RestatedCost
+        fields = [
+            *("id", "billing_month", "replaced", "service", "sub_account", "owner", "currency"),
+            *("billed_before", "billed_after", "billed_new"),
+            *("effective_before", "effective_after", "effective_new"),
+        ]
 
 
 class CostLineSerializer(ExactModelSerializer):

@@ -14,10 +14,13 @@ urlpatterns = [
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
     path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
     path("deliveries/upload/", deliveries.UploadPage.as_view(), name="delivery_upload"),
+    path("deliveries/adjustments/", deliveries.CorrectionsPage.as_view(), name="corrections"),
     path("deliveries/<int:pk>/", deliveries.DeliveryPage.as_view(), name="delivery"),
     path("deliveries/<int:pk>/row/", deliveries.DeliveryRow.as_view(), name="delivery_row"),
     path("deliveries/<int:pk>/progress/", deliveries.DeliveryProgress.as_view(), name="delivery_progress"),
     path("deliveries/<int:pk>/rejects/", deliveries.RejectsPage.as_view(), name="delivery_rejects"),
+    path("deliveries/<int:pk>/changes/", deliveries.ChangesPage.as_view(), name="delivery_changes"),
+    path("deliveries/<int:pk>/withdraw/", deliveries.WithdrawDelivery.as_view(), name="delivery_withdraw"),
     path("deliveries/<int:pk>/retry/", deliveries.RetryDelivery.as_view(), name="delivery_retry"),
     path("deliveries/<int:pk>/files/<int:file>/", deliveries.FileDownload.as_view(), name="delivery_file"),
 ]

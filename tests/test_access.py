@@ -49,6 +49,9 @@ ACCESS = {
     "costs:delivery_row": WHOLE_COMPANY,
     "costs:delivery_progress": WHOLE_COMPANY,
     "costs:delivery_rejects": WHOLE_COMPANY,
+    "costs:delivery_changes": WHOLE_COMPANY,
+    "costs:delivery_withdraw": POST_ONLY,
+    "costs:corrections": WHOLE_COMPANY,
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
     "costs:delivery_retry": POST_ONLY,
@@ -63,6 +66,7 @@ ACCESS = {
     "api:team-detail": API_LINE_OF_PAYMENTS,
     "api:delivery-list": API_WHOLE_COMPANY,
     "api:delivery-detail": API_WHOLE_COMPANY,
+    "api:delivery-changes": API_WHOLE_COMPANY,
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
@@ -98,7 +102,14 @@ def arguments(name, line):
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
-    if kind.endswith(("-list", "_upload")) or kind in ("deliveries", "lines", "teams", "explorer", "spend"):
+    if kind.endswith(("-list", "_upload")) or kind in (
+        "deliveries",
+        "lines",
+        "teams",
+        "explorer",
+        "spend",
+        "corrections",
+    ):
         return []
     ids = {
         "cost": line.pk,

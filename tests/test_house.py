@@ -24,7 +24,9 @@ PURE = [
     "costs/changes.py",
     "costs/engine.py",
     "costs/files.py",
+    "costs/json_lines.py",
     "costs/owners.py",
+    "costs/spreading.py",
     "costs/demo/company.py",
     "costs/demo/bills.py",
 ]

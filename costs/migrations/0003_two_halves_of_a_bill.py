@@ -4,30 +4,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('costs', '0002_cost_lines'),
+        ("costs", "0002_cost_lines"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='deliverymonth',
-            name='view',
-            field=models.CharField(blank=True, help_text='which half of the bill it is, where a provider delivers actual and amortized', max_length=10),
+            model_name="deliverymonth",
+            name="view",
+            field=models.CharField(
+                blank=True,
+                help_text="which half of the bill it is, where a provider delivers actual and amortized",
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='costline',
-            name='billed_cost',
-            field=models.DecimalField(decimal_places=18, help_text='on the invoice; null where a bill carries the amortised view alone', max_digits=38, null=True),
+            model_name="costline",
+            name="billed_cost",
+            field=models.DecimalField(
+                decimal_places=18,
+                help_text="on the invoice; null where a bill carries the amortised view alone",
+                max_digits=38,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='dayrollup',
-            name='billed_cost',
-            field=models.DecimalField(decimal_places=18, help_text='on the invoice; null where a bill carries the amortised view alone', max_digits=38, null=True),
+            model_name="dayrollup",
+            name="billed_cost",
+            field=models.DecimalField(
+                decimal_places=18,
+                help_text="on the invoice; null where a bill carries the amortised view alone",
+                max_digits=38,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='monthrollup',
-            name='billed_cost',
-            field=models.DecimalField(decimal_places=18, help_text='on the invoice; null where a bill carries the amortised view alone', max_digits=38, null=True),
+            model_name="monthrollup",
+            name="billed_cost",
+            field=models.DecimalField(
+                decimal_places=18,
+                help_text="on the invoice; null where a bill carries the amortised view alone",
+                max_digits=38,
+                null=True,
+            ),
         ),
     ]

@@ -1,3 +1,4 @@
+from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
 
@@ -10,6 +11,8 @@ __all__ = [
     "Dimension",
     "MonthRollup",
     "Reject",
+    "RestatedCost",
+    "Restatement",
     "Source",
     "TagSet",
 ]

@@ -21,6 +21,11 @@ class Source(models.Model):
     name = models.CharField(max_length=100, unique=True)
     delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    complements = models.ManyToManyField(
+        "self",
+        blank=True,
+        help_text="sources that bill the same accounts for other things, so that nothing counts twice",
+    )
 
     class Meta:
         ordering = ["name"]
@@ -37,6 +42,7 @@ class Delivery(models.Model):
         LOADING = "loading", "loading"
         CURRENT = "current", "current"
         SUPERSEDED = "superseded", "superseded"
+        WITHDRAWN = "withdrawn", "withdrawn"
         FAILED = "failed", "failed"
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")

@@ -14,14 +14,16 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
-from costs import deliveries, ingest, uploads
+from costs import deliveries, ingest, overlaps, restated, uploads
 from costs.formats.base import BadBill
 from costs.forms import UploadForm
 from costs.models import Delivery, DeliveryFile
 from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
+ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
+CHANGES_ON_THE_PAGE = 10
 
 
 class DeliveriesPage(ListPage):
@@ -29,7 +31,7 @@ class DeliveriesPage(ListPage):
     model = Delivery
     title = "Deliveries"
     subtitle = "The bills that came in, and which of them count."
-    actions = (UPLOAD,)
+    actions = (ADJUSTMENTS, UPLOAD)
     table_class = deliveries.DeliveryTable
     filterset_class = deliveries.DeliveryFilter
     template_name = "costs/deliveries.html"
@@ -42,6 +44,9 @@ class DeliveriesPage(ListPage):
 
     def get_queryset(self) -> Any:
         return with_columns(super().get_queryset())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
 
 
 def with_columns(rows: Any) -> Any:
@@ -148,6 +153,11 @@ class DeliveryPage(DetailPage):
             "rejects": deliveries.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
+            "may_withdraw": delivery.status == Delivery.Status.CURRENT
+            and self.request.user.has_perm("costs.add_delivery"),
+            "restated": restated.summary(delivery),
+            "changes": deliveries.ChangeTable(restated.changes(delivery)[:CHANGES_ON_THE_PAGE], request=None),
+            "must_know": restated.who_has_to_know(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -191,6 +201,61 @@ class RejectsPage(ListPage):
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
+
+
+class ChangesPage(ListPage):
+    """Everything a delivery changed in the months it replaced, and its CSV."""
+
+    permission_required = "costs.view_delivery"
+    table_class = deliveries.ChangeTable
+    title = "What this bill changed"
+    subtitle = "Against the bill it replaced: the days both tell, and the days that are new."
+    empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        rows = Delivery.objects.visible_to(self.request.user).select_related("source")
+        return get_object_or_404(rows, pk=self.kwargs["pk"])
+
+    def get_queryset(self) -> Any:
+        return restated.changes(self.delivery)
+
+    def get_export_name(self) -> str:
+        return f"changes of delivery {self.kwargs['pk']}"
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
+
+
+class CorrectionsPage(ListPage):
+    """Adjustments of months that had been invoiced before, and accounts that arrive twice."""
+
+    permission_required = "costs.view_delivery"
+    table_class = deliveries.CorrectionTable
+    title = "Adjustments"
+    subtitle = "Charges that were invoiced in a later month than the one they belong to."
+    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    empty = Empty(
+        title="No late corrections", text="Every charge was invoiced in the month of its use.", icon="circle-check"
+    )
+
+    def get_queryset(self) -> Any:
+        return restated.corrections(self.request.user)
+
+
+class WithdrawDelivery(_OneDelivery, View):
+    """Takes a bill out of the books."""
+
+    permission_required = "costs.add_delivery"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery = self.get_delivery()
+        if ingest.withdraw(delivery):
+            messages.success(request, f"{delivery} counts no more. Its files are kept; deliver it again to undo this.")
+        else:
+            messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+        return redirect(delivery_url(delivery))
 
 
 class FileDownload(_OneDelivery, View):
