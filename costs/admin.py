@@ -16,6 +16,7 @@ from costs.models import (
     DeliveryFile,
     DeliveryMonth,
     Dimension,
+    FocusExport,
     Reject,
     RestatedCost,
     Restatement,
@@ -65,6 +66,12 @@ class RejectAdmin(FactAdmin):
     list_display = ["file", "line", "column", "reason", "delivery"]
     list_select_related = ["delivery__source"]
     search_fields = ["file", "column"]
+
+
+@admin.register(FocusExport)
+class FocusExportAdmin(FactAdmin):
+    list_display = ["__str__", "kind", "status", "rows", "requested_by", "created_at"]
+    list_select_related = ["requested_by"]
 
 
 @admin.register(Restatement)

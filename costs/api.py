@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -14,14 +15,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from costs import questions, restated, spend, uploads
+from costs import questions, queues, restated, spend, uploads
 from costs.deliveries import DeliveryFilter
 from costs.formats.base import BadBill
-from costs.models import CostLine, DayRollup, Delivery, Source
+from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
 from costs.querysets import METRICS
 from costs.serializers import (
     CostLineSerializer,
     DeliverySerializer,
+    FocusExportSerializer,
     ReceivedSerializer,
     RejectSerializer,
     RestatedCostSerializer,
@@ -30,6 +32,7 @@ from costs.serializers import (
     TeamSerializer,
     UploadSerializer,
 )
+from costs.views.exports import file_of
 from finops_site.api import BadRequest, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.models import Team
 from finops_site.money import exact_text
@@ -119,6 +122,39 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     def changes(self, request: Request, pk: str) -> Response:
         page = self.paginate_queryset(restated.changes(self.get_object()).order_by())
         return self.get_paginated_response(RestatedCostSerializer(page, many=True).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Months asked for as FOCUS files, the latest first"),
+    retrieve=extend_schema(summary="One export: whether it is ready, its rows and totals"),
+)
+class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Billing months of all sources as FOCUS 1.2 files, for those who see the whole company."""
+
+    queryset = FocusExport.objects.all()
+    serializer_class = FocusExportSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_delivery"
+    keyset = ("id",)
+    lookup_value_regex = r"\d+"
+
+    @extend_schema(
+        summary="Ask for a month as FOCUS 1.2",
+        description="The file is written in the background: ask until the status is `ready`, then fetch `file/`.",
+        request=FocusExportSerializer,
+        responses={202: FocusExportSerializer, 400: OpenApiResponse(BadRequest, "No bill of that month counts.")},
+    )
+    def create(self, request: Request) -> Response:
+        said = FocusExportSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        export = said.save(requested_by=request.user)
+        transaction.on_commit(lambda: queues.write(export))
+        return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(summary="The file of an export that is ready", responses={(200, "application/octet-stream"): bytes})
+    @action(detail=True)
+    def file(self, request: Request, pk: str) -> Any:
+        return file_of(self.get_object())
 
 
 @extend_schema_view(

@@ -11,8 +11,9 @@ from django.template.defaultfilters import filesizeformat
 
 from costs import uploads
 from costs.formats import FORMATS, NAMES
-from costs.models import Source
+from costs.models import DeliveryMonth, FocusExport, Source
 from finops_site.filters import MonthField
+from finops_site.periods import Month
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
 FORMAT_CHOICES = [("auto", "Recognise it"), *((name, title[0].upper() + title[1:]) for name, title in TITLES.items())]
@@ -84,3 +85,22 @@ class UploadForm(forms.Form):
     @property
     def known_sources(self) -> Sequence[str]:
         return list(Source.objects.values_list("name", flat=True))
+
+
+class ExportForm(forms.Form):
+    """Which month to write, and as what."""
+
+    month = forms.ChoiceField(label="Billing month")
+    kind = forms.ChoiceField(label="File", choices=FocusExport.Kind.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        months = DeliveryMonth.objects.current().order_by("-billing_month").values_list("billing_month", flat=True)
+        named = list(dict.fromkeys(str(Month.of(month)) for month in months))
+        self.fields["month"].choices = [(name, name) for name in named]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select"
+
+    def save(self, user: Any) -> FocusExport:
+        month = Month.parse(self.cleaned_data["month"])
+        return FocusExport.objects.create(billing_month=month.start, kind=self.cleaned_data["kind"], requested_by=user)

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from costs.formats import NAMES
 from costs.forms import currency_code
-from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, Reject, RestatedCost, Source
+from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, FocusExport, Reject, RestatedCost, Source
 from costs.uploads import too_big
 from finops_site.api import ExactModelSerializer, MonthTextField
 from finops_site.models import Team
@@ -130,6 +130,25 @@ class RestatedCostSerializer(ExactModelSerializer):
             *("billed_before", "billed_after", "billed_new"),
             *("effective_before", "effective_after", "effective_new"),
         ]
+
+
+class FocusExportSerializer(serializers.ModelSerializer):
+    month = serializers.CharField(write_only=True, help_text="the billing month, 2025-11")
+    billing_month = MonthTextField(read_only=True)
+
+    class Meta:
+        model = FocusExport
+        fields = ["id", "month", "billing_month", "kind", "status", "rows", "bytes", "totals", "filled", "message"]
+        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "message"]
+
+    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+        try:
+            start = Month.parse(said.pop("month")).start
+        except ValueError as error:
+            raise serializers.ValidationError({"month": str(error)}) from None
+        if not DeliveryMonth.objects.current().filter(billing_month=start).exists():
+            raise serializers.ValidationError({"month": "No bill of that month counts."})
+        return {**said, "billing_month": start}
 
 
 class CostLineSerializer(ExactModelSerializer):

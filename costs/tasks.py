@@ -3,8 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from costs import ingest
-from costs.models import Delivery
+from costs import exports, ingest
+from costs.models import Delivery, FocusExport
 
 
 @shared_task
@@ -23,8 +23,18 @@ def resume_stalled_deliveries() -> None:
     """Starts loads again whose worker was killed or whose task was lost."""
     for delivery in ingest.stalled(timezone.now()):
         load_delivery.delay(delivery.pk)
+    for export in exports.forgotten(timezone.now()):
+        write_focus_export.delay(export.pk)
+
+
+@shared_task
+def write_focus_export(export_id: int) -> None:
+    export = FocusExport.objects.filter(pk=export_id).exclude(status=FocusExport.Status.READY).first()
+    if export:
+        exports.run(export)
 
 
 @shared_task
 def remove_superseded_lines() -> None:
     ingest.tidy_up(timezone.now())
+    exports.tidy_up()

@@ -1,7 +1,6 @@
 """Bills that come through a browser or the API: put away under harmless names, looked at, received, queued."""
 
 import errno
-import logging
 import re
 import shutil
 import uuid
@@ -14,16 +13,11 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
-from kombu.exceptions import OperationalError
 
-from costs import files, ingest
+from costs import files, ingest, queues
 from costs.formats import detect
 from costs.formats.base import BadBill, Options, Sheet, quoted
-from costs.models import Delivery
-from costs.tasks import load_delivery
 from finops_site.periods import Month
-
-logger = logging.getLogger(__name__)
 
 # With the number that `receive` puts in front it must fit into the 255 bytes of a file system.
 MAX_NAME_BYTES = 200
@@ -62,7 +56,7 @@ def deliver(
             )
             for received in found:
                 if received.is_new:
-                    transaction.on_commit(partial(queue, received.delivery))
+                    transaction.on_commit(partial(queues.load, received.delivery))
         return found
     except OSError as error:
         if error.errno in FULL_DISK:
@@ -70,14 +64,6 @@ def deliver(
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def queue(delivery: Delivery) -> None:
-    """Hands the delivery to a worker. Without a broker it stays RECEIVED and the sweep of every minute takes it up."""
-    try:
-        load_delivery.delay(delivery.pk)
-    except OperationalError:
-        logger.warning("no broker: delivery %s waits for the next sweep", delivery.pk)
 
 
 def too_big(uploaded: Sequence[UploadedFile]) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.views import deliveries, explorer, lines, teams
+from costs.views import deliveries, explorer, exports, lines, teams
 
 app_name = "costs"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
     path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
     path("deliveries/upload/", deliveries.UploadPage.as_view(), name="delivery_upload"),
+    path("deliveries/exports/", exports.ExportsPage.as_view(), name="exports"),
+    path("deliveries/exports/<int:pk>/", exports.ExportFile.as_view(), name="export_file"),
     path("deliveries/adjustments/", deliveries.CorrectionsPage.as_view(), name="corrections"),
     path("deliveries/<int:pk>/", deliveries.DeliveryPage.as_view(), name="delivery"),
     path("deliveries/<int:pk>/row/", deliveries.DeliveryRow.as_view(), name="delivery_row"),

@@ -11,6 +11,7 @@ WORDS = {
     "401": "Nobody is signed in and there is no valid token.",
     "403": "Your role may not do this.",
     "404": "There is no such thing, or it is not yours to see.",
+    "415": "The body is of a kind that is not read here.",
 }
 
 
@@ -26,7 +27,7 @@ class Schema(AutoSchema):
 
     def _refusals(self) -> list[str]:
         asked = {parameter["name"]: parameter["in"] for parameter in self._get_parameters()}
-        if self.method in ("POST", "PUT", "PATCH") and self._get_request_body():
-            asked["body"] = "query"
-        codes = ["400"] if "query" in asked.values() else []
-        return [*codes, "401", "403", *(["404"] if "{" in self.path or "page" in asked else [])]
+        takes_body = self.method in ("POST", "PUT", "PATCH") and bool(self._get_request_body())
+        codes = ["400"] if takes_body or "query" in asked.values() else []
+        missing = ["404"] if "{" in self.path or "page" in asked else []
+        return [*codes, "401", "403", *missing, *(["415"] if takes_body else [])]

@@ -8,8 +8,8 @@ import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 
-from costs import ingest
-from costs.models import CostLine
+from costs import exports, ingest
+from costs.models import CostLine, FocusExport
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
@@ -51,6 +51,11 @@ ACCESS = {
     "costs:delivery_rejects": WHOLE_COMPANY,
     "costs:delivery_changes": WHOLE_COMPANY,
     "costs:delivery_withdraw": POST_ONLY,
+    "costs:exports": WHOLE_COMPANY,
+    "costs:export_file": WHOLE_COMPANY,
+    "api:focus-export-list": API_WHOLE_COMPANY,
+    "api:focus-export-detail": API_WHOLE_COMPANY,
+    "api:focus-export-file": API_WHOLE_COMPANY,
     "costs:corrections": WHOLE_COMPANY,
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
@@ -111,6 +116,8 @@ def arguments(name, line):
         "corrections",
     ):
         return []
+    if kind in ("export_file", "focus-export-detail", "focus-export-file"):
+        return [exports.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     ids = {
         "cost": line.pk,
         "line": line.pk,

@@ -11,7 +11,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck
 
-from costs import ingest, uploads
+from costs import ingest, queues
 from finops_site.wsgi import application
 from tests import bills
 from tests.people import person
@@ -26,7 +26,7 @@ REACHED: set[tuple[str, int]] = set()
 
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch):
-    monkeypatch.setattr(uploads.load_delivery, "delay", lambda delivery: None)
+    monkeypatch.setattr(queues.load_delivery, "delay", lambda delivery: None)
 
 
 @pytest.fixture(autouse=True)

@@ -137,7 +137,7 @@ AWS_CUR = Format(
     columns={
         "ProviderName": const("AWS"),
         "PublisherName": text("lineItem/LegalEntity"),
-        "InvoiceIssuerName": text("bill/InvoicingEntity", "lineItem/LegalEntity"),
+        "InvoiceIssuerName": first(text("bill/InvoicingEntity"), const("AWS")),
         "InvoiceId": text("bill/InvoiceId"),
         "BillingAccountId": text("bill/PayerAccountId"),
         "BillingAccountName": text("bill/PayerAccountName"),

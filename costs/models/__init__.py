@@ -1,5 +1,6 @@
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
+from costs.models.exports import FocusExport
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "DeliveryFile",
     "DeliveryMonth",
     "Dimension",
+    "FocusExport",
     "MonthRollup",
     "Reject",
     "RestatedCost",

@@ -14,13 +14,14 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
-from costs import deliveries, ingest, overlaps, restated, uploads
+from costs import deliveries, ingest, overlaps, queues, restated
 from costs.formats.base import BadBill
 from costs.forms import UploadForm
 from costs.models import Delivery, DeliveryFile
 from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
+EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_delivery")
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
@@ -31,7 +32,7 @@ class DeliveriesPage(ListPage):
     model = Delivery
     title = "Deliveries"
     subtitle = "The bills that came in, and which of them count."
-    actions = (ADJUSTMENTS, UPLOAD)
+    actions = (ADJUSTMENTS, EXPORTS, UPLOAD)
     table_class = deliveries.DeliveryTable
     filterset_class = deliveries.DeliveryFilter
     template_name = "costs/deliveries.html"
@@ -286,7 +287,7 @@ class RetryDelivery(_OneDelivery, View):
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
         if queued:
-            transaction.on_commit(lambda: uploads.queue(delivery))
+            transaction.on_commit(lambda: queues.load(delivery))
             messages.success(request, f"{delivery} is queued again.")
         else:
             messages.info(request, f"{delivery} has not failed: there is nothing to try again.")

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from costs import ingest, uploads
+from costs import ingest, queues
 from costs.models import CostLine, Delivery
 from finops_site.models import Team
 from finops_site.periods import Month
@@ -29,7 +29,7 @@ PAYMENTS = {"BilledCost": "1.10"}
 @pytest.fixture(autouse=True)
 def queued(monkeypatch):
     handed = []
-    monkeypatch.setattr(uploads.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
     return handed
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from costs import ingest, uploads
+from costs import ingest, queues, uploads
 from costs.models import CostLine, Delivery, Source
 from tests import bills
 from tests.people import person, signed_in
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def queued(monkeypatch):
     """The loads handed to the worker; a test that wants one done calls `work`."""
     handed = []
-    monkeypatch.setattr(uploads.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
     return handed
 
 
@@ -314,7 +314,7 @@ def test_without_a_broker_the_bill_waits_and_the_page_says_so(fay, upload, monke
     def down(_):
         raise OperationalError("Connection refused")
 
-    monkeypatch.setattr(uploads.load_delivery, "delay", down)
+    monkeypatch.setattr(queues.load_delivery, "delay", down)
     upload(bills.focus_csv([{}]))
     delivery = Delivery.objects.get()
     assert delivery.status == Delivery.Status.RECEIVED

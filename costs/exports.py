@@ -1,0 +1,207 @@
+"""A month of every source out again as FOCUS 1.2, from the charges, with totals that are the books'."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import django_tables2
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from costs import engine
+from costs.formats import focus_out
+from costs.formats.base import METRICS, literal, quoted
+from costs.models import DeliveryMonth, FocusExport
+from costs.querysets import METRICS as NAMES
+from finops_site.figures import money_html
+from finops_site.money import EXACT, exact_text
+from finops_site.periods import Month
+from finops_site.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
+
+KEPT_FOR = timedelta(days=7)
+FORGOTTEN_AFTER = timedelta(minutes=15)
+KINDS = {".csv": "FORMAT csv, HEADER", ".csv.gz": "FORMAT csv, HEADER, COMPRESSION gzip"}
+KINDS |= {".parquet": "FORMAT parquet, COMPRESSION zstd"}
+
+
+class NothingToExport(ValueError):
+    """No bill of that month counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export holds: rows, and {currency: {metric: exact text}}. `filled` are metrics the bills left open."""
+
+    rows: int
+    totals: dict[str, dict[str, str | None]]
+    filled: list[str]
+
+    def figures(self) -> dict[str, Any]:
+        return {"rows": self.rows, "totals": self.totals, "filled": self.filled}
+
+
+def suffix(path: Path) -> str:
+    """The kind of file a name asks for. Raises ValueError for any other."""
+    found = next((each for each in sorted(KINDS, key=len, reverse=True) if path.name.endswith(each)), None)
+    if not found:
+        raise ValueError(f"{path}: the name must end in {', '.join(KINDS)}.")
+    return found
+
+
+def write(month: Month, path: Path) -> Written:
+    """Writes the current bills of a billing month, whole, or nothing. Raises NothingToExport and ValueError."""
+    kind = KINDS[suffix(path)]
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent}: no such folder.")
+    rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).select_related("delivery"))
+    if not rows:
+        raise NothingToExport(f"No bill of {month} counts, so there is nothing to export.")
+    half = path.with_name(f".{path.name}.part")
+    try:
+        with engine.connect(
+            threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT, scratch=path.parent
+        ) as db:
+            source = _union(db, rows)
+            columns = ", ".join(map(quoted if "parquet" in kind else focus_out.as_text, focus_out.COLUMNS))
+            db.execute(f"COPY (SELECT {columns} FROM ({source})) TO {literal(str(half))} ({kind})")
+            written = _written(db, source, rows)
+        half.replace(path)
+        return written
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _union(db: Any, rows: Sequence[DeliveryMonth]) -> str:
+    known = _known(rows)
+    selects = []
+    for row in rows:
+        table = f"read_parquet({literal(row.charges_glob)})"
+        present = [name for name, *_ in db.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+        own = row.delivery.format.startswith("focus")
+        selects.append(focus_out.select(table, present, known[row.delivery.source_id], own=own))
+    return " UNION ALL ".join(selects)
+
+
+def _known(rows: Sequence[DeliveryMonth]) -> dict[int, set[str]]:
+    """{source: metrics that its bill of the month states, in whichever of its halves}."""
+    known: dict[int, set[str]] = {row.delivery.source_id: set() for row in rows}
+    for row in rows:
+        for amounts in row.totals.values():
+            known[row.delivery.source_id] |= {
+                metric for metric, name in zip(METRICS, NAMES, strict=True) if amounts[name] is not None
+            }
+    return known
+
+
+def _written(db: Any, source: str, rows: Sequence[DeliveryMonth]) -> Written:
+    sums = ", ".join(f"sum({name})" for name in METRICS)
+    found = db.execute(f"SELECT BillingCurrency, count(*), {sums} FROM ({source}) GROUP BY 1 ORDER BY 1").fetchall()
+    totals = {code: dict(zip(NAMES, map(exact_text, amounts), strict=True)) for code, _count, *amounts in found}
+    books = _books(rows)
+    filled = [name for name in NAMES if any(books[code][name] != sums_[name] for code, sums_ in totals.items())]
+    return Written(sum(count for _, count, *_ in found), totals, filled)
+
+
+def _books(rows: Sequence[DeliveryMonth]) -> dict[str, dict[str, str | None]]:
+    """What the books hold of these months, {currency: {metric: exact text}}."""
+    sums: dict[str, dict[str, Decimal | None]] = {}
+    for row in rows:
+        for code, amounts in row.totals.items():
+            mine = sums.setdefault(code, {})
+            for name, text in amounts.items():
+                mine[name] = _plus(mine.get(name), text)
+    return {code: {name: exact_text(amount) for name, amount in mine.items()} for code, mine in sums.items()}
+
+
+def _plus(one: Decimal | None, text: str | None) -> Decimal | None:
+    if text is None:
+        return one
+    return Decimal(text) if one is None else EXACT.add(one, Decimal(text))
+
+
+STATES = {
+    FocusExport.Status.WAITING: ("Queued", "warn", "clock"),
+    FocusExport.Status.WRITING: ("Being written", "busy", "loader-2"),
+    FocusExport.Status.READY: ("Ready", "good", "circle-check"),
+    FocusExport.Status.FAILED: ("Failed", "bad", "alert-circle"),
+}
+
+
+class ExportTable(BaseTable):
+    billing_month = MonthColumn("Billing month")
+    kind = django_tables2.Column("File", orderable=False)
+    status = StatusColumn(states=STATES, orderable=False)
+    rows = NumberColumn(orderable=False)
+    totals = NumberColumn("Billed cost", orderable=False)
+    filled = django_tables2.Column("Filled", orderable=False, default="—")
+    created_at = django_tables2.Column("Asked for", orderable=False)
+
+    caption = "FOCUS exports"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def render_kind(self, record: FocusExport) -> SafeString | str:
+        if record.status != FocusExport.Status.READY:
+            return record.message or record.get_kind_display()
+        address = reverse("costs:export_file", args=[record.pk])
+        return format_html('<a href="{}" download>{}</a> {}', address, record.file_name, filesizeformat(record.bytes))
+
+    def value_kind(self, record: FocusExport) -> str:
+        return record.file_name
+
+    def render_totals(self, value: dict[str, Any]) -> SafeString:
+        sums = [(money_html(Decimal(amount["billed_cost"]), code),) for code, amount in sorted(value.items())]
+        return format_html_join("", "<div>{}</div>", sums)
+
+    def value_totals(self, value: dict[str, Any]) -> str:
+        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
+
+    def render_filled(self, value: list[str]) -> str:
+        return ", ".join(name.replace("_", " ") for name in value)
+
+    def render_created_at(self, value: Any, record: FocusExport) -> str:
+        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the API'}"
+
+
+def run(export: FocusExport) -> FocusExport:
+    """Makes a requested export; its status and message say how it went."""
+    export.path.parent.mkdir(parents=True, exist_ok=True)
+    FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.WRITING)
+    try:
+        written = write(Month.of(export.billing_month), export.path)
+    except (NothingToExport, OSError) as error:
+        FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.FAILED, message=str(error))
+    else:
+        FocusExport.objects.filter(pk=export.pk).update(
+            status=FocusExport.Status.READY,
+            rows=written.rows,
+            totals=written.totals,
+            filled=written.filled,
+            bytes=export.path.stat().st_size,
+            ready_at=timezone.now(),
+        )
+    export.refresh_from_db()
+    return export
+
+
+def forgotten(now: datetime) -> Any:
+    """Exports that nobody writes: the broker lost the task or the worker was killed."""
+    return FocusExport.objects.filter(status__in=["waiting", "writing"], created_at__lt=now - FORGOTTEN_AFTER)
+
+
+def tidy_up() -> int:
+    """Removes exports that are a week old; returns how many went."""
+    old = list(FocusExport.objects.filter(created_at__lt=timezone.now() - KEPT_FOR))
+    for export in old:
+        shutil.rmtree(export.path.parent, ignore_errors=True)
+        export.delete()
+    return len(old)

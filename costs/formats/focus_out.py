@@ -1,0 +1,199 @@
+"""FOCUS 1.2 out again: each of its 57 columns as SQL over the charges of one delivery. Pure: no Django.
+
+What a bill does not say but FOCUS 1.2 forbids to be null is filled by the rule that stands beside its column, and only
+where it is null: costs that the bill states leave as they came.
+"""
+
+from collections.abc import Collection
+
+from costs.formats.base import STORED, literal, quoted
+
+# Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
+CATEGORIES = {
+    "AI and Machine Learning": "sagemaker|bedrock|machine learning|vertex|cognitive|openai|comprehend|rekognition",
+    "Analytics": "athena|glue|redshift|emr|kinesis|quicksight|bigquery|databricks|data factory|synapse|opensearch",
+    "Databases": "rds|dynamo|database|sql|cosmos|elasticache|neptune|documentdb|spanner|bigtable|firestore|redis",
+    "Networking": "vpc|cloudfront|route ?53|load balanc|bandwidth|network|cdn|dns|gateway|data transfer|directconnect",
+    "Security": "kms|waf|guardduty|shield|inspector|macie|secret|security|defender|threat|armor|key vault|firewall",
+    "Identity": "cognito|iam|active directory|identity",
+    "Integration": "sqs|sns|eventbridge|queue|pub/sub|service bus|event|stepfunctions|step functions|mq\\b",
+    "Management and Governance": "cloudwatch|cloudtrail|config|monitor|log analytics|logging|support|systems manager",
+    "Storage": "s3|storage|backup|glacier|efs|fsx|ebs|filestore|disk",
+    "Compute": "ec2|compute|lambda|virtual machine|ecs|eks|kubernetes|container|functions|fargate|app service",
+    "Developer Tools": "codebuild|codepipeline|codeartifact|devops|build",
+}
+ALLOWED = (
+    *CATEGORIES,
+    *("Business Applications", "Internet of Things", "Media", "Migration", "Mobile", "Multicloud", "Other", "Web"),
+)
+
+
+NAMED = "coalesce(c.x_ServiceTitle, c.ServiceName, 'unknown')"
+
+
+def _by_name() -> str:
+    cases = " ".join(
+        f"WHEN regexp_matches(lower({NAMED}), {literal(pattern)}) THEN {literal(name)}"
+        for name, pattern in CATEGORIES.items()
+    )
+    return f"CASE {cases} ELSE 'Other' END"
+
+
+# A service has one category: the bill's own where it is a FOCUS bill, else by the service's name, else Other.
+OWN_CATEGORY = f"CASE WHEN c.ServiceCategory IN ({', '.join(map(literal, ALLOWED))}) THEN c.ServiceCategory END"
+CATEGORY = f"CASE WHEN {{own}} THEN coalesce({OWN_CATEGORY}, {_by_name()}) ELSE {_by_name()} END"
+
+# Units as FOCUS writes them: GB, Hours, API Requests, GB-Months, GB/Hour, 1000 Requests.
+WORDS = "[A-Za-z][A-Za-z0-9]*( +[A-Za-z][A-Za-z0-9]*)*"
+TIMES, A_TIME = "(Year|Month|Day|Hour|Minute|Second)s", "(Year|Month|Day|Hour|Minute|Second)"
+UNIT = f"([0-9]+ )?{WORDS}|{WORDS}-{TIMES}|{WORDS}/{A_TIME}"
+
+
+def _unit(sql: str) -> str:
+    """A unit that FOCUS would not write so is put in plain words; what has none left counts Units."""
+    months = f"regexp_replace(regexp_replace({sql}, '-(Mo|Month)$', '-Months'), '-(Hrs|Hour|hours|hour)$', '-Hours')"
+    words = f"trim(regexp_replace(regexp_replace({sql}, '[^A-Za-z ]', ' ', 'g'), ' +', ' ', 'g'))"
+    return (
+        f"CASE WHEN regexp_full_match({months}, {literal(UNIT)}) THEN {months} "
+        f"ELSE coalesce(nullif({words}, ''), 'Units') END"
+    )
+
+
+# Who sends the invoice, under the provider's name where it is the provider itself under its legal one.
+HOUSES = {"AWS": "amazon|aws", "Azure": "microsoft|azure", "Microsoft": "microsoft|azure", "GCP": "google"}
+HOUSES |= {"Google Cloud": "google", "OCI": "oracle", "Oracle": "oracle"}
+PROVIDER = "coalesce(c.ProviderName, 'unknown')"
+ITSELF = " ".join(
+    f"WHEN {PROVIDER} = {literal(name)} AND regexp_matches(lower(c.InvoiceIssuerName), '{pattern}') THEN {PROVIDER}"
+    for name, pattern in HOUSES.items()
+)
+ISSUER = f"CASE {ITSELF} ELSE coalesce(c.InvoiceIssuerName, {PROVIDER}) END"
+
+CHARGE_CATEGORY = "CASE WHEN c.ChargeCategory IN ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment') "
+CHARGE_CATEGORY += "THEN c.ChargeCategory ELSE 'Usage' END"
+IS_PRICED = f"({CHARGE_CATEGORY}) IN ('Usage', 'Purchase')"
+IS_USAGE = f"({CHARGE_CATEGORY}) = 'Usage'"
+FREQUENCY = f"""CASE WHEN c.ChargeFrequency IN ('One-Time', 'Recurring', 'Usage-Based') THEN c.ChargeFrequency
+    WHEN {IS_USAGE} THEN 'Usage-Based' WHEN ({CHARGE_CATEGORY}) = 'Purchase' THEN 'Recurring' ELSE 'One-Time' END"""
+COMMITTED = "c.CommitmentDiscountId IS NOT NULL"
+STATUS = f"CASE WHEN {COMMITTED} AND {IS_USAGE} THEN coalesce(c.CommitmentDiscountStatus, 'Used') END"
+PRICING_CATEGORY = f"""CASE WHEN NOT {IS_PRICED} THEN NULL
+    WHEN c.PricingCategory IN ('Standard', 'Dynamic', 'Committed', 'Other') THEN c.PricingCategory
+    WHEN {COMMITTED} AND {IS_USAGE} THEN 'Committed' ELSE 'Standard' END"""
+SUBCATEGORY = f"coalesce({{ServiceSubcategory}}, 'Other (' || ({CATEGORY}) || ')')"
+UNITS = _unit("coalesce(c.ConsumedUnit, c.PricingUnit, 'Units')")
+PRICING_UNITS = _unit("coalesce(c.PricingUnit, c.ConsumedUnit, 'Units')")
+
+# Column of FOCUS 1.2 -> SQL; {Name} is a column that only some bills have, {effective} and its like a cost that may be
+# unknown.
+COLUMNS = {
+    "AvailabilityZone": "c.AvailabilityZone",
+    "BilledCost": f"coalesce(c.BilledCost, 0::{STORED})",
+    "BillingAccountId": "coalesce(c.BillingAccountId, 'unknown')",
+    "BillingAccountName": "coalesce(c.BillingAccountName, c.BillingAccountId, 'unknown')",
+    "BillingAccountType": "coalesce({BillingAccountType}, 'Billing Account')",
+    "BillingCurrency": "c.BillingCurrency",
+    "BillingPeriodEnd": "date_trunc('month', c.BillingPeriodStart) + INTERVAL 1 MONTH",
+    "BillingPeriodStart": "date_trunc('month', c.BillingPeriodStart)",
+    "CapacityReservationId": "{CapacityReservationId}",
+    "CapacityReservationStatus": "{CapacityReservationStatus}",
+    "ChargeCategory": CHARGE_CATEGORY,
+    "ChargeClass": "CASE WHEN c.ChargeClass = 'Correction' THEN 'Correction' END",
+    "ChargeDescription": f"coalesce(c.ChargeDescription, {NAMED})",
+    "ChargeFrequency": FREQUENCY,
+    "ChargePeriodEnd": "coalesce(c.ChargePeriodEnd, c.ChargePeriodStart + INTERVAL 1 DAY)",
+    "ChargePeriodStart": "c.ChargePeriodStart",
+    "CommitmentDiscountCategory": f"CASE WHEN {COMMITTED} THEN coalesce(c.CommitmentDiscountCategory, 'Usage') END",
+    "CommitmentDiscountId": "c.CommitmentDiscountId",
+    "CommitmentDiscountName": f"CASE WHEN {COMMITTED} THEN c.CommitmentDiscountName END",
+    "CommitmentDiscountQuantity": f"CASE WHEN {COMMITTED} AND {IS_PRICED} THEN "
+    "coalesce(c.CommitmentDiscountQuantity, c.PricingQuantity, c.ConsumedQuantity, 0) END",
+    "CommitmentDiscountStatus": STATUS,
+    "CommitmentDiscountType": f"CASE WHEN {COMMITTED} THEN coalesce(c.CommitmentDiscountType, 'Commitment') END",
+    "CommitmentDiscountUnit": f"CASE WHEN {COMMITTED} AND {IS_PRICED} THEN "
+    "coalesce(c.CommitmentDiscountUnit, c.PricingUnit, c.ConsumedUnit, 'Units') END",
+    "ConsumedQuantity": f"CASE WHEN {IS_USAGE} AND coalesce(({STATUS}), '') <> 'Unused' "
+    "THEN coalesce(c.ConsumedQuantity, c.PricingQuantity, 0) END",
+    "ConsumedUnit": f"CASE WHEN {IS_USAGE} AND coalesce(({STATUS}), '') <> 'Unused' THEN {UNITS} END",
+    "ContractedCost": "{contracted}",
+    "ContractedUnitPrice": f"CASE WHEN {IS_PRICED} THEN c.ContractedUnitPrice END",
+    "EffectiveCost": "{effective}",
+    "InvoiceId": "c.InvoiceId",
+    "InvoiceIssuerName": ISSUER,
+    "ListCost": "{list}",
+    "ListUnitPrice": f"CASE WHEN {IS_PRICED} THEN c.ListUnitPrice END",
+    "PricingCategory": PRICING_CATEGORY,
+    "PricingCurrency": "coalesce({PricingCurrency}, c.BillingCurrency)",
+    "PricingCurrencyContractedUnitPrice": f"CASE WHEN {IS_PRICED} THEN "
+    f"coalesce(TRY_CAST({{PricingCurrencyContractedUnitPrice}} AS {STORED}), c.ContractedUnitPrice) END",
+    "PricingCurrencyEffectiveCost": f"coalesce(TRY_CAST({{PricingCurrencyEffectiveCost}} AS {STORED}), {{effective}})",
+    "PricingCurrencyListUnitPrice": f"CASE WHEN {IS_PRICED} THEN "
+    f"coalesce(TRY_CAST({{PricingCurrencyListUnitPrice}} AS {STORED}), c.ListUnitPrice) END",
+    "PricingQuantity": f"CASE WHEN {IS_PRICED} THEN coalesce(c.PricingQuantity, c.ConsumedQuantity, 1) END",
+    "PricingUnit": f"CASE WHEN {IS_PRICED} THEN {PRICING_UNITS} END",
+    "RegionId": "c.RegionId",
+    "RegionName": "CASE WHEN c.RegionId IS NOT NULL THEN coalesce(c.RegionName, c.RegionId) END",
+    "ResourceId": "c.ResourceId",
+    "ResourceName": "CASE WHEN c.ResourceId IS NOT NULL THEN coalesce(c.ResourceName, c.ResourceId) END",
+    "ResourceType": "CASE WHEN c.ResourceId IS NOT NULL THEN coalesce(c.ResourceType, 'Resource') END",
+    "ServiceCategory": CATEGORY,
+    "ServiceName": f"trim(regexp_replace({NAMED}, '[®™]', '', 'g'))",
+    "ServiceSubcategory": SUBCATEGORY,
+    "SkuId": f"CASE WHEN {IS_PRICED} THEN coalesce(c.SkuId, c.SkuPriceId) END",
+    "SkuMeter": f"CASE WHEN {IS_PRICED} AND coalesce(c.SkuId, c.SkuPriceId) IS NOT NULL "
+    "THEN coalesce({SkuMeter}, c.x_UsageType, c.SkuId, c.SkuPriceId) END",
+    "SkuPriceDetails": f"CASE WHEN {IS_PRICED} AND coalesce(c.SkuPriceId, c.SkuId) IS NOT NULL "
+    "THEN {SkuPriceDetails} END",
+    "SkuPriceId": f"CASE WHEN {IS_PRICED} THEN coalesce(c.SkuPriceId, c.SkuId) END",
+    "SubAccountId": "c.SubAccountId",
+    "SubAccountName": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce(c.SubAccountName, c.SubAccountId) END",
+    "SubAccountType": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce({SubAccountType}, 'Account') END",
+    "Tags": "CASE WHEN c.Tags IS NOT NULL THEN CAST(to_json(c.Tags) AS VARCHAR) END",
+    "ProviderName": PROVIDER,
+    "PublisherName": f"coalesce(c.PublisherName, {PROVIDER})",
+}
+SOMETIMES = (
+    *("BillingAccountType", "CapacityReservationId", "CapacityReservationStatus", "PricingCurrency"),
+    *("PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice"),
+    *("ServiceSubcategory", "SkuMeter", "SkuPriceDetails", "SubAccountType"),
+)
+
+
+def _costs(known: Collection[str]) -> dict[str, str]:
+    """A cost the bill states somewhere is 0 in rows without it, so that the sum stays the bill's; one it never states
+    is taken from the next better known.
+    """
+    # Where both halves of a bill are here, each charge stands in both: its effective cost is told by one of them.
+    charged = "c.EffectiveCost" if "EffectiveCost" in known else "c.EffectiveCost, c.BilledCost"
+    rest = {
+        "effective": "EffectiveCost, c.BilledCost",
+        "contracted": f"ContractedCost, {charged}",
+        "list": f"ListCost, c.ContractedCost, {charged}",
+    }
+    names = {"effective": "EffectiveCost", "contracted": "ContractedCost", "list": "ListCost"}
+    return {key: f"coalesce(c.{name if name in known else rest[key]}, 0::{STORED})" for key, name in names.items()}
+
+
+def select(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
+    """SQL for the charges of one delivery as FOCUS 1.2.
+
+    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own` says
+    that it came as FOCUS, so that its categories are FOCUS's.
+    """
+    costs, found = _costs(known) | {"own": str(own).lower()}, {name.lower() for name in present}
+    columns = []
+    for name, sql in COLUMNS.items():
+        for sometimes in SOMETIMES:
+            there = f"c.{quoted(sometimes)}" if sometimes.lower() in found else "NULL::VARCHAR"
+            sql = sql.replace(f"{{{sometimes}}}", there)
+        for key, cost in costs.items():
+            sql = sql.replace(f"{{{key}}}", cost)
+        columns.append(f"{sql} AS {quoted(name)}")
+    return f"SELECT {', '.join(columns)} FROM {table} c WHERE c.x_Problem IS NULL"
+
+
+def as_text(name: str) -> str:
+    """A column as FOCUS writes it in CSV: moments in UTC with their Z."""
+    if name.endswith(("PeriodStart", "PeriodEnd")):
+        return f"strftime({quoted(name)}, '%Y-%m-%dT%H:%M:%SZ') AS {quoted(name)}"
+    return quoted(name)

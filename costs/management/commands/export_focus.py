@@ -1,0 +1,30 @@
+"""Writes a billing month of all sources as FOCUS 1.2."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from costs import exports
+from finops_site.commands import BadInput, PlainCommand
+from finops_site.periods import Month
+
+
+class Command(PlainCommand):
+    help = "Writes the bills of a month as FOCUS 1.2 (CSV or Parquet) and prints rows and exact totals."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--month", required=True, help="the billing month: 2025-11")
+        parser.add_argument("--out", required=True, help="the file: .csv, .csv.gz or .parquet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = Path(options["out"]).resolve()
+        try:
+            written = exports.write(Month.parse(options["month"]), path)
+        except ValueError as error:
+            raise BadInput(error) from None
+        except OSError as error:
+            raise BadInput(f"{path}: {error.strerror or error}") from None
+        sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in written.totals.items())
+        words = f"{path}: {written.rows:,} rows of {options['month']}, {sums}."
+        self.answer({"file": str(path), **written.figures()}, words, as_json=options["json"])
