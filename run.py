@@ -96,7 +96,7 @@ def set_up(requirements: str) -> None:
 
 
 def _fingerprint(requirements: str) -> str:
-    files = [ROOT / "requirements.txt", ROOT / requirements]
+    files = sorted(ROOT.glob("requirements*.txt")) if requirements != "requirements.txt" else [ROOT / requirements]
     return hashlib.sha256(b"".join(each.read_bytes() for each in files) + sys.version.encode()).hexdigest()
 
 

@@ -4,18 +4,22 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from costs import storage
 from costs.models import (
     CostLine,
+    Credential,
     Delivery,
     DeliveryFile,
     DeliveryMonth,
     Dimension,
+    Fetched,
     FocusExport,
     Reject,
     RestatedCost,
@@ -23,6 +27,8 @@ from costs.models import (
     Source,
     TagSet,
 )
+from costs.models.sources import as_secret
+from costs.sources import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.figures import month_text
 from finops_site.money import exact_text
@@ -31,10 +37,55 @@ from finops_site.periods import Month
 
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
-    list_display = ["name", "delivery_mode", "created_at"]
+    form = SourceForm
+    fields = [*SourceForm.Meta.fields, "complements", "created_at"]
+    list_display = ["name", "kind", "place", "delivery_mode", "sync", "synced_at"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     filter_horizontal = ["complements"]
+
+
+class CredentialForm(forms.ModelForm):
+    """A secret can be written and never read: an empty field leaves the one that is kept."""
+
+    secret = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
+        help_text="A JSON object. AWS: access_key_id, secret_access_key. Azure: sas_token or account_key. "
+        "Google Cloud: the service account's key. It is kept encrypted and never shown; empty leaves it as it is.",
+    )
+    forget_secret = forms.BooleanField(required=False)
+
+    class Meta:
+        model = Credential
+        fields = ["name", "role_arn", "external_id"]
+
+    def clean_role_arn(self) -> str:
+        role = self.cleaned_data["role_arn"]
+        if role and not storage.ROLE.match(role):
+            raise forms.ValidationError("A role looks like arn:aws:iam::123456789012:role/name.")
+        return role
+
+    def clean_secret(self) -> dict[str, Any]:
+        text = self.cleaned_data["secret"]
+        return as_secret(text) if text.strip() else {}
+
+    def save(self, commit: bool = True) -> Credential:
+        if self.cleaned_data["secret"] or self.cleaned_data["forget_secret"]:
+            self.instance.seal(self.cleaned_data["secret"])
+        return super().save(commit)
+
+
+@admin.register(Credential)
+class CredentialAdmin(ModelAdmin):
+    form = CredentialForm
+    list_display = ["name", "role_arn", "has_secret", "created_at"]
+
+
+@admin.register(Fetched)
+class FetchedAdmin(FactAdmin):
+    list_display = ["name", "source", "delivery", "at"]
+    list_select_related = ["source", "delivery__source"]
 
 
 @admin.register(Delivery)

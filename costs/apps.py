@@ -17,6 +17,7 @@ class CostsConfig(AppConfig):
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23),
+            NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24),
             Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
             Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
             Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),

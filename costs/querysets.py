@@ -18,6 +18,12 @@ class DeliveryQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.none()
 
 
+class SourceQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "SourceQuerySet":
+        """Where bills come from is for those who see the whole company."""
+        return self if user.sees_whole_company else self.none()
+
+
 class DeliveryMonthQuerySet(models.QuerySet):
     def current(self) -> "DeliveryMonthQuerySet":
         return self.filter(is_current=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from costs.models import Delivery, FocusExport
-from costs.tasks import load_delivery, write_focus_export
+from costs.models import Delivery, FocusExport, Source
+from costs.tasks import load_delivery, synchronise_source, write_focus_export
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,10 @@ def load(delivery: Delivery) -> None:
 
 def write(export: FocusExport) -> None:
     _hand_over(write_focus_export, export.pk)
+
+
+def synchronise(source: Source) -> None:
+    _hand_over(synchronise_source, source.pk)
 
 
 def _hand_over(task: Any, pk: int) -> None:

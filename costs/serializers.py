@@ -24,7 +24,10 @@ class SumsField(serializers.DictField):
 class SourceSerializer(serializers.ModelSerializer):
     class Meta:
         model = Source
-        fields = ["id", "name", "delivery_mode", "created_at"]
+        fields = [
+            *("id", "name", "delivery_mode", "kind", "place", "is_enabled", "expected_every_hours"),
+            *("sync", "sync_message", "synced_at", "created_at"),
+        ]
 
 
 class DeliveryFileSerializer(serializers.ModelSerializer):

@@ -1,10 +1,13 @@
 """Celery's doors to the life of a bill: ids in, a service called, nothing else."""
 
+from typing import Any
+
 from celery import shared_task
 from django.utils import timezone
 
-from costs import exports, ingest
-from costs.models import Delivery, FocusExport
+from costs import exports, ingest, sync
+from costs.models import Delivery, FocusExport, Source
+from costs.storage import StorageProblem
 
 
 @shared_task
@@ -38,3 +41,31 @@ def write_focus_export(export_id: int) -> None:
 def remove_superseded_lines() -> None:
     ingest.tidy_up(timezone.now())
     exports.tidy_up()
+
+
+@shared_task
+def synchronise_sources() -> None:
+    """Looks for bills at every source that is fetched from, and tells finance of those whose bill is late."""
+    now = timezone.now()
+    for source in sync.due(now):
+        synchronise_source.delay(source.pk)
+    sync.warn_of_late(now)
+
+
+@shared_task(bind=True, max_retries=3)
+def synchronise_source(self: Any, source_id: int) -> None:
+    """Fetches what is new; what may pass (a server error, the network) is tried again after 1, 4 and 16 minutes."""
+    source = Source.objects.filter(pk=source_id).first()
+    if source is None:
+        return
+    try:
+        done = sync.synchronise(source)
+    except sync.Busy:
+        return
+    except StorageProblem as problem:
+        if problem.passing:
+            raise self.retry(exc=problem, countdown=60 * 4**self.request.retries) from None
+        return
+    for received in done.received:
+        if received.is_new:
+            load_delivery.delay(received.delivery.pk)

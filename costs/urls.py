@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.views import deliveries, explorer, exports, lines, teams
+from costs.views import deliveries, explorer, exports, lines, sources, teams
 
 app_name = "costs"
 
@@ -12,6 +12,10 @@ urlpatterns = [
     path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
     path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
+    path("sources/", sources.SourcesPage.as_view(), name="sources"),
+    path("sources/add/", sources.SourcePage.as_view(), name="source_add"),
+    path("sources/<int:pk>/", sources.SourcePage.as_view(), name="source"),
+    path("sources/<int:pk>/synchronise/", sources.SynchroniseNow.as_view(), name="source_sync"),
     path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
     path("deliveries/upload/", deliveries.UploadPage.as_view(), name="delivery_upload"),
     path("deliveries/exports/", exports.ExportsPage.as_view(), name="exports"),

@@ -44,6 +44,10 @@ ROLES: dict[str, set[str]] = {
         "django_celery_beat.view_crontabschedule",
         "django_celery_beat.add_crontabschedule",
         "django_celery_beat.view_intervalschedule",
+        "costs.view_credential",
+        "costs.add_credential",
+        "costs.change_credential",
+        "costs.delete_credential",
         "tagging.view_ownershiprule",
     },
     FINANCE: WHOLE_COMPANY

@@ -1,5 +1,7 @@
 """Settings of the whole site, read from the environment; every default is safe on a laptop."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 import environ
@@ -19,6 +21,14 @@ SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000")
 
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
+
+# Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
+FINOPS_FOLDERS = env.list("FINOPS_FOLDERS", default=[str(FINOPS_VAR / "inbox")])
+FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])
+# Keys (Fernet) that stored credentials are encrypted with: the first encrypts, all of them open.
+FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [
+    base64.urlsafe_b64encode(hashlib.sha256(f"credentials {SECRET_KEY}".encode()).digest()).decode()
+]
 
 INSTALLED_APPS = [
     "unfold",
@@ -204,6 +214,10 @@ CELERY_BEAT_SCHEDULE = {
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),
+    },
+    "look-for-bills-every-hour": {
+        "task": "costs.tasks.synchronise_sources",
+        "schedule": crontab(minute=7),
     },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",

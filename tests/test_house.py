@@ -25,6 +25,7 @@ PURE = [
     "costs/engine.py",
     "costs/files.py",
     "costs/json_lines.py",
+    "costs/layouts.py",
     "costs/owners.py",
     "costs/spreading.py",
     "costs/demo/company.py",

@@ -123,7 +123,7 @@ class Sheet:
 
     @cached_property
     def _squeezed(self) -> Mapping[str, str]:
-        return {squeezed(name): sql for name, sql in reversed(self.columns.items())}
+        return {squeezed(name): sql for name, sql in reversed(list(self.columns.items()))}
 
     def _found(self, name: str) -> str | None:
         return self._exact.get(name.lower()) or self._squeezed.get(squeezed(name))

@@ -2,14 +2,17 @@ from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
+from costs.models.sources import Credential, Fetched
 
 __all__ = [
     "CostLine",
+    "Credential",
     "DayRollup",
     "Delivery",
     "DeliveryFile",
     "DeliveryMonth",
     "Dimension",
+    "Fetched",
     "FocusExport",
     "MonthRollup",
     "Reject",

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet
+from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
 from finops_site.periods import Month
 
 
@@ -18,8 +18,46 @@ class Source(models.Model):
         REPLACE = "replace", "a delivery replaces its months"
         APPEND = "append", "a delivery adds to its months"
 
+    class Kind(models.TextChoices):
+        UPLOAD = "upload", "people and programs deliver"
+        FOLDER = "folder", "a folder that is watched"
+        S3 = "s3", "an S3 bucket"
+        AZURE = "azure", "an Azure Blob container"
+        GCS = "gcs", "a Google Cloud Storage bucket"
+
+    class Sync(models.TextChoices):
+        NEVER = "", "never"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
     name = models.CharField(max_length=100, unique=True)
     delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.UPLOAD)
+    bucket = models.CharField("bucket, container or folder", max_length=500, blank=True)
+    prefix = models.CharField(max_length=1000, blank=True, help_text="where in the bucket the bills begin")
+    region = models.CharField(
+        "region or account",
+        max_length=100,
+        blank=True,
+        help_text="an AWS region, or the name of an Azure storage account",
+    )
+    endpoint = models.CharField(max_length=300, blank=True, help_text="empty: the provider's own address")
+    credential = models.ForeignKey(
+        "costs.Credential", models.PROTECT, null=True, blank=True, help_text="empty: the machine's own identity"
+    )
+    format = models.CharField(max_length=40, blank=True, help_text="empty: told by the header")
+    currency = models.CharField(max_length=3, blank=True, help_text="for bills that name none")
+    is_enabled = models.BooleanField("look for bills every hour", default=True)
+    expected_every_hours = models.PositiveIntegerField(
+        default=0, help_text="finance is told when a bill is late; 0: nobody waits for this source"
+    )
+    sync = models.CharField(max_length=10, choices=Sync, default=Sync.NEVER, blank=True, editable=False)
+    sync_message = models.TextField(blank=True, editable=False)
+    sync_progress = models.FloatField(default=0, editable=False)
+    sync_started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    synced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    warned_after = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     complements = models.ManyToManyField(
         "self",
@@ -27,11 +65,26 @@ class Source(models.Model):
         help_text="sources that bill the same accounts for other things, so that nothing counts twice",
     )
 
+    objects = SourceQuerySet.as_manager()
+
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether we look for its bills, and not people who bring them."""
+        return self.kind != self.Kind.UPLOAD
+
+    @property
+    def place(self) -> str:
+        """Where its bills lie, for people."""
+        schemes = {"folder": "", "s3": "s3://", "azure": f"{self.region}/", "gcs": "gs://"}
+        if not self.is_fetched:
+            return ""
+        return "/".join(part for part in (f"{schemes[self.kind]}{self.bucket}", self.prefix) if part)
 
 
 class Delivery(models.Model):

@@ -1,0 +1,85 @@
+"""What a source of bills knows about the place it fetches them from."""
+
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+
+def _box() -> MultiFernet:
+    """The first key encrypts, all of them open: a key is changed by putting a new one in front."""
+    return MultiFernet([Fernet(key) for key in settings.FINOPS_CREDENTIAL_KEYS])
+
+
+class Credential(models.Model):
+    """How to be let in: by the machine's own identity, by a role, or by a secret that is kept encrypted.
+
+    The secret is written and never shown: not in a page, not in the API, not in a log.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    role_arn = models.CharField("AWS role", max_length=600, blank=True, help_text="assumed through STS")
+    external_id = models.CharField(max_length=200, blank=True, help_text="what the role's trust policy asks for")
+    sealed = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<Credential {self.name}>"
+
+    @property
+    def has_secret(self) -> bool:
+        return bool(self.sealed)
+
+    def seal(self, secret: dict[str, str]) -> None:
+        """Keeps the secret encrypted; an empty one forgets it. The credential is not saved yet."""
+        self.sealed = _box().encrypt(json.dumps(secret).encode()).decode() if secret else ""
+
+    def secret(self) -> dict[str, str]:
+        """The secret in the clear, for the moment of a connection; raises ValidationError when its key is gone."""
+        if not self.sealed:
+            return {}
+        try:
+            return json.loads(_box().decrypt(self.sealed.encode()))
+        except InvalidToken:
+            raise ValidationError(
+                f"The secret of {self.name} was encrypted with another key: enter it again."
+            ) from None
+
+
+class Fetched(models.Model):
+    """The version of a delivery that was last fetched from a source, so that only what changed is fetched again."""
+
+    source = models.ForeignKey("costs.Source", models.CASCADE, related_name="fetched")
+    name = models.CharField(max_length=1000, help_text="the bill's place: the same for each of its versions")
+    mark = models.CharField(max_length=64, help_text="sha256 over keys, ETags and sizes")
+    delivery = models.ForeignKey("costs.Delivery", models.SET_NULL, null=True, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "fetched"
+        ordering = ["source", "name"]
+        constraints = [models.UniqueConstraint(fields=["source", "name"], name="fetched_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.name}"
+
+
+def as_secret(text: str) -> dict[str, Any]:
+    """What somebody pasted as a secret, as a JSON object of texts; raises ValidationError."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise ValidationError('Paste a JSON object, like {"access_key_id": …, "secret_access_key": …}.') from None
+    if not isinstance(found, dict):
+        raise ValidationError("Paste a JSON object.")
+    return found
