@@ -19,6 +19,7 @@ from costs.models import (
     DeliveryFile,
     DeliveryMonth,
     Dimension,
+    ExchangeRate,
     Fetched,
     FocusExport,
     Reject,
@@ -80,6 +81,12 @@ class CredentialForm(forms.ModelForm):
 class CredentialAdmin(ModelAdmin):
     form = CredentialForm
     list_display = ["name", "role_arn", "has_secret", "created_at"]
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(FactAdmin):
+    list_display = ["day", "monthly", "base", "quote", "rate", "source"]
+    list_filter = ["monthly", "base", "quote"]
 
 
 @admin.register(Fetched)

@@ -230,6 +230,7 @@ class SpendView(APIView):
         parameters=[
             OpenApiParameter("group_by", str, description="like `service,month`"),
             OpenApiParameter("metric", str, enum=METRICS, default="billed_cost"),
+            OpenApiParameter("in", str, description="a currency to turn costs into; without it they are as billed"),
             *PERIOD,
             *FILTERS,
         ],

@@ -18,6 +18,7 @@ class CostsConfig(AppConfig):
             NavItem("Teams", "costs:teams", "users-group", may_see, 22),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24),
+            NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25),
             Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
             Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
             Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),

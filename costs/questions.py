@@ -1,19 +1,20 @@
 """Questions about spend as the API asks them: words out of an address, the answer as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
 
-from costs import spend
+from costs import exchange, spend
 from costs.spend import BadQuestion, Question
 from finops_site.models import Team
-from finops_site.money import exact_text
+from finops_site.money import STORED_UNIT, exact_text
 from finops_site.periods import Month, Period, last_months, parse_range
 
-PLAIN = {"group_by", "from", "to", "metric", "format", "after", "before", "page_size"}
+PLAIN = {"in", "group_by", "from", "to", "metric", "format", "after", "before", "page_size"}
 UNOWNED = {spend.NOBODY, spend.UNOWNED.lower()}
 DEFAULT_MONTHS = 12
 MOST_ROWS = 50_000
@@ -25,6 +26,7 @@ class Asked:
 
     question: Question
     names: tuple[str, ...]
+    target: str = ""
 
 
 def asked(parameters: QueryDict, user: Any, today: date) -> Asked:
@@ -42,7 +44,14 @@ def asked(parameters: QueryDict, user: Any, today: date) -> Asked:
         parameters.get("metric") or "billed_cost",
         filters(parameters, user),
     )
-    return Asked(question, names)
+    return Asked(question, names, _target(parameters.get("in", "")))
+
+
+def _target(code: str) -> str:
+    """The currency to answer in; BadQuestion for one without any rate."""
+    if code and code.upper() not in exchange.currencies():
+        raise BadQuestion(f"there are no rates to {code!r}; leave `in` out for costs as billed.")
+    return code.upper()
 
 
 def period(first: str, last: str, today: date) -> Period:
@@ -93,7 +102,10 @@ def _team(value: str, user: Any) -> str:
 def answer(user: Any, asked: Asked) -> dict[str, Any]:
     """The sums, exact to the last stored digit. Raises BadQuestion for more rows than an answer should have."""
     question = asked.question
-    found = spend.rows(user, question, limit=MOST_ROWS + 1)
+    if asked.target:
+        found, exchanged = exchange.rows(user, question, asked.target, limit=MOST_ROWS + 1)
+    else:
+        found, exchanged = spend.rows(user, question, limit=MOST_ROWS + 1), None
     if len(found) > MOST_ROWS:
         raise BadQuestion(f"the answer has more than {MOST_ROWS:,} rows: ask for a shorter time or filter it.")
     teams = {str(pk): name for pk, name in Team.objects.values_list("pk", "name")} if "team" in asked.names else {}
@@ -103,8 +115,39 @@ def answer(user: Any, asked: Asked) -> dict[str, Any]:
         "group_by": list(asked.names),
         "metric": question.metric,
         "results": [_result(row, asked, teams) for row in found],
-        "totals": {code: exact_text(amount) for code, amount in sorted(spend.totals(user, question).items())},
+        "totals": _totals(found) if asked.target else _exact(spend.totals(user, question)),
+        **({"rates": _rates(exchanged)} if exchanged else {}),
     }
+
+
+def _exact(sums: Mapping[str, Decimal | None]) -> dict[str, str | None]:
+    return {code: exact_text(amount) for code, amount in sorted(sums.items())}
+
+
+def _totals(found: Sequence[spend.Row]) -> dict[str, str | None]:
+    """Sums of turned rows: each was rounded where it was turned, so that they sum to what is said here."""
+    codes = {row.currency for row in found}
+    return _exact({code: spend.add(row.amount for row in found if row.currency == code) for code in codes})
+
+
+def _rates(exchanged: exchange.Exchange) -> list[dict[str, Any]]:
+    """By which rates costs were turned, and which currencies stay apart for want of one."""
+    used = [
+        {
+            "from": each.currency,
+            "to": each.target,
+            "bucket": each.bucket,
+            "rate": exact_text(each.found.value.quantize(STORED_UNIT)),
+            "day": each.found.day,
+            "monthly": each.found.monthly,
+            "source": each.found.source,
+        }
+        for each in exchanged.list_used()
+    ]
+    missing = [
+        {"from": code, "to": exchanged.target, "bucket": day, "rate": None} for code, day in exchanged.missing.items()
+    ]
+    return [*used, *missing]
 
 
 def _result(row: spend.Row, asked: Asked, teams: Mapping[str, str]) -> dict[str, str | None]:

@@ -223,6 +223,9 @@ class SpendSerializer(serializers.Serializer):
     totals = serializers.DictField(
         child=serializers.CharField(allow_null=True), help_text="{currency: the whole as exact decimal text}"
     )
+    rates = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="with `in`: by which rates of which day; null: none"
+    )
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python's and cannot name a field above.

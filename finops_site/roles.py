@@ -12,7 +12,7 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "finops_site.view_team"}
+OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
@@ -53,6 +53,7 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
     EXECUTIVE: WHOLE_COMPANY,

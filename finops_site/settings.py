@@ -22,6 +22,9 @@ SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000")
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
+# The currency that pages offer first to show costs in; they stay in the one they were billed in.
+FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
+
 # Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
 FINOPS_FOLDERS = env.list("FINOPS_FOLDERS", default=[str(FINOPS_VAR / "inbox")])
 FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])

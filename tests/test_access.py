@@ -51,6 +51,8 @@ ACCESS = {
     "costs:delivery_rejects": WHOLE_COMPANY,
     "costs:delivery_changes": WHOLE_COMPANY,
     "costs:delivery_withdraw": POST_ONLY,
+    "costs:rates": EVERYBODY,
+    "costs:rates_load": row(SIGN_IN, all=403, fay=200),
     "costs:sources": WHOLE_COMPANY,
     "costs:source_add": BRINGS_BILLS,
     "costs:source": row(SIGN_IN, all=404, ada=200, fay=200, max=403),
@@ -111,7 +113,7 @@ def arguments(name, line):
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
-    if kind.endswith(("-list", "_upload", "_add")) or kind in (
+    if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
         "deliveries",
         "lines",
         "teams",

@@ -27,6 +27,7 @@ PURE = [
     "costs/json_lines.py",
     "costs/layouts.py",
     "costs/owners.py",
+    "costs/rates.py",
     "costs/spreading.py",
     "costs/demo/company.py",
     "costs/demo/bills.py",

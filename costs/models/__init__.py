@@ -2,6 +2,7 @@ from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
+from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, Fetched
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "DeliveryFile",
     "DeliveryMonth",
     "Dimension",
+    "ExchangeRate",
     "Fetched",
     "FocusExport",
     "MonthRollup",

@@ -7,14 +7,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 
-from costs import choices, latest, spend
-from costs.spend import BadQuestion, Group, Pivot, Question
+from costs import choices, exchange, latest, spend
+from costs.spend import BadQuestion, Group, Pivot, Question, Row
 from finops_site import charting
 from finops_site.figures import month_text
 from finops_site.pages import Empty, Page
@@ -38,6 +39,7 @@ PERIODS = [
 ]
 FILTERS = ("service", "team", "account", "region", "charge_category", "provider")
 MOST_BUCKETS = 400
+MOST_ROWS = 1_000_000
 
 
 class ExplorerForm(forms.Form):
@@ -47,6 +49,7 @@ class ExplorerForm(forms.Form):
     and_by = forms.ChoiceField(label="and by", required=False)
     grain = forms.ChoiceField(label="Every", choices=GRAINS, required=False)
     metric = forms.ChoiceField(label="Amount", choices=METRICS, required=False)
+    show_in = forms.ChoiceField(label="Show in", required=False)
     period = forms.ChoiceField(label="Period", choices=PERIODS, required=False)
     to = forms.CharField(label="To", required=False, widget=forms.DateInput(attrs={"placeholder": "2025-11 or a day"}))
 
@@ -58,11 +61,18 @@ class ExplorerForm(forms.Form):
         groupings = choices.groupings(user)
         self.fields["group_by"].choices = [("", "nothing"), *groupings]
         self.fields["and_by"].choices = [("", "—"), *groupings]
+        self.fields["show_in"].choices = [("", "as billed"), *((code, code) for code in _offered())]
         for name in FILTERS:
             label = spend.LABELS[name]
             self.fields[name] = forms.MultipleChoiceField(
                 label=label, choices=choices.values(user, name), required=False
             )
+
+
+def _offered() -> list[str]:
+    """The currencies costs can be shown in, the company's own first."""
+    own = settings.FINOPS_REPORTING_CURRENCY
+    return sorted(exchange.currencies(), key=lambda code: (code != own, code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,21 @@ class Explorer(Page, TemplateView):
 
     @cached_property
     def pivots(self) -> list[Pivot]:
-        return spend.pivots(self.request.user, self.question) if self.question else []
+        if not self.question:
+            return []
+        found = spend.pivots(self.request.user, self.question)
+        return exchange.pivots(found, self.exchange(found)) if self.target else found
+
+    @property
+    def target(self) -> str:
+        """The currency to show costs in; empty for each as it was billed."""
+        return self.form.cleaned_data["show_in"] if self.form.is_valid() else ""
+
+    def exchange(self, found: list[Pivot]) -> exchange.Exchange:
+        assert self.question
+        codes = [pivot.currency for pivot in found]
+        self.turned = exchange.Exchange(self.target, self.question.grain, self.question.period, codes)
+        return self.turned
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         answers = [self._answer(pivot) for pivot in self.pivots]
@@ -147,6 +171,9 @@ class Explorer(Page, TemplateView):
             "metric": dict(METRICS).get(self.question.metric) if self.question else "",
             "empty": self.empty.for_user(self.request.user),
             "errors": self.form.non_field_errors(),
+            "rates": self.turned.list_used() if self.target and self.question else [],
+            "apart": self.turned.missing if self.target and self.question else {},
+            "target": self.target,
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -226,13 +253,20 @@ class Explorer(Page, TemplateView):
         span = self._span(bucket)
         wanted: dict[str, Any] = {name: list(found) for name, found in self.question.filters.items()}
         wanted |= dict(zip(self.question.group_by, ([key] for key in keys), strict=False)) if keys else {}
-        query = {**wanted, "from": span.start, "to": span.last_day, "currency": currency}
+        shown = {} if currency == self.target else {"currency": currency}
+        query = {**wanted, "from": span.start, "to": span.last_day, **shown}
         return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
+
+    def _rows(self) -> list[Row]:
+        assert self.question
+        if self.target:
+            return exchange.rows(self.request.user, self.question, self.target, limit=MOST_ROWS)[0]
+        return spend.rows(self.request.user, self.question)
 
     def csv(self) -> StreamingHttpResponse:
         """Every group, none put together, with all digits."""
         assert self.question
-        found = spend.rows(self.request.user, self.question)
+        found = self._rows()
         names = spend.labels(self.question.group_by, found)
         head = [*(self.question.group_by or ()), "label", self.question.grain, "currency", self.question.metric]
         lines = ((*row.group, names[row.group], row.bucket, row.currency, row.amount) for row in found)

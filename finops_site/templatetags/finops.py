@@ -1,5 +1,6 @@
 """Template tags of every page: figures, icons and links that keep the state in the address."""
 
+from decimal import Context, Decimal
 from typing import Any
 
 from django import template
@@ -75,3 +76,9 @@ def chart_json(chart: dict[str, Any]) -> SafeString:
 def chart_table(chart: dict[str, Any]) -> dict[str, Any]:
     """{"head": [...], "rows": [[...]]}: the chart's figures as text."""
     return charting.as_table(chart)
+
+
+@register.filter
+def rate(value: Decimal) -> str:
+    """An exchange rate to six significant digits: ``0.860141``, ``163.52``."""
+    return f"{Context(prec=6).plus(value).normalize():f}"

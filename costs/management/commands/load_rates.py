@@ -1,0 +1,29 @@
+"""Loads exchange rates from CSV, the ECB's format included."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from costs import exchange, rates
+from finops_site.commands import BadInput, PlainCommand
+
+
+class Command(PlainCommand):
+    help = "Loads exchange rates (CSV: date or month, base, quote, rate; or the ECB's) and prints how many."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("paths", nargs="+", metavar="PATH")
+        parser.add_argument("--source", default="", help="who says so, where the file does not")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        count = sum(exchange.load(self._read(Path(path)), options["source"]) for path in options["paths"])
+        self.answer({"rates": count, "currencies": exchange.currencies()}, f"{count:,} rates.", as_json=options["json"])
+
+    def _read(self, path: Path) -> list[rates.Rate]:
+        try:
+            return rates.parse(path.read_text("utf-8-sig"))
+        except rates.BadRates as error:
+            raise BadInput(f"{path.name}: {error}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}.") from None
