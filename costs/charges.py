@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from costs import files, json_lines, spreading
+from costs import engine, files, json_lines, spreading
 from costs.formats import FORMATS, detect
 from costs.formats.base import (
     CHARGE_COLUMNS,
@@ -231,7 +231,7 @@ def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: P
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except UNREADABLE as error:
-        if "space" in str(error).lower():
+        if engine.is_out_of_space(error):
             raise OSError(errno.ENOSPC, "the disk is full") from error
         names = ", ".join(each.name for each in opened)
         raise BadBill(f"{names}: could not be read as a table ({_first_line(error)}).") from error

@@ -7,6 +7,11 @@ from pathlib import Path
 import duckdb
 
 
+def is_out_of_space(error: duckdb.Error) -> bool:
+    """Whether DuckDB failed for want of disk: it tells so in words only."""
+    return "no space left" in str(error).lower()
+
+
 @contextmanager
 def connect(
     *, threads: int = 2, memory_limit: str = "1GB", scratch: Path | None = None

@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
@@ -164,6 +165,10 @@ def load(delivery: Delivery) -> Delivery:
         _fail(mine, str(error))
     except OSError as error:
         _fail(mine, str(_readable(error)))
+    except duckdb.IOException as error:
+        if not engine.is_out_of_space(error):
+            raise
+        _fail(mine, str(_readable(OSError(errno.ENOSPC, "the disk is full"))))
     except Taken:
         logger.warning("delivery %s was taken over while it loaded", mine.pk)
     mine.refresh_from_db()
@@ -456,9 +461,16 @@ def tidy_up(now: datetime) -> int:
     base, known = Path(settings.FINOPS_VAR), set(Delivery.objects.values_list("pk", flat=True))
     orphans = [each for each in (base / "bills").glob("*") if each.name.isdigit() and int(each.name) not in known]
     removed = [each for each in [*orphans, *(base / "incoming").glob("*")] if _older_than_an_hour(each, now)]
+    removed += _left_scratch(base / "bills")
     for folder in removed:
         shutil.rmtree(folder, ignore_errors=True)
     return len(removed)
+
+
+def _left_scratch(folder: Path) -> list[Path]:
+    """Working folders of loads that were killed after their bill counted."""
+    loading = {str(pk) for pk in Delivery.objects.filter(status=Delivery.Status.LOADING).values_list("pk", flat=True)}
+    return [each for each in folder.glob("*/scratch-*") if each.parent.name not in loading]
 
 
 def _older_than_an_hour(path: Path, now: datetime) -> bool:

@@ -5,27 +5,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('costs', '0006_sources_that_are_fetched'),
+        ("costs", "0006_sources_that_are_fetched"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExchangeRate',
+            name="ExchangeRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('base', models.CharField(max_length=3)),
-                ('quote', models.CharField(max_length=3)),
-                ('day', models.DateField(help_text='the day, or the first day of the month')),
-                ('monthly', models.BooleanField(default=False, help_text='the average of the month')),
-                ('rate', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('source', models.CharField(blank=True, max_length=100)),
-                ('loaded_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("base", models.CharField(max_length=3)),
+                ("quote", models.CharField(max_length=3)),
+                ("day", models.DateField(help_text="the day, or the first day of the month")),
+                ("monthly", models.BooleanField(default=False, help_text="the average of the month")),
+                ("rate", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("source", models.CharField(blank=True, max_length=100)),
+                ("loaded_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'ordering': ['-day', 'base', 'quote'],
-                'constraints': [models.UniqueConstraint(fields=('base', 'quote', 'day', 'monthly'), name='rate_once')],
+                "ordering": ["-day", "base", "quote"],
+                "constraints": [models.UniqueConstraint(fields=("base", "quote", "day", "monthly"), name="rate_once")],
             },
         ),
     ]

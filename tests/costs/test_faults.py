@@ -1,0 +1,173 @@
+"""Faults, injected for real: whatever dies or is full or gone, the last good month stands and nothing counts twice."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings as django_settings
+from django.db import OperationalError, connection
+from django.utils import timezone
+from kombu import Connection
+
+from costs import ingest, queues
+from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
+from tests import bills
+from tests.costs.test_ingest import ROOT, _environment, assert_green, billed
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+ROWS, MOMENTS = 3_000, 100
+
+
+@pytest.fixture
+def worker():
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("worker.py")],
+        cwd=ROOT,
+        env=_environment() | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    yield lambda delivery, seconds: _tell(process, delivery, seconds)
+    process.stdin.close()
+    process.wait(10)
+
+
+def _tell(process, delivery, seconds):
+    process.stdin.write(f"{delivery.pk} {seconds}\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def receive(folder, cost, rows=ROWS):
+    text = bills.focus_csv({"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(rows))
+    (received,) = ingest.receive("northwind", [bills.write(folder, "bill.csv.gz", text)])
+    return received.delivery
+
+
+def resumed(worker, delivery):
+    """What the sweep of every minute does once the heartbeat is silent."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=long_ago)
+    Delivery.objects.filter(status=Delivery.Status.RECEIVED).update(received_at=long_ago)
+    if delivery in ingest.stalled(timezone.now()):
+        assert worker(delivery, 60) == "ended 0"
+    delivery.refresh_from_db()
+    return delivery
+
+
+def assert_whole(delivery, cost):
+    """The books hold this bill once and nothing else, in the database and on the disk."""
+    assert delivery.status == Delivery.Status.CURRENT, delivery.message
+    assert billed() == {"USD": cost * ROWS}
+    ingest.tidy_up(timezone.now())
+    current = DeliveryMonth.objects.get(is_current=True)
+    for model in (CostLine, MonthRollup, DayRollup):
+        assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
+    assert CostLine.objects.count() == ROWS
+    assert sorted(each.name for each in delivery.folder.iterdir()) == ["charges", "delivered"]
+    assert [each.name for each in delivery.folder.glob("charges/*/*")] == ["charges.parquet"]
+
+
+def test_a_worker_killed_at_a_hundred_moments_costs_nothing_but_time(tmp_path, worker):
+    chance = random.Random(20261124)
+    good = receive(tmp_path, "1")
+    began = time.monotonic()
+    assert worker(good, 60) == "ended 0"
+    whole = time.monotonic() - began
+    stages, before = set(), 1
+    for moment in range(MOMENTS):
+        cost = 2 + moment
+        delivery = receive(tmp_path, str(cost))
+        worker(delivery, chance.uniform(0, whole))
+        delivery.refresh_from_db()
+        stages.add((delivery.status, delivery.stage))
+        loaded = delivery.status == Delivery.Status.CURRENT
+        assert billed() == {"USD": (cost if loaded else before) * ROWS}, "the last good month stands"
+        assert_whole(resumed(worker, delivery), cost)
+        before = cost
+    assert_green()
+    assert {"reading", "checking", "cost lines of 2026-03"} <= {stage for _, stage in stages}, stages
+
+
+def test_a_disk_that_fills_up_in_the_middle_is_said_and_the_load_can_be_tried_again(tmp_path, settings):
+    small = tmp_path / "small"
+    small.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=7m", "tmpfs", str(small)]).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        settings.FINOPS_VAR = small
+        rows = [
+            {"BilledCost": "1", "ResourceId": f"i-{n:032x}", "Tags": f'{{"n": "{n * 7919:x}"}}'} for n in range(30_000)
+        ]
+        path = bills.write(tmp_path, "bill.csv.gz", bills.focus_csv(rows))
+        (received,) = ingest.receive("northwind", [path])
+        failed = ingest.load(received.delivery)
+        assert failed.message == "The disk is full: free some space and try again. Nothing was changed."
+        assert CostLine.objects.count() == 0
+        assert_green()
+        subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
+        assert ingest.retry(failed)
+        assert ingest.load(failed).status == Delivery.Status.CURRENT
+        assert billed() == {"USD": 30_000}
+        assert_green()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@contextmanager
+def no_database():
+    """The server throws everybody out of the test's database and lets nobody in again."""
+    found = connection.settings_dict
+    address = {"host": found["HOST"], "port": found["PORT"], "user": found["USER"], "password": found["PASSWORD"]}
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
+        name = found["NAME"]
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        yield
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_a_database_that_goes_away_in_the_middle_costs_nothing_but_time(tmp_path, worker):
+    good = receive(tmp_path, "1")
+    assert worker(good, 60) == "ended 0"
+    delivery, said = receive(tmp_path, "2"), []
+    loading = threading.Thread(target=lambda: said.append(worker(delivery, 60)))
+    loading.start()
+    while not Delivery.objects.filter(pk=delivery.pk, stage="reading").exists():
+        time.sleep(0.002)
+    with no_database():
+        loading.join(30)
+        with pytest.raises(OperationalError):
+            billed()
+    assert said == ["ended 1"], "the load was under way and did not end well"
+    assert billed() == {"USD": ROWS}
+    assert_whole(resumed(worker, delivery), 2)
+    assert_green()
+
+
+def test_without_a_broker_a_bill_waits_for_the_sweep(tmp_path, worker, monkeypatch):
+    nobody = Connection("redis://127.0.0.1:1/0", transport_options={"socket_connect_timeout": 1})
+    task = queues.load_delivery
+    monkeypatch.setattr(task, "delay", lambda pk: task.apply_async([pk], connection=nobody, retry=False))
+    delivery = receive(tmp_path, "3")
+    queues.load(delivery)
+    assert delivery.status == Delivery.Status.RECEIVED
+    assert_whole(resumed(worker, delivery), 3)
+    assert_green()
+
+
+def test_the_folder_of_the_test_is_the_folder_of_the_worker():
+    assert str(django_settings.FINOPS_VAR) == _environment()["FINOPS_VAR"]
