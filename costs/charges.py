@@ -151,6 +151,9 @@ def read(
 
     Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
     """
+    for kept in ("reject_errors", "reject_scans"):
+        # What DuckDB could not read of a bill before is not this one's.
+        db.execute(f"DROP TABLE IF EXISTS {kept}")
     opened = [_open(db, name, path, scratch, options, wanted, limit) for name, path in bundle]
     _one_format(opened)
     progress("reading", 0.1)
@@ -195,9 +198,12 @@ def _columns(
 
 
 def _shows(db: duckdb.DuckDBPyConnection, each: OpenFile, known: Format) -> bool:
-    """Whether a row of the file is as only this format has them."""
+    """Whether a row of the file is as only this format has them; what cannot be read at all is told when it is read."""
     evidence = formula(known.evidence)(each.sheet)
-    found = db.execute(f"SELECT 1 FROM {each.source(store_rejects=False)} WHERE {evidence} LIMIT 1").fetchone()
+    try:
+        found = db.execute(f"SELECT 1 FROM {each.source(store_rejects=False)} WHERE {evidence} LIMIT 1").fetchone()
+    except UNREADABLE:
+        return False
     return found is not None
 
 
@@ -210,6 +216,8 @@ def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> di
 
 
 def _as_text(column: str, kind: str) -> str:
+    if kind == "VARCHAR":
+        return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
     nested = kind.startswith(("MAP", "STRUCT")) or kind.endswith("[]")
     return f"CAST(to_json({column}) AS VARCHAR)" if nested else f"CAST({column} AS VARCHAR)"
 
@@ -520,7 +528,8 @@ def _bad_in(db: duckdb.DuckDBPyConnection, each: OpenFile) -> list[Rejected]:
     """The rejected rows of one file, read once more in order: the fast pass does not know line numbers."""
     cells = " ".join(f"WHEN {literal(name)} THEN {_said(name)}" for name in {name for name, _, _ in _checks(each)})
     why = " ".join(f"WHEN {bad} THEN {literal(reason)}" for _, bad, reason in _checks(each))
-    numbered = f"(SELECT *, row_number() OVER () AS record FROM {each.source(store_rejects=False)})"
+    # Read as the first time, rejects stored and all: DuckDB cuts a broken row otherwise when it stores none.
+    numbered = f"(SELECT *, row_number() OVER () AS record FROM {each.source()})"
     db.execute("SET preserve_insertion_order = true")
     rows = db.execute(
         f"""SELECT record, problem, CASE problem {cells} END, CASE {why} END

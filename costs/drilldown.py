@@ -1,15 +1,13 @@
 """From a cost line back to the charges it sums, as the provider delivered them."""
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
-
-from costs import engine
-from costs.formats.base import literal
+from costs.charges_engine import charges_in
 from costs.models import CostLine
-from costs.publish import DIMENSIONS, shown
+from costs.publish import DIMENSIONS
 
 SHOWN = {
     "ChargePeriodStart": "From",
@@ -27,6 +25,7 @@ SHOWN = {
     "InvoiceId": "Invoice",
 }
 MOST = 200
+NO_NUL = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +39,42 @@ class Charges:
 
 
 def charges_of(line: CostLine) -> Charges:
-    """The charges of `line` out of its delivery's Parquet: one file, one month, a bounded query."""
-    where, values = _grain(line)
-    table = f"read_parquet({literal(line.delivery_month.charges_glob)})"
-    with engine.connect(threads=1, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
-        sums = db.execute(
-            f"SELECT count(*), sum(BilledCost), sum(EffectiveCost) FROM {table} c WHERE {where}", values
-        ).fetchone()
-        columns = ", ".join(f'"{name}"' for name in SHOWN)
-        found = db.execute(
-            f"SELECT {columns} FROM {table} c WHERE {where} ORDER BY ChargePeriodStart, SkuId LIMIT {MOST}", values
-        ).fetchall()
-    count, billed, effective = sums or (0, None, None)
-    return Charges([dict(zip(SHOWN, row, strict=True)) for row in found], count, billed, effective)
+    """The charges of `line` out of its delivery's Parquet: one file, one month, a bounded question."""
+    from costs import charge_questions as ask
+
+    grain = {name: (column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()}
+    with charges_in(line.delivery_month.charges_glob) as charges:
+        texts = [row["x_TagsText"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
+        own = [text for text in texts if as_line_has_them(text) == line.tag_set.tags]
+        rows = ask.of_line(line.charge_date, grain, own)
+        (found,) = charges.ask(ask.sums(rows))
+        first = charges.ask(ask.first(rows, list(SHOWN), MOST))
+    return Charges(first, found["charges"], found["billed_cost"], found["effective_cost"])
 
 
-def _grain(line: CostLine) -> tuple[str, list[Any]]:
-    """SQL and values that pick the charges of a line: its day, its tags and every dimension, shortened as it was."""
-    conditions = ["x_Problem IS NULL", "ChargePeriodStart::DATE = ?", f"{TAGS} = ?"]
-    values: list[Any] = [line.charge_date, line.tag_set.fingerprint]
-    for name, (column, width) in DIMENSIONS.items():
-        conditions.append(f"{shown(column, width)} = ?")
-        values.append(getattr(line, name))
-    return " AND ".join(conditions), values
+def as_line_has_them(text: str | None) -> dict[str, str | None]:
+    """The tags a text tells as a cost line keeps them: every value a text, no NUL byte."""
+    told = json.loads(text) if text else {}
+    return {_plain(key): _value(value) for key, value in told.items()}
 
 
-PAIRS = (
-    "list_transform(map_entries(coalesce(Tags, MAP {})), "
-    "lambda e: {'k': replace(e.key, chr(0), '\ufffd'), 'v': replace(e.value, chr(0), '\ufffd')})"
-)
-TAGS = f"md5(CAST(to_json(map_from_entries(list_sort({PAIRS}))) AS VARCHAR))"
+def _value(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _plain(value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", NO_NUL)
+
+
+def resource_by_day(line: CostLine) -> list[dict[str, Any]]:
+    """What the line's resource cost on each day of the bill, the line's day among them; empty without a resource."""
+    from costs import charge_questions as ask
+
+    if not line.resource:
+        return []
+    with charges_in(line.delivery_month.charges_glob) as charges:
+        return charges.ask(ask.resource_by_day(line.resource, line.currency))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -194,21 +195,33 @@ def csv_layout(path: Path, name: str) -> Layout:
         head = _first_record(stream, name)
         first = stream.read(MAX_HEADER).decode("utf-8", "replace")
     delimiter = max(DELIMITERS, key=head.count)
-    columns = next(csv.reader(io.StringIO(head), delimiter=delimiter), [])
+    columns = _first_row(head, delimiter)
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(column.strip() for column in columns))
-    cells = len(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), columns))
+    cells = len(_first_row(first, delimiter)) or len(columns)
     # Some exports leave out the last cells of every row; a single short row is a row cut off.
     kept = cells if 1 < cells < len(unique) and _all_have(first, delimiter, cells) else len(unique)
     return Layout(unique[:kept], delimiter, unique[kept:])
 
 
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The rows as far as they can be read as CSV."""
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    except csv.Error:
+        return
+
+
+def _first_row(text: str, delimiter: str) -> list[str]:
+    return next(_rows(text, delimiter), [])
+
+
 def _all_have(text: str, delimiter: str, cells: int) -> bool:
     """Whether each of the first rows has so many cells; the last, which may be cut, says nothing."""
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row][:1000]
+    rows = [row for row in islice(_rows(text, delimiter), 1000) if row]
     return all(len(row) == cells for row in rows[:-1] or rows)
 
 

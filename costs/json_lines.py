@@ -47,7 +47,12 @@ def columns(db: duckdb.DuckDBPyConnection, path: Path, name: str, longest: int) 
 
 
 def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths to what is no object; a struct wants every name once, whatever its case, and none that is empty."""
+    seen: set[str] = set()
     for key, inner in shape.items():
+        if not key or key.lower() in seen:
+            continue
+        seen.add(key.lower())
         if isinstance(inner, dict) and inner:
             yield from _leaves(inner, (*above, key))
         else:

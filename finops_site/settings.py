@@ -22,6 +22,10 @@ SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000")
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
+# Who answers questions about charges: duckdb, in the process, or the address of a Spark cluster (spark://host:7077).
+FINOPS_CHARGES_ENGINE = env("FINOPS_CHARGES_ENGINE", default="duckdb")
+FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
+
 # The currency that pages offer first to show costs in; they stay in the one they were billed in.
 FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
 

@@ -20,6 +20,7 @@ PURE = [
     "finops_site/registry.py",
     "finops_site/charting.py",
     "costs/formats/*.py",
+    "costs/charge_questions.py",
     "costs/charges.py",
     "costs/changes.py",
     "costs/engine.py",

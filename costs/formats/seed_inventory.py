@@ -34,8 +34,10 @@ def _machine_cost(sheet: Sheet) -> str:
     return f"CASE WHEN {rate} IS NOT NULL AND {number} IS NULL THEN {rate} ELSE {cost} END"
 
 
-def _tag_list(sheet: Sheet) -> str:
+def _tag_list(sheet: Sheet) -> str | None:
     """``Owner=Alice,Environment=Dev`` to a map; a part without ``=`` is a key whose value is empty."""
+    if "Tags" not in sheet:
+        return None
     parts = f"list_filter(string_split({sheet.text('Tags')}, ','), lambda part: trim(part) <> '')"
     pair = "{'k': trim(split_part(part, '=', 1)), 'v': trim(substr(part, strpos(part, '=') + 1))}"
     bare = "{'k': trim(part), 'v': ''}"

@@ -11,6 +11,7 @@ from costs.answers import remembered
 from costs.filters import LineFilter
 from costs.models import CostLine
 from costs.tables import LineTable
+from finops_site import charting
 from finops_site.pages import Action, DetailPage, Empty, ListPage
 from finops_site.tables import total_rows
 
@@ -88,4 +89,20 @@ class LinePage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         charges = drilldown.charges_of(self.object)
-        return super().get_context_data(charges=charges, heads=list(drilldown.SHOWN.values()), **kwargs)
+        days = drilldown.resource_by_day(self.object)
+        history = self._chart(days) if len(days) > 1 else None
+        return super().get_context_data(
+            charges=charges, heads=list(drilldown.SHOWN.values()), history=history, days=days, **kwargs
+        )
+
+    def _chart(self, days: list[dict[str, Any]]) -> dict[str, Any]:
+        """The resource's cost on each day of the bill."""
+        return {
+            "id": "resource-by-day",
+            "kind": "bar",
+            "title": f"{self.object.resource_name or self.object.resource} in this bill, by day",
+            "categories": [f"{row['day']:%d %b}" for row in days],
+            "series": [charting.series("Effective cost", [row["effective_cost"] for row in days])],
+            "currency": self.object.currency,
+            "table_id": "resource-days",
+        }

@@ -1,0 +1,99 @@
+"""The questions asked of charges, as Ibis expressions: the same words for DuckDB and for a Spark cluster.
+
+Pure: no Django. Engines only sum and count; ratios are divided in Python, where decimals stay decimals.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import ibis
+from ibis import _
+
+from costs.formats.base import CHARGE_COLUMNS
+
+TYPES = {
+    "text": "string",
+    "money": "decimal(38, 18)",
+    "number": "decimal(38, 18)",
+    "moment": "timestamp",
+    "tags": "map<string, string>",
+}
+TABLE = "charges"
+CHARGES = ibis.table(
+    {name: TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_TagsText": "string", "x_Problem": "string"},
+    name=TABLE,
+)
+# How a line shows a NUL byte, which PostgreSQL has none of.
+NO_NUL = "\ufffd"
+ANY_CHARACTER = r"[\s\S]"
+
+
+def of_line(day: date, dimensions: Mapping[str, tuple[str, int, str]], tags: Sequence[str | None] | None = None) -> Any:
+    """The charges a cost line sums: of its day and of every dimension, {charge column: (width, value)}.
+
+    `tags` are the texts of tags that are the line's own; None asks for charges whatever their tags.
+    """
+    start = datetime.combine(day, time())
+    rows = CHARGES.filter(
+        _.x_Problem.isnull(), _.ChargePeriodStart >= start, _.ChargePeriodStart < start + timedelta(days=1)
+    )
+    for column, width, value in dimensions.values():
+        shown = CHARGES[column].fill_null("").left(width)
+        rows = rows.filter(shown == value if NO_NUL not in value else shown.re_search(_pattern(value)))
+    if tags is None:
+        return rows
+    known = CHARGES.x_TagsText.isin([text for text in tags if text is not None])
+    return rows.filter(known | CHARGES.x_TagsText.isnull() if None in tags else known)
+
+
+def _pattern(value: str) -> str:
+    """A pattern of the whole text in which any one character may stand where the line shows a replaced NUL byte."""
+    return f"^{re.escape(value).replace(NO_NUL, ANY_CHARACTER)}$"
+
+
+def tag_texts(rows: Any) -> Any:
+    """Every text of tags among the rows."""
+    return rows.select("x_TagsText").distinct()
+
+
+def sums(rows: Any) -> Any:
+    """How many charges, and what they sum to."""
+    return rows.agg(charges=_.count(), billed_cost=_.BilledCost.sum(), effective_cost=_.EffectiveCost.sum())
+
+
+def first(rows: Any, columns: Sequence[str], most: int) -> Any:
+    """The first of the charges in time, as delivered."""
+    return rows.order_by("ChargePeriodStart", "SkuId", "BilledCost").select(*columns).limit(most)
+
+
+def resource_by_day(resource: str, currency: str) -> Any:
+    """What a resource cost and how much of it was used on each day."""
+    rows = CHARGES.filter(_.x_Problem.isnull(), _.ResourceId == resource, _.BillingCurrency == currency)
+    by_day = rows.group_by(day=_.ChargePeriodStart.date())
+    found = by_day.agg(
+        billed_cost=_.BilledCost.sum(), effective_cost=_.EffectiveCost.sum(), quantity=_.ConsumedQuantity.sum()
+    )
+    return found.order_by("day")
+
+
+def hourly_use(start: datetime, end: datetime) -> Any:
+    """How much ran in each hour, by provider, region and type: what advice on commitments starts from."""
+    used = CHARGES.filter(
+        _.x_Problem.isnull(),
+        _.ChargeCategory == "Usage",
+        _.x_InstanceType.notnull(),
+        _.ChargePeriodStart >= start,
+        _.ChargePeriodStart < end,
+    )
+    pools = used.group_by(
+        hour=_.ChargePeriodStart.truncate("h"), provider=_.ProviderName, region=_.RegionId, type=_.x_InstanceType
+    )
+    found = pools.agg(quantity=_.ConsumedQuantity.sum(), effective_cost=_.EffectiveCost.sum(), charges=_.count())
+    return found.order_by("hour", "provider", "region", "type")
+
+
+def sql(question: Any, dialect: str) -> str:
+    """The question in the words of an engine."""
+    return str(ibis.to_sql(question, dialect=dialect))
