@@ -238,9 +238,12 @@ def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: P
     selects = " UNION ALL BY NAME ".join(_select(number, each) for number, each in enumerate(opened))
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
-    except UNREADABLE as error:
+    except duckdb.Error as error:
         if engine.is_out_of_space(error):
             raise OSError(errno.ENOSPC, "the disk is full") from error
+        # A damaged Parquet file can be told in any of DuckDB's ways; anything else of a CSV would be our own mistake.
+        if not isinstance(error, UNREADABLE) and not any(each.kind == "parquet" for each in opened):
+            raise
         names = ", ".join(each.name for each in opened)
         raise BadBill(f"{names}: could not be read as a table ({_first_line(error)}).") from error
 
