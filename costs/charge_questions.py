@@ -18,11 +18,11 @@ TYPES = {
     "money": "decimal(38, 18)",
     "number": "decimal(38, 18)",
     "moment": "timestamp",
-    "tags": "map<string, string>",
+    "tags": "string",
 }
 TABLE = "charges"
 CHARGES = ibis.table(
-    {name: TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_TagsText": "string", "x_Problem": "string"},
+    {name: TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_Problem": "string"},
     name=TABLE,
 )
 # How a line shows a NUL byte, which PostgreSQL has none of.
@@ -44,8 +44,8 @@ def of_line(day: date, dimensions: Mapping[str, tuple[str, int, str]], tags: Seq
         rows = rows.filter(shown == value if NO_NUL not in value else shown.re_search(_pattern(value)))
     if tags is None:
         return rows
-    known = CHARGES.x_TagsText.isin([text for text in tags if text is not None])
-    return rows.filter(known | CHARGES.x_TagsText.isnull() if None in tags else known)
+    known = CHARGES.Tags.isin([text for text in tags if text is not None])
+    return rows.filter(known | CHARGES.Tags.isnull() if None in tags else known)
 
 
 def _pattern(value: str) -> str:
@@ -55,7 +55,7 @@ def _pattern(value: str) -> str:
 
 def tag_texts(rows: Any) -> Any:
     """Every text of tags among the rows."""
-    return rows.select("x_TagsText").distinct()
+    return rows.select("Tags").distinct()
 
 
 def sums(rows: Any) -> Any:

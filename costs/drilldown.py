@@ -44,7 +44,7 @@ def charges_of(line: CostLine) -> Charges:
 
     grain = {name: (column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()}
     with charges_in(line.delivery_month.charges_glob) as charges:
-        texts = [row["x_TagsText"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
+        texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
         own = [text for text in texts if as_line_has_them(text) == line.tag_set.tags]
         rows = ask.of_line(line.charge_date, grain, own)
         (found,) = charges.ask(ask.sums(rows))
@@ -54,8 +54,19 @@ def charges_of(line: CostLine) -> Charges:
 
 def as_line_has_them(text: str | None) -> dict[str, str | None]:
     """The tags a text tells as a cost line keeps them: every value a text, no NUL byte."""
-    told = json.loads(text) if text else {}
-    return {_plain(key): _value(value) for key, value in told.items()}
+    try:
+        told = json.loads(text, object_pairs_hook=_once) if text else {}
+    except ValueError:
+        return {}
+    return {_plain(key): _value(value) for key, value in told.items()} if isinstance(told, dict) else {}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that names a key twice tells no tags: nobody knows which of them counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
 
 
 def _value(value: Any) -> str | None:

@@ -79,7 +79,7 @@ class Lines:
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE lines AS
             SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
-            FROM sums c JOIN tag_sets t ON c.x_TagsText IS NOT DISTINCT FROM t.said
+            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.said
         """)
         self.db.execute("DROP TABLE sums")
         signature = ", ".join(SIGNATURE)
@@ -98,7 +98,7 @@ class Lines:
         agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
         sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
         return f"""
-            SELECT ChargePeriodStart::DATE AS charge_date, x_TagsText, {", ".join([*grain, *said, *agreed, *sums])},
+            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
             sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
             FROM {self.charges} GROUP BY ALL
         """
@@ -118,7 +118,7 @@ class Lines:
                 SELECT said, raw, CAST(to_json(map_from_entries(list_sort(pairs))) AS VARCHAR) AS json,
                 map_from_entries(list_filter({lowered}, lambda e, i: NOT list_contains({earlier}, e.k))) AS folded
                 FROM (SELECT *, {clean} AS pairs FROM (
-                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT x_TagsText AS said FROM sums)))
+                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT Tags AS said FROM sums)))
             )
         """)
 
@@ -251,9 +251,12 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
 
 
 def _labelled(lines: Lines, name: str, label: str | None) -> str:
+    if label is None:
+        return f"SELECT DISTINCT '{name}', {name}, '' FROM lines"
     column, width = DIMENSIONS[name]
-    called = f"max(coalesce(c.{label}, ''))" if label else "''"
-    return f"SELECT '{name}', {shown(column, width)} AS v, {called} FROM {lines.charges} c GROUP BY v"
+    # Grouped as delivered, and made fit for PostgreSQL afterwards: there are far fewer of them then.
+    called = f"SELECT {column}, max(coalesce({label}, '')) AS label FROM {lines.charges} GROUP BY {column}"
+    return f"SELECT '{name}', {shown(column, width)} AS v, max(label) FROM ({called}) c GROUP BY v"
 
 
 SHARED = (

@@ -76,7 +76,7 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
 # What reading adds for itself to the charge columns.
 OWN_COLUMNS = (
     *(f"x_{name}Beyond" for name in METRICS),
-    *("x_BillingMonth", "x_File", "x_TagsText", "x_TagsUnread", "x_Problem"),
+    *("x_BillingMonth", "x_File", "x_Problem"),
 )
 
 

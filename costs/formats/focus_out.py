@@ -148,7 +148,7 @@ COLUMNS = {
     "SubAccountId": "c.SubAccountId",
     "SubAccountName": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce(c.SubAccountName, c.SubAccountId) END",
     "SubAccountType": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce({SubAccountType}, 'Account') END",
-    "Tags": "CASE WHEN c.Tags IS NOT NULL THEN CAST(to_json(c.Tags) AS VARCHAR) END",
+    "Tags": "CASE WHEN json_type(TRY_CAST(c.Tags AS JSON)) = 'OBJECT' THEN c.Tags END",
     "ProviderName": PROVIDER,
     "PublisherName": f"coalesce(c.PublisherName, {PROVIDER})",
 }
