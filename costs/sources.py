@@ -92,6 +92,8 @@ class SourceForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            self.initial |= {"kind": Source.Kind.S3, "expected_every_hours": 24}
         own = [("", "the provider's own address")]
         self.fields["endpoint"].choices = [*own, *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
         self.fields["format"].choices = [("", "told by the header"), *((name, name) for name in NAMES)]

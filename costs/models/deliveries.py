@@ -35,22 +35,32 @@ class Source(models.Model):
     delivery_mode = models.CharField(max_length=10, choices=Mode, default=Mode.REPLACE)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.UPLOAD)
     bucket = models.CharField("bucket, container or folder", max_length=500, blank=True)
-    prefix = models.CharField(max_length=1000, blank=True, help_text="where in the bucket the bills begin")
+    prefix = models.CharField(max_length=1000, blank=True, help_text="Where in the bucket the bills begin.")
     region = models.CharField(
         "region or account",
         max_length=100,
         blank=True,
         help_text="an AWS region, or the name of an Azure storage account",
     )
-    endpoint = models.CharField(max_length=300, blank=True, help_text="empty: the provider's own address")
-    credential = models.ForeignKey(
-        "costs.Credential", models.PROTECT, null=True, blank=True, help_text="empty: the machine's own identity"
+    endpoint = models.CharField(
+        max_length=300, blank=True, help_text="Other addresses are allowed by the machine's administrator."
     )
-    format = models.CharField(max_length=40, blank=True, help_text="empty: told by the header")
-    currency = models.CharField(max_length=3, blank=True, help_text="for bills that name none")
+    credential = models.ForeignKey(
+        "costs.Credential",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        help_text="Written by an administrator: a role, or a secret that is never shown.",
+    )
+    format = models.CharField(
+        max_length=40, blank=True, help_text="Only where two formats have the same header, like Azure's two views."
+    )
+    currency = models.CharField(max_length=3, blank=True, help_text="For bills that name none.")
     is_enabled = models.BooleanField("look for bills every hour", default=True)
     expected_every_hours = models.PositiveIntegerField(
-        default=0, help_text="finance is told when a bill is late; 0: nobody waits for this source"
+        "a bill is expected every",
+        default=0,
+        help_text="In hours. Finance is told when a bill is late; 0: nobody waits for this source.",
     )
     sync = models.CharField(max_length=10, choices=Sync, default=Sync.NEVER, blank=True, editable=False)
     sync_message = models.TextField(blank=True, editable=False)

@@ -171,3 +171,11 @@ def test_without_a_broker_a_bill_waits_for_the_sweep(tmp_path, worker, monkeypat
 
 def test_the_folder_of_the_test_is_the_folder_of_the_worker():
     assert str(django_settings.FINOPS_VAR) == _environment()["FINOPS_VAR"]
+
+
+def test_a_process_that_only_serves_pages_hands_tasks_to_our_broker():
+    code = (
+        "import django; django.setup(); from costs.tasks import load_delivery as task; print(task.app.conf.broker_url)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=_environment(), capture_output=True, text=True)
+    assert said.stdout.strip() == django_settings.CELERY_BROKER_URL, said.stderr
