@@ -68,16 +68,6 @@ def first(rows: Any, columns: Sequence[str], most: int) -> Any:
     return rows.order_by("ChargePeriodStart", "SkuId", "BilledCost").select(*columns).limit(most)
 
 
-def resource_by_day(resource: str, currency: str) -> Any:
-    """What a resource cost and how much of it was used on each day."""
-    rows = CHARGES.filter(_.x_Problem.isnull(), _.ResourceId == resource, _.BillingCurrency == currency)
-    by_day = rows.group_by(day=_.ChargePeriodStart.date())
-    found = by_day.agg(
-        billed_cost=_.BilledCost.sum(), effective_cost=_.EffectiveCost.sum(), quantity=_.ConsumedQuantity.sum()
-    )
-    return found.order_by("day")
-
-
 def hourly_use(start: datetime, end: datetime) -> Any:
     """How much ran in each hour, by provider, region and type: what advice on commitments starts from."""
     used = CHARGES.filter(

@@ -141,7 +141,7 @@ class DeliveryTable(BaseTable):
         return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
     def render_received_at(self, value: datetime, record: Delivery) -> SafeString:
-        by = record.received_by or "the command line"
+        by = record.brought_by
         return format_html(
             '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">by {}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
@@ -200,12 +200,15 @@ class RejectTable(BaseTable):
         return value
 
 
+WHOLE_WORDS = {"td": {"class": "nowrap"}}
+
+
 class ChangeTable(BaseTable):
     """What a bill changed in one it replaced; the CSV has every digit and effective cost too."""
 
     month = MonthColumn("Billing month", accessor="restatement__billing_month", orderable=False)
-    service = django_tables2.Column(orderable=False)
-    sub_account = django_tables2.Column("Account", orderable=False)
+    service = django_tables2.Column(orderable=False, attrs=WHOLE_WORDS)
+    sub_account = django_tables2.Column("Account", orderable=False, attrs=WHOLE_WORDS)
     owner = django_tables2.Column("Team", default=UNOWNED, orderable=False)
     billed_before = MoneyColumn("Before", orderable=False)
     billed_after = MoneyColumn("After", orderable=False)

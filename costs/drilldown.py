@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import F, Sum
+
 from costs.charges_engine import charges_in
 from costs.models import CostLine
 from costs.publish import DIMENSIONS
@@ -81,11 +83,12 @@ def _plain(text: str) -> str:
     return text.replace("\0", NO_NUL)
 
 
-def resource_by_day(line: CostLine) -> list[dict[str, Any]]:
-    """What the line's resource cost on each day of the bill, the line's day among them; empty without a resource."""
-    from costs import charge_questions as ask
-
+def resource_by_day(user: Any, line: CostLine) -> list[dict[str, Any]]:
+    """What the line's resource cost on each day of its bill, of what `user` may see; empty without a resource."""
     if not line.resource:
         return []
-    with charges_in(line.delivery_month.charges_glob) as charges:
-        return charges.ask(ask.resource_by_day(line.resource, line.currency))
+    rows = CostLine.objects.visible_to(user).filter(
+        delivery_month=line.delivery_month_id, resource=line.resource, currency=line.currency
+    )
+    sums = {"billed_cost": Sum("billed_cost"), "effective_cost": Sum("effective_cost"), "quantity": Sum("quantity")}
+    return list(rows.order_by("charge_date").values(day=F("charge_date")).annotate(**sums))

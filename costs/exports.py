@@ -141,7 +141,7 @@ class ExportTable(BaseTable):
     status = StatusColumn(states=STATES, orderable=False)
     rows = NumberColumn(orderable=False)
     totals = NumberColumn("Billed cost", orderable=False)
-    filled = django_tables2.Column("Filled", orderable=False, default="—")
+    filled = django_tables2.Column("Filled", orderable=False, empty_values=(None, []))
     created_at = django_tables2.Column("Asked for", orderable=False)
 
     caption = "FOCUS exports"

@@ -123,9 +123,10 @@ def _manifest(place: Storage, key: str, parked: Path) -> Any:
 
 def _receive(source: Source, place: Storage, package: Package, folder: Path) -> list[ingest.Received]:
     """Fetches a package and hands it in; marked as fetched only when it is received, so that nothing is lost."""
-    folder.mkdir()
-    paths = [folder / f"{number:03}-{key.rpartition('/')[2]}"[-200:] for number, key in enumerate(package.keys)]
+    # Parts of one bill may have the same name in different folders: each is put into one of its own.
+    paths = [folder / str(number) / key.rpartition("/")[2][-200:] for number, key in enumerate(package.keys)]
     for key, path in zip(package.keys, paths, strict=True):
+        path.parent.mkdir(parents=True)
         place.fetch(key, path)
     received = ingest.receive(source.name, paths, format=source.format or "auto", currency=source.currency or None)
     Fetched.objects.update_or_create(

@@ -149,6 +149,13 @@ class Delivery(models.Model):
         return f"{self.source} #{self.pk}"
 
     @property
+    def brought_by(self) -> str:
+        """Who or what brought it, for people."""
+        if self.received_by:
+            return str(self.received_by)
+        return "the hourly look" if self.source.is_fetched else "the command line"
+
+    @property
     def folder(self) -> Path:
         """Where its files as delivered and its charges are kept."""
         return Path(settings.FINOPS_VAR) / "bills" / str(self.pk)

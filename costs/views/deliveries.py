@@ -139,7 +139,7 @@ class DeliveryPage(DetailPage):
     def get_subtitle(self) -> str:
         delivery = self.object
         known = [part for part in (delivery.format, delivery.provider) if part]
-        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.received_by or 'the command line'}"
+        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.brought_by}"
         return ", ".join([*known, by])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class LinePage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         charges = drilldown.charges_of(self.object)
-        days = drilldown.resource_by_day(self.object)
+        days = drilldown.resource_by_day(self.request.user, self.object)
         history = self._chart(days) if len(days) > 1 else None
         return super().get_context_data(
             charges=charges, heads=list(drilldown.SHOWN.values()), history=history, days=days, **kwargs

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,8 @@ from costs import charge_questions as ask
 from costs import drilldown, ingest
 from costs.charges_engine import charges_in
 from costs.models import CostLine
+from finops_site.models import Team
+from tagging.models import OwnershipRule
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -113,15 +115,6 @@ def test_names_with_percent_signs_and_null_bytes_find_their_charges(engine, load
         assert drilldown.charges_of(line).count == 1
 
 
-def test_a_resource_is_followed_through_the_days_of_its_bill(engine, load):
-    load({"EffectiveCost": "0.1"}, {"EffectiveCost": "0.2", "ChargePeriodStart": "2026-03-06T00:00:00Z"})
-    days = drilldown.resource_by_day(CostLine.objects.first())
-    assert [(row["day"], row["effective_cost"], row["quantity"]) for row in days] == [
-        (date(2026, 3, 5), Decimal("0.1"), 24),
-        (date(2026, 3, 6), Decimal("0.2"), 24),
-    ]
-
-
 def test_the_use_of_each_hour_is_summed_by_pool(engine, load):
     month = load({**HOUR, "ConsumedQuantity": "1"}, {**HOUR, "ConsumedQuantity": "0.5", "ResourceId": "i-2"})
     with charges_in(month.charges_glob) as charges:
@@ -132,6 +125,16 @@ def test_the_use_of_each_hour_is_summed_by_pool(engine, load):
         Decimal("1.5"),
         2,
     )
+
+
+def test_a_resource_is_followed_through_the_days_of_its_bill_as_far_as_one_may_see(load, lea, fay):
+    payments = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Tag", team=payments, tag_key="Team", tag_value="Payments")
+    another = {"Tags": '{"Team": "Data"}', "EffectiveCost": "7"}
+    load({"EffectiveCost": "0.1"}, another, {"EffectiveCost": "0.2", "ChargePeriodStart": "2026-03-06T00:00:00Z"})
+    line = CostLine.objects.filter(owner=payments).first()
+    seen = {user: [row["effective_cost"] for row in drilldown.resource_by_day(user, line)] for user in (lea, fay)}
+    assert seen == {lea: [Decimal("0.1"), Decimal("0.2")], fay: [Decimal("7.1"), Decimal("0.2")]}
 
 
 def test_the_page_of_a_line_shows_its_charges_and_its_resource_by_day(load, fay, client_of):
