@@ -7,6 +7,7 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 import errno
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -154,29 +155,80 @@ def read(
     for kept in ("reject_errors", "reject_scans"):
         # What DuckDB could not read of a bill before is not this one's.
         db.execute(f"DROP TABLE IF EXISTS {kept}")
-    opened = [_open(db, name, path, scratch, options, wanted, limit) for name, path in bundle]
-    _one_format(opened)
-    progress("reading", 0.1)
     staging = scratch / "staging.parquet"
-    _stage(db, opened, staging)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        looks = _Looks(db, other, limit)
+        try:
+            opened = [_open(db, name, path, scratch, options, wanted, looks) for name, path in bundle]
+            _one_format(opened)
+            progress("reading", 0.1)
+            _stage(db, opened, staging)
+        except (BadBill, duckdb.Error):
+            # What a look through a gzip found goes before what was stumbled over because of it.
+            if looks.all_whole():
+                raise
+    if not looks.all_whole():
+        opened = [
+            _open(db, name, _plain(name, path, scratch, limit), scratch, options, wanted, None) for name, path in bundle
+        ]
+        _stage(db, opened, staging)
     _spread_fees(db, opened[0].format, staging)
     progress("checking", 0.5)
     return _finish(db, opened, staging, target, options)
 
 
+@dataclass(slots=True)
+class _Looks:
+    """Looks through gzips, in another thread while their rows are read already."""
+
+    db: duckdb.DuckDBPyConnection
+    other: ThreadPoolExecutor
+    limit: int
+    found: "list[Future[bool]]" = field(default_factory=list)
+
+    def through(self, path: Path, name: str) -> None:
+        self.found.append(self.other.submit(self._look, path, name))
+
+    def _look(self, path: Path, name: str) -> bool:
+        try:
+            return files.is_one_stream(path, name, limit=self.limit)
+        except BadBill:
+            # One that unfolds without end must not be read to it.
+            self.db.interrupt()
+            raise
+
+    def all_whole(self) -> bool:
+        """Whether DuckDB reads all of each gzip as it is; waits, and raises the BadBill that a look found."""
+        return all(look.result() for look in self.found)
+
+
+def _plain(name: str, path: Path, scratch: Path, limit: int) -> Path:
+    """A gzip as plain text, for one of several streams; any other file as it is."""
+    if files.kind(path, name) != "gzip":
+        return path
+    files.unfold(path, scratch / f"plain-{path.name}.csv", name, limit=limit)
+    return scratch / f"plain-{path.name}.csv"
+
+
 def _open(
-    db: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path, options: Options, wanted: str, limit: int
+    db: duckdb.DuckDBPyConnection,
+    name: str,
+    path: Path,
+    scratch: Path,
+    options: Options,
+    wanted: str,
+    looks: _Looks | None,
 ) -> OpenFile:
-    kind, plain = files.kind(path, name), None
-    head = path
+    """Recognises a file by its head."""
+    kind, plain, head = files.kind(path, name), None, path
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
-        if not files.head_of_gzip(path, head, name, limit=limit):
-            files.unfold(path, plain, name, limit=limit)
-            path, plain = plain, None
+        assert looks, "a gzip inside a gzip is refused below"
+        files.head_of_gzip(path, head, name, limit=looks.limit)
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
+        looks.through(path, name)
     layout = files.csv_layout(head, name) if kind == "csv" else None
     sheet = Sheet(_columns(db, kind, path, name, layout), options)
     raw = OpenFile(name, path, kind, sheet, FORMATS[0], layout, plain)

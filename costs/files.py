@@ -144,16 +144,18 @@ def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
             plain.write(chunk)
 
 
-def head_of_gzip(path: Path, target: Path, name: str, *, limit: int) -> bool:
-    """Unpacks the first megabyte into `target` after looking through the whole; raises BadBill as `unfold` does.
+def head_of_gzip(path: Path, target: Path, name: str, *, limit: int) -> None:
+    """Unpacks the first megabyte into `target`."""
+    target.write_bytes(next(unpacked(path, name, limit), b""))
 
-    Returns whether the gzip is one stream, as nearly all are: DuckDB reads those itself, which is faster than ten times
-    their size on the disk, but only the first of several that were put one after the other (``cat a.gz b.gz``).
+
+def is_one_stream(path: Path, name: str, *, limit: int) -> bool:
+    """Looks through the whole of a gzip; raises BadBill as `unfold` does.
+
+    Returns whether it is one stream, as nearly all are: DuckDB reads those itself, which is faster than ten times their
+    size on the disk, but only the first of several that were put one after the other (``cat a.gz b.gz``).
     """
-    first, size = b"", 0
-    for chunk in unpacked(path, name, limit):
-        first, size = first or chunk, size + len(chunk)
-    target.write_bytes(first)
+    size = sum(len(chunk) for chunk in unpacked(path, name, limit))
     return size % (1 << 32) == _last_size(path)
 
 

@@ -34,7 +34,8 @@ def bill(tmp_path):
 
 def test_ada_changes_how_a_source_delivers(bill):
     ada = signed_in(person("ada"))
-    response = ada.post(address(Source, f"{bill.source_id}/change/"), {"name": "renamed", "delivery_mode": "append"})
+    said = {"name": "renamed", "delivery_mode": "append", "kind": "upload", "expected_every_hours": "24"}
+    response = ada.post(address(Source, f"{bill.source_id}/change/"), said)
     assert response.status_code == 302
     bill.source.refresh_from_db()
     assert (bill.source.name, bill.source.delivery_mode) == ("renamed", "append")
