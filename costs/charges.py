@@ -43,6 +43,8 @@ MAX_REJECTS = 10_000
 LONGEST_LINE = 2 << 20
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
 BLANK = "blank"
+# A name that no bill has for a column of its own.
+RECORD = '"our record number"'
 # Small row groups: two threads that write big ones wait for each other and for memory.
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
@@ -568,12 +570,12 @@ def _bad_in(db: duckdb.DuckDBPyConnection, each: OpenFile) -> list[Rejected]:
     cells = " ".join(f"WHEN {literal(name)} THEN {_said(name)}" for name in {name for name, _, _ in _checks(each)})
     why = " ".join(f"WHEN {bad} THEN {literal(reason)}" for _, bad, reason in _checks(each))
     # Read as the first time, rejects stored and all: DuckDB cuts a broken row otherwise when it stores none.
-    numbered = f"(SELECT *, row_number() OVER () AS record FROM {each.source()})"
+    numbered = f"(SELECT *, row_number() OVER () AS {RECORD} FROM {each.source()})"
     db.execute("SET preserve_insertion_order = true")
     rows = db.execute(
-        f"""SELECT record, problem, CASE problem {cells} END, CASE {why} END
-        FROM (SELECT *, {_problem(each)} AS problem FROM {_rows(each, numbered, "record")})
-        WHERE problem <> '{BLANK}' ORDER BY record LIMIT {MAX_REJECTS}"""
+        f"""SELECT {RECORD}, problem, CASE problem {cells} END, CASE {why} END
+        FROM (SELECT *, {_problem(each)} AS problem FROM {_rows(each, numbered, RECORD)})
+        WHERE problem <> '{BLANK}' ORDER BY {RECORD} LIMIT {MAX_REJECTS}"""
     ).fetchall()
     db.execute("SET preserve_insertion_order = false")
     lines = files.lines_of_records(each.text(), each.layout, [row[0] for row in rows]) if each.layout else {}

@@ -104,8 +104,8 @@ def _tags(sheet: Sheet) -> str | None:
     if not sheet.has("resource_tags"):
         return tag_columns(sheet, "resourceTags/") or tag_columns(sheet, "resource_tags_", _with_colon)
     found = tags(sheet.text("resource_tags") or "NULL")
-    key = "regexp_replace(e.key, '^(user|aws)_', '\\1:')"
-    entries = f"list_transform(map_entries({found}), lambda e: {{'k': {key}, 'v': e.value}})"
+    key = "regexp_replace(_each_.key, '^(user|aws)_', '\\1:')"
+    entries = f"list_transform(map_entries({found}), lambda _each_: {{'k': {key}, 'v': _each_.value}})"
     return f"map_from_entries(list_distinct({entries}))"
 
 

@@ -297,12 +297,16 @@ def tags(sql: str) -> str:
     return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
 
 
+# Parameters of lambdas in SQL are called _each_, _other_ and _at_: a column of the bill by the same name would be read
+# in their place, and bills may have columns called e, part and pair.
+
+
 def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) -> str | None:
     """A map made of one column for each tag key, which `named` may spell anew; an empty cell is an absent key."""
     pairs = [f"{{'k': {literal(named(key))}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
     if not pairs:
         return None
-    kept = f"list_filter([{', '.join(pairs)}], lambda pair: pair.v IS NOT NULL)"
+    kept = f"list_filter([{', '.join(pairs)}], lambda _each_: _each_.v IS NOT NULL)"
     return f"map_from_entries({kept})"
 
 

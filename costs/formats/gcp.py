@@ -31,10 +31,10 @@ def _credits(sheet: Sheet, condition: str = "true") -> str:
     said = sheet.text("credits")
     if not said:
         return f"0::{FORMULA}"
-    chosen = f"list_filter(CAST({as_json(said)} AS JSON[]), lambda c: {condition})"
-    amount = f"TRY_CAST(json_extract_string(c, '$.amount') AS {FORMULA})"
-    amounts = f"list_transform({chosen}, lambda c: {amount})"
-    unread = f"list_contains(list_transform({amounts}, lambda a: a IS NULL), true)"
+    chosen = f"list_filter(CAST({as_json(said)} AS JSON[]), lambda _each_: {condition})"
+    amount = f"TRY_CAST(json_extract_string(_each_, '$.amount') AS {FORMULA})"
+    amounts = f"list_transform({chosen}, lambda _each_: {amount})"
+    unread = f"list_contains(list_transform({amounts}, lambda _each_: _each_ IS NULL), true)"
     return (
         f"CASE WHEN {said} IS NULL THEN 0 WHEN {as_json(said)} IS NULL OR {unread} THEN NULL "
         f"ELSE coalesce(list_sum({amounts}), 0) END"
@@ -53,7 +53,7 @@ def _billed(sheet: Sheet) -> str:
 
 def _committed(sheet: Sheet) -> str:
     names = ", ".join(map(literal, COMMITTED))
-    credits = _credits(sheet, f"json_extract_string(c, '$.type') IN ({names})")
+    credits = _credits(sheet, f"json_extract_string(_each_, '$.type') IN ({names})")
     return f"CAST(-({credits}) AS VARCHAR)"
 
 
@@ -71,10 +71,11 @@ def _tags(sheet: Sheet) -> str:
     found = [f"coalesce(CAST({as_json(said)} AS JSON[]), [])" for said in lists if said]
     if not found:
         return "NULL::MAP(VARCHAR, VARCHAR)"
-    pair = "{'k': json_extract_string(e, '$.key'), 'v': coalesce(json_extract_string(e, '$.value'), '')}"
-    pairs = f"list_transform(flatten([{', '.join(found)}]), lambda e: {pair})"
-    earlier = f"list_transform(({pairs})[:i - 1], lambda other: other.k)"
-    return f"map_from_entries(list_filter({pairs}, lambda e, i: e.k IS NOT NULL AND NOT list_contains({earlier}, e.k)))"
+    pair = "{'k': json_extract_string(_each_, '$.key'), 'v': coalesce(json_extract_string(_each_, '$.value'), '')}"
+    pairs = f"list_transform(flatten([{', '.join(found)}]), lambda _each_: {pair})"
+    earlier = f"list_transform(({pairs})[:_at_ - 1], lambda _other_: _other_.k)"
+    named = f"_each_.k IS NOT NULL AND NOT list_contains({earlier}, _each_.k)"
+    return f"map_from_entries(list_filter({pairs}, lambda _each_, _at_: {named}))"
 
 
 def _moment(name: str) -> str:

@@ -38,13 +38,13 @@ def _tag_list(sheet: Sheet) -> str | None:
     """``Owner=Alice,Environment=Dev`` to a map; a part without ``=`` is a key whose value is empty."""
     if "Tags" not in sheet:
         return None
-    parts = f"list_filter(string_split({sheet.text('Tags')}, ','), lambda part: trim(part) <> '')"
-    pair = "{'k': trim(split_part(part, '=', 1)), 'v': trim(substr(part, strpos(part, '=') + 1))}"
-    bare = "{'k': trim(part), 'v': ''}"
-    entries = f"list_transform({parts}, lambda part: CASE WHEN contains(part, '=') THEN {pair} ELSE {bare} END)"
+    parts = f"list_filter(string_split({sheet.text('Tags')}, ','), lambda _each_: trim(_each_) <> '')"
+    pair = "{'k': trim(split_part(_each_, '=', 1)), 'v': trim(substr(_each_, strpos(_each_, '=') + 1))}"
+    bare = "{'k': trim(_each_), 'v': ''}"
+    entries = f"list_transform({parts}, lambda _each_: CASE WHEN contains(_each_, '=') THEN {pair} ELSE {bare} END)"
     # A map refuses a key twice: the first value stands.
-    earlier = f"list_transform(({entries})[:i - 1], lambda other: other.k)"
-    distinct = f"list_filter({entries}, lambda pair, i: NOT list_contains({earlier}, pair.k))"
+    earlier = f"list_transform(({entries})[:_at_ - 1], lambda _other_: _other_.k)"
+    distinct = f"list_filter({entries}, lambda _each_, _at_: NOT list_contains({earlier}, _each_.k))"
     return f"CASE WHEN {sheet.text('Tags')} IS NOT NULL THEN map_from_entries({distinct}) END"
 
 

@@ -255,3 +255,16 @@ def test_a_gzip_of_several_members_is_read_to_its_end(tmp_path):
     assert (delivery.rows_read, delivery.rows_rejected) == (3, 1), delivery.message
     assert delivery.totals["USD"]["billed_cost"] == "3"
     assert Reject.objects.get().line == 4
+
+
+def test_columns_may_be_called_what_we_call_things_ourselves(tmp_path):
+    ours = dict.fromkeys(
+        ["e", "c", "i", "part", "pair", "other", "record", "problem", "empty_row", "line", "value"], "x"
+    )
+    text = bills.focus_csv([{**ours}, {**ours, "BilledCost": "much"}])
+    delivery = load(bills.write(tmp_path, "focus.csv", text), source="focus")
+    assert (delivery.rows_loaded, delivery.rows_rejected) == (1, 1)
+    assert delivery.rejects.get().line == 3
+    from tests.costs.test_providers import gcp_csv
+
+    assert load(bills.write(tmp_path, "gcp.csv", gcp_csv([{**ours}])), source="gcp").rows_loaded == 1
