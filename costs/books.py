@@ -18,7 +18,6 @@ from costs.querysets import METRICS
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month
 
-HALF = ("delivery__source", "billing_month")
 VIEWS = ("billed_cost", "effective_cost")
 LAYERS = (CostLine, MonthRollup, DayRollup)
 
@@ -113,11 +112,12 @@ def _deliveries(rows: Any) -> Iterator[Check]:
         latest = {
             (each.billing_month, each.view): each for each in sorted(delivery.months.all(), key=lambda each: each.pk)
         }
-        kept = _add(delivery.residual, *(each.totals for each in latest.values()))
+        kept = added(delivery.residual, *(each.totals for each in latest.values()))
         yield Check("control totals = stored + residual", str(delivery), _text(delivery.totals), _text(kept))
 
 
-def _add(*sums: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str | None]]:
+def added(*sums: dict[str, dict[str, str | None]]) -> dict[str, dict[str, str | None]]:
+    """Totals summed by currency and metric; the first may be a residual, which alone makes no metric known."""
     result: dict[str, dict[str, str | None]] = {}
     for each in sums:
         for code, amounts in each.items():
@@ -145,9 +145,8 @@ def _one_bill_a_month(month: Month | None) -> Iterator[Check]:
     by_view = months.order_by().values("delivery__source__name", "billing_month", "view")
     twice = by_view.annotate(n=Count("pk")).filter(n__gt=1)
     yield Check("months that count twice", "all sources that replace", str(len(twice)), "0")
-    whole = months.filter(view="").values("delivery__source", "billing_month")
-    halves = {(row["delivery__source"], row["billing_month"]) for row in months.exclude(view="").values(*HALF)}
-    both = [row for row in whole if (row["delivery__source"], row["billing_month"]) in halves]
+    whole = set(months.filter(view="").values_list("delivery__source", "billing_month"))
+    both = whole & set(months.exclude(view="").values_list("delivery__source", "billing_month"))
     yield Check("months that count whole and by halves", "all sources that replace", str(len(both)), "0")
 
 
@@ -158,7 +157,7 @@ def totals(month: Month | None = None) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, dict[str, str | None]]] = {}
     for row in rows.order_by("delivery__source__name", "billing_month"):
         key = (row.delivery.source.name, str(Month.of(row.billing_month)))
-        found[key] = _add({}, found.get(key, {}), row.totals)
+        found[key] = added({}, found.get(key, {}), row.totals)
     return [
         {"source": source, "month": name, "currency": code} | {metric: amounts.get(metric) for metric in METRICS}
         for (source, name), sums in found.items()

@@ -4,14 +4,14 @@ Pure: no Django. Engines only sum and count; ratios are divided in Python, where
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import ibis
 from ibis import _
 
-from costs.formats.base import CHARGE_COLUMNS
+from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE, NO_NUL
 
 TYPES = {
     "text": "string",
@@ -20,18 +20,15 @@ TYPES = {
     "moment": "timestamp",
     "tags": "string",
 }
-TABLE = "charges"
 CHARGES = ibis.table(
     {name: TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_Problem": "string"},
-    name=TABLE,
+    name=CHARGES_TABLE,
 )
-# How a line shows a NUL byte, which PostgreSQL has none of.
-NO_NUL = "\ufffd"
 ANY_CHARACTER = r"[\s\S]"
 
 
-def of_line(day: date, dimensions: Mapping[str, tuple[str, int, str]], tags: Sequence[str | None] | None = None) -> Any:
-    """The charges a cost line sums: of its day and of every dimension, {charge column: (width, value)}.
+def of_line(day: date, dimensions: Iterable[tuple[str, int, str]], tags: Sequence[str | None] | None = None) -> Any:
+    """The charges a cost line sums: of its day and of every dimension: (charge column, width, value).
 
     `tags` are the texts of tags that are the line's own; None asks for charges whatever their tags.
     """
@@ -39,7 +36,7 @@ def of_line(day: date, dimensions: Mapping[str, tuple[str, int, str]], tags: Seq
     rows = CHARGES.filter(
         _.x_Problem.isnull(), _.ChargePeriodStart >= start, _.ChargePeriodStart < start + timedelta(days=1)
     )
-    for column, width, value in dimensions.values():
+    for column, width, value in dimensions:
         shown = CHARGES[column].fill_null("").left(width)
         rows = rows.filter(shown == value if NO_NUL not in value else shown.re_search(_pattern(value)))
     if tags is None:

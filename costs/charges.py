@@ -4,7 +4,6 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 (one billing month, nothing rejected) that file is the charges; otherwise it is cut into its months.
 """
 
-import errno
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from costs.formats.base import (
     CHARGE_COLUMNS,
     FULL,
     METRICS,
+    NO_NUL,
     BadBill,
     Format,
     Options,
@@ -174,9 +174,11 @@ def read(
             _open(db, name, _plain(name, path, scratch, limit), scratch, options, wanted, None) for name, path in bundle
         ]
         _stage(db, opened, staging)
-    _spread_fees(db, opened[0].format, staging)
+    remarks = _spread_fees(db, opened[0].format, staging)
     progress("checking", 0.5)
-    return _finish(db, opened, staging, target, options)
+    reading = _finish(db, opened, staging, target, options)
+    reading.notes += remarks
+    return reading
 
 
 @dataclass(slots=True)
@@ -293,10 +295,9 @@ def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: P
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except duckdb.Error as error:
-        if engine.is_out_of_space(error):
-            raise OSError(errno.ENOSPC, "the disk is full") from error
         # A damaged Parquet file can be told in any of DuckDB's ways; anything else of a CSV would be our own mistake.
-        if not isinstance(error, UNREADABLE) and not any(each.kind == "parquet" for each in opened):
+        told = isinstance(error, UNREADABLE) or any(each.kind == "parquet" for each in opened)
+        if engine.is_out_of_space(error) or not told:
             raise
         names = ", ".join(each.name for each in opened)
         raise BadBill(f"{names}: could not be read as a table ({_first_line(error)}).") from error
@@ -397,14 +398,15 @@ def _checks(each: OpenFile) -> list[tuple[str, str, str]]:
     return checks
 
 
-def _spread_fees(db: duckdb.DuckDBPyConnection, known: Format, staging: Path) -> None:
-    """Lets usage carry the fees of its commitments in effective cost, where the provider bills them apart."""
+def _spread_fees(db: duckdb.DuckDBPyConnection, known: Format, staging: Path) -> list[str]:
+    """Lets usage carry the fees of its commitments in effective cost, where the provider bills them apart; says so."""
     table = f"read_parquet({literal(str(staging))})"
     if known.spread is None or not db.execute(f"SELECT 1 FROM {table} WHERE {known.spread.fee} LIMIT 1").fetchone():
-        return
+        return []
     spread = staging.with_name("spread.parquet")
     db.execute(f"COPY ({spreading.select(known.spread, table)}) TO {literal(str(spread))} ({PARQUET})")
     spread.replace(staging)
+    return [known.spread.remark]
 
 
 def _finish(
@@ -473,8 +475,6 @@ def _notes_of_formats(db: duckdb.DuckDBPyConnection, table: str, opened: Sequenc
     for condition, remark in known.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
         notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
-    if known.spread and db.execute(f"SELECT 1 FROM {table} WHERE {known.spread.fee} LIMIT 1").fetchone():
-        notes.append(known.spread.remark)
     return notes
 
 
@@ -594,4 +594,4 @@ def _source_column(each: OpenFile, column: str) -> str:
 
 def _shown(text: str, limit: int = 500) -> str:
     """Fit to be stored and read: without NUL, and not endless."""
-    return text.replace("\x00", "�")[:limit]
+    return text.replace("\x00", NO_NUL)[:limit]

@@ -10,9 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from costs import engine
-from costs.formats.base import literal
-
-TABLE = "charges"
+from costs.formats.base import CHARGES_TABLE, literal
 
 
 def _sql(question: Any, dialect: str) -> str:
@@ -33,7 +31,7 @@ class _DuckDB:
     def __init__(self, db: Any, globs: Sequence[str]) -> None:
         self.db = db
         listed = ", ".join(literal(each) for each in globs)
-        self.db.execute(f"CREATE VIEW {TABLE} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+        self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
 
     def ask(self, question: Any) -> list[dict[str, Any]]:
         found = self.db.execute(_sql(question, "duckdb"))
@@ -46,7 +44,7 @@ class _Spark:
         # A session of its own: views of two questions asked at once must not meet.
         self.session = session.newSession()
         files = [path for each in globs for path in sorted(glob(each))]
-        self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(TABLE)
+        self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(CHARGES_TABLE)
 
     def ask(self, question: Any) -> list[dict[str, Any]]:
         return [row.asDict() for row in self.session.sql(_sql(question, "pyspark")).collect()]

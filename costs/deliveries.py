@@ -13,14 +13,15 @@ import django_tables2
 from django.conf import settings
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from drf_spectacular.utils import extend_schema_field
 
 from costs.models import Delivery, DeliveryMonth, Reject, Source
 from costs.querysets import METRICS
 from costs.spend import UNOWNED
-from finops_site.figures import money_html, month_text
+from costs.tables import BilledTotalsColumn
+from finops_site.figures import month_text
 from finops_site.filters import MonthFilter
 from finops_site.money import EXACT, exact_text
 from finops_site.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
@@ -82,7 +83,7 @@ class DeliveryTable(BaseTable):
     status = django_tables2.Column()
     rows_read = NumberColumn("Rows")
     rows_rejected = NumberColumn("Rows not read", visible=False)
-    totals = NumberColumn("Billed cost", orderable=False)
+    totals = BilledTotalsColumn("Billed cost", orderable=False)
     received_at = django_tables2.Column("Received")
     received_by = django_tables2.Column("Received by", visible=False)
 
@@ -132,13 +133,6 @@ class DeliveryTable(BaseTable):
 
     def value_rows_read(self, value: int) -> int:
         return value
-
-    def render_totals(self, value: Mapping[str, Any], record: Delivery) -> SafeString | str:
-        sums = [(money_html(amount["billed_cost"], code),) for code, amount in sorted(value.items())]
-        return format_html_join("", "<div>{}</div>", sums) if sums else "—"
-
-    def value_totals(self, value: Mapping[str, Any]) -> str:
-        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
     def render_received_at(self, value: datetime, record: Delivery) -> SafeString:
         by = record.brought_by

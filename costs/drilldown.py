@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import F, Sum
 
 from costs.charges_engine import charges_in
+from costs.formats.base import NO_NUL
 from costs.models import CostLine
 from costs.publish import DIMENSIONS
 
@@ -27,7 +28,6 @@ SHOWN = {
     "InvoiceId": "Invoice",
 }
 MOST = 200
-NO_NUL = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def charges_of(line: CostLine) -> Charges:
     """The charges of `line` out of its delivery's Parquet: one file, one month, a bounded question."""
     from costs import charge_questions as ask
 
-    grain = {name: (column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()}
+    grain = [(column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()]
     with charges_in(line.delivery_month.charges_glob) as charges:
         texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
         own = [text for text in texts if as_line_has_them(text) == line.tag_set.tags]

@@ -1,5 +1,6 @@
 """DuckDB, as this house uses it. Pure: no Django."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,6 @@ import duckdb
 
 
 def is_out_of_space(error: duckdb.Error) -> bool:
-    """Whether DuckDB failed for want of disk: it tells so in words only."""
     return "no space left" in str(error).lower()
 
 
@@ -16,7 +16,10 @@ def is_out_of_space(error: duckdb.Error) -> bool:
 def connect(
     *, threads: int = 2, memory_limit: str = "1GB", scratch: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-process DuckDB of its own: bounded in memory, spilling to `scratch`, in UTC, with nothing to download."""
+    """An in-process DuckDB of its own: bounded in memory, spilling to `scratch`, in UTC, with nothing to download.
+
+    Raises OSError (ENOSPC) where the disk is full.
+    """
     connection = duckdb.connect(":memory:")
     try:
         connection.execute(f"SET threads = {threads}")
@@ -30,5 +33,10 @@ def connect(
         if scratch:
             connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
         yield connection
+    except duckdb.Error as error:
+        # DuckDB tells a full disk in words only; to everybody else it is the error of the system that it is.
+        if is_out_of_space(error):
+            raise OSError(errno.ENOSPC, "the disk is full") from error
+        raise
     finally:
         connection.close()

@@ -10,8 +10,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from django.db.models import Max, Min
-
 from costs import spend
 from costs.models import ExchangeRate
 from costs.rates import HOLIDAYS, Found, Rate, RateBook
@@ -49,12 +47,6 @@ def currencies() -> list[str]:
     """Every currency that has a rate, for a choice of what to show costs in."""
     pairs = ExchangeRate.objects.order_by().values_list("base", "quote").distinct()
     return sorted({code for pair in pairs for code in pair})
-
-
-def span() -> tuple[date | None, date | None]:
-    """The first and the last day that has a rate."""
-    found = ExchangeRate.objects.aggregate(first=Min("day"), last=Max("day"))
-    return found["first"], found["last"]
 
 
 def book(period: Period, wanted: Iterable[str]) -> RateBook:

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,16 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from costs import engine
+from costs import books, engine
 from costs.formats import focus_out
 from costs.formats.base import METRICS, literal, quoted
 from costs.models import DeliveryMonth, FocusExport
 from costs.querysets import METRICS as NAMES
-from finops_site.figures import money_html
-from finops_site.money import EXACT, exact_text
+from costs.tables import BilledTotalsColumn
+from finops_site.money import exact_text
 from finops_site.periods import Month
 from finops_site.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
 
@@ -105,26 +104,9 @@ def _written(db: Any, source: str, rows: Sequence[DeliveryMonth]) -> Written:
     sums = ", ".join(f"sum({name})" for name in METRICS)
     found = db.execute(f"SELECT BillingCurrency, count(*), {sums} FROM ({source}) GROUP BY 1 ORDER BY 1").fetchall()
     totals = {code: dict(zip(NAMES, map(exact_text, amounts), strict=True)) for code, _count, *amounts in found}
-    books = _books(rows)
-    filled = [name for name in NAMES if any(books[code][name] != sums_[name] for code, sums_ in totals.items())]
+    held = books.added({}, *(row.totals for row in rows))
+    filled = [name for name in NAMES if any(held[code][name] != sums_[name] for code, sums_ in totals.items())]
     return Written(sum(count for _, count, *_ in found), totals, filled)
-
-
-def _books(rows: Sequence[DeliveryMonth]) -> dict[str, dict[str, str | None]]:
-    """What the books hold of these months, {currency: {metric: exact text}}."""
-    sums: dict[str, dict[str, Decimal | None]] = {}
-    for row in rows:
-        for code, amounts in row.totals.items():
-            mine = sums.setdefault(code, {})
-            for name, text in amounts.items():
-                mine[name] = _plus(mine.get(name), text)
-    return {code: {name: exact_text(amount) for name, amount in mine.items()} for code, mine in sums.items()}
-
-
-def _plus(one: Decimal | None, text: str | None) -> Decimal | None:
-    if text is None:
-        return one
-    return Decimal(text) if one is None else EXACT.add(one, Decimal(text))
 
 
 STATES = {
@@ -140,7 +122,7 @@ class ExportTable(BaseTable):
     kind = django_tables2.Column("File", orderable=False)
     status = StatusColumn(states=STATES, orderable=False)
     rows = NumberColumn(orderable=False)
-    totals = NumberColumn("Billed cost", orderable=False)
+    totals = BilledTotalsColumn("Billed cost", orderable=False)
     filled = django_tables2.Column("Filled", orderable=False, empty_values=(None, []))
     created_at = django_tables2.Column("Asked for", orderable=False)
 
@@ -157,13 +139,6 @@ class ExportTable(BaseTable):
 
     def value_kind(self, record: FocusExport) -> str:
         return record.file_name
-
-    def render_totals(self, value: dict[str, Any]) -> SafeString:
-        sums = [(money_html(Decimal(amount["billed_cost"]), code),) for code, amount in sorted(value.items())]
-        return format_html_join("", "<div>{}</div>", sums)
-
-    def value_totals(self, value: dict[str, Any]) -> str:
-        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
     def render_filled(self, value: list[str]) -> str:
         return ", ".join(name.replace("_", " ") for name in value)

@@ -18,7 +18,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
@@ -165,10 +164,6 @@ def load(delivery: Delivery) -> Delivery:
         _fail(mine, str(error))
     except OSError as error:
         _fail(mine, str(_readable(error)))
-    except duckdb.IOException as error:
-        if not engine.is_out_of_space(error):
-            raise
-        _fail(mine, str(_readable(OSError(errno.ENOSPC, "the disk is full"))))
     except Taken:
         logger.warning("delivery %s was taken over while it loaded", mine.pk)
     mine.refresh_from_db()

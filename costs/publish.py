@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from costs import partitions
 from costs.charges import MonthOfCharges, Sums
-from costs.formats.base import METRICS, literal, tags
+from costs.formats.base import METRICS, NO_NUL, literal, tags
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from costs.owners import SIGNATURE, OwnerRule, first_match_sql
 from costs.signals import delivery_loaded
@@ -146,7 +146,7 @@ def shown(column: str, width: int) -> str:
 
 
 def _no_nul(sql: str) -> str:
-    return f"replace({sql}, chr(0), '\ufffd')"
+    return f"replace({sql}, chr(0), '{NO_NUL}')"
 
 
 def publish(

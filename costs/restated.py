@@ -104,7 +104,7 @@ def who_has_to_know(delivery: Delivery) -> list[MustKnow]:
         return []
     teams = Team.objects.filter(pk__in=changed.exclude(owner=None).values("owner"))
     leads = Membership.objects.filter(team__in=teams, role=Membership.Role.LEAD).select_related("user", "team")
-    finance = User.objects.filter(groups__name=FINANCE, is_active=True).order_by("email")
+    finance = User.objects.in_role(FINANCE)
     return [MustKnow(str(user), user.email, "finance") for user in finance] + [
         MustKnow(str(each.user), each.user.email, f"leads {each.team}") for each in leads if each.user.is_active
     ]

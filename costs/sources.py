@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from costs import storage, sync
 from costs.formats import NAMES
+from costs.forms import currency_code
 from costs.models import Source
 from finops_site.tables import BaseTable, NumberColumn, status_html
 
@@ -97,13 +98,11 @@ class SourceForm(forms.ModelForm):
         own = [("", "the provider's own address")]
         self.fields["endpoint"].choices = [*own, *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
         self.fields["format"].choices = [("", "told by the header"), *((name, name) for name in NAMES)]
+        self.fields["currency"].validators.append(currency_code)
         self.fields["credential"].empty_label = "the machine's own identity"
 
     def clean_currency(self) -> str:
-        code = self.cleaned_data["currency"].upper()
-        if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
-            raise forms.ValidationError("A currency has three letters, like EUR.")
-        return code
+        return self.cleaned_data["currency"].upper()
 
     def clean(self) -> dict[str, Any]:
         said = super().clean()

@@ -195,7 +195,7 @@ def _claim_warning(source: Source) -> bool:
 
 
 def _mail(late: Sequence[Source], now: datetime) -> None:
-    people = [user.email for user in User.objects.filter(groups__name=FINANCE, is_active=True).order_by("email")]
+    people = [user.email for user in User.objects.in_role(FINANCE)]
     rows = [{"source": each, "words": health(each, each.last_delivery, now).words} for each in late]
     for address in people:
         make_message("source-late", address, {"rows": rows, "url": absolute_url("/sources/")}).send()

@@ -1,5 +1,6 @@
 """Tables of cost."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -7,12 +8,24 @@ import django_tables2
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.models import CostLine, Dimension
 from costs.spend import UNOWNED
-from finops_site.tables import BaseTable, DayColumn, MoneyColumn, TagColumn
+from finops_site.figures import money_html
+from finops_site.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
+
+
+class BilledTotalsColumn(NumberColumn):
+    """The billed cost out of {currency: {metric: exact text}}, an amount for each currency."""
+
+    def render(self, value: Mapping[str, Any]) -> SafeString | str:
+        sums = [(money_html(amount["billed_cost"], code),) for code, amount in sorted(value.items())]
+        return format_html_join("", "<div>{}</div>", sums) if sums else "—"
+
+    def value(self, value: Mapping[str, Any]) -> str:
+        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
 
 class LineTable(BaseTable):

@@ -36,6 +36,10 @@ class UserManager(BaseUserManager):
         user.save(using=self._db)
         return user
 
+    def in_role(self, role: str) -> models.QuerySet:
+        """Those who hold a role and may sign in, by address."""
+        return self.filter(groups__name=role, is_active=True).order_by("email")
+
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
         return self.create_user(email, password, **{"is_superuser": True, **fields})
 

@@ -15,6 +15,11 @@ from finops_site.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
 
+# The name under which charges are asked, whatever engine answers.
+CHARGES_TABLE = "charges"
+# What stands for a NUL byte, which PostgreSQL has none of.
+NO_NUL = "\ufffd"
+
 METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
 # The one declared schema of charges: FOCUS names; x_ marks what FOCUS has no column for.

@@ -41,24 +41,32 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="source",
             name="currency",
-            field=models.CharField(blank=True, help_text="for bills that name none", max_length=3),
+            field=models.CharField(blank=True, help_text="For bills that name none.", max_length=3),
         ),
         migrations.AddField(
             model_name="source",
             name="endpoint",
-            field=models.CharField(blank=True, help_text="empty: the provider's own address", max_length=300),
+            field=models.CharField(
+                blank=True, help_text="Other addresses are allowed by the machine's administrator.", max_length=300
+            ),
         ),
         migrations.AddField(
             model_name="source",
             name="expected_every_hours",
             field=models.PositiveIntegerField(
-                default=0, help_text="finance is told when a bill is late; 0: nobody waits for this source"
+                default=0,
+                help_text="In hours. Finance is told when a bill is late; 0: nobody waits for this source.",
+                verbose_name="a bill is expected every",
             ),
         ),
         migrations.AddField(
             model_name="source",
             name="format",
-            field=models.CharField(blank=True, help_text="empty: told by the header", max_length=40),
+            field=models.CharField(
+                blank=True,
+                help_text="Only where two formats have the same header, like Azure's two views.",
+                max_length=40,
+            ),
         ),
         migrations.AddField(
             model_name="source",
@@ -83,7 +91,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="source",
             name="prefix",
-            field=models.CharField(blank=True, help_text="where in the bucket the bills begin", max_length=1000),
+            field=models.CharField(blank=True, help_text="Where in the bucket the bills begin.", max_length=1000),
         ),
         migrations.AddField(
             model_name="source",
@@ -136,7 +144,7 @@ class Migration(migrations.Migration):
             name="credential",
             field=models.ForeignKey(
                 blank=True,
-                help_text="empty: the machine's own identity",
+                help_text="Written by an administrator: a role, or a secret that is never shown.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 to="costs.credential",

@@ -174,17 +174,25 @@ class DeliveryProgress(_OneDelivery, View):
         return render(request, "includes/progress.html", {"progress": progress})
 
 
-class RejectsPage(ListPage):
-    """Every row of a delivery that was not read, and its CSV."""
+class _ListOfDelivery(ListPage):
+    """A list that belongs to one delivery, reached through it."""
 
     permission_required = "costs.view_delivery"
-    table_class = deliveries.RejectTable
-    orderings = ("id",)
 
     @cached_property
     def delivery(self) -> Delivery:
         rows = Delivery.objects.visible_to(self.request.user).select_related("source")
         return get_object_or_404(rows, pk=self.kwargs["pk"])
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
+
+
+class RejectsPage(_ListOfDelivery):
+    """Every row of a delivery that was not read, and its CSV."""
+
+    table_class = deliveries.RejectTable
+    orderings = ("id",)
 
     def get_queryset(self) -> Any:
         return self.delivery.rejects.all()
@@ -200,32 +208,20 @@ class RejectsPage(ListPage):
         kept = "" if rejected <= listed else f" The first {listed:,} are listed."
         return f"{rejected:,} of {self.delivery.rows_read:,} rows.{kept}"
 
-    def get_breadcrumbs(self) -> list[tuple[str, str]]:
-        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
 
-
-class ChangesPage(ListPage):
+class ChangesPage(_ListOfDelivery):
     """Everything a delivery changed in the months it replaced, and its CSV."""
 
-    permission_required = "costs.view_delivery"
     table_class = deliveries.ChangeTable
     title = "What this bill changed"
     subtitle = "Against the bill it replaced: the days both tell, and the days that are new."
     empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
-
-    @cached_property
-    def delivery(self) -> Delivery:
-        rows = Delivery.objects.visible_to(self.request.user).select_related("source")
-        return get_object_or_404(rows, pk=self.kwargs["pk"])
 
     def get_queryset(self) -> Any:
         return restated.changes(self.delivery)
 
     def get_export_name(self) -> str:
         return f"changes of delivery {self.kwargs['pk']}"
-
-    def get_breadcrumbs(self) -> list[tuple[str, str]]:
-        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
 
 
 class CorrectionsPage(ListPage):

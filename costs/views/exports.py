@@ -23,7 +23,7 @@ class ExportsPage(ListPage):
     breadcrumbs = (("Deliveries", "costs:deliveries"),)
     table_class = exports.ExportTable
     template_name = "costs/exports.html"
-    fragment_template_name = "costs/exports_list.html"
+    fragment_template_name = "costs/list_that_waits.html"
     empty = Empty("No export yet", "Choose a month above: the file is written while you wait here.", "file-export")
 
     def get_queryset(self) -> Any:

@@ -24,7 +24,7 @@ class SourcesPage(ListPage):
     subtitle = "Where bills come from, and whether they come in time."
     actions = (ADD,)
     table_class = SourceTable
-    fragment_template_name = "costs/sources_list.html"
+    fragment_template_name = "costs/list_that_waits.html"
     empty = Empty(
         "No source yet",
         "Connect the bucket your provider delivers to, and the bills come by themselves every hour.",
@@ -36,8 +36,8 @@ class SourcesPage(ListPage):
         return sync.with_last_delivery(super().get_queryset()).order_by("name")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        runs = self.get_queryset().filter(sync=Source.Sync.RUNNING).exists()
-        return super().get_context_data(runs=runs, **kwargs)
+        waits = self.get_queryset().filter(sync=Source.Sync.RUNNING).exists()
+        return super().get_context_data(waits=waits, **kwargs)
 
 
 class SourcePage(FormPage):

@@ -1,5 +1,6 @@
 """Bills that come by themselves: from a folder, S3, Google Cloud and Azure; and when they do not come."""
 
+import gzip
 import json
 import os
 import shutil
@@ -128,8 +129,6 @@ def put_report(client, assembly, *parts):
     keys = []
     for number, text in enumerate(parts, 1):
         keys.append(f"{PERIOD}/{assembly}/cur-{number}.csv.gz")
-        import gzip
-
         client.put_object(Bucket="bills", Key=keys[-1], Body=gzip.compress(text))
     body = json.dumps({"assemblyId": assembly, "reportName": "cur", "reportKeys": keys}).encode()
     client.put_object(Bucket="bills", Key=f"{PERIOD}/cur-Manifest.json", Body=body)
