@@ -10,4 +10,7 @@ urlpatterns = [
     path("me/", Me.as_view(), name="me"),
     path("me/token/", MyToken.as_view(), name="me-token"),
     path("", include("costs.api_urls")),
+    path("", include("tagging.api_urls")),
+    path("", include("budgets.api_urls")),
+    path("", include("reservations.api_urls")),
 ]

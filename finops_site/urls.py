@@ -16,4 +16,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", Docs.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("costs.urls")),
+    path("", include("tagging.urls")),
+    path("", include("budgets.urls")),
+    path("", include("reservations.urls")),
 ]

@@ -1,0 +1,3 @@
+from tagging.models.ownership import CONDITIONS, OwnershipRule
+
+__all__ = ["CONDITIONS", "OwnershipRule"]
