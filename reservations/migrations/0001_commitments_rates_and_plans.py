@@ -7,223 +7,567 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('finops_site', '0001_people'),
+        ("finops_site", "0001_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Commitment',
+            name="Commitment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=200)),
-                ('commitment_id', models.CharField(help_text='as the bill writes it: an ARN, a reservation id', max_length=1000, verbose_name='id')),
-                ('name', models.CharField(blank=True, max_length=300)),
-                ('kind', models.CharField(choices=[('ri_standard', 'Standard RI'), ('ri_convertible', 'Convertible RI'), ('sp_ec2', 'EC2 Instance SP'), ('sp_compute', 'Compute SP'), ('sp_database', 'Database SP'), ('sp_sagemaker', 'SageMaker SP'), ('azure_reservation', 'Azure reservation'), ('azure_plan', 'Azure savings plan'), ('gcp_cud', 'GCP committed use discount'), ('other', 'Commitment')], default='other', max_length=30)),
-                ('term_months', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='term, months')),
-                ('payment', models.CharField(blank=True, choices=[('none', 'No upfront'), ('partial', 'Partial upfront'), ('all', 'All upfront')], max_length=10)),
-                ('scope', models.CharField(blank=True, help_text='zonal, regional, account or shared', max_length=20)),
-                ('account', models.CharField(blank=True, help_text='who bought it', max_length=200)),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('instance_type', models.CharField(blank=True, max_length=100, verbose_name='type or family')),
-                ('system', models.CharField(blank=True, max_length=100, verbose_name='operating system')),
-                ('count', models.DecimalField(blank=True, decimal_places=18, help_text='machines, or normalised units', max_digits=38, null=True)),
-                ('hourly_commitment', models.DecimalField(blank=True, decimal_places=18, help_text='what a plan commits to, each hour', max_digits=38, null=True)),
-                ('unit', models.CharField(blank=True, help_text='of what a day buys: a currency, hours, units', max_length=50)),
-                ('upfront', models.DecimalField(blank=True, decimal_places=18, help_text='paid on the first day', max_digits=38, null=True)),
-                ('recurring_hourly', models.DecimalField(blank=True, decimal_places=18, help_text='paid each hour', max_digits=38, null=True)),
-                ('currency', models.CharField(default='USD', max_length=10)),
-                ('start', models.DateField(blank=True, null=True)),
-                ('end', models.DateField(blank=True, help_text='the first day without it', null=True)),
-                ('source', models.CharField(choices=[('bill', 'found in the bill'), ('csv', 'by CSV'), ('api', "by the provider's API")], default='bill', max_length=10)),
-                ('first_seen', models.DateField(blank=True, editable=False, null=True)),
-                ('last_seen', models.DateField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='commitments', to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=200)),
+                (
+                    "commitment_id",
+                    models.CharField(
+                        help_text="as the bill writes it: an ARN, a reservation id", max_length=1000, verbose_name="id"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=300)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ri_standard", "Standard RI"),
+                            ("ri_convertible", "Convertible RI"),
+                            ("sp_ec2", "EC2 Instance SP"),
+                            ("sp_compute", "Compute SP"),
+                            ("sp_database", "Database SP"),
+                            ("sp_sagemaker", "SageMaker SP"),
+                            ("azure_reservation", "Azure reservation"),
+                            ("azure_plan", "Azure savings plan"),
+                            ("gcp_cud", "GCP committed use discount"),
+                            ("other", "Commitment"),
+                        ],
+                        default="other",
+                        max_length=30,
+                    ),
+                ),
+                ("term_months", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="term, months")),
+                (
+                    "payment",
+                    models.CharField(
+                        blank=True,
+                        choices=[("none", "No upfront"), ("partial", "Partial upfront"), ("all", "All upfront")],
+                        max_length=10,
+                    ),
+                ),
+                ("scope", models.CharField(blank=True, help_text="zonal, regional, account or shared", max_length=20)),
+                ("account", models.CharField(blank=True, help_text="who bought it", max_length=200)),
+                ("region", models.CharField(blank=True, max_length=200)),
+                ("instance_type", models.CharField(blank=True, max_length=100, verbose_name="type or family")),
+                ("system", models.CharField(blank=True, max_length=100, verbose_name="operating system")),
+                (
+                    "count",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=18,
+                        help_text="machines, or normalised units",
+                        max_digits=38,
+                        null=True,
+                    ),
+                ),
+                (
+                    "hourly_commitment",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=18,
+                        help_text="what a plan commits to, each hour",
+                        max_digits=38,
+                        null=True,
+                    ),
+                ),
+                (
+                    "unit",
+                    models.CharField(
+                        blank=True, help_text="of what a day buys: a currency, hours, units", max_length=50
+                    ),
+                ),
+                (
+                    "upfront",
+                    models.DecimalField(
+                        blank=True, decimal_places=18, help_text="paid on the first day", max_digits=38, null=True
+                    ),
+                ),
+                (
+                    "recurring_hourly",
+                    models.DecimalField(
+                        blank=True, decimal_places=18, help_text="paid each hour", max_digits=38, null=True
+                    ),
+                ),
+                ("currency", models.CharField(default="USD", max_length=10)),
+                ("start", models.DateField(blank=True, null=True)),
+                ("end", models.DateField(blank=True, help_text="the first day without it", null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("bill", "found in the bill"), ("csv", "by CSV"), ("api", "by the provider's API")],
+                        default="bill",
+                        max_length=10,
+                    ),
+                ),
+                ("first_seen", models.DateField(blank=True, editable=False, null=True)),
+                ("last_seen", models.DateField(blank=True, editable=False, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="commitments",
+                        to="finops_site.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['end', 'id'],
+                "ordering": ["end", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Coverage',
+            name="Coverage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('provider', models.CharField(blank=True, max_length=200)),
-                ('account', models.CharField(blank=True, max_length=200)),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('family', models.CharField(blank=True, max_length=100)),
-                ('currency', models.CharField(max_length=10)),
-                ('eligible_hours', models.DecimalField(decimal_places=18, help_text='running hours that a commitment could cover; spot is not eligible', max_digits=38)),
-                ('covered_hours', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('eligible_cost', models.DecimalField(decimal_places=18, help_text='at on-demand prices', max_digits=38)),
-                ('covered_cost', models.DecimalField(decimal_places=18, help_text='at on-demand prices', max_digits=38)),
-                ('unused_cost', models.DecimalField(decimal_places=18, help_text='commitments that nobody used', max_digits=38)),
-                ('paid', models.DecimalField(decimal_places=18, help_text='effective cost', max_digits=38)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("provider", models.CharField(blank=True, max_length=200)),
+                ("account", models.CharField(blank=True, max_length=200)),
+                ("region", models.CharField(blank=True, max_length=200)),
+                ("family", models.CharField(blank=True, max_length=100)),
+                ("currency", models.CharField(max_length=10)),
+                (
+                    "eligible_hours",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="running hours that a commitment could cover; spot is not eligible",
+                        max_digits=38,
+                    ),
+                ),
+                ("covered_hours", models.DecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "eligible_cost",
+                    models.DecimalField(decimal_places=18, help_text="at on-demand prices", max_digits=38),
+                ),
+                (
+                    "covered_cost",
+                    models.DecimalField(decimal_places=18, help_text="at on-demand prices", max_digits=38),
+                ),
+                (
+                    "unused_cost",
+                    models.DecimalField(decimal_places=18, help_text="commitments that nobody used", max_digits=38),
+                ),
+                ("paid", models.DecimalField(decimal_places=18, help_text="effective cost", max_digits=38)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="finops_site.team"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'coverage',
-                'ordering': ['day'],
+                "verbose_name_plural": "coverage",
+                "ordering": ["day"],
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('expiry', 'ends soon'), ('utilisation', 'poorly used')], max_length=20)),
-                ('days_before', models.PositiveSmallIntegerField(blank=True, help_text='of an expiry: 90, 60, 30 or 7', null=True)),
-                ('about', models.DateField(help_text='the day it ends, or the first day of the week')),
-                ('text', models.TextField()),
-                ('figures', models.JSONField(default=dict, help_text='what the text says, as exact decimal text')),
-                ('options', models.JSONField(default=list, help_text='the contingency: [{name, saves, currency, working}]')),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('commitment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='reservations.commitment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(choices=[("expiry", "ends soon"), ("utilisation", "poorly used")], max_length=20),
+                ),
+                (
+                    "days_before",
+                    models.PositiveSmallIntegerField(blank=True, help_text="of an expiry: 90, 60, 30 or 7", null=True),
+                ),
+                ("about", models.DateField(help_text="the day it ends, or the first day of the week")),
+                ("text", models.TextField()),
+                ("figures", models.JSONField(default=dict, help_text="what the text says, as exact decimal text")),
+                (
+                    "options",
+                    models.JSONField(default=list, help_text="the contingency: [{name, saves, currency, working}]"),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "commitment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="reservations.commitment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-id'],
+                "ordering": ["-made_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(help_text='what was known at the start of this day')),
-                ('lookback_days', models.PositiveIntegerField(default=30)),
-                ('parameters', models.JSONField(blank=True, default=dict, help_text='the limits asked for')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'being worked out'), ('ready', 'ready'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('stage', models.CharField(blank=True, max_length=60)),
-                ('progress', models.PositiveSmallIntegerField(default=0)),
-                ('message', models.TextField(blank=True)),
-                ('currency', models.CharField(default='USD', max_length=10)),
-                ('cost_before', models.DecimalField(decimal_places=18, help_text='a year on demand', max_digits=38, null=True)),
-                ('cost_after', models.DecimalField(decimal_places=18, help_text='a year with the plan', max_digits=38, null=True)),
-                ('lower_bound', models.DecimalField(decimal_places=18, help_text='no set of purchases within the limits costs less', max_digits=38, null=True)),
-                ('gap', models.DecimalField(decimal_places=18, help_text='(cost_after - lower_bound) / cost_after', max_digits=38, null=True)),
-                ('upfront', models.DecimalField(decimal_places=18, help_text='cash on the first day', max_digits=38, null=True)),
-                ('confidence', models.CharField(blank=True, choices=[('hourly', 'from hourly use'), ('daily', 'from daily use'), ('snapshot', 'from a snapshot'), ('none', 'no use found')], max_length=10)),
-                ('is_indicative', models.BooleanField(default=False, help_text='some rate stands on no price list')),
-                ('notes', models.JSONField(blank=True, default=list, help_text='sentences a reader must know')),
-                ('working', models.JSONField(blank=True, default=dict, help_text='steady machines, comparison, frontier, risk')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(blank=True, help_text='whose use; empty for the whole company', null=True, on_delete=django.db.models.deletion.CASCADE, to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(help_text="what was known at the start of this day")),
+                ("lookback_days", models.PositiveIntegerField(default=30)),
+                ("parameters", models.JSONField(blank=True, default=dict, help_text="the limits asked for")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "being worked out"),
+                            ("ready", "ready"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("stage", models.CharField(blank=True, max_length=60)),
+                ("progress", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.TextField(blank=True)),
+                ("currency", models.CharField(default="USD", max_length=10)),
+                (
+                    "cost_before",
+                    models.DecimalField(decimal_places=18, help_text="a year on demand", max_digits=38, null=True),
+                ),
+                (
+                    "cost_after",
+                    models.DecimalField(decimal_places=18, help_text="a year with the plan", max_digits=38, null=True),
+                ),
+                (
+                    "lower_bound",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="no set of purchases within the limits costs less",
+                        max_digits=38,
+                        null=True,
+                    ),
+                ),
+                (
+                    "gap",
+                    models.DecimalField(
+                        decimal_places=18, help_text="(cost_after - lower_bound) / cost_after", max_digits=38, null=True
+                    ),
+                ),
+                (
+                    "upfront",
+                    models.DecimalField(decimal_places=18, help_text="cash on the first day", max_digits=38, null=True),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("hourly", "from hourly use"),
+                            ("daily", "from daily use"),
+                            ("snapshot", "from a snapshot"),
+                            ("none", "no use found"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("is_indicative", models.BooleanField(default=False, help_text="some rate stands on no price list")),
+                ("notes", models.JSONField(blank=True, default=list, help_text="sentences a reader must know")),
+                (
+                    "working",
+                    models.JSONField(blank=True, default=dict, help_text="steady machines, comparison, frontier, risk"),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="whose use; empty for the whole company",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="finops_site.team",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'recommendation',
-                'ordering': ['-created_at', '-id'],
+                "verbose_name": "recommendation",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='PlanItem',
+            name="PlanItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('provider', models.CharField(max_length=50)),
-                ('kind', models.CharField(choices=[('ri_standard', 'Standard RI'), ('ri_convertible', 'Convertible RI'), ('sp_ec2', 'EC2 Instance SP'), ('sp_compute', 'Compute SP'), ('sp_database', 'Database SP'), ('sp_sagemaker', 'SageMaker SP'), ('azure_reservation', 'Azure reservation'), ('azure_plan', 'Azure savings plan'), ('gcp_cud', 'GCP committed use discount'), ('other', 'Commitment')], max_length=30, verbose_name='option')),
-                ('term_months', models.PositiveSmallIntegerField(verbose_name='term, months')),
-                ('payment', models.CharField(choices=[('none', 'No upfront'), ('partial', 'Partial upfront'), ('all', 'All upfront')], max_length=10)),
-                ('region', models.CharField(blank=True, help_text='empty for a plan over all regions', max_length=100)),
-                ('instance_type', models.CharField(blank=True, max_length=100, verbose_name='type or family')),
-                ('system', models.CharField(blank=True, max_length=100, verbose_name='operating system')),
-                ('quantity', models.DecimalField(decimal_places=18, help_text='machines, or currency an hour for a plan', max_digits=38)),
-                ('unit', models.CharField(max_length=50)),
-                ('hourly', models.DecimalField(decimal_places=18, help_text='effective cost of an hour of all of it, upfront spread over the term', max_digits=38)),
-                ('upfront', models.DecimalField(decimal_places=18, help_text='cash on the first day', max_digits=38)),
-                ('monthly', models.DecimalField(decimal_places=18, help_text='paid each month of 730 hours', max_digits=38)),
-                ('on_demand_cost', models.DecimalField(decimal_places=18, help_text='a year of what it covers, on demand', max_digits=38)),
-                ('committed_cost', models.DecimalField(decimal_places=18, help_text='a year of it', max_digits=38)),
-                ('utilisation', models.DecimalField(decimal_places=18, help_text='expected share of it that is used, on the observed demand', max_digits=38)),
-                ('break_even_months', models.DecimalField(decimal_places=18, help_text='until committing was cheaper, upfront included', max_digits=38, null=True)),
-                ('rate_source', models.CharField(max_length=200)),
-                ('rate_day', models.DateField()),
-                ('is_indicative', models.BooleanField(default=False)),
-                ('working', models.JSONField(blank=True, default=dict, help_text='the formula with its numbers, and the demand')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='reservations.plan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("provider", models.CharField(max_length=50)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ri_standard", "Standard RI"),
+                            ("ri_convertible", "Convertible RI"),
+                            ("sp_ec2", "EC2 Instance SP"),
+                            ("sp_compute", "Compute SP"),
+                            ("sp_database", "Database SP"),
+                            ("sp_sagemaker", "SageMaker SP"),
+                            ("azure_reservation", "Azure reservation"),
+                            ("azure_plan", "Azure savings plan"),
+                            ("gcp_cud", "GCP committed use discount"),
+                            ("other", "Commitment"),
+                        ],
+                        max_length=30,
+                        verbose_name="option",
+                    ),
+                ),
+                ("term_months", models.PositiveSmallIntegerField(verbose_name="term, months")),
+                (
+                    "payment",
+                    models.CharField(
+                        choices=[("none", "No upfront"), ("partial", "Partial upfront"), ("all", "All upfront")],
+                        max_length=10,
+                    ),
+                ),
+                ("region", models.CharField(blank=True, help_text="empty for a plan over all regions", max_length=100)),
+                ("instance_type", models.CharField(blank=True, max_length=100, verbose_name="type or family")),
+                ("system", models.CharField(blank=True, max_length=100, verbose_name="operating system")),
+                (
+                    "quantity",
+                    models.DecimalField(
+                        decimal_places=18, help_text="machines, or currency an hour for a plan", max_digits=38
+                    ),
+                ),
+                ("unit", models.CharField(max_length=50)),
+                (
+                    "hourly",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="effective cost of an hour of all of it, upfront spread over the term",
+                        max_digits=38,
+                    ),
+                ),
+                ("upfront", models.DecimalField(decimal_places=18, help_text="cash on the first day", max_digits=38)),
+                (
+                    "monthly",
+                    models.DecimalField(decimal_places=18, help_text="paid each month of 730 hours", max_digits=38),
+                ),
+                (
+                    "on_demand_cost",
+                    models.DecimalField(
+                        decimal_places=18, help_text="a year of what it covers, on demand", max_digits=38
+                    ),
+                ),
+                ("committed_cost", models.DecimalField(decimal_places=18, help_text="a year of it", max_digits=38)),
+                (
+                    "utilisation",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="expected share of it that is used, on the observed demand",
+                        max_digits=38,
+                    ),
+                ),
+                (
+                    "break_even_months",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="until committing was cheaper, upfront included",
+                        max_digits=38,
+                        null=True,
+                    ),
+                ),
+                ("rate_source", models.CharField(max_length=200)),
+                ("rate_day", models.DateField()),
+                ("is_indicative", models.BooleanField(default=False)),
+                (
+                    "working",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="the formula with its numbers, and the demand"
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="reservations.plan"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['plan', 'position'],
+                "ordering": ["plan", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Rate',
+            name="Rate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(default='AWS', max_length=50)),
-                ('region', models.CharField(max_length=100)),
-                ('instance_type', models.CharField(max_length=100, verbose_name='type')),
-                ('system', models.CharField(default='Linux', max_length=100, verbose_name='operating system')),
-                ('tenancy', models.CharField(default='default', max_length=20)),
-                ('kind', models.CharField(choices=[('on_demand', 'On demand'), ('ri_standard', 'Standard RI'), ('ri_convertible', 'Convertible RI'), ('sp_ec2', 'EC2 Instance SP'), ('sp_compute', 'Compute SP'), ('sp_database', 'Database SP'), ('sp_sagemaker', 'SageMaker SP'), ('azure_reservation', 'Azure reservation'), ('azure_plan', 'Azure savings plan'), ('gcp_cud', 'GCP committed use discount'), ('other', 'Commitment')], max_length=30, verbose_name='option')),
-                ('term_months', models.PositiveSmallIntegerField(default=0, help_text='0 on demand', verbose_name='term, months')),
-                ('payment', models.CharField(blank=True, choices=[('none', 'No upfront'), ('partial', 'Partial upfront'), ('all', 'All upfront')], max_length=10)),
-                ('hourly', models.DecimalField(decimal_places=18, help_text="paid for each hour; of a plan the plan's rate for an hour of this machine", max_digits=38)),
-                ('upfront', models.DecimalField(decimal_places=18, default=0, help_text='paid on the first day for the whole term; of a plan it follows from its payment', max_digits=38)),
-                ('currency', models.CharField(default='USD', max_length=10)),
-                ('source', models.CharField(help_text='which list or file says so', max_length=200)),
-                ('day', models.DateField(verbose_name='valid from')),
-                ('is_indicative', models.BooleanField(default=False, help_text='worked out, on no price list', verbose_name='indicative')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(default="AWS", max_length=50)),
+                ("region", models.CharField(max_length=100)),
+                ("instance_type", models.CharField(max_length=100, verbose_name="type")),
+                ("system", models.CharField(default="Linux", max_length=100, verbose_name="operating system")),
+                ("tenancy", models.CharField(default="default", max_length=20)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("on_demand", "On demand"),
+                            ("ri_standard", "Standard RI"),
+                            ("ri_convertible", "Convertible RI"),
+                            ("sp_ec2", "EC2 Instance SP"),
+                            ("sp_compute", "Compute SP"),
+                            ("sp_database", "Database SP"),
+                            ("sp_sagemaker", "SageMaker SP"),
+                            ("azure_reservation", "Azure reservation"),
+                            ("azure_plan", "Azure savings plan"),
+                            ("gcp_cud", "GCP committed use discount"),
+                            ("other", "Commitment"),
+                        ],
+                        max_length=30,
+                        verbose_name="option",
+                    ),
+                ),
+                (
+                    "term_months",
+                    models.PositiveSmallIntegerField(default=0, help_text="0 on demand", verbose_name="term, months"),
+                ),
+                (
+                    "payment",
+                    models.CharField(
+                        blank=True,
+                        choices=[("none", "No upfront"), ("partial", "Partial upfront"), ("all", "All upfront")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "hourly",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="paid for each hour; of a plan the plan's rate for an hour of this machine",
+                        max_digits=38,
+                    ),
+                ),
+                (
+                    "upfront",
+                    models.DecimalField(
+                        decimal_places=18,
+                        default=0,
+                        help_text="paid on the first day for the whole term; of a plan it follows from its payment",
+                        max_digits=38,
+                    ),
+                ),
+                ("currency", models.CharField(default="USD", max_length=10)),
+                ("source", models.CharField(help_text="which list or file says so", max_length=200)),
+                ("day", models.DateField(verbose_name="valid from")),
+                (
+                    "is_indicative",
+                    models.BooleanField(
+                        default=False, help_text="worked out, on no price list", verbose_name="indicative"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['provider', 'region', 'instance_type', 'system', 'kind', 'term_months', 'payment'],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'region', 'instance_type', 'system', 'tenancy', 'kind', 'term_months', 'payment', 'currency', 'day', 'is_indicative'), name='price_once'), models.CheckConstraint(condition=models.Q(('hourly__gte', 0), ('upfront__gte', 0)), name='rate_not_negative')],
+                "ordering": ["provider", "region", "instance_type", "system", "kind", "term_months", "payment"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "provider",
+                            "region",
+                            "instance_type",
+                            "system",
+                            "tenancy",
+                            "kind",
+                            "term_months",
+                            "payment",
+                            "currency",
+                            "day",
+                            "is_indicative",
+                        ),
+                        name="price_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("hourly__gte", 0), ("upfront__gte", 0)), name="rate_not_negative"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Utilisation',
+            name="Utilisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('used', models.DecimalField(decimal_places=18, help_text="of the commitment's unit", max_digits=38)),
-                ('unused', models.DecimalField(decimal_places=18, help_text="of the commitment's unit", max_digits=38)),
-                ('unit', models.CharField(blank=True, max_length=50)),
-                ('paid', models.DecimalField(decimal_places=18, help_text='effective cost, unused included', max_digits=38)),
-                ('unused_cost', models.DecimalField(decimal_places=18, help_text='effective cost of what nobody used', max_digits=38)),
-                ('on_demand', models.DecimalField(decimal_places=18, help_text='what the covered usage would have cost on demand', max_digits=38, null=True)),
-                ('currency', models.CharField(max_length=10)),
-                ('commitment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='reservations.commitment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("used", models.DecimalField(decimal_places=18, help_text="of the commitment's unit", max_digits=38)),
+                ("unused", models.DecimalField(decimal_places=18, help_text="of the commitment's unit", max_digits=38)),
+                ("unit", models.CharField(blank=True, max_length=50)),
+                (
+                    "paid",
+                    models.DecimalField(decimal_places=18, help_text="effective cost, unused included", max_digits=38),
+                ),
+                (
+                    "unused_cost",
+                    models.DecimalField(
+                        decimal_places=18, help_text="effective cost of what nobody used", max_digits=38
+                    ),
+                ),
+                (
+                    "on_demand",
+                    models.DecimalField(
+                        decimal_places=18,
+                        help_text="what the covered usage would have cost on demand",
+                        max_digits=38,
+                        null=True,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=10)),
+                (
+                    "commitment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="days", to="reservations.commitment"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['commitment', 'day'],
+                "ordering": ["commitment", "day"],
             },
         ),
         migrations.AddIndex(
-            model_name='commitment',
-            index=models.Index(fields=['end'], name='commitment_end'),
+            model_name="commitment",
+            index=models.Index(fields=["end"], name="commitment_end"),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.UniqueConstraint(fields=('provider', 'commitment_id'), name='commitment_once'),
+            model_name="commitment",
+            constraint=models.UniqueConstraint(fields=("provider", "commitment_id"), name="commitment_once"),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.CheckConstraint(condition=models.Q(('end__isnull', True), ('start__isnull', True), ('end__gt', models.F('start')), _connector='OR'), name='commitment_ends_after_it_starts'),
+            model_name="commitment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("end__isnull", True), ("start__isnull", True), ("end__gt", models.F("start")), _connector="OR"
+                ),
+                name="commitment_ends_after_it_starts",
+            ),
         ),
         migrations.AddIndex(
-            model_name='coverage',
-            index=models.Index(fields=['day', 'owner'], name='coverage_day_owner'),
+            model_name="coverage",
+            index=models.Index(fields=["day", "owner"], name="coverage_day_owner"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('commitment', 'kind', 'about', 'days_before'), name='notice_once', nulls_distinct=False),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                fields=("commitment", "kind", "about", "days_before"), name="notice_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='planitem',
-            constraint=models.UniqueConstraint(fields=('plan', 'position'), name='plan_position_once'),
+            model_name="planitem",
+            constraint=models.UniqueConstraint(fields=("plan", "position"), name="plan_position_once"),
         ),
         migrations.AddIndex(
-            model_name='utilisation',
-            index=models.Index(fields=['day'], name='utilisation_day'),
+            model_name="utilisation",
+            index=models.Index(fields=["day"], name="utilisation_day"),
         ),
         migrations.AddConstraint(
-            model_name='utilisation',
-            constraint=models.UniqueConstraint(fields=('commitment', 'day', 'currency'), name='commitment_day_once'),
+            model_name="utilisation",
+            constraint=models.UniqueConstraint(fields=("commitment", "day", "currency"), name="commitment_day_once"),
         ),
     ]
