@@ -160,6 +160,20 @@ def apply(problem: Problem, quantities: Floats) -> Application:
     return _apply(problem, _Hours(problem.demand, np.ones(problem.demand.shape[1])), quantities)
 
 
+def demand_at_turn(problem: Problem, quantities: Floats, group: int) -> Floats:
+    """For each hour what a group could cover when its turn comes, in its own units."""
+    hours = _Hours(problem.demand, np.ones(problem.demand.shape[1]))
+    sizes, left = _sizes(problem, quantities), problem.demand.copy()
+    for index in sorted(range(len(sizes)), key=lambda each: _turn(problem, each)):
+        if index == group:
+            break
+        if sizes[index] > 0:
+            _use(problem, hours, left, index, float(sizes[index]))
+    own = problem.groups[group]
+    covered: Floats = np.array(own.weights) @ left[list(own.pools)]
+    return covered
+
+
 def _nothing(problem: Problem, before: float, seconds: float) -> Solution:
     none = np.zeros(len(problem.options))
     empty = np.zeros(len(problem.groups))

@@ -3,6 +3,7 @@
 import csv
 import gzip
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_lower_envelope_costs_what_the_cheapest_tariff_of_every_unit_costs(d
     found = layers(demand, tariffs)
     edges = sorted({0.0, *demand})
     best = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         share = sum(1 for value in demand if value >= high) / len(demand)
         best += (high - low) * len(demand) * min(each.fixed + each.used * share for each in tariffs)
     assert sum(layer.cost for layer in found) == pytest.approx(best, rel=1e-9, abs=1e-9)
