@@ -405,14 +405,16 @@ class _Run:
         )
 
     def _item_working(self, group: int, quantity: float, size: float, offer: Offer) -> dict[str, Any]:
-        level = demand_at_turn(self.market.problem, self.solution.quantities, group)
+        scale = offer.scale if offer.is_plan else 1.0
+        level = demand_at_turn(self.market.problem, self.solution.quantities, group) * scale
+        size *= scale
         own = self.market.problem.groups[group]
         at = max(range(len(own.pools)), key=lambda i: self.market.problem.demand[own.pools[i]].sum())
-        on_demand = float(self.market.problem.on_demand[own.pools[at]]) / own.weights[at]
-        ratio = offer.hourly / on_demand
+        on_demand = float(self.market.problem.on_demand[own.pools[at]]) / (own.weights[at] * scale)
+        ratio = offer.hourly / scale / on_demand
         return {
             "ratio": _rounded(ratio),
-            "committed": _money(offer.hourly),
+            "committed": _money(offer.hourly / scale),
             "on_demand": _money(on_demand),
             "level": _rounded(size),
             "runs": _rounded(float((level >= size - SMALL).mean())),
@@ -430,7 +432,7 @@ class _Run:
                     "ends_on": f"{step.ends_on:%Y-%m-%d}",
                 }
                 for step in risk.ladder(
-                    quantity * (offer.scale if offer.is_plan else 1),
+                    quantity * scale,
                     first=self.plan.as_of,
                     term_months=offer.term_months,
                     is_whole=not offer.is_plan,
