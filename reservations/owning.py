@@ -215,26 +215,11 @@ class BadCommitments(ValueError):
 
 
 NEEDED = ("provider", "id", "kind")
-DECIMALS = {
-    "count": "count",
-    "hourly_commitment": "hourly_commitment",
-    "upfront": "upfront",
-    "recurring": "recurring_hourly",
-}
+DECIMALS = {name: name for name in ("count", "hourly_commitment", "upfront")} | {"recurring": "recurring_hourly"}
 TEXTS = ("name", "scope", "account", "region", "unit")
-COLUMNS = (
-    *NEEDED,
-    "term_months",
-    "payment",
-    "start",
-    "end",
-    "owner",
-    "currency",
-    "instance_type",
-    "system",
-    *DECIMALS,
-    *TEXTS,
-)
+DATES = ("start", "end")
+PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system")
+COLUMNS = (*NEEDED, *PLAIN, *DATES, *DECIMALS, *TEXTS)
 
 
 @transaction.atomic

@@ -100,10 +100,8 @@ def expiry_text(commitment: Commitment, left: int, figures: dict[str, Any]) -> s
     if figures["rise"] is None:
         return f"{said} The bills of the last 30 days do not say what its usage would cost on demand."
     word = "rises" if figures["rise"] >= 0 else "falls"
-    return (
-        f"{said} From that day the bill {word} by about {formatted(abs(figures['rise']), code)} {code} a day: what "
-        f"it covers costs {formatted(figures['with'], code)} a day now, {formatted(figures['without'], code)} on demand."
-    )
+    rise, now, then = (formatted(abs(figures[name]), code) for name in ("rise", "with", "without"))
+    return f"{said} From that day the bill {word} by about {rise} {code} a day: from {now} to {then} on demand."
 
 
 def _texts(figures: dict[str, Any]) -> dict[str, Any]:
