@@ -218,6 +218,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
+    "refresh-commitments-every-ten-minutes": {
+        "task": "reservations.tasks.refresh_commitments",
+        "schedule": crontab(minute="*/10"),
+    },
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),

@@ -1,13 +1,16 @@
 """Celery's doors: ids in, a service called, nothing else."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
 from costs.models import DeliveryMonth
-from reservations import owning, recommending, watching
+from reservations import owning, recommending
 from reservations.models import Plan
 
+FORGOTTEN_AFTER = timedelta(minutes=10)
 KNOWN = "reservations:bills-of-{}"
 
 
@@ -20,19 +23,12 @@ def work_out(plan_id: int) -> None:
 
 @shared_task
 def refresh_commitments() -> None:
-    """Utilisation and coverage of the months whose bills changed since this was asked last."""
+    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
+    for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
+        work_out.delay(plan.pk)
     for month in owning.months_with_bills():
         bills = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
         print_of = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
         if cache.get(KNOWN.format(month)) != print_of:
             owning.refresh(month)
             cache.set(KNOWN.format(month), print_of, None)
-
-
-@shared_task
-def watch_commitments() -> None:
-    """Every night: what ends soon, what a week used too little of; then mail what is not sent."""
-    today = timezone.now().date()
-    watching.notice_expiries(today)
-    watching.notice_low_weeks(today)
-    watching.send(watching.unsent())
