@@ -30,6 +30,7 @@ from reservations.tables import (
     RiskTable,
 )
 from reservations.views.overview import WORK_OUT
+from reservations.words import KINDS
 
 CRUMBS = (("Commitments", "reservations:overview"),)
 MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst")
