@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from reservations.optimum import Hours, steady_units
-from reservations.words import Pool
+from reservations.words import Pool, is_plan_eligible
 
 HOURLY: Final = "hourly"
 DAILY: Final = "daily"
@@ -78,7 +78,8 @@ def _add(row: Hours, use: Use, start: datetime, count: int) -> bool:
     """Spreads a use over its hours; whether it claimed more hours than its machines can run in the time."""
     span = (use.end - use.start) / HOUR
     hours = float(use.hours)
-    too_many = bool(use.machines) and hours > use.machines * max(span, 1.0) * (1 + 1e-6)
+    # A cluster is one resource of many machines; an instance is one.
+    too_many = bool(use.machines) and is_plan_eligible(use.pool) and hours > use.machines * max(span, 1.0) * (1 + 1e-6)
     if too_many:
         hours = use.machines * max(span, 1.0)
     first = (use.start - start) / HOUR

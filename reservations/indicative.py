@@ -91,7 +91,7 @@ def _priced(pool: Pool, kind: str, months: int, payment: str, effective: Decimal
     if kind in (SP_EC2, SP_COMPUTE):
         return _price(pool, kind, effective, months, payment)
     share = UPFRONT_SHARE[payment]
-    upfront = (effective * share * months * 730).quantize(Decimal("0.01"))
+    upfront = (effective * share * months * 730).quantize(CENT_OF_A_MIL)
     return _price(pool, kind, effective * (1 - share), months, payment, upfront)
 
 

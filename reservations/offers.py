@@ -225,10 +225,18 @@ def _is_dominated(index: int, groups: list[Group], options: list[Option], limite
         weights = dict(zip(wide.pools, wide.weights, strict=True))
         pairs = [(weights[pool], weight) for pool, weight in zip(own.pools, own.weights, strict=True)]
         if _costs_no_more(option, mine, pairs, limited) and (
-            not same or other < index or not _costs_no_more(mine, option, [(b, a) for a, b in pairs], limited)
+            not same
+            or _before(option, mine, groups, other < index)
+            or not _costs_no_more(mine, option, [(b, a) for a, b in pairs], limited)
         ):
             return True
     return False
+
+
+def _before(option: Option, than: Option, groups: list[Group], earlier: bool) -> bool:
+    """Which of two that cost the same stays: a plan, for it follows machines that change."""
+    ranks = groups[option.group].rank, groups[than.group].rank
+    return ranks[0] > ranks[1] if ranks[0] != ranks[1] else earlier
 
 
 def _costs_no_more(option: Option, than: Option, pairs: Iterable[tuple[float, float]], limited: bool) -> bool:

@@ -237,12 +237,14 @@ class _Program:
 
 
 def _linear_program(problem: Problem, hours: _Hours, time_limit: float) -> _Program:
+    if time_limit <= 0:
+        return _Program(None, None, _Prices(), None, True)
     rows = _Rows(problem, hours)
     # The engine itself: the class around it prints a banner before it can be told not to, and commands print JSON.
     solver: Any = highspy._core._Highs()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
-    solver.setOptionValue("time_limit", max(time_limit, 1e-3))
+    solver.setOptionValue("time_limit", time_limit)
     solver.passModel(rows.model())
     solver.run()
     status = solver.getModelStatus()

@@ -17,7 +17,17 @@ from reservations.demand import DAILY, HOURLY, SNAPSHOT, Demand
 from reservations.models import Plan, PlanItem
 from reservations.offers import Market, Offer, Wish, market
 from reservations.planning import Floats, Limits, Solution, demand_at_turn, solve
-from reservations.words import HOURS_A_YEAR, KINDS, OPTIONS, PAYMENTS, RESERVED, SP_COMPUTE, SP_EC2, TERMS
+from reservations.words import (
+    HOURS_A_YEAR,
+    KINDS,
+    OPTIONS,
+    PAYMENTS,
+    RESERVED,
+    SP_COMPUTE,
+    SP_EC2,
+    TERMS,
+    is_plan_eligible,
+)
 
 TIME_LIMIT = 30.0
 SMALL = 1e-6
@@ -170,6 +180,7 @@ class _Run:
             "unpriced": [str(pool) for pool in self.market.unpriced],
             "coverage": _share(self.solution.application.covered, self.solution.cost_before),
             "comparison": self._comparison(),
+            "only_reserved": self._only_reserved(),
             "risk": self._risk(),
             "frontier": self._frontier(),
             "backtest": self._backtest(),
@@ -202,6 +213,17 @@ class _Run:
                 own = market(self.demand, self.prices, replace(asked, kinds=allowed))
                 found.append(self._compared(name, own, solve(own.problem, time_limit=self.time_limit / 4)))
         return found
+
+    def _only_reserved(self) -> str:
+        """What plans cannot cover at all: there only reservations compare."""
+        problem = self.market.problem
+        costs = (problem.on_demand[:, None] * problem.demand).sum(axis=1)
+        alone = sum(
+            float(cost) for pool, cost in zip(self.market.pools, costs, strict=True) if not is_plan_eligible(pool)
+        )
+        if not alone:
+            return ""
+        return f"Databases and the like, {alone / float(costs.sum()):.0%} of the cost, can only be reserved."
 
     def _compared(self, name: str, own: Market, solution: Solution) -> dict[str, Any]:
         options = own.problem.options

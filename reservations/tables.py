@@ -1,5 +1,6 @@
 """Tables of commitments, recommendations and prices."""
 
+from decimal import Decimal
 from typing import Any
 
 import django_tables2
@@ -113,13 +114,15 @@ class ItemTable(BaseTable):
 
     def render_what(self, record: Any) -> SafeString:
         url = reverse("reservations:recommended_item", args=[record.plan_id, record.position])
-        return format_html('<a href="{}">{}</a>', url, record)
+        where = " ".join(part for part in (record.instance_type, record.system, record.region) if part) or "everywhere"
+        how = f"{record.get_kind_display()}, {record.term_months // 12} y, {record.get_payment_display().lower()}"
+        return format_html('<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>', url, where, how)
 
     def value_what(self, record: Any) -> str:
         return str(record)
 
     def render_quantity(self, value: Any, record: Any) -> str:
-        return f"{exact_text(value)} {record.unit}"
+        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
 
     def render_break_even_months(self, value: Any) -> str:
         return f"{value:.1f}" if value else "at once"

@@ -30,6 +30,7 @@ KINDS: Final = {
     "gcp_cud": "GCP committed use discount",
     "other": "Commitment",
 }
+KIND_CHOICES: Final = list(KINDS.items())
 TERMS: Final = (12, 36)
 PAYMENTS: Final = {"none": "No upfront", "partial": "Partial upfront", "all": "All upfront"}
 # What is paid for the whole term on its first day.

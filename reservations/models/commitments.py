@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
-from reservations.words import KINDS, PAYMENTS
+from reservations.words import KIND_CHOICES, PAYMENTS
 
 ENDING_DAYS = 90
 
@@ -30,7 +30,7 @@ class Commitment(models.Model):
     provider = models.CharField(max_length=200)
     commitment_id = models.CharField("id", max_length=1000, help_text="as the bill writes it: an ARN, a reservation id")
     name = models.CharField(max_length=300, blank=True)
-    kind = models.CharField(max_length=30, choices=list(KINDS.items()), default="other")
+    kind = models.CharField(max_length=30, choices=KIND_CHOICES, default="other")
     term_months = models.PositiveSmallIntegerField("term, months", null=True, blank=True)
     payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()), blank=True)
     scope = models.CharField(max_length=20, blank=True, help_text="zonal, regional, account or shared")

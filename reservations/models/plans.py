@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from reservations.models.commitments import amount
 from reservations.querysets import PlanQuerySet
-from reservations.words import KINDS, PAYMENTS
+from reservations.words import KIND_CHOICES, PAYMENTS
 
 
 class Plan(models.Model):
@@ -85,7 +85,7 @@ class PlanItem(models.Model):
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
     provider = models.CharField(max_length=50)
-    kind = models.CharField("option", max_length=30, choices=list(KINDS.items()))
+    kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
     term_months = models.PositiveSmallIntegerField("term, months")
     payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
     region = models.CharField(max_length=100, blank=True, help_text="empty for a plan over all regions")

@@ -1,5 +1,6 @@
 """What to buy: asked for, worked out in the background, and opened down to the formula with its numbers."""
 
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from finops_site import charting
 from finops_site.figures import percent_text
+from finops_site.money import formatted
 from finops_site.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations import collecting, queues, recommending
 from reservations.forms import PlanForm
@@ -132,7 +134,7 @@ def ready(plan: Plan) -> dict[str, Any]:
         "confidence": CONFIDENCES[plan.confidence],
         "items": ItemTable(items, request=None) if items else None,
         "comparison": ComparisonTable(compared, request=None) if compared else None,
-        "why": why(compared, plan.currency),
+        "why": f"{why(compared, plan.currency)} {working.get('only_reserved', '')}".strip(),
         "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,
         "frontier": _frontier(working.get("frontier", []), plan.currency),
         "backtest": BacktestTable(_rows(backtest.get("rows", []), plan.currency), request=None) if backtest else None,
@@ -145,10 +147,16 @@ def ready(plan: Plan) -> dict[str, Any]:
 
 
 def stats(plan: Plan) -> list[dict[str, Any]]:
+    bound = formatted(plan.lower_bound or Decimal(0), plan.currency)
     share = percent_text(plan.saving / plan.cost_before) if plan.cost_before and plan.saving is not None else ""
     return [
         {"label": "A year on demand", "amount": plan.cost_before, "currency": plan.currency},
-        {"label": "With this plan", "amount": plan.cost_after, "currency": plan.currency},
+        {
+            "label": "With this plan",
+            "amount": plan.cost_after,
+            "currency": plan.currency,
+            "note": f"no plan costs less than {bound}: gap {percent_text(plan.gap, 2)}",
+        },
         {
             "label": "Saving",
             "amount": plan.saving,
@@ -156,12 +164,6 @@ def stats(plan: Plan) -> list[dict[str, Any]]:
             "note": f"{share} a year" if share else "",
         },
         {"label": "Cash on the first day", "amount": plan.upfront, "currency": plan.currency},
-        {
-            "label": "No plan is below",
-            "amount": plan.lower_bound,
-            "currency": plan.currency,
-            "note": f"gap {percent_text(plan.gap, 2)}: at most that much could be better",
-        },
     ]
 
 
@@ -321,6 +323,6 @@ def demand_chart(working: dict[str, Any]) -> dict[str, Any]:
         "kind": "line",
         "title": "What it can cover, and how much is committed",
         "unit": working["unit"],
-        "categories": [day["day"] for day in days],
+        "categories": [f"{date.fromisoformat(day['day']):%d %b}" for day in days],
         "series": [*lines, charting.series("Committed", [level] * len(days), dashed=True)],
     }
