@@ -18,12 +18,7 @@ pytestmark = pytest.mark.django_db
 EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/bills/focus-spec-examples"
 # The specification's examples, worked on paper: used, unused, and what the covered usage costs on demand.
 ON_PAPER = {
-    "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_1_resource": (
-        1,
-        0,
-        3,
-        "5.25",
-    ),
+    "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_1_resource": (1, 0, 3),
     "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_2_resources": (4, 0, 4),
     "flexibility_one_hundred_percent_utilization_without_commitment_discount_flexibility": (1, 0, 3),
     "flexibility_zero_percent_utilization_without_commitment_discount_flexibility": (0, 1, None),

@@ -70,7 +70,7 @@ def test_the_machine_that_always_runs_is_committed_and_the_one_of_office_hours_i
     (item,) = plan.items.all()
     # 0.096 x 0.38 an hour for one m5.large; a machine of eight hours runs in a third, below r / p = 38 %.
     assert item.quantity == Decimal("0.03648")
-    assert (item.working["above"], item.working["below"], item.working["hours"]) == (56, 0, 160)
+    assert (item.working["above"], item.working["below"], item.working["hours"]) == (56, 0, 168)
     assert (item.kind, item.term_months, item.payment, item.utilisation) == ("sp_ec2", 36, "all", 1)
     assert plan.lower_bound <= plan.cost_after < plan.cost_before
     assert plan.gap < Decimal("0.0001")
