@@ -6,10 +6,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
 from finops_site.models import Membership, User
 from finops_site.money import exact_text, formatted
@@ -198,15 +200,20 @@ def _wait(commitment: Commitment, week: Use, rest: Decimal | None, day: date) ->
 
 
 def send(notices: Iterable[Notice], now: datetime | None = None) -> int:
-    """Mails each notice once to finance and to the leads of the team that owns the commitment."""
-    sent = 0
-    for notice in notices:
-        claimed = Notice.objects.filter(pk=notice.pk, sent_at=None).update(sent_at=now or timezone.now())
-        if claimed:
-            for address in recipients(notice.commitment):
-                make_message("commitment-notice", address, _context(notice)).send()
-            sent += 1
-    return sent
+    """Posts each notice once, to finance and to the leads of the team that owns the commitment; returns how many."""
+    at = now or timezone.now()
+    return sum(_post(notice, at) for notice in notices)
+
+
+@transaction.atomic
+def _post(notice: Notice, now: datetime) -> bool:
+    """The claim and the letters stand together or not at all; the outbox sends each letter once."""
+    if not Notice.objects.filter(pk=notice.pk, sent_at=None).update(sent_at=now):
+        return False
+    for address in recipients(notice.commitment):
+        message = make_message("commitment-notice", address, _context(notice))
+        outbox.post(f"commitment notice {notice.pk} to {address}", message, now=now)
+    return True
 
 
 def unsent() -> Any:

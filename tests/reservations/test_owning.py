@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.core import mail
 
 from costs import ingest
 from finops_site.models import Team
