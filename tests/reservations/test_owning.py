@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from costs import ingest
-from finops_site.models import Team
+from finops_site.models import Letter, Team
 from finops_site.periods import Month
 from reservations import owning, watching
 from reservations.models import Commitment, Coverage, Notice, Utilisation
