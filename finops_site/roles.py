@@ -12,7 +12,11 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"} | {
+    "reservations.view_commitment",
+    "reservations.view_plan",
+    "reservations.view_rate",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
@@ -55,8 +59,13 @@ ROLES: dict[str, set[str]] = {
     | BRING_BILLS
     | RULE_OWNERSHIP
     | {"costs.add_exchangerate"}
+    | {
+        "reservations.add_commitment",
+        "reservations.add_plan",
+        "reservations.add_rate",
+    }
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "reservations.add_plan"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

@@ -221,6 +221,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
+    "refresh-commitments-every-ten-minutes": {
+        "task": "reservations.tasks.refresh_commitments",
+        "schedule": crontab(minute="*/10"),
+    },
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),
@@ -270,7 +274,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # Without it a file in a request is described as the address it would have in an answer.
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"DeliveryMode": "costs.models.deliveries.Source.Mode"},
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryMode": "costs.models.deliveries.Source.Mode",
+        "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
+        "ExportKind": "costs.models.exports.FocusExport.Kind",
+        "ExportStatus": "costs.models.exports.FocusExport.Status",
+        "CommitmentKind": "reservations.words.KIND_CHOICES",
+        "SourceKind": "costs.models.deliveries.Source.Kind",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 

@@ -13,6 +13,7 @@ from costs.models import CostLine, FocusExport
 from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
+from reservations.models import Commitment, Plan
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -72,6 +73,22 @@ ACCESS = {
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
     "costs:delivery_retry": POST_ONLY,
+    "reservations:overview": EVERYBODY,
+    "reservations:expiries": EVERYBODY,
+    "reservations:commitments": EVERYBODY,
+    "reservations:commitments_load": row(SIGN_IN, all=403, fay=200),
+    "reservations:commitment": LINE_OF_PAYMENTS,
+    "reservations:prices": EVERYBODY,
+    "reservations:prices_load": row(SIGN_IN, all=403, fay=200),
+    "reservations:recommend": row(SIGN_IN, all=200, ada=403, max=403),
+    "reservations:recommendations": EVERYBODY,
+    "reservations:recommendation": LINE_OF_PAYMENTS,
+    "reservations:recommendation_progress": LINE_OF_PAYMENTS,
+    "reservations:recommended_item": LINE_OF_PAYMENTS,
+    "api:commitment-list": API_EVERYBODY,
+    "api:commitment-detail": API_LINE_OF_PAYMENTS,
+    "api:recommendation-list": API_EVERYBODY,
+    "api:recommendation-detail": API_LINE_OF_PAYMENTS,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -132,6 +149,8 @@ def arguments(name, line):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [exports.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+    if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
+        return of_commitments(kind.replace("_", "-").split("-")[0], line)
     ids = {
         "cost": line.pk,
         "line": line.pk,
@@ -141,6 +160,30 @@ def arguments(name, line):
     }
     found = ids.get(kind.replace("_", "-").split("-")[0])
     return [found] if found and (part != "list") else []
+
+
+def of_commitments(kind, line):
+    """A commitment, or a recommendation with one purchase, of the line's team."""
+    if kind == "commitment":
+        return [Commitment.objects.create(provider="AWS", commitment_id="arn:1", owner=line.owner).pk]
+    if kind not in ("recommendation", "recommended"):
+        return []
+    plan = Plan.objects.create(as_of=line.charge_date, team=line.owner, state=Plan.State.READY)
+    plan.cost_before, plan.cost_after, plan.lower_bound, plan.gap, plan.confidence = 2, 1, 1, 0, "daily"
+    plan.save()
+    numbers = dict.fromkeys(("ratio", "committed", "on_demand", "level", "runs", "next"), "1")
+    amounts = dict.fromkeys(("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "utilisation"), 1)
+    plan.items.create(
+        position=1,
+        kind="sp_ec2",
+        term_months=12,
+        payment="none",
+        quantity=1,
+        rate_day=line.charge_date,
+        working={**numbers, "days": [], "ladder": [], "unit": "USD", "above": 0, "below": 0, "hours": 0},
+        **amounts,
+    )
+    return [plan.pk, 1] if kind == "recommended" else [plan.pk]
 
 
 def a_mail_to_lea():

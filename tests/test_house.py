@@ -34,6 +34,15 @@ PURE = [
     "costs/spreading.py",
     "costs/demo/company.py",
     "costs/demo/bills.py",
+    "reservations/words.py",
+    "reservations/optimum.py",
+    "reservations/planning.py",
+    "reservations/applying.py",
+    "reservations/risk.py",
+    "reservations/prices.py",
+    "reservations/indicative.py",
+    "reservations/demand.py",
+    "reservations/offers.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 
