@@ -13,8 +13,12 @@ EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
 OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
-WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
+    "costs.add_pool",
+    "costs.change_pool",
+    "costs.delete_pool",
+    "tagging.change_fixer",
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
@@ -55,7 +59,7 @@ ROLES: dict[str, set[str]] = {
     | RULE_OWNERSHIP
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.view_ownershiprule"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

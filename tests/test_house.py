@@ -32,6 +32,7 @@ PURE = [
     "costs/rates.py",
     "costs/spreading.py",
     "costs/demo/company.py",
+    "tagging/rulebook.py",
     "costs/demo/bills.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
