@@ -9,7 +9,7 @@ from benchmarks.load import LOAD
 
 # In a process of its own, as a worker would: rules that own nearly everything, then one that moves, then nothing new.
 OWN = """
-import django, resource, sys, time
+import django, resource as machine, sys, time
 django.setup()
 from costs import reowning
 from costs.models import CostLine, DeliveryMonth
@@ -37,18 +37,21 @@ def timed(what, ask):
 
 count = int(sys.argv[1])
 row = DeliveryMonth.objects.get(is_current=True)
-print(f"  {row.charges:,} charges in {CostLine.objects.filter(delivery_month=row).count():,} cost lines, {count:,} rules")
+lines = CostLine.objects.filter(delivery_month=row).count()
+print(f"  {row.charges:,} charges in {lines:,} cost lines, {count:,} rules")
 first, second = rules(0, count), rules(3, count)
-tags = [VirtualTag("AWS", f"{r % 40:1>12}", f"arn:aws:ec2:us-east-1:1:instance/i-{r:0>17}", "Environment", "Production",
-                   date(2026, 1, 1)) for r in range(1000)]
+resource = "arn:aws:ec2:us-east-1:1:instance/i-"
+tags = [VirtualTag("AWS", f"{r % 40:1>12}", f"{resource}{r:0>17}", "Environment", "Production", date(2026, 1, 1))
+        for r in range(1000)]
 timed("everything gets an owner", lambda: reowning.reown(row, lambda: (first, [])))
 timed("every owner changes", lambda: reowning.reown(row, lambda: (second, [])))
 timed("one rule changes", lambda: reowning.reown(row, lambda: ([*second[:-1], *rules(9, count)[-1:]], [])))
 timed("nothing changes", lambda: reowning.reown(row, lambda: ([*second[:-1], *rules(9, count)[-1:]], [])))
 timed("1,000 virtual tags", lambda: reowning.reown(row, lambda: (second, tags)))
 timed("preview of all", lambda: len(reowning.moves([row], (first, tags))))
-timed("preview out of rollups", lambda: len(reowning.moves([row], ([r for r in first if not r.resource_pattern and not r.start], []))))
-print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
+plain = [rule for rule in first if not rule.resource_pattern and not rule.start]
+timed("preview out of rollups", lambda: len(reowning.moves([row], (plain, []))))
+print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
 """
 
 
