@@ -18,7 +18,13 @@ OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_
     "reservations.view_rate",
 }
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
+    "costs.add_pool",
+    "costs.change_pool",
+    "costs.delete_pool",
+    "tagging.change_fixer",
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
@@ -66,6 +72,7 @@ ROLES: dict[str, set[str]] = {
     }
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "reservations.add_plan"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.view_ownershiprule"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

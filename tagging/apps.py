@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, registry
+from finops_site.registry import DemoStep, NavItem, registry
 
 
 class TaggingConfig(AppConfig):
@@ -13,9 +13,11 @@ class TaggingConfig(AppConfig):
 
         from tagging import receivers  # noqa: F401
 
-        auditlog.register(self.get_model("OwnershipRule"))
+        for name in ("OwnershipRule", "ChargebackPeriod", "Fixer"):
+            auditlog.register(self.get_model(name))
 
         # Before the bills: owners are named while a bill is loaded.
+        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
 
 

@@ -1,3 +1,4 @@
-from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.chargeback import ChargebackPeriod
+from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
 
-__all__ = ["CONDITIONS", "OwnershipRule"]
+__all__ = ["CONDITIONS", "KNOWN", "Application", "Changed", "ChargebackPeriod", "Fixer", "OwnershipRule"]
