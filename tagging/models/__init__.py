@@ -1,3 +1,23 @@
 from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.policy import (
+    ComplianceMonth,
+    TagFact,
+    TaggedResource,
+    TagRequirement,
+    TagVerdict,
+)
+from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
-__all__ = ["CONDITIONS", "OwnershipRule"]
+__all__ = [
+    "CONDITIONS",
+    "ComplianceMonth",
+    "OwnershipRule",
+    "TagDigest",
+    "TagException",
+    "TagFact",
+    "TagIssue",
+    "TagReminder",
+    "TagRequirement",
+    "TagVerdict",
+    "TaggedResource",
+]
