@@ -1,4 +1,14 @@
 from tagging.models.chargeback import ChargebackPeriod
+from tagging.models.fixing import (
+    ChangeSet,
+    Suggestion,
+    SuggestionDecision,
+    TagChange,
+    TaggingAccess,
+    VirtualTag,
+    VirtualTagBatch,
+)
+from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import CONDITIONS, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
@@ -22,4 +32,13 @@ __all__ = [
     "TagRequirement",
     "TagVerdict",
     "TaggedResource",
+    "ChangeSet",
+    "Suggestion",
+    "SuggestionDecision",
+    "TagChange",
+    "TaggingAccess",
+    "VirtualTag",
+    "VirtualTagBatch",
+    "Metric",
+    "MetricValue",
 ]
