@@ -16,6 +16,9 @@ class TaggingConfig(AppConfig):
         for name in ("OwnershipRule", "ChargebackPeriod"):
             auditlog.register(self.get_model(name))
 
+        for name in ("VirtualTag", "VirtualTagBatch", "SuggestionDecision", "ChangeSet", "TaggingAccess", "MetricValue"):
+            auditlog.register(self.get_model(name))
+
         # Before the bills: owners are named while a bill is loaded.
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
 

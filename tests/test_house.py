@@ -32,6 +32,7 @@ PURE = [
     "costs/spreading.py",
     "costs/demo/company.py",
     "costs/demo/bills.py",
+    "tagging/policy.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 

@@ -1,4 +1,44 @@
 from tagging.models.chargeback import ChargebackPeriod
+from tagging.models.fixing import (
+    ChangeSet,
+    Suggestion,
+    SuggestionDecision,
+    TagChange,
+    TaggingAccess,
+    VirtualTag,
+    VirtualTagBatch,
+)
+from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.policy import (
+    ComplianceMonth,
+    TagFact,
+    TaggedResource,
+    TagRequirement,
+    TagVerdict,
+)
+from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
-__all__ = ["CONDITIONS", "ChargebackPeriod", "OwnershipRule"]
+__all__ = [
+    "CONDITIONS",
+    "ChargebackPeriod",
+    "ComplianceMonth",
+    "OwnershipRule",
+    "TagDigest",
+    "TagException",
+    "TagFact",
+    "TagIssue",
+    "TagReminder",
+    "TagRequirement",
+    "TagVerdict",
+    "TaggedResource",
+    "ChangeSet",
+    "Suggestion",
+    "SuggestionDecision",
+    "TagChange",
+    "TaggingAccess",
+    "VirtualTag",
+    "VirtualTagBatch",
+    "Metric",
+    "MetricValue",
+]
