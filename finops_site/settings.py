@@ -226,6 +226,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
     },
+    # What the signal and the commit hand over at once, and a lost broker must not lose.
+    "draft-statements-every-ten-minutes": {
+        "task": "tagging.tasks.refresh_chargeback",
+        "schedule": crontab(minute="*/10"),
+    },
+    "send-chargeback-mails-every-ten-minutes": {
+        "task": "tagging.tasks.send_chargeback_mails",
+        "schedule": crontab(minute="5-59/10"),
+    },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),

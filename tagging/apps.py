@@ -13,10 +13,19 @@ class TaggingConfig(AppConfig):
 
         from tagging import receivers  # noqa: F401
 
-        for name in ("OwnershipRule", "ChargebackPeriod"):
+        for name in ("OwnershipRule", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
+        # What is computed is no decision of anybody.
+        auditlog.register(self.get_model("ChargebackPeriod"), exclude_fields=["books", "problems", "computed_at"])
 
-        for name in ("VirtualTag", "VirtualTagBatch", "SuggestionDecision", "ChangeSet", "TaggingAccess", "MetricValue"):
+        for name in (
+            "VirtualTag",
+            "VirtualTagBatch",
+            "SuggestionDecision",
+            "ChangeSet",
+            "TaggingAccess",
+            "MetricValue",
+        ):
             auditlog.register(self.get_model(name))
 
         # Before the bills: owners are named while a bill is loaded.

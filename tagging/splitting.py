@@ -171,6 +171,7 @@ def split_pools(
         _split_one(number, rules, direct, own, metrics, waiting, shares, fed, weights, left)
     # What was fed into a pool without a rule waits there, after those that have one.
     for number in sorted(set(waiting) - set(in_order)):
+        weights.setdefault(number, weights_of(None, direct, own, metrics))
         left.update({(number, day): amount for day, amount in waiting[number].items() if amount})
     return Outcome(shares, fed, left, weights)
 

@@ -1,11 +1,23 @@
-"""Celery's doors to ownership."""
+"""Celery's doors to ownership and chargeback."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from tagging import services
+from tagging import mailing, services, statements
 
 
 @shared_task
 def reassign_owners() -> None:
     for _ in services.reassign_owners():
         pass
+
+
+@shared_task
+def refresh_chargeback() -> None:
+    """Makes anew the drafts that do not say what the books say; nothing when all do."""
+    statements.refresh_stale(timezone.now())
+
+
+@shared_task
+def send_chargeback_mails() -> None:
+    mailing.send_due(timezone.now())

@@ -1,4 +1,16 @@
-from tagging.models.chargeback import ChargebackPeriod
+from tagging.models.chargeback import (
+    Adjustment,
+    Allocation,
+    ChargebackMail,
+    ChargebackPeriod,
+    Dispute,
+    JournalAccount,
+    MonthTotal,
+    Split,
+    SplitPart,
+    Statement,
+    StatementLine,
+)
 from tagging.models.fixing import (
     ChangeSet,
     Suggestion,
@@ -20,6 +32,16 @@ from tagging.models.policy import (
 from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
 __all__ = [
+    "Adjustment",
+    "Allocation",
+    "ChargebackMail",
+    "Dispute",
+    "JournalAccount",
+    "MonthTotal",
+    "Split",
+    "SplitPart",
+    "Statement",
+    "StatementLine",
     "CONDITIONS",
     "ChargebackPeriod",
     "ComplianceMonth",

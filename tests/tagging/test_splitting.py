@@ -137,9 +137,7 @@ def rules_of_pools(draw):
                 continue
             cut = sorted(draw(st.lists(st.integers(0, 100), min_size=len(parts) - 1, max_size=len(parts) - 1)))
             ends = [0, *cut, 100]
-            parts = {
-                party: Decimal(high - low) for party, low, high in zip(parts, ends[:-1], ends[1:], strict=True)
-            }
+            parts = {party: Decimal(high - low) for party, low, high in zip(parts, ends[:-1], ends[1:], strict=True)}
         rules[number] = Rule(number, method, parts, "m" if method == "metric" else "")
     return rules
 

@@ -1,0 +1,33 @@
+"""Work of chargeback handed to Celery; without a broker it waits for the sweep of every ten minutes."""
+
+import logging
+from typing import Any
+
+from kombu.exceptions import OperationalError
+
+from tagging.tasks import refresh_chargeback as refresh
+from tagging.tasks import send_chargeback_mails as send
+
+logger = logging.getLogger(__name__)
+
+
+def refresh_chargeback() -> None:
+    """Drafts are made anew where the books, a split or a metric changed."""
+    _hand_over(refresh)
+
+
+def send_mails() -> None:
+    _hand_over(send)
+
+
+def after_closing() -> None:
+    """Leads are told, and the next month takes over where corrections are booked."""
+    send_mails()
+    refresh_chargeback()
+
+
+def _hand_over(task: Any) -> None:
+    try:
+        task.delay()
+    except OperationalError:
+        logger.warning("no broker: %s waits for the next sweep", task.name)
