@@ -12,13 +12,29 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = {
+    "costs.view_costline",
+    "costs.view_exchangerate",
+    "finops_site.view_team",
+    "tagging.view_statement",
+    "tagging.view_dispute",
+    "tagging.view_split",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
+}
+# Splits say who shares a pool, closing makes a month final: both are finance's alone.
+CHARGE_BACK = {
+    "tagging.add_split",
+    "tagging.change_split",
+    "tagging.delete_split",
+    "tagging.close_chargebackperiod",
+    "tagging.change_dispute",
+    "tagging.change_journalaccount",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -53,9 +69,11 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | CHARGE_BACK
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    # Whoever leads the team may dispute: leading is a membership, not a role.
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_dispute"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, registry
+from finops_site.registry import DemoStep, NavItem, Panel, registry
 
 
 class TaggingConfig(AppConfig):
@@ -11,7 +11,8 @@ class TaggingConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from tagging import receivers  # noqa: F401
+        from costs import books
+        from tagging import chargeback_books, chargeback_panels, receivers  # noqa: F401
 
         for name in ("OwnershipRule", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
@@ -28,6 +29,15 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
+        books.also_check(chargeback_books.checks)
+        may_see = "tagging.view_statement"
+        registry.add(
+            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 60, "Tags and owners"),
+            Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
+            # After the bills, the splits and the metrics.
+            DemoStep("chargeback", _make_demo_chargeback, 80),
+        )
+
         # Before the bills: owners are named while a bill is loaded.
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
 
@@ -36,3 +46,9 @@ def _make_demo_rules(say: Any, *, as_of: Any) -> None:
     from tagging import demo
 
     demo.make_ownership_rules(say, as_of=as_of)
+
+
+def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
+    from tagging import demo_chargeback
+
+    demo_chargeback.make(say, as_of=as_of)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from finops_site.emails import absolute_url, make_message
 from finops_site.money import Money
-from tagging import statement_pdf
+from tagging import statement_files
 from tagging.allocating import exact_sum
 from tagging.models import ChargebackMail, Dispute, Statement
 
@@ -71,7 +71,7 @@ def _statement(mail: ChargebackMail) -> Any:
     statement = Statement.objects.select_related("period", "team").get(pk=mail.statement_id)
     context = {"statement": statement, "said": _said(statement), "url": absolute_url(statement.get_absolute_url())}
     message = make_message("statement-closed", mail.recipient, context)
-    message.attach(f"statement-{statement.number}.pdf", statement_pdf.pdf(statement), "application/pdf")
+    message.attach(*statement_files.attachment(statement))
     return message
 
 

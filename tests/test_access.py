@@ -9,10 +9,12 @@ from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 
 from costs import exports, ingest
-from costs.models import CostLine, FocusExport
+from costs.models import CostLine, FocusExport, Pool
 from finops_site.models import Team
-from tagging.models import OwnershipRule
+from tagging import statements
+from tagging.models import Dispute, OwnershipRule, Split, StatementLine
 from tests import bills
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +33,8 @@ EVERYBODY = row(SIGN_IN, all=200)
 WHOLE_COMPANY = row(SIGN_IN, all=403, ada=200, fay=200, max=200)
 BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
+FINANCE = row(SIGN_IN, all=403, fay=200)
+FINANCE_POSTS = row(SIGN_IN, all=403, fay=405)
 API_EVERYBODY = row(NO_TOKEN, all=200)
 API_WHOLE_COMPANY = row(NO_TOKEN, all=403, ada=200, fay=200, max=200)
 LINE_OF_PAYMENTS = row(SIGN_IN, all=200, ola=404)
@@ -66,6 +70,29 @@ ACCESS = {
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
     "costs:delivery_retry": POST_ONLY,
+    "tagging:chargeback": EVERYBODY,
+    "tagging:chargeback_month": EVERYBODY,
+    "tagging:chargeback_close": FINANCE_POSTS,
+    "tagging:chargeback_refresh": FINANCE_POSTS,
+    "tagging:chargeback_basis": FINANCE,
+    "tagging:chargeback_books": FINANCE,
+    "tagging:statements_csv": EVERYBODY,
+    # A draft has no journal: finance is sent back and told so.
+    "tagging:journal_csv": row(SIGN_IN, all=403, fay=302),
+    "tagging:journal_accounts": FINANCE,
+    "tagging:statement": LINE_OF_PAYMENTS,
+    "tagging:statement_csv": LINE_OF_PAYMENTS,
+    "tagging:splits": EVERYBODY,
+    "tagging:split": FINANCE,
+    "tagging:split_add": FINANCE,
+    "tagging:split_remove": FINANCE_POSTS,
+    "tagging:pool_add": FINANCE,
+    "tagging:disputes": EVERYBODY,
+    "tagging:dispute": LINE_OF_PAYMENTS,
+    "tagging:dispute_add": row(SIGN_IN, all=403, lea=200, ola=404),
+    "api:chargeback-list": API_EVERYBODY,
+    "api:chargeback-month": API_EVERYBODY,
+    "api:chargeback-team": API_LINE_OF_PAYMENTS,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -81,6 +108,15 @@ ACCESS = {
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
+}
+
+
+CHARGEBACK = {
+    name
+    for name in ACCESS
+    if name.startswith("api:chargeback")
+    or name.split(":")[-1].split("_")[0] in ("chargeback", "statements", "statement", "journal", "splits", "split")
+    or name.split(":")[-1].split("_")[0] in ("pool", "disputes", "dispute")
 }
 
 
@@ -107,8 +143,28 @@ def a_line(people, tmp_path):
     return CostLine.objects.get()
 
 
+def chargeback_arguments(name, line):
+    """The line's billing month as a draft, with a statement of its team that is disputed, and a split pool."""
+    kind = name.split(":")[-1]
+    if kind in ("chargeback", "splits", "split_add", "pool_add", "disputes", "journal_accounts", "chargeback-list"):
+        return []
+    if kind in ("split", "split_remove"):
+        return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
+    statements.refresh_stale()
+    month, statement_line = "2026-03", StatementLine.objects.get()
+    if kind == "dispute_add":
+        return [statement_line.pk]
+    if kind == "dispute":
+        raised_by = person("lea")
+        return [Dispute.objects.create(line=statement_line, raised_by=raised_by, comment="Not ours").pk]
+    ours = kind in ("statement", "statement_csv", "statement_pdf", "chargeback-team")
+    return [month, line.owner_id] if ours else [month]
+
+
 def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
+    if name in CHARGEBACK:
+        return chargeback_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("delivery_file"):

@@ -169,7 +169,7 @@ def test_a_bill_restated_after_closing_arrives_as_a_correction_that_names_the_st
     split_support(support)
     bill(tmp_path, usual())
     close(drafts()[MARCH], fay)
-    frozen = {name: total for name, total in Statement.objects.values_list("team__name", "total")}
+    frozen = dict(Statement.objects.values_list("team__name", "total"))
     bill(tmp_path, usual(payments="60.05", nobody="9"), name="newer.csv")
     april = drafts()["2026-04"]
     lines = StatementLine.objects.filter(statement__period=april)
@@ -235,7 +235,7 @@ def test_splits_of_one_pool_do_not_overlap_and_pools_feed_in_no_circle(support):
     split_support(support, "even", {splitting.pool(tax.pk): None}, end=march.start)
     with pytest.raises(splitting.BadSplit, match="Support is split already from the beginning until 2026-03"):
         split_support(support, start=march.previous.start)
-    with pytest.raises(splitting.CircleOfPools, match="Support → Tax → Support|Tax → Support → Tax"):
+    with pytest.raises(splitting.CircleOfPools, match=r"Support → Tax → Support|Tax → Support → Tax"):
         splits.save(Split(pool=tax, method="even", end=march.start), {splitting.pool(support.pk): None})
     # In months in which they do not hold together there is no circle.
     splits.save(Split(pool=tax, method="even", start=march.start), {splitting.pool(support.pk): None})
