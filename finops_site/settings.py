@@ -231,8 +231,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.refresh_chargeback",
         "schedule": crontab(minute="*/10"),
     },
-    "send-chargeback-mails-every-ten-minutes": {
-        "task": "tagging.tasks.send_chargeback_mails",
+    "statements-to-leads-every-ten-minutes": {
+        "task": "tagging.tasks.post_statements",
         "schedule": crontab(minute="5-59/10"),
     },
     "remove-superseded-charges-every-night": {

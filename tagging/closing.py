@@ -1,6 +1,5 @@
 """Closing a month: statements are frozen, numbered and mailed, once, whoever else closes or restates meanwhile."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,10 +10,9 @@ from django.urls import reverse
 
 from costs import sync
 from costs.models import DeliveryMonth, Source
-from finops_site.models import Membership
 from finops_site.money import EXACT, ratio
 from finops_site.periods import Month
-from tagging import allocating, mailing, queues, statements
+from tagging import allocating, queues, statements
 from tagging.models import ChargebackPeriod, Dispute, MonthTotal, Statement
 
 # Above this share of the bill unowned cost is worth a word before a month is closed.
@@ -39,7 +37,7 @@ def close(period: ChargebackPeriod, user: Any, *, seen: str, now: datetime) -> l
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.
     """
     with transaction.atomic():
-        _hold_the_books()
+        _hold_the_books(period)
         mine = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
         _may_close(mine, now.date())
         marks = allocating.marks()
@@ -55,15 +53,16 @@ def close(period: ChargebackPeriod, user: Any, *, seen: str, now: datetime) -> l
         mine.state, mine.closed_at, mine.closed_by = ChargebackPeriod.State.CLOSED, now, user
         mine.books = marks.get(mine.month, statements.NO_BILL)
         mine.save()
-        _write_mails(found)
         transaction.on_commit(queues.after_closing)
     period.refresh_from_db()
     return found
 
 
-def _hold_the_books() -> None:
-    """Bills become current, are withdrawn and re-owned under their source's lock: they wait until we are done."""
+def _hold_the_books(period: ChargebackPeriod) -> None:
+    """Bills become current and are withdrawn under their source's lock, and re-owned under their month's: they wait."""
     list(Source.objects.select_for_update().order_by("pk").values_list("pk"))
+    rows = DeliveryMonth.objects.current().filter(billing_month=period.billing_month)
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
 def _may_close(period: ChargebackPeriod, today: date) -> None:
@@ -98,17 +97,6 @@ def _number(period: ChargebackPeriod) -> list[Statement]:
         statement.number = f"{period.month}-{place:04}"
     Statement.objects.bulk_update(found, ["number"], batch_size=1000)
     return found
-
-
-def _write_mails(found: Iterable[Statement]) -> None:
-    """A mail to write for each statement and lead, in the same commit that closes the month."""
-    by_team: dict[int, list[Statement]] = {}
-    for statement in found:
-        by_team.setdefault(statement.team_id, []).append(statement)
-    leads = Membership.objects.filter(team__in=by_team, role=Membership.Role.LEAD, user__is_active=True)
-    for team, address in leads.values_list("team", "user__email"):
-        for statement in by_team[team]:
-            mailing.note("statement", str(statement.number), address, statement=statement)
 
 
 @dataclass(frozen=True, slots=True)

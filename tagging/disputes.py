@@ -7,8 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from finops_site.models import Membership, Team, User
-from finops_site.roles import FINANCE
+from finops_site.models import Membership, Team
 from tagging import mailing, queues, statements
 from tagging.models import Adjustment, ChargebackPeriod, Dispute, StatementLine
 
@@ -30,9 +29,7 @@ def raise_dispute(line: StatementLine, user: Any, comment: str, now: datetime) -
     try:
         with transaction.atomic():
             dispute = Dispute.objects.create(line=line, raised_by=user, raised_at=now, comment=comment.strip())
-            for person in User.objects.in_role(FINANCE):
-                mailing.note("dispute-raised", str(dispute.pk), person.email, dispute=dispute)
-            transaction.on_commit(queues.send_mails)
+            mailing.post_raised(dispute, now)
     except IntegrityError:
         raise BadDispute("This line is disputed already: its answer is on the way.") from None
     return dispute
@@ -63,8 +60,8 @@ def resolve(dispute: Dispute, user: Any, answer: str, now: datetime, move: Move 
         mine.state = Dispute.State.CORRECTED if move else Dispute.State.ANSWERED
         mine.answer, mine.resolved_by, mine.resolved_at = answer.strip(), user, now
         mine.save()
-        mailing.note("dispute-resolved", str(mine.pk), mine.raised_by.email, dispute=mine)
-        transaction.on_commit(queues.after_closing)
+        mailing.post_resolved(mine, now)
+        transaction.on_commit(queues.refresh_chargeback)
     dispute.refresh_from_db()
     return dispute
 

@@ -1,78 +1,51 @@
-"""Mails of chargeback: one for each person and thing, sent after the commit that gave the reason, and never twice.
+"""Mails of chargeback: each is written down once, in the transaction that gives its reason; the outbox sends it."""
 
-A row is written with the reason; whoever claims it sends it. A process that dies between claiming and sending is
-followed by the sweep of every ten minutes; the Message-ID stays the same, so that a mail that did leave is recognised.
-"""
-
-import logging
-from datetime import datetime, timedelta
-from email.utils import parseaddr
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import F, Q
+from django.db import transaction
 from django.urls import reverse
-from django.utils import timezone
 
+from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
+from finops_site.models import Membership, User
 from finops_site.money import Money
+from finops_site.roles import FINANCE
 from tagging import statement_files
 from tagging.allocating import exact_sum
-from tagging.models import ChargebackMail, Dispute, Statement
-
-logger = logging.getLogger(__name__)
-CLAIM_HOLDS = timedelta(minutes=10)
-BATCH = 500
+from tagging.models import Dispute, Statement
 
 
-def note(kind: str, key: str, recipient: str, *, statement: Statement | None = None, dispute: Any = None) -> None:
-    """Writes down that a mail is due; the same one again changes nothing."""
-    ChargebackMail.objects.bulk_create(
-        [ChargebackMail(kind=kind, key=key, recipient=recipient.lower(), statement=statement, dispute=dispute)],
-        ignore_conflicts=True,
-    )
+def post_statements(now: datetime) -> int:
+    """Writes each closed statement that nobody was told of to its team's leads; returns how many letters are new.
+
+    Done again after a crash it writes what is missing and nothing twice.
+    """
+    waiting = Statement.objects.filter(told_at=None).exclude(number=None).order_by("pk").values_list("pk", flat=True)
+    return sum(_post_statement(pk, now) for pk in list(waiting))
 
 
-def due(now: datetime) -> Any:
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_HOLDS)
-    return ChargebackMail.objects.filter(free, sent_at=None)
+def _post_statement(pk: int, now: datetime) -> int:
+    with transaction.atomic():
+        rows = Statement.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=pk, told_at=None)
+        statement = rows.select_related("period", "team").first()
+        if statement is None:
+            return 0
+        written = sum(_to_lead(statement, address, now) for address in _leads(statement))
+        Statement.objects.filter(pk=pk).update(told_at=now)
+        return written
 
 
-def send_due(now: datetime) -> int:
-    """Sends what is due; one that fails is tried again by a later sweep. Returns how many were sent."""
-    return sum(_send(mail, now) for mail in list(due(now)[:BATCH]))
+def _leads(statement: Statement) -> list[str]:
+    rows = Membership.objects.filter(team=statement.team_id, role=Membership.Role.LEAD, user__is_active=True)
+    return list(rows.order_by("user__email").values_list("user__email", flat=True))
 
 
-def _send(mail: ChargebackMail, now: datetime) -> bool:
-    claimed = due(now).filter(pk=mail.pk).update(claimed_at=now, attempts=F("attempts") + 1)
-    if not claimed:
-        return False
-    try:
-        message = _message(mail)
-        message.extra_headers["Message-ID"] = f"<chargeback-{mail.pk}@{_domain()}>"
-        message.send()
-    except Exception as error:
-        # Whatever is wrong with one mail must not keep the others; it is said on the row and tried again.
-        logger.warning("mail %s was not sent", mail, exc_info=True)
-        ChargebackMail.objects.filter(pk=mail.pk).update(problem=str(error)[:500])
-        return False
-    return bool(ChargebackMail.objects.filter(pk=mail.pk).update(sent_at=timezone.now(), problem=""))
-
-
-def _domain() -> str:
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-
-
-def _message(mail: ChargebackMail) -> Any:
-    return _statement(mail) if mail.statement_id else _dispute(mail)
-
-
-def _statement(mail: ChargebackMail) -> Any:
-    statement = Statement.objects.select_related("period", "team").get(pk=mail.statement_id)
+def _to_lead(statement: Statement, address: str, now: datetime) -> bool:
     context = {"statement": statement, "said": _said(statement), "url": absolute_url(statement.get_absolute_url())}
-    message = make_message("statement-closed", mail.recipient, context)
+    message = make_message("statement-closed", address, context)
     message.attach(*statement_files.attachment(statement))
-    return message
+    return outbox.post(f"statement {statement.number} to {address}", message, now=now)
 
 
 def _said(statement: Statement) -> dict[str, str]:
@@ -81,12 +54,20 @@ def _said(statement: Statement) -> dict[str, str]:
     return {name: str(Money(amount, statement.currency)) for name, amount in sums.items()}
 
 
-def _dispute(mail: ChargebackMail) -> Any:
-    rows = Dispute.objects.select_related(
-        "line__statement__period", "line__statement__team", "raised_by", "resolved_by"
-    )
-    dispute = rows.get(pk=mail.dispute_id)
-    amount = str(Money(dispute.line.amount, dispute.line.statement.currency))
-    context = {"dispute": dispute, "statement": dispute.line.statement, "said": {"amount": amount}}
+def post_raised(dispute: Dispute, now: datetime) -> None:
+    """Tells finance that a line is disputed."""
+    for person in User.objects.in_role(FINANCE):
+        _post_dispute("dispute-raised", dispute, person.email, now)
+
+
+def post_resolved(dispute: Dispute, now: datetime) -> None:
+    """Tells who raised a dispute what came of it."""
+    _post_dispute("dispute-resolved", dispute, dispute.raised_by.email, now)
+
+
+def _post_dispute(kind: str, dispute: Dispute, address: str, now: datetime) -> None:
+    statement = dispute.line.statement
+    context: dict[str, Any] = {"dispute": dispute, "statement": statement}
+    context["said"] = {"amount": str(Money(dispute.line.amount, statement.currency))}
     context["url"] = absolute_url(reverse("tagging:dispute", args=[dispute.pk]))
-    return make_message(mail.kind, mail.recipient, context)
+    outbox.post(f"{kind} {dispute.pk} to {address}", make_message(kind, address, context), now=now)

@@ -6,7 +6,7 @@ from typing import Any
 from kombu.exceptions import OperationalError
 
 from tagging.tasks import refresh_chargeback as refresh
-from tagging.tasks import send_chargeback_mails as send
+from tagging.tasks import post_statements as post
 
 logger = logging.getLogger(__name__)
 
@@ -16,13 +16,9 @@ def refresh_chargeback() -> None:
     _hand_over(refresh)
 
 
-def send_mails() -> None:
-    _hand_over(send)
-
-
 def after_closing() -> None:
     """Leads are told, and the next month takes over where corrections are booked."""
-    send_mails()
+    _hand_over(post)
     refresh_chargeback()
 
 

@@ -19,5 +19,6 @@ def refresh_chargeback() -> None:
 
 
 @shared_task
-def send_chargeback_mails() -> None:
-    mailing.send_due(timezone.now())
+def post_statements() -> None:
+    """Writes the letters of closed statements that nobody was told of."""
+    mailing.post_statements(timezone.now())

@@ -1,7 +1,6 @@
 from tagging.models.chargeback import (
     Adjustment,
     Allocation,
-    ChargebackMail,
     ChargebackPeriod,
     Dispute,
     JournalAccount,
@@ -34,7 +33,6 @@ from tagging.models.reminders import TagDigest, TagException, TagIssue, TagRemin
 __all__ = [
     "Adjustment",
     "Allocation",
-    "ChargebackMail",
     "Dispute",
     "JournalAccount",
     "MonthTotal",

@@ -243,6 +243,7 @@ class Statement(models.Model):
     corrections = money(default=0)
     adjustments = money(default=0)
     total = money(default=0)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="when the letters to its leads were written")
 
     objects = StatementQuerySet.as_manager()
 
@@ -372,29 +373,6 @@ class Adjustment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} from {self.from_team} to {self.to_team or 'nobody'}"
-
-
-class ChargebackMail(models.Model):
-    """One mail to one person about one thing; `sent_at` is empty until the mail server took it."""
-
-    kind = models.CharField(max_length=20)
-    key = models.CharField(max_length=100, help_text="what it is about: a number, a dispute and its direction")
-    recipient = models.EmailField()
-    statement = models.ForeignKey(Statement, models.CASCADE, null=True, related_name="mails")
-    dispute = models.ForeignKey(Dispute, models.CASCADE, null=True, related_name="mails")
-    created_at = models.DateTimeField(default=timezone.now)
-    claimed_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
-    problem = models.CharField(max_length=500, blank=True)
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["kind", "key", "recipient"], name="chargeback_mail_once")]
-        indexes = [models.Index(fields=["sent_at", "claimed_at"], name="chargeback_mail_unsent")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.key} to {self.recipient}"
 
 
 class JournalAccount(models.Model):
