@@ -20,8 +20,12 @@ OWN_ROWS = {
     "tagging.view_dispute",
     "tagging.view_split",
 }
-WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
+    "costs.add_pool",
+    "costs.change_pool",
+    "costs.delete_pool",
+    "tagging.change_fixer",
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
@@ -74,7 +78,7 @@ ROLES: dict[str, set[str]] = {
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     # Whoever leads the team may dispute: leading is a membership, not a role.
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_dispute"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_dispute", "tagging.view_ownershiprule"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

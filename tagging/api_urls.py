@@ -4,8 +4,10 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from tagging import chargeback_api
+from tagging.api import OwnershipRuleViewSet
 
 router = SimpleRouter()
+router.register("ownership-rules", OwnershipRuleViewSet, basename="ownership-rule")
 
 urlpatterns = [
     *router.urls,

@@ -14,7 +14,7 @@ class TaggingConfig(AppConfig):
         from costs import books
         from tagging import chargeback_books, chargeback_panels, receivers  # noqa: F401
 
-        for name in ("OwnershipRule", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
+        for name in ("OwnershipRule", "Fixer", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
         # What is computed is no decision of anybody.
         auditlog.register(self.get_model("ChargebackPeriod"), exclude_fields=["books", "problems", "computed_at"])
@@ -39,6 +39,7 @@ class TaggingConfig(AppConfig):
         )
 
         # Before the bills: owners are named while a bill is loaded.
+        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
 
 

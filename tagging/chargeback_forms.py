@@ -120,12 +120,6 @@ def _share(line: str, number: int, known: dict[str, Party]) -> tuple[Party, Deci
     return party, share
 
 
-class PoolForm(forms.ModelForm):
-    class Meta:
-        model = Pool
-        fields = ["name", "description"]
-
-
 class PeriodForm(forms.ModelForm):
     """What is fixed when the month is closed."""
 

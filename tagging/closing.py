@@ -12,7 +12,7 @@ from costs import sync
 from costs.models import DeliveryMonth, Source
 from finops_site.money import EXACT, ratio
 from finops_site.periods import Month
-from tagging import allocating, queues, statements
+from tagging import allocating, chargeback_queues, statements
 from tagging.models import ChargebackPeriod, Dispute, MonthTotal, Statement
 
 # Above this share of the bill unowned cost is worth a word before a month is closed.
@@ -53,7 +53,7 @@ def close(period: ChargebackPeriod, user: Any, *, seen: str, now: datetime) -> l
         mine.state, mine.closed_at, mine.closed_by = ChargebackPeriod.State.CLOSED, now, user
         mine.books = marks.get(mine.month, statements.NO_BILL)
         mine.save()
-        transaction.on_commit(queues.after_closing)
+        transaction.on_commit(chargeback_queues.after_closing)
     period.refresh_from_db()
     return found
 

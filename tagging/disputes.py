@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from finops_site.models import Membership, Team
-from tagging import mailing, queues, statements
+from tagging import chargeback_queues, mailing, statements
 from tagging.models import Adjustment, ChargebackPeriod, Dispute, StatementLine
 
 
@@ -61,7 +61,7 @@ def resolve(dispute: Dispute, user: Any, answer: str, now: datetime, move: Move 
         mine.answer, mine.resolved_by, mine.resolved_at = answer.strip(), user, now
         mine.save()
         mailing.post_resolved(mine, now)
-        transaction.on_commit(queues.refresh_chargeback)
+        transaction.on_commit(chargeback_queues.refresh_chargeback)
     dispute.refresh_from_db()
     return dispute
 

@@ -1,29 +1,27 @@
-"""Work of chargeback handed to Celery; without a broker it waits for the sweep of every ten minutes."""
+"""Work handed to Celery; without a broker it waits for the sweep of every minute, and nobody's request fails for it."""
 
 import logging
 from typing import Any
 
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from tagging.tasks import refresh_chargeback as refresh
-from tagging.tasks import post_statements as post
+from tagging import services
+from tagging.models import Application
+from tagging.tasks import apply_ownership
 
 logger = logging.getLogger(__name__)
 
 
-def refresh_chargeback() -> None:
-    """Drafts are made anew where the books, a split or a metric changed."""
-    _hand_over(refresh)
+def apply(user: Any = None, reason: str = "") -> Application:
+    """Has today's rules and tags applied to the open months in the background, once this is committed."""
+    application = services.request_application(user, reason)
+    transaction.on_commit(lambda: _hand_over(application.pk))
+    return application
 
 
-def after_closing() -> None:
-    """Leads are told, and the next month takes over where corrections are booked."""
-    _hand_over(post)
-    refresh_chargeback()
-
-
-def _hand_over(task: Any) -> None:
+def _hand_over(pk: int) -> None:
     try:
-        task.delay()
+        apply_ownership.delay(pk)
     except OperationalError:
-        logger.warning("no broker: %s waits for the next sweep", task.name)
+        logger.warning("no broker: application %s waits for the next sweep", pk)

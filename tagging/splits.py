@@ -10,7 +10,7 @@ from django.db import transaction
 from costs.models import Pool
 from finops_site.money import EXACT
 from finops_site.periods import Month
-from tagging import allocating, queues, splitting
+from tagging import allocating, chargeback_queues, splitting
 from tagging.models import ChargebackPeriod, Split, SplitPart
 from tagging.splitting import BadSplit, Party
 
@@ -32,7 +32,7 @@ def save(split: Split, parts: Parts) -> Split:
             split.version = Split.objects.values_list("version", flat=True).get(pk=split.pk) + 1
         split.save()
         _save_parts(split, parts)
-        transaction.on_commit(queues.refresh_chargeback)
+        transaction.on_commit(chargeback_queues.refresh_chargeback)
     return split
 
 
@@ -43,7 +43,7 @@ def delete(split: Split) -> None:
         if closed := _closed_months(split):
             raise BadSplit(f"{closed[-1]} is closed and was split by it: end it instead, with the month after.")
         split.delete()
-        transaction.on_commit(queues.refresh_chargeback)
+        transaction.on_commit(chargeback_queues.refresh_chargeback)
 
 
 def check(split: Split, parts: Parts) -> None:

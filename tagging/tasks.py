@@ -7,9 +7,15 @@ from tagging import mailing, services, statements
 
 
 @shared_task
-def reassign_owners() -> None:
-    for _ in services.reassign_owners():
-        pass
+def apply_ownership(application_id: int) -> None:
+    services.run_application(application_id)
+
+
+@shared_task
+def resume_applications() -> None:
+    """Starts applications again whose worker was killed or whose task was lost."""
+    for pk in services.stalled_applications(timezone.now()):
+        apply_ownership.delay(pk)
 
 
 @shared_task

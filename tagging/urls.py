@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tagging.views import chargeback, disputes, splits
+from tagging.views import chargeback, disputes, ownership, splits
 
 app_name = "tagging"
 
@@ -12,7 +12,6 @@ urlpatterns = [
     path("chargeback/splits/add/", splits.AddSplit.as_view(), name="split_add"),
     path("chargeback/splits/<int:pk>/", splits.SplitPage.as_view(), name="split"),
     path("chargeback/splits/<int:pk>/remove/", splits.RemoveSplit.as_view(), name="split_remove"),
-    path("chargeback/pools/add/", splits.AddPool.as_view(), name="pool_add"),
     path("chargeback/accounts/", chargeback.JournalAccounts.as_view(), name="journal_accounts"),
     path("chargeback/disputes/", disputes.DisputesPage.as_view(), name="disputes"),
     path("chargeback/disputes/<int:pk>/", disputes.DisputePage.as_view(), name="dispute"),
@@ -28,4 +27,17 @@ urlpatterns = [
     path(
         "chargeback/<str:month>/teams/<int:pk>/statement.csv", chargeback.StatementCsv.as_view(), name="statement_csv"
     ),
+    path("ownership/", ownership.OwnershipPage.as_view(), name="ownership"),
+    path("ownership/add/", ownership.RulePage.as_view(), name="ownership_add"),
+    path("ownership/import/", ownership.ImportRules.as_view(), name="ownership_import"),
+    path("ownership/apply/", ownership.ApplyNow.as_view(), name="ownership_apply"),
+    path("ownership/progress/", ownership.ApplyProgress.as_view(), name="ownership_progress"),
+    path("ownership/unowned/", ownership.UnownedPage.as_view(), name="unowned"),
+    path("ownership/unowned/fixer/", ownership.FixerPage.as_view(), name="unowned_fixer"),
+    path("ownership/pools/", ownership.PoolsPage.as_view(), name="pools"),
+    path("ownership/pools/add/", ownership.PoolPage.as_view(), name="pool_add"),
+    path("ownership/pools/<int:pk>/", ownership.PoolPage.as_view(), name="pool"),
+    path("ownership/<int:pk>/", ownership.RulePage.as_view(), name="ownership_rule"),
+    path("ownership/<int:pk>/remove/", ownership.RemoveRule.as_view(), name="ownership_remove"),
+    path("ownership/<int:pk>/move/", ownership.MoveRule.as_view(), name="ownership_move"),
 ]

@@ -28,10 +28,12 @@ PURE = [
     "costs/files.py",
     "costs/json_lines.py",
     "costs/layouts.py",
+    "costs/lines.py",
     "costs/owners.py",
     "costs/rates.py",
     "costs/spreading.py",
     "costs/demo/company.py",
+    "tagging/rulebook.py",
     "costs/demo/bills.py",
     "tagging/policy.py",
 ]

@@ -20,7 +20,7 @@ from tagging.models.fixing import (
     VirtualTagBatch,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
     TagFact,
@@ -31,19 +31,29 @@ from tagging.models.policy import (
 from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
 __all__ = [
+    "CONDITIONS",
+    "KNOWN",
     "Adjustment",
     "Allocation",
+    "Application",
+    "ChangeSet",
+    "Changed",
+    "ChargebackPeriod",
+    "ComplianceMonth",
     "Dispute",
+    "Fixer",
     "JournalAccount",
+    "Metric",
+    "MetricValue",
     "MonthTotal",
+    "OwnershipRule",
     "Split",
     "SplitPart",
     "Statement",
     "StatementLine",
-    "CONDITIONS",
-    "ChargebackPeriod",
-    "ComplianceMonth",
-    "OwnershipRule",
+    "Suggestion",
+    "SuggestionDecision",
+    "TagChange",
     "TagDigest",
     "TagException",
     "TagFact",
@@ -52,13 +62,7 @@ __all__ = [
     "TagRequirement",
     "TagVerdict",
     "TaggedResource",
-    "ChangeSet",
-    "Suggestion",
-    "SuggestionDecision",
-    "TagChange",
     "TaggingAccess",
     "VirtualTag",
     "VirtualTagBatch",
-    "Metric",
-    "MetricValue",
 ]

@@ -32,7 +32,7 @@ from finops_site.tables import (
     csv_response,
     total_rows,
 )
-from tagging import allocating, closing, disputes, journals, queues, statement_figures, statements
+from tagging import allocating, chargeback_queues, closing, disputes, journals, statement_figures, statements
 from tagging.chargeback_forms import AccountsForm, PeriodForm
 from tagging.models import ChargebackPeriod, Dispute, JournalAccount, Statement
 
@@ -294,7 +294,7 @@ class CloseMonth(OneMonth, View):
         except closing.CannotClose as problem:
             messages.warning(request, str(problem))
             if isinstance(problem, closing.BooksMoved):
-                queues.refresh_chargeback()
+                chargeback_queues.refresh_chargeback()
         else:
             messages.success(
                 request, f"{month} is closed: {len(found)} statements are numbered, and the leads are told."

@@ -15,12 +15,12 @@ from costs.models import Pool
 from finops_site.pages import Action, Empty, FormPage, ListPage, Page
 from finops_site.tables import BaseTable, ChangeColumn, MoneyColumn
 from tagging import splits
-from tagging.chargeback_forms import PoolForm, SplitForm
+from tagging.chargeback_forms import SplitForm
 from tagging.models import ChargebackPeriod, Split
 from tagging.splitting import BadSplit
 
 ADD = Action("Add a split", "tagging:split_add", "plus", "tagging.add_split", primary=True)
-ADD_POOL = Action("Add a pool", "tagging:pool_add", "plus", "tagging.add_split")
+POOLS = Action("Pools", "tagging:pools", "stack-2", "costs.view_pool")
 
 
 class SplitTable(BaseTable):
@@ -55,7 +55,7 @@ class SplitsPage(ListPage):
     title = "Splits of pools"
     subtitle = "Cost that several teams share, and who takes how much of it. By billing month."
     breadcrumbs = (("Chargeback", "tagging:chargeback"),)
-    actions = (ADD_POOL, ADD)
+    actions = (POOLS, ADD)
     table_class = SplitTable
     template_name = "tagging/splits.html"
     empty = Empty(
@@ -161,14 +161,3 @@ class RemoveSplit(Page, View):
             return redirect("tagging:split", pk)
         messages.success(request, f"The split of {split.pool} is removed: without one its cost is charged to nobody.")
         return redirect("tagging:splits")
-
-
-class AddPool(FormPage):
-    permission_required = "tagging.add_split"
-    form_class = PoolForm
-    title = "Add a pool"
-    subtitle = "Then let an ownership rule put cost into it, and a split say who shares it."
-    breadcrumbs = (("Chargeback", "tagging:chargeback"), ("Splits of pools", "tagging:splits"))
-    cancel_url_name = "tagging:splits"
-    success_url = reverse_lazy("tagging:splits")
-    success_message = "The pool is there."
