@@ -34,7 +34,10 @@ PURE = [
     "costs/spreading.py",
     "costs/demo/company.py",
     "tagging/rulebook.py",
+    "tagging/splitting.py",
     "costs/demo/bills.py",
+    "tagging/explaining.py",
+    "tagging/journal.py",
     "tagging/policy.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
