@@ -280,7 +280,12 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # Without it a file in a request is described as the address it would have in an answer.
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"DeliveryMode": "costs.models.deliveries.Source.Mode"},
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryMode": "costs.models.deliveries.Source.Mode",
+        "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
+        "ExportStatus": "costs.models.exports.FocusExport.Status",
+        "ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 
