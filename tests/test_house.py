@@ -20,6 +20,7 @@ PURE = [
     "finops_site/registry.py",
     "finops_site/charting.py",
     "finops_site/http.py",
+    "finops_site/drawing.py",
     "costs/formats/*.py",
     "costs/charge_questions.py",
     "costs/charges.py",
