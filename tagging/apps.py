@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, NavItem, Panel, registry
+from finops_site.registry import DemoStep, NavItem, Panel, ReportSection, registry
 
 
 class TaggingConfig(AppConfig):
@@ -34,6 +34,9 @@ class TaggingConfig(AppConfig):
         registry.add(
             NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 60, "Tags and owners"),
             Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
+            ReportSection(
+                "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report, may_see, 60
+            ),
             # After the bills, the splits and the metrics.
             DemoStep("chargeback", _make_demo_chargeback, 80),
         )

@@ -22,6 +22,10 @@ urlpatterns = [
     path("chargeback/<str:month>/basis/", chargeback.PeriodSettings.as_view(), name="chargeback_basis"),
     path("chargeback/<str:month>/books/", chargeback.BooksOfMonth.as_view(), name="chargeback_books"),
     path("chargeback/<str:month>/statements.csv", chargeback.StatementsCsv.as_view(), name="statements_csv"),
+    path("chargeback/<str:month>/statements.xlsx", chargeback.StatementsXlsx.as_view(), name="statements_xlsx"),
+    path(
+        "chargeback/<str:month>/teams/<int:pk>/statement.pdf", chargeback.StatementPdf.as_view(), name="statement_pdf"
+    ),
     path("chargeback/<str:month>/journal.csv", chargeback.JournalCsv.as_view(), name="journal_csv"),
     path("chargeback/<str:month>/teams/<int:pk>/", chargeback.StatementPage.as_view(), name="statement"),
     path(

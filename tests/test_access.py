@@ -108,6 +108,8 @@ ACCESS = {
     "tagging:journal_accounts": FINANCE,
     "tagging:statement": LINE_OF_PAYMENTS,
     "tagging:statement_csv": LINE_OF_PAYMENTS,
+    "tagging:statement_pdf": LINE_OF_PAYMENTS,
+    "tagging:statements_xlsx": EVERYBODY,
     "tagging:splits": EVERYBODY,
     "tagging:split": FINANCE,
     "tagging:split_add": FINANCE,

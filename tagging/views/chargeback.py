@@ -14,9 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
 from django.views.generic import TemplateView, View
 
 from costs import books
+from finops_site import spreadsheets
 from finops_site.figures import month_text
 from finops_site.models import Team
 from finops_site.money import EXACT
@@ -32,7 +34,16 @@ from finops_site.tables import (
     csv_response,
     total_rows,
 )
-from tagging import allocating, chargeback_queues, closing, disputes, journals, statement_figures, statements
+from tagging import (
+    allocating,
+    chargeback_queues,
+    closing,
+    disputes,
+    journals,
+    statement_figures,
+    statement_files,
+    statements,
+)
 from tagging.chargeback_forms import AccountsForm, PeriodForm
 from tagging.models import ChargebackPeriod, Dispute, JournalAccount, Statement
 
@@ -388,6 +399,36 @@ class StatementsCsv(OneMonth, View):
 def rows_of_month(user: Any, period: ChargebackPeriod, found: Any) -> Iterator[Any]:
     rest = statement_figures.remainder(period) if user.sees_whole_company else ()
     return chain(statement_figures.table(found), rest)
+
+
+class StatementsXlsx(OneMonth, View):
+    """The same as a workbook."""
+
+    def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
+        found = Statement.objects.visible_to(request.user).filter(period=self.period)
+        try:
+            content = spreadsheets.xlsx(rows_of_month(request.user, self.period, found), title=f"Chargeback {month}")
+        except spreadsheets.TooManyRows as problem:
+            messages.error(request, str(problem))
+            return redirect(self.period)
+        return _download(content, f"chargeback-{month}.xlsx", spreadsheets.CONTENT_TYPE)
+
+
+def _download(content: bytes, name: str, kind: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+class StatementPdf(StatementPage):
+    """One team's statement as the PDF that its lead is mailed."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        found = statement_figures.statements_of(request.user, self.period, self.team)
+        if not found:
+            raise Http404("the team has no statement in this month")
+        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}.pdf"
+        return _download(statement_files.pdf(found), name, "application/pdf")
 
 
 class StatementCsv(StatementPage):

@@ -9,6 +9,7 @@ from auditlog.models import LogEntry
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from costs import books
 from finops_site import outbox
@@ -112,6 +113,14 @@ def test_the_files_of_a_month_sum_to_its_bill(closed, fay, lea, client_of):
     assert sum(Decimal(row[amount]) for row in rows[1:]) == Decimal("187.100000000000000001")
     mine = read(client_of(lea).get(month_url("statements_csv")))
     assert {row[mine[0].index("Team")] for row in mine[1:]} == {"Payments"}
+
+
+def test_the_statement_is_a_pdf_and_the_month_a_workbook(closed, lea, client_of):
+    team = Team.objects.get(name="Payments")
+    pdf = client_of(lea).get(month_url("statement_pdf", team.pk))
+    assert pdf.content.startswith(b"%PDF")
+    book = load_workbook(io.BytesIO(client_of(lea).get(month_url("statements_xlsx")).content)).active
+    assert [row[3] for row in book.iter_rows(min_row=2, values_only=True)] == ["Payments", "Payments"]
 
 
 def test_the_journal_balances_and_is_refused_without_a_cost_centre(closed, fay, client_of):
