@@ -1,6 +1,6 @@
 """The books: every layer of every month that counts must sum to the same, to the last stored digit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -40,12 +40,23 @@ class Check:
         return asdict(self) | {"holds": self.holds}
 
 
+# What pillars derive from the books and prove on the same page; called with the month asked for, or None.
+MORE: list[Callable[[Month | None], Iterable[Check]]] = []
+
+
+def also_check(checks: Callable[[Month | None], Iterable[Check]]) -> None:
+    """Lets a pillar's invariants be checked with the books: call it from AppConfig.ready()."""
+    if checks not in MORE:
+        MORE.append(checks)
+
+
 def check_books(month: Month | None = None) -> list[Check]:
     """Every invariant of the current publications, of one billing month or of all."""
     rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month", "pk")
     if month:
         rows = rows.filter(billing_month=month.start)
-    return [*_layers(rows), *_deliveries(rows), *_one_bill_a_month(month)]
+    own = [*_layers(rows), *_deliveries(rows), *_one_bill_a_month(month)]
+    return [*own, *(check for more in MORE for check in more(month))]
 
 
 def _layers(rows: Any) -> Iterator[Check]:

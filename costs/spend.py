@@ -32,6 +32,7 @@ TAG = "tag:"
 FIELDS = {
     "service": "service",
     "team": "owner",
+    "own_team": "owner",
     "pool": "pool",
     "rule": "owner_rule",
     "account": "sub_account",
@@ -50,6 +51,7 @@ FIELDS = {
 LABELS = {
     "service": "Service",
     "team": "Team",
+    "own_team": "Team, without those below",
     "pool": "Pool",
     "rule": "Ownership rule",
     "account": "Account",

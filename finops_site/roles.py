@@ -19,6 +19,14 @@ OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_
 }
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = {
+    "costs.view_costline",
+    "costs.view_exchangerate",
+    "finops_site.view_team",
+    "tagging.view_statement",
+    "tagging.view_dispute",
+    "tagging.view_split",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "costs.add_pool",
@@ -29,6 +37,15 @@ RULE_OWNERSHIP = {
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
+}
+# Splits say who shares a pool, closing makes a month final: both are finance's alone.
+CHARGE_BACK = {
+    "tagging.add_split",
+    "tagging.change_split",
+    "tagging.delete_split",
+    "tagging.close_chargebackperiod",
+    "tagging.change_dispute",
+    "tagging.change_journalaccount",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -64,6 +81,7 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | CHARGE_BACK
     | {"costs.add_exchangerate"}
     | {
         "reservations.add_commitment",
@@ -73,6 +91,8 @@ ROLES: dict[str, set[str]] = {
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "reservations.add_plan"},
     ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.view_ownershiprule"},
+    # Whoever leads the team may dispute: leading is a membership, not a role.
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_dispute", "tagging.view_ownershiprule"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

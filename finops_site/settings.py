@@ -237,6 +237,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
     },
+    # What the signal and the commit hand over at once, and a lost broker must not lose.
+    "draft-statements-every-ten-minutes": {
+        "task": "tagging.tasks.refresh_chargeback",
+        "schedule": crontab(minute="*/10"),
+    },
+    "statements-to-leads-every-ten-minutes": {
+        "task": "tagging.tasks.post_statements",
+        "schedule": crontab(minute="5-59/10"),
+    },
     "send-letters-that-are-left-every-ten-minutes": {
         "task": "finops_site.tasks.send_letters",
         "schedule": crontab(minute="*/10"),
@@ -285,6 +294,7 @@ SPECTACULAR_SETTINGS = {
         "ExportStatus": "costs.models.exports.FocusExport.Status",
         "CommitmentKind": "reservations.words.KIND_CHOICES",
         "SourceKind": "costs.models.deliveries.Source.Kind",
+        "ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }

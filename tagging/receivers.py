@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from costs.signals import books_changed, delivery_loaded
-from tagging import queues, services
+from tagging import chargeback_queues, queues, services
 
 
 @receiver(delivery_loaded)
@@ -20,3 +20,8 @@ def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
     """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
     if services.applied_while_it_loaded(rows):
         queues.apply(reason="Rules changed while a bill was loaded")
+
+
+@receiver(books_changed)
+def make_drafts_anew(sender: Any, **_: Any) -> None:
+    chargeback_queues.refresh_chargeback()

@@ -10,13 +10,17 @@ from django.urls.resolvers import URLPattern
 
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport
+from costs.models import CostLine, FocusExport, Pool
 from finops_site import mailbox
 from finops_site.emails import make_message
 from costs.models import CostLine, FocusExport, Pool
 from finops_site.models import Team
 from reservations.models import Commitment, Plan
 from tagging.models import OwnershipRule
+from tagging import statements
+from tagging.models import Dispute, OwnershipRule, Split, StatementLine
 from tests import bills
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +39,8 @@ EVERYBODY = row(SIGN_IN, all=200)
 WHOLE_COMPANY = row(SIGN_IN, all=403, ada=200, fay=200, max=200)
 BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
+FINANCE = row(SIGN_IN, all=403, fay=200)
+FINANCE_POSTS = row(SIGN_IN, all=403, fay=405)
 API_EVERYBODY = row(NO_TOKEN, all=200)
 API_WHOLE_COMPANY = row(NO_TOKEN, all=403, ada=200, fay=200, max=200)
 READS_RULES = row(SIGN_IN, all=200, max=403)
@@ -110,6 +116,30 @@ ACCESS = {
     "api:commitment-detail": API_LINE_OF_PAYMENTS,
     "api:recommendation-list": API_EVERYBODY,
     "api:recommendation-detail": API_LINE_OF_PAYMENTS,
+    "tagging:chargeback": EVERYBODY,
+    "tagging:chargeback_month": EVERYBODY,
+    "tagging:chargeback_close": FINANCE_POSTS,
+    "tagging:chargeback_refresh": FINANCE_POSTS,
+    "tagging:chargeback_basis": FINANCE,
+    "tagging:chargeback_books": FINANCE,
+    "tagging:statements_csv": EVERYBODY,
+    # A draft has no journal: finance is sent back and told so.
+    "tagging:journal_csv": row(SIGN_IN, all=403, fay=302),
+    "tagging:journal_accounts": FINANCE,
+    "tagging:statement": LINE_OF_PAYMENTS,
+    "tagging:statement_csv": LINE_OF_PAYMENTS,
+    "tagging:statement_pdf": LINE_OF_PAYMENTS,
+    "tagging:statements_xlsx": EVERYBODY,
+    "tagging:splits": EVERYBODY,
+    "tagging:split": FINANCE,
+    "tagging:split_add": FINANCE,
+    "tagging:split_remove": FINANCE_POSTS,
+    "tagging:disputes": EVERYBODY,
+    "tagging:dispute": LINE_OF_PAYMENTS,
+    "tagging:dispute_add": row(SIGN_IN, all=403, lea=200, ola=404),
+    "api:chargeback-list": API_EVERYBODY,
+    "api:chargeback-month": API_EVERYBODY,
+    "api:chargeback-team": API_LINE_OF_PAYMENTS,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -129,6 +159,15 @@ ACCESS = {
 
 # What an address needs behind its question mark to lead to the line's account.
 QUERIES = {"tagging:unowned_fixer": "?account=000000000042"}
+
+
+CHARGEBACK = {
+    name
+    for name in ACCESS
+    if name.startswith("api:chargeback")
+    or name.split(":")[-1].split("_")[0] in ("chargeback", "statements", "statement", "journal", "splits", "split")
+    or name.split(":")[-1].split("_")[0] in ("disputes", "dispute")
+}
 
 
 def addresses():
@@ -154,8 +193,28 @@ def a_line(people, tmp_path):
     return CostLine.objects.get()
 
 
+def chargeback_arguments(name, line):
+    """The line's billing month as a draft, with a statement of its team that is disputed, and a split pool."""
+    kind = name.split(":")[-1]
+    if kind in ("chargeback", "splits", "split_add", "disputes", "journal_accounts", "chargeback-list"):
+        return []
+    if kind in ("split", "split_remove"):
+        return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
+    statements.refresh_stale()
+    month, statement_line = "2026-03", StatementLine.objects.get()
+    if kind == "dispute_add":
+        return [statement_line.pk]
+    if kind == "dispute":
+        raised_by = person("lea")
+        return [Dispute.objects.create(line=statement_line, raised_by=raised_by, comment="Not ours").pk]
+    ours = kind in ("statement", "statement_csv", "statement_pdf", "chargeback-team")
+    return [month, line.owner_id] if ours else [month]
+
+
 def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
+    if name in CHARGEBACK:
+        return chargeback_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("dev_mail_"):

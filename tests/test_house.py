@@ -35,6 +35,7 @@ PURE = [
     "costs/spreading.py",
     "costs/demo/company.py",
     "tagging/rulebook.py",
+    "tagging/splitting.py",
     "costs/demo/bills.py",
     "reservations/words.py",
     "reservations/optimum.py",
@@ -45,6 +46,9 @@ PURE = [
     "reservations/indicative.py",
     "reservations/demand.py",
     "reservations/offers.py",
+    "tagging/explaining.py",
+    "tagging/journal.py",
+    "tagging/policy.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 
