@@ -16,7 +16,14 @@ class TaggingConfig(AppConfig):
         for name in ("OwnershipRule", "ChargebackPeriod"):
             auditlog.register(self.get_model(name))
 
-        for name in ("VirtualTag", "VirtualTagBatch", "SuggestionDecision", "ChangeSet", "TaggingAccess", "MetricValue"):
+        for name in (
+            "VirtualTag",
+            "VirtualTagBatch",
+            "SuggestionDecision",
+            "ChangeSet",
+            "TaggingAccess",
+            "MetricValue",
+        ):
             auditlog.register(self.get_model(name))
 
         # Before the bills: owners are named while a bill is loaded.

@@ -9,202 +9,460 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('costs', '0020_pools_and_virtual_tags'),
-        ('finops_site', '0001_people'),
-        ('tagging', '0011_seed_tag_policy'),
+        ("costs", "0020_pools_and_virtual_tags"),
+        ("finops_site", "0001_people"),
+        ("tagging", "0011_seed_tag_policy"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Metric',
+            name="Metric",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='What is counted, in the plural: orders, customers.', max_length=100, unique=True)),
-                ('grain', models.CharField(choices=[('day', 'by day'), ('month', 'by month')], default='day', max_length=10, verbose_name='counted')),
-                ('description', models.CharField(blank=True, help_text='What exactly counts, and where it is from.', max_length=500)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="What is counted, in the plural: orders, customers.", max_length=100, unique=True
+                    ),
+                ),
+                (
+                    "grain",
+                    models.CharField(
+                        choices=[("day", "by day"), ("month", "by month")],
+                        default="day",
+                        max_length=10,
+                        verbose_name="counted",
+                    ),
+                ),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True, help_text="What exactly counts, and where it is from.", max_length=500
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'business metric',
-                'ordering': ['name'],
+                "verbose_name": "business metric",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ChangeSet',
+            name="ChangeSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('state', models.CharField(choices=[('draft', 'draft'), ('review', 'waits for approval'), ('approved', 'approved'), ('rejected', 'sent back'), ('applying', 'being applied'), ('applied', 'applied'), ('partly', 'applied in part')], default='draft', max_length=10)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('review', models.CharField(blank=True, max_length=1000, verbose_name='what the reviewer says')),
-                ('dry_run_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=1000)),
-                ('applied_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reviewed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "draft"),
+                            ("review", "waits for approval"),
+                            ("approved", "approved"),
+                            ("rejected", "sent back"),
+                            ("applying", "being applied"),
+                            ("applied", "applied"),
+                            ("partly", "applied in part"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("reviewed_at", models.DateTimeField(blank=True, null=True)),
+                ("review", models.CharField(blank=True, max_length=1000, verbose_name="what the reviewer says")),
+                ("dry_run_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=1000)),
+                (
+                    "applied_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "reviewed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-id'],
-                'permissions': [('approve_changeset', 'May approve tags that somebody else wants to set at the provider'), ('apply_changeset', 'May set approved tags at the provider')],
+                "ordering": ["-made_at", "-id"],
+                "permissions": [
+                    ("approve_changeset", "May approve tags that somebody else wants to set at the provider"),
+                    ("apply_changeset", "May set approved tags at the provider"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VirtualTagBatch',
+            name="VirtualTagBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.CharField(help_text='what was accepted, in a line', max_length=300)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('undone_at', models.DateTimeField(blank=True, null=True)),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('undone_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("words", models.CharField(help_text="what was accepted, in a line", max_length=300)),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-id'],
+                "ordering": ["-made_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='MetricValue',
+            name="MetricValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(help_text='of a metric by month: the first day of the month')),
-                ('value', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('metric', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='values', to='tagging.metric')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='metric_values', to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField(help_text="of a metric by month: the first day of the month")),
+                ("value", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "metric",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="values", to="tagging.metric"
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="metric_values", to="finops_site.team"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'business metric value',
-                'ordering': ['metric', 'team', 'day'],
-                'constraints': [models.UniqueConstraint(fields=('metric', 'team', 'day'), name='one_metric_value_a_day'), models.CheckConstraint(condition=models.Q(('value__gte', 0)), name='metric_value_not_negative')],
+                "verbose_name": "business metric value",
+                "ordering": ["metric", "team", "day"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("metric", "team", "day"), name="one_metric_value_a_day"),
+                    models.CheckConstraint(condition=models.Q(("value__gte", 0)), name="metric_value_not_negative"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Suggestion',
+            name="Suggestion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('resource_key', models.CharField(max_length=32)),
-                ('charge_month', models.DateField()),
-                ('provider', models.CharField(blank=True, max_length=200)),
-                ('sub_account', models.CharField(blank=True, max_length=200, verbose_name='account')),
-                ('service', models.CharField(blank=True, max_length=300)),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('resource', models.CharField(max_length=2000)),
-                ('resource_name', models.CharField(blank=True, max_length=1000, verbose_name='name')),
-                ('currency', models.CharField(max_length=10)),
-                ('cost', models.DecimalField(decimal_places=18, help_text="the resource's in that month", max_digits=38)),
-                ('tag', models.CharField(max_length=128)),
-                ('state', models.CharField(help_text='what is wrong with the tag: missing, empty or not_allowed', max_length=20)),
-                ('said', models.CharField(blank=True, help_text='the value that is not allowed', max_length=1024)),
-                ('value', models.CharField(max_length=256)),
-                ('kind', models.CharField(choices=[('spelling', 'spelt otherwise'), ('related', 'what it belongs to'), ('stack', 'same stack'), ('books', 'our own books'), ('follows', 'follows from another tag'), ('name', 'named alike'), ('account', 'same account')], max_length=10, verbose_name='evidence')),
-                ('confidence', models.DecimalField(decimal_places=4, help_text='lower bound of the share of kin that agree, 0 to 1', max_digits=5)),
-                ('evidence', models.JSONField(default=list, help_text='[{kind, words, agree, total, group}], the strongest first')),
-                ('alternatives', models.JSONField(default=list, help_text='[{value, confidence}]: what else was thought of')),
-                ('wrong_tags', models.PositiveSmallIntegerField(help_text='how many required tags of the resource are wrong')),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("resource_key", models.CharField(max_length=32)),
+                ("charge_month", models.DateField()),
+                ("provider", models.CharField(blank=True, max_length=200)),
+                ("sub_account", models.CharField(blank=True, max_length=200, verbose_name="account")),
+                ("service", models.CharField(blank=True, max_length=300)),
+                ("region", models.CharField(blank=True, max_length=200)),
+                ("resource", models.CharField(max_length=2000)),
+                ("resource_name", models.CharField(blank=True, max_length=1000, verbose_name="name")),
+                ("currency", models.CharField(max_length=10)),
+                (
+                    "cost",
+                    models.DecimalField(decimal_places=18, help_text="the resource's in that month", max_digits=38),
+                ),
+                ("tag", models.CharField(max_length=128)),
+                (
+                    "state",
+                    models.CharField(
+                        help_text="what is wrong with the tag: missing, empty or not_allowed", max_length=20
+                    ),
+                ),
+                ("said", models.CharField(blank=True, help_text="the value that is not allowed", max_length=1024)),
+                ("value", models.CharField(max_length=256)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("spelling", "spelt otherwise"),
+                            ("related", "what it belongs to"),
+                            ("stack", "same stack"),
+                            ("books", "our own books"),
+                            ("follows", "follows from another tag"),
+                            ("name", "named alike"),
+                            ("account", "same account"),
+                        ],
+                        max_length=10,
+                        verbose_name="evidence",
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.DecimalField(
+                        decimal_places=4, help_text="lower bound of the share of kin that agree, 0 to 1", max_digits=5
+                    ),
+                ),
+                (
+                    "evidence",
+                    models.JSONField(
+                        default=list, help_text="[{kind, words, agree, total, group}], the strongest first"
+                    ),
+                ),
+                (
+                    "alternatives",
+                    models.JSONField(default=list, help_text="[{value, confidence}]: what else was thought of"),
+                ),
+                (
+                    "wrong_tags",
+                    models.PositiveSmallIntegerField(help_text="how many required tags of the resource are wrong"),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to="finops_site.team"),
+                ),
             ],
             options={
-                'ordering': ['-confidence', '-cost', 'pk'],
-                'permissions': [('decide_suggestion', 'May accept and refuse suggestions about the resources she sees')],
-                'indexes': [models.Index(fields=['team', '-confidence'], name='suggestion_of_team')],
-                'constraints': [models.UniqueConstraint(fields=('resource_key', 'tag'), name='one_suggestion_for_a_tag')],
+                "ordering": ["-confidence", "-cost", "pk"],
+                "permissions": [
+                    ("decide_suggestion", "May accept and refuse suggestions about the resources she sees")
+                ],
+                "indexes": [models.Index(fields=["team", "-confidence"], name="suggestion_of_team")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("resource_key", "tag"), name="one_suggestion_for_a_tag")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SuggestionDecision',
+            name="SuggestionDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('resource_key', models.CharField(max_length=32)),
-                ('resource_name', models.CharField(blank=True, max_length=1000)),
-                ('tag', models.CharField(max_length=128)),
-                ('value', models.CharField(max_length=256)),
-                ('patterns', models.JSONField(default=list, help_text='[[kind, group]]: the evidence it stood on')),
-                ('answer', models.CharField(choices=[('accepted', 'accepted'), ('refused', 'refused')], max_length=10)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("resource_key", models.CharField(max_length=32)),
+                ("resource_name", models.CharField(blank=True, max_length=1000)),
+                ("tag", models.CharField(max_length=128)),
+                ("value", models.CharField(max_length=256)),
+                ("patterns", models.JSONField(default=list, help_text="[[kind, group]]: the evidence it stood on")),
+                ("answer", models.CharField(choices=[("accepted", "accepted"), ("refused", "refused")], max_length=10)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to="finops_site.team"),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
-                'constraints': [models.UniqueConstraint(fields=('resource_key', 'tag', 'value'), name='one_decision_for_a_value')],
+                "ordering": ["-at", "-id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("resource_key", "tag", "value"), name="one_decision_for_a_value")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TagChange',
+            name="TagChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(blank=True, max_length=200)),
-                ('sub_account', models.CharField(blank=True, max_length=200, verbose_name='account')),
-                ('region', models.CharField(blank=True, max_length=200)),
-                ('resource', models.CharField(max_length=2000)),
-                ('resource_name', models.CharField(blank=True, max_length=1000, verbose_name='name')),
-                ('resource_key', models.CharField(max_length=32)),
-                ('arn', models.CharField(blank=True, max_length=2000, verbose_name='ARN')),
-                ('key', models.CharField(max_length=128)),
-                ('before', models.CharField(blank=True, max_length=1024)),
-                ('found', models.CharField(blank=True, help_text='what the dry run found there', max_length=1024, verbose_name='at the provider')),
-                ('after', models.CharField(max_length=256)),
-                ('result', models.CharField(choices=[('waiting', 'not applied yet'), ('ok', 'set'), ('same', 'there already'), ('failed', 'failed'), ('unable', 'cannot be set by this API')], default='waiting', max_length=10)),
-                ('message', models.CharField(blank=True, max_length=1000)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('change_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='tagging.changeset')),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='finops_site.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(blank=True, max_length=200)),
+                ("sub_account", models.CharField(blank=True, max_length=200, verbose_name="account")),
+                ("region", models.CharField(blank=True, max_length=200)),
+                ("resource", models.CharField(max_length=2000)),
+                ("resource_name", models.CharField(blank=True, max_length=1000, verbose_name="name")),
+                ("resource_key", models.CharField(max_length=32)),
+                ("arn", models.CharField(blank=True, max_length=2000, verbose_name="ARN")),
+                ("key", models.CharField(max_length=128)),
+                ("before", models.CharField(blank=True, max_length=1024)),
+                (
+                    "found",
+                    models.CharField(
+                        blank=True,
+                        help_text="what the dry run found there",
+                        max_length=1024,
+                        verbose_name="at the provider",
+                    ),
+                ),
+                ("after", models.CharField(max_length=256)),
+                (
+                    "result",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "not applied yet"),
+                            ("ok", "set"),
+                            ("same", "there already"),
+                            ("failed", "failed"),
+                            ("unable", "cannot be set by this API"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("message", models.CharField(blank=True, max_length=1000)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "change_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="tagging.changeset"
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="finops_site.team"),
+                ),
             ],
             options={
-                'ordering': ['sub_account', 'region', 'resource', 'key'],
-                'constraints': [models.UniqueConstraint(fields=('change_set', 'resource_key', 'key'), name='one_change_for_a_tag')],
+                "ordering": ["sub_account", "region", "resource", "key"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("change_set", "resource_key", "key"), name="one_change_for_a_tag")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TaggingAccess',
+            name="TaggingAccess",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sub_account', models.CharField(max_length=200, unique=True, verbose_name='account')),
-                ('endpoint', models.URLField(blank=True, help_text="Empty: AWS's own address.", max_length=500)),
-                ('per_call', models.PositiveSmallIntegerField(default=20, help_text='AWS takes 20 at most.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='resources in a call')),
-                ('credential', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='costs.credential')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sub_account", models.CharField(max_length=200, unique=True, verbose_name="account")),
+                ("endpoint", models.URLField(blank=True, help_text="Empty: AWS's own address.", max_length=500)),
+                (
+                    "per_call",
+                    models.PositiveSmallIntegerField(
+                        default=20,
+                        help_text="AWS takes 20 at most.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="resources in a call",
+                    ),
+                ),
+                (
+                    "credential",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="costs.credential"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'tagging access',
-                'ordering': ['sub_account'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('per_call__gte', 1), ('per_call__lte', 20)), name='twenty_resources_in_a_call')],
+                "verbose_name_plural": "tagging access",
+                "ordering": ["sub_account"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("per_call__gte", 1), ("per_call__lte", 20)),
+                        name="twenty_resources_in_a_call",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VirtualTag',
+            name="VirtualTag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(blank=True, max_length=200)),
-                ('sub_account', models.CharField(blank=True, max_length=200, verbose_name='account')),
-                ('resource', models.CharField(max_length=2000)),
-                ('resource_name', models.CharField(blank=True, max_length=1000, verbose_name='name')),
-                ('resource_key', models.CharField(db_index=True, help_text='the key of its TaggedResource', max_length=32)),
-                ('key', models.CharField(max_length=128)),
-                ('value', models.CharField(max_length=256)),
-                ('start', models.DateField(help_text='The first charge day it holds on.', verbose_name='from')),
-                ('end', models.DateField(blank=True, help_text='The first charge day it no longer holds on.', null=True, verbose_name='until')),
-                ('evidence', models.JSONField(default=list, help_text='[{kind, words, agree, total}]: why, as it was then')),
-                ('confidence', models.DecimalField(blank=True, decimal_places=4, max_digits=5, null=True)),
-                ('state', models.CharField(choices=[('active', 'in force'), ('waiting', 'waits for finance'), ('declined', 'declined by finance'), ('undone', 'undone')], default='active', max_length=10)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(blank=True, help_text='whose it was; of a claim: who claims it', null=True, on_delete=django.db.models.deletion.PROTECT, to='finops_site.team')),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tags', to='tagging.virtualtagbatch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(blank=True, max_length=200)),
+                ("sub_account", models.CharField(blank=True, max_length=200, verbose_name="account")),
+                ("resource", models.CharField(max_length=2000)),
+                ("resource_name", models.CharField(blank=True, max_length=1000, verbose_name="name")),
+                (
+                    "resource_key",
+                    models.CharField(db_index=True, help_text="the key of its TaggedResource", max_length=32),
+                ),
+                ("key", models.CharField(max_length=128)),
+                ("value", models.CharField(max_length=256)),
+                ("start", models.DateField(help_text="The first charge day it holds on.", verbose_name="from")),
+                (
+                    "end",
+                    models.DateField(
+                        blank=True,
+                        help_text="The first charge day it no longer holds on.",
+                        null=True,
+                        verbose_name="until",
+                    ),
+                ),
+                (
+                    "evidence",
+                    models.JSONField(default=list, help_text="[{kind, words, agree, total}]: why, as it was then"),
+                ),
+                ("confidence", models.DecimalField(blank=True, decimal_places=4, max_digits=5, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "in force"),
+                            ("waiting", "waits for finance"),
+                            ("declined", "declined by finance"),
+                            ("undone", "undone"),
+                        ],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="whose it was; of a claim: who claims it",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="finops_site.team",
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tags", to="tagging.virtualtagbatch"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-id'],
-                'permissions': [('confirm_virtualtag', 'May confirm or decline what a team claims as its own')],
-                'constraints': [models.UniqueConstraint(models.F('provider'), models.F('sub_account'), models.F('resource_key'), django.db.models.functions.text.Lower('key'), condition=models.Q(('end__isnull', True), ('state', 'active')), name='one_open_virtual_tag'), models.CheckConstraint(condition=models.Q(('end__isnull', True), ('end__gt', models.F('start')), _connector='OR'), name='virtual_tag_ends_after_it_starts', violation_error_message='It must hold for a day at least: until is after from.')],
+                "ordering": ["-made_at", "-id"],
+                "permissions": [("confirm_virtualtag", "May confirm or decline what a team claims as its own")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("provider"),
+                        models.F("sub_account"),
+                        models.F("resource_key"),
+                        django.db.models.functions.text.Lower("key"),
+                        condition=models.Q(("end__isnull", True), ("state", "active")),
+                        name="one_open_virtual_tag",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("end__isnull", True), ("end__gt", models.F("start")), _connector="OR"),
+                        name="virtual_tag_ends_after_it_starts",
+                        violation_error_message="It must hold for a day at least: until is after from.",
+                    ),
+                ],
             },
         ),
     ]
