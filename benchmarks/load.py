@@ -97,7 +97,7 @@ def _orm(path: Path) -> None:
 
 
 def _line(model: type, tags: object, row: dict[str, str]) -> object:
-    from costs.publish import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
 
     texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
     return model(

@@ -9,8 +9,8 @@ from django.db.models import F, Sum
 
 from costs.charges_engine import charges_in
 from costs.formats.base import NO_NUL
+from costs.lines import DIMENSIONS
 from costs.models import CostLine
-from costs.publish import DIMENSIONS
 
 SHOWN = {
     "ChargePeriodStart": "From",

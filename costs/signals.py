@@ -3,7 +3,8 @@
 from django.dispatch import Signal
 
 # Sent while a delivery is loaded: its charges stand, its cost lines are about to be copied. Receivers get `lines`, a
-# costs.publish.Lines, and may call lines.own(rules): owners named now are written once with the line.
+# costs.lines.Lines, and may call lines.tag(virtual tags) and then lines.own(rules): what is said now is written once
+# with the line.
 delivery_loaded = Signal()
 
 # Sent after the commit that changed what counts: a bill became current, was withdrawn, or its owners were named anew.

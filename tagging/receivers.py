@@ -5,9 +5,11 @@ from typing import Any
 from django.dispatch import receiver
 
 from costs.signals import delivery_loaded
-from tagging.models import OwnershipRule
+from tagging import services
 
 
 @receiver(delivery_loaded)
 def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
-    lines.own(OwnershipRule.objects.as_rules())
+    rules, tags = services.decision()
+    lines.tag(tags)
+    lines.own(rules)

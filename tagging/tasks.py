@@ -7,5 +7,5 @@ from tagging import services
 
 @shared_task
 def reassign_owners() -> None:
-    for _ in services.reassign_owners():
+    for _ in services.apply_to_books():
         pass

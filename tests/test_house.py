@@ -27,6 +27,7 @@ PURE = [
     "costs/files.py",
     "costs/json_lines.py",
     "costs/layouts.py",
+    "costs/lines.py",
     "costs/owners.py",
     "costs/rates.py",
     "costs/spreading.py",
