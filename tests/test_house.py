@@ -33,6 +33,7 @@ PURE = [
     "costs/demo/company.py",
     "costs/demo/bills.py",
     "tagging/policy.py",
+    "tagging/prevention.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 
