@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 
 from costs import engine
 from costs.charges import stored_totals
 from costs.formats.base import literal
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, Source
 from costs.publish import as_text
-from costs.querysets import METRICS
+from costs.querysets import METRICS, SIDES
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month
 
@@ -48,7 +49,7 @@ def check_books(month: Month | None = None) -> list[Check]:
 
 
 def _layers(rows: Any) -> Iterator[Check]:
-    """As delivered = charges = cost lines = rollups, and owned + unowned = the bill."""
+    """As delivered = charges = cost lines = rollups, and direct + shared + unowned = the bill."""
     with engine.connect(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
         sums = {model: _sums_by_month(model, rows) for model in LAYERS}
         counts = dict(_of(CostLine, rows).order_by().values_list("delivery_month").annotate(Sum("charges")))
@@ -63,7 +64,9 @@ def _layers(rows: Any) -> Iterator[Check]:
             yield Check(
                 "charges counted in cost lines = rows of the bill", about, str(counts.get(row.pk, 0)), str(row.charges)
             )
-            yield Check("direct + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_views(row.totals)))
+            yield Check(
+                "direct + shared + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_views(row.totals))
+            )
 
 
 def _of(model: Any, rows: Any) -> Any:
@@ -85,18 +88,11 @@ def _sums_by_month(model: Any, rows: Any) -> dict[int, dict[str, dict[str, str |
 
 
 def _owned_sums(rows: Any) -> dict[int, dict[str, dict[str, str | None]]]:
-    """What teams own plus what nobody owns, added up here from the two sides the pages show."""
-    sides = {
-        f"{metric}_{side}": Sum(metric, filter=Q(owner__isnull=side == "unowned"))
-        for metric in VIEWS
-        for side in ("direct", "unowned")
-    }
+    """What teams own, what they share and what nobody owns, added up here from the three sides the pages show."""
+    sides = {f"{metric}_{side}": Sum(metric, filter=which) for metric in VIEWS for side, which in SIDES.items()}
     result: dict[int, dict[str, dict[str, str | None]]] = {}
     for found in _of(CostLine, rows).order_by().values("delivery_month", "currency").annotate(**sides):
-        amounts = {
-            metric: _plus(exact_text(found[f"{metric}_direct"]), exact_text(found[f"{metric}_unowned"]))
-            for metric in VIEWS
-        }
+        amounts = {metric: reduce(_plus, [exact_text(found[f"{metric}_{side}"]) for side in SIDES]) for metric in VIEWS}
         result.setdefault(found["delivery_month"], {})[found["currency"]] = amounts
     return result
 

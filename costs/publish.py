@@ -13,7 +13,7 @@ from costs import partitions
 from costs.charges import MonthOfCharges, Sums
 from costs.formats.base import METRICS, NO_NUL, literal, tags
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
-from costs.owners import SIGNATURE, OwnerRule, first_match_sql
+from costs.owners import SIGNATURE, OwnerRule, boundaries, cut_sql, first_match_sql
 from costs.signals import delivery_loaded
 from finops_site.money import exact_text
 
@@ -64,12 +64,13 @@ class Lines:
     """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` hands to its receivers.
 
     Tables: `tag_sets` (each distinct tag map), `lines` (a row for each cost line), `signatures` (each distinct thing an
-    owner is decided for) with `owner` and `owner_rule`.
+    owner is decided for) with `owner` or `pool`, and `owner_rule`.
     """
 
     def __init__(self, db: duckdb.DuckDBPyConnection, charges: str) -> None:
         self.db = db
         self.charges = f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
+        self.cut = "0"
 
     def gather(self) -> None:
         self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
@@ -82,11 +83,7 @@ class Lines:
             FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.said
         """)
         self.db.execute("DROP TABLE sums")
-        signature = ", ".join(SIGNATURE)
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE signatures AS
-            SELECT DISTINCT {signature}, NULL::BIGINT AS owner, '' AS owner_rule FROM lines
-        """)
+        self._gather_signatures(())
 
     def _sums(self) -> str:
         """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
@@ -122,13 +119,30 @@ class Lines:
             )
         """)
 
+    def _gather_signatures(self, days: Sequence[date]) -> None:
+        """Each distinct thing to decide for; twice only where one of `days` falls between its lines."""
+        self.cut = cut_sql(self._within(days), "charge_date")
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE signatures AS
+            SELECT {", ".join(SIGNATURE)}, {self.cut} AS cut, min(charge_date) AS day,
+            NULL::BIGINT AS owner, NULL::BIGINT AS pool, '' AS owner_rule FROM lines GROUP BY ALL
+        """)
+
+    def _within(self, days: Sequence[date]) -> list[date]:
+        found = self.db.execute("SELECT min(charge_date), max(charge_date) FROM lines").fetchone()
+        first, last = found or (None, None)
+        return [day for day in days if first and last and first < day <= last]
+
     def own(self, rules: Sequence[OwnerRule]) -> None:
-        """Names the owner of every signature: the team of the first rule that matches, else nobody."""
-        teams = ", ".join(str(rule.team) for rule in rules)
+        """Names the owner of every signature: the team or the pool of the first rule that matches, else nobody."""
+        self._gather_signatures(boundaries(rules))
+        teams = ", ".join("NULL" if rule.team is None else str(rule.team) for rule in rules)
+        pools = ", ".join("NULL" if rule.pool is None else str(rule.pool) for rule in rules)
         labels = ", ".join(literal(rule.label) for rule in rules)
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE signatures AS
-            SELECT * EXCLUDE (first_match, owner, owner_rule), ([{teams}]::BIGINT[])[first_match + 1] AS owner,
+            SELECT * EXCLUDE (first_match, owner, pool, owner_rule),
+            ([{teams}]::BIGINT[])[first_match + 1] AS owner, ([{pools}]::BIGINT[])[first_match + 1] AS pool,
             coalesce(([{labels}]::VARCHAR[])[first_match + 1], '') AS owner_rule
             FROM (SELECT s.*, {first_match_sql(rules)} AS first_match
                 FROM signatures s JOIN (SELECT tag_set, any_value(folded) AS folded FROM tag_sets GROUP BY 1) t
@@ -166,7 +180,7 @@ def publish(
     delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
     partitions.ensure(month.charge_months)
     with transaction.atomic():
-        _copy_lines(db, row, scratch)
+        _copy_lines(lines, row, scratch)
         partitions.analyze(month.charge_months)
         roll_up(row)
         _copy_dimensions(db, lines, scratch)
@@ -176,17 +190,20 @@ def publish(
     return row
 
 
-def _copy_lines(db: duckdb.DuckDBPyConnection, row: DeliveryMonth, scratch: Path) -> None:
+def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
+    db = lines.db
     tag_ids = _name_tag_sets(db, scratch)
-    own = ", ".join(f"l.{name} = s.{name}" for name in SIGNATURE).replace(", ", " AND ")
+    own = " AND ".join([*(f"l.{name} = s.{name}" for name in SIGNATURE), "l.cut = s.cut"])
     columns = [*DIMENSIONS, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
     select = f"""
-        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.owner_rule, {", ".join(f"l.{c}" for c in columns)}
-        FROM lines l JOIN signatures s ON {own} JOIN {tag_ids} i ON i.tag_set = l.tag_set
+        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
+        {", ".join(f"l.{c}" for c in columns)}
+        FROM (SELECT *, {lines.cut} AS cut FROM lines) l JOIN signatures s ON {own}
+        JOIN {tag_ids} i ON i.tag_set = l.tag_set
         -- In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
         ORDER BY l.charge_date
     """
-    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "owner_rule", *columns]
+    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
     _copy(db, select, CostLine._meta.db_table, names, scratch / "lines.csv")
 
 
@@ -200,7 +217,8 @@ def _name_tag_sets(db: duckdb.DuckDBPyConnection, scratch: Path) -> str:
     with connection.cursor() as cursor:
         # Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.
         cursor.execute(
-            "INSERT INTO costs_tagset (fingerprint, tags) SELECT fingerprint, tags FROM tag_sets_in ORDER BY 1 "
+            "INSERT INTO costs_tagset (fingerprint, tags, virtual) "
+            "SELECT fingerprint, tags, '{}' FROM tag_sets_in ORDER BY 1 "
             "ON CONFLICT (fingerprint) DO NOTHING"
         )
         with (
@@ -263,7 +281,7 @@ def _labelled(lines: Lines, name: str, label: str | None) -> str:
 
 SHARED = (
     "delivery_month_id, billing_month, provider, billing_account, sub_account, service, charge_category, "
-    "owner_id, currency"
+    "owner_id, pool_id, currency"
 )
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
 SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
@@ -271,7 +289,7 @@ SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
 
 def roll_up(row: DeliveryMonth) -> None:
     """Writes the sums of a month's lines that year-long pages read; what was there is thrown away."""
-    month = "service_category, region, tag_set_id"
+    month = "service_category, region, tag_set_id, owner_rule"
     with transaction.atomic(), connection.cursor() as cursor:
         # The sums of a big month do not fit the server's default and would be sorted on disk.
         cursor.execute("SET LOCAL work_mem = '256MB'")

@@ -10,19 +10,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet, Sum, TextField, Value
+from django.db.models import Case, F, Max, Q, QuerySet, Sum, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, NullIf, TruncMonth, TruncWeek
+from django.db.models.functions import Cast, Coalesce, NullIf, TruncMonth, TruncWeek
 
 from costs.answers import remembered
-from costs.models import CostLine, DayRollup, Dimension, MonthRollup
-from costs.querysets import METRICS
+from costs.models import CostLine, DayRollup, Dimension, MonthRollup, Pool
+from costs.querysets import METRICS, SIDES
 from finops_site.models import Team
 from finops_site.money import EXACT
 from finops_site.periods import Period
 
 NOBODY = "none"
 UNOWNED = "Unowned"
+POOLED = "shared"
+SHARED = "Shared"
 OTHER = "Other"
 TAG = "tag:"
 
@@ -30,6 +32,8 @@ TAG = "tag:"
 FIELDS = {
     "service": "service",
     "team": "owner",
+    "pool": "pool",
+    "rule": "owner_rule",
     "account": "sub_account",
     "billing_account": "billing_account",
     "provider": "provider",
@@ -46,6 +50,8 @@ FIELDS = {
 LABELS = {
     "service": "Service",
     "team": "Team",
+    "pool": "Pool",
+    "rule": "Ownership rule",
     "account": "Account",
     "region": "Region",
     "resource": "Resource",
@@ -188,7 +194,15 @@ def _bucket(question: Question) -> Any:
 
 
 def _expression(name: str, keys: Mapping[str, list[str]]) -> Any:
-    return _tag_value(keys[name]) if name.startswith(TAG) else F(FIELDS[name])
+    if name.startswith(TAG):
+        return _tag_value(keys[name])
+    return _team_or_shared() if name == "team" else F(FIELDS[name])
+
+
+def _team_or_shared() -> Any:
+    """The team's id as text, POOLED for what a pool holds; null, which is NOBODY, for the rest."""
+    pooled = Case(When(pool__isnull=False, then=Value(POOLED)), output_field=TextField())
+    return Coalesce(Cast("owner", TextField()), pooled)
 
 
 def _tag_keys(names: Iterable[str]) -> dict[str, list[str]]:
@@ -212,6 +226,8 @@ def _tag_value(keys: Sequence[str]) -> Any:
 def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, keys: Mapping[str, list[str]]) -> QuerySet:
     if name == "team":
         return _of_teams(found, values)
+    if name == "pool":
+        return _of_pools(found, values)
     if name.startswith(TAG):
         return found.alias(**{alias: _tag_value(keys[name])}).filter(**{f"{alias}__in": list(values)})
     if name == "billing_month":
@@ -220,12 +236,20 @@ def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, key
 
 
 def _of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
-    """Lines of these teams and the teams below them; NOBODY stands for lines without an owner."""
+    """Lines of these teams and the teams below them; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     ids = [int(value) for value in values if value.isdigit()]
-    wanted = Q(owner__isnull=True) if NOBODY in values else Q(pk__in=[])
+    wanted = SIDES["unowned"] if NOBODY in values else Q(pk__in=[])
+    if POOLED in values:
+        wanted |= SIDES["shared"]
     for team in Team.objects.filter(pk__in=ids):
         wanted |= Q(owner__in=list(Team.objects.below(team).values_list("pk", flat=True)))
     return found.filter(wanted)
+
+
+def _of_pools(found: QuerySet, values: Sequence[str]) -> QuerySet:
+    """Lines of these pools; NOBODY stands for lines in none."""
+    wanted = Q(pool__in=[int(value) for value in values if value.isdigit()])
+    return found.filter(wanted | Q(pool__isnull=True) if NOBODY in values else wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +303,7 @@ def _rows_of(user: Any, question: Question, leaders: set[tuple[str, ...]]) -> li
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
     first = {keys[0] for keys in leaders}
     name = question.group_by[0]
-    if not first or name in ("team", "billing_month"):
+    if not first or name in ("team", "pool", "billing_month"):
         return [row for row in rows(user, question) if row.group in leaders]
     narrowed = set(question.filters.get(name, first)) & first if name in question.filters else first
     filters = {**question.filters, name: sorted(narrowed)}
@@ -351,7 +375,10 @@ def _names(name: str, number: int, found: Sequence[Row]) -> dict[str, str]:
         return {row.group[number]: row.name for row in found if row.name} | {"": "no resource"}
     if name == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
-        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED}
+        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
+    if name == "pool":
+        pools = Pool.objects.filter(pk__in=[value for value in values if value.isdigit()])
+        return {str(pool.pk): pool.name for pool in pools} | {NOBODY: "in no pool"}
     if name.startswith(TAG):
         return {"": f"no {name[len(TAG) :]} tag"}
     known = Dimension.objects.filter(name=FIELDS[name], value__in=values).exclude(label="")

@@ -13,7 +13,8 @@ class TaggingConfig(AppConfig):
 
         from tagging import receivers  # noqa: F401
 
-        auditlog.register(self.get_model("OwnershipRule"))
+        for name in ("OwnershipRule", "ChargebackPeriod"):
+            auditlog.register(self.get_model(name))
 
         # Before the bills: owners are named while a bill is loaded.
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))

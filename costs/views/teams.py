@@ -22,6 +22,8 @@ from finops_site.tables import BaseTable, ChangeColumn, MoneyColumn, total_rows
 
 METRIC = "billed_cost"
 SHOWN = 8
+NOBODYS = {spend.POOLED: spend.SHARED, spend.NOBODY: spend.UNOWNED}
+LAST = ["", *NOBODYS]
 
 
 class TeamTable(BaseTable):
@@ -64,16 +66,17 @@ class TeamsPage(Page, TemplateView):
 
 
 def team_rows(user: Any, comparison: trends.Comparison) -> list[dict[str, Any]]:
-    """A row for each team and currency, the unowned last; teams without cost have a row too."""
+    """A row for each team and currency, then the shared and the unowned; teams without cost have a row too."""
     month = comparison.month
     now = _by_team(user, comparison.now)
     before = _by_team(user, comparison.before)
     last = _by_team(user, month.previous.period)
     known = {str(team.pk): team for team in Team.objects.visible_to(user)}
     currencies = sorted({currency for _, currency in {**now, **before, **last}}) or ["USD"]
-    keys = [*known, *([spend.NOBODY] if any(key == spend.NOBODY for key, _ in {**now, **last}) else [])]
+    nobodys = {key for key, _ in {**now, **last}} & {spend.POOLED, spend.NOBODY}
+    keys = [*known, *nobodys]
     rows = [_team_row(known.get(key), key, code, now, before, last, comparison) for key in keys for code in currencies]
-    return sorted(rows, key=lambda row: (row["team"] == spend.UNOWNED, -(row["now"] or 0)))
+    return sorted(rows, key=lambda row: (LAST.index(row["side"]), -(row["now"] or 0)))
 
 
 def _by_team(user: Any, period: Period) -> dict[tuple[str, str], Any]:
@@ -86,7 +89,8 @@ def _team_row(
     place = (key, code)
     query = urlencode({"team": key, "from": comparison.now.start, "to": comparison.now.last_day})
     return {
-        "team": team.name if team else spend.UNOWNED,
+        "team": team.name if team else NOBODYS[key],
+        "side": "" if team else key,
         "cost_center": team.cost_center if team else "",
         "url": reverse("costs:team", args=[team.pk]) if team else f"{reverse('costs:lines')}?{query}",
         "currency": code,

@@ -1,8 +1,9 @@
+from tagging.models.chargeback import ChargebackPeriod
 from tagging.models.ownership import CONDITIONS, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
-    TagFact,
     TaggedResource,
+    TagFact,
     TagRequirement,
     TagVerdict,
 )
@@ -10,6 +11,7 @@ from tagging.models.reminders import TagDigest, TagException, TagIssue, TagRemin
 
 __all__ = [
     "CONDITIONS",
+    "ChargebackPeriod",
     "ComplianceMonth",
     "OwnershipRule",
     "TagDigest",
