@@ -57,8 +57,8 @@ STACK_KEYS = (
 )
 CLUSTER_PREFIX = "kubernetes.io/cluster/"
 AZURE_GROUP = re.compile(r"/resourcegroups/([^/]+)", re.I)
-REFERENCE = re.compile(r"(?<![a-z0-9])(?:i|vol|snap|ami|eni|eipalloc|nat|lb|tgw|fs|subnet)-([0-9a-f]{8,40})(?![0-9a-z])")
-WORD = re.compile(r"[A-Za-z0-9]+")
+HASHED = "i|vol|snap|ami|eni|eipalloc|nat|lb|tgw|fs|subnet"
+REFERENCE = re.compile(rf"(?<![a-z0-9])(?:{HASHED})-([0-9a-f]{{8,40}})(?![0-9a-z])")
 SEPARATORS = re.compile(r"[-_./: ]+")
 # Words of a name that say which part of a thing it is, not whose it is.
 PARTS = {"data", "vol", "volume", "root", "snap", "snapshot", "backup", "disk", "eni", "lb", "alb", "nlb", "tg", "sg"}

@@ -12,8 +12,8 @@ from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import CONDITIONS, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
-    TaggedResource,
     TagFact,
+    TaggedResource,
     TagRequirement,
     TagVerdict,
 )
