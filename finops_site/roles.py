@@ -11,8 +11,14 @@ FINANCE = "finance"
 ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
+SEE_FIXES = {
+    "tagging.view_suggestion",
+    "tagging.view_virtualtag",
+    "tagging.view_changeset",
+    "tagging.view_metric",
+}
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = SEE_FIXES | {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
@@ -20,6 +26,7 @@ RULE_OWNERSHIP = {
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
 }
+FIX_TAGS = {"tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.add_changeset", "tagging.approve_changeset"}
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
 ROLES: dict[str, set[str]] = {
@@ -49,13 +56,19 @@ ROLES: dict[str, set[str]] = {
         "costs.change_credential",
         "costs.delete_credential",
         "tagging.view_ownershiprule",
+        "tagging.view_taggingaccess",
+        "tagging.add_taggingaccess",
+        "tagging.change_taggingaccess",
+        "tagging.delete_taggingaccess",
     },
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | FIX_TAGS
+    | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    ENGINEERING: OWN_ROWS | FIX_TAGS | {"finops_site.open_admin", "tagging.apply_changeset"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

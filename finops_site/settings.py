@@ -226,6 +226,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
     },
+    "resume-fixing-every-minute": {
+        "task": "tagging.tasks.resume_fixing",
+        "schedule": 60,
+    },
+    "suggest-tags-every-hour": {
+        "task": "tagging.tasks.suggest_tags",
+        "schedule": crontab(minute=23),
+    },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),

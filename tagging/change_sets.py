@@ -212,9 +212,11 @@ class _words:
             raise StorageProblem(f"Account {self.account}: {type(error).__name__}.", passing=True) from None
 
 
-def stalled(now: datetime) -> Any:
-    """Change sets whose worker was killed while it applied them."""
-    return ChangeSet.objects.filter(state=State.APPLYING, heartbeat_at__lt=now - STALLED_AFTER)
+def forgotten(now: datetime) -> Any:
+    """Change sets that should be applied and nobody is at it: the task was lost, or its worker was killed."""
+    silent = Q(heartbeat_at__lt=now - STALLED_AFTER)
+    silent |= Q(heartbeat_at__isnull=True, started_at__lt=now - STALLED_AFTER)
+    return ChangeSet.objects.filter(silent, state=State.APPLYING)
 
 
 def start(pk: int, *, user: Any, now: datetime) -> ChangeSet:

@@ -215,13 +215,10 @@ def gain(suggestions: QuerySet) -> Gain:
 
 
 def by_evidence(suggestions: QuerySet) -> list[dict[str, Any]]:
-    """A row for each tag and kind of evidence: how many, how sure (the least of them), how much cost."""
+    """A row for each tag and kind of evidence: how many, and the cost of their resources."""
     found = suggestions.order_by().values("tag", "kind", "currency")
-    return list(
-        found.annotate(
-            n=Count("pk"), resources=Count("resource_key", distinct=True), cost=Sum("cost"), sure=Sum("confidence")
-        ).order_by("-cost")
-    )
+    rows = found.annotate(n=Count("pk"), cost=Sum("cost")).order_by("-cost")
+    return [{**row, "label": Suggestion.Kind(row["kind"]).label} for row in rows]
 
 
 # What is done with it.
@@ -505,8 +502,9 @@ def apply(batch: VirtualTagBatch, now: datetime) -> int:
 
     Doing it again changes nothing more, so that one that was killed is simply done again.
     """
-    lines = sum(done.lines for done in services.apply_to_books(months_touched(batch.tags.all())))
-    compliance.refresh()
+    done = list(services.apply_to_books(months_touched(batch.tags.all())))
+    used = {Month.of(date.fromisoformat(day)) for each in done if each.lines for day in each.row.charge_months}
+    compliance.refresh(only=used, force=True)
     rebuild_suggestions(now.date())
     VirtualTagBatch.objects.filter(pk=batch.pk).update(applied_at=now)
-    return lines
+    return sum(each.lines for each in done)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 from finops_site.money import EXACT, ratio
 from finops_site.periods import Month
 
 DAY, MONTH = "day", "month"
-MOST_BYTES = 20_000_000
+MOST_BYTES = 2_000_000
 MOST_PROBLEMS = 200
 PLACES = Decimal("1E-18")
 MOST = Decimal("1E19")
@@ -197,7 +198,7 @@ def gaps(values: Iterable[Value], grain: str) -> list[Gap]:
     found = []
     for team, days in by_team.items():
         ordered = sorted(days)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             first, last, count = _between(before, after, grain)
             if count:
                 found.append(Gap(team, first, last, count))
@@ -240,10 +241,29 @@ def points(costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: I
     return [Point(day, costs.get(day), units.get(day)) for day in days]
 
 
+def by_month(many: Iterable[Point]) -> list[Point]:
+    """A point for each month, of its days that have both a cost and units: the sums, so that their ratio is right."""
+    months: dict[date, list[Point]] = {}
+    for point in many:
+        months.setdefault(point.day.replace(day=1), []).append(point)
+    return [
+        Point(month, _sum([p.cost for p in both(days)]), _sum([p.units for p in both(days)]))
+        for month, days in months.items()
+    ]
+
+
+def both(many: Iterable[Point]) -> list[Point]:
+    return [point for point in many if point.cost is not None and point.units is not None]
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount or Decimal(0))
+    return total if amounts else None
+
+
 def whole(many: Iterable[Point]) -> Decimal | None:
     """Cost per unit of all points that have both: the sum of costs / the sum of units, not a mean of ratios."""
-    both = [point for point in many if point.cost is not None and point.units is not None]
-    cost, units = Decimal(0), Decimal(0)
-    for point in both:
-        cost, units = EXACT.add(cost, point.cost or Decimal(0)), EXACT.add(units, point.units or Decimal(0))
-    return ratio(cost, units)
+    days = both(many)
+    return ratio(_sum([p.cost for p in days]) or Decimal(0), _sum([p.units for p in days]) or Decimal(0))

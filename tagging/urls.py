@@ -2,11 +2,24 @@
 
 from django.urls import path, re_path
 
-from tagging.views import compliance, exceptions, policy, prevention
+from tagging.views import change_sets, compliance, exceptions, fixing, policy, prevention, unit_costs
 
 app_name = "tagging"
 
 urlpatterns = [
+    path("tagging/suggestions/", fixing.SuggestionsPage.as_view(), name="suggestions"),
+    path("tagging/virtual-tags/", fixing.VirtualTagsPage.as_view(), name="virtual_tags"),
+    path("tagging/virtual-tags/claim/", fixing.ClaimPage.as_view(), name="claim"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", fixing.TagByHand.as_view(), name="virtual_tag_add"),
+    path("tagging/change-sets/", change_sets.ChangeSetsPage.as_view(), name="change_sets"),
+    path("tagging/change-sets/<int:pk>/", change_sets.ChangeSetPage.as_view(), name="change_set"),
+    re_path(
+        r"^tagging/change-sets/(?P<pk>\d{1,18})/file/(?P<kind>sh|tf|csv)$",
+        change_sets.ChangeSetFile.as_view(),
+        name="change_set_file",
+    ),
+    path("unit-costs/", unit_costs.UnitCostsPage.as_view(), name="unit_costs"),
+    path("unit-costs/upload/", unit_costs.UploadMetric.as_view(), name="metric_upload"),
     path("tagging/", compliance.Overview.as_view(), name="overview"),
     path("tagging/resources/", compliance.ResourcesPage.as_view(), name="resources"),
     re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance.ResourcePage.as_view(), name="resource"),
