@@ -31,6 +31,12 @@ class SourceQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.none()
 
 
+class PoolQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "PoolQuerySet":
+        """What several teams share is for those who see the whole company; a lead sees her share on her statement."""
+        return self if user.sees_whole_company else self.none()
+
+
 class DeliveryMonthQuerySet(models.QuerySet):
     def current(self) -> "DeliveryMonthQuerySet":
         return self.filter(is_current=True)

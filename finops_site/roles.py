@@ -19,8 +19,12 @@ SEE_FIXES = {
 }
 # What every role sees, each in its own rows.
 OWN_ROWS = SEE_FIXES | {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
-WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
+    "costs.add_pool",
+    "costs.change_pool",
+    "costs.delete_pool",
+    "tagging.change_fixer",
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
@@ -68,7 +72,9 @@ ROLES: dict[str, set[str]] = {
     | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | FIX_TAGS | {"finops_site.open_admin", "tagging.apply_changeset"},
+    ENGINEERING: OWN_ROWS
+    | FIX_TAGS
+    | {"finops_site.open_admin", "tagging.view_ownershiprule", "tagging.apply_changeset"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

@@ -222,6 +222,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),
     },
+    "resume-applications-of-rules-every-minute": {
+        "task": "tagging.tasks.resume_applications",
+        "schedule": crontab(),
+    },
     "look-for-bills-every-hour": {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),

@@ -4,6 +4,10 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from tagging import fixing_api
+from tagging.api import OwnershipRuleViewSet
+
+router = SimpleRouter()
+router.register("ownership-rules", OwnershipRuleViewSet, basename="ownership-rule")
 
 router = SimpleRouter()
 router.register("tag-suggestions", fixing_api.SuggestionViewSet, basename="tag-suggestion")

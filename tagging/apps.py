@@ -13,7 +13,7 @@ class TaggingConfig(AppConfig):
 
         from tagging import receivers  # noqa: F401
 
-        for name in ("OwnershipRule", "ChargebackPeriod"):
+        for name in ("OwnershipRule", "ChargebackPeriod", "Fixer"):
             auditlog.register(self.get_model(name))
 
         for name in (
@@ -28,6 +28,7 @@ class TaggingConfig(AppConfig):
 
         self._bring_fixes()
         # Before the bills: owners are named while a bill is loaded.
+        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
 
     def _bring_fixes(self) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from costs.signals import delivery_loaded
-from tagging import services
+from costs.signals import books_changed, delivery_loaded
+from tagging import queues, services
 
 
 @receiver(delivery_loaded)
@@ -13,3 +13,10 @@ def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
     rules, tags = services.decision()
     lines.tag(tags)
     lines.own(rules)
+
+
+@receiver(books_changed)
+def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
+    """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
+    if services.applied_while_it_loaded(rows):
+        queues.apply(reason="Rules changed while a bill was loaded")

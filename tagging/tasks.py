@@ -10,12 +10,6 @@ from tagging.models import ChangeSet, VirtualTagBatch
 
 
 @shared_task
-def reassign_owners() -> None:
-    for _ in services.apply_to_books():
-        pass
-
-
-@shared_task
 def apply_virtual_tags(batch_id: int) -> None:
     batch = VirtualTagBatch.objects.filter(pk=batch_id, applied_at__isnull=True).first()
     if batch:
@@ -42,3 +36,15 @@ def resume_fixing() -> None:
 @shared_task
 def suggest_tags() -> None:
     fixing.rebuild_suggestions(timezone.now().date())
+
+
+@shared_task
+def apply_ownership(application_id: int) -> None:
+    services.run_application(application_id)
+
+
+@shared_task
+def resume_applications() -> None:
+    """Starts applications again whose worker was killed or whose task was lost."""
+    for pk in services.stalled_applications(timezone.now()):
+        apply_ownership.delay(pk)

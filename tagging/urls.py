@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from tagging.views import change_sets, compliance, exceptions, fixing, policy, prevention, unit_costs
+from tagging.views import change_sets, compliance, exceptions, fixing, ownership, policy, prevention, unit_costs
 
 app_name = "tagging"
 
@@ -36,4 +36,17 @@ urlpatterns = [
     path("tagging/policy/prevention/<slug:kind>/", prevention.PreventionFile.as_view(), name="prevention_file"),
     path("tagging/exceptions/", exceptions.ExceptionsPage.as_view(), name="exceptions"),
     path("tagging/exceptions/<int:pk>/", exceptions.ExceptionPage.as_view(), name="exception"),
+    path("ownership/", ownership.OwnershipPage.as_view(), name="ownership"),
+    path("ownership/add/", ownership.RulePage.as_view(), name="ownership_add"),
+    path("ownership/import/", ownership.ImportRules.as_view(), name="ownership_import"),
+    path("ownership/apply/", ownership.ApplyNow.as_view(), name="ownership_apply"),
+    path("ownership/progress/", ownership.ApplyProgress.as_view(), name="ownership_progress"),
+    path("ownership/unowned/", ownership.UnownedPage.as_view(), name="unowned"),
+    path("ownership/unowned/fixer/", ownership.FixerPage.as_view(), name="unowned_fixer"),
+    path("ownership/pools/", ownership.PoolsPage.as_view(), name="pools"),
+    path("ownership/pools/add/", ownership.PoolPage.as_view(), name="pool_add"),
+    path("ownership/pools/<int:pk>/", ownership.PoolPage.as_view(), name="pool"),
+    path("ownership/<int:pk>/", ownership.RulePage.as_view(), name="ownership_rule"),
+    path("ownership/<int:pk>/remove/", ownership.RemoveRule.as_view(), name="ownership_remove"),
+    path("ownership/<int:pk>/move/", ownership.MoveRule.as_view(), name="ownership_move"),
 ]

@@ -9,7 +9,7 @@ from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 
 from costs import exports, ingest
-from costs.models import CostLine, FocusExport
+from costs.models import CostLine, FocusExport, Pool
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
@@ -33,6 +33,9 @@ BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
 API_EVERYBODY = row(NO_TOKEN, all=200)
 API_WHOLE_COMPANY = row(NO_TOKEN, all=403, ada=200, fay=200, max=200)
+READS_RULES = row(SIGN_IN, all=200, max=403)
+API_READS_RULES = row(NO_TOKEN, all=200, max=403)
+FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 LINE_OF_PAYMENTS = row(SIGN_IN, all=200, ola=404)
 API_LINE_OF_PAYMENTS = row(NO_TOKEN, all=200, ola=404)
 
@@ -59,6 +62,23 @@ ACCESS = {
     "costs:source_sync": POST_ONLY,
     "costs:exports": WHOLE_COMPANY,
     "costs:export_file": WHOLE_COMPANY,
+    "tagging:ownership": READS_RULES,
+    "tagging:ownership_add": FINANCE_ONLY,
+    "tagging:ownership_rule": row(SIGN_IN, all=403, fay=200, max=404),
+    "tagging:ownership_remove": row(SIGN_IN, all=403, fay=200, max=404),
+    "tagging:ownership_move": row(SIGN_IN, all=403, fay=405),
+    "tagging:ownership_import": FINANCE_ONLY,
+    "tagging:ownership_apply": row(SIGN_IN, all=403, fay=405),
+    "tagging:ownership_progress": READS_RULES,
+    "tagging:unowned": WHOLE_COMPANY,
+    "tagging:unowned_fixer": row(SIGN_IN, all=403, fay=200),
+    "tagging:pools": WHOLE_COMPANY,
+    "tagging:pool_add": FINANCE_ONLY,
+    "tagging:pool": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
+    "api:ownership-rule-list": API_READS_RULES,
+    "api:ownership-rule-detail": row(NO_TOKEN, all=200, max=403),
+    "api:ownership-rule-apply": row(NO_TOKEN, all=405, max=403),
+    "api:ownership-rule-preview": row(NO_TOKEN, all=405, max=403),
     "api:focus-export-list": API_WHOLE_COMPANY,
     "api:focus-export-detail": API_WHOLE_COMPANY,
     "api:focus-export-file": API_WHOLE_COMPANY,
@@ -82,6 +102,9 @@ ACCESS = {
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
 }
+
+# What an address needs behind its question mark to lead to the line's account.
+QUERIES = {"tagging:unowned_fixer": "?account=000000000042"}
 
 
 def addresses():
@@ -113,6 +136,12 @@ def arguments(name, line):
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
+    if kind in ("ownership_rule", "ownership_remove", "ownership_move", "ownership-rule-detail"):
+        return [OwnershipRule.objects.get().pk]
+    if kind == "pool":
+        return [Pool.objects.create(name="Support").pk]
+    if kind.startswith(("ownership", "unowned", "pool")):
+        return []
     if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
         "deliveries",
         "lines",
@@ -146,7 +175,7 @@ def test_every_address_stands_in_the_table():
 
 @pytest.mark.parametrize("name", sorted(ACCESS))
 def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, people, client, client_of):
-    url = reverse(name, args=arguments(name, a_line))
+    url = reverse(name, args=arguments(name, a_line)) + QUERIES.get(name, "")
     found = {who: status_for(who, url, people, client, client_of) for who in NAMES}
     assert found == ACCESS[name], url
 

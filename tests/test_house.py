@@ -32,6 +32,7 @@ PURE = [
     "costs/rates.py",
     "costs/spreading.py",
     "costs/demo/company.py",
+    "tagging/rulebook.py",
     "costs/demo/bills.py",
     "tagging/policy.py",
     "tagging/suggesting.py",

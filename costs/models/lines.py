@@ -3,7 +3,7 @@
 from django.db import models
 
 from costs.models.deliveries import DeliveryMonth
-from costs.querysets import CostQuerySet
+from costs.querysets import CostQuerySet, PoolQuerySet
 
 
 def money(help_text: str = "", **options: object) -> models.DecimalField:
@@ -35,6 +35,8 @@ class Pool(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     description = models.CharField(max_length=500, blank=True, help_text="What is in it, and why nobody owns it alone.")
+
+    objects = PoolQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

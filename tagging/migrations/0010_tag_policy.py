@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("costs", "0007_exchange_rates"),
         ("finops_site", "0001_people"),
-        ("tagging", "0002_rules_with_pools_and_dates"),
+        ("tagging", "0003_applications_and_fixers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from tagging.models.fixing import (
     VirtualTagBatch,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
     TagFact,
@@ -21,9 +21,13 @@ from tagging.models.reminders import TagDigest, TagException, TagIssue, TagRemin
 
 __all__ = [
     "CONDITIONS",
+    "KNOWN",
+    "Application",
     "ChangeSet",
+    "Changed",
     "ChargebackPeriod",
     "ComplianceMonth",
+    "Fixer",
     "Metric",
     "MetricValue",
     "OwnershipRule",
