@@ -12,13 +12,25 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = {
+    "costs.view_costline",
+    "costs.view_exchangerate",
+    "finops_site.view_team",
+    "tagging.view_tagrequirement",
+    "tagging.view_tagexception",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
+}
+RULE_TAGS = {
+    "tagging.add_tagrequirement",
+    "tagging.change_tagrequirement",
+    "tagging.delete_tagrequirement",
+    "tagging.decide_tagexception",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -53,9 +65,10 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | RULE_TAGS
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_tagexception"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

@@ -1,7 +1,11 @@
 """The API's addresses of tagging, mounted under the site's."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-router = SimpleRouter()
+from tagging import api
 
-urlpatterns = [*router.urls]
+router = SimpleRouter()
+router.register("tag-resources", api.TagResourceViewSet, "tag-resource")
+
+urlpatterns = [path("tag-compliance/", api.ComplianceView.as_view(), name="tag-compliance"), *router.urls]

@@ -4,6 +4,8 @@ An address that is missing here fails the test. A status for each of: nobody (no
 (finance), eli (engineer of Payments), lea (lead of Payments), ola (lead of Data), max (executive).
 """
 
+from datetime import date
+
 import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
@@ -11,8 +13,10 @@ from django.urls.resolvers import URLPattern
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport
 from finops_site.models import Team
-from tagging.models import OwnershipRule
+from tagging import compliance
+from tagging.models import OwnershipRule, TagException, TaggedResource, TagRequirement
 from tests import bills
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +70,20 @@ ACCESS = {
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
     "costs:delivery_retry": POST_ONLY,
+    "tagging:overview": EVERYBODY,
+    "tagging:resources": EVERYBODY,
+    "tagging:resource": LINE_OF_PAYMENTS,
+    "tagging:exceptions": EVERYBODY,
+    "tagging:exception": LINE_OF_PAYMENTS,
+    "tagging:exception_add": row(SIGN_IN, ada=403, fay=403, eli=200, lea=200, ola=404, max=403),
+    "tagging:policy": EVERYBODY,
+    "tagging:requirement": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_add": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_remove": row(SIGN_IN, all=403, fay=405),
+    "tagging:prevention": EVERYBODY,
+    "tagging:prevention_file": EVERYBODY,
+    "api:tag-compliance": API_EVERYBODY,
+    "api:tag-resource-list": API_EVERYBODY,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -107,8 +125,24 @@ def a_line(people, tmp_path):
     return CostLine.objects.get()
 
 
+def of_tags(name, line):
+    """The same for the addresses of the tag policy."""
+    compliance.refresh()
+    resource = TaggedResource.objects.get()
+    if name in ("resource", "exception_add"):
+        return [resource.key]
+    if name == "exception":
+        said = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
+        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **said).pk]
+    if name in ("requirement", "requirement_remove"):
+        return [TagRequirement.objects.first().pk]
+    return ["azure-policy"] if name == "prevention_file" else []
+
+
 def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
+    if name.startswith("tagging:") or name.startswith("api:tag-"):
+        return of_tags(name.split(":")[-1], line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("delivery_file"):

@@ -2,8 +2,8 @@ from tagging.models.chargeback import ChargebackPeriod
 from tagging.models.ownership import CONDITIONS, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
-    TaggedResource,
     TagFact,
+    TaggedResource,
     TagRequirement,
     TagVerdict,
 )
