@@ -3,9 +3,9 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tagging import api
+from tagging import policy_api
 
 router = SimpleRouter()
-router.register("tag-resources", api.TagResourceViewSet, "tag-resource")
+router.register("tag-resources", policy_api.TagResourceViewSet, "tag-resource")
 
-urlpatterns = [path("tag-compliance/", api.ComplianceView.as_view(), name="tag-compliance"), *router.urls]
+urlpatterns = [path("tag-compliance/", policy_api.ComplianceView.as_view(), name="tag-compliance"), *router.urls]

@@ -25,10 +25,10 @@ from finops_site.tables import csv_download, csv_rows, total_rows
 from tagging import compliance, figures
 from tagging.explain import WORDS, Explainer
 from tagging.figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
-from tagging.filters import ResourceFilter
 from tagging.models import TagException, TaggedResource
 from tagging.policy import State
-from tagging.tables import EXCEPTION_STATES, ResourceTable
+from tagging.policy_filters import ResourceFilter
+from tagging.policy_tables import EXCEPTION_STATES, ResourceTable
 
 GROUPS = [("team", "team"), ("account", "account"), ("service", "service")]
 HUNDRED = Decimal(100)

@@ -16,11 +16,11 @@ from finops_site.money import exact_text
 from finops_site.periods import Month
 from tagging import figures
 from tagging.figures import TARGET, Tally
-from tagging.filters import STATES as WORKLIST_STATES
-from tagging.filters import ResourceFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.policy import State
-from tagging.serializers import ComplianceSerializer, TaggedResourceSerializer
+from tagging.policy_filters import STATES as WORKLIST_STATES
+from tagging.policy_filters import ResourceFilter
+from tagging.policy_serializers import ComplianceSerializer, TaggedResourceSerializer
 
 GROUPS = ("team", "account", "service", "provider", "tag")
 MONTH = OpenApiParameter("month", str, description="a charge month, 2025-11; the latest that is worked out by default")
