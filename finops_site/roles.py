@@ -18,7 +18,13 @@ SEE_FIXES = {
     "tagging.view_metric",
 }
 # What every role sees, each in its own rows.
-OWN_ROWS = SEE_FIXES | {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = SEE_FIXES | {
+    "costs.view_costline",
+    "costs.view_exchangerate",
+    "finops_site.view_team",
+    "tagging.view_tagrequirement",
+    "tagging.view_tagexception",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "costs.add_pool",
@@ -31,6 +37,12 @@ RULE_OWNERSHIP = {
     "tagging.delete_ownershiprule",
 }
 FIX_TAGS = {"tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.add_changeset", "tagging.approve_changeset"}
+RULE_TAGS = {
+    "tagging.add_tagrequirement",
+    "tagging.change_tagrequirement",
+    "tagging.delete_tagrequirement",
+    "tagging.decide_tagexception",
+}
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
 ROLES: dict[str, set[str]] = {
@@ -69,13 +81,14 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | RULE_TAGS
     | FIX_TAGS
     | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
     ENGINEERING: OWN_ROWS
     | FIX_TAGS
-    | {"finops_site.open_admin", "tagging.view_ownershiprule", "tagging.apply_changeset"},
+    | {"finops_site.open_admin", "tagging.view_ownershiprule", "tagging.apply_changeset", "tagging.add_tagexception"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 

@@ -3,17 +3,17 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tagging import fixing_api
+from tagging import fixing_api, policy_api
 from tagging.api import OwnershipRuleViewSet
 
 router = SimpleRouter()
 router.register("ownership-rules", OwnershipRuleViewSet, basename="ownership-rule")
-
-router = SimpleRouter()
+router.register("tag-resources", policy_api.TagResourceViewSet, "tag-resource")
 router.register("tag-suggestions", fixing_api.SuggestionViewSet, basename="tag-suggestion")
 router.register("virtual-tags", fixing_api.VirtualTagViewSet, basename="virtual-tag")
 
 urlpatterns = [
+    path("tag-compliance/", policy_api.ComplianceView.as_view(), name="tag-compliance"),
     path("business-metrics/", fixing_api.BusinessMetrics.as_view(), name="business-metrics"),
     *router.urls,
 ]

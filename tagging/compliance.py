@@ -44,7 +44,7 @@ COST = "coalesce(effective_cost, billed_cost, 0)"
 
 GATHER = f"""
     CREATE TEMP TABLE tagged_lines ON COMMIT DROP AS
-    SELECT provider, sub_account, service, region, resource_type, owner_id, currency, tag_set_id, why,
+    SELECT provider, sub_account, service, region, resource_type, owner_id, pool_id, currency, tag_set_id, why,
         CASE WHEN why = '' THEN resource ELSE '' END AS resource, max(resource_name) AS resource_name,
         sum(billed_cost) AS billed_cost, sum(effective_cost) AS effective_cost, sum(cost) AS cost, count(*) AS lines,
         min(charge_date) AS first_day, max(charge_date) AS last_day
@@ -52,7 +52,7 @@ GATHER = f"""
         SELECT *, {COST} AS cost, {WHY_NOT} AS why FROM costs_costline
         WHERE delivery_month_id = ANY(%(publications)s) AND charge_date >= %(start)s AND charge_date < %(end)s
     ) l
-    GROUP BY provider, sub_account, service, region, resource_type, owner_id, currency, tag_set_id, why, 10
+    GROUP BY provider, sub_account, service, region, resource_type, owner_id, pool_id, currency, tag_set_id, why, 11
 """
 # The tags of the last day; where a resource has lines of several sets that day, one that says something, the dearest.
 LAST_TAGS = """
@@ -67,11 +67,11 @@ RESOURCES = """
         (array_agg(service ORDER BY cost DESC, service))[1] AS service,
         (array_agg(region ORDER BY cost DESC, region))[1] AS region,
         (array_agg(resource_type ORDER BY resource_type = '', cost DESC, resource_type))[1] AS resource_type,
-        max(resource_name) AS resource_name, owner_id, currency, why, t.tag_set_id,
+        max(resource_name) AS resource_name, owner_id, pool_id, currency, why, t.tag_set_id,
         sum(billed_cost) AS billed_cost, sum(effective_cost) AS effective_cost, sum(cost) AS cost, sum(lines) AS lines,
         min(first_day) AS first_day, max(last_day) AS last_day
     FROM tagged_lines l LEFT JOIN tagged_last t USING (provider, sub_account, resource)
-    GROUP BY provider, sub_account, resource, owner_id, currency, why, t.tag_set_id,
+    GROUP BY provider, sub_account, resource, owner_id, pool_id, currency, why, t.tag_set_id,
         CASE WHEN why = '' THEN '' ELSE service END, CASE WHEN why = '' THEN '' ELSE region END
 """
 SIGNATURES = """
@@ -80,7 +80,7 @@ SIGNATURES = """
 """
 STORED = (
     "key, provider, sub_account, service, region, resource, resource_name, resource_type, tag_set_id, owner_id, "
-    "currency, billed_cost, effective_cost, cost, lines, first_day, last_day"
+    "pool_id, currency, billed_cost, effective_cost, cost, lines, first_day, last_day"
 )
 STORE = f"""
     INSERT INTO tagging_taggedresource ({STORED}, charge_month, last_day_of_month, why_not, verdict_id)
@@ -146,15 +146,20 @@ class _Books:
     """The current publications, asked for once."""
 
     def __init__(self) -> None:
-        self.rows = list(DeliveryMonth.objects.current().order_by("pk").values_list("pk", "charge_months"))
+        current = DeliveryMonth.objects.current().order_by("pk")
+        self.rows = list(current.values_list("pk", "revision", "charge_months"))
 
     def of(self, month: Month) -> list[int]:
         """Those with charges of a month."""
-        return [pk for pk, days in self.rows if month.start.isoformat() in days]
+        return [pk for pk, _ in self.versions(month)]
+
+    def versions(self, month: Month) -> list[tuple[int, int]]:
+        """The same, with how often the owners and tags of each were named anew."""
+        return [(pk, revision) for pk, revision, days in self.rows if month.start.isoformat() in days]
 
     def mark(self, month: Month, policy: Policy) -> str:
         """What tells the figures of a month from those of other books or another policy."""
-        return hashlib.md5(repr((self.of(month), policy.on(_last_day(month)).deciding())).encode()).hexdigest()
+        return hashlib.md5(repr((self.versions(month), policy.on(_last_day(month)).deciding())).encode()).hexdigest()
 
 
 def _last_day(month: Month) -> date:

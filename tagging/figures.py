@@ -11,11 +11,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum, Value
 
 from costs.answers import remembered
 from costs.models import Dimension
-from costs.spend import NOBODY, UNOWNED
+from costs.spend import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
 from finops_site.models import Team
 from finops_site.money import EXACT, ratio
 from finops_site.periods import Month
@@ -111,24 +111,19 @@ def tally(user: Any, month: Month, today: date, filters: Mapping[str, Any] | Non
 def by_group(
     user: Any, month: Month, today: date, group: str | None, filters: Mapping[str, Any] | None = None
 ) -> dict[str, Tally]:
-    """{value of the group: its tally}; NOBODY stands for what no team owns."""
+    """{value of the group: its tally}; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     question = ("by", str(month), today, group, sorted((filters or {}).items()))
     return _tallies(kept(user, question, lambda: _grouped(rows(user, month, filters), today, group)))
 
 
 def _grouped(found: QuerySet, today: date, group: str | None) -> list[tuple[Any, ...]]:
-    names = [GROUPS[group]] if group else []
-    sums = found.taggable().with_state(today).order_by().values(*names, "state", "currency")
+    value = team_or_shared() if group == "team" else F(GROUPS[group]) if group else Value("")
+    sums = found.taggable().with_state(today).annotate(group=value).order_by().values("group", "state", "currency")
     counted = sums.annotate(resources=Count("pk"), amount=Sum("cost"))
     return [
-        (_value(row, names), row["state"], row["currency"], row["resources"], row["amount"])
-        for row in counted.values(*names, "state", "currency", "resources", "amount")
+        (NOBODY if key is None else key, *rest)
+        for key, *rest in counted.values_list("group", "state", "currency", "resources", "amount")
     ]
-
-
-def _value(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    value = row[names[0]] if names else ""
-    return NOBODY if value is None else str(value)
 
 
 def _tallies(found: Iterable[tuple[Any, ...]]) -> dict[str, Tally]:
@@ -202,6 +197,6 @@ def names(group: str, values: Iterable[str]) -> dict[str, str]:
     values = list(values)
     if group == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
-        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED}
+        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
     known = Dimension.objects.filter(name=GROUPS[group], value__in=values).exclude(label="")
     return {each.value: f"{each.label} ({each.value})" for each in known} | {"": f"no {LABELS[group].lower()}"}

@@ -1,11 +1,11 @@
-"""Celery's doors to ownership."""
+"""Celery's doors to ownership and to the tag policy."""
 
 from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from tagging import change_sets, fixing, services
+from tagging import change_sets, compliance, fixing, reminders, services
 from tagging.models import ChangeSet, VirtualTagBatch
 
 
@@ -48,3 +48,27 @@ def resume_applications() -> None:
     """Starts applications again whose worker was killed or whose task was lost."""
     for pk in services.stalled_applications(timezone.now()):
         apply_ownership.delay(pk)
+
+
+@shared_task
+def refresh_compliance() -> None:
+    """Works out the months whose books or policy have changed."""
+    compliance.refresh()
+
+
+@shared_task
+def watch_tags() -> None:
+    """Every night: the months as they stand, and since when which resource is wrong."""
+    compliance.refresh()
+    reminders.watch(timezone.now().date())
+
+
+@shared_task
+def remind_of_tags() -> None:
+    reminders.remind(timezone.now().date())
+
+
+@shared_task
+def send_tag_digests() -> None:
+    """Sends what a crash or a mail server that was away has left unsent."""
+    reminders.send_unsent(timezone.now())

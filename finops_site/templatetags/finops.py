@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from finops_site import charting, figures
 from finops_site.filters import active_filters, dressed, dressed_field
 from finops_site.keyset import PAGING_PARAMETERS
-from finops_site.money import EXACT, exact_text
+from finops_site.money import EXACT, exact_text, formatted
 from finops_site.tables import tag_chip as drawn_tag_chip
 
 register = template.Library()
@@ -24,6 +24,7 @@ register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
+register.filter("rounded", formatted)
 
 
 @register.filter

@@ -221,6 +221,7 @@ class TaggedResource(models.Model):
         TagSet, models.PROTECT, null=True, db_constraint=False, help_text="the last one of the month"
     )
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
     billed_cost = money("on the invoice", null=True)
     effective_cost = money("amortised", null=True)

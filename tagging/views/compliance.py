@@ -25,10 +25,10 @@ from finops_site.tables import csv_download, csv_rows, total_rows
 from tagging import compliance, figures
 from tagging.explain import WORDS, Explainer
 from tagging.figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
-from tagging.filters import ResourceFilter
 from tagging.models import TagException, TaggedResource
 from tagging.policy import State
-from tagging.tables import EXCEPTION_STATES, ResourceTable
+from tagging.policy_filters import ResourceFilter
+from tagging.policy_tables import EXCEPTION_STATES, ResourceTable
 
 GROUPS = [("team", "team"), ("account", "account"), ("service", "service")]
 HUNDRED = Decimal(100)
@@ -297,7 +297,7 @@ class ResourcesPage(MonthPage, ListPage):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().select_related("owner", "tag_set", "verdict")
+        return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
 
     @cached_property
     def filterset(self) -> ResourceFilter:
@@ -322,7 +322,11 @@ class ResourcePage(MonthPage, TemplateView):
     def rows(self) -> list[TaggedResource]:
         """The resource in every month that the person may see, the latest first."""
         found = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
-        rows = list(found.select_related("owner", "tag_set", "verdict").order_by("-charge_month", "-last_day", "-id"))
+        rows = list(
+            found.select_related("owner", "pool", "tag_set__delivered", "verdict").order_by(
+                "-charge_month", "-last_day", "-id"
+            )
+        )
         if not rows:
             raise Http404
         return rows
@@ -419,9 +423,9 @@ def delivered_tags(row: TaggedResource) -> dict[str, Any]:
     """The tags as the bill has them, without what we laid over them."""
     if row.tag_set is None:
         return {}
-    return (getattr(row.tag_set, "delivered", None) or row.tag_set).tags
+    return (row.tag_set.delivered or row.tag_set).tags
 
 
 def virtual_tags(row: TaggedResource) -> dict[str, Any]:
     """The tags that we set and the bill does not have."""
-    return getattr(row.tag_set, "virtual", None) or {}
+    return row.tag_set.virtual if row.tag_set else {}

@@ -13,9 +13,9 @@ from django.utils import timezone
 from finops_site.pages import DetailPage, Empty, FormPage, ListPage
 from tagging import exceptions
 from tagging.explain import Explainer
-from tagging.forms import DecisionForm, ExceptionForm
 from tagging.models import TagException, TaggedResource
-from tagging.tables import EXCEPTION_STATES, ExceptionTable
+from tagging.policy_forms import DecisionForm, ExceptionForm
+from tagging.policy_tables import EXCEPTION_STATES, ExceptionTable
 
 DECIDE = "tagging.decide_tagexception"
 CRUMBS = (("Tag compliance", "tagging:overview"), ("Exceptions", "tagging:exceptions"))

@@ -13,9 +13,9 @@ from django.views.generic import View
 
 from finops_site.pages import Action, Empty, FormPage, ListPage, Page
 from tagging import figures, policies
-from tagging.forms import RequirementForm
 from tagging.models import TagRequirement
-from tagging.tables import RequirementTable
+from tagging.policy_forms import RequirementForm
+from tagging.policy_tables import RequirementTable
 
 EDIT = "tagging.change_tagrequirement"
 

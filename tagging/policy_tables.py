@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from costs.models import Dimension
 from costs.spend import UNOWNED
+from costs.tables import OwnerColumn
 from finops_site.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
 from tagging.explain import Explainer
 from tagging.models import TaggedResource
@@ -20,7 +21,7 @@ class ResourceTable(BaseTable):
 
     resource = django_tables2.Column(empty_values=(None,))
     charge_month = MonthColumn("Month", visible=False)
-    owner = django_tables2.Column("Team", default=UNOWNED)
+    owner = OwnerColumn("Team", pool="pool")
     sub_account = django_tables2.Column("Account and region")
     region = django_tables2.Column(visible=False)
     provider = django_tables2.Column(visible=False)

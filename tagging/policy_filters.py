@@ -7,10 +7,8 @@ import django_filters
 from django import forms
 from django.db.models import Q
 
-from costs import choices
-from costs.spend import NOBODY
+from costs import choices, spend
 from finops_site.filters import MonthFilter
-from finops_site.models import Team
 from tagging import figures
 from tagging.models import TagFact, TaggedResource
 
@@ -84,12 +82,7 @@ class ResourceFilter(django_filters.FilterSet):
 
     def of_teams(self, queryset: Any, name: str, values: list[str]) -> Any:
         """Resources of the teams and the teams below them."""
-        if not values:
-            return queryset
-        wanted = Q(owner__isnull=True) if NOBODY in values else Q(pk__in=[])
-        for team in Team.objects.filter(pk__in=[value for value in values if value.isdigit()]):
-            wanted |= Q(owner__in=list(Team.objects.below(team).values_list("pk", flat=True)))
-        return queryset.filter(wanted)
+        return spend.of_teams(queryset, values) if values else queryset
 
 
 def _verdicts(tag: str, fact: str) -> Any:
