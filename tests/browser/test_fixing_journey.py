@@ -1,4 +1,4 @@
-"""Fay accepts what is suggested and watches compliance rise; eli does the same on a phone; what is virtual is marked."""
+"""Fay accepts what is suggested and watches compliance rise; eli does so on a phone; what is virtual is marked."""
 
 from datetime import timedelta
 
