@@ -103,7 +103,7 @@ class SuggestionsPage(PostingList):
             least = Decimal(self.request.POST.get("least", ""))
         except InvalidOperation:
             raise CannotFix("Choose from which confidence on.") from None
-        if not 0 <= least <= 1:
+        if not (least.is_finite() and 0 <= least <= 1):
             raise CannotFix("A confidence lies between 0 and 1.")
         return least
 
