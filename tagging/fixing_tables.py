@@ -116,6 +116,9 @@ class SuggestionTable(BaseTable):
 ANSWER = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}</button>'
 
 
+SECOND = '{}<span class="second-line">{}</span>'
+
+
 def _reason(each: dict[str, Any]) -> str:
     votes = f"{each['agree']} of {each['total']}: " if each.get("total") else ""
     return f"{votes}{each['words']}"
@@ -179,7 +182,7 @@ class VirtualTagTable(BaseTable):
         return self.render_evidence(value)
 
     def render_made_by(self, record: VirtualTag) -> SafeString:
-        return format_html('{}<span class="second-line">{:%d %b %Y}</span>', record.made_by, record.made_at)
+        return format_html(SECOND, record.made_by, f"{record.made_at:%d %b %Y}")
 
     def value_made_by(self, record: VirtualTag) -> str:
         return str(record.made_by)
