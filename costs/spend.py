@@ -4,7 +4,7 @@ Year-long questions are answered by the month rollup, daily ones by the day roll
 (resources, tags by day) by the cost lines themselves. Every sum is per currency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -68,9 +68,17 @@ LABELS = {
     "currency": "Currency",
     "billing_month": "Billing month",
 }
-# The same tag under the names people give it; the policy of tags will know more.
-ALIASES = {"environment": {"environment", "env", "user:environment", "user:env"}}
+Aliases = Mapping[str, set[str]]
+# Who knows under which names people give the same tag: {tag in small letters: its names in small letters}. Costs knows
+# no policy of tags; the pillar that has one says so by `aliases_from` when the site starts.
+_alias_sources: list[Callable[[], Aliases]] = []
 GRAINS = ("month", "week", "day")
+
+
+def aliases_from(source: Callable[[], Aliases]) -> None:
+    """Has tags grouped and filtered by the names `source` knows for them."""
+    if source not in _alias_sources:
+        _alias_sources.append(source)
 
 
 class BadQuestion(ValueError):
@@ -126,7 +134,13 @@ class Row:
 
 def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
-    return remembered(user, ("rows", question, limit), lambda: _rows(user, question, limit))
+    asked = ("rows", question, limit, _names_of_tags(question))
+    return remembered(user, asked, lambda: _rows(user, question, limit))
+
+
+def _names_of_tags(question: Question) -> list[tuple[str, list[str]]]:
+    """Which keys its tags mean today: an answer is kept no longer than that."""
+    return sorted(_tag_keys([name for name in (*question.group_by, *question.filters) if name.startswith(TAG)]).items())
 
 
 def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
@@ -198,10 +212,10 @@ def _bucket(question: Question) -> Any:
 def _expression(name: str, keys: Mapping[str, list[str]]) -> Any:
     if name.startswith(TAG):
         return _tag_value(keys[name])
-    return _team_or_shared() if name == "team" else F(FIELDS[name])
+    return team_or_shared() if name == "team" else F(FIELDS[name])
 
 
-def _team_or_shared() -> Any:
+def team_or_shared() -> Any:
     """The team's id as text, POOLED for what a pool holds; null, which is NOBODY, for the rest."""
     pooled = Case(When(pool__isnull=False, then=Value(POOLED)), output_field=TextField())
     return Coalesce(Cast("owner", TextField()), pooled)
@@ -211,11 +225,23 @@ def _tag_keys(names: Iterable[str]) -> dict[str, list[str]]:
     """For each tag dimension the keys that occur in the bills under that name, whatever their case."""
     names = list(names)
     known = list(Dimension.objects.filter(name="tag").values_list("value", flat=True)) if names else []
-    return {name: _same_key(name[len(TAG) :], known) for name in names}
+    aliases = _aliases() if names else {}
+    return {name: _same_key(name[len(TAG) :], known, aliases) for name in names}
 
 
-def _same_key(key: str, known: Sequence[str]) -> list[str]:
-    wanted = ALIASES.get(key.lower(), {key.lower(), f"user:{key.lower()}"})
+def _aliases() -> Aliases:
+    found: dict[str, set[str]] = {}
+    for source in _alias_sources:
+        for key, names in source().items():
+            found[key] = found.get(key, set()) | names
+    return found
+
+
+def _same_key(key: str, known: Sequence[str], aliases: Aliases) -> list[str]:
+    """The known keys that mean this tag, itself first; asked by an alias, all that the alias stands for."""
+    asked = key.lower()
+    meant = next((names for tag, names in aliases.items() if asked == tag or asked in names), set())
+    wanted = {asked, f"user:{asked}"} | meant
     return sorted((each for each in known if each.lower() in wanted), key=lambda each: each != key)
 
 
@@ -227,7 +253,7 @@ def _tag_value(keys: Sequence[str]) -> Any:
 
 def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, keys: Mapping[str, list[str]]) -> QuerySet:
     if name == "team":
-        return _of_teams(found, values)
+        return of_teams(found, values)
     if name == "pool":
         return _of_pools(found, values)
     if name.startswith(TAG):
@@ -237,7 +263,7 @@ def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, key
     return found.filter(**{f"{FIELDS[name]}__in": list(values)})
 
 
-def _of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
+def of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
     """Lines of these teams and the teams below them; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     ids = [int(value) for value in values if value.isdigit()]
     wanted = SIDES["unowned"] if NOBODY in values else Q(pk__in=[])
@@ -290,7 +316,8 @@ def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals, of either sign."""
     if not question.group_by:
         return set()
-    return remembered(user, ("leaders", question, top), lambda: _found_leaders(user, question, top))
+    asked = ("leaders", question, top, _names_of_tags(question))
+    return remembered(user, asked, lambda: _found_leaders(user, question, top))
 
 
 def _found_leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:

@@ -12,13 +12,6 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"} | {
-    "reservations.view_commitment",
-    "reservations.view_plan",
-    "reservations.view_rate",
-}
-WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
 OWN_ROWS = {
     "costs.view_costline",
     "costs.view_exchangerate",
@@ -26,6 +19,15 @@ OWN_ROWS = {
     "tagging.view_statement",
     "tagging.view_dispute",
     "tagging.view_split",
+    "tagging.view_tagrequirement",
+    "tagging.view_tagexception",
+    "tagging.view_suggestion",
+    "tagging.view_virtualtag",
+    "tagging.view_changeset",
+    "tagging.view_metric",
+    "reservations.view_commitment",
+    "reservations.view_plan",
+    "reservations.view_rate",
 }
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
@@ -46,6 +48,13 @@ CHARGE_BACK = {
     "tagging.close_chargebackperiod",
     "tagging.change_dispute",
     "tagging.change_journalaccount",
+}
+FIX_TAGS = {"tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.add_changeset", "tagging.approve_changeset"}
+RULE_TAGS = {
+    "tagging.add_tagrequirement",
+    "tagging.change_tagrequirement",
+    "tagging.delete_tagrequirement",
+    "tagging.decide_tagexception",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -77,11 +86,18 @@ ROLES: dict[str, set[str]] = {
         "costs.change_credential",
         "costs.delete_credential",
         "tagging.view_ownershiprule",
+        "tagging.view_taggingaccess",
+        "tagging.add_taggingaccess",
+        "tagging.change_taggingaccess",
+        "tagging.delete_taggingaccess",
     },
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
     | CHARGE_BACK
+    | RULE_TAGS
+    | FIX_TAGS
+    | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
     | {"costs.add_exchangerate"}
     | {
         "reservations.add_commitment",
@@ -89,10 +105,17 @@ ROLES: dict[str, set[str]] = {
         "reservations.add_rate",
     }
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "reservations.add_plan"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.view_ownershiprule"},
     # Whoever leads the team may dispute: leading is a membership, not a role.
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "tagging.add_dispute", "tagging.view_ownershiprule"},
+    ENGINEERING: OWN_ROWS
+    | FIX_TAGS
+    | {
+        "finops_site.open_admin",
+        "reservations.add_plan",
+        "tagging.view_ownershiprule",
+        "tagging.add_dispute",
+        "tagging.add_tagexception",
+        "tagging.apply_changeset",
+    },
     EXECUTIVE: WHOLE_COMPANY,
 }
 

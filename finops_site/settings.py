@@ -246,6 +246,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.post_statements",
         "schedule": crontab(minute="5-59/10"),
     },
+    "resume-fixing-every-minute": {
+        "task": "tagging.tasks.resume_fixing",
+        "schedule": 60,
+    },
+    "suggest-tags-every-hour": {
+        "task": "tagging.tasks.suggest_tags",
+        "schedule": crontab(minute=23),
+    },
     "send-letters-that-are-left-every-ten-minutes": {
         "task": "finops_site.tasks.send_letters",
         "schedule": crontab(minute="*/10"),
@@ -253,6 +261,22 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-letters-every-night": {
         "task": "finops_site.tasks.forget_old_letters",
         "schedule": crontab(hour=3, minute=40),
+    },
+    "work-out-tag-compliance-every-five-minutes": {
+        "task": "tagging.tasks.refresh_compliance",
+        "schedule": crontab(minute="*/5"),
+    },
+    "watch-tags-every-night": {
+        "task": "tagging.tasks.watch_tags",
+        "schedule": crontab(hour=4, minute=10),
+    },
+    "remind-of-tags-every-monday": {
+        "task": "tagging.tasks.remind_of_tags",
+        "schedule": crontab(hour=7, minute=30, day_of_week=1),
+    },
+    "send-tag-digests-every-ten-minutes": {
+        "task": "tagging.tasks.send_tag_digests",
+        "schedule": crontab(minute="*/10"),
     },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",

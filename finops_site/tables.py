@@ -182,14 +182,19 @@ class DayColumn(MonthColumn):
 
 
 class TagColumn(django_tables2.Column):
-    """A map of tags as chips, the first `limit` of them; the rest unfold. The CSV has JSON."""
+    """A map of tags as chips, the first `limit` of them; the rest unfold. The CSV has JSON.
 
-    def __init__(self, *args: Any, limit: int = 3, **kwargs: Any) -> None:
+    Those that `virtual` (an accessor of a map) names as well are marked as set by us.
+    """
+
+    def __init__(self, *args: Any, limit: int = 3, virtual: str = "tag_set__virtual", **kwargs: Any) -> None:
         super().__init__(*args, **{"orderable": False, "empty_values": (None, "", {}), **kwargs})
         self.limit = limit
+        self.virtual = virtual
 
-    def render(self, value: Mapping[str, Any]) -> SafeString:
-        chips = [_chip(key, text) for key, text in sorted(value.items())]
+    def render(self, value: Mapping[str, Any], record: Any) -> SafeString:
+        ours = Accessor(self.virtual).resolve(record, quiet=True) or {}
+        chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
         shown, rest = chips[: self.limit], chips[self.limit :]
         more = format_html(
             '<details class="more-tags"><summary>+{} more</summary>{}</details>', len(rest), _joined(rest)
@@ -205,9 +210,14 @@ def tags_text(tags: Mapping[str, Any]) -> str:
     return json.dumps(tags, sort_keys=True, ensure_ascii=False)
 
 
-def _chip(key: str, text: Any) -> SafeString:
-    whole = f"{key}: {text}"
+def tag_chip(key: str, text: Any, virtual: bool = False) -> SafeString:
+    """A tag as a chip; one that we set ourselves has an icon and says so."""
+    whole = f"{key}: {'' if text is None else text}"
     short = whole if len(whole) <= 60 else whole[:59] + "…"
+    if virtual:
+        said = f"virtual, set by us: {whole}"[:300]
+        mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
+        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', said, mark, short)
     return format_html('<span class="tag-chip" title="{}">{}</span>', whole[:300], short)
 
 

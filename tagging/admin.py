@@ -3,6 +3,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from tagging import admin_fixing  # noqa: F401
 from tagging.models import CONDITIONS, OwnershipRule
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from costs.models import DeliveryMonth, TagSet
 from finops_site.periods import Month
-from tagging.models import ComplianceMonth, TagException, TagFact, TaggedResource, TagRequirement, TagVerdict
+from tagging.models import ComplianceMonth, TagFact, TaggedResource, TagRequirement, TagVerdict
 from tagging.policy import Facts, Policy, Resource
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ COST = "coalesce(effective_cost, billed_cost, 0)"
 
 GATHER = f"""
     CREATE TEMP TABLE tagged_lines ON COMMIT DROP AS
-    SELECT provider, sub_account, service, region, resource_type, owner_id, currency, tag_set_id, why,
+    SELECT provider, sub_account, service, region, resource_type, owner_id, pool_id, currency, tag_set_id, why,
         CASE WHEN why = '' THEN resource ELSE '' END AS resource, max(resource_name) AS resource_name,
         sum(billed_cost) AS billed_cost, sum(effective_cost) AS effective_cost, sum(cost) AS cost, count(*) AS lines,
         min(charge_date) AS first_day, max(charge_date) AS last_day
@@ -52,7 +52,7 @@ GATHER = f"""
         SELECT *, {COST} AS cost, {WHY_NOT} AS why FROM costs_costline
         WHERE delivery_month_id = ANY(%(publications)s) AND charge_date >= %(start)s AND charge_date < %(end)s
     ) l
-    GROUP BY provider, sub_account, service, region, resource_type, owner_id, currency, tag_set_id, why, 10
+    GROUP BY provider, sub_account, service, region, resource_type, owner_id, pool_id, currency, tag_set_id, why, 11
 """
 # The tags of the last day; where a resource has lines of several sets that day, one that says something, the dearest.
 LAST_TAGS = """
@@ -67,11 +67,11 @@ RESOURCES = """
         (array_agg(service ORDER BY cost DESC, service))[1] AS service,
         (array_agg(region ORDER BY cost DESC, region))[1] AS region,
         (array_agg(resource_type ORDER BY resource_type = '', cost DESC, resource_type))[1] AS resource_type,
-        max(resource_name) AS resource_name, owner_id, currency, why, t.tag_set_id,
+        max(resource_name) AS resource_name, owner_id, pool_id, currency, why, t.tag_set_id,
         sum(billed_cost) AS billed_cost, sum(effective_cost) AS effective_cost, sum(cost) AS cost, sum(lines) AS lines,
         min(first_day) AS first_day, max(last_day) AS last_day
     FROM tagged_lines l LEFT JOIN tagged_last t USING (provider, sub_account, resource)
-    GROUP BY provider, sub_account, resource, owner_id, currency, why, t.tag_set_id,
+    GROUP BY provider, sub_account, resource, owner_id, pool_id, currency, why, t.tag_set_id,
         CASE WHEN why = '' THEN '' ELSE service END, CASE WHEN why = '' THEN '' ELSE region END
 """
 SIGNATURES = """
@@ -80,7 +80,7 @@ SIGNATURES = """
 """
 STORED = (
     "key, provider, sub_account, service, region, resource, resource_name, resource_type, tag_set_id, owner_id, "
-    "currency, billed_cost, effective_cost, cost, lines, first_day, last_day"
+    "pool_id, currency, billed_cost, effective_cost, cost, lines, first_day, last_day"
 )
 STORE = f"""
     INSERT INTO tagging_taggedresource ({STORED}, charge_month, last_day_of_month, why_not, verdict_id)
@@ -128,31 +128,38 @@ def refresh(*, only: Iterable[Month] | None = None, force: bool = False) -> list
     """Rebuilds the charge months whose books or policy have changed since; all of them when forced."""
     there = months()
     asked = set(there if only is None else only)
-    built = [rebuild(month) for month in there if month in asked and (force or is_stale(month))]
+    wanted = there if force else stale_months()
+    built = [rebuild(month) for month in wanted if month in asked]
     if only is None:
         _forget(there)
     return built
 
 
-def is_stale(month: Month) -> bool:
-    return not ComplianceMonth.objects.filter(charge_month=month.start, made_from=_made_from(month)).exists()
-
-
 def stale_months() -> list[Month]:
-    """Charge months whose figures are not those of today's books and policy."""
+    """Charge months whose figures are not those of today's books and policy, the latest first."""
     known = dict(ComplianceMonth.objects.values_list("charge_month", "made_from"))
-    return [month for month in months() if known.get(month.start) != _made_from(month)]
+    books, policy = _Books(), TagRequirement.objects.all().as_policy()
+    return [month for month in months() if known.get(month.start) != books.mark(month, policy)]
 
 
-def _made_from(month: Month) -> str:
-    said = repr((_publications(month), TagRequirement.objects.all().as_policy().on(_last_day(month))))
-    return hashlib.md5(said.encode()).hexdigest()
+class _Books:
+    """The current publications, asked for once."""
 
+    def __init__(self) -> None:
+        current = DeliveryMonth.objects.current().order_by("pk")
+        self.rows = list(current.values_list("pk", "revision", "charge_months"))
 
-def _publications(month: Month) -> list[int]:
-    """The current publications with charges of a month."""
-    rows = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
-    return sorted(rows.values_list("pk", flat=True))
+    def of(self, month: Month) -> list[int]:
+        """Those with charges of a month."""
+        return [pk for pk, _ in self.versions(month)]
+
+    def versions(self, month: Month) -> list[tuple[int, int]]:
+        """The same, with how often the owners and tags of each were named anew."""
+        return [(pk, revision) for pk, revision, days in self.rows if month.start.isoformat() in days]
+
+    def mark(self, month: Month, policy: Policy) -> str:
+        """What tells the figures of a month from those of other books or another policy."""
+        return hashlib.md5(repr((self.versions(month), policy.on(_last_day(month)).deciding())).encode()).hexdigest()
 
 
 def _last_day(month: Month) -> date:
@@ -170,8 +177,8 @@ def rebuild(month: Month) -> Built:
     """Works a charge month out anew; readers see the old figures until all of the new ones are there."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"compliance {month}"])
-        made_from, policy = _made_from(month), TagRequirement.objects.all().as_policy()
-        _gather(cursor, month)
+        books, policy = _Books(), TagRequirement.objects.all().as_policy()
+        _gather(cursor, month, books.of(month))
         decisions = _decide(cursor, policy, _last_day(month))
         cursor.execute("DELETE FROM tagging_taggedresource WHERE charge_month = %s", [month.start])
         cursor.execute(STORE, {"start": month.start, "last": _last_day(month)})
@@ -180,16 +187,16 @@ def rebuild(month: Month) -> Built:
         cursor.execute(EXCEPT.format(where="AND r.charge_month = %s"), [month.start])
         ComplianceMonth.objects.update_or_create(
             charge_month=month.start,
-            defaults={"made_from": made_from, "resources": resources, "built_at": timezone.now()},
+            defaults={"made_from": books.mark(month, policy), "resources": resources, "built_at": timezone.now()},
         )
     logger.info("compliance of %s: %s rows by %s decisions", month, resources, decisions)
     return Built(month, resources, decisions)
 
 
-def _gather(cursor: Any, month: Month) -> None:
+def _gather(cursor: Any, month: Month, publications: list[int]) -> None:
     # The sums of a big month do not fit the server's default and would be sorted on disk.
     cursor.execute("SET LOCAL work_mem = '256MB'")
-    cursor.execute(GATHER, {"publications": _publications(month), "start": month.start, "end": month.next.start})
+    cursor.execute(GATHER, {"publications": publications, "start": month.start, "end": month.next.start})
     empty = list(TagSet.objects.filter(tags={}).values_list("pk", flat=True))
     cursor.execute("ANALYZE tagged_lines")
     cursor.execute(LAST_TAGS, {"empty": empty})
@@ -269,6 +276,8 @@ def _write(fresh: dict[str, dict[str, list[Any]]]) -> None:
 
 def apply_exceptions(key: str) -> None:
     """Lets a decision about a resource count at once, from the month in which it was decided."""
-    if TagException.objects.filter(resource_key=key).exists():
-        with connection.cursor() as cursor:
-            cursor.execute(EXCEPT.format(where="AND r.key = %s"), [key])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(EXCEPT.format(where="AND r.key = %s"), [key])
+        # Answers that are kept know their figures by when they were made.
+        touched = TaggedResource.objects.filter(key=key).values("charge_month")
+        ComplianceMonth.objects.filter(charge_month__in=touched).update(built_at=timezone.now())

@@ -8,7 +8,7 @@ are asked together, so that a month costs one query for each pattern.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from itertools import combinations
@@ -83,7 +83,6 @@ class Requirement:
     resource_types: tuple[str, ...] = ()
     start: date | None = None
     end: date | None = None
-    name: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +96,9 @@ class Requirement:
             ("service", self.services),
             ("resource type", self.resource_types),
         )
+
+    def applies_to(self, provider: str, service: str, resource_type: str) -> bool:
+        return _Rule(self).applies_to(provider, service, resource_type)
 
     def holds_on(self, day: date) -> bool:
         return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
@@ -125,6 +127,10 @@ class Policy:
         """Only the requirements that hold on a day."""
         return Policy(tuple(each for each in self.requirements if each.holds_on(day)))
 
+    def deciding(self) -> tuple[Requirement, ...]:
+        """The requirements without what people only read: two policies that decide alike are alike."""
+        return tuple(replace(each, description="", start=None, end=None) for each in self.requirements)
+
     def facts(self, tags: Mapping[str, str | None], provider: str, service: str, resource_type: str, on: date) -> Facts:
         """{tag: fact} of every requirement that applies; required ones and optional ones alike."""
         return self.decide([Resource(tags, provider, service, resource_type)], on)[0]
@@ -135,6 +141,11 @@ class Policy:
         looks = [_looks(rules, one) for one in resources]
         matching = _matching(pair for found in looks for pair in found)
         return [{rule.asked.key: _fact(rule, look, matching) for rule, look in found} for found in looks]
+
+    def found(self, tags: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
+        """{tag: (the key it stands under, its value)} of what is there, whether it is allowed or not."""
+        looks = _looks([_Rule(each) for each in self.requirements], Resource(tags), everywhere=True)
+        return {rule.asked.key: (look.key, look.value) for rule, look in looks if look.key}
 
     def aliases(self) -> dict[str, set[str]]:
         """{tag in small letters: every key, in small letters, that means it}, as the explorer asks for them."""
@@ -200,14 +211,14 @@ class _Rule:
         return not self.asked.values or look.meant in self.asked.values
 
 
-def _looks(rules: Sequence[_Rule], one: Resource) -> list[tuple[_Rule, _Look]]:
+def _looks(rules: Sequence[_Rule], one: Resource, *, everywhere: bool = False) -> list[tuple[_Rule, _Look]]:
     folded: dict[str, list[str]] = defaultdict(list)
     for key in one.tags:
         folded[key.casefold()].append(key)
     return [
         (rule, rule.look(one.tags, folded))
         for rule in rules
-        if rule.applies_to(one.provider, one.service, one.resource_type)
+        if everywhere or rule.applies_to(one.provider, one.service, one.resource_type)
     ]
 
 

@@ -1,8 +1,20 @@
 """Addresses of the pages of tagging."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from tagging.views import chargeback, disputes, ownership, splits
+from tagging.views import (
+    change_sets,
+    chargeback,
+    compliance,
+    disputes,
+    exceptions,
+    fixing,
+    ownership,
+    policy,
+    prevention,
+    splits,
+    unit_costs,
+)
 
 app_name = "tagging"
 
@@ -31,6 +43,35 @@ urlpatterns = [
     path(
         "chargeback/<str:month>/teams/<int:pk>/statement.csv", chargeback.StatementCsv.as_view(), name="statement_csv"
     ),
+    path("tagging/suggestions/", fixing.SuggestionsPage.as_view(), name="suggestions"),
+    path("tagging/virtual-tags/", fixing.VirtualTagsPage.as_view(), name="virtual_tags"),
+    path("tagging/virtual-tags/claim/", fixing.ClaimPage.as_view(), name="claim"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", fixing.TagByHand.as_view(), name="virtual_tag_add"),
+    path("tagging/change-sets/", change_sets.ChangeSetsPage.as_view(), name="change_sets"),
+    path("tagging/change-sets/<int:pk>/", change_sets.ChangeSetPage.as_view(), name="change_set"),
+    re_path(
+        r"^tagging/change-sets/(?P<pk>\d{1,18})/file/(?P<kind>sh|tf|csv)$",
+        change_sets.ChangeSetFile.as_view(),
+        name="change_set_file",
+    ),
+    path("unit-costs/", unit_costs.UnitCostsPage.as_view(), name="unit_costs"),
+    path("unit-costs/upload/", unit_costs.UploadMetric.as_view(), name="metric_upload"),
+    path("tagging/", compliance.Overview.as_view(), name="overview"),
+    path("tagging/resources/", compliance.ResourcesPage.as_view(), name="resources"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance.ResourcePage.as_view(), name="resource"),
+    re_path(
+        r"^tagging/resources/(?P<key>[0-9a-f]{32})/exception/$",
+        exceptions.AskForException.as_view(),
+        name="exception_add",
+    ),
+    path("tagging/policy/", policy.PolicyPage.as_view(), name="policy"),
+    path("tagging/policy/add/", policy.RequirementPage.as_view(), name="requirement_add"),
+    path("tagging/policy/<int:pk>/", policy.RequirementPage.as_view(), name="requirement"),
+    path("tagging/policy/<int:pk>/remove/", policy.RemoveRequirement.as_view(), name="requirement_remove"),
+    path("tagging/policy/prevention/", prevention.PreventionPage.as_view(), name="prevention"),
+    path("tagging/policy/prevention/<slug:kind>/", prevention.PreventionFile.as_view(), name="prevention_file"),
+    path("tagging/exceptions/", exceptions.ExceptionsPage.as_view(), name="exceptions"),
+    path("tagging/exceptions/<int:pk>/", exceptions.ExceptionPage.as_view(), name="exception"),
     path("ownership/", ownership.OwnershipPage.as_view(), name="ownership"),
     path("ownership/add/", ownership.RulePage.as_view(), name="ownership_add"),
     path("ownership/import/", ownership.ImportRules.as_view(), name="ownership_import"),

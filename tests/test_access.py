@@ -4,21 +4,30 @@ An address that is missing here fails the test. A status for each of: nobody (no
 (finance), eli (engineer of Payments), lea (lead of Payments), ola (lead of Data), max (executive).
 """
 
+from datetime import date
+
 import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 
 from costs import exports, ingest
-from costs.models import CostLine, FocusExport
 from costs.models import CostLine, FocusExport, Pool
 from finops_site import mailbox
 from finops_site.emails import make_message
-from costs.models import CostLine, FocusExport, Pool
 from finops_site.models import Team
 from reservations.models import Commitment, Plan
-from tagging.models import OwnershipRule
-from tagging import statements
-from tagging.models import Dispute, OwnershipRule, Split, StatementLine
+from tagging import change_sets, compliance, fixing, statements
+from tagging.models import (
+    Dispute,
+    OwnershipRule,
+    Split,
+    StatementLine,
+    Suggestion,
+    TagException,
+    TaggedResource,
+    TagRequirement,
+)
 from tests import bills
 from tests.people import person
 
@@ -140,6 +149,37 @@ ACCESS = {
     "api:chargeback-list": API_EVERYBODY,
     "api:chargeback-month": API_EVERYBODY,
     "api:chargeback-team": API_LINE_OF_PAYMENTS,
+    "tagging:overview": EVERYBODY,
+    "tagging:resources": EVERYBODY,
+    "tagging:resource": LINE_OF_PAYMENTS,
+    "tagging:exceptions": EVERYBODY,
+    "tagging:exception": LINE_OF_PAYMENTS,
+    "tagging:exception_add": row(SIGN_IN, ada=403, fay=403, eli=200, lea=200, ola=404, max=403),
+    "tagging:policy": EVERYBODY,
+    "tagging:requirement": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_add": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_remove": row(SIGN_IN, all=403, fay=405),
+    "tagging:prevention": EVERYBODY,
+    "tagging:prevention_file": EVERYBODY,
+    "tagging:suggestions": EVERYBODY,
+    "tagging:virtual_tags": EVERYBODY,
+    "tagging:claim": row(SIGN_IN, all=200, ada=403, max=403),
+    "tagging:virtual_tag_add": row(SIGN_IN, all=200, ada=403, ola=404, max=403),
+    "tagging:change_sets": EVERYBODY,
+    "tagging:change_set": LINE_OF_PAYMENTS,
+    "tagging:change_set_file": LINE_OF_PAYMENTS,
+    "tagging:unit_costs": EVERYBODY,
+    "tagging:metric_upload": row(SIGN_IN, all=403, fay=200),
+    "api:tag-suggestion-list": API_EVERYBODY,
+    "api:tag-suggestion-detail": API_LINE_OF_PAYMENTS,
+    "api:tag-suggestion-accept": row(NO_TOKEN, all=405),
+    "api:tag-suggestion-refuse": row(NO_TOKEN, all=405),
+    "api:virtual-tag-list": API_EVERYBODY,
+    "api:virtual-tag-detail": API_LINE_OF_PAYMENTS,
+    "api:virtual-tag-end": row(NO_TOKEN, all=405),
+    "api:business-metrics": API_EVERYBODY,
+    "api:tag-compliance": API_EVERYBODY,
+    "api:tag-resource-list": API_EVERYBODY,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -211,10 +251,50 @@ def chargeback_arguments(name, line):
     return [month, line.owner_id] if ours else [month]
 
 
+def of_fixes(name):
+    """The same for virtual tags, suggestions and change sets about the resource of the line."""
+    row = TaggedResource.objects.get()
+    if name == "virtual_tag_add":
+        return [row.key]
+    if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
+        said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
+        tag = fixing.set_by_hand(row, "Note", "x", **said)
+        if name.startswith("tag-suggestion"):
+            fixing.rebuild_suggestions(date(2026, 3, 31))
+            return [Suggestion.objects.first().pk]
+        if name.startswith("virtual-tag"):
+            return [tag.pk]
+        made = change_sets.from_virtual_tags([tag], title="x", user=person("lea"), now=timezone.now())
+        return [made.pk, "csv"] if name == "change_set_file" else [made.pk]
+    return []
+
+
+OWNERSHIP = ("tagging:ownership", "tagging:unowned", "tagging:pool")
+FIXES = ("suggestions", "virtual", "claim", "change", "unit", "metric", "tag-suggestion", "business")
+
+
+def of_tags(name, line):
+    """The same for the addresses of the tag policy."""
+    compliance.refresh()
+    resource = TaggedResource.objects.get()
+    if name.startswith(FIXES):
+        return of_fixes(name)
+    if name in ("resource", "exception_add"):
+        return [resource.key]
+    if name == "exception":
+        said = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
+        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **said).pk]
+    if name in ("requirement", "requirement_remove"):
+        return [TagRequirement.objects.first().pk]
+    return ["azure-policy"] if name == "prevention_file" else []
+
+
 def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
     if name in CHARGEBACK:
         return chargeback_arguments(name, line)
+    if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
+        return of_tags(name.split(":")[-1], line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("dev_mail_"):

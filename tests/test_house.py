@@ -49,6 +49,11 @@ PURE = [
     "tagging/explaining.py",
     "tagging/journal.py",
     "tagging/policy.py",
+    "tagging/suggesting.py",
+    "tagging/arns.py",
+    "tagging/scripts.py",
+    "tagging/unit_costs.py",
+    "tagging/prevention.py",
 ]
 FRAMEWORKS = {"django", "celery", "rest_framework", "django_tables2", "django_filters"}
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0007_exchange_rates"),
+        ("costs", "0020_pools_and_virtual_tags"),
         ("finops_site", "0001_people"),
         ("tagging", "0003_applications_and_fixers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -306,6 +306,16 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to="finops_site.team",
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="costs.pool",
                     ),
                 ),
                 (

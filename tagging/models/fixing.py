@@ -31,6 +31,7 @@ class VirtualTagBatch(models.Model):
     words = models.CharField(max_length=300, help_text="what was accepted, in a line")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
     made_at = models.DateTimeField(default=timezone.now)
+    applied_at = models.DateTimeField(null=True, blank=True, help_text="when our numbers followed; null: not yet")
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     undone_at = models.DateTimeField(null=True, blank=True)
 

@@ -63,6 +63,22 @@ class TagRequirement(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    def get_absolute_url(self) -> str:
+        return reverse("tagging:policy")
+
+    def clean(self) -> None:
+        """Raises ValidationError for what cannot work by itself or beside the other rules."""
+        found: dict[str, list[str]] = {}
+        for where, words in policy.problems(self.as_requirement()):
+            found.setdefault(FIELDS.get(where, where), []).append(words)
+        if found:
+            raise ValidationError(found)
+        others = [row.as_requirement() for row in TagRequirement.objects.exclude(pk=self.pk)]
+        mine = self.as_requirement()
+        clashes = [words for words, *pair in policy.conflicts([*others, mine]) if mine in pair]
+        if clashes:
+            raise ValidationError(clashes)
+
     def as_requirement(self) -> Requirement:
         return Requirement(
             key=self.key,
@@ -79,22 +95,6 @@ class TagRequirement(models.Model):
             start=self.starts_on,
             end=self.ends_on,
         )
-
-    def clean(self) -> None:
-        """Raises ValidationError for what cannot work by itself or beside the other rules."""
-        found: dict[str, list[str]] = {}
-        for where, words in policy.problems(self.as_requirement()):
-            found.setdefault(FIELDS.get(where, where), []).append(words)
-        if found:
-            raise ValidationError(found)
-        others = [row.as_requirement() for row in TagRequirement.objects.exclude(pk=self.pk)]
-        mine = self.as_requirement()
-        clashes = [words for words, *pair in policy.conflicts([*others, mine]) if mine in pair]
-        if clashes:
-            raise ValidationError(clashes)
-
-    def get_absolute_url(self) -> str:
-        return reverse("tagging:policy")
 
 
 # What the pure policy calls a field -> what the model calls it.
@@ -154,7 +154,6 @@ class ComplianceMonth(models.Model):
         return f"compliance of {Month.of(self.charge_month)}"
 
 
-# Until when an exception of a resource is looked at: the last day of its month, or today while the month runs.
 class TaggedResourceQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> "TaggedResourceQuerySet":
         """Everything, or what her teams and the teams below them own; what nobody owns is for the whole company."""
@@ -222,6 +221,7 @@ class TaggedResource(models.Model):
         TagSet, models.PROTECT, null=True, db_constraint=False, help_text="the last one of the month"
     )
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
     billed_cost = money("on the invoice", null=True)
     effective_cost = money("amortised", null=True)
