@@ -238,9 +238,13 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.remind_of_tags",
         "schedule": crontab(hour=7, minute=30, day_of_week=1),
     },
-    "send-tag-digests-every-ten-minutes": {
-        "task": "tagging.tasks.send_tag_digests",
+    "send-letters-that-are-left-every-ten-minutes": {
+        "task": "finops_site.tasks.send_letters",
         "schedule": crontab(minute="*/10"),
+    },
+    "forget-old-letters-every-night": {
+        "task": "finops_site.tasks.forget_old_letters",
+        "schedule": crontab(hour=3, minute=40),
     },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
@@ -287,9 +291,16 @@ UNFOLD = {"SITE_TITLE": "FinOps", "SITE_HEADER": "FinOps", "SHOW_HISTORY": True,
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")
 if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
+    if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
+        # The same, but it tells when a message is handed over: see outbox.py.
+        EMAIL_BACKEND = "finops_site.post.SmtpBackend"
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "finops_site.mailbox.FolderBackend"
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
+
+# Hosts inside our own network that a webhook may be sent to; all others must be public and encrypted.
+FINOPS_HTTP_ALLOWED_HOSTS = env.list("FINOPS_HTTP_ALLOWED_HOSTS", default=[])
 
 # Bills. A file may not unfold to more than this many bytes (a zip bomb stops here).
 BILL_MAX_BYTES = env.int("BILL_MAX_BYTES", default=64 * 1024**3)

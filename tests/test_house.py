@@ -19,6 +19,7 @@ PURE = [
     "finops_site/periods.py",
     "finops_site/registry.py",
     "finops_site/charting.py",
+    "finops_site/http.py",
     "costs/formats/*.py",
     "costs/charge_questions.py",
     "costs/charges.py",

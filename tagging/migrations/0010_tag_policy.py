@@ -129,11 +129,9 @@ class Migration(migrations.Migration):
                 ),
                 ("recipient", models.EmailField(max_length=254)),
                 ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("claimed_at", models.DateTimeField(null=True)),
-                ("sent_at", models.DateTimeField(null=True)),
                 (
                     "resources",
-                    models.PositiveIntegerField(help_text="how many it told of; 0: all were fixed before", null=True),
+                    models.PositiveIntegerField(help_text="how many it tells of"),
                 ),
                 (
                     "team",
