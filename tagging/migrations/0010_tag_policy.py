@@ -27,6 +27,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("resources", models.BigIntegerField(default=0)),
+                (
+                    "revision",
+                    models.PositiveIntegerField(default=0, help_text="how often its figures have changed"),
+                ),
                 ("built_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
