@@ -274,10 +274,6 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.remind_of_tags",
         "schedule": crontab(hour=7, minute=30, day_of_week=1),
     },
-    "send-tag-digests-every-ten-minutes": {
-        "task": "tagging.tasks.send_tag_digests",
-        "schedule": crontab(minute="*/10"),
-    },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from costs.models import DeliveryMonth, TagSet
@@ -185,9 +186,12 @@ def rebuild(month: Month) -> Built:
         resources = cursor.rowcount
         cursor.execute("DROP TABLE tagged_lines, tagged_last, tagged_new, tagged_verdicts")
         cursor.execute(EXCEPT.format(where="AND r.charge_month = %s"), [month.start])
-        ComplianceMonth.objects.update_or_create(
-            charge_month=month.start,
-            defaults={"made_from": books.mark(month, policy), "resources": resources, "built_at": timezone.now()},
+        row, _ = ComplianceMonth.objects.get_or_create(charge_month=month.start)
+        ComplianceMonth.objects.filter(pk=row.pk).update(
+            made_from=books.mark(month, policy),
+            resources=resources,
+            revision=F("revision") + 1,
+            built_at=timezone.now(),
         )
     logger.info("compliance of %s: %s rows by %s decisions", month, resources, decisions)
     return Built(month, resources, decisions)
@@ -278,6 +282,6 @@ def apply_exceptions(key: str) -> None:
     """Lets a decision about a resource count at once, from the month in which it was decided."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(EXCEPT.format(where="AND r.key = %s"), [key])
-        # Answers that are kept know their figures by when they were made.
+        # Answers that are kept know their figures by this count.
         touched = TaggedResource.objects.filter(key=key).values("charge_month")
-        ComplianceMonth.objects.filter(charge_month__in=touched).update(built_at=timezone.now())
+        ComplianceMonth.objects.filter(charge_month__in=touched).update(revision=F("revision") + 1)

@@ -71,8 +71,8 @@ class Tally:
 
 
 def versions() -> tuple[Any, ...]:
-    """What tells today's figures from those of before: which months were worked out when."""
-    return tuple(ComplianceMonth.objects.values_list("charge_month", "built_at"))
+    """What tells today's figures from those of before: which months are worked out, and how often they changed."""
+    return tuple(ComplianceMonth.objects.values_list("pk", "revision"))
 
 
 def months() -> list[Month]:

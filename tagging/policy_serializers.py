@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from finops_site.api import ExactDecimalField, MonthTextField
@@ -75,7 +76,8 @@ class TaggedResourceSerializer(serializers.ModelSerializer):
         super().__init__(*args, **kwargs)
         self._explainer: Explainer | None = None
 
-    def get_facts(self, row: TaggedResource) -> list[TagLineSerializer]:
+    @extend_schema_field(TagLineSerializer(many=True))
+    def get_facts(self, row: TaggedResource) -> Any:
         if self._explainer is None:
             self._explainer = Explainer()
-        return TagLineSerializer(self._explainer.lines(row), many=True).data  # type: ignore[return-value]
+        return TagLineSerializer(self._explainer.lines(row), many=True).data

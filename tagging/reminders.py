@@ -1,21 +1,19 @@
 """Asking people to fix tags: once a week, the team first, then its lead, then finance, and never about what is fixed.
 
-Since when a resource has not changed is kept in TagIssue. What is mailed is written down first: a digest is a row, and
-the database refuses a second reminder of one thing to one person in one week. Digests are sent after the commit that
-made them, each by whoever claims it; what a crash left unsent is sent by the sweep, with the same Message-ID.
+Since when a resource has not changed is kept in TagIssue. What is mailed is written down in the transaction that
+decides it, and the database refuses a second reminder of one thing to one person in one week. The letters themselves
+are the outbox's: after commit, each once, whatever dies.
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
-from django.utils import timezone
 
+from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
 from finops_site.models import Membership, Team, User
 from finops_site.periods import Month
@@ -23,13 +21,10 @@ from finops_site.roles import FINANCE
 from tagging import figures
 from tagging.explain import Explainer
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
-
-logger = logging.getLogger(__name__)
+from tagging.models.policy import TaggedResourceQuerySet
 
 LEAD_AFTER = timedelta(weeks=2)
 FINANCE_AFTER = timedelta(weeks=4)
-# A claim older than this was made by a process that died.
-CLAIM_LASTS = timedelta(minutes=15)
 SHOWN = 25
 Level = TagDigest.Level
 
@@ -68,40 +63,50 @@ def monday(today: date) -> date:
     return today - timedelta(days=today.weekday())
 
 
-def remind(today: date) -> list[int]:
-    """Makes this week's digests and has them sent after the commit; again in the same week it makes nothing new."""
+@transaction.atomic
+def remind(now: datetime) -> int:
+    """Posts this week's digests; again in the same week it posts nothing. Returns how many letters are new."""
+    today = now.date()
     watch(today)
-    with transaction.atomic():
-        made = [digest.pk for digest in _make(today)]
-        transaction.on_commit(lambda: send_unsent(timezone.now()))
-    return made
-
-
-def _make(today: date) -> Iterable[TagDigest]:
     groups: dict[tuple[str, int | None], list[str]] = defaultdict(list)
     for issue in TagIssue.objects.order_by("key"):
         level = level_of(issue, today)
         groups[(level, None if level == Level.FINANCE else issue.team_id)].append(issue.key)
-    people = _People()
+    people, posted = _People(), 0
     # In one order everywhere, so that two that run at once cannot wait for each other in a circle.
     for (level, team), keys in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or 0)):
         for address in people.of(level, team):
-            yield from _digest(monday(today), level, team, address, keys)
+            posted += _post(level, team, address, keys, now)
+    return posted
 
 
-def _digest(week: date, level: str, team: int | None, address: str, keys: Sequence[str]) -> Iterable[TagDigest]:
-    """The digest with those reminders that nobody has claimed this week; none where there is nothing left."""
-    said = TagReminder.objects.filter(week=week, recipient=address, key__in=keys).values_list("key", flat=True)
-    fresh = sorted(set(keys) - set(said))
+def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: datetime) -> bool:
+    """One digest with what this person was not yet asked about this week; nothing where nothing is left."""
+    week = monday(now.date())
+    said = TagReminder.objects.filter(week=week, recipient=address).values("key")
+    rows = _wrong(team, keys, now.date()).exclude(key__in=said)
+    fresh = list(rows.select_related("verdict", "tag_set", "owner").order_by("-cost", "-id"))
     if not fresh:
-        return
-    digest, is_new = TagDigest.objects.get_or_create(week=week, level=level, team_id=team, recipient=address)
-    if not is_new:
-        return
-    TagReminder.objects.bulk_create(
-        [TagReminder(digest=digest, week=week, recipient=address, key=key) for key in fresh], ignore_conflicts=True
+        return False
+    digest, is_new = TagDigest.objects.get_or_create(
+        week=week, level=level, team_id=team, recipient=address, defaults={"resources": len(fresh), "made_at": now}
     )
-    yield digest
+    if not is_new:
+        return False
+    told = sorted({row.key for row in fresh})
+    TagReminder.objects.bulk_create(
+        [TagReminder(digest=digest, week=week, recipient=address, key=key) for key in told], ignore_conflicts=True
+    )
+    return outbox.post(f"tag digest {digest.pk} to {address}", _message(digest, fresh, now.date()), now=now)
+
+
+def _wrong(team: int | None, keys: Sequence[str], today: date) -> TaggedResourceQuerySet:
+    """The resources of these keys that are wrong at this moment, a team's own cost of them alone."""
+    month = figures.month_for("", today)
+    if month is None:
+        return TaggedResource.objects.none()
+    rows = TaggedResource.objects.in_month(month).wrong(today).filter(key__in=keys)
+    return rows.filter(owner=team) if team else rows
 
 
 @dataclass(slots=True)
@@ -133,43 +138,6 @@ def _members() -> dict[int, list[tuple[str, str]]]:
     return found
 
 
-def send_unsent(now: datetime) -> int:
-    """Sends every digest that is not sent and not in somebody's hands; returns how many went out."""
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LASTS)
-    waiting = TagDigest.objects.filter(free, sent_at=None).values_list("pk", flat=True)
-    return sum(_send(pk, now) for pk in list(waiting.order_by("pk")))
-
-
-def _send(pk: int, now: datetime) -> bool:
-    free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LASTS)
-    if not TagDigest.objects.filter(free, pk=pk, sent_at=None).update(claimed_at=now):
-        return False
-    digest = TagDigest.objects.select_related("team").get(pk=pk)
-    rows = still_wrong(digest, now.date())
-    if rows:
-        try:
-            _message(digest, rows, now.date()).send()
-        except OSError:
-            # The mail server is away: the sweep tries again, and the claim must not keep it waiting.
-            logger.warning("the digest %s was not sent: tried again later", pk, exc_info=True)
-            TagDigest.objects.filter(pk=pk).update(claimed_at=None)
-            return False
-    TagDigest.objects.filter(pk=pk).update(sent_at=timezone.now(), resources=len(rows))
-    return bool(rows)
-
-
-def still_wrong(digest: TagDigest, today: date) -> list[TaggedResource]:
-    """Its resources that are wrong at this moment, the dearest first: what was fixed meanwhile is not mentioned."""
-    month = figures.month_for("", today)
-    if month is None:
-        return []
-    keys = digest.reminders.values("key")
-    rows = TaggedResource.objects.in_month(month).wrong(today).filter(key__in=keys)
-    if digest.team_id:
-        rows = rows.filter(owner=digest.team_id)
-    return list(rows.select_related("verdict", "tag_set", "owner").order_by("-cost", "-id"))
-
-
 def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> Any:
     month = Month.of(rows[0].charge_month)
     explainer = Explainer()
@@ -197,10 +165,7 @@ def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> Any:
         "month": month,
         "url": absolute_url(f"/tagging/resources/{query}"),
     }
-    message = make_message("tag-digest", digest.recipient, context)
-    # The same for every try: a mailbox that got it twice shows it once.
-    message.extra_headers["Message-ID"] = f"<tag-digest-{digest.pk}-{digest.week}@finops>"
-    return message
+    return make_message("tag-digest", digest.recipient, context)
 
 
 def _costs(rows: Sequence[TaggedResource]) -> list[tuple[str, Any]]:

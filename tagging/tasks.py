@@ -77,10 +77,6 @@ def watch_tags() -> None:
 
 @shared_task
 def remind_of_tags() -> None:
-    reminders.remind(timezone.now().date())
-
-
-@shared_task
-def send_tag_digests() -> None:
-    """Sends what a crash or a mail server that was away has left unsent."""
-    reminders.send_unsent(timezone.now())
+    """The weekly digests, of the months as they stand now."""
+    compliance.refresh()
+    reminders.remind(timezone.now())

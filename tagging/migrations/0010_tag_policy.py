@@ -27,6 +27,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("resources", models.BigIntegerField(default=0)),
+                (
+                    "revision",
+                    models.PositiveIntegerField(default=0, help_text="how often its figures have changed"),
+                ),
                 ("built_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
@@ -129,11 +133,9 @@ class Migration(migrations.Migration):
                 ),
                 ("recipient", models.EmailField(max_length=254)),
                 ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("claimed_at", models.DateTimeField(null=True)),
-                ("sent_at", models.DateTimeField(null=True)),
                 (
                     "resources",
-                    models.PositiveIntegerField(help_text="how many it told of; 0: all were fixed before", null=True),
+                    models.PositiveIntegerField(help_text="how many it tells of"),
                 ),
                 (
                     "team",

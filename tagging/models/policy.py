@@ -145,6 +145,7 @@ class ComplianceMonth(models.Model):
     charge_month = models.DateField(unique=True)
     made_from = models.CharField(max_length=32, help_text="md5 of the publications and the policy it was made from")
     resources = models.BigIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=0, help_text="how often its figures have changed")
     built_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

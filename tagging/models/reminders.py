@@ -92,7 +92,7 @@ class TagIssue(models.Model):
 
 
 class TagDigest(models.Model):
-    """One mail of a week to one person or list about one team's resources; sent by whoever claims it first."""
+    """One mail of a week to one person or list about one team's resources; the outbox sends it."""
 
     class Level(models.TextChoices):
         TEAM = "team", "to the team"
@@ -104,9 +104,7 @@ class TagDigest(models.Model):
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True)
     recipient = models.EmailField()
     made_at = models.DateTimeField(default=timezone.now)
-    claimed_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
-    resources = models.PositiveIntegerField(null=True, help_text="how many it told of; 0: all were fixed before")
+    resources = models.PositiveIntegerField(help_text="how many it tells of")
 
     class Meta:
         ordering = ["-week", "level", "recipient"]
