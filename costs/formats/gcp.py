@@ -72,6 +72,7 @@ def _committed(sheet: Sheet) -> str:
 def _commitment(sheet: Sheet) -> str | None:
     """The commitment of a fee, or the one whose credit usage got; a credit's id may be a description, which is none."""
     said = sheet.text("subscription.instance_id")
+    said = said and f"nullif({said}, '')"
     if not sheet.text("credits"):
         return said
     names = ", ".join(map(literal, COMMITTED))

@@ -15,7 +15,7 @@ from tests import bills
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import person
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
