@@ -140,7 +140,8 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
     fresh = {}
     for text in set(texts) - known.keys():
         tags = json.loads(text) if text else {}
-        mark = hashlib.md5(json.dumps(tags, sort_keys=True).encode()).hexdigest()
+        canonical = json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        mark = hashlib.md5(canonical.encode()).hexdigest()
         fresh[text] = TagSet(fingerprint=mark, tags=tags)
     TagSet.objects.bulk_create(fresh.values(), ignore_conflicts=True)
     ids = dict(
