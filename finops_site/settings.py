@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -29,7 +30,7 @@ FINOPS_COMPANY = env("FINOPS_COMPANY", default="FinOps")
 FINOPS_CHARGES_ENGINE = env("FINOPS_CHARGES_ENGINE", default="duckdb")
 FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
 
-# The currency that pages offer first to show costs in; they stay in the one they were billed in.
+# The currency home and teams show costs in and the explorer offers first; costs stay in the one they were billed in.
 FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
 
 # Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
@@ -211,8 +212,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a worker that gave up would stay away after the broker is back.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A machine that does not answer at all is given up as soon as one that refuses.
+    "socket_connect_timeout": 5,
     # Must outlast the longest task, or the broker hands the task out a second time.
     "visibility_timeout": 6 * 3600,
     # kombu's own sweep for unacknowledged work takes 100 s; this one takes 5 s.
@@ -321,7 +326,15 @@ SPECTACULAR_SETTINGS = {
 
 DJANGO_TABLES2_TEMPLATE = "includes/table.html"
 DJANGO_TABLES2_TABLE_ATTRS = {"class": "table table-vcenter card-table"}
-UNFOLD = {"SITE_TITLE": "FinOps", "SITE_HEADER": "FinOps", "SHOW_HISTORY": True, "SHOW_VIEW_ON_SITE": False}
+UNFOLD = {
+    "SITE_TITLE": "FinOps",
+    "SITE_HEADER": "FinOps",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("finops/favicon.svg")},
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
 
 # On a laptop mail lands in a folder; with EMAIL_URL it goes to a real server.
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")

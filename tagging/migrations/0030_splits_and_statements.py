@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("costs", "0020_pools_and_virtual_tags"),
         ("finops_site", "0001_people"),
-        ("tagging", "0020_virtual_tags_and_metrics"),
+        ("tagging", "0021_batches_say_when_they_count"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
