@@ -154,8 +154,8 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
-    from costs.models import CostLine
     from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.models import CostLine
 
     texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
     return CostLine(
