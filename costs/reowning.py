@@ -52,6 +52,7 @@ def reown(row: DeliveryMonth, ask: Callable[[], Decision]) -> int | None:
             publish.roll_up(row)
             publish.check(row)
             DeliveryMonth.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
+            row.refresh_from_db(fields=["revision"])
             transaction.on_commit(lambda: ingest.tell([row]))
     return changed
 

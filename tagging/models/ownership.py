@@ -97,9 +97,9 @@ class OwnershipRule(models.Model):
 
     def clean(self) -> None:
         if self.team_id and self.pool_id:
-            raise ValidationError("Name a team or a pool, not both.")
+            raise ValidationError({"pool": "Name a team or a pool, not both."})
         if not self.team_id and not self.pool_id:
-            raise ValidationError("Whose is it? Name a team or a pool.")
+            raise ValidationError({"team": "Whose is it? Name a team or a pool."})
         if not any(getattr(self, name) for name in CONDITIONS):
             raise ValidationError("Give at least one condition: a rule without any would own the whole company.")
         if self.tag_value and not self.tag_key:

@@ -285,7 +285,7 @@
     root.querySelectorAll("select[data-pick]").forEach(pick);
     root.querySelectorAll("form[data-filters]").forEach(shorten);
     root.querySelectorAll("[data-autosubmit]").forEach(function (field) {
-      field.addEventListener("change", function () { field.form.requestSubmit(); });
+      field.addEventListener("change", function () { (field.form || field).requestSubmit(); });
     });
   }
 
