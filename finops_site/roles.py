@@ -12,13 +12,23 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
+OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"} | {
+    "budgets.view_budget",
+    "budgets.view_alert",
+}
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
+}
+RULE_BUDGETS = {
+    "budgets.add_budget",
+    "budgets.change_budget",
+    "budgets.approve_budget",
+    "budgets.propose_budget",
+    "budgets.change_alert",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -53,9 +63,11 @@ ROLES: dict[str, set[str]] = {
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | RULE_BUDGETS
     | {"costs.add_exchangerate"}
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    # A proposal is for a team she leads; anybody who sees an alert may say that she takes it.
+    ENGINEERING: OWN_ROWS | {"finops_site.open_admin", "budgets.propose_budget", "budgets.change_alert"},
     EXECUTIVE: WHOLE_COMPANY,
 }
 
