@@ -338,23 +338,29 @@ class Outlook:
         return min(max(share, 0.01), 0.99)
 
 
-def outlooks(states: States, days: int) -> list[Outlook]:
-    """What the next `days` days of every series will cost; `days` may be as many as a year has.
+def outlooks(states: States, days: int, skip: int = 0) -> list[Outlook]:
+    """What the next `days` days of every series will cost, without the first `skip` of them.
 
-    Errors are measured over LONGEST_HORIZON days at most; beyond it they grow with the root of the days.
+    `days` may be as many as a year has: errors are measured over LONGEST_HORIZON days at most, and grow with the root
+    of the days beyond it.
     """
     history = states.history
     horizon = min(days, LONGEST_HORIZON, max(7, history.days // 3))
     if history.days < SHORTEST:
-        return [_run_rate(row, days) for row in history.daily]
+        return [_run_rate(row, days - skip) for row in history.daily]
     errors = residuals(states, horizon, columns_before(history.days, horizon))
     share = weights(errors)
-    likeliest = (states.candidates(history.days, days) * share).sum(axis=0)
+    ahead = states.candidates(history.days, days)
+    if skip:
+        ahead = ahead - states.candidates(history.days, skip)
+    likeliest = (ahead * share).sum(axis=0)
     combined = quantiles_of((errors * share[:, :, None]).sum(axis=0)) * max(1.0, days / horizon) ** 0.5
     likely = likeliest[:, None] + combined * states.scale(history.days, days)[:, None]
     young = history.days - beginnings(history) < SHORTEST
     return [
-        _run_rate(history.daily[row], days) if young[row] else Outlook(float(likeliest[row]), likely[row], "model")
+        _run_rate(history.daily[row], days - skip)
+        if young[row]
+        else Outlook(float(likeliest[row]), likely[row], "model")
         for row in range(len(likeliest))
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.money import EXACT
+from finops_site.money import EXACT, STORED_UNIT
 
 PRICE, VOLUME, NEW, ENDED, COMMITMENT, ONE_OFF, PLAN = (
     "price",
@@ -86,7 +86,8 @@ def _volume(before: Use, after: Use, change: Decimal) -> Decimal:
     if not before.quantity or not after.quantity:
         return change
     more = EXACT.subtract(after.quantity, before.quantity)
-    return EXACT.divide(EXACT.multiply(more, before.cost), before.quantity)
+    # Cut to what is stored, so that the price, which is the rest, has all its digits too.
+    return EXACT.divide(EXACT.multiply(more, before.cost), before.quantity).quantize(STORED_UNIT, context=EXACT)
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

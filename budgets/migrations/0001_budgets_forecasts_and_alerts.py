@@ -282,6 +282,10 @@ class Migration(migrations.Migration):
                 ),
                 ("snoozed_until", models.DateField(blank=True, null=True)),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "resolved_as_of",
+                    models.DateField(blank=True, help_text="the night that found it over", null=True),
+                ),
                 ("reopened", models.PositiveIntegerField(default=0, help_text="how many times it came back")),
                 ("escalated", models.PositiveSmallIntegerField(default=0, help_text="how many steps up it went")),
                 ("escalated_at", models.DateTimeField(blank=True, null=True)),

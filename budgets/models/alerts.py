@@ -96,6 +96,7 @@ class Alert(models.Model):
     acknowledged_as = models.CharField(max_length=254, blank=True, help_text="the address, of somebody without login")
     snoozed_until = models.DateField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_as_of = models.DateField(null=True, blank=True, help_text="the night that found it over")
     reopened = models.PositiveIntegerField(default=0, help_text="how many times it came back")
     escalated = models.PositiveSmallIntegerField(default=0, help_text="how many steps up it went")
     escalated_at = models.DateTimeField(null=True, blank=True)
