@@ -13,12 +13,12 @@ class CostsConfig(AppConfig):
 
         may_see = "costs.view_costline"
         registry.add(
-            NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20),
-            NavItem("Cost lines", "costs:lines", "list-details", may_see, 21),
-            NavItem("Teams", "costs:teams", "users-group", may_see, 22),
-            NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23),
-            NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24),
-            NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25),
+            NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
+            NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
+            NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
+            NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
+            NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
+            NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),
             Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
             Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
             Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from finops_site.registry import registry
+from finops_site.registry import SECTIONS, registry
 from finops_site.roles import role_of
 
 
@@ -32,14 +32,24 @@ DEMO_PEOPLE = (
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar's links for this person; the one whose address the page's begins with is current."""
+    """The sidebar's groups, each with the links of this person; the link whose address the page's begins with is
+    current."""
     if not request.user.is_authenticated:
         return []
-    links = [{"label": "Home", "url": reverse("home"), "icon": "home"}]
+    links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
     links += [
-        {"label": item.label, "url": reverse(item.url_name), "icon": item.icon}
+        {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
         for item in registry.nav
         if not item.permission or request.user.has_perm(item.permission)
     ]
     current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
-    return [{**link, "current": link["url"] == current and (current != "/" or request.path == "/")} for link in links]
+    for link in links:
+        link["current"] = link["url"] == current and (current != "/" or request.path == "/")
+    return _grouped(links)
+
+
+def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The links by section, the sections in the order of the registry's list and new ones after them."""
+    names = list(dict.fromkeys([*SECTIONS, *(link["section"] for link in links)]))
+    groups = [{"name": name, "links": [link for link in links if link["section"] == name]} for name in names]
+    return [group for group in groups if group["links"]]

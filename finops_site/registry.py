@@ -1,13 +1,20 @@
-"""How the site knows the pillars without importing them.
+"""How the site knows the pillars without importing them, and the pillars one another.
 
-A pillar calls ``registry.add`` in ``AppConfig.ready()``; home, the sidebar, ``seed_demo`` and later reports read what
-was registered.
+A pillar calls ``registry.add`` in ``AppConfig.ready()``; the home page, the sidebar, ``seed_demo``, the monthly report,
+the night and the mails read what was registered.
 Adding a pillar changes no file of the site.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Any
+
+from finops_site.periods import Month
+
+# The groups of the sidebar, from the top down; what names none of them follows after them.
+SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,7 @@ class NavItem:
     icon: str
     permission: str = ""
     order: int = 100
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +49,145 @@ class DemoStep:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Where a figure of the programme stands, and where it should.
+
+    `value` and `target` are in `unit`: "%" (70 means 70 %), "hours", or a currency code; a `value` of None is not known
+    yet. `better` is "higher" or "lower"; a value that is the target has reached it. `words` say what was measured.
+    """
+
+    value: Decimal | None
+    unit: str
+    target: Decimal | None
+    better: str
+    words: str
+    url: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached; None where there is no value or no target."""
+        if self.value is None or self.target is None:
+            return None
+        return self.value <= self.target if self.better == "lower" else self.value >= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A figure of the programme: `measure(user, as_of)` of what the user may see, or None to stay away."""
+
+    name: str
+    label: str
+    measure: Callable[[Any, date], Measure | None]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSection:
+    """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to stay away.
+
+    `template` draws the page's part. The PDF draws what the context holds under the names in finops_site/reports.py:
+    `text`, `stats`, `charts` and `tables`.
+    """
+
+    name: str
+    title: str
+    template: str
+    context: Callable[[Any, Month], dict[str, Any] | None]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NightlyCheck:
+    """Something looked after once a night: `run(as_of)` does it and says in words what was done.
+
+    It may run twice for one day, and must then do nothing twice.
+    """
+
+    name: str
+    run: Callable[[date], str]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceItem:
+    """One thing that can be done, with its address in this site; `amount` is what it saves in a month, if known."""
+
+    text: str
+    url: str
+    amount: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What can be done about the cost that `filters` describe (costs.spend's words), the most useful first.
+
+    `find(user, filters, as_of)` looks only at what `user` may see. A user of None stands for a mail to somebody without
+    a login: advice then keeps to what the filters themselves name.
+    """
+
+    name: str
+    find: Callable[[Any, Mapping[str, Sequence[str]], date], list[AdviceItem]]
+    permission: str = ""
+    order: int = 100
+
+
+Thing = NavItem | Panel | DemoStep | Kpi | ReportSection | NightlyCheck | Advice
+
+
 @dataclass(slots=True)
 class Registry:
     nav: list[NavItem] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
     demo_steps: list[DemoStep] = field(default_factory=list)
+    kpis: list[Kpi] = field(default_factory=list)
+    report_sections: list[ReportSection] = field(default_factory=list)
+    nightly_checks: list[NightlyCheck] = field(default_factory=list)
+    advice: list[Advice] = field(default_factory=list)
 
-    def add(self, *things: NavItem | Panel | DemoStep) -> None:
+    def add(self, *things: Thing) -> None:
         """Registers each thing in its list, in its order; a thing registered twice is kept once."""
-        homes = {NavItem: self.nav, Panel: self.panels, DemoStep: self.demo_steps}
         for thing in things:
-            home: list[Any] = homes[type(thing)]  # type: ignore[assignment]
+            home = self._home(thing)
             if thing not in home:
                 home.append(thing)
                 home.sort(key=lambda known: known.order)
+
+    def _home(self, thing: Thing) -> list[Any]:
+        homes: dict[type, list[Any]] = {
+            NavItem: self.nav,
+            Panel: self.panels,
+            DemoStep: self.demo_steps,
+            Kpi: self.kpis,
+            ReportSection: self.report_sections,
+            NightlyCheck: self.nightly_checks,
+            Advice: self.advice,
+        }
+        return homes[type(thing)]
+
+    def measures(self, user: Any, as_of: date) -> list[tuple[Kpi, Measure]]:
+        """Every figure of the programme that this person may see and that has something to say."""
+        found = [(kpi, kpi.measure(user, as_of)) for kpi in _allowed(self.kpis, user)]
+        return [(kpi, measure) for kpi, measure in found if measure is not None]
+
+    def sections(self, user: Any, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
+        """Every part of the report of `month` that this person may see and that has something to say."""
+        found = [(section, section.context(user, month)) for section in _allowed(self.report_sections, user)]
+        return [(section, context) for section, context in found if context is not None]
+
+    def what_can_be_done(
+        self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
+    ) -> list[AdviceItem]:
+        """The advice of all pillars about this cost, what saves most first; what saves an unknown amount follows."""
+        found = [item for advice in _allowed(self.advice, user) for item in advice.find(user, filters, as_of)]
+        return sorted(found, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
+
+
+def _allowed(things: Sequence[Any], user: Any) -> list[Any]:
+    return [thing for thing in things if not thing.permission or (user is not None and user.has_perm(thing.permission))]
 
 
 registry = Registry()

@@ -377,6 +377,20 @@ def test_the_sidebar_shows_what_the_person_may_open(client, lea, monkeypatch):
     assert "<span>All</span>" not in page
 
 
+def test_the_sidebar_groups_its_links_and_shows_no_group_that_is_empty_for_the_person(client, lea, monkeypatch):
+    house = Registry()
+    house.add(
+        NavItem("Odd", "home", "cash", section="Something new"),
+        NavItem("Bill", "home", "cash", "costs.view_company", section="Bills"),
+        NavItem("Spend", "home", "cash", section="Costs"),
+        NavItem("Alone", "home", "cash"),
+    )
+    monkeypatch.setattr("finops_site.context.registry", house)
+    page = client.get("/").content.decode()
+    said = re.findall(r"<summary>([^<]+)<|<li><a.*?<span>([^<]+)</span>", page)
+    assert [group or link for group, link in said] == ["Home", "Alone", "Costs", "Spend", "Something new", "Odd"]
+
+
 @pytest.mark.parametrize("address", ["/teams/", "/", "/accounts/password/change/", "/nope/"])
 def test_pages_keep_to_the_strict_policy(client, lea, address):
     response = client.get(address)
