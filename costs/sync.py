@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from costs.formats.base import BadBill
 from costs.layouts import Package, packages
 from costs.models import Delivery, Fetched, Source
 from costs.storage import Storage, StorageProblem
+from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
 from finops_site.models import User
 from finops_site.roles import FINANCE
@@ -181,9 +183,10 @@ def due(now: datetime) -> list[Source]:
 def warn_of_late(now: datetime) -> int:
     """Writes finance about sources whose bill is overdue, once for each time it is; returns how many were new."""
     late = [each for each in with_last_delivery(Source.objects.all()) if is_late(each, each.last_delivery, now)]
-    fresh = [each for each in late if _claim_warning(each)]
-    if fresh:
-        _mail(fresh, now)
+    with transaction.atomic():
+        fresh = [each for each in late if _claim_warning(each)]
+        if fresh:
+            _tell_finance(fresh, now)
     return len(fresh)
 
 
@@ -194,8 +197,9 @@ def _claim_warning(source: Source) -> bool:
     return bool(unsaid.update(warned_after=since))
 
 
-def _mail(late: Sequence[Source], now: datetime) -> None:
-    people = [user.email for user in User.objects.in_role(FINANCE)]
+def _tell_finance(late: Sequence[Source], now: datetime) -> None:
     rows = [{"source": each, "words": health(each, each.last_delivery, now).words} for each in late]
-    for address in people:
-        make_message("source-late", address, {"rows": rows, "url": absolute_url("/sources/")}).send()
+    said = ", ".join(f"{each.pk} since {each.last_delivery or each.created_at:%Y-%m-%dT%H:%M:%S}" for each in late)
+    for user in User.objects.in_role(FINANCE):
+        message = make_message("source-late", user.email, {"rows": rows, "url": absolute_url("/sources/")})
+        outbox.post(f"late bills of {said} to {user.email}"[:300], message, now=now)

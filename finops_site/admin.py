@@ -19,7 +19,7 @@ from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAd
 from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 
-from finops_site.models import Membership, Team, User
+from finops_site.models import Letter, Membership, Team, User
 from finops_site.roles import ROLES
 
 MOST_ROWS = 1_000
@@ -176,3 +176,16 @@ class PeriodicTaskAdmin(PackagedPeriodicTaskAdmin, ModelAdmin):
     """When the nightly work is done; what it does is written in the code."""
 
     actions = ["enable_tasks", "disable_tasks", "run_tasks"]
+
+
+@admin.register(Letter)
+class LetterAdmin(FactAdmin):
+    """What was mailed to whom and what became of it; what it said stays between the two."""
+
+    list_display = ["created_at", "to", "subject", "outcome", "attempts", "sent_at", "said"]
+    list_filter = ["outcome"]
+    search_fields = ["to", "subject", "key"]
+    exclude = ["content"]
+
+    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+        return rows.defer("content")

@@ -1,4 +1,4 @@
-"""People: who they are, which team they belong to, and what their role lets them see."""
+"""People: who they are, which team they belong to, what their role lets them see, and the mail they were sent."""
 
 from zoneinfo import available_timezones
 
@@ -104,3 +104,37 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.team}"
+
+
+class Letter(models.Model):
+    """An e-mail to one address that goes out once: `key` says what it is about and to whom (see outbox.py)."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        SENT = "sent", "sent"
+        REFUSED = "refused", "refused"
+        UNKNOWN = "unknown", "sent, or not"
+
+    key = models.CharField(max_length=300, unique=True)
+    to = models.CharField(max_length=320)
+    subject = models.TextField(blank=True)
+    content = models.BinaryField(help_text="the whole message as it goes over the line")
+    message_id = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now)
+    send_after = models.DateTimeField(default=timezone.now, help_text="quiet hours and failures move it")
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text="who sends it holds it until then")
+    handed_over_at = models.DateTimeField(null=True, blank=True, help_text="from then on the server may have it")
+    was_doubtful = models.BooleanField(default=False, help_text="it may have arrived twice, under one Message-ID")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    said = models.TextField(blank=True, help_text="what the server answered, or why it was not sent")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["send_after", "id"], name="letter_waiting", condition=models.Q(outcome="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.to}"

@@ -46,6 +46,7 @@ ROLES: dict[str, set[str]] = {
         "finops_site.change_membership",
         "finops_site.delete_membership",
         "finops_site.view_membership",
+        "finops_site.view_letter",
         "auditlog.view_logentry",
         "axes.view_accessattempt",
         "axes.delete_accessattempt",

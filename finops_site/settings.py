@@ -226,6 +226,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
     },
+    "send-letters-that-are-left-every-ten-minutes": {
+        "task": "finops_site.tasks.send_letters",
+        "schedule": crontab(minute="*/10"),
+    },
+    "forget-old-letters-every-night": {
+        "task": "finops_site.tasks.forget_old_letters",
+        "schedule": crontab(hour=3, minute=40),
+    },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),
@@ -271,8 +279,12 @@ UNFOLD = {"SITE_TITLE": "FinOps", "SITE_HEADER": "FinOps", "SHOW_HISTORY": True,
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")
 if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
+    if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
+        # The same, but it tells when a message is handed over: see outbox.py.
+        EMAIL_BACKEND = "finops_site.post.SmtpBackend"
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
 
 # Bills. A file may not unfold to more than this many bytes (a zip bomb stops here).

@@ -1,0 +1,17 @@
+"""Celery's doors to the ground floor."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from finops_site import outbox
+
+
+@shared_task
+def send_letters() -> int:
+    """Sends what waits; called after a commit that posted a letter, and by beat for what is left."""
+    return outbox.send_waiting(timezone.now())
+
+
+@shared_task
+def forget_old_letters() -> int:
+    return outbox.tidy_up(timezone.now())
