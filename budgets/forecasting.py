@@ -109,7 +109,7 @@ class States:
         smooth = [self.levels[origin, :, number][:, None] * shape for number in range(len(SPEEDS))]
         drift = self.slope[origin][:, None] * np.cumsum(DAMPING ** np.arange(1, days + 1))[None, :]
         courses = [self._last_week(origin, days), *smooth, smooth[TREND_ON] + drift]
-        return np.stack([self._with_turns(origin, course) for course in courses])
+        return self._with_turns(origin, np.stack(courses))
 
     def _profile(self, origin: int, days: int) -> Floats:
         found: Floats = profile_before(self.ratios, origin)[:, np.arange(days) % 7]
@@ -119,16 +119,15 @@ class States:
         found: Floats = self.effects.plain[:, origin - 7 : origin][:, np.arange(days) % 7]
         return found
 
-    def _with_turns(self, origin: int, course: Floats) -> Floats:
-        """The sum of a course with the fees of the firsts and the last days of the months in it."""
+    def _with_turns(self, origin: int, courses: Floats) -> Floats:
+        """The sums of courses with the fees of the firsts and the last days of the months in them."""
         fee, factors = self.effects.before(origin)
-        total: Floats = course.sum(axis=1)
-        for column in range(course.shape[1]):
-            day = self.history.day(origin + column)
-            if day.day == 1:
-                total = total + fee
-            elif days_left(day) <= MONTH_END_DAYS:
-                total = total + course[:, column] * (factors[:, days_left(day) - 1] - 1)
+        total: Floats = courses.sum(axis=2)
+        for column, left in _turns(self.history.day(origin), courses.shape[2]):
+            if left:
+                total = total + courses[:, :, column] * (factors[:, left - 1] - 1)[None, :]
+            else:
+                total = total + fee[None, :]
         return total
 
     def scale(self, origin: int, days: int) -> Floats:
@@ -141,6 +140,16 @@ class States:
 def days_left(day: date) -> int:
     """1 on the last day of its month, 2 on the day before."""
     return (Month.of(day).next.start - day).days
+
+
+def _turns(start: date, days: int) -> list[tuple[int, int]]:
+    """(days from `start`, 0) of each first of a month and (days, 1 to 3) of its last days, within `days` days."""
+    found, first = list[tuple[int, int]](), Month.of(start).start
+    while (first - start).days <= days + MONTH_END_DAYS:
+        ends = [(first - timedelta(days=left), left) for left in range(MONTH_END_DAYS, 0, -1)]
+        found += [((day - start).days, left) for day, left in [*ends, (first, 0)] if 0 <= (day - start).days < days]
+        first = Month.of(first).next.start
+    return found
 
 
 def learn(history: History) -> States:

@@ -216,7 +216,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "finops_site.beat:Scheduler"
+# What the admin starts from: there each can be changed, and stays so.
 CELERY_BEAT_SCHEDULE = {
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
@@ -237,6 +238,10 @@ CELERY_BEAT_SCHEDULE = {
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),
+    },
+    "evaluate-budgets-every-night": {
+        "task": "budgets.tasks.evaluate_budgets",
+        "schedule": crontab(hour=4, minute=40),
     },
 }
 

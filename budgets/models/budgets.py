@@ -282,9 +282,9 @@ class Threshold(models.Model):
     def level(self) -> str:
         """The threshold in words: ``80 %`` or ``500 USD``."""
         if self.percent is not None:
-            return f"{self.percent.normalize():f} %"
+            return f"{Decimal(self.percent).normalize():f} %"
         assert self.amount is not None
-        return f"{self.amount.normalize():,f} {self.budget.currency}"
+        return f"{Decimal(self.amount).normalize():,f} {self.budget.currency}"
 
     def clean(self) -> None:
         if self.percent is not None and not (0 < self.percent <= 1000):
