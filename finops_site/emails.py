@@ -1,6 +1,7 @@
 """E-mails: three templates a message, one subject line, and links that work outside the site."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from email.mime.image import MIMEImage
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +15,19 @@ def absolute_url(path: str) -> str:
     return settings.SITE_URL.rstrip("/") + "/" + path.lstrip("/")
 
 
-def make_message(name: str, to: str | Sequence[str], context: dict[str, Any]) -> EmailMultiAlternatives:
+def make_message(
+    name: str,
+    to: str | Sequence[str],
+    context: dict[str, Any],
+    *,
+    images: Mapping[str, bytes] | None = None,
+    unsubscribe_url: str = "",
+) -> EmailMultiAlternatives:
     """The message made of ``emails/<name>-subject.txt``, ``-body.txt`` and ``-body.html``; not sent yet.
 
-    Templates may use `site_url`. The subject is one line whatever the context holds, so that nobody's bill or tag can
-    add a header.
+    Templates may use `site_url`. `images` are PNGs by the name under which the HTML shows them: ``src="cid:course"``.
+    `unsubscribe_url` becomes List-Unsubscribe, the button that mail programs draw themselves. The subject is one line
+    whatever the context holds, so that nobody's bill or tag can add a header.
     """
     recipients = [to] if isinstance(to, str) else list(to)
     whole = {"site_url": settings.SITE_URL.rstrip("/"), **context}
@@ -27,7 +36,21 @@ def make_message(name: str, to: str | Sequence[str], context: dict[str, Any]) ->
     message.attach_alternative(render_to_string(f"emails/{name}-body.html", {**whole, "subject": subject}), "text/html")
     # Says to answering machines and ticket systems: nobody wrote this, do not answer.
     message.extra_headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    if unsubscribe_url:
+        message.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+    _show(message, images or {})
     return message
+
+
+def _show(message: EmailMultiAlternatives, images: Mapping[str, bytes]) -> None:
+    """Puts pictures into the message itself: mail programs fetch nothing from outside unasked."""
+    if images:
+        message.mixed_subtype = "related"
+    for identity, content in images.items():
+        picture = MIMEImage(content, "png")
+        picture.add_header("Content-ID", f"<{identity}>")
+        picture.add_header("Content-Disposition", "inline", filename=f"{identity}.png")
+        message.attach(picture)
 
 
 def _plain_text(template: str, context: dict[str, Any]) -> str:

@@ -288,9 +288,12 @@ if env("EMAIL_URL", default=""):
         # The same, but it tells when a message is handed over: see outbox.py.
         EMAIL_BACKEND = "finops_site.post.SmtpBackend"
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "finops_site.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
+
+# Hosts inside our own network that a webhook may be sent to; all others must be public and encrypted.
+FINOPS_HTTP_ALLOWED_HOSTS = env.list("FINOPS_HTTP_ALLOWED_HOSTS", default=[])
 
 # Bills. A file may not unfold to more than this many bytes (a zip bomb stops here).
 BILL_MAX_BYTES = env.int("BILL_MAX_BYTES", default=64 * 1024**3)

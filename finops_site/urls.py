@@ -1,9 +1,11 @@
 """The site's doors; apps are named as strings only."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from finops_site import dev_views
 from finops_site.api_views import Docs
 from finops_site.views import ApiToken, Home
 
@@ -20,3 +22,10 @@ urlpatterns = [
     path("", include("budgets.urls")),
     path("", include("reservations.urls")),
 ]
+
+if settings.EMBEDDED:
+    urlpatterns += [
+        path("dev/mail/", dev_views.Mailbox.as_view(), name="dev_mail"),
+        path("dev/mail/<str:name>/", dev_views.MailPage.as_view(), name="dev_mail_message"),
+        path("dev/mail/<str:name>/html/", dev_views.MailHtml.as_view(), name="dev_mail_html"),
+    ]

@@ -10,6 +10,8 @@ from django.urls.resolvers import URLPattern
 
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport
+from finops_site import mailbox
+from finops_site.emails import make_message
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
@@ -35,10 +37,14 @@ API_EVERYBODY = row(NO_TOKEN, all=200)
 API_WHOLE_COMPANY = row(NO_TOKEN, all=403, ada=200, fay=200, max=200)
 LINE_OF_PAYMENTS = row(SIGN_IN, all=200, ola=404)
 API_LINE_OF_PAYMENTS = row(NO_TOKEN, all=200, ola=404)
+MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
 ACCESS = {
     "home": EVERYBODY,
     "token": EVERYBODY,
+    "dev_mail": EVERYBODY,
+    "dev_mail_message": MAIL_TO_LEA,
+    "dev_mail_html": MAIL_TO_LEA,
     "costs:explorer": EVERYBODY,
     "costs:lines": EVERYBODY,
     "costs:line": LINE_OF_PAYMENTS,
@@ -111,6 +117,8 @@ def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
+    if kind.startswith("dev_mail_"):
+        return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
     if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
@@ -133,6 +141,11 @@ def arguments(name, line):
     }
     found = ids.get(kind.replace("_", "-").split("-")[0])
     return [found] if found and (part != "list") else []
+
+
+def a_mail_to_lea():
+    mailbox.FolderBackend().send_messages([make_message("source-late", "lea@demo.example", {})])
+    return max(path.stem for path in mailbox.folder().glob("*.eml"))
 
 
 def status_for(who, url, people, client, client_of):

@@ -1,0 +1,138 @@
+"""The one HTTP client for addresses that people typed: nothing inside our network is reached through it.
+
+A name is resolved once, every address it has is looked at, and the connection goes to the address that was looked at:
+a name that changes its mind in between (DNS rebinding) gains nothing. Redirects are not followed. Pure: no Django.
+"""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import urllib3
+
+CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 10.0
+MOST_BYTES = 64 * 1024
+
+
+class Undeliverable(Exception):
+    """The address was not asked, or did not answer well; the message says why in plain words.
+
+    `passing`: another try later may go well.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, allowed: Collection[str] = (), total: float = TOTAL_SECONDS
+) -> Answer:
+    """Posts `body`; hosts in `allowed` may be private and unencrypted. Raises Undeliverable for all but a 2xx."""
+    parts = checked(url, allowed)
+    place = _resolved(parts, allowed)
+    deadline = time.monotonic() + total
+    with _pool(parts, place, total) as pool:
+        answer = _asked(pool, parts, body, headers, deadline)
+    if not 200 <= answer.status < 300:
+        raise Undeliverable(_said(answer), passing=answer.status in (408, 425, 429) or answer.status >= 500)
+    return answer
+
+
+def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
+    """The parts of an address that may be asked; raises Undeliverable, saying why, for one that may not."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise Undeliverable("This is no address.") from None
+    if not parts.hostname or parts.username or port == 0:
+        raise Undeliverable("Write the address like https://hooks.example.com/path, without name or password.")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in allowed):
+        raise Undeliverable("The address must begin with https://.")
+    return parts
+
+
+def _resolved(parts: SplitResult, allowed: Collection[str]) -> str:
+    """The address to connect to; every one that the name has must be a public one."""
+    assert parts.hostname
+    try:
+        found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Undeliverable(f"Nobody knows {parts.hostname}.", passing=True) from None
+    places = [str(entry[4][0]).split("%")[0] for entry in found]
+    if parts.hostname not in allowed and not all(is_public(place) for place in places):
+        raise Undeliverable(f"{parts.hostname} lies inside our own network: messages go to public addresses only.")
+    return places[0]
+
+
+def is_public(place: str) -> bool:
+    """Whether an IP address is one of the open internet; what hides another one inside is judged by that."""
+    address = ipaddress.ip_address(place)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner:
+            return inner.is_global
+    return address.is_global and not address.is_multicast
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _pool(parts: SplitResult, place: str, total: float) -> urllib3.HTTPConnectionPool:
+    timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, total), read=total)
+    if parts.scheme == "http":
+        return urllib3.HTTPConnectionPool(place, _port(parts), timeout=timeout, retries=False)
+    return urllib3.HTTPSConnectionPool(
+        place,
+        _port(parts),
+        timeout=timeout,
+        retries=False,
+        server_hostname=parts.hostname,
+        assert_hostname=parts.hostname,
+    )
+
+
+def _asked(
+    pool: urllib3.HTTPConnectionPool, parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: float
+) -> Answer:
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"User-Agent": "FinOps", **headers, "Host": parts.netloc}
+    try:
+        found = pool.urlopen("POST", path, body=body, headers=sent, redirect=False, preload_content=False)
+        return Answer(found.status, _body(found, deadline))
+    except urllib3.exceptions.SSLError as error:
+        raise Undeliverable(f"{parts.hostname} has no certificate we trust: {error}") from error
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise Undeliverable(f"{parts.hostname} did not answer: {type(error).__name__}.", passing=True) from error
+
+
+def _body(found: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """The beginning of the answer; one that goes on for ever or drips is cut off."""
+    body = b""
+    try:
+        while len(body) < MOST_BYTES and time.monotonic() < deadline:
+            chunk = found.read1(4096)
+            if not chunk:
+                return body
+            body += chunk
+        return body[:MOST_BYTES]
+    finally:
+        found.close()
+
+
+def _said(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        return f"The address answers {answer.status} and sends us elsewhere: give the address it means."
+    words = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
+    return f"The address answers {answer.status}{': ' + words if words else ''}."
