@@ -76,6 +76,10 @@ def year(user: Any, number: int, today: date) -> list[Line]:
     return [line for line in lines.values() if line.total("amount") is not None]
 
 
+def _empty(budget: Budget, months: Sequence[Month], today: date) -> Line:
+    return Line(budget, {month: Cell(is_over=month.next.start <= today) for month in months})
+
+
 def _fill(cell: Cell, period: BudgetPeriod, forecast: Forecast | None) -> None:
     cell.amount = period.whole
     if forecast and not cell.is_over:

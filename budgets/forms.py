@@ -33,9 +33,7 @@ class BudgetForm(forms.ModelForm):
     )
     way = forms.ChoiceField(label="Amounts", choices=WAYS)
     amount = forms.CharField(label="Amount", required=False, help_text="Of a period, or in all where it has a shape.")
-    percent = forms.DecimalField(
-        label="Growth in % from period to period", required=False, min_value=-99, max_value=999
-    )
+    percent = forms.DecimalField(label="Growth in %", required=False, min_value=-99, max_value=999)
     pasted = forms.CharField(
         label="Amounts, a cell for each period", required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
@@ -100,9 +98,8 @@ class BudgetForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
-        kept = {
-            key: values for key, values in self.instance.scope.items() if key not in SCOPED and key[:4] != spend.TAG
-        }
+        scope = self.instance.scope
+        kept = {key: scope[key] for key in scope if key not in SCOPED and not key.startswith(spend.TAG)}
         key, _, value = said.get("tag", "").partition("=")
         tag = {f"{spend.TAG}{key.strip()}": [value.strip()]} if key else {}
         self.instance.scope = {**kept, **tag, **{name: said[name] for name in SCOPED if said.get(name)}}

@@ -28,6 +28,8 @@ from finops_site.periods import Month
 
 ROWS_IN_A_WRITE = 500
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
+# An account number, with zeros in front or very long, stays the text it is.
+XLSX_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.\d+)?\Z")
 # A cell that begins so is run as a formula by spreadsheets.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -292,7 +294,7 @@ def xlsx_download(rows: Iterable[Iterable[Any]], filename: str) -> HttpResponse:
 
 def _xlsx_cell(value: Any) -> Any:
     text = safe_cell(value)
-    if isinstance(value, Decimal) or (isinstance(value, str) and PLAIN_NUMBER.match(value) and len(value) < 30):
+    if isinstance(value, Decimal) or (isinstance(value, str) and XLSX_NUMBER.match(value)):
         return Decimal(text)
     return ILLEGAL_CHARACTERS_RE.sub("", text)
 

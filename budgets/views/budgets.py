@@ -9,7 +9,7 @@ import django_filters
 import django_tables2
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -33,6 +33,7 @@ ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
 GRID = Action("Grid", "budgets:grid", "table", "budgets.change_budget")
 FINANCE = Action("Budget, actual, forecast", "budgets:finance", "report-money", "budgets.view_budget")
+XLSX = Action("XLSX", "/budgets/?_export=xlsx", "file-spreadsheet", "budgets.view_budget")
 STATES = {
     "draft": ("draft", "calm", "pencil"),
     "proposed": ("proposed", "warn", "hourglass"),
@@ -115,8 +116,6 @@ class BudgetFilter(django_filters.FilterSet):
         self.filters["team"].queryset = Team.objects.visible_to(self.request.user)
 
     def standing_as(self, queryset: Any, name: str, value: str) -> Any:
-        from django.db.models import F
-
         over = Q(now_spent__gt=F("whole"))
         return queryset.filter(over if value == "over" else ~over & Q(now_chance_of_overrun__gte=Decimal("0.5")))
 
@@ -125,7 +124,7 @@ class BudgetsPage(ListPage):
     permission_required = "budgets.view_budget"
     title = "Budgets"
     subtitle = "This period's amounts against what is spent and where it will land. Judged every night."
-    actions = (FINANCE, GRID, ADD)
+    actions = (XLSX, FINANCE, GRID, ADD)
     table_class = BudgetTable
     filterset_class = BudgetFilter
     empty = Empty(
@@ -203,6 +202,7 @@ class BudgetPage(DetailPage):
             "chart": self._chart() if period else None,
             "stats": self._stats(),
             "backtest": _backtest_rows(forecast),
+            "coverage": Decimal(str(forecast.backtest["coverage"])) if forecast and forecast.backtest else None,
             "drivers": self._drivers(),
             "children": self._children(),
             "versions": budget.versions.select_related("by")[:20],
@@ -265,13 +265,11 @@ class BudgetPage(DetailPage):
                 "difference": each.change.difference,
                 "before": each.change.before,
                 "after": each.change.after,
-                "url": lines_url(comparison.now, {**filters, "service": each.change.key})
-                if comparison.now.days
-                else "",
+                "url": lines_url(comparison.now, {**filters, "service": each.change.key}),
             }
             for each in found[:8]
         ]
-        return {"rows": rows, "comparison": comparison} if rows else None
+        return {"rows": rows, "comparison": comparison} if rows and comparison.now.days else None
 
     def _children(self) -> list[dict[str, Any]]:
         children = list(self.object.children.visible_to(self.request.user).active().prefetch_related("periods"))
