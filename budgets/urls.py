@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from budgets.views import alerts, budgets, finance
+from budgets.views import acknowledge, alerts, budgets, finance
 
 app_name = "budgets"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("budgets/<int:pk>/copy/", budgets.CopyBudget.as_view(), name="copy"),
     path("budgets/<int:pk>/state/<str:verb>/", budgets.ChangeState.as_view(), name="state"),
     path("alerts/", alerts.AlertsPage.as_view(), name="alerts"),
+    path("alerts/acknowledge/<str:token>/", acknowledge.AcknowledgePage.as_view(), name="acknowledge"),
     path("alerts/<int:pk>/", alerts.AlertPage.as_view(), name="alert"),
     path("alerts/<int:pk>/<str:verb>/", alerts.ActOnAlert.as_view(), name="act"),
 ]

@@ -227,6 +227,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
     },
+    "tell-alerts-every-ten-minutes": {
+        "task": "budgets.tasks.tell_alerts",
+        "schedule": crontab(minute="5-59/10"),
+    },
+    "escalate-alerts-every-hour": {
+        "task": "budgets.tasks.escalate_alerts",
+        "schedule": crontab(minute=17),
+    },
+    "tell-of-ignored-alerts-every-week": {
+        "task": "budgets.tasks.tell_of_ignored_alerts",
+        "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
+    },
     "send-letters-that-are-left-every-ten-minutes": {
         "task": "finops_site.tasks.send_letters",
         "schedule": crontab(minute="*/10"),
