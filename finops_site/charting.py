@@ -18,6 +18,21 @@ def series(name: str, data: Sequence[Decimal | None], **more: Any) -> dict[str, 
     return {"name": name, "data": list(data), **more}
 
 
+def threshold(name: str, value: Decimal, steps: int, *, tone: str = "bad") -> dict[str, Any]:
+    """A dashed line at `value` across all `steps` categories: a budget, a target."""
+    return series(name, [value] * steps, kind="line", dashed=True, tone=tone)
+
+
+def band(
+    name: str, low: Sequence[Decimal | None], high: Sequence[Decimal | None], *, currency: str = ""
+) -> dict[str, Any]:
+    """A strip between `low` and `high`, such as a forecast's interval; None in either where there is none."""
+    pairs = list(zip(low, high, strict=True))
+    unit = {"currency": currency}
+    labels = [ABSENT if None in pair else f"{_words(pair[0], unit)} to {_words(pair[1], unit)}" for pair in pairs]
+    return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
+
+
 def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str, Any]]:
     """The `limit` series with the largest sums, and the rest summed exactly as "Other" (drawn grey, last)."""
     ranked = sorted(many, key=lambda one: -abs(_sum(one["data"])))
@@ -43,20 +58,25 @@ def as_table(chart: dict[str, Any]) -> dict[str, Any]:
     """The chart's figures in words, categories down and series across (a treemap: names down)."""
     many = chart["series"]
     if chart["kind"] == "treemap":
-        rows = [[one["name"], _labels(one, chart)[0]] for one in many]
+        rows = [[one["name"], words(one, chart)[0]] for one in many]
         return {"head": ["", _unit(chart)], "rows": rows}
-    labels = [_labels(one, chart) for one in many]
+    labels = [words(one, chart) for one in many]
     rows = [[category, *cells] for category, *cells in zip(chart["categories"], *labels, strict=True)]
     return {"head": ["", *(one["name"] for one in many)], "rows": rows}
 
 
 def _series_for_browser(one: dict[str, Any], chart: dict[str, Any]) -> dict[str, Any]:
     kept = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind") if one.get(name)}
-    data = [exact_text(value) if isinstance(value, Decimal) else value for value in one["data"]]
-    return {"name": str(one["name"]), "data": data, "labels": _labels(one, chart), **kept}
+    columns: dict[str, Any] = {name: _exact(one[name]) for name in ("data", "low", "high") if name in one}
+    return {"name": str(one["name"]), **columns, "labels": words(one, chart), **kept}
 
 
-def _labels(one: dict[str, Any], chart: dict[str, Any]) -> list[str]:
+def _exact(values: Sequence[Any]) -> list[Any]:
+    return [exact_text(value) if isinstance(value, Decimal) else value for value in values]
+
+
+def words(one: dict[str, Any], chart: dict[str, Any]) -> list[str]:
+    """The figures of a series as a reader sees them."""
     return list(one["labels"]) if one.get("labels") else [_words(value, chart) for value in one["data"]]
 
 

@@ -27,6 +27,7 @@ PURE = [
     "budgets/quiet.py",
     "budgets/variance.py",
     "finops_site/http.py",
+    "finops_site/drawing.py",
     "costs/formats/*.py",
     "costs/charge_questions.py",
     "costs/charges.py",
