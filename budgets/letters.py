@@ -178,13 +178,13 @@ def chart(alert: Alert) -> dict[str, Any]:
     for day in period.each_day():
         known = EXACT.add(known, spent.get(day, Decimal(0)))
         sums.append(known if day < alert.as_of else None)
-    whole = [story_of(alert).whole] * period.days
+    whole = story_of(alert).whole
     return {
         "id": f"alert-{alert.pk}",
         "kind": "line",
         "title": f"{alert.budget}, spent so far against its amount, {alert.budget.currency}",
         "categories": [f"{day:%-d %b}" for day in period.each_day()],
-        "series": [charting.series("Spent", sums), charting.series("Budget", whole, threshold=True)],
+        "series": [charting.series("Spent", sums), charting.threshold("Budget", whole, period.days)],
         "currency": alert.budget.currency,
     }
 
@@ -200,6 +200,8 @@ def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
 
 def _picture(alert: Alert) -> bytes | None:
     """The chart as a PNG; a mail without it is better than none."""
-    from finops_site import documents, drawing
-
+    try:
+        from finops_site import documents, drawing
+    except ImportError:
+        return None
     return documents.png(drawing.svg(chart(alert), width=560, height=220))
