@@ -23,6 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from finops_site.filters import active_filters
 from finops_site.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
+from finops_site.spreadsheets import TooManyRows, xlsx_response
 from finops_site.tables import BaseTable, PageData, csv_response
 
 
@@ -144,7 +145,7 @@ class _VisibleRows:
 
 
 class ListPage(_VisibleRows, Page, TemplateView):
-    """A filter bar, a table, its CSV (``?_export=csv``) and its paging; htmx asks for ``#list`` alone.
+    """A filter bar, a table, its CSV or workbook (``?_export=csv``, ``=xlsx``), its paging; htmx asks for ``#list``.
 
     Set `model` (or override `get_queryset`), `table_class`, and as needed `filterset_class` and `empty`.
     `orderings` makes it a long list: pages are then reached by cursor and only those columns sort, the first one
@@ -164,7 +165,15 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
             return csv_response(self.make_table(self.ordered_rows()), self.get_export_name())
+        if request.GET.get("_export") == "xlsx":
+            return self._workbook()
         return super().get(request, *args, **kwargs)
+
+    def _workbook(self) -> HttpResponseBase:
+        try:
+            return xlsx_response(self.make_table(self.ordered_rows()), self.get_export_name())
+        except TooManyRows as refused:
+            return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
 
     def get_template_names(self) -> list[str]:
         return [self.fragment_template_name if self.wants_fragment("list") else self.template_name]

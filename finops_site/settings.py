@@ -22,6 +22,9 @@ SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000")
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
+# The name at the head of reports and statements.
+FINOPS_COMPANY = env("FINOPS_COMPANY", default="FinOps")
+
 # Who answers questions about charges: duckdb, in the process, or the address of a Spark cluster (spark://host:7077).
 FINOPS_CHARGES_ENGINE = env("FINOPS_CHARGES_ENGINE", default="duckdb")
 FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
