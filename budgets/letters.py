@@ -15,7 +15,7 @@ from budgets.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, he
 from budgets.models import Alert, AlertDelivery
 from costs.models import DayRollup
 from costs.views.teams import lines_url
-from finops_site import charting
+from finops_site import charting, documents, drawing
 from finops_site.emails import absolute_url, make_message
 from finops_site.money import EXACT, Money, formatted
 from finops_site.periods import Period
@@ -94,8 +94,7 @@ def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -
     if len(told) > 1:
         subject = f"{len(told)} alerts of your budgets" if digest else f"{subject} (and {len(told) - 1} more)"
     context = {"told": told, "first": told[0], "digest": digest, "headline": subject, "as_of": as_of}
-    images = {"course": picture} if (picture := _picture(told[0].alert)) else {}
-    context["has_picture"] = bool(images)
+    images = {"course": _picture(told[0].alert)}
     unsubscribe = absolute_url(reverse("budgets:budget", args=[told[0].alert.budget_id]) + "#recipients")
     return make_message("budget-alert", address, context, images=images, unsubscribe_url=unsubscribe)
 
@@ -198,10 +197,6 @@ def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
     return {day: amount or Decimal(0) for day, amount in found}
 
 
-def _picture(alert: Alert) -> bytes | None:
-    """The chart as a PNG; a mail without it is better than none."""
-    try:
-        from finops_site import documents, drawing
-    except ImportError:
-        return None
+def _picture(alert: Alert) -> bytes:
+    """The chart as a PNG, drawn by what draws the charts of PDFs."""
     return documents.png(drawing.svg(chart(alert), width=560, height=220))

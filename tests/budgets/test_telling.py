@@ -78,7 +78,7 @@ def test_a_digest_gathers_everything_until_eight_and_critical_alerts_do_not_wait
     (message,) = sent(at(date(2026, 3, 20), hour=9))
     assert message.subject == "2 alerts of your budgets"
     night(date(2026, 3, 31))
-    assert [each.subject[:26] for each in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 0 % over March"]
+    assert [each.subject[:26] for each in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 3 % over March"]
 
 
 def test_quiet_hours_are_of_the_readers_clock(crossed, lea):
@@ -162,10 +162,10 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
     assert len(Hook.taken) == 1, "the next try is not before a minute has passed"
     telling.tell_waiting(THE_20TH + timedelta(minutes=2))
     (first, _body), (second, again) = Hook.taken
-    assert first["X-Finops-Delivery"] == second["X-Finops-Delivery"]
+    assert first["X-FinOps-Delivery"] == second["X-FinOps-Delivery"]
     said = json.loads(again)
     assert (said["amount"], said["forecast"], said["currency"]) == ("3000", "3100", "USD")
-    at_, made = (part.split("=")[1] for part in second["X-Finops-Signature"].split(","))
+    at_, made = (part.split("=")[1] for part in second["X-FinOps-Signature"].split(","))
     assert hmac.new(b"s3cret", f"{at_}.".encode() + again, hashlib.sha256).hexdigest() == made
     assert AlertDelivery.objects.get().outcome == "sent"
 
