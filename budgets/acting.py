@@ -17,7 +17,7 @@ class TooLate(ValueError):
 @transaction.atomic
 def acknowledge(alert: Alert, *, by: Any = None, address: str = "", now: datetime) -> Alert:
     """Somebody takes it: `by` a person, or `address` of somebody without a login. The first one counts."""
-    found = Alert.objects.select_for_update().select_related("acknowledged_by").get(pk=alert.pk)
+    found = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
     if found.state == Alert.State.RESOLVED:
         raise TooLate("It is resolved already: there is nothing to acknowledge.")
     if found.state == Alert.State.ACKNOWLEDGED:
