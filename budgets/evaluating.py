@@ -204,7 +204,9 @@ def _judge_alerts(found: Sequence[Judgement], report: Report, now: datetime) -> 
         for line in mine:
             known, crossing = alerts.get((each.period.pk, line.id)), crossed.get(line.id)
             if known is None:
-                if crossing and (verdict := opening(crossing, each.as_of)):
+                # A month that is long over warns nobody any more; an alert it has is still judged.
+                is_late = each.period.end <= each.as_of - timedelta(days=STILL_JUDGED_DAYS)
+                if crossing and not is_late and (verdict := opening(crossing, each.as_of)):
                     new.append((_alert(each, crossing, now), verdict.occasion))
             elif verdict := judged(known[1], crossing, each.as_of, over=fell_back(standing, line)):
                 _apply(known[0], verdict, each, now)

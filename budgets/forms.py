@@ -14,6 +14,7 @@ from costs import choices, spend
 from finops_site.models import Team
 from finops_site.periods import Period
 
+AMOUNTS = ("way", "amount", "percent", "pasted")
 SCOPED = ("service", "account", "provider", "region")
 WAYS = (
     ("flat", "the same for each period"),
@@ -88,7 +89,9 @@ class BudgetForm(forms.ModelForm):
             self.initial.setdefault(name, self.instance.scope.get(name, []))
         tags = [f"{key[4:]}={values[0]}" for key, values in self.instance.scope.items() if key.startswith(spend.TAG)]
         self.initial.setdefault("tag", tags[0] if tags else "")
-        self.order_fields(["version", "name", "team", *SCOPED, "tag", "kind", "start", "end", "currency", "way"])
+        self.order_fields(
+            ["version", "name", "team", *SCOPED, "tag", "kind", "start", "end", "currency", *AMOUNTS, "why"]
+        )
 
     def clean_tag(self) -> str:
         text = str(self.cleaned_data["tag"]).strip()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from budgets import finance, standing
 from budgets.models import Alert, Budget, BudgetPeriod
+from finops_site.money import formatted
 from finops_site.periods import Month
 from finops_site.registry import Measure
 
@@ -92,8 +93,5 @@ def report(user: Any, month: Month) -> dict[str, Any] | None:
 def _cells(row: dict[str, Any]) -> list[str]:
     forecast, code = row["forecast"], row["budget"].currency
     amounts = [row["period"].whole, *([forecast.spent, forecast.p50] if forecast else [None, None])]
-    return [
-        row["budget"].name,
-        *(f"{each:,.2f} {code}" if each is not None else "—" for each in amounts),
-        row["light"][0],
-    ]
+    texts = ["—" if each is None else f"{formatted(each, code)} {code}" for each in amounts]
+    return [row["budget"].name, *texts, row["light"][0]]

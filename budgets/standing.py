@@ -78,7 +78,7 @@ def light_of(spent: Decimal, chance: Decimal, whole: Decimal) -> tuple[str, str,
 def newest(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:
     """{period id: its newest forecast}."""
     found = Forecast.objects.filter(period__in=[period.pk for period in periods])
-    return {each.period_id: each for each in found.order_by("period", "-as_of").distinct("period")}
+    return {each.period_id: each for each in found.order_by("period_id", "-as_of").distinct("period_id")}
 
 
 def drivers(user: Any, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[Named]]:

@@ -4,15 +4,21 @@ An address that is missing here fails the test. A status for each of: nobody (no
 (finance), eli (engineer of Payments), lea (lead of Payments), ola (lead of Data), max (executive).
 """
 
+from decimal import Decimal
+
 import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 
+from budgets import evaluating, services
+from budgets.models import Alert, Budget
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport
 from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
+from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -31,6 +37,7 @@ def row(nobody, **statuses):
 SIGN_IN, NO_TOKEN = 302, 401
 EVERYBODY = row(SIGN_IN, all=200)
 WHOLE_COMPANY = row(SIGN_IN, all=403, ada=200, fay=200, max=200)
+FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
 API_EVERYBODY = row(NO_TOKEN, all=200)
@@ -45,6 +52,25 @@ ACCESS = {
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
+    "budgets:budgets": EVERYBODY,
+    "budgets:finance": EVERYBODY,
+    "budgets:budget": LINE_OF_PAYMENTS,
+    "budgets:add": FINANCE_ONLY,
+    "budgets:grid": FINANCE_ONLY,
+    "budgets:import": FINANCE_ONLY,
+    "budgets:propose": row(SIGN_IN, all=403, fay=200, lea=200, ola=200),
+    "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:state": row(SIGN_IN, all=403, fay=405),
+    "budgets:alerts": EVERYBODY,
+    "budgets:alert": LINE_OF_PAYMENTS,
+    "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
+    "api:budget-list": API_EVERYBODY,
+    "api:budget-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-list": API_EVERYBODY,
+    "api:alert-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-acknowledge": row(NO_TOKEN, all=405),
+    "api:alert-snooze": row(NO_TOKEN, all=405),
     "costs:explorer": EVERYBODY,
     "costs:lines": EVERYBODY,
     "costs:line": LINE_OF_PAYMENTS,
@@ -114,7 +140,9 @@ def a_line(people, tmp_path):
 
 
 def arguments(name, line):
-    """What the address of `name` takes to lead to the line, its team or its delivery."""
+    """What the address of `name` takes to lead to the line, its team, its delivery, or a budget of its team."""
+    if name.startswith(("budgets:", "api:budget", "api:alert")):
+        return budget_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("dev_mail_"):
@@ -146,6 +174,20 @@ def arguments(name, line):
 def a_mail_to_lea():
     mailbox.FolderBackend().send_messages([make_message("source-late", "lea@demo.example", {})])
     return max(path.stem for path in mailbox.folder().glob("*.eml"))
+def budget_arguments(name, line):
+    kind = name.split(":")[1]
+    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts") or kind.endswith("-list"):
+        return []
+    budget = services.create(
+        Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
+        {Month.of(line.billing_month).period: Decimal(1)},
+        by=None,
+    )
+    if kind.startswith(("alert", "act")):
+        as_of = line.charge_date
+        evaluating.evaluate_all(as_of, now=timezone.now(), catch_up=False)
+        return [Alert.objects.filter(budget=budget)[0].pk, *(["acknowledge"] if kind == "act" else [])]
+    return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 
 def status_for(who, url, people, client, client_of):

@@ -39,10 +39,10 @@ def test_the_landing_of_a_steady_month_is_what_it_will_be(a_quarter, payments, b
     budget_of("Payments", "4000", team=payments)
     night(date(2026, 3, 12))
     forecast = Forecast.objects.get()
-    assert (forecast.spent, forecast.p50, forecast.method) == (Decimal(1200), Decimal(3100), "model")
+    assert (forecast.spent, round(forecast.p50), forecast.method) == (Decimal(1200), 3100, "model")
     assert forecast.complete_until == date(2026, 3, 10)
     assert forecast.chance_of_overrun == Decimal("0.01")
-    assert forecast.backtest["wape"]["forecast"] == {"7": 0.0, "14": 0.0, "21": 0.0}
+    assert max(forecast.backtest["wape"]["forecast"].values()) < 0.001
 
 
 def test_running_a_night_twice_makes_nothing_twice(a_quarter, payments, budget_of, night):
@@ -181,7 +181,7 @@ def test_a_rate_a_day_and_an_unusual_day_warn(payments, deliver, budget_of, nigh
         Threshold.objects.create(budget=budget, kind=kind, percent=percent, amount=amount)
     found = {each["kind"]: Decimal(each["value"]) for each in night(date(2026, 3, 12)).crossings}
     assert found["day"] == 900
-    assert found["anomaly"] == 800
+    assert round(found["anomaly"]) == 800
     assert round(found["rate"]) == round(Decimal(1100) / 3 * 31)
 
 
@@ -283,7 +283,7 @@ def test_a_budget_deleted_between_reading_and_judging_is_left_out(a_quarter, pay
 
 
 def test_a_month_closing_during_the_run_keeps_its_own_alerts(a_quarter, payments, budget_of, night):
-    budget_of("Payments", "3000", team=payments)
+    budget_of("Payments", "3050", team=payments)
     for day in (date(2026, 3, 31), date(2026, 4, 1), date(2026, 4, 4)):
         night(day)
     assert set(Alert.objects.values_list("period__start", flat=True)) == {date(2026, 3, 1)}
@@ -299,6 +299,7 @@ def test_a_bill_that_becomes_current_has_its_months_judged(a_quarter, payments, 
     day = date(2026, 5, 20)
     evaluating.evaluate_all(day, now=at(day), budgets=[budget.pk], months=[Month.parse("2026-03")])
     assert Forecast.objects.filter(period__start=date(2026, 3, 1)).exists()
+    assert not Alert.objects.exists(), "March is long over: it warns nobody any more"
     assert not Night.objects.exists(), "a bill is no night"
     assert tasks.evaluate_touched.name == "budgets.tasks.evaluate_touched"
 
