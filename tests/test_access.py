@@ -11,7 +11,7 @@ from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
 
-from budgets import evaluating, services
+from budgets import evaluating, links, services
 from budgets.models import Alert, Budget
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport
@@ -64,6 +64,7 @@ ACCESS = {
     "budgets:state": row(SIGN_IN, all=403, fay=405),
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
+    "budgets:acknowledge": row(200, all=200),
     "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "api:budget-list": API_EVERYBODY,
     "api:budget-detail": API_LINE_OF_PAYMENTS,
@@ -174,6 +175,8 @@ def arguments(name, line):
 def a_mail_to_lea():
     mailbox.FolderBackend().send_messages([make_message("source-late", "lea@demo.example", {})])
     return max(path.stem for path in mailbox.folder().glob("*.eml"))
+
+
 def budget_arguments(name, line):
     kind = name.split(":")[1]
     if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts") or kind.endswith("-list"):
@@ -183,10 +186,12 @@ def budget_arguments(name, line):
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
-    if kind.startswith(("alert", "act")):
-        as_of = line.charge_date
-        evaluating.evaluate_all(as_of, now=timezone.now(), catch_up=False)
-        return [Alert.objects.filter(budget=budget)[0].pk, *(["acknowledge"] if kind == "act" else [])]
+    if kind.startswith(("alert", "ac")):
+        evaluating.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        alert = Alert.objects.filter(budget=budget)[0]
+        if kind == "acknowledge":
+            return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
+        return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
     return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 

@@ -164,7 +164,9 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
     (first, _body), (second, again) = Hook.taken
     assert first["X-FinOps-Delivery"] == second["X-FinOps-Delivery"]
     said = json.loads(again)
-    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", "3100", "USD")
+    alert = Alert.objects.get()
+    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", alert.said["p50"], "USD")
+    assert said["url"].endswith(f"/alerts/{alert.pk}/")
     at_, made = (part.split("=")[1] for part in second["X-FinOps-Signature"].split(","))
     assert hmac.new(b"s3cret", f"{at_}.".encode() + again, hashlib.sha256).hexdigest() == made
     assert AlertDelivery.objects.get().outcome == "sent"
