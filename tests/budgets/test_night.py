@@ -42,7 +42,7 @@ def test_the_landing_of_a_steady_month_is_what_it_will_be(a_quarter, payments, b
     assert (forecast.spent, round(forecast.p50), forecast.method) == (Decimal(1200), 3100, "model")
     assert forecast.complete_until == date(2026, 3, 10)
     assert forecast.chance_of_overrun < Decimal("0.1")
-    assert max(forecast.backtest["wape"]["forecast"].values()) < 0.001
+    assert max(forecast.backtest["wape"]["forecast"].values()) < 0.05, "February, after a month of history"
 
 
 def test_running_a_night_twice_makes_nothing_twice(a_quarter, payments, budget_of, night):
