@@ -6,7 +6,8 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from finops_site.beat import Scheduler
 from finops_site.celery import app
 
-pytestmark = pytest.mark.django_db
+# Beat closes its connections as it likes.
+pytestmark = pytest.mark.django_db(transaction=True)
 NIGHT = "evaluate-budgets-every-night"
 
 
