@@ -4,7 +4,7 @@ Year-long questions are answered by the month rollup, daily ones by the day roll
 (resources, tags by day) by the cost lines themselves. Every sum is per currency.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -151,6 +151,20 @@ def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
     names = [*groups, *(["bucket"] if bucket else []), "currency"]
     found = found.order_by(*names).values_list(*names, "amount", "name")
     return [_row(values, len(groups), bool(bucket)) for values in (found[:limit] if limit else found)]
+
+
+class Books:
+    """Asks on nobody's behalf: for services that judge the whole company. Pages ask as the person who looks."""
+
+    sees_whole_company = True
+
+
+def stream(question: Question) -> Iterator[tuple[Any, ...]]:
+    """(*group, bucket, currency, sum) of the whole company, row by row and not remembered: for the work of a night."""
+    bucket = _bucket(question)
+    names = [*(f"g{number}" for number in range(len(question.group_by))), "bucket", "currency"]
+    found = _asked(Books(), question).annotate(bucket=bucket or Value(""), amount=Sum(question.metric))
+    yield from found.values_list(*names, "amount").iterator(chunk_size=5000)
 
 
 def _resource_name(question: Question) -> Any:

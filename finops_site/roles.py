@@ -28,6 +28,8 @@ OWN_ROWS = {
     "reservations.view_commitment",
     "reservations.view_plan",
     "reservations.view_rate",
+    "budgets.view_budget",
+    "budgets.view_alert",
 }
 WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
@@ -55,6 +57,13 @@ RULE_TAGS = {
     "tagging.change_tagrequirement",
     "tagging.delete_tagrequirement",
     "tagging.decide_tagexception",
+}
+RULE_BUDGETS = {
+    "budgets.add_budget",
+    "budgets.change_budget",
+    "budgets.approve_budget",
+    "budgets.propose_budget",
+    "budgets.change_alert",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -98,6 +107,7 @@ ROLES: dict[str, set[str]] = {
     | RULE_TAGS
     | FIX_TAGS
     | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
+    | RULE_BUDGETS
     | {"costs.add_exchangerate"}
     | {
         "reservations.add_commitment",
@@ -115,6 +125,9 @@ ROLES: dict[str, set[str]] = {
         "tagging.add_dispute",
         "tagging.add_tagexception",
         "tagging.apply_changeset",
+        # A proposal is for a team she leads; anybody who sees an alert may say that she takes it.
+        "budgets.propose_budget",
+        "budgets.change_alert",
     },
     EXECUTIVE: WHOLE_COMPANY,
 }

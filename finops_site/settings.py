@@ -224,7 +224,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "finops_site.beat:Scheduler"
+# What the admin starts from: there each can be changed, and stays so.
 CELERY_BEAT_SCHEDULE = {
     "refresh-commitments-every-ten-minutes": {
         "task": "reservations.tasks.refresh_commitments",
@@ -259,6 +260,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.suggest_tags",
         "schedule": crontab(minute=23),
     },
+    "tell-alerts-every-ten-minutes": {
+        "task": "budgets.tasks.tell_alerts",
+        "schedule": crontab(minute="5-59/10"),
+    },
+    "escalate-alerts-every-hour": {
+        "task": "budgets.tasks.escalate_alerts",
+        "schedule": crontab(minute=17),
+    },
+    "tell-of-ignored-alerts-every-week": {
+        "task": "budgets.tasks.tell_of_ignored_alerts",
+        "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
+    },
     "send-letters-that-are-left-every-ten-minutes": {
         "task": "finops_site.tasks.send_letters",
         "schedule": crontab(minute="*/10"),
@@ -282,6 +295,10 @@ CELERY_BEAT_SCHEDULE = {
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),
+    },
+    "evaluate-budgets-every-night": {
+        "task": "budgets.tasks.evaluate_budgets",
+        "schedule": crontab(hour=4, minute=40),
     },
 }
 

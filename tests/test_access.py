@@ -5,17 +5,21 @@ An address that is missing here fails the test. A status for each of: nobody (no
 """
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
 
+from budgets import evaluating, links, services
+from budgets.models import Alert, Budget
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport, Pool
 from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
+from finops_site.periods import Month
 from reservations.models import Commitment, Plan
 from tagging import change_sets, compliance, fixing, statements
 from tagging.models import (
@@ -46,6 +50,7 @@ def row(nobody, **statuses):
 SIGN_IN, NO_TOKEN = 302, 401
 EVERYBODY = row(SIGN_IN, all=200)
 WHOLE_COMPANY = row(SIGN_IN, all=403, ada=200, fay=200, max=200)
+FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
 FINANCE = row(SIGN_IN, all=403, fay=200)
@@ -65,6 +70,26 @@ ACCESS = {
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
+    "budgets:budgets": EVERYBODY,
+    "budgets:finance": EVERYBODY,
+    "budgets:budget": LINE_OF_PAYMENTS,
+    "budgets:add": FINANCE_ONLY,
+    "budgets:grid": FINANCE_ONLY,
+    "budgets:import": FINANCE_ONLY,
+    "budgets:propose": row(SIGN_IN, all=403, fay=200, lea=200, ola=200),
+    "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:state": row(SIGN_IN, all=403, fay=405),
+    "budgets:alerts": EVERYBODY,
+    "budgets:alert": LINE_OF_PAYMENTS,
+    "budgets:acknowledge": row(200, all=200),
+    "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
+    "api:budget-list": API_EVERYBODY,
+    "api:budget-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-list": API_EVERYBODY,
+    "api:alert-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-acknowledge": row(NO_TOKEN, all=405),
+    "api:alert-snooze": row(NO_TOKEN, all=405),
     "costs:explorer": EVERYBODY,
     "costs:lines": EVERYBODY,
     "costs:line": LINE_OF_PAYMENTS,
@@ -290,11 +315,13 @@ def of_tags(name, line):
 
 
 def arguments(name, line):
-    """What the address of `name` takes to lead to the line, its team or its delivery."""
+    """What the address of `name` takes to lead to the line, its team, its delivery, or a thing of its team."""
     if name in CHARGEBACK:
         return chargeback_arguments(name, line)
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
         return of_tags(name.split(":")[-1], line)
+    if name.startswith(("budgets:", "api:budget", "api:alert")):
+        return budget_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind.startswith("dev_mail_"):
@@ -358,6 +385,24 @@ def of_commitments(kind, line):
 def a_mail_to_lea():
     mailbox.FolderBackend().send_messages([make_message("source-late", "lea@demo.example", {})])
     return max(path.stem for path in mailbox.folder().glob("*.eml"))
+
+
+def budget_arguments(name, line):
+    kind = name.split(":")[1]
+    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts") or kind.endswith("-list"):
+        return []
+    budget = services.create(
+        Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
+        {Month.of(line.billing_month).period: Decimal(1)},
+        by=None,
+    )
+    if kind.startswith(("alert", "ac")):
+        evaluating.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        alert = Alert.objects.filter(budget=budget)[0]
+        if kind == "acknowledge":
+            return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
+        return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
+    return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 
 def status_for(who, url, people, client, client_of):
