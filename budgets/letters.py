@@ -11,15 +11,16 @@ from django.db.models import Sum
 from django.urls import reverse
 
 from budgets import links, standing
-from budgets.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, headline
+from budgets.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, headline, whole_units
 from budgets.models import Alert, AlertDelivery
 from costs.models import DayRollup
 from costs.views.teams import lines_url
 from finops_site import charting, documents, drawing
 from finops_site.emails import absolute_url, make_message
+from finops_site.models import User
 from finops_site.money import EXACT, Money, formatted
 from finops_site.periods import Period
-from finops_site.registry import registry
+from finops_site.registry import AdviceItem, registry
 
 DRIVERS, ADVICE, OTHERS = 3, 3, 6
 GRAVEST_FIRST = (CRITICAL, WARNING, INFORMATION)
@@ -107,8 +108,8 @@ def _told(delivery: AlertDelivery, as_of: date) -> Told:
         headline=headline_of(alert, delivery.occasion),
         gravity=gravity_of(alert),
         facts=_facts(alert),
-        drivers=_drivers(alert),
-        advice=_advice(alert, as_of),
+        drivers=drivers(alert),
+        advice=advice(alert, delivery.user, as_of),
         others=_others(delivery),
         url=absolute_url(alert.get_absolute_url()),
         acknowledge_url=links.acknowledge_url(alert, delivery.address) if alert.is_open else "",
@@ -129,7 +130,7 @@ def _facts(alert: Alert) -> list[tuple[str, str]]:
     return [*facts, ("Threshold", str(alert.threshold))]
 
 
-def _drivers(alert: Alert) -> list[dict[str, Any]]:
+def drivers(alert: Alert) -> list[dict[str, Any]]:
     """The services whose cost grew most since the days before."""
     comparison, changed = standing.drivers(_Reader(), alert.period, alert.as_of)
     grown = [each for each in changed if each.change.difference > 0][:DRIVERS]
@@ -146,14 +147,15 @@ def _drivers(alert: Alert) -> list[dict[str, Any]]:
     ]
 
 
-def _advice(alert: Alert, as_of: date) -> list[dict[str, str]]:
-    """What the other pillars say can be done about this scope; money first."""
-    found = [item for each in registry.advice for item in each.find(_Reader(), alert.budget.filters, as_of)]
-    found.sort(key=lambda item: -(item.amount or Decimal(0)))
-    return [
-        {"text": item.text, "url": absolute_url(item.url) if item.url.startswith("/") else item.url}
-        for item in found[:ADVICE]
-    ]
+def advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[str, str]]:
+    """What the other pillars say this reader can do about this scope; money first."""
+    found = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=ADVICE)
+    return [{"text": _advised(item), "url": absolute_url(item.url)} for item in found]
+
+
+def _advised(item: AdviceItem) -> str:
+    saves = f", saves {whole_units(item.amount)} {item.currency} a month" if item.amount else ""
+    return f"{item.text}{saves}"
 
 
 def _others(delivery: AlertDelivery) -> str:

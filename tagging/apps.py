@@ -32,7 +32,7 @@ class TaggingConfig(AppConfig):
         books.also_check(chargeback_books.checks)
         may_see = "tagging.view_statement"
         registry.add(
-            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 60, "Tags and owners"),
+            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 26, "Costs"),
             Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
             ReportSection(
                 "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report, may_see, 60
@@ -45,7 +45,8 @@ class TaggingConfig(AppConfig):
 
         self._bring_fixes()
         # Before the bills: owners are named while a bill is loaded.
-        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
+        may_see, section = "tagging.view_ownershiprule", "Tags and owners"
+        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", may_see, 48, section))
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
         self._bring_tags()
 
