@@ -2,14 +2,24 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, NavItem, Panel, registry
+from finops_site.registry import (
+    DemoStep,
+    HealthCheck,
+    Kpi,
+    NavItem,
+    NightlyCheck,
+    Panel,
+    ReportMonths,
+    ReportSection,
+    registry,
+)
 
 
 class CostsConfig(AppConfig):
     name = "costs"
 
     def ready(self) -> None:
-        from costs import panels
+        from costs import panels, report, signs
 
         may_see = "costs.view_costline"
         registry.add(
@@ -25,6 +35,14 @@ class CostsConfig(AppConfig):
             Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
+            Kpi("owned-cost", "Cost with an owner", report.owned_share, "costs.view_company", 10),
+            ReportMonths("costs", report.months, may_see),
+            ReportSection("spend", "Spend", "", report.spending, may_see, 10),
+            ReportSection("by-team", "By team", "", report.by_team, may_see, 11),
+            ReportSection("by-service", "By service", "", report.by_service, may_see, 12),
+            ReportSection("changed", "What changed", "", report.changed, may_see, 13),
+            NightlyCheck("books", signs.check_books, 10),
+            HealthCheck("sources", "Sources of bills", signs.sources, 20),
             DemoStep("bills", _load_demo_bills, 50),
         )
 

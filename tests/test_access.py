@@ -13,6 +13,7 @@ from costs.models import CostLine, FocusExport
 from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
+from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -41,6 +42,11 @@ MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
 ACCESS = {
     "home": EVERYBODY,
+    "reports": EVERYBODY,
+    "report": LINE_OF_PAYMENTS,
+    "report_pdf": LINE_OF_PAYMENTS,
+    "health": row(SIGN_IN, all=403, ada=200),
+    "healthz": row(200, all=200),
     "token": EVERYBODY,
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
@@ -117,6 +123,8 @@ def arguments(name, line):
     """What the address of `name` takes to lead to the line, its team or its delivery."""
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
+    if kind in ("report", "report_pdf"):
+        return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
