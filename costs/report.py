@@ -110,7 +110,7 @@ def _stats(
             "label": f"A year before, {month_text(ago.start)}",
             "amount": a_year_ago,
             "currency": code,
-            "note": "" if a_year_ago is not None else "no bill of that month",
+            "note": _note_of_a_year_ago(comparison) if a_year_ago is not None else "no bill of that month",
             "url": lines_url(ago, {**_filters(user), "currency": code}) if a_year_ago is not None else "",
             "icon": "history",
         },
@@ -124,6 +124,10 @@ def _stats(
     ]
 
 
+def _note_of_a_year_ago(comparison: trends.Comparison) -> str:
+    return "the whole month" if comparison.is_whole else f"the first {comparison.now.days} days of it"
+
+
 def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, before: Decimal | None) -> str:
     """What was spent, and how much more or less that is, for somebody who reads one line."""
     said = f"{comparison.said}: {formatted(now or Decimal(0), code)} {code}"
@@ -134,7 +138,8 @@ def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, bef
     percent = f" ({percent_text(share)})" if share is not None else ""
     if not gap:
         return f"{said}, the same as before."
-    return f"{said}, {formatted(abs(gap), code)} {code}{percent} {'more' if gap > 0 else 'less'} {comparison.against}."
+    than = f"{'more' if gap > 0 else 'less'} than {comparison.against.removeprefix('against ')}"
+    return f"{said}, {formatted(abs(gap), code)} {code}{percent} {than}."
 
 
 def by_team(user: Any, month: Month) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ class Report:
         """How many gates are met, in a sentence; empty where none has a target."""
         judged = [gate for gate in self.gates if gate.state]
         met = sum(gate.state == "met" for gate in judged)
-        return f"{met} of {len(judged)} targets {'is' if met == 1 else 'are'} met." if judged else ""
+        return f"{met} of {len(judged)} {'target' if len(judged) == 1 else 'targets'} met." if judged else ""
 
 
 def make(user: Any, month: Month, today: date) -> Report:

@@ -65,6 +65,7 @@ def elsewhere(transactional_db, tmp_path):
         cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.mark.slow
 def test_what_was_backed_up_comes_back_to_the_last_digit_and_only_into_an_empty_house(made, elsewhere):
     restored = elsewhere("restore", made, "--json")
     assert restored.returncode == 0, restored.stderr

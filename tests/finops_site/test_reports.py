@@ -129,7 +129,7 @@ def test_a_value_just_short_of_its_target_is_not_shown_as_reaching_it():
 def test_the_report_counts_the_gates_that_are_met():
     late, unknown = Measure(Decimal(6), "%", Decimal(5), "lower", ""), Measure(None, "%", None, "higher", "")
     gates = [gate(COVERAGE), gate(late), gate(unknown)]
-    assert reports.Report(MONTH, "", "", gates, []).summary == "1 of 2 targets is met."
+    assert reports.Report(MONTH, "", "", gates, []).summary == "1 of 2 targets met."
 
 
 def test_what_several_say_of_a_month_is_one_row_and_the_newest_comes_first():
