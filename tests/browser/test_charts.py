@@ -38,6 +38,8 @@ def test_a_band_is_a_strip_between_its_two_sides_and_a_budget_a_dashed_line(gall
     assert all(box["width"] > 3 for box in boxes)
     assert [box["height"] for box in boxes] == sorted(box["height"] for box in boxes)
     assert page.locator("#chart-band .chart svg path[stroke-dasharray]").count() >= 2
+    budget = page.locator("#chart-band").get_by_role("button", name="Budget").locator("rect").get_attribute("fill")
+    assert page.locator(f'#chart-band .chart svg path[stroke-dasharray][stroke="{budget}"]').count() == 1
     assert page.locator("#chart-threshold .chart svg path[stroke-dasharray]").count() >= 1
 
 

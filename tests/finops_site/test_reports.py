@@ -59,7 +59,8 @@ def page(*parts, gates=()):
 
 def paper(*parts, gates=()):
     report = reports.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
-    return "\n".join(each.extract_text() for each in PdfReader(io.BytesIO(reports.pdf(report))).pages)
+    pages = PdfReader(io.BytesIO(reports.pdf(report))).pages
+    return " ".join(" ".join(each.extract_text() for each in pages).split())
 
 
 def gate(measure, label="Coverage"):
