@@ -1,13 +1,18 @@
 """How fast a bill is loaded, against the limit (bare DuckDB) and against the usual way (pandas + bulk_create)."""
 
 import gzip
+import hashlib
+import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from benchmarks import bill, fresh_database
 
@@ -37,7 +42,7 @@ assert delivery.status == "current", delivery.message
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
-ORM_LINES = 20_000
+ORM_LINES = 40_000
 
 
 def main(lines: int = 1_000_000, runs: int = 3) -> None:
@@ -82,31 +87,84 @@ def _load(path: Path, source: str, environment: dict[str, str]) -> tuple[float, 
 
 
 def _orm(path: Path) -> None:
-    """The first lines of the bill the usual way: pandas chunks, a loop over rows, bulk_create of whole lines."""
+    """The usual way, done well: the same rows in the same tables, with the same indexes, sums and checks.
+
+    pandas reads the text in chunks (amounts as exact Decimals, never floats), tags are parsed once for each distinct
+    text and kept as tag sets, `bulk_create` writes five thousand rows at a time into the partitioned, indexed table,
+    drop-downs are filled, both rollups are made by one statement each, and the sums are checked against the bill's.
+
+    Charges are rows here, one for each, for there is no file beside the table that would keep them. That is more rows
+    than our cost lines; in its favour, rows keep 25 of the bill's 57 columns, no owner is decided, and the tables are
+    as small as ORM_LINES (an index costs more as it grows).
+    """
     import pandas as pd
 
-    from costs import partitions
-    from costs.models import CostLine, TagSet
+    from costs import partitions, publish
+    from costs.models import CostLine, Dimension
 
-    tags, _ = TagSet.objects.get_or_create(fingerprint="benchmark")
+    row, sums, known = _month_of_the_peer(), dict.fromkeys(publish.AMOUNTS, Decimal(0)), {}
+    seen: set[tuple[str, str]] = set()
     with gzip.open(path, "rt") as stream:
         for chunk in pd.read_csv(stream, dtype=str, keep_default_na=False, chunksize=5_000, nrows=ORM_LINES):
-            rows = chunk.to_dict("records")
-            partitions.ensure([date.fromisoformat(rows[0]["ChargePeriodStart"][:10])])
-            CostLine.objects.bulk_create(_line(CostLine, tags, row) for row in rows)
+            for name, column in publish.AMOUNTS.items():
+                chunk[column] = chunk[column].map(Decimal)
+                sums[name] += chunk[column].sum()
+            partitions.ensure([date.fromisoformat(day) for day in chunk["ChargePeriodStart"].str[:10].unique()])
+            tag_sets = _tag_sets(chunk["Tags"].unique(), known)
+            CostLine.objects.bulk_create(_line(row, tag_sets, each) for each in chunk.to_dict("records"))
+            for name in publish.LABELLED:
+                seen |= {(name, value) for value in chunk[publish.DIMENSIONS[name][0]].unique()}
+    Dimension.objects.bulk_create(
+        (Dimension(name=name, value=value) for name, value in sorted(seen)), ignore_conflicts=True
+    )
+    row.totals = publish.as_text({"USD": {column: sums[name] for name, column in publish.AMOUNTS.items()}})
+    publish.roll_up(row)
+    publish.check(row)
 
 
-def _line(model: type, tags: object, row: dict[str, str]) -> object:
-    from costs.publish import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+def _month_of_the_peer() -> Any:
+    from costs.models import Delivery, DeliveryMonth, Source
+
+    source, _ = Source.objects.get_or_create(name="the usual way")
+    delivery = Delivery.objects.create(source=source, fingerprint=uuid.uuid4().hex)
+    month = date(2026, 10, 1)
+    return DeliveryMonth.objects.create(
+        delivery=delivery, billing_month=month, charges=0, charge_months=[str(month)], totals={}
+    )
+
+
+def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
+    """The tag sets of texts, each made once."""
+    from costs.models import TagSet
+
+    fresh = {}
+    for text in set(texts) - known.keys():
+        tags = json.loads(text) if text else {}
+        canonical = json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        mark = hashlib.md5(canonical.encode()).hexdigest()
+        fresh[text] = TagSet(fingerprint=mark, tags=tags)
+    TagSet.objects.bulk_create(fresh.values(), ignore_conflicts=True)
+    ids = dict(
+        TagSet.objects.filter(fingerprint__in=[each.fingerprint for each in fresh.values()]).values_list(
+            "fingerprint", "pk"
+        )
+    )
+    known |= {text: ids[each.fingerprint] for text, each in fresh.items()}
+    return known
+
+
+def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
+    from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.models import CostLine
 
     texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
-    return model(
-        delivery_month_id=0,
-        billing_month=row["BillingPeriodStart"][:10],
-        charge_date=row["ChargePeriodStart"][:10],
-        tag_set=tags,
+    return CostLine(
+        delivery_month_id=month.pk,
+        billing_month=date.fromisoformat(row["BillingPeriodStart"][:10]),
+        charge_date=date.fromisoformat(row["ChargePeriodStart"][:10]),
+        tag_set_id=tag_sets[row["Tags"]],
         charges=1,
-        quantity=row["ConsumedQuantity"],
-        **{name: row.get(column, "") for name, (column, _) in texts.items()},
+        quantity=Decimal(row["ConsumedQuantity"]),
+        **{name: row.get(column, "")[:width] for name, (column, width) in texts.items()},
         **{name: row[column] for name, column in AMOUNTS.items()},
     )

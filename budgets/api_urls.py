@@ -2,6 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
+from budgets import api
+
 router = SimpleRouter()
+router.register("budgets", api.BudgetViewSet, "budget")
+router.register("alerts", api.AlertViewSet, "alert")
 
 urlpatterns = [*router.urls]

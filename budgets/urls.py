@@ -1,7 +1,24 @@
 """Addresses of the pages of budgets."""
 
-from django.urls.resolvers import URLPattern
+from django.urls import path
+
+from budgets.views import acknowledge, alerts, budgets, finance
 
 app_name = "budgets"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("budgets/", budgets.BudgetsPage.as_view(), name="budgets"),
+    path("budgets/add/", budgets.EditBudget.as_view(), name="add"),
+    path("budgets/propose/", budgets.EditBudget.as_view(proposes=True), name="propose"),
+    path("budgets/grid/", finance.GridPage.as_view(), name="grid"),
+    path("budgets/import/", finance.ImportPage.as_view(), name="import"),
+    path("budgets/year/", finance.FinancePage.as_view(), name="finance"),
+    path("budgets/<int:pk>/", budgets.BudgetPage.as_view(), name="budget"),
+    path("budgets/<int:pk>/edit/", budgets.EditBudget.as_view(), name="edit"),
+    path("budgets/<int:pk>/copy/", budgets.CopyBudget.as_view(), name="copy"),
+    path("budgets/<int:pk>/state/<str:verb>/", budgets.ChangeState.as_view(), name="state"),
+    path("alerts/", alerts.AlertsPage.as_view(), name="alerts"),
+    path("alerts/acknowledge/<str:token>/", acknowledge.AcknowledgePage.as_view(), name="acknowledge"),
+    path("alerts/<int:pk>/", alerts.AlertPage.as_view(), name="alert"),
+    path("alerts/<int:pk>/<str:verb>/", alerts.ActOnAlert.as_view(), name="act"),
+]

@@ -140,8 +140,17 @@ class RestatementAdmin(FactAdmin):
 
 @admin.register(RestatedCost)
 class RestatedCostAdmin(FactAdmin):
-    list_display = ["service", "sub_account", "owner", "currency", "billed_before", "billed_after", "billed_new"]
-    list_select_related = ["owner"]
+    list_display = [
+        "service",
+        "sub_account",
+        "owner",
+        "pool",
+        "currency",
+        "billed_before",
+        "billed_after",
+        "billed_new",
+    ]
+    list_select_related = ["owner", "pool"]
 
 
 @admin.register(TagSet)
@@ -212,12 +221,13 @@ class CostLineAdmin(FactAdmin):
         "resource_name",
         "sub_account",
         "owner",
+        "pool",
         "charge_category",
         "billed",
         "currency",
     ]
     list_filter = [ChargeMonthFilter, CategoryFilter]
-    list_select_related = ["owner"]
+    list_select_related = ["owner", "pool"]
     search_fields = ["resource", "resource_name"]
     search_help_text = f"A resource of the month; the list ends after {MOST_ROWS:,} lines."
     ordering = ["-charge_date", "-id"]

@@ -1,6 +1,7 @@
 """Answers that are asked again and again, kept as long as the books they came from.
 
-The key holds what the answer depends on: which publications count, the teams and their tree, whose rows are seen, and
+The key holds what the answer depends on: which publications count and how
+often they were owned anew, the teams and their tree, whose rows are seen, and
 the question. Nothing has to be thrown away when a bill is replaced: new books are a new key. A cache that is down costs
 time and never a page.
 """
@@ -23,7 +24,8 @@ MISSING = object()
 
 # A few hundred publications and teams: a fraction of a millisecond.
 BOOKS = """
-    SELECT (SELECT md5(string_agg(id::text, ',' ORDER BY id)) FROM costs_deliverymonth WHERE is_current),
+    SELECT (SELECT md5(string_agg(concat_ws(':', id, revision), ',' ORDER BY id))
+            FROM costs_deliverymonth WHERE is_current),
            (SELECT md5(string_agg(concat_ws(':', id, parent_id, name), ',' ORDER BY id)) FROM finops_site_team)
 """
 

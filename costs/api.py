@@ -43,8 +43,11 @@ PERIOD = [
     OpenApiParameter("to", str, description="last month or day, inclusive; this month by default"),
 ]
 FILTERS = [
-    OpenApiParameter("team", str, many=True, description="name or id, with the teams below; `none`: unowned"),
-    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name != "team"),
+    OpenApiParameter(
+        "team", str, many=True, description="name or id, with the teams below; `shared`: in a pool, `none`: unowned"
+    ),
+    OpenApiParameter("pool", str, many=True, description="name or id of a pool of shared cost; `none`: in none"),
+    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name not in ("team", "pool")),
 ]
 
 
@@ -190,7 +193,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet:
-        return super().get_queryset().select_related("delivery_month", "tag_set", "owner")
+        return super().get_queryset().select_related("delivery_month", "tag_set", "owner", "pool")
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""

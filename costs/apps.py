@@ -19,7 +19,11 @@ class CostsConfig(AppConfig):
     name = "costs"
 
     def ready(self) -> None:
+        from auditlog.registry import auditlog
+
         from costs import panels, report, signs
+
+        auditlog.register(self.get_model("Pool"))
 
         may_see = "costs.view_costline"
         registry.add(

@@ -1,20 +1,21 @@
 """The books: every layer of every month that counts must sum to the same, to the last stored digit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 
 from costs import engine
 from costs.charges import stored_totals
 from costs.formats.base import literal
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, Source
 from costs.publish import as_text
-from costs.querysets import METRICS
+from costs.querysets import METRICS, SIDES
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month
 
@@ -39,16 +40,27 @@ class Check:
         return asdict(self) | {"holds": self.holds}
 
 
+# What pillars derive from the books and prove on the same page; called with the month asked for, or None.
+MORE: list[Callable[[Month | None], Iterable[Check]]] = []
+
+
+def also_check(checks: Callable[[Month | None], Iterable[Check]]) -> None:
+    """Lets a pillar's invariants be checked with the books: call it from AppConfig.ready()."""
+    if checks not in MORE:
+        MORE.append(checks)
+
+
 def check_books(month: Month | None = None) -> list[Check]:
     """Every invariant of the current publications, of one billing month or of all."""
     rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month", "pk")
     if month:
         rows = rows.filter(billing_month=month.start)
-    return [*_layers(rows), *_deliveries(rows), *_one_bill_a_month(month)]
+    own = [*_layers(rows), *_deliveries(rows), *_one_bill_a_month(month)]
+    return [*own, *(check for more in MORE for check in more(month))]
 
 
 def _layers(rows: Any) -> Iterator[Check]:
-    """As delivered = charges = cost lines = rollups, and owned + unowned = the bill."""
+    """As delivered = charges = cost lines = rollups, and direct + shared + unowned = the bill."""
     with engine.connect(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
         sums = {model: _sums_by_month(model, rows) for model in LAYERS}
         counts = dict(_of(CostLine, rows).order_by().values_list("delivery_month").annotate(Sum("charges")))
@@ -63,7 +75,9 @@ def _layers(rows: Any) -> Iterator[Check]:
             yield Check(
                 "charges counted in cost lines = rows of the bill", about, str(counts.get(row.pk, 0)), str(row.charges)
             )
-            yield Check("direct + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_views(row.totals)))
+            yield Check(
+                "direct + shared + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(_views(row.totals))
+            )
 
 
 def _of(model: Any, rows: Any) -> Any:
@@ -85,18 +99,11 @@ def _sums_by_month(model: Any, rows: Any) -> dict[int, dict[str, dict[str, str |
 
 
 def _owned_sums(rows: Any) -> dict[int, dict[str, dict[str, str | None]]]:
-    """What teams own plus what nobody owns, added up here from the two sides the pages show."""
-    sides = {
-        f"{metric}_{side}": Sum(metric, filter=Q(owner__isnull=side == "unowned"))
-        for metric in VIEWS
-        for side in ("direct", "unowned")
-    }
+    """What teams own, what they share and what nobody owns, added up here from the three sides the pages show."""
+    sides = {f"{metric}_{side}": Sum(metric, filter=which) for metric in VIEWS for side, which in SIDES.items()}
     result: dict[int, dict[str, dict[str, str | None]]] = {}
     for found in _of(CostLine, rows).order_by().values("delivery_month", "currency").annotate(**sides):
-        amounts = {
-            metric: _plus(exact_text(found[f"{metric}_direct"]), exact_text(found[f"{metric}_unowned"]))
-            for metric in VIEWS
-        }
+        amounts = {metric: reduce(_plus, [exact_text(found[f"{metric}_{side}"]) for side in SIDES]) for metric in VIEWS}
         result.setdefault(found["delivery_month"], {})[found["currency"]] = amounts
     return result
 

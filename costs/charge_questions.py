@@ -81,6 +81,73 @@ def hourly_use(start: datetime, end: datetime) -> Any:
     return found.order_by("hour", "provider", "region", "type")
 
 
+def machine_use(start: datetime, end: datetime) -> Any:
+    """How many hours machines ran in each charge period that touches the time, and under which price.
+
+    `covered` says that a commitment paid, `spot` that none could have; what nobody used is not among it.
+    """
+    used = CHARGES.filter(
+        _.x_Problem.isnull(),
+        _.ChargeCategory == "Usage",
+        _.x_InstanceType.notnull(),
+        _.ConsumedUnit.lower().re_search("^h|hour|hrs"),
+        _.CommitmentDiscountStatus.fill_null("") != "Unused",
+        _.ChargePeriodStart < end,
+        (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
+    )
+    found = used.group_by(
+        start=_.ChargePeriodStart,
+        end=_.ChargePeriodEnd,
+        provider=_.ProviderName,
+        region=_.RegionId,
+        type=_.x_InstanceType,
+        operation=_.x_Operation.fill_null(""),
+        description=_.ChargeDescription.fill_null(""),
+        covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
+        spot=_.PricingCategory.fill_null("") == "Dynamic",
+        currency=_.BillingCurrency,
+    ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
+    return found.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+
+
+def commitment_use(start: datetime, end: datetime) -> Any:
+    """What the bill says of each commitment on each day: bought, used and unused, in its own unit and in money.
+
+    `quantity` is null where no charge of the group has one: money then says how much was used.
+    """
+    named = CHARGES.filter(
+        _.x_Problem.isnull(),
+        _.CommitmentDiscountId.notnull(),
+        _.ChargePeriodStart >= start,
+        _.ChargePeriodStart < end,
+    )
+    found = named.group_by(
+        provider=_.ProviderName.fill_null(""),
+        commitment=_.CommitmentDiscountId,
+        day=_.ChargePeriodStart.date(),
+        category=_.ChargeCategory,
+        status=_.CommitmentDiscountStatus.fill_null(""),
+        currency=_.BillingCurrency.fill_null(""),
+    ).agg(
+        name=_.CommitmentDiscountName.max(),
+        counts=_.CommitmentDiscountCategory.max(),
+        type=_.CommitmentDiscountType.max(),
+        unit=_.CommitmentDiscountUnit.max(),
+        account=_.SubAccountId.max(),
+        region=_.RegionId.max(),
+        machine=_.x_InstanceType.max(),
+        machines=_.x_InstanceType.nunique(),
+        frequency=_.ChargeFrequency.max(),
+        quantity=_.CommitmentDiscountQuantity.sum(),
+        charges=_.count(),
+        counted=_.CommitmentDiscountQuantity.count(),
+        effective=_.EffectiveCost.sum(),
+        billed=_.BilledCost.sum(),
+        listed=_.ListCost.sum(),
+    )
+    return found.order_by("provider", "commitment", "day", "category", "status", "currency")
+
+
 def sql(question: Any, dialect: str) -> str:
     """The question in the words of an engine."""
     return str(ibis.to_sql(question, dialect=dialect))

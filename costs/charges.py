@@ -26,6 +26,7 @@ from costs.formats.base import (
     Format,
     Options,
     Sheet,
+    aside,
     beyond,
     formula,
     literal,
@@ -332,7 +333,27 @@ def _rows(each: OpenFile, source: str, *also: str) -> str:
     said.append(f"CASE WHEN {stored(texts[_first_metric(each)])} IS NULL THEN {anything} ELSE false END AS empty_row")
     cast = [f"{_cast(each, kind, _said(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
     rest = [f"CAST({beyond(_said(name))} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
-    return f"(SELECT *, {', '.join([*cast, *rest])} FROM (SELECT {', '.join([*also, *said])} FROM {source}))"
+    mapped = f"(SELECT {', '.join([*also, *said])} FROM {_worked_out(each, source)})"
+    return f"(SELECT *, {', '.join([*cast, *rest])} FROM {mapped})"
+
+
+def _worked_out(each: OpenFile, source: str) -> str:
+    """The rows with what several columns need: worked out once, and in the plan once."""
+    for name, rule in each.format.aside.items():
+        source = f"(SELECT *, {rule(each.sheet) or 'NULL'} AS {aside(name)} FROM {source})"
+    metrics = ", ".join(f"{sql} AS {_as_delivered(name)}" for name, sql in _metrics(each).items())
+    return f"(SELECT *, {metrics} FROM {source})"
+
+
+def _metrics(each: OpenFile) -> dict[str, str]:
+    """SQL for the text of every metric, signs of money and separators of thousands and all."""
+    rules = each.format.columns
+    return {name: (rules[name](each.sheet) if name in rules else None) or "NULL::VARCHAR" for name in METRICS}
+
+
+def _as_delivered(name: str) -> str:
+    """The name under which a metric's text stands before it is a plain number."""
+    return quoted(f"delivered {name}")
 
 
 def _said(name: str) -> str:
@@ -353,7 +374,7 @@ def _texts(each: OpenFile) -> dict[str, str]:
     """SQL for the text of every charge column; the currency is in capitals, and XXX where the bill has none."""
     rules = each.format.columns
     texts = {name: (rules[name](each.sheet) if name in rules else None) or "NULL::VARCHAR" for name in CHARGE_COLUMNS}
-    texts |= {name: plain_number(texts[name]) for name in METRICS}
+    texts |= {name: plain_number(_as_delivered(name)) for name in METRICS}
     chosen = each.sheet.options.currency
     if texts["BillingCurrency"] == "NULL::VARCHAR":
         default = "USD" if each.format.needs_month else NO_CURRENCY
@@ -589,7 +610,7 @@ def _source_column(each: OpenFile, column: str) -> str:
     """The column as the bill's own header names it, when it is read from one column as it stands."""
     rule = each.format.columns.get(column)
     sql = (rule(each.sheet) if rule else None) or ""
-    return sql.strip('"') if sql.startswith('"') and sql.count('"') == 2 else column
+    return next((name for name, cell in each.sheet.columns.items() if cell == sql), column)
 
 
 def _shown(text: str, limit: int = 500) -> str:

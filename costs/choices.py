@@ -3,8 +3,8 @@
 from typing import Any
 
 from costs.answers import remembered
-from costs.models import Dimension, MonthRollup
-from costs.spend import FIELDS, LABELS, NOBODY, TAG, UNOWNED
+from costs.models import Dimension, MonthRollup, Pool
+from costs.spend import FIELDS, LABELS, NOBODY, POOLED, SHARED, TAG, UNOWNED
 from finops_site.models import Team
 
 Choices = list[tuple[str, str]]
@@ -13,7 +13,8 @@ MOST = 500
 
 def values(user: Any, name: str) -> Choices:
     """(value, label) of a dimension, in the order people read."""
-    return teams(user) if name == "team" else remembered(user, ("choices", name), lambda: _values(user, name))
+    own = {"team": teams, "pool": pools}
+    return own[name](user) if name in own else remembered(user, ("choices", name), lambda: _values(user, name))
 
 
 def _values(user: Any, name: str) -> Choices:
@@ -31,7 +32,12 @@ def _label(dimension: Dimension) -> str:
 
 def teams(user: Any) -> Choices:
     found = [(str(team.pk), team.name) for team in Team.objects.visible_to(user)]
-    return [*found, (NOBODY, UNOWNED)] if user.sees_whole_company else found
+    return [*found, (POOLED, SHARED), (NOBODY, UNOWNED)] if user.sees_whole_company else found
+
+
+def pools(user: Any) -> Choices:
+    """Shared cost is nobody's alone: only who sees the whole company sees it here."""
+    return [(str(pool.pk), pool.name) for pool in Pool.objects.all()] if user.sees_whole_company else []
 
 
 def tag_keys(user: Any) -> list[str]:
@@ -54,7 +60,9 @@ def groupings(user: Any) -> Choices:
         "charge_category",
         "service_category",
     )
-    more = ("provider", "pricing_category", "instance_type", "commitment", "billing_month")
+    if user.sees_whole_company:
+        shown = (*shown[:2], "pool", *shown[2:])
+    more = ("rule", "provider", "pricing_category", "instance_type", "commitment", "billing_month")
     plain = [(name, LABELS[name]) for name in (*shown, *more)]
     tags = [(f"{TAG}{key}", f"Tag {key}") for key in tag_keys(user) if key != "Environment"]
     return [*plain, *tags]

@@ -19,8 +19,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from costs.models import Delivery, DeliveryMonth, Reject, Source
 from costs.querysets import METRICS
-from costs.spend import UNOWNED
-from costs.tables import BilledTotalsColumn
+from costs.tables import BilledTotalsColumn, OwnerColumn
 from finops_site.figures import month_text
 from finops_site.filters import MonthFilter
 from finops_site.money import EXACT, exact_text
@@ -203,7 +202,7 @@ class ChangeTable(BaseTable):
     month = MonthColumn("Billing month", accessor="restatement__billing_month", orderable=False)
     service = django_tables2.Column(orderable=False, attrs=WHOLE_WORDS)
     sub_account = django_tables2.Column("Account", orderable=False, attrs=WHOLE_WORDS)
-    owner = django_tables2.Column("Team", default=UNOWNED, orderable=False)
+    owner = OwnerColumn("Team", accessor="owner__name", pool="pool.name", orderable=False)
     billed_before = MoneyColumn("Before", orderable=False)
     billed_after = MoneyColumn("After", orderable=False)
     difference = ChangeColumn("Difference", before="billed_before", orderable=False)
@@ -227,7 +226,7 @@ class CorrectionTable(BaseTable):
     used = django_tables2.Column("Belongs to", empty_values=(), orderable=False)
     service = django_tables2.Column(orderable=False)
     sub_account = django_tables2.Column("Account", orderable=False)
-    team = django_tables2.Column(default=UNOWNED, orderable=False)
+    team = OwnerColumn(pool="pool_name", orderable=False)
     billed = MoneyColumn("Billed cost", orderable=False)
     effective = MoneyColumn("Effective cost", orderable=False)
     currency = django_tables2.Column(visible=False)

@@ -9,8 +9,8 @@ from django.db.models import F, Sum
 
 from costs.charges_engine import charges_in
 from costs.formats.base import NO_NUL
+from costs.lines import DIMENSIONS
 from costs.models import CostLine
-from costs.publish import DIMENSIONS
 
 SHOWN = {
     "ChargePeriodStart": "From",
@@ -47,7 +47,7 @@ def charges_of(line: CostLine) -> Charges:
     grain = [(column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()]
     with charges_in(line.delivery_month.charges_glob) as charges:
         texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
-        own = [text for text in texts if as_line_has_them(text) == line.tag_set.tags]
+        own = [text for text in texts if as_line_has_them(text) == line.tag_set.as_delivered]
         rows = ask.of_line(line.charge_date, grain, own)
         (found,) = charges.ask(ask.sums(rows))
         first = charges.ask(ask.first(rows, list(SHOWN), MOST))

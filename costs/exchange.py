@@ -144,7 +144,7 @@ def _added(one: Group, other: Group) -> Group:
     return Group(one.keys, one.label, amounts, spend.add(amounts))
 
 
-def rows(user: Any, question: Question, target: str, *, limit: int) -> tuple[list[Row], Exchange]:
+def rows(user: Any, question: Question, target: str, *, limit: int | None = None) -> tuple[list[Row], Exchange]:
     """The answer's rows in the target currency; where no step of time is asked for, turned month by month."""
     timed = (
         question

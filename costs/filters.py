@@ -14,7 +14,7 @@ from costs.models import CostLine
 from costs.spend import FIELDS, TAG, Question
 from finops_site.periods import Period, parse_range
 
-OFFERED = ("service", "team", "account", "region", "charge_category", "currency")
+OFFERED = ("service", "team", "pool", "account", "region", "charge_category", "currency")
 # Not drawn in the bar, but a figure of the explorer may carry them.
 CARRIED = tuple(name for name in FIELDS if name not in (*OFFERED, "resource"))
 
@@ -25,6 +25,7 @@ class LineFilter(django_filters.FilterSet):
     to = django_filters.CharFilter(label="To", method="passed", widget=forms.DateInput())
     service = django_filters.MultipleChoiceFilter(label="Service", method="passed")
     team = django_filters.MultipleChoiceFilter(label="Team", method="passed")
+    pool = django_filters.MultipleChoiceFilter(label="Pool", method="passed")
     account = django_filters.MultipleChoiceFilter(label="Account", method="passed")
     region = django_filters.MultipleChoiceFilter(label="Region", method="passed")
     charge_category = django_filters.MultipleChoiceFilter(label="Category", method="passed")
@@ -43,7 +44,9 @@ class LineFilter(django_filters.FilterSet):
         start = django_filters.CharFilter(label="From", method="passed", widget=forms.DateInput())
         start.field_name, start.model, start.parent = "from", CostLine, self
         self.filters = {"from": start, **self.filters}
-        for name in OFFERED:
+        if not self.user.sees_whole_company:
+            del self.filters["pool"]
+        for name in set(OFFERED) & set(self.filters):
             self.filters[name].extra["choices"] = choices.values(self.user, name)
 
     @cached_property

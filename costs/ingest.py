@@ -11,7 +11,7 @@ import logging
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,6 +26,7 @@ from django.utils import timezone
 from costs import charges, engine, files, overlaps, publish, restated
 from costs.formats.base import BadBill, Options
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
+from costs.signals import books_changed
 from finops_site.periods import Month
 
 logger = logging.getLogger(__name__)
@@ -341,10 +342,24 @@ def activate(delivery: Delivery, months: Sequence[DeliveryMonth]) -> None:
         replaces = delivery.source.delivery_mode == Source.Mode.REPLACE
         for month in months:
             _make_current(delivery, month, replaces)
+        _tell(months)
         _supersede(delivery.source)
         if twice := overlaps.warning(delivery.source):
             Delivery.objects.filter(pk=delivery.pk).update(message=f"{delivery.message} {twice}".strip())
     publish.remove(DeliveryMonth.objects.filter(delivery__source=delivery.source, is_current=False, lines__gt=0))
+
+
+def _tell(months: Iterable[DeliveryMonth]) -> None:
+    """Tells the pillars, once it is committed, that these months changed."""
+    rows = list(months)
+    transaction.on_commit(lambda: tell(rows))
+
+
+def tell(rows: Sequence[DeliveryMonth]) -> None:
+    """Tells the pillars that the books of these months changed; one that fails is logged, the others hear it."""
+    for receiver, answer in books_changed.send_robust(sender=DeliveryMonth, rows=rows):
+        if isinstance(answer, Exception):
+            logger.error("%r failed after the books changed", receiver, exc_info=answer)
 
 
 def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> None:
@@ -380,6 +395,7 @@ def withdraw(delivery: Delivery) -> bool:
         withdrawn = current.update(status=Delivery.Status.WITHDRAWN, stage="", progress=0)
         if withdrawn:
             delivery.months.update(is_current=False)
+            _tell(delivery.months.all())
     publish.remove(delivery.months.filter(is_current=False))
     return bool(withdrawn)
 
@@ -414,6 +430,7 @@ def _swap(old: DeliveryMonth, fresh: DeliveryMonth) -> bool:
         swapped = DeliveryMonth.objects.current().filter(pk=old.pk).update(is_current=False)
         if swapped:
             DeliveryMonth.objects.filter(pk=fresh.pk).update(is_current=True)
+            _tell([fresh])
     gone = [old if swapped else fresh]
     publish.remove(gone)
     DeliveryMonth.objects.filter(pk__in=[row.pk for row in gone]).delete()

@@ -28,16 +28,18 @@ def _lines(path: Path, rest: str) -> str:
     return f"read_csv({literal(str(path))}, {options}, {rest})"
 
 
-def _object(line: str = "line") -> str:
-    parsed = f"TRY_CAST(regexp_replace({line}, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
-    return f"CASE WHEN json_type({parsed}) = 'OBJECT' THEN {parsed} END"
+def _objects(path: Path, rest: str) -> str:
+    """Every line and the JSON object it is, null where it is none; each worked out once."""
+    parsed = f"TRY_CAST(regexp_replace(line, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
+    each = f"(SELECT line, {parsed} AS json FROM {_lines(path, rest)})"
+    return f"(SELECT line, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS object FROM {each})"
 
 
 def columns(db: duckdb.DuckDBPyConnection, path: Path, name: str, longest: int) -> dict[str, str]:
     """{dotted name: SQL} over all lines: exports leave out what is empty, so the first lines do not tell all."""
     rest = f"ignore_errors = true, max_line_size = {longest}, store_rejects = false"
     try:
-        found = db.execute(f"SELECT json_group_structure({_object()}) FROM {_lines(path, rest)}").fetchone()
+        found = db.execute(f"SELECT json_group_structure(object) FROM {_objects(path, rest)}").fetchone()
     except duckdb.Error as error:
         raise BadBill(f"{name}: not readable as JSON lines ({str(error).splitlines()[0][:200]}).") from None
     shape = json.loads(found[0]) if found and found[0] else {}
@@ -68,10 +70,9 @@ def source(path: Path, sheet: Sheet, rest: str) -> str:
     shape: dict[str, Any] = {}
     for sql in sheet.columns.values():
         _put(shape, [part.strip('"') for part in sql.removeprefix(f"{ROW}.").split('"."')])
-    parsed = _object()
     return (
-        f"(SELECT json_transform({parsed}, {literal(json.dumps(shape))}) AS {ROW}, "
-        f"CASE WHEN trim(line) <> '' AND {parsed} IS NULL THEN line END AS {UNREAD} FROM {_lines(path, rest)})"
+        f"(SELECT json_transform(object, {literal(json.dumps(shape))}) AS {ROW}, "
+        f"CASE WHEN trim(line) <> '' AND object IS NULL THEN line END AS {UNREAD} FROM {_objects(path, rest)})"
     )
 
 

@@ -1,29 +1,40 @@
 """Who owns a cost line: ordered rules, the first that matches wins. Pure: no Django.
 
-Rules are compiled to one SQL expression and asked of each distinct (account, service, region, resource, tags), never
-of each line. DuckDB's regular expressions are RE2: they run in linear time whatever somebody types.
+Rules are asked of each distinct (account, service, region, resource, tags), never of each line, and not one by one:
+rules that look at the same things are one table, and a hash join finds those that match. Patterns of names are DuckDB's
+regular expressions, which are RE2: they run in linear time whatever somebody types.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
 
 import duckdb
 
 from costs.formats.base import literal
 
-# What a rule may look at, and what decides an owner: the columns of a signature.
-SIGNATURE = ("provider", "billing_account", "sub_account", "service", "region", "resource", "resource_name", "tag_set")
+# What a rule compares for equality: columns of a line.
+PLAIN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category", "commitment_status")
+NAMES = ("resource", "resource_name")
+LONGEST_PATTERN = 500
+# A counted repetition stands for as many copies of what it repeats; more than this is slow, however linear.
+LARGEST_PATTERN = 2_000
+PATTERNS_AT_ONCE = 50
+EVER, NEVER = date(1, 1, 1), date(9999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRule:
-    """A line belongs to `team` when every condition that is not empty holds.
+    """A line belongs to `team`, or is shared in `pool`, when every condition that is not empty holds.
 
     `resource_pattern` is a regular expression found anywhere in the resource's id or name. A tag with a key and no
-    value matches whenever the key has a value; keys and values are compared without regard to case.
+    value matches whenever the key has a value; keys and values are compared without regard to case. The rule holds for
+    charge days from `start` (None: always) up to, not including, `end` (None: for good). A rule without any condition
+    matches nothing: it would own the whole company by accident.
     """
 
-    team: int
+    team: int | None
     label: str
     provider: str = ""
     billing_account: str = ""
@@ -33,36 +44,201 @@ class OwnerRule:
     resource_pattern: str = ""
     tag_key: str = ""
     tag_value: str = ""
+    charge_category: str = ""
+    commitment_status: str = ""
+    pool: int | None = None
+    start: date | None = None
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        if (self.team is None) == (self.pool is None):
+            raise ValueError(f"rule {self.label!r} names a team or a pool, one of them")
+
+    @property
+    def shape(self) -> tuple[tuple[str, ...], str, bool, bool]:
+        """What the rule looks at: plain columns, a tag's key in small letters, whether its value, whether names."""
+        plain = tuple(name for name in PLAIN if getattr(self, name))
+        return plain, self.tag_key.lower(), bool(self.tag_value), bool(self.resource_pattern)
 
 
-def condition_sql(rule: OwnerRule) -> str:
-    """The rule's condition over a signature `s` whose tags are the map `t.folded` (keys in small letters)."""
-    plain = ("provider", "billing_account", "sub_account", "service", "region")
-    parts = [f"s.{name} = {literal(getattr(rule, name))}" for name in plain if getattr(rule, name)]
-    if rule.resource_pattern:
-        pattern = literal(rule.resource_pattern)
-        parts.append(f"(regexp_matches(s.resource, {pattern}) OR regexp_matches(s.resource_name, {pattern}))")
-    if rule.tag_key:
-        parts.append(_tag_sql(rule))
-    return " AND ".join(parts) or "false"
+@dataclass(frozen=True, slots=True)
+class VirtualTag:
+    """A tag that we set and the bill does not have: on one resource, on charge days from `start` up to, not including,
+    `end` (None: for good). It takes the place of a delivered tag whose key differs by case alone.
+    """
+
+    provider: str
+    sub_account: str
+    resource: str
+    key: str
+    value: str
+    start: date
+    end: date | None = None
 
 
-def _tag_sql(rule: OwnerRule) -> str:
-    value = f"lower(t.folded[{literal(rule.tag_key.lower())}])"
-    return f"{value} = {literal(rule.tag_value.lower())}" if rule.tag_value else f"coalesce({value}, '') <> ''"
+def signature_of(rules: Iterable[OwnerRule]) -> tuple[str, ...]:
+    """The columns of a line that these rules look at, and its tag set: lines that agree in them have one owner."""
+    shapes = {rule.shape for rule in rules}
+    plain = [name for name in PLAIN if any(name in shape[0] for shape in shapes)]
+    return (*plain, *(NAMES if any(shape[3] for shape in shapes) else ()), "tag_set")
 
 
-def first_match_sql(rules: Sequence[OwnerRule]) -> str:
-    """SQL that yields the position of the first rule that matches; null when none does. A rule without conditions never
-    matches: it would own the whole company by accident."""
-    cases = " ".join(f"WHEN {condition_sql(rule)} THEN {number}" for number, rule in enumerate(rules))
-    return f"CASE {cases} END" if cases else "NULL::INTEGER"
+def boundaries(things: Iterable[OwnerRule | VirtualTag]) -> list[date]:
+    """The days on which the answer of rules, or the tags of a resource, may change."""
+    return sorted({day for each in things for day in (each.start, each.end) if day})
+
+
+def cut_sql(days: Sequence[date], column: str) -> str:
+    """SQL, of PostgreSQL too, that counts how many of `days` have come by `column`: the same count, the same rules."""
+    return " + ".join(f"CAST({column} >= DATE '{day}' AS INTEGER)" for day in days) or "CAST(0 AS INTEGER)"
+
+
+def decide(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
+    """Puts into `signatures` whose each is: its columns `owner`, `pool` and `owner_rule` are made anew.
+
+    `signatures` has the columns of `signature_of(rules)` and `day`, a charge day on which its lines were used;
+    `tag_sets` has the tags of each as the map `folded`, keys in small letters.
+    """
+    db.execute("""
+        CREATE OR REPLACE TEMP TABLE asked AS SELECT row_number() OVER () AS n, s.*, t.folded
+        FROM signatures s JOIN (SELECT tag_set, any_value(folded) AS folded FROM tag_sets GROUP BY 1) t USING (tag_set)
+    """)
+    db.execute("CREATE OR REPLACE TEMP TABLE matches (n BIGINT, rule BIGINT)")
+    _write_rules(db, rules)
+    numbered = sorted(enumerate(rules), key=lambda each: each[1].shape)
+    for shape, _ in groupby(numbered, key=lambda each: each[1].shape):
+        if any(shape):
+            db.execute(f"INSERT INTO matches {_matches_sql(*shape)}")
+    db.execute("""
+        CREATE OR REPLACE TEMP TABLE signatures AS
+        SELECT a.* EXCLUDE (n, folded, owner, pool, owner_rule), r.team AS owner, r.pool AS pool,
+        coalesce(r.label, '') AS owner_rule
+        FROM asked a LEFT JOIN (SELECT n, min(rule) AS rule FROM matches GROUP BY n) USING (n)
+        LEFT JOIN owner_rules r ON r.number = rule
+    """)
+    for table in ("asked", "matches", "owner_rules", "named"):
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
+    plain = ", ".join(f"{name} VARCHAR" for name in PLAIN)
+    db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE owner_rules (number BIGINT, team BIGINT, pool BIGINT, label VARCHAR, {plain},
+        tag_key VARCHAR, tag_value VARCHAR, has_pattern BOOLEAN, first DATE, until DATE)
+    """)
+    if rules:
+        db.execute(f"INSERT INTO owner_rules VALUES {', '.join(_rule_sql(*each) for each in enumerate(rules))}")
+    if any(rule.resource_pattern for rule in rules):
+        _find_patterns(db, rules)
+
+
+def _rule_sql(number: int, rule: OwnerRule) -> str:
+    ids = ["NULL" if each is None else str(each) for each in (rule.team, rule.pool)]
+    texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in PLAIN))]
+    tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
+    days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
+    return f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})"
+
+
+def _find_patterns(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
+    """Which patterns are found in the names of which resources: a pair for each, in the table `named`.
+
+    Fifty patterns are tried as one first; only names in which that is found are tried with each of them.
+    """
+    db.execute("CREATE OR REPLACE TEMP TABLE named (resource VARCHAR, resource_name VARCHAR, rule BIGINT)")
+    with_pattern = [(number, rule.resource_pattern) for number, rule in enumerate(rules) if rule.resource_pattern]
+    for at in range(0, len(with_pattern), PATTERNS_AT_ONCE):
+        some = with_pattern[at : at + PATTERNS_AT_ONCE]
+        each = ", ".join(f"CASE WHEN {_found_sql(pattern)} THEN {number} END" for number, pattern in some)
+        any_of_them = "|".join(f"(?:{pattern})" for _, pattern in some)
+        where = "true" if _compile_problem(any_of_them) else _found_sql(any_of_them)
+        db.execute(f"""
+            INSERT INTO named SELECT resource, resource_name, rule FROM (
+                SELECT resource, resource_name, unnest([{each}]) AS rule
+                FROM (SELECT DISTINCT resource, resource_name FROM asked) WHERE {where}
+            ) WHERE rule IS NOT NULL
+        """)
+
+
+def _found_sql(pattern: str) -> str:
+    return " OR ".join(f"regexp_matches({name}, {literal(pattern)})" for name in NAMES)
+
+
+def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: bool) -> str:
+    """Every signature with every rule of one shape that matches it."""
+    value = f"lower(a.folded[{literal(tag_key)}])"
+    tag = [f"{value} = r.tag_value" if has_value else f"coalesce({value}, '') <> ''"] if tag_key else []
+    on = [
+        *(f"a.{name} = r.{name}" for name in plain),
+        *(f"r.{name} = ''" for name in PLAIN if name not in plain),
+        f"r.tag_key = {literal(tag_key)} AND (r.tag_value <> '') = {has_value} AND r.has_pattern = {named}",
+        *tag,
+        "a.day >= r.first AND a.day < r.until",
+    ]
+    names = " AND ".join(f"w.{name} = a.{name}" for name in NAMES)
+    pattern = f"JOIN named w ON w.rule = r.number AND {names}" if named else ""
+    return f"SELECT a.n, min(r.number) FROM asked a JOIN owner_rules r ON {' AND '.join(on)} {pattern} GROUP BY a.n"
 
 
 def pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
+    if len(pattern) > LONGEST_PATTERN:
+        return f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are the most."
+    if problem := _compile_problem(pattern):
+        return f"Not a regular expression: {problem}"
+    if (size := _size(pattern)) > LARGEST_PATTERN:
+        return f"Written out, its repetitions are {size:,} characters long; {LARGEST_PATTERN:,} are the most."
+    return ""
+
+
+def _compile_problem(pattern: str) -> str:
     try:
         duckdb.execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
     except duckdb.Error as error:
-        return f"Not a regular expression: {str(error).strip().splitlines()[0]}"
+        return str(error).strip().splitlines()[0]
     return ""
+
+
+def _size(pattern: str) -> int:
+    """How long a pattern that compiles is when every {m,n} is written out."""
+    # A stack of open groups: for each the size so far, and the size of its last part.
+    groups: list[list[int]] = [[0, 0]]
+    for token in _tokens(pattern):
+        top = groups[-1]
+        if token == "(":
+            groups.append([0, 0])
+        elif token == ")" and len(groups) > 1:
+            part = groups.pop()[0]
+            groups[-1] = [groups[-1][0] + part, part]
+        elif token[0] == "{" and len(token) > 1:
+            most = max(int(number or 0) for number in token[1:-1].split(","))
+            top[0] += top[1] * max(most - 1, 0)
+            top[1] *= max(most, 1)
+        elif token not in "*+?":
+            top[0], top[1] = top[0] + 1, 1
+    return sum(group[0] for group in groups)
+
+
+def _tokens(pattern: str) -> Iterator[str]:
+    """The pattern's parts as `_size` needs them: an escaped letter or a class is one, so is a repetition {m,n}."""
+    at = 0
+    while at < len(pattern):
+        end = at + 1
+        if pattern[at] == "\\":
+            end = at + 2
+        elif pattern[at] == "[":
+            end = _end_of_class(pattern, at)
+        elif pattern[at] == "{":
+            close = pattern.find("}", at)
+            counted = pattern[at + 1 : close].replace(",", "", 1)
+            end = close + 1 if close > 0 and counted.isdigit() else end
+        yield pattern[at:end]
+        at = end
+
+
+def _end_of_class(pattern: str, at: int) -> int:
+    at += 2 if pattern[at + 1 : at + 2] in "]^" else 1
+    at += pattern[at - 1] == "^" and pattern[at : at + 1] == "]"
+    while at < len(pattern) and pattern[at] != "]":
+        at += 2 if pattern[at] == "\\" else 1
+    return at + 1

@@ -1,6 +1,7 @@
 """What costs has to say on the home page, for a team and for the whole company."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -42,8 +43,10 @@ def course(request: HttpRequest) -> dict[str, Any] | None:
     if not comparison:
         return None
     by = "team" if request.user.sees_whole_company else "service"
-    charts = trends.course(request.user, comparison.month, by, _my_filters(request.user), teams.METRIC)
-    return {"charts": charts, "by": by, "explorer_url": f"{reverse('costs:explorer')}?group_by={by}&period=12-months"}
+    filters = _my_filters(request.user)
+    found = trends.course(request.user, comparison.month, by, filters, teams.METRIC, comparison.shown_in)
+    query = {"group_by": by, "period": "12-months"} | ({"show_in": found.target} if found.rates else {})
+    return {"course": found, "by": by, "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}"}
 
 
 def changed(request: HttpRequest) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ TABLE = "costs_costline"
 # What pages filter and group by. Statistics of the long texts would cost half a second a load, and nobody asks them.
 ASKED = (
     "delivery_month_id, charge_date, billing_month, provider, billing_account, sub_account, service, service_category, "
-    "region, charge_category, currency, owner_id, tag_set_id, instance_type, commitment"
+    "region, charge_category, currency, owner_id, pool_id, tag_set_id, instance_type, commitment"
 )
 
 

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 
 from costs import partitions
 from costs.charges import MonthOfCharges, Sums
-from costs.formats.base import METRICS, NO_NUL, literal, tags
+from costs.formats.base import literal
+from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS, Lines, no_nul, shown
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
-from costs.owners import SIGNATURE, OwnerRule, first_match_sql
 from costs.signals import delivery_loaded
 from finops_site.money import exact_text
 
@@ -21,28 +21,6 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 
-# Cost line column -> charge column, and how many characters the line keeps.
-DIMENSIONS = {
-    "provider": ("ProviderName", 200),
-    "billing_account": ("BillingAccountId", 200),
-    "sub_account": ("SubAccountId", 200),
-    "service": ("ServiceName", 300),
-    "service_category": ("ServiceCategory", 200),
-    "region": ("RegionId", 200),
-    "resource": ("ResourceId", 2000),
-    "instance_type": ("x_InstanceType", 100),
-    "charge_category": ("ChargeCategory", 40),
-    "charge_class": ("ChargeClass", 40),
-    "pricing_category": ("PricingCategory", 40),
-    "commitment": ("CommitmentDiscountId", 1000),
-    "commitment_status": ("CommitmentDiscountStatus", 40),
-    "currency": ("BillingCurrency", 10),
-    "unit": ("ConsumedUnit", 100),
-}
-# Follow from the dimensions; where the charges of a line disagree, the line says nothing (sku) or one of them (names).
-DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
-UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
-AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
 # Drop-downs, and the charge column that holds what people call the value.
 LABELLED = {
     "provider": None,
@@ -58,95 +36,6 @@ LABELLED = {
 
 class BooksDiffer(AssertionError):
     """Two layers of the same month do not sum to the same; the month is not published."""
-
-
-class Lines:
-    """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` hands to its receivers.
-
-    Tables: `tag_sets` (each distinct tag map), `lines` (a row for each cost line), `signatures` (each distinct thing an
-    owner is decided for) with `owner` and `owner_rule`.
-    """
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, charges: str) -> None:
-        self.db = db
-        self.charges = f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
-
-    def gather(self) -> None:
-        self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
-        self._gather_tag_sets()
-        texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
-        kept = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in texts.items())
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
-            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.said
-        """)
-        self.db.execute("DROP TABLE sums")
-        signature = ", ".join(SIGNATURE)
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE signatures AS
-            SELECT DISTINCT {signature}, NULL::BIGINT AS owner, '' AS owner_rule FROM lines
-        """)
-
-    def _sums(self) -> str:
-        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
-
-        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
-        """
-        grain = [column for column, _ in DIMENSIONS.values()]
-        said = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
-        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
-        sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
-        return f"""
-            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
-            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
-            FROM {self.charges} GROUP BY ALL
-        """
-
-    def _gather_tag_sets(self) -> None:
-        """`said` is the text as delivered, `raw` the map it tells (null when it tells none), `json` its canonical text,
-        `folded` has small keys (the first one wins).
-        """
-        entries = "map_entries(coalesce(raw, MAP {}))"
-        clean = f"list_transform({entries}, lambda e: {{'k': {_no_nul('e.key')}, 'v': {_no_nul('e.value')}}})"
-        lowered = "list_transform(pairs, lambda e: {'k': lower(e.k), 'v': e.v})"
-        earlier = f"list_transform(({lowered})[:i - 1], lambda other: other.k)"
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE tag_sets AS
-            SELECT said, raw, json, md5(json) AS fingerprint, folded, dense_rank() OVER (ORDER BY md5(json)) AS tag_set
-            FROM (
-                SELECT said, raw, CAST(to_json(map_from_entries(list_sort(pairs))) AS VARCHAR) AS json,
-                map_from_entries(list_filter({lowered}, lambda e, i: NOT list_contains({earlier}, e.k))) AS folded
-                FROM (SELECT *, {clean} AS pairs FROM (
-                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT Tags AS said FROM sums)))
-            )
-        """)
-
-    def own(self, rules: Sequence[OwnerRule]) -> None:
-        """Names the owner of every signature: the team of the first rule that matches, else nobody."""
-        teams = ", ".join(str(rule.team) for rule in rules)
-        labels = ", ".join(literal(rule.label) for rule in rules)
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE signatures AS
-            SELECT * EXCLUDE (first_match, owner, owner_rule), ([{teams}]::BIGINT[])[first_match + 1] AS owner,
-            coalesce(([{labels}]::VARCHAR[])[first_match + 1], '') AS owner_rule
-            FROM (SELECT s.*, {first_match_sql(rules)} AS first_match
-                FROM signatures s JOIN (SELECT tag_set, any_value(folded) AS folded FROM tag_sets GROUP BY 1) t
-                USING (tag_set))
-        """)
-
-    def __len__(self) -> int:
-        row = self.db.execute("SELECT count(*) FROM lines").fetchone()
-        return int(row[0]) if row else 0
-
-
-def shown(column: str, width: int) -> str:
-    """A text as a line keeps it: never null, no NUL byte (PostgreSQL has none), cut to the column's width."""
-    return f"left({_no_nul(f'coalesce(c.{column}, {chr(39) * 2})')}, {width})"
-
-
-def _no_nul(sql: str) -> str:
-    return f"replace({sql}, chr(0), '{NO_NUL}')"
 
 
 def publish(
@@ -166,7 +55,7 @@ def publish(
     delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
     partitions.ensure(month.charge_months)
     with transaction.atomic():
-        _copy_lines(db, row, scratch)
+        _copy_lines(lines, row, scratch)
         partitions.analyze(month.charge_months)
         roll_up(row)
         _copy_dimensions(db, lines, scratch)
@@ -176,58 +65,70 @@ def publish(
     return row
 
 
-def _copy_lines(db: duckdb.DuckDBPyConnection, row: DeliveryMonth, scratch: Path) -> None:
-    tag_ids = _name_tag_sets(db, scratch)
-    own = ", ".join(f"l.{name} = s.{name}" for name in SIGNATURE).replace(", ", " AND ")
+def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
+    name_tag_sets(lines.db, scratch)
     columns = [*DIMENSIONS, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
     select = f"""
-        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.owner_rule, {", ".join(f"l.{c}" for c in columns)}
-        FROM lines l JOIN signatures s ON {own} JOIN {tag_ids} i ON i.tag_set = l.tag_set
+        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
+        {", ".join(f"l.{c}" for c in columns)}
+        FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set
         -- In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
         ORDER BY l.charge_date
     """
-    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "owner_rule", *columns]
-    _copy(db, select, CostLine._meta.db_table, names, scratch / "lines.csv")
+    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
+    copy(lines.db, select, CostLine._meta.db_table, names, scratch / "lines.csv")
 
 
-def _name_tag_sets(db: duckdb.DuckDBPyConnection, scratch: Path) -> str:
-    """Gives every distinct tag map its row in PostgreSQL; returns the DuckDB table {tag_set, id}."""
+# Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.
+INSERT_TAG_SETS = """
+    INSERT INTO costs_tagset (fingerprint, tags, virtual, delivered_id)
+    SELECT i.fingerprint, i.tags, i.virtual, d.id
+    FROM tag_sets_in i LEFT JOIN costs_tagset d ON d.fingerprint = i.delivered
+    WHERE (i.delivered = '') = %s ORDER BY 1 ON CONFLICT (fingerprint) DO NOTHING
+"""
+
+
+def name_tag_sets(db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    """Gives every distinct tag map its row in PostgreSQL; says which in the DuckDB table `tag_ids` {tag_set, id}."""
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE tag_sets_in (fingerprint text, tags jsonb)")
-    distinct = "SELECT fingerprint, any_value(json) FROM tag_sets GROUP BY 1"
-    _copy(db, distinct, "tag_sets_in", ["fingerprint", "tags"], scratch / "tags.csv")
+        cursor.execute("CREATE TEMP TABLE tag_sets_in (fingerprint text, tags jsonb, delivered text, virtual jsonb)")
+    distinct = """
+        SELECT t.fingerprint, any_value(t.json), coalesce(any_value(d.fingerprint), ''), any_value(t.virtual)
+        FROM tag_sets t LEFT JOIN tag_sets d ON d.tag_set = t.delivered GROUP BY 1
+    """
+    copy(db, distinct, "tag_sets_in", ["fingerprint", "tags", "delivered", "virtual"], scratch / "tags.csv")
+    with connection.cursor() as cursor:
+        for delivered in (True, False):
+            cursor.execute(INSERT_TAG_SETS, [delivered])
     ids = scratch / "tag_ids.csv"
+    copy_out("SELECT t.fingerprint, t.id FROM costs_tagset t JOIN tag_sets_in USING (fingerprint)", ids)
     with connection.cursor() as cursor:
-        # Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.
-        cursor.execute(
-            "INSERT INTO costs_tagset (fingerprint, tags) SELECT fingerprint, tags FROM tag_sets_in ORDER BY 1 "
-            "ON CONFLICT (fingerprint) DO NOTHING"
-        )
-        with (
-            ids.open("wb") as out,
-            cursor.copy(
-                "COPY (SELECT t.fingerprint, t.id FROM costs_tagset t JOIN tag_sets_in USING (fingerprint)) "
-                "TO STDOUT (FORMAT csv)"
-            ) as copy,
-        ):
-            for block in copy:
-                out.write(block)
         cursor.execute("DROP TABLE tag_sets_in")
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE tag_ids AS SELECT DISTINCT t.tag_set, f.id FROM tag_sets t
         JOIN read_csv({literal(str(ids))}, header = false, auto_detect = false,
             columns = {{'fingerprint': 'VARCHAR', 'id': 'BIGINT'}}) f USING (fingerprint)
     """)
-    return "tag_ids"
 
 
-def _copy(db: duckdb.DuckDBPyConnection, select: str, table: str, columns: Sequence[str], path: Path) -> None:
+def copy_out(select: str, path: Path) -> None:
+    """Streams a PostgreSQL query into a CSV file by COPY."""
+    with (
+        path.open("wb") as out,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT csv)") as stream,
+    ):
+        for block in stream:
+            out.write(block)
+
+
+def copy(db: duckdb.DuckDBPyConnection, select: str, table: str, columns: Sequence[str], path: Path) -> None:
     """Streams a DuckDB query into a PostgreSQL table by COPY; nothing passes through Python but bytes."""
     db.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT csv, HEADER false)")
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
-    with connection.cursor() as cursor, path.open("rb") as stream, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, path.open("rb") as stream, cursor.copy(statement) as target:
         while block := stream.read(CHUNK):
-            copy.write(block)
+            target.write(block)
     path.unlink()
 
 
@@ -239,9 +140,9 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
     )
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE dimensions_in (name text, value text, label text)")
-    columns = f"n, left({_no_nul('v')}, 2000), left({_no_nul('l')}, 2000)"
+    columns = f"n, left({no_nul('v')}, 2000), left({no_nul('l')}, 2000)"
     select = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}) d(n, v, l)"
-    _copy(db, select, "dimensions_in", ["name", "value", "label"], scratch / "dimensions.csv")
+    copy(db, select, "dimensions_in", ["name", "value", "label"], scratch / "dimensions.csv")
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO costs_dimension (name, value, label) SELECT name, value, max(label) FROM dimensions_in "
@@ -263,7 +164,7 @@ def _labelled(lines: Lines, name: str, label: str | None) -> str:
 
 SHARED = (
     "delivery_month_id, billing_month, provider, billing_account, sub_account, service, charge_category, "
-    "owner_id, currency"
+    "owner_id, pool_id, currency"
 )
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
 SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
@@ -271,7 +172,7 @@ SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
 
 def roll_up(row: DeliveryMonth) -> None:
     """Writes the sums of a month's lines that year-long pages read; what was there is thrown away."""
-    month = "service_category, region, tag_set_id"
+    month = "service_category, region, tag_set_id, owner_rule"
     with transaction.atomic(), connection.cursor() as cursor:
         # The sums of a big month do not fit the server's default and would be sorted on disk.
         cursor.execute("SET LOCAL work_mem = '256MB'")
@@ -280,15 +181,15 @@ def roll_up(row: DeliveryMonth) -> None:
         cursor.execute(
             f"INSERT INTO costs_monthrollup ({SHARED}, {month}, charge_month, {SUMMED}) "
             f"SELECT {SHARED}, {month}, date_trunc('month', charge_date)::date AS charge_month, {SUMS} "
-            f"FROM costs_costline WHERE {_of(row)} GROUP BY {SHARED}, {month}, date_trunc('month', charge_date)::date"
+            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, {month}, date_trunc('month', charge_date)::date"
         )
         cursor.execute(
             f"INSERT INTO costs_dayrollup ({SHARED}, charge_date, {SUMMED}) SELECT {SHARED}, charge_date, {SUMS} "
-            f"FROM costs_costline WHERE {_of(row)} GROUP BY {SHARED}, charge_date"
+            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, charge_date"
         )
 
 
-def _of(row: DeliveryMonth) -> str:
+def of(row: DeliveryMonth) -> str:
     """The rows of one publication; the charge months let PostgreSQL leave all other partitions alone."""
     months = [date.fromisoformat(day) for day in row.charge_months]
     last = max(months).replace(day=28)
@@ -305,7 +206,7 @@ def remove(rows: Iterable[DeliveryMonth]) -> None:
             for model in (MonthRollup, DayRollup):
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
-                cursor.execute(f"DELETE FROM costs_costline WHERE {_of(row)}")
+                cursor.execute(f"DELETE FROM costs_costline WHERE {of(row)}")
 
 
 def check(row: DeliveryMonth) -> None:

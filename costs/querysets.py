@@ -5,11 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from finops_site.periods import Period
 
 METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+# Whose a row is: each is one of these, and never two of them. A line with both an owner and a pool would count twice
+# here, so that `check_books` finds it.
+SIDES = {
+    "direct": Q(owner__isnull=False),
+    "shared": Q(pool__isnull=False),
+    "unowned": Q(owner__isnull=True, pool__isnull=True),
+}
 
 
 class DeliveryQuerySet(models.QuerySet):
@@ -21,6 +28,12 @@ class DeliveryQuerySet(models.QuerySet):
 class SourceQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> "SourceQuerySet":
         """Where bills come from is for those who see the whole company."""
+        return self if user.sees_whole_company else self.none()
+
+
+class PoolQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "PoolQuerySet":
+        """What several teams share is for those who see the whole company; a lead sees her share on her statement."""
         return self if user.sees_whole_company else self.none()
 
 
@@ -40,6 +53,10 @@ class CostQuerySet(models.QuerySet):
         """Current rows that `user` may see: everything, or what her teams and the teams below them own."""
         rows = self.current()
         return rows if user.sees_whole_company else rows.filter(owner__in=user.visible_team_ids)
+
+    def of_side(self, side: str) -> "CostQuerySet":
+        """Rows that teams own (direct), that pools hold (shared) or that are nobody's (unowned)."""
+        return self.filter(SIDES[side])
 
     def charged_in(self, period: Period) -> "CostQuerySet":
         """Rows used within the period of days (a month rollup counts by its month's first day)."""

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import QueryDict
 
 from costs import exchange, spend
+from costs.models import Pool
 from costs.spend import BadQuestion, Question
 from finops_site.models import Team
 from finops_site.money import STORED_UNIT, exact_text
@@ -16,6 +17,7 @@ from finops_site.periods import Month, Period, last_months, parse_range
 
 PLAIN = {"in", "group_by", "from", "to", "metric", "format", "after", "before", "page_size"}
 UNOWNED = {spend.NOBODY, spend.UNOWNED.lower()}
+SHARED = {spend.POOLED, spend.SHARED.lower()}
 DEFAULT_MONTHS = 12
 MOST_ROWS = 50_000
 
@@ -82,6 +84,8 @@ def filters(parameters: QueryDict, user: Any) -> dict[str, list[str]]:
 def _read(name: str, values: list[str], user: Any) -> list[str]:
     if name == "team":
         return [_team(value, user) for value in values]
+    if name == "pool":
+        return [_pool(value) for value in values]
     if name == "billing_month":
         return [str(Month.parse(value).start) for value in values]
     return values
@@ -91,11 +95,23 @@ def _team(value: str, user: Any) -> str:
     """The id of a team by its name or id; one that is not hers to see is as unknown as one that is not there."""
     if value.lower() in UNOWNED:
         return spend.NOBODY
+    if value.lower() in SHARED:
+        return spend.POOLED
     teams = Team.objects.visible_to(user)
     found = teams.filter(pk=value) if value.isascii() and value.isdigit() else teams.filter(name=value)
     pk = found.values_list("pk", flat=True).first()
     if pk is None:
         raise BadQuestion(f"there is no team {value!r}: use its name or its id.")
+    return str(pk)
+
+
+def _pool(value: str) -> str:
+    if value.lower() == spend.NOBODY:
+        return spend.NOBODY
+    found = Pool.objects.filter(pk=value) if value.isascii() and value.isdigit() else Pool.objects.filter(name=value)
+    pk = found.values_list("pk", flat=True).first()
+    if pk is None:
+        raise BadQuestion(f"there is no pool {value!r}: use its name or its id.")
     return str(pk)
 
 
@@ -108,13 +124,13 @@ def answer(user: Any, asked: Asked) -> dict[str, Any]:
         found, exchanged = spend.rows(user, question, limit=MOST_ROWS + 1), None
     if len(found) > MOST_ROWS:
         raise BadQuestion(f"the answer has more than {MOST_ROWS:,} rows: ask for a shorter time or filter it.")
-    teams = {str(pk): name for pk, name in Team.objects.values_list("pk", "name")} if "team" in asked.names else {}
+    called = {name: names() for name, names in CALLED.items() if name in asked.names}
     return {
         "from": question.period.start,
         "to": question.period.last_day,
         "group_by": list(asked.names),
         "metric": question.metric,
-        "results": [_result(row, asked, teams) for row in found],
+        "results": [_result(row, asked, called) for row in found],
         "totals": _totals(found) if asked.target else _exact(spend.totals(user, question)),
         **({"rates": _rates(exchanged)} if exchanged else {}),
     }
@@ -150,10 +166,22 @@ def _rates(exchanged: exchange.Exchange) -> list[dict[str, Any]]:
     return [*used, *missing]
 
 
-def _result(row: spend.Row, asked: Asked, teams: Mapping[str, str]) -> dict[str, str | None]:
+def _team_names() -> dict[str, str]:
+    return {str(pk): name for pk, name in Team.objects.values_list("pk", "name")} | {spend.POOLED: spend.SHARED}
+
+
+def _pool_names() -> dict[str, str]:
+    return {str(pk): name for pk, name in Pool.objects.values_list("pk", "name")}
+
+
+# What is kept by id and said by name; what has no name (nobody's, in no pool) is null.
+CALLED = {"team": _team_names, "pool": _pool_names}
+
+
+def _result(row: spend.Row, asked: Asked, called: Mapping[str, Mapping[str, str]]) -> dict[str, str | None]:
     values: dict[str, str | None] = dict(zip(asked.question.group_by, row.group, strict=True))
-    if "team" in values:
-        values["team"] = teams.get(str(values["team"]))
+    for name, names in called.items():
+        values[name] = names.get(str(values[name]))
     if values.get("billing_month"):
         values["billing_month"] = str(values["billing_month"])[:7]
     if row.bucket:

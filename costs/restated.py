@@ -18,10 +18,10 @@ ZERO = Value(Decimal(0), output_field=DecimalField(max_digits=38, decimal_places
 # Both versions of a month, in one pass over their day rollups: sums of the older one, of the newer one on the days the
 # older one told, and of the newer one on days after them.
 INSERT = """
-    INSERT INTO costs_restatedcost (restatement_id, service, sub_account, owner_id, currency,
+    INSERT INTO costs_restatedcost (restatement_id, service, sub_account, owner_id, pool_id, currency,
         billed_before, billed_after, billed_new, effective_before, effective_after, effective_new)
     SELECT * FROM (
-        SELECT %(restatement)s::bigint, service, sub_account, owner_id, currency,
+        SELECT %(restatement)s::bigint, service, sub_account, owner_id, pool_id, currency,
             sum(billed_cost) FILTER (WHERE delivery_month_id = %(old)s) AS billed_before,
             sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s) AS billed_after,
             sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS billed_new,
@@ -29,7 +29,7 @@ INSERT = """
             sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s)
                 AS effective_after,
             sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS effective_new
-        FROM costs_dayrollup WHERE delivery_month_id IN (%(old)s, %(new)s) GROUP BY 1, 2, 3, 4, 5
+        FROM costs_dayrollup WHERE delivery_month_id IN (%(old)s, %(new)s) GROUP BY 1, 2, 3, 4, 5, 6
     ) sums
     WHERE billed_before IS DISTINCT FROM billed_after OR effective_before IS DISTINCT FROM effective_after
         OR billed_new IS NOT NULL OR effective_new IS NOT NULL
@@ -67,7 +67,9 @@ def _gap(kind: str) -> ExpressionWrapper:
 
 def changes(delivery: Delivery) -> QuerySet:
     """What the delivery changed, the largest difference first."""
-    rows = RestatedCost.objects.filter(restatement__delivery=delivery).select_related("owner", "restatement__replaced")
+    rows = RestatedCost.objects.filter(restatement__delivery=delivery).select_related(
+        "owner", "pool", "restatement__replaced"
+    )
     return rows.annotate(difference=_gap("billed"), effective_difference=_gap("effective")).order_by(
         Abs("difference").desc(), "id"
     )
@@ -120,5 +122,7 @@ def corrections(user: Any) -> QuerySet:
     named = rows.values(
         "billing_month", "charge_date__year", "charge_date__month", "service", "sub_account", "currency"
     )
-    sums = named.annotate(team=F("owner__name"), billed=Sum("billed_cost"), effective=Sum("effective_cost"))
+    sums = named.annotate(
+        team=F("owner__name"), pool_name=F("pool__name"), billed=Sum("billed_cost"), effective=Sum("effective_cost")
+    )
     return sums.order_by("-billing_month", "-charge_date__year", "-charge_date__month", "service", "sub_account")

@@ -124,12 +124,13 @@ class RejectSerializer(serializers.ModelSerializer):
 class RestatedCostSerializer(ExactModelSerializer):
     billing_month = MonthTextField(source="restatement.billing_month")
     replaced = serializers.IntegerField(source="restatement.replaced_id", help_text="the delivery that counted before")
-    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: unowned")
+    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: no team's alone")
+    pool = serializers.CharField(source="pool.name", allow_null=True, default=None, help_text="of shared cost")
 
     class Meta:
         model = RestatedCost
         fields = [
-            *("id", "billing_month", "replaced", "service", "sub_account", "owner", "currency"),
+            *("id", "billing_month", "replaced", "service", "sub_account", "owner", "pool", "currency"),
             *("billed_before", "billed_after", "billed_new"),
             *("effective_before", "effective_after", "effective_new"),
         ]
@@ -158,7 +159,13 @@ class CostLineSerializer(ExactModelSerializer):
     delivery = serializers.IntegerField(source="delivery_month.delivery_id")
     billing_month = MonthTextField()
     tags = serializers.DictField(source="tag_set.tags", child=serializers.CharField(allow_blank=True))
-    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: unowned")
+    virtual_tags = serializers.DictField(
+        source="tag_set.virtual", child=serializers.CharField(allow_blank=True), help_text="of `tags`, those we set"
+    )
+    owner = serializers.CharField(source="owner.name", allow_null=True, default=None, help_text="null: no team's alone")
+    pool = serializers.CharField(
+        source="pool.name", allow_null=True, default=None, help_text="of shared cost; without owner and pool: unowned"
+    )
 
     class Meta:
         model = CostLine
@@ -185,7 +192,9 @@ class CostLineSerializer(ExactModelSerializer):
             "commitment",
             "commitment_status",
             "tags",
+            "virtual_tags",
             "owner",
+            "pool",
             "owner_rule",
             "currency",
             "billed_cost",

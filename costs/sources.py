@@ -1,5 +1,6 @@
 """What pages say about sources: their table, and the form that describes one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_tables2
@@ -78,6 +79,22 @@ class SourceTable(BaseTable):
         return f"{value} h" if value else "—"
 
 
+_BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
+# The fields that only some kinds of source need: a page shows them for those, and else what is in them counts nothing.
+NEEDED_FOR: dict[str, Sequence[str]] = {
+    "bucket": (Source.Kind.FOLDER, *_BUCKETS),
+    "prefix": _BUCKETS,
+    "region": (Source.Kind.S3, Source.Kind.AZURE),
+    "endpoint": _BUCKETS,
+    "credential": _BUCKETS,
+    "is_enabled": (Source.Kind.FOLDER, *_BUCKETS),
+}
+CALLED = {
+    "bucket": {"folder": "Folder", "s3": "Bucket", "azure": "Container", "gcs": "Bucket"},
+    "region": {"s3": "AWS region", "azure": "Storage account"},
+}
+
+
 class SourceForm(forms.ModelForm):
     """Where bills come from. An address other than the provider's own can only be chosen among those allowed."""
 
@@ -100,12 +117,19 @@ class SourceForm(forms.ModelForm):
         self.fields["format"].choices = [("", "told by the header"), *((name, name) for name in NAMES)]
         self.fields["currency"].validators.append(currency_code)
         self.fields["credential"].empty_label = "the machine's own identity"
+        for name, kinds in NEEDED_FOR.items():
+            names = {f"data-label-{kind}": called for kind, called in CALLED.get(name, {}).items()}
+            said = {"data-needed-by": "kind", "data-needed-for": " ".join(kinds), **names}
+            self.fields[name].widget.attrs |= said
 
     def clean_currency(self) -> str:
         return self.cleaned_data["currency"].upper()
 
     def clean(self) -> dict[str, Any]:
         said = super().clean()
+        for name, kinds in NEEDED_FOR.items():
+            if name != "is_enabled" and said.get("kind") not in kinds:
+                said[name] = None if name == "credential" else ""
         if problem := _problem(said):
             self.add_error(*problem)
         return said

@@ -4,25 +4,27 @@ Year-long questions are answered by the month rollup, daily ones by the day roll
 (resources, tags by day) by the cost lines themselves. Every sum is per currency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet, Sum, TextField, Value
+from django.db.models import Case, F, Max, Q, QuerySet, Sum, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, NullIf, TruncMonth, TruncWeek
+from django.db.models.functions import Cast, Coalesce, NullIf, TruncMonth, TruncWeek
 
 from costs.answers import remembered
-from costs.models import CostLine, DayRollup, Dimension, MonthRollup
-from costs.querysets import METRICS
+from costs.models import CostLine, DayRollup, Dimension, MonthRollup, Pool
+from costs.querysets import METRICS, SIDES
 from finops_site.models import Team
 from finops_site.money import EXACT
 from finops_site.periods import Period
 
 NOBODY = "none"
 UNOWNED = "Unowned"
+POOLED = "shared"
+SHARED = "Shared"
 OTHER = "Other"
 TAG = "tag:"
 
@@ -30,6 +32,9 @@ TAG = "tag:"
 FIELDS = {
     "service": "service",
     "team": "owner",
+    "own_team": "owner",
+    "pool": "pool",
+    "rule": "owner_rule",
     "account": "sub_account",
     "billing_account": "billing_account",
     "provider": "provider",
@@ -46,6 +51,9 @@ FIELDS = {
 LABELS = {
     "service": "Service",
     "team": "Team",
+    "own_team": "Team, without those below",
+    "pool": "Pool",
+    "rule": "Ownership rule",
     "account": "Account",
     "region": "Region",
     "resource": "Resource",
@@ -60,9 +68,17 @@ LABELS = {
     "currency": "Currency",
     "billing_month": "Billing month",
 }
-# The same tag under the names people give it; the policy of tags will know more.
-ALIASES = {"environment": {"environment", "env", "user:environment", "user:env"}}
+Aliases = Mapping[str, set[str]]
+# Who knows under which names people give the same tag: {tag in small letters: its names in small letters}. Costs knows
+# no policy of tags; the pillar that has one says so by `aliases_from` when the site starts.
+_alias_sources: list[Callable[[], Aliases]] = []
 GRAINS = ("month", "week", "day")
+
+
+def aliases_from(source: Callable[[], Aliases]) -> None:
+    """Has tags grouped and filtered by the names `source` knows for them."""
+    if source not in _alias_sources:
+        _alias_sources.append(source)
 
 
 class BadQuestion(ValueError):
@@ -118,7 +134,13 @@ class Row:
 
 def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
-    return remembered(user, ("rows", question, limit), lambda: _rows(user, question, limit))
+    asked = ("rows", question, limit, _names_of_tags(question))
+    return remembered(user, asked, lambda: _rows(user, question, limit))
+
+
+def _names_of_tags(question: Question) -> list[tuple[str, list[str]]]:
+    """Which keys its tags mean today: an answer is kept no longer than that."""
+    return sorted(_tag_keys([name for name in (*question.group_by, *question.filters) if name.startswith(TAG)]).items())
 
 
 def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
@@ -129,6 +151,20 @@ def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
     names = [*groups, *(["bucket"] if bucket else []), "currency"]
     found = found.order_by(*names).values_list(*names, "amount", "name")
     return [_row(values, len(groups), bool(bucket)) for values in (found[:limit] if limit else found)]
+
+
+class Books:
+    """Asks on nobody's behalf: for services that judge the whole company. Pages ask as the person who looks."""
+
+    sees_whole_company = True
+
+
+def stream(question: Question) -> Iterator[tuple[Any, ...]]:
+    """(*group, bucket, currency, sum) of the whole company, row by row and not remembered: for the work of a night."""
+    bucket = _bucket(question)
+    names = [*(f"g{number}" for number in range(len(question.group_by))), "bucket", "currency"]
+    found = _asked(Books(), question).annotate(bucket=bucket or Value(""), amount=Sum(question.metric))
+    yield from found.values_list(*names, "amount").iterator(chunk_size=5000)
 
 
 def _resource_name(question: Question) -> Any:
@@ -188,18 +224,38 @@ def _bucket(question: Question) -> Any:
 
 
 def _expression(name: str, keys: Mapping[str, list[str]]) -> Any:
-    return _tag_value(keys[name]) if name.startswith(TAG) else F(FIELDS[name])
+    if name.startswith(TAG):
+        return _tag_value(keys[name])
+    return team_or_shared() if name == "team" else F(FIELDS[name])
+
+
+def team_or_shared() -> Any:
+    """The team's id as text, POOLED for what a pool holds; null, which is NOBODY, for the rest."""
+    pooled = Case(When(pool__isnull=False, then=Value(POOLED)), output_field=TextField())
+    return Coalesce(Cast("owner", TextField()), pooled)
 
 
 def _tag_keys(names: Iterable[str]) -> dict[str, list[str]]:
     """For each tag dimension the keys that occur in the bills under that name, whatever their case."""
     names = list(names)
     known = list(Dimension.objects.filter(name="tag").values_list("value", flat=True)) if names else []
-    return {name: _same_key(name[len(TAG) :], known) for name in names}
+    aliases = _aliases() if names else {}
+    return {name: _same_key(name[len(TAG) :], known, aliases) for name in names}
 
 
-def _same_key(key: str, known: Sequence[str]) -> list[str]:
-    wanted = ALIASES.get(key.lower(), {key.lower(), f"user:{key.lower()}"})
+def _aliases() -> Aliases:
+    found: dict[str, set[str]] = {}
+    for source in _alias_sources:
+        for key, names in source().items():
+            found[key] = found.get(key, set()) | names
+    return found
+
+
+def _same_key(key: str, known: Sequence[str], aliases: Aliases) -> list[str]:
+    """The known keys that mean this tag, itself first; asked by an alias, all that the alias stands for."""
+    asked = key.lower()
+    meant = next((names for tag, names in aliases.items() if asked == tag or asked in names), set())
+    wanted = {asked, f"user:{asked}"} | meant
     return sorted((each for each in known if each.lower() in wanted), key=lambda each: each != key)
 
 
@@ -211,7 +267,9 @@ def _tag_value(keys: Sequence[str]) -> Any:
 
 def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, keys: Mapping[str, list[str]]) -> QuerySet:
     if name == "team":
-        return _of_teams(found, values)
+        return of_teams(found, values)
+    if name == "pool":
+        return _of_pools(found, values)
     if name.startswith(TAG):
         return found.alias(**{alias: _tag_value(keys[name])}).filter(**{f"{alias}__in": list(values)})
     if name == "billing_month":
@@ -219,13 +277,21 @@ def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, key
     return found.filter(**{f"{FIELDS[name]}__in": list(values)})
 
 
-def _of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
-    """Lines of these teams and the teams below them; NOBODY stands for lines without an owner."""
+def of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
+    """Lines of these teams and the teams below them; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     ids = [int(value) for value in values if value.isdigit()]
-    wanted = Q(owner__isnull=True) if NOBODY in values else Q(pk__in=[])
+    wanted = SIDES["unowned"] if NOBODY in values else Q(pk__in=[])
+    if POOLED in values:
+        wanted |= SIDES["shared"]
     for team in Team.objects.filter(pk__in=ids):
         wanted |= Q(owner__in=list(Team.objects.below(team).values_list("pk", flat=True)))
     return found.filter(wanted)
+
+
+def _of_pools(found: QuerySet, values: Sequence[str]) -> QuerySet:
+    """Lines of these pools; NOBODY stands for lines in none."""
+    wanted = Q(pool__in=[int(value) for value in values if value.isdigit()])
+    return found.filter(wanted | Q(pool__isnull=True) if NOBODY in values else wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +330,8 @@ def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals, of either sign."""
     if not question.group_by:
         return set()
-    return remembered(user, ("leaders", question, top), lambda: _found_leaders(user, question, top))
+    asked = ("leaders", question, top, _names_of_tags(question))
+    return remembered(user, asked, lambda: _found_leaders(user, question, top))
 
 
 def _found_leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
@@ -279,7 +346,7 @@ def _rows_of(user: Any, question: Question, leaders: set[tuple[str, ...]]) -> li
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
     first = {keys[0] for keys in leaders}
     name = question.group_by[0]
-    if not first or name in ("team", "billing_month"):
+    if not first or name in ("team", "pool", "billing_month"):
         return [row for row in rows(user, question) if row.group in leaders]
     narrowed = set(question.filters.get(name, first)) & first if name in question.filters else first
     filters = {**question.filters, name: sorted(narrowed)}
@@ -351,7 +418,10 @@ def _names(name: str, number: int, found: Sequence[Row]) -> dict[str, str]:
         return {row.group[number]: row.name for row in found if row.name} | {"": "no resource"}
     if name == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
-        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED}
+        return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
+    if name == "pool":
+        pools = Pool.objects.filter(pk__in=[value for value in values if value.isdigit()])
+        return {str(pool.pk): pool.name for pool in pools} | {NOBODY: "in no pool"}
     if name.startswith(TAG):
         return {"": f"no {name[len(TAG) :]} tag"}
     known = Dimension.objects.filter(name=FIELDS[name], value__in=values).exclude(label="")

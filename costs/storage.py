@@ -102,6 +102,14 @@ class S3:
         return None
 
 
+def aws_client(service: str, place: Any) -> Any:
+    """A client of an AWS service as `place.credential` says, in `place.region`, at `place.endpoint` (empty: AWS's own).
+
+    Raises StorageProblem, in words without any secret, when the role cannot be assumed or the address is not allowed.
+    """
+    return _session(place).client(service, **_address(place), config=_config())
+
+
 S3_WORDS = {
     "NoSuchBucket": "there is no such bucket.",
     "AccessDenied": "access is denied; the role needs s3:ListBucket and s3:GetObject here.",

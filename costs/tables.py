@@ -5,14 +5,14 @@ from functools import cached_property
 from typing import Any
 
 import django_tables2
-from django.db.models import Value
+from django.db.models import Case, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.models import CostLine, Dimension
-from costs.spend import UNOWNED
+from costs.spend import SHARED, UNOWNED
 from finops_site.figures import money_html
 from finops_site.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
 
@@ -28,6 +28,25 @@ class BilledTotalsColumn(NumberColumn):
         return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
 
+class OwnerColumn(django_tables2.Column):
+    """The team that owns a row, else the pool that holds it (at the accessor `pool`), else "Unowned"."""
+
+    empty_values = ()
+
+    def __init__(self, *args: Any, pool: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.pool = django_tables2.A(pool)
+
+    def render(self, value: Any, record: Any) -> str:
+        if value is not None:
+            return str(value)
+        pool = self.pool.resolve(record, quiet=True)
+        return f"{SHARED}: {pool}" if pool else UNOWNED
+
+    def value(self, value: Any, record: Any) -> str:
+        return self.render(value, record)
+
+
 class LineTable(BaseTable):
     """Cost lines; the day opens the line. The CSV has what the page folds together in columns of their own."""
 
@@ -36,7 +55,7 @@ class LineTable(BaseTable):
     resource = django_tables2.Column(visible=False)
     sub_account = django_tables2.Column("Account and region")
     region = django_tables2.Column(visible=False)
-    owner = django_tables2.Column("Team", default=UNOWNED)
+    owner = OwnerColumn("Team", pool="pool")
     tags = TagColumn(accessor="tag_set__tags", verbose_name="Tags", limit=2)
     charge_category = django_tables2.Column("Category")
     billed_cost = MoneyColumn("Billed cost")
@@ -59,7 +78,8 @@ class LineTable(BaseTable):
             "Region": "region",
             "Resource": "resource",
             "Resource name": "resource_name",
-            "Team": Coalesce("owner__name", Value(UNOWNED)),
+            "Team": Coalesce("owner__name", Case(When(pool=None, then=Value(UNOWNED)), default=Value(SHARED))),
+            "Pool": "pool__name",
             "Named by": "owner_rule",
             "Tags": "tag_set__tags",
             "Category": "charge_category",

@@ -1,12 +1,14 @@
 """What pages say about a team or the whole company: this month so far, the months before, what changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from costs import latest, spend
+from django.conf import settings
+
+from costs import exchange, latest, spend
 from costs.changes import Change, changes
 from costs.spend import Question
 from finops_site import charting
@@ -19,11 +21,15 @@ MONTHS = 13
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A month (so far) and the same days of the month before; both by charge day."""
+    """A month (so far) and the same days of the month before; both by charge day.
+
+    `shown_in` is the company's reporting currency, into which pages turn all costs; empty for each as it was billed.
+    """
 
     month: Month
     now: Period
     before: Period
+    shown_in: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -48,23 +54,47 @@ def compare(user: Any, month: Month, today: date) -> Comparison:
 
     A bill lags, so the last day that has any cost ends the comparison, and not today.
     """
-    last = latest.day(user, today)
+    last, shown_in = latest.day(user, today), settings.FINOPS_REPORTING_CURRENCY
     if last is None or last < month.start or last >= month.period.last_day:
-        return Comparison(month, month.period, month.previous.period)
+        return Comparison(month, month.period, month.previous.period, shown_in)
     now = Period(month.start, last + timedelta(days=1))
     end = min(month.previous.start + timedelta(days=now.days), month.start)
-    return Comparison(month, now, Period(month.previous.start, end))
+    return Comparison(month, now, Period(month.previous.start, end), shown_in)
 
 
-def totals(user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str) -> dict[str, Decimal | None]:
-    return spend.totals(user, Question(period, metric=metric, filters=filters))
+def rows(user: Any, question: Question, shown_in: str) -> list[spend.Row]:
+    """The answer's rows, turned month by month into the currency to show them in where there is one."""
+    return exchange.rows(user, question, shown_in)[0] if shown_in else spend.rows(user, question)
 
 
-def course(user: Any, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str) -> list[dict[str, Any]]:
+def totals(
+    user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+) -> dict[str, Decimal | None]:
+    found = rows(user, Question(period, metric=metric, filters=filters), shown_in)
+    return {row.currency: row.amount for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Charts of the months before; the rates that turned them, and the currencies that lack one: {code: month}."""
+
+    charts: list[dict[str, Any]]
+    target: str
+    rates: Sequence[exchange.Used] = ()
+    apart: Mapping[str, date] = field(default_factory=dict)
+
+
+def course(
+    user: Any, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+) -> Course:
     """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
     period = Period(month.plus(1 - MONTHS).start, month.next.start)
     found = spend.pivots(user, Question(period, (by,), "month", metric, filters), top=7)
-    return [_course(pivot, by) for pivot in found]
+    if not shown_in:
+        return Course([_course(pivot, by) for pivot in found], "")
+    turn = exchange.Exchange(shown_in, "month", period, {pivot.currency for pivot in found})
+    charts = [_course(pivot, by) for pivot in exchange.pivots(found, turn)]
+    return Course(charts, shown_in, turn.list_used(), turn.missing)
 
 
 def _course(pivot: spend.Pivot, by: str) -> dict[str, Any]:
@@ -94,8 +124,8 @@ def drivers(
     user: Any, comparison: Comparison, by: str, filters: Mapping[str, Sequence[str]], metric: str
 ) -> dict[str, list[Named]]:
     """{currency: every change by `by`, the largest first}; the differences sum to the change of the total."""
-    before = spend.rows(user, Question(comparison.before, (by,), "", metric, filters))
-    after = spend.rows(user, Question(comparison.now, (by,), "", metric, filters))
+    before = rows(user, Question(comparison.before, (by,), "", metric, filters), comparison.shown_in)
+    after = rows(user, Question(comparison.now, (by,), "", metric, filters), comparison.shown_in)
     names = spend.labels((by,), [*before, *after])
     currencies = sorted({row.currency for row in (*before, *after)})
     return {code: _drivers(_amounts(before, code), _amounts(after, code), names, code) for code in currencies}

@@ -12,13 +12,58 @@ ENGINEERING = "engineering"
 EXECUTIVE = "executive"
 
 # What every role sees, each in its own rows.
-OWN_ROWS = {"costs.view_costline", "costs.view_exchangerate", "finops_site.view_team"}
-WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_delivery", "costs.view_source"}
+OWN_ROWS = {
+    "costs.view_costline",
+    "costs.view_exchangerate",
+    "finops_site.view_team",
+    "tagging.view_statement",
+    "tagging.view_dispute",
+    "tagging.view_split",
+    "tagging.view_tagrequirement",
+    "tagging.view_tagexception",
+    "tagging.view_suggestion",
+    "tagging.view_virtualtag",
+    "tagging.view_changeset",
+    "tagging.view_metric",
+    "reservations.view_commitment",
+    "reservations.view_plan",
+    "reservations.view_rate",
+    "budgets.view_budget",
+    "budgets.view_alert",
+}
+WHOLE_COMPANY = OWN_ROWS | {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
 RULE_OWNERSHIP = {
+    "costs.add_pool",
+    "costs.change_pool",
+    "costs.delete_pool",
+    "tagging.change_fixer",
     "tagging.view_ownershiprule",
     "tagging.add_ownershiprule",
     "tagging.change_ownershiprule",
     "tagging.delete_ownershiprule",
+}
+# Splits say who shares a pool, closing makes a month final: both are finance's alone.
+CHARGE_BACK = {
+    "tagging.add_split",
+    "tagging.change_split",
+    "tagging.delete_split",
+    "tagging.close_chargebackperiod",
+    "tagging.change_dispute",
+    "tagging.change_journalaccount",
+}
+FIX_TAGS = {"tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.add_changeset", "tagging.approve_changeset"}
+RULE_TAGS = {
+    "tagging.add_tagrequirement",
+    "tagging.change_tagrequirement",
+    "tagging.delete_tagrequirement",
+    "tagging.decide_tagexception",
+}
+RULE_BUDGETS = {
+    "budgets.add_budget",
+    "budgets.change_budget",
+    "budgets.approve_budget",
+    "budgets.propose_budget",
+    "budgets.change_alert",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -51,13 +96,40 @@ ROLES: dict[str, set[str]] = {
         "costs.change_credential",
         "costs.delete_credential",
         "tagging.view_ownershiprule",
+        "tagging.view_taggingaccess",
+        "tagging.add_taggingaccess",
+        "tagging.change_taggingaccess",
+        "tagging.delete_taggingaccess",
     },
     FINANCE: WHOLE_COMPANY
     | BRING_BILLS
     | RULE_OWNERSHIP
+    | CHARGE_BACK
+    | RULE_TAGS
+    | FIX_TAGS
+    | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
+    | RULE_BUDGETS
     | {"costs.add_exchangerate"}
+    | {
+        "reservations.add_commitment",
+        "reservations.add_plan",
+        "reservations.add_rate",
+    }
     | {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
-    ENGINEERING: OWN_ROWS | {"finops_site.open_admin"},
+    # Whoever leads the team may dispute: leading is a membership, not a role.
+    ENGINEERING: OWN_ROWS
+    | FIX_TAGS
+    | {
+        "finops_site.open_admin",
+        "reservations.add_plan",
+        "tagging.view_ownershiprule",
+        "tagging.add_dispute",
+        "tagging.add_tagexception",
+        "tagging.apply_changeset",
+        # A proposal is for a team she leads; anybody who sees an alert may say that she takes it.
+        "budgets.propose_budget",
+        "budgets.change_alert",
+    },
     EXECUTIVE: WHOLE_COMPANY,
 }
 

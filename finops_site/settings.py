@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -29,7 +30,7 @@ FINOPS_COMPANY = env("FINOPS_COMPANY", default="FinOps")
 FINOPS_CHARGES_ENGINE = env("FINOPS_CHARGES_ENGINE", default="duckdb")
 FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
 
-# The currency that pages offer first to show costs in; they stay in the one they were billed in.
+# The currency home and teams show costs in and the explorer offers first; costs stay in the one they were billed in.
 FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
 
 # Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
@@ -213,23 +214,65 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a worker that gave up would stay away after the broker is back.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A machine that does not answer at all is given up as soon as one that refuses.
+    "socket_connect_timeout": 5,
     # Must outlast the longest task, or the broker hands the task out a second time.
     "visibility_timeout": 6 * 3600,
     # kombu's own sweep for unacknowledged work takes 100 s; this one takes 5 s.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "finops_site.beat:Scheduler"
+# What the admin starts from: there each can be changed, and stays so.
 CELERY_BEAT_SCHEDULE = {
+    "refresh-commitments-every-ten-minutes": {
+        "task": "reservations.tasks.refresh_commitments",
+        "schedule": crontab(minute="*/10"),
+    },
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
+        "schedule": crontab(),
+    },
+    "resume-applications-of-rules-every-minute": {
+        "task": "tagging.tasks.resume_applications",
         "schedule": crontab(),
     },
     "look-for-bills-every-hour": {
         "task": "costs.tasks.synchronise_sources",
         "schedule": crontab(minute=7),
+    },
+    # What the signal and the commit hand over at once, and a lost broker must not lose.
+    "draft-statements-every-ten-minutes": {
+        "task": "tagging.tasks.refresh_chargeback",
+        "schedule": crontab(minute="*/10"),
+    },
+    "statements-to-leads-every-ten-minutes": {
+        "task": "tagging.tasks.post_statements",
+        "schedule": crontab(minute="5-59/10"),
+    },
+    "resume-fixing-every-minute": {
+        "task": "tagging.tasks.resume_fixing",
+        "schedule": 60,
+    },
+    "suggest-tags-every-hour": {
+        "task": "tagging.tasks.suggest_tags",
+        "schedule": crontab(minute=23),
+    },
+    "tell-alerts-every-ten-minutes": {
+        "task": "budgets.tasks.tell_alerts",
+        "schedule": crontab(minute="5-59/10"),
+    },
+    "escalate-alerts-every-hour": {
+        "task": "budgets.tasks.escalate_alerts",
+        "schedule": crontab(minute=17),
+    },
+    "tell-of-ignored-alerts-every-week": {
+        "task": "budgets.tasks.tell_of_ignored_alerts",
+        "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
     },
     "send-letters-that-are-left-every-ten-minutes": {
         "task": "finops_site.tasks.send_letters",
@@ -248,9 +291,25 @@ CELERY_BEAT_SCHEDULE = {
         "task": "finops_site.tasks.run_nightly_checks",
         "schedule": crontab(hour=6, minute=10),
     },
+    "work-out-tag-compliance-every-five-minutes": {
+        "task": "tagging.tasks.refresh_compliance",
+        "schedule": crontab(minute="*/5"),
+    },
+    "watch-tags-every-night": {
+        "task": "tagging.tasks.watch_tags",
+        "schedule": crontab(hour=4, minute=10),
+    },
+    "remind-of-tags-every-monday": {
+        "task": "tagging.tasks.remind_of_tags",
+        "schedule": crontab(hour=7, minute=30, day_of_week=1),
+    },
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),
+    },
+    "evaluate-budgets-every-night": {
+        "task": "budgets.tasks.evaluate_budgets",
+        "schedule": crontab(hour=4, minute=40),
     },
 }
 
@@ -281,13 +340,29 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # Without it a file in a request is described as the address it would have in an answer.
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"DeliveryMode": "costs.models.deliveries.Source.Mode"},
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryMode": "costs.models.deliveries.Source.Mode",
+        "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
+        "ExportKind": "costs.models.exports.FocusExport.Kind",
+        "ExportStatus": "costs.models.exports.FocusExport.Status",
+        "CommitmentKind": "reservations.words.KIND_CHOICES",
+        "SourceKind": "costs.models.deliveries.Source.Kind",
+        "ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 
 DJANGO_TABLES2_TEMPLATE = "includes/table.html"
 DJANGO_TABLES2_TABLE_ATTRS = {"class": "table table-vcenter card-table"}
-UNFOLD = {"SITE_TITLE": "FinOps", "SITE_HEADER": "FinOps", "SHOW_HISTORY": True, "SHOW_VIEW_ON_SITE": False}
+UNFOLD = {
+    "SITE_TITLE": "FinOps",
+    "SITE_HEADER": "FinOps",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("finops/favicon.svg")},
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
 
 # On a laptop mail lands in a folder; with EMAIL_URL it goes to a real server.
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")

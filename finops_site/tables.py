@@ -12,13 +12,15 @@ from typing import Any
 
 import django_tables2
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from finops_site import figures
 from finops_site.money import exact_text
@@ -26,6 +28,8 @@ from finops_site.periods import Month
 
 ROWS_IN_A_WRITE = 500
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
+# An account number, with zeros in front or very long, stays the text it is.
+XLSX_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.\d+)?\Z")
 # A cell that begins so is run as a formula by spreadsheets.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -182,14 +186,19 @@ class DayColumn(MonthColumn):
 
 
 class TagColumn(django_tables2.Column):
-    """A map of tags as chips, the first `limit` of them; the rest unfold. The CSV has JSON."""
+    """A map of tags as chips, the first `limit` of them; the rest unfold. The CSV has JSON.
 
-    def __init__(self, *args: Any, limit: int = 3, **kwargs: Any) -> None:
+    Those that `virtual` (an accessor of a map) names as well are marked as set by us.
+    """
+
+    def __init__(self, *args: Any, limit: int = 3, virtual: str = "tag_set__virtual", **kwargs: Any) -> None:
         super().__init__(*args, **{"orderable": False, "empty_values": (None, "", {}), **kwargs})
         self.limit = limit
+        self.virtual = virtual
 
-    def render(self, value: Mapping[str, Any]) -> SafeString:
-        chips = [_chip(key, text) for key, text in sorted(value.items())]
+    def render(self, value: Mapping[str, Any], record: Any) -> SafeString:
+        ours = Accessor(self.virtual).resolve(record, quiet=True) or {}
+        chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
         shown, rest = chips[: self.limit], chips[self.limit :]
         more = format_html(
             '<details class="more-tags"><summary>+{} more</summary>{}</details>', len(rest), _joined(rest)
@@ -205,9 +214,14 @@ def tags_text(tags: Mapping[str, Any]) -> str:
     return json.dumps(tags, sort_keys=True, ensure_ascii=False)
 
 
-def _chip(key: str, text: Any) -> SafeString:
-    whole = f"{key}: {text}"
+def tag_chip(key: str, text: Any, virtual: bool = False) -> SafeString:
+    """A tag as a chip; one that we set ourselves has an icon and says so."""
+    whole = f"{key}: {'' if text is None else text}"
     short = whole if len(whole) <= 60 else whole[:59] + "…"
+    if virtual:
+        said = f"virtual, set by us: {whole}"[:300]
+        mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
+        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', said, mark, short)
     return format_html('<span class="tag-chip" title="{}">{}</span>', whole[:300], short)
 
 
@@ -266,6 +280,33 @@ def csv_download(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpR
     response = StreamingHttpResponse(_csv_text(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'
     return response
+
+
+def xlsx_response(table: BaseTable, filename: str) -> HttpResponse:
+    """The whole table as ``<filename>.xlsx``; amounts are numbers, text never a formula."""
+    return xlsx_download(csv_rows(table), filename)
+
+
+def xlsx_download(rows: Iterable[Iterable[Any]], filename: str) -> HttpResponse:
+    """Any rows, the header first, as a workbook of one sheet. Excel keeps 15 digits: the CSV has all of them."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(slugify(filename)[:31] or "export")
+    for row in rows:
+        sheet.append([_xlsx_cell(cell) for cell in row])
+    out = io.BytesIO()
+    book.save(out)
+    response = HttpResponse(
+        out.getvalue(), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    )
+    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.xlsx"'
+    return response
+
+
+def _xlsx_cell(value: Any) -> Any:
+    text = safe_cell(value)
+    if isinstance(value, Decimal) or (isinstance(value, str) and XLSX_NUMBER.match(value)):
+        return Decimal(text)
+    return ILLEGAL_CHARACTERS_RE.sub("", text)
 
 
 def _csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:

@@ -2,6 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
+from reservations import api
+
 router = SimpleRouter()
+router.register("commitments", api.CommitmentViewSet, "commitment")
+router.register("recommendations", api.RecommendationViewSet, "recommendation")
 
 urlpatterns = [*router.urls]

@@ -3,19 +3,20 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from tagging import admin_fixing  # noqa: F401
 from tagging.models import CONDITIONS, OwnershipRule
 
 
 @admin.register(OwnershipRule)
 class OwnershipRuleAdmin(ModelAdmin):
-    list_display = ["name", "order", "team", "conditions", "is_active"]
+    list_display = ["name", "order", "team", "pool", "conditions", "is_active"]
     list_editable = ["order", "is_active"]
-    list_filter = ["team", "is_active"]
-    list_select_related = ["team"]
+    list_filter = ["team", "pool", "is_active"]
+    list_select_related = ["team", "pool"]
     search_fields = ["name", "tag_value", "sub_account", "service"]
     autocomplete_fields = ["team"]
     fieldsets = [
-        (None, {"fields": ["name", "team", "order", "is_active"]}),
+        (None, {"fields": ["name", "team", "pool", "start", "end", "order", "is_active"]}),
         ("Cost that meets every condition given", {"fields": list(CONDITIONS)}),
     ]
 

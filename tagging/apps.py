@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, registry
+from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, ReportSection, registry
 
 
 class TaggingConfig(AppConfig):
@@ -11,15 +11,95 @@ class TaggingConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from tagging import receivers  # noqa: F401
+        from costs import books
+        from tagging import chargeback_books, chargeback_panels, receivers  # noqa: F401
 
-        auditlog.register(self.get_model("OwnershipRule"))
+        for name in ("OwnershipRule", "Fixer", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
+            auditlog.register(self.get_model(name))
+        # What is computed is no decision of anybody.
+        auditlog.register(self.get_model("ChargebackPeriod"), exclude_fields=["books", "problems", "computed_at"])
 
+        for name in (
+            "VirtualTag",
+            "VirtualTagBatch",
+            "SuggestionDecision",
+            "ChangeSet",
+            "TaggingAccess",
+            "MetricValue",
+        ):
+            auditlog.register(self.get_model(name))
+
+        books.also_check(chargeback_books.checks)
+        may_see = "tagging.view_statement"
+        registry.add(
+            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 60, "Tags and owners"),
+            Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
+            ReportSection(
+                "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report, may_see, 60
+            ),
+            # After the bills, the splits and the metrics.
+            DemoStep("chargeback", _make_demo_chargeback, 80),
+        )
+        for name in ("TagRequirement", "TagException"):
+            auditlog.register(self.get_model(name))
+
+        self._bring_fixes()
         # Before the bills: owners are named while a bill is loaded.
+        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
         registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
+        self._bring_tags()
+
+    def _bring_tags(self) -> None:
+        """The tag policy: its pages, its figures, and its names of tags for the explorer."""
+        from costs import spend
+        from tagging import panels
+        from tagging.names import aliases
+
+        may_see, section = "costs.view_costline", "Tags and owners"
+        spend.aliases_from(aliases)
+        registry.add(
+            NavItem("Tag compliance", "tagging:overview", "tags", may_see, 40, section),
+            NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, section),
+            NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 42, section),
+            NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 43, section),
+            Panel("tags", "tagging/panels/to_fix.html", panels.to_fix, may_see, 45),
+            Kpi("tag-compliance", "Tag compliance", panels.compliance_kpi, may_see, 20),
+            ReportSection("tags", "Tag compliance", "tagging/report.html", panels.report, may_see, 40),
+            Advice("tags", panels.advice, may_see, 60),
+            DemoStep("tag policy", _make_demo_policy, 55),
+        )
+
+    def _bring_fixes(self) -> None:
+        """Suggestions, virtual tags, change sets and unit costs."""
+        section = "Tags and owners"
+        registry.add(
+            NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 44, section),
+            NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 45, section),
+            NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 46, section),
+            NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, section),
+            DemoStep("tag suggestions and counts", _make_demo_fixes, 65),
+        )
+
+
+def _make_demo_fixes(say: Any, *, as_of: Any) -> None:
+    from tagging import demo_fixing
+
+    demo_fixing.make(say, as_of=as_of)
 
 
 def _make_demo_rules(say: Any, *, as_of: Any) -> None:
     from tagging import demo
 
     demo.make_ownership_rules(say, as_of=as_of)
+
+
+def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
+    from tagging import demo_chargeback
+
+    demo_chargeback.make(say, as_of=as_of)
+
+
+def _make_demo_policy(say: Any, *, as_of: Any) -> None:
+    from tagging import demo_policy
+
+    demo_policy.make(say, as_of=as_of)

@@ -4,10 +4,24 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from costs.signals import delivery_loaded
-from tagging.models import OwnershipRule
+from costs.signals import books_changed, delivery_loaded
+from tagging import chargeback_queues, queues, services
 
 
 @receiver(delivery_loaded)
 def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
-    lines.own(OwnershipRule.objects.as_rules())
+    rules, tags = services.decision()
+    lines.tag(tags)
+    lines.own(rules)
+
+
+@receiver(books_changed)
+def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
+    """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
+    if services.applied_while_it_loaded(rows):
+        queues.apply(reason="Rules changed while a bill was loaded")
+
+
+@receiver(books_changed)
+def make_drafts_anew(sender: Any, **_: Any) -> None:
+    chargeback_queues.refresh_chargeback()

@@ -4,18 +4,36 @@ An address that is missing here fails the test. A status for each of: nobody (no
 (finance), eli (engineer of Payments), lea (lead of Payments), ola (lead of Data), max (executive).
 """
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 
+from budgets import evaluating, links, services
+from budgets.models import Alert, Budget
 from costs import exports, ingest
-from costs.models import CostLine, FocusExport
+from costs.models import CostLine, FocusExport, Pool
 from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
 from finops_site.periods import Month
-from tagging.models import OwnershipRule
+from reservations.models import Commitment, Plan
+from tagging import change_sets, compliance, fixing, statements
+from tagging.models import (
+    Dispute,
+    OwnershipRule,
+    Split,
+    StatementLine,
+    Suggestion,
+    TagException,
+    TaggedResource,
+    TagRequirement,
+)
 from tests import bills
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -32,10 +50,16 @@ def row(nobody, **statuses):
 SIGN_IN, NO_TOKEN = 302, 401
 EVERYBODY = row(SIGN_IN, all=200)
 WHOLE_COMPANY = row(SIGN_IN, all=403, ada=200, fay=200, max=200)
+FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 BRINGS_BILLS = row(SIGN_IN, all=403, ada=200, fay=200)
 POST_ONLY = row(SIGN_IN, all=403, ada=405, fay=405)
+FINANCE = row(SIGN_IN, all=403, fay=200)
+FINANCE_POSTS = row(SIGN_IN, all=403, fay=405)
 API_EVERYBODY = row(NO_TOKEN, all=200)
 API_WHOLE_COMPANY = row(NO_TOKEN, all=403, ada=200, fay=200, max=200)
+READS_RULES = row(SIGN_IN, all=200, max=403)
+API_READS_RULES = row(NO_TOKEN, all=200, max=403)
+FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 LINE_OF_PAYMENTS = row(SIGN_IN, all=200, ola=404)
 API_LINE_OF_PAYMENTS = row(NO_TOKEN, all=200, ola=404)
 MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
@@ -51,6 +75,26 @@ ACCESS = {
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
+    "budgets:budgets": EVERYBODY,
+    "budgets:finance": EVERYBODY,
+    "budgets:budget": LINE_OF_PAYMENTS,
+    "budgets:add": FINANCE_ONLY,
+    "budgets:grid": FINANCE_ONLY,
+    "budgets:import": FINANCE_ONLY,
+    "budgets:propose": row(SIGN_IN, all=403, fay=200, lea=200, ola=200),
+    "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:state": row(SIGN_IN, all=403, fay=405),
+    "budgets:alerts": EVERYBODY,
+    "budgets:alert": LINE_OF_PAYMENTS,
+    "budgets:acknowledge": row(200, all=200),
+    "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
+    "api:budget-list": API_EVERYBODY,
+    "api:budget-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-list": API_EVERYBODY,
+    "api:alert-detail": API_LINE_OF_PAYMENTS,
+    "api:alert-acknowledge": row(NO_TOKEN, all=405),
+    "api:alert-snooze": row(NO_TOKEN, all=405),
     "costs:explorer": EVERYBODY,
     "costs:lines": EVERYBODY,
     "costs:line": LINE_OF_PAYMENTS,
@@ -71,6 +115,23 @@ ACCESS = {
     "costs:source_sync": POST_ONLY,
     "costs:exports": WHOLE_COMPANY,
     "costs:export_file": WHOLE_COMPANY,
+    "tagging:ownership": READS_RULES,
+    "tagging:ownership_add": FINANCE_ONLY,
+    "tagging:ownership_rule": row(SIGN_IN, all=403, fay=200, max=404),
+    "tagging:ownership_remove": row(SIGN_IN, all=403, fay=200, max=404),
+    "tagging:ownership_move": row(SIGN_IN, all=403, fay=405),
+    "tagging:ownership_import": FINANCE_ONLY,
+    "tagging:ownership_apply": row(SIGN_IN, all=403, fay=405),
+    "tagging:ownership_progress": READS_RULES,
+    "tagging:unowned": WHOLE_COMPANY,
+    "tagging:unowned_fixer": row(SIGN_IN, all=403, fay=200),
+    "tagging:pools": WHOLE_COMPANY,
+    "tagging:pool_add": FINANCE_ONLY,
+    "tagging:pool": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
+    "api:ownership-rule-list": API_READS_RULES,
+    "api:ownership-rule-detail": row(NO_TOKEN, all=200, max=403),
+    "api:ownership-rule-apply": row(NO_TOKEN, all=405, max=403),
+    "api:ownership-rule-preview": row(NO_TOKEN, all=405, max=403),
     "api:focus-export-list": API_WHOLE_COMPANY,
     "api:focus-export-detail": API_WHOLE_COMPANY,
     "api:focus-export-file": API_WHOLE_COMPANY,
@@ -78,6 +139,77 @@ ACCESS = {
     "costs:delivery_file": WHOLE_COMPANY,
     "costs:delivery_upload": BRINGS_BILLS,
     "costs:delivery_retry": POST_ONLY,
+    "reservations:overview": EVERYBODY,
+    "reservations:expiries": EVERYBODY,
+    "reservations:commitments": EVERYBODY,
+    "reservations:commitments_load": row(SIGN_IN, all=403, fay=200),
+    "reservations:commitment": LINE_OF_PAYMENTS,
+    "reservations:prices": EVERYBODY,
+    "reservations:prices_load": row(SIGN_IN, all=403, fay=200),
+    "reservations:recommend": row(SIGN_IN, all=200, ada=403, max=403),
+    "reservations:recommendations": EVERYBODY,
+    "reservations:recommendation": LINE_OF_PAYMENTS,
+    "reservations:recommendation_progress": LINE_OF_PAYMENTS,
+    "reservations:recommended_item": LINE_OF_PAYMENTS,
+    "api:commitment-list": API_EVERYBODY,
+    "api:commitment-detail": API_LINE_OF_PAYMENTS,
+    "api:recommendation-list": API_EVERYBODY,
+    "api:recommendation-detail": API_LINE_OF_PAYMENTS,
+    "tagging:chargeback": EVERYBODY,
+    "tagging:chargeback_month": EVERYBODY,
+    "tagging:chargeback_close": FINANCE_POSTS,
+    "tagging:chargeback_refresh": FINANCE_POSTS,
+    "tagging:chargeback_basis": FINANCE,
+    "tagging:chargeback_books": FINANCE,
+    "tagging:statements_csv": EVERYBODY,
+    # A draft has no journal: finance is sent back and told so.
+    "tagging:journal_csv": row(SIGN_IN, all=403, fay=302),
+    "tagging:journal_accounts": FINANCE,
+    "tagging:statement": LINE_OF_PAYMENTS,
+    "tagging:statement_csv": LINE_OF_PAYMENTS,
+    "tagging:statement_pdf": LINE_OF_PAYMENTS,
+    "tagging:statements_xlsx": EVERYBODY,
+    "tagging:splits": EVERYBODY,
+    "tagging:split": FINANCE,
+    "tagging:split_add": FINANCE,
+    "tagging:split_remove": FINANCE_POSTS,
+    "tagging:disputes": EVERYBODY,
+    "tagging:dispute": LINE_OF_PAYMENTS,
+    "tagging:dispute_add": row(SIGN_IN, all=403, lea=200, ola=404),
+    "api:chargeback-list": API_EVERYBODY,
+    "api:chargeback-month": API_EVERYBODY,
+    "api:chargeback-team": API_LINE_OF_PAYMENTS,
+    "tagging:overview": EVERYBODY,
+    "tagging:resources": EVERYBODY,
+    "tagging:resource": LINE_OF_PAYMENTS,
+    "tagging:exceptions": EVERYBODY,
+    "tagging:exception": LINE_OF_PAYMENTS,
+    "tagging:exception_add": row(SIGN_IN, ada=403, fay=403, eli=200, lea=200, ola=404, max=403),
+    "tagging:policy": EVERYBODY,
+    "tagging:requirement": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_add": row(SIGN_IN, all=403, fay=200),
+    "tagging:requirement_remove": row(SIGN_IN, all=403, fay=405),
+    "tagging:prevention": EVERYBODY,
+    "tagging:prevention_file": EVERYBODY,
+    "tagging:suggestions": EVERYBODY,
+    "tagging:virtual_tags": EVERYBODY,
+    "tagging:claim": row(SIGN_IN, all=200, ada=403, max=403),
+    "tagging:virtual_tag_add": row(SIGN_IN, all=200, ada=403, ola=404, max=403),
+    "tagging:change_sets": EVERYBODY,
+    "tagging:change_set": LINE_OF_PAYMENTS,
+    "tagging:change_set_file": LINE_OF_PAYMENTS,
+    "tagging:unit_costs": EVERYBODY,
+    "tagging:metric_upload": row(SIGN_IN, all=403, fay=200),
+    "api:tag-suggestion-list": API_EVERYBODY,
+    "api:tag-suggestion-detail": API_LINE_OF_PAYMENTS,
+    "api:tag-suggestion-accept": row(NO_TOKEN, all=405),
+    "api:tag-suggestion-refuse": row(NO_TOKEN, all=405),
+    "api:virtual-tag-list": API_EVERYBODY,
+    "api:virtual-tag-detail": API_LINE_OF_PAYMENTS,
+    "api:virtual-tag-end": row(NO_TOKEN, all=405),
+    "api:business-metrics": API_EVERYBODY,
+    "api:tag-compliance": API_EVERYBODY,
+    "api:tag-resource-list": API_EVERYBODY,
     "api-schema": API_EVERYBODY,
     "api-docs": EVERYBODY,
     "api:me": API_EVERYBODY,
@@ -93,6 +225,18 @@ ACCESS = {
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
+}
+
+# What an address needs behind its question mark to lead to the line's account.
+QUERIES = {"tagging:unowned_fixer": "?account=000000000042"}
+
+
+CHARGEBACK = {
+    name
+    for name in ACCESS
+    if name.startswith("api:chargeback")
+    or name.split(":")[-1].split("_")[0] in ("chargeback", "statements", "statement", "journal", "splits", "split")
+    or name.split(":")[-1].split("_")[0] in ("disputes", "dispute")
 }
 
 
@@ -119,8 +263,70 @@ def a_line(people, tmp_path):
     return CostLine.objects.get()
 
 
+def chargeback_arguments(name, line):
+    """The line's billing month as a draft, with a statement of its team that is disputed, and a split pool."""
+    kind = name.split(":")[-1]
+    if kind in ("chargeback", "splits", "split_add", "disputes", "journal_accounts", "chargeback-list"):
+        return []
+    if kind in ("split", "split_remove"):
+        return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
+    statements.refresh_stale()
+    month, statement_line = "2026-03", StatementLine.objects.get()
+    if kind == "dispute_add":
+        return [statement_line.pk]
+    if kind == "dispute":
+        raised_by = person("lea")
+        return [Dispute.objects.create(line=statement_line, raised_by=raised_by, comment="Not ours").pk]
+    ours = kind in ("statement", "statement_csv", "statement_pdf", "chargeback-team")
+    return [month, line.owner_id] if ours else [month]
+
+
+def of_fixes(name):
+    """The same for virtual tags, suggestions and change sets about the resource of the line."""
+    row = TaggedResource.objects.get()
+    if name == "virtual_tag_add":
+        return [row.key]
+    if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
+        said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
+        tag = fixing.set_by_hand(row, "Note", "x", **said)
+        if name.startswith("tag-suggestion"):
+            fixing.rebuild_suggestions(date(2026, 3, 31))
+            return [Suggestion.objects.first().pk]
+        if name.startswith("virtual-tag"):
+            return [tag.pk]
+        made = change_sets.from_virtual_tags([tag], title="x", user=person("lea"), now=timezone.now())
+        return [made.pk, "csv"] if name == "change_set_file" else [made.pk]
+    return []
+
+
+OWNERSHIP = ("tagging:ownership", "tagging:unowned", "tagging:pool")
+FIXES = ("suggestions", "virtual", "claim", "change", "unit", "metric", "tag-suggestion", "business")
+
+
+def of_tags(name, line):
+    """The same for the addresses of the tag policy."""
+    compliance.refresh()
+    resource = TaggedResource.objects.get()
+    if name.startswith(FIXES):
+        return of_fixes(name)
+    if name in ("resource", "exception_add"):
+        return [resource.key]
+    if name == "exception":
+        said = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
+        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **said).pk]
+    if name in ("requirement", "requirement_remove"):
+        return [TagRequirement.objects.first().pk]
+    return ["azure-policy"] if name == "prevention_file" else []
+
+
 def arguments(name, line):
-    """What the address of `name` takes to lead to the line, its team or its delivery."""
+    """What the address of `name` takes to lead to the line, its team, its delivery, or a thing of its team."""
+    if name in CHARGEBACK:
+        return chargeback_arguments(name, line)
+    if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
+        return of_tags(name.split(":")[-1], line)
+    if name.startswith(("budgets:", "api:budget", "api:alert")):
+        return budget_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
     if kind in ("report", "report_pdf"):
@@ -129,6 +335,12 @@ def arguments(name, line):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
+    if kind in ("ownership_rule", "ownership_remove", "ownership_move", "ownership-rule-detail"):
+        return [OwnershipRule.objects.get().pk]
+    if kind == "pool":
+        return [Pool.objects.create(name="Support").pk]
+    if kind.startswith(("ownership", "unowned", "pool")):
+        return []
     if kind.endswith(("-list", "_upload", "_add", "_load")) or kind in (
         "deliveries",
         "lines",
@@ -140,6 +352,8 @@ def arguments(name, line):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [exports.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+    if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
+        return of_commitments(kind.replace("_", "-").split("-")[0], line)
     ids = {
         "cost": line.pk,
         "line": line.pk,
@@ -151,9 +365,51 @@ def arguments(name, line):
     return [found] if found and (part != "list") else []
 
 
+def of_commitments(kind, line):
+    """A commitment, or a recommendation with one purchase, of the line's team."""
+    if kind == "commitment":
+        return [Commitment.objects.create(provider="AWS", commitment_id="arn:1", owner=line.owner).pk]
+    if kind not in ("recommendation", "recommended"):
+        return []
+    plan = Plan.objects.create(as_of=line.charge_date, team=line.owner, state=Plan.State.READY)
+    plan.cost_before, plan.cost_after, plan.lower_bound, plan.gap, plan.confidence = 2, 1, 1, 0, "daily"
+    plan.save()
+    numbers = dict.fromkeys(("ratio", "committed", "on_demand", "level", "runs", "next"), "1")
+    amounts = dict.fromkeys(("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "utilisation"), 1)
+    plan.items.create(
+        position=1,
+        kind="sp_ec2",
+        term_months=12,
+        payment="none",
+        quantity=1,
+        rate_day=line.charge_date,
+        working={**numbers, "days": [], "ladder": [], "unit": "USD", "above": 0, "below": 0, "hours": 0},
+        **amounts,
+    )
+    return [plan.pk, 1] if kind == "recommended" else [plan.pk]
+
+
 def a_mail_to_lea():
     mailbox.FolderBackend().send_messages([make_message("source-late", "lea@demo.example", {})])
     return max(path.stem for path in mailbox.folder().glob("*.eml"))
+
+
+def budget_arguments(name, line):
+    kind = name.split(":")[1]
+    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts") or kind.endswith("-list"):
+        return []
+    budget = services.create(
+        Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
+        {Month.of(line.billing_month).period: Decimal(1)},
+        by=None,
+    )
+    if kind.startswith(("alert", "ac")):
+        evaluating.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        alert = Alert.objects.filter(budget=budget)[0]
+        if kind == "acknowledge":
+            return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
+        return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
+    return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 
 def status_for(who, url, people, client, client_of):
@@ -167,7 +423,7 @@ def test_every_address_stands_in_the_table():
 
 @pytest.mark.parametrize("name", sorted(ACCESS))
 def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, people, client, client_of):
-    url = reverse(name, args=arguments(name, a_line))
+    url = reverse(name, args=arguments(name, a_line)) + QUERIES.get(name, "")
     found = {who: status_for(who, url, people, client, client_of) for who in NAMES}
     assert found == ACCESS[name], url
 

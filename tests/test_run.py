@@ -18,7 +18,8 @@ import pytest
 
 import run
 
-pytestmark = pytest.mark.slow
+# One worker runs them all: they share the data folder of `migrated`, and some measure time.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
 
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534

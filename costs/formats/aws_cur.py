@@ -29,10 +29,28 @@ CATEGORY = """CASE {lineItem/LineItemType}
 SPLIT = "'EKSPod-EC2', 'ECSTask-EC2'"
 IS_SPLIT = f"{{lineItem/Operation}} IN ({SPLIT})"
 
+UNUSED = "{savingsPlan/TotalCommitmentToDate:n} - {savingsPlan/UsedCommitment:n}"
+
+# What is unused of a plan has no net column: its share of the discount is that of the plan's fee of the same row,
+# unused * net fee / fee, cut to twelve decimals. Whole numbers are divided, for decimals would be floats; the bounds
+# keep their product within 38 digits.
+_PARTS = ("AmortizedUpfrontCommitmentForBillingPeriod", "RecurringCommitmentForBillingPeriod")
+_FEE = " + ".join(f"{{savingsPlan/{part}:n}}" for part in _PARTS)
+_NET_FEE = " + ".join(f"{{savingsPlan/Net{part}|savingsPlan/{part}:n}}" for part in _PARTS)
+
+
+def _units(sql: str, decimals: int) -> str:
+    return f"CAST(trunc(CAST({sql} AS DECIMAL(38, {decimals})) * {10**decimals}) AS HUGEINT)"
+
+
+NET_UNUSED = f"""CASE WHEN {_FEE} > 0 AND {UNUSED} BETWEEN -1e7 AND 1e7 AND {_NET_FEE} BETWEEN -1e9 AND 1e9
+    THEN CAST({_units(UNUSED, 12)} * {_units(_NET_FEE, 9)} // {_units(_FEE, 9)} AS DECIMAL(25, 0))
+        * CAST(0.000000000001 AS DECIMAL(13, 12))
+    ELSE {UNUSED} END"""
+
 EFFECTIVE = f"""CASE WHEN {IS_SPLIT} THEN '0' ELSE CASE {{lineItem/LineItemType}}
     WHEN 'SavingsPlanCoveredUsage' THEN coalesce({{savingsPlan/SavingsPlanEffectiveCost}}, '0')
-    WHEN 'SavingsPlanRecurringFee' THEN CAST(
-        {{savingsPlan/TotalCommitmentToDate:n}} - {{savingsPlan/UsedCommitment:n}} AS VARCHAR)
+    WHEN 'SavingsPlanRecurringFee' THEN CAST({UNUSED} AS VARCHAR)
     WHEN 'SavingsPlanNegation' THEN '0'
     WHEN 'SavingsPlanUpfrontFee' THEN '0'
     WHEN 'DiscountedUsage' THEN coalesce({{reservation/EffectiveCost}}, '0')
@@ -45,7 +63,7 @@ EFFECTIVE = f"""CASE WHEN {IS_SPLIT} THEN '0' ELSE CASE {{lineItem/LineItemType}
 
 BILLED = f"CASE WHEN {IS_SPLIT} THEN '0' ELSE {{lineItem/UnblendedCost}} END"
 
-# Gross column -> the same after private discounts. What is unused of a plan has no net column.
+# Gross column -> the same after private discounts.
 NET = {
     "lineItem/UnblendedCost": "lineItem/NetUnblendedCost",
     "savingsPlan/SavingsPlanEffectiveCost": "savingsPlan/NetSavingsPlanEffectiveCost",
@@ -83,13 +101,17 @@ def has_discount_column(sheet: Sheet) -> bool:
     return "discount/TotalDiscount" in sheet
 
 
+def _shows_net_fee(sheet: Sheet) -> bool:
+    return any(f"savingsPlan/Net{part}" in sheet for part in _PARTS)
+
+
 def after_discounts(template: str) -> Rule:
     """A formula that reads the net columns where discounts are in a column; an empty net cell means no discount."""
 
     def rule(sheet: Sheet) -> str | None:
         if not has_discount_column(sheet):
             return formula(template)(sheet)
-        net = template
+        net = template.replace(UNUSED, NET_UNUSED) if _shows_net_fee(sheet) else template
         for gross, after in NET.items():
             net = net.replace(f"{{{gross}}}", f"{{{after}|{gross}}}").replace(
                 f"{{{gross}:n}}", f"{{{after}|{gross}:n}}"

@@ -158,6 +158,9 @@ class Format:
     `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row. `tags_are_map`
     says that the rule for tags yields a map and no JSON text.
 
+    `aside` are values that several columns need, in the order in which they build on one another: rules read them by
+    the name that the function `aside` gives.
+
     `evidence` tells formats of one header apart: SQL that is true for some row of a file of this format (a formula).
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one bill.
     `keeps_all` keeps the columns that no rule reads, as text. `warnings` say what a header lets one expect too much of,
@@ -168,6 +171,7 @@ class Format:
     title: str
     required: Sequence[str]
     columns: Mapping[str, Rule]
+    aside: Mapping[str, Rule] = field(default_factory=dict)
     always: frozenset[str] = frozenset({"BilledCost"})
     lenient: frozenset[str] = frozenset()
     needs_month: bool = False
@@ -199,12 +203,16 @@ class Spread:
     """Fees that a provider bills apart from the usage they cover, to be carried by that usage in effective cost.
 
     All are SQL over charge columns: `fee` is true for fees, `weight` is how much of the fee a row of usage carries
-    (never negative), `within` are the columns inside which fees and usage meet. `remark` says that we did it.
+    (never negative), `within` are the columns inside which fees and usage meet. There they meet by the commitment
+    that both name in the column `by`; where the bill does not name it, within a value of `otherwise`. `remark` says
+    that we did it.
     """
 
     fee: str
     weight: str
     within: Sequence[str]
+    by: str
+    otherwise: str
     remark: str
 
 
@@ -318,6 +326,11 @@ def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) ->
 def json_text(column: str, key: str) -> Rule:
     """The text under a key of a column that holds a JSON object (or was a map in Parquet)."""
     return formula(f"json_extract_string(TRY_CAST({{{column}}} AS JSON), '$.{key}')")
+
+
+def aside(name: str) -> str:
+    """The name under which a value stands that a format works out aside; no bill has such a column."""
+    return quoted(f"aside {name}")
 
 
 def literal(value: str) -> str:

@@ -5,7 +5,7 @@ in is said by `invoice.month` alone. No column holds an amortised cost: fees of 
 their benefit is a credit on the usage, so the fees are spread over those credits here, and the delivery says so.
 """
 
-from costs.formats.base import FORMULA, Format, Sheet, Spread, const, formula, literal, text
+from costs.formats.base import FORMULA, Format, Rule, Sheet, Spread, aside, const, formula, literal, text
 
 CATEGORY = """CASE WHEN {cost_type} = 'tax' THEN 'Tax'
     WHEN {cost_type} IN ('adjustment', 'rounding_error') THEN 'Adjustment'
@@ -26,35 +26,60 @@ def as_json(said: str) -> str:
     return f"coalesce(TRY_CAST({said} AS JSON), TRY_CAST({python} AS JSON))"
 
 
-def _credits(sheet: Sheet, condition: str = "true") -> str:
-    """SQL for the sum of the row's credits, null when they cannot be read: a row is never repeated for its credits."""
+def _credits(sheet: Sheet) -> str | None:
     said = sheet.text("credits")
-    if not said:
-        return f"0::{FORMULA}"
-    chosen = f"list_filter(CAST({as_json(said)} AS JSON[]), lambda _each_: {condition})"
-    amount = f"TRY_CAST(json_extract_string(_each_, '$.amount') AS {FORMULA})"
-    amounts = f"list_transform({chosen}, lambda _each_: {amount})"
-    unread = f"list_contains(list_transform({amounts}, lambda _each_: _each_ IS NULL), true)"
-    return (
-        f"CASE WHEN {said} IS NULL THEN 0 WHEN {as_json(said)} IS NULL OR {unread} THEN NULL "
-        f"ELSE coalesce(list_sum({amounts}), 0) END"
-    )
+    return said and f"TRY_CAST({as_json(said)} AS JSON[])"
 
 
-def _billed(sheet: Sheet) -> str:
+def _credited(condition: str = "true") -> Rule:
+    """The sum of the row's credits, null when they cannot be read: a row is never repeated for its credits."""
+
+    def rule(sheet: Sheet) -> str:
+        said, found = sheet.text("credits"), aside("credits")
+        if not said:
+            return f"0::{FORMULA}"
+        amount = f"TRY_CAST(json_extract_string(_each_, '$.amount') AS {FORMULA})"
+        amounts = f"list_transform(list_filter({found}, lambda _each_: {condition}), lambda _each_: {amount})"
+        unread = f"list_contains(list_transform({amounts}, lambda _each_: _each_ IS NULL), true)"
+        return (
+            f"CASE WHEN {said} IS NULL THEN 0 WHEN {found} IS NULL OR {unread} THEN NULL "
+            f"ELSE coalesce(list_sum({amounts}), 0) END"
+        )
+
+    return rule
+
+
+def _billed(sheet: Sheet) -> str | None:
     """Cost with credits; where there are none the text itself, whose digits no sum can lose."""
-    cost = sheet.text("cost") or "NULL::VARCHAR"
-    net = f"TRY_CAST({cost} AS {FORMULA}) + ({_credits(sheet)})"
-    said = sheet.text("credits")
+    cost, said = sheet.text("cost"), sheet.text("credits")
+    if not (cost and said):
+        return cost
     # A text that is no number makes the row a reject that shows it.
-    with_credits = f"coalesce(CAST({net} AS VARCHAR), 'credits ' || {said})" if said else cost
-    return f"CASE WHEN {said} IS NULL OR {said} = '[]' THEN {cost} ELSE {with_credits} END" if said else cost
+    net = f"coalesce(CAST(TRY_CAST({cost} AS {FORMULA}) + {aside('credited')} AS VARCHAR), 'credits ' || {said})"
+    return f"CASE WHEN {said} IS NULL OR {said} = '[]' THEN {cost} ELSE {net} END"
+
+
+def _net(sheet: Sheet) -> str | None:
+    return aside("billed") if sheet.text("credits") else sheet.text("cost")
 
 
 def _committed(sheet: Sheet) -> str:
     names = ", ".join(map(literal, COMMITTED))
-    credits = _credits(sheet, f"json_extract_string(_each_, '$.type') IN ({names})")
+    credits = _credited(f"json_extract_string(_each_, '$.type') IN ({names})")(sheet)
     return f"CAST(-({credits}) AS VARCHAR)"
+
+
+def _commitment(sheet: Sheet) -> str | None:
+    """The commitment of a fee, or the one whose credit usage got; a credit's id may be a description, which is none."""
+    said = sheet.text("subscription.instance_id")
+    said = said and f"nullif({said}, '')"
+    if not sheet.text("credits"):
+        return said
+    names = ", ".join(map(literal, COMMITTED))
+    chosen = f"list_filter({aside('credits')}, lambda _each_: json_extract_string(_each_, '$.type') IN ({names}))"
+    ids = f"list_distinct(list_transform({chosen}, lambda _each_: json_extract_string(_each_, '$.id')))"
+    credited = f"CASE WHEN len({ids}) = 1 AND regexp_full_match({ids}[1], '[0-9A-Za-z._/-]+') THEN {ids}[1] END"
+    return f"coalesce({said}, {credited})" if said else credited
 
 
 def _month(sheet: Sheet) -> str | None:
@@ -86,6 +111,7 @@ GCP = Format(
     name="gcp",
     title="Google Cloud billing export",
     required=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
+    aside={"credits": _credits, "credited": _credited(), "billed": _billed},
     columns={
         "ProviderName": const("GCP"),
         "PublisherName": text("seller_name"),
@@ -109,9 +135,10 @@ GCP = Format(
         "PricingUnit": text("usage.pricing_unit"),
         "ConsumedQuantity": text("usage.amount"),
         "ConsumedUnit": text("usage.unit"),
-        "BilledCost": _billed,
-        "EffectiveCost": _billed,
+        "BilledCost": _net,
+        "EffectiveCost": _net,
         "ListCost": text("cost_at_list", "cost"),
+        "CommitmentDiscountId": _commitment,
         "Tags": _tags,
         "x_CommitmentCredits": _committed,
         "x_LineType": formula(LINE_TYPE),
@@ -121,8 +148,10 @@ GCP = Format(
     spread=Spread(
         fee="x_LineType = 'commitment fee'",
         weight="greatest(x_CommitmentCredits, 0)",
-        within=("BillingPeriodStart", "BillingAccountId", "BillingCurrency", "ServiceName"),
+        within=("BillingPeriodStart", "BillingAccountId", "BillingCurrency"),
+        by="CommitmentDiscountId",
+        otherwise="ServiceName",
         remark="Google Cloud names no amortised cost: fees of commitments were spread over the usage whose credits "
-        "they gave, within each service (our own computation).",
+        "they gave, by commitment where the bill names it, else within each service (our own computation).",
     ),
 )

@@ -1,7 +1,7 @@
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
-from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, TagSet
+from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, Fetched
 
@@ -17,6 +17,7 @@ __all__ = [
     "Fetched",
     "FocusExport",
     "MonthRollup",
+    "Pool",
     "Reject",
     "RestatedCost",
     "Restatement",

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from costs.models.deliveries import Delivery
-from costs.models.lines import money
+from costs.models.lines import Pool, money
 from finops_site.periods import Month
 
 
@@ -28,12 +28,13 @@ class Restatement(models.Model):
 
 
 class RestatedCost(models.Model):
-    """Before and after of one service, account and team, on the days that both bills tell; `new` is of later days."""
+    """Before and after of one service, account, team or pool, on the days both bills tell; `new` is of later days."""
 
     restatement = models.ForeignKey(Restatement, models.CASCADE, related_name="costs")
     service = models.CharField(max_length=300, blank=True)
     sub_account = models.CharField("account", max_length=200, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False)
+    pool = models.ForeignKey(Pool, models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
     billed_before = money(null=True)
     billed_after = money(null=True)

@@ -233,6 +233,7 @@ class DeliveryMonth(models.Model):
     lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
     charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
     totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")
+    revision = models.PositiveIntegerField(default=0, help_text="how often its owners were named anew in place")
 
     objects = DeliveryMonthQuerySet.as_manager()
 

@@ -3,7 +3,7 @@
 from django.db import models
 
 from costs.models.deliveries import DeliveryMonth
-from costs.querysets import CostQuerySet
+from costs.querysets import CostQuerySet, PoolQuerySet
 
 
 def money(help_text: str = "", **options: object) -> models.DecimalField:
@@ -15,14 +15,41 @@ class TagSet(models.Model):
     """A distinct map of tags, kept once however many lines carry it."""
 
     fingerprint = models.CharField(max_length=32, unique=True, help_text="md5 of the canonical JSON")
-    tags = models.JSONField(default=dict)
+    tags = models.JSONField(default=dict, help_text="what counts: as delivered, with our virtual tags laid over it")
+    delivered = models.ForeignKey(
+        "self", models.PROTECT, null=True, db_index=False, help_text="the set as the bill has it; null: this is it"
+    )
+    virtual = models.JSONField(default=dict, help_text="{key: value} that we set and the bill does not have")
 
     def __str__(self) -> str:
         return ", ".join(f"{key}={value}" for key, value in sorted(self.tags.items())) or "no tags"
 
+    @property
+    def as_delivered(self) -> dict[str, str | None]:
+        """The tags as the bill has them, without ours."""
+        return self.delivered.tags if self.delivered else self.tags
+
+
+class Pool(models.Model):
+    """Cost that several teams share: support, tax, a shared cluster. How it is split among them is chargeback's."""
+
+    name = models.CharField(max_length=200, unique=True)
+    description = models.CharField(max_length=500, blank=True, help_text="What is in it, and why nobody owns it alone.")
+
+    objects = PoolQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
 
 class Cost(models.Model):
-    """What lines and rollups share. Sums are per currency; billed and effective are views of the same money."""
+    """What lines and rollups share. Sums are per currency; billed and effective are views of the same money.
+
+    Every row is one of direct (`owner`), shared (`pool`) and unowned (neither); never both.
+    """
 
     delivery_month = models.ForeignKey(DeliveryMonth, models.CASCADE, db_constraint=False, db_index=False)
     billing_month = models.DateField("billing month", help_text="when it is invoiced")
@@ -32,6 +59,7 @@ class Cost(models.Model):
     service = models.CharField(max_length=300, blank=True)
     charge_category = models.CharField("category", max_length=40, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False)
+    pool = models.ForeignKey(Pool, models.PROTECT, null=True, db_constraint=False, db_index=False)
     currency = models.CharField(max_length=10)
     billed_cost = money("on the invoice; null where a bill carries the amortised view alone", null=True)
     effective_cost = money("amortised over the term of what was bought", null=True)
@@ -70,7 +98,7 @@ class CostLine(Cost):
     commitment = models.CharField(max_length=1000, blank=True)
     commitment_status = models.CharField(max_length=40, blank=True)
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
-    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner")
+    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
     quantity = models.DecimalField(max_digits=38, decimal_places=18, null=True)
     unit = models.CharField(max_length=100, blank=True)
 
@@ -89,6 +117,7 @@ class MonthRollup(Cost):
     service_category = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
+    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
 
     class Meta:
         indexes = [

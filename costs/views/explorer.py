@@ -37,7 +37,7 @@ PERIODS = [
     ("12-months", "Last 12 months"),
     ("", "From … to …"),
 ]
-FILTERS = ("service", "team", "account", "region", "charge_category", "provider")
+FILTERS = ("service", "team", "pool", "account", "region", "charge_category", "provider")
 MOST_BUCKETS = 400
 MOST_ROWS = 1_000_000
 
@@ -62,7 +62,7 @@ class ExplorerForm(forms.Form):
         self.fields["group_by"].choices = [("", "nothing"), *groupings]
         self.fields["and_by"].choices = [("", "—"), *groupings]
         self.fields["show_in"].choices = [("", "as billed"), *((code, code) for code in _offered())]
-        for name in FILTERS:
+        for name in FILTERS if user.sees_whole_company else [name for name in FILTERS if name != "pool"]:
             label = spend.LABELS[name]
             self.fields[name] = forms.MultipleChoiceField(
                 label=label, choices=choices.values(user, name), required=False
@@ -121,7 +121,7 @@ class Explorer(Page, TemplateView):
             return None
         said = self.form.cleaned_data
         groups = tuple(name for name in (said["group_by"], said["and_by"]) if name)
-        filters = {name: said[name] for name in FILTERS if said[name]}
+        filters = {name: said[name] for name in FILTERS if said.get(name)}
         filters |= {name: self.request.GET.getlist(name) for name in self.request.GET if name.startswith(spend.TAG)}
         try:
             period = self._period(said)

@@ -33,7 +33,7 @@ class LinesPage(ListPage):
     )
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().select_related("owner", "tag_set")
+        return super().get_queryset().select_related("owner", "pool", "tag_set")
 
     @cached_property
     def filterset(self) -> LineFilter:
@@ -75,7 +75,11 @@ class LinePage(DetailPage):
     breadcrumbs = (("Cost lines", "costs:lines"),)
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().select_related("owner", "tag_set", "delivery_month__delivery__source")
+        return (
+            super()
+            .get_queryset()
+            .select_related("owner", "pool", "tag_set__delivered", "delivery_month__delivery__source")
+        )
 
     def get_object(self, queryset: Any = None) -> CostLine:
         try:

@@ -22,6 +22,8 @@ from finops_site.tables import BaseTable, ChangeColumn, MoneyColumn, total_rows
 
 METRIC = "billed_cost"
 SHOWN = 8
+NOBODYS = {spend.POOLED: spend.SHARED, spend.NOBODY: spend.UNOWNED}
+LAST = ["", *NOBODYS]
 
 
 class TeamTable(BaseTable):
@@ -64,20 +66,22 @@ class TeamsPage(Page, TemplateView):
 
 
 def team_rows(user: Any, comparison: trends.Comparison) -> list[dict[str, Any]]:
-    """A row for each team and currency, the unowned last; teams without cost have a row too."""
+    """A row for each team and currency, then the shared and the unowned; teams without cost have a row too."""
     month = comparison.month
-    now = _by_team(user, comparison.now)
-    before = _by_team(user, comparison.before)
-    last = _by_team(user, month.previous.period)
+    now = _by_team(user, comparison.now, comparison.shown_in)
+    before = _by_team(user, comparison.before, comparison.shown_in)
+    last = _by_team(user, month.previous.period, comparison.shown_in)
     known = {str(team.pk): team for team in Team.objects.visible_to(user)}
     currencies = sorted({currency for _, currency in {**now, **before, **last}}) or ["USD"]
-    keys = [*known, *([spend.NOBODY] if any(key == spend.NOBODY for key, _ in {**now, **last}) else [])]
+    nobodys = {key for key, _ in {**now, **last}} & {spend.POOLED, spend.NOBODY}
+    keys = [*known, *nobodys]
     rows = [_team_row(known.get(key), key, code, now, before, last, comparison) for key in keys for code in currencies]
-    return sorted(rows, key=lambda row: (row["team"] == spend.UNOWNED, -(row["now"] or 0)))
+    return sorted(rows, key=lambda row: (LAST.index(row["side"]), -(row["now"] or 0)))
 
 
-def _by_team(user: Any, period: Period) -> dict[tuple[str, str], Any]:
-    return {(row.group[0], row.currency): row.amount for row in spend.rows(user, Question(period, ("team",)))}
+def _by_team(user: Any, period: Period, shown_in: str) -> dict[tuple[str, str], Any]:
+    found = trends.rows(user, Question(period, ("team",)), shown_in)
+    return {(row.group[0], row.currency): row.amount for row in found}
 
 
 def _team_row(
@@ -86,7 +90,8 @@ def _team_row(
     place = (key, code)
     query = urlencode({"team": key, "from": comparison.now.start, "to": comparison.now.last_day})
     return {
-        "team": team.name if team else spend.UNOWNED,
+        "team": team.name if team else NOBODYS[key],
+        "side": "" if team else key,
         "cost_center": team.cost_center if team else "",
         "url": reverse("costs:team", args=[team.pk]) if team else f"{reverse('costs:lines')}?{query}",
         "currency": code,
@@ -140,7 +145,7 @@ class TeamPage(DetailPage):
             "months": [month.plus(-back) for back in range(-1, 13)],
             "comparison": self.comparison,
             "stats": stats(user, self.comparison, self.filters),
-            "charts": trends.course(user, month, "service", self.filters, METRIC),
+            "course": trends.course(user, month, "service", self.filters, METRIC, self.comparison.shown_in),
             "by_service": self._changes("service"),
             "by_resource": self._changes("resource"),
             "top": self._top(),
@@ -171,13 +176,13 @@ def lines_url(period: Period, filters: dict[str, Any]) -> str:
 
 def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Stat cards: the month so far with its change, the last whole month; per currency."""
-    now = trends.totals(user, comparison.now, filters, METRIC)
-    before = trends.totals(user, comparison.before, filters, METRIC)
     previous = comparison.month.previous
-    last = trends.totals(user, previous.period, filters, METRIC)
-    year = trends.totals(user, Period(comparison.month.plus(-11).start, comparison.month.next.start), filters, METRIC)
+    twelve = Period(comparison.month.plus(-11).start, comparison.month.next.start)
+    periods = (comparison.now, comparison.before, previous.period, twelve)
+    now, before, last, year = (trends.totals(user, each, filters, METRIC, comparison.shown_in) for each in periods)
     cards = []
     for code in sorted({*now, *before, *last}):
+        billed_in = {} if code == comparison.shown_in else {"currency": code}
         cards += [
             {
                 "label": comparison.said,
@@ -185,7 +190,7 @@ def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]
                 "currency": code,
                 "before": before.get(code),
                 "against": comparison.against,
-                "url": lines_url(comparison.now, {**filters, "currency": code}),
+                "url": lines_url(comparison.now, {**filters, **billed_in}),
                 "icon": "calendar-month",
             },
             {
@@ -193,7 +198,7 @@ def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]
                 "amount": last.get(code),
                 "currency": code,
                 "note": "the whole month",
-                "url": lines_url(previous.period, {**filters, "currency": code}),
+                "url": lines_url(previous.period, {**filters, **billed_in}),
                 "icon": "calendar",
             },
             {

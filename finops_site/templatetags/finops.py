@@ -5,13 +5,14 @@ from typing import Any
 
 from django import template
 from django.http import QueryDict
-from django.utils.html import json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from finops_site import charting, figures
 from finops_site.filters import active_filters, dressed, dressed_field
 from finops_site.keyset import PAGING_PARAMETERS
-from finops_site.money import EXACT, exact_text
+from finops_site.money import EXACT, exact_text, formatted
+from finops_site.tables import tag_chip as drawn_tag_chip
 
 register = template.Library()
 
@@ -20,8 +21,10 @@ register.simple_tag(figures.money_short_html, name="money_short")
 register.simple_tag(figures.amount_html, name="amount")
 register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
+register.simple_tag(drawn_tag_chip, name="tag_chip")
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
+register.filter("rounded", formatted)
 
 
 @register.filter
@@ -82,3 +85,12 @@ def chart_table(chart: dict[str, Any]) -> dict[str, Any]:
 def rate(value: Decimal) -> str:
     """An exchange rate to six significant digits: ``0.860141``, ``163.52``."""
     return f"{Context(prec=6).plus(value).normalize():f}"
+
+
+@register.simple_tag
+def tag_chips(tag_set: Any) -> SafeString:
+    """The tags of a costs.models.TagSet that count, those that we set ourselves marked; `no tags` without any."""
+    if not tag_set or not tag_set.tags:
+        return format_html("no tags")
+    chips = ((drawn_tag_chip(key, value, key in tag_set.virtual),) for key, value in sorted(tag_set.tags.items()))
+    return format_html_join(" ", "{}", chips)

@@ -1,3 +1,68 @@
-from tagging.models.ownership import CONDITIONS, OwnershipRule
+from tagging.models.chargeback import (
+    Adjustment,
+    Allocation,
+    ChargebackPeriod,
+    Dispute,
+    JournalAccount,
+    MonthTotal,
+    Split,
+    SplitPart,
+    Statement,
+    StatementLine,
+)
+from tagging.models.fixing import (
+    ChangeSet,
+    Suggestion,
+    SuggestionDecision,
+    TagChange,
+    TaggingAccess,
+    VirtualTag,
+    VirtualTagBatch,
+)
+from tagging.models.metrics import Metric, MetricValue
+from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
+from tagging.models.policy import (
+    ComplianceMonth,
+    TagFact,
+    TaggedResource,
+    TagRequirement,
+    TagVerdict,
+)
+from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
-__all__ = ["CONDITIONS", "OwnershipRule"]
+__all__ = [
+    "CONDITIONS",
+    "KNOWN",
+    "Adjustment",
+    "Allocation",
+    "Application",
+    "ChangeSet",
+    "Changed",
+    "ChargebackPeriod",
+    "ComplianceMonth",
+    "Dispute",
+    "Fixer",
+    "JournalAccount",
+    "Metric",
+    "MetricValue",
+    "MonthTotal",
+    "OwnershipRule",
+    "Split",
+    "SplitPart",
+    "Statement",
+    "StatementLine",
+    "Suggestion",
+    "SuggestionDecision",
+    "TagChange",
+    "TagDigest",
+    "TagException",
+    "TagFact",
+    "TagIssue",
+    "TagReminder",
+    "TagRequirement",
+    "TagVerdict",
+    "TaggedResource",
+    "TaggingAccess",
+    "VirtualTag",
+    "VirtualTagBatch",
+]

@@ -1,8 +1,14 @@
-"""Whose a cost is: the rules that name owners."""
+"""Whose a cost is: the rules that name owners, and how their answer gets into the books."""
 
+from typing import Any
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
 
+from costs.models import Dimension
 from costs.owners import OwnerRule, pattern_problem
 
 CONDITIONS = (
@@ -11,45 +17,89 @@ CONDITIONS = (
     "sub_account",
     "service",
     "region",
+    "charge_category",
+    "commitment_status",
     "resource_pattern",
     "tag_key",
     "tag_value",
 )
 
 
+# Conditions whose values the bills know: one that no bill has is probably misspelt.
+KNOWN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category")
+
+
+class Changed(Exception):
+    """Somebody else saved the rule after it was read: nothing was written."""
+
+
 class OwnershipRuleQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "OwnershipRuleQuerySet":
+        """Rules are no secret to those who may read them; what they own is."""
+        return self if user.has_perm("tagging.view_ownershiprule") else self.none()
+
+    def listed(self) -> "OwnershipRuleQuerySet":
+        """In the order they are asked, with whom they name."""
+        return self.select_related("team", "pool").order_by("order", "pk")
+
     def as_rules(self) -> list[OwnerRule]:
         """The rules in force, in order, as costs asks for them."""
         return [rule.as_rule() for rule in self.filter(is_active=True).order_by("order", "pk")]
 
 
 class OwnershipRule(models.Model):
-    """Cost that meets every condition given belongs to the team; rules are asked in order and the first match wins."""
+    """Cost that meets every condition given belongs to the team or is shared in the pool.
+
+    Rules are asked in order and the first match wins. `start` and `end` are charge days: a rule holds from `start` up
+    to, not including, `end`.
+    """
 
     order = models.PositiveIntegerField(default=100, help_text="Lower numbers are asked first.")
     name = models.CharField(max_length=200, help_text="Shown beside every cost line this rule owns.")
-    team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="ownership_rules")
+    team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
+    start = models.DateField("from", null=True, blank=True, help_text="First charge day; empty: always.")
+    end = models.DateField("until", null=True, blank=True, help_text="First charge day it no longer holds.")
     is_active = models.BooleanField("in force", default=True)
     provider = models.CharField(max_length=200, blank=True)
     billing_account = models.CharField(max_length=200, blank=True)
     sub_account = models.CharField("account", max_length=200, blank=True)
     service = models.CharField(max_length=300, blank=True)
     region = models.CharField(max_length=200, blank=True)
+    charge_category = models.CharField(max_length=40, blank=True)
+    commitment_status = models.CharField(max_length=40, blank=True)
     resource_pattern = models.CharField(
         max_length=500, blank=True, help_text="A regular expression found in the resource's id or name."
     )
     tag_key = models.CharField(max_length=256, blank=True)
     tag_value = models.CharField(max_length=256, blank=True, help_text="Empty: any value will do.")
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="how often it was saved")
 
     objects = OwnershipRuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["order", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(team__isnull=True) ^ Q(pool__isnull=True),
+                name="rule_names_team_or_pool",
+                violation_error_message="Name a team or a pool, one of them.",
+            ),
+            models.CheckConstraint(
+                condition=Q(end__gt=models.F("start")),
+                name="rule_ends_after_it_starts",
+                violation_error_message="A rule must hold for at least one day: until is after from.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def clean(self) -> None:
+        if self.team_id and self.pool_id:
+            raise ValidationError({"pool": "Name a team or a pool, not both."})
+        if not self.team_id and not self.pool_id:
+            raise ValidationError({"team": "Whose is it? Name a team or a pool."})
         if not any(getattr(self, name) for name in CONDITIONS):
             raise ValidationError("Give at least one condition: a rule without any would own the whole company.")
         if self.tag_value and not self.tag_key:
@@ -57,7 +107,108 @@ class OwnershipRule(models.Model):
         problem = pattern_problem(self.resource_pattern)
         if problem:
             raise ValidationError({"resource_pattern": problem})
+        if self.start and self.end and self.end <= self.start:
+            raise ValidationError({"end": "A rule must hold for at least one day: until is after from."})
+        if twin := self._twin():
+            raise ValidationError({"name": f"There is a rule of this name for some of these days: {twin.said_days}."})
+
+    def _twin(self) -> "OwnershipRule | None":
+        """Another rule of the name that is in force on some of the same days: lines could not say which it was."""
+        others = OwnershipRule.objects.filter(name=self.name, is_active=True).exclude(pk=self.pk)
+        if self.end:
+            others = others.filter(Q(start__isnull=True) | Q(start__lt=self.end))
+        if self.start:
+            others = others.filter(Q(end__isnull=True) | Q(end__gt=self.start))
+        return others.first() if self.is_active else None
+
+    @property
+    def target(self) -> Any:
+        """The team or the pool."""
+        return self.team or self.pool
+
+    @property
+    def said_days(self) -> str:
+        """On which charge days it holds, in words."""
+        if not self.start and not self.end:
+            return "always"
+        return " ".join(
+            part for part in (f"from {self.start}" * bool(self.start), f"until {self.end}" * bool(self.end)) if part
+        )
+
+    @property
+    def said_conditions(self) -> list[tuple[str, str]]:
+        """(what it looks at, the value) of every condition given, as pages show them."""
+        given = [
+            (str(self._meta.get_field(name).verbose_name), getattr(self, name))
+            for name in CONDITIONS
+            if name not in ("tag_key", "tag_value") and getattr(self, name)
+        ]
+        return [*given, (f"tag {self.tag_key}", self.tag_value or "any value")] if self.tag_key else given
+
+    def warnings(self) -> list[str]:
+        """What no bill has: no error, for it may come, but probably misspelt."""
+        said = [(name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in KNOWN]
+        unknown = [
+            f"No bill has the {label} “{value}”."
+            for name, label, value in said
+            if value and not Dimension.objects.filter(name=name, value=value).exists()
+        ]
+        if self.tag_key and not Dimension.objects.filter(name="tag", value__iexact=self.tag_key).exists():
+            unknown.append(f"No bill has the tag “{self.tag_key}”.")
+        return unknown
+
+    @transaction.atomic
+    def save_version(self, version: int) -> None:
+        """Saves what was made of version `version`; raises Changed when it is no longer the one that stands."""
+        found = OwnershipRule.objects.select_for_update().filter(pk=self.pk).values_list("version", flat=True).first()
+        if found != version:
+            raise Changed
+        self.version = version + 1
+        self.save()
 
     def as_rule(self) -> OwnerRule:
         conditions = {name: getattr(self, name) for name in CONDITIONS}
-        return OwnerRule(team=self.team_id, label=self.name, **conditions)
+        return OwnerRule(
+            team=self.team_id, pool=self.pool_id, label=self.name, start=self.start, end=self.end, **conditions
+        )
+
+
+class Application(models.Model):
+    """Rules and virtual tags asked again of every open month: waiting, under way or done."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    reason = models.CharField(max_length=300, blank=True)
+    requested_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    heartbeat_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    progress = models.FloatField(default=0, help_text="0 to 1")
+    stage = models.CharField(max_length=100, blank=True)
+    message = models.CharField(max_length=1000, blank=True)
+    lines = models.BigIntegerField(default=0, help_text="cost lines that changed")
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.reason or 'Rules applied'}, {self.requested_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+
+class Fixer(models.Model):
+    """Who sees to it that what nobody owns in an account gets an owner."""
+
+    sub_account = models.CharField("account", max_length=200, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.user} for {self.sub_account}"

@@ -15,7 +15,7 @@ from tests import bills
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import person
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
@@ -134,3 +134,19 @@ def test_a_page_fits_its_screen_and_complains_about_nothing(visit, bill, path, s
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.locator("html").get_attribute("data-bs-theme") == scheme
+
+
+def test_fay_sees_only_what_the_kind_of_her_source_needs(visit):
+    page = visit("fay")
+    page.goto("/sources/add/")
+    shown = lambda: [text.strip() for text in page.locator(".field:visible .form-label").all_inner_texts()]  # noqa: E731
+    assert "Bucket optional" in shown()
+    assert "AWS region optional" in shown()
+    page.get_by_label("Kind").select_option("folder")
+    assert "Folder optional" in shown()
+    assert not {"AWS region optional", "Credential optional", "Prefix optional"} & set(shown())
+    page.get_by_label("Kind").select_option("azure")
+    assert "Storage account optional" in shown()
+    page.get_by_label("Kind").select_option("upload")
+    assert "Folder optional" not in shown()
+    expect(page.get_by_label("look for bills every hour")).to_be_hidden()

@@ -22,7 +22,7 @@ from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("engines")]
 
 SPARK = find_spec("pyspark") and shutil.which("java")
 NO_SPARK = "no Spark here: it needs requirements-scale.txt and Java 17"

@@ -122,5 +122,10 @@ def _every_team_owns_something_and_some_of_it_nobody(expected):
     }
     assert set(owned) == {"Payments", "Data", "Storefront", "Platform"}
     assert all(amount > expected / 20 for amount in owned.values())
-    unowned = CostLine.objects.filter(owner=None).totals(["billed_cost"])["USD"]["billed_cost"]
-    assert Decimal("0.05") < unowned / expected < Decimal("0.30")
+    sides = {
+        side: CostLine.objects.current().of_side(side).totals(["billed_cost"])["USD"]["billed_cost"]
+        for side in ("direct", "shared", "unowned")
+    }
+    assert sum(sides.values()) == expected
+    assert Decimal("0.05") < sides["shared"] / expected < Decimal("0.30")
+    assert Decimal("0.05") < sides["unowned"] / expected < Decimal("0.30")

@@ -17,14 +17,18 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from kombu import Connection
 
-from costs import ingest, queues
+import run
+from costs import ingest, queues, tasks
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from tests import bills
 from tests.costs.test_ingest import ROOT, _environment, assert_green, billed
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults"), pytest.mark.django_db(transaction=True)]
 
 ROWS, MOMENTS = 3_000, 100
+# How long servers are gone. Nothing waits longer than five seconds for an answer or gives up trying, so that ten tell
+# as much as the minute that FINOPS_OUTAGE=60 makes of them; a load counts as stalled after as long.
+OUTAGE = int(os.environ.get("FINOPS_OUTAGE", "10"))
 
 
 @pytest.fixture
@@ -167,6 +171,96 @@ def test_without_a_broker_a_bill_waits_for_the_sweep(tmp_path, worker, monkeypat
     assert delivery.status == Delivery.Status.RECEIVED
     assert_whole(resumed(worker, delivery), 3)
     assert_green()
+
+
+class Broker:
+    """A Valkey of its own that can be killed and comes back on its port, with what it had written down."""
+
+    def __init__(self, folder):
+        self.log = folder.with_suffix(".log")
+        self.server, self.url = run.start_valkey(folder, "only-for-tests", log=self.log)
+        self.command = [*self.server.process.args]
+
+    def kill(self):
+        self.server.process.kill()
+        self.server.process.wait()
+
+    def start(self):
+        self.server = run.Child("valkey", self.command, log=self.log)
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A real Celery worker and beat, as run.py starts them, with a broker of their own: {name: process}, broker."""
+    broker = Broker(tmp_path / "valkey")
+    env = _environment() | {"PYTHONPATH": str(ROOT), "REDIS_URL": broker.url, "LOAD_STALLED_AFTER_SECONDS": str(OUTAGE)}
+    celery = [sys.executable, "-m", "celery", "-A", "finops_site.celery"]
+    options = {
+        "worker": ["worker", "-c", "1", "--without-gossip", "--without-mingle", "-l", "INFO"],
+        "beat": ["beat", "--pidfile="],
+    }
+    logs = {name: (tmp_path / f"{name}.log").open("w") for name in options}
+    started = {
+        name: subprocess.Popen([*celery, *more], cwd=ROOT, env=env, stdout=logs[name], stderr=logs[name])
+        for name, more in options.items()
+    }
+    yield started, broker
+    for process in started.values():
+        process.terminate()
+    for process in started.values():
+        process.wait(30)
+    broker.kill()
+
+
+def sweep(broker):
+    """Hands out what beat hands out every minute."""
+    with Connection(f"{broker.url}/0") as at:
+        tasks.resume_stalled_deliveries.apply_async(connection=at)
+
+
+def until_current(delivery, broker, seconds=240):
+    """Sweeps until the delivery counts: how often does not matter, for a load is claimed once."""
+    deadline = time.monotonic() + seconds
+    while delivery.status != Delivery.Status.CURRENT:
+        assert time.monotonic() < deadline, (delivery.status, delivery.stage, delivery.message)
+        sweep(broker)
+        time.sleep(1)
+        delivery.refresh_from_db()
+
+
+def test_a_minute_without_database_and_another_without_broker_cost_nothing_but_time(tmp_path, site):
+    processes, broker = site
+    good = receive(tmp_path, "1")
+    Delivery.objects.filter(pk=good.pk).update(received_at=timezone.now() - timedelta(hours=1))
+    until_current(good, broker)
+
+    delivery = receive(tmp_path, "2", rows=30_000)
+    Delivery.objects.filter(pk=delivery.pk).update(received_at=timezone.now() - timedelta(hours=1))
+    sweep(broker)
+    until(lambda: Delivery.objects.filter(pk=delivery.pk, stage="reading").exists())
+    with no_database():
+        sweep(broker)
+        time.sleep(OUTAGE)
+    assert billed() == {"USD": ROWS}, "the last good month stands"
+    until_current(delivery, broker)
+    assert billed() == {"USD": 2 * 30_000}
+
+    broker.kill()
+    late = receive(tmp_path, "3")
+    time.sleep(OUTAGE)
+    assert Delivery.objects.get(pk=late.pk).status == Delivery.Status.RECEIVED
+    broker.start()
+    until_current(late, broker)
+    assert [name for name, process in processes.items() if process.poll() is not None] == [], "both live on"
+    assert_whole(late, 3)
+    assert_green()
+
+
+def until(true, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 def test_the_folder_of_the_test_is_the_folder_of_the_worker():

@@ -1,4 +1,7 @@
-"""Broken bills for every reader, the same ones at every run: sixty each, or as many as FINOPS_FUZZ says."""
+"""Broken bills for every reader, the same ones at every run: sixty each, or as many as FINOPS_FUZZ says.
+
+FINOPS_FUZZ_SEED makes others: several processes with a seed each share ten thousand.
+"""
 
 import os
 import random
@@ -11,6 +14,7 @@ from costs import engine
 from tests.costs import fuzzing
 
 COUNT = int(os.environ.get("FINOPS_FUZZ", "60"))
+OTHERS = os.environ.get("FINOPS_FUZZ_SEED", "")
 SEEDS = fuzzing.seeds()
 # What DuckDB and Python keep of their own; a leak of a few kilobytes a bill would show at ten thousand.
 MOST_GROWTH_MB = 200
@@ -19,7 +23,7 @@ MOST_GROWTH_MB = 200
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SEEDS))
 def test_a_broken_bill_is_refused_in_words_or_loaded_with_conserved_sums(name, tmp_path):
-    chance, outcomes = random.Random(name), Counter()
+    chance, outcomes = random.Random(name + OTHERS), Counter()
     with engine.connect(threads=1) as db:
         fuzzer = fuzzing.Fuzzer(tmp_path, db)
         assert fuzzer.outcome(name, SEEDS[name]) == "loaded"

@@ -125,6 +125,32 @@ class TestCur2:
         ]
         assert costs(load(cur2_csv(rows))) == ("9.6", "9.563"), "9 + 0.1 + 0.5; 9 + 0.063 + 0.5"
 
+    def test_what_is_unused_of_a_plan_is_discounted_as_its_fee_is(self, load):
+        """0.6 of 1 an hour is unused; the month's fee is 60 upfront and 40 recurring, 54 and 36 net: 0.6 x 0.9 = 0.54.
+
+        Of 1/3 unused, cut to twelve decimals: 0.333333333333 x 0.9 = 0.299999999999 (and 7 beyond). Without a fee to
+        compare, or without net columns, it stays gross.
+        """
+        plan = {
+            "line_item_line_item_type": "SavingsPlanRecurringFee",
+            "savings_plan_savings_plan_a_r_n": "arn:p",
+            "savings_plan_total_commitment_to_date": "1",
+            "savings_plan_used_commitment": "0.4",
+            "savings_plan_amortized_upfront_commitment_for_billing_period": "60",
+            "savings_plan_net_amortized_upfront_commitment_for_billing_period": "54",
+            "savings_plan_recurring_commitment_for_billing_period": "40",
+            "savings_plan_net_recurring_commitment_for_billing_period": "36",
+            "line_item_unblended_cost": "1",
+            "line_item_net_unblended_cost": "0.9",
+            "discount_total_discount": "-0.1",
+        }
+        third = {**plan, "savings_plan_used_commitment": "0.666666666667"}
+        gross = {name: text for name, text in plan.items() if "for_billing_period" not in name}
+        assert costs(load(cur2_csv([plan]), source="whole")) == ("0.9", "0.54")
+        assert costs(load(cur2_csv([third]), source="third")) == ("0.9", "0.299999999999")
+        assert costs(load(cur2_csv([plan, gross]), source="both"))[1] == "1.14", "0.54 + 0.6"
+        assert costs(load(cur2_csv([gross]), source="gross")) == ("0.9", "0.6")
+
     def test_discounts_that_the_export_hides_are_said(self, load):
         delivery = load(cur2_csv([{"discount_total_discount": "-1"}]))
         assert "lacks line_item_net_unblended_cost" in delivery.message
@@ -416,6 +442,40 @@ class TestGoogleCloud:
             ("c", "Usage", Decimal(10), Decimal(10)),
         ]
         assert "our own computation" in delivery.message
+
+    def test_a_fee_meets_the_usage_that_names_its_commitment(self, load, write, name):
+        """Fees of 10 (A), 6 (B) and 5 (C); credits of 3 by A, of 1 by B, none by C, which was not used.
+
+        Billed: 21 + (10 - 3) + (10 - 1) = 37. Effective: A's usage 7 + 10, B's 9 + 6, and C's fee stays: 37.
+        """
+
+        def fee(commitment, cost):
+            sku = {"id": "F", "description": "Commitment v1"}
+            return {"sku": sku, "cost": cost, "subscription": {"instance_id": commitment}, "resource": {"name": ""}}
+
+        def used(commitment, amount):
+            given = {**credit(amount, "COMMITTED_USAGE_DISCOUNT"), "id": commitment}
+            return {"credits": [given], "resource": {"name": f"used {commitment}"}, "subscription": {"instance_id": ""}}
+
+        rows = [fee("A", 10), fee("B", 6), fee("C", 5), used("A", -3), used("B", -1)]
+        assert costs(load(write(rows), name=name), "EUR") == ("37", "37")
+        found = CostLine.objects.values_list("commitment", "charge_category", "effective_cost")
+        assert sorted(found) == [
+            ("A", "Purchase", Decimal(0)),
+            ("A", "Usage", Decimal(17)),
+            ("B", "Purchase", Decimal(0)),
+            ("B", "Usage", Decimal(15)),
+            ("C", "Purchase", Decimal(5)),
+        ]
+
+    def test_a_fee_whose_usage_does_not_name_it_meets_its_service(self, load, write, name):
+        """The credit's id is a description, so that the fee of 10 is carried by what got any: 10 - 3 + 10 = 17."""
+        sku = {"id": "F", "description": "Commitment v1"}
+        fee = {"sku": sku, "subscription": {"instance_id": "A"}, "resource": {"name": ""}}
+        given = {**credit(-3, "COMMITTED_USAGE_DISCOUNT"), "id": "Committed Usage Discount: CPU"}
+        load(write([fee, {"credits": [given], "subscription": {"instance_id": ""}}]), name=name)
+        found = CostLine.objects.values_list("commitment", "effective_cost")
+        assert sorted(found) == [("", Decimal(17)), ("A", Decimal(0))]
 
     def test_thirds_of_a_fee_sum_to_the_fee(self, load, write, name):
         fee = {"sku": {"id": "F", "description": "Commitment v1"}, "cost": 100}

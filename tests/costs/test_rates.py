@@ -1,16 +1,20 @@
 """Costs in another currency: by the rate of their month or day, said beside them, and never by one that is missing."""
 
+import re
 from datetime import date
 from decimal import Decimal
+from html import unescape
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
 
-from costs import exchange, ingest
+from costs import exchange, ingest, trends
 from costs.models import CostLine, ExchangeRate
 from costs.rates import BadRates, Rate, RateBook, parse
+from costs.views.teams import team_rows
 from finops_site.commands import BadInput
 from finops_site.periods import Month
 from tests import bills
@@ -89,6 +93,11 @@ def spent(tmp_path, db):
     exchange.load(parse(PORTAL))
 
 
+def words(page):
+    """What a page says, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", page)).split())
+
+
 @pytest.mark.django_db
 class TestShowing:
     ASKED = {"from": "2026-03", "to": "2026-03", "group_by": "service", "in": "EUR"}
@@ -131,6 +140,30 @@ class TestShowing:
         url = reverse("costs:explorer") + "?group_by=service&from=2026-03&to=2026-03&show_in=EUR&_export=csv"
         text = b"".join(client_of(fay).get(url).streaming_content).decode()
         assert "EC2,EC2,2026-03-01,EUR,110" in text
+
+    def test_home_shows_the_reporting_currency_and_its_rates(self, spent, fay, client_of, settings):
+        settings.FINOPS_REPORTING_CURRENCY = "EUR"
+        with time_machine.travel("2026-04-02T08:00:00Z", tick=False):
+            page = client_of(fay).get("/").content.decode()
+        text = words(page)
+        assert "110.00 EUR" in text, "all of March: 128 / 1.28 + 10"
+        assert "117.00 EUR" in text, "twelve months: and 7 EUR of April"
+        assert "1 USD = 0.78125 EUR" in text
+        assert "128.00" not in text
+        assert "currency=EUR" not in page, "the lines behind are those of every currency"
+
+    def test_home_shows_apart_what_has_no_rate(self, spent, fay, client_of, settings):
+        settings.FINOPS_REPORTING_CURRENCY = "USD"
+        with time_machine.travel("2026-04-02T08:00:00Z", tick=False):
+            text = words(client_of(fay).get("/").content.decode())
+        assert "There is no rate from EUR to USD for April 2026" in text
+        assert "17.00 EUR" in text
+
+    def test_a_team_is_shown_in_it_too(self, spent, fay, client_of, settings):
+        settings.FINOPS_REPORTING_CURRENCY = "EUR"
+        with time_machine.travel("2026-04-02T08:00:00Z", tick=False):
+            rows = team_rows(fay, trends.compare(fay, Month(2026, 3), date(2026, 4, 2)))
+        assert [(row["currency"], row["now"]) for row in rows if row["team"] == "Unowned"] == [("EUR", Decimal(110))]
 
     def test_costs_stay_stored_in_the_currency_they_were_billed_in(self, spent):
         assert set(CostLine.objects.values_list("currency", flat=True)) == {"USD", "EUR"}

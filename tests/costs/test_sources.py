@@ -409,6 +409,13 @@ class TestPages:
         assert said in page.content.decode()
         assert not Source.objects.exists()
 
+    def test_what_another_kind_needs_is_not_kept(self, fay, client_of, inbox):
+        left = {"prefix": "pre/", "region": "eu-west-1", "credential": Credential.objects.create(name="role").pk}
+        described = {"name": "mine", "kind": "folder", "bucket": "aws", "delivery_mode": "replace", **left}
+        client_of(fay).post(reverse("costs:source_add"), {**described, "expected_every_hours": "24"})
+        source = Source.objects.get()
+        assert (source.bucket, source.prefix, source.region, source.credential) == ("aws", "", "", None)
+
     def test_a_button_looks_for_bills_at_once(
         self, fay, client_of, folder, django_capture_on_commit_callbacks, monkeypatch
     ):

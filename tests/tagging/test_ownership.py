@@ -1,11 +1,16 @@
 """Rules name owners; the first that matches wins, and the line says which it was."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 from django.core.exceptions import ValidationError
 
-from costs import books, ingest
-from costs.models import CostLine
+from costs import books, ingest, spend
+from costs.models import CostLine, MonthRollup, Pool
+from costs.spend import Question
 from finops_site.models import Team
+from finops_site.periods import Month
 from tagging import services
 from tagging.models import OwnershipRule
 from tests import bills
@@ -70,7 +75,8 @@ def test_a_changed_rule_can_be_asked_of_months_that_are_loaded(tmp_path, payment
     load(tmp_path, [{"ResourceId": "a", "ServiceName": "S3"}])
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
     assert owners() == {"a": ("Payments", "All S3")}
-    assert len(list(services.reassign_owners())) == 1
+    assert [each.lines for each in services.apply_to_books()] == [1]
+    assert [each.lines for each in services.apply_to_books()] == [0]
     assert owners() == {"a": ("Data", "All S3")}
     assert [check for check in books.check_books() if not check.holds] == []
 
@@ -79,6 +85,56 @@ def test_a_rule_that_is_not_in_force_owns_nothing(tmp_path, payments):
     OwnershipRule.objects.create(name="All S3", team=payments, service="S3", is_active=False)
     load(tmp_path, [{"ResourceId": "a", "ServiceName": "S3"}])
     assert owners() == {"a": (None, "")}
+
+
+def test_a_rule_may_name_a_pool_and_what_a_pool_holds_is_not_unowned(tmp_path, payments, fay):
+    support = Pool.objects.create(name="Support")
+    OwnershipRule.objects.create(order=1, name="Support plan", pool=support, service="AWS Support")
+    OwnershipRule.objects.create(order=2, name="Credits", pool=support, charge_category="Credit")
+    OwnershipRule.objects.create(order=3, name="Tag Team", team=payments, tag_key="Team")
+    rows = [
+        {"ResourceId": "a"},
+        {"ResourceId": "b", "ServiceName": "AWS Support", "BilledCost": "2"},
+        {"ResourceId": "c", "ChargeCategory": "Credit", "BilledCost": "-0.5"},
+        {"ResourceId": "d", "Tags": "", "BilledCost": "4"},
+    ]
+    load(tmp_path, rows)
+    sides = {side: _billed(CostLine.objects.current().of_side(side)) for side in ("direct", "shared", "unowned")}
+    assert sides == {"direct": Decimal(1), "shared": Decimal("1.5"), "unowned": Decimal(4)}
+    assert _billed(MonthRollup.objects.filter(pool=support, owner_rule="Credits")) == Decimal("-0.5")
+    assert [check for check in books.check_books() if not check.holds] == []
+    march = Month.parse("2026-03").period
+    by_team = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("team",)))}
+    assert by_team == {str(payments.pk): 1, spend.POOLED: Decimal("1.5"), spend.NOBODY: 4}
+    unowned = spend.totals(fay, Question(march, filters={"team": [spend.NOBODY]}))
+    assert unowned == {"USD": 4}
+    by_rule = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("rule",)))}
+    assert by_rule == {"Support plan": 2, "Credits": Decimal("-0.5"), "Tag Team": 1, "": 4}
+
+
+def _billed(rows):
+    return rows.totals(["billed_cost"])["USD"]["billed_cost"]
+
+
+def test_a_rule_holds_from_its_first_day_up_to_its_last(tmp_path, payments, data):
+    march = date(2026, 3, 6)
+    OwnershipRule.objects.create(order=1, name="Moved", team=data, service="S3", start=march, end=date(2026, 3, 8))
+    OwnershipRule.objects.create(order=2, name="Before", team=payments, service="S3")
+    days = {f"day-{day}": f"2026-03-{day:02}" for day in range(5, 10)}
+    load(
+        tmp_path,
+        [
+            {"ResourceId": name, "ServiceName": "S3", "ChargePeriodStart": f"{day}T00:00:00Z"}
+            for name, day in days.items()
+        ],
+    )
+    assert {name: rule for name, (_, rule) in owners().items()} == {
+        "day-5": "Before",
+        "day-6": "Moved",
+        "day-7": "Moved",
+        "day-8": "Before",
+        "day-9": "Before",
+    }
 
 
 def test_a_quote_in_a_rule_is_only_a_quote(tmp_path, payments):

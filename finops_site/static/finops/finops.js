@@ -61,6 +61,15 @@
     ask(element).then(function (yes) { if (yes) event.detail.issueRequest(true); });
   });
 
+  /* input[data-pick-all="name"] ticks every box of that name in its form. */
+  document.addEventListener("change", function (event) {
+    var name = event.target.dataset && event.target.dataset.pickAll;
+    if (!name) return;
+    event.target.form.querySelectorAll('input[type="checkbox"][name="' + name + '"]').forEach(function (box) {
+      box.checked = event.target.checked;
+    });
+  });
+
   /* Filters: nothing empty in the address. */
   document.addEventListener("htmx:configRequest", function (event) {
     if (!event.detail.elt.closest("[data-filters]")) return;
@@ -285,7 +294,7 @@
     root.querySelectorAll("select[data-pick]").forEach(pick);
     root.querySelectorAll("form[data-filters]").forEach(shorten);
     root.querySelectorAll("[data-autosubmit]").forEach(function (field) {
-      field.addEventListener("change", function () { field.form.requestSubmit(); });
+      field.addEventListener("change", function () { (field.form || field).requestSubmit(); });
     });
   }
 

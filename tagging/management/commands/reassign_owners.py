@@ -9,7 +9,7 @@ from tagging import services
 
 
 class Command(PlainCommand):
-    help = "Names the owners of every current month anew by today's rules."
+    help = "Tags and owns every open month anew by today's virtual tags and rules; closed months stay."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -20,5 +20,7 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        done = [str(row) for row in services.reassign_owners(month)]
-        self.answer({"reassigned": done}, f"Named the owners of {len(done)} months.", as_json=options["json"])
+        done = list(services.apply_to_books([month] if month else None))
+        said = f"Named the owners of {len(done)} months; {sum(each.lines for each in done):,} lines changed."
+        figures = {"reassigned": [str(each.row) for each in done], "lines": sum(each.lines for each in done)}
+        self.answer(figures, said, as_json=options["json"])

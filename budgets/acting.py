@@ -1,0 +1,51 @@
+"""Verbs of alerts: acknowledge and snooze."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+
+from budgets.models import Alert
+
+LONGEST_SNOOZE_DAYS = 92
+
+
+class TooLate(ValueError):
+    """The alert is over, or somebody has it already; the message says which."""
+
+
+@transaction.atomic
+def acknowledge(alert: Alert, *, by: Any = None, address: str = "", now: datetime) -> Alert:
+    """Somebody takes it: `by` a person, or `address` of somebody without a login. The first one counts."""
+    found = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
+    if found.state == Alert.State.RESOLVED:
+        raise TooLate("It is resolved already: there is nothing to acknowledge.")
+    if found.state == Alert.State.ACKNOWLEDGED:
+        raise TooLate(f"{found.acknowledged_by or found.acknowledged_as or 'Somebody'} acknowledged it already.")
+    found.state = Alert.State.ACKNOWLEDGED
+    found.acknowledged_at = found.acknowledged_at or now
+    found.acknowledged_by, found.acknowledged_as = by, address
+    found.snoozed_until = None
+    _note(found, "acknowledged", by or address, now)
+    found.save()
+    return found
+
+
+@transaction.atomic
+def snooze(alert: Alert, *, until: date, by: Any, now: datetime) -> Alert:
+    """Silent until a day: if it is crossed then still, it opens again and says so. Counts as acknowledged."""
+    found = Alert.objects.select_for_update().get(pk=alert.pk)
+    if found.state == Alert.State.RESOLVED:
+        raise TooLate("It is resolved already: there is nothing to snooze.")
+    if not (0 < (until - now.date()).days <= LONGEST_SNOOZE_DAYS):
+        raise TooLate(f"Choose a day after today, {LONGEST_SNOOZE_DAYS} days ahead at the most.")
+    found.state, found.snoozed_until = Alert.State.SNOOZED, until
+    found.acknowledged_at = found.acknowledged_at or now
+    found.acknowledged_by = found.acknowledged_by or by
+    _note(found, f"snoozed until {until}", by, now)
+    found.save()
+    return found
+
+
+def _note(alert: Alert, what: str, by: Any, now: datetime) -> None:
+    alert.history = [*alert.history, {"at": now.isoformat(), "what": what, "by": str(by or "")}]

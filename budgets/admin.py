@@ -1,0 +1,38 @@
+"""The admin of budgets: facts to read; amounts are changed on their pages, where a version is kept."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from budgets.models import Alert, Budget
+
+
+class ReadOnly(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+
+@admin.register(Budget)
+class BudgetAdmin(ReadOnly):
+    list_display = ["name", "team", "kind", "currency", "state", "version"]
+    list_filter = ["state", "kind", "team"]
+    list_select_related = ["team"]
+    search_fields = ["name"]
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnly):
+    list_display = ["budget", "kind", "state", "opened_at", "acknowledged_by"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["budget", "acknowledged_by"]

@@ -1,0 +1,15 @@
+from budgets.models.alerts import Alert, AlertDelivery, Recipient
+from budgets.models.budgets import Budget, BudgetPeriod, BudgetVersion, Threshold
+from budgets.models.forecasts import Forecast, Night
+
+__all__ = [
+    "Alert",
+    "AlertDelivery",
+    "Budget",
+    "BudgetPeriod",
+    "BudgetVersion",
+    "Forecast",
+    "Night",
+    "Recipient",
+    "Threshold",
+]

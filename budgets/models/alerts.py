@@ -1,0 +1,176 @@
+"""Alerts: a threshold crossed in a period, who is told of it, and what became of it."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from budgets.models.budgets import Budget, BudgetPeriod, Threshold, amount_field
+from budgets.querysets import AlertQuerySet, DeliveryOfAlertQuerySet
+
+
+class Recipient(models.Model):
+    """Whom a budget tells, where, and when not."""
+
+    class Kind(models.TextChoices):
+        LEADS = "leads", "leads of its team"
+        ROLE = "role", "everybody in a role"
+        USER = "user", "a person"
+        ADDRESS = "address", "an address"
+        SLACK = "slack", "a Slack channel"
+        TEAMS = "teams", "a Microsoft Teams channel"
+        WEBHOOK = "webhook", "a webhook"
+
+    class When(models.TextChoices):
+        AT_ONCE = "at once", "at once"
+        DIGEST = "digest", "once a day, together"
+
+    CHANNELS = (Kind.SLACK, Kind.TEAMS, Kind.WEBHOOK)
+
+    budget = models.ForeignKey(Budget, models.CASCADE, related_name="recipients")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.LEADS)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+    role = models.CharField(max_length=50, blank=True)
+    address = models.EmailField(blank=True)
+    url = models.URLField(max_length=1000, blank=True, help_text="Where a channel takes messages.")
+    secret = models.ForeignKey(
+        "costs.Credential",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text='What signs a webhook\'s messages: {"hmac": …}, written by an administrator, never shown.',
+    )
+    when = models.CharField(max_length=10, choices=When, default=When.AT_ONCE)
+    quiet_from = models.TimeField(null=True, blank=True, help_text="In the recipient's time zone.")
+    quiet_until = models.TimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the person's own, else UTC.")
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        named = {"user": self.user, "role": self.role, "address": self.address}
+        return str(named.get(self.kind) or self.get_kind_display())
+
+    def clean(self) -> None:
+        needed = {"user": "user", "role": "role", "address": "address", **dict.fromkeys(self.CHANNELS, "url")}
+        name = needed.get(self.kind)
+        if name and not getattr(self, name):
+            raise ValidationError({name: f"{self.get_kind_display()}: say which."})
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValidationError({"quiet_until": "Quiet hours have a beginning and an end."})
+
+
+class Alert(models.Model):
+    """A threshold that was crossed in a period: one row however often it is judged, restated or delivered again."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        ACKNOWLEDGED = "acknowledged", "acknowledged"
+        SNOOZED = "snoozed", "snoozed"
+        RESOLVED = "resolved", "resolved"
+        REOPENED = "reopened", "open again"
+
+    budget = models.ForeignKey(Budget, models.CASCADE, related_name="alerts")
+    period = models.ForeignKey(BudgetPeriod, models.CASCADE, related_name="alerts")
+    # Goes with its budget only: a threshold is switched off, so that what it said stays.
+    threshold = models.ForeignKey(Threshold, models.RESTRICT, related_name="alerts")
+    kind = models.CharField(max_length=10, choices=Threshold.Kind)
+    state = models.CharField(max_length=15, choices=State, default=State.OPEN)
+    as_of = models.DateField(help_text="the night that opened it")
+    judged_as_of = models.DateField(help_text="the last night that judged it")
+    said = models.JSONField(default=dict, help_text="what stood at opening: exact amounts, quantiles, drivers")
+    value = amount_field("what crossed, at opening")
+    limit = amount_field("what it crossed, at opening")
+    peak = amount_field("the highest it was")
+    opened_at = models.DateTimeField(default=timezone.now)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    acknowledged_as = models.CharField(max_length=254, blank=True, help_text="the address, of somebody without login")
+    snoozed_until = models.DateField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_as_of = models.DateField(null=True, blank=True, help_text="the night that found it over")
+    reopened = models.PositiveIntegerField(default=0, help_text="how many times it came back")
+    escalated = models.PositiveSmallIntegerField(default=0, help_text="how many steps up it went")
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True, help_text="what a person must know: taken back by a newer bill")
+    history = models.JSONField(default=list, help_text="[{at, what, by}], the earliest first")
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["budget", "period", "threshold", "kind"], name="alert_once"),
+        ]
+        indexes = [models.Index(fields=["state", "opened_at"], name="alert_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.budget}: {self.threshold}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("budgets:alert", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (self.State.OPEN, self.State.REOPENED)
+
+    @property
+    def response_time(self) -> timedelta | None:
+        """From opening to acknowledgement."""
+        return self.acknowledged_at - self.opened_at if self.acknowledged_at else None
+
+
+class AlertDelivery(models.Model):
+    """One message to one recipient about one occasion of an alert: it is queued once, claimed, and sent once.
+
+    `occasion` is ``opened``, ``reopened:2``, ``taken back``, ``escalated:1``. `address` is where it goes: an e-mail
+    address, or the kind and number of a channel.
+    """
+
+    class Outcome(models.TextChoices):
+        QUEUED = "", "waiting"
+        SENT = "sent", "sent"
+        FAILED = "failed", "failed"
+        # The connection was lost after the message: nobody knows whether it was taken.
+        UNKNOWN = "unknown", "unknown"
+        # What it would have said was taken back before it was sent.
+        CANCELLED = "cancelled", "not needed any more"
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
+    recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, blank=True, related_name="deliveries")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    channel = models.CharField(max_length=10, default="mail", help_text="mail, slack, teams or webhook")
+    address = models.CharField(max_length=320)
+    occasion = models.CharField(max_length=40, default="opened")
+    queued_at = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(null=True, blank=True, help_text="quiet hours, a digest, or the next try")
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=100, blank=True, help_text="which worker holds it")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.QUEUED, blank=True)
+    message_id = models.CharField(max_length=255, blank=True)
+    problem = models.TextField(blank=True, help_text="what the server said")
+
+    objects = DeliveryOfAlertQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "alert deliveries"
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["alert", "address", "occasion"], name="alert_delivery_once"),
+        ]
+        indexes = [
+            models.Index(fields=["not_before", "queued_at"], name="alert_delivery_waiting", condition=Q(outcome="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert} to {self.address}, {self.occasion}"

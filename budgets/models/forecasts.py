@@ -1,0 +1,58 @@
+"""Where a period will end, as it was judged night by night."""
+
+from django.db import models
+from django.utils import timezone
+
+from budgets.models.budgets import BudgetPeriod, amount_field
+from budgets.querysets import ForecastQuerySet
+
+
+class Forecast(models.Model):
+    """What was spent of a period as of a day, and the distribution of what it will end at."""
+
+    class Method(models.TextChoices):
+        MODEL = "model", "weekday profile and smoothed level"
+        RUN_RATE = "run rate", "run rate: too little history for more"
+        DONE = "done", "the period is over"
+        NONE = "none", "nothing to go by"
+
+    period = models.ForeignKey(BudgetPeriod, models.CASCADE, related_name="forecasts")
+    as_of = models.DateField()
+    spent = amount_field("delivered up to and including `as_of`")
+    complete_until = models.DateField(null=True, help_text="the last day taken as wholly delivered")
+    p10 = amount_field()
+    p50 = amount_field()
+    p90 = amount_field()
+    chance_of_overrun = models.DecimalField(max_digits=5, decimal_places=4, help_text="0 to 1")
+    method = models.CharField(max_length=10, choices=Method)
+    days_of_history = models.PositiveIntegerField(default=0)
+    backtest = models.JSONField(
+        default=dict, blank=True, help_text="{wape: {days before the end: ratio}, coverage: ratio, origins: count}"
+    )
+    made_at = models.DateTimeField(default=timezone.now)
+
+    objects = ForecastQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-as_of"]
+        constraints = [models.UniqueConstraint(fields=["period", "as_of"], name="forecast_once")]
+
+    def __str__(self) -> str:
+        return f"{self.period} as of {self.as_of}"
+
+
+class Night(models.Model):
+    """A night that was judged, so that the ones missed are known."""
+
+    as_of = models.DateField(unique=True)
+    budgets = models.PositiveIntegerField(default=0)
+    alerts_made = models.PositiveIntegerField(default=0)
+    mails_queued = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-as_of"]
+
+    def __str__(self) -> str:
+        return str(self.as_of)

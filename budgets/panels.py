@@ -1,0 +1,97 @@
+"""What budgets have to say on the home page, in the programme and in the monthly report."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Avg, F
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from budgets import finance, standing
+from budgets.models import Alert, Budget, BudgetPeriod
+from finops_site.money import formatted
+from finops_site.periods import Month
+from finops_site.registry import Measure
+
+SHOWN = 6
+HOURS = Decimal(24)
+RESPONSE_DAYS = 90
+
+
+def budgets(request: HttpRequest) -> dict[str, Any] | None:
+    """The budgets that stand worst today, and the alerts nobody has taken."""
+    today = timezone.now().date()
+    periods = list(_periods(request.user, today))
+    if not periods:
+        return None
+    newest = standing.newest(periods)
+    rows = [_row(period, newest.get(period.pk)) for period in periods]
+    rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
+    waiting = Alert.objects.visible_to(request.user).filter(state__in=["open", "reopened"])
+    return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "waiting": waiting.count()}
+
+
+def _periods(user: Any, day: date) -> Any:
+    found = BudgetPeriod.objects.visible_to(user).of_active().holding(day)
+    return found.select_related("budget__team").order_by("budget__name")
+
+
+def _row(period: BudgetPeriod, forecast: Any) -> dict[str, Any]:
+    return {
+        "budget": period.budget,
+        "period": period,
+        "forecast": forecast,
+        "share": standing.share(forecast.spent, period.whole) if forecast else None,
+        "light": standing.light(forecast, period.whole),
+        "chance": forecast.chance_of_overrun if forecast else None,
+    }
+
+
+def variance_measure(user: Any, as_of: date) -> Measure | None:
+    """The KPI "variance < 5 %" of the year so far."""
+    if not Budget.objects.visible_to(user).active().exists():
+        return None
+    value = finance.kpi(finance.year(user, as_of.year, as_of))
+    words = "absolute differences of all budgets and whole months of the year, by their amounts"
+    return Measure(value, "%", finance.TARGET, "lower", words, reverse("budgets:finance"))
+
+
+def response_measure(user: Any, as_of: date) -> Measure | None:
+    """Hours from opening to acknowledgement, on average of the alerts of the last 90 days that were taken."""
+    alerts = Alert.objects.visible_to(user).filter(opened_at__date__gt=as_of - timedelta(days=RESPONSE_DAYS))
+    if not alerts.exists():
+        return None
+    mean = alerts.filter(acknowledged_at__isnull=False).aggregate(mean=Avg(F("acknowledged_at") - F("opened_at")))
+    hours = None if mean["mean"] is None else Decimal(round(mean["mean"].total_seconds() / 360)) / 10
+    words = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
+    return Measure(hours, "hours", HOURS, "lower", words, reverse("budgets:alerts"))
+
+
+def report(user: Any, month: Month) -> dict[str, Any] | None:
+    """The month's budgets against what was spent, for the monthly report."""
+    periods = list(_periods(user, month.start))
+    if not periods:
+        return None
+    newest = standing.newest(periods)
+    rows = [_row(period, newest.get(period.pk)) for period in periods]
+    over = sum(row["light"][0] in ("over", "heading over") for row in rows)
+    return {
+        "rows": rows,
+        "text": f"{len(rows)} budgets; {over} over their amount or heading there.",
+        "tables": [
+            {
+                "title": "Budgets",
+                "head": ["Budget", "Amount", "Actual", "Forecast", "Standing"],
+                "rows": [_cells(row) for row in rows],
+            }
+        ],
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    forecast, code = row["forecast"], row["budget"].currency
+    amounts = [row["period"].whole, *([forecast.spent, forecast.p50] if forecast else [None, None])]
+    texts = ["—" if each is None else f"{formatted(each, code)} {code}" for each in amounts]
+    return [row["budget"].name, *texts, row["light"][0]]

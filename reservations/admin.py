@@ -1,0 +1,52 @@
+"""The admin of commitments: all of it is looked at; commitments are completed by CSV, prices are loaded."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from finops_site.admin import FactAdmin
+from reservations.models import Commitment, Notice, Plan, Rate, Utilisation
+
+
+@admin.register(Commitment)
+class CommitmentAdmin(FactAdmin):
+    list_display = ["__str__", "kind", "provider", "region", "end", "owner", "source"]
+    list_filter = ["kind", "source"]
+    list_select_related = ["owner"]
+    search_fields = ["commitment_id", "name"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows.visible_to(user)
+
+
+@admin.register(Utilisation)
+class UtilisationAdmin(FactAdmin):
+    list_display = ["commitment", "day", "used", "unused", "unit", "unused_cost", "currency"]
+    list_select_related = ["commitment"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows.visible_to(user)
+
+
+@admin.register(Plan)
+class PlanAdmin(FactAdmin):
+    list_display = ["__str__", "state", "confidence", "cost_before", "cost_after", "lower_bound", "currency"]
+    list_select_related = ["team"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows.visible_to(user)
+
+
+@admin.register(Rate)
+class RateAdmin(FactAdmin):
+    list_display = ["__str__", "term_months", "payment", "hourly", "upfront", "currency", "source", "day"]
+    list_filter = ["kind", "is_indicative"]
+    search_fields = ["instance_type", "region"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows
+
+
+@admin.register(Notice)
+class NoticeAdmin(FactAdmin):
+    list_display = ["text", "kind", "about", "made_at", "sent_at"]

@@ -1,0 +1,149 @@
+"""Commitments and recommendations as JSON. Amounts are decimal strings."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from finops_site.api import BadRequest, ExactDecimalField, ExactModelSerializer, HoldsPermission, VisibleRows
+from finops_site.models import Team
+from reservations import collecting, queues, recommending
+from reservations.models import Commitment, Plan, PlanItem
+from reservations.words import OPTIONS, PAYMENTS
+
+
+class CommitmentSerializer(ExactModelSerializer):
+    owner = serializers.CharField(source="owner.name", default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = Commitment
+        fields = [
+            *("id", "provider", "commitment_id", "name", "kind", "term_months", "payment", "scope", "account"),
+            *("region", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
+            *("recurring_hourly", "currency", "start", "end", "owner", "source", "first_seen", "last_seen"),
+        ]
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Commitments you may see, those that end first before others"),
+    retrieve=extend_schema(summary="One commitment"),
+)
+class CommitmentViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Reserved instances, savings plans, Azure reservations and GCP CUDs: of your teams, or all of the company's."""
+
+    queryset = Commitment.objects.select_related("owner")
+    serializer_class = CommitmentSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_commitment"
+    lookup_value_regex = r"\d+"
+
+
+class PlanItemSerializer(ExactModelSerializer):
+    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
+    working = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = PlanItem
+        fields = [
+            *("position", "provider", "kind", "term_months", "payment", "region", "instance_type", "system"),
+            *("quantity", "unit", "hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "saving"),
+            *("utilisation", "break_even_months", "rate_source", "rate_day", "is_indicative", "working"),
+        ]
+
+
+class PlanSerializer(ExactModelSerializer):
+    team = serializers.CharField(source="team.name", default=None, allow_null=True, read_only=True)
+    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True, allow_null=True)
+    items = PlanItemSerializer(many=True, read_only=True)
+    notes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    parameters = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = Plan
+        fields = [
+            *("id", "state", "as_of", "lookback_days", "team", "currency", "cost_before", "cost_after"),
+            *("lower_bound", "gap", "saving", "upfront", "confidence", "is_indicative", "notes", "parameters"),
+            *("message", "created_at", "ready_at", "items"),
+        ]
+
+
+class AskSerializer(serializers.Serializer):
+    """What may be bought. Shares are between 0 and 1, terms in months."""
+
+    as_of = serializers.DateField(required=False)
+    lookback_days = serializers.IntegerField(default=30, min_value=1, max_value=collecting.HISTORY_DAYS)
+    team = serializers.CharField(required=False, allow_null=True, max_length=100)
+    kinds = serializers.ListField(child=serializers.ChoiceField(list(OPTIONS)), required=False, min_length=1)
+    terms = serializers.ListField(child=serializers.ChoiceField([12, 36]), required=False, min_length=1)
+    payments = serializers.ListField(child=serializers.ChoiceField(list(PAYMENTS)), required=False, min_length=1)
+    target_coverage = serializers.FloatField(required=False, min_value=0, max_value=1, help_text="cover at most")
+    minimum_coverage = serializers.FloatField(required=False, min_value=0, max_value=1)
+    minimum_utilisation = serializers.FloatField(required=False, min_value=0, max_value=1)
+    max_upfront = serializers.FloatField(required=False, min_value=0, max_value=1e14)
+    max_monthly = serializers.FloatField(required=False, min_value=0, max_value=1e14)
+    break_even_months = serializers.FloatField(required=False, min_value=0, max_value=36)
+
+    def parameters(self) -> recommending.Parameters:
+        """What was asked for. Raises recommending.BadRequest."""
+        said = self.validated_data
+        return recommending.Parameters.from_json(dict(said))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Recommendations you may see, the latest first"),
+    retrieve=extend_schema(summary="One recommendation, with what to buy and its working"),
+)
+class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """What to commit to. Costs are for a year of the observed demand; no plan costs less than `lower_bound`."""
+
+    queryset = Plan.objects.all()
+    serializer_class = PlanSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_plan"
+    write_permission_required = "reservations.add_plan"
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().select_related("team").prefetch_related("items")
+
+    @extend_schema(
+        summary="Ask for a recommendation",
+        description="It is worked out in the background: ask for it until its `state` is `ready` or `failed`.",
+        request=AskSerializer,
+        responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "Something asked for makes no sense.")},
+    )
+    def create(self, request: Request) -> Response:
+        said = AskSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        try:
+            plan = self._ask(said)
+        except recommending.BadRequest as error:
+            raise ValidationError({"detail": str(error)}) from None
+        transaction.on_commit(lambda: queues.work(plan))
+        return Response(PlanSerializer(plan).data, status=status.HTTP_202_ACCEPTED)
+
+    def _ask(self, said: AskSerializer) -> Plan:
+        asked: Any = said.validated_data
+        return recommending.ask(
+            self.request.user,
+            said.parameters(),
+            as_of=asked.get("as_of") or collecting.newest_day(timezone.now().date()),
+            lookback_days=asked["lookback_days"],
+            team=_team(self.request.user, asked.get("team")),
+        )
+
+
+def _team(user: Any, name: str | None) -> Team | None:
+    """The team by its name; who does not see the whole company must name one of hers."""
+    if not name and user.sees_whole_company:
+        return None
+    found = Team.objects.visible_to(user).filter(name=name or "").first()
+    if found is None:
+        raise ValidationError({"team": [f"there is no team {name!r} that you may see: name one of yours."]})
+    return found

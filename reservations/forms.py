@@ -1,0 +1,145 @@
+"""Forms of the commitment pages."""
+
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django import forms
+
+from finops_site.models import Team
+from reservations import owning, prices, recommending
+from reservations.collecting import HISTORY_DAYS
+from reservations.models import Commitment, Rate
+from reservations.words import KINDS, OPTIONS, PAYMENTS
+
+MOST_BYTES = 20 << 20
+MOST_PRICE_BYTES = 512 << 20
+
+
+class CommitmentFilter(django_filters.FilterSet):
+    kind = django_filters.MultipleChoiceFilter(label="Kind", choices=list(KINDS.items()))
+    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
+    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=lambda request: _teams(request))
+    end = django_filters.DateFromToRangeFilter(label="Ends")
+
+    class Meta:
+        model = Commitment
+        fields: list[str] = []
+
+
+class RateFilter(django_filters.FilterSet):
+    instance_type = django_filters.CharFilter(label="Type", lookup_expr="istartswith")
+    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
+    kind = django_filters.MultipleChoiceFilter(label="Option", choices=[("on_demand", "On demand"), *KINDS.items()])
+
+    class Meta:
+        model = Rate
+        fields: list[str] = []
+
+
+def _teams(request: Any) -> Any:
+    return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
+
+
+def _read(uploaded: Any, most: int) -> str:
+    if uploaded.size > most:
+        raise forms.ValidationError("That is too big for such a file.")
+    try:
+        return uploaded.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise forms.ValidationError("The file is not UTF-8 text.") from None
+
+
+class CommitmentsForm(forms.Form):
+    """Commitments as CSV; nothing is kept when a row is wrong."""
+
+    file = forms.FileField(
+        label="CSV",
+        help_text=f"One row for each commitment. Columns: {', '.join(owning.COLUMNS)}; the first three needed.",
+    )
+
+    def clean_file(self) -> str:
+        return _read(self.cleaned_data["file"], MOST_BYTES)
+
+
+class PricesForm(forms.Form):
+    file = forms.FileField(
+        label="Price list",
+        help_text="AWS's offer file of EC2 or of savings plans (JSON), or a sheet (CSV): "
+        + ", ".join((*prices.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
+    )
+
+    def clean_file(self) -> list[prices.Price]:
+        uploaded = self.cleaned_data["file"]
+        try:
+            return prices.read(_read(uploaded, MOST_PRICE_BYTES), uploaded.name)
+        except prices.BadPrices as error:
+            raise forms.ValidationError(str(error)) from None
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise forms.ValidationError(f"This is not such a price list: {error!r}") from None
+
+
+class PlanForm(forms.Form):
+    """What may be bought, and how much of it."""
+
+    team = forms.ModelChoiceField(
+        Team.objects.none(), required=False, label="For the use of", empty_label="the whole company"
+    )
+    lookback_days = forms.IntegerField(
+        label="Look back, days", initial=30, min_value=1, max_value=HISTORY_DAYS, help_text="7, 30, 60 or 90 are usual."
+    )
+    kinds = forms.MultipleChoiceField(
+        label="Options",
+        choices=[(kind, KINDS[kind]) for kind in OPTIONS],
+        initial=list(OPTIONS),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    terms = forms.TypedMultipleChoiceField(
+        label="Terms",
+        choices=[(12, "1 year"), (36, "3 years")],
+        coerce=int,
+        initial=[12, 36],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    payments = forms.MultipleChoiceField(
+        label="Payment", choices=list(PAYMENTS.items()), initial=list(PAYMENTS), widget=forms.CheckboxSelectMultiple
+    )
+    target_coverage = forms.DecimalField(
+        label="Cover at most, %", required=False, min_value=0, max_value=100, help_text="70 leaves room to change."
+    )
+    minimum_utilisation = forms.DecimalField(
+        label="Expect to use at least, %", required=False, min_value=0, max_value=100
+    )
+    max_upfront = forms.DecimalField(label="Cash on the first day, at most", required=False, min_value=0, max_digits=15)
+    max_monthly = forms.DecimalField(label="Paid each month, at most", required=False, min_value=0, max_digits=15)
+    break_even_months = forms.DecimalField(label="Paid off within, months", required=False, min_value=0, max_value=36)
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["team"]
+        field.queryset = Team.objects.visible_to(user)
+        if not user.sees_whole_company:
+            field.required, field.empty_label = True, None
+            field.initial = field.queryset.first()
+
+    def parameters(self) -> recommending.Parameters:
+        """What was asked for, with shares between 0 and 1."""
+        said = self.cleaned_data
+        return recommending.Parameters(
+            terms=tuple(said["terms"]),
+            payments=tuple(said["payments"]),
+            kinds=tuple(said["kinds"]),
+            target_coverage=_share(said["target_coverage"]),
+            minimum_utilisation=_share(said["minimum_utilisation"]),
+            max_upfront=_number(said["max_upfront"]),
+            max_monthly=_number(said["max_monthly"]),
+            break_even_months=_number(said["break_even_months"]),
+        )
+
+
+def _share(percent: Decimal | None) -> float | None:
+    return None if percent is None else float(percent / 100)
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,132 @@
+"""Works out what to commit to, and prints it with its bound, its confidence and its working."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from finops_site.commands import BadInput, PlainCommand
+from finops_site.models import Team
+from finops_site.money import exact_text, formatted
+from reservations import collecting, recommending
+from reservations.models import Plan
+from reservations.words import KINDS, PAYMENTS
+
+MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
+
+
+class Command(PlainCommand):
+    help = "Says which commitments to buy for the demand of the last days, and that nothing cheaper exists."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--as-of", help="what was known at the start of this day: 2026-03-15 (the newest bill)")
+        parser.add_argument("--lookback", type=int, default=30, metavar="DAYS", help="how far to look back (30)")
+        parser.add_argument("--term", type=int, nargs="+", choices=[1, 3], metavar="YEARS", help="1, 3 or both")
+        parser.add_argument("--payment", nargs="+", choices=list(PAYMENTS), help="none, partial, all")
+        parser.add_argument("--kind", nargs="+", choices=list(KINDS)[:4], help="the options that may be bought")
+        parser.add_argument("--target-coverage", type=float, metavar="SHARE", help="cover at most this share: 0.7")
+        parser.add_argument("--minimum-coverage", type=float, metavar="SHARE", help="cover at least this share")
+        parser.add_argument("--max-upfront", type=float, metavar="AMOUNT", help="cash there is for the first day")
+        parser.add_argument("--max-monthly", type=float, metavar="AMOUNT", help="what may be paid each month")
+        parser.add_argument("--minimum-utilisation", type=float, metavar="SHARE", help="that must be expected")
+        parser.add_argument("--break-even", type=float, metavar="MONTHS", help="buy only what has paid off by then")
+        parser.add_argument("--cash-rate", type=float, default=0.0, metavar="SHARE", help="what cash costs a year")
+        parser.add_argument("--team", help="for the use of one team and the teams below it")
+        parser.add_argument("--time-limit", type=float, default=recommending.TIME_LIMIT, metavar="SECONDS")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        today = timezone.now().date()
+        as_of = _day(options["as_of"]) if options["as_of"] else collecting.newest_day(today)
+        try:
+            parameters = _parameters(options)
+            plan = recommending.ask(
+                None, parameters, as_of=as_of, lookback_days=options["lookback"], team=_team(options["team"])
+            )
+        except recommending.BadRequest as error:
+            raise BadInput(error) from None
+        plan = recommending.run(plan, time_limit=options["time_limit"])
+        self.answer(as_figures(plan), in_words(plan), as_json=options["json"])
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not a day: write it like 2026-03-15") from None
+
+
+def _team(name: str | None) -> Team | None:
+    found = Team.objects.filter(name=name).first() if name else None
+    if name and found is None:
+        raise BadInput(f"there is no team {name!r}.")
+    return found
+
+
+def _parameters(options: dict[str, Any]) -> recommending.Parameters:
+    chosen = {
+        "terms": tuple(12 * years for years in options["term"] or ()),
+        "payments": tuple(options["payment"] or ()),
+        "kinds": tuple(options["kind"] or ()),
+    }
+    return recommending.Parameters(
+        **{name: value for name, value in chosen.items() if value},
+        target_coverage=options["target_coverage"],
+        minimum_coverage=options["minimum_coverage"],
+        max_upfront=options["max_upfront"],
+        max_monthly=options["max_monthly"],
+        minimum_utilisation=options["minimum_utilisation"],
+        break_even_months=options["break_even"],
+        cash_rate=options["cash_rate"],
+    )
+
+
+def as_figures(plan: Plan) -> dict[str, Any]:
+    """A recommendation as programs read it: money as exact decimal text, a year of the observed demand."""
+    return {
+        "id": plan.pk,
+        "as_of": plan.as_of.isoformat(),
+        "lookback_days": plan.lookback_days,
+        "currency": plan.currency,
+        **{name: exact_text(getattr(plan, name)) for name in MONEY},
+        "gap": exact_text(plan.gap),
+        "confidence": plan.confidence,
+        "indicative_prices": plan.is_indicative,
+        "notes": plan.notes,
+        "parameters": plan.parameters,
+        "recommendations": [_item(item) for item in plan.items.all()],
+        "working": plan.working,
+    }
+
+
+def _item(item: Any) -> dict[str, Any]:
+    amounts = ("quantity", "hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "saving")
+    return {
+        "option": item.kind,
+        "term_months": item.term_months,
+        "payment": item.payment,
+        **{name: getattr(item, name) for name in ("provider", "region", "instance_type", "system", "unit")},
+        **{name: exact_text(getattr(item, name)) for name in amounts},
+        "utilisation": exact_text(item.utilisation),
+        "break_even_months": exact_text(item.break_even_months),
+        "rate": {"source": item.rate_source, "day": item.rate_day.isoformat(), "indicative": item.is_indicative},
+        "working": {name: value for name, value in item.working.items() if name != "days"},
+    }
+
+
+def in_words(plan: Plan) -> str:
+    code = plan.currency
+    if plan.cost_before is None or plan.saving is None or plan.cost_after is None or plan.lower_bound is None:
+        return plan.message
+    lines = [
+        f"{formatted(plan.cost_before, code)} {code} a year on demand, {formatted(plan.cost_after, code)} with this "
+        f"plan: {formatted(plan.saving, code)} saved. No plan within the limits costs less than "
+        f"{formatted(plan.lower_bound, code)} (gap {plan.gap:.2%}).",
+        *plan.notes,
+        *(
+            f"  {item}: {exact_text(item.quantity)} {item.unit}, saves {formatted(item.saving, code)} {code} a year"
+            for item in plan.items.all()
+        ),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,174 @@
+"""What the company has committed to, and how well each day used it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
+from reservations.words import KIND_CHOICES, PAYMENTS
+
+ENDING_DAYS = 90
+
+
+def amount(help_text: str = "", **options: Any) -> models.DecimalField:
+    """Money or units with 18 decimals, like the cost lines they come from."""
+    return models.DecimalField(max_digits=38, decimal_places=18, help_text=help_text, **options)
+
+
+class Commitment(models.Model):
+    """A reserved instance, savings plan, Azure reservation or GCP CUD. Dates are days, the end not included."""
+
+    class Source(models.TextChoices):
+        BILL = "bill", "found in the bill"
+        CSV = "csv", "by CSV"
+        API = "api", "by the provider's API"
+
+    provider = models.CharField(max_length=200)
+    commitment_id = models.CharField("id", max_length=1000, help_text="as the bill writes it: an ARN, a reservation id")
+    name = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=30, choices=KIND_CHOICES, default="other")
+    term_months = models.PositiveSmallIntegerField("term, months", null=True, blank=True)
+    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()), blank=True)
+    scope = models.CharField(max_length=20, blank=True, help_text="zonal, regional, account or shared")
+    account = models.CharField(max_length=200, blank=True, help_text="who bought it")
+    region = models.CharField(max_length=200, blank=True)
+    instance_type = models.CharField("type or family", max_length=100, blank=True)
+    system = models.CharField("operating system", max_length=100, blank=True)
+    count = amount("machines, or normalised units", null=True, blank=True)
+    hourly_commitment = amount("what a plan commits to, each hour", null=True, blank=True)
+    unit = models.CharField(max_length=50, blank=True, help_text="of what a day buys: a currency, hours, units")
+    upfront = amount("paid on the first day", null=True, blank=True)
+    recurring_hourly = amount("paid each hour", null=True, blank=True)
+    currency = models.CharField(max_length=10, default="USD")
+    start = models.DateField(null=True, blank=True)
+    end = models.DateField(null=True, blank=True, help_text="the first day without it")
+    owner = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True, related_name="commitments")
+    source = models.CharField(max_length=10, choices=Source, default=Source.BILL)
+    first_seen = models.DateField(null=True, blank=True, editable=False)
+    last_seen = models.DateField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CommitmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["end", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "commitment_id"], name="commitment_once"),
+            models.CheckConstraint(
+                condition=models.Q(end__isnull=True)
+                | models.Q(start__isnull=True)
+                | models.Q(end__gt=models.F("start")),
+                name="commitment_ends_after_it_starts",
+            ),
+        ]
+        indexes = [models.Index(fields=["end"], name="commitment_end")]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.get_kind_display()} {self.commitment_id.rpartition('/')[2]}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("reservations:commitment", args=[self.pk])
+
+    def state(self, day: date) -> str:
+        """future, active, ending (within 90 days), ended, or unknown where nobody said when it ends."""
+        if self.start and day < self.start:
+            return "future"
+        if self.end is None:
+            return "unknown"
+        if day >= self.end:
+            return "ended"
+        return "ending" if (self.end - day).days <= ENDING_DAYS else "active"
+
+    def months_left(self, day: date) -> Decimal | None:
+        """Months of 365/12 days until the end; None where the end is not known."""
+        if self.end is None:
+            return None
+        return Decimal(max((self.end - day).days, 0)) * 12 / 365
+
+
+class Utilisation(models.Model):
+    """One day of one commitment: throw-away, made again from the bills. Unit: the commitment's own."""
+
+    commitment = models.ForeignKey(Commitment, models.CASCADE, related_name="days")
+    day = models.DateField()
+    used = amount("of the commitment's unit")
+    unused = amount("of the commitment's unit")
+    unit = models.CharField(max_length=50, blank=True)
+    paid = amount("effective cost, unused included")
+    unused_cost = amount("effective cost of what nobody used")
+    on_demand = amount("what the covered usage would have cost on demand", null=True)
+    currency = models.CharField(max_length=10)
+
+    objects = UtilisationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["commitment", "day"]
+        constraints = [models.UniqueConstraint(fields=["commitment", "day", "currency"], name="commitment_day_once")]
+        indexes = [models.Index(fields=["day"], name="utilisation_day")]
+
+    def __str__(self) -> str:
+        return f"{self.commitment}, {self.day}"
+
+
+class Coverage(models.Model):
+    """Eligible usage of one day, by who and where: throw-away, made again from the bills.
+
+    Costs are at on-demand prices except `paid`, which is what the eligible usage cost, unused commitments included.
+    """
+
+    day = models.DateField()
+    provider = models.CharField(max_length=200, blank=True)
+    account = models.CharField(max_length=200, blank=True)
+    region = models.CharField(max_length=200, blank=True)
+    family = models.CharField(max_length=100, blank=True)
+    owner = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, related_name="+")
+    currency = models.CharField(max_length=10)
+    eligible_hours = amount("running hours that a commitment could cover; spot is not eligible")
+    covered_hours = amount()
+    eligible_cost = amount("at on-demand prices")
+    covered_cost = amount("at on-demand prices")
+    unused_cost = amount("commitments that nobody used")
+    paid = amount("effective cost")
+
+    objects = CoverageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["day"]
+        verbose_name_plural = "coverage"
+        indexes = [models.Index(fields=["day", "owner"], name="coverage_day_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.family} {self.region}"
+
+
+class Notice(models.Model):
+    """What somebody has to know about a commitment: it ends soon, or a week used too little of it. Sent once."""
+
+    class Kind(models.TextChoices):
+        EXPIRY = "expiry", "ends soon"
+        UTILISATION = "utilisation", "poorly used"
+
+    commitment = models.ForeignKey(Commitment, models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=20, choices=Kind)
+    days_before = models.PositiveSmallIntegerField(null=True, blank=True, help_text="of an expiry: 90, 60, 30 or 7")
+    about = models.DateField(help_text="the day it ends, or the first day of the week")
+    text = models.TextField()
+    figures = models.JSONField(default=dict, help_text="what the text says, as exact decimal text")
+    options = models.JSONField(default=list, help_text="the contingency: [{name, saves, currency, working}]")
+    made_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["commitment", "kind", "about", "days_before"], nulls_distinct=False, name="notice_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,119 @@
+"""A recommendation as it was worked out: what to buy, what it costs, how sure, and how it was computed."""
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from reservations.models.commitments import amount
+from reservations.querysets import PlanQuerySet
+from reservations.words import KIND_CHOICES, PAYMENTS
+
+
+class Plan(models.Model):
+    """One run of the optimiser. Costs are for a year of the demand that was observed, in `currency`."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "being worked out"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+
+    class Confidence(models.TextChoices):
+        HOURLY = "hourly", "from hourly use"
+        DAILY = "daily", "from daily use"
+        SNAPSHOT = "snapshot", "from a snapshot"
+        NONE = "none", "no use found"
+
+    as_of = models.DateField(help_text="what was known at the start of this day")
+    lookback_days = models.PositiveIntegerField(default=30)
+    team = models.ForeignKey(
+        "finops_site.Team", models.CASCADE, null=True, blank=True, help_text="whose use; empty for the whole company"
+    )
+    parameters = models.JSONField(default=dict, blank=True, help_text="the limits asked for")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    stage = models.CharField(max_length=60, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0)
+    message = models.TextField(blank=True)
+    currency = models.CharField(max_length=10, default="USD")
+    cost_before = amount("a year on demand", null=True)
+    cost_after = amount("a year with the plan", null=True)
+    lower_bound = amount("no set of purchases within the limits costs less", null=True)
+    gap = amount("(cost_after - lower_bound) / cost_after", null=True)
+    upfront = amount("cash on the first day", null=True)
+    confidence = models.CharField(max_length=10, choices=Confidence, blank=True)
+    is_indicative = models.BooleanField(default=False, help_text="some rate stands on no price list")
+    notes = models.JSONField(default=list, blank=True, help_text="sentences a reader must know")
+    working = models.JSONField(default=dict, blank=True, help_text="steady machines, comparison, frontier, risk")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PlanQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name = "recommendation"
+
+    def __str__(self) -> str:
+        return f"Recommendation {self.pk}, {self.team or 'whole company'}, {self.as_of}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("reservations:recommendation", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or is worked out, so that a page goes on asking."""
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def saving(self) -> Decimal | None:
+        """What a year costs less, in `currency`."""
+        if self.cost_before is None or self.cost_after is None:
+            return None
+        return self.cost_before - self.cost_after
+
+    def item_count(self) -> int:
+        return self.items.count()
+
+
+class PlanItem(models.Model):
+    """One purchase of a plan. Costs are for a year, in the plan's currency."""
+
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    provider = models.CharField(max_length=50)
+    kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
+    term_months = models.PositiveSmallIntegerField("term, months")
+    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
+    region = models.CharField(max_length=100, blank=True, help_text="empty for a plan over all regions")
+    instance_type = models.CharField("type or family", max_length=100, blank=True)
+    system = models.CharField("operating system", max_length=100, blank=True)
+    quantity = amount("machines, or currency an hour for a plan")
+    unit = models.CharField(max_length=50)
+    hourly = amount("effective cost of an hour of all of it, upfront spread over the term")
+    upfront = amount("cash on the first day")
+    monthly = amount("paid each month of 730 hours")
+    on_demand_cost = amount("a year of what it covers, on demand")
+    committed_cost = amount("a year of it")
+    utilisation = amount("expected share of it that is used, on the observed demand")
+    break_even_months = amount("until committing was cheaper, upfront included", null=True)
+    rate_source = models.CharField(max_length=200)
+    rate_day = models.DateField()
+    is_indicative = models.BooleanField(default=False)
+    working = models.JSONField(default=dict, blank=True, help_text="the formula with its numbers, and the demand")
+
+    class Meta:
+        ordering = ["plan", "position"]
+        constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_position_once")]
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.instance_type, self.system, self.region) if part)
+        return f"{self.get_kind_display()}, {self.term_months // 12} y, {self.get_payment_display()}: {where or 'all'}"
+
+    @property
+    def saving(self) -> Decimal:
+        """What a year costs less, in the plan's currency."""
+        return self.on_demand_cost - self.committed_cost

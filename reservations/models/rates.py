@@ -1,0 +1,45 @@
+"""Prices of the providers' lists: what a machine costs on demand and under each commitment."""
+
+from django.db import models
+
+from reservations.models.commitments import amount
+from reservations.words import KINDS, ON_DEMAND, PAYMENTS
+
+RATE_KINDS = {ON_DEMAND: "On demand", **KINDS}
+
+
+class Rate(models.Model):
+    """The price of one machine under one option. Every rate says whose it is and since when."""
+
+    provider = models.CharField(max_length=50, default="AWS")
+    region = models.CharField(max_length=100)
+    instance_type = models.CharField("type", max_length=100)
+    system = models.CharField("operating system", max_length=100, default="Linux")
+    tenancy = models.CharField(max_length=20, default="default")
+    kind = models.CharField("option", max_length=30, choices=list(RATE_KINDS.items()))
+    term_months = models.PositiveSmallIntegerField("term, months", default=0, help_text="0 on demand")
+    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()), blank=True)
+    hourly = amount("paid for each hour; of a plan the plan's rate for an hour of this machine")
+    upfront = amount("paid on the first day for the whole term; of a plan it follows from its payment", default=0)
+    currency = models.CharField(max_length=10, default="USD")
+    source = models.CharField(max_length=200, help_text="which list or file says so")
+    day = models.DateField("valid from")
+    is_indicative = models.BooleanField("indicative", default=False, help_text="worked out, on no price list")
+
+    class Meta:
+        ordering = ["provider", "region", "instance_type", "system", "kind", "term_months", "payment"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    *("provider", "region", "instance_type", "system", "tenancy"),
+                    *("kind", "term_months", "payment", "currency", "day", "is_indicative"),
+                ],
+                name="price_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(hourly__gte=0) & models.Q(upfront__gte=0), name="rate_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_type} {self.system} in {self.region}, {self.get_kind_display()}"

@@ -1,0 +1,64 @@
+"""Words about many commitments: whose they are, which day they hold, what they sum to."""
+
+from datetime import date
+from typing import Any
+
+from django.db import models
+from django.db.models import Q, Sum
+
+from finops_site.periods import Period
+
+
+class CommitmentQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "CommitmentQuerySet":
+        """All of them for who sees the company; else those that her teams and the teams below own."""
+        return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
+
+    def in_force(self, day: date) -> "CommitmentQuerySet":
+        """Those that hold on a day; one without dates holds as long as bills show it."""
+        started = Q(start__isnull=True) | Q(start__lte=day)
+        return self.filter(started, Q(end__isnull=True) | Q(end__gt=day))
+
+    def ending_in(self, period: Period) -> "CommitmentQuerySet":
+        return self.filter(end__gte=period.start, end__lt=period.end)
+
+
+class UtilisationQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "UtilisationQuerySet":
+        """Days of commitments she may see."""
+        return self if user.sees_whole_company else self.filter(commitment__owner__in=user.visible_team_ids)
+
+    def within(self, period: Period) -> "UtilisationQuerySet":
+        return self.filter(day__gte=period.start, day__lt=period.end)
+
+    def sums(self, *by: str) -> list[dict[str, Any]]:
+        """A row for each value of `by` and currency, with used, unused, paid, unused_cost, on_demand summed.
+
+        Quantities of commitments in different units must not be summed: pass ``unit`` or the commitment in `by`.
+        """
+        names = ("used", "unused", "paid", "unused_cost", "on_demand")
+        groups = (*by, "currency")
+        return list(self.order_by(*groups).values(*groups).annotate(**{f"{name}_sum": Sum(name) for name in names}))
+
+
+class CoverageQuerySet(models.QuerySet):
+    NAMES = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid")
+
+    def visible_to(self, user: Any) -> "CoverageQuerySet":
+        """Usage of everybody for who sees the company; else of her teams and the teams below."""
+        return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
+
+    def within(self, period: Period) -> "CoverageQuerySet":
+        return self.filter(day__gte=period.start, day__lt=period.end)
+
+    def sums(self, *by: str) -> list[dict[str, Any]]:
+        """A row for each value of `by` and currency with every measure summed as ``<name>_sum``."""
+        groups = (*by, "currency")
+        sums = {f"{name}_sum": Sum(name) for name in self.NAMES}
+        return list(self.order_by(*groups).values(*groups).annotate(**sums))
+
+
+class PlanQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "PlanQuerySet":
+        """All of them for who sees the company; else those worked out for her teams and the teams below."""
+        return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)

@@ -1,0 +1,17 @@
+"""Work handed to Celery; without a broker a recommendation waits for the sweep, and nobody's request fails for it."""
+
+import logging
+
+from kombu.exceptions import OperationalError
+
+from reservations.models import Plan
+from reservations.tasks import work_out
+
+logger = logging.getLogger(__name__)
+
+
+def work(plan: Plan) -> None:
+    try:
+        work_out.delay(plan.pk)
+    except OperationalError:
+        logger.warning("no broker: recommendation %s waits for the next sweep", plan.pk)

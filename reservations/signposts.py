@@ -1,0 +1,91 @@
+"""What commitments have to say elsewhere: figures of the programme, advice, the night, the report, the demo."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.urls import reverse
+
+from finops_site.figures import percent_text
+from finops_site.money import exact_text
+from finops_site.periods import Month
+from finops_site.registry import AdviceItem, Measure
+from reservations import standing, watching
+from reservations.models import Commitment, Plan
+
+HUNDRED = Decimal(100)
+
+
+def _main(user: Any) -> standing.Standing | None:
+    """The last 30 days in the currency of most cost."""
+    period = standing.last_days(user)
+    found = standing.standings(user, period) if period else []
+    return found[0] if found else None
+
+
+def coverage(user: Any, as_of: date) -> Measure | None:
+    """Covered / eligible at on-demand prices, against 70 %."""
+    found = _main(user)
+    if found is None:
+        return None
+    words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    return Measure(
+        standing.percent(found.coverage), "%", Decimal(70), "higher", words, reverse("reservations:overview")
+    )
+
+
+def utilisation(user: Any, as_of: date) -> Measure | None:
+    """Used / bought in money; None while nothing is committed."""
+    found = _main(user)
+    if found is None or found.utilisation is None:
+        return None
+    words = "of what is committed was used over the last 30 days"
+    url = reverse("reservations:overview")
+    return Measure(
+        standing.percent(found.utilisation), "%", standing.TARGET_UTILISATION * HUNDRED, "higher", words, url
+    )
+
+
+def savings_rate(user: Any, as_of: date) -> Measure | None:
+    """1 - paid / on-demand equivalent; there is no common target."""
+    found = _main(user)
+    if found is None or found.savings_rate is None:
+        return None
+    words = "saved on eligible usage, unused commitments included"
+    return Measure(standing.percent(found.savings_rate), "%", None, "higher", words, reverse("reservations:overview"))
+
+
+def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
+    """The newest recommendation, where it saves anything; nothing for somebody without a login."""
+    if user is None or not user.has_perm("reservations.view_plan"):
+        return []
+    plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
+    if plan is None or not plan.saving or plan.saving <= 0:
+        return []
+    note = " (indicative prices)" if plan.is_indicative else ""
+    text = f"Commit to what runs all the time: {plan.item_count()} purchases{note}"
+    return [AdviceItem(text, plan.get_absolute_url(), plan.saving / 12, plan.currency)]
+
+
+def nightly(as_of: date) -> str:
+    """Notices of what ends soon or stands idle, each made and mailed once."""
+    ends, low = watching.notice_expiries(as_of), watching.notice_low_weeks(as_of)
+    sent = watching.send(watching.unsent())
+    return f"{len(ends)} expiries and {len(low)} poorly used commitments noticed, {sent} notices sent."
+
+
+def report(user: Any, month: Month) -> dict[str, Any] | None:
+    """Commitments in a month: the four figures, what ended, and the newest recommendation."""
+    found = standing.standings(user, month.period)
+    if not found:
+        return None
+    main = found[0]
+    ended = Commitment.objects.visible_to(user).ending_in(month.period).count()
+    plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
+    text = (
+        f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (aim: 70%), "
+        f"{exact_text(main.unused_cost.quantize(Decimal('0.01')))} {main.currency} were paid for nothing. "
+        f"{ended} commitments ended."
+    )
+    return {"text": text, "standing": main, "ended": ended, "plan": plan}

@@ -1,0 +1,269 @@
+"""Tables of commitments, recommendations and prices."""
+
+from decimal import Decimal
+from typing import Any
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from finops_site.money import exact_text
+from finops_site.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, StatusColumn, status_html
+from reservations.models import Commitment, Plan, Rate
+
+STATES = {
+    "active": ("Active", "good", "circle-check"),
+    "ending": ("Ends within 90 days", "warn", "hourglass"),
+    "ended": ("Ended", "calm", "history"),
+    "future": ("Not started", "calm", "clock"),
+    "unknown": ("End not known", "warn", "help"),
+}
+PLAN_STATES = {
+    Plan.State.WAITING: ("Queued", "warn", "clock"),
+    Plan.State.RUNNING: ("Being worked out", "busy", "loader-2"),
+    Plan.State.READY: ("Ready", "good", "circle-check"),
+    Plan.State.FAILED: ("Failed", "bad", "alert-circle"),
+}
+CONFIDENCES = {
+    Plan.Confidence.HOURLY: ("Hourly use", "good", "gauge"),
+    Plan.Confidence.DAILY: ("Daily use: weaker", "warn", "gauge"),
+    Plan.Confidence.SNAPSHOT: ("A snapshot: weakest", "warn", "alert-triangle"),
+    Plan.Confidence.NONE: ("No use found", "calm", "circle-dashed"),
+}
+
+
+class CommitmentTable(BaseTable):
+    name = django_tables2.Column("Commitment", accessor="commitment_id", orderable=False)
+    kind = django_tables2.Column("Kind")
+    region = django_tables2.Column("Region")
+    instance_type = django_tables2.Column("Type or family")
+    utilisation = PercentColumn("Used, 30 days", orderable=False)
+    unused = MoneyColumn("Unused, 30 days", orderable=False)
+    end = DayColumn("Ends")
+    state = django_tables2.Column("State", empty_values=(), orderable=False)
+    owner = django_tables2.Column("Owner")
+
+    caption = "Commitments"
+
+    class Meta(BaseTable.Meta):
+        model = Commitment
+        fields = ["name", "kind", "region", "instance_type", "utilisation", "unused", "end", "state", "owner"]
+
+    def __init__(self, data: Any, *args: Any, today: Any = None, **kwargs: Any) -> None:
+        self.today = today
+        super().__init__(data, *args, **kwargs)
+
+    def render_name(self, record: Commitment) -> SafeString:
+        return format_html('<a class="breakable" href="{}">{}</a>', record.get_absolute_url(), record)
+
+    def value_name(self, record: Commitment) -> str:
+        return record.commitment_id
+
+    def render_state(self, record: Commitment) -> SafeString:
+        return status_html(*STATES[record.state(self.today)])
+
+    def value_state(self, record: Commitment) -> str:
+        return record.state(self.today)
+
+
+class PlanTable(BaseTable):
+    plan = django_tables2.Column("Recommendation", accessor="pk", orderable=False)
+    state = StatusColumn(states=PLAN_STATES, orderable=False)
+    confidence = StatusColumn("Stands on", states=CONFIDENCES, orderable=False)
+    cost_before = MoneyColumn("A year on demand", orderable=False)
+    cost_after = MoneyColumn("With the plan", orderable=False)
+    saving = MoneyColumn("Saving", orderable=False)
+    gap = PercentColumn("Gap", places=2, orderable=False)
+    asked = django_tables2.Column("Asked", accessor="created_at", orderable=False)
+
+    caption = "Recommendations"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def render_plan(self, record: Plan) -> SafeString:
+        name = f"{record.team or 'Whole company'}, {record.as_of}"
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), name)
+
+    def value_plan(self, record: Plan) -> str:
+        return str(record)
+
+    def render_asked(self, value: Any, record: Plan) -> str:
+        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the system'}"
+
+
+class ItemTable(BaseTable):
+    what = django_tables2.Column("Buy", accessor="pk", orderable=False)
+    quantity = NumberColumn("Quantity", orderable=False)
+    on_demand_cost = MoneyColumn("On demand, a year", orderable=False)
+    committed_cost = MoneyColumn("Committed, a year", orderable=False)
+    saving = MoneyColumn("Saving, a year", orderable=False)
+    upfront = MoneyColumn("Upfront", orderable=False)
+    monthly = MoneyColumn("A month", orderable=False)
+    utilisation = PercentColumn("Expected use", orderable=False)
+    break_even_months = NumberColumn("Breaks even, months", orderable=False)
+
+    caption = "What to buy"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def __init__(self, data: Any, *args: Any, currency: str = "USD", **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+
+    def render_what(self, record: Any) -> SafeString:
+        url = reverse("reservations:recommended_item", args=[record.plan_id, record.position])
+        where = " ".join(part for part in (record.instance_type, record.system, record.region) if part) or "everywhere"
+        how = f"{record.get_kind_display()}, {record.term_months // 12} y, {record.get_payment_display().lower()}"
+        return format_html('<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>', url, where, how)
+
+    def value_what(self, record: Any) -> str:
+        return str(record)
+
+    def render_quantity(self, value: Any, record: Any) -> str:
+        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
+
+    def render_break_even_months(self, value: Any) -> str:
+        return f"{value:.1f}" if value else "at once"
+
+
+class RateTable(BaseTable):
+    instance_type = django_tables2.Column("Type")
+    system = django_tables2.Column("System")
+    region = django_tables2.Column("Region")
+    kind = django_tables2.Column("Option")
+    term_months = NumberColumn("Months")
+    payment = django_tables2.Column("Payment")
+    hourly = NumberColumn("An hour")
+    upfront = NumberColumn("Upfront")
+    currency = django_tables2.Column("Currency")
+    source = django_tables2.Column("Source")
+    day = DayColumn("Since")
+
+    caption = "Prices"
+
+    class Meta(BaseTable.Meta):
+        model = Rate
+        orderable = False
+        fields = [
+            *("instance_type", "system", "region", "kind", "term_months", "payment", "hourly", "upfront"),
+            *("currency", "source", "day"),
+        ]
+
+    def render_hourly(self, value: Any) -> str:
+        return str(exact_text(value))
+
+    def render_upfront(self, value: Any) -> str:
+        return str(exact_text(value))
+
+
+class StandingTable(BaseTable):
+    name = django_tables2.Column("Name")
+    eligible = MoneyColumn("At on-demand prices")
+    covered = MoneyColumn("Covered")
+    on_demand = MoneyColumn("Runs on demand")
+    coverage = PercentColumn("Coverage")
+    savings_rate = PercentColumn("Savings rate")
+    unused = MoneyColumn("Unused")
+
+    caption = "Coverage"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class MonthTable(BaseTable):
+    moment = django_tables2.Column("Month")
+    eligible = MoneyColumn("At on-demand prices")
+    paid = MoneyColumn("Paid")
+    coverage = PercentColumn("Coverage")
+    utilisation = PercentColumn("Utilisation")
+    savings_rate = PercentColumn("Savings rate")
+    unused = MoneyColumn("Unused")
+
+    caption = "By month"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_moment(self, value: Any) -> str:
+        return f"{value:%b %Y}"
+
+
+class DayUseTable(BaseTable):
+    day = DayColumn("Day")
+    used = NumberColumn("Used")
+    unused = NumberColumn("Unused")
+    unit = django_tables2.Column("Unit")
+    paid = MoneyColumn("Paid")
+    unused_cost = MoneyColumn("Paid for nothing")
+    on_demand = MoneyColumn("On demand instead")
+
+    caption = "Day by day"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_used(self, value: Any) -> str:
+        return str(exact_text(value))
+
+    def render_unused(self, value: Any) -> str:
+        return str(exact_text(value))
+
+
+class ComparisonTable(BaseTable):
+    name = django_tables2.Column("Only")
+    cost = MoneyColumn("A year")
+    saving = MoneyColumn("Saving")
+    coverage = PercentColumn("Coverage")
+    utilisation = PercentColumn("Utilisation")
+    discount = PercentColumn("Discount on what is covered")
+    upfront = MoneyColumn("Upfront")
+    monthly = MoneyColumn("A month")
+    gap = PercentColumn("Gap", places=2)
+
+    caption = "The same demand by each kind of commitment"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class RiskTable(BaseTable):
+    name = django_tables2.Column("If")
+    on_demand = MoneyColumn("A year on demand")
+    cost = MoneyColumn("With the plan")
+    saving = MoneyColumn("Saving")
+
+    caption = "What if demand changes"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class BacktestTable(BaseTable):
+    strategy = django_tables2.Column("Decide by")
+    saving = PercentColumn("Saving on what came")
+
+    caption = "The past replayed"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class LadderTable(BaseTable):
+    buy_on = django_tables2.Column("Buy on")
+    quantity = NumberColumn("Buy")
+    total = NumberColumn("Then held")
+    ends_on = django_tables2.Column("Ends on")
+
+    caption = "In batches"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_quantity(self, value: Any) -> str:
+        return str(value)
+
+    def render_total(self, value: Any) -> str:
+        return str(value)

@@ -1,0 +1,34 @@
+"""Celery's doors: ids in, a service called, nothing else."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from costs.models import DeliveryMonth
+from reservations import owning, recommending
+from reservations.models import Plan
+
+FORGOTTEN_AFTER = timedelta(minutes=10)
+KNOWN = "reservations:bills-of-{}"
+
+
+@shared_task
+def work_out(plan_id: int) -> None:
+    plan = Plan.objects.filter(pk=plan_id, state=Plan.State.WAITING).first()
+    if plan:
+        recommending.run(plan)
+
+
+@shared_task
+def refresh_commitments() -> None:
+    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
+    for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
+        work_out.delay(plan.pk)
+    for month in owning.months_with_bills():
+        bills = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
+        print_of = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
+        if cache.get(KNOWN.format(month)) != print_of:
+            owning.refresh(month)
+            cache.set(KNOWN.format(month), print_of, None)

@@ -1,0 +1,118 @@
+"""The words of commitments: kinds, terms, payments, pools and normalised units. Pure: no Django.
+
+Normalised units are AWS's (EC2 user guide, "How Reserved Instances are applied"): nano 0.25 ... xlarge 8, n xlarge 8n.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+HOURS_A_YEAR: Final = 8760
+HOURS_A_MONTH: Final = 730
+
+RI_STANDARD: Final = "ri_standard"
+RI_CONVERTIBLE: Final = "ri_convertible"
+SP_EC2: Final = "sp_ec2"
+SP_COMPUTE: Final = "sp_compute"
+ON_DEMAND: Final = "on_demand"
+OPTIONS: Final = (RI_STANDARD, RI_CONVERTIBLE, SP_EC2, SP_COMPUTE)
+RESERVED: Final = (RI_STANDARD, RI_CONVERTIBLE)
+KINDS: Final = {
+    RI_STANDARD: "Standard RI",
+    RI_CONVERTIBLE: "Convertible RI",
+    SP_EC2: "EC2 Instance SP",
+    SP_COMPUTE: "Compute SP",
+    "sp_database": "Database SP",
+    "sp_sagemaker": "SageMaker SP",
+    "azure_reservation": "Azure reservation",
+    "azure_plan": "Azure savings plan",
+    "gcp_cud": "GCP committed use discount",
+    "other": "Commitment",
+}
+KIND_CHOICES: Final = list(KINDS.items())
+TERMS: Final = (12, 36)
+PAYMENTS: Final = {"none": "No upfront", "partial": "Partial upfront", "all": "All upfront"}
+# What is paid for the whole term on its first day.
+UPFRONT_SHARE: Final = {"none": Decimal(0), "partial": Decimal("0.5"), "all": Decimal(1)}
+
+_SMALL = {"nano": "0.25", "micro": "0.5", "small": "1", "medium": "2", "large": "4", "xlarge": "8"}
+_MANY = re.compile(r"(\d+)xlarge\Z")
+# Licences that come with the machine are no part of a reservation's size.
+_LICENSED = ("windows", "rhel", "red hat", "suse", "sles", "sql")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pool:
+    """Machines that one price list entry covers: what demand is counted by. An empty account means all accounts."""
+
+    provider: str
+    region: str
+    type: str
+    system: str = "Linux"
+    tenancy: str = "default"
+    account: str = ""
+
+    @property
+    def family(self) -> str:
+        return family_of(self.type)
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.system} in {self.region}"
+
+
+def family_of(type_: str) -> str:
+    """``m5`` of ``m5.large``, ``db.r5`` of ``db.r5.2xlarge``."""
+    return type_.rpartition(".")[0] or type_
+
+
+def units(type_: str) -> Decimal | None:
+    """Normalised units of a size; None for a type that AWS gives none, like ``metal``."""
+    size = type_.rpartition(".")[2]
+    if size in _SMALL:
+        return Decimal(_SMALL[size])
+    many = _MANY.fullmatch(size)
+    return Decimal(8 * int(many[1])) if many else None
+
+
+def is_size_flexible(pool: Pool) -> bool:
+    """Whether a regional RI covers other sizes of its family: EC2, Linux without licence, default tenancy."""
+    licensed = any(word in pool.system.lower() for word in _LICENSED)
+    plain = pool.tenancy == "default" and not licensed
+    return is_plan_eligible(pool) and plain and units(pool.type) is not None
+
+
+def is_plan_eligible(pool: Pool) -> bool:
+    """Whether savings plans for compute cover it: EC2 machines, not databases or caches."""
+    return pool.provider == "AWS" and pool.type.count(".") == 1
+
+
+def system_of(operation: str, description: str) -> str:
+    """The operating system a charge names in its words or its CUR operation; Linux where neither says another."""
+    said = description.lower()
+    for word, name in (
+        ("sql server enterprise", "Windows with SQL Server Enterprise"),
+        ("sql server standard", "Windows with SQL Server Standard"),
+        ("sql server web", "Windows with SQL Server Web"),
+        ("windows", "Windows"),
+        ("rhel", "RHEL"),
+        ("red hat", "RHEL"),
+        ("suse", "SUSE"),
+        ("postgresql", "PostgreSQL"),
+        ("mysql", "MySQL"),
+    ):
+        if word in said:
+            multi = " Multi-AZ" if "multi-az" in said else ""
+            return name + multi
+    return _OPERATIONS.get(operation.partition(":")[2], "Linux")
+
+
+# EC2 user guide, "AMI billing information": the code after RunInstances.
+_OPERATIONS = {
+    "0002": "Windows",
+    "0006": "Windows with SQL Server Standard",
+    "0102": "Windows with SQL Server Enterprise",
+    "0202": "Windows with SQL Server Web",
+    "0010": "RHEL",
+    "000g": "SUSE",
+}

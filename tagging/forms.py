@@ -1,0 +1,63 @@
+"""Forms of ownership."""
+
+from typing import Any
+
+from django import forms
+
+from costs.models import Pool
+from finops_site.models import Team, User
+from tagging.models import CONDITIONS, KNOWN, OwnershipRule
+
+
+class RuleForm(forms.ModelForm):
+    """A rule. `version` is the one the person read: saving over somebody else's change is refused."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput(), required=False)
+
+    class Meta:
+        model = OwnershipRule
+        fields = ["name", "team", "pool", "order", "start", "end", "is_active", *CONDITIONS]
+        widgets = {
+            "start": forms.DateInput(attrs={"type": "date"}),
+            "end": forms.DateInput(attrs={"type": "date"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = Team.objects.order_by("name")
+        self.fields["team"].empty_label = "no team"
+        self.fields["pool"].empty_label = "no pool"
+        self.fields["pool"].help_text = "For what several teams share. Name a team or a pool."
+        for name in (*KNOWN, "tag_key"):
+            self.fields[name].widget.attrs["list"] = f"known-{name}"
+        if self.instance.pk:
+            self.initial["version"] = self.instance.version
+        else:
+            self.initial.setdefault("order", _behind_all())
+
+    @property
+    def read_version(self) -> int:
+        return self.cleaned_data.get("version") or 0
+
+
+def _behind_all() -> int:
+    last = OwnershipRule.objects.order_by("-order").values_list("order", flat=True).first()
+    return (last or 0) + 10
+
+
+class RulesFileForm(forms.Form):
+    file = forms.FileField(help_text="CSV as it is exported here: name, team or pool, order, from, until, conditions.")
+
+
+class PoolForm(forms.ModelForm):
+    class Meta:
+        model = Pool
+        fields = ["name", "description"]
+
+
+class FixerForm(forms.Form):
+    """Who sees to what nobody owns in an account; empty: whoever it would be."""
+
+    user = forms.ModelChoiceField(
+        User.objects.filter(is_active=True), label="Who will fix it", required=False, empty_label="as by default"
+    )

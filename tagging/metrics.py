@@ -1,0 +1,112 @@
+"""Verbs of business metrics: what was counted is saved, and what it cost is asked of the books."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from auditlog.models import LogEntry
+from django.db import transaction
+from django.db.models import Sum
+
+from costs.models import DayRollup
+from finops_site.models import Team
+from finops_site.periods import Month, Period
+from tagging import unit_costs
+from tagging.models import Metric, MetricValue
+from tagging.unit_costs import Point, Value
+
+BASES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
+WRITTEN_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What saving some values does: days that are new, that change, and that say the same already."""
+
+    new: int
+    changed: int
+    same: int
+
+
+def team_names() -> dict[str, int]:
+    """{name in small letters: id}, as files name teams."""
+    return {name.lower(): pk for pk, name in Team.objects.values_list("pk", "name")}
+
+
+def compared(metric: Metric | None, values: Sequence[Value]) -> Difference:
+    """What saving would do; changes nothing."""
+    known: dict[tuple[int, date], Decimal] = {}
+    if metric and metric.pk and values:
+        days = [each.day for each in values]
+        rows = MetricValue.objects.filter(metric=metric, day__gte=min(days), day__lte=max(days))
+        known = {(team, day): value for team, day, value in rows.values_list("team", "day", "value")}
+    same = sum(known.get((each.team, each.day)) == each.value for each in values)
+    there = sum((each.team, each.day) in known for each in values)
+    return Difference(len(values) - there, there - same, same)
+
+
+@transaction.atomic
+def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -> Difference:
+    """Writes the values, each in the place of what was there for its team and day; all of them or none."""
+    # Two who upload at once: the second waits, then sees what the first has written.
+    Metric.objects.select_for_update().get(pk=metric.pk)
+    found = compared(metric, values)
+    MetricValue.objects.bulk_create(
+        [MetricValue(metric=metric, team_id=v.team, day=v.day, value=v.value, changed_at=now) for v in values],
+        batch_size=WRITTEN_AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["metric", "team", "day"],
+        update_fields=["value", "changed_at"],
+    )
+    words = f"{found.new} new, {found.changed} changed"
+    LogEntry.objects.log_create(
+        metric, force_log=True, action=LogEntry.Action.UPDATE, changes={"values": ["", words]}, actor=user
+    )
+    return found
+
+
+def points(
+    user: Any, metric: Metric, teams: Iterable[Team], period: Period, basis: str
+) -> dict[tuple[Team, str], list[Point]]:
+    """{(team, currency): a point for each day, or month, of the period}: the team's direct cost and what it counted."""
+    teams = list(teams)
+    by_month = metric.grain == Metric.Grain.MONTH
+    days = [month.start for month in period.months()] if by_month else list(period.each_day())
+    units = _units(user, metric, teams, period)
+    found = {}
+    for key, costs in _costs(user, teams, period, basis, by_month).items():
+        found[key] = unit_costs.points(costs, units.get(key[0].pk, {}), days)
+    return found
+
+
+def _units(user: Any, metric: Metric, teams: list[Team], period: Period) -> dict[int, dict[date, Decimal]]:
+    rows = MetricValue.objects.visible_to(user).filter(
+        metric=metric, team__in=teams, day__gte=period.start, day__lt=period.end
+    )
+    found: dict[int, dict[date, Decimal]] = {}
+    for team, day, value in rows.values_list("team", "day", "value"):
+        found.setdefault(team, {})[day] = value
+    return found
+
+
+def _costs(
+    user: Any, teams: list[Team], period: Period, basis: str, by_month: bool
+) -> dict[tuple[Team, str], dict[date, Decimal]]:
+    rows = DayRollup.objects.visible_to(user).charged_in(period).filter(owner__in=teams).order_by()
+    known = {team.pk: team for team in teams}
+    found: dict[tuple[Team, str], dict[date, Decimal]] = {}
+    for row in rows.values("owner", "currency", "charge_date").annotate(cost=Sum(basis)):
+        if row["cost"] is None:
+            continue
+        day = row["charge_date"].replace(day=1) if by_month else row["charge_date"]
+        costs = found.setdefault((known[row["owner"]], row["currency"]), {})
+        costs[day] = costs.get(day, Decimal(0)) + row["cost"]
+    return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0].name)))
+
+
+def months_counted(metric: Metric) -> list[Month]:
+    """The months in which anything was counted."""
+    days = metric.values.order_by().values_list("day", flat=True).distinct()
+    return sorted({Month.of(day) for day in days})

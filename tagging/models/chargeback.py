@@ -1,0 +1,388 @@
+"""Which billing months are charged back, how pools are split, and what each team's statement says."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from costs.models.lines import money
+from finops_site.periods import Month
+from tagging import splitting
+
+
+class ChargebackPeriodQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "ChargebackPeriodQuerySet":
+        """That a month is charged back is nobody's secret; its statements are each team's own."""
+        return self
+
+    def closed(self) -> "ChargebackPeriodQuerySet":
+        return self.filter(state=ChargebackPeriod.State.CLOSED)
+
+    def draft(self) -> "ChargebackPeriodQuerySet":
+        return self.filter(state=ChargebackPeriod.State.DRAFT)
+
+    def closed_months(self) -> set[Month]:
+        """The billing months whose statements are final: nothing names their owners anew."""
+        closed = self.closed().values_list("billing_month", flat=True)
+        return {Month.of(day) for day in closed}
+
+
+class ChargebackPeriod(models.Model):
+    """A billing month of chargeback: a draft until finance closes it.
+
+    `basis` and `discounts` are properties of the month, fixed when it is closed. A closed month is never opened again:
+    what changes later is booked as corrections in the month that is open.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        CLOSED = "closed", "Closed"
+
+    class Basis(models.TextChoices):
+        BILLED = "billed_cost", "Billed cost"
+        EFFECTIVE = "effective_cost", "Effective cost"
+
+    class Discounts(models.TextChoices):
+        USED = "used", "with the team that used them"
+        SPREAD = "spread", "spread over all teams that use the service"
+
+    billing_month = models.DateField(unique=True, help_text="first day of the month it is invoiced in")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    basis = models.CharField(max_length=20, choices=Basis.choices, default=Basis.BILLED)
+    discounts = models.CharField(
+        "discounts of commitments", max_length=10, choices=Discounts.choices, default=Discounts.USED
+    )
+    books = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="the mark of the books, splits and metrics it was made of"
+    )
+    problems = models.JSONField(default=list, blank=True, editable=False, help_text="[text] that a person must know")
+    computed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = ChargebackPeriodQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-billing_month"]
+        permissions = [("close_chargebackperiod", "May close a month of chargeback")]
+
+    def __str__(self) -> str:
+        return f"{Month.of(self.billing_month)}, {self.get_state_display().lower()}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("tagging:chargeback_month", args=[str(self.month)])
+
+    @property
+    def month(self) -> Month:
+        return Month.of(self.billing_month)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.state == self.State.CLOSED
+
+
+class SplitQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "SplitQuerySet":
+        """How shared cost is split concerns everybody who takes a share."""
+        return self
+
+    def in_month(self, month: Month) -> "SplitQuerySet":
+        """The splits that hold in a billing month: at most one for each pool."""
+        begun = self.filter(models.Q(start=None) | models.Q(start__lte=month.start))
+        return begun.filter(models.Q(end=None) | models.Q(end__gt=month.start))
+
+    def with_parts(self) -> "SplitQuerySet":
+        return self.select_related("pool", "metric").prefetch_related("parts__team", "parts__into")
+
+
+class Split(models.Model):
+    """How a pool is split in the billing months from `start` up to, not including, `end`."""
+
+    class Method(models.TextChoices):
+        EVEN = splitting.EVEN, "evenly"
+        FIXED = splitting.FIXED, "by fixed shares"
+        DIRECT = splitting.DIRECT, "in proportion to direct cost"
+        METRIC = splitting.METRIC, "by a usage metric"
+
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="splits")
+    method = models.CharField(max_length=10, choices=Method.choices, default=Method.DIRECT)
+    metric = models.ForeignKey(
+        "tagging.Metric",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="splits",
+        help_text="Of each team's usage.",
+    )
+    start = models.DateField("from", null=True, blank=True, help_text="First billing month; empty: always.")
+    end = models.DateField("until", null=True, blank=True, help_text="First billing month it no longer holds.")
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="how often it was saved")
+
+    objects = SplitQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pool__name", models.F("start").desc(nulls_last=True), "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end__gt=models.F("start")),
+                name="split_ends_after_it_starts",
+                violation_error_message="A split must hold for at least one month: until is after from.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pool}, {self.get_method_display()}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("tagging:splits")
+
+    @property
+    def is_changed_by_hand(self) -> bool:
+        return self.version > 1
+
+    def as_rule(self) -> splitting.Rule:
+        """What the pure module splits by. Raises splitting.BadSplit when it cannot be followed."""
+        parts = {
+            splitting.team(part.team_id) if part.team_id else splitting.pool(part.into_id): part.share
+            for part in self.parts.all()
+        }
+        return splitting.Rule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
+
+
+class SplitPart(models.Model):
+    """Who takes part in a split: a team or another pool; with its percentage where shares are fixed."""
+
+    split = models.ForeignKey(Split, models.CASCADE, related_name="parts")
+    team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
+    into = models.ForeignKey("costs.Pool", models.PROTECT, null=True, blank=True, related_name="fed_by")
+    share = models.DecimalField("percent", max_digits=12, decimal_places=9, null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(team__isnull=True) ^ models.Q(into__isnull=True), name="part_is_team_or_pool"
+            ),
+            models.UniqueConstraint(fields=["split", "team"], name="team_takes_part_once"),
+            models.UniqueConstraint(fields=["split", "into"], name="pool_takes_part_once"),
+        ]
+
+    def __str__(self) -> str:
+        share = "" if self.share is None else f" {self.share.normalize():f} %"
+        return f"{self.team or self.into}{share}"
+
+
+class Allocation(models.Model):
+    """What of a pool's cost on one charge day a team takes, or a pool it feeds, or (neither) what nobody can take.
+
+    Without a pool it is what spreading the discounts of commitments moves to a team (zero in sum). Money in both views.
+    """
+
+    billing_month = models.DateField()
+    day = models.DateField("charge day")
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="allocations")
+    team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, related_name="+")
+    into = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="+")
+    currency = models.CharField(max_length=10)
+    billed_cost = money()
+    effective_cost = money()
+
+    class Meta:
+        ordering = ["billing_month", "day", "pk"]
+        indexes = [models.Index(fields=["billing_month", "team"], name="allocation_month_team")]
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.day}: {self.billed_cost} {self.currency}"
+
+
+class MonthTotal(models.Model):
+    """The equation of a month in one currency, on its basis: bill = direct + shared + unallocated + unowned.
+
+    `corrections` and `given_back` are booked on top: differences of months closed before, and what a dispute moved back
+    to nobody.
+    """
+
+    period = models.ForeignKey(ChargebackPeriod, models.CASCADE, related_name="totals")
+    currency = models.CharField(max_length=10)
+    bill = money()
+    direct = money()
+    shared = money("taken by teams")
+    unallocated = money("in pools that nobody can take")
+    unowned = money()
+    corrections = money("of months closed before", default=0)
+    given_back = money("moved from teams to nobody", default=0)
+
+    class Meta:
+        ordering = ["currency"]
+        constraints = [models.UniqueConstraint(fields=["period", "currency"], name="one_month_total_per_currency")]
+
+    def __str__(self) -> str:
+        return f"{self.period}: {self.bill} {self.currency}"
+
+
+class StatementQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "StatementQuerySet":
+        """Everything, or the statements of her teams and the teams below them."""
+        return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
+
+
+class Statement(models.Model):
+    """A team's chargeback of a billing month in one currency. Closed ones are never edited."""
+
+    period = models.ForeignKey(ChargebackPeriod, models.PROTECT, related_name="statements")
+    team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="statements")
+    currency = models.CharField(max_length=10)
+    number = models.CharField(max_length=20, unique=True, null=True, blank=True)
+    team_name = models.CharField(max_length=100, help_text="as it was called when the month was closed")
+    cost_center = models.CharField(max_length=50, blank=True)
+    direct = money(default=0)
+    shared = money(default=0)
+    spread = money("moved by spreading the discounts of commitments", default=0)
+    corrections = money(default=0)
+    adjustments = money(default=0)
+    total = money(default=0)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="when the letters to its leads were written")
+
+    objects = StatementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-period__billing_month", "team_name", "currency"]
+        constraints = [
+            models.UniqueConstraint(fields=["period", "team", "currency"], name="one_statement_per_team_and_currency")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team_name}, {self.period.month}, {self.number or 'draft'}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("tagging:statement", args=[str(self.period.month), self.team_id])
+
+    @property
+    def basis(self) -> str:
+        return self.period.basis
+
+    @property
+    def is_closed(self) -> bool:
+        return self.period.is_closed
+
+
+class StatementLine(models.Model):
+    """One amount of a statement and in words where it is from."""
+
+    class Kind(models.TextChoices):
+        DIRECT = "direct", "Direct"
+        SHARED = "shared", "Shared"
+        SPREAD = "spread", "Spread discounts"
+        CORRECTION = "correction", "Correction"
+        ADJUSTMENT = "adjustment", "Adjustment"
+
+    statement = models.ForeignKey(Statement, models.CASCADE, related_name="lines")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    key = models.CharField(max_length=400, help_text="what it is, unique in its statement")
+    label = models.CharField(max_length=400)
+    service = models.CharField(max_length=300, blank=True)
+    pool = models.ForeignKey("costs.Pool", models.PROTECT, null=True, related_name="+")
+    of_period = models.ForeignKey(
+        ChargebackPeriod, models.PROTECT, null=True, related_name="+", help_text="the month that it corrects"
+    )
+    corrects = models.ForeignKey(
+        Statement, models.PROTECT, null=True, related_name="corrected_by", help_text="the statement that it corrects"
+    )
+    amount = money()
+    formula = models.CharField(max_length=500, blank=True, help_text="in words")
+
+    class Meta:
+        ordering = ["statement", "kind", "-amount", "key"]
+        constraints = [models.UniqueConstraint(fields=["statement", "key"], name="statement_line_once")]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.amount}"
+
+
+class DisputeQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> "DisputeQuerySet":
+        return self if user.sees_whole_company else self.filter(line__statement__team__in=user.visible_team_ids)
+
+    def open(self) -> "DisputeQuerySet":
+        return self.filter(state=Dispute.State.OPEN)
+
+
+class Dispute(models.Model):
+    """A lead says that a line of a statement is wrong; finance answers or corrects. Both are kept."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        ANSWERED = "answered", "Answered"
+        CORRECTED = "corrected", "Corrected"
+
+    line = models.ForeignKey(StatementLine, models.PROTECT, related_name="disputes")
+    comment = models.TextField(max_length=4000)
+    raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    raised_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    answer = models.TextField(max_length=4000, blank=True)
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DisputeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-raised_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["line"],
+                condition=models.Q(state="open"),
+                name="one_open_dispute_per_line",
+                violation_error_message="This line is disputed already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line.statement}: {self.line.label}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("tagging:dispute", args=[self.pk])
+
+
+class Adjustment(models.Model):
+    """A correcting entry by finance: an amount moved from a team's statement to another's, or back to nobody.
+
+    It is booked in a month that was open; nothing is made or lost by it.
+    """
+
+    dispute = models.OneToOneField(Dispute, models.PROTECT, related_name="adjustment")
+    period = models.ForeignKey(ChargebackPeriod, models.PROTECT, related_name="adjustments")
+    from_team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="+")
+    to_team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
+    currency = models.CharField(max_length=10)
+    amount = money()
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(to_team=models.F("from_team")),
+                name="adjustment_moves_something",
+                violation_error_message="It must go to another team, or to nobody.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} from {self.from_team} to {self.to_team or 'nobody'}"
+
+
+class JournalAccount(models.Model):
+    """The account codes that the journal books to; one row."""
+
+    expense = models.CharField("cost centres' account", max_length=50, default="6100", help_text="debited")
+    clearing = models.CharField("clearing account", max_length=50, default="2990", help_text="credited")
+    unowned_center = models.CharField(
+        "cost centre of what nobody owns", max_length=50, blank=True, help_text="Empty: it is not booked."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.expense} / {self.clearing}"

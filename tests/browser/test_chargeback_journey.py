@@ -1,0 +1,63 @@
+"""Finance closes a month; a lead reads her statement and disputes a line; finance answers."""
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from finops_site.periods import Month
+from tagging import statements
+from tagging.models import ChargebackPeriod, Dispute
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.people import person
+from tests.tagging.chargeback import bill, company, split_support, usual
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def month(transactional_db, tmp_path):
+    """Last month as a draft."""
+    person("fay")
+    split_support(company())
+    last = Month.of(timezone.now().date()).previous
+    bill(tmp_path, usual(str(last)))
+    statements.refresh_stale()
+    return str(last)
+
+
+def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, month):
+    page = visit("fay")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Chargeback", exact=True).click()
+    expect(page.locator("main table")).to_contain_text("187.10")
+    page.locator("main table tbody a").first.click()
+    expect(page.locator("#close")).to_contain_text("sums of the month hold to the last digit")
+    page.get_by_role("button", name=f"Close {month}").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("main")).to_contain_text("2 statements are numbered")
+    assert ChargebackPeriod.objects.get(billing_month=f"{month}-01").is_closed
+
+    lead = visit("lea", PHONE)
+    lead.goto(f"/chargeback/{month}/")
+    lead.get_by_role("link", name="Payments").click()
+    expect(lead.locator("main")).to_contain_text("direct cost 100.10 of 150.10 USD: 66.7 %")
+    lead.get_by_role("link", name="Dispute Amazon EC2").click()
+    lead.get_by_label("What is wrong with it?").fill("Half of it is Data's")
+    lead.get_by_role("button", name="Dispute this line").click()
+    expect(lead.locator("main")).to_contain_text("Finance is told")
+
+    page.goto(f"/chargeback/disputes/{Dispute.objects.get().pk}/")
+    page.get_by_label("Answer").fill("Moved")
+    page.get_by_label("Correcting entry").fill("50.05")
+    page.get_by_label("Moves to").select_option(label="Data")
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.locator("main")).to_contain_text("50.05 USD from Payments to Data")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
+def test_pages_of_chargeback_fit_their_screen(visit, month, size, scheme):
+    page = visit("fay", size, scheme)
+    team = ChargebackPeriod.objects.get(billing_month=f"{month}-01").statements.first().team_id
+    for path in ("", f"{month}/", f"{month}/teams/{team}/", "splits/", "splits/add/", "disputes/", "accounts/"):
+        page.goto(f"/chargeback/{path}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path

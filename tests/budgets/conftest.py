@@ -1,0 +1,85 @@
+"""A company whose teams spend every day, for budgets to judge."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from budgets import evaluating, services
+from budgets.models import Budget
+from costs import ingest
+from finops_site.models import Team
+from finops_site.periods import Month
+from tagging.models import OwnershipRule
+from tests import bills
+
+
+def at(day: date, hour: int = 4) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+
+
+@pytest.fixture
+def payments(people):
+    """The team Payments, which owns what is tagged so; and Data, which owns its own."""
+    for name in ("Payments", "Data"):
+        team = Team.objects.get(name=name)
+        OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name)
+    return Team.objects.get(name="Payments")
+
+
+@pytest.fixture
+def deliver(tmp_path):
+    """Delivers a month's bill: what each day cost, tagged for a team."""
+
+    def deliver(month: str, cost: Callable[[date], str] | str, *, months: int = 1, until: date | None = None, **more):
+        rows = []
+        for number in range(months):
+            first = Month.parse(month).plus(number)
+            days = [day for day in first.period.each_day() if until is None or day <= until]
+            rows += [_row(first, day, cost if isinstance(cost, str) else cost(day), more) for day in days]
+        (received,) = ingest.receive("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
+        return ingest.load(received.delivery)
+
+    return deliver
+
+
+def _row(month: Month, day: date, cost: str, more: dict[str, str]) -> dict[str, str]:
+    return {
+        "BillingPeriodStart": f"{month.start}T00:00:00Z",
+        "BillingPeriodEnd": f"{month.next.start}T00:00:00Z",
+        "ChargePeriodStart": f"{day}T00:00:00Z",
+        "ChargePeriodEnd": f"{day + timedelta(days=1)}T00:00:00Z",
+        **dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), cost),
+        **more,
+    }
+
+
+@pytest.fixture
+def a_quarter(payments, deliver):
+    """January to March 2026, 100 USD of Payments each day."""
+    deliver("2026-01", "100.00", months=3)
+
+
+@pytest.fixture
+def budget_of(fay):
+    """Makes an active budget of months from March 2026 on."""
+
+    def make(name: str, amount: str, *, team: Team | None = None, months: int = 12, **fields) -> Budget:
+        start = fields.pop("start", date(2026, 3, 1))
+        budget = Budget(name=name, team=team, start=start, **fields)
+        budget.full_clean(exclude=["created_by", "approved_by"])
+        periods = [Month.of(start).plus(number).period for number in range(months)]
+        return services.create(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+
+    return make
+
+
+@pytest.fixture
+def night():
+    """Judges one day, and says what was found."""
+
+    def night(day: date, **options):
+        return evaluating.evaluate_all(day, now=at(day), catch_up=False, **options)[-1]
+
+    return night

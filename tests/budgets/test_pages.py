@@ -1,0 +1,155 @@
+"""The pages of budgets: who sees what, two editors, proposals, tables in and out."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from auditlog.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from budgets import services
+from budgets.models import Alert, Budget, BudgetPeriod
+from finops_site.periods import Month
+from finops_site.registry import registry
+
+pytestmark = pytest.mark.django_db
+MARCH = Month.parse("2026-03").period
+
+
+@pytest.fixture
+def budget(a_quarter, payments, budget_of, night):
+    found = budget_of("Payments", "3000", team=payments)
+    night(date(2026, 3, 20))
+    return found
+
+
+def form_of(client, budget, **changes):
+    form = client.get(reverse("budgets:edit", args=[budget.pk])).context["form"]
+    said = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in {**said, **changes}.items() if value not in (None, False)}
+
+
+def test_every_page_opens_and_says_where_it_lands(budget, fay, client_of):
+    client = client_of(fay)
+    page = client.get(f"{reverse('budgets:budget', args=[budget.pk])}?period=2026-03-01").content.decode()
+    assert "landing between" in page
+    assert "chance of overrun" in page
+    why = client.get(f"{reverse('budgets:finance')}?year=2026&budget={budget.pk}&month=2026-03")
+    assert sum(why.context["why"]["reasons"].values()) == why.context["why"]["total"] == 100
+    assert client.get(f"{reverse('budgets:finance')}?year=2026&_export=xlsx").content[:2] == b"PK"
+    assert client.get(f"{reverse('budgets:budgets')}?_export=xlsx").content[:2] == b"PK"
+    assert client.get(reverse("budgets:alert", args=[Alert.objects.first().pk])).status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_the_second_of_two_editors_is_told_and_overwrites_nothing(budget, fay, client_of):
+    client, url = client_of(fay), reverse("budgets:edit", args=[budget.pk])
+    hers, his = form_of(client, budget, name="hers"), form_of(client, budget, name="his")
+    assert client.post(url, hers).status_code == 302
+    second = client.post(url, his)
+    assert second.status_code == 409
+    assert "Fay Lindqvist changed this budget" in second.content.decode()
+    assert 'value="his"' in second.content.decode(), "what was entered is still there"
+    budget.refresh_from_db()
+    assert (budget.name, budget.version, budget.versions.count()) == ("hers", 2, 2)
+
+
+def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of):
+    said = {
+        "name": "Mine",
+        "team": payments.pk,
+        "basis": "billed_cost",
+        "currency": "USD",
+        "kind": "month",
+        "start": "2026-03-01",
+        "auto_factor": "1",
+        "way": "growing",
+        "amount": "1,000",
+        "percent": "10",
+        "why": "a launch",
+    }
+    assert client_of(ola).post(reverse("budgets:propose"), said).status_code == 200, "not a team of hers"
+    assert not Budget.objects.exists()
+    client_of(lea).post(reverse("budgets:propose"), said)
+    budget = Budget.objects.get()
+    assert (budget.state, list(budget.periods.values_list("amount", flat=True)[:3])) == ("proposed", [1000, 1100, 1210])
+    approve = reverse("budgets:state", args=[budget.pk, "approve"])
+    assert client_of(lea).post(approve, {"version": 1}).status_code == 403
+    client_of(fay).post(approve, {"version": 1, "why": "fine"})
+    budget.refresh_from_db()
+    assert (budget.state, budget.approved_by, budget.version) == ("active", fay, 2)
+
+
+def test_an_amount_that_is_none_is_said_beside_its_field(payments, fay, client_of):
+    said = {"name": "x", "kind": "month", "start": "2026-03-01", "currency": "USD", "basis": "billed_cost"}
+    page = client_of(fay).post(reverse("budgets:add"), {**said, "auto_factor": 1, "way": "flat", "amount": "-5"})
+    assert "nothing less than zero" in page.context["form"].errors["amount"][0]
+
+
+def test_the_grid_is_saved_together_or_not_at_all(budget, fay, client_of):
+    client, url = client_of(fay), f"{reverse('budgets:grid')}?year=2026"
+    cells = {f"cell-{budget.pk}-2026-03": "3,500", f"version-{budget.pk}": 1}
+    assert client.post(url, {**cells, f"cell-{budget.pk}-2026-04": "much"}).status_code == 400
+    assert budget.periods.get(start=MARCH.start).amount == 3000
+    assert client.post(url, {**cells, "why": "plan"}).status_code == 302
+    assert budget.periods.get(start=MARCH.start).amount == 3500
+    assert client.post(url, {**cells, f"cell-{budget.pk}-2026-03": "1"}).status_code == 409
+    entry = LogEntry.objects.get_for_object(budget.periods.get(start=MARCH.start)).first()
+    assert entry.changes["amount"][1].startswith("3500")
+
+
+def test_a_table_is_looked_at_before_it_is_written(budget, fay, client_of):
+    client, url = client_of(fay), reverse("budgets:import")
+    table = "budget,2026-03,2026-04\nPayments,3100,\n"
+    look = client.post(url, {"file": SimpleUploadedFile("b.csv", table.encode())})
+    assert (look.context["count"], budget.periods.get(start=MARCH.start).amount) == (1, 3000)
+    written = {"table": table, "versions": look.context["versions"], "why": "import"}
+    assert client.post(url, written).status_code == 302
+    assert budget.periods.get(start=MARCH.start).amount == 3100
+    wrong = client.post(url, {"file": SimpleUploadedFile("b.csv", b"budget,2026-03\nNobody,1\n")})
+    assert wrong.context["problems"] == ["line 2: there is no budget named 'Nobody'."]
+
+
+def test_copying_to_next_year_keeps_the_shape(a_quarter, payments, budget_of, fay):
+    budget = budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
+    services.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
+    assert BudgetPeriod.objects.get(start=date(2027, 3, 1)).amount == 1050
+    with pytest.raises(services.Stale):
+        services.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
+
+
+def test_a_lead_never_counts_another_teams_money(payments, ola):
+    from django.core.exceptions import ValidationError
+
+    data = ola.memberships.get().team
+    budget = Budget(name="spy", team=data, scope={"team": [str(payments.pk)]}, start=date(2026, 1, 1))
+    with pytest.raises(ValidationError, match="counts Data and the teams below it only"):
+        budget.clean()
+
+
+def test_an_alert_is_taken_once_by_page_and_by_api(budget, lea, eli, fay, max_, client_of):
+    alert = Alert.objects.get(kind="actual")
+    url = f"/api/v1/alerts/{alert.pk}/acknowledge/"
+    assert client_of(max_).post(url).status_code == 403
+    assert client_of(lea).post(url).json()["state"] == "acknowledged"
+    assert client_of(eli).post(url).status_code == 400
+    client_of(lea).post(reverse("budgets:act", args=[alert.pk, "snooze"]), {"until": "yesterday"})
+    alert.refresh_from_db()
+    assert (alert.state, alert.acknowledged_by) == ("acknowledged", lea)
+    measures = {kpi.name: measure for kpi, measure in registry.measures(fay, date(2026, 4, 5))}
+    assert measures["budget-variance"].value == Decimal("3.3"), "3,100 of 3,000 in March"
+
+
+def test_the_api_shows_the_same_in_exact_text(budget, lea, ola, client_of):
+    (shown,) = client_of(lea).get("/api/v1/budgets/").json()["results"]
+    assert shown["name"] == "Payments"
+    assert client_of(ola).get("/api/v1/budgets/").json()["results"] == []
+    detail = client_of(lea).get(f"/api/v1/budgets/{budget.pk}/").json()
+    assert detail["periods"][0] == {
+        "start": "2026-03-01",
+        "end": "2026-04-01",
+        "amount": "3000",
+        "rolled_over": "0",
+        "is_automatic": False,
+    }

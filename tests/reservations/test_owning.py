@@ -1,0 +1,148 @@
+"""Commitments in bills: the FOCUS examples worked on paper, expiries, poor weeks, and mail sent once."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from costs import ingest
+from finops_site.models import Letter, Team
+from finops_site.periods import Month
+from reservations import owning, watching
+from reservations.models import Commitment, Coverage, Notice, Utilisation
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/bills/focus-spec-examples"
+# The specification's examples, worked on paper: used, unused, and what the covered usage costs on demand.
+ON_PAPER = {
+    "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_1_resource": (1, 0, 3),
+    "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_2_resources": (4, 0, 4),
+    "flexibility_one_hundred_percent_utilization_without_commitment_discount_flexibility": (1, 0, 3),
+    "flexibility_zero_percent_utilization_without_commitment_discount_flexibility": (0, 1, None),
+    "scenarios_commitment_discount_usage_scenario_1": (1, 0, None),
+    "scenarios_commitment_discount_usage_scenario_2": (0, 1, None),
+    "scenarios_commitment_discount_usage_scenario_3": ("0.75", "0.25", None),
+    "scenarios_commitment_discount_usage_scenario_4": (1, 0, None),
+}
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="the FOCUS examples are not beside this checkout")
+@pytest.mark.parametrize("name", ON_PAPER)
+def test_a_focus_example_is_what_was_worked_on_paper(name):
+    used, unused, covered = ON_PAPER[name]
+    path = EXAMPLES / f"v1.2_commitment_discount_{name}.csv"
+    (received,) = ingest.receive("focus", [path], format="focus", currency="USD")
+    ingest.load(received.delivery)
+    owning.refresh(Month(2023, 1))
+    (day,) = Utilisation.objects.all()
+    assert (day.used, day.unused) == (Decimal(used), Decimal(unused))
+    assert day.commitment.commitment_id == "<my-commitment-discount-id>"
+    if covered is not None:
+        (sums,) = Coverage.objects.sums()
+        assert sums["covered_cost_sum"] == Decimal(covered)
+
+
+def row(day, status, quantity, cost, month="2026-03", **changes):
+    """A charge of a reservation of one machine, by the day."""
+    start = date.fromisoformat(f"{month}-01") + timedelta(days=day - 1)
+    return {
+        "ChargePeriodStart": f"{start}T00:00:00Z",
+        "ChargePeriodEnd": f"{start + timedelta(days=1)}T00:00:00Z",
+        "CommitmentDiscountId": "arn:aws:ec2:us-east-1:1:reserved-instances/ri-1",
+        "CommitmentDiscountType": "Reserved Instance",
+        "CommitmentDiscountStatus": status,
+        "CommitmentDiscountQuantity": str(quantity),
+        "CommitmentDiscountUnit": "Hours",
+        "PricingCategory": "Committed",
+        "SkuPriceDetails": '{"InstanceType": "m5.large"}',
+        "ConsumedQuantity": str(quantity) if status == "Used" else "",
+        "BilledCost": "0",
+        "EffectiveCost": str(cost),
+        "ListCost": str(2 * Decimal(str(cost))) if status == "Used" else "0",
+        **changes,
+    }
+
+
+def load(folder, rows, name="march.csv"):
+    (received,) = ingest.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
+    ingest.load(received.delivery)
+    owning.refresh(Month(2026, 3))
+
+
+@pytest.fixture
+def half_used(people, tmp_path):
+    """Two weeks: the first used to three quarters, the second to half."""
+    rows = [each for day in range(1, 8) for each in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
+    rows += [each for day in range(8, 15) for each in (row(day, "Used", 12, "1.2"), row(day, "Unused", 12, "1.2"))]
+    load(tmp_path, rows)
+    commitment = Commitment.objects.get()
+    Commitment.objects.update(
+        end=date(2026, 6, 1), term_months=12, upfront=Decimal(876), owner=Team.objects.get(name="Payments")
+    )
+    commitment.refresh_from_db()
+    return commitment
+
+
+def test_a_commitment_is_found_with_what_the_bill_says_of_it(half_used):
+    assert (half_used.kind, half_used.instance_type, half_used.region) == ("ri_standard", "m5.large", "us-east-1")
+    assert (half_used.first_seen, half_used.last_seen) == (date(2026, 3, 1), date(2026, 3, 14))
+    assert half_used.days.count() == 14
+
+
+def test_refreshing_twice_changes_nothing(half_used):
+    before = list(Utilisation.objects.values_list("day", "used", "unused_cost"))
+    owning.refresh(Month(2026, 3))
+    assert list(Utilisation.objects.values_list("day", "used", "unused_cost")) == before
+    assert Commitment.objects.count() == 1
+
+
+def test_a_bill_that_shows_more_hours_than_were_bought_is_pointed_at(people, tmp_path):
+    load(tmp_path, [row(1, "Used", 30, "3"), row(2, "Used", 24, "2.4")])
+    commitment = Commitment.objects.get()
+    commitment.count = Decimal(1)
+    assert [day.day.day for day in owning.overused(commitment, commitment.days.all())] == [1]
+
+
+def test_a_poor_week_is_noticed_once_with_every_way_out_priced(half_used):
+    (notice,) = watching.notice_low_weeks(date(2026, 3, 15))
+    assert "used to 50% in the week of 2026-03-08: 8.40 USD were paid for nothing" in notice.text
+    options = {option["name"]: option for option in notice.options}
+    assert set(options) == {"Sell", "Move workloads", "Wait"}
+    # Half of 876 for 78 days of 365 that are left, less 12 %.
+    assert Decimal(options["Sell"]["saves"]) == (Decimal(876) / 2 * 78 / 365 * Decimal("0.88")).quantize(
+        Decimal("0.01")
+    )
+    assert "75% the week before, 50% now: falling" in options["Wait"]["working"]
+    assert watching.notice_low_weeks(date(2026, 3, 15)) == watching.notice_low_weeks(date(2026, 3, 16)) == []
+
+
+def test_a_convertible_one_can_be_exchanged(half_used):
+    Commitment.objects.update(kind="ri_convertible")
+    (notice,) = watching.notice_low_weeks(date(2026, 3, 15))
+    assert "Exchange" in {option["name"] for option in notice.options}
+
+
+@pytest.mark.parametrize(
+    ("day", "due"), [("2026-03-03", 90), ("2026-04-02", 60), ("2026-05-02", 30), ("2026-05-25", 7)]
+)
+def test_an_end_is_noticed_90_60_30_and_7_days_before(day, due, half_used):
+    (notice,) = watching.notice_expiries(date.fromisoformat(day))
+    assert notice.days_before == due
+    assert watching.notice_expiries(date.fromisoformat(day)) == []
+
+
+def test_the_notice_says_what_the_bill_does_that_day(half_used):
+    (notice,) = watching.notice_expiries(date(2026, 3, 15))
+    # 2.4 a day is paid for what costs (7 x 3.6 + 7 x 2.4) / 14 = 3.0 on demand.
+    assert "the bill rises by about 0.60 USD a day: from 2.40 to 3.00 on demand" in notice.text
+
+
+def test_notices_go_to_finance_and_the_owners_lead_once(half_used):
+    watching.notice_expiries(date(2026, 3, 15))
+    assert watching.send(watching.unsent()) == 1
+    assert watching.send(Notice.objects.all()) == 0
+    letters = Letter.objects.order_by("to")
+    assert [letter.to for letter in letters] == ["fay@demo.example", "lea@demo.example"]
+    assert "ends on 1 Jun 2026" in letters[0].subject

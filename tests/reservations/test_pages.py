@@ -1,0 +1,198 @@
+"""Pages of commitments, as each person finds them."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from costs import ingest
+from finops_site.models import Team
+from finops_site.periods import Month
+from reservations import owning, recommending
+from reservations.models import Commitment, Plan
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+ARN = "arn:aws:savingsplans::1:savingsplan/sp-1"
+
+
+def machine(day, hours, **changes):
+    return {
+        "ChargePeriodStart": f"2026-03-{day:02}T00:00:00Z",
+        "ChargePeriodEnd": f"2026-03-{day + 1:02}T00:00:00Z",
+        "ChargeDescription": "On Demand Linux m5.large Instance Hour",
+        "SkuPriceDetails": '{"InstanceType": "m5.large"}',
+        "ConsumedQuantity": str(hours),
+        "BilledCost": f"{hours * Decimal('0.096')}",
+        "EffectiveCost": f"{hours * Decimal('0.096')}",
+        "ListCost": f"{hours * Decimal('0.096')}",
+        "ContractedCost": f"{hours * Decimal('0.096')}",
+        **changes,
+    }
+
+
+def committed(day, used, unused):
+    """A savings plan of 2.4 a day: what was used covers 4.8 on demand."""
+    common = {
+        "CommitmentDiscountId": ARN,
+        "CommitmentDiscountType": "EC2InstanceSavingsPlans",
+        "CommitmentDiscountUnit": "USD",
+        "PricingCategory": "Committed",
+        "BilledCost": "0",
+    }
+    rows = [
+        machine(
+            day,
+            24,
+            **common,
+            CommitmentDiscountStatus="Used",
+            CommitmentDiscountQuantity=used,
+            EffectiveCost=used,
+            ListCost=str(2 * Decimal(used)),
+        )
+    ]
+    if Decimal(unused):
+        rows.append(
+            machine(day, 0, **common)
+            | {
+                "CommitmentDiscountStatus": "Unused",
+                "CommitmentDiscountQuantity": unused,
+                "EffectiveCost": unused,
+                "ListCost": "0",
+                "ConsumedQuantity": "",
+                "SkuPriceDetails": "",
+            }
+        )
+    return rows
+
+
+@pytest.fixture
+def march(people, tmp_path):
+    """Twenty days of two machines on demand, and of a plan that is used to three quarters."""
+    rows = [row for day in range(1, 21) for row in [machine(day, 48), *committed(day, "1.8", "0.6")]]
+    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    ingest.load(received.delivery)
+    owning.refresh(Month(2026, 3))
+
+
+@pytest.fixture
+def plan(march):
+    return recommending.run(recommending.ask(None, recommending.Parameters(), as_of=date(2026, 3, 21)))
+
+
+def test_fay_sees_coverage_utilisation_savings_rate_and_unused_cost(march, fay, client_of):
+    page = client_of(fay).get("/reservations/").content.decode()
+    # 20 x 3.6 of 20 x (4.608 + 3.6) on demand is covered: 43.9 %; 1.8 of 2.4 is used; 1 - 7.008 / 8.208 is saved.
+    assert "43.9%" in page
+    assert "75.0%" in page
+    assert "14.6%" in page
+    assert "12.00 <span" in page
+
+
+@pytest.mark.parametrize("dimension", ["account", "family", "region", "team", "nonsense"])
+def test_the_overview_is_split_by_whatever_is_asked(dimension, march, fay, client_of):
+    assert client_of(fay).get("/reservations/", {"by": dimension}).status_code == 200
+
+
+def test_without_machines_the_overview_says_what_to_do(fay, client_of):
+    assert "No running machine in the bills yet" in client_of(fay).get("/reservations/").content.decode()
+
+
+def test_a_lead_sees_the_commitments_of_her_teams_only(march, lea, ola, client_of):
+    Commitment.objects.update(owner=Team.objects.get(name="Payments"))
+    (commitment,) = Commitment.objects.all()
+    url = reverse("reservations:commitment", args=[commitment.pk])
+    assert client_of(lea).get(url).status_code == 200
+    assert client_of(ola).get(url).status_code == 404
+    assert "Nothing is committed yet" in client_of(ola).get("/reservations/owned/").content.decode()
+
+
+def test_the_list_has_use_and_unused_cost_of_each(march, fay, client_of):
+    page = client_of(fay).get("/reservations/owned/").content.decode()
+    assert "EC2 Instance SP sp-1" in page
+    assert "75.0%" in page
+    csv = b"".join(client_of(fay).get("/reservations/owned/?_export=csv").streaming_content).decode()
+    assert f"{ARN},EC2 Instance SP,us-east-1,m5.large,0.75,12" in csv
+
+
+def test_a_csv_completes_a_commitment_and_the_calendar_says_what_happens_that_day(march, fay, client_of, settings):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+    from django.utils import timezone
+
+    end = timezone.now().date().replace(day=28)
+    end = end.replace(year=end.year + 1) if end.month == 12 else end.replace(month=end.month + 1)
+    text = f"provider,id,kind,term_months,payment,end,owner\nAWS,{ARN},sp_ec2,12,none,{end},Payments\n"
+    file = SimpleUploadedFile("owned.csv", text.encode())
+    response = client_of(fay).post(reverse("reservations:commitments_load"), {"file": file}, follow=True)
+    assert "1 commitments are loaded" in response.content.decode()
+    (commitment,) = Commitment.objects.all()
+    assert (commitment.term_months, commitment.payment, commitment.end) == (12, "none", end)
+    assert commitment.owner.name == "Payments"
+    assert str(end) in client_of(fay).get("/reservations/expiries/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("AWS,a,sp_ec2,\nAWS,a,sp_ec2,\n", "the id &#x27;a&#x27; stands in row 2 already"),
+        ("AWS,a,nonsense,\n", "kind &#x27;nonsense&#x27; is none of"),
+        ("AWS,a,sp_ec2,Nobody\n", "there is no team &#x27;Nobody&#x27;"),
+        (",a,sp_ec2,\n", "must not be empty"),
+    ],
+)
+def test_a_wrong_row_is_named_and_nothing_is_kept(rows, said, fay, client_of):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    file = SimpleUploadedFile("owned.csv", f"provider,id,kind,owner\n{rows}".encode())
+    page = client_of(fay).post(reverse("reservations:commitments_load"), {"file": file}).content.decode()
+    assert said in page
+    assert not Commitment.objects.exists()
+
+
+def test_a_recommendation_opens_to_its_demand_and_formula(plan, fay, client_of):
+    browser = client_of(fay)
+    page = browser.get(plan.get_absolute_url()).content.decode()
+    assert "Daily use: weaker" in page
+    assert "Prices are indicative" in page
+    item = browser.get(reverse("reservations:recommended_item", args=[plan.pk, 1])).content.decode()
+    assert "r / p" in item
+    assert "20 of 480 hours" not in item
+    assert "Committed" in item
+
+
+def test_an_engineer_asks_for_her_own_team_and_cannot_see_the_companys(plan, eli, client_of):
+    browser = client_of(eli)
+    assert browser.get(plan.get_absolute_url()).status_code == 404
+    asked = {"lookback_days": 30, "kinds": ["sp_ec2"], "terms": [12], "payments": ["none"], "target_coverage": 70}
+    payments = Team.objects.get(name="Payments")
+    response = browser.post(reverse("reservations:recommend"), {**asked, "team": payments.pk})
+    mine = Plan.objects.get(requested_by=eli)
+    assert response.url == mine.get_absolute_url()
+    assert (mine.team, mine.parameters["target_coverage"]) == (payments, 0.7)
+    assert browser.get(mine.get_absolute_url()).status_code == 200
+
+
+def test_an_executive_reads_and_does_not_ask(plan, max_, client_of):
+    browser = client_of(max_)
+    assert browser.get(plan.get_absolute_url()).status_code == 200
+    assert browser.get(reverse("reservations:recommend")).status_code == 403
+    assert browser.post("/api/v1/recommendations/", {}).status_code == 403
+
+
+def test_the_api_tells_it_in_exact_text(plan, fay, client_of):
+    found = client_of(fay).get(f"/api/v1/recommendations/{plan.pk}/").json()
+    assert Decimal(found["cost_before"]) - Decimal(found["cost_after"]) == Decimal(found["saving"])
+    assert found["items"][0]["working"]["ladder"]
+    (commitment,) = client_of(fay).get("/api/v1/commitments/").json()["results"]
+    assert commitment["commitment_id"] == ARN
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"target_coverage": 2}, {"terms": [5]}, {"team": "Nobody"}, {"minimum_coverage": 0.9, "target_coverage": 0.1}],
+)
+def test_the_api_refuses_what_makes_no_sense(asked, fay, client_of):
+    response = client_of(fay).post("/api/v1/recommendations/", asked, content_type="application/json")
+    assert response.status_code == 400, response.content
+    assert not Plan.objects.exists()
