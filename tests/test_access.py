@@ -66,6 +66,11 @@ MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
 ACCESS = {
     "home": EVERYBODY,
+    "reports": EVERYBODY,
+    "report": LINE_OF_PAYMENTS,
+    "report_pdf": LINE_OF_PAYMENTS,
+    "health": row(SIGN_IN, all=403, ada=200),
+    "healthz": row(200, all=200),
     "token": EVERYBODY,
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
@@ -324,6 +329,8 @@ def arguments(name, line):
         return budget_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
+    if kind in ("report", "report_pdf"):
+        return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
