@@ -14,7 +14,12 @@ class BudgetsConfig(AppConfig):
         from budgets import panels, receivers  # noqa: F401
 
         for name in ("Budget", "BudgetPeriod", "Threshold", "Recipient"):
-            auditlog.register(self.get_model(name), exclude_fields=["judged_as_of"] if name == "Budget" else [])
+            auditlog.register(
+                self.get_model(name),
+                exclude_fields=["judged_as_of"] if name == "Budget" else [],
+                # The address of a channel is as good as a key.
+                mask_fields=["url"] if name == "Recipient" else [],
+            )
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
             NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),

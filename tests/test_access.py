@@ -80,6 +80,14 @@ ACCESS = {
     "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
     "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
     "budgets:state": row(SIGN_IN, all=403, fay=405),
+    "budgets:threshold_add": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:threshold": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:threshold_act": row(SIGN_IN, all=405),
+    # A lead says who hears of her team's budget.
+    "budgets:recipient_add": row(SIGN_IN, all=403, fay=200, lea=200, ola=404),
+    "budgets:recipient": row(SIGN_IN, all=403, fay=200, lea=200, ola=404),
+    "budgets:recipient_act": row(SIGN_IN, all=405),
+    "budgets:follow": row(SIGN_IN, all=403, fay=405),
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
     "budgets:acknowledge": row(200, all=200),
@@ -402,6 +410,11 @@ def budget_arguments(name, line):
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
         return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
+    if kind in ("threshold", "threshold_act", "follow"):
+        line = budget.thresholds.first().pk
+        return [line] if kind == "follow" else [budget.pk, line, *(["off"] if kind == "threshold_act" else [])]
+    if kind in ("recipient", "recipient_act"):
+        return [budget.pk, budget.recipients.get().pk, *(["remove"] if kind == "recipient_act" else [])]
     return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 
