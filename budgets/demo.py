@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from budgets import evaluating, services, spending
-from budgets.models import Alert, Budget
+from budgets import evaluating, noticing, services, spending
+from budgets.models import Alert, Anomaly, Budget
 from finops_site.demo import DOMAIN, TEAMS
 from finops_site.models import Team, User
 from finops_site.money import rounded
@@ -34,7 +34,8 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
         _propose(month)
     for day in _days(month, as_of):
         evaluating.evaluate_all(day, now=datetime.combine(day, time(4, 40), UTC), catch_up=False)
-    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts")
+    noticing.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
+    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
 
 
 def _make(name: str, team: Team | None, parent: Budget | None, month: Month, fay: User) -> Budget:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from budgets.views import acknowledge, alerts, budgets, finance, rules
+from budgets.views import acknowledge, alerts, anomalies, budgets, finance, rules
 
 app_name = "budgets"
 
@@ -23,6 +23,9 @@ urlpatterns = [
     path("budgets/<int:pk>/recipients/add/", rules.EditRecipient.as_view(), name="recipient_add"),
     path("budgets/<int:pk>/recipients/<int:line>/", rules.EditRecipient.as_view(), name="recipient"),
     path("budgets/<int:pk>/recipients/<int:line>/<str:verb>/", rules.ActOnRecipient.as_view(), name="recipient_act"),
+    path("anomalies/", anomalies.AnomaliesPage.as_view(), name="anomalies"),
+    path("anomalies/<int:pk>/", anomalies.AnomalyPage.as_view(), name="anomaly"),
+    path("anomalies/<int:pk>/<str:verb>/", anomalies.AnswerAnomaly.as_view(), name="answer"),
     path("alerts/ignored/<int:pk>/", rules.FollowProposal.as_view(), name="follow"),
     path("alerts/", alerts.AlertsPage.as_view(), name="alerts"),
     path("alerts/acknowledge/<str:token>/", acknowledge.AcknowledgePage.as_view(), name="acknowledge"),
