@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from budgets import acting, evaluating, services, spending, telling
-from budgets.models import Alert, Budget
+from budgets import acting, evaluating, noticing, services, spending, telling
+from budgets.models import Alert, Anomaly, Budget
 from finops_site.demo import DOMAIN, TEAMS
 from finops_site.models import Team, User
 from finops_site.money import rounded
@@ -37,7 +37,8 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
         _propose(month)
     for day in _days(month, as_of):
         _night(day)
-    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts")
+    noticing.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
+    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
 
 
 def _night(day: date) -> None:

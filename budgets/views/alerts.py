@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.generic import View
 
-from budgets import acting, letters
+from budgets import acting, fatigue, letters
 from budgets.acting import TooLate
 from budgets.models import Alert, Threshold
 from finops_site.pages import DetailPage, Empty, ListPage, Page
@@ -62,6 +62,7 @@ class AlertFilter(django_filters.FilterSet):
 class AlertsPage(ListPage):
     permission_required = "budgets.view_alert"
     title = "Alerts"
+    template_name = "budgets/alerts.html"
     subtitle = "A threshold crossed in a period is one alert, however often it is judged. Take it, and it stays quiet."
     table_class = AlertTable
     filterset_class = AlertFilter
@@ -70,6 +71,14 @@ class AlertsPage(ListPage):
     def get_queryset(self) -> Any:
         found = Alert.objects.visible_to(self.request.user)
         return found.select_related("budget", "threshold__budget", "acknowledged_by", "period")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = self.request.user
+        found = {
+            "ignored": fatigue.ignored(user, timezone.now()),
+            "may_change": user.has_perm("budgets.change_budget"),
+        }
+        return super().get_context_data(**{**found, **kwargs})
 
 
 class AlertPage(DetailPage):

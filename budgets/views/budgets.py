@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_filters
 import django_tables2
@@ -19,7 +20,7 @@ from django.views.generic import View
 from budgets import amounts, services, spending, standing
 from budgets.forms import BudgetForm, CopyForm, WhyForm
 from budgets.headlines import whole_units
-from budgets.models import Budget, BudgetPeriod, Forecast
+from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
 from budgets.services import NotNow, Stale
 from budgets.views.alerts import STATES as ALERT_STATES
 from costs.spend import LABELS
@@ -202,7 +203,10 @@ class BudgetPage(DetailPage):
                 {"alert": each, "badge": status_html(*ALERT_STATES[each.state])}
                 for each in budget.alerts.select_related("threshold__budget", "period")[:20]
             ],
-            "thresholds": budget.thresholds.filter(is_active=True),
+            "thresholds": budget.thresholds.order_by("-is_active", "kind", "percent", "amount"),
+            "recipients": _shown_recipients(budget),
+            "may_edit": may_edit(self.request.user, budget),
+            "may_tell": may_tell(self.request.user, budget),
             "suggestion": services.suggest(budget, self.today),
             "may_approve": self.request.user.has_perm("budgets.approve_budget"),
             "may_archive": self.request.user.has_perm("budgets.change_budget") and budget.state != "archived",
@@ -340,6 +344,25 @@ def may_edit(user: Any, budget: Budget) -> bool:
         return True
     proposal = budget.state in (Budget.State.DRAFT, Budget.State.PROPOSED)
     return proposal and user.has_perm("budgets.propose_budget") and budget.team_id in services.led_teams(user)
+
+
+def may_tell(user: Any, budget: Budget) -> bool:
+    """Finance, and who leads the budget's team or one above it, say who is told."""
+    if user.has_perm("budgets.change_budget"):
+        return True
+    return user.has_perm("budgets.propose_budget") and budget.team_id in services.led_teams(user)
+
+
+def _shown_recipients(budget: Budget) -> list[dict[str, Any]]:
+    """Whom it tells; of a channel's address only the host, for the rest of it is as good as a key."""
+    return [
+        {
+            "line": each,
+            "where": urlsplit(each.url).hostname if each.url else "",
+            "is_channel": each.kind in Recipient.CHANNELS,
+        }
+        for each in budget.recipients.select_related("user", "secret")
+    ]
 
 
 class EditBudget(FormPage):
