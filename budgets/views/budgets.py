@@ -27,7 +27,7 @@ from finops_site.figures import percent_text
 from finops_site.models import Team
 from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.periods import Period
-from finops_site.tables import BaseTable, MoneyColumn, StatusColumn, status_html, xlsx_response
+from finops_site.tables import BaseTable, MoneyColumn, StatusColumn, status_html
 
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
@@ -133,11 +133,6 @@ class BudgetsPage(ListPage):
         "target",
         ADD,
     )
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.GET.get("_export") == "xlsx":
-            return xlsx_response(self.make_table(self.ordered_rows()), self.get_export_name())
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         visible = Budget.objects.visible_to(self.request.user).select_related("team")
