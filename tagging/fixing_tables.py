@@ -51,6 +51,7 @@ class SuggestionTable(BaseTable):
         accessor="pk",
         orderable=False,
         exclude_from_export=True,
+        attrs={"td": {"class": "pick"}},
     )
     resource = django_tables2.Column(orderable=False)
     proposal = django_tables2.Column("Suggestion", accessor="tag", orderable=False)
@@ -92,7 +93,7 @@ class SuggestionTable(BaseTable):
         return record.tag
 
     def render_evidence(self, value: list[dict[str, Any]], record: Suggestion) -> SafeString:
-        first = format_html("{}", _reason(value[0]))
+        first = format_html('<span class="said">{}</span>', _reason(value[0]))
         more = format_html_join("", "<li>{} ({})</li>", ((_reason(each), _percent(each)) for each in value[1:6]))
         others = ", ".join(f"{each['value']} ({_percent(each)})" for each in record.alternatives)
         if others:
@@ -134,6 +135,7 @@ class VirtualTagTable(BaseTable):
         accessor="pk",
         orderable=False,
         exclude_from_export=True,
+        attrs={"td": {"class": "pick"}},
     )
     resource = django_tables2.Column(orderable=False)
     tag = django_tables2.Column("Virtual tag", accessor="key", orderable=False)
