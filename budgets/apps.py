@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, Kpi, NavItem, Panel, ReportSection, registry
+from finops_site.registry import BudgetSource, DemoStep, Kpi, NavItem, Panel, ReportSection, registry
 
 
 class BudgetsConfig(AppConfig):
@@ -31,6 +31,7 @@ class BudgetsConfig(AppConfig):
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 20),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 21),
             ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
+            BudgetSource("budgets", panels.of_team, may_see),
             DemoStep("budgets", _make_demo_budgets, 70),
         )
 

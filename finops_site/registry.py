@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from finops_site.money import ratio
 from finops_site.periods import Month
 
 # The groups of the sidebar, from the top down; what names none of them follows after them.
@@ -173,7 +174,35 @@ class Advice:
     order: int = 100
 
 
-Thing = NavItem | Panel | DemoStep | Kpi | ReportSection | ReportMonths | NightlyCheck | HealthCheck | Advice
+@dataclass(frozen=True, slots=True)
+class TeamBudget:
+    """What a team may spend in a month and what it did, by charge day; `amount` and `spent` are in `currency`."""
+
+    name: str
+    amount: Decimal
+    spent: Decimal
+    currency: str
+    url: str
+
+    @property
+    def share(self) -> Decimal | None:
+        """spent / amount; None where the amount is zero."""
+        return ratio(self.spent, self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSource:
+    """A keeper of budgets: `find(user, team, month)` says those of one team that the user may see."""
+
+    name: str
+    find: Callable[[Any, int, Month], list[TeamBudget]]
+    permission: str = ""
+    order: int = 100
+
+
+Thing = (
+    NavItem | Panel | DemoStep | Kpi | ReportSection | ReportMonths | NightlyCheck | HealthCheck | Advice | BudgetSource
+)
 
 
 @dataclass(slots=True)
@@ -187,6 +216,7 @@ class Registry:
     nightly_checks: list[NightlyCheck] = field(default_factory=list)
     health_checks: list[HealthCheck] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
+    budget_sources: list[BudgetSource] = field(default_factory=list)
 
     def add(self, *things: Thing) -> None:
         """Registers each thing in its list, in its order; a thing registered twice is kept once."""
@@ -207,6 +237,7 @@ class Registry:
             NightlyCheck: self.nightly_checks,
             HealthCheck: self.health_checks,
             Advice: self.advice,
+            BudgetSource: self.budget_sources,
         }
         return homes[type(thing)]
 
@@ -227,6 +258,10 @@ class Registry:
             for each in months.find(user, today):
                 found.setdefault(each.month, []).append(each.words)
         return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
+
+    def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
+        """The budgets of a team in a month, of those that this person may see."""
+        return [found for each in _allowed(self.budget_sources, user) for found in each.find(user, team, month)]
 
     def what_can_be_done(
         self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5

@@ -13,7 +13,7 @@ from typing import Any
 import django_tables2
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django_tables2.data import TableListData
@@ -69,7 +69,7 @@ class BaseTable(django_tables2.Table):
         A column's attributes are drawn once: for each cell again they took as long as all the rest of a page.
         """
         starts = {
-            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), column.header)
+            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), strip_tags(column.header))
             for column in self.columns
         }
         for row in self.paginated_rows:
