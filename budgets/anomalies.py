@@ -69,18 +69,15 @@ def jumps(
     limits = _limits(history, floors, columns)
     plain = forecasting.month_effects(history).plain
     found: list[Jump] = []
-    for row in np.nonzero(_may_jump(history, limits, floors, running or {}))[0]:
-        found += _of_row(history, plain, limits, int(row), (since[row], until[row]), (running or {}).get(int(row)))
+    for row in _may_jump(history, limits, running or {}):
+        found += _of_row(history, plain, limits, row, (since[row], until[row]), (running or {}).get(row))
     return found
 
 
-def _may_jump(
-    history: History, limits: Limits, floors: Floats, running: Mapping[int, tuple[int, int]]
-) -> np.typing.NDArray[np.bool_]:
-    actual = history.daily[:, limits.columns[0] :]
-    found: np.typing.NDArray[np.bool_] = (actual - limits.expected > limits.least).any(axis=1)
-    found[list(running)] = True
-    return found
+def _may_jump(history: History, limits: Limits, running: Mapping[int, tuple[int, int]]) -> list[int]:
+    """The rows worth a look, day by day."""
+    above = history.daily[:, limits.columns[0] :] - limits.expected > limits.least
+    return sorted({*running, *(int(row) for row in np.nonzero(above)[0])})
 
 
 def _limits(history: History, floors: Floats, columns: range) -> Limits:

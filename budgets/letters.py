@@ -1,5 +1,6 @@
 """What a mail about alerts says: what happened, why, what can be done, who else knows."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 
@@ -20,6 +22,8 @@ from finops_site.emails import absolute_url, make_message
 from finops_site.money import EXACT, Money, formatted
 from finops_site.periods import Period
 from finops_site.registry import registry
+
+logger = logging.getLogger(__name__)
 
 DRIVERS, ADVICE, OTHERS = 3, 3, 6
 GRAVEST_FIRST = (CRITICAL, WARNING, INFORMATION)
@@ -108,7 +112,7 @@ def _told(delivery: AlertDelivery, as_of: date) -> Told:
         gravity=gravity_of(alert),
         facts=_facts(alert),
         drivers=_drivers(alert),
-        advice=_advice(alert, as_of),
+        advice=_advice(delivery, as_of),
         others=_others(delivery),
         url=absolute_url(alert.get_absolute_url()),
         acknowledge_url=links.acknowledge_url(alert, delivery.address) if alert.is_open else "",
@@ -146,13 +150,19 @@ def _drivers(alert: Alert) -> list[dict[str, Any]]:
     ]
 
 
-def _advice(alert: Alert, as_of: date) -> list[dict[str, str]]:
-    """What the other pillars say can be done about this scope; money first."""
-    found = [item for each in registry.advice for item in each.find(_Reader(), alert.budget.filters, as_of)]
-    found.sort(key=lambda item: -(item.amount or Decimal(0)))
+def _advice(delivery: AlertDelivery, as_of: date) -> list[dict[str, str]]:
+    """What the other pillars say can be done about this scope, as far as who is told may see it; money first.
+
+    A pillar that fails must not hold up a warning: the mail goes without.
+    """
+    try:
+        with transaction.atomic():
+            found = registry.what_can_be_done(delivery.user, delivery.alert.budget.filters, as_of, limit=ADVICE)
+    except Exception:
+        logger.exception("no advice for %s", delivery)
+        found = []
     return [
-        {"text": item.text, "url": absolute_url(item.url) if item.url.startswith("/") else item.url}
-        for item in found[:ADVICE]
+        {"text": item.text, "url": absolute_url(item.url) if item.url.startswith("/") else item.url} for item in found
     ]
 
 
