@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
+import numpy.typing as npt
 
 from budgets import forecasting
 from budgets.forecasting import Floats, History
@@ -69,18 +70,15 @@ def jumps(
     limits = _limits(history, floors, columns)
     plain = forecasting.month_effects(history).plain
     found: list[Jump] = []
-    for row in np.nonzero(_may_jump(history, limits, floors, running or {}))[0]:
-        found += _of_row(history, plain, limits, int(row), (since[row], until[row]), (running or {}).get(int(row)))
+    for row in _may_jump(history, limits, running or {}):
+        found += _of_row(history, plain, limits, row, (since[row], until[row]), (running or {}).get(row))
     return found
 
 
-def _may_jump(
-    history: History, limits: Limits, floors: Floats, running: Mapping[int, tuple[int, int]]
-) -> np.typing.NDArray[np.bool_]:
-    actual = history.daily[:, limits.columns[0] :]
-    found: np.typing.NDArray[np.bool_] = (actual - limits.expected > limits.least).any(axis=1)
-    found[list(running)] = True
-    return found
+def _may_jump(history: History, limits: Limits, running: Mapping[int, tuple[int, int]]) -> list[int]:
+    """The rows worth a look, day by day."""
+    above = history.daily[:, limits.columns[0] :] - limits.expected > limits.least
+    return sorted({*running, *(int(row) for row in np.nonzero(above)[0])})
 
 
 def _limits(history: History, floors: Floats, columns: range) -> Limits:
@@ -103,10 +101,8 @@ def _limits(history: History, floors: Floats, columns: range) -> Limits:
 
 
 def _median_of_known(errors: Floats) -> Floats:
-    known = np.isfinite(errors)
-    found: Floats = np.where(
-        known.any(axis=1), np.nanmedian(np.where(known.any(axis=1)[:, None], errors, 0), axis=1), 0
-    )
+    known: npt.NDArray[np.bool_] = np.isfinite(errors).any(axis=1)
+    found: Floats = np.where(known, np.nanmedian(np.where(known[:, None], errors, 0), axis=1), 0)
     return found
 
 

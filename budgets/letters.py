@@ -1,5 +1,6 @@
 """What a mail about alerts says: what happened, why, what can be done, who else knows."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 
@@ -21,6 +23,8 @@ from finops_site.models import User
 from finops_site.money import EXACT, Money, formatted
 from finops_site.periods import Period
 from finops_site.registry import AdviceItem, registry
+
+logger = logging.getLogger(__name__)
 
 DRIVERS, ADVICE, OTHERS = 3, 3, 6
 GRAVEST_FIRST = (CRITICAL, WARNING, INFORMATION)
@@ -148,8 +152,16 @@ def drivers(alert: Alert) -> list[dict[str, Any]]:
 
 
 def advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[str, str]]:
-    """What the other pillars say this reader can do about this scope; money first."""
-    found = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=ADVICE)
+    """What the other pillars say this reader can do about this scope; money first.
+
+    A pillar that fails must not hold up a warning: the mail goes without.
+    """
+    try:
+        with transaction.atomic():
+            found = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=ADVICE)
+    except Exception:
+        logger.exception("no advice about %s", alert)
+        found = []
     return [{"text": _advised(item), "url": absolute_url(item.url)} for item in found]
 
 
