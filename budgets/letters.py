@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -52,6 +52,7 @@ class Told:
     url: str
     acknowledge_url: str
     change_url: str
+    repeats: bool = False
 
 
 def story_of(alert: Alert) -> Story:
@@ -93,7 +94,7 @@ def order(deliveries: Sequence[AlertDelivery]) -> list[AlertDelivery]:
 
 def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -> EmailMessage:
     """One mail about what was queued for one address, the gravest first."""
-    told = [_told(each, as_of) for each in order(deliveries)]
+    told = _without_repeats([_told(each, as_of) for each in order(deliveries)])
     address = deliveries[0].address
     subject = told[0].headline
     if len(told) > 1:
@@ -102,6 +103,18 @@ def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -
     images = {"course": _picture(told[0].alert)}
     unsubscribe = absolute_url(reverse("budgets:budget", args=[told[0].alert.budget_id]) + "#recipients")
     return make_message("budget-alert", address, context, images=images, unsubscribe_url=unsubscribe)
+
+
+def _without_repeats(told: Sequence[Told]) -> list[Told]:
+    """What stands under the first alert of a period is not said again under the others of it."""
+    seen: set[int] = set()
+    found = []
+    for each in told:
+        repeats = each.alert.period_id in seen
+        seen.add(each.alert.period_id)
+        short = {"headline": f"Crossed as well: {each.alert.threshold}", "facts": [], "drivers": [], "advice": []}
+        found.append(replace(each, repeats=True, **short) if repeats else each)
+    return found
 
 
 def _told(delivery: AlertDelivery, as_of: date) -> Told:
@@ -184,7 +197,7 @@ def _name(delivery: AlertDelivery) -> str:
 
 
 def chart(alert: Alert) -> dict[str, Any]:
-    """The period's course: what was spent in all by each day, against the amount."""
+    """The period's course: what was spent in all by each day and where that leads, against the amount."""
     period = alert.period.period
     spent = _by_day(alert, Period(period.start, min(period.end, max(alert.as_of, period.start))))
     sums, known = [], Decimal(0)
@@ -197,9 +210,26 @@ def chart(alert: Alert) -> dict[str, Any]:
         "kind": "line",
         "title": f"{alert.budget}, spent so far against its amount, {alert.budget.currency}",
         "categories": [f"{day:%-d %b}" for day in period.each_day()],
-        "series": [charting.series("Spent", sums), charting.threshold("Budget", whole, period.days)],
+        "series": [
+            charting.series("Spent", sums),
+            *_likely(alert, sums),
+            charting.threshold("Budget", whole, period.days),
+        ],
         "currency": alert.budget.currency,
     }
+
+
+def _likely(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[str, Any]]:
+    """A straight line from the last day known to the likely end as it was seen then; nothing where there is none."""
+    end = alert.said.get("p50")
+    known = sum(each is not None for each in sums)
+    if not end or known >= len(sums):
+        return []
+    first = max(known - 1, 0)
+    start, steps = sums[first] or Decimal(0), len(sums) - 1 - first
+    rise = EXACT.subtract(Decimal(end), start)
+    line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
+    return [charting.series("Forecast", [None] * first + line, dashed=True)]
 
 
 def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
