@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
-import numpy.typing as npt
 
 from budgets import forecasting
 from budgets.forecasting import Floats, History
@@ -101,7 +100,7 @@ def _limits(history: History, floors: Floats, columns: range) -> Limits:
 
 
 def _median_of_known(errors: Floats) -> Floats:
-    known: npt.NDArray[np.bool_] = np.isfinite(errors).any(axis=1)
+    known = np.asarray(np.isfinite(errors).any(axis=1))
     found: Floats = np.where(known, np.nanmedian(np.where(known[:, None], errors, 0), axis=1), 0)
     return found
 
