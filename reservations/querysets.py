@@ -62,3 +62,28 @@ class PlanQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> "PlanQuerySet":
         """All of them for who sees the company; else those worked out for her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
+
+
+class StandingOrderQuerySet(PlanQuerySet):
+    """Standing orders, seen like the plans they stand on."""
+
+
+class PurchaseQuerySet(PlanQuerySet):
+    """Purchases, seen like the plans they come from."""
+
+
+class LedgerQuerySet(models.QuerySet):
+    NAMES = (*("on_demand", "paid", "promised", "realised"), *("timing", "demand", "utilisation", "displaced", "price"))
+
+    def visible_to(self, user: Any) -> "LedgerQuerySet":
+        """All of it for who sees the company; else of purchases for her teams and the teams below."""
+        return self if user.sees_whole_company else self.filter(request__team__in=user.visible_team_ids)
+
+    def within(self, period: Period) -> "LedgerQuerySet":
+        return self.filter(month__gte=period.start, month__lt=period.end)
+
+    def sums(self, *by: str) -> list[dict[str, Any]]:
+        """A row for each value of `by` and currency with every measure summed as ``<name>_sum``."""
+        groups = (*by, "currency")
+        sums = {f"{name}_sum": Sum(name) for name in self.NAMES}
+        return list(self.order_by(*groups).values(*groups).annotate(**sums))
