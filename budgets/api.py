@@ -12,8 +12,14 @@ from rest_framework.response import Response
 
 from budgets import acting, standing
 from budgets.acting import TooLate
-from budgets.models import Alert, Budget
-from budgets.serializers import AlertSerializer, BudgetDetailSerializer, BudgetSerializer, SnoozeSerializer
+from budgets.models import Alert, Anomaly, Budget
+from budgets.serializers import (
+    AlertSerializer,
+    AnomalySerializer,
+    BudgetDetailSerializer,
+    BudgetSerializer,
+    SnoozeSerializer,
+)
 from finops_site.api import BadRequest, HoldsPermission, VisibleRows
 
 
@@ -83,3 +89,21 @@ class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         except TooLate as error:
             raise ValidationError({"detail": str(error)}) from None
         return Response(self.get_serializer(self.get_object()).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Anomalies, the newest first"),
+    retrieve=extend_schema(summary="One anomaly, with what makes it up"),
+)
+class AnomalyViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Days on which a service in an account, or a team, cost far more than expected."""
+
+    queryset = Anomaly.objects.all()
+    serializer_class = AnomalySerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "budgets.view_alert"
+    filterset_fields = ["state", "kind", "service", "account", "day"]
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team")

@@ -7,5 +7,6 @@ from budgets import api
 router = SimpleRouter()
 router.register("budgets", api.BudgetViewSet, "budget")
 router.register("alerts", api.AlertViewSet, "alert")
+router.register("anomalies", api.AnomalyViewSet, "anomaly")
 
 urlpatterns = [*router.urls]

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, Kpi, NavItem, Panel, ReportSection, registry
+from finops_site.registry import BudgetSource, DemoStep, Kpi, NavItem, Panel, ReportSection, registry
 
 
 class BudgetsConfig(AppConfig):
@@ -13,17 +13,25 @@ class BudgetsConfig(AppConfig):
 
         from budgets import panels, receivers  # noqa: F401
 
-        for name in ("Budget", "BudgetPeriod", "Threshold", "Recipient"):
-            auditlog.register(self.get_model(name), exclude_fields=["judged_as_of"] if name == "Budget" else [])
+        for name in ("Budget", "BudgetPeriod", "Threshold", "Recipient", "Anomaly"):
+            auditlog.register(
+                self.get_model(name),
+                exclude_fields=["judged_as_of"] if name == "Budget" else [],
+                # The address of a channel is as good as a key.
+                mask_fields=["url"] if name == "Recipient" else [],
+                mask_callable="budgets.masking.only_the_host" if name == "Recipient" else None,
+            )
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
             NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
             NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
+            NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
             NavItem("Year", "budgets:finance", "report-money", may_see, 32, "Budgets"),
             Panel("budgets", table, panels.budgets, may_see, 15),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 20),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 21),
             ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
+            BudgetSource("budgets", panels.of_team, may_see),
             DemoStep("budgets", _make_demo_budgets, 70),
         )
 

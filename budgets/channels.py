@@ -21,8 +21,24 @@ def send(delivery: AlertDelivery, now: datetime) -> None:
     if recipient is None:
         raise http.Undeliverable("The channel was removed from the budget.")
     forms = {Recipient.Kind.SLACK: slack, Recipient.Kind.TEAMS: teams, Recipient.Kind.WEBHOOK: webhook}
-    body = json.dumps(forms[Recipient.Kind(recipient.kind)](delivery), ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json; charset=utf-8", "X-FinOps-Delivery": identity(delivery)}
+    _post(recipient, forms[Recipient.Kind(recipient.kind)](delivery), identity(delivery), now)
+
+
+def send_test(recipient: Recipient, now: datetime) -> None:
+    """Posts a message that says that it is a test, signed as every other; raises http.Undeliverable and ValidationError
+    as `send` does."""
+    words = f"A test message: alerts of the budget {recipient.budget} will come here."
+    body = {
+        Recipient.Kind.SLACK: {"text": _slack_text(words)},
+        Recipient.Kind.TEAMS: _card([{"type": "TextBlock", "text": words, "wrap": True}], []),
+        Recipient.Kind.WEBHOOK: {"id": f"test-{recipient.pk}", "occasion": "test", "headline": words},
+    }[Recipient.Kind(recipient.kind)]
+    _post(recipient, body, f"test-{recipient.pk}-{int(now.timestamp())}", now)
+
+
+def _post(recipient: Recipient, said: dict[str, Any], name: str, now: datetime) -> None:
+    body = json.dumps(said, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8", "X-FinOps-Delivery": name}
     if recipient.secret:
         headers["X-FinOps-Signature"] = signature(body, recipient.secret.secret().get("hmac", ""), now)
     http.post(recipient.url, body, headers, allowed=settings.FINOPS_HTTP_ALLOWED_HOSTS)
@@ -80,15 +96,20 @@ def teams(delivery: AlertDelivery) -> dict[str, Any]:
     """An adaptive card, as the Workflows webhook of Microsoft Teams takes it."""
     said = webhook(delivery)
     facts = [{"title": name, "value": f"{said[name]} {said['currency']}"} for name in ("spent", "amount", "forecast")]
+    texts = [
+        {"type": "TextBlock", "text": said["headline"], "weight": "Bolder", "wrap": True},
+        {"type": "FactSet", "facts": facts},
+    ]
+    return _card(texts, [{"type": "Action.OpenUrl", "title": "Open the alert", "url": said["url"]}])
+
+
+def _card(body: list[dict[str, Any]], actions: list[dict[str, Any]]) -> dict[str, Any]:
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "body": [
-            {"type": "TextBlock", "text": said["headline"], "weight": "Bolder", "wrap": True},
-            {"type": "FactSet", "facts": facts},
-        ],
-        "actions": [{"type": "Action.OpenUrl", "title": "Open the alert", "url": said["url"]}],
+        "body": body,
+        "actions": actions,
     }
     return {
         "type": "message",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from budgets import evaluating, services, spending
-from budgets.models import Alert, Budget
+from budgets import acting, evaluating, noticing, services, spending, telling
+from budgets.models import Alert, Anomaly, Budget
 from finops_site.demo import DOMAIN, TEAMS
 from finops_site.models import Team, User
 from finops_site.money import rounded
@@ -21,6 +21,9 @@ SHARES = {
     "Platform": Decimal("1.25"),
 }
 MONTHS_BEFORE = 10
+# Who answers alerts, and after how many hours.
+TAKERS = {COMPANY: "fay", "Payments": "lea", "Data": "ola"}
+TAKEN_AFTER = {"fay": 4, "lea": 5, "ola": 28}
 
 
 def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
@@ -33,8 +36,21 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
             _make(name, Team.objects.get(name=name), company, month, fay)
         _propose(month)
     for day in _days(month, as_of):
-        evaluating.evaluate_all(day, now=datetime.combine(day, time(4, 40), UTC), catch_up=False)
-    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts")
+        _night(day)
+    noticing.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
+    say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
+
+
+def _night(day: date) -> None:
+    """Judges and tells; half of what was spent is taken before noon by who leads the team, and the company's by fay."""
+    now = datetime.combine(day, time(4, 40), UTC)
+    evaluating.evaluate_all(day, now=now, catch_up=False)
+    telling.tell_waiting(now)
+    for alert in Alert.objects.filter(state="open", opened_at=now, threshold__percent=50).select_related("budget"):
+        taker = TAKERS.get(alert.budget.name)
+        if taker:
+            by = User.objects.get(email=f"{taker}@{DOMAIN}")
+            acting.acknowledge(alert, by=by, now=now + timedelta(hours=TAKEN_AFTER[taker]))
 
 
 def _make(name: str, team: Team | None, parent: Budget | None, month: Month, fay: User) -> Budget:
@@ -67,6 +83,6 @@ def _propose(month: Month) -> None:
 
 
 def _days(month: Month, as_of: date) -> list[date]:
-    """The last night of the month before, every third night of this one, and tonight."""
+    """Every third night of the month, and tonight."""
     days = [month.start + timedelta(days=number) for number in range(0, (as_of - month.start).days, 3)]
-    return sorted({month.start - timedelta(days=1), *days, as_of})
+    return sorted({*days, as_of})

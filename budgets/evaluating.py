@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from budgets import outlook, recipients, services, spending
 from budgets.crossings import Crossing, Known, Line, Verdict, crossings, fell_back, judged, opening
@@ -194,7 +194,7 @@ def _carry_over(found: Sequence[Judgement]) -> None:
 
 def _judge_alerts(found: Sequence[Judgement], report: Report, now: datetime) -> None:
     lines = _lines([each.period.budget_id for each in found])
-    alerts = _known([each.period.pk for each in found])
+    alerts, late = _known([each.period.pk for each in found]), _late(found)
     new: list[tuple[Alert, str]] = []
     changed: list[tuple[Alert, Verdict]] = []
     for each in found:
@@ -204,14 +204,28 @@ def _judge_alerts(found: Sequence[Judgement], report: Report, now: datetime) -> 
         for line in mine:
             known, crossing = alerts.get((each.period.pk, line.id)), crossed.get(line.id)
             if known is None:
-                # A month that is long over warns nobody any more; an alert it has is still judged.
-                is_late = each.period.end <= each.as_of - timedelta(days=STILL_JUDGED_DAYS)
-                if crossing and not is_late and (verdict := opening(crossing, each.as_of)):
+                if crossing and each.period.pk not in late and (verdict := opening(crossing, each.as_of)):
                     new.append((_alert(each, crossing, now), verdict.occasion))
             elif verdict := judged(known[1], crossing, each.as_of, over=fell_back(standing, line)):
                 _apply(known[0], verdict, each, now)
                 changed.append((known[0], verdict))
     _save(new, changed, report, now)
+
+
+def _late(found: Sequence[Judgement]) -> set[int]:
+    """Periods that open no alert any more; those they have are still judged.
+
+    A period that is long over, or that was over before its budget was first judged: a new budget warns of what can
+    still be avoided, not of last year.
+    """
+    over = {each.period.pk: each for each in found if each.period.end <= each.as_of}
+    judged_in_time = Forecast.objects.filter(period__in=over, as_of__lt=F("period__end"))
+    known = set(judged_in_time.values_list("period", flat=True))
+    return {
+        pk
+        for pk, each in over.items()
+        if pk not in known or each.period.end <= each.as_of - timedelta(days=STILL_JUDGED_DAYS)
+    }
 
 
 def _lines(pks: Sequence[int]) -> dict[int, list[Line]]:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.urls import reverse
 
+from budgets import services
 from budgets.models import Alert, Threshold
 from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
@@ -18,6 +19,7 @@ from finops_site.roles import FINANCE
 
 LOOKED_BACK = timedelta(days=120)
 ENOUGH = 3
+LIKELIER = Decimal("0.8")
 ACTED_ON = Q(alerts__state=Alert.State.ACKNOWLEDGED) | Q(alerts__acknowledged_at__isnull=False)
 
 
@@ -29,6 +31,11 @@ class Ignored:
     alerts: int
     last: datetime
     proposal: str
+
+    @property
+    def button(self) -> str:
+        """What pressing the proposal's button does; empty where only people can know what is right."""
+        return {"switch off": "Switch it off", "likelier": "Raise it to 0.8"}.get(_cure(self.threshold), "")
 
     @property
     def url(self) -> str:
@@ -51,12 +58,32 @@ def ignored(user: Any, now: datetime) -> list[Ignored]:
     return sorted(found, key=lambda each: (-each.alerts, str(each.threshold.budget)))
 
 
-def _proposal(threshold: Threshold) -> str:
+def _cure(threshold: Threshold) -> str:
     if threshold.percent is not None and threshold.kind == Threshold.Kind.ACTUAL and threshold.percent < 80:
-        return f"remove the threshold of {threshold.level}: it informs and asks for nothing"
-    if threshold.kind == Threshold.Kind.FORECAST and threshold.probability < Decimal("0.8"):
-        return "warn only when an overrun is likelier: raise the probability to 0.8"
-    return "raise the amount to what is spent month after month, or tell somebody else"
+        return "switch off"
+    if threshold.kind == Threshold.Kind.FORECAST and threshold.probability < LIKELIER:
+        return "likelier"
+    return ""
+
+
+def _proposal(threshold: Threshold) -> str:
+    words = {
+        "switch off": f"remove the threshold of {threshold.level}: it informs and asks for nothing",
+        "likelier": f"warn only when an overrun is likelier: raise the probability to {LIKELIER}",
+    }
+    return words.get(_cure(threshold), "raise the amount to what is spent month after month, or tell somebody else")
+
+
+def follow(threshold: Threshold, now: datetime) -> str:
+    """Does what was proposed for it, and says what was done; raises services.NotNow where that is for people."""
+    cure = _cure(threshold)
+    if cure == "switch off":
+        services.switch_off(threshold, now)
+        return f"{threshold.budget} does not warn at {threshold} any more."
+    if cure == "likelier":
+        services.change_threshold(threshold, {"probability": LIKELIER}, now)
+        return f"{threshold.budget} warns of an overrun only when it is likelier than {LIKELIER} now."
+    raise services.NotNow("There is no button for that: change the amount or the recipients of the budget.")
 
 
 @transaction.atomic

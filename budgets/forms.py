@@ -15,7 +15,16 @@ from finops_site.models import Team
 from finops_site.periods import Period
 
 AMOUNTS = ("way", "amount", "percent", "pasted")
-SCOPED = ("service", "account", "provider", "region")
+# The explorer's filters: the form's field -> the filter. Its own team a budget counts anyway.
+SCOPED = {
+    "service": "service",
+    "account": "account",
+    "provider": "provider",
+    "region": "region",
+    "charge_category": "charge_category",
+    "pool": "pool",
+    "teams": "team",
+}
 WAYS = (
     ("flat", "the same for each period"),
     ("growing", "growing by a percentage"),
@@ -30,7 +39,10 @@ class BudgetForm(forms.ModelForm):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     tag = forms.CharField(
-        label="Tag", required=False, help_text="Key=value; cost with that tag only.", widget=forms.TextInput
+        label="Tags",
+        required=False,
+        help_text="Key=value, one a line; of one key any of its values, of several keys all.",
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
     way = forms.ChoiceField(label="Amounts", choices=WAYS)
     amount = forms.CharField(label="Amount", required=False, help_text="Of a period, or in all where it has a shape.")
@@ -82,30 +94,42 @@ class BudgetForm(forms.ModelForm):
             field.queryset, field.required = Team.objects.filter(pk__in=teams), True
 
     def _offer_scope(self) -> None:
-        for name in SCOPED:
+        for field, name in self._scoped().items():
+            kept = [str(value) for value in self.instance.scope.get(name, [])]
             offered = choices.values(self.user, name)
-            label = spend.LABELS[name]
-            self.fields[name] = forms.MultipleChoiceField(label=label, choices=offered, required=False)
-            self.initial.setdefault(name, self.instance.scope.get(name, []))
-        tags = [f"{key[4:]}={values[0]}" for key, values in self.instance.scope.items() if key.startswith(spend.TAG)]
-        self.initial.setdefault("tag", tags[0] if tags else "")
+            # What no bill holds any more stays until somebody takes it out.
+            offered = [*offered, *((value, value) for value in kept if value not in dict(offered))]
+            label = "Teams (one or more)" if name == "team" else spend.LABELS[name]
+            self.fields[field] = forms.MultipleChoiceField(label=label, choices=offered, required=False)
+            self.initial.setdefault(field, kept)
+        scope = self.instance.scope.items()
+        tags = [f"{key[4:]}={value}" for key, values in scope if key.startswith(spend.TAG) for value in values]
+        self.initial.setdefault("tag", "\n".join(tags))
         self.order_fields(
             ["version", "name", "team", *SCOPED, "tag", "kind", "start", "end", "currency", *AMOUNTS, "why"]
         )
 
-    def clean_tag(self) -> str:
-        text = str(self.cleaned_data["tag"]).strip()
-        if text and not all(text.partition("=")[::2]):
-            raise ValidationError("Write the tag as Key=value.")
-        return text
+    def _scoped(self) -> dict[str, str]:
+        """Shared cost is nobody's alone: only who sees the whole company is offered its pools."""
+        whole = self.user.sees_whole_company
+        return {field: name for field, name in SCOPED.items() if whole or name != "pool"}
+
+    def clean_tag(self) -> dict[str, list[str]]:
+        """{tag:Key: its values}."""
+        found: dict[str, list[str]] = {}
+        for line in filter(None, (line.strip() for line in self.cleaned_data["tag"].splitlines())):
+            key, _, value = (part.strip() for part in line.partition("="))
+            if not key or not value:
+                raise ValidationError(f"{line!r} is no tag: write it as Key=value.")
+            found.setdefault(f"{spend.TAG}{key}", []).append(value)
+        return found
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
-        scope = self.instance.scope
-        kept = {key: scope[key] for key in scope if key not in SCOPED and not key.startswith(spend.TAG)}
-        key, _, value = said.get("tag", "").partition("=")
-        tag = {f"{spend.TAG}{key.strip()}": [value.strip()]} if key else {}
-        self.instance.scope = {**kept, **tag, **{name: said[name] for name in SCOPED if said.get(name)}}
+        scope, asked = self.instance.scope, self._scoped()
+        kept = {key: scope[key] for key in scope if key not in asked.values() and not key.startswith(spend.TAG)}
+        chosen = {name: said[field] for field, name in asked.items() if said.get(field)}
+        self.instance.scope = {**kept, **said.get("tag", {}), **chosen}
         if not self.errors:
             try:
                 self.wanted = self._amounts(said)

@@ -90,6 +90,12 @@ def span(period: Period) -> str:
     return f"{period.start.isoformat()} to {period.last_day.isoformat()}"
 
 
+def full_span(period: Period) -> str:
+    """The same with its year: ``November 2026``."""
+    month = Month.of(period.start)
+    return month.start.strftime("%B %Y") if period == month.period else span(period)
+
+
 def whole_units(amount: Decimal) -> str:
     """``12,400``; less than ten keeps its cents."""
     places = Decimal(1) if abs(amount) >= 10 else Decimal("0.01")

@@ -1,25 +1,30 @@
 """What a mail about alerts says: what happened, why, what can be done, who else knows."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 
 from budgets import links, standing
-from budgets.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, headline
+from budgets.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, headline, whole_units
 from budgets.models import Alert, AlertDelivery
 from costs.models import DayRollup
 from costs.views.teams import lines_url
 from finops_site import charting, documents, drawing
 from finops_site.emails import absolute_url, make_message
+from finops_site.models import User
 from finops_site.money import EXACT, Money, formatted
 from finops_site.periods import Period
-from finops_site.registry import registry
+from finops_site.registry import AdviceItem, registry
+
+logger = logging.getLogger(__name__)
 
 DRIVERS, ADVICE, OTHERS = 3, 3, 6
 GRAVEST_FIRST = (CRITICAL, WARNING, INFORMATION)
@@ -47,6 +52,7 @@ class Told:
     url: str
     acknowledge_url: str
     change_url: str
+    repeats: bool = False
 
 
 def story_of(alert: Alert) -> Story:
@@ -88,7 +94,7 @@ def order(deliveries: Sequence[AlertDelivery]) -> list[AlertDelivery]:
 
 def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -> EmailMessage:
     """One mail about what was queued for one address, the gravest first."""
-    told = [_told(each, as_of) for each in order(deliveries)]
+    told = _without_repeats([_told(each, as_of) for each in order(deliveries)])
     address = deliveries[0].address
     subject = told[0].headline
     if len(told) > 1:
@@ -99,6 +105,18 @@ def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -
     return make_message("budget-alert", address, context, images=images, unsubscribe_url=unsubscribe)
 
 
+def _without_repeats(told: Sequence[Told]) -> list[Told]:
+    """What stands under the first alert of a period is not said again under the others of it."""
+    seen: set[int] = set()
+    found = []
+    for each in told:
+        repeats = each.alert.period_id in seen
+        seen.add(each.alert.period_id)
+        short = {"headline": f"Crossed as well: {each.alert.threshold}", "facts": [], "drivers": [], "advice": []}
+        found.append(replace(each, repeats=True, **short) if repeats else each)
+    return found
+
+
 def _told(delivery: AlertDelivery, as_of: date) -> Told:
     alert = delivery.alert
     return Told(
@@ -107,8 +125,8 @@ def _told(delivery: AlertDelivery, as_of: date) -> Told:
         headline=headline_of(alert, delivery.occasion),
         gravity=gravity_of(alert),
         facts=_facts(alert),
-        drivers=_drivers(alert),
-        advice=_advice(alert, as_of),
+        drivers=drivers(alert),
+        advice=advice(alert, delivery.user, as_of),
         others=_others(delivery),
         url=absolute_url(alert.get_absolute_url()),
         acknowledge_url=links.acknowledge_url(alert, delivery.address) if alert.is_open else "",
@@ -129,7 +147,7 @@ def _facts(alert: Alert) -> list[tuple[str, str]]:
     return [*facts, ("Threshold", str(alert.threshold))]
 
 
-def _drivers(alert: Alert) -> list[dict[str, Any]]:
+def drivers(alert: Alert) -> list[dict[str, Any]]:
     """The services whose cost grew most since the days before."""
     comparison, changed = standing.drivers(_Reader(), alert.period, alert.as_of)
     grown = [each for each in changed if each.change.difference > 0][:DRIVERS]
@@ -146,14 +164,23 @@ def _drivers(alert: Alert) -> list[dict[str, Any]]:
     ]
 
 
-def _advice(alert: Alert, as_of: date) -> list[dict[str, str]]:
-    """What the other pillars say can be done about this scope; money first."""
-    found = [item for each in registry.advice for item in each.find(_Reader(), alert.budget.filters, as_of)]
-    found.sort(key=lambda item: -(item.amount or Decimal(0)))
-    return [
-        {"text": item.text, "url": absolute_url(item.url) if item.url.startswith("/") else item.url}
-        for item in found[:ADVICE]
-    ]
+def advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[str, str]]:
+    """What the other pillars say this reader can do about this scope; money first.
+
+    A pillar that fails must not hold up a warning: the mail goes without.
+    """
+    try:
+        with transaction.atomic():
+            found = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=ADVICE)
+    except Exception:
+        logger.exception("no advice about %s", alert)
+        found = []
+    return [{"text": _advised(item), "url": absolute_url(item.url)} for item in found]
+
+
+def _advised(item: AdviceItem) -> str:
+    saves = f", saves {whole_units(item.amount)} {item.currency} a month" if item.amount else ""
+    return f"{item.text}{saves}"
 
 
 def _others(delivery: AlertDelivery) -> str:
@@ -170,7 +197,7 @@ def _name(delivery: AlertDelivery) -> str:
 
 
 def chart(alert: Alert) -> dict[str, Any]:
-    """The period's course: what was spent in all by each day, against the amount."""
+    """The period's course: what was spent in all by each day and where that leads, against the amount."""
     period = alert.period.period
     spent = _by_day(alert, Period(period.start, min(period.end, max(alert.as_of, period.start))))
     sums, known = [], Decimal(0)
@@ -183,9 +210,26 @@ def chart(alert: Alert) -> dict[str, Any]:
         "kind": "line",
         "title": f"{alert.budget}, spent so far against its amount, {alert.budget.currency}",
         "categories": [f"{day:%-d %b}" for day in period.each_day()],
-        "series": [charting.series("Spent", sums), charting.threshold("Budget", whole, period.days)],
+        "series": [
+            charting.series("Spent", sums),
+            *_likely(alert, sums),
+            charting.threshold("Budget", whole, period.days),
+        ],
         "currency": alert.budget.currency,
     }
+
+
+def _likely(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[str, Any]]:
+    """A straight line from the last day known to the likely end as it was seen then; nothing where there is none."""
+    end = alert.said.get("p50")
+    known = sum(each is not None for each in sums)
+    if not end or known >= len(sums):
+        return []
+    first = max(known - 1, 0)
+    start, steps = sums[first] or Decimal(0), len(sums) - 1 - first
+    rise = EXACT.subtract(Decimal(end), start)
+    line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
+    return [charting.series("Forecast", [None] * first + line, dashed=True)]
 
 
 def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:

@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets import finance, standing
+from budgets import finance, spending, standing
 from budgets.models import Alert, Budget, BudgetPeriod
 from finops_site.money import formatted
 from finops_site.periods import Month
-from finops_site.registry import Measure
+from finops_site.registry import Measure, TeamBudget
 
 SHOWN = 6
 HOURS = Decimal(24)
@@ -47,6 +47,23 @@ def _row(period: BudgetPeriod, forecast: Any) -> dict[str, Any]:
         "light": standing.light(forecast, period.whole),
         "chance": forecast.chance_of_overrun if forecast else None,
     }
+
+
+def of_team(user: Any, team: int, month: Month) -> list[TeamBudget]:
+    """The monthly budgets of one team, each with what was spent of it in the month, by charge day."""
+    found = BudgetPeriod.objects.visible_to(user).of_active().filter(start=month.start, end=month.next.start)
+    rows = list(found.filter(budget__team=team).select_related("budget").order_by("budget__name"))
+    spent = spending.monthly([row.budget for row in rows], month.period) if rows else {}
+    return [
+        TeamBudget(
+            row.budget.name,
+            row.whole,
+            spent[row.budget_id][month.start],
+            row.budget.currency,
+            row.budget.get_absolute_url(),
+        )
+        for row in rows
+    ]
 
 
 def variance_measure(user: Any, as_of: date) -> Measure | None:

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from budgets import standing
-from budgets.models import Alert, Budget, BudgetPeriod, Forecast
+from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
 from finops_site.api import ExactDecimalField, ExactModelSerializer
 
 
@@ -123,3 +123,29 @@ class AlertSerializer(ExactModelSerializer):
 
 class SnoozeSerializer(serializers.Serializer):
     until = serializers.DateField(help_text="the day it may speak again")
+
+
+class AnomalySerializer(ExactModelSerializer):
+    """`contributors` sum to `actual` - `expected`."""
+
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
+
+    class Meta:
+        model = Anomaly
+        fields = [
+            "id",
+            "kind",
+            "team",
+            "service",
+            "account",
+            "currency",
+            "day",
+            "last_day",
+            "actual",
+            "expected",
+            "contributors",
+            "state",
+            "is_learnt",
+            "found_as_of",
+            "why",
+        ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from budgets import amounts, spending
-from budgets.models import Budget, BudgetPeriod, BudgetVersion, Recipient, Threshold
+from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, BudgetVersion, Recipient, Threshold
 from budgets.models.budgets import DEFAULT_THRESHOLDS
 from finops_site.models import Membership, Team
 from finops_site.money import exact_text
@@ -279,3 +279,51 @@ def write_table(rows: Sequence[Row], versions: Mapping[int, int], *, by: Any, wh
         change(row.budget, wanted, version=version, by=by, why=why, what="amounts")
         count += len(wanted)
     return count
+
+
+# What a threshold says; the rest of it is whose it is.
+RULE = ("kind", "percent", "amount", "probability")
+
+
+@transaction.atomic
+def change_threshold(threshold: Threshold, said: Mapping[str, Any], now: datetime) -> Threshold:
+    """Changes what a threshold says. One that has warned keeps its words: it is switched off, and a new one begins."""
+    _hold(threshold.budget_id)
+    wanted = {name: said.get(name, getattr(threshold, name)) for name in RULE}
+    kept = Threshold.objects.get(pk=threshold.pk)
+    if all(getattr(kept, name) == value for name, value in wanted.items()):
+        return kept
+    if kept.alerts.exists():
+        switch_off(kept, now)
+        return Threshold.objects.create(budget=kept.budget, **wanted)
+    for name, value in wanted.items():
+        setattr(kept, name, value)
+    kept.save()
+    return kept
+
+
+@transaction.atomic
+def switch_off(threshold: Threshold, now: datetime) -> None:
+    """It warns no more: its alerts end with it, and what waits to be told of them is not needed any more."""
+    _hold(threshold.budget_id)
+    threshold.is_active = False
+    threshold.save(update_fields=["is_active"])
+    ended = list(threshold.alerts.unresolved().select_for_update())
+    words = "resolved: the threshold was switched off"
+    for alert in ended:
+        alert.state, alert.resolved_at, alert.resolved_as_of, alert.note = "resolved", now, alert.judged_as_of, words
+        alert.history = [*alert.history, {"at": now.isoformat(), "what": words, "by": ""}]
+    Alert.objects.bulk_update(ended, ["state", "resolved_at", "resolved_as_of", "note", "history"])
+    waiting = AlertDelivery.objects.waiting().filter(alert__in=ended, claimed_at__isnull=True)
+    waiting.update(outcome=AlertDelivery.Outcome.CANCELLED)
+
+
+def switch_on(threshold: Threshold) -> None:
+    """It warns again, from the next night on."""
+    threshold.is_active = True
+    threshold.save(update_fields=["is_active"])
+
+
+def _hold(budget: int) -> None:
+    """Waits for a night that judges the budget, and has the next one wait."""
+    Budget.objects.select_for_update(no_key=True).get(pk=budget)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from budgets import escalating, evaluating, fatigue, telling
+from budgets import escalating, evaluating, fatigue, noticing, telling
 from finops_site.periods import Month
 
 
@@ -12,6 +12,7 @@ def evaluate_budgets() -> None:
     """The night: today, and the nights that were missed."""
     now = timezone.now()
     evaluating.evaluate_all(now.date(), now=now)
+    noticing.notice(now.date(), now=now)
     telling.tell_waiting(now)
 
 

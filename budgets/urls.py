@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from budgets.views import acknowledge, alerts, budgets, finance
+from budgets.views import acknowledge, alerts, anomalies, budgets, finance, rules
 
 app_name = "budgets"
 
@@ -17,6 +17,16 @@ urlpatterns = [
     path("budgets/<int:pk>/edit/", budgets.EditBudget.as_view(), name="edit"),
     path("budgets/<int:pk>/copy/", budgets.CopyBudget.as_view(), name="copy"),
     path("budgets/<int:pk>/state/<str:verb>/", budgets.ChangeState.as_view(), name="state"),
+    path("budgets/<int:pk>/thresholds/add/", rules.EditThreshold.as_view(), name="threshold_add"),
+    path("budgets/<int:pk>/thresholds/<int:line>/", rules.EditThreshold.as_view(), name="threshold"),
+    path("budgets/<int:pk>/thresholds/<int:line>/<str:verb>/", rules.ActOnThreshold.as_view(), name="threshold_act"),
+    path("budgets/<int:pk>/recipients/add/", rules.EditRecipient.as_view(), name="recipient_add"),
+    path("budgets/<int:pk>/recipients/<int:line>/", rules.EditRecipient.as_view(), name="recipient"),
+    path("budgets/<int:pk>/recipients/<int:line>/<str:verb>/", rules.ActOnRecipient.as_view(), name="recipient_act"),
+    path("anomalies/", anomalies.AnomaliesPage.as_view(), name="anomalies"),
+    path("anomalies/<int:pk>/", anomalies.AnomalyPage.as_view(), name="anomaly"),
+    path("anomalies/<int:pk>/<str:verb>/", anomalies.AnswerAnomaly.as_view(), name="answer"),
+    path("alerts/ignored/<int:pk>/", rules.FollowProposal.as_view(), name="follow"),
     path("alerts/", alerts.AlertsPage.as_view(), name="alerts"),
     path("alerts/acknowledge/<str:token>/", acknowledge.AcknowledgePage.as_view(), name="acknowledge"),
     path("alerts/<int:pk>/", alerts.AlertPage.as_view(), name="alert"),

@@ -2,7 +2,17 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import DemoStep, NavItem, Panel, registry
+from finops_site.registry import (
+    DemoStep,
+    HealthCheck,
+    Kpi,
+    NavItem,
+    NightlyCheck,
+    Panel,
+    ReportMonths,
+    ReportSection,
+    registry,
+)
 
 
 class CostsConfig(AppConfig):
@@ -11,7 +21,7 @@ class CostsConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from costs import panels
+        from costs import panels, report, signs
 
         auditlog.register(self.get_model("Pool"))
 
@@ -29,6 +39,14 @@ class CostsConfig(AppConfig):
             Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
+            Kpi("owned-cost", "Cost with an owner", report.owned_share, "costs.view_company", 10),
+            ReportMonths("costs", report.months, may_see),
+            ReportSection("spend", "Spend", "", report.spending, may_see, 10),
+            ReportSection("by-team", "By team", "", report.by_team, may_see, 11),
+            ReportSection("by-service", "By service", "", report.by_service, may_see, 12),
+            ReportSection("changed", "What changed", "", report.changed, may_see, 13),
+            NightlyCheck("books", signs.check_books, 10),
+            HealthCheck("sources", "Sources of bills", signs.sources, 20),
             DemoStep("bills", _load_demo_bills, 50),
         )
 

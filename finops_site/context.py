@@ -20,6 +20,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+# A group of more links than these begins closed.
+OPEN_LINKS = 6
+
 # Whom the sign-in page of the laptop mode offers; the password stands in the terminal.
 DEMO_PEOPLE = (
     ("lea@demo.example", "leads the team Payments"),
@@ -51,5 +54,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The links by section, the sections in the order of the registry's list and new ones after them."""
     names = list(dict.fromkeys([*SECTIONS, *(link["section"] for link in links)]))
-    groups = [{"name": name, "links": [link for link in links if link["section"] == name]} for name in names]
+    groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
     return [group for group in groups if group["links"]]
+
+
+def _group(name: str, links: list[dict[str, Any]]) -> dict[str, Any]:
+    """A long group is closed until somebody is in it or opens it, so that the groups after it stay in sight."""
+    is_open = len(links) <= OPEN_LINKS or any(link["current"] for link in links)
+    return {"name": name, "links": links, "is_open": is_open}

@@ -62,6 +62,11 @@ def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
     return parts
 
 
+def looked_up(url: str, allowed: Collection[str] = ()) -> None:
+    """Raises Undeliverable where `post` would refuse the address: asked when somebody types it, not only at night."""
+    _resolved(checked(url, allowed), allowed)
+
+
 def _resolved(parts: SplitResult, allowed: Collection[str]) -> str:
     """The address to connect to; every one that the name has must be a public one."""
     assert parts.hostname

@@ -138,3 +138,40 @@ class Letter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.to}"
+
+
+class NightlyRun(models.Model):
+    """What one nightly check did for one day (see night.py): once done it is not done again."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    as_of = models.DateField()
+    check_name = models.CharField("check", max_length=100)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    said = models.TextField(blank=True, help_text="what was done, or why it was not")
+
+    class Meta:
+        ordering = ["-as_of", "check_name"]
+        constraints = [models.UniqueConstraint(fields=["as_of", "check_name"], name="one_run_per_check_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.check_name} on {self.as_of}"
+
+
+class Backup(models.Model):
+    """A backup that was finished (see backups.py), as the page Health shows it; the file itself lies elsewhere."""
+
+    made_at = models.DateTimeField(default=timezone.now)
+    path = models.CharField(max_length=1000)
+    bytes = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.made_at:%Y-%m-%d %H:%M}"

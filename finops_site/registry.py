@@ -7,14 +7,15 @@ Adding a pillar changes no file of the site.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from finops_site.money import ratio
 from finops_site.periods import Month
 
 # The groups of the sidebar, from the top down; what names none of them follows after them.
-SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills")
+SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ class Kpi:
 class ReportSection:
     """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to stay away.
 
-    `template` draws the page's part. The PDF draws what the context holds under the names in finops_site/reports.py:
-    `text`, `stats`, `charts` and `tables`.
+    The context holds what finops_site/reports.py names (`text`, `stats`, `charts`, `tables`, `links`), and one template
+    and one Typst look draw it. `template` draws the page's part only of a context that holds none of these.
     """
 
     name: str
@@ -96,6 +97,44 @@ class ReportSection:
     template: str
     context: Callable[[Any, Month], dict[str, Any] | None]
     permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMonth:
+    """A month that has a report, and in a few words what is in it."""
+
+    month: Month
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMonths:
+    """Which months have a report: `find(user, today)`, of what the user may see."""
+
+    name: str
+    find: Callable[[Any, date], Sequence[ReportMonth]]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How one thing is: `state` is "good", "warn", "bad", "busy" or "calm" (nothing to say yet); `words` say why."""
+
+    label: str
+    state: str
+    words: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A group of lights on the page Health: `look(now)` says how each of its things is."""
+
+    name: str
+    title: str
+    look: Callable[[datetime], Sequence[Light]]
     order: int = 100
 
 
@@ -135,7 +174,35 @@ class Advice:
     order: int = 100
 
 
-Thing = NavItem | Panel | DemoStep | Kpi | ReportSection | NightlyCheck | Advice
+@dataclass(frozen=True, slots=True)
+class TeamBudget:
+    """What a team may spend in a month and what it did, by charge day; `amount` and `spent` are in `currency`."""
+
+    name: str
+    amount: Decimal
+    spent: Decimal
+    currency: str
+    url: str
+
+    @property
+    def share(self) -> Decimal | None:
+        """spent / amount; None where the amount is zero."""
+        return ratio(self.spent, self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSource:
+    """A keeper of budgets: `find(user, team, month)` says those of one team that the user may see."""
+
+    name: str
+    find: Callable[[Any, int, Month], list[TeamBudget]]
+    permission: str = ""
+    order: int = 100
+
+
+Thing = (
+    NavItem | Panel | DemoStep | Kpi | ReportSection | ReportMonths | NightlyCheck | HealthCheck | Advice | BudgetSource
+)
 
 
 @dataclass(slots=True)
@@ -145,8 +212,11 @@ class Registry:
     demo_steps: list[DemoStep] = field(default_factory=list)
     kpis: list[Kpi] = field(default_factory=list)
     report_sections: list[ReportSection] = field(default_factory=list)
+    report_months: list[ReportMonths] = field(default_factory=list)
     nightly_checks: list[NightlyCheck] = field(default_factory=list)
+    health_checks: list[HealthCheck] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
+    budget_sources: list[BudgetSource] = field(default_factory=list)
 
     def add(self, *things: Thing) -> None:
         """Registers each thing in its list, in its order; a thing registered twice is kept once."""
@@ -163,8 +233,11 @@ class Registry:
             DemoStep: self.demo_steps,
             Kpi: self.kpis,
             ReportSection: self.report_sections,
+            ReportMonths: self.report_months,
             NightlyCheck: self.nightly_checks,
+            HealthCheck: self.health_checks,
             Advice: self.advice,
+            BudgetSource: self.budget_sources,
         }
         return homes[type(thing)]
 
@@ -177,6 +250,18 @@ class Registry:
         """Every part of the report of `month` that this person may see and that has something to say."""
         found = [(section, section.context(user, month)) for section in _allowed(self.report_sections, user)]
         return [(section, context) for section, context in found if context is not None]
+
+    def months(self, user: Any, today: date) -> list[ReportMonth]:
+        """Every month that has a report for this person, the newest first; what several say of a month is joined."""
+        found: dict[Month, list[str]] = {}
+        for months in _allowed(self.report_months, user):
+            for each in months.find(user, today):
+                found.setdefault(each.month, []).append(each.words)
+        return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
+
+    def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
+        """The budgets of a team in a month, of those that this person may see."""
+        return [found for each in _allowed(self.budget_sources, user) for found in each.find(user, team, month)]
 
     def what_can_be_done(
         self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5

@@ -97,6 +97,7 @@ ROLES: dict[str, set[str]] = {
         "finops_site.delete_membership",
         "finops_site.view_membership",
         "finops_site.view_letter",
+        "finops_site.view_nightlyrun",
         "auditlog.view_logentry",
         "axes.view_accessattempt",
         "axes.delete_accessattempt",

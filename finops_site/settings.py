@@ -18,7 +18,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000")
+SITE_URL = env("SITE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}")
 
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
@@ -183,6 +183,8 @@ HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # A load balancer asks inside the network, without TLS.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = 31_536_000
 
 CONTENT_SECURITY_POLICY = {
@@ -279,6 +281,15 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-letters-every-night": {
         "task": "finops_site.tasks.forget_old_letters",
         "schedule": crontab(hour=3, minute=40),
+    },
+    "run-nightly-checks": {
+        "task": "finops_site.tasks.run_nightly_checks",
+        "schedule": crontab(hour=5, minute=10),
+    },
+    # What failed, or died with its worker, has a second try before people come to work.
+    "run-nightly-checks-that-are-left": {
+        "task": "finops_site.tasks.run_nightly_checks",
+        "schedule": crontab(hour=6, minute=10),
     },
     "work-out-tag-compliance-every-five-minutes": {
         "task": "tagging.tasks.refresh_compliance",

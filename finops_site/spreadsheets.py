@@ -30,8 +30,13 @@ class TooManyRows(ValueError):
 
 
 def xlsx_response(table: BaseTable, filename: str) -> HttpResponse:
-    """The whole table as ``<filename>.xlsx``: the rows of its CSV."""
-    response = HttpResponse(xlsx(csv_rows(table), title=filename), content_type=CONTENT_TYPE)
+    """The whole table as ``<filename>.xlsx``: the rows of its CSV. Raises TooManyRows."""
+    return xlsx_download(csv_rows(table), filename)
+
+
+def xlsx_download(rows: Iterable[Iterable[Any]], filename: str) -> HttpResponse:
+    """Any rows, the header first, as ``<filename>.xlsx``. Raises TooManyRows."""
+    response = HttpResponse(xlsx(rows, title=filename), content_type=CONTENT_TYPE)
     response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.xlsx"'
     return response
 

@@ -12,15 +12,13 @@ from typing import Any
 
 import django_tables2
 from django.db.models import QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
-from django.utils.html import format_html, format_html_join
+from django.http import StreamingHttpResponse
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from finops_site import figures
 from finops_site.money import exact_text
@@ -28,8 +26,6 @@ from finops_site.periods import Month
 
 ROWS_IN_A_WRITE = 500
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
-# An account number, with zeros in front or very long, stays the text it is.
-XLSX_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.\d+)?\Z")
 # A cell that begins so is run as a formula by spreadsheets.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -73,7 +69,7 @@ class BaseTable(django_tables2.Table):
         A column's attributes are drawn once: for each cell again they took as long as all the rest of a page.
         """
         starts = {
-            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), column.header)
+            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), strip_tags(column.header))
             for column in self.columns
         }
         for row in self.paginated_rows:
@@ -132,8 +128,8 @@ class MoneyColumn(NumberColumn):
         draw = figures.money_short_html if self.short else figures.money_html
         return draw(value, self.code(record))
 
-    def value(self, value: Any) -> str | None:
-        return exact_text(figures.as_decimal(value))
+    def value(self, value: Any) -> Decimal | None:
+        return figures.as_decimal(value)
 
 
 class ChangeColumn(MoneyColumn):
@@ -158,8 +154,8 @@ class PercentColumn(NumberColumn):
     def render(self, value: Any) -> str:
         return str(figures.percent_text(value, self.places))
 
-    def value(self, value: Any) -> str | None:
-        return exact_text(figures.as_decimal(value))
+    def value(self, value: Any) -> Decimal | None:
+        return figures.as_decimal(value)
 
 
 class MonthColumn(django_tables2.Column):
@@ -280,33 +276,6 @@ def csv_download(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpR
     response = StreamingHttpResponse(_csv_text(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'
     return response
-
-
-def xlsx_response(table: BaseTable, filename: str) -> HttpResponse:
-    """The whole table as ``<filename>.xlsx``; amounts are numbers, text never a formula."""
-    return xlsx_download(csv_rows(table), filename)
-
-
-def xlsx_download(rows: Iterable[Iterable[Any]], filename: str) -> HttpResponse:
-    """Any rows, the header first, as a workbook of one sheet. Excel keeps 15 digits: the CSV has all of them."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(slugify(filename)[:31] or "export")
-    for row in rows:
-        sheet.append([_xlsx_cell(cell) for cell in row])
-    out = io.BytesIO()
-    book.save(out)
-    response = HttpResponse(
-        out.getvalue(), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    )
-    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.xlsx"'
-    return response
-
-
-def _xlsx_cell(value: Any) -> Any:
-    text = safe_cell(value)
-    if isinstance(value, Decimal) or (isinstance(value, str) and XLSX_NUMBER.match(value)):
-        return Decimal(text)
-    return ILLEGAL_CHARACTERS_RE.sub("", text)
 
 
 def _csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:

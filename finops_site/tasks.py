@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from finops_site import outbox
+from finops_site import night, outbox
 
 
 @shared_task
@@ -15,3 +15,9 @@ def send_letters() -> int:
 @shared_task
 def forget_old_letters() -> int:
     return outbox.tidy_up(timezone.now())
+
+
+@shared_task
+def run_nightly_checks() -> int:
+    """Every registered check, for today; returns how many ran."""
+    return len(night.run(timezone.now().date()))

@@ -2,16 +2,23 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
-from finops_site import dev_views
+from finops_site import dev_views, health_views, report_views
 from finops_site.api_views import Docs
 from finops_site.views import ApiToken, Home
+
+register_converter(report_views.MonthConverter, "month")
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("token/", ApiToken.as_view(), name="token"),
+    path("reports/", report_views.ReportsPage.as_view(), name="reports"),
+    path("reports/<month:month>/", report_views.ReportPage.as_view(), name="report"),
+    path("reports/<month:month>/pdf/", report_views.ReportPdf.as_view(), name="report_pdf"),
+    path("health/", health_views.HealthPage.as_view(), name="health"),
+    path("healthz", health_views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api_urls")),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 from rest_framework.authtoken.models import Token
 
+from finops_site import reports
 from finops_site.pages import Action, Empty, Page
 from finops_site.registry import registry
 from finops_site.roles import role_of
@@ -46,7 +47,9 @@ class Home(Page, TemplateView):
         empty = NO_BILL.for_user(self.request.user)
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
-        return super().get_context_data(panels=panels(self.request), empty=empty, **kwargs)
+        return super().get_context_data(
+            panels=panels(self.request), empty=empty, **programme(self.request.user), **kwargs
+        )
 
 
 class ApiToken(Page, TemplateView):
@@ -72,6 +75,15 @@ def greeting(hour: int) -> str:
     if hour < 5 or hour >= 18:
         return "Good evening"
     return "Good morning" if hour < 12 else "Good afternoon"
+
+
+def programme(user: Any) -> dict[str, Any]:
+    """The figures of the programme and the newest report, for those who see the whole company."""
+    if not user.sees_whole_company:
+        return {}
+    today = timezone.now().date()
+    newest = registry.months(user, today)[:1]
+    return {"gates": reports.gates(user, today), "newest": newest[0] if newest else None}
 
 
 def panels(request: HttpRequest) -> list[str]:

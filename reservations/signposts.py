@@ -64,7 +64,12 @@ def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list
     if plan is None or not plan.saving or plan.saving <= 0:
         return []
     note = " (indicative prices)" if plan.is_indicative else ""
-    text = f"Commit to what runs all the time: {plan.item_count()} purchases{note}"
+    count = plan.item_count()
+    what = f"{count} purchase{'s' if count != 1 else ''}{note}"
+    if plan.team is None and set(filters) - {"currency"}:
+        # What the company saves is no figure for a part of it.
+        return [AdviceItem(f"Commit to what runs all the time, for the whole company: {what}", plan.get_absolute_url())]
+    text = f"Commit to what runs all the time: {what}"
     return [AdviceItem(text, plan.get_absolute_url(), plan.saving / 12, plan.currency)]
 
 

@@ -62,8 +62,11 @@ class Pool:
 
 
 def family_of(type_: str) -> str:
-    """``m5`` of ``m5.large``, ``db.r5`` of ``db.r5.2xlarge``."""
-    return type_.rpartition(".")[0] or type_
+    """``m5`` of ``m5.large``, ``db.r5`` of ``db.r5.2xlarge``, ``r6g.search`` of ``r6g.large.search``."""
+    family, _, size = type_.rpartition(".")
+    if size == "search" and "." in family:
+        return f"{family.rpartition('.')[0]}.search"
+    return family or type_
 
 
 def units(type_: str) -> Decimal | None:

@@ -4,6 +4,8 @@ from django.apps import AppConfig
 
 from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, ReportSection, registry
 
+SECTION = "Tags and owners"
+
 
 class TaggingConfig(AppConfig):
     name = "tagging"
@@ -32,7 +34,7 @@ class TaggingConfig(AppConfig):
         books.also_check(chargeback_books.checks)
         may_see = "tagging.view_statement"
         registry.add(
-            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 60, "Tags and owners"),
+            NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 48, SECTION),
             Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
             ReportSection(
                 "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report, may_see, 60
@@ -44,9 +46,11 @@ class TaggingConfig(AppConfig):
             auditlog.register(self.get_model(name))
 
         self._bring_fixes()
-        # Before the bills: owners are named while a bill is loaded.
-        registry.add(NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 30))
-        registry.add(DemoStep("ownership rules", _make_demo_rules, 40))
+        registry.add(
+            NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 47, SECTION),
+            # Before the bills: owners are named while a bill is loaded.
+            DemoStep("ownership rules", _make_demo_rules, 40),
+        )
         self._bring_tags()
 
     def _bring_tags(self) -> None:
@@ -55,13 +59,13 @@ class TaggingConfig(AppConfig):
         from tagging import panels
         from tagging.names import aliases
 
-        may_see, section = "costs.view_costline", "Tags and owners"
+        may_see = "costs.view_costline"
         spend.aliases_from(aliases)
         registry.add(
-            NavItem("Tag compliance", "tagging:overview", "tags", may_see, 40, section),
-            NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, section),
-            NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 42, section),
-            NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 43, section),
+            NavItem("Tag compliance", "tagging:overview", "tags", may_see, 40, SECTION),
+            NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, SECTION),
+            NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
+            NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 45, SECTION),
             Panel("tags", "tagging/panels/to_fix.html", panels.to_fix, may_see, 45),
             Kpi("tag-compliance", "Tag compliance", panels.compliance_kpi, may_see, 20),
             ReportSection("tags", "Tag compliance", "tagging/report.html", panels.report, may_see, 40),
@@ -71,12 +75,11 @@ class TaggingConfig(AppConfig):
 
     def _bring_fixes(self) -> None:
         """Suggestions, virtual tags, change sets and unit costs."""
-        section = "Tags and owners"
         registry.add(
-            NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 44, section),
-            NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 45, section),
-            NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 46, section),
-            NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, section),
+            NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 42, SECTION),
+            NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 43, SECTION),
+            NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 44, SECTION),
+            NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, SECTION),
             DemoStep("tag suggestions and counts", _make_demo_fixes, 65),
         )
 

@@ -126,6 +126,7 @@ class PeriodForm(forms.ModelForm):
     class Meta:
         model = ChargebackPeriod
         fields = ["basis", "discounts"]
+        widgets = dict.fromkeys(fields, forms.Select(attrs={"class": "form-select"}))
 
 
 class AccountsForm(forms.ModelForm):

@@ -238,6 +238,11 @@ def outcome(policy: Policy, facts: Facts) -> dict[str, list[Any]]:
     return {key: [fact.state.value, required[key]] for key, fact in facts.items()}
 
 
+def complies(policy: Policy, facts: Facts) -> bool:
+    """Whether every required tag is right."""
+    return all(state == "ok" for state, required in outcome(policy, facts).values() if required)
+
+
 def _verdicts(policy: Policy, decided: list[Facts]) -> list[int]:
     """The verdict of each resource; an outcome that never occurred before gets its row."""
     outcomes = [outcome(policy, facts) for facts in decided]

@@ -21,7 +21,7 @@ def make(say: Callable[[str], object], *, as_of: date) -> None:
         name="orders", defaults={"grain": Metric.Grain.DAY, "description": "Orders paid, by the day they were placed."}
     )
     customers, _ = Metric.objects.update_or_create(
-        name="customers", defaults={"grain": Metric.Grain.MONTH, "description": "Customers who signed in in the month."}
+        name="customers", defaults={"grain": Metric.Grain.MONTH, "description": "Customers with an order in the month."}
     )
     teams = {team.name: team.pk for team in Team.objects.all()}
     rows = [

@@ -45,6 +45,11 @@ class Line:
         return ICONS[self.state]
 
     @property
+    def said(self) -> str:
+        """``Environment (Playground)``"""
+        return self.tag + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")
+
+    @property
     def short(self) -> str:
         """``Environment: value not allowed (Playground)``"""
         return f"{self.tag}: {self.words}" + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")

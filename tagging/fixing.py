@@ -504,7 +504,7 @@ def apply(batch: VirtualTagBatch, now: datetime) -> int:
     """
     done = list(services.apply_to_books(months_touched(batch.tags.all())))
     used = {Month.of(date.fromisoformat(day)) for each in done if each.lines for day in each.row.charge_months}
-    compliance.refresh(only=used, force=True)
+    compliance.refresh(only=used)
     rebuild_suggestions(now.date())
     VirtualTagBatch.objects.filter(pk=batch.pk).update(applied_at=now)
     return sum(each.lines for each in done)

@@ -51,6 +51,7 @@ class SuggestionTable(BaseTable):
         accessor="pk",
         orderable=False,
         exclude_from_export=True,
+        attrs={"td": {"class": "pick"}},
     )
     resource = django_tables2.Column(orderable=False)
     proposal = django_tables2.Column("Suggestion", accessor="tag", orderable=False)
@@ -92,7 +93,7 @@ class SuggestionTable(BaseTable):
         return record.tag
 
     def render_evidence(self, value: list[dict[str, Any]], record: Suggestion) -> SafeString:
-        first = format_html("{}", _reason(value[0]))
+        first = format_html('<span class="said">{}</span>', _reason(value[0]))
         more = format_html_join("", "<li>{} ({})</li>", ((_reason(each), _percent(each)) for each in value[1:6]))
         others = ", ".join(f"{each['value']} ({_percent(each)})" for each in record.alternatives)
         if others:
@@ -134,13 +135,14 @@ class VirtualTagTable(BaseTable):
         accessor="pk",
         orderable=False,
         exclude_from_export=True,
+        attrs={"td": {"class": "pick"}},
     )
     resource = django_tables2.Column(orderable=False)
     tag = django_tables2.Column("Virtual tag", accessor="key", orderable=False)
     value = django_tables2.Column(visible=False)
     team = django_tables2.Column("Team", default=UNOWNED, orderable=False)
     start = DayColumn("From", orderable=False)
-    end = DayColumn("Until", orderable=False)
+    end = DayColumn("Until", orderable=False, visible=False)
     evidence = django_tables2.Column("Why", orderable=False)
     made_by = django_tables2.Column("Set by", orderable=False)
     state = django_tables2.Column(orderable=False)
@@ -175,11 +177,16 @@ class VirtualTagTable(BaseTable):
     def value_tag(self, record: VirtualTag) -> str:
         return record.key
 
-    def render_evidence(self, value: list[dict[str, Any]]) -> str:
-        return _reason({"agree": 0, **value[0]})
+    def render_start(self, record: VirtualTag) -> SafeString | str:
+        if record.end is None:
+            return record.start.isoformat()
+        return format_html(SECOND, record.start.isoformat(), f"until {record.end}")
+
+    def render_evidence(self, value: list[dict[str, Any]]) -> SafeString:
+        return format_html('<span class="said">{}</span>', self.value_evidence(value))
 
     def value_evidence(self, value: list[dict[str, Any]]) -> str:
-        return self.render_evidence(value)
+        return _reason({"agree": 0, **value[0]})
 
     def render_made_by(self, record: VirtualTag) -> SafeString:
         return format_html(SECOND, record.made_by, f"{record.made_at:%d %b %Y}")

@@ -39,18 +39,19 @@ def lines_url(period: Period, **filters: Any) -> str:
 def sides(user: Any, month: Month) -> list[dict[str, Any]]:
     """Stat cards: direct, shared and unowned of the month by charge day, which are the whole; per currency."""
     sums = remembered(user, ("sides", month), lambda: _sides(user, month))
-    links = {"unowned": {"team": spend.NOBODY}, "shared": {"team": spend.POOLED}}
+    whole = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
+    links = {"bill": {}, "unowned": {"team": spend.NOBODY}, "shared": {"team": spend.POOLED}}
     return [
         {
             "label": label,
-            "amount": row[side],
+            "amount": row[side] if side in row else spend.add(row[part] for part in SAID),
             "currency": row["currency"],
             "note": note,
             "icon": icon,
             "url": lines_url(month.period, currency=row["currency"], **links[side]) if side in links else "",
         }
         for row in sums
-        for side, (label, note, icon) in SAID.items()
+        for side, (label, note, icon) in {**SAID, **whole}.items()
     ]
 
 

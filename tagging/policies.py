@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from finops_site.periods import Month
 from tagging import figures
-from tagging.compliance import outcome
+from tagging.compliance import complies
 from tagging.figures import COMPLIANT, WRONG, Tally
 from tagging.models import TaggedResource, TagRequirement
 from tagging.policy import Policy, Requirement, Resource
@@ -114,9 +114,8 @@ def preview(user: Any, changed: Policy, month: Month, today: date) -> Preview:
     before, after = Tally(), Tally()
     current = changed.on(day)
     for (*_, was, currency, resources, cost), facts in zip(found, decided, strict=True):
-        complies = all(state == "ok" for state, required in outcome(current, facts).values() if required)
         before.add(COMPLIANT if was else WRONG, currency, resources, cost)
-        after.add(COMPLIANT if complies else WRONG, currency, resources, cost)
+        after.add(COMPLIANT if complies(current, facts) else WRONG, currency, resources, cost)
     return Preview(month, before, after)
 
 

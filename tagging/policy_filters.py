@@ -48,6 +48,8 @@ class ResourceFilter(django_filters.FilterSet):
         self.today = today
         for name in ("team", "account", "service", "provider"):
             self.filters[name].extra["choices"] = choices.values(request.user, name)
+        if month := self.month_shown:
+            self.data.setdefault("month", str(month))
         self.filters["tag"].extra["choices"] = [(key, key) for key in figures.requirements()]
 
     @property

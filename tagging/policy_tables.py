@@ -1,5 +1,6 @@
 """Tables of tags and their owners."""
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ from costs.models import Dimension
 from costs.spend import UNOWNED
 from costs.tables import OwnerColumn
 from finops_site.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
-from tagging.explain import Explainer
+from tagging.explain import Explainer, Line
 from tagging.models import TaggedResource
 
 
@@ -80,10 +81,19 @@ class ResourceTable(BaseTable):
         lines = self.explainer.wrong(record)
         if not lines:
             return status_html("complies", "good", "circle-check")
-        return format_html_join(" ", "{}", ((status_html(line.short, line.tone, line.icon),) for line in lines))
+        return format_html('<span class="facts-wrong">{}</span>', format_html_join("", "{}", _badges(lines)))
 
     def value_wrong(self, record: TaggedResource) -> str:
         return "; ".join(line.short for line in self.explainer.wrong(record))
+
+
+def _badges(lines: Sequence[Line]) -> Iterator[tuple[SafeString]]:
+    """A badge for each kind of fault with its tags: four badges for one missing key each make a tall row."""
+    kinds: dict[str, list[Line]] = {}
+    for line in lines:
+        kinds.setdefault(line.words, []).append(line)
+    for words, alike in kinds.items():
+        yield (status_html(f"{words}: {', '.join(line.said for line in alike)}", alike[0].tone, alike[0].icon),)
 
 
 class ExceptionTable(BaseTable):

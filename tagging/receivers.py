@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from costs.signals import books_changed, delivery_loaded
-from tagging import chargeback_queues, queues, services
+from tagging import chargeback_queues, policies, queues, services
 
 
 @receiver(delivery_loaded)
@@ -25,3 +25,8 @@ def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
 @receiver(books_changed)
 def make_drafts_anew(sender: Any, **_: Any) -> None:
     chargeback_queues.refresh_chargeback()
+
+
+@receiver(books_changed)
+def work_out_compliance(sender: Any, **_: Any) -> None:
+    policies.work_out()

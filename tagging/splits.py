@@ -82,7 +82,7 @@ def _no_overlap(split: Split) -> None:
 
 def dates(split: Split) -> str:
     """``from 2026-01 until 2026-06``, as far as it is said."""
-    start = f"from {Month.of(split.start)}" if split.start else "from the beginning"
+    start = f"from {Month.of(split.start)}" if split.start else "always"
     return f"{start} until {Month.of(split.end)}" if split.end else f"{start} on"
 
 

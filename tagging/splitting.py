@@ -256,7 +256,7 @@ def formula(rule: Rule, party: Party, weights: Weights, currency: str) -> str:
     if rule.method == FIXED:
         return f"fixed share: {exact_text(mine)} %"
     if rule.method == METRIC:
-        return f"{rule.metric} {exact_text(mine)} of {exact_text(whole)}: {percent}"
+        return f"{rule.metric} {mine.normalize():,f} of {whole.normalize():,f}: {percent}"
     return f"direct cost {formatted(mine, currency)} of {formatted(whole, currency)} {currency}: {percent}"
 
 

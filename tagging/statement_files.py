@@ -52,7 +52,7 @@ def _summary(shown: Shown) -> dict[str, Any]:
         ("Total", statement.total),
         ("Direct", statement.direct),
         ("Shared", statement.shared),
-        ("Change against last month", shown.explained.change),
+        ("Against last month", shown.explained.change),
     ]
     stats = [{"label": label, "value": _amount(amount, code)} for label, amount in sums]
     return {"title": f"In {code}", "stats": stats}

@@ -164,6 +164,28 @@ def sample_stats() -> list[dict[str, Any]]:
     ]
 
 
+def sample_forecast() -> dict[str, Any]:
+    """What was spent, where it is going with its band, and the budget as a dashed line."""
+    actual = [Decimal(4000 + 310 * n) for n in range(9)]
+    forecast = [Decimal(6480 + 300 * n) for n in range(5)]
+    gap: list[Decimal | None] = [None] * 8
+    low = [value - 180 * n for n, value in enumerate(forecast)]
+    high = [value + 240 * n for n, value in enumerate(forecast)]
+    return {
+        "id": "chart-band",
+        "kind": "line",
+        "title": "Forecast of the year",
+        "categories": [month.strftime("%b %Y") for month in MONTHS],
+        "series": [
+            charting.series("Actual", [*actual, *[None] * 4]),
+            charting.series("Forecast", [*gap, *forecast], dashed=True),
+            charting.band("80% interval", [*gap, *low], [*gap, *high], currency="USD"),
+            charting.threshold("Budget", Decimal(7000), 13),
+        ],
+        "currency": "USD",
+    }
+
+
 class SampleHome(Page, TemplateView):
     permission_required = None
     template_name = "home.html"
@@ -244,7 +266,9 @@ class SampleCharts(Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         kinds = ("stacked-bar", "bar", "line", "area")
         charts = [sample_chart(kind, f"chart-{kind}", count=1 if kind == "bar" else 5) for kind in kinds]
-        return super().get_context_data(charts=[*charts, sample_treemap()], **kwargs)
+        budget = sample_chart("stacked-bar", "chart-threshold", count=4)
+        budget["series"] = [*budget["series"], charting.threshold("Budget", Decimal(60000), 13)]
+        return super().get_context_data(charts=[*charts, sample_forecast(), budget, sample_treemap()], **kwargs)
 
 
 class SampleEmpties(Page, TemplateView):

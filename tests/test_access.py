@@ -13,7 +13,7 @@ from django.urls.resolvers import URLPattern
 from django.utils import timezone
 
 from budgets import evaluating, links, services
-from budgets.models import Alert, Budget
+from budgets.models import Alert, Anomaly, Budget
 from costs import exports, ingest
 from costs.models import CostLine, FocusExport, Pool
 from finops_site import mailbox
@@ -66,6 +66,11 @@ MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
 ACCESS = {
     "home": EVERYBODY,
+    "reports": EVERYBODY,
+    "report": LINE_OF_PAYMENTS,
+    "report_pdf": LINE_OF_PAYMENTS,
+    "health": row(SIGN_IN, all=403, ada=200),
+    "healthz": row(200, all=200),
     "token": EVERYBODY,
     "dev_mail": EVERYBODY,
     "dev_mail_message": MAIL_TO_LEA,
@@ -80,12 +85,25 @@ ACCESS = {
     "budgets:edit": row(SIGN_IN, all=403, fay=200, ola=404),
     "budgets:copy": row(SIGN_IN, all=403, fay=200, ola=404),
     "budgets:state": row(SIGN_IN, all=403, fay=405),
+    "budgets:threshold_add": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:threshold": row(SIGN_IN, all=403, fay=200, ola=404),
+    "budgets:threshold_act": row(SIGN_IN, all=405),
+    # A lead says who hears of her team's budget.
+    "budgets:recipient_add": row(SIGN_IN, all=403, fay=200, lea=200, ola=404),
+    "budgets:recipient": row(SIGN_IN, all=403, fay=200, lea=200, ola=404),
+    "budgets:recipient_act": row(SIGN_IN, all=405),
+    "budgets:follow": row(SIGN_IN, all=403, fay=405),
+    "budgets:anomalies": EVERYBODY,
+    "budgets:anomaly": LINE_OF_PAYMENTS,
+    "budgets:answer": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "budgets:alerts": EVERYBODY,
     "budgets:alert": LINE_OF_PAYMENTS,
     "budgets:acknowledge": row(200, all=200),
     "budgets:act": row(SIGN_IN, all=403, fay=405, eli=405, lea=405, ola=405),
     "api:budget-list": API_EVERYBODY,
     "api:budget-detail": API_LINE_OF_PAYMENTS,
+    "api:anomaly-list": API_EVERYBODY,
+    "api:anomaly-detail": API_LINE_OF_PAYMENTS,
     "api:alert-list": API_EVERYBODY,
     "api:alert-detail": API_LINE_OF_PAYMENTS,
     "api:alert-acknowledge": row(NO_TOKEN, all=405),
@@ -320,10 +338,12 @@ def arguments(name, line):
         return chargeback_arguments(name, line)
     if name.startswith(("tagging:", "api:tag-", "api:virtual-", "api:business-")) and not name.startswith(OWNERSHIP):
         return of_tags(name.split(":")[-1], line)
-    if name.startswith(("budgets:", "api:budget", "api:alert")):
+    if name.startswith(("budgets:", "api:budget", "api:alert", "api:anomaly")):
         return budget_arguments(name, line)
     delivery = line.delivery_month.delivery
     kind, part = name.split(":")[-1], name.rpartition("-")[2]
+    if kind in ("report", "report_pdf"):
+        return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
@@ -389,7 +409,9 @@ def a_mail_to_lea():
 
 def budget_arguments(name, line):
     kind = name.split(":")[1]
-    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts") or kind.endswith("-list"):
+    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts", "anomalies") or kind.endswith(
+        "-list"
+    ):
         return []
     budget = services.create(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
@@ -402,6 +424,17 @@ def budget_arguments(name, line):
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
         return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
+    if kind.startswith(("anomaly", "answer")):
+        days = {"day": line.charge_date, "last_day": line.charge_date, "found_as_of": line.charge_date}
+        found = Anomaly.objects.create(
+            kind="team", team_id=line.owner_id, currency="USD", actual=Decimal(9), expected=Decimal(1), **days
+        )
+        return [found.pk, *(["expected"] if kind == "answer" else [])]
+    if kind in ("threshold", "threshold_act", "follow"):
+        line = budget.thresholds.first().pk
+        return [line] if kind == "follow" else [budget.pk, line, *(["off"] if kind == "threshold_act" else [])]
+    if kind in ("recipient", "recipient_act"):
+        return [budget.pk, budget.recipients.get().pk, *(["remove"] if kind == "recipient_act" else [])]
     return [budget.pk, *(["approve"] if kind == "state" else [])]
 
 

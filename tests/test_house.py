@@ -20,6 +20,7 @@ PURE = [
     "finops_site/registry.py",
     "finops_site/charting.py",
     "budgets/amounts.py",
+    "budgets/anomalies.py",
     "budgets/backtest.py",
     "budgets/crossings.py",
     "budgets/forecasting.py",

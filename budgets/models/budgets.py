@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from budgets.headlines import full_span
 from budgets.querysets import BudgetQuerySet, PeriodQuerySet
 from costs.spend import BadQuestion, Question
 from finops_site.models import Team
@@ -209,6 +210,11 @@ class BudgetPeriod(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def words(self) -> str:
+        """``November 2026``, ``Q4 2026``, ``2026``, or its first and last day."""
+        return full_span(self.period)
 
     @property
     def whole(self) -> Decimal:

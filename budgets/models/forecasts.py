@@ -48,6 +48,7 @@ class Night(models.Model):
     budgets = models.PositiveIntegerField(default=0)
     alerts_made = models.PositiveIntegerField(default=0)
     mails_queued = models.PositiveIntegerField(default=0)
+    noticed = models.JSONField(default=dict, help_text="{account: its last day that was looked at for anomalies}")
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 

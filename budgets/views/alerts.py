@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.generic import View
 
-from budgets import acting
+from budgets import acting, fatigue, letters
 from budgets.acting import TooLate
 from budgets.models import Alert, Threshold
 from finops_site.pages import DetailPage, Empty, ListPage, Page
@@ -31,6 +31,7 @@ class AlertTable(BaseTable):
     opened_at = django_tables2.DateTimeColumn(format="Y-m-d H:i", verbose_name="Opened")
     budget = django_tables2.Column("Budget", accessor="budget__name")
     threshold = django_tables2.Column("Threshold", orderable=False)
+    period = django_tables2.Column("Period", accessor="period__words", orderable=False)
     value = MoneyColumn("Reached", currency="budget__currency")
     limit = MoneyColumn("Threshold's amount", currency="budget__currency")
     state = StatusColumn(states=STATES)
@@ -61,6 +62,7 @@ class AlertFilter(django_filters.FilterSet):
 class AlertsPage(ListPage):
     permission_required = "budgets.view_alert"
     title = "Alerts"
+    template_name = "budgets/alerts.html"
     subtitle = "A threshold crossed in a period is one alert, however often it is judged. Take it, and it stays quiet."
     table_class = AlertTable
     filterset_class = AlertFilter
@@ -69,6 +71,14 @@ class AlertsPage(ListPage):
     def get_queryset(self) -> Any:
         found = Alert.objects.visible_to(self.request.user)
         return found.select_related("budget", "threshold__budget", "acknowledged_by", "period")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = self.request.user
+        found = {
+            "ignored": fatigue.ignored(user, timezone.now()),
+            "may_change": user.has_perm("budgets.change_budget"),
+        }
+        return super().get_context_data(**{**found, **kwargs})
 
 
 class AlertPage(DetailPage):
@@ -81,8 +91,7 @@ class AlertPage(DetailPage):
         return super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period")
 
     def get_subtitle(self) -> str:
-        period = self.object.period.period
-        return f"{period.start} to {period.last_day}. Opened on {self.object.opened_at:%Y-%m-%d at %H:%M} UTC."
+        return f"{self.object.period.words}. Opened on {self.object.opened_at:%Y-%m-%d at %H:%M} UTC."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         alert = self.object
@@ -93,6 +102,10 @@ class AlertPage(DetailPage):
             "state": STATES[alert.state],
             "history": [{**each, "at": datetime.fromisoformat(each["at"])} for each in alert.history],
             "deliveries": alert.deliveries.all(),
+            "headline": letters.headline_of(alert),
+            "chart": letters.chart(alert),
+            "drivers": letters.drivers(alert),
+            "advice": letters.advice(alert, self.request.user, timezone.now().date()),
             "may_act": may,
             "tomorrow": timezone.now().date() + timedelta(days=1),
             "in_a_week": timezone.now().date() + timedelta(days=7),

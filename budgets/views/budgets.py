@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_filters
 import django_tables2
@@ -18,8 +19,10 @@ from django.views.generic import View
 
 from budgets import amounts, services, spending, standing
 from budgets.forms import BudgetForm, CopyForm, WhyForm
-from budgets.models import Budget, BudgetPeriod, Forecast
+from budgets.headlines import whole_units
+from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
 from budgets.services import NotNow, Stale
+from budgets.views.alerts import STATES as ALERT_STATES
 from costs.spend import LABELS
 from costs.views.teams import lines_url
 from finops_site import charting
@@ -27,13 +30,12 @@ from finops_site.figures import percent_text
 from finops_site.models import Team
 from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.periods import Period
-from finops_site.tables import BaseTable, MoneyColumn, StatusColumn, status_html, xlsx_response
+from finops_site.tables import BaseTable, MoneyColumn, PercentColumn, StatusColumn, status_html
 
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
-GRID = Action("Grid", "budgets:grid", "table", "budgets.change_budget")
-FINANCE = Action("Budget, actual, forecast", "budgets:finance", "report-money", "budgets.view_budget")
-XLSX = Action("XLSX", "/budgets/?_export=xlsx", "file-spreadsheet", "budgets.view_budget")
+GRID = Action("All amounts", "budgets:grid", "table", "budgets.change_budget")
+FINANCE = Action("The year", "budgets:finance", "report-money", "budgets.view_budget")
 STATES = {
     "draft": ("draft", "calm", "pencil"),
     "proposed": ("proposed", "warn", "hourglass"),
@@ -42,14 +44,24 @@ STATES = {
 }
 
 
+class ForecastColumn(MoneyColumn):
+    """The likeliest end, and under it between which two 8 in 10 outcomes lie."""
+
+    def render(self, value: Any, record: Any) -> Any:
+        if record.now_p10 == record.now_p90:
+            return super().render(value, record)
+        low, high = whole_units(record.now_p10), whole_units(record.now_p90)
+        return format_html('{}<span class="second-line">{} to {}</span>', super().render(value, record), low, high)
+
+
 class BudgetTable(BaseTable):
     name = django_tables2.Column("Budget")
     team = django_tables2.Column("Team", accessor="team__name", default="Company")
     whole = MoneyColumn("Amount")
     now_spent = MoneyColumn("Actual")
     used = django_tables2.Column("Used", accessor="now_spent", orderable=False)
-    now_p50 = MoneyColumn("Forecast")
-    landing = django_tables2.Column("Landing", accessor="now_method", orderable=False, default="not judged yet")
+    now_p50 = ForecastColumn("Forecast")
+    chance = PercentColumn("Chance of overrun", accessor="now_chance_of_overrun", places=0)
     state = StatusColumn(states=STATES)
 
     class Meta(BaseTable.Meta):
@@ -83,20 +95,6 @@ class BudgetTable(BaseTable):
     def value_used(self, value: Decimal, record: Any) -> Any:
         return standing.share(value, record.whole)
 
-    def render_landing(self, record: Any) -> str:
-        return standing.landing_of(
-            record.now_method,
-            record.now_p10,
-            record.now_p50,
-            record.now_p90,
-            record.now_chance_of_overrun,
-            record.whole,
-            record.currency,
-        )
-
-    def value_landing(self, record: Any) -> str:
-        return self.render_landing(record)
-
 
 class BudgetFilter(django_filters.FilterSet):
     name = django_filters.CharFilter(label="Name", lookup_expr="icontains")
@@ -124,7 +122,7 @@ class BudgetsPage(ListPage):
     permission_required = "budgets.view_budget"
     title = "Budgets"
     subtitle = "This period's amounts against what is spent and where it will land. Judged every night."
-    actions = (XLSX, FINANCE, GRID, ADD)
+    actions = (FINANCE, GRID, ADD)
     table_class = BudgetTable
     filterset_class = BudgetFilter
     empty = Empty(
@@ -133,11 +131,6 @@ class BudgetsPage(ListPage):
         "target",
         ADD,
     )
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.GET.get("_export") == "xlsx":
-            return xlsx_response(self.make_table(self.ordered_rows()), self.get_export_name())
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         visible = Budget.objects.visible_to(self.request.user).select_related("team")
@@ -206,8 +199,14 @@ class BudgetPage(DetailPage):
             "drivers": self._drivers(),
             "children": self._children(),
             "versions": budget.versions.select_related("by")[:20],
-            "alerts": budget.alerts.select_related("threshold__budget", "period")[:20],
-            "thresholds": budget.thresholds.filter(is_active=True),
+            "alerts": [
+                {"alert": each, "badge": status_html(*ALERT_STATES[each.state])}
+                for each in budget.alerts.select_related("threshold__budget", "period")[:20]
+            ],
+            "thresholds": budget.thresholds.order_by("-is_active", "kind", "percent", "amount"),
+            "recipients": _shown_recipients(budget),
+            "may_edit": may_edit(self.request.user, budget),
+            "may_tell": may_tell(self.request.user, budget),
             "suggestion": services.suggest(budget, self.today),
             "may_approve": self.request.user.has_perm("budgets.approve_budget"),
             "may_archive": self.request.user.has_perm("budgets.change_budget") and budget.state != "archived",
@@ -345,6 +344,25 @@ def may_edit(user: Any, budget: Budget) -> bool:
         return True
     proposal = budget.state in (Budget.State.DRAFT, Budget.State.PROPOSED)
     return proposal and user.has_perm("budgets.propose_budget") and budget.team_id in services.led_teams(user)
+
+
+def may_tell(user: Any, budget: Budget) -> bool:
+    """Finance, and who leads the budget's team or one above it, say who is told."""
+    if user.has_perm("budgets.change_budget"):
+        return True
+    return user.has_perm("budgets.propose_budget") and budget.team_id in services.led_teams(user)
+
+
+def _shown_recipients(budget: Budget) -> list[dict[str, Any]]:
+    """Whom it tells; of a channel's address only the host, for the rest of it is as good as a key."""
+    return [
+        {
+            "line": each,
+            "where": urlsplit(each.url).hostname if each.url else "",
+            "is_channel": each.kind in Recipient.CHANNELS,
+        }
+        for each in budget.recipients.select_related("user", "secret")
+    ]
 
 
 class EditBudget(FormPage):

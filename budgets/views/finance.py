@@ -25,7 +25,8 @@ from finops_site.figures import month_text
 from finops_site.money import exact_text
 from finops_site.pages import Action, Empty, FormPage, Page
 from finops_site.periods import Month
-from finops_site.tables import csv_download, xlsx_download
+from finops_site.spreadsheets import xlsx_download
+from finops_site.tables import csv_download
 
 IMPORT = Action("Import CSV", "budgets:import", "upload", "budgets.change_budget")
 EMPTY = Empty("No amounts in this year", "Make a budget of each month, or copy last year's.", "report-money")
@@ -64,7 +65,7 @@ class FinancePage(Page, TemplateView):
             for month, cell in line.cells.items():
                 team = line.budget.team.name if line.budget.team else "Company"
                 amounts = [cell.amount, cell.actual, cell.forecast, cell.variance]
-                yield [line.budget.name, team, str(month), *map(exact_text, amounts), line.budget.currency]
+                yield [line.budget.name, team, str(month), *amounts, line.budget.currency]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         months = list(self.lines[0].cells) if self.lines else []

@@ -18,12 +18,14 @@ from django.utils.text import slugify
 from django.views.generic import TemplateView, View
 
 from costs import books
+from costs.spend import POOLED
 from finops_site import spreadsheets
 from finops_site.figures import month_text
 from finops_site.models import Team
 from finops_site.money import EXACT
 from finops_site.pages import Action, Empty, FormPage, Page
 from finops_site.periods import Month
+from finops_site.registry import registry
 from finops_site.tables import (
     BaseTable,
     ChangeColumn,
@@ -163,7 +165,7 @@ class TeamsOfMonthTable(BaseTable):
     total = MoneyColumn("Total")
     change = ChangeColumn("Against last month", before="before")
     with_below = MoneyColumn("With teams below")
-    number = django_tables2.Column("Statement")
+    number = django_tables2.Column("Statement", attrs={"td": {"class": "nowrap"}})
 
     class Meta(BaseTable.Meta):
         orderable = False
@@ -223,7 +225,7 @@ class MonthPage(OneMonth, TemplateView):
         items = closing.checklist(period, timezone.now()) if may_close else []
         context = {
             "period": period,
-            "table": TeamsOfMonthTable(team_table_rows(rows, period), totals=_sums(rows), request=None),
+            "table": self._table(rows),
             "equations": _equations(period) if user.sees_whole_company else [],
             "is_stale": not period.is_closed and bool(self._stale()),
             "items": items,
@@ -233,6 +235,12 @@ class MonthPage(OneMonth, TemplateView):
             "has_company": user.sees_whole_company,
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _table(self, rows: list[statement_figures.TeamRow]) -> TeamsOfMonthTable:
+        # Where no team has teams below, the column would say every total twice.
+        flat = all(row.with_below == row.total for row in rows)
+        hidden = ("with_below",) if flat else ()
+        return TeamsOfMonthTable(team_table_rows(rows, self.period), totals=_sums(rows), request=None, exclude=hidden)
 
     def _stale(self) -> bool:
         marks = allocating.marks()
@@ -277,7 +285,7 @@ def _equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
         lines = {"currency": code}
         parts = [
             ("Direct", total.direct, ""),
-            ("Shared", total.shared, ""),
+            ("Shared", total.shared, _shared_url(period, total)),
             ("In pools nobody can take", total.unallocated, ""),
             ("Unowned", total.unowned, statement_figures.lines_url(month, span, team="none", **lines)),
         ]
@@ -291,6 +299,14 @@ def _equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _shared_url(period: ChargebackPeriod, total: Any) -> str:
+    """The lines of all pools, where they are what was shared: nothing stayed in a pool."""
+    if total.unallocated:
+        return ""
+    span = allocating.days_of(period.month)
+    return statement_figures.lines_url(period.month, span, team=POOLED, currency=total.currency)
 
 
 class CloseMonth(OneMonth, View):
@@ -384,6 +400,7 @@ class StatementPage(OneMonth, TemplateView):
             "shown": [statement_figures.shown(each, user, disputed) for each in found],
             "may_dispute": user.has_perm("tagging.add_dispute") and disputes.leads(user, self.team),
             "disputes": listed,
+            "budgets": registry.budgets_of(user, self.team.pk, period.month),
         }
         return super().get_context_data(**{**context, **kwargs})
 

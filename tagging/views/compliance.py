@@ -20,8 +20,7 @@ from finops_site import charting
 from finops_site.figures import month_text, percent_text
 from finops_site.pages import Action, Empty, ListPage, Page
 from finops_site.periods import Month
-from finops_site.sheets import xlsx_download
-from finops_site.tables import csv_download, csv_rows, total_rows
+from finops_site.tables import csv_download, total_rows
 from tagging import compliance, figures
 from tagging.explain import WORDS, Explainer
 from tagging.figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
@@ -290,11 +289,6 @@ class ResourcesPage(MonthPage, ListPage):
         "circle-check",
         Action("Tag compliance", "tagging:overview", "tags"),
     )
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.GET.get("_export") == "xlsx":
-            return xlsx_download(csv_rows(self.make_table(self.ordered_rows())), self.export_name)
-        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")

@@ -34,7 +34,7 @@ def test_eli_finds_the_dearest_resource_to_fix_on_a_phone(visit, tmp_path):
     page.goto("/tagging/resources/")
     first = page.locator("table tbody tr").first
     expect(first).to_contain_text("dear")
-    expect(first).to_contain_text("Owner: key missing")
+    expect(first).to_contain_text("key missing: Owner")
     first.get_by_role("link", name="dear").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("dear")
     expect(page.locator("main")).to_contain_text("Add the tag Owner")

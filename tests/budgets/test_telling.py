@@ -17,6 +17,7 @@ from budgets.models import Alert, AlertDelivery, Recipient, Threshold
 from costs.models import Credential
 from finops_site import outbox
 from finops_site.models import Letter, Membership, Team
+from finops_site.registry import Advice, AdviceItem, registry
 from tests.budgets.conftest import at
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +59,53 @@ def test_the_mail_names_what_grew_and_links_to_its_lines(payments, deliver, budg
     (message,) = sent()
     assert "Amazon Elastic Compute Cloud +" in message.body
     assert "/costs/lines/?" in message.body
+
+
+def test_three_thresholds_in_one_night_are_one_letter_the_gravest_first(a_quarter, payments, budget_of, night):
+    budget_of("Payments", "1500", team=payments)
+    report = night(date(2026, 3, 20))
+    assert report.alerts_made == 3
+    (message,) = sent()
+    assert message.subject == "Payments is 33 % over March: 2,000 of 1,500 USD (and 2 more)"
+    for limit in ("50", "80", "100"):
+        assert f"spent {limit} %" in message.body
+    # What stands under the first is not said again under the others.
+    assert message.body.count("Spent so far:") == 1
+    assert message.body.count("/alerts/acknowledge/") == 3
+
+
+def test_a_new_budget_tells_nobody_about_months_that_were_over_before_it(a_quarter, payments, budget_of, night):
+    budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
+    for day in (date(2026, 3, 2), date(2026, 3, 3)):
+        night(day)
+    assert set(Alert.objects.values_list("period__start", flat=True)) <= {date(2026, 3, 1)}
+
+
+def test_a_month_that_was_judged_while_it_ran_still_warns_when_its_last_bill_comes(payments, deliver, budget_of, night):
+    deliver("2026-02", "100.00", until=date(2026, 2, 20))
+    budget_of("Payments", "2500", team=payments, start=date(2026, 2, 1))
+    night(date(2026, 2, 22))
+    deliver("2026-02", "100.00")
+    night(date(2026, 3, 4))
+    spent = Alert.objects.filter(kind="actual", period__start=date(2026, 2, 1)).order_by("limit")
+    assert [str(alert.threshold) for alert in spent] == ["spent 50 %", "spent 80 %", "spent 100 %"]
+
+
+def test_a_mail_advises_what_its_reader_can_do_about_its_scope(crossed):
+    asked = []
+
+    def find(user, filters, as_of):
+        asked.append((user and user.email, filters["team"]))
+        return [AdviceItem("Stop what is idle", "/costs/", Decimal("120.00"), "USD")]
+
+    advice = Advice("idle", find, order=1)
+    registry.add(advice)
+    try:
+        (message,) = sent()
+    finally:
+        registry.advice.remove(advice)
+    assert "Stop what is idle, saves 120 USD a month" in message.body
+    assert asked[0] == ("lea@demo.example", [str(crossed.team_id)])
 
 
 def test_what_a_bill_says_is_no_markup_in_the_mail(payments, deliver, budget_of, night):

@@ -5,10 +5,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django_tables2 import Column
 from openpyxl import load_workbook
 
 from finops_site import spreadsheets
 from finops_site.periods import Month
+from finops_site.tables import BaseTable, MoneyColumn
 
 
 def opened(*rows, **more):
@@ -44,6 +46,18 @@ def test_more_rows_than_a_sheet_holds_are_refused_in_words(monkeypatch):
     monkeypatch.setattr(spreadsheets, "MOST_ROWS", 2)
     with pytest.raises(spreadsheets.TooManyRows, match="export it as CSV"):
         opened(["a"], ["b"], ["c"])
+
+
+class Accounts(BaseTable):
+    account = Column()
+    spend = MoneyColumn()
+
+
+def test_money_of_a_table_is_a_number_and_an_account_number_stays_text():
+    table = Accounts([{"account": "012345678901", "spend": Decimal("12.50"), "currency": "USD"}])
+    answer = spreadsheets.xlsx_response(table, "accounts")
+    row = load_workbook(io.BytesIO(answer.content)).active[2]
+    assert [cell.value for cell in row] == ["012345678901", 12.5, "USD"]
 
 
 def test_a_list_is_a_workbook_too(client_of, fay):

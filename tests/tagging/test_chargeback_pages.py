@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from budgets import services
+from budgets.models import Budget
 from costs import books
 from finops_site import outbox
 from finops_site.models import Letter, Team
@@ -22,6 +25,7 @@ from tagging.models import (
     Split,
     Statement,
     StatementLine,
+    TagRequirement,
 )
 from tests.tagging.chargeback import MARCH, NOW, bill, company, drafts, split_support, totals, usual
 
@@ -246,3 +250,21 @@ def test_the_home_page_says_where_the_statement_stands(closed, lea, client_of):
     page = client_of(lea).get("/").content.decode()
     assert "Payments, Mar 2026" in page
     assert "closed" in page
+
+
+def test_the_statement_says_what_lacks_a_tag_that_the_policy_requires(march, lea, client_of):
+    url = month_url("statement", Team.objects.get(name="Payments").pk)
+    page = client_of(lea).get(url).content.decode()
+    assert "of it lacks a required tag" in page
+    assert f"/tagging/resources/?month={MARCH}&amp;team=" in page
+    TagRequirement.objects.exclude(key="Team").update(is_required=False)
+    assert "all of it carries the required tags" in client_of(lea).get(url).content.decode()
+
+
+def test_the_statement_shows_the_teams_budget(march, lea, fay, client_of):
+    payments = Team.objects.get(name="Payments")
+    budget = Budget(name="Payments 2026", team=payments, start=date(2026, 3, 1), currency="USD")
+    services.create(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
+    page = client_of(lea).get(month_url("statement", payments.pk)).content.decode()
+    assert "Budget Payments 2026" in page
+    assert "50% of it" in page

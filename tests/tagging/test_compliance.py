@@ -7,15 +7,23 @@ import pytest
 
 from costs import ingest
 from costs.models import CostLine
+from finops_site.celery import app
 from finops_site.models import Team
 from finops_site.periods import Month
-from tagging import compliance
+from tagging import compliance, services
 from tagging.models import ComplianceMonth, OwnershipRule, TaggedResource, TagRequirement, TagVerdict
 from tests import bills
 
 pytestmark = pytest.mark.django_db
 MARCH = Month(2026, 3)
 ALL_FIVE = '{"Owner": "lea", "env": "prod", "Team": "Payments", "CostCenter": "CC-1", "Project": "apollo"}'
+
+
+@pytest.fixture
+def at_once():
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
 
 
 def load(folder, rows, name="march.csv", **defaults):
@@ -151,3 +159,14 @@ def test_keys_that_differ_only_by_case_and_long_right_to_left_values_are_kept_an
     assert found["a"].verdict.facts["Owner"][0] == "ok"
     assert len(found["a"].tag_set.tags) == 50
     assert found["b"].verdict.facts["Owner"][0] == "empty"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bill_that_is_loaded_or_owned_anew_is_worked_out_at_once(tmp_path, lea, at_once):
+    load(tmp_path, [{"ResourceId": "i-1", "Tags": ALL_FIVE}])
+    assert resources()["i-1"].owner is None
+    payments = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Tag Team", team=payments, tag_key="Team", tag_value="Payments")
+    services.apply_to_books()
+    assert resources()["i-1"].owner == payments
+    assert not compliance.stale_months()

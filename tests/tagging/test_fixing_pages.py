@@ -31,6 +31,13 @@ def test_the_list_says_why_and_how_sure(shop, client_of):  # noqa: F811
     assert "Accepted together they make 2 resources comply" in page
 
 
+def test_a_box_to_tick_has_no_stray_text_beside_it(shop, client_of):  # noqa: F811
+    page = client_of(shop["fay"]).get(SUGGESTIONS).content.decode()
+    assert 'data-label="Select"' in page
+    assert 'data-label="&lt;' not in page
+    assert 'data-label="<' not in page
+
+
 def test_htmx_gets_the_list_alone_with_what_came_of_it(shop, client_of):  # noqa: F811
     one = about("i-99").get(tag="Team")
     answer = client_of(shop["lea"]).post(

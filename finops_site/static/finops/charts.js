@@ -82,12 +82,13 @@
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
       yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: short }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
-      series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
+      series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme, tone(one, place, theme)) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
     };
   }
 
-  function bar(one, stacked, chart, theme) {
-    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { borderRadius: [3, 3, 0, 0] }, emphasis: { focus: "series" } };
+  /* Each series names its own colour: ECharts deals the list out by its own count, which leaves bands out. */
+  function bar(one, stacked, chart, theme, shade) {
+    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { color: shade, borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { color: shade, borderRadius: [3, 3, 0, 0] }, emphasis: { focus: "series" } };
   }
 
   /* A strip between low and high: each step draws its piece up to the next one. */
@@ -107,8 +108,8 @@
   function line(one, stacked, chart, shade) {
     var area = chart.kind === "area" && one.kind !== "line";
     return {
-      name: one.name, type: "line", stack: stacked ? "all" : undefined, data: one.data.map(function (value) { return stacked ? geometry(value) || 0 : geometry(value); }), showSymbol: chart.categories.length < 2, symbol: "circle", symbolSize: 6, connectNulls: false,
-      lineStyle: { width: stacked ? 1.25 : 2.25, type: one.dashed ? [5, 4] : "solid" }, emphasis: { focus: "series", lineStyle: { width: 2.5 } },
+      name: one.name, type: "line", stack: stacked ? "all" : undefined, data: one.data.map(function (value) { return stacked ? geometry(value) || 0 : geometry(value); }), showSymbol: chart.categories.length < 2, symbol: "circle", symbolSize: 6, connectNulls: false, itemStyle: { color: shade },
+      lineStyle: { color: shade, width: stacked ? 1.25 : 2.25, type: one.dashed ? [5, 4] : "solid" }, emphasis: { focus: "series", lineStyle: { width: 2.5 } },
       areaStyle: area ? { opacity: stacked ? 0.7 : 1, color: stacked ? shade : fade(shade) } : undefined
     };
   }

@@ -298,6 +298,19 @@
     });
   }
 
+  /* Groups of the sidebar stay as somebody left them; the one she is in is open. */
+  function remembered(details) {
+    var key = "finops-" + details.dataset.remember;
+    try {
+      var left = localStorage.getItem(key);
+      if (left && !details.querySelector("[aria-current]")) details.open = left === "open";
+    } catch (error) { return; }
+    details.querySelector("summary").addEventListener("click", function () {
+      try { localStorage.setItem(key, details.open ? "closed" : "open"); } catch (error) { /* private mode */ }
+    });
+  }
+
+  document.querySelectorAll("details[data-remember]").forEach(remembered);
   begin(document);
   document.addEventListener("htmx:load", function (event) { if (event.target !== document.body) begin(event.target); });
 })();
