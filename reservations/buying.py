@@ -63,6 +63,8 @@ MOVES: Final = {
 SPENT: Final = (EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
 ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
 LASTS: Final = timedelta(days=14)
+# A recommendation that is older is worked out anew before anything is bought from it.
+PLAN_LASTS: Final = timedelta(days=35)
 # A rate that moved by more, or demand that fell by more, is another decision.
 PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
@@ -160,6 +162,7 @@ _PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
 _CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
 _PAID: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
 YEAR_SECONDS: Final = 31_536_000
+TAG: Final = "finops-purchase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +213,16 @@ def plan_question(order: Order) -> dict[str, object]:
 
 
 def plan_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of CreateSavingsPlan. An upfront payment follows from the payment option of the offering."""
-    return {"savingsPlanOfferingId": offering, "commitment": order.commitment, "clientToken": order.token}
+    """The parameters of CreateSavingsPlan. An upfront payment follows from the payment option of the offering.
+
+    The client token makes AWS sell it once; under the tag it is found where an answer got lost.
+    """
+    return {
+        "savingsPlanOfferingId": offering,
+        "commitment": order.commitment,
+        "clientToken": order.token,
+        "tags": {TAG: order.token},
+    }
 
 
 def reserved_question(order: Order) -> dict[str, object]:
@@ -220,6 +231,7 @@ def reserved_question(order: Order) -> dict[str, object]:
         "Filters": [
             {"Name": "instance-type", "Values": [order.instance_type]},
             {"Name": "product-description", "Values": [product_of(order.system)]},
+            {"Name": "scope", "Values": ["Region"]},
         ],
         "OfferingClass": _CLASSES[order.kind],
         "OfferingType": _PAID[order.payment],
@@ -236,12 +248,12 @@ def product_of(system: str) -> str:
 
 
 def reserved_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of PurchaseReservedInstancesOffering; AWS refuses it above the limit price."""
-    return {
-        "ReservedInstancesOfferingId": offering,
-        "InstanceCount": int(order.quantity),
-        "LimitPrice": {"Amount": float(order.upfront * (1 + PRICE_MAY_MOVE)), "CurrencyCode": order.currency},
-    }
+    """The parameters of PurchaseReservedInstancesOffering; AWS refuses an upfront payment above the limit price."""
+    asked: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
+    if order.upfront:
+        most = float(order.upfront * (1 + PRICE_MAY_MOVE))
+        asked["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
+    return asked
 
 
 def commands(orders: Iterable[Order]) -> str:
@@ -279,7 +291,7 @@ def _named(order: Order) -> str:
 
 def _plan_command(order: Order) -> list[str]:
     look = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", _PLAN_TYPES[order.kind]]
-    look += ["--durations", order.seconds, "--payment-options", _PAID[order.payment], "--currencies", order.currency]
+    look += ["--durations", str(order.seconds), "--payment-options", _PAID[order.payment], "--currencies", order.currency]
     if order.kind == SP_EC2:
         look += ["--filters", f"name=region,values={order.region}", f"name=instanceFamily,values={order.instance_type}"]
     look += ["--query", "searchResults[0].offeringId", "--output", "text"]
@@ -299,15 +311,18 @@ def _reserved_command(order: Order) -> list[str]:
     region = ["--region", order.region]
     look = ["aws", "ec2", "describe-reserved-instances-offerings", *region, "--instance-type", order.instance_type]
     look += ["--product-description", product_of(order.system), "--offering-class", _CLASSES[order.kind]]
-    look += ["--offering-type", _PAID[order.payment], "--min-duration", order.seconds, "--max-duration", order.seconds]
+    look += ["--offering-type", _PAID[order.payment]]
+    look += ["--min-duration", str(order.seconds), "--max-duration", str(order.seconds)]
     look += ["--no-include-marketplace", "--filters", "Name=scope,Values=Region"]
     look += ["--query", "ReservedInstancesOfferings[0].ReservedInstancesOfferingId", "--output", "text"]
-    limit = f"Amount={(order.upfront * (1 + PRICE_MAY_MOVE)).quantize(Decimal('0.01')):f},CurrencyCode={order.currency}"
-    buy = ["aws", "ec2", "purchase-reserved-instances-offering", *region, "--instance-count", int(order.quantity)]
+    buy = ["aws", "ec2", "purchase-reserved-instances-offering", *region, "--instance-count", str(int(order.quantity))]
+    if order.upfront:
+        most = (order.upfront * (1 + PRICE_MAY_MOVE)).quantize(Decimal("0.01"))
+        buy += ["--limit-price", f"Amount={most:f},CurrencyCode={order.currency}"]
     return [
         f"offering=$({_line(*look)})",
         *_asked(order),
-        f'{_line(*buy, "--limit-price", limit)} --reserved-instances-offering-id "$offering"',
+        f'{_line(*buy)} --reserved-instances-offering-id "$offering"',
     ]
 
 

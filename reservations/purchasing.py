@@ -4,6 +4,7 @@ Every step locks its row, asks `buying` whether it may happen, and writes its ev
 """
 
 import re
+import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -44,9 +45,14 @@ SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
 
 def situation(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> dict[str, Any]:
     """Prices by name, uncovered and whole demand a day, and what stands idle a day: as exact text, to be kept."""
-    prices = pricing.prices_of([_pool(text) for text in pools], as_of, row.currency)
+    machines = {_pool(text) for text in pools}
+    prices = pricing.prices_of(machines, as_of, row.currency)
     wanted = {(ON_DEMAND, 0, ""): "on demand", (row.kind, row.term_months, row.payment): "committed"}
-    named = {f"{price.pool}, {wanted[key[1:]]}": price.effective for key, price in prices.items() if key[1:] in wanted}
+    named = {
+        f"{price.pool}, {wanted[key[1:]]}": price.effective
+        for key, price in prices.items()
+        if price.pool in machines and key[1:] in wanted
+    }
     uncovered, whole = demand(row)
     return {
         "pools": sorted(pools),
@@ -100,8 +106,8 @@ def newest(model: Any) -> Period | None:
 
 
 def moved(row: PurchaseRequest, now: datetime) -> list[str]:
-    """What has moved since it was asked for, or that its time is over; in sentences."""
-    then = row.asked_on
+    """What has moved since it was approved (or asked for), or that its time is over; in sentences."""
+    then = row.baseline or row.asked_on
     today = situation(row, now.date(), then["pools"])
     frozen, new = ({name: Decimal(text) for name, text in each["prices"].items()} for each in (then, today))
     before = Decimal(then["uncovered"] or 0)
@@ -117,6 +123,8 @@ def ask(
     item: PlanItem, *, user: Any, batch: int, comment: str, now: datetime, standing_order: Any = None
 ) -> PurchaseRequest:
     """A request for a batch of the ladder (1 is the first), or for all of it (0). Raises CannotBuy."""
+    if item.plan.created_at < now - buying.PLAN_LASTS:
+        raise CannotBuy("This recommendation is too old to buy from: work it out anew with the newest bill.")
     row = _of_item(item, batch)
     row.requested_by, row.requested_at, row.comment = user, now, comment.strip()[:2000]
     row.expires_at, row.standing_order = now + buying.LASTS, standing_order
@@ -216,6 +224,8 @@ def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReques
     who = approver(user)
     if who.is_administrator or not who.is_finance:
         raise CannotBuy("Only finance decides about purchases.")
+    if not comment.strip():
+        raise CannotBuy("Say why, so that who asked for it can do better.")
     return _move(row, "reject", user, comment, now)
 
 
@@ -264,6 +274,7 @@ def give_back(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReq
     """It was not bought after all: approved again, under a new token, for the old one may be known to the provider."""
     row = _locked(pk)
     row.known_before, row.executed_at, row.heartbeat_at, row.through_api = [], None, None, False
+    row.token, row.dry_run_at = uuid.uuid4(), None
     return _move(row, "give_back", user, comment, now)
 
 
@@ -285,17 +296,23 @@ def start(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
 
 def may_buy(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> str:
     """Why the API must not buy it; empty when it may."""
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    others = PurchaseRequest.objects.filter(through_api=True, executed_at__gte=first, state__in=buying.SPENT)
-    spent = others.exclude(pk=row.pk).aggregate(value=Sum("value"))["value"] or ZERO
+    if row.currency != policy.currency:
+        return f"The monthly ceiling is in {policy.currency}, and this costs {row.currency}: buy it by hand."
     return buying.stops(
         is_on=policy.by_api and policy.credential_id is not None,
         is_stopped=policy.is_stopped,
         ceiling=policy.monthly_ceiling,
-        spent=spent,
+        spent=spent_by_api(now, row.pk),
         value=row.value,
         currency=row.currency,
     )
+
+
+def spent_by_api(now: datetime, but: int | None = None) -> Decimal:
+    """Whole-term value of what the API bought, or may have bought, in the calendar month of `now`."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    others = PurchaseRequest.objects.filter(through_api=True, executed_at__gte=first, state__in=buying.SPENT)
+    return others.exclude(pk=but).aggregate(value=Sum("value"))["value"] or ZERO
 
 
 # Found in a bill.

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q, Sum
 
 from finops_site.periods import Period
+from reservations.buying import WAITING, Approver
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -70,6 +71,14 @@ class StandingOrderQuerySet(PlanQuerySet):
 
 class PurchaseQuerySet(PlanQuerySet):
     """Purchases, seen like the plans they come from."""
+
+    def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
+        """Those that she may approve now (reservations.buying.may_approve, asked of many)."""
+        if approver.is_administrator or not approver.is_finance:
+            return self.none()
+        own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)
+        waiting = self.filter(state=WAITING, currency=approver.currency, value__lte=approver.limit)
+        return waiting.exclude(pk__in=self.model.objects.filter(own).values("pk"))
 
 
 class LedgerQuerySet(models.QuerySet):

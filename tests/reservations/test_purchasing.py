@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
 from finops_site.models import Letter, User
-from reservations import buying, ledger, purchasing
+from reservations import buying, ledger, limits, purchasing
 from reservations.buying import CannotBuy
 from reservations.models import (
     ApproverLimit,
@@ -249,3 +249,32 @@ def test_two_who_approve_at_once_make_one_approval(transactional_db):
         each.join(20)
     assert sorted(said) == ["That cannot be done now: the request is approved.", "approved"]
     assert row.events.filter(verb="approve").count() == 1
+
+
+def test_the_price_of_another_system_is_no_price_of_this_machine(item, eli):
+    row = asked(item, eli)
+    assert all(name.startswith(POOL) for name in row.asked_on["prices"]), "m5.large Windows has another price"
+
+
+def test_what_is_given_back_is_bought_under_another_token(item, eli, fay):
+    row = asked(item, eli)
+    purchasing.approve(row.pk, user=fay, comment="", now=NOW)
+    PurchaseRequest.objects.filter(pk=row.pk).update(state=buying.DOUBTFUL)
+    given = purchasing.give_back(row.pk, user=fay, comment="AWS shows none", now=NOW)
+    assert (given.state, given.dry_run_at) == (buying.APPROVED, None)
+    assert given.token != row.token
+
+
+def test_who_raises_the_common_limit_keeps_the_old_one(fay, fred):
+    limits.set_policy(fay, default_limit=Decimal(1_000_000))
+    assert purchasing.approver(fay).limit == 25_000
+    assert purchasing.approver(fred).limit == 1_000_000
+    with pytest.raises(CannotBuy, match="Somebody else"):
+        limits.set_limit(fay, fay, Decimal(1_000_000))
+    assert limits.set_limit(fred, fay, Decimal(50_000)).limit == purchasing.approver(fay).limit
+
+
+def test_an_old_recommendation_is_worked_out_anew_first(item, eli):
+    Plan.objects.update(created_at=NOW - timedelta(days=36))
+    with pytest.raises(CannotBuy, match="work it out anew"):
+        asked(item, eli)
