@@ -65,6 +65,8 @@ ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
 LASTS: Final = timedelta(days=14)
 # A recommendation that is older is worked out anew before anything is bought from it.
 PLAN_LASTS: Final = timedelta(days=35)
+# So long AWS may take to show what it sold.
+DOUBT_LASTS: Final = timedelta(minutes=15)
 # A rate that moved by more, or demand that fell by more, is another decision.
 PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
@@ -231,7 +233,6 @@ def reserved_question(order: Order) -> dict[str, object]:
         "Filters": [
             {"Name": "instance-type", "Values": [order.instance_type]},
             {"Name": "product-description", "Values": [product_of(order.system)]},
-            {"Name": "scope", "Values": ["Region"]},
         ],
         "OfferingClass": _CLASSES[order.kind],
         "OfferingType": _PAID[order.payment],
@@ -291,7 +292,14 @@ def _named(order: Order) -> str:
 
 def _plan_command(order: Order) -> list[str]:
     look = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", _PLAN_TYPES[order.kind]]
-    look += ["--durations", str(order.seconds), "--payment-options", _PAID[order.payment], "--currencies", order.currency]
+    look += [
+        "--durations",
+        str(order.seconds),
+        "--payment-options",
+        _PAID[order.payment],
+        "--currencies",
+        order.currency,
+    ]
     if order.kind == SP_EC2:
         look += ["--filters", f"name=region,values={order.region}", f"name=instanceFamily,values={order.instance_type}"]
     look += ["--query", "searchResults[0].offeringId", "--output", "text"]

@@ -45,7 +45,7 @@ SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
 
 def situation(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> dict[str, Any]:
     """Prices by name, uncovered and whole demand a day, and what stands idle a day: as exact text, to be kept."""
-    machines = {_pool(text) for text in pools}
+    machines = {pool_of(text) for text in pools}
     prices = pricing.prices_of(machines, as_of, row.currency)
     wanted = {(ON_DEMAND, 0, ""): "on demand", (row.kind, row.term_months, row.payment): "committed"}
     named = {
@@ -64,7 +64,8 @@ def situation(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> dict[s
     }
 
 
-def _pool(text: str) -> Pool:
+def pool_of(text: str) -> Pool:
+    """The machine that a pool's text names; raises CannotBuy."""
     found = POOL.match(text)
     if found is None:
         raise CannotBuy(f"{text!r} names no machine.")
@@ -174,7 +175,7 @@ def _pools(item: PlanItem) -> list[str]:
     found = {row["pool"] for row in item.plan.working.get("pools", [])}
     if item.kind == SP_COMPUTE:
         return sorted(found)
-    pools = {text: _pool(text) for text in found if POOL.match(text)}
+    pools = {text: pool_of(text) for text in found if POOL.match(text)}
     near = {text: each for text, each in pools.items() if each.region == item.region}
     return sorted(
         text
@@ -206,7 +207,7 @@ def objection(row: PurchaseRequest, user: Any) -> str:
 @transaction.atomic
 def approve(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """Approves it, or lets it expire where prices or demand moved. Raises CannotBuy for who may not."""
-    row = _locked(pk)
+    row = locked(pk)
     buying.after(row.state, "approve")
     if words := objection(row, user):
         raise CannotBuy(words)
@@ -220,7 +221,7 @@ def approve(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReque
 @transaction.atomic
 def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """Sends it back for good, with the reason. Finance may, whoever asked and whatever it costs."""
-    row = _locked(pk)
+    row = locked(pk)
     who = approver(user)
     if who.is_administrator or not who.is_finance:
         raise CannotBuy("Only finance decides about purchases.")
@@ -232,7 +233,7 @@ def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReques
 @transaction.atomic
 def withdraw(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """Taken back by whoever asked for it, or by finance."""
-    row = _locked(pk)
+    row = locked(pk)
     if row.requested_by_id != user.pk and not user.has_perm("reservations.buy_purchaserequest"):
         raise CannotBuy("Only who asked for it, or finance, takes it back.")
     return _move(row, "withdraw", user, comment, now)
@@ -244,7 +245,7 @@ def withdraw(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequ
 @transaction.atomic
 def export(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
     """Hands it out to be bought by a person; looks once more at prices, demand and the switch."""
-    row = _locked(pk)
+    row = locked(pk)
     buying.after(row.state, "export")
     if BuyingPolicy.get().is_stopped:
         raise CannotBuy("Buying is stopped: finance has pulled the switch.")
@@ -257,7 +258,7 @@ def export(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
 @transaction.atomic
 def record(pk: int, *, reference: str, user: Any, now: datetime, comment: str = "") -> PurchaseRequest:
     """Writes down that it was bought, under the provider's id, by which its first bill is found."""
-    row = _locked(pk)
+    row = locked(pk)
     reference = reference.strip()
     if not reference or len(reference) > 300:
         raise CannotBuy("Write down the provider's id of what was bought: by it the bill is found.")
@@ -272,7 +273,9 @@ def record(pk: int, *, reference: str, user: Any, now: datetime, comment: str = 
 @transaction.atomic
 def give_back(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """It was not bought after all: approved again, under a new token, for the old one may be known to the provider."""
-    row = _locked(pk)
+    row = locked(pk)
+    if row.state == buying.DOUBTFUL and row.executed_at and row.executed_at > now - buying.DOUBT_LASTS:
+        raise CannotBuy("AWS may show it late: look again in a quarter of an hour before you say that.")
     row.known_before, row.executed_at, row.heartbeat_at, row.through_api = [], None, None, False
     row.token, row.dry_run_at = uuid.uuid4(), None
     return _move(row, "give_back", user, comment, now)
@@ -282,7 +285,7 @@ def give_back(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReq
 def start(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
     """Says that the API may buy it now; a worker does. The ceiling is kept by whoever holds the policy's lock."""
     policy = BuyingPolicy.get(lock=True)
-    row = _locked(pk)
+    row = locked(pk)
     buying.after(row.state, "buy")
     if row.dry_run_at is None:
         raise CannotBuy("First the dry run: it looks at the provider's offer and its price.")
@@ -315,6 +318,58 @@ def spent_by_api(now: datetime, but: int | None = None) -> Decimal:
     return others.exclude(pk=but).aggregate(value=Sum("value"))["value"] or ZERO
 
 
+@transaction.atomic
+def expire(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+    """Its time is over, or what was approved is not what can be bought now."""
+    return _move(locked(pk), "expire", user, comment, now)
+
+
+@transaction.atomic
+def doubt(pk: int, *, comment: str, now: datetime) -> PurchaseRequest:
+    """Nobody knows whether it was bought: it waits until the provider or a person says."""
+    return _move(locked(pk), "doubt", None, comment, now)
+
+
+@transaction.atomic
+def rehearsed(pk: int, *, offering: str, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+    """The dry run found the offer at the approved price."""
+    row = locked(pk)
+    buying.after(row.state, "buy")
+    row.offering, row.dry_run_at = offering, now
+    return _note(row, "dry_run", user, comment, now)
+
+
+@transaction.atomic
+def looked(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+    """What the provider shows of a doubtful purchase; what a sweep saw is no event of its own."""
+    row = locked(pk)
+    if user is None:
+        row.message = comment
+        row.save()
+        return row
+    return _note(row, "look", user, comment, now)
+
+
+@transaction.atomic
+def late(pk: int, *, comment: str, now: datetime) -> PurchaseRequest:
+    """What the provider said after somebody had decided otherwise; finance is told, for it may be bought twice."""
+    row = _note(locked(pk), "late", None, comment, now)
+    _tell(row, "late", _finance(), now)
+    return row
+
+
+def expire_waiting(now: datetime) -> int:
+    """Lets those expire whose time is over, or whose prices or demand moved; returns how many."""
+    found = 0
+    for pk in PurchaseRequest.objects.filter(state__in=(buying.WAITING, buying.APPROVED)).values_list("pk", flat=True):
+        with transaction.atomic():
+            row = locked(pk)
+            if row.state in (buying.WAITING, buying.APPROVED) and (words := " ".join(moved(row, now))):
+                _move(row, "expire", None, words, now)
+                found += 1
+    return found
+
+
 # Found in a bill.
 
 
@@ -336,7 +391,8 @@ def find_in_bills(now: datetime) -> int:
 # What all of them share.
 
 
-def _locked(pk: int) -> PurchaseRequest:
+def locked(pk: int) -> PurchaseRequest:
+    """The request, locked until the transaction ends."""
     return PurchaseRequest.objects.select_for_update(of=("self",)).select_related("standing_order").get(pk=pk)
 
 
@@ -346,7 +402,16 @@ def _move(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetim
     row.save()
     _event(row, verb, before, user, comment, now)
     if verb in ("approve", "reject", "expire", "doubt", "record"):
-        _tell(row, verb, _asker(row), now)
+        finance = _finance() if verb == "doubt" else []
+        _tell(row, verb, sorted({*_asker(row), *finance}), now)
+    return row
+
+
+def _note(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+    """A step that leaves the state as it is."""
+    row.message = comment[:2000]
+    row.save()
+    _event(row, verb, row.state, user, comment, now)
     return row
 
 
@@ -365,6 +430,10 @@ def approvers(row: PurchaseRequest) -> list[str]:
 def _asker(row: PurchaseRequest) -> Sequence[str]:
     user = row.requested_by or (row.standing_order and row.standing_order.made_by)
     return [user.email] if user and user.is_active else []
+
+
+def _finance() -> list[str]:
+    return [each.email for each in User.objects.in_role(FINANCE)]
 
 
 def _tell(row: PurchaseRequest, verb: str, addresses: Sequence[str], now: datetime) -> None:

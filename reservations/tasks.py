@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from costs.models import DeliveryMonth
-from reservations import owning, recommending
+from reservations import executing, owning, purchasing, recommending
 from reservations.models import Plan
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -32,3 +32,25 @@ def refresh_commitments() -> None:
         if cache.get(KNOWN.format(month)) != print_of:
             owning.refresh(month)
             cache.set(KNOWN.format(month), print_of, None)
+
+
+@shared_task
+def buy_purchase(purchase_id: int) -> None:
+    executing.execute(purchase_id, clock=timezone.now)
+
+
+@shared_task
+def sweep_purchases() -> None:
+    """Purchases that a lost task or a dead worker left behind."""
+    for pk in executing.sweep(timezone.now()):
+        buy_purchase.delay(pk)
+
+
+@shared_task
+def expire_purchases() -> None:
+    purchasing.expire_waiting(timezone.now())
+
+
+@shared_task
+def find_purchases() -> None:
+    purchasing.find_in_bills(timezone.now())

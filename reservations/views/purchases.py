@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,7 +18,7 @@ from finops_site.figures import percent_text
 from finops_site.money import ratio
 from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage
 from finops_site.tables import csv_download
-from reservations import buying, purchasing, steps
+from reservations import buying, executing, purchasing, queues, steps
 from reservations.buying import CannotBuy
 from reservations.buying_forms import AskForm, PurchaseFilter
 from reservations.buying_tables import (
@@ -185,6 +186,11 @@ class PurchasePage(DetailPage):
             return purchasing.record(row.pk, reference=said.get("reference", ""), user=user, comment=comment, now=now)
         if verb == "export":
             return purchasing.export(row.pk, user=user, now=now)
+        if verb == "buy":
+            done = purchasing.start(row.pk, user=user, now=now)
+            if done.state == buying.BUYING:
+                transaction.on_commit(lambda: queues.buy(done.pk))
+            return done
         return VERBS[verb](row.pk, user=user, comment=comment, now=now)
 
 
@@ -193,6 +199,8 @@ VERBS: dict[str, Any] = {
     "reject": purchasing.reject,
     "withdraw": purchasing.withdraw,
     "give_back": purchasing.give_back,
+    "dry_run": executing.dry_run,
+    "look": executing.look,
 }
 SAID = {
     "approve": "It is approved, and can be bought.",
