@@ -33,6 +33,7 @@ class ReservationsConfig(AppConfig):
             Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
             Advice("commitments", signposts.advice, plans, 60),
             NightlyCheck("commitments", signposts.nightly, 60),
+            NightlyCheck("purchases", signposts.purchases, 61),
             ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
         )

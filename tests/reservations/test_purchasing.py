@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
 from finops_site.models import Letter, User
-from reservations import buying, ledger, limits, purchasing
+from reservations import buying, ledger, limits, purchasing, signposts
 from reservations.buying import CannotBuy
 from reservations.models import (
     ApproverLimit,
@@ -278,3 +278,16 @@ def test_an_old_recommendation_is_worked_out_anew_first(item, eli):
     Plan.objects.update(created_at=NOW - timedelta(days=36))
     with pytest.raises(CannotBuy, match="work it out anew"):
         asked(item, eli)
+
+
+def test_the_night_lets_expire_what_nobody_decided_and_finds_what_was_bought(item, eli, fay):
+    row = bought(item, eli, fay)
+    waiting = asked(item, eli, batch=2)
+    Commitment.objects.create(provider="AWS", commitment_id="ri-77", first_seen=date(2026, 4, 1))
+    assert signposts.purchases(date(2026, 3, 30)) == "0 requests expired, 1 purchases found in the bills."
+    assert signposts.purchases(date(2026, 4, 5)) == "1 requests expired, 0 purchases found in the bills."
+    assert signposts.purchases(date(2026, 4, 5)) == "0 requests expired, 0 purchases found in the bills."
+    row.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (row.state, waiting.state) == (buying.SEEN, buying.EXPIRED)
+    assert waiting.message == "It was to be decided and bought until 04 April 2026."
