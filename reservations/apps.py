@@ -36,6 +36,7 @@ class ReservationsConfig(AppConfig):
             NightlyCheck("purchases", signposts.purchases, 61),
             ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
+            DemoStep("purchases", _ask_to_buy, 81),
         )
 
 
@@ -43,3 +44,9 @@ def _recommend(say: Any, *, as_of: Any) -> None:
     from reservations import demo
 
     demo.recommend(say, as_of=as_of)
+
+
+def _ask_to_buy(say: Any, *, as_of: Any) -> None:
+    from reservations import demo
+
+    demo.ask_to_buy(say, as_of=as_of)
