@@ -5,7 +5,7 @@ import logging
 from kombu.exceptions import OperationalError
 
 from reservations.models import Plan
-from reservations.tasks import work_out
+from reservations.tasks import buy_purchase, work_out
 
 logger = logging.getLogger(__name__)
 
@@ -15,3 +15,10 @@ def work(plan: Plan) -> None:
         work_out.delay(plan.pk)
     except OperationalError:
         logger.warning("no broker: recommendation %s waits for the next sweep", plan.pk)
+
+
+def buy(purchase_id: int) -> None:
+    try:
+        buy_purchase.delay(purchase_id)
+    except OperationalError:
+        logger.warning("no broker: purchase %s waits for the next sweep", purchase_id)

@@ -1,7 +1,7 @@
 """What commitments have to say elsewhere: figures of the programme, advice, the night, the report, the demo."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from finops_site.money import exact_text
 from finops_site.once import once
 from finops_site.periods import Month
 from finops_site.registry import AdviceItem, Measure
-from reservations import standing, watching
+from reservations import purchasing, standing, watching
 from reservations.models import Commitment, Plan
 
 HUNDRED = Decimal(100)
@@ -83,6 +83,13 @@ def nightly(as_of: date) -> str:
     ends, low = watching.notice_expiries(as_of), watching.notice_low_weeks(as_of)
     sent = watching.send(watching.unsent())
     return f"{len(ends)} expiries and {len(low)} poorly used commitments noticed, {sent} notices sent."
+
+
+def purchases(as_of: date) -> str:
+    """Requests whose time is over or whose prices moved expire; what was bought is looked for in the bills."""
+    now = datetime.combine(as_of, time.min, UTC)
+    expired, found = purchasing.expire_waiting(now), purchasing.find_in_bills(now)
+    return f"{expired} requests expired, {found} purchases found in the bills."
 
 
 def report(user: Any, month: Month) -> dict[str, Any] | None:

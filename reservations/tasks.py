@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from costs.models import DeliveryMonth
-from reservations import owning, recommending
+from reservations import executing, orders, owning, purchasing, recommending
 from reservations.models import Plan
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -23,7 +23,10 @@ def work_out(plan_id: int) -> None:
 
 @shared_task
 def refresh_commitments() -> None:
-    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
+    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done.
+
+    What was bought and is in a bill now is found after that: only then its commitment is known.
+    """
     for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
         work_out.delay(plan.pk)
     for month in owning.months_with_bills():
@@ -32,3 +35,22 @@ def refresh_commitments() -> None:
         if cache.get(KNOWN.format(month)) != print_of:
             owning.refresh(month)
             cache.set(KNOWN.format(month), print_of, None)
+    purchasing.find_in_bills(timezone.now())
+
+
+@shared_task
+def buy_purchase(purchase_id: int) -> None:
+    executing.execute(purchase_id, clock=timezone.now)
+
+
+@shared_task
+def sweep_purchases() -> None:
+    """Purchases that a lost task or a dead worker left behind."""
+    for pk in executing.sweep(timezone.now()):
+        buy_purchase.delay(pk)
+
+
+@shared_task
+def run_standing_orders() -> None:
+    """Every morning; each asks once a month."""
+    orders.run_all(timezone.now())

@@ -305,6 +305,8 @@ class RecommendedItem(Page, TemplateView):
             "numbers": numbers,
             "chart": demand_chart(working),
             "ladder": LadderTable(working["ladder"], request=None),
+            "may_ask": self.request.user.has_perm("reservations.add_purchaserequest"),
+            "requests": self.plan.requests.filter(position=item.position).order_by("batch", "pk"),
         }
         return super().get_context_data(**{**context, **kwargs})
 
