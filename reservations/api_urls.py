@@ -7,5 +7,6 @@ from reservations import api
 router = SimpleRouter()
 router.register("commitments", api.CommitmentViewSet, "commitment")
 router.register("recommendations", api.RecommendationViewSet, "recommendation")
+router.register("savings", api.SavingViewSet, "saving")
 
 urlpatterns = [*router.urls]
