@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from finops_site.figures import percent_text
 from finops_site.money import exact_text, formatted
+from finops_site.once import once
 from finops_site.periods import Month
 from finops_site.registry import AdviceItem, Measure
 from reservations import ledger, proving, purchasing, standing, watching
@@ -18,8 +19,12 @@ HUNDRED = Decimal(100)
 ZERO = Decimal(0)
 
 
-def _main(user: Any) -> standing.Standing | None:
-    """The last 30 days in the currency of most cost."""
+def _main(user: Any, as_of: date) -> standing.Standing | None:
+    """The last 30 days in the currency of most cost; three figures stand on it."""
+    return once(user, ("commitments", as_of), lambda: _standing(user))
+
+
+def _standing(user: Any) -> standing.Standing | None:
     period = standing.last_days(user)
     found = standing.standings(user, period) if period else []
     return found[0] if found else None
@@ -27,7 +32,7 @@ def _main(user: Any) -> standing.Standing | None:
 
 def coverage(user: Any, as_of: date) -> Measure | None:
     """Covered / eligible at on-demand prices, against 70 %."""
-    found = _main(user)
+    found = _main(user, as_of)
     if found is None:
         return None
     words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
@@ -38,7 +43,7 @@ def coverage(user: Any, as_of: date) -> Measure | None:
 
 def utilisation(user: Any, as_of: date) -> Measure | None:
     """Used / bought in money; None while nothing is committed."""
-    found = _main(user)
+    found = _main(user, as_of)
     if found is None or found.utilisation is None:
         return None
     words = "of what is committed was used over the last 30 days"
@@ -50,7 +55,7 @@ def utilisation(user: Any, as_of: date) -> Measure | None:
 
 def savings_rate(user: Any, as_of: date) -> Measure | None:
     """1 - paid / on-demand equivalent; there is no common target."""
-    found = _main(user)
+    found = _main(user, as_of)
     if found is None or found.savings_rate is None:
         return None
     words = "saved on eligible usage, unused commitments included"

@@ -328,6 +328,9 @@ class LedgerTable(BaseTable):
     def render_month(self, value: Any, record: LedgerMonth) -> SafeString:
         return format_html('<a href="{}">{}</a>', lines_of(record), f"{value:%b %Y}")
 
+    def value_month(self, value: Any) -> str:
+        return str(Month.of(value))
+
     def render_purchase(self, record: LedgerMonth) -> SafeString:
         url = reverse("reservations:saved", args=[record.request_id])
         return format_html('<a href="{}">{}</a>', url, record.request)
