@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import Advice, DemoStep, Kpi, NavItem, NightlyCheck, ReportSection, registry
+from finops_site.registry import Advice, DemoStep, KnownChanges, Kpi, NavItem, NightlyCheck, ReportSection, registry
 
 
 class ReservationsConfig(AppConfig):
@@ -11,7 +11,7 @@ class ReservationsConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from reservations import signposts
+        from reservations import foreseeing, signposts
 
         auditlog.register(self.get_model("Commitment"))
         auditlog.register(self.get_model("Rate"))
@@ -26,6 +26,7 @@ class ReservationsConfig(AppConfig):
             Kpi("commitment-utilisation", "Commitment utilisation", signposts.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
             Advice("commitments", signposts.advice, plans, 60),
+            KnownChanges("commitments", foreseeing.changes, 60),
             NightlyCheck("commitments", signposts.nightly, 60),
             ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
