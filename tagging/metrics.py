@@ -11,7 +11,9 @@ from django.db import transaction
 from django.db.models import Sum
 
 from costs.models import DayRollup
+from finops_site import audit
 from finops_site.models import Team
+from finops_site.money import exact_text
 from finops_site.periods import Month, Period
 from tagging import unit_costs
 from tagging.models import Metric, MetricValue
@@ -37,14 +39,19 @@ def team_names() -> dict[str, int]:
 
 def compared(metric: Metric | None, values: Sequence[Value]) -> Difference:
     """What saving would do; changes nothing."""
-    known: dict[tuple[int, date], Decimal] = {}
-    if metric and metric.pk and values:
-        days = [each.day for each in values]
-        rows = MetricValue.objects.filter(metric=metric, day__gte=min(days), day__lte=max(days))
-        known = {(team, day): value for team, day, value in rows.values_list("team", "day", "value")}
+    known = _known(metric, values)
     same = sum(known.get((each.team, each.day)) == each.value for each in values)
     there = sum((each.team, each.day) in known for each in values)
     return Difference(len(values) - there, there - same, same)
+
+
+def _known(metric: Metric | None, values: Sequence[Value]) -> dict[tuple[int, date], Decimal]:
+    """{(team, day): what is there now} around the days of `values`."""
+    if not (metric and metric.pk and values):
+        return {}
+    days = [each.day for each in values]
+    rows = MetricValue.objects.filter(metric=metric, day__gte=min(days), day__lte=max(days))
+    return {(team, day): value for team, day, value in rows.values_list("team", "day", "value")}
 
 
 @transaction.atomic
@@ -52,7 +59,7 @@ def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -
     """Writes the values, each in the place of what was there for its team and day; all of them or none."""
     # Two who upload at once: the second waits, then sees what the first has written.
     Metric.objects.select_for_update().get(pk=metric.pk)
-    found = compared(metric, values)
+    found, before = compared(metric, values), _known(metric, values)
     MetricValue.objects.bulk_create(
         [MetricValue(metric=metric, team_id=v.team, day=v.day, value=v.value, changed_at=now) for v in values],
         batch_size=WRITTEN_AT_ONCE,
@@ -60,11 +67,23 @@ def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -
         unique_fields=["metric", "team", "day"],
         update_fields=["value", "changed_at"],
     )
-    words = f"{found.new} new, {found.changed} changed"
-    LogEntry.objects.log_create(
-        metric, force_log=True, action=LogEntry.Action.UPDATE, changes={"values": ["", words]}, actor=user
-    )
+    _log(metric, values, before, user)
     return found
+
+
+def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date], Decimal], user: Any) -> None:
+    """An entry for each value that is new or another one than before."""
+    told = {(each.team, each.day): each.value for each in values if before.get((each.team, each.day)) != each.value}
+    days = [day for _, day in told] or [date.min]
+    rows = metric.values.filter(day__gte=min(days), day__lte=max(days)).select_related("team", "metric")
+    mine = [(row, (row.team_id, row.day)) for row in rows if (row.team_id, row.day) in told]
+    for action, is_new in ((LogEntry.Action.CREATE, True), (LogEntry.Action.UPDATE, False)):
+        said = (
+            (row, {"value": (exact_text(before[key]) if key in before else "", exact_text(told[key]))})
+            for row, key in mine
+            if (key not in before) is is_new
+        )
+        audit.record(said, action, user)
 
 
 def points(
