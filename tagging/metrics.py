@@ -13,10 +13,10 @@ from django.db.models import Sum
 from costs.models import DayRollup
 from finops_site import audit
 from finops_site.models import Team
-from finops_site.money import exact_text
+from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month, Period
 from tagging import unit_costs
-from tagging.models import Metric, MetricValue
+from tagging.models import Allocation, Metric, MetricValue
 from tagging.unit_costs import Point, Value
 
 BASES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
@@ -87,15 +87,18 @@ def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date],
 
 
 def points(
-    user: Any, metric: Metric, teams: Iterable[Team], period: Period, basis: str
+    user: Any, metric: Metric, teams: Iterable[Team], period: Period, basis: str, *, shared: bool = False
 ) -> dict[tuple[Team, str], list[Point]]:
-    """{(team, currency): a point for each day, or month, of the period}: the team's direct cost and what it counted."""
+    """{(team, currency): a point for each day, or month, of the period}: the team's cost and what it counted.
+
+    Its direct cost by charge day, and its share of pools of the same days where `shared` says so.
+    """
     teams = list(teams)
     by_month = metric.grain == Metric.Grain.MONTH
     days = [month.start for month in period.months()] if by_month else list(period.each_day())
     units = _units(user, metric, teams, period)
     found = {}
-    for key, costs in _costs(user, teams, period, basis, by_month).items():
+    for key, costs in _costs(user, teams, period, basis, by_month, shared).items():
         found[key] = unit_costs.points(costs, units.get(key[0].pk, {}), days)
     return found
 
@@ -111,17 +114,20 @@ def _units(user: Any, metric: Metric, teams: list[Team], period: Period) -> dict
 
 
 def _costs(
-    user: Any, teams: list[Team], period: Period, basis: str, by_month: bool
+    user: Any, teams: list[Team], period: Period, basis: str, by_month: bool, shared: bool
 ) -> dict[tuple[Team, str], dict[date, Decimal]]:
-    rows = DayRollup.objects.visible_to(user).charged_in(period).filter(owner__in=teams).order_by()
+    direct = DayRollup.objects.visible_to(user).charged_in(period).filter(owner__in=teams).order_by()
+    rows = list(direct.values_list("owner", "currency", "charge_date").annotate(Sum(basis)))
+    if shared:
+        taken = Allocation.objects.filter(day__gte=period.start, day__lt=period.end, team__in=teams).order_by()
+        rows += taken.values_list("team", "currency", "day").annotate(Sum(basis))
     known = {team.pk: team for team in teams}
     found: dict[tuple[Team, str], dict[date, Decimal]] = {}
-    for row in rows.values("owner", "currency", "charge_date").annotate(cost=Sum(basis)):
-        if row["cost"] is None:
-            continue
-        day = row["charge_date"].replace(day=1) if by_month else row["charge_date"]
-        costs = found.setdefault((known[row["owner"]], row["currency"]), {})
-        costs[day] = costs.get(day, Decimal(0)) + row["cost"]
+    for owner, currency, charged, cost in rows:
+        if cost is not None:
+            day = charged.replace(day=1) if by_month else charged
+            costs = found.setdefault((known[owner], currency), {})
+            costs[day] = EXACT.add(costs.get(day, Decimal(0)), cost)
     return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0].name)))
 
 
