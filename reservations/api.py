@@ -5,17 +5,26 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from finops_site.api import BadRequest, ExactDecimalField, ExactModelSerializer, HoldsPermission, VisibleRows
+from finops_site.api import (
+    BadRequest,
+    ExactDecimalField,
+    ExactModelSerializer,
+    HoldsPermission,
+    MonthTextField,
+    VisibleRows,
+)
 from finops_site.models import Team
-from reservations import buying, collecting, purchasing, queues, recommending
-from reservations.models import Commitment, Plan, PlanItem, PurchaseEvent, PurchaseRequest
+from finops_site.periods import Month
+from reservations import buying, collecting, ledger, purchasing, queues, recommending
+from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
+from reservations.proving import REASONS
 from reservations.words import OPTIONS, PAYMENTS
 
 
@@ -89,6 +98,10 @@ class AskSerializer(serializers.Serializer):
     max_upfront = serializers.FloatField(required=False, min_value=0, max_value=1e14)
     max_monthly = serializers.FloatField(required=False, min_value=0, max_value=1e14)
     break_even_months = serializers.FloatField(required=False, min_value=0, max_value=36)
+    negotiated = serializers.FloatField(
+        required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
+    )
+    negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
 
     def parameters(self) -> recommending.Parameters:
         """What was asked for. Raises recommending.BadRequest."""
@@ -259,3 +272,78 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         except buying.CannotBuy as problem:
             raise ValidationError({"detail": str(problem)}) from None
         return self.get_object()
+
+
+class SavingSerializer(ExactModelSerializer):
+    month = MonthTextField()
+    purchase = serializers.IntegerField(source="request_id", help_text="id of the purchase request")
+    commitment = serializers.CharField(
+        source="request.commitment.commitment_id", default="", help_text="the id by which the bill knows it"
+    )
+
+    class Meta:
+        model = LedgerMonth
+        fields = [
+            *("month", "purchase", "commitment", "currency", "days", "promised", "on_demand", "paid", "realised"),
+            *REASONS,
+            "reason",
+        ]
+
+
+_EXACT = {"max_digits": 38, "decimal_places": 18}
+
+
+class SavedYearSerializer(serializers.Serializer):
+    """Twelve months in one currency: promised - realised = the sum of the five reasons."""
+
+    currency = serializers.CharField()
+    promised = ExactDecimalField(**_EXACT)
+    realised = ExactDecimalField(**_EXACT)
+    timing = ExactDecimalField(**_EXACT)
+    demand = ExactDecimalField(**_EXACT)
+    utilisation = ExactDecimalField(**_EXACT)
+    displaced = ExactDecimalField(**_EXACT)
+    price = ExactDecimalField(**_EXACT)
+
+
+_MONTHS = [
+    OpenApiParameter(name, str, description=f"the {which} month, like 2026-03")
+    for name, which in (("from", "first"), ("to", "last"))
+]
+
+
+class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """The savings ledger: each purchase you may see, month by month, promised and proved by the bill."""
+
+    queryset = LedgerMonth.objects.select_related("request__commitment")
+    serializer_class = SavingSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_ledgermonth"
+
+    @extend_schema(summary="Lines of the savings ledger, the newest month first", parameters=_MONTHS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        bounds = {name: _month(self.request, name) for name in ("from", "to")}
+        first, last = bounds["from"], bounds["to"]
+        queryset = queryset.filter(month__gte=first.start) if first else queryset
+        return queryset.filter(month__lte=last.start) if last else queryset
+
+    @extend_schema(
+        summary="The twelve months up to this one, summed by currency: the figure Savings realised",
+        responses=SavedYearSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def year(self, request: Request) -> Response:
+        rows = ledger.sums(ledger.of_year(request.user, timezone.now().date()))
+        return Response(SavedYearSerializer(rows, many=True).data)
+
+
+def _month(request: Any, name: str) -> Month | None:
+    text = request.query_params.get(name)
+    try:
+        return Month.parse(text) if text else None
+    except ValueError as error:
+        raise ValidationError({name: [str(error)]}) from None

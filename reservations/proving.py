@@ -1,15 +1,16 @@
 """The arithmetic of the savings ledger: what was promised, what the bill proves, and why they differ. Pure: no Django.
 
 Every charge names at most one commitment and every commitment belongs to at most one purchase, so that what an hour
-of use saved is counted once, whoever else could have covered it. What a purchase takes from older commitments is charged to
-it (`displaced`). Machines that were switched off saved something too, but no commitment did: they are in no line.
+of use saved is counted once, whoever else could have covered it. What a purchase takes from older commitments is
+charged to it (`displaced`). Machines that were switched off saved something too, but no commitment did: they are in no
+line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from finops_site.money import EXACT, split
+from finops_site.money import EXACT, formatted, rounded, split
 
 ZERO, ONE = Decimal(0), Decimal(1)
 UNIT = Decimal("1e-18")
@@ -31,7 +32,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a month's bill says of a purchase, summed over `days` of the month's `of_days` days.
+    """What a month's bill says of a purchase: summed over `days` days, where `of_days` had been promised.
 
     `on_demand`: what ran under it, at on-demand prices; `paid`: effective cost, unused included; `used` and `unused`
     in the commitment's own unit; `demand`: what it could have covered, a day; `displaced`: see `displacement`.
@@ -118,9 +119,58 @@ def displacement(unused: Decimal, baseline: Decimal, weights: Sequence[Decimal])
     """What older commitments stand idle more than when the purchases were approved, shared among the purchases.
 
     `unused` and `baseline` are the unused cost of the month and of as many days at the baseline; `weights` what each
-    purchase covered. The shares sum to the whole; nothing is shared where nothing was covered.
+    purchase covered, at on-demand prices. No more is shared than was covered: what stands idle beyond it does so
+    because usage went away, which no purchase caused. The shares sum to the whole.
     """
-    more = max(EXACT.subtract(unused, baseline), ZERO)
-    if not more or not any(weight > 0 for weight in weights):
-        return [ZERO] * len(weights)
-    return split(more, [max(weight, ZERO) for weight in weights])
+    taken = [max(weight, ZERO) for weight in weights]
+    with localcontext(EXACT):
+        more = min(max(unused - baseline, ZERO), sum(taken, ZERO))
+    return split(more, taken) if more else [ZERO] * len(weights)
+
+
+NAMES = {
+    "timing": "days without it",
+    "demand": "less to cover",
+    "utilisation": "less of it used",
+    "displaced": "older commitments idle",
+    "price": "other prices",
+}
+# What a reason says where it takes from what was promised, and where it adds to it.
+WORDS = {
+    "timing": (
+        "the bill does not show it on every day that was promised",
+        "the bill shows it longer than was promised",
+    ),
+    "demand": (
+        "there was less to cover than when it was approved",
+        "there was more to cover than when it was approved",
+    ),
+    "utilisation": ("less of it was used than was expected", "more of it was used than was expected"),
+    "displaced": ("older commitments stood idle for it", "older commitments stood idle less"),
+    "price": (
+        "what ran under it costs less on demand than was promised, or it costs more",
+        "what ran under it costs more on demand than was promised, or it costs less",
+    ),
+}
+
+
+def because(parts: Mapping[str, Decimal], currency: str) -> str:
+    """The gap in words, the largest reason first: `parts` holds each of REASONS, promised less realised.
+
+    What rounds to nothing in the currency is not said.
+    """
+    with localcontext(EXACT):
+        gap = sum((parts[name] for name in REASONS), ZERO)
+    if not rounded(gap, currency) and not any(rounded(parts[name], currency) for name in REASONS):
+        return "As promised."
+    head = f"{formatted(abs(gap), currency)} {currency} {'less' if gap > 0 else 'more'} than promised"
+    if not rounded(gap, currency):
+        head = "As promised in sum"
+    towards = -1 if gap < 0 else 1
+    said = sorted((name for name in REASONS if rounded(parts[name], currency)), key=lambda n: -towards * parts[n])
+    return f"{head}: {'; '.join(_reason(parts[name], name, currency) for name in said)}."
+
+
+def _reason(part: Decimal, name: str, currency: str) -> str:
+    word = "less" if part > 0 else "more"
+    return f"{formatted(abs(part), currency)} {word} because {WORDS[name][part < 0]}"

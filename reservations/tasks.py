@@ -7,7 +7,8 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from costs.models import DeliveryMonth
-from reservations import executing, orders, owning, purchasing, recommending
+from finops_site.periods import Month
+from reservations import executing, ledger, orders, owning, purchasing, recommending
 from reservations.models import Plan
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -23,10 +24,7 @@ def work_out(plan_id: int) -> None:
 
 @shared_task
 def refresh_commitments() -> None:
-    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done.
-
-    What was bought and is in a bill now is found after that: only then its commitment is known.
-    """
+    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
     for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
         work_out.delay(plan.pk)
     for month in owning.months_with_bills():
@@ -35,7 +33,22 @@ def refresh_commitments() -> None:
         if cache.get(KNOWN.format(month)) != print_of:
             owning.refresh(month)
             cache.set(KNOWN.format(month), print_of, None)
-    purchasing.find_in_bills(timezone.now())
+    _follow()
+
+
+@shared_task
+def refresh_months(months: list[str]) -> None:
+    """The same for these months, whose bill or whose owners have just changed."""
+    for month in months:
+        owning.refresh(Month.parse(month))
+    _follow()
+
+
+def _follow() -> None:
+    """What was bought and is in a bill now is found, for only now its commitment is known; then what it saved."""
+    now = timezone.now()
+    purchasing.find_in_bills(now)
+    ledger.refresh(now.date())
 
 
 @shared_task

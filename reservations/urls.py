@@ -2,13 +2,15 @@
 
 from django.urls import path, re_path
 
-from reservations.views import buying_policy, commitments, orders, overview, purchases, rates, recommendations
+from reservations.views import buying_policy, commitments, orders, overview, purchases, rates, recommendations, savings
 
 app_name = "reservations"
 
 urlpatterns = [
     path("reservations/", overview.Overview.as_view(), name="overview"),
     path("reservations/expiries/", overview.Expiries.as_view(), name="expiries"),
+    path("reservations/savings/", savings.SavingsPage.as_view(), name="savings"),
+    path("reservations/savings/<int:pk>/", savings.SavedPage.as_view(), name="saved"),
     path("reservations/owned/", commitments.CommitmentsPage.as_view(), name="commitments"),
     path("reservations/owned/load/", commitments.LoadCommitments.as_view(), name="commitments_load"),
     path("reservations/owned/<int:pk>/", commitments.CommitmentPage.as_view(), name="commitment"),

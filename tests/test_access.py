@@ -180,6 +180,10 @@ ACCESS = {
     "api:purchase-approve": row(NO_TOKEN, all=405),
     "api:purchase-reject": row(NO_TOKEN, all=405),
     "api:purchase-export": row(NO_TOKEN, all=405),
+    "reservations:savings": EVERYBODY,
+    "reservations:saved": LINE_OF_PAYMENTS,
+    "api:saving-list": API_EVERYBODY,
+    "api:saving-year": API_EVERYBODY,
     "api:commitment-list": API_EVERYBODY,
     "api:commitment-detail": API_LINE_OF_PAYMENTS,
     "api:recommendation-list": API_EVERYBODY,
@@ -424,6 +428,8 @@ def of_commitments(kind, line):
     """A commitment, or a recommendation with one purchase, of the line's team."""
     if kind == "commitment":
         return [Commitment.objects.create(provider="AWS", commitment_id="arn:1", owner=line.owner).pk]
+    if kind == "saved":
+        return [an_approved_purchase(line).pk]
     if kind not in ("recommendation", "recommended"):
         return []
     plan = Plan.objects.create(as_of=line.charge_date, team=line.owner, state=Plan.State.READY)
@@ -442,6 +448,22 @@ def of_commitments(kind, line):
         **amounts,
     )
     return [plan.pk, 1] if kind == "recommended" else [plan.pk]
+
+
+def an_approved_purchase(line):
+    amounts = ("quantity", "hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost", "utilisation")
+    said = {"kind": "sp_ec2", "term_months": 12, "payment": "none", "currency": "USD", "unit": "USD an hour"}
+    return PurchaseRequest.objects.create(
+        position=1,
+        batch=0,
+        team=line.owner,
+        state="approved",
+        approved_by=person("fay"),
+        approved_at=timezone.now(),
+        expires_at=timezone.now(),
+        **dict.fromkeys(amounts, 1),
+        **said,
+    )
 
 
 def a_mail_to_lea():

@@ -73,7 +73,8 @@ def test_what_is_displaced_is_charged_once_and_never_turned_into_a_saving(unused
     shares = proving.displacement(unused, baseline, weights)
     assert len(shares) == len(weights)
     assert all(share >= 0 for share in shares)
-    assert sum(shares) == (max(unused - baseline, 0) if any(weights) else 0)
+    with localcontext(EXACT):
+        assert sum(shares) == min(max(unused - baseline, 0), sum(weights))
 
 
 @settings(max_examples=50)
@@ -87,5 +88,41 @@ def test_all_lines_together_claim_what_the_company_saved_and_no_more(rows, unuse
             for (promise, proof), share in zip(rows, shares, strict=True)
         ]
         saved = sum((proof.on_demand - proof.paid for _, proof in rows), Decimal(0))
-        lost = max(unused - baseline, 0) if any(proof.on_demand for _, proof in rows) else 0
+        lost = min(max(unused - baseline, 0), sum(proof.on_demand for _, proof in rows))
         assert sum((each.realised for each in lines), Decimal(0)) == saved - lost
+
+
+def test_no_purchase_is_charged_for_more_than_it_covered():
+    """An older plan lost 100 because its machines went away: two purchases that covered 30 and 10 took 40 at most."""
+    assert proving.displacement(Decimal(100), Decimal(0), [Decimal(30), Decimal(10)]) == [30, 10]
+    assert proving.displacement(Decimal(24), Decimal(4), [Decimal(30), Decimal(10)]) == [15, 5]
+
+
+def parts(**said):
+    return dict.fromkeys(proving.REASONS, Decimal(0)) | {name: Decimal(text) for name, text in said.items()}
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        ({}, "As promised."),
+        ({"price": "0.004"}, "As promised."),
+        (
+            {"timing": "24"},
+            "24.00 USD less than promised: 24.00 less because the bill does not show it on every day",
+        ),
+        (
+            {"demand": "3.6", "utilisation": "32.4"},
+            "36.00 USD less than promised: 32.40 less because less of it was used than was expected; 3.60 less because "
+            "there was less to cover than when it was approved.",
+        ),
+        (
+            {"timing": "-10", "displaced": "4"},
+            "6.00 USD more than promised: 10.00 more because the bill shows it longer than was promised; 4.00 less "
+            "because older commitments stood idle for it.",
+        ),
+        ({"timing": "5", "price": "-5"}, "As promised in sum: 5.00 less because"),
+    ],
+)
+def test_the_gap_is_said_in_words_with_every_reason_priced(gap, said):
+    assert proving.because(parts(**gap), "USD").startswith(said)
