@@ -142,6 +142,8 @@ def _facts(alert: Alert) -> list[tuple[str, str]]:
         figures = (Decimal(said[name]) for name in ("p10", "p50", "p90", "chance_of_overrun"))
         words = standing.landing_of(said.get("method", ""), *figures, story_of(alert).whole, code)
         facts.append(("Forecast", words[0].upper() + words[1:]))
+    if said.get("foreseen"):
+        facts.append(("Known to come", "; ".join(said["foreseen"])))
     if said.get("complete_until"):
         facts.append(("Bills known until", said["complete_until"]))
     return [*facts, ("Threshold", str(alert.threshold))]

@@ -233,6 +233,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reservations.tasks.refresh_commitments",
         "schedule": crontab(minute="*/10"),
     },
+    "sweep-purchases-every-minute": {
+        "task": "reservations.tasks.sweep_purchases",
+        "schedule": crontab(),
+    },
+    "run-standing-orders-every-morning": {
+        "task": "reservations.tasks.run_standing_orders",
+        "schedule": crontab(hour=6, minute=40),
+    },
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),

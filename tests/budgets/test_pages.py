@@ -7,6 +7,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from budgets import services
 from budgets.models import Alert, Budget, BudgetPeriod
@@ -79,6 +80,28 @@ def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of
     client_of(fay).post(approve, {"version": 1, "why": "fine"})
     budget.refresh_from_db()
     assert (budget.state, budget.approved_by, budget.version) == ("active", fay, 2)
+
+
+def test_an_amount_is_suggested_before_anything_is_saved(payments, deliver, fay, lea, ola, client_of):
+    this = Month.of(timezone.now().date())
+    deliver(str(this.plus(-3)), lambda day: "3100.00" if day.day == 1 else "0", months=3)
+    said = {"name": "New", "team": payments.pk, "currency": "USD", "basis": "billed_cost", "kind": "month"}
+    said |= {"start": this.start, "auto_factor": "1", "way": "flat", "suggest": "1"}
+    page = client_of(fay).post(reverse("budgets:add"), said)
+    assert page.context["suggestion"].amount == 3100
+    assert (page.context["form"]["amount"].value(), page.context["form"]["name"].value()) == ("3100", "New")
+    assert client_of(lea).post(reverse("budgets:propose"), said).context["suggestion"].amount == 3100
+    assert client_of(ola).post(reverse("budgets:propose"), said).context["suggestion"] is None, "not a team of hers"
+    assert client_of(ola).post(reverse("budgets:propose"), {**said, "team": ""}).context["suggestion"] is None
+    assert not Budget.objects.exists()
+
+
+def test_teams_outside_of_the_budgets_own_are_refused_in_words(payments, fay, client_of):
+    data = type(payments).objects.get(name="Data")
+    said = {"name": "x", "team": payments.pk, "kind": "month", "start": "2026-03-01", "currency": "USD"}
+    said |= {"basis": "billed_cost", "auto_factor": 1, "way": "flat", "amount": "5", "teams": [data.pk]}
+    page = client_of(fay).post(reverse("budgets:add"), said)
+    assert page.context["form"].errors["teams"] == ["A budget of Payments counts Payments and the teams below it only."]
 
 
 def test_an_amount_that_is_none_is_said_beside_its_field(payments, fay, client_of):

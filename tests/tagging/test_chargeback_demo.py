@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 AS_OF = date(2026, 5, 20)
 
 
-def test_the_demo_has_two_closed_months_a_correction_a_dispute_and_a_month_to_close(people, settings):
+def test_the_demo_has_two_closed_months_a_correction_a_dispute_and_a_month_to_close(people, client_of):
     said = []
     demo.make_ownership_rules(said.append, as_of=AS_OF)
     steps.load_demo_bills(said.append, as_of=AS_OF)
@@ -32,3 +32,6 @@ def test_the_demo_has_two_closed_months_a_correction_a_dispute_and_a_month_to_cl
     assert Statement.objects.exclude(number=None).count() == 8
     assert Letter.objects.filter(subject__startswith="Disputed").count() == 1
     assert [check for check in chargeback_books.checks(None) if not check.holds] == []
+    report = client_of(people["max"]).get("/reports/2026-03/").content.decode()
+    assert all(each.number in report for each in Statement.objects.filter(period__billing_month="2026-03-01"))
+    assert client_of(people["max"]).get("/reports/2026-03/pdf/").content.startswith(b"%PDF")
