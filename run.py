@@ -208,6 +208,7 @@ class Child:
         uid: int | None = None,
     ) -> None:
         self.name, self.stop_signal, self.log = name, stop, log or VAR / f"{name}.log"
+        self.asked = False
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as out:
@@ -227,9 +228,14 @@ class Child:
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-1500:]
 
-    def stop(self) -> None:
-        if self.is_alive():
+    def ask_to_stop(self) -> None:
+        """Once: to a worker that finishes its task the same signal again says to drop it."""
+        if self.is_alive() and not self.asked:
+            self.asked = True
             self.process.send_signal(self.stop_signal)
+
+    def stop(self) -> None:
+        self.ask_to_stop()
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -497,6 +503,7 @@ def serve(_: list[str]) -> int:
             raise Trouble(f"another copy was started on {VAR} at the same moment.")
         state = State()
         with servers(state) as (env, started):
+            site: list[Child] = []
             try:
                 _prepare(env)
                 site = _start_site(env, port, started)
@@ -506,6 +513,9 @@ def serve(_: list[str]) -> int:
             except KeyboardInterrupt:
                 say("stopping")
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
+                # Those that need the servers end beside each other, and before the servers.
+                for child in site:
+                    child.ask_to_stop()
                 return 0
 
 

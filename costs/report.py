@@ -37,8 +37,9 @@ def months(user: Any, today: date) -> list[ReportMonth]:
 def owned_share(user: Any, as_of: date) -> Measure | None:
     """How much of the month's cost has an owner, in percent, in the currency of most cost."""
     month = Month.of(as_of)
-    by_owner = spend.rows(user, Question(month.period, ("team",), "", METRIC))
-    whole = spend.totals(user, Question(month.period, metric=METRIC))
+    # The days billed so far and not the month: the page has asked that already.
+    by_owner = spend.rows(user, Question(trends.compare(user, month, as_of).now, ("team",), "", METRIC))
+    whole = spend.sums(by_owner)
     code = max(whole, key=lambda each: whole[each] or Decimal(0), default="")
     if not whole.get(code):
         return None
@@ -71,7 +72,7 @@ def spending(user: Any, month: Month) -> dict[str, Any] | None:
         stat for code in sorted(now) for stat in _stats(user, code, comparison, *(each.get(code) for each in sums))
     ]
     by = "team" if user.sees_whole_company else "service"
-    charts = trends.course(user, month, by, {}, METRIC)
+    charts = trends.course(user, month, by, {}, METRIC).charts
     return {
         "text": [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)],
         "stats": stats,

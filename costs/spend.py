@@ -69,6 +69,8 @@ LABELS = {
     "billing_month": "Billing month",
 }
 Aliases = Mapping[str, set[str]]
+# {tag dimension: the keys that it means in the bills}.
+TagKeys = Mapping[str, list[str]]
 # Who knows under which names people give the same tag: {tag in small letters: its names in small letters}. Costs knows
 # no policy of tags; the pillar that has one says so by `aliases_from` when the site starts.
 _alias_sources: list[Callable[[], Aliases]] = []
@@ -134,20 +136,21 @@ class Row:
 
 def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
-    asked = ("rows", question, limit, _names_of_tags(question))
-    return remembered(user, asked, lambda: _rows(user, question, limit))
+    keys = _keys_of(question)
+    # Which keys a tag means today is part of what was asked: an answer is kept no longer than that.
+    asked = ("rows", question, limit, sorted(keys.items()))
+    return remembered(user, asked, lambda: _rows(user, question, limit, keys))
 
 
-def _names_of_tags(question: Question) -> list[tuple[str, list[str]]]:
-    """Which keys its tags mean today: an answer is kept no longer than that."""
-    return sorted(_tag_keys([name for name in (*question.group_by, *question.filters) if name.startswith(TAG)]).items())
+def _keys_of(question: Question) -> TagKeys:
+    return _tag_keys([name for name in (*question.group_by, *question.filters) if name.startswith(TAG)])
 
 
-def _rows(user: Any, question: Question, limit: int | None) -> list[Row]:
+def _rows(user: Any, question: Question, limit: int | None, keys: TagKeys) -> list[Row]:
     bucket = _bucket(question)
     groups = [f"g{number}" for number in range(len(question.group_by))]
     sums = {"amount": Sum(question.metric), "name": _resource_name(question)}
-    found = _asked(user, question).annotate(**({"bucket": bucket} if bucket else {}), **sums)
+    found = _asked(user, question, keys).annotate(**({"bucket": bucket} if bucket else {}), **sums)
     names = [*groups, *(["bucket"] if bucket else []), "currency"]
     found = found.order_by(*names).values_list(*names, "amount", "name")
     return [_row(values, len(groups), bool(bucket)) for values in (found[:limit] if limit else found)]
@@ -163,7 +166,9 @@ def stream(question: Question) -> Iterator[tuple[Any, ...]]:
     """(*group, bucket, currency, sum) of the whole company, row by row and not remembered: for the work of a night."""
     bucket = _bucket(question)
     names = [*(f"g{number}" for number in range(len(question.group_by))), "bucket", "currency"]
-    found = _asked(Books(), question).annotate(bucket=bucket or Value(""), amount=Sum(question.metric))
+    found = _asked(Books(), question, _keys_of(question)).annotate(
+        bucket=bucket or Value(""), amount=Sum(question.metric)
+    )
     yield from found.values_list(*names, "amount").iterator(chunk_size=5000)
 
 
@@ -182,18 +187,17 @@ def totals(user: Any, question: Question) -> dict[str, Decimal | None]:
     return {row.currency: row.amount for row in rows(user, plain)}
 
 
-def _asked(user: Any, question: Question) -> QuerySet:
+def _asked(user: Any, question: Question, keys: TagKeys) -> QuerySet:
     """The filtered rows of the table that answers, grouped by g0 and g1."""
-    found = filtered(table_for(question).objects.visible_to(user), question)
-    keys = _tag_keys([name for name in question.group_by if name.startswith(TAG)])
+    found = filtered(table_for(question).objects.visible_to(user), question, keys)
     groups = {f"g{number}": _expression(name, keys) for number, name in enumerate(question.group_by)}
     return found.order_by().annotate(**groups).values(*groups, "currency")
 
 
-def filtered(found: QuerySet, question: Question) -> QuerySet:
-    """The rows of a cost table that the question is about."""
+def filtered(found: QuerySet, question: Question, keys: TagKeys | None = None) -> QuerySet:
+    """The rows of a cost table that the question is about; `keys` where it is known already what its tags mean."""
     found = found.charged_in(question.period)
-    keys = _tag_keys([name for name in question.filters if name.startswith(TAG)])
+    keys = _keys_of(question) if keys is None else keys
     for number, (name, values) in enumerate(sorted(question.filters.items())):
         found = _filtered(found, name, values, f"f{number}", keys)
     return found
@@ -235,7 +239,7 @@ def team_or_shared() -> Any:
     return Coalesce(Cast("owner", TextField()), pooled)
 
 
-def _tag_keys(names: Iterable[str]) -> dict[str, list[str]]:
+def _tag_keys(names: Iterable[str]) -> TagKeys:
     """For each tag dimension the keys that occur in the bills under that name, whatever their case."""
     names = list(names)
     known = list(Dimension.objects.filter(name="tag").values_list("value", flat=True)) if names else []
@@ -330,13 +334,14 @@ def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals, of either sign."""
     if not question.group_by:
         return set()
-    asked = ("leaders", question, top, _names_of_tags(question))
-    return remembered(user, asked, lambda: _found_leaders(user, question, top))
+    keys = _keys_of(question)
+    asked = ("leaders", question, top, sorted(keys.items()))
+    return remembered(user, asked, lambda: _found_leaders(user, question, top, keys))
 
 
-def _found_leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
+def _found_leaders(user: Any, question: Question, top: int, keys: TagKeys) -> set[tuple[str, ...]]:
     plain = Question(question.period, question.group_by, "", question.metric, question.filters)
-    found = _asked(user, plain).annotate(amount=Sum(question.metric))
+    found = _asked(user, plain, keys).annotate(amount=Sum(question.metric))
     groups = [f"g{number}" for number in range(len(question.group_by))]
     ranked = found.order_by(F("amount").desc(nulls_last=True)).values_list(*groups)
     return {tuple(NOBODY if value is None else str(value) for value in values) for values in ranked[:top]}
@@ -397,6 +402,14 @@ def add(amounts: Iterable[Decimal | None]) -> Decimal | None:
     for amount in known:
         result = EXACT.add(result, amount)
     return result if known else None
+
+
+def sums(rows: Iterable[Row]) -> dict[str, Decimal | None]:
+    """{currency: the exact sum of its rows}; None where nothing of it is known."""
+    amounts: dict[str, list[Decimal | None]] = {}
+    for row in rows:
+        amounts.setdefault(row.currency, []).append(row.amount)
+    return {code: add(each) for code, each in amounts.items()}
 
 
 def _minus(whole: Decimal | None, part: Decimal | None) -> Decimal | None:

@@ -102,12 +102,13 @@ class S3:
         return None
 
 
-def aws_client(service: str, place: Any) -> Any:
+def aws_client(service: str, place: Any, *, tries: int = 1 + TRIES) -> Any:
     """A client of an AWS service as `place.credential` says, in `place.region`, at `place.endpoint` (empty: AWS's own).
 
+    What must not be done twice is tried once: `tries` counts the first.
     Raises StorageProblem, in words without any secret, when the role cannot be assumed or the address is not allowed.
     """
-    return _session(place).client(service, **_address(place), config=_config())
+    return _session(place).client(service, **_address(place), config=_config(tries))
 
 
 S3_WORDS = {
@@ -120,11 +121,11 @@ S3_WORDS = {
 }
 
 
-def _config() -> Any:
+def _config(tries: int = 1 + TRIES) -> Any:
     from botocore.config import Config
 
     return Config(
-        retries={"max_attempts": TRIES, "mode": "standard"},
+        retries={"total_max_attempts": tries, "mode": "standard"},
         connect_timeout=TIMEOUT_SECONDS,
         read_timeout=TIMEOUT_SECONDS,
         s3={"addressing_style": "path"},

@@ -36,6 +36,10 @@ class Comparison:
         return self.now == self.month.period
 
     @property
+    def both(self) -> tuple[Period, Period]:
+        return self.now, self.before
+
+    @property
     def against(self) -> str:
         """What the change is against, in words."""
         if self.is_whole:
@@ -72,6 +76,13 @@ def totals(
 ) -> dict[str, Decimal | None]:
     found = rows(user, Question(period, metric=metric, filters=filters), shown_in)
     return {row.currency: row.amount for row in found}
+
+
+def sums_of_services(
+    user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+) -> dict[str, Decimal | None]:
+    """The same as `totals`, out of the question that `drivers` asks: a page with both asks it once."""
+    return spend.sums(rows(user, Question(period, ("service",), "", metric, filters), shown_in))
 
 
 @dataclass(frozen=True, slots=True)

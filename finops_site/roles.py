@@ -28,6 +28,9 @@ OWN_ROWS = {
     "reservations.view_commitment",
     "reservations.view_plan",
     "reservations.view_rate",
+    "reservations.view_purchaserequest",
+    "reservations.view_standingorder",
+    "reservations.view_ledgermonth",
     "budgets.view_budget",
     "budgets.view_alert",
 }
@@ -64,6 +67,18 @@ RULE_BUDGETS = {
     "budgets.approve_budget",
     "budgets.propose_budget",
     "budgets.change_alert",
+}
+# Asked for by one, approved by another, and bought by finance alone.
+BUY = {
+    "reservations.add_purchaserequest",
+    "reservations.approve_purchaserequest",
+    "reservations.buy_purchaserequest",
+    "reservations.change_buyingpolicy",
+    "reservations.view_approverlimit",
+    "reservations.add_approverlimit",
+    "reservations.change_approverlimit",
+    "reservations.add_standingorder",
+    "reservations.change_standingorder",
 }
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
@@ -109,6 +124,7 @@ ROLES: dict[str, set[str]] = {
     | FIX_TAGS
     | {"tagging.confirm_virtualtag", "tagging.add_metric", "tagging.change_metric"}
     | RULE_BUDGETS
+    | BUY
     | {"costs.add_exchangerate"}
     | {
         "reservations.add_commitment",
@@ -122,6 +138,7 @@ ROLES: dict[str, set[str]] = {
     | {
         "finops_site.open_admin",
         "reservations.add_plan",
+        "reservations.add_purchaserequest",
         "tagging.view_ownershiprule",
         "tagging.add_dispute",
         "tagging.add_tagexception",

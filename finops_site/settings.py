@@ -233,6 +233,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reservations.tasks.refresh_commitments",
         "schedule": crontab(minute="*/10"),
     },
+    "sweep-purchases-every-minute": {
+        "task": "reservations.tasks.sweep_purchases",
+        "schedule": crontab(),
+    },
+    "run-standing-orders-every-morning": {
+        "task": "reservations.tasks.run_standing_orders",
+        "schedule": crontab(hour=6, minute=40),
+    },
     "resume-stalled-deliveries-every-minute": {
         "task": "costs.tasks.resume_stalled_deliveries",
         "schedule": crontab(),
@@ -315,7 +323,7 @@ CELERY_BEAT_SCHEDULE = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "finops_site.audit.NamedByToken",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 from rest_framework.authtoken.models import Token
 
@@ -40,15 +41,19 @@ class Home(Page, TemplateView):
     def get_title(self) -> str:
         return f"{greeting(timezone.localtime().hour)}, {self.request.user.get_short_name()}"
 
+    @cached_property
+    def role(self) -> str:
+        return role_of(self.request.user)
+
     def get_subtitle(self) -> str:
-        return SUBTITLES.get(role_of(self.request.user), "What your teams spend.")
+        return SUBTITLES.get(self.role, "What your teams spend.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         empty = NO_BILL.for_user(self.request.user)
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
         return super().get_context_data(
-            panels=panels(self.request), empty=empty, **programme(self.request.user), **kwargs
+            panels=panels(self.request), empty=empty, role=self.role, **programme(self.request.user), **kwargs
         )
 
 

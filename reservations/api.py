@@ -5,16 +5,26 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from finops_site.api import BadRequest, ExactDecimalField, ExactModelSerializer, HoldsPermission, VisibleRows
+from finops_site.api import (
+    BadRequest,
+    ExactDecimalField,
+    ExactModelSerializer,
+    HoldsPermission,
+    MonthTextField,
+    VisibleRows,
+)
 from finops_site.models import Team
-from reservations import collecting, queues, recommending
-from reservations.models import Commitment, Plan, PlanItem
+from finops_site.periods import Month
+from reservations import buying, collecting, ledger, purchasing, queues, recommending
+from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
+from reservations.proving import REASONS
 from reservations.words import OPTIONS, PAYMENTS
 
 
@@ -88,6 +98,10 @@ class AskSerializer(serializers.Serializer):
     max_upfront = serializers.FloatField(required=False, min_value=0, max_value=1e14)
     max_monthly = serializers.FloatField(required=False, min_value=0, max_value=1e14)
     break_even_months = serializers.FloatField(required=False, min_value=0, max_value=36)
+    negotiated = serializers.FloatField(
+        required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
+    )
+    negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
 
     def parameters(self) -> recommending.Parameters:
         """What was asked for. Raises recommending.BadRequest."""
@@ -147,3 +161,189 @@ def _team(user: Any, name: str | None) -> Team | None:
     if found is None:
         raise ValidationError({"team": [f"there is no team {name!r} that you may see: name one of yours."]})
     return found
+
+
+class PurchaseEventSerializer(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.email", default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = PurchaseEvent
+        fields = ["at", "by", "verb", "before", "after", "comment"]
+
+
+class PurchaseSerializer(ExactModelSerializer):
+    team = serializers.CharField(source="team.name", default=None, allow_null=True, read_only=True)
+    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
+    standing_order = serializers.CharField(source="standing_order.name", default=None, allow_null=True, read_only=True)
+    requested_by = serializers.CharField(source="requested_by.email", default=None, allow_null=True, read_only=True)
+    approved_by = serializers.CharField(source="approved_by.email", default=None, allow_null=True, read_only=True)
+    events = PurchaseEventSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = PurchaseRequest
+        fields = [
+            *("id", "state", "plan", "position", "batch", "team", "standing_order", "provider", "kind"),
+            *("term_months", "payment", "region", "instance_type", "system", "quantity", "unit", "hourly", "upfront"),
+            *("monthly", "value", "on_demand_cost", "committed_cost", "saving", "utilisation", "currency"),
+            *("is_indicative", "requested_by", "requested_at", "comment", "expires_at", "approved_by", "approved_at"),
+            *("executed_at", "through_api", "reference", "commitment", "message", "events"),
+        ]
+
+
+class CommentSerializer(serializers.Serializer):
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class HandedOutSerializer(serializers.Serializer):
+    purchase = PurchaseSerializer()
+    commands = serializers.CharField(help_text="for the AWS CLI; empty where it expired instead", allow_blank=True)
+    csv = serializers.CharField(allow_blank=True)
+
+
+REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` says why.")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Purchases you may see, the latest first"),
+    retrieve=extend_schema(summary="One purchase, with what happened to it"),
+)
+class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Purchases of commitments: asked for by one person, approved by another, bought, found in a bill.
+
+    A request whose prices or demand moved expires instead of being approved or handed out: look at its `state`.
+    """
+
+    queryset = PurchaseRequest.objects.all()
+    serializer_class = PurchaseSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_purchaserequest"
+    filterset_fields = ["state", "kind"]
+    lookup_value_regex = r"\d+"
+
+    @property
+    def write_permission_required(self) -> str:
+        bought = "reservations.buy_purchaserequest"
+        return bought if self.action == "export" else "reservations.approve_purchaserequest"
+
+    def get_queryset(self) -> QuerySet:
+        rows = super().get_queryset()
+        return rows.select_related("team", "requested_by", "approved_by", "standing_order").prefetch_related(
+            "events__by"
+        )
+
+    @extend_schema(
+        summary="Approve what somebody else asked for",
+        request=CommentSerializer,
+        responses={200: PurchaseSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        return Response(PurchaseSerializer(self._act(purchasing.approve, comment=self._comment())).data)
+
+    @extend_schema(
+        summary="Reject it, with the reason",
+        request=CommentSerializer,
+        responses={200: PurchaseSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        return Response(PurchaseSerializer(self._act(purchasing.reject, comment=self._comment())).data)
+
+    @extend_schema(
+        summary="Hand out what is approved, to be bought by a person",
+        request=None,
+        responses={200: HandedOutSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def export(self, request: Request, pk: str) -> Response:
+        row = self._act(purchasing.export)
+        orders = [row.order] if row.state == buying.EXPORTED else []
+        commands, sheet = (buying.commands(orders), buying.as_csv(orders)) if orders else ("", "")
+        return Response({"purchase": PurchaseSerializer(row).data, "commands": commands, "csv": sheet})
+
+    def _comment(self) -> str:
+        said = CommentSerializer(data=self.request.data)
+        said.is_valid(raise_exception=True)
+        return str(said.validated_data["comment"])
+
+    def _act(self, verb: Any, **said: Any) -> PurchaseRequest:
+        try:
+            verb(self.get_object().pk, user=self.request.user, now=timezone.now(), **said)
+        except buying.CannotBuy as problem:
+            raise ValidationError({"detail": str(problem)}) from None
+        return self.get_object()
+
+
+class SavingSerializer(ExactModelSerializer):
+    month = MonthTextField()
+    purchase = serializers.IntegerField(source="request_id", help_text="id of the purchase request")
+    commitment = serializers.CharField(
+        source="request.commitment.commitment_id", default="", help_text="the id by which the bill knows it"
+    )
+
+    class Meta:
+        model = LedgerMonth
+        fields = [
+            *("month", "purchase", "commitment", "currency", "days", "promised", "on_demand", "paid", "realised"),
+            *REASONS,
+            "reason",
+        ]
+
+
+_EXACT = {"max_digits": 38, "decimal_places": 18}
+
+
+class SavedYearSerializer(serializers.Serializer):
+    """Twelve months in one currency: promised - realised = the sum of the five reasons."""
+
+    currency = serializers.CharField()
+    promised = ExactDecimalField(**_EXACT)
+    realised = ExactDecimalField(**_EXACT)
+    timing = ExactDecimalField(**_EXACT)
+    demand = ExactDecimalField(**_EXACT)
+    utilisation = ExactDecimalField(**_EXACT)
+    displaced = ExactDecimalField(**_EXACT)
+    price = ExactDecimalField(**_EXACT)
+
+
+_MONTHS = [
+    OpenApiParameter(name, str, description=f"the {which} month, like 2026-03")
+    for name, which in (("from", "first"), ("to", "last"))
+]
+
+
+class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """The savings ledger: each purchase you may see, month by month, promised and proved by the bill."""
+
+    queryset = LedgerMonth.objects.select_related("request__commitment")
+    serializer_class = SavingSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_ledgermonth"
+
+    @extend_schema(summary="Lines of the savings ledger, the newest month first", parameters=_MONTHS)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        bounds = {name: _month(self.request, name) for name in ("from", "to")}
+        first, last = bounds["from"], bounds["to"]
+        queryset = queryset.filter(month__gte=first.start) if first else queryset
+        return queryset.filter(month__lte=last.start) if last else queryset
+
+    @extend_schema(
+        summary="The twelve months up to this one, summed by currency: the figure Savings realised",
+        responses=SavedYearSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def year(self, request: Request) -> Response:
+        rows = ledger.sums(ledger.of_year(request.user, timezone.now().date()))
+        return Response(SavedYearSerializer(rows, many=True).data)
+
+
+def _month(request: Any, name: str) -> Month | None:
+    text = request.query_params.get(name)
+    try:
+        return Month.parse(text) if text else None
+    except ValueError as error:
+        raise ValidationError({name: [str(error)]}) from None

@@ -11,25 +11,39 @@ class ReservationsConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from reservations import foreseeing, signposts
+        from costs import books
+        from reservations import foreseeing, ledger, receivers, signposts  # noqa: F401
 
         auditlog.register(self.get_model("Commitment"))
         auditlog.register(self.get_model("Rate"))
+        for name in ("BuyingPolicy", "ApproverLimit", "StandingOrder"):
+            auditlog.register(self.get_model(name))
+        # What a worker notes while it buys is no decision of anybody.
+        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
+        books.also_check(ledger.checks)
+        nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         registry.add(
             NavItem("Overview", "reservations:overview", "gauge", see, 60, "Commitments"),
             NavItem("Recommendations", "reservations:recommendations", "bulb", plans, 61, "Commitments"),
-            NavItem("Owned", "reservations:commitments", "certificate", see, 62, "Commitments"),
-            NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 63, "Commitments"),
-            NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 64, "Commitments"),
+            NavItem("Purchases", "reservations:purchases", "credit-card", "reservations.view_purchaserequest", 62, nav),
+            NavItem("Owned", "reservations:commitments", "certificate", see, 63, "Commitments"),
+            NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, "Commitments"),
+            NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, "Commitments"),
+            NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
+            Kpi("savings-realised", "Savings realised", signposts.savings, saved, 59),
             Kpi("commitment-coverage", "Commitment coverage", signposts.coverage, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", signposts.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
             Advice("commitments", signposts.advice, plans, 60),
             KnownChanges("commitments", foreseeing.changes, 60),
             NightlyCheck("commitments", signposts.nightly, 60),
+            NightlyCheck("purchases", signposts.purchases, 61),
+            NightlyCheck("savings-ledger", signposts.ledger_night, 62),
+            ReportSection("savings", "Savings ledger", "", signposts.savings_report, saved, 59),
             ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
+            DemoStep("purchases", _ask_to_buy, 81),
         )
 
 
@@ -37,3 +51,9 @@ def _recommend(say: Any, *, as_of: Any) -> None:
     from reservations import demo
 
     demo.recommend(say, as_of=as_of)
+
+
+def _ask_to_buy(say: Any, *, as_of: Any) -> None:
+    from reservations import demo
+
+    demo.ask_to_buy(say, as_of=as_of)

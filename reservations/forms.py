@@ -9,7 +9,8 @@ from django import forms
 from finops_site.models import Team
 from reservations import owning, prices, recommending
 from reservations.collecting import HISTORY_DAYS
-from reservations.models import Commitment, Rate
+from reservations.models import Commitment, LedgerMonth, PurchaseRequest, Rate
+from reservations.proving import NAMES as REASON_NAMES
 from reservations.words import KINDS, OPTIONS, PAYMENTS
 
 MOST_BYTES = 20 << 20
@@ -35,6 +36,24 @@ class RateFilter(django_filters.FilterSet):
     class Meta:
         model = Rate
         fields: list[str] = []
+
+
+class LedgerFilter(django_filters.FilterSet):
+    month = django_filters.DateFromToRangeFilter(label="Month")
+    request = django_filters.ModelMultipleChoiceFilter(
+        label="Purchase", queryset=lambda request: _purchases(request), field_name="request"
+    )
+    reason = django_filters.MultipleChoiceFilter(label="Mostly missing for", choices=list(REASON_NAMES.items()))
+
+    class Meta:
+        model = LedgerMonth
+        fields: list[str] = []
+
+
+def _purchases(request: Any) -> Any:
+    if request is None:
+        return PurchaseRequest.objects.none()
+    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
 
 
 def _teams(request: Any) -> Any:
@@ -79,8 +98,15 @@ class PricesForm(forms.Form):
             raise forms.ValidationError(f"This is not such a price list: {error!r}") from None
 
 
+WHY_CAUTIOUS = (
+    "It starts cautious: one year and no upfront, for a commitment is paid whatever comes; at most 70% covered, which "
+    "leaves room to change machines; and used to 90% at least, so that a purchase still pays when a tenth of the use "
+    "goes away. Three years and upfront save more, and bind longer: tick them when you are sure."
+)
+
+
 class PlanForm(forms.Form):
-    """What may be bought, and how much of it."""
+    """What may be bought, and how much of it. It starts cautious; `WHY_CAUTIOUS` says why."""
 
     team = forms.ModelChoiceField(
         Team.objects.none(), required=False, label="For the use of", empty_label="the whole company"
@@ -98,21 +124,34 @@ class PlanForm(forms.Form):
         label="Terms",
         choices=[(12, "1 year"), (36, "3 years")],
         coerce=int,
-        initial=[12, 36],
+        initial=[12],
         widget=forms.CheckboxSelectMultiple,
     )
     payments = forms.MultipleChoiceField(
-        label="Payment", choices=list(PAYMENTS.items()), initial=list(PAYMENTS), widget=forms.CheckboxSelectMultiple
+        label="Payment", choices=list(PAYMENTS.items()), initial=["none"], widget=forms.CheckboxSelectMultiple
     )
     target_coverage = forms.DecimalField(
-        label="Cover at most, %", required=False, min_value=0, max_value=100, help_text="70 leaves room to change."
+        label="Cover at most, %",
+        required=False,
+        initial=70,
+        min_value=0,
+        max_value=100,
+        help_text="70 leaves room to change; empty is no limit.",
     )
     minimum_utilisation = forms.DecimalField(
-        label="Expect to use at least, %", required=False, min_value=0, max_value=100
+        label="Expect to use at least, %", required=False, initial=90, min_value=0, max_value=100
     )
     max_upfront = forms.DecimalField(label="Cash on the first day, at most", required=False, min_value=0, max_digits=15)
     max_monthly = forms.DecimalField(label="Paid each month, at most", required=False, min_value=0, max_digits=15)
     break_even_months = forms.DecimalField(label="Paid off within, months", required=False, min_value=0, max_value=36)
+    negotiated = forms.DecimalField(
+        label="Negotiated discount, %",
+        required=False,
+        min_value=0,
+        max_value=99,
+        help_text="Off the list prices on demand, by your contract. Prices of your own go into a price list instead.",
+    )
+    negotiated_on_commitments = forms.BooleanField(label="The contract gives it on commitments too", required=False)
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -134,6 +173,8 @@ class PlanForm(forms.Form):
             max_upfront=_number(said["max_upfront"]),
             max_monthly=_number(said["max_monthly"]),
             break_even_months=_number(said["break_even_months"]),
+            negotiated=_share(said["negotiated"]) or 0.0,
+            negotiated_on_commitments=said["negotiated_on_commitments"],
         )
 
 

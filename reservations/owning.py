@@ -34,6 +34,9 @@ class Refreshed:
 @transaction.atomic
 def refresh(month: Month) -> Refreshed:
     """Finds commitments in the charges of a month and writes its utilisation and coverage anew."""
+    with connection.cursor() as cursor:
+        # Any two at once may find the same new commitment, or write the same days.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('use of commitments'))")
     period = month.period
     rows = _charged(period)
     found = _find(rows)

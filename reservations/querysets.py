@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q, Sum
 
 from finops_site.periods import Period
+from reservations.buying import WAITING, Approver
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -62,3 +63,36 @@ class PlanQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> "PlanQuerySet":
         """All of them for who sees the company; else those worked out for her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
+
+
+class StandingOrderQuerySet(PlanQuerySet):
+    """Standing orders, seen like the plans they stand on."""
+
+
+class PurchaseQuerySet(PlanQuerySet):
+    """Purchases, seen like the plans they come from."""
+
+    def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
+        """Those that she may approve now (reservations.buying.may_approve, asked of many)."""
+        if approver.is_administrator or not approver.is_finance:
+            return self.none()
+        own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)
+        waiting = self.filter(state=WAITING, currency=approver.currency, value__lte=approver.limit)
+        return waiting.exclude(pk__in=self.model.objects.filter(own).values("pk"))
+
+
+class LedgerQuerySet(models.QuerySet):
+    NAMES = (*("on_demand", "paid", "promised", "realised"), *("timing", "demand", "utilisation", "displaced", "price"))
+
+    def visible_to(self, user: Any) -> "LedgerQuerySet":
+        """All of it for who sees the company; else of purchases for her teams and the teams below."""
+        return self if user.sees_whole_company else self.filter(request__team__in=user.visible_team_ids)
+
+    def within(self, period: Period) -> "LedgerQuerySet":
+        return self.filter(month__gte=period.start, month__lt=period.end)
+
+    def sums(self, *by: str) -> list[dict[str, Any]]:
+        """A row for each value of `by` and currency with every measure summed as ``<name>_sum``."""
+        groups = (*by, "currency")
+        sums = {f"{name}_sum": Sum(name) for name in self.NAMES}
+        return list(self.order_by(*groups).values(*groups).annotate(**sums))

@@ -62,6 +62,8 @@ class Parameters:
     negotiated_on_commitments: bool = False
 
     def __post_init__(self) -> None:
+        if self.negotiated >= 1:
+            raise BadRequest("negotiated must be below 1: a discount of everything leaves nothing to save.")
         for name in ("target_coverage", "minimum_coverage", "minimum_utilisation", "negotiated"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
@@ -362,6 +364,9 @@ class _Run:
             notes.append("The coverage asked for cannot be reached within the other limits: this plan stays below it.")
         if self.parameters.max_upfront == 0:
             notes.append("The upfront budget is zero: only offers without upfront were considered.")
+        if self.parameters.negotiated:
+            where = "on demand and on commitments" if self.parameters.negotiated_on_commitments else "on demand"
+            notes.append(f"A negotiated discount of {self.parameters.negotiated:.1%} is taken off list prices {where}.")
         if self.parameters.cash_rate:
             notes.append(f"Cash costs {self.parameters.cash_rate:.1%} a year: it is in the costs shown.")
         return [note for note in notes if note]

@@ -7,7 +7,8 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from costs.models import DeliveryMonth
-from reservations import owning, recommending
+from finops_site.periods import Month
+from reservations import executing, ledger, orders, owning, purchasing, recommending
 from reservations.models import Plan
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -32,3 +33,37 @@ def refresh_commitments() -> None:
         if cache.get(KNOWN.format(month)) != print_of:
             owning.refresh(month)
             cache.set(KNOWN.format(month), print_of, None)
+    _follow()
+
+
+@shared_task
+def refresh_months(months: list[str]) -> None:
+    """The same for these months, whose bill or whose owners have just changed."""
+    for month in months:
+        owning.refresh(Month.parse(month))
+    _follow()
+
+
+def _follow() -> None:
+    """What was bought and is in a bill now is found, for only now its commitment is known; then what it saved."""
+    now = timezone.now()
+    purchasing.find_in_bills(now)
+    ledger.refresh(now.date())
+
+
+@shared_task
+def buy_purchase(purchase_id: int) -> None:
+    executing.execute(purchase_id, clock=timezone.now)
+
+
+@shared_task
+def sweep_purchases() -> None:
+    """Purchases that a lost task or a dead worker left behind."""
+    for pk in executing.sweep(timezone.now()):
+        buy_purchase.delay(pk)
+
+
+@shared_task
+def run_standing_orders() -> None:
+    """Every morning; each asks once a month."""
+    orders.run_all(timezone.now())

@@ -1,14 +1,16 @@
 """Addresses of the pages of reservations."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from reservations.views import commitments, overview, rates, recommendations
+from reservations.views import buying_policy, commitments, orders, overview, purchases, rates, recommendations, savings
 
 app_name = "reservations"
 
 urlpatterns = [
     path("reservations/", overview.Overview.as_view(), name="overview"),
     path("reservations/expiries/", overview.Expiries.as_view(), name="expiries"),
+    path("reservations/savings/", savings.SavingsPage.as_view(), name="savings"),
+    path("reservations/savings/<int:pk>/", savings.SavedPage.as_view(), name="saved"),
     path("reservations/owned/", commitments.CommitmentsPage.as_view(), name="commitments"),
     path("reservations/owned/load/", commitments.LoadCommitments.as_view(), name="commitments_load"),
     path("reservations/owned/<int:pk>/", commitments.CommitmentPage.as_view(), name="commitment"),
@@ -31,4 +33,23 @@ urlpatterns = [
         recommendations.RecommendedItem.as_view(),
         name="recommended_item",
     ),
+    path(
+        "reservations/recommendations/<int:pk>/<int:position>/ask/",
+        purchases.AskPurchase.as_view(),
+        name="purchase_ask",
+    ),
+    path("reservations/purchases/", purchases.PurchasesPage.as_view(), name="purchases"),
+    path("reservations/purchases/<int:pk>/", purchases.PurchasePage.as_view(), name="purchase"),
+    re_path(
+        r"^reservations/purchases/(?P<pk>\d+)/purchase\.(?P<kind>sh|csv)$",
+        purchases.PurchaseFile.as_view(),
+        name="purchase_file",
+    ),
+    path("reservations/buying/", buying_policy.BuyingPolicyPage.as_view(), name="buying_policy"),
+    path("reservations/buying/switch/", buying_policy.BuyingSwitch.as_view(), name="buying_switch"),
+    path("reservations/buying/limits/add/", buying_policy.ApproverLimitPage.as_view(), name="approver_limit_add"),
+    path("reservations/buying/limits/<int:pk>/", buying_policy.ApproverLimitPage.as_view(), name="approver_limit"),
+    path("reservations/standing-orders/", orders.StandingOrdersPage.as_view(), name="standing_orders"),
+    path("reservations/standing-orders/add/", orders.StandingOrderPage.as_view(), name="standing_order_add"),
+    path("reservations/standing-orders/<int:pk>/", orders.StandingOrderPage.as_view(), name="standing_order"),
 ]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from costs import spend
 from finops_site.figures import month_text
 from finops_site.money import formatted
+from finops_site.once import once
 from finops_site.periods import Month
 from finops_site.registry import AdviceItem, Measure
 from tagging import figures
@@ -26,11 +27,8 @@ SHOWN = 3
 def to_fix(request: HttpRequest) -> dict[str, Any] | None:
     """How many resources of hers miss tags, what they cost, and the dearest of them."""
     today = timezone.now().date()
-    month = figures.month_for("", today)
-    if month is None:
-        return None
-    tally = figures.tally(request.user, month, today)
-    if not tally.counted:
+    month, tally = _latest(request.user, today)
+    if month is None or not tally.counted:
         return None
     return {
         "month": month,
@@ -42,6 +40,16 @@ def to_fix(request: HttpRequest) -> dict[str, Any] | None:
     }
 
 
+def _latest(user: Any, as_of: date) -> tuple[Month, figures.Tally] | tuple[None, None]:
+    """(the latest month that is worked out, its tally), or twice None."""
+    return once(user, ("compliance", as_of), lambda: _tally(user, as_of))
+
+
+def _tally(user: Any, as_of: date) -> tuple[Month, figures.Tally] | tuple[None, None]:
+    month = figures.month_for("", as_of)
+    return (month, figures.tally(user, month, as_of)) if month else (None, None)
+
+
 def _dearest(user: Any, month: Month, today: date) -> list[dict[str, Any]]:
     explainer = Explainer()
     rows = figures.rows(user, month).wrong(today).select_related("verdict", "tag_set").order_by("-cost", "-id")
@@ -50,10 +58,9 @@ def _dearest(user: Any, month: Month, today: date) -> list[dict[str, Any]]:
 
 def compliance_kpi(user: Any, as_of: date) -> Measure | None:
     """The share of resources that comply, in percent, against the target."""
-    month = figures.month_for(str(Month.of(as_of)), as_of)
+    month, tally = _latest(user, as_of)
     if month is None:
         return None
-    tally = figures.tally(user, month, as_of)
     share = tally.by_resources
     value = None if share is None else (share * HUNDRED).quantize(Decimal("0.1"))
     words = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"

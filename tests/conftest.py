@@ -1,9 +1,14 @@
 """The demo people, for every test."""
 
 import pytest
+from hypothesis import settings
 
 from finops_site import demo
 from tests.people import person, signed_in
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("finops", deadline=None)
+settings.load_profile("finops")
 
 
 @pytest.fixture

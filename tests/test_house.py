@@ -55,6 +55,8 @@ PURE = [
     "reservations/indicative.py",
     "reservations/demand.py",
     "reservations/offers.py",
+    "reservations/buying.py",
+    "reservations/proving.py",
     "tagging/explaining.py",
     "tagging/journal.py",
     "tagging/policy.py",

@@ -178,11 +178,12 @@ def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]
     """Stat cards: the month so far with its change, the last whole month; per currency."""
     previous = comparison.month.previous
     twelve = Period(comparison.month.plus(-11).start, comparison.month.next.start)
-    periods = (comparison.now, comparison.before, previous.period, twelve)
-    now, before, last, year = (trends.totals(user, each, filters, METRIC, comparison.shown_in) for each in periods)
+    shown_in = comparison.shown_in
+    now, before = (trends.sums_of_services(user, each, filters, METRIC, shown_in) for each in comparison.both)
+    last, year = (trends.totals(user, each, filters, METRIC, shown_in) for each in (previous.period, twelve))
     cards = []
     for code in sorted({*now, *before, *last}):
-        billed_in = {} if code == comparison.shown_in else {"currency": code}
+        billed_in = {} if code == shown_in else {"currency": code}
         cards += [
             {
                 "label": comparison.said,

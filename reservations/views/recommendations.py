@@ -19,7 +19,7 @@ from finops_site.figures import percent_text
 from finops_site.money import formatted
 from finops_site.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations import collecting, queues, recommending
-from reservations.forms import PlanForm
+from reservations.forms import WHY_CAUTIOUS, PlanForm
 from reservations.models import Plan, PlanItem
 from reservations.tables import (
     CONFIDENCES,
@@ -63,6 +63,7 @@ class RecommendationsPage(ListPage):
 class Recommend(FormPage):
     permission_required = "reservations.add_plan"
     form_class = PlanForm
+    template_name = "reservations/recommend.html"
     title = "Work out what to buy"
     subtitle = "Every option at once, within your limits, from what ran and was not covered."
     breadcrumbs = (*CRUMBS, ("Recommendations", "reservations:recommendations"))
@@ -71,6 +72,9 @@ class Recommend(FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "user": self.request.user}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(why=WHY_CAUTIOUS, **kwargs)
 
     def save(self, form: PlanForm) -> Plan:
         said = form.cleaned_data
@@ -232,6 +236,7 @@ LABELS = {
     "max_monthly": "paid a month at most",
     "break_even_months": "paid off within months",
     "cash_rate": "cash costs a year",
+    "negotiated": "negotiated, off list prices",
 }
 
 
@@ -246,12 +251,12 @@ def asked(plan: Plan) -> list[tuple[str, str]]:
         ("Terms", ", ".join(f"{months // 12} y" for months in kept.get("terms", []))),
         ("Payment", ", ".join(kept.get("payments", []))),
     ]
-    shares = ("target_coverage", "minimum_coverage", "minimum_utilisation", "cash_rate")
+    shares = ("target_coverage", "minimum_coverage", "minimum_utilisation", "cash_rate", "negotiated")
     for name, label in LABELS.items():
         value = kept.get(name)
         if value:
             found.append((label.capitalize(), f"{value:.0%}" if name in shares else f"{value:,g}"))
-        elif value == 0 and name != "cash_rate":
+        elif value == 0 and name not in ("cash_rate", "negotiated"):
             found.append((label.capitalize(), "0"))
     return found
 
@@ -305,6 +310,8 @@ class RecommendedItem(Page, TemplateView):
             "numbers": numbers,
             "chart": demand_chart(working),
             "ladder": LadderTable(working["ladder"], request=None),
+            "may_ask": self.request.user.has_perm("reservations.add_purchaserequest"),
+            "requests": self.plan.requests.filter(position=item.position).order_by("batch", "pk"),
         }
         return super().get_context_data(**{**context, **kwargs})
 

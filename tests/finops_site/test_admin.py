@@ -18,7 +18,7 @@ LISTS = {
     "axes_accessattempt": {"ada"},
     "django_celery_beat_periodictask": {"ada"},
     "django_celery_beat_crontabschedule": {"ada"},
-    "tagging_ownershiprule": {"ada", "fay"},
+    "tagging_ownershiprule": {"ada", "fay", "eli", "lea", "ola"},
     "costs_source": {"ada", "fay"},
     "costs_costline": {"ada", "fay", "eli", "lea", "ola"},
 }

@@ -9,21 +9,30 @@ import pytest
 from costs import ingest
 from finops_site.models import Letter, Team
 from finops_site.periods import Month
-from reservations import owning, watching
+from reservations import applying, owning, watching
 from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
 
 pytestmark = pytest.mark.django_db
 EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/bills/focus-spec-examples"
-# The specification's examples, worked on paper: used, unused, and what the covered usage costs on demand.
+# The specification's examples: used, unused, and what the covered usage costs on demand. The working beside each.
 ON_PAPER = {
+    # A small machine's hour is 1 unit; a large one is 3 units, of which the commitment pays 1: 1 / (1 + 0) = 100 %. The
+    # charge that it covers lists 3.00 for the hour, of which 2.25 are billed on demand in a charge of their own.
     "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_1_resource": (1, 0, 3),
+    # An extra large one is 4 units: two medium ones take 2 units each, 4 / (4 + 0) = 100 %, and list 2.00 + 2.00.
     "flexibility_one_hundred_percent_utilization_with_commitment_discount_flexibility_with_2_resources": (4, 0, 4),
+    # Without flexibility units are hours: 1 / (1 + 0) = 100 %, and the hour lists 3.00.
     "flexibility_one_hundred_percent_utilization_without_commitment_discount_flexibility": (1, 0, 3),
+    # A medium machine cannot use a large one's hour: 0 / (0 + 1) = 0 %.
     "flexibility_zero_percent_utilization_without_commitment_discount_flexibility": (0, 1, None),
+    # Of 1.00 USD an hour: 1.00 / (1.00 + 0) = 100 %.
     "scenarios_commitment_discount_usage_scenario_1": (1, 0, None),
+    # 0 / (0 + 1.00) = 0 %.
     "scenarios_commitment_discount_usage_scenario_2": (0, 1, None),
+    # 0.75 / (0.75 + 0.25) = 75 %.
     "scenarios_commitment_discount_usage_scenario_3": ("0.75", "0.25", None),
+    # 1.00 / (1.00 + 0) = 100 %; half an hour more, 0.50, runs on demand beside it and is no use of it.
     "scenarios_commitment_discount_usage_scenario_4": (1, 0, None),
 }
 
@@ -39,9 +48,69 @@ def test_a_focus_example_is_what_was_worked_on_paper(name):
     (day,) = Utilisation.objects.all()
     assert (day.used, day.unused) == (Decimal(used), Decimal(unused))
     assert day.commitment.commitment_id == "<my-commitment-discount-id>"
+    assert applying.utilisation(day.used, day.unused) == Decimal(used) / (Decimal(used) + Decimal(unused))
     if covered is not None:
         (sums,) = Coverage.objects.sums()
         assert sums["covered_cost_sum"] == Decimal(covered)
+
+
+AZURE = {
+    "BillingAccountId": "8611537",
+    "BillingPeriodStartDate": "03/01/2026",
+    "BillingPeriodEndDate": "03/31/2026",
+    "SubscriptionId": "9EC51CFD",
+    "Date": "03/05/2026",
+    "Product": "Virtual Machines BS Series - B1s",
+    "MeterCategory": "Virtual Machines",
+    "ConsumedService": "Microsoft.Compute",
+    "Quantity": "24",
+    "UnitOfMeasure": "1 Hour",
+    "BillingCurrency": "EUR",
+    "ResourceId": "/subscriptions/9EC5/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/Web-1",
+    "ResourceLocation": "EastUS",
+    "AdditionalInfo": '{"ServiceType":"Standard_B1s"}',
+}
+RESERVATION = {"PricingModel": "Reservation", "benefitId": "/Reservations/R-1", "benefitName": "VM_RI"}
+PLAN = {"PricingModel": "SavingsPlan", "benefitId": "/SavingsPlans/S-1", "benefitName": "Compute plan"}
+# On paper: of a reservation of 72 two thirds were used, of a plan of 10 four fifths; 5 ran on demand. The invoice has
+# the purchases, and free usage; the amortised view has what usage took of them and what nobody used.
+HALVES = {
+    "actual": [
+        {"ChargeType": "Usage", "PricingModel": "OnDemand", "Cost": "5"},
+        {**RESERVATION, "ChargeType": "Usage", "Cost": "0"},
+        {**RESERVATION, "ChargeType": "Purchase", "Cost": "72", "ResourceId": ""},
+        {**PLAN, "ChargeType": "Usage", "Cost": "0"},
+        {**PLAN, "ChargeType": "Purchase", "Cost": "10", "ResourceId": ""},
+    ],
+    "amortized": [
+        {"ChargeType": "Usage", "PricingModel": "OnDemand", "Cost": "5"},
+        {**RESERVATION, "ChargeType": "Usage", "Cost": "48"},
+        {**RESERVATION, "ChargeType": "UnusedReservation", "Cost": "24", "ResourceId": ""},
+        {**PLAN, "ChargeType": "Usage", "Cost": "8"},
+        {**PLAN, "ChargeType": "UnusedSavingsPlan", "Cost": "2", "ResourceId": ""},
+    ],
+}
+
+
+@pytest.mark.parametrize("order", [("actual", "amortized"), ("amortized", "actual")])
+def test_azures_halves_together_say_what_was_used_and_what_stood_idle(order, people, tmp_path):
+    for view in order:
+        filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **each} for each in HALVES[view]]
+        columns = list(dict.fromkeys(name for each in filled for name in each))
+        path = bills.write(tmp_path, f"{view}.csv", bills.csv_text(columns, filled).encode())
+        (received,) = ingest.receive("azure", [path])
+        ingest.load(received.delivery)
+    owning.refresh(Month(2026, 3))
+    found = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
+    assert set(found) == {"azure_reservation", "azure_plan"}
+    reservation, plan = found["azure_reservation"], found["azure_plan"]
+    # Azure counts no units: money says how much was used, once for both views.
+    assert (reservation.used, reservation.unused, reservation.unit) == (48, 24, "EUR")
+    assert (plan.used, plan.unused, plan.paid, plan.unused_cost) == (8, 2, 10, 2)
+    assert applying.utilisation(plan.used, plan.unused) == Decimal("0.8")
+    assert reservation.commitment.name == "VM_RI"
+    (sums,) = Coverage.objects.sums()
+    assert (sums["covered_cost_sum"], sums["eligible_cost_sum"], sums["unused_cost_sum"]) == (56, 61, 26)
 
 
 def row(day, status, quantity, cost, month="2026-03", **changes):

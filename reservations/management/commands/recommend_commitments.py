@@ -33,6 +33,8 @@ class Command(PlainCommand):
         parser.add_argument("--minimum-utilisation", type=float, metavar="SHARE", help="that must be expected")
         parser.add_argument("--break-even", type=float, metavar="MONTHS", help="buy only what has paid off by then")
         parser.add_argument("--cash-rate", type=float, default=0.0, metavar="SHARE", help="what cash costs a year")
+        parser.add_argument("--negotiated", type=float, default=0.0, metavar="SHARE", help="off list prices on demand")
+        parser.add_argument("--negotiated-on-commitments", action="store_true", help="the contract gives it there too")
         parser.add_argument("--team", help="for the use of one team and the teams below it")
         parser.add_argument("--time-limit", type=float, default=recommending.TIME_LIMIT, metavar="SECONDS")
 
@@ -79,6 +81,8 @@ def _parameters(options: dict[str, Any]) -> recommending.Parameters:
         minimum_utilisation=options["minimum_utilisation"],
         break_even_months=options["break_even"],
         cash_rate=options["cash_rate"],
+        negotiated=options["negotiated"],
+        negotiated_on_commitments=options["negotiated_on_commitments"],
     )
 
 

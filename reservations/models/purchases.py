@@ -1,0 +1,232 @@
+"""Purchases: asked for by one, approved by another, bought, found in a bill, and worth what months prove."""
+
+import uuid
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from reservations import buying
+from reservations.models.commitments import amount
+from reservations.querysets import LedgerQuerySet, PurchaseQuerySet, StandingOrderQuerySet
+from reservations.words import KIND_CHOICES, PAYMENTS
+
+
+class BuyingPolicy(models.Model):
+    """How buying is done here: one row. `is_stopped` is read at the last moment before every purchase."""
+
+    by_api = models.BooleanField(
+        "buy through the provider's API", default=False, help_text="otherwise as an export that a person buys by hand"
+    )
+    is_stopped = models.BooleanField(
+        "stop all buying", default=False, help_text="holds at once, also for what is on its way"
+    )
+    monthly_ceiling = amount("the API commits to no more in a calendar month, whole terms, in USD", default=0)
+    default_limit = amount("up to which whole-term value somebody without a limit of her own approves", default=25_000)
+    currency = models.CharField(max_length=10, default="USD", editable=False)
+    credential = models.ForeignKey(
+        "costs.Credential", models.PROTECT, null=True, blank=True, help_text="as whom we buy; an administrator makes it"
+    )
+    endpoint = models.URLField(blank=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "buying policy"
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="buying_policy_is_one")]
+
+    def __str__(self) -> str:
+        return "Buying policy"
+
+    @classmethod
+    def get(cls, *, lock: bool = False) -> "BuyingPolicy":
+        """The one row; locked, purchases of the same moment wait for each other."""
+        cls.objects.get_or_create(pk=1)
+        return (cls.objects.select_for_update() if lock else cls.objects).get(pk=1)
+
+
+class ApproverLimit(models.Model):
+    """Up to which whole-term value somebody of finance approves alone. Nobody sets her own."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="approver_limit")
+    limit = amount("in USD, over the whole term")
+    currency = models.CharField(max_length=10, default="USD", editable=False)
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
+
+    class Meta:
+        ordering = ["user__email"]
+        constraints = [models.CheckConstraint(condition=models.Q(limit__gte=0), name="approver_limit_not_negative")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.limit:,.2f} {self.currency}"
+
+
+class StandingOrder(models.Model):
+    """Each month asks for the newest plan's next batch, while what is owned is well used. It buys nothing itself."""
+
+    name = models.CharField(max_length=100, unique=True)
+    team = models.ForeignKey(
+        "finops_site.Team", models.CASCADE, null=True, blank=True, help_text="whose plans; empty for the company's"
+    )
+    minimum_utilisation = models.DecimalField(
+        max_digits=4,
+        decimal_places=3,
+        default=Decimal("0.9"),
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="share of what is owned that the last 30 days used, 0.9 is 90 %",
+    )
+    is_active = models.BooleanField(default=True)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
+    asked_month = models.DateField(null=True, blank=True, editable=False, help_text="the month it asked for last")
+    said = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
+
+    objects = StandingOrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("reservations:standing_orders")
+
+
+class PurchaseRequest(models.Model):
+    """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
+
+    State = models.TextChoices("State", {name.upper(): (name, words) for name, words in buying.STATES.items()})
+
+    plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
+    position = models.PositiveIntegerField(help_text="of the purchase in its plan")
+    batch = models.PositiveIntegerField(help_text="of the ladder, 1 is the first; 0 the whole")
+    team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True)
+    standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
+    state = models.CharField(max_length=10, choices=State, default=buying.WAITING)
+    provider = models.CharField(max_length=50)
+    kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
+    term_months = models.PositiveSmallIntegerField("term, months")
+    payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
+    region = models.CharField(max_length=100, blank=True)
+    instance_type = models.CharField("type or family", max_length=100, blank=True)
+    system = models.CharField("operating system", max_length=100, blank=True)
+    quantity = amount("machines, or currency an hour for a plan")
+    unit = models.CharField(max_length=50)
+    hourly = amount("effective cost of an hour of all of it")
+    upfront = amount("cash on the first day")
+    monthly = amount("paid each month of 730 hours")
+    value = amount("committed to over the whole term")
+    on_demand_cost = amount("promised: a year of what it covers, on demand")
+    committed_cost = amount("promised: a year of it")
+    utilisation = amount("promised share of it that is used")
+    currency = models.CharField(max_length=10)
+    is_indicative = models.BooleanField(default=False)
+    asked_on = models.JSONField(default=dict, help_text="prices and demand when it was asked for, exact text")
+    baseline = models.JSONField(default=dict, help_text="the same when it was approved: frozen for the ledger")
+    token = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text="makes the purchase happen once"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="purchase_requests"
+    )
+    requested_at = models.DateTimeField(default=timezone.now)
+    comment = models.TextField(blank=True, max_length=2000)
+    expires_at = models.DateTimeField()
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    approved_at = models.DateTimeField(null=True)
+    dry_run_at = models.DateTimeField(null=True, help_text="when the provider's offer was looked at last")
+    offering = models.CharField(max_length=200, blank=True)
+    known_before = models.JSONField(default=list, help_text="reservations that were there before this was bought")
+    executed_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    through_api = models.BooleanField(default=False)
+    reference = models.CharField(max_length=300, blank=True, help_text="the provider's id of what was bought")
+    commitment = models.OneToOneField(
+        "reservations.Commitment", models.SET_NULL, null=True, blank=True, related_name="purchase"
+    )
+    message = models.TextField(blank=True)
+
+    objects = PurchaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-requested_at", "-id"]
+        permissions = [("approve_purchaserequest", "Can approve purchases"), ("buy_purchaserequest", "Can buy")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("requested_by")),
+                name="purchase_has_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=buying.SPENT) | models.Q(approved_by__isnull=False),
+                name="purchase_was_approved",
+            ),
+            models.UniqueConstraint(
+                fields=["plan", "position", "batch"],
+                condition=~models.Q(state__in=buying.ENDED),
+                name="batch_asked_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.instance_type, self.system, self.region) if part)
+        return f"{self.get_kind_display()}, {self.term_months // 12} y, {self.get_payment_display()}: {where or 'all'}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("reservations:purchase", args=[self.pk])
+
+    @property
+    def saving(self) -> Decimal:
+        """Promised for a year, in `currency`."""
+        return self.on_demand_cost - self.committed_cost
+
+    @property
+    def order(self) -> buying.Order:
+        said = {name: getattr(self, name) for name in buying.CSV_COLUMNS if name not in ("request", "token")}
+        return buying.Order(number=self.pk, token=str(self.token), **said)
+
+
+class PurchaseEvent(models.Model):
+    """A step of a request: written with it, never changed."""
+
+    request = models.ForeignKey(PurchaseRequest, models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    verb = models.CharField(max_length=20)
+    before = models.CharField(max_length=10, blank=True)
+    after = models.CharField(max_length=10)
+    comment = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.at:%Y-%m-%d}"
+
+
+class LedgerMonth(models.Model):
+    """A month of a purchase: promised, and proved by the bill. Throw-away: made again from the days of commitments."""
+
+    request = models.ForeignKey(PurchaseRequest, models.CASCADE, related_name="months")
+    month = models.DateField()
+    currency = models.CharField(max_length=10)
+    days = models.PositiveSmallIntegerField(help_text="that the bill shows it")
+    on_demand = amount("what ran under it, on demand")
+    paid = amount("effective cost, unused included")
+    promised = amount()
+    realised = amount("on_demand - paid - displaced")
+    timing = amount("gap: days without it")
+    demand = amount("gap: there was less to cover")
+    utilisation = amount("gap: less of it was used")
+    displaced = amount("gap: older commitments stood idle for it")
+    price = amount("gap: other prices than promised")
+    reason = models.CharField(max_length=20, blank=True)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-month", "request"]
+        constraints = [models.UniqueConstraint(fields=["request", "month"], name="ledger_month_once")]
+
+    def __str__(self) -> str:
+        return f"{self.request}, {self.month:%Y-%m}"
