@@ -34,7 +34,7 @@ def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
     item = plan.items.first()
     if item is None:
         return
-    morning = datetime.combine(as_of, time(9), UTC)
+    morning = datetime.combine(as_of - timedelta(days=1), time(9), UTC)
     try:
         first = purchasing.ask(
             item,

@@ -65,10 +65,11 @@ def _export(why: str) -> Step:
 
 def _by_api(row: PurchaseRequest, policy: BuyingPolicy, buys: str, now: datetime) -> list[Step]:
     why = buys or purchasing.may_buy(policy, row, now)
-    look = Step("dry_run", "Dry run at AWS", "eye", why)
-    if not why and row.dry_run_at is None:
+    if why:
+        return [Step("buy", "Buy at AWS", "credit-card", why)]
+    if row.dry_run_at is None:
         why = "First the dry run: it looks at the provider's offer and its price."
-    return [look, Step("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row))]
+    return [Step("dry_run", "Dry run at AWS", "eye"), Step("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row))]
 
 
 def _sure(row: PurchaseRequest) -> str:
