@@ -290,6 +290,7 @@ def _said(each: Judgement) -> dict[str, Any]:
         "currency": each.currency,
         "complete_until": each.whole_until.isoformat() if each.whole_until else "",
         "method": each.method,
+        "foreseen": each.foreseen_words,
     }
 
 

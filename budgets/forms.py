@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from budgets import amounts, services
 from budgets.models import Budget
@@ -42,7 +42,7 @@ class BudgetForm(forms.ModelForm):
         label="Tags",
         required=False,
         help_text="Key=value, one a line; of one key any of its values, of several keys all.",
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Environment=Production\nCostCenter=CC-1001"}),
     )
     way = forms.ChoiceField(label="Amounts", choices=WAYS)
     amount = forms.CharField(label="Amount", required=False, help_text="Of a period, or in all where it has a shape.")
@@ -113,6 +113,17 @@ class BudgetForm(forms.ModelForm):
         """Shared cost is nobody's alone: only who sees the whole company is offered its pools."""
         whole = self.user.sees_whole_company
         return {field: name for field, name in SCOPED.items() if whole or name != "pool"}
+
+    @property
+    def scope_is_clear(self) -> bool:
+        """Whether what it would count is known and hers to see: only then may anything be said of its cost."""
+        return not {*SCOPED, "team", "tag", "basis", "currency", NON_FIELD_ERRORS} & set(self.errors)
+
+    def add_error(self, field: Any, error: Any) -> None:
+        """What the model says of the scope stands at the teams of the form."""
+        if field is None and "scope" in getattr(error, "error_dict", {}):
+            error.error_dict["teams"] = error.error_dict.pop("scope")
+        super().add_error(field, error)
 
     def clean_tag(self) -> dict[str, list[str]]:
         """{tag:Key: its values}."""

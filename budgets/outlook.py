@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from budgets import backtest, forecasting, spending
+from budgets import backtest, changes, forecasting, foreseeing, spending
 from budgets.crossings import Standing
 from budgets.forecasting import Outlook
 from budgets.models import BudgetPeriod, Forecast
 from budgets.spending import Days
 from finops_site.money import rounded
 from finops_site.periods import Period
+from finops_site.registry import KnownChange
 
 HISTORY_DAYS = 400
 # A cloud's bill of the last two days is never whole.
@@ -43,6 +44,7 @@ class Judgement:
     backtest: dict[str, Any] = field(default_factory=dict)
     days_of_history: int = 0
     unusual: Decimal | None = None
+    foreseen: list[KnownChange] = field(default_factory=list)
 
     @property
     def currency(self) -> str:
@@ -71,6 +73,12 @@ class Judgement:
         if self.ahead is None or self.ahead.method == "none":
             return Decimal(0)
         return Decimal(str(round(self.ahead.chance_above(float(limit - self.known)), 4)))
+
+    @property
+    def foreseen_words(self) -> list[str]:
+        """What changes before the period ends, as people are told it."""
+        last, period = self.whole_until or self.as_of, self.period.period
+        return changes.told([each for each in self.foreseen if last < each.first < period.end], self.currency)
 
     @property
     def whole_days(self) -> list[Decimal]:
@@ -114,6 +122,7 @@ def judge(
     budgets = list({period.budget_id: period.budget for period in periods}.values())
     found = spending.daily(budgets, Period(first, spending.day_after(as_of)))
     judged = [_spent(period, as_of, found[period.budget_id], delivered) for period in periods]
+    _foresee(judged, as_of)
     _look_ahead(judged, tested or {}, with_backtest=with_backtest)
     return judged
 
@@ -122,6 +131,15 @@ def _spent(period: BudgetPeriod, as_of: date, days: Days, delivered: date | None
     span = period.period
     spent = days.total(Period(span.start, max(span.start, min(span.end, spending.day_after(as_of)))))
     return Judgement(period, as_of, spent, _whole_until(days, delivered, as_of), days)
+
+
+def _foresee(judged: Sequence[Judgement], as_of: date) -> None:
+    """What contracts say of the days ahead, and of the last days."""
+    last = max(each.period.end for each in judged)
+    start = as_of - timedelta(days=changes.LIFTED_DAYS + LATE_DAYS)
+    known = foreseeing.of_budgets([each.period.budget for each in judged], Period(start, max(start, last)))
+    for each in judged:
+        each.foreseen = known.get(each.period.budget_id, [])
 
 
 def _whole_until(days: Days, delivered: date | None, as_of: date) -> date | None:
@@ -155,7 +173,8 @@ def _forecast(
 ) -> None:
     span = Period(whole_until - timedelta(days=HISTORY_DAYS - 1), spending.day_after(whole_until))
     history = forecasting.History(span.start, spending.matrix([each.days for each in group], span))
-    states = forecasting.learn(history)
+    lifted = changes.lifted(history, [each.foreseen for each in group])
+    states = forecasting.learn(lifted)
     begun = forecasting.beginnings(history)
     spans: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, each in enumerate(group):
@@ -168,9 +187,11 @@ def _forecast(
     for (days, skip), rows in spans.items():
         found = forecasting.outlooks(states, days, skip)
         for row in rows:
-            group[row].ahead = found[row]
+            each = group[row]
+            each.ahead = changes.moved(found[row], changes.ahead(each.foreseen, whole_until, each.period.period))
     _note_unusual(group, states)
-    _test(group, history, states, tested, with_backtest=with_backtest)
+    # What was foreseen is judged by nothing: the backtest looks at the days as they were.
+    _test(group, history, states if lifted is history else None, tested, with_backtest=with_backtest)
 
 
 def _note_unusual(group: Sequence[Judgement], states: forecasting.States) -> None:
@@ -191,7 +212,7 @@ def _note_unusual(group: Sequence[Judgement], states: forecasting.States) -> Non
 def _test(
     group: Sequence[Judgement],
     history: forecasting.History,
-    states: forecasting.States,
+    states: forecasting.States | None,
     tested: Mapping[int, dict[str, Any]],
     *,
     with_backtest: bool,

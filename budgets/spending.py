@@ -69,7 +69,7 @@ def daily(budgets: Sequence[Budget], period: Period) -> dict[int, Days]:
     shapes: dict[Shape, list[Budget]] = defaultdict(list)
     for budget in budgets:
         shapes[shape_of(budget)].append(budget)
-    tree = _Tree()
+    tree = Tree()
     found = {budget.pk: Days() for budget in budgets}
     for (basis, names), alike in shapes.items():
         _add(found, _question(basis, names, alike, period), _wanted(alike, names, tree))
@@ -98,7 +98,7 @@ def _question(basis: str, names: Key, alike: Sequence[Budget], period: Period) -
     return Question(period, names, "day", basis, filters)
 
 
-def _wanted(alike: Sequence[Budget], names: Key, tree: "_Tree") -> dict[tuple[str, Key], list[Budget]]:
+def _wanted(alike: Sequence[Budget], names: Key, tree: "Tree") -> dict[tuple[str, Key], list[Budget]]:
     """{(currency, values of the shape's dimensions but the category): the budgets that count it}."""
     found: dict[tuple[str, Key], list[Budget]] = defaultdict(list)
     for budget in alike:
@@ -107,7 +107,7 @@ def _wanted(alike: Sequence[Budget], names: Key, tree: "_Tree") -> dict[tuple[st
     return found
 
 
-def _keys(budget: Budget, names: Sequence[str], tree: "_Tree") -> Iterable[Key]:
+def _keys(budget: Budget, names: Sequence[str], tree: "Tree") -> Iterable[Key]:
     filters = budget.filters
     choices = [tree.below(filters[name]) if name == "team" else filters[name] for name in names]
     return product(*(sorted(set(values)) for values in choices))
@@ -125,7 +125,7 @@ def _add(found: dict[int, Days], question: Question, wanted: Mapping[tuple[str, 
                 found[budget.pk].add(day, amount)
 
 
-class _Tree:
+class Tree:
     """The teams below each team, out of one query."""
 
     def __init__(self) -> None:

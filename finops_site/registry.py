@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site.money import ratio
-from finops_site.periods import Month
+from finops_site.periods import Month, Period
 
 # The groups of the sidebar, from the top down; what names none of them follows after them.
 SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
@@ -200,8 +200,46 @@ class BudgetSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class KnownChange:
+    """What a contract says of the days ahead before any bill does: a commitment that ends, or one that begins.
+
+    From `first` up to, not including, `end` (None: for good) the cost that `filters` describe is `amount` more each day
+    (less, where it is negative), in `currency`, counted by `basis` ("billed_cost" or "effective_cost"). `filters` name
+    one value of each dimension they know, in costs.spend's words; the team is the one that owns the lines. `words` say
+    what happens.
+    """
+
+    first: date
+    filters: Mapping[str, str]
+    basis: str
+    amount: Decimal
+    currency: str
+    words: str
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChanges:
+    """Who knows of changes to come: `find(period)` says those whose first day lies in `period`."""
+
+    name: str
+    find: Callable[[Period], Sequence[KnownChange]]
+    order: int = 100
+
+
 Thing = (
-    NavItem | Panel | DemoStep | Kpi | ReportSection | ReportMonths | NightlyCheck | HealthCheck | Advice | BudgetSource
+    NavItem
+    | Panel
+    | DemoStep
+    | Kpi
+    | ReportSection
+    | ReportMonths
+    | NightlyCheck
+    | HealthCheck
+    | Advice
+    | BudgetSource
+    | KnownChanges
 )
 
 
@@ -217,6 +255,7 @@ class Registry:
     health_checks: list[HealthCheck] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
     budget_sources: list[BudgetSource] = field(default_factory=list)
+    known_changes: list[KnownChanges] = field(default_factory=list)
 
     def add(self, *things: Thing) -> None:
         """Registers each thing in its list, in its order; a thing registered twice is kept once."""
@@ -238,6 +277,7 @@ class Registry:
             HealthCheck: self.health_checks,
             Advice: self.advice,
             BudgetSource: self.budget_sources,
+            KnownChanges: self.known_changes,
         }
         return homes[type(thing)]
 
@@ -262,6 +302,11 @@ class Registry:
     def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""
         return [found for each in _allowed(self.budget_sources, user) for found in each.find(user, team, month)]
+
+    def changes_in(self, period: Period) -> list[KnownChange]:
+        """Every change known to begin in `period`, the earliest first: of the whole company, for the night."""
+        found = [change for each in self.known_changes for change in each.find(period)]
+        return sorted(found, key=lambda change: change.first)
 
     def what_can_be_done(
         self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5

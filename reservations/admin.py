@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 
 from finops_site.admin import FactAdmin
-from reservations.models import Commitment, Notice, Plan, Rate, Utilisation
+from reservations.models import Commitment, Notice, Plan, PurchaseRequest, Rate, StandingOrder, Utilisation
 
 
 @admin.register(Commitment)
@@ -50,3 +50,23 @@ class RateAdmin(FactAdmin):
 @admin.register(Notice)
 class NoticeAdmin(FactAdmin):
     list_display = ["text", "kind", "about", "made_at", "sent_at"]
+
+
+@admin.register(PurchaseRequest)
+class PurchaseRequestAdmin(FactAdmin):
+    list_display = ["__str__", "state", "value", "currency", "requested_by", "approved_by", "reference"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["requested_by", "approved_by"]
+    search_fields = ["reference", "instance_type"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows.visible_to(user)
+
+
+@admin.register(StandingOrder)
+class StandingOrderAdmin(FactAdmin):
+    list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "said"]
+    list_select_related = ["team", "made_by"]
+
+    def visible(self, rows: Any, user: Any) -> Any:
+        return rows.visible_to(user)

@@ -22,8 +22,8 @@ from finops_site.api import (
 )
 from finops_site.models import Team
 from finops_site.periods import Month
-from reservations import collecting, ledger, queues, recommending
-from reservations.models import Commitment, LedgerMonth, Plan, PlanItem
+from reservations import buying, collecting, ledger, purchasing, queues, recommending
+from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
 from reservations.proving import REASONS
 from reservations.words import OPTIONS, PAYMENTS
 
@@ -161,6 +161,117 @@ def _team(user: Any, name: str | None) -> Team | None:
     if found is None:
         raise ValidationError({"team": [f"there is no team {name!r} that you may see: name one of yours."]})
     return found
+
+
+class PurchaseEventSerializer(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.email", default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = PurchaseEvent
+        fields = ["at", "by", "verb", "before", "after", "comment"]
+
+
+class PurchaseSerializer(ExactModelSerializer):
+    team = serializers.CharField(source="team.name", default=None, allow_null=True, read_only=True)
+    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
+    standing_order = serializers.CharField(source="standing_order.name", default=None, allow_null=True, read_only=True)
+    requested_by = serializers.CharField(source="requested_by.email", default=None, allow_null=True, read_only=True)
+    approved_by = serializers.CharField(source="approved_by.email", default=None, allow_null=True, read_only=True)
+    events = PurchaseEventSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = PurchaseRequest
+        fields = [
+            *("id", "state", "plan", "position", "batch", "team", "standing_order", "provider", "kind"),
+            *("term_months", "payment", "region", "instance_type", "system", "quantity", "unit", "hourly", "upfront"),
+            *("monthly", "value", "on_demand_cost", "committed_cost", "saving", "utilisation", "currency"),
+            *("is_indicative", "requested_by", "requested_at", "comment", "expires_at", "approved_by", "approved_at"),
+            *("executed_at", "through_api", "reference", "commitment", "message", "events"),
+        ]
+
+
+class CommentSerializer(serializers.Serializer):
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class HandedOutSerializer(serializers.Serializer):
+    purchase = PurchaseSerializer()
+    commands = serializers.CharField(help_text="for the AWS CLI; empty where it expired instead", allow_blank=True)
+    csv = serializers.CharField(allow_blank=True)
+
+
+REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` says why.")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Purchases you may see, the latest first"),
+    retrieve=extend_schema(summary="One purchase, with what happened to it"),
+)
+class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Purchases of commitments: asked for by one person, approved by another, bought, found in a bill.
+
+    A request whose prices or demand moved expires instead of being approved or handed out: look at its `state`.
+    """
+
+    queryset = PurchaseRequest.objects.all()
+    serializer_class = PurchaseSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_purchaserequest"
+    filterset_fields = ["state", "kind"]
+    lookup_value_regex = r"\d+"
+
+    @property
+    def write_permission_required(self) -> str:
+        bought = "reservations.buy_purchaserequest"
+        return bought if self.action == "export" else "reservations.approve_purchaserequest"
+
+    def get_queryset(self) -> QuerySet:
+        rows = super().get_queryset()
+        return rows.select_related("team", "requested_by", "approved_by", "standing_order").prefetch_related(
+            "events__by"
+        )
+
+    @extend_schema(
+        summary="Approve what somebody else asked for",
+        request=CommentSerializer,
+        responses={200: PurchaseSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        return Response(PurchaseSerializer(self._act(purchasing.approve, comment=self._comment())).data)
+
+    @extend_schema(
+        summary="Reject it, with the reason",
+        request=CommentSerializer,
+        responses={200: PurchaseSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        return Response(PurchaseSerializer(self._act(purchasing.reject, comment=self._comment())).data)
+
+    @extend_schema(
+        summary="Hand out what is approved, to be bought by a person",
+        request=None,
+        responses={200: HandedOutSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def export(self, request: Request, pk: str) -> Response:
+        row = self._act(purchasing.export)
+        orders = [row.order] if row.state == buying.EXPORTED else []
+        commands, sheet = (buying.commands(orders), buying.as_csv(orders)) if orders else ("", "")
+        return Response({"purchase": PurchaseSerializer(row).data, "commands": commands, "csv": sheet})
+
+    def _comment(self) -> str:
+        said = CommentSerializer(data=self.request.data)
+        said.is_valid(raise_exception=True)
+        return str(said.validated_data["comment"])
+
+    def _act(self, verb: Any, **said: Any) -> PurchaseRequest:
+        try:
+            verb(self.get_object().pk, user=self.request.user, now=timezone.now(), **said)
+        except buying.CannotBuy as problem:
+            raise ValidationError({"detail": str(problem)}) from None
+        return self.get_object()
 
 
 class SavingSerializer(ExactModelSerializer):

@@ -7,6 +7,7 @@ from reservations import api
 router = SimpleRouter()
 router.register("commitments", api.CommitmentViewSet, "commitment")
 router.register("recommendations", api.RecommendationViewSet, "recommendation")
+router.register("purchases", api.PurchaseViewSet, "purchase")
 router.register("savings", api.SavingViewSet, "saving")
 
 urlpatterns = [*router.urls]

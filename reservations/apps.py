@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import Advice, DemoStep, Kpi, NavItem, NightlyCheck, ReportSection, registry
+from finops_site.registry import Advice, DemoStep, KnownChanges, Kpi, NavItem, NightlyCheck, ReportSection, registry
 
 
 class ReservationsConfig(AppConfig):
@@ -12,7 +12,7 @@ class ReservationsConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from costs import books
-        from reservations import ledger, receivers, signposts  # noqa: F401
+        from reservations import foreseeing, ledger, receivers, signposts  # noqa: F401
 
         auditlog.register(self.get_model("Commitment"))
         auditlog.register(self.get_model("Rate"))
@@ -36,12 +36,14 @@ class ReservationsConfig(AppConfig):
             Kpi("commitment-utilisation", "Commitment utilisation", signposts.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
             Advice("commitments", signposts.advice, plans, 60),
+            KnownChanges("commitments", foreseeing.changes, 60),
             NightlyCheck("commitments", signposts.nightly, 60),
             NightlyCheck("purchases", signposts.purchases, 61),
             NightlyCheck("savings-ledger", signposts.ledger_night, 62),
             ReportSection("savings", "Savings ledger", "", signposts.savings_report, saved, 59),
             ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
+            DemoStep("purchases", _ask_to_buy, 81),
         )
 
 
@@ -49,3 +51,9 @@ def _recommend(say: Any, *, as_of: Any) -> None:
     from reservations import demo
 
     demo.recommend(say, as_of=as_of)
+
+
+def _ask_to_buy(say: Any, *, as_of: Any) -> None:
+    from reservations import demo
+
+    demo.ask_to_buy(say, as_of=as_of)

@@ -1,10 +1,17 @@
-"""The demo company owns no commitment; its newest recommendation is worked out, so that pages show one."""
+"""The demo company owns no commitment; it has recommendations, one purchase that waits for approval, one rejected."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
-from reservations import owning, recommending
-from reservations.models import Plan
+from finops_site import demo
+from finops_site.models import Team, User
+from reservations import owning, purchasing, recommending
+from reservations.buying import CannotBuy
+from reservations.models import Plan, PurchaseRequest
+
+COMPANY = recommending.Parameters(target_coverage=0.7)
+# One kind and one term: worked out in a second or two.
+TEAM = recommending.Parameters(target_coverage=0.7, kinds=("sp_compute",), terms=(12,), payments=("none",))
 
 
 def recommend(say: Callable[[str], object], *, as_of: date) -> None:
@@ -13,5 +20,34 @@ def recommend(say: Callable[[str], object], *, as_of: date) -> None:
         owning.refresh(month)
     if Plan.objects.exists():
         return
-    plan = recommending.run(recommending.ask(None, recommending.Parameters(target_coverage=0.7), as_of=as_of))
+    plan = recommending.run(recommending.ask(None, COMPANY, as_of=as_of))
     say(f"  a recommendation that saves {plan.saving or 0:,.0f} {plan.currency} a year")
+
+
+def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
+    """What engineers of Payments asked for: fay rejected lea's, eli's waits for her."""
+    people = {name: User.objects.filter(email=f"{name}@{demo.DOMAIN}").first() for name in ("eli", "lea", "fay")}
+    team = Team.objects.filter(name="Payments").first()
+    if PurchaseRequest.objects.exists() or team is None or None in people.values():
+        return
+    plan = recommending.run(recommending.ask(people["eli"], TEAM, as_of=as_of, team=team))
+    item = plan.items.first()
+    if item is None:
+        return
+    morning = datetime.combine(as_of, time(9), UTC)
+    try:
+        first = purchasing.ask(
+            item,
+            user=people["lea"],
+            batch=0,
+            comment="All of it at once: it has run all year.",
+            now=morning - timedelta(days=3),
+        )
+        answer = "Too much at once: we move to smaller machines in spring. Ask for the first batch only."
+        purchasing.reject(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
+        words = "The first step only, as agreed: these machines stay whatever we do in spring."
+        purchasing.ask(item, user=people["eli"], batch=1, comment=words, now=morning)
+    except CannotBuy as problem:
+        say(f"  no purchase: {problem}")
+        return
+    say("  a purchase that waits for fay's approval, and one that she rejected")

@@ -12,7 +12,7 @@ from django.db.models import Sum
 from finops_site.figures import percent_text
 from finops_site.money import ratio
 from finops_site.periods import Month
-from reservations import buying, purchasing, recommending
+from reservations import buying, collecting, purchasing, recommending
 from reservations.buying import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest, StandingOrder, Utilisation
 
@@ -92,12 +92,10 @@ def _ask(order: StandingOrder, now: datetime) -> tuple[int, str]:
 
 
 def _work_out_anew(plan: Plan, today: date) -> None:
-    from reservations import collecting, queues
-
+    """The same question to the newest bills; the sweep of commitments takes it up within minutes."""
     parameters = recommending.Parameters.from_json(plan.parameters)
     as_of = collecting.newest_day(today)
-    anew = recommending.ask(None, parameters, as_of=as_of, lookback_days=plan.lookback_days, team=plan.team)
-    transaction.on_commit(lambda: queues.work(anew))
+    recommending.ask(None, parameters, as_of=as_of, lookback_days=plan.lookback_days, team=plan.team)
 
 
 def _ask_for(order: StandingOrder, item: PlanItem, now: datetime) -> PurchaseRequest | str:

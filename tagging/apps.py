@@ -27,6 +27,7 @@ class TaggingConfig(AppConfig):
             "SuggestionDecision",
             "ChangeSet",
             "TaggingAccess",
+            "Metric",
             "MetricValue",
         ):
             auditlog.register(self.get_model(name))

@@ -22,7 +22,7 @@ class SplitForm(forms.ModelForm):
     recipients = forms.MultipleChoiceField(
         label="Among",
         required=False,
-        help_text="Teams, and pools that are then split themselves. None: every team with direct cost.",
+        help_text="Teams, and pools that are then split themselves. None: every team with direct cost (or a value).",
     )
     shares = forms.CharField(
         label="Fixed shares, percent",

@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpRequest
 
 from finops_site.models import Membership
-from finops_site.money import formatted
 from finops_site.periods import Month
 from tagging.models import ChargebackPeriod, Statement
 
@@ -33,7 +32,7 @@ def report(user: Any, month: Month) -> dict[str, Any] | None:
         [
             each.team_name,
             each.number or "draft",
-            {"amount": formatted(each.total, each.currency), "currency": each.currency},
+            {"amount": each.total, "currency": each.currency, "url": each.get_absolute_url()},
         ]
         for each in found
     ]

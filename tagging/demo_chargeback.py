@@ -1,4 +1,4 @@
-"""The demo's chargeback: two closed months, a correction of one, a dispute, and the open month as a draft."""
+"""The demo's chargeback: two closed months, a correction of one, a dispute, and last month waiting to be closed."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -54,28 +54,31 @@ def _count(as_of: date) -> Metric:
 
 
 def make(say: Callable[[str], object], *, as_of: date) -> None:
-    """Closes the two months before the running one, once; then a metric is mended and a line disputed."""
+    """Closes two months and leaves the last one to be closed by hand, once; a metric is mended, a line disputed."""
     make_splits(say, as_of=as_of)
-    now = datetime.combine(as_of, time(9), UTC)
-    statements.refresh_stale(now)
+    statements.refresh_stale()
     if ChargebackPeriod.objects.closed().exists():
         return
     fay, lea = (User.objects.filter(email__startswith=f"{name}@").first() for name in ("fay", "lea"))
     last = Month.of(as_of - timedelta(days=1)).previous
-    for month in (last.previous, last):
-        _close(month, fay, now)
-    _mend(last)
-    statements.refresh_stale(now)
-    _dispute(last, lea, now)
+    for month in (last.plus(-2), last.previous):
+        _close(month, fay)
+    _mend(last.previous)
+    statements.refresh_stale()
+    _dispute(last.previous, lea)
     say(f"  {len(ChargebackPeriod.objects.closed_months())} closed months of chargeback, one correction, one dispute")
 
 
-def _close(month: Month, user: User | None, now: datetime) -> None:
+def _in_the_month_after(month: Month, day: int) -> datetime:
+    return datetime.combine(month.next.start + timedelta(days=day - 1), time(9, 12), UTC)
+
+
+def _close(month: Month, user: User | None) -> None:
     period = ChargebackPeriod.objects.filter(billing_month=month.start).first()
     if period and period.totals.exists() and user:
-        statements.refresh_stale(now)
+        statements.refresh_stale()
         period.refresh_from_db()
-        closing.close(period, user, seen=period.books, now=now)
+        closing.close(period, user, seen=period.books, now=_in_the_month_after(month, 5))
 
 
 def _mend(month: Month) -> None:
@@ -84,9 +87,9 @@ def _mend(month: Month) -> None:
     MetricValue.objects.filter(metric__name=PACKETS, team__name=name, day=month.start).update(value=Decimal(value))
 
 
-def _dispute(month: Month, user: User | None, now: datetime) -> None:
+def _dispute(month: Month, user: User | None) -> None:
     lines = StatementLine.objects.filter(statement__period__billing_month=month.start, kind="shared")
     line = lines.filter(statement__team__name="Payments").order_by("-amount").first()
     if user and line and not Dispute.objects.exists():
         words = "We moved our traffic to the CDN in the middle of the month: is that in the metric already?"
-        disputes.raise_dispute(line, user, words, now)
+        disputes.raise_dispute(line, user, words, _in_the_month_after(month, 8))

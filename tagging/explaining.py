@@ -4,17 +4,20 @@ The parts of what both months have follow price times quantity: `usage` is the c
 price, `commitment` what commitments saved less or more, and `price` the exact rest.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from finops_site.money import EXACT, STORED_UNIT
 
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
+TAKEN, GIVEN = "taken", "given"
 UNMEASURED, SHARED, BOOKED, RESTATED = "unmeasured", "shared", "booked", "restated"
 WORDS = {
     NEW: "New resources",
     GONE: "Resources that are gone",
+    TAKEN: "Resources that others owned before",
+    GIVEN: "Resources that others own now",
     MORE: "More usage",
     LESS: "Less usage",
     PRICE: "Other prices",
@@ -52,14 +55,28 @@ class Part:
     thing: str = ""
 
 
-def explain(before: Iterable[Item], after: Iterable[Item]) -> list[Part]:
-    """The parts of the change from one month's items to the next's; they sum to it exactly."""
+def explain(
+    before: Iterable[Item], after: Iterable[Item], others: tuple[Set[str], Set[str]] = (frozenset(), frozenset())
+) -> list[Part]:
+    """The parts of the change from one month's items to the next's; they sum to it exactly.
+
+    `others` are the things that other owners had in the month before, and those they have in the later one: what only
+    changed hands is neither new nor gone.
+    """
     was, now = _by_place(before), _by_place(after)
     old, new = {thing for thing, _ in was}, {thing for thing, _ in now}
     parts: list[Part] = []
     for place in sorted({*was, *now}):
         parts += _explain_one(place, was.get(place), now.get(place), old, new)
-    return [part for part in parts if part.amount]
+    return [_moved(part, *others) for part in parts if part.amount]
+
+
+def _moved(part: Part, owned_before: Set[str], owned_now: Set[str]) -> Part:
+    if part.kind == NEW and part.thing in owned_before:
+        return replace(part, kind=TAKEN)
+    if part.kind == GONE and part.thing in owned_now:
+        return replace(part, kind=GIVEN)
+    return part
 
 
 def _by_place(items: Iterable[Item]) -> dict[tuple[str, str], Item]:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from auditlog.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from costs.models import TagSet
+from finops_site import audit
 from finops_site.models import Team
 from finops_site.periods import Month
 from tagging import compliance, services, suggesting
@@ -306,23 +306,8 @@ def _give_way(tags: Sequence[VirtualTag]) -> None:
 
 def _log(tags: Iterable[VirtualTag], action: int, field: str, before: Any, user: Any) -> None:
     """`bulk_create` and `update` are not seen by the audit log: an entry by hand for each tag, all at once."""
-    kind = ContentType.objects.get_for_model(VirtualTag)
-    LogEntry.objects.bulk_create(
-        [
-            LogEntry(
-                content_type=kind,
-                object_pk=str(tag.pk),
-                object_id=tag.pk,
-                object_repr=str(tag)[:500],
-                action=action,
-                changes={field: [str(before), str(getattr(tag, field))], "value": ["", tag.value]},
-                actor=user,
-                actor_email=user.email,
-            )
-            for tag in tags
-        ],
-        batch_size=WRITTEN_AT_ONCE,
-    )
+    said = ((tag, {field: (str(before), str(getattr(tag, field))), "value": ("", tag.value)}) for tag in tags)
+    audit.record(said, action, user)
 
 
 def _remember(taken: Sequence[Suggestion], answer: str, user: Any, now: datetime) -> None:

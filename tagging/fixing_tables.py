@@ -141,7 +141,7 @@ class VirtualTagTable(BaseTable):
     tag = django_tables2.Column("Virtual tag", accessor="key", orderable=False)
     value = django_tables2.Column(visible=False)
     team = django_tables2.Column("Team", default=UNOWNED, orderable=False)
-    start = DayColumn("From", orderable=False)
+    start = DayColumn("From", orderable=False, visible=False)
     end = DayColumn("Until", orderable=False, visible=False)
     evidence = django_tables2.Column("Why", orderable=False)
     made_by = django_tables2.Column("Set by", orderable=False)
@@ -172,15 +172,11 @@ class VirtualTagTable(BaseTable):
         return record.resource
 
     def render_tag(self, record: VirtualTag) -> SafeString:
-        return tag_chip(record.key, record.value, virtual=True)
+        days = f"from {record.start}" + (f" until {record.end}" if record.end else "")
+        return format_html(SECOND, tag_chip(record.key, record.value, virtual=True), days)
 
     def value_tag(self, record: VirtualTag) -> str:
         return record.key
-
-    def render_start(self, record: VirtualTag) -> SafeString | str:
-        if record.end is None:
-            return record.start.isoformat()
-        return format_html(SECOND, record.start.isoformat(), f"until {record.end}")
 
     def render_evidence(self, value: list[dict[str, Any]]) -> SafeString:
         return format_html('<span class="said">{}</span>', self.value_evidence(value))

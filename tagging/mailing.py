@@ -31,21 +31,21 @@ def _post_statement(pk: int, now: datetime) -> int:
         statement = rows.select_related("period", "team").first()
         if statement is None:
             return 0
-        written = sum(_to_lead(statement, address, now) for address in _leads(statement))
+        written = sum(_to_lead(statement, lead, now) for lead in _leads(statement))
         Statement.objects.filter(pk=pk).update(told_at=now)
         return written
 
 
-def _leads(statement: Statement) -> list[str]:
+def _leads(statement: Statement) -> list[User]:
     rows = Membership.objects.filter(team=statement.team_id, role=Membership.Role.LEAD, user__is_active=True)
-    return list(rows.order_by("user__email").values_list("user__email", flat=True))
+    return [each.user for each in rows.order_by("user__email").select_related("user")]
 
 
-def _to_lead(statement: Statement, address: str, now: datetime) -> bool:
+def _to_lead(statement: Statement, lead: User, now: datetime) -> bool:
     context = {"statement": statement, "said": _said(statement), "url": absolute_url(statement.get_absolute_url())}
-    message = make_message("statement-closed", address, context)
-    message.attach(*statement_files.attachment(statement))
-    return outbox.post(f"statement {statement.number} to {address}", message, now=now)
+    message = make_message("statement-closed", lead.email, context)
+    message.attach(*statement_files.attachment(statement, lead))
+    return outbox.post(f"statement {statement.number} to {lead.email}", message, now=now)
 
 
 def _said(statement: Statement) -> dict[str, str]:

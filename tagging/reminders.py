@@ -1,8 +1,8 @@
 """Asking people to fix tags: once a week, the team first, then its lead, then finance, and never about what is fixed.
 
 Since when a resource has not changed is kept in TagIssue. What is mailed is written down in the transaction that
-decides it, and the database refuses a second reminder of one thing to one person in one week. The letters themselves
-are the outbox's: after commit, each once, whatever dies.
+decides it, and the database refuses a second reminder of one thing to one person in one week. A week is seven days,
+whichever day it is asked on. The letters themselves are the outbox's: after commit, each once, whatever dies.
 """
 
 from collections import defaultdict
@@ -23,6 +23,7 @@ from tagging.explain import Explainer
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
 from tagging.models.policy import TaggedResourceQuerySet
 
+WEEK = timedelta(weeks=1)
 LEAD_AFTER = timedelta(weeks=2)
 FINANCE_AFTER = timedelta(weeks=4)
 SHOWN = 25
@@ -83,7 +84,7 @@ def remind(now: datetime) -> int:
 def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: datetime) -> bool:
     """One digest with what this person was not yet asked about this week; nothing where nothing is left."""
     week = monday(now.date())
-    said = TagReminder.objects.filter(week=week, recipient=address).values("key")
+    said = TagReminder.objects.filter(recipient=address, digest__made_at__gt=_a_week_ago(now)).values("key")
     rows = _wrong(team, keys, now.date()).exclude(key__in=said)
     fresh = list(rows.select_related("verdict", "tag_set", "owner").order_by("-cost", "-id"))
     if not fresh:
@@ -98,6 +99,11 @@ def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: 
         [TagReminder(digest=digest, week=week, recipient=address, key=key) for key in told], ignore_conflicts=True
     )
     return outbox.post(f"tag digest {digest.pk} to {address}", _message(digest, fresh, now.date()), now=now)
+
+
+def _a_week_ago(now: datetime) -> datetime:
+    """By the day, so that a run that is some minutes early does not skip a week."""
+    return datetime.combine(now.date() - WEEK + timedelta(days=1), datetime.min.time(), now.tzinfo)
 
 
 def _wrong(team: int | None, keys: Sequence[str], today: date) -> TaggedResourceQuerySet:

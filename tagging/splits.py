@@ -82,7 +82,9 @@ def _no_overlap(split: Split) -> None:
 
 def dates(split: Split) -> str:
     """``from 2026-01 until 2026-06``, as far as it is said."""
-    start = f"from {Month.of(split.start)}" if split.start else "always"
+    if not split.start and not split.end:
+        return "always"
+    start = f"from {Month.of(split.start)}" if split.start else "from the beginning"
     return f"{start} until {Month.of(split.end)}" if split.end else f"{start} on"
 
 

@@ -242,10 +242,29 @@ def _explained(statement: Statement, last: Statement | None, before: Any, now: A
     code = statement.currency
     was, items = _as_items(before, code), _as_items(now, code)
     told = exact_sum(item.cost for item in was), exact_sum(item.cost for item in items)
-    parts = explaining.of_statement(explaining.explain(was, items), _sums(last), _sums(statement), told)
+    others = _of_others(statement, [*before, *now])
+    parts = explaining.of_statement(explaining.explain(was, items, others), _sums(last), _sums(statement), told)
     names = {_thing(row): row["resource_name"] or _thing(row) for row in (*before, *now)}
     total_before = last.total if last else ZERO
     return Explained(total_before, statement.total, [_kind(kind, parts, names) for kind in explaining.by_kind(parts)])
+
+
+def _of_others(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+    """Which of these resources somebody else (or nobody) had last month, and which has now."""
+    named = {row["resource"] for row in rows if row["resource"]}
+    month, code = statement.period.month, statement.currency
+    had, have = (
+        set(
+            allocating.of_month(CostLine, each)
+            .filter(resource__in=named, currency=code)
+            .exclude(owner=statement.team_id)
+            .order_by()
+            .values_list("resource", flat=True)
+            .distinct()
+        )
+        for each in (month.previous, month)
+    )
+    return had, have
 
 
 def _last(statement: Statement) -> Statement | None:

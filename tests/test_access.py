@@ -20,7 +20,7 @@ from finops_site import mailbox
 from finops_site.emails import make_message
 from finops_site.models import Team
 from finops_site.periods import Month
-from reservations.models import Commitment, Plan, PurchaseRequest
+from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
 from tagging import change_sets, compliance, fixing, statements
 from tagging.models import (
     Dispute,
@@ -164,6 +164,22 @@ ACCESS = {
     "reservations:recommendation": LINE_OF_PAYMENTS,
     "reservations:recommendation_progress": LINE_OF_PAYMENTS,
     "reservations:recommended_item": LINE_OF_PAYMENTS,
+    "reservations:purchases": EVERYBODY,
+    "reservations:purchase": LINE_OF_PAYMENTS,
+    "reservations:purchase_ask": row(SIGN_IN, all=200, ada=403, max=403, ola=404),
+    "reservations:purchase_file": row(SIGN_IN, all=403, fay=200),
+    "reservations:buying_policy": FINANCE,
+    "reservations:buying_switch": FINANCE_POSTS,
+    "reservations:approver_limit_add": FINANCE,
+    "reservations:approver_limit": FINANCE,
+    "reservations:standing_orders": EVERYBODY,
+    "reservations:standing_order_add": FINANCE,
+    "reservations:standing_order": row(SIGN_IN, all=403, fay=200, ola=404),
+    "api:purchase-list": API_EVERYBODY,
+    "api:purchase-detail": API_LINE_OF_PAYMENTS,
+    "api:purchase-approve": row(NO_TOKEN, all=405),
+    "api:purchase-reject": row(NO_TOKEN, all=405),
+    "api:purchase-export": row(NO_TOKEN, all=405),
     "reservations:savings": EVERYBODY,
     "reservations:saved": LINE_OF_PAYMENTS,
     "api:saving-list": API_EVERYBODY,
@@ -371,6 +387,8 @@ def arguments(name, line):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [exports.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+    if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
+        return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
         return of_commitments(kind.replace("_", "-").split("-")[0], line)
     ids = {
@@ -382,6 +400,28 @@ def arguments(name, line):
     }
     found = ids.get(kind.replace("_", "-").split("-")[0])
     return [found] if found and (part != "list") else []
+
+
+def of_purchases(kind, line):
+    """A purchase that is handed out, its recommendation, a limit, or a standing order, of the line's team."""
+    if kind == "approver_limit":
+        return [ApproverLimit.objects.create(user=person("fay"), limit=1).pk]
+    if kind == "standing_order":
+        return [StandingOrder.objects.create(name="Monthly", team=line.owner).pk]
+    if kind == "purchase_ask":
+        return of_commitments("recommended", line)
+    if kind in ("purchases", "purchase-list") or not kind.startswith("purchase"):
+        return []
+    amounts = dict.fromkeys(("hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost"), 1)
+    asked_on = {"prices": {}, "pools": [], "uncovered": None}
+    row = PurchaseRequest.objects.create(
+        **{"position": 1, "batch": 0, "team": line.owner, "provider": "AWS", "kind": "ri_standard", "term_months": 12},
+        **{"payment": "none", "region": "us-east-1", "instance_type": "m5.large", "system": "Linux", "quantity": 1},
+        **{"unit": "machines", "utilisation": 1, "currency": "USD", "asked_on": asked_on, "state": "exported"},
+        **{"requested_by": person("eli"), "approved_by": person("fay"), "expires_at": timezone.now()},
+        **amounts,
+    )
+    return [row.pk, "sh"] if kind == "purchase_file" else [row.pk]
 
 
 def of_commitments(kind, line):

@@ -22,6 +22,7 @@ PURE = [
     "budgets/amounts.py",
     "budgets/anomalies.py",
     "budgets/backtest.py",
+    "budgets/changes.py",
     "budgets/crossings.py",
     "budgets/forecasting.py",
     "budgets/headlines.py",

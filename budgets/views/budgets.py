@@ -401,6 +401,21 @@ class EditBudget(FormPage):
         extra = {"user": self.request.user, "today": timezone.now().date(), "teams": self.teams}
         return {**super().get_form_kwargs(), **extra}
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._suggest() if "suggest" in request.POST else super().post(request, *args, **kwargs)
+
+    def _suggest(self) -> HttpResponse:
+        """The form again as it was filled in, with what the last months of its scope suggest; nothing is saved."""
+        form = self.get_form()
+        form.is_valid()
+        found = services.suggest(form.instance, timezone.now().date()) if form.scope_is_clear else None
+        kwargs = self.get_form_kwargs()
+        kwargs["data"] = kwargs["data"].copy()
+        if found and not kwargs["data"].get("amount"):
+            kwargs["data"]["amount"] = f"{found.amount.normalize():f}"
+        again = self.form_class(**kwargs)
+        return self.render_to_response(self.get_context_data(form=again, suggestion=found, asked=True))
+
     def form_valid(self, form: Any) -> HttpResponse:
         try:
             return super().form_valid(form)

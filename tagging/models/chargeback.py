@@ -254,7 +254,7 @@ class Statement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.team_name}, {self.period.month}, {self.number or 'draft'}"
+        return f"{self.team_name}, " + (f"statement {self.number}" if self.number else f"draft of {self.period.month}")
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:statement", args=[str(self.period.month), self.team_id])

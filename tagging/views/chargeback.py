@@ -445,7 +445,7 @@ class StatementPdf(StatementPage):
         if not found:
             raise Http404("the team has no statement in this month")
         name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}.pdf"
-        return _download(statement_files.pdf(found), name, "application/pdf")
+        return _download(statement_files.pdf(found, request.user), name, "application/pdf")
 
 
 class StatementCsv(StatementPage):

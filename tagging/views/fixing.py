@@ -184,9 +184,9 @@ class VirtualTagsPage(PostingList):
         elif "undo" in said:
             self.need(SET)
             self._undo(said["undo"])
-        elif said.get("verb") == "change_set":
+        elif said.get("verb") in ("change_set", "change_set_all"):
             self.need("tagging.add_changeset")
-            self._to_source(said.get("title", ""))
+            self._to_source(said.get("title", ""), every=said["verb"] == "change_set_all")
 
     def _mine(self, text: str) -> VirtualTag:
         found = VirtualTag.objects.visible_to(self.request.user).filter(pk=number(text)).first()
@@ -206,8 +206,10 @@ class VirtualTagsPage(PostingList):
         transaction.on_commit(lambda: queues.apply_tags(batch))
         messages.success(self.request, f"{words} The numbers follow in a moment.")
 
-    def _to_source(self, title: str) -> None:
-        tags = VirtualTag.objects.visible_to(self.request.user).filter(pk__in=picked(self.request))
+    def _to_source(self, title: str, *, every: bool) -> None:
+        """Of those ticked, or of every one that the filters leave."""
+        mine = VirtualTag.objects.visible_to(self.request.user)
+        tags = mine.filter(pk__in=self.rows.order_by().values("pk") if every else picked(self.request))
         made = change_sets.from_virtual_tags(tags, title=title, user=self.request.user, now=timezone.now())
         messages.success(
             self.request, f"Change set made: {made}. Look at it under Change sets, and send it for approval."

@@ -43,7 +43,8 @@ class SplitTable(BaseTable):
 
     def render_parts(self, record: Split) -> str:
         parts = [str(part) + (" (pool)" if part.into_id else "") for part in record.parts.all()]
-        return ", ".join(parts) or "every team with direct cost"
+        everybody = f"every team with {record.metric}" if record.metric else "every team with direct cost"
+        return ", ".join(parts) or everybody
 
     def render_dates(self, record: Split) -> str:
         return splits.dates(record)

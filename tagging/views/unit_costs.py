@@ -40,7 +40,7 @@ def price(amount: Decimal | None) -> Decimal | None:
 class UnitCostTable(BaseTable):
     day = django_tables2.Column("When")
     team = django_tables2.Column()
-    cost = MoneyColumn("Direct cost")
+    cost = MoneyColumn("Cost")
     units = NumberColumn("Units", default="missing")
     per_unit = django_tables2.Column(
         "Cost per unit", default="—", attrs={"td": {"class": "number"}, "th": {"class": "number"}}
@@ -53,7 +53,8 @@ class UnitCostTable(BaseTable):
         caption = "Unit costs"
 
     def render_cost(self, value: Any, record: dict[str, Any]) -> Any:
-        return format_html('<a href="{}">{}</a>', record["url"], formatted(value, record["currency"]))
+        text = formatted(value, record["currency"])
+        return format_html('<a href="{}">{}</a>', record["url"], text) if record["url"] else text
 
     def value_cost(self, value: Any) -> Any:
         return value
@@ -84,7 +85,8 @@ class UnitCostsPage(Page, TemplateView):
     )
 
     def get_subtitle(self) -> str:
-        return "What one unit of business costs each team: its direct cost by charge day, divided by what it counted."
+        cost = "direct cost and share of pools" if self.shared else "direct cost"
+        return f"What one unit of business costs each team: its {cost} by charge day, divided by what it counted."
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv" and self.metric:
@@ -102,6 +104,11 @@ class UnitCostsPage(Page, TemplateView):
     def basis(self) -> str:
         asked = self.request.GET.get("basis", "")
         return asked if asked in metrics.BASES else "effective_cost"
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether shares of pools are part of the cost: as open months have them now, and closed ones charged them."""
+        return self.request.GET.get("cost") == "shared"
 
     @cached_property
     def period(self) -> Period:
@@ -133,7 +140,7 @@ class UnitCostsPage(Page, TemplateView):
     def found(self) -> dict[tuple[Team, str], list[unit_costs.Point]]:
         if self.metric is None:
             return {}
-        points = metrics.points(self.request.user, self.metric, self.teams, self.period, self.basis)
+        points = metrics.points(self.request.user, self.metric, self.teams, self.period, self.basis, shared=self.shared)
         counted = {key: many for key, many in points.items() if any(each.units is not None for each in many)}
         if not self.by_month or self.metric.grain == Metric.Grain.MONTH:
             return counted
@@ -150,15 +157,19 @@ class UnitCostsPage(Page, TemplateView):
                 "per_unit": point.per_unit,
                 "currency": code,
                 "why": point.why,
-                "url": self._lines_url(team, point),
+                "url": self._lines_url(team, code, point),
             }
             for (team, code), many in self.found.items()
             for point in many
         ]
 
-    def _lines_url(self, team: Team, point: unit_costs.Point) -> str:
+    def _lines_url(self, team: Team, code: str, point: unit_costs.Point) -> str:
+        """Where the team's own cost opens; a share of a pool is no single team's lines."""
+        if self.shared:
+            return ""
         last = Month.of(point.day).period.last_day if self.by_month else point.day
-        return f"{reverse('costs:lines')}?{urlencode({'team': team.pk, 'from': point.day, 'to': last})}"
+        query = {"own_team": team.pk, "currency": code, "from": point.day, "to": last}
+        return f"{reverse('costs:lines')}?{urlencode(query)}"
 
     def _chart(self, code: str) -> dict[str, Any]:
         mine = {team: many for (team, currency), many in self.found.items() if currency == code}
@@ -199,6 +210,7 @@ class UnitCostsPage(Page, TemplateView):
             "metric": self.metric,
             "metrics": Metric.objects.visible_to(self.request.user),
             "basis": self.basis,
+            "shared": self.shared,
             "bases": metrics.BASES.items(),
             "first": Month.of(self.period.start),
             "last": Month.of(self.period.last_day),

@@ -59,6 +59,15 @@ def visit(chromium, live_server, transactional_db):
     assert complaints == []
 
 
+def follow(page, link, group="Tags and owners"):
+    """Clicks a link of the sidebar; its group is opened where it is closed."""
+    menu = page.get_by_role("navigation", name="Main")
+    found = menu.get_by_role("link", name=link, exact=True)
+    if not found.is_visible():
+        menu.locator("summary", has_text=group).click()
+    found.click()
+
+
 def is_complaint(said):
     """An error of the page; that the server refused a form with 400 is an answer and no error."""
     return said.type == "error" and "status of 400" not in said.text

@@ -1,5 +1,10 @@
 """Finance closes a month; a lead reads her statement and disputes a line; finance answers."""
 
+import csv
+import io
+import re
+from decimal import Decimal
+
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -7,7 +12,7 @@ from playwright.sync_api import expect
 from finops_site.periods import Month
 from tagging import statements
 from tagging.models import ChargebackPeriod, Dispute
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, follow
 from tests.people import person
 from tests.tagging.chargeback import bill, company, split_support, usual
 
@@ -27,7 +32,7 @@ def month(transactional_db, tmp_path):
 
 def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, month):
     page = visit("fay")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Chargeback", exact=True).click()
+    follow(page, "Chargeback")
     expect(page.locator("main table")).to_contain_text("187.10")
     page.locator("main table tbody a").first.click()
     expect(page.locator("#close")).to_contain_text("sums of the month hold to the last digit")
@@ -40,6 +45,16 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     lead.goto(f"/chargeback/{month}/")
     lead.get_by_role("link", name="Payments").click()
     expect(lead.locator("main")).to_contain_text("direct cost 100.10 of 150.10 USD: 66.7 %")
+    lead.locator("main table").get_by_role("link", name="100.10").first.click()
+    expect(lead).to_have_url(re.compile("/costs/lines/.*own_team="))
+    expect(lead.locator("main")).to_contain_text("100.10")
+    lead.locator("main table tbody a").first.click()
+    expect(lead.locator("main")).to_contain_text("As delivered", ignore_case=True)
+    lead.goto(f"/chargeback/{month}/")
+    lead.get_by_role("link", name="Payments").click()
+    with lead.expect_download() as download:
+        lead.get_by_role("link", name="PDF").click()
+    assert download.value.path().read_bytes().startswith(b"%PDF")
     lead.get_by_role("link", name="Dispute Amazon EC2").click()
     lead.get_by_label("What is wrong with it?").fill("Half of it is Data's")
     lead.get_by_role("button", name="Dispute this line").click()
@@ -51,6 +66,20 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     page.get_by_label("Moves to").select_option(label="Data")
     page.get_by_role("button", name="Resolve").click()
     expect(page.locator("main")).to_contain_text("50.05 USD from Payments to Data")
+    lead.goto(f"/chargeback/disputes/{Dispute.objects.get().pk}/")
+    expect(lead.locator("main")).to_contain_text("Moved")
+
+    page.goto(f"/chargeback/{month}/")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Journal").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
+    sums = [sum(Decimal(row[side] or 0) for row in rows) for side in ("Debit", "Credit")]
+    assert sums == [Decimal("180.10"), Decimal("180.10")]
+    # The correcting entry is in the month that is open, and names the statement that it corrects.
+    statements.refresh_stale()
+    open_month = statements.open_period().month
+    page.goto(f"/chargeback/{open_month}/teams/{Dispute.objects.get().line.statement.team_id}/")
+    expect(page.locator("main")).to_contain_text(f"after dispute {Dispute.objects.get().pk} of statement {month}-")
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])

@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from costs import ingest
 from finops_site.models import Team
 from tagging import compliance, fixing
-from tagging.models import OwnershipRule, TagRequirement, VirtualTag
+from tagging.models import ChangeSet, OwnershipRule, TagRequirement, VirtualTag
 from tests import bills
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, follow
 from tests.people import person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,7 +33,12 @@ def shop(transactional_db, tmp_path):
     when |= {"ChargePeriodEnd": f"{first.replace(day=2)}T00:00:00Z"}
     when |= {"BillingPeriodEnd": f"{(first.replace(day=28) + timedelta(days=4)).replace(day=1)}T00:00:00Z"}
     rows = [
-        {"ResourceId": f"i-{n}", "ResourceName": f"web-{n}", "Tags": FIVE if n < 2 else '{"Owner": "lea"}'}
+        {
+            "ResourceId": f"i-0abcdef{n:02}",
+            "ResourceName": f"web-{n}",
+            "SubAccountId": "123456789012",
+            "Tags": FIVE if n < 2 else '{"Owner": "lea"}',
+        }
         for n in range(10)
     ]
     (received,) = ingest.receive("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
@@ -59,6 +64,41 @@ def test_fay_accepts_them_all_and_compliance_passes_95_percent(shop, visit, at_o
     page.locator("#confirm-yes").click()
     expect(page.locator("#list")).to_contain_text("32 virtual tags taken back")
     assert not VirtualTag.objects.in_force().exists()
+
+
+def test_eli_goes_from_his_worklist_to_a_script_that_somebody_else_approved(shop, visit, at_once):
+    page = visit("eli")
+    follow(page, "Resources to fix")
+    expect(page.locator("#list")).to_contain_text("key missing: Environment, Team, CostCenter, Project")
+    page.get_by_role("link", name="web-2", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("web-2")
+    follow(page, "Suggestions")
+    page.get_by_role("checkbox", name="All on this page").check()
+    page.get_by_role("button", name="Accept ticked").click()
+    expect(page.locator("#list")).to_contain_text("virtual tags set; 8 resources comply with them")
+    follow(page, "Tag compliance")
+    expect(page.locator(".stats").first).to_contain_text("10 of 10")
+    follow(page, "Virtual tags")
+    page.get_by_label("Title of the change set").fill("All of Payments")
+    page.get_by_role("button", name="Of all of them").click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#list")).to_contain_text("Change set made: All of Payments")
+    page.goto(ChangeSet.objects.get().get_absolute_url())
+    page.get_by_role("button", name="Send for approval").click()
+    expect(page.locator("main")).to_contain_text("It waits for somebody else's approval")
+
+    lead = visit("lea")
+    lead.goto(ChangeSet.objects.get().get_absolute_url())
+    lead.get_by_role("button", name="Approve").click()
+    expect(lead.locator("main")).to_contain_text("It is approved")
+
+    page.reload()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="AWS CLI").click()
+    script = download.value.path().read_text()
+    assert script.startswith("#!/bin/sh")
+    assert script.count("i-0abcdef0") == 8
+    assert "CostCenter" in script
 
 
 def test_eli_ticks_two_on_a_phone_in_the_dark(shop, visit, at_once):

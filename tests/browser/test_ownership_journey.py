@@ -12,7 +12,7 @@ from costs.models import CostLine
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, follow
 from tests.people import person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -37,7 +37,7 @@ def bill(transactional_db, tmp_path):
 
 def test_fay_gives_what_nobody_owns_to_a_team_and_sees_before_what_moves(visit, bill, at_once):
     page = visit("fay")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Ownership").click()
+    follow(page, "Ownership")
     expect(page.locator("main")).to_contain_text("44.75")
     page.get_by_role("link", name="What nobody owns").click()
     page.get_by_label("Show").select_option("service")

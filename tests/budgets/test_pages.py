@@ -7,6 +7,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from budgets import services
 from budgets.models import Alert, Budget, BudgetPeriod
@@ -81,6 +82,28 @@ def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of
     assert (budget.state, budget.approved_by, budget.version) == ("active", fay, 2)
 
 
+def test_an_amount_is_suggested_before_anything_is_saved(payments, deliver, fay, lea, ola, client_of):
+    this = Month.of(timezone.now().date())
+    deliver(str(this.plus(-3)), lambda day: "3100.00" if day.day == 1 else "0", months=3)
+    said = {"name": "New", "team": payments.pk, "currency": "USD", "basis": "billed_cost", "kind": "month"}
+    said |= {"start": this.start, "auto_factor": "1", "way": "flat", "suggest": "1"}
+    page = client_of(fay).post(reverse("budgets:add"), said)
+    assert page.context["suggestion"].amount == 3100
+    assert (page.context["form"]["amount"].value(), page.context["form"]["name"].value()) == ("3100", "New")
+    assert client_of(lea).post(reverse("budgets:propose"), said).context["suggestion"].amount == 3100
+    assert client_of(ola).post(reverse("budgets:propose"), said).context["suggestion"] is None, "not a team of hers"
+    assert client_of(ola).post(reverse("budgets:propose"), {**said, "team": ""}).context["suggestion"] is None
+    assert not Budget.objects.exists()
+
+
+def test_teams_outside_of_the_budgets_own_are_refused_in_words(payments, fay, client_of):
+    data = type(payments).objects.get(name="Data")
+    said = {"name": "x", "team": payments.pk, "kind": "month", "start": "2026-03-01", "currency": "USD"}
+    said |= {"basis": "billed_cost", "auto_factor": 1, "way": "flat", "amount": "5", "teams": [data.pk]}
+    page = client_of(fay).post(reverse("budgets:add"), said)
+    assert page.context["form"].errors["teams"] == ["A budget of Payments counts Payments and the teams below it only."]
+
+
 def test_an_amount_that_is_none_is_said_beside_its_field(payments, fay, client_of):
     said = {"name": "x", "kind": "month", "start": "2026-03-01", "currency": "USD", "basis": "billed_cost"}
     page = client_of(fay).post(reverse("budgets:add"), {**said, "auto_factor": 1, "way": "flat", "amount": "-5"})
@@ -139,6 +162,16 @@ def test_an_alert_is_taken_once_by_page_and_by_api(budget, lea, eli, fay, max_, 
     assert (alert.state, alert.acknowledged_by) == ("acknowledged", lea)
     measures = {kpi.name: measure for kpi, measure in registry.measures(fay, date(2026, 4, 5))}
     assert measures["budget-variance"].value == Decimal("3.3"), "3,100 of 3,000 in March"
+
+
+def test_what_has_one_cause_is_taken_together(budget, lea, night, client_of):
+    night(date(2026, 3, 25))
+    first = Alert.objects.get(kind="actual", threshold__percent=50)
+    assert Alert.objects.filter(state="open").count() == 3
+    client_of(lea).post(reverse("budgets:act", args=[first.pk, "acknowledge"]))
+    assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", lea.email)}
+    other = Alert.objects.get(kind="actual", threshold__percent=80)
+    assert other.history[-1]["what"] == "acknowledged with spent 50 %"
 
 
 def test_the_api_shows_the_same_in_exact_text(budget, lea, ola, client_of):

@@ -127,6 +127,7 @@ def test_finance_says_what_the_api_may(fay, client_of):
     page = client_of(fay).post(url, said, follow=True).content.decode()
     assert "The buying policy is saved" in page
     assert "5,000.00" in page
+    assert 'value="5000"' in page, "and no more digits than somebody typed"
     policy = BuyingPolicy.get()
     assert (policy.by_api, policy.monthly_ceiling) == (True, 5000)
     assert "must not be negative" in client_of(fay).post(url, {**said, "monthly_ceiling": "-1"}).content.decode()
@@ -162,3 +163,35 @@ def test_what_is_used_of_the_ceiling_is_of_this_month(row, fay):
     assert limits.used(BuyingPolicy.get(), timezone.now())["percent"] == 50
     PurchaseRequest.objects.update(executed_at=EARLY)
     assert limits.used(BuyingPolicy.get(), timezone.now())["percent"] == 0
+
+
+def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli, ola, client_of):
+    detail = reverse("api:purchase-detail", args=[row.pk])
+    approve, export = (reverse(f"api:purchase-{verb}", args=[row.pk]) for verb in ("approve", "export"))
+    assert client_of(eli).post(approve).status_code == 403
+    assert client_of(ola).get(detail).status_code == 404
+    assert client_of(fay).post(export).json()["detail"].startswith("That cannot be done now")
+    said = client_of(fay).post(approve, {"comment": "Go"}, content_type="application/json").json()
+    assert (said["state"], said["approved_by"], said["value"]) == ("approved", "fay@demo.example", "438")
+    given = client_of(fay).post(export).json()
+    assert "purchase-reserved-instances-offering" in given["commands"]
+    assert given["csv"].startswith("request,kind")
+    assert [event["verb"] for event in client_of(eli).get(detail).json()["events"]] == ["ask", "approve", "export"]
+
+
+def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
+    own = purchasing.ask(item, user=fay, batch=1, comment="", now=timezone.now())
+    answer = client_of(fay).post(reverse("api:purchase-approve", args=[own.pk]))
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you asked for.")
+    assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Say why")
+
+
+def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811
+    from auditlog.models import LogEntry
+
+    purchasing.approve(row.pk, user=fay, comment="", now=timezone.now())
+    limits.set_limit(fay, fred, 7)
+    limits.pull_switch(stop=True)
+    for each in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
+        assert LogEntry.objects.get_for_object(each).exists()
+    assert "approved" in LogEntry.objects.get_for_object(row).first().changes["state"][1]

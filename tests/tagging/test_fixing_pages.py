@@ -5,12 +5,25 @@ import io
 from decimal import Decimal
 
 import pytest
+from auditlog.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.urls import reverse
 
+from costs.models import Pool
 from finops_site.models import Team
+from finops_site.tokens import make_token
 from tagging import fixing
-from tagging.models import ChangeSet, Metric, MetricValue, Suggestion, TaggedResource, VirtualTag, VirtualTagBatch
+from tagging.models import (
+    Allocation,
+    ChangeSet,
+    Metric,
+    MetricValue,
+    Suggestion,
+    TaggedResource,
+    VirtualTag,
+    VirtualTagBatch,
+)
 from tests.tagging.test_fixing import NOW, about, load, shop  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +143,17 @@ def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, cli
         assert eli.get(f"{url}file/{kind}").status_code == 200
 
 
+def test_a_change_set_is_made_of_every_virtual_tag_that_the_filters_leave(shop, client_of):  # noqa: F811
+    fixing.accept(Suggestion.objects.all(), user=shop["lea"], now=NOW)
+    eli = client_of(shop["eli"])
+    mine = VirtualTag.objects.visible_to(shop["eli"])
+    assert 0 < mine.filter(key="Team").count() < mine.count()
+    page = eli.post(f"{VIRTUAL}?key=Team", {"verb": "change_set_all", "title": "Teams"}, follow=True).content.decode()
+    assert "Change set made: Teams" in page
+    assert set(ChangeSet.objects.get().changes.values_list("key", flat=True)) == {"Team"}
+    assert ChangeSet.objects.get().changes.count() == mine.filter(key="Team").count()
+
+
 def upload(browser, text, verb="", **said):
     data = {"name": "orders", "grain": "day", "verb": verb, **said}
     if verb != "save":
@@ -187,9 +211,26 @@ def test_the_page_divides_and_says_what_is_missing(shop, client_of):  # noqa: F8
     answer = client_of(shop["lea"]).get("/unit-costs/?by=day&_export=csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     fifth = next(row for row in rows if row["When"] == "2026-03-05")
-    assert (Decimal(fifth["Direct cost"]), Decimal(fifth["Cost per unit"])) == (17, Decimal("0.85"))
+    assert (Decimal(fifth["Cost"]), Decimal(fifth["Cost per unit"])) == (17, Decimal("0.85"))
     assert next(row for row in rows if row["When"] == "2026-03-08")["Cost per unit"] in ("", "—")
     assert "Nothing to divide here" in client_of(shop["ola"]).get("/unit-costs/").content.decode()
+
+
+def test_a_unit_costs_its_share_of_pools_too_where_that_is_asked_for(shop, client_of):  # noqa: F811
+    upload(client_of(shop["fay"]), GOOD, "save")
+    payments, pool = Team.objects.get(name="Payments"), Pool.objects.create(name="Support")
+    said = {"billing_month": "2026-03-01", "currency": "USD", "pool": pool, "billed_cost": 0}
+    for team, day in (
+        (payments, "2026-03-05"),
+        (payments, "2026-03-06"),
+        (Team.objects.get(name="Data"), "2026-03-05"),
+    ):
+        Allocation.objects.create(team=team, day=day, effective_cost=3, **said)
+    answer = client_of(shop["lea"]).get("/unit-costs/?by=day&cost=shared&_export=csv")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert {row["Team"] for row in rows} == {"Payments"}
+    fifth = next(row for row in rows if row["When"] == "2026-03-05")
+    assert (Decimal(fifth["Cost"]), Decimal(fifth["Cost per unit"])) == (20, 1)
 
 
 def test_the_api_feeds_counts_whole_or_not_at_all(shop, client_of):  # noqa: F811
@@ -209,6 +250,20 @@ def test_the_api_feeds_counts_whole_or_not_at_all(shop, client_of):  # noqa: F81
         client_of(shop["lea"]).post("/api/v1/business-metrics/", said, content_type="application/json").status_code
         == 403
     )
+
+
+def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too(shop):  # noqa: F811
+    fay = Client(headers={"Authorization": f"Token {make_token(shop['fay'])}"}, REMOTE_ADDR="10.1.2.3")
+    said = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
+    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    said["values"][1]["value"] = "7.5"
+    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    entries = LogEntry.objects.get_for_model(MetricValue).order_by("pk")
+    assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
+    tag = Suggestion.objects.filter(tag="Team").first()
+    fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
+    made = LogEntry.objects.get_for_model(VirtualTag).get()
+    assert {(each.actor, each.remote_addr) for each in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
 
 
 def test_the_api_accepts_refuses_and_sets(shop, client_of):  # noqa: F811

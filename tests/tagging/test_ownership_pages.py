@@ -77,7 +77,12 @@ def test_a_rule_may_fill_a_pool_and_pages_count_it_as_shared(bill, fay, client_o
     with django_capture_on_commit_callbacks(execute=True):
         client_of(fay).post("/ownership/add/", {**form(pool=pool.pk, service="AWS Support"), "save": ""})
     stats = client_of(fay).get(LIST + "?month=2026-03").context["stats"]
-    assert [(stat["label"], stat["amount"]) for stat in stats] == [("Direct", 1), ("Shared", 4), ("Unowned", 2)]
+    assert [(stat["label"], stat["amount"]) for stat in stats] == [
+        ("Direct", 1),
+        ("Shared", 4),
+        ("Unowned", 2),
+        ("The bill", 7),
+    ]
     teams = client_of(fay).get("/costs/teams/").content.decode()
     assert teams.index("Shared") < teams.index("Unowned")
     unowned = client_of(fay).get("/api/v1/spend/?team=none&from=2026-03&to=2026-03").json()

@@ -70,6 +70,14 @@ def test_nobody_gets_two_mails_about_one_thing_in_a_week(wrong):
     assert (TagDigest.objects.count(), TagReminder.objects.count()) == (1, 1)
 
 
+def test_one_that_was_late_one_week_is_not_asked_again_before_seven_days(wrong):
+    posted = []
+    for days in (2, 7, 9):
+        with time_machine.travel(MONDAY + timedelta(days=days), tick=False):
+            posted.append(reminders.remind(timezone.now()))
+    assert posted == [1, 0, 1]
+
+
 def test_it_stops_as_soon_as_it_is_fixed(wrong, tmp_path):
     week(0)
     load(tmp_path, "fixed.csv", ALL_FIVE)
