@@ -14,7 +14,8 @@ from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/bills/focus-spec-examples"
+PLACES = [each / "shared/data/bills/focus-spec-examples" for each in Path(__file__).resolve().parents]
+EXAMPLES = next(filter(Path.exists, PLACES), PLACES[3])
 # The specification's examples: used, unused, and what the covered usage costs on demand. The working beside each.
 ON_PAPER = {
     # A small machine's hour is 1 unit; a large one is 3 units, of which the commitment pays 1: 1 / (1 + 0) = 100 %. The
