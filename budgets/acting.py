@@ -8,6 +8,7 @@ from django.db import transaction
 from budgets.models import Alert
 
 LONGEST_SNOOZE_DAYS = 92
+OPEN = (Alert.State.OPEN, Alert.State.REOPENED)
 
 
 class TooLate(ValueError):
@@ -16,19 +17,27 @@ class TooLate(ValueError):
 
 @transaction.atomic
 def acknowledge(alert: Alert, *, by: Any = None, address: str = "", now: datetime) -> Alert:
-    """Somebody takes it: `by` a person, or `address` of somebody without a login. The first one counts."""
+    """Somebody takes it: `by` a person, or `address` of somebody without a login. The first one counts.
+
+    What else is open of the same budget and period has the same cause: it is taken with it.
+    """
     found = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
     if found.state == Alert.State.RESOLVED:
         raise TooLate("It is resolved already: there is nothing to acknowledge.")
     if found.state == Alert.State.ACKNOWLEDGED:
         raise TooLate(f"{found.acknowledged_by or found.acknowledged_as or 'Somebody'} acknowledged it already.")
-    found.state = Alert.State.ACKNOWLEDGED
-    found.acknowledged_at = found.acknowledged_at or now
-    found.acknowledged_by, found.acknowledged_as = by, address
-    found.snoozed_until = None
-    _note(found, "acknowledged", by or address, now)
-    found.save()
+    _take(found, "acknowledged", by, address, now)
+    same_cause = Alert.objects.filter(budget=found.budget_id, period=found.period_id, state__in=OPEN)
+    for each in same_cause.select_for_update(of=("self",)).order_by("pk"):
+        _take(each, f"acknowledged with {found.threshold}", by, address, now)
     return found
+
+
+def _take(alert: Alert, what: str, by: Any, address: str, now: datetime) -> None:
+    alert.state, alert.acknowledged_at = Alert.State.ACKNOWLEDGED, alert.acknowledged_at or now
+    alert.acknowledged_by, alert.acknowledged_as, alert.snoozed_until = by, address, None
+    _note(alert, what, by or address, now)
+    alert.save()
 
 
 @transaction.atomic

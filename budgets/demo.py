@@ -24,6 +24,8 @@ MONTHS_BEFORE = 10
 # Who answers alerts, and after how many hours.
 TAKERS = {COMPANY: "fay", "Payments": "lea", "Data": "ola"}
 TAKEN_AFTER = {"fay": 4, "lea": 5, "ola": 28}
+# What opened lately waits for somebody.
+LEFT_OPEN_DAYS = 5
 
 
 def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
@@ -36,19 +38,21 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
             _make(name, Team.objects.get(name=name), company, month, fay)
         _propose(month)
     for day in _days(month, as_of):
-        _night(day)
+        _night(day, taken=day < as_of - timedelta(days=LEFT_OPEN_DAYS))
     noticing.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
     say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
 
 
-def _night(day: date) -> None:
-    """Judges and tells; half of what was spent is taken before noon by who leads the team, and the company's by fay."""
+def _night(day: date, *, taken: bool) -> None:
+    """Judges and tells; what opened is taken by who leads the team, and the company's by fay."""
     now = datetime.combine(day, time(4, 40), UTC)
     evaluating.evaluate_all(day, now=now, catch_up=False)
     telling.tell_waiting(now)
-    for alert in Alert.objects.filter(state="open", opened_at=now, threshold__percent=50).select_related("budget"):
-        taker = TAKERS.get(alert.budget.name)
-        if taker:
+    opened = Alert.objects.filter(opened_at=now, budget__name__in=TAKERS) if taken else Alert.objects.none()
+    for alert in opened.select_related("budget").order_by("pk"):
+        taker = TAKERS[alert.budget.name]
+        alert.refresh_from_db(fields=["state"])
+        if alert.is_open:
             by = User.objects.get(email=f"{taker}@{DOMAIN}")
             acting.acknowledge(alert, by=by, now=now + timedelta(hours=TAKEN_AFTER[taker]))
 

@@ -339,7 +339,11 @@ class Outlook:
     method: str
 
     def quantile(self, share: float) -> float:
-        return float(np.quantile(self.likely, share))
+        # NumPy's own takes a tenth of a millisecond each time, which many budgets feel.
+        place = share * (len(self.likely) - 1)
+        below = min(int(place), len(self.likely) - 2)
+        low, high = float(self.likely[below]), float(self.likely[below + 1])
+        return low + (high - low) * (place - below)
 
     def chance_above(self, limit: float) -> float:
         """How likely the days ahead cost more than `limit`: between 1 and 99 % as long as there are days ahead."""

@@ -42,7 +42,7 @@ class BudgetForm(forms.ModelForm):
         label="Tags",
         required=False,
         help_text="Key=value, one a line; of one key any of its values, of several keys all.",
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Environment=Production\nCostCenter=CC-1001"}),
     )
     way = forms.ChoiceField(label="Amounts", choices=WAYS)
     amount = forms.CharField(label="Amount", required=False, help_text="Of a period, or in all where it has a shape.")

@@ -88,8 +88,12 @@ def gravity_of(alert: Alert) -> str:
 
 
 def order(deliveries: Sequence[AlertDelivery]) -> list[AlertDelivery]:
-    """The gravest first; of equals, the one that reached the higher limit."""
-    return sorted(deliveries, key=lambda each: (GRAVEST_FIRST.index(gravity_of(each.alert)), -each.alert.limit))
+    """The gravest first; of equals, the one that reached the higher limit. What is of one period stays together."""
+    found = sorted(deliveries, key=lambda each: (GRAVEST_FIRST.index(gravity_of(each.alert)), -each.alert.limit))
+    places: dict[int, int] = {}
+    for each in found:
+        places.setdefault(each.alert.period_id, len(places))
+    return sorted(found, key=lambda each: places[each.alert.period_id])
 
 
 def message(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -> EmailMessage:
@@ -112,7 +116,14 @@ def _without_repeats(told: Sequence[Told]) -> list[Told]:
     for each in told:
         repeats = each.alert.period_id in seen
         seen.add(each.alert.period_id)
-        short = {"headline": f"Crossed as well: {each.alert.threshold}", "facts": [], "drivers": [], "advice": []}
+        period = f"{each.alert.budget} in {each.alert.period.words}"
+        short = {
+            "headline": f"Crossed as well by {period}: {each.alert.threshold}",
+            "facts": [],
+            "drivers": [],
+            "advice": [],
+            "acknowledge_url": "",
+        }
         found.append(replace(each, repeats=True, **short) if repeats else each)
     return found
 

@@ -82,7 +82,7 @@ def filters(parameters: QueryDict, user: Any) -> dict[str, list[str]]:
 
 
 def _read(name: str, values: list[str], user: Any) -> list[str]:
-    if name == "team":
+    if name in ("team", "own_team"):
         return [_team(value, user) for value in values]
     if name == "pool":
         return [_pool(value) for value in values]

@@ -272,6 +272,8 @@ def _tag_value(keys: Sequence[str]) -> Any:
 def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, keys: Mapping[str, list[str]]) -> QuerySet:
     if name == "team":
         return of_teams(found, values)
+    if name == "own_team":
+        return found.filter(_owned_by(values))
     if name == "pool":
         return _of_pools(found, values)
     if name.startswith(TAG):
@@ -283,18 +285,28 @@ def _filtered(found: QuerySet, name: str, values: Sequence[str], alias: str, key
 
 def of_teams(found: QuerySet, values: Sequence[str]) -> QuerySet:
     """Lines of these teams and the teams below them; NOBODY stands for what nobody owns, POOLED for what pools hold."""
-    ids = [int(value) for value in values if value.isdigit()]
-    wanted = SIDES["unowned"] if NOBODY in values else Q(pk__in=[])
-    if POOLED in values:
-        wanted |= SIDES["shared"]
-    for team in Team.objects.filter(pk__in=ids):
+    wanted = _owned_by(values)
+    for team in Team.objects.filter(pk__in=_ids(values)):
         wanted |= Q(owner__in=list(Team.objects.below(team).values_list("pk", flat=True)))
     return found.filter(wanted)
 
 
+def _owned_by(values: Sequence[str]) -> Q:
+    """These teams themselves, nobody, and pools."""
+    wanted = Q(owner__in=_ids(values))
+    for word, side in ((NOBODY, "unowned"), (POOLED, "shared")):
+        if word in values:
+            wanted |= SIDES[side]
+    return wanted
+
+
+def _ids(values: Sequence[str]) -> list[int]:
+    return [int(value) for value in values if value.isdigit()]
+
+
 def _of_pools(found: QuerySet, values: Sequence[str]) -> QuerySet:
     """Lines of these pools; NOBODY stands for lines in none."""
-    wanted = Q(pool__in=[int(value) for value in values if value.isdigit()])
+    wanted = Q(pool__in=_ids(values))
     return found.filter(wanted | Q(pool__isnull=True) if NOBODY in values else wanted)
 
 

@@ -97,6 +97,11 @@ class PolicyForm(forms.ModelForm):
             "default_limit": "Whole terms. Whoever raises it keeps the old one herself until somebody else sets hers.",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("monthly_ceiling", "default_limit"):
+            self.initial[name] = exact_text(self.initial.get(name))
+
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         for name in ("monthly_ceiling", "default_limit"):
@@ -120,6 +125,7 @@ class LimitForm(forms.ModelForm):
         field.queryset = User.objects.in_role(FINANCE).order_by("email")
         if self.instance.pk:
             field.disabled = True
+            self.initial["limit"] = exact_text(self.instance.limit)
         else:
             field.queryset = field.queryset.filter(approver_limit=None)
 
@@ -151,7 +157,7 @@ class StandingOrderForm(forms.ModelForm):
         self.fields["team"].queryset = Team.objects.visible_to(user)
         self.fields["team"].empty_label = "the whole company"
         if self.instance.pk:
-            self.fields["percent"].initial = self.instance.minimum_utilisation * 100
+            self.fields["percent"].initial = exact_text(self.instance.minimum_utilisation * 100)
 
     def save(self, commit: bool = True) -> StandingOrder:
         self.instance.minimum_utilisation = self.cleaned_data["percent"] / 100

@@ -174,3 +174,10 @@ class AlertDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert} to {self.address}, {self.occasion}"
+
+    @property
+    def occasion_words(self) -> str:
+        """What it said, without the numbers that keep it apart from others."""
+        words = {"reopened": "open again", "escalated": "passed on"}
+        name = self.occasion.partition(":")[0]
+        return words.get(name, name)

@@ -35,7 +35,9 @@ class AcknowledgePage(TemplateView):
 
     def render_to_response(self, context: dict[str, Any], **options: Any) -> HttpResponse:
         response = super().render_to_response(context, status=200 if self.alert else 404, **options)
-        response["Referrer-Policy"] = "no-referrer"
+        # The address holds the link's token, so no other site may see it. With "no-referrer" a browser would send the
+        # form without its origin, and that is refused as a forgery.
+        response["Referrer-Policy"] = "same-origin"
         response["Cache-Control"] = "no-store"
         return response
 

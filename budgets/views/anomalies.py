@@ -35,7 +35,7 @@ SHOWN_BEFORE, SHOWN_AFTER = 28, 7
 
 class AnomalyTable(BaseTable):
     day = django_tables2.DateColumn(format="Y-m-d", verbose_name="From")
-    last_day = django_tables2.DateColumn(format="Y-m-d", verbose_name="To")
+    last_day = django_tables2.DateColumn(format="Y-m-d", verbose_name="To", attrs={"td": {"class": "nowrap"}})
     scope = django_tables2.Column("What", accessor="scope_name", orderable=False)
     team = django_tables2.Column("Team", default="Unowned")
     jump = MoneyColumn("More than expected")

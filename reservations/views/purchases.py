@@ -31,6 +31,7 @@ from reservations.buying_tables import (
 from reservations.models import Plan, PlanItem, PurchaseRequest
 from reservations.steps import MAY_BUY
 
+SHOWN_PRICES = 6
 CRUMBS = (("Commitments", "reservations:overview"),)
 RECOMMENDATIONS = Action("Recommendations", "reservations:recommendations", "bulb", "reservations.view_plan")
 ORDERS = Action("Standing orders", "reservations:standing_orders", "refresh", "reservations.view_standingorder")
@@ -144,14 +145,15 @@ class PurchasePage(DetailPage):
         row, now = self.object, timezone.now()
         if self._asks_progress():
             return super().get_context_data(progress=progress(row), **kwargs)
-        found = steps.of(row, self.request.user, now)
+        found, moves = steps.of(row, self.request.user, now), prices(row, now)
         context = {
             "row": row,
             "asker": asker(row),
             "state": PURCHASE_STATES[row.state],
             "stats": stats(row),
             "proof": proof(row, self.request.user),
-            "prices": PriceMoveTable(prices(row, now), request=None),
+            "prices": PriceMoveTable(moves[:SHOWN_PRICES], request=None),
+            "other_prices": PriceMoveTable(moves[SHOWN_PRICES:], request=None) if moves[SHOWN_PRICES:] else None,
             "demand": demand(row),
             "events": PurchaseEventTable(row.events.select_related("by"), request=None),
             "allowed": [step for step in found if step.is_allowed and step.verb != "record"],
@@ -244,10 +246,10 @@ def proof(row: PurchaseRequest, user: Any) -> str:
 
 
 def prices(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
-    """An hour of each machine on demand and committed: when asked for, when approved, now."""
+    """An hour of each machine on demand and committed: when asked for, when approved, now. What moved most is first."""
     then, approved = ((each or {}).get("prices", {}) for each in (row.asked_on, row.baseline))
     today = purchasing.situation(row, now.date(), row.asked_on.get("pools", []))["prices"]
-    return [
+    rows = [
         {
             "name": name,
             "then": Decimal(price),
@@ -257,6 +259,7 @@ def prices(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
         }
         for name, price in then.items()
     ]
+    return sorted(rows, key=lambda each: (each["now"] is not None, -abs(each["change"] or 0), each["name"]))
 
 
 def demand(row: PurchaseRequest) -> dict[str, Any]:

@@ -68,14 +68,14 @@ def test_eli_asks_and_fay_approves_hands_out_and_records(item, visit):
     page.get_by_label("Id that AWS gave it").fill("ri-0123")
     page.get_by_role("button", name="It is bought: record it").click()
     expect(page.locator("main")).to_contain_text("The first bill that shows ri-0123 is looked for")
-    expect(page.locator("main table").last).to_contain_text("Go ahead")
+    expect(page.locator("main table").first).to_contain_text("Go ahead")
     his.refresh_from_db()
     assert (his.state, his.approved_by.email) == (buying.BOUGHT, "fay@demo.example")
 
 
 def test_fay_stops_all_buying_with_one_button(item, visit):
     page = visit("fay", PHONE, "dark")
-    page.goto("/reservations/buying/")
+    page.goto("/reservations/purchases/policy/")
     page.get_by_role("button", name="Stop all buying").click()
     expect(page.locator("main")).to_contain_text("Nothing is handed out and nothing is bought")
     page.get_by_role("button", name="Let buying go on").click()
@@ -89,7 +89,8 @@ def test_pages_of_buying_fit_their_screen(item, visit, size, scheme):
     StandingOrder.objects.create(name="Monthly", made_by=person("fay"), said="21 Mar 2026: Asked for request 1.")
     page = visit("fay", size, scheme)
     ask = f"recommendations/{item.plan_id}/1/ask/"
-    for path in ("purchases/", f"purchases/{row.pk}/", ask, "buying/", "standing-orders/", "standing-orders/add/"):
+    orders = "purchases/standing-orders/"
+    for path in ("purchases/", f"purchases/{row.pk}/", ask, "purchases/policy/", orders, f"{orders}add/"):
         page.goto(f"/reservations/{path}")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path

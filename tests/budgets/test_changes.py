@@ -65,6 +65,13 @@ def test_a_distribution_is_moved_as_a_whole():
     assert found.chance_above(150) == outlook.chance_above(100)
 
 
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=99), st.floats(0, 1))
+def test_a_quantile_is_numpys(likely, share):
+    found = Outlook(0.0, np.sort(np.array(likely)), "model").quantile(share)
+    assert found == pytest.approx(float(np.quantile(likely, share)), rel=1e-6, abs=1e-3)
+
+
 def test_changes_are_told_in_one_line_for_each_event():
     more = [change(date(2026, 3, 12), "20.4"), change(date(2026, 3, 12), "4.1"), change(date(2026, 3, 13), "-3")]
     once = KnownChange(FIRST, EC2, "billed_cost", Decimal(900), "USD", "Plan begins", date(2026, 3, 2))

@@ -159,6 +159,16 @@ def test_a_scope_that_matches_nothing_is_judged_in_peace(a_quarter, budget_of, n
     assert Forecast.objects.get().method == "none"
 
 
+def test_a_budget_that_is_deleted_before_its_turn_stops_no_other(a_quarter, payments, budget_of, night):
+    gone, kept = budget_of("Gone", "100", team=payments), budget_of("Kept", "3000", team=payments)
+    night(date(2026, 3, 19))
+    pks = [gone.pk, kept.pk]
+    gone.delete()
+    report = night(date(2026, 3, 20), budgets=pks)
+    assert (report.budgets, {each["budget"] for each in report.crossings}) == (1, {"Kept"})
+    assert set(Alert.objects.values_list("budget__name", flat=True)) == {"Kept"}
+
+
 def test_a_budget_of_zero_warns_at_the_first_cent_once(a_quarter, payments, budget_of, night):
     budget_of("Nothing may be spent", "0", team=payments)
     assert kinds(night(date(2026, 3, 1))) == [("actual", "100"), ("forecast", "100")]

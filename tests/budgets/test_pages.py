@@ -164,6 +164,16 @@ def test_an_alert_is_taken_once_by_page_and_by_api(budget, lea, eli, fay, max_, 
     assert measures["budget-variance"].value == Decimal("3.3"), "3,100 of 3,000 in March"
 
 
+def test_what_has_one_cause_is_taken_together(budget, lea, night, client_of):
+    night(date(2026, 3, 25))
+    first = Alert.objects.get(kind="actual", threshold__percent=50)
+    assert Alert.objects.filter(state="open").count() == 3
+    client_of(lea).post(reverse("budgets:act", args=[first.pk, "acknowledge"]))
+    assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", lea.email)}
+    other = Alert.objects.get(kind="actual", threshold__percent=80)
+    assert other.history[-1]["what"] == "acknowledged with spent 50 %"
+
+
 def test_the_api_shows_the_same_in_exact_text(budget, lea, ola, client_of):
     (shown,) = client_of(lea).get("/api/v1/budgets/").json()["results"]
     assert shown["name"] == "Payments"

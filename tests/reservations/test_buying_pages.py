@@ -127,6 +127,7 @@ def test_finance_says_what_the_api_may(fay, client_of):
     page = client_of(fay).post(url, said, follow=True).content.decode()
     assert "The buying policy is saved" in page
     assert "5,000.00" in page
+    assert 'value="5000"' in page, "and no more digits than somebody typed"
     policy = BuyingPolicy.get()
     assert (policy.by_api, policy.monthly_ceiling) == (True, 5000)
     assert "must not be negative" in client_of(fay).post(url, {**said, "monthly_ceiling": "-1"}).content.decode()

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from costs.models import Credential
+from finops_site.celery import app
 from finops_site.models import Letter
 from reservations import buying, executing, limits, purchasing
 from reservations.buying import CannotBuy
@@ -44,6 +46,13 @@ def aws(settings):
     counters.address = address
     yield counters
     stop()
+
+
+@pytest.fixture
+def at_once():
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
 
 
 @pytest.fixture
@@ -372,3 +381,39 @@ def test_motos_offerings_are_found_and_rehearsed(row, fay, settings):
         server.stop()
     assert seen.state == buying.APPROVED, seen.message
     assert "at the approved price" in seen.message
+
+
+def test_on_the_page_it_is_rehearsed_sent_and_bought(
+    row, fay, aws, client_of, at_once, django_capture_on_commit_callbacks
+):
+    PurchaseRequest.objects.update(expires_at=timezone.now() + timedelta(days=1))
+    client, url = client_of(fay), row.get_absolute_url()
+    assert 'value="buy"' not in client.get(url).content.decode(), "first the dry run"
+    assert "AWS sells it as off-1" in client.post(url, {"verb": "dry_run"}, follow=True).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(url, {"verb": "buy"})
+    page = client.get(url).content.decode()
+    assert "The first bill that shows ri-0001 is looked for" in page
+    assert len(aws.reserved) == 1
+
+
+def test_while_it_is_bought_the_page_asks_how_far_it_is(row, fay, aws, client_of):
+    started(row, fay)
+    url = row.get_absolute_url()
+    assert "Waiting for a worker" in client_of(fay).get(url).content.decode()
+    asks = {"HTTP_HX_REQUEST": "true"}
+    part = client_of(fay).get(url, {"progress": "1"}, **asks)
+    assert "Waiting for a worker" in part.content.decode()
+    assert "<html" not in part.content.decode()
+    executing.execute(row.pk, clock=clock)
+    assert client_of(fay).get(url, {"progress": "1"}, **asks).headers["HX-Refresh"] == "true"
+
+
+def test_a_doubt_is_asked_about_on_the_page(row, fay, aws, client_of):
+    started(row, fay)
+    aws.loses = "answer"
+    executing.execute(row.pk, clock=clock)
+    url = row.get_absolute_url()
+    assert "Nobody knows yet whether AWS sold it" in client_of(fay).get(url).content.decode()
+    page = client_of(fay).post(url, {"verb": "look"}, follow=True).content.decode()
+    assert "AWS shows it as ri-0001" in page

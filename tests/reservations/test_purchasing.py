@@ -196,15 +196,15 @@ def test_the_first_bill_that_shows_it_is_found_and_the_ledger_is_what_was_worked
     assert (row.state, row.commitment) == (buying.SEEN, seen)
     assert ledger.refresh(date(2026, 5, 1)) == 2
     march, april = LedgerMonth.objects.order_by("month")
-    # A machine: 876 - 438 a year are 1.20 a day. March has 31 days without it, April 30 with it as promised.
+    # A machine: 876 - 438 a year are 1.20 a day. March has 11 days without it, April 30 with it as promised.
     assert (march.promised, march.realised, march.timing, march.reason) == (
-        Decimal("37.2"),
+        Decimal("13.2"),
         0,
-        Decimal("37.2"),
+        Decimal("13.2"),
         "timing",
     )
     assert (april.promised, april.realised, april.days, april.reason) == (36, 36, 30, "")
-    assert ledger.year(fay, date(2026, 5, 1)) == {"USD": {"promised": Decimal("73.2"), "realised": Decimal(36)}}
+    assert ledger.year(fay, date(2026, 5, 1)) == {"USD": {"promised": Decimal("49.2"), "realised": Decimal(36)}}
 
 
 def test_what_an_older_commitment_loses_is_charged_to_the_purchase(item, eli, fay):
