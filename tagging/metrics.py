@@ -15,7 +15,7 @@ from finops_site import audit
 from finops_site.models import Team
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month, Period
-from tagging import unit_costs
+from tagging import chargeback_queues, unit_costs
 from tagging.models import Allocation, Metric, MetricValue
 from tagging.unit_costs import Point, Value
 
@@ -68,6 +68,8 @@ def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -
         update_fields=["value", "changed_at"],
     )
     _log(metric, values, before, user)
+    # A split may go by it: drafts say so, and what closed months would say is booked as corrections.
+    transaction.on_commit(chargeback_queues.refresh_chargeback)
     return found
 
 

@@ -1,14 +1,16 @@
 """Drafts follow the books; a closed month stays as it is, and what changes later is a correction that names it."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from costs import ingest
 from costs.models import DayRollup, Pool
+from finops_site.celery import app
 from finops_site.models import Team
 from finops_site.periods import Month
-from tagging import allocating, closing, splits, splitting, statements
+from tagging import allocating, closing, metrics, splits, splitting, statements
 from tagging.models import (
     Allocation,
     ChargebackPeriod,
@@ -19,6 +21,7 @@ from tagging.models import (
     Statement,
     StatementLine,
 )
+from tagging.unit_costs import Value
 from tests.tagging.chargeback import MARCH, NOW, bill, books, charge, company, drafts, split_support, totals, usual
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +104,23 @@ def test_the_usage_metric_splits_and_its_gaps_are_said(support, tmp_path):
     shared = dict(Statement.objects.values_list("team__name", "shared"))
     assert shared == {"Payments": 2, "Data": 6}
     assert "requests has no value on 5 of 7 days (2026-03-01 to 2026-03-04, 2026-03-06)" in march.problems[0]
+
+
+def test_a_metric_that_is_loaded_makes_the_drafts_anew_at_once(
+    support, tmp_path, fay, django_capture_on_commit_callbacks
+):
+    requests = Metric.objects.create(name="requests")
+    split_support(support, "metric", metric=requests)
+    bill(tmp_path, usual(support="8"))
+    drafts()
+    app.conf.task_always_eager = True
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            value = Value(Team.objects.get(name="Payments").pk, date(2026, 3, 5), Decimal(1))
+            metrics.save(requests, [value], user=fay, now=NOW)
+    finally:
+        app.conf.task_always_eager = False
+    assert dict(Statement.objects.values_list("team__name", "shared")) == {"Payments": 8, "Data": 0}
 
 
 def test_a_metric_without_a_value_leaves_the_pool_where_it_can_be_seen(support, tmp_path):
