@@ -196,3 +196,11 @@ def test_the_api_refuses_what_makes_no_sense(asked, fay, client_of):
     response = client_of(fay).post("/api/v1/recommendations/", asked, content_type="application/json")
     assert response.status_code == 400, response.content
     assert not Plan.objects.exists()
+
+
+def test_the_form_starts_cautious_and_says_why(people, fay, client_of):
+    page = client_of(fay).get(reverse("reservations:recommend"))
+    initial = {name: field.initial for name, field in page.context["form"].fields.items()}
+    cautious = {"terms": [12], "payments": ["none"], "target_coverage": 70, "minimum_utilisation": 90}
+    assert {name: initial[name] for name in cautious} == cautious
+    assert "It starts cautious" in page.content.decode()
