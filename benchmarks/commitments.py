@@ -1,16 +1,54 @@
-"""How fast a plan is found: 200 pools x 8,760 hours with two plan types across them.
+"""How fast a plan is found, and how fast the demand it stands on.
 
-    .venv/bin/python -m benchmarks.commitments [pools] [hours]
-
-Prints seconds, gap and peak memory. Demand is made up with a fixed seed: a level, a day, a week, a trend and noise.
+``python -m benchmarks.commitments [pools] [hours]``: 200 pools x 8,760 hours with two plan types across them, in
+seconds, gap and peak memory; demand is made up with a fixed seed: a level, a day, a week, a trend and noise.
+``python -m benchmarks.commitments plain``: a smaller one, against the same program given to HiGHS whole.
+``manage.py shell -c "from benchmarks import commitments; commitments.demand()"``: the hours of 30 days out of a bill of
+ten million lines (limit 5 s), and the pages of commitments from what is stored (limit 300 ms).
 """
 
 import resource
+import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
 
 from reservations.planning import Group, Option, Problem, solve
+
+# In a process of its own, as a worker would.
+DEMAND = """
+import django, resource as machine, time
+django.setup()
+from datetime import date
+from django.test import Client
+from finops_site.models import User
+from finops_site.periods import Month
+from reservations import collecting, owning, recommending
+
+def timed(what, ask, limit):
+    start = time.perf_counter()
+    answer = ask()
+    took = time.perf_counter() - start
+    print(f"  {what}: {took:.2f} s, {took / limit:.2f} of the limit of {limit} s", flush=True)
+    return answer
+
+found = timed("demand of 30 days", lambda: collecting.collect(date(2026, 11, 1), 30), 5)
+print(f"  {len(found.demand.pools)} pools, grain {found.demand.grain}")
+timed("commitments and coverage of the month", lambda: owning.refresh(Month(2026, 10)), 60)
+user = User.objects.create_superuser("fay@demo.example", "x")
+plan = recommending.run(recommending.ask(user, recommending.Parameters(), as_of=date(2026, 11, 1)))
+browser = Client(headers={"host": "127.0.0.1"})
+browser.force_login(user)
+for url in ("/reservations/", plan.get_absolute_url(), "/reservations/owned/", "/reservations/purchases/",
+            "/reservations/savings/"):
+    browser.get(url)
+    answer = timed(f"page {url}", lambda url=url: browser.get(url), 0.3)
+    assert answer.status_code == 200, (url, answer.status_code)
+print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
+"""
 
 
 def problem(pools: int, hours: int, seed: int = 7) -> Problem:
@@ -37,11 +75,41 @@ def problem(pools: int, hours: int, seed: int = 7) -> Problem:
     return Problem(demand, price, tuple(groups), tuple(Option(g.name, i, 1.0) for i, g in enumerate(groups)))
 
 
-if __name__ == "__main__":
-    size = [int(text) for text in sys.argv[1:]] or [200, 8760]
-    found = solve(problem(*size))
+def demand(lines: int = 10_000_000) -> None:
+    """Loads one month of `lines` FOCUS lines; prints the seconds of its demand and of the pages."""
+    from benchmarks import bill, fresh_database
+    from benchmarks.load import LOAD
+
+    with tempfile.TemporaryDirectory() as folder, fresh_database() as environment:
+        path = bill.write(Path(folder) / "bill.csv.gz", lines)
+        loaded = [sys.executable, "-c", LOAD, str(path), "bench"]
+        subprocess.run(loaded, stdout=subprocess.DEVNULL, check=True, env=environment)
+        print(f"{lines:,} lines")
+        subprocess.run([sys.executable, "-c", DEMAND], check=True, env=environment)
+
+
+def plain(pools: int = 40, hours: int = 2_000) -> None:
+    """Ours against the same hours given to HiGHS as one program, which proves the optimum and takes its time."""
+    asked = problem(pools, hours)
+    start = time.perf_counter()
+    ours = solve(asked)
+    middle = time.perf_counter()
+    whole = solve(asked, time_limit=600, most_variables=sys.maxsize)
+    took, whole_took = middle - start, time.perf_counter() - middle
+    print(
+        f"{pools} pools x {hours} hours: {took:.1f} s, gap {ours.gap:.3%}; one program {whole_took:.1f} s, "
+        f"gap {whole.gap:.3%}: {whole_took / took:.1f} times as long for a plan that costs {ours.cost / whole.cost:.5f}"
+    )
+
+
+def main(pools: int = 200, hours: int = 8_760) -> None:
+    found = solve(problem(pools, hours))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{size[0]} pools x {size[1]} hours: {found.seconds:.2f} s, gap {found.gap:.3%}, {memory:.0f} MB; "
+        f"{pools} pools x {hours} hours: {found.seconds:.2f} s, gap {found.gap:.3%}, {memory:.0f} MB; "
         f"{found.cost_before:,.0f} on demand, {found.cost:,.0f} with the plan, no plan below {found.lower_bound:,.0f}"
     )
+
+
+if __name__ == "__main__":
+    plain() if sys.argv[1:] == ["plain"] else main(*map(int, sys.argv[1:]))

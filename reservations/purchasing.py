@@ -96,8 +96,10 @@ def idle_a_day(currency: str) -> Decimal:
     period = newest(Utilisation)
     if period is None:
         return ZERO
-    rows = Utilisation.objects.within(period).filter(currency=currency)
-    return (rows.aggregate(idle=Sum("unused_cost"))["idle"] or ZERO) / DAYS
+    found = Utilisation.objects.within(period).aggregate(
+        idle=Sum("unused_cost", filter=Q(currency=currency)), days=Count("day", distinct=True)
+    )
+    return (found["idle"] or ZERO) / found["days"]
 
 
 def newest(model: Any) -> Period | None:
