@@ -219,7 +219,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                preexec_fn=lambda: _before_exec(stop, uid),
+                preexec_fn=lambda: _before_exec(_last_word(name, stop), uid),
             )
 
     def is_alive(self) -> bool:
@@ -246,14 +246,20 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def _before_exec(stop: int, uid: int | None) -> None:
+def _last_word(name: str, stop: int) -> int:
+    """What it gets when the supervisor is killed: a worker, whose servers end at the same moment, would wait for them
+    for ever if it were asked, and is made to be killed at any moment."""
+    return signal.SIGKILL if name == "worker" else signal.SIGINT if stop == signal.SIGINT else signal.SIGTERM
+
+
+def _before_exec(last_word: int, uid: int | None) -> None:
     os.setsid()
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     # PR_SET_PDEATHSIG, last: a change of user clears it. Whoever kills the supervisor kills its children.
-    ctypes.CDLL(None).prctl(1, signal.SIGINT if stop == signal.SIGINT else signal.SIGTERM)
+    ctypes.CDLL(None).prctl(1, last_word)
 
 
 def free_port(wanted: int = 0) -> int:
@@ -498,6 +504,8 @@ def _may_serve(args: list[str]) -> None:
 def serve(_: list[str]) -> int:
     port = _port()
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell that starts it in the background has it ignore Ctrl-C, and nothing else would stop it in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with only_copy() as alone:
         if not alone:
             raise Trouble(f"another copy was started on {VAR} at the same moment.")

@@ -40,7 +40,7 @@ class CostsConfig(AppConfig):
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
             Kpi("owned-cost", "Cost with an owner", report.owned_share, "costs.view_company", 10),
-            ReportMonths("costs", report.months, may_see),
+            ReportMonths("costs", report.months, may_see, newest=report.newest),
             ReportSection("spend", "Spend", "", report.spending, may_see, 10),
             ReportSection("by-team", "By team", "", report.by_team, may_see, 11),
             ReportSection("by-service", "By service", "", report.by_service, may_see, 12),

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
-from costs import spend, trends
+from costs import latest, spend, trends
 from costs.spend import Question
 from costs.views.teams import METRIC, lines_url
 from finops_site.figures import month_text, percent_text
@@ -32,6 +32,12 @@ def months(user: Any, today: date) -> list[ReportMonth]:
         if row.bucket and row.amount is not None:
             sums.setdefault(row.bucket, []).append(f"{formatted(row.amount, row.currency)} {row.currency}")
     return [ReportMonth(Month.of(month), ", ".join(said)) for month, said in sums.items()]
+
+
+def newest(user: Any, today: date) -> Month | None:
+    """The newest month up to this one that has any cost of hers."""
+    day = latest.day(user, today)
+    return Month.of(day) if day else None
 
 
 def owned_share(user: Any, as_of: date) -> Measure | None:

@@ -110,12 +110,18 @@ class ReportMonth:
 
 @dataclass(frozen=True, slots=True)
 class ReportMonths:
-    """Which months have a report: `find(user, today)`, of what the user may see."""
+    """Which months have a report: `find(user, today)`, of what the user may see; `newest`, where it is known sooner."""
 
     name: str
     find: Callable[[Any, date], Sequence[ReportMonth]]
     permission: str = ""
     order: int = 100
+    newest: Callable[[Any, date], Month | None] | None = None
+
+    def last(self, user: Any, today: date) -> Month | None:
+        if self.newest:
+            return self.newest(user, today)
+        return max((each.month for each in self.find(user, today)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +304,11 @@ class Registry:
             for each in months.find(user, today):
                 found.setdefault(each.month, []).append(each.words)
         return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
+
+    def newest_month(self, user: Any, today: date) -> Month | None:
+        """The newest month that has a report for this person."""
+        found = (months.last(user, today) for months in _allowed(self.report_months, user))
+        return max((month for month in found if month), default=None)
 
     def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""

@@ -87,8 +87,7 @@ def programme(user: Any) -> dict[str, Any]:
     if not user.sees_whole_company:
         return {}
     today = timezone.now().date()
-    newest = registry.months(user, today)[:1]
-    return {"gates": reports.gates(user, today), "newest": newest[0] if newest else None}
+    return {"gates": reports.gates(user, today), "newest": registry.newest_month(user, today)}
 
 
 def panels(request: HttpRequest) -> list[str]:

@@ -24,9 +24,13 @@ def _main(user: Any, as_of: date) -> standing.Standing | None:
     return once(user, ("commitments", as_of), lambda: _standing(user))
 
 
+def _newest_day(user: Any) -> date | None:
+    return once(user, "newest day of use", lambda: standing.newest_day(user))
+
+
 def _standing(user: Any) -> standing.Standing | None:
-    period = standing.last_days(user)
-    found = standing.standings(user, period) if period else []
+    newest = _newest_day(user)
+    found = standing.standings(user, standing.days_until(newest)) if newest else []
     return found[0] if found else None
 
 
@@ -68,7 +72,7 @@ def savings(user: Any, as_of: date) -> Measure | None:
     For the whole company it is 0 while nothing was bought; a team without a purchase has no such figure.
     """
     found = ledger.year(user, as_of)
-    if not found and (not user.sees_whole_company or standing.newest_day(user) is None):
+    if not found and (not user.sees_whole_company or _newest_day(user) is None):
         return None
     code = ledger.TARGET_CURRENCY if ledger.TARGET_CURRENCY in found or not found else min(found)
     mine = found.get(code, {"promised": ZERO, "realised": ZERO})

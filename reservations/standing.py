@@ -61,7 +61,12 @@ def newest_day(user: Any) -> date | None:
 def last_days(user: Any, days: int = DAYS) -> Period | None:
     """The `days` days that end with the newest; None while there is no use at all."""
     newest = newest_day(user)
-    return None if newest is None else Period(newest - timedelta(days=days - 1), newest + timedelta(days=1))
+    return None if newest is None else days_until(newest, days)
+
+
+def days_until(newest: date, days: int = DAYS) -> Period:
+    """The `days` days of which `newest` is the last."""
+    return Period(newest - timedelta(days=days - 1), newest + timedelta(days=1))
 
 
 def standings(user: Any, period: Period) -> list[Standing]:
