@@ -532,7 +532,11 @@ def _interrupt(*_: object) -> None:
 
 
 def _prepare(env: dict[str, str]) -> None:
-    """Tables and, the first time, the demo organisation."""
+    """Tables, roles and, the first time, the demo organisation; nothing where all stands as this version wants it."""
+    wanted = f"{_migrations()} {'without' if os.environ.get('FINOPS_NO_DEMO') else 'with'} the demo"
+    prepared = VAR / "prepared"
+    if not os.environ.get("DATABASE_URL") and prepared.exists() and prepared.read_text() == wanted:
+        return
     say("preparing the database")
     commands = ["migrate -v0"] + ([] if os.environ.get("FINOPS_NO_DEMO") else ["seed_demo --if-empty"])
     code = "import django; django.setup(); from django.core.management import call_command as call; "
@@ -541,6 +545,7 @@ def _prepare(env: dict[str, str]) -> None:
     if done.returncode:
         raise Trouble("the database could not be prepared; the reason stands above.")
     _note_migrated()
+    prepared.write_text(wanted)
 
 
 def _start_site(env: dict[str, str], port: int, started: list[Child]) -> list[Child]:
@@ -597,8 +602,9 @@ def manage(args: list[str]) -> int:
 
 
 def _migrations() -> str:
-    """What tells one set of migrations from another: a command after an update migrates first, and others do not."""
-    return hashlib.sha256("\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py"))).encode()).hexdigest()
+    """What tells one set of tables and roles from another: a command after an update migrates first, others do not."""
+    names = "\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py")))
+    return hashlib.sha256(names.encode() + (ROOT / "finops_site/roles.py").read_bytes()).hexdigest()
 
 
 def _is_migrated() -> bool:
