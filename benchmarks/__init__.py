@@ -15,7 +15,7 @@ def fresh_database() -> Iterator[dict[str, str]]:
     from django.conf import settings
     from django.db import connection
 
-    name = connection.creation.create_test_db(verbosity=0, serialize=False)
+    name = connection.creation.create_test_db(verbosity=0, serialize=False, autoclobber=True)
     before = settings.FINOPS_VAR
     with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
         settings.FINOPS_VAR = folder
