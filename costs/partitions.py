@@ -5,6 +5,7 @@ from datetime import date
 
 from django.db import connection, transaction
 
+from finops_site.locks import wait_for
 from finops_site.periods import Month
 
 TABLE = "costs_costline"
@@ -23,7 +24,7 @@ def ensure(charge_months: Iterable[date]) -> None:
     for month in sorted({Month.of(day) for day in charge_months}):
         name = _name(month)
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
+            wait_for(name)
             cursor.execute("SELECT to_regclass(%s)", [name])
             if cursor.fetchone()[0] is None:
                 cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING DEFAULTS INCLUDING STORAGE)")

@@ -13,11 +13,12 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.books import Check
+from finops_site.locks import wait_for
 from finops_site.money import EXACT, exact_text
 from finops_site.periods import Month, Period, last_months
 from reservations import buying
@@ -32,15 +33,13 @@ TARGET_CURRENCY = "USD"
 YEAR_DAYS = Decimal(365)
 ACCEPTED = (buying.APPROVED, *buying.SPENT)
 MEASURES = ("on_demand", "paid", "used", "unused")
-LOCK = "savings ledger"
 
 
 @transaction.atomic
 def refresh(today: date) -> int:
     """Makes the ledger anew, from each purchase's first month to the newest day that has a bill; returns its lines."""
-    with connection.cursor() as cursor:
-        # Two at once would write every line twice.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [LOCK])
+    # Two at once would write every line twice.
+    wait_for("savings ledger")
     accepted = list(PurchaseRequest.objects.filter(state__in=ACCEPTED).order_by("approved_at", "pk"))
     bills = _Bills(accepted, today)
     LedgerMonth.objects.all().delete()

@@ -14,6 +14,7 @@ from django.db.models import Count
 
 from costs.charges_engine import charges_in
 from costs.models import CostLine, DeliveryMonth
+from finops_site.locks import wait_for
 from finops_site.models import Team
 from finops_site.periods import Month, Period
 from reservations.models import Commitment, Coverage, Utilisation
@@ -34,9 +35,8 @@ class Refreshed:
 @transaction.atomic
 def refresh(month: Month) -> Refreshed:
     """Finds commitments in the charges of a month and writes its utilisation and coverage anew."""
-    with connection.cursor() as cursor:
-        # Any two at once may find the same new commitment, or write the same days.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('use of commitments'))")
+    # Any two at once may find the same new commitment, or write the same days.
+    wait_for("use of commitments")
     period = month.period
     rows = _charged(period)
     found = _find(rows)

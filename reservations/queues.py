@@ -1,32 +1,19 @@
-"""Work handed to Celery; without a broker a recommendation waits for the sweep, and nobody's request fails for it."""
+"""Work handed to Celery; what a broker never heard of is taken up by a sweep."""
 
-import logging
 from collections.abc import Sequence
 
-from kombu.exceptions import OperationalError
-
+from finops_site.queues import hand_over
 from reservations.models import Plan
 from reservations.tasks import buy_purchase, refresh_months, work_out
 
-logger = logging.getLogger(__name__)
-
 
 def work(plan: Plan) -> None:
-    try:
-        work_out.delay(plan.pk)
-    except OperationalError:
-        logger.warning("no broker: recommendation %s waits for the next sweep", plan.pk)
+    hand_over(work_out, plan.pk)
 
 
 def buy(purchase_id: int) -> None:
-    try:
-        buy_purchase.delay(purchase_id)
-    except OperationalError:
-        logger.warning("no broker: purchase %s waits for the next sweep", purchase_id)
+    hand_over(buy_purchase, purchase_id)
 
 
 def refresh(months: Sequence[str]) -> None:
-    try:
-        refresh_months.delay(list(months))
-    except OperationalError:
-        logger.warning("no broker: commitments of %s wait for the next sweep", ", ".join(months))
+    hand_over(refresh_months, list(months))

@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from costs.models import DeliveryMonth, TagSet
+from finops_site.locks import wait_for
 from finops_site.periods import Month
 from tagging.models import ComplianceMonth, TagFact, TaggedResource, TagRequirement, TagVerdict
 from tagging.policy import Facts, Policy, Resource
@@ -177,7 +178,7 @@ def _forget(there: Sequence[Month]) -> None:
 def rebuild(month: Month) -> Built:
     """Works a charge month out anew; readers see the old figures until all of the new ones are there."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"compliance {month}"])
+        wait_for(f"compliance {month}")
         books, policy = _Books(), TagRequirement.objects.all().as_policy()
         _gather(cursor, month, books.of(month))
         decisions = _decide(cursor, policy, _last_day(month))

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from auditlog.models import LogEntry
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from costs.models import TagSet
 from finops_site import audit
+from finops_site.locks import wait_for
 from finops_site.models import Team
 from finops_site.periods import Month
 from tagging import compliance, services, suggesting
@@ -56,8 +57,8 @@ def rebuild_suggestions(today: date) -> int:
     A suggestion that is made again keeps its number, so that a page somebody is looking at stays true.
     """
     month = latest_month(today)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [LOCK])
+    with transaction.atomic():
+        wait_for(LOCK)
         made = _suggestions(month) if month else []
         Suggestion.objects.bulk_create(
             made,

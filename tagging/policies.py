@@ -1,6 +1,5 @@
 """Verbs of the tag policy: keep ended months as they were, change it, and say beforehand what would change."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,16 +8,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Sum
-from kombu.exceptions import OperationalError
 
 from finops_site.periods import Month
+from finops_site.queues import hand_over
 from tagging import figures
 from tagging.compliance import complies
 from tagging.figures import COMPLIANT, WRONG, Tally
 from tagging.models import TaggedResource, TagRequirement
 from tagging.policy import Policy, Requirement, Resource
-
-logger = logging.getLogger(__name__)
 
 
 def first_of_month(today: date) -> date:
@@ -73,10 +70,7 @@ def work_out() -> None:
     """Has the months worked out whose figures are no longer true; without a broker the sweep does it."""
     from tagging.tasks import refresh_compliance
 
-    try:
-        refresh_compliance.delay()
-    except OperationalError:
-        logger.warning("no broker: compliance waits for the next sweep")
+    hand_over(refresh_compliance)
 
 
 @dataclass(frozen=True, slots=True)

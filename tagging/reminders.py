@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from finops_site import outbox
 from finops_site.emails import absolute_url, make_message
+from finops_site.locks import wait_for
 from finops_site.models import Membership, Team, User
 from finops_site.periods import Month
 from finops_site.roles import FINANCE
@@ -45,7 +46,7 @@ def watch(today: date) -> int:
     """Notes what is wrong today and since when, and forgets what is fixed; returns how many there are."""
     month = figures.month_for("", today)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('tag issues'))")
+        wait_for("tag issues")
         if month:
             wrong = TaggedResource.objects.in_month(month).wrong(today).values_list("pk", flat=True)
             cursor.execute(WATCH, {"today": today, "wrong": list(wrong)})
