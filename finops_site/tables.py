@@ -113,6 +113,13 @@ class NumberColumn(django_tables2.Column):
         return value
 
 
+class ExactColumn(NumberColumn):
+    """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
+
+    def render(self, value: Any) -> str:
+        return str(exact_text(value))
+
+
 class MoneyColumn(NumberColumn):
     """An amount and the currency found beside it; None is "not in the bill". The CSV has every digit."""
 

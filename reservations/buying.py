@@ -72,6 +72,10 @@ PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
 
 
+STOPPED: Final = "Buying is stopped: finance has pulled the switch."
+DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and its price."
+
+
 class CannotBuy(ValueError):
     """What keeps a request from its next step, in words for the person who asked for it."""
 
@@ -147,7 +151,7 @@ def lapsed(expires_at: datetime, now: datetime) -> list[str]:
 def stops(*, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str) -> str:
     """Why the API must not buy this at this moment; empty when it may. `spent` is what it bought this month."""
     if is_stopped:
-        return "Buying is stopped: finance has pulled the switch."
+        return STOPPED
     if not is_on:
         return "Buying through the provider's API is not switched on: export it and buy it by hand."
     if spent + value > ceiling:

@@ -10,6 +10,7 @@ from finops_site.models import Team, User
 from finops_site.money import exact_text
 from finops_site.roles import FINANCE
 from reservations import buying, purchasing
+from reservations.forms import teams_of
 from reservations.models import ApproverLimit, BuyingPolicy, PlanItem, PurchaseRequest, StandingOrder
 from reservations.words import KINDS, OPTIONS
 
@@ -20,7 +21,7 @@ class PurchaseFilter(django_filters.FilterSet):
     mine = django_filters.ChoiceFilter(label="Show", choices=MINE, empty_label="all", method="of_mine")
     state = django_filters.MultipleChoiceFilter(label="State", choices=list(buying.STATES.items()))
     kind = django_filters.MultipleChoiceFilter(label="Option", choices=[(kind, KINDS[kind]) for kind in OPTIONS])
-    team = django_filters.ModelMultipleChoiceFilter(label="Team", queryset=lambda request: _teams(request))
+    team = django_filters.ModelMultipleChoiceFilter(label="Team", queryset=teams_of)
 
     class Meta:
         model = PurchaseRequest
@@ -29,10 +30,6 @@ class PurchaseFilter(django_filters.FilterSet):
     def of_mine(self, rows: Any, name: str, value: str) -> Any:
         user = self.request.user
         return rows.waiting_for(purchasing.approver(user)) if value == "approve" else rows.filter(requested_by=user)
-
-
-def _teams(request: Any) -> Any:
-    return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
 
 
 class AskForm(forms.Form):
@@ -57,11 +54,7 @@ class AskForm(forms.Form):
 
 def batches(item: PlanItem) -> list[tuple[int, str]]:
     """What may still be asked for: all of it while nothing is, else the batches that are left."""
-    taken = set(
-        PurchaseRequest.objects.filter(plan=item.plan, position=item.position)
-        .exclude(state__in=buying.ENDED)
-        .values_list("batch", flat=True)
-    )
+    taken = PurchaseRequest.objects.taken_of(item)
     if 0 in taken:
         return []
     ladder = item.working.get("ladder", [])

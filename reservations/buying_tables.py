@@ -1,6 +1,5 @@
 """Tables of purchases, of their steps, of prices then and now, of approvers and of standing orders."""
 
-from decimal import Decimal
 from typing import Any
 
 import django_tables2
@@ -8,10 +7,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.money import exact_text
-from finops_site.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, StatusColumn
+from finops_site.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
 from reservations import buying
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
+from reservations.tables import BoughtTable
 
 PURCHASE_STATES = {
     buying.WAITING: ("Waiting for approval", "warn", "hourglass"),
@@ -50,17 +49,7 @@ def asker(row: PurchaseRequest) -> str:
     return f"standing order {row.standing_order}" if row.standing_order else "nobody"
 
 
-def what(row: PurchaseRequest) -> SafeString:
-    """What is bought, in two lines with a link."""
-    where = " ".join(part for part in (row.instance_type, row.system, row.region) if part) or "everywhere"
-    how = f"{row.get_kind_display()}, {row.term_months // 12} y, {row.get_payment_display().lower()}"
-    url = row.get_absolute_url()
-    return format_html('<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>', url, where, how)
-
-
-class PurchaseTable(BaseTable):
-    what = django_tables2.Column("Buy", accessor="pk", orderable=False)
-    quantity = NumberColumn("Quantity", orderable=False)
+class PurchaseTable(BoughtTable):
     state = StatusColumn(states=PURCHASE_STATES, orderable=False)
     value = MoneyColumn("Over its term")
     saving = MoneyColumn("Saving, a year", orderable=False)
@@ -72,15 +61,6 @@ class PurchaseTable(BaseTable):
     class Meta(BaseTable.Meta):
         model = PurchaseRequest
         fields = ["what", "quantity", "state", "value", "saving", "asked", "approved"]
-
-    def render_what(self, record: PurchaseRequest) -> SafeString:
-        return what(record)
-
-    def value_what(self, record: PurchaseRequest) -> str:
-        return str(record)
-
-    def render_quantity(self, value: Any, record: PurchaseRequest) -> str:
-        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
 
     def render_asked(self, value: Any, record: PurchaseRequest) -> SafeString:
         return format_html('{}<div class="small text-secondary nowrap">{}</div>', asker(record), f"{value:%d %b %Y}")
@@ -114,24 +94,15 @@ class PurchaseEventTable(BaseTable):
 
 class PriceMoveTable(BaseTable):
     name = django_tables2.Column("Price")
-    then = NumberColumn("Asked for")
-    approved = NumberColumn("Approved")
-    now = NumberColumn("Now")
+    then = ExactColumn("Asked for")
+    approved = ExactColumn("Approved")
+    now = ExactColumn("Now")
     change = PercentColumn("Change")
 
     caption = "Prices then and now"
 
     class Meta(BaseTable.Meta):
         orderable = False
-
-    def render_then(self, value: Any) -> str:
-        return str(exact_text(value))
-
-    def render_approved(self, value: Any) -> str:
-        return str(exact_text(value))
-
-    def render_now(self, value: Any) -> str:
-        return str(exact_text(value))
 
 
 class LimitTable(BaseTable):

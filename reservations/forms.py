@@ -17,10 +17,15 @@ MOST_BYTES = 20 << 20
 MOST_PRICE_BYTES = 512 << 20
 
 
+def teams_of(request: Any) -> Any:
+    """The teams that the filters of this request offer."""
+    return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
+
+
 class CommitmentFilter(django_filters.FilterSet):
     kind = django_filters.MultipleChoiceFilter(label="Kind", choices=list(KINDS.items()))
     region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
-    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=lambda request: _teams(request))
+    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=teams_of)
     end = django_filters.DateFromToRangeFilter(label="Ends")
 
     class Meta:
@@ -54,10 +59,6 @@ def _purchases(request: Any) -> Any:
     if request is None:
         return PurchaseRequest.objects.none()
     return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
-
-
-def _teams(request: Any) -> Any:
-    return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
 
 
 def _read(uploaded: Any, most: int) -> str:

@@ -25,7 +25,6 @@ from reservations import buying
 from reservations.models import Commitment, Coverage, LedgerMonth, PurchaseRequest, Utilisation
 from reservations.proving import REASONS, UNIT, ZERO, Promise, Proof, displacement, line
 from reservations.querysets import LedgerQuerySet
-from reservations.words import SP_COMPUTE, family_of
 
 # What the programme aims for: saved by commitments in twelve months, in this currency.
 TARGET = Decimal(150_000)
@@ -108,23 +107,14 @@ class _Bills:
         days = self.covered_days.get(month.start)
         if not days:
             return None
-        found = self.eligible[month.start, row.currency]
-        return EXACT.divide(sum((each["whole"] for each in found if _can_cover(row, each)), ZERO), days)
+        found, reach = self.eligible[month.start, row.currency], row.reach.items()
+        covered = (each["whole"] for each in found if reach <= each.items())
+        return EXACT.divide(sum(covered, ZERO), days)
 
     def idle(self, currency: str, month: Month, before: date) -> Decimal:
         found = (row for row in self.older if (row["month"], row["currency"]) == (month.start, currency))
         seen = (row for row in found if row["commitment__first_seen"] and row["commitment__first_seen"] <= before)
         return sum((row["idle"] for row in seen), ZERO)
-
-
-def _can_cover(row: PurchaseRequest, use: dict[str, Any]) -> bool:
-    """The same words as `purchasing.demand`, which froze the baseline."""
-    if row.team_id and use["owner"] != row.team_id:
-        return False
-    if row.kind == SP_COMPUTE:
-        return True
-    family = family_of(row.instance_type) if "." in row.instance_type else row.instance_type
-    return (use["region"], use["family"]) == (row.region, family)
 
 
 def _start(row: PurchaseRequest) -> date:

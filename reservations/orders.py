@@ -34,20 +34,20 @@ def run(pk: int, now: datetime) -> str:
     month = Month.of(now.date()).start
     if not order.is_active or order.asked_month == month:
         return order.said
-    words = _why_not(order)
+    share = utilisation(order)
+    words = _why_not(order, share)
     if not words:
-        asked, words = _ask(order, now)
+        asked, words = _ask(order, share, now)
         order.asked_month = month if asked else order.asked_month
     order.said = f"{now:%d %b %Y}: {words}"
     order.save()
     return order.said
 
 
-def _why_not(order: StandingOrder) -> str:
+def _why_not(order: StandingOrder, share: Decimal | None) -> str:
     """What keeps it from asking, before it looks at a plan; empty when nothing does."""
     if order.made_by is None or not order.made_by.is_active:
         return "Whoever made it is not here any more: somebody of finance makes it anew."
-    share = utilisation(order)
     if share is not None and share < order.minimum_utilisation:
         return (
             f"Asked for nothing: {percent_text(share)} of what is owned was used over the last 30 days, and it asks "
@@ -72,7 +72,7 @@ def utilisation(order: StandingOrder) -> Decimal | None:
     return ratio(paid - sums["unused"], paid) if paid else None
 
 
-def _ask(order: StandingOrder, now: datetime) -> tuple[int, str]:
+def _ask(order: StandingOrder, share: Decimal | None, now: datetime) -> tuple[int, str]:
     """(how many requests, what is said of them)."""
     plans = Plan.objects.filter(team=order.team).order_by("-created_at", "-pk")
     plan = plans.filter(state=Plan.State.READY).first()
@@ -83,7 +83,7 @@ def _ask(order: StandingOrder, now: datetime) -> tuple[int, str]:
     if plan.created_at < now - buying.PLAN_LASTS:
         _work_out_anew(plan, now.date())
         return 0, "The recommendation was too old: it is worked out anew with the same limits."
-    made = [_ask_for(order, item, now) for item in plan.items.select_related("plan__team")]
+    made = [_ask_for(order, item, share, now) for item in plan.items.select_related("plan__team")]
     requests = [each for each in made if isinstance(each, PurchaseRequest)]
     refused = [each for each in made if isinstance(each, str) and each]
     numbers = ", ".join(str(each.pk) for each in requests)
@@ -98,12 +98,11 @@ def _work_out_anew(plan: Plan, today: date) -> None:
     recommending.ask(None, parameters, as_of=as_of, lookback_days=plan.lookback_days, team=plan.team)
 
 
-def _ask_for(order: StandingOrder, item: PlanItem, now: datetime) -> PurchaseRequest | str:
+def _ask_for(order: StandingOrder, item: PlanItem, share: Decimal | None, now: datetime) -> PurchaseRequest | str:
     """The request for the item's next batch; empty where none is left, or words where it cannot be asked for."""
     batch = next_batch(item)
     if batch is None:
         return ""
-    share = utilisation(order)
     used = f"{percent_text(share)} of what is owned is used" if share is not None else "nothing is owned yet"
     try:
         return purchasing.ask(item, user=None, batch=batch, comment=f"{used}.", now=now, standing_order=order)
@@ -113,10 +112,6 @@ def _ask_for(order: StandingOrder, item: PlanItem, now: datetime) -> PurchaseReq
 
 def next_batch(item: PlanItem) -> int | None:
     """The first batch of the ladder that nobody has asked for; None when all of it is asked for."""
-    taken = set(
-        PurchaseRequest.objects.filter(plan=item.plan, position=item.position)
-        .exclude(state__in=buying.ENDED)
-        .values_list("batch", flat=True)
-    )
+    taken = PurchaseRequest.objects.taken_of(item)
     steps = range(1, len(item.working.get("ladder", [])) + 1)
     return None if 0 in taken else next((number for number in steps if number not in taken), None)

@@ -6,7 +6,7 @@ Every step locks its row, asks `buying` whether it may happen, and writes its ev
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from finops_site.models import User
 from finops_site.money import exact_text
 from finops_site.periods import Period
 from finops_site.roles import ADMINISTRATOR, FINANCE
-from reservations import buying, pricing
+from reservations import buying, pricing, standing
 from reservations.buying import CannotBuy
 from reservations.models import (
     ApproverLimit,
@@ -31,10 +31,9 @@ from reservations.models import (
     PurchaseRequest,
     Utilisation,
 )
-from reservations.words import ON_DEMAND, SP_COMPUTE, Pool, family_of
+from reservations.words import ON_DEMAND, SP_COMPUTE, Pool
 
 POOL = re.compile(r"(\S+) (.+) in (\S*)\Z")
-DAYS = 30
 ZERO = Decimal(0)
 COPIED = ("provider", "kind", "term_months", "payment", "region", "instance_type", "system", "unit", "utilisation")
 SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
@@ -75,17 +74,12 @@ def pool_of(text: str) -> Pool:
 def demand(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:
     """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default."""
     period = period or newest(Coverage)
-    rows = Coverage.objects.filter(currency=row.currency)
-    if row.kind != SP_COMPUTE:
-        family = family_of(row.instance_type) if "." in row.instance_type else row.instance_type
-        rows = rows.filter(region=row.region, family=family)
-    if row.team_id:
-        rows = rows.filter(owner=row.team_id)
     if period is None:
         return None, None
     days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"]
     if not days:
         return None, None
+    rows = Coverage.objects.filter(currency=row.currency, **row.reach)
     sums = rows.within(period).aggregate(whole=Sum("eligible_cost"), covered=Sum("covered_cost"))
     whole, covered = sums["whole"] or ZERO, sums["covered"] or ZERO
     return (whole - covered) / days, whole / days
@@ -105,7 +99,7 @@ def idle_a_day(currency: str) -> Decimal:
 def newest(model: Any) -> Period | None:
     """The 30 days that end with the newest day of a model that has `day`; None while there is none."""
     newest = model.objects.aggregate(day=Max("day"))["day"]
-    return None if newest is None else Period(newest - timedelta(days=DAYS - 1), newest + timedelta(days=1))
+    return None if newest is None else standing.days_until(newest)
 
 
 def moved(row: PurchaseRequest, now: datetime) -> list[str]:
@@ -146,8 +140,8 @@ def ask(
 
 def _overlaps(row: PurchaseRequest) -> bool:
     """Whether the whole, or a batch of it, is asked for: both would buy it twice."""
-    others = PurchaseRequest.objects.filter(plan=row.plan, position=row.position).exclude(state__in=buying.ENDED)
-    return (others if row.batch == 0 else others.filter(Q(batch=0) | Q(batch=row.batch))).exists()
+    taken = PurchaseRequest.objects.taken_of(row)
+    return bool(taken if row.batch == 0 else taken & {0, row.batch})
 
 
 def _of_item(item: PlanItem, batch: int) -> PurchaseRequest:
@@ -220,13 +214,24 @@ def approve(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReque
     return _move(row, "approve", user, comment, now)
 
 
+def may_reject(user: Any) -> str:
+    """Why she may not reject what was asked for; empty when she may."""
+    who = approver(user)
+    return "" if who.is_finance and not who.is_administrator else "Only finance decides about purchases."
+
+
+def may_withdraw(row: PurchaseRequest, user: Any) -> str:
+    """Why she may not take it back; empty when she may."""
+    mine = row.requested_by_id == user.pk or user.has_perm("reservations.buy_purchaserequest")
+    return "" if mine else "Only who asked for it, or finance, takes it back."
+
+
 @transaction.atomic
 def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """Sends it back for good, with the reason. Finance may, whoever asked and whatever it costs."""
     row = locked(pk)
-    who = approver(user)
-    if who.is_administrator or not who.is_finance:
-        raise CannotBuy("Only finance decides about purchases.")
+    if words := may_reject(user):
+        raise CannotBuy(words)
     if not comment.strip():
         raise CannotBuy("Say why, so that who asked for it can do better.")
     return _move(row, "reject", user, comment, now)
@@ -236,8 +241,8 @@ def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReques
 def withdraw(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
     """Taken back by whoever asked for it, or by finance."""
     row = locked(pk)
-    if row.requested_by_id != user.pk and not user.has_perm("reservations.buy_purchaserequest"):
-        raise CannotBuy("Only who asked for it, or finance, takes it back.")
+    if words := may_withdraw(row, user):
+        raise CannotBuy(words)
     return _move(row, "withdraw", user, comment, now)
 
 
@@ -250,7 +255,7 @@ def export(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
     row = locked(pk)
     buying.after(row.state, "export")
     if BuyingPolicy.get().is_stopped:
-        raise CannotBuy("Buying is stopped: finance has pulled the switch.")
+        raise CannotBuy(buying.STOPPED)
     if words := " ".join(moved(row, now)):
         return _move(row, "expire", user, words, now)
     row.executed_at = now
@@ -290,7 +295,7 @@ def start(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
     row = locked(pk)
     buying.after(row.state, "buy")
     if row.dry_run_at is None:
-        raise CannotBuy("First the dry run: it looks at the provider's offer and its price.")
+        raise CannotBuy(buying.DRY_RUN_FIRST)
     if words := may_buy(policy, row, now):
         raise CannotBuy(words)
     if words := " ".join(moved(row, now)):

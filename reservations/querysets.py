@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q, Sum
 
 from finops_site.periods import Period
-from reservations.buying import WAITING, Approver
+from reservations.buying import ENDED, WAITING, Approver
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -65,12 +65,13 @@ class PlanQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 
-class StandingOrderQuerySet(PlanQuerySet):
-    """Standing orders, seen like the plans they stand on."""
-
-
 class PurchaseQuerySet(PlanQuerySet):
     """Purchases, seen like the plans they come from."""
+
+    def taken_of(self, bought: Any) -> set[int]:
+        """Batches of a purchase of a plan (a PlanItem or a request for one) that are asked for; 0 is all of it."""
+        asked = self.filter(plan=bought.plan, position=bought.position).exclude(state__in=ENDED)
+        return set(asked.values_list("batch", flat=True))
 
     def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
         """Those that she may approve now (reservations.buying.may_approve, asked of many)."""

@@ -9,7 +9,6 @@ from reservations.models import BuyingPolicy, PurchaseRequest
 
 MAY_BUY = "reservations.buy_purchaserequest"
 FINANCE_BUYS = "Only finance buys what is approved."
-STOPPED = "Buying is stopped: finance has pulled the switch."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def of(row: PurchaseRequest, user: Any, now: datetime) -> list[Step]:
     """Every step that the state of the request knows, for this person, in the order in which they are thought of."""
     policy = BuyingPolicy.get()
     buys = "" if user.has_perm(MAY_BUY) else FINANCE_BUYS
-    stopped = buys or (STOPPED if policy.is_stopped else "")
+    stopped = buys or (buying.STOPPED if policy.is_stopped else "")
     steps = {
         buying.WAITING: lambda: [_approve(row, user), _reject(user), _withdraw(row, user)],
         buying.APPROVED: lambda: [_export(stopped), *_by_api(row, policy, buys, now), _withdraw(row, user)],
@@ -43,19 +42,15 @@ def of(row: PurchaseRequest, user: Any, now: datetime) -> list[Step]:
 
 
 def _approve(row: PurchaseRequest, user: Any) -> Step:
-    why = purchasing.objection(row, user)
-    return Step("approve", "Approve", "check", why, "primary")
+    return Step("approve", "Approve", "check", purchasing.objection(row, user), "primary")
 
 
 def _reject(user: Any) -> Step:
-    who = purchasing.approver(user)
-    why = "" if who.is_finance and not who.is_administrator else "Only finance decides about purchases."
-    return Step("reject", "Reject", "x", why)
+    return Step("reject", "Reject", "x", purchasing.may_reject(user))
 
 
 def _withdraw(row: PurchaseRequest, user: Any) -> Step:
-    mine = row.requested_by_id == user.pk or user.has_perm(MAY_BUY)
-    why = "" if mine else "Only who asked for it, or finance, takes it back."
+    why = purchasing.may_withdraw(row, user)
     return Step("withdraw", "Take back", "arrow-back-up", why, "ghost", "It is not bought, and may be asked for again.")
 
 
@@ -67,8 +62,7 @@ def _by_api(row: PurchaseRequest, policy: BuyingPolicy, buys: str, now: datetime
     why = buys or purchasing.may_buy(policy, row, now)
     if why:
         return [Step("buy", "Buy at AWS", "credit-card", why)]
-    if row.dry_run_at is None:
-        why = "First the dry run: it looks at the provider's offer and its price."
+    why = buying.DRY_RUN_FIRST if row.dry_run_at is None else ""
     return [Step("dry_run", "Dry run at AWS", "eye"), Step("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row))]
 
 

@@ -14,6 +14,7 @@ from finops_site.periods import Month
 from finops_site.tables import (
     BaseTable,
     DayColumn,
+    ExactColumn,
     MoneyColumn,
     MonthColumn,
     NumberColumn,
@@ -104,9 +105,30 @@ class PlanTable(BaseTable):
         return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the system'}"
 
 
-class ItemTable(BaseTable):
+class BoughtTable(BaseTable):
+    """What is bought, in two lines with a link, and how much of it."""
+
     what = django_tables2.Column("Buy", accessor="pk", orderable=False)
     quantity = NumberColumn("Quantity", orderable=False)
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def address(self, record: Any) -> str:
+        return str(record.get_absolute_url())
+
+    def render_what(self, record: Any) -> SafeString:
+        lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
+        return format_html(lines, self.address(record), record.where or "everywhere", record.how)
+
+    def value_what(self, record: Any) -> str:
+        return str(record)
+
+    def render_quantity(self, value: Any, record: Any) -> str:
+        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
+
+
+class ItemTable(BoughtTable):
     on_demand_cost = MoneyColumn("On demand, a year", orderable=False)
     committed_cost = MoneyColumn("Committed, a year", orderable=False)
     saving = MoneyColumn("Saving, a year", orderable=False)
@@ -123,17 +145,8 @@ class ItemTable(BaseTable):
     def __init__(self, data: Any, *args: Any, currency: str = "USD", **kwargs: Any) -> None:
         super().__init__(data, *args, **kwargs)
 
-    def render_what(self, record: Any) -> SafeString:
-        url = reverse("reservations:recommended_item", args=[record.plan_id, record.position])
-        where = " ".join(part for part in (record.instance_type, record.system, record.region) if part) or "everywhere"
-        how = f"{record.get_kind_display()}, {record.term_months // 12} y, {record.get_payment_display().lower()}"
-        return format_html('<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>', url, where, how)
-
-    def value_what(self, record: Any) -> str:
-        return str(record)
-
-    def render_quantity(self, value: Any, record: Any) -> str:
-        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
+    def address(self, record: Any) -> str:
+        return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
 
     def render_break_even_months(self, value: Any) -> str:
         return f"{value:.1f}" if value else "at once"
@@ -146,8 +159,8 @@ class RateTable(BaseTable):
     kind = django_tables2.Column("Option")
     term_months = NumberColumn("Months")
     payment = django_tables2.Column("Payment")
-    hourly = NumberColumn("An hour")
-    upfront = NumberColumn("Upfront")
+    hourly = ExactColumn("An hour")
+    upfront = ExactColumn("Upfront")
     currency = django_tables2.Column("Currency")
     source = django_tables2.Column("Source")
     day = DayColumn("Since")
@@ -161,12 +174,6 @@ class RateTable(BaseTable):
             *("instance_type", "system", "region", "kind", "term_months", "payment", "hourly", "upfront"),
             *("currency", "source", "day"),
         ]
-
-    def render_hourly(self, value: Any) -> str:
-        return str(exact_text(value))
-
-    def render_upfront(self, value: Any) -> str:
-        return str(exact_text(value))
 
 
 class StandingTable(BaseTable):
@@ -204,8 +211,8 @@ class MonthTable(BaseTable):
 
 class DayUseTable(BaseTable):
     day = DayColumn("Day")
-    used = NumberColumn("Used")
-    unused = NumberColumn("Unused")
+    used = ExactColumn("Used")
+    unused = ExactColumn("Unused")
     unit = django_tables2.Column("Unit")
     paid = MoneyColumn("Paid")
     unused_cost = MoneyColumn("Paid for nothing")
@@ -215,12 +222,6 @@ class DayUseTable(BaseTable):
 
     class Meta(BaseTable.Meta):
         orderable = False
-
-    def render_used(self, value: Any) -> str:
-        return str(exact_text(value))
-
-    def render_unused(self, value: Any) -> str:
-        return str(exact_text(value))
 
 
 class ComparisonTable(BaseTable):

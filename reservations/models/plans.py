@@ -79,7 +79,35 @@ class Plan(models.Model):
         return self.items.count()
 
 
-class PlanItem(models.Model):
+class Bought:
+    """What a recommended purchase and a request for one say of it in the same words."""
+
+    @property
+    def words(self) -> str:
+        """``Compute SP, 1 y, No upfront: all``."""
+        return f"{self._option}, {self.get_payment_display()}: {self.where or 'all'}"
+
+    @property
+    def _option(self) -> str:
+        return f"{self.get_kind_display()}, {self.term_months // 12} y"
+
+    @property
+    def where(self) -> str:
+        """``m5.large Linux us-east-1``; empty where it covers everything."""
+        return " ".join(part for part in (self.instance_type, self.system, self.region) if part)
+
+    @property
+    def how(self) -> str:
+        """``Compute SP, 1 y, no upfront``."""
+        return f"{self._option}, {self.get_payment_display().lower()}"
+
+    @property
+    def saving(self) -> Decimal:
+        """What a year is promised to cost less, in the currency of the plan."""
+        return self.on_demand_cost - self.committed_cost
+
+
+class PlanItem(Bought, models.Model):
     """One purchase of a plan. Costs are for a year, in the plan's currency."""
 
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="items")
@@ -110,10 +138,4 @@ class PlanItem(models.Model):
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_position_once")]
 
     def __str__(self) -> str:
-        where = " ".join(part for part in (self.instance_type, self.system, self.region) if part)
-        return f"{self.get_kind_display()}, {self.term_months // 12} y, {self.get_payment_display()}: {where or 'all'}"
-
-    @property
-    def saving(self) -> Decimal:
-        """What a year costs less, in the plan's currency."""
-        return self.on_demand_cost - self.committed_cost
+        return self.words

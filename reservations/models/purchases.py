@@ -2,6 +2,7 @@
 
 import uuid
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from reservations import buying
 from reservations.models.commitments import amount
-from reservations.querysets import LedgerQuerySet, PurchaseQuerySet, StandingOrderQuerySet
-from reservations.words import KIND_CHOICES, PAYMENTS
+from reservations.models.plans import Bought
+from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
+from reservations.words import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 
 
 class BuyingPolicy(models.Model):
@@ -81,7 +83,7 @@ class StandingOrder(models.Model):
     asked_month = models.DateField(null=True, blank=True, editable=False, help_text="the month it asked for last")
     said = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
 
-    objects = StandingOrderQuerySet.as_manager()
+    objects = PlanQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -93,7 +95,7 @@ class StandingOrder(models.Model):
         return reverse("reservations:standing_orders")
 
 
-class PurchaseRequest(models.Model):
+class PurchaseRequest(Bought, models.Model):
     """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
 
     State = models.TextChoices("State", {name.upper(): (name, words) for name, words in buying.STATES.items()})
@@ -169,16 +171,16 @@ class PurchaseRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        where = " ".join(part for part in (self.instance_type, self.system, self.region) if part)
-        return f"{self.get_kind_display()}, {self.term_months // 12} y, {self.get_payment_display()}: {where or 'all'}"
+        return self.words
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:purchase", args=[self.pk])
 
     @property
-    def saving(self) -> Decimal:
-        """Promised for a year, in `currency`."""
-        return self.on_demand_cost - self.committed_cost
+    def reach(self) -> dict[str, Any]:
+        """Which use it can cover: {column of Coverage: value}. The frozen baseline and the ledger count by it."""
+        machines = {} if self.kind == SP_COMPUTE else {"region": self.region, "family": family_of(self.instance_type)}
+        return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property
     def order(self) -> buying.Order:

@@ -94,12 +94,7 @@ def stats(row: dict[str, Any]) -> list[dict[str, Any]]:
     share = f"{percent_text(ratio(realised, promised))} of what was promised" if promised > 0 else ""
     found: list[dict[str, Any]] = [
         {"label": "Promised, 12 months", "amount": promised, "currency": code, "note": "for the days a bill tells of"},
-        {
-            "label": "Realised",
-            "amount": realised,
-            "currency": code,
-            "note": f"{share} of what was promised" * bool(share),
-        },
+        {"label": "Realised", "amount": realised, "currency": code, "note": share},
         {"label": "Missing", "amount": row["gap"], "currency": code, "note": "promised less realised"},
     ]
     return [*found, _aim(realised)] if code == ledger.TARGET_CURRENCY else found

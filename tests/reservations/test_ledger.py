@@ -305,6 +305,8 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
     page = client_of(max_).get(reverse("reservations:savings")).content.decode()
     assert "18.00 <span" in page
     assert "31.20 USD less than promised: 16.20 less because less of it was used than was expected" in page
+    assert page.count("% of what was promised") == 1
+    assert "of what was promised of" not in page
 
 
 def test_the_report_of_a_month_knows_nothing_of_later_ones(bought, max_):
