@@ -14,7 +14,7 @@ from budgets.models import Budget, BudgetPeriod, Forecast
 from budgets.variance import Part, Thing, Use
 from costs import spend
 from costs.models import CostLine
-from finops_site.money import EXACT, ratio
+from finops_site.money import EXACT, percent, ratio
 from finops_site.periods import Month, Period
 
 ZERO = Decimal(0)
@@ -116,7 +116,7 @@ def kpi(lines: Sequence[Line]) -> Decimal | None:
     cells = [cell for line in judged for cell in line.cells.values() if cell.is_over and cell.variance is not None]
     missed = sum((abs(cell.variance or ZERO) for cell in cells), ZERO)
     share = ratio(missed, sum((cell.amount or ZERO for cell in cells), ZERO))
-    return None if share is None else (share * 100).quantize(Decimal("0.1"))
+    return percent(share)
 
 
 def reasons(user: Any, budget: Budget, month: Month, amount: Decimal) -> list[Part]:

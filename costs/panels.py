@@ -1,5 +1,6 @@
 """What costs has to say on the home page, for a team and for the whole company."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,22 +12,18 @@ from costs import latest, trends
 from costs.models import Delivery
 from costs.views import teams
 from finops_site.models import Team
-
-
-def _my_filters(user: Any) -> dict[str, list[str]]:
-    """The teams a person leads or works in; the whole company for those who see it."""
-    if user.sees_whole_company:
-        return {}
-    return {"team": [str(pk) for pk in user.visible_team_ids]}
+from finops_site.once import once
+from finops_site.periods import Month
 
 
 def _comparison(request: HttpRequest) -> trends.Comparison | None:
     """One for the whole page: the panels share what they compare."""
-    if not hasattr(request, "cost_comparison"):
-        today = timezone.now().date()
-        day = latest.day(request.user, today)
-        request.cost_comparison = day and trends.compare(request.user, latest.month(request.user, today), today)
-    return request.cost_comparison
+    return once(request.user, "cost comparison", lambda: _compare(request.user, timezone.now().date()))
+
+
+def _compare(user: Any, today: date) -> trends.Comparison | None:
+    day = latest.day(user, today)
+    return trends.compare(user, Month.of(day), today) if day else None
 
 
 def spending(request: HttpRequest) -> dict[str, Any] | None:
@@ -34,7 +31,7 @@ def spending(request: HttpRequest) -> dict[str, Any] | None:
     comparison = _comparison(request)
     if not comparison:
         return None
-    return {"stats": teams.stats(request.user, comparison, _my_filters(request.user)), "comparison": comparison}
+    return {"stats": teams.stats(request.user, comparison, teams.my_filters(request.user)), "comparison": comparison}
 
 
 def course(request: HttpRequest) -> dict[str, Any] | None:
@@ -43,7 +40,7 @@ def course(request: HttpRequest) -> dict[str, Any] | None:
     if not comparison:
         return None
     by = "team" if request.user.sees_whole_company else "service"
-    filters = _my_filters(request.user)
+    filters = teams.my_filters(request.user)
     found = trends.course(request.user, comparison.month, by, filters, teams.METRIC, comparison.shown_in)
     query = {"group_by": by, "period": "12-months"} | ({"show_in": found.target} if found.rates else {})
     return {"course": found, "by": by, "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}"}
@@ -54,7 +51,7 @@ def changed(request: HttpRequest) -> dict[str, Any] | None:
     comparison = _comparison(request)
     if not comparison:
         return None
-    filters = _my_filters(request.user)
+    filters = teams.my_filters(request.user)
     found = trends.drivers(request.user, comparison, "service", filters, teams.METRIC)
     blocks = [_changed(named, code, filters, comparison) for code, named in found.items()]
     return {"blocks": blocks, "comparison": comparison}

@@ -11,15 +11,14 @@ from django.utils import timezone
 
 from costs import latest, spend, trends
 from costs.spend import Question
-from costs.views.teams import METRIC, lines_url
-from finops_site.figures import month_text, percent_text
-from finops_site.money import EXACT, formatted, ratio
+from costs.views.teams import METRIC, lines_url, my_filters
+from finops_site.figures import month_text, percent_text, signed_text
+from finops_site.money import EXACT, formatted, percent, ratio
 from finops_site.periods import Month, Period
 from finops_site.registry import Measure, ReportMonth
 
 FIRST_DAY = date(2000, 1, 1)
 SHOWN = 10
-HUNDRED = Decimal(100)
 # The share of cost that a mature practice can name an owner of: the FinOps Foundation's "run" of cost allocation.
 OWNED_TARGET = Decimal(90)
 
@@ -51,17 +50,14 @@ def owned_share(user: Any, as_of: date) -> Measure | None:
         return None
     owned = spend.add(row.amount for row in by_owner if row.currency == code and row.group[0] != spend.NOBODY)
     share = ratio(owned or Decimal(0), whole[code])
-    value = None if share is None else (share * HUNDRED).quantize(Decimal("0.1"))
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
-    return Measure(value, "%", OWNED_TARGET, "higher", f"of {month_text(month, 'long')}'s cost has a team", url)
+    return Measure(
+        percent(share), "%", OWNED_TARGET, "higher", f"of {month_text(month, 'long')}'s cost has a team", url
+    )
 
 
 def _comparison(user: Any, month: Month) -> trends.Comparison:
     return trends.compare(user, month, timezone.now().date())
-
-
-def _filters(user: Any) -> dict[str, list[str]]:
-    return {} if user.sees_whole_company else {"team": [str(pk) for pk in user.visible_team_ids]}
 
 
 def spending(user: Any, month: Month) -> dict[str, Any] | None:
@@ -110,7 +106,7 @@ def _stats(
             "currency": code,
             "before": before,
             "against": comparison.against,
-            "url": lines_url(comparison.now, {**_filters(user), "currency": code}),
+            "url": lines_url(comparison.now, {**my_filters(user), "currency": code}),
             "icon": "calendar-month",
         },
         {
@@ -118,7 +114,7 @@ def _stats(
             "amount": a_year_ago,
             "currency": code,
             "note": _note_of_a_year_ago(comparison) if a_year_ago is not None else "no bill of that month",
-            "url": lines_url(ago, {**_filters(user), "currency": code}) if a_year_ago is not None else "",
+            "url": lines_url(ago, {**my_filters(user), "currency": code}) if a_year_ago is not None else "",
             "icon": "history",
         },
         {
@@ -142,11 +138,11 @@ def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, bef
         return f"{said}; there is no bill of the days before."
     gap = EXACT.subtract(now or Decimal(0), before)
     share = ratio(abs(gap), abs(before))
-    percent = f" ({percent_text(share)})" if share is not None else ""
+    change = f" ({percent_text(share)})" if share is not None else ""
     if not gap:
         return f"{said}, the same as before."
     than = f"{'more' if gap > 0 else 'less'} than {comparison.against.removeprefix('against ')}"
-    return f"{said}, {formatted(abs(gap), code)} {code}{percent} {than}."
+    return f"{said}, {formatted(abs(gap), code)} {code}{change} {than}."
 
 
 def by_team(user: Any, month: Month) -> dict[str, Any] | None:
@@ -189,13 +185,13 @@ def _table(
     listed = spend.add(before.get((group.keys[0], code)) for group in pivot.groups if group.keys)
     rows = []
     for group in pivot.groups:
-        earlier = before.get((group.keys[0], code)) if group.keys else _rest(whole, listed)
-        filters = {**_filters(user), by: list(group.keys)} if group.keys and group.keys[0] else {}
+        earlier = before.get((group.keys[0], code)) if group.keys else spend.minus(whole, listed)
+        filters = {**my_filters(user), by: list(group.keys)} if group.keys and group.keys[0] else {}
         url = lines_url(comparison.now, {**filters, "currency": code}) if filters else ""
         name = {"text": group.label, "url": url_of(group.keys[0]) if group.keys else ""}
         rows.append([name, *_figures(code, group.total, earlier, pivot.total, url)])
     # What was there before and is gone has no row of its own where nothing is put together as Other.
-    if pivot.groups and pivot.groups[-1].keys and (gone := _rest(whole, listed)):
+    if pivot.groups and pivot.groups[-1].keys and (gone := spend.minus(whole, listed)):
         rows.append([{"text": "Gone since"}, *_figures(code, Decimal(0), gone, pivot.total, "")])
     return {
         "title": f"{comparison.said}, {comparison.against}, {code}",
@@ -203,10 +199,6 @@ def _table(
         "rows": rows,
         "totals": [[{"text": "Total"}, *_figures(code, pivot.total, whole, pivot.total, "")]],
     }
-
-
-def _rest(whole: Decimal | None, part: Decimal | None) -> Decimal | None:
-    return None if whole is None else EXACT.subtract(whole, part or Decimal(0))
 
 
 def _figures(code: str, now: Decimal | None, before: Decimal | None, whole: Decimal | None, url: str) -> list[Any]:
@@ -236,12 +228,8 @@ def _changes_in_words(code: str, named: Sequence[trends.Named], comparison: tren
         return f"Nothing changed in {code} {comparison.against}."
     whole = spend.add(each.change.difference for each in named) or Decimal(0)
     top = named[0]
-    largest = f"the largest change is {top.label} with {_signed(top.change.difference, code)}"
-    return f"{_signed(whole, code)} {comparison.against}; {largest}."
-
-
-def _signed(amount: Decimal, code: str) -> str:
-    return f"{'+' if amount > 0 else ''}{formatted(amount, code)} {code}".replace("-", "−")
+    largest = f"the largest change is {top.label} with {signed_text(top.change.difference, code)}"
+    return f"{signed_text(whole, code)} {comparison.against}; {largest}."
 
 
 def _changes(user: Any, code: str, named: Sequence[trends.Named], comparison: trends.Comparison) -> dict[str, Any]:
@@ -249,7 +237,7 @@ def _changes(user: Any, code: str, named: Sequence[trends.Named], comparison: tr
     rows = []
     for each in shown:
         period = comparison.before if each.change.kind == "gone" else comparison.now
-        filters = {**_filters(user), **({"service": [each.change.key]} if each.change.key else {})}
+        filters = {**my_filters(user), **({"service": [each.change.key]} if each.change.key else {})}
         name = {"text": each.label, "url": lines_url(period, {**filters, "currency": code})}
         rows.append([name, each.change.kind, *_pair(code, each.change.before, each.change.after)])
     if rest:

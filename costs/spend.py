@@ -403,7 +403,7 @@ def _rest(sums: Sequence[Decimal | None], groups: Sequence[Group]) -> list[Group
     if not groups:
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
-    rest = [_minus(whole, part) for whole, part in zip(sums, listed, strict=True)]
+    rest = [minus(whole, part) for whole, part in zip(sums, listed, strict=True)]
     return [Group((), OTHER, rest, add(rest))] if any(rest) else []
 
 
@@ -424,7 +424,8 @@ def sums(rows: Iterable[Row]) -> dict[str, Decimal | None]:
     return {code: add(each) for code, each in amounts.items()}
 
 
-def _minus(whole: Decimal | None, part: Decimal | None) -> Decimal | None:
+def minus(whole: Decimal | None, part: Decimal | None) -> Decimal | None:
+    """What `part` leaves of `whole`, exactly; None where the whole is not known."""
     return None if whole is None else EXACT.subtract(whole, part or Decimal(0))
 
 

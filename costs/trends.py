@@ -36,10 +36,6 @@ class Comparison:
         return self.now == self.month.period
 
     @property
-    def both(self) -> tuple[Period, Period]:
-        return self.now, self.before
-
-    @property
     def against(self) -> str:
         """What the change is against, in words."""
         if self.is_whole:

@@ -104,6 +104,11 @@ def percent_text(share: Any, places: int = 1) -> str | None:
     return f"{value if value else abs(value):,f}%"
 
 
+def signed_text(amount: Decimal, currency: str) -> str:
+    """``+1,234.50 USD``: a difference keeps its sign, which parentheses would hide."""
+    return f"{'+' if amount > 0 else ''}{formatted(amount, currency)} {currency}".replace("-", "−")
+
+
 def change_html(amount: Any, currency: str | None, before: Any = None) -> SafeString:
     """``+1,234.50 USD`` with an arrow, a word for those who hear it, and, given `before`, the percentage."""
     code = needs_currency(currency)

@@ -89,6 +89,11 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     return None if whole == 0 else part / whole
 
 
+def percent(share: Decimal | None, places: int = 1) -> Decimal | None:
+    """The ratio 0.1234 as 12.3, for charts and targets in per cent; None stays None."""
+    return None if share is None else (share * 100).quantize(Decimal(1).scaleb(-places))
+
+
 def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED_UNIT) -> list[Decimal]:
     """Shares of `amount` in proportion to `weights`, in whole `unit`s, that sum to `amount` exactly.
 

@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site import documents, drawing
-from finops_site.figures import month_text, percent_text
+from finops_site.figures import month_text, percent_text, signed_text
 from finops_site.money import EXACT, formatted, ratio
 from finops_site.periods import Month
 from finops_site.registry import Kpi, Measure, ReportSection, registry
@@ -248,11 +248,10 @@ def _amount(amount: Decimal | None, code: str) -> Any:
 
 
 def _change(cell: Mapping[str, Any]) -> str:
-    """``+1,234.50 USD (+3.2%)``: a difference keeps its sign, which parentheses would hide."""
+    """``+1,234.50 USD (+3.2%)``."""
     amount, before = cell["amount"], cell.get("before")
     if amount is None:
         return ABSENT
     share = None if before is None else ratio(amount, abs(before))
-    sign = "+" if amount > 0 else ""
     percent = "" if share is None else f" ({'+' if share > 0 else ''}{percent_text(share)})"
-    return f"{sign}{formatted(amount, cell['currency'])} {cell['currency']}{percent}".replace("-", "−")
+    return signed_text(amount, cell["currency"]) + percent.replace("-", "−")

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from finops_site.figures import percent_text
-from finops_site.money import exact_text, formatted
+from finops_site.money import exact_text, formatted, percent
 from finops_site.once import once
 from finops_site.periods import Month
 from finops_site.registry import AdviceItem, Measure
@@ -40,9 +40,7 @@ def coverage(user: Any, as_of: date) -> Measure | None:
     if found is None:
         return None
     words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
-    return Measure(
-        standing.percent(found.coverage), "%", Decimal(70), "higher", words, reverse("reservations:overview")
-    )
+    return Measure(percent(found.coverage, 2), "%", Decimal(70), "higher", words, reverse("reservations:overview"))
 
 
 def utilisation(user: Any, as_of: date) -> Measure | None:
@@ -52,9 +50,7 @@ def utilisation(user: Any, as_of: date) -> Measure | None:
         return None
     words = "of what is committed was used over the last 30 days"
     url = reverse("reservations:overview")
-    return Measure(
-        standing.percent(found.utilisation), "%", standing.TARGET_UTILISATION * HUNDRED, "higher", words, url
-    )
+    return Measure(percent(found.utilisation, 2), "%", standing.TARGET_UTILISATION * HUNDRED, "higher", words, url)
 
 
 def savings_rate(user: Any, as_of: date) -> Measure | None:
@@ -63,7 +59,7 @@ def savings_rate(user: Any, as_of: date) -> Measure | None:
     if found is None or found.savings_rate is None:
         return None
     words = "saved on eligible usage, unused commitments included"
-    return Measure(standing.percent(found.savings_rate), "%", None, "higher", words, reverse("reservations:overview"))
+    return Measure(percent(found.savings_rate, 2), "%", None, "higher", words, reverse("reservations:overview"))
 
 
 def savings(user: Any, as_of: date) -> Measure | None:

@@ -166,10 +166,5 @@ def idle(user: Any, period: Period, limit: int = 10) -> list[dict[str, Any]]:
     return sorted(named, key=lambda each: -each["unused"])[:limit]
 
 
-def percent(share: Decimal | None) -> Decimal | None:
-    """A ratio as per cent with two places, for charts."""
-    return None if share is None else (share * 100).quantize(Decimal("0.01"))
-
-
 def added(rows: Iterable[Mapping[str, Any]], name: str) -> Decimal:
     return sum((row[name] for row in rows if row[name] is not None), ZERO)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from costs import spend
 from finops_site.figures import month_text
-from finops_site.money import formatted
+from finops_site.money import formatted, percent
 from finops_site.once import once
 from finops_site.periods import Month
 from finops_site.registry import AdviceItem, Measure
@@ -62,9 +62,10 @@ def compliance_kpi(user: Any, as_of: date) -> Measure | None:
     if month is None:
         return None
     share = tally.by_resources
-    value = None if share is None else (share * HUNDRED).quantize(Decimal("0.1"))
     words = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
-    return Measure(value, "%", TARGET * HUNDRED, "higher", words, f"{reverse('tagging:overview')}?month={month}")
+    return Measure(
+        percent(share), "%", TARGET * HUNDRED, "higher", words, f"{reverse('tagging:overview')}?month={month}"
+    )
 
 
 def report(user: Any, month: Month) -> dict[str, Any] | None:

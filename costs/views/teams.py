@@ -169,6 +169,11 @@ class TeamPage(DetailPage):
         return lines_url(self.comparison.now, {**self.filters, **extra}) if keys else ""
 
 
+def my_filters(user: Any) -> dict[str, list[str]]:
+    """The teams a person leads or works in; the whole company for those who see it."""
+    return {} if user.sees_whole_company else {"team": [str(pk) for pk in user.visible_team_ids]}
+
+
 def lines_url(period: Period, filters: dict[str, Any]) -> str:
     query = {**filters, "from": period.start, "to": period.last_day}
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
@@ -178,8 +183,8 @@ def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]
     """Stat cards: the month so far with its change, the last whole month; per currency."""
     previous = comparison.month.previous
     twelve = Period(comparison.month.plus(-11).start, comparison.month.next.start)
-    shown_in = comparison.shown_in
-    now, before = (trends.sums_of_services(user, each, filters, METRIC, shown_in) for each in comparison.both)
+    compared, shown_in = (comparison.now, comparison.before), comparison.shown_in
+    now, before = (trends.sums_of_services(user, each, filters, METRIC, shown_in) for each in compared)
     last, year = (trends.totals(user, each, filters, METRIC, shown_in) for each in (previous.period, twelve))
     cards = []
     for code in sorted({*now, *before, *last}):

@@ -10,6 +10,7 @@ from django.views.generic import TemplateView
 
 from finops_site import charting
 from finops_site.figures import percent_text
+from finops_site.money import percent
 from finops_site.pages import Action, Empty, Page
 from finops_site.periods import Month, Period
 from reservations import standing, watching
@@ -114,8 +115,8 @@ def day_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "unit": "%",
         "categories": [f"{row['moment']:%d %b}" for row in rows],
         "series": [
-            charting.series("Coverage", [standing.percent(row["coverage"]) for row in rows]),
-            charting.series("Utilisation", [standing.percent(row["utilisation"]) for row in rows]),
+            charting.series("Coverage", [percent(row["coverage"], 2) for row in rows]),
+            charting.series("Utilisation", [percent(row["utilisation"], 2) for row in rows]),
             charting.series("Aim: 70% covered", [Decimal(70)] * len(rows), dashed=True),
         ],
     }

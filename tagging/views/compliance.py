@@ -18,6 +18,7 @@ from costs.spend import NOBODY
 from costs.views.teams import lines_url
 from finops_site import charting
 from finops_site.figures import month_text, percent_text
+from finops_site.money import percent
 from finops_site.pages import Action, Empty, ListPage, Page
 from finops_site.periods import Month
 from finops_site.tables import csv_download, total_rows
@@ -218,9 +219,9 @@ class Overview(MonthPage, TemplateView):
         found = self.course
         codes = sorted({code for tally in found.values() for code in tally.currencies})
         target = charting.series("Target", [TARGET * HUNDRED for _ in found], dashed=True)
-        by_resources = charting.series("By resources", [_percent(tally.by_resources) for tally in found.values()])
+        by_resources = charting.series("By resources", [percent(tally.by_resources) for tally in found.values()])
         by_cost = [
-            charting.series(f"By cost, {code}", [_percent(tally.by_cost(code)) for tally in found.values()])
+            charting.series(f"By cost, {code}", [percent(tally.by_cost(code)) for tally in found.values()])
             for code in codes
         ]
         return {
@@ -266,11 +267,6 @@ class Overview(MonthPage, TemplateView):
             for month, tally in self.course.items()
             for code in tally.currencies
         )
-
-
-def _percent(share: Decimal | None) -> Decimal | None:
-    """A share as percent with one decimal, for a chart."""
-    return None if share is None else (share * HUNDRED).quantize(Decimal("0.1"))
 
 
 class ResourcesPage(MonthPage, ListPage):
