@@ -206,6 +206,7 @@ class Child:
         stop: int = signal.SIGTERM,
         log: Path | None = None,
         uid: int | None = None,
+        last_word: int | None = None,
     ) -> None:
         self.name, self.stop_signal, self.log = name, stop, log or VAR / f"{name}.log"
         self.asked = False
@@ -219,7 +220,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                preexec_fn=lambda: _before_exec(_last_word(name, stop), uid),
+                preexec_fn=lambda: _before_exec(last_word or stop, uid),
             )
 
     def is_alive(self) -> bool:
@@ -244,12 +245,6 @@ class Child:
         # One that was told to stop while it still started may have left children of its own behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-
-
-def _last_word(name: str, stop: int) -> int:
-    """What it gets when the supervisor is killed: a worker, whose servers end at the same moment, would wait for them
-    for ever if it were asked, and is made to be killed at any moment."""
-    return signal.SIGKILL if name == "worker" else signal.SIGINT if stop == signal.SIGINT else signal.SIGTERM
 
 
 def _before_exec(last_word: int, uid: int | None) -> None:
@@ -514,8 +509,9 @@ def serve(_: list[str]) -> int:
             site: list[Child] = []
             try:
                 _prepare(env)
-                site = _start_site(env, port, started)
-                _wait_for_web(site[-1], port)
+                for child in _start_site(env, port):
+                    started.insert(0, child)
+                    site.append(child)
                 announce(port, state)
                 return _watch(started)
             except KeyboardInterrupt:
@@ -533,36 +529,32 @@ def _interrupt(*_: object) -> None:
 
 def _prepare(env: dict[str, str]) -> None:
     """Tables, roles and, the first time, the demo organisation; nothing where all stands as this version wants it."""
-    wanted = f"{_migrations()} {'without' if os.environ.get('FINOPS_NO_DEMO') else 'with'} the demo"
-    prepared = VAR / "prepared"
-    if not os.environ.get("DATABASE_URL") and prepared.exists() and prepared.read_text() == wanted:
+    wants_demo = not os.environ.get("FINOPS_NO_DEMO")
+    wanted = [_version(), *(["demo"] if wants_demo else [])]
+    if set(wanted) <= set(_noted()):
         return
     say("preparing the database")
-    commands = ["migrate -v0"] + ([] if os.environ.get("FINOPS_NO_DEMO") else ["seed_demo --if-empty"])
+    commands = ["migrate -v0", *(["seed_demo --if-empty"] if wants_demo else [])]
     code = "import django; django.setup(); from django.core.management import call_command as call; "
     code += "; ".join(f"call(*{command.split()!r})" for command in commands)
     done = subprocess.run([str(PYTHON), "-c", code], env=env, cwd=ROOT, stdout=sys.stderr)
     if done.returncode:
         raise Trouble("the database could not be prepared; the reason stands above.")
-    _note_migrated()
-    prepared.write_text(wanted)
+    _note(wanted)
 
 
-def _start_site(env: dict[str, str], port: int, started: list[Child]) -> list[Child]:
-    """Worker, beat, then web; each is put before those it needs, which is the order of stopping."""
-    celery = [str(PYTHON), "-m", "celery", "-A", "finops_site.celery"]
+def _start_site(env: dict[str, str], port: int) -> Iterator[Child]:
+    """The web first and alone, for people wait for it; the work they hand over waits for the worker in the broker."""
     gunicorn = [str(PYTHON), "-m", "gunicorn", "-w", "2", "--threads", "4", "--preload"]
-    commands = {
-        "worker": [*celery, "worker", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"],
-        "beat": [*celery, "beat", "-l", "WARNING", "--pidfile="],
-        "web": [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"],
-    }
-    site = []
-    for name, command in commands.items():
-        child = Child(name, command, env=env)
-        started.insert(0, child)
-        site.append(child)
-    return site
+    web = Child("web", [*gunicorn, "--timeout", "120", "-b", f"127.0.0.1:{port}", "finops_site.wsgi"], env=env)
+    yield web
+    _wait_for_web(web, port)
+    celery = [str(PYTHON), "-m", "celery", "-A", "finops_site.celery"]
+    work = [*celery, "worker", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+    # When the supervisor is killed the servers end too, and a worker that is asked to stop would wait for them for
+    # ever; it is made to be killed at any moment.
+    yield Child("worker", work, env=env, last_word=signal.SIGKILL)
+    yield Child("beat", [*celery, "beat", "-l", "WARNING", "--pidfile="], env=env)
 
 
 def _wait_for_web(web: Child, port: int) -> None:
@@ -597,23 +589,29 @@ def manage(args: list[str]) -> int:
             return _command(_running(state), args)
         with servers(state) as (env, _):
             if not _is_migrated() and args[:1] != ["migrate"] and _command(env, ["migrate", "-v0"]) == 0:
-                _note_migrated()
+                _note([_version()])
             return _command(env, args)
 
 
-def _migrations() -> str:
+def _version() -> str:
     """What tells one set of tables and roles from another: a command after an update migrates first, others do not."""
     names = "\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py")))
     return hashlib.sha256(names.encode() + (ROOT / "finops_site/roles.py").read_bytes()).hexdigest()
 
 
 def _is_migrated() -> bool:
+    return bool(os.environ.get("DATABASE_URL")) or _version() in _noted()
+
+
+def _noted() -> list[str]:
+    """The version of our own database, and "demo" where the demo organisation was made; nothing of somebody else's."""
     marker = VAR / "migrated"
-    return bool(os.environ.get("DATABASE_URL")) or (marker.exists() and marker.read_text() == _migrations())
+    return [] if os.environ.get("DATABASE_URL") or not marker.exists() else marker.read_text().split()
 
 
-def _note_migrated() -> None:
-    (VAR / "migrated").write_text(_migrations())
+def _note(said: list[str]) -> None:
+    if not os.environ.get("DATABASE_URL"):
+        (VAR / "migrated").write_text(" ".join(said))
 
 
 def _running(state: State) -> dict[str, str]:

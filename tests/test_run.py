@@ -258,6 +258,7 @@ def test_servers_that_the_environment_names_are_used_and_none_is_started(site, t
     assert copy.status() == 200
     assert not (copy.folder / "postgres").exists()
     assert not (copy.folder / "valkey").exists()
+    assert not (copy.folder / "migrated").exists(), "that was of somebody else's database"
     assert copy.stop() == 0
 
 
