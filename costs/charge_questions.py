@@ -6,6 +6,8 @@ Pure: no Django. Engines only sum and count; ratios are divided in Python, where
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import add
 from typing import Any
 
 import ibis
@@ -65,26 +67,12 @@ def first(rows: Any, columns: Sequence[str], most: int) -> Any:
     return rows.order_by("ChargePeriodStart", "SkuId", "BilledCost").select(*columns).limit(most)
 
 
-def hourly_use(start: datetime, end: datetime) -> Any:
-    """How much ran in each hour, by provider, region and type: what advice on commitments starts from."""
-    used = CHARGES.filter(
-        _.x_Problem.isnull(),
-        _.ChargeCategory == "Usage",
-        _.x_InstanceType.notnull(),
-        _.ChargePeriodStart >= start,
-        _.ChargePeriodStart < end,
-    )
-    pools = used.group_by(
-        hour=_.ChargePeriodStart.truncate("h"), provider=_.ProviderName, region=_.RegionId, type=_.x_InstanceType
-    )
-    found = pools.agg(quantity=_.ConsumedQuantity.sum(), effective_cost=_.EffectiveCost.sum(), charges=_.count())
-    return found.order_by("hour", "provider", "region", "type")
-
-
-def machine_use(start: datetime, end: datetime) -> Any:
+def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Any:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered` says that a commitment paid, `spot` that none could have; what nobody used is not among it.
+    `covered` says that a commitment paid, `spot` that none could have; what nobody used is not among it. Of each
+    description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
+    of each price.
     """
     used = CHARGES.filter(
         _.x_Problem.isnull(),
@@ -102,12 +90,18 @@ def machine_use(start: datetime, end: datetime) -> Any:
         region=_.RegionId,
         type=_.x_InstanceType,
         operation=_.x_Operation.fill_null(""),
-        description=_.ChargeDescription.fill_null(""),
+        description=_words_in(_.ChargeDescription.fill_null("").lower(), words),
         covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
         spot=_.PricingCategory.fill_null("") == "Dynamic",
         currency=_.BillingCurrency,
     ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
     return found.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+
+
+def _words_in(text: Any, choices: Sequence[Sequence[str]]) -> Any:
+    """The first word of each choice that the text has, a space before it."""
+    found = [ibis.cases(*((text.contains(word), f" {word}") for word in words), else_="") for words in choices]
+    return reduce(add, found)
 
 
 def commitment_use(start: datetime, end: datetime) -> Any:

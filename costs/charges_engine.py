@@ -51,10 +51,13 @@ class _Spark:
 
 
 @contextmanager
-def charges_in(*globs: str) -> Iterator[Charges]:
-    """The charges of these Parquet files, with the engine that the settings name."""
+def charges_in(*globs: str, threads: int = 1) -> Iterator[Charges]:
+    """The charges of these Parquet files, with the engine that the settings name; DuckDB in so many threads.
+
+    One, for pages are many at a time; work in the background that reads whole months may take more.
+    """
     if settings.FINOPS_CHARGES_ENGINE == "duckdb":
-        with engine.connect(threads=1, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+        with engine.connect(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
             yield _DuckDB(db, globs)
     else:
         yield _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)

@@ -13,7 +13,7 @@ from costs.models import CostLine, DeliveryMonth
 from finops_site.models import Team
 from finops_site.periods import Month, Period
 from reservations.demand import NONE, Demand, Use, build
-from reservations.words import Pool, system_of
+from reservations.words import MULTI_AZ, SYSTEM_WORDS, Pool, system_of
 
 HISTORY_DAYS = 395
 
@@ -64,8 +64,9 @@ def _of_company(period: Period) -> list[dict[str, Any]]:
     globs = [month.charges_glob for month in _months(period)]
     if not globs:
         return []
-    with charges_in(*globs) as charges:
-        return charges.ask(ask.machine_use(_midnight(period.start), _midnight(period.end)))
+    question = ask.machine_use(_midnight(period.start), _midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    with charges_in(*globs, threads=2) as charges:
+        return charges.ask(question)
 
 
 def _months(period: Period) -> list[DeliveryMonth]:

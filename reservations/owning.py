@@ -59,7 +59,7 @@ def _charged(period: Period) -> list[dict[str, Any]]:
     globs = [each.charges_glob for each in months if any(first <= charged <= last for charged in each.charge_months)]
     if not globs:
         return []
-    with charges_in(*globs) as charges:
+    with charges_in(*globs, threads=2) as charges:
         return charges.ask(ask.commitment_use(_midnight(period.start), _midnight(period.end)))
 
 

@@ -90,23 +90,27 @@ def is_plan_eligible(pool: Pool) -> bool:
     return pool.provider == "AWS" and pool.type.count(".") == 1
 
 
+# In this order: a licence that comes with Windows is told before Windows.
+SYSTEM_WORDS: Final = {
+    "sql server enterprise": "Windows with SQL Server Enterprise",
+    "sql server standard": "Windows with SQL Server Standard",
+    "sql server web": "Windows with SQL Server Web",
+    "windows": "Windows",
+    "rhel": "RHEL",
+    "red hat": "RHEL",
+    "suse": "SUSE",
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+}
+MULTI_AZ: Final = "multi-az"
+
+
 def system_of(operation: str, description: str) -> str:
     """The operating system a charge names in its words or its CUR operation; Linux where neither says another."""
     said = description.lower()
-    for word, name in (
-        ("sql server enterprise", "Windows with SQL Server Enterprise"),
-        ("sql server standard", "Windows with SQL Server Standard"),
-        ("sql server web", "Windows with SQL Server Web"),
-        ("windows", "Windows"),
-        ("rhel", "RHEL"),
-        ("red hat", "RHEL"),
-        ("suse", "SUSE"),
-        ("postgresql", "PostgreSQL"),
-        ("mysql", "MySQL"),
-    ):
+    for word, name in SYSTEM_WORDS.items():
         if word in said:
-            multi = " Multi-AZ" if "multi-az" in said else ""
-            return name + multi
+            return f"{name} Multi-AZ" if MULTI_AZ in said else name
     return _OPERATIONS.get(operation.partition(":")[2], "Linux")
 
 

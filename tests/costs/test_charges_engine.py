@@ -115,16 +115,23 @@ def test_names_with_percent_signs_and_null_bytes_find_their_charges(engine, load
         assert drilldown.charges_of(line).count == 1
 
 
-def test_the_use_of_each_hour_is_summed_by_pool(engine, load):
-    month = load({**HOUR, "ConsumedQuantity": "1"}, {**HOUR, "ConsumedQuantity": "0.5", "ResourceId": "i-2"})
-    with charges_in(month.charges_glob) as charges:
-        (row,) = charges.ask(ask.hourly_use(datetime(2026, 3, 1), datetime(2026, 4, 1)))
-    assert (row["hour"], row["type"], row["quantity"], row["charges"]) == (
-        datetime(2026, 3, 5, 7),
-        "m5.large",
-        Decimal("1.5"),
-        2,
+def test_the_hours_of_machines_are_summed_by_pool_and_price_and_their_machines_counted_once(engine, load):
+    said = {"ChargeDescription": "On Demand Windows with SQL Server Web, Multi-AZ"}
+    month = load(
+        {**HOUR, **said, "ConsumedQuantity": "0.5"},
+        {**HOUR, **said, "ConsumedQuantity": "0.25"},
+        {**HOUR, "ChargeDescription": "Windows", "ConsumedQuantity": "1", "ResourceId": "i-2"},
+        {**HOUR, "ChargeDescription": "anything", "ConsumedQuantity": "1", "ResourceId": "i-3"},
     )
+    question = ask.machine_use(datetime(2026, 3, 1), datetime(2026, 4, 1), [["sql server", "windows"], ["multi-az"]])
+    with charges_in(month.charges_glob) as charges:
+        rows = charges.ask(question)
+    assert {row["start"] for row in rows} == {datetime(2026, 3, 5, 7)}
+    assert [(row["description"], row["hours"], row["machines"]) for row in rows] == [
+        ("", 1, 1),
+        (" sql server multi-az", Decimal("0.75"), 1),
+        (" windows", 1, 1),
+    ]
 
 
 def test_a_resource_is_followed_through_the_days_of_its_bill_as_far_as_one_may_see(load, lea, fay):
