@@ -6,7 +6,6 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -15,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from costs import engine, files, json_lines, spreading
+from costs import engine, files, gzips, json_lines, spreading
 from costs.formats import FORMATS, detect
 from costs.formats.base import (
     CHARGE_COLUMNS,
@@ -40,8 +39,10 @@ from finops_site.money import EXACT, NO_CURRENCY
 
 # So many rejects are kept with line and reason; all of them are counted.
 MAX_REJECTS = 10_000
-# DuckDB reads in blocks of twice this: small enough for a gigabyte of memory, and longer than any row of a bill.
+# DuckDB reads in blocks of eight of these: small enough for a gigabyte of memory, and longer than any row of a bill.
 LONGEST_LINE = 2 << 20
+# No compression, said and not guessed from the name, which may be anything: what is packed comes unfolded.
+AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
 BLANK = "blank"
 # A name that no bill has for a column of its own.
@@ -101,10 +102,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file of the bill, recognised; `plain` is where its text is put when somebody must look at single lines."""
+    """A file of the bill, recognised; `address` is where DuckDB reads its text.
+
+    `plain` is where the text of a gzip is put when somebody must look at single lines.
+    """
 
     name: str
     path: Path
+    address: str
     kind: str
     sheet: Sheet
     format: Format
@@ -114,15 +119,14 @@ class OpenFile:
     def source(self, *, store_rejects: bool = True) -> str:
         """The SQL that reads its rows; those that are no rows are skipped, and stored where they can be asked for."""
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
-        compression = "gzip" if self.plain else "none"  # Said and not guessed from the name, which may be anything.
-        rest = f"ignore_errors = true, max_line_size = {LONGEST_LINE}, {rejects}, compression = '{compression}'"
+        rest = f"ignore_errors = true, {AS_TEXT}, {rejects}"
         if self.kind == "jsonl":
-            return json_lines.source(self.path, self.sheet, rest)
+            return json_lines.source(self.address, self.sheet, rest)
         if self.layout is None:
-            return f"read_parquet({literal(str(self.path))})"
+            return f"read_parquet({literal(self.address)})"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         return (
-            f"read_csv({literal(str(self.path))}, auto_detect = false, {self._header}, columns = {{{columns}}}, "
+            f"read_csv({literal(self.address)}, auto_detect = false, {self._header}, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {rest})"
         )
 
@@ -155,64 +159,22 @@ def read(
 
     Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
     """
-    for kept in ("reject_errors", "reject_scans"):
-        # What DuckDB could not read of a bill before is not this one's.
-        db.execute(f"DROP TABLE IF EXISTS {kept}")
     staging = scratch / "staging.parquet"
-    with ThreadPoolExecutor(max_workers=1) as other:
-        looks = _Looks(db, other, limit)
-        try:
-            opened = [_open(db, name, path, scratch, options, wanted, looks) for name, path in bundle]
+    with gzips.readable(db, limit) as unfolded:
+
+        def staged() -> list[OpenFile]:
+            opened = [_open(db, name, path, scratch, options, wanted, unfolded) for name, path in bundle]
             _one_format(opened)
             progress("reading", 0.1)
             _stage(db, opened, staging)
-        except (BadBill, duckdb.Error):
-            # What a look through a gzip found goes before what was stumbled over because of it.
-            if looks.all_whole():
-                raise
-    if not looks.all_whole():
-        opened = [
-            _open(db, name, _plain(name, path, scratch, limit), scratch, options, wanted, None) for name, path in bundle
-        ]
-        _stage(db, opened, staging)
-    remarks = _spread_fees(db, opened[0].format, staging)
-    progress("checking", 0.5)
-    reading = _finish(db, opened, staging, target, options)
-    reading.notes += remarks
-    return reading
+            return opened
 
-
-@dataclass(slots=True)
-class _Looks:
-    """Looks through gzips, in another thread while their rows are read already."""
-
-    db: duckdb.DuckDBPyConnection
-    other: ThreadPoolExecutor
-    limit: int
-    found: "list[Future[bool]]" = field(default_factory=list)
-
-    def through(self, path: Path, name: str) -> None:
-        self.found.append(self.other.submit(self._look, path, name))
-
-    def _look(self, path: Path, name: str) -> bool:
-        try:
-            return files.is_one_stream(path, name, limit=self.limit)
-        except BadBill:
-            # One that unfolds without end must not be read to it.
-            self.db.interrupt()
-            raise
-
-    def all_whole(self) -> bool:
-        """Whether DuckDB reads all of each gzip as it is; waits, and raises the BadBill that a look found."""
-        return all(look.result() for look in self.found)
-
-
-def _plain(name: str, path: Path, scratch: Path, limit: int) -> Path:
-    """A gzip as plain text, for one of several streams; any other file as it is."""
-    if files.kind(path, name) != "gzip":
-        return path
-    files.unfold(path, scratch / f"plain-{path.name}.csv", name, limit=limit)
-    return scratch / f"plain-{path.name}.csv"
+        opened = unfolded.read_whole(staged)
+        remarks = _spread_fees(db, opened[0].format, staging)
+        progress("checking", 0.5)
+        reading = _finish(db, opened, staging, target, options)
+        reading.notes += remarks
+        return reading
 
 
 def _open(
@@ -222,21 +184,20 @@ def _open(
     scratch: Path,
     options: Options,
     wanted: str,
-    looks: _Looks | None,
+    unfolded: gzips.Gzips,
 ) -> OpenFile:
     """Recognises a file by its head."""
-    kind, plain, head = files.kind(path, name), None, path
+    kind, plain, head, address = files.kind(path, name), None, path, str(path)
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
-        assert looks, "a gzip inside a gzip is refused below"
-        files.head_of_gzip(path, head, name, limit=looks.limit)
+        files.head_of_gzip(path, head, name, limit=unfolded.limit)
+        address = unfolded.address(path, name)
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-        looks.through(path, name)
     layout = files.csv_layout(head, name) if kind == "csv" else None
-    sheet = Sheet(_columns(db, kind, path, name, layout), options)
-    raw = OpenFile(name, path, kind, sheet, FORMATS[0], layout, plain)
+    sheet = Sheet(_columns(db, kind, address, name, layout), options)
+    raw = OpenFile(name, path, address, kind, sheet, FORMATS[0], layout, plain)
     found = detect(sheet, wanted=wanted, file=name, shows=lambda known: _shows(db, raw, known))
     if found.needs_month and options.month is None:
         raise BadBill(f"{name}: {found.title} has no dates; say which month it is for (--month 2025-11).")
@@ -244,13 +205,13 @@ def _open(
 
 
 def _columns(
-    db: duckdb.DuckDBPyConnection, kind: str, path: Path, name: str, layout: files.Layout | None
+    db: duckdb.DuckDBPyConnection, kind: str, address: str, name: str, layout: files.Layout | None
 ) -> dict[str, str]:
     """{column: SQL that reads it as text}."""
     if kind == "jsonl":
-        return json_lines.columns(db, path, name, LONGEST_LINE)
+        return json_lines.columns(db, address, name, AS_TEXT)
     if layout is None:
-        return _parquet_columns(db, path, name)
+        return _parquet_columns(db, address, name)
     return {column: quoted(column) for column in layout.columns}
 
 
@@ -264,9 +225,9 @@ def _shows(db: duckdb.DuckDBPyConnection, each: OpenFile, known: Format) -> bool
     return found is not None
 
 
-def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
+def _parquet_columns(db: duckdb.DuckDBPyConnection, address: str, name: str) -> dict[str, str]:
     try:
-        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()
+        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({_first_line(error)}). Fetch it again.") from None
     return {column: _as_text(quoted(column), kind) for column, kind, *_ in described}
@@ -293,6 +254,9 @@ def _view(opened: Sequence[OpenFile]) -> str:
 
 def _stage(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile], staging: Path) -> None:
     selects = " UNION ALL BY NAME ".join(_select(number, each) for number, each in enumerate(opened))
+    for kept in ("reject_errors", "reject_scans"):
+        # What DuckDB could not read of a bill before is not this one's.
+        db.execute(f"DROP TABLE IF EXISTS {kept}")
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except duckdb.Error as error:
@@ -568,7 +532,7 @@ def _broken_rows(db: duckdb.DuckDBPyConnection, opened: Sequence[OpenFile]) -> l
         FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
         GROUP BY scan_id, file_id, line_byte_position ORDER BY scan_id, line_byte_position"""
     ).fetchall()
-    return [found for each in opened for found in _broken_in(each, [row for row in rows if row[0] == str(each.path)])]
+    return [found for each in opened for found in _broken_in(each, [row for row in rows if row[0] == each.address])]
 
 
 def _broken_in(each: OpenFile, rows: Sequence[tuple[Any, ...]]) -> list[Rejected]:

@@ -4,13 +4,13 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isal import igzip, igzip_threaded, isal_zlib
+from isal import igzip, isal_zlib
 
 from costs.formats.base import BadBill
 
@@ -149,28 +149,11 @@ def head_of_gzip(path: Path, target: Path, name: str, *, limit: int) -> None:
     target.write_bytes(next(unpacked(path, name, limit), b""))
 
 
-def is_one_stream(path: Path, name: str, *, limit: int) -> bool:
-    """Looks through the whole of a gzip; raises BadBill as `unfold` does.
-
-    Returns whether it is one stream, as nearly all are: DuckDB reads those itself, which is faster than ten times their
-    size on the disk, but only the first of several that were put one after the other (``cat a.gz b.gz``).
-    """
-    size = sum(len(chunk) for chunk in unpacked(path, name, limit))
-    return size % (1 << 32) == _last_size(path)
-
-
-def _last_size(path: Path) -> int:
-    """The size, modulo 2^32, that the end of a gzip says of its last stream (RFC 1952)."""
-    with path.open("rb") as packed:
-        packed.seek(-4, 2)
-        return int.from_bytes(packed.read(4), "little")
-
-
-def unpacked(path: Path, name: str, limit: int) -> Iterator[bytes]:
+def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
     """The text of a gzip, a megabyte at a time; raises BadBill when it ends early, is damaged or grows past `limit`."""
     size = 0
     try:
-        with igzip_threaded.open(path, "rb", threads=1) as packed:  # type: ignore[no-untyped-call]
+        with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
             while chunk := packed.read(CHUNK):
                 size += len(chunk)
                 if size > limit:

@@ -5,7 +5,6 @@ Every number is read as the text it is: JSON's own numbers would lose digits.
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,26 +19,26 @@ NUMBER = """'"([A-Za-z_][A-Za-z0-9_.]*)" *: *(-?[0-9][0-9.eE+-]*)'"""
 ROW = "parsed"
 
 
-def _lines(path: Path, rest: str) -> str:
+def _lines(address: str, rest: str) -> str:
     """Every line as one text; a byte that no text has keeps it whole."""
     options = (
         "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
     )
-    return f"read_csv({literal(str(path))}, {options}, {rest})"
+    return f"read_csv({literal(address)}, {options}, {rest})"
 
 
-def _objects(path: Path, rest: str) -> str:
+def _objects(address: str, rest: str) -> str:
     """Every line and the JSON object it is, null where it is none; each worked out once."""
     parsed = f"TRY_CAST(regexp_replace(line, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
-    each = f"(SELECT line, {parsed} AS json FROM {_lines(path, rest)})"
+    each = f"(SELECT line, {parsed} AS json FROM {_lines(address, rest)})"
     return f"(SELECT line, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS object FROM {each})"
 
 
-def columns(db: duckdb.DuckDBPyConnection, path: Path, name: str, longest: int) -> dict[str, str]:
+def columns(db: duckdb.DuckDBPyConnection, address: str, name: str, as_text: str) -> dict[str, str]:
     """{dotted name: SQL} over all lines: exports leave out what is empty, so the first lines do not tell all."""
-    rest = f"ignore_errors = true, max_line_size = {longest}, store_rejects = false"
+    rest = f"ignore_errors = true, {as_text}, store_rejects = false"
     try:
-        found = db.execute(f"SELECT json_group_structure(object) FROM {_objects(path, rest)}").fetchone()
+        found = db.execute(f"SELECT json_group_structure(object) FROM {_objects(address, rest)}").fetchone()
     except duckdb.Error as error:
         raise BadBill(f"{name}: not readable as JSON lines ({str(error).splitlines()[0][:200]}).") from None
     shape = json.loads(found[0]) if found and found[0] else {}
@@ -65,14 +64,14 @@ def _reads(path: tuple[str, ...]) -> str:
     return f"{ROW}." + ".".join(map(quoted, path))
 
 
-def source(path: Path, sheet: Sheet, rest: str) -> str:
+def source(address: str, sheet: Sheet, rest: str) -> str:
     """The SQL of its rows: `parsed` holds the object, `unread line` what is none."""
     shape: dict[str, Any] = {}
     for sql in sheet.columns.values():
         _put(shape, [part.strip('"') for part in sql.removeprefix(f"{ROW}.").split('"."')])
     return (
         f"(SELECT json_transform(object, {literal(json.dumps(shape))}) AS {ROW}, "
-        f"CASE WHEN trim(line) <> '' AND object IS NULL THEN line END AS {UNREAD} FROM {_objects(path, rest)})"
+        f"CASE WHEN trim(line) <> '' AND object IS NULL THEN line END AS {UNREAD} FROM {_objects(address, rest)})"
     )
 
 

@@ -36,6 +36,7 @@ PURE = [
     "costs/changes.py",
     "costs/engine.py",
     "costs/files.py",
+    "costs/gzips.py",
     "costs/json_lines.py",
     "costs/layouts.py",
     "costs/lines.py",
