@@ -27,6 +27,7 @@ from costs import charges, engine, files, overlaps, publish, restated
 from costs.formats.base import BadBill, Options
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.signals import books_changed
+from finops_site.locks import wait_for
 from finops_site.periods import Month
 
 logger = logging.getLogger(__name__)
@@ -235,12 +236,18 @@ def _load(delivery: Delivery, scratch: Path) -> None:
     ) as db:
         reading = _read(db, delivery, scratch)
         _write_down(delivery, reading)
-        months = []
-        for number, month in enumerate(reading.months):
-            _say(delivery, f"cost lines of {Month.of(month.billing_month)}", 0.55 + 0.4 * number / len(reading.months))
-            months.append(publish.publish(db, delivery, month, scratch=scratch))
-    _say(delivery, "activating", 0.97)
-    activate(delivery, months)
+        months: list[DeliveryMonth] = []
+        try:
+            for number, month in enumerate(reading.months):
+                share = 0.55 + 0.4 * number / len(reading.months)
+                _say(delivery, f"cost lines of {Month.of(month.billing_month)}", share)
+                months.append(publish.publish(db, delivery, month, scratch=scratch))
+            _say(delivery, "activating", 0.97)
+            activate(delivery, months)
+        except Exception:
+            # An attempt that took over removed what it found, and these may have come after it looked.
+            publish.give_up(months)
+            raise
 
 
 def _say(delivery: Delivery, stage: str, progress: float) -> None:
@@ -251,9 +258,11 @@ def _say(delivery: Delivery, stage: str, progress: float) -> None:
 
 def _remove_remains(delivery: Delivery, scratch: Path) -> None:
     """What an attempt that died left behind: publications nobody sees, charges, scratch folders."""
-    remains = delivery.months.filter(is_current=False)
-    publish.remove(remains)
-    remains.delete()
+    with transaction.atomic():
+        wait_for(publish.lines_of(delivery.pk))
+        remains = delivery.months.filter(is_current=False)
+        publish.remove(remains)
+        remains.delete()
     delivery.rejects.all().delete()
     shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
     for folder in delivery.folder.glob("scratch-*"):
@@ -340,13 +349,13 @@ def activate(delivery: Delivery, months: Sequence[DeliveryMonth]) -> None:
         if not _mine(delivery).update(status=Delivery.Status.CURRENT, progress=1, stage="", loaded_at=timezone.now()):
             raise Taken(f"delivery {delivery.pk}")
         replaces = delivery.source.delivery_mode == Source.Mode.REPLACE
-        for month in months:
-            _make_current(delivery, month, replaces)
+        gone = [row for month in months for row in _make_current(delivery, month, replaces)]
         _tell(months)
         _supersede(delivery.source)
         if twice := overlaps.warning(delivery.source):
             Delivery.objects.filter(pk=delivery.pk).update(message=f"{delivery.message} {twice}".strip())
-    publish.remove(DeliveryMonth.objects.filter(delivery__source=delivery.source, is_current=False, lines__gt=0))
+    # These and no others: bills of the source that are loaded at the same time do not count yet.
+    publish.remove(gone)
 
 
 def _tell(months: Iterable[DeliveryMonth]) -> None:
@@ -362,7 +371,8 @@ def tell(rows: Sequence[DeliveryMonth]) -> None:
             logger.error("%r failed after the books changed", receiver, exc_info=answer)
 
 
-def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> None:
+def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> list[DeliveryMonth]:
+    """Lets the month count unless a bill that was received later does; returns those that do not count any more."""
     rivals = DeliveryMonth.objects.current().filter(
         delivery__source=delivery.source_id, billing_month=month.billing_month
     )
@@ -370,11 +380,13 @@ def _make_current(delivery: Delivery, month: DeliveryMonth, replaces: bool) -> N
         # The two halves of a bill stand beside each other; a bill that is both replaces either.
         rivals = rivals.filter(view__in=["", month.view])
     if replaces and rivals.filter(delivery__pk__gt=delivery.pk).exists():
-        return
-    gone = rivals if replaces else rivals.filter(delivery=delivery)
-    restated.note(month, gone.exclude(delivery=delivery))
-    gone.update(is_current=False)
+        return [month]
+    replaced = rivals if replaces else rivals.filter(delivery=delivery)
+    restated.note(month, replaced.exclude(delivery=delivery))
+    gone = list(replaced)
+    DeliveryMonth.objects.filter(pk__in=[row.pk for row in gone]).update(is_current=False)
     DeliveryMonth.objects.filter(pk=month.pk).update(is_current=True)
+    return gone
 
 
 def _supersede(source: Source) -> None:
@@ -438,9 +450,10 @@ def _swap(old: DeliveryMonth, fresh: DeliveryMonth) -> bool:
 
 
 def _fail(delivery: Delivery, message: str) -> None:
-    _mine(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
-    publish.remove(delivery.months.filter(is_current=False))
-    delivery.months.filter(is_current=False).delete()
+    failed = _mine(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
+    if failed:
+        publish.remove(delivery.months.filter(is_current=False))
+        delivery.months.filter(is_current=False).delete()
 
 
 def _readable(error: OSError) -> Exception:
@@ -469,20 +482,27 @@ def stalled(now: datetime) -> Any:
 def tidy_up(now: datetime) -> int:
     """Removes lines that do not count any more and files nobody knows; returns how many folders went."""
     gone = DeliveryMonth.objects.filter(is_current=False).exclude(delivery__status=Delivery.Status.LOADING)
-    publish.remove(gone)
+    publish.remove(gone.exclude(delivery__in=_republished(now)))
     base, known = Path(settings.FINOPS_VAR), set(Delivery.objects.values_list("pk", flat=True))
     orphans = [each for each in (base / "bills").glob("*") if each.name.isdigit() and int(each.name) not in known]
     removed = [each for each in [*orphans, *(base / "incoming").glob("*")] if _older_than_an_hour(each, now)]
-    removed += _left_scratch(base / "bills")
+    removed += _left_scratch(base / "bills", now)
     for folder in removed:
         shutil.rmtree(folder, ignore_errors=True)
     return len(removed)
 
 
-def _left_scratch(folder: Path) -> list[Path]:
+def _left_scratch(folder: Path, now: datetime) -> list[Path]:
     """Working folders of loads that were killed after their bill counted."""
     loading = {str(pk) for pk in Delivery.objects.filter(status=Delivery.Status.LOADING).values_list("pk", flat=True)}
-    return [each for each in folder.glob("*/scratch-*") if each.parent.name not in loading]
+    busy = loading | {str(pk) for pk in _republished(now)}
+    return [each for each in folder.glob("*/scratch-*") if each.parent.name not in busy]
+
+
+def _republished(now: datetime) -> list[int]:
+    """Deliveries of which a month is being made anew."""
+    folders = (Path(settings.FINOPS_VAR) / "bills").glob("*/scratch-republish-*")
+    return [int(each.parent.name) for each in folders if not _older_than_an_hour(each, now)]
 
 
 def _older_than_an_hour(path: Path, now: datetime) -> bool:

@@ -1,13 +1,15 @@
 """From charges to cost lines: summed, tag sets named, owners named, copied to PostgreSQL, rolled up."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from costs import partitions
 from costs.charges import MonthOfCharges, Sums
@@ -15,6 +17,7 @@ from costs.formats.base import literal
 from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS, Lines, no_nul, shown
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from costs.signals import delivery_loaded
+from finops_site.locks import share
 from finops_site.money import exact_text
 
 logger = logging.getLogger(__name__)
@@ -42,32 +45,42 @@ def publish(
     db: duckdb.DuckDBPyConnection, delivery: Delivery, month: MonthOfCharges, *, scratch: Path
 ) -> DeliveryMonth:
     """Copies a month's charges to cost lines that nobody sees yet; raises BooksDiffer unless all layers sum alike."""
+    lines = Lines(db, str(month.folder / "*.parquet"))
+    lines.gather()
+    delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
     row = DeliveryMonth.objects.create(
         delivery=delivery,
         billing_month=month.billing_month,
         charges=month.rows,
+        lines=len(lines),
         view=month.view,
         charge_months=[day.isoformat() for day in month.charge_months],
         totals=as_text(month.totals),
     )
-    lines = Lines(db, str(month.folder / "*.parquet"))
-    lines.gather()
-    delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
-    partitions.ensure(month.charge_months)
-    with transaction.atomic():
-        _copy_lines(lines, row, scratch)
-        partitions.analyze(month.charge_months)
-        roll_up(row)
-        _copy_dimensions(db, lines, scratch)
-    row.lines = len(lines)
-    row.save(update_fields=["lines"])
-    check(row)
+    try:
+        _fill(row, lines, scratch)
+        check(row)
+    except Exception:
+        give_up([row])
+        raise
     return row
 
 
+def _fill(row: DeliveryMonth, lines: Lines, scratch: Path) -> None:
+    days = [date.fromisoformat(day) for day in row.charge_months]
+    partitions.ensure(days)
+    _copy_lines(lines, row, scratch)
+    with transaction.atomic():
+        partitions.analyze(days)
+        roll_up(row)
+        _copy_dimensions(lines.db, lines, scratch)
+
+
 def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
+    """Copies two halves side by side where that can be, for PostgreSQL is what is waited for."""
     name_tag_sets(lines.db, scratch)
     columns = [*DIMENSIONS, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
+    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
     select = f"""
         SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
         {", ".join(f"l.{c}" for c in columns)}
@@ -75,8 +88,36 @@ def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
         -- In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
         ORDER BY l.charge_date
     """
-    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
-    copy(lines.db, select, CostLine._meta.db_table, names, scratch / "lines.csv")
+    unload(lines.db, select, scratch / "lines", "FILE_SIZE_BYTES '4MB'")
+    files = sorted((scratch / "lines").iterdir())
+    if connection.in_atomic_block:
+        # Another connection would see nothing of what this transaction made.
+        return _copy_files(row, names, files)
+    with ThreadPoolExecutor(1) as other:
+        beside = other.submit(_in_a_thread, _copy_files, row, names, files[1::2])
+        _copy_files(row, names, files[::2])
+    return beside.result()
+
+
+def _copy_files(row: DeliveryMonth, names: Sequence[str], files: Sequence[Path]) -> None:
+    # In a transaction, so that the server does not finish on its own what a killed process began.
+    with transaction.atomic():
+        share(lines_of(row.delivery_id))
+        for path in files:
+            copy_in(path, CostLine._meta.db_table, names)
+
+
+def lines_of(delivery_id: int) -> str:
+    """The name that whoever copies lines of a delivery shares, and whoever removes them waits for."""
+    return f"lines of delivery {delivery_id}"
+
+
+def _in_a_thread(action: Callable[..., None], *args: object) -> None:
+    """Django opens a connection for the thread, and nobody else would close it."""
+    try:
+        action(*args)
+    finally:
+        connection.close()
 
 
 # Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.
@@ -124,7 +165,17 @@ def copy_out(select: str, path: Path) -> None:
 
 def copy(db: duckdb.DuckDBPyConnection, select: str, table: str, columns: Sequence[str], path: Path) -> None:
     """Streams a DuckDB query into a PostgreSQL table by COPY; nothing passes through Python but bytes."""
-    db.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT csv, HEADER false)")
+    unload(db, select, path)
+    copy_in(path, table, columns)
+
+
+def unload(db: duckdb.DuckDBPyConnection, select: str, path: Path, *options: str) -> None:
+    """Writes a DuckDB query to a CSV file as PostgreSQL reads them."""
+    db.execute(f"COPY ({select}) TO {literal(str(path))} ({', '.join(['FORMAT csv', 'HEADER false', *options])})")
+
+
+def copy_in(path: Path, table: str, columns: Sequence[str]) -> None:
+    """Streams a CSV file into a PostgreSQL table, and removes it."""
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
     with connection.cursor() as cursor, path.open("rb") as stream, cursor.copy(statement) as target:
         while block := stream.read(CHUNK):
@@ -207,6 +258,13 @@ def remove(rows: Iterable[DeliveryMonth]) -> None:
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {of(row)}")
+
+
+def give_up(rows: Iterable[DeliveryMonth]) -> None:
+    """Removes those of the publications that do not count, if the database answers; the next attempt does it too."""
+    with suppress(DatabaseError):
+        counting = set(DeliveryMonth.objects.current().values_list("pk", flat=True))
+        remove(row for row in rows if row.pk not in counting)
 
 
 def check(row: DeliveryMonth) -> None:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -193,6 +194,64 @@ def test_a_worker_that_was_taken_over_changes_nothing_any_more(tmp_path):
 
 
 @pytest.mark.django_db
+def test_a_bill_that_counts_meanwhile_takes_nothing_from_one_that_still_loads(tmp_path, monkeypatch):
+    april = {"BillingPeriodStart": "2026-04-01T00:00:00Z", "ChargePeriodStart": "2026-04-02T00:00:00Z"}
+    slow = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
+    quick = receive(tmp_path, "april.csv", [{**april, "BilledCost": "5"}])
+    activate = ingest.activate
+
+    def overtaken(delivery, months):
+        monkeypatch.setattr(ingest, "activate", activate)
+        assert ingest.load(quick).status == Delivery.Status.CURRENT
+        activate(delivery, months)
+
+    monkeypatch.setattr(ingest, "activate", overtaken)
+    assert ingest.load(slow).status == Delivery.Status.CURRENT
+    assert billed() == {"USD": 15}
+    assert_green()
+
+
+@pytest.mark.django_db
+def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, monkeypatch):
+    delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
+    copy_in = publish.copy_in
+
+    def taken_over(path, table, columns):
+        """The other looks for remains before these lines are there; this file is open and goes in all the same."""
+        if table == CostLine._meta.db_table:
+            monkeypatch.setattr(publish, "copy_in", copy_in)
+            kept = path.read_bytes()
+            Delivery.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+            ingest.load(delivery)
+            path = tmp_path / "open.csv"
+            path.write_bytes(kept)
+        copy_in(path, table, columns)
+
+    monkeypatch.setattr(publish, "copy_in", taken_over)
+    with pytest.raises(duckdb.IOException):
+        ingest.load(delivery)
+    current = DeliveryMonth.objects.get()
+    for model in (CostLine, MonthRollup, DayRollup):
+        assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
+    assert_green()
+
+
+@pytest.mark.django_db
+def test_tidying_up_leaves_a_month_alone_that_is_made_anew_just_then(tmp_path, monkeypatch):
+    load(tmp_path, "march.csv", [{"BilledCost": "10"}])
+    swap = ingest._swap
+
+    def tidied(old, fresh):
+        ingest.tidy_up(timezone.now())
+        return swap(old, fresh)
+
+    monkeypatch.setattr(ingest, "_swap", tidied)
+    ingest.republish(DeliveryMonth.objects.get())
+    assert billed() == {"USD": 10}
+    assert_green()
+
+
+@pytest.mark.django_db
 def test_a_full_disk_is_said_and_the_load_can_be_tried_again(tmp_path, monkeypatch):
     load(tmp_path, "good.csv", [{"BilledCost": "10"}])
     delivery = receive(tmp_path, "newer.csv", [{"BilledCost": "11"}])
@@ -250,6 +309,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path, seconds)
         Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=timezone.now() - timedelta(hours=1))
         ingest.load(delivery)
     assert billed() == {"USD": 30}
+    ingest.tidy_up(timezone.now())
     assert CostLine.objects.count() == 30_000
     assert_green()
 
