@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Model
 
 from costs import partitions
 from costs.charges import MonthOfCharges, Sums
@@ -69,16 +71,16 @@ def publish(
 def _fill(row: DeliveryMonth, lines: Lines, scratch: Path) -> None:
     days = [date.fromisoformat(day) for day in row.charge_months]
     partitions.ensure(days)
-    _copy_lines(lines, row, scratch)
     with transaction.atomic():
-        partitions.analyze(days)
-        roll_up(row)
+        name_tag_sets(lines.db, scratch)
+    _copy_lines(lines, row, scratch)
+    partitions.analyze(days)
+    roll_up(row)
+    with transaction.atomic():
         _copy_dimensions(lines.db, lines, scratch)
 
 
 def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
-    """Copies two halves side by side where that can be, for PostgreSQL is what is waited for."""
-    name_tag_sets(lines.db, scratch)
     columns = [*DIMENSIONS, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
     names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
     select = f"""
@@ -90,13 +92,7 @@ def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
     """
     unload(lines.db, select, scratch / "lines", "FILE_SIZE_BYTES '4MB'")
     files = sorted((scratch / "lines").iterdir())
-    if connection.in_atomic_block:
-        # Another connection would see nothing of what this transaction made.
-        return _copy_files(row, names, files)
-    with ThreadPoolExecutor(1) as other:
-        beside = other.submit(_in_a_thread, _copy_files, row, names, files[1::2])
-        _copy_files(row, names, files[::2])
-    return beside.result()
+    side_by_side(partial(_copy_files, row, names, files[::2]), partial(_copy_files, row, names, files[1::2]))
 
 
 def _copy_files(row: DeliveryMonth, names: Sequence[str], files: Sequence[Path]) -> None:
@@ -107,17 +103,32 @@ def _copy_files(row: DeliveryMonth, names: Sequence[str], files: Sequence[Path])
             copy_in(path, CostLine._meta.db_table, names)
 
 
+def side_by_side(one: Callable[[], None], other: Callable[[], None]) -> None:
+    """Both at once, for PostgreSQL is what is waited for; one after the other inside a transaction.
+
+    Another connection would see nothing of what the transaction made.
+    """
+    if connection.in_atomic_block:
+        one()
+        other()
+        return
+    with ThreadPoolExecutor(1) as thread:
+        beside = thread.submit(_in_a_thread, other)
+        one()
+    beside.result()
+
+
+def _in_a_thread(action: Callable[[], None]) -> None:
+    """Django opens a connection for the thread, and nobody else would close it."""
+    try:
+        action()
+    finally:
+        connection.close()
+
+
 def lines_of(delivery_id: int) -> str:
     """The name that whoever copies lines of a delivery shares, and whoever removes them waits for."""
     return f"lines of delivery {delivery_id}"
-
-
-def _in_a_thread(action: Callable[..., None], *args: object) -> None:
-    """Django opens a connection for the thread, and nobody else would close it."""
-    try:
-        action(*args)
-    finally:
-        connection.close()
 
 
 # Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.
@@ -219,24 +230,27 @@ SHARED = (
 )
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
 SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
+# What else a rollup is by: its columns, and what they are of a line.
+_KINDS = "service_category, region, tag_set_id, owner_rule"
+BY_MONTH = (f"{_KINDS}, charge_month", f"{_KINDS}, date_trunc('month', charge_date)::date")
+BY_DAY = ("charge_date", "charge_date")
 
 
 def roll_up(row: DeliveryMonth) -> None:
     """Writes the sums of a month's lines that year-long pages read; what was there is thrown away."""
-    month = "service_category, region, tag_set_id, owner_rule"
+    side_by_side(partial(_sum_up, row, MonthRollup, *BY_MONTH), partial(_sum_up, row, DayRollup, *BY_DAY))
+
+
+def _sum_up(row: DeliveryMonth, model: type[Model], columns: str, grain: str) -> None:
+    table = model._meta.db_table
     with transaction.atomic(), connection.cursor() as cursor:
+        share(lines_of(row.delivery_id))
         # The sums of a big month do not fit the server's default and would be sorted on disk.
         cursor.execute("SET LOCAL work_mem = '256MB'")
-        for model in (MonthRollup, DayRollup):
-            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
+        cursor.execute(f"DELETE FROM {table} WHERE delivery_month_id = %s", [row.pk])
         cursor.execute(
-            f"INSERT INTO costs_monthrollup ({SHARED}, {month}, charge_month, {SUMMED}) "
-            f"SELECT {SHARED}, {month}, date_trunc('month', charge_date)::date AS charge_month, {SUMS} "
-            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, {month}, date_trunc('month', charge_date)::date"
-        )
-        cursor.execute(
-            f"INSERT INTO costs_dayrollup ({SHARED}, charge_date, {SUMMED}) SELECT {SHARED}, charge_date, {SUMS} "
-            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, charge_date"
+            f"INSERT INTO {table} ({SHARED}, {columns}, {SUMMED}) SELECT {SHARED}, {grain}, {SUMS} "
+            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, {grain}"
         )
 
 

@@ -20,8 +20,4 @@ def test_pandas_and_bulk_create_write_what_our_load_sums(tmp_path):
     for model in (CostLine, MonthRollup, DayRollup):
         rows = model.objects.filter(delivery_month__in=[theirs, ours])
         assert rows.filter(delivery_month=theirs).totals() == rows.filter(delivery_month=ours).totals()
-    assert CostLine.objects.filter(delivery_month=theirs).count() == 600
-    assert (
-        MonthRollup.objects.filter(delivery_month=theirs).count()
-        == MonthRollup.objects.filter(delivery_month=ours).count()
-    )
+        assert rows.filter(delivery_month=theirs).count() == rows.filter(delivery_month=ours).count()

@@ -188,6 +188,16 @@ def test_a_poor_week_is_noticed_once_with_every_way_out_priced(half_used):
     assert watching.notice_low_weeks(date(2026, 3, 15)) == watching.notice_low_weeks(date(2026, 3, 16)) == []
 
 
+def test_a_family_that_no_longer_exists_is_idle_and_has_its_ways_out(people, tmp_path):
+    ancient = {"SkuPriceDetails": '{"InstanceType": "m1.ancient"}'}
+    load(tmp_path, [row(day, "Unused", 24, "2.4") | ancient for day in range(1, 15)])
+    Commitment.objects.update(end=date(2026, 6, 1), term_months=12)
+    assert Commitment.objects.get().instance_type == "m1.ancient"
+    (notice,) = watching.notice_low_weeks(date(2026, 3, 15))
+    assert "used to 0% in the week of 2026-03-08: 16.80 USD were paid for nothing" in notice.text
+    assert {"Move workloads", "Wait"} <= {option["name"] for option in notice.options}
+
+
 def test_a_convertible_one_can_be_exchanged(half_used):
     Commitment.objects.update(kind="ri_convertible")
     (notice,) = watching.notice_low_weeks(date(2026, 3, 15))

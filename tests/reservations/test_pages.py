@@ -198,6 +198,20 @@ def test_the_api_refuses_what_makes_no_sense(asked, fay, client_of):
     assert not Plan.objects.exists()
 
 
+def test_a_discount_of_the_contract_is_asked_with_in_the_form_and_by_the_api(plan, fay, client_of):
+    fay_client = client_of(fay)
+    form = fay_client.get(reverse("reservations:recommend")).context["form"]
+    asked = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    fay_client.post(
+        reverse("reservations:recommend"), asked | {"negotiated": "12.5", "negotiated_on_commitments": "on"}
+    )
+    by_api = {"negotiated": 0.125, "negotiated_on_commitments": True}
+    fay_client.post("/api/v1/recommendations/", by_api, content_type="application/json")
+    newest = Plan.objects.exclude(pk=plan.pk).values_list("parameters", flat=True)
+    said = [(each["negotiated"], each["negotiated_on_commitments"]) for each in newest]
+    assert said == [(0.125, True), (0.125, True)]
+
+
 def test_the_form_starts_cautious_and_says_why(people, fay, client_of):
     page = client_of(fay).get(reverse("reservations:recommend"))
     initial = {name: field.initial for name, field in page.context["form"].fields.items()}

@@ -111,6 +111,34 @@ def test_a_type_without_a_price_stays_on_demand_and_is_named(week, tmp_path):
     assert plan.items.count() == 1
 
 
+def test_a_discount_on_demand_makes_a_commitment_worth_less(week):
+    plain, negotiated = recommend(), recommend(negotiated=0.1)
+    assert negotiated.cost_before == plain.cost_before * Decimal("0.9")
+    assert negotiated.items.get().committed_cost == plain.items.get().committed_cost
+    assert 0 < negotiated.saving < plain.saving
+    assert "A negotiated discount of 10.0% is taken off list prices on demand." in negotiated.notes
+
+
+def test_a_discount_on_commitments_too_takes_its_share_off_everything(week):
+    plain, negotiated = recommend(), recommend(negotiated=0.1, negotiated_on_commitments=True)
+    assert negotiated.cost_before == plain.cost_before * Decimal("0.9")
+    assert negotiated.saving == pytest.approx(plain.saving * Decimal("0.9"), rel=Decimal("1e-9"))
+    assert negotiated.items.get().committed_cost == plain.items.get().committed_cost * Decimal("0.9")
+
+
+def test_where_on_demand_is_as_cheap_as_a_commitment_nothing_is_bought(week):
+    plan = recommend(negotiated=0.65)
+    assert (plan.items.count(), plan.saving) == (0, 0)
+
+
+def test_the_command_takes_the_discount_of_a_contract(week):
+    out = StringIO()
+    call_command(
+        "recommend_commitments", "--json", "--as-of=2026-03-08", "--lookback=7", "--negotiated=0.1", stdout=out
+    )
+    assert Decimal(json.loads(out.getvalue())["cost_before"]) == recommend(negotiated=0.1).cost_before
+
+
 def test_usage_that_is_covered_or_spot_is_no_demand(tmp_path):
     covered = {"CommitmentDiscountId": "arn:1", "CommitmentDiscountStatus": "Used", "PricingCategory": "Committed"}
     rows = [hour(day, at, **covered) for day in range(1, 8) for at in range(24)]
