@@ -13,7 +13,8 @@ from budgets import finance, spending, standing
 from budgets.models import Alert, Budget, BudgetPeriod
 from finops_site.money import formatted
 from finops_site.periods import Month
-from finops_site.registry import Measure, TeamBudget
+from finops_site.registry import Measure, TeamBudget, WaitingItem
+from finops_site.waiting import said
 
 SHOWN = 6
 HOURS = Decimal(24)
@@ -31,6 +32,16 @@ def budgets(request: HttpRequest) -> dict[str, Any] | None:
     rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
     waiting = Alert.objects.visible_to(request.user).filter(state__in=["open", "reopened"])
     return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "waiting": waiting.count()}
+
+
+def proposed(user: Any) -> Any:
+    """What leads proposed, for finance."""
+    return Budget.objects.visible_to(user).filter(state=Budget.State.PROPOSED)
+
+
+def proposals(user: Any, rows: Any) -> list[WaitingItem]:
+    url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
+    return said(rows, "A budget is proposed", "budgets are proposed", url)
 
 
 def _periods(user: Any, day: date) -> Any:

@@ -76,8 +76,11 @@ class Gzips(AbstractFileSystem):  # type: ignore[misc]
             raise self.bad
         found, self.misjudged = self.misjudged, set()
         for path in found:
-            self.sizes[path] = sum(map(len, files.unpacked(Path(path), self.names[path], self.limit)))
+            self.sizes[path] = self._measured(path)
         return bool(found)
+
+    def _measured(self, path: str) -> int:
+        return sum(map(len, files.unpacked(Path(path), self.names[path], self.limit)))
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> "Text":
         return Text(self, self._strip_protocol(path))
@@ -85,7 +88,8 @@ class Gzips(AbstractFileSystem):  # type: ignore[misc]
     def size(self, path: str) -> int:
         kept = self._strip_protocol(path)
         if kept not in self.sizes:
-            self.sizes[kept] = likely_size(Path(kept))
+            # Zero is the end of several streams, the last of them empty: of nothing DuckDB would not even read a byte.
+            self.sizes[kept] = likely_size(Path(kept)) or self._measured(kept)
         return self.sizes[kept]
 
     def exists(self, path: str, **_: Any) -> bool:

@@ -181,6 +181,28 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingItem:
+    """Something that goes no further until somebody decides: in words, with its address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person: `rows(user)`, a queryset of what she may decide, and `items(user, rows)` in words.
+
+    Only those who hold `permission` are asked for; the words only where there are rows.
+    """
+
+    name: str
+    rows: Callable[[Any], Any]
+    items: Callable[[Any, Any], list[WaitingItem]]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class TeamBudget:
     """What a team may spend in a month and what it did, by charge day; `amount` and `spent` are in `currency`."""
 
@@ -244,6 +266,7 @@ Thing = (
     | NightlyCheck
     | HealthCheck
     | Advice
+    | Waiting
     | BudgetSource
     | KnownChanges
 )
@@ -260,6 +283,7 @@ class Registry:
     nightly_checks: list[NightlyCheck] = field(default_factory=list)
     health_checks: list[HealthCheck] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     budget_sources: list[BudgetSource] = field(default_factory=list)
     known_changes: list[KnownChanges] = field(default_factory=list)
 
@@ -282,6 +306,7 @@ class Registry:
             NightlyCheck: self.nightly_checks,
             HealthCheck: self.health_checks,
             Advice: self.advice,
+            Waiting: self.waiting,
             BudgetSource: self.budget_sources,
             KnownChanges: self.known_changes,
         }
@@ -289,30 +314,30 @@ class Registry:
 
     def measures(self, user: Any, as_of: date) -> list[tuple[Kpi, Measure]]:
         """Every figure of the programme that this person may see and that has something to say."""
-        found = [(kpi, kpi.measure(user, as_of)) for kpi in _allowed(self.kpis, user)]
+        found = [(kpi, kpi.measure(user, as_of)) for kpi in allowed(self.kpis, user)]
         return [(kpi, measure) for kpi, measure in found if measure is not None]
 
     def sections(self, user: Any, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
         """Every part of the report of `month` that this person may see and that has something to say."""
-        found = [(section, section.context(user, month)) for section in _allowed(self.report_sections, user)]
+        found = [(section, section.context(user, month)) for section in allowed(self.report_sections, user)]
         return [(section, context) for section, context in found if context is not None]
 
     def months(self, user: Any, today: date) -> list[ReportMonth]:
         """Every month that has a report for this person, the newest first; what several say of a month is joined."""
         found: dict[Month, list[str]] = {}
-        for months in _allowed(self.report_months, user):
+        for months in allowed(self.report_months, user):
             for each in months.find(user, today):
                 found.setdefault(each.month, []).append(each.words)
         return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
 
     def newest_month(self, user: Any, today: date) -> Month | None:
         """The newest month that has a report for this person."""
-        found = (months.last(user, today) for months in _allowed(self.report_months, user))
+        found = (months.last(user, today) for months in allowed(self.report_months, user))
         return max((month for month in found if month), default=None)
 
     def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""
-        return [found for each in _allowed(self.budget_sources, user) for found in each.find(user, team, month)]
+        return [found for each in allowed(self.budget_sources, user) for found in each.find(user, team, month)]
 
     def changes_in(self, period: Period) -> list[KnownChange]:
         """Every change known to begin in `period`, the earliest first: of the whole company, for the night."""
@@ -323,11 +348,11 @@ class Registry:
         self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
     ) -> list[AdviceItem]:
         """The advice of all pillars about this cost, what saves most first; what saves an unknown amount follows."""
-        found = [item for advice in _allowed(self.advice, user) for item in advice.find(user, filters, as_of)]
+        found = [item for advice in allowed(self.advice, user) for item in advice.find(user, filters, as_of)]
         return sorted(found, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
 
 
-def _allowed(things: Sequence[Any], user: Any) -> list[Any]:
+def allowed(things: Sequence[Any], user: Any) -> list[Any]:
     return [thing for thing in things if not thing.permission or (user is not None and user.has_perm(thing.permission))]
 
 

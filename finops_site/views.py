@@ -16,6 +16,7 @@ from finops_site.pages import Action, Empty, Page
 from finops_site.registry import registry
 from finops_site.roles import role_of
 from finops_site.tokens import drop_token, make_token
+from finops_site.waiting import waiting_for
 
 SUBTITLES = {
     "administrator": "Sources, people and health of the system, and what the company spends.",
@@ -53,7 +54,12 @@ class Home(Page, TemplateView):
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
         return super().get_context_data(
-            panels=panels(self.request), empty=empty, role=self.role, **programme(self.request.user), **kwargs
+            panels=panels(self.request),
+            to_decide=waiting_for(self.request.user),
+            empty=empty,
+            role=self.role,
+            **programme(self.request.user),
+            **kwargs,
         )
 
 

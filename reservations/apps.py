@@ -2,7 +2,17 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import Advice, DemoStep, KnownChanges, Kpi, NavItem, NightlyCheck, ReportSection, registry
+from finops_site.registry import (
+    Advice,
+    DemoStep,
+    KnownChanges,
+    Kpi,
+    NavItem,
+    NightlyCheck,
+    ReportSection,
+    Waiting,
+    registry,
+)
 
 
 class ReservationsConfig(AppConfig):
@@ -36,6 +46,13 @@ class ReservationsConfig(AppConfig):
             Kpi("commitment-utilisation", "Commitment utilisation", signposts.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
             Advice("commitments", signposts.advice, plans, 60),
+            Waiting(
+                "purchases",
+                signposts.to_decide,
+                signposts.purchases_waiting,
+                "reservations.approve_purchaserequest",
+                60,
+            ),
             KnownChanges("commitments", foreseeing.changes, 60),
             NightlyCheck("commitments", signposts.nightly, 60),
             NightlyCheck("purchases", signposts.purchases, 61),

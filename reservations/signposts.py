@@ -11,8 +11,9 @@ from finops_site.figures import percent_text
 from finops_site.money import exact_text, formatted, percent
 from finops_site.once import once
 from finops_site.periods import Month
-from finops_site.registry import AdviceItem, Measure
-from reservations import ledger, proving, purchasing, standing, watching
+from finops_site.registry import AdviceItem, Measure, WaitingItem
+from finops_site.waiting import said
+from reservations import buying, ledger, proving, purchasing, standing, watching
 from reservations.models import Commitment, Plan, PurchaseRequest
 
 HUNDRED = Decimal(100)
@@ -129,6 +130,22 @@ def _saved_table(rows: Any) -> dict[str, Any]:
         "rows": [cells(name(row["request"]), row) for row in ledger.sums(rows, "request")],
         "totals": [cells(f"Total {row['currency']}", row) for row in ledger.sums(rows)],
     }
+
+
+def to_decide(user: Any) -> Any:
+    """The purchases that wait for approval, and those approved that nobody has bought yet."""
+    return PurchaseRequest.objects.visible_to(user).filter(state__in=(buying.WAITING, buying.APPROVED))
+
+
+def purchases_waiting(user: Any, rows: Any) -> list[WaitingItem]:
+    """Of those that wait for approval, the ones that she may approve."""
+    url = reverse("reservations:purchases")
+    asked = purchasing.approvable(rows.filter(state=buying.WAITING).select_related("standing_order"), user)
+    approved = rows.filter(state=buying.APPROVED)
+    return [
+        *said(asked, "A purchase waits for your approval", "purchases wait for your approval", url),
+        *said(approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url),
+    ]
 
 
 def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, ReportSection, registry
+from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, ReportSection, Waiting, registry
 
 SECTION = "Tags and owners"
 
@@ -14,7 +14,7 @@ class TaggingConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from costs import books
-        from tagging import chargeback_books, chargeback_panels, receivers  # noqa: F401
+        from tagging import chargeback_books, chargeback_panels, receivers, waiting  # noqa: F401
 
         for name in ("OwnershipRule", "Fixer", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
@@ -33,6 +33,12 @@ class TaggingConfig(AppConfig):
             auditlog.register(self.get_model(name))
 
         books.also_check(chargeback_books.checks)
+        registry.add(
+            Waiting("disputes", waiting.disputes, waiting.disputed, "tagging.change_dispute", 40),
+            Waiting("exceptions", waiting.exceptions, waiting.excepted, "tagging.decide_tagexception", 41),
+            Waiting("claims", waiting.claims, waiting.claimed, "tagging.confirm_virtualtag", 42),
+            Waiting("change sets", waiting.change_sets, waiting.prepared, "tagging.approve_changeset", 43),
+        )
         may_see = "tagging.view_statement"
         registry.add(
             NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 48, SECTION),

@@ -19,5 +19,10 @@ def person(name: str) -> User:
 def signed_in(user: User) -> Client:
     """A browser in which somebody is signed in."""
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="finops_site.backends.RoleBackend")
     return client
+
+
+def waiting_for(user):
+    """What home says waits for her."""
+    return [item.text for item in signed_in(user).get("/").context["to_decide"]]

@@ -46,7 +46,7 @@ def cookies(tmp_path) -> dict[str, str]:
     bill = bills.write(tmp_path, "march.csv", bills.focus_csv([{}, {"BilledCost": "abc"}]))
     ingest.load(ingest.receive("northwind", [bill])[0].delivery)
     client = Client()
-    client.force_login(person("fay"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person("fay"), backend="finops_site.backends.RoleBackend")
     return {"sessionid": client.cookies["sessionid"].value, "csrftoken": "c" * 32}
 
 

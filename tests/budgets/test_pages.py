@@ -13,6 +13,7 @@ from budgets import services
 from budgets.models import Alert, Budget, BudgetPeriod
 from finops_site.periods import Month
 from finops_site.registry import registry
+from tests.people import waiting_for
 
 pytestmark = pytest.mark.django_db
 MARCH = Month.parse("2026-03").period
@@ -75,11 +76,14 @@ def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of
     client_of(lea).post(reverse("budgets:propose"), said)
     budget = Budget.objects.get()
     assert (budget.state, list(budget.periods.values_list("amount", flat=True)[:3])) == ("proposed", [1000, 1100, 1210])
+    assert waiting_for(fay) == [f"A budget is proposed: {budget}"]
+    assert waiting_for(lea) == []
     approve = reverse("budgets:state", args=[budget.pk, "approve"])
     assert client_of(lea).post(approve, {"version": 1}).status_code == 403
     client_of(fay).post(approve, {"version": 1, "why": "fine"})
     budget.refresh_from_db()
     assert (budget.state, budget.approved_by, budget.version) == ("active", fay, 2)
+    assert waiting_for(fay) == []
 
 
 def test_an_amount_is_suggested_before_anything_is_saved(payments, deliver, fay, lea, ola, client_of):

@@ -84,7 +84,7 @@ def test_nobody_without_a_token_or_a_session_is_told_anything(client, bill):
 
 
 def test_a_session_is_as_good_as_a_token(client):
-    client.force_login(person("fay"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person("fay"), backend="finops_site.backends.RoleBackend")
     assert get(client, "me/")["email"] == "fay@demo.example"
 
 
@@ -100,7 +100,7 @@ def test_eli_is_told_who_he_is(api):
 
 
 def test_eli_makes_a_token_that_replaces_the_one_before_and_stops_it(client):
-    client.force_login(person("eli"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person("eli"), backend="finops_site.backends.RoleBackend")
     first, second = (client.post("/api/v1/me/token/").json()["token"] for _ in range(2))
     statuses = [
         Client(headers={"Authorization": f"Token {token}"}).get("/api/v1/me/").status_code for token in (first, second)
@@ -398,7 +398,7 @@ def test_the_list_of_deliveries_costs_the_same_queries_however_long_it_is(api, t
 
 
 def test_the_documentation_is_read_under_a_policy_of_its_own(client):
-    client.force_login(person("eli"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person("eli"), backend="finops_site.backends.RoleBackend")
     response = client.get("/api/docs/")
     assert response.status_code == 200
     assert "script-src 'self';" in response["Content-Security-Policy"]

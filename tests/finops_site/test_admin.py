@@ -2,7 +2,7 @@
 
 import pytest
 from auditlog.models import LogEntry
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -72,6 +72,13 @@ def test_ada_makes_nobody_a_superuser_and_touches_none(ada, eli, client_of):
     assert (eli.is_superuser, eli.user_permissions.count()) == (False, 0)
     User.objects.filter(pk=eli.pk).update(is_superuser=True)
     assert client_of(ada).post(change(eli), data).status_code == 403
+
+
+def test_a_permission_of_her_own_gives_nothing_for_roles_alone_do(eli):
+    eli.user_permissions.add(Permission.objects.get(codename="close_chargebackperiod"))
+    eli = User.objects.get(pk=eli.pk)
+    assert not eli.has_perm("tagging.close_chargebackperiod")
+    assert eli.has_perm("tagging.view_statement")
 
 
 def test_a_change_of_role_is_in_the_log_with_who_made_it(ada, eli, client_of):

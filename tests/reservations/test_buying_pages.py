@@ -10,6 +10,7 @@ from costs.models import Credential
 from finops_site.models import Team
 from reservations import buying, limits, purchasing
 from reservations.models import ApproverLimit, BuyingPolicy, Plan, PurchaseRequest, StandingOrder
+from tests.people import waiting_for
 from tests.reservations.test_purchasing import fred, make_item  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,19 @@ def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # n
     csv = b"".join(client_of(fay).get(url, {"_export": "csv"}).streaming_content).decode()
     assert "m5.large Linux us-east-1" in csv
     assert "waiting for approval,438,438" in csv
+
+
+def test_home_says_what_waits_for_whoever_may_decide(row, item, fay, fred, eli, lea, max_, client_of):  # noqa: F811
+    assert waiting_for(fay) == waiting_for(fred) == [f"A purchase waits for your approval: {row}"]
+    assert waiting_for(eli) == waiting_for(lea) == waiting_for(max_) == []
+    hers = purchasing.ask(item, user=fay, batch=2, comment="The rest.", now=timezone.now())
+    assert waiting_for(fred) == ["2 purchases wait for your approval"]
+    assert waiting_for(fay) == [f"A purchase waits for your approval: {row}"], "not her own"
+    page = client_of(fay).get("/").content.decode()
+    assert f'<a href="{row.get_absolute_url()}">A purchase waits for your approval' in page
+    purchasing.approve(row.pk, user=fay, comment="", now=timezone.now())
+    purchasing.approve(hers.pk, user=fred, comment="", now=timezone.now())
+    assert waiting_for(fay) == ["2 approved purchases are not bought yet"]
 
 
 def test_ola_finds_nothing_of_payments(row, ola, client_of):

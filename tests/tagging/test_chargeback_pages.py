@@ -27,6 +27,7 @@ from tagging.models import (
     StatementLine,
     TagRequirement,
 )
+from tests.people import waiting_for
 from tests.tagging.chargeback import MARCH, NOW, bill, company, drafts, split_support, totals, usual
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +172,8 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     assert "Finance is told" in answer.content.decode()
     assert "disputed already" in client_of(lea).post(url, {"comment": "Again"}).content.decode()
     dispute = Dispute.objects.get()
+    assert waiting_for(fay) == [f"A lead disputes a line: {dispute}"]
+    assert waiting_for(lea) == []
     resolve = reverse("tagging:dispute", args=[dispute.pk])
     assert client_of(lea).post(resolve, {"answer": "So it is"}).status_code == 403
     to = Team.objects.get(name="Data")

@@ -24,6 +24,7 @@ from tagging.models import (
     VirtualTag,
     VirtualTagBatch,
 )
+from tests.people import waiting_for
 from tests.tagging.test_fixing import NOW, about, load, shop  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +117,7 @@ def test_a_lead_claims_and_finance_confirms_on_the_page(shop, client_of):  # noq
     team = Team.objects.get(name="Payments")
     client_of(shop["lea"]).post(reverse("tagging:claim"), {"resource": "i-98", "team": team.pk})
     tag = VirtualTag.objects.get()
+    assert (waiting_for(shop["fay"]), waiting_for(shop["lea"])) == (["1 virtual tag waits for your word"], [])
     assert client_of(shop["lea"]).post(VIRTUAL, {"confirm": tag.pk}).status_code == 403
     client_of(shop["fay"]).post(VIRTUAL, {"confirm": tag.pk})
     tag.refresh_from_db()
@@ -132,6 +134,8 @@ def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, cli
     url = row.get_absolute_url()
     assert "Somebody else has to approve" in eli.get(f"{url}file/sh", follow=True).content.decode()
     eli.post(url, {"verb": "submit"})
+    assert waiting_for(shop["lea"]) == [f"A change set waits for your review: {row}"]
+    assert waiting_for(shop["eli"]) == waiting_for(shop["ola"]) == []
     assert "Somebody else has to look" in eli.post(url, {"verb": "approve"}, follow=True).content.decode()
     lea.post(url, {"verb": "approve", "review": "good"})
     row.refresh_from_db()

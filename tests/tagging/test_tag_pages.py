@@ -20,6 +20,7 @@ from finops_site.registry import registry
 from tagging import compliance, exceptions, figures
 from tagging.models import OwnershipRule, TagException, TaggedResource, TagRequirement
 from tests import bills
+from tests.people import waiting_for
 
 pytestmark = pytest.mark.django_db
 BILLS = Path("shared") / "data" / "bills"
@@ -158,6 +159,8 @@ def test_an_exception_is_asked_for_approved_and_counts_again_when_it_expires(bil
     assert client_of(eli).post(url, said).status_code == 302
     assert "has asked for this already" in client_of(eli).post(url, said).content.decode()
     asked = TagException.objects.get()
+    assert waiting_for(fay) == [f"An exception is asked for: {asked}"]
+    assert waiting_for(eli) == []
     assert figures.tally(fay, MARCH, TODAY).count("wrong") == 2
     assert client_of(eli).post(asked.get_absolute_url(), {"verb": "approve"}).status_code == 403
     assert client_of(fay).post(asked.get_absolute_url(), {"verb": "approve"}).status_code == 302
