@@ -57,4 +57,4 @@ def snooze(alert: Alert, *, until: date, by: Any, now: datetime) -> Alert:
 
 
 def _note(alert: Alert, what: str, by: Any, now: datetime) -> None:
-    alert.history = [*alert.history, {"at": now.isoformat(), "what": what, "by": str(by or "")}]
+    alert.remember(what, now, by)

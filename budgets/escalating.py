@@ -60,7 +60,7 @@ def _step(alert: Alert, ladder: "_Ladder", told: set[str], now: datetime) -> lis
         alert.escalated, alert.escalated_at = step + 1, now
         people = [user for user in ladder.people(alert.budget.team_id, step) if user.email.lower() not in told]
         if people:
-            alert.history = [*alert.history, {"at": now.isoformat(), "what": f"passed on to {STEPS[step]}", "by": ""}]
+            alert.remember(f"passed on to {STEPS[step]}", now)
             return [_message(alert, user, now) for user in people]
     return []
 

@@ -327,7 +327,7 @@ def _apply(alert: Alert, verdict: Verdict, each: Judgement, now: datetime) -> No
     alert.resolved_at = now if known.state == Alert.State.RESOLVED else None
     words = _words(alert, each)
     alert.note = words if known.state == Alert.State.RESOLVED else ""
-    alert.history = [*alert.history, {"at": now.isoformat(), "what": words, "by": ""}]
+    alert.remember(words, now)
 
 
 def _words(alert: Alert, each: Judgement) -> str:

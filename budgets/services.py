@@ -312,7 +312,7 @@ def switch_off(threshold: Threshold, now: datetime) -> None:
     words = "resolved: the threshold was switched off"
     for alert in ended:
         alert.state, alert.resolved_at, alert.resolved_as_of, alert.note = "resolved", now, alert.judged_as_of, words
-        alert.history = [*alert.history, {"at": now.isoformat(), "what": words, "by": ""}]
+        alert.remember(words, now)
     Alert.objects.bulk_update(ended, ["state", "resolved_at", "resolved_as_of", "note", "history"])
     waiting = AlertDelivery.objects.waiting().filter(alert__in=ended, claimed_at__isnull=True)
     waiting.update(outcome=AlertDelivery.Outcome.CANCELLED)

@@ -19,7 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.generic import DetailView, FormView, TemplateView
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from finops_site.filters import active_filters
 from finops_site.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
@@ -282,6 +282,30 @@ class DetailPage(_VisibleRows, Page, DetailView):
 
     def get_title(self) -> str:
         return self.title or str(self.object)
+
+
+class FollowedPage(DetailPage):
+    """One object on which work may be under way: ``?progress=1`` asks how far it is, and draws it anew after that.
+
+    Override `progress`: what includes/progress.html draws, None while nothing is under way.
+    """
+
+    def progress(self) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    @property
+    def asks_progress(self) -> bool:
+        return bool(self.request.htmx and self.request.GET.get("progress"))
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().get(request, *args, **kwargs)
+        return HttpResponseClientRefresh() if self.asks_progress and self.progress() is None else response
+
+    def get_template_names(self) -> list[str]:
+        return ["includes/progress.html"] if self.asks_progress else [self.template_name]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"progress": self.progress(), **kwargs})
 
 
 class FormPage(Page, FormView):

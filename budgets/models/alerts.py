@@ -1,6 +1,7 @@
 """Alerts: a threshold crossed in a period, who is told of it, and what became of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -117,6 +118,10 @@ class Alert(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("budgets:alert", args=[self.pk])
+
+    def remember(self, what: str, now: datetime, by: Any = "") -> None:
+        """Adds a line to its history; whoever notes it saves it."""
+        self.history = [*self.history, {"at": now.isoformat(), "what": what, "by": str(by or "")}]
 
     @property
     def is_open(self) -> bool:

@@ -12,11 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django_htmx.http import HttpResponseClientRefresh
 
 from finops_site.figures import percent_text
 from finops_site.money import ratio
-from finops_site.pages import Action, DetailPage, Empty, FormPage, ListPage
+from finops_site.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from finops_site.tables import csv_download
 from reservations import buying, executing, purchasing, queues, steps
 from reservations.buying import CannotBuy
@@ -115,7 +114,7 @@ class AskPurchase(FormPage):
         return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": proof, **kwargs})
 
 
-class PurchasePage(DetailPage):
+class PurchasePage(FollowedPage):
     permission_required = "reservations.view_purchaserequest"
     model = PurchaseRequest
     template_name = "reservations/purchase.html"
@@ -129,22 +128,13 @@ class PurchasePage(DetailPage):
         row = self.object
         return f"Request {row.pk}, asked for by {asker(row)} for {row.team or 'the whole company'}."
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = super().get(request, *args, **kwargs)
-        if self._asks_progress() and self.object.state != buying.BUYING:
-            return HttpResponseClientRefresh()
-        return response
-
-    def _asks_progress(self) -> bool:
-        return bool(self.request.htmx and self.request.GET.get("progress"))
-
-    def get_template_names(self) -> list[str]:
-        return ["includes/progress.html" if self._asks_progress() else self.template_name]
+    def progress(self) -> dict[str, Any] | None:
+        return progress(self.object) if self.object.state == buying.BUYING else None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        if self.asks_progress:
+            return super().get_context_data(**kwargs)
         row, now = self.object, timezone.now()
-        if self._asks_progress():
-            return super().get_context_data(progress=progress(row), **kwargs)
         found, moves = steps.of(row, self.request.user, now), prices(row, now)
         context = {
             "row": row,
@@ -160,7 +150,6 @@ class PurchasePage(DetailPage):
             "records": any(step.is_allowed and step.verb == "record" for step in found),
             "refused": [step for step in found if not step.is_allowed],
             "files": row.state == buying.EXPORTED and self.request.user.has_perm(MAY_BUY),
-            "progress": progress(row) if row.state == buying.BUYING else None,
         }
         return super().get_context_data(**{**context, **kwargs})
 

@@ -11,9 +11,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
-from django_htmx.http import HttpResponseClientRefresh
 
-from finops_site.pages import Action, DetailPage, Empty, ListPage
+from finops_site.pages import Action, DetailPage, Empty, FollowedPage, ListPage
 from finops_site.tables import csv_download
 from tagging import change_sets, queues, scripts
 from tagging.fixing import CannotFix
@@ -49,25 +48,15 @@ class ChangeSetsPage(ListPage):
         return super().get_queryset().select_related("made_by", "reviewed_by").annotate(n=Count("changes"))
 
 
-class ChangeSetPage(DetailPage):
+class ChangeSetPage(FollowedPage):
     permission_required = "tagging.view_changeset"
     model = ChangeSet
     template_name = "tagging/change_set.html"
     breadcrumbs = (*CRUMBS, ("Change sets", "tagging:change_sets"))
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = super().get(request, *args, **kwargs)
-        if request.htmx and request.GET.get("progress"):
-            if self.object.state != State.APPLYING:
-                return HttpResponseClientRefresh()
-            return super().render_to_response({"progress": self._progress()})
-        return response
-
-    def get_template_names(self) -> list[str]:
-        asked = self.request.htmx and self.request.GET.get("progress")
-        return ["includes/progress.html"] if asked else [self.template_name]
-
-    def _progress(self) -> dict[str, Any]:
+    def progress(self) -> dict[str, Any] | None:
+        if self.object.state != State.APPLYING:
+            return None
         counts = change_sets.tally(self.object)
         whole = sum(counts.values()) - counts.get("unable", 0)
         done = counts.get("ok", 0) + counts.get("same", 0) + counts.get("failed", 0)
@@ -79,6 +68,8 @@ class ChangeSetPage(DetailPage):
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        if self.asks_progress:
+            return super().get_context_data(**kwargs)
         row, user = self.object, self.request.user
         table = TagChangeTable(row.changes.select_related("team"), request=None)
         table.request = self.request
@@ -86,7 +77,6 @@ class ChangeSetPage(DetailPage):
             "table": table,
             "state": CHANGE_SET_STATES[row.state],
             "tally": change_sets.tally(row),
-            "progress": self._progress() if row.state == State.APPLYING else None,
             "may": {verb: user.has_perm(name) for verb, name in PERMISSIONS.items()},
             "own": row.made_by_id == user.pk,
             "may_be_sent": row.state in (State.DRAFT, State.REJECTED),
