@@ -237,6 +237,18 @@ def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, mo
 
 
 @pytest.mark.django_db
+def test_the_failure_of_a_worker_that_was_taken_over_touches_nothing_of_the_other(tmp_path):
+    delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
+    zombie = ingest._claim(delivery)
+    Delivery.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    other = ingest._claim(delivery)
+    DeliveryMonth.objects.create(delivery=other, billing_month=date(2026, 3, 1))
+    ingest._fail(zombie, "the disk is full")
+    other.refresh_from_db()
+    assert (other.status, other.message, other.months.count()) == (Delivery.Status.LOADING, "", 1)
+
+
+@pytest.mark.django_db
 def test_tidying_up_leaves_a_month_alone_that_is_made_anew_just_then(tmp_path, monkeypatch):
     load(tmp_path, "march.csv", [{"BilledCost": "10"}])
     swap = ingest._swap
