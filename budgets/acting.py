@@ -36,7 +36,7 @@ def acknowledge(alert: Alert, *, by: Any = None, address: str = "", now: datetim
 def _take(alert: Alert, what: str, by: Any, address: str, now: datetime) -> None:
     alert.state, alert.acknowledged_at = Alert.State.ACKNOWLEDGED, alert.acknowledged_at or now
     alert.acknowledged_by, alert.acknowledged_as, alert.snoozed_until = by, address, None
-    _note(alert, what, by or address, now)
+    alert.remember(what, now, by or address)
     alert.save()
 
 
@@ -51,10 +51,6 @@ def snooze(alert: Alert, *, until: date, by: Any, now: datetime) -> Alert:
     found.state, found.snoozed_until = Alert.State.SNOOZED, until
     found.acknowledged_at = found.acknowledged_at or now
     found.acknowledged_by = found.acknowledged_by or by
-    _note(found, f"snoozed until {until}", by, now)
+    found.remember(f"snoozed until {until}", now, by)
     found.save()
     return found
-
-
-def _note(alert: Alert, what: str, by: Any, now: datetime) -> None:
-    alert.remember(what, now, by)

@@ -274,10 +274,13 @@ def remove(rows: Iterable[DeliveryMonth]) -> None:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {of(row)}")
 
 
-def give_up(rows: Iterable[DeliveryMonth]) -> None:
+def give_up(rows: Sequence[DeliveryMonth]) -> None:
     """Removes those of the publications that do not count, if the database answers; the next attempt does it too."""
     with suppress(DatabaseError):
-        counting = set(DeliveryMonth.objects.current().values_list("pk", flat=True))
+        # One whose row is gone has lines all the same.
+        counting = set(
+            DeliveryMonth.objects.current().filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
+        )
         remove(row for row in rows if row.pk not in counting)
 
 

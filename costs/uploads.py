@@ -116,7 +116,7 @@ def _came_along(bundle: files.Bundle, paths: Sequence[Path]) -> None:
 def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None:
     text = path
     if files.kind(path, path.name) == "gzip":
-        head.write_bytes(next(files.unpacked(path, path.name, settings.BILL_MAX_BYTES), b""))
+        files.head_of_gzip(path, head, path.name, limit=settings.BILL_MAX_BYTES)
         text = head
     if files.kind(text, path.name) != "csv":
         return

@@ -299,7 +299,8 @@ class FollowedPage(DetailPage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = super().get(request, *args, **kwargs)
-        return HttpResponseClientRefresh() if self.asks_progress and self.progress() is None else response
+        ended = self.asks_progress and response.context_data["progress"] is None
+        return HttpResponseClientRefresh() if ended else response
 
     def get_template_names(self) -> list[str]:
         return ["includes/progress.html"] if self.asks_progress else [self.template_name]

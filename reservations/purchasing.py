@@ -195,19 +195,9 @@ def approver(user: Any) -> buying.Approver:
 
 def objection(row: PurchaseRequest, user: Any) -> str:
     """Why she may not approve it, in words; empty when she may."""
-    return _objection(row, approver(user))
-
-
-def approvable(rows: Iterable[PurchaseRequest], user: Any) -> list[PurchaseRequest]:
-    """Those of the requests that she may approve."""
-    who = approver(user)
-    return [row for row in rows if not _objection(row, who)]
-
-
-def _objection(row: PurchaseRequest, who: buying.Approver) -> str:
     standing = row.standing_order.made_by_id if row.standing_order else None
     said = {"requested_by": row.requested_by_id, "standing_by": standing, "value": row.value, "currency": row.currency}
-    return buying.may_approve(who, **said)
+    return buying.may_approve(approver(user), **said)
 
 
 @transaction.atomic

@@ -140,7 +140,7 @@ def to_decide(user: Any) -> Any:
 def purchases_waiting(user: Any, rows: Any) -> list[WaitingItem]:
     """Of those that wait for approval, the ones that she may approve."""
     url = reverse("reservations:purchases")
-    asked = purchasing.approvable(rows.filter(state=buying.WAITING).select_related("standing_order"), user)
+    asked = rows.waiting_for(purchasing.approver(user))
     approved = rows.filter(state=buying.APPROVED)
     return [
         *said(asked, "A purchase waits for your approval", "purchases wait for your approval", url),

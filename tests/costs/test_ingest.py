@@ -39,6 +39,11 @@ def billed():
     return {code: sums["billed_cost"] for code, sums in CostLine.objects.current().totals(["billed_cost"]).items()}
 
 
+def fall_silent():
+    """What loads has not been heard of for an hour: another worker may take it over."""
+    Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+
+
 def assert_green():
     assert [check for check in books.check_books() if not check.holds] == []
 
@@ -186,7 +191,7 @@ def test_a_load_that_died_starts_again_and_leaves_nothing_twice(tmp_path):
 def test_a_worker_that_was_taken_over_changes_nothing_any_more(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
     zombie = ingest._claim(delivery)
-    Delivery.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    fall_silent()
     ingest.load(delivery)
     with pytest.raises(ingest.Taken):
         ingest.activate(zombie, [])
@@ -221,7 +226,7 @@ def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, mo
         if table == CostLine._meta.db_table:
             monkeypatch.setattr(publish, "copy_in", copy_in)
             kept = path.read_bytes()
-            Delivery.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+            fall_silent()
             ingest.load(delivery)
             path = tmp_path / "open.csv"
             path.write_bytes(kept)
@@ -240,7 +245,7 @@ def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, mo
 def test_the_failure_of_a_worker_that_was_taken_over_touches_nothing_of_the_other(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
     zombie = ingest._claim(delivery)
-    Delivery.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    fall_silent()
     other = ingest._claim(delivery)
     DeliveryMonth.objects.create(delivery=other, billing_month=date(2026, 3, 1))
     ingest._fail(zombie, "the disk is full")
@@ -318,7 +323,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path, seconds)
     delivery.refresh_from_db()
     if delivery.status != Delivery.Status.CURRENT:
         assert billed() == {"USD": 10}, "the last good month stands"
-        Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+        fall_silent()
         ingest.load(delivery)
     assert billed() == {"USD": 30}
     ingest.tidy_up(timezone.now())
