@@ -596,7 +596,7 @@ def manage(args: list[str]) -> int:
 def _version() -> str:
     """What tells one set of tables and roles from another: a command after an update migrates first, others do not."""
     names = "\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py")))
-    return hashlib.sha256(names.encode() + (ROOT / "finops_site/roles.py").read_bytes()).hexdigest()
+    return hashlib.sha256(names.encode() + (ROOT / "finops_site/people/roles.py").read_bytes()).hexdigest()
 
 
 def _is_migrated() -> bool:

@@ -11,7 +11,7 @@ import gzip
 import sys
 from collections import defaultdict
 
-from reservations.risk import backtest
+from reservations.optimizer.risk import backtest
 
 RATIO, LOOKBACK, TERM, STEP = 1 / 2.1, 90 * 24, 365 * 24, 30 * 24
 

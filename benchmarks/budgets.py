@@ -20,7 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks import fresh_database
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 LINES, COUNT, MONTHS, LIMIT = 10_000_000, 10_000, 13, 120.0
 ACCOUNTS, SERVICES, REGIONS, TEAMS, TAG_SETS = 40, 60, 10, 20, 200
@@ -68,12 +68,12 @@ def main(lines: int = LINES, count: int = COUNT, *, profile: bool = False) -> No
 
 
 def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
-    from budgets import evaluating
+    from budgets.evaluation import evaluate
 
     asked, watch = Asked(), cProfile.Profile()
     started = time.perf_counter()
     with connection.execute_wrapper(asked), watch if profile else nullcontext():
-        report = evaluating.evaluate_all(as_of, now=timezone.now(), catch_up=False)[0]
+        report = evaluate.evaluate_all(as_of, now=timezone.now(), catch_up=False)[0]
     seconds = time.perf_counter() - started
     print(
         f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {asked.count} questions; "
@@ -84,7 +84,7 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 
 
 def _lines(lines: int, today: date) -> None:
-    from costs import partitions, publish
+    from costs.ingest import partitions, store_cost_lines
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from finops_site.models import Team
 
@@ -110,7 +110,7 @@ def _lines(lines: int, today: date) -> None:
         with connection.cursor() as cursor:
             cursor.execute(LINES_OF, said)
         partitions.analyze([month.start])
-        publish.roll_up(row)
+        store_cost_lines.roll_up(row)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reservations.planning import Group, Option, Problem, solve
+from reservations.optimizer.linear_program import Group, Option, Problem, solve
 
 # In a process of its own, as a worker would.
 DEMAND = """

@@ -100,7 +100,7 @@ def _orm(path: Path) -> None:
     """
     import pandas as pd
 
-    from costs import partitions, publish
+    from costs.ingest import partitions, store_cost_lines
     from costs.models import CostLine, Dimension
 
     row, known, pieces = _month_of_the_peer(), {}, []
@@ -114,8 +114,8 @@ def _orm(path: Path) -> None:
                 chunk[column] = pd.to_datetime(chunk[column], utc=True)
             charge.objects.bulk_create(charge(**each) for each in chunk.to_dict("records"))
             pieces.append(_summed(chunk.assign(charge_date=days, charges=1)))
-            for name in publish.LABELLED:
-                seen |= {(name, value) for value in chunk[publish.DIMENSIONS[name][0]].unique()}
+            for name in store_cost_lines.LABELLED:
+                seen |= {(name, value) for value in chunk[store_cost_lines.DIMENSIONS[name][0]].unique()}
         lines = _summed(pd.concat(pieces))
         partitions.ensure([date.fromisoformat(day) for day in lines["charge_date"].unique()])
         tag_sets = _tag_sets(lines["Tags"].unique(), known)
@@ -125,16 +125,16 @@ def _orm(path: Path) -> None:
     Dimension.objects.bulk_create(
         (Dimension(name=name, value=value) for name, value in sorted(seen)), ignore_conflicts=True
     )
-    sums = {column: sum(lines[column], Decimal(0)) for column in publish.AMOUNTS.values()}
-    row.totals = publish.as_text({"USD": sums})
+    sums = {column: sum(lines[column], Decimal(0)) for column in store_cost_lines.AMOUNTS.values()}
+    row.totals = store_cost_lines.as_text({"USD": sums})
     partitions.analyze([date.fromisoformat(day) for day in row.charge_months])
-    publish.roll_up(row)
-    publish.check(row)
+    store_cost_lines.roll_up(row)
+    store_cost_lines.check(row)
 
 
 def _summed(rows: Any) -> Any:
     """The rows by what makes a cost line, with the descriptions that follow from it."""
-    from costs.lines import DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import DESCRIPTIONS, DIMENSIONS, UNANIMOUS
 
     grain = ["charge_date", "Tags", *(column for column, _ in DIMENSIONS.values() if column in rows)]
     said = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
@@ -199,7 +199,7 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
-    from costs.lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
     from costs.models import CostLine
 
     texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}

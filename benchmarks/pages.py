@@ -15,7 +15,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from benchmarks import bill, fresh_database
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 USERS, ROUNDS, LIMIT_MS = 8, 25, 300
 PORT = 8765
@@ -36,7 +36,7 @@ def main(lines: int = 1_000_000, months: int = 12, limit: int = LIMIT_MS) -> Non
 
 def load_months(folder: Path, lines: int, months: int, today: date) -> list[str]:
     """Loads `months` bills of `lines` lines each that end with this month; three of four lines have an owner."""
-    from costs import ingest
+    from costs.ingest import deliveries
     from finops_site.models import Team
     from tagging.models import OwnershipRule
 
@@ -47,8 +47,8 @@ def load_months(folder: Path, lines: int, months: int, today: date) -> list[str]
     for back in range(months):
         month = Month.of(today).plus(-back)
         path = bill.write(folder / f"{month}.csv.gz", lines, month=str(month), days=month.days)
-        (received,) = ingest.receive("benchmark", [path])
-        delivery = ingest.load(received.delivery)
+        (received,) = deliveries.receive("benchmark", [path])
+        delivery = deliveries.load(received.delivery)
         assert delivery.status == "current", delivery.message
     return names
 

@@ -19,7 +19,7 @@ class BudgetsConfig(AppConfig):
                 exclude_fields=["judged_as_of"] if name == "Budget" else [],
                 # The address of a channel is as good as a key.
                 mask_fields=["url"] if name == "Recipient" else [],
-                mask_callable="budgets.masking.only_the_host" if name == "Recipient" else None,
+                mask_callable="budgets.alerts.masking.only_the_host" if name == "Recipient" else None,
             )
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from budgets import acting, evaluating, noticing, services, spending, telling
+from budgets.alerts import actions, notifications
+from budgets.anomalies import detection
+from budgets.evaluation import evaluate, spending
 from budgets.models import Alert, Anomaly, Budget
-from finops_site.demo import DOMAIN, TEAMS
+from budgets.planning import budget_changes
+from finops_site.lib.money import rounded
+from finops_site.lib.periods import Month, Period
 from finops_site.models import Team, User
-from finops_site.money import rounded
-from finops_site.periods import Month, Period
+from finops_site.people.demo import DOMAIN, TEAMS
 
 COMPANY = "Northwind"
 # The amounts of the current month, as a share of what the month before cost: Payments will overrun, Data just holds.
@@ -39,22 +42,22 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
         _propose(month)
     for day in _days(month, as_of):
         _night(day, taken=day < as_of - timedelta(days=LEFT_OPEN_DAYS))
-    noticing.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
+    detection.notice(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
     say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
 
 
 def _night(day: date, *, taken: bool) -> None:
     """Judges and tells; what opened is taken by who leads the team, and the company's by fay."""
     now = datetime.combine(day, time(4, 40), UTC)
-    evaluating.evaluate_all(day, now=now, catch_up=False)
-    telling.tell_waiting(now)
+    evaluate.evaluate_all(day, now=now, catch_up=False)
+    notifications.tell_waiting(now)
     opened = Alert.objects.filter(opened_at=now, budget__name__in=TAKERS) if taken else Alert.objects.none()
     for alert in opened.select_related("budget").order_by("pk"):
         taker = TAKERS[alert.budget.name]
         alert.refresh_from_db(fields=["state"])
         if alert.is_open:
             by = User.objects.get(email=f"{taker}@{DOMAIN}")
-            acting.acknowledge(alert, by=by, now=now + timedelta(hours=TAKEN_AFTER[taker]))
+            actions.acknowledge(alert, by=by, now=now + timedelta(hours=TAKEN_AFTER[taker]))
 
 
 def _make(name: str, team: Team | None, parent: Budget | None, month: Month, fay: User) -> Budget:
@@ -66,7 +69,7 @@ def _make(name: str, team: Team | None, parent: Budget | None, month: Month, fay
         here = month.plus(number)
         before = spent.get(min(here.previous, month.previous).start) or Decimal(100)
         wanted[here.period] = _round(before * (SHARES[name] if number >= 0 else Decimal("1.02")))
-    return services.create(budget, wanted, by=fay, why="the year's plan")
+    return budget_changes.create(budget, wanted, by=fay, why="the year's plan")
 
 
 def _round(amount: Decimal) -> Decimal:
@@ -81,7 +84,7 @@ def _propose(month: Month) -> None:
     scope = {"service": ["Amazon Elastic Compute Cloud"]}
     budget = Budget(name="Payments machines", team=Team.objects.get(name="Payments"), scope=scope, start=month.start)
     periods = [month.plus(number).period for number in range(3)]
-    services.create(
+    budget_changes.create(
         budget, dict.fromkeys(periods, Decimal(9000)), by=lea, why="to see machines apart", state="proposed"
     )
 

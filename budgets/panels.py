@@ -9,12 +9,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets import finance, spending, standing
+from budgets.evaluation import spending, status
 from budgets.models import Alert, Budget, BudgetPeriod
-from finops_site.money import formatted
-from finops_site.periods import Month
+from budgets.planning import annual_plan
+from finops_site.lib.money import formatted
+from finops_site.lib.periods import Month
 from finops_site.registry import Measure, TeamBudget, WaitingItem
-from finops_site.waiting import said
+from finops_site.ui.pending_decisions import said
 
 SHOWN = 6
 HOURS = Decimal(24)
@@ -27,7 +28,7 @@ def budgets(request: HttpRequest) -> dict[str, Any] | None:
     periods = list(_periods(request.user, today))
     if not periods:
         return None
-    newest = standing.newest(periods)
+    newest = status.newest(periods)
     rows = [_row(period, newest.get(period.pk)) for period in periods]
     rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
     waiting = Alert.objects.visible_to(request.user).filter(state__in=["open", "reopened"])
@@ -54,8 +55,8 @@ def _row(period: BudgetPeriod, forecast: Any) -> dict[str, Any]:
         "budget": period.budget,
         "period": period,
         "forecast": forecast,
-        "share": standing.share(forecast.spent, period.whole) if forecast else None,
-        "light": standing.light(forecast, period.whole),
+        "share": status.share(forecast.spent, period.whole) if forecast else None,
+        "light": status.light(forecast, period.whole),
         "chance": forecast.chance_of_overrun if forecast else None,
     }
 
@@ -81,9 +82,9 @@ def variance_measure(user: Any, as_of: date) -> Measure | None:
     """The KPI "variance < 5 %" of the year so far."""
     if not Budget.objects.visible_to(user).active().exists():
         return None
-    value = finance.kpi(finance.year(user, as_of.year, as_of))
+    value = annual_plan.kpi(annual_plan.year(user, as_of.year, as_of))
     words = "absolute differences of all budgets and whole months of the year, by their amounts"
-    return Measure(value, "%", finance.TARGET, "lower", words, reverse("budgets:finance"))
+    return Measure(value, "%", annual_plan.TARGET, "lower", words, reverse("budgets:finance"))
 
 
 def response_measure(user: Any, as_of: date) -> Measure | None:
@@ -102,7 +103,7 @@ def report(user: Any, month: Month) -> dict[str, Any] | None:
     periods = list(_periods(user, month.start))
     if not periods:
         return None
-    newest = standing.newest(periods)
+    newest = status.newest(periods)
     rows = [_row(period, newest.get(period.pk)) for period in periods]
     over = sum(row["light"][0] in ("over", "heading over") for row in rows)
     return {

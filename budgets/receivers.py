@@ -8,7 +8,7 @@ from django.dispatch import receiver
 from budgets import tasks
 from costs.models import DeliveryMonth
 from costs.signals import books_changed
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 
 @receiver(books_changed)

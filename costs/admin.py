@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from costs import storage
 from costs.models import (
     CostLine,
     Credential,
@@ -29,11 +28,12 @@ from costs.models import (
     TagSet,
 )
 from costs.models.sources import as_secret
-from costs.sources import SourceForm
+from costs.sources import storage
+from costs.web.source_tables import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
-from finops_site.figures import month_text
-from finops_site.money import exact_text
-from finops_site.periods import Month
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import Month
+from finops_site.ui.figures import month_text
 
 
 @admin.register(Source)

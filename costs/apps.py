@@ -21,7 +21,8 @@ class CostsConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from costs import panels, report, signs
+        from costs import health
+        from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
 
@@ -39,19 +40,19 @@ class CostsConfig(AppConfig):
             Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
-            Kpi("owned-cost", "Cost with an owner", report.owned_share, "costs.view_company", 10),
-            ReportMonths("costs", report.months, may_see, newest=report.newest),
-            ReportSection("spend", "Spend", "", report.spending, may_see, 10),
-            ReportSection("by-team", "By team", "", report.by_team, may_see, 11),
-            ReportSection("by-service", "By service", "", report.by_service, may_see, 12),
-            ReportSection("changed", "What changed", "", report.changed, may_see, 13),
-            NightlyCheck("books", signs.check_books, 10),
-            HealthCheck("sources", "Sources of bills", signs.sources, 20),
+            Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
+            ReportMonths("costs", report_section.months, may_see, newest=report_section.newest),
+            ReportSection("spend", "Spend", "", report_section.spending, may_see, 10),
+            ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
+            ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),
+            ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
+            NightlyCheck("books", health.check_books, 10),
+            HealthCheck("sources", "Sources of bills", health.sources, 20),
             DemoStep("bills", _load_demo_bills, 50),
         )
 
 
 def _load_demo_bills(say: Any, *, as_of: Any) -> None:
-    from costs.demo import steps
+    from costs.ingest import demo
 
-    steps.load_demo_bills(say, as_of=as_of)
+    demo.load_demo_bills(say, as_of=as_of)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q, Sum
 
-from finops_site.periods import Period
+from finops_site.lib.periods import Period
 
 METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 # Whose a row is: each is one of these, and never two of them. A line with both an owner and a pool would count twice

@@ -2,7 +2,7 @@
 
 from costs.models import Delivery, FocusExport, Source
 from costs.tasks import load_delivery, synchronise_source, write_focus_export
-from finops_site.queues import hand_over
+from finops_site.ops.queues import hand_over
 
 
 def load(delivery: Delivery) -> None:

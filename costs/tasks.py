@@ -5,9 +5,11 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from costs import exports, ingest, sync
+from costs import focus_export
+from costs.ingest import deliveries
 from costs.models import Delivery, FocusExport, Source
-from costs.storage import StorageProblem
+from costs.sources import sync
+from costs.sources.storage import StorageProblem
 
 
 @shared_task
@@ -15,8 +17,8 @@ def load_delivery(delivery_id: int) -> None:
     delivery = Delivery.objects.filter(pk=delivery_id).first()
     if delivery:
         try:
-            ingest.load(delivery)
-        except ingest.Taken:
+            deliveries.load(delivery)
+        except deliveries.Taken:
             # Another worker has it, or it was handed out twice: both are fine.
             return
 
@@ -24,9 +26,9 @@ def load_delivery(delivery_id: int) -> None:
 @shared_task
 def resume_stalled_deliveries() -> None:
     """Starts loads again whose worker was killed or whose task was lost."""
-    for delivery in ingest.stalled(timezone.now()):
+    for delivery in deliveries.stalled(timezone.now()):
         load_delivery.delay(delivery.pk)
-    for export in exports.forgotten(timezone.now()):
+    for export in focus_export.forgotten(timezone.now()):
         write_focus_export.delay(export.pk)
 
 
@@ -34,13 +36,13 @@ def resume_stalled_deliveries() -> None:
 def write_focus_export(export_id: int) -> None:
     export = FocusExport.objects.filter(pk=export_id).exclude(status=FocusExport.Status.READY).first()
     if export:
-        exports.run(export)
+        focus_export.run(export)
 
 
 @shared_task
 def remove_superseded_lines() -> None:
-    ingest.tidy_up(timezone.now())
-    exports.tidy_up()
+    deliveries.tidy_up(timezone.now())
+    focus_export.tidy_up()
 
 
 @shared_task

@@ -20,7 +20,7 @@ from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.models import Letter, Membership, Team, User
-from finops_site.roles import ROLES
+from finops_site.people.roles import ROLES
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our clothes below or, like groups, kept elsewhere (roles.py).

@@ -10,7 +10,8 @@ class FinopsSiteConfig(AppConfig):
 
     def ready(self) -> None:
         # Celery's app is made with Django's, so that tasks handed over by any process go to our broker.
-        from finops_site import celery, checks, roles  # noqa: F401
+        from finops_site import celery, checks  # noqa: F401
+        from finops_site.people import roles
 
         # Permissions are made app by app; after the last app with models they are all there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]

@@ -48,7 +48,7 @@ def _exists(task: str) -> bool:
 
 
 def _roles() -> list[CheckMessage]:
-    from finops_site.roles import unknown_permissions
+    from finops_site.people.roles import unknown_permissions
 
     return [
         Error(f"roles.py names the permission {name}, which no model declares.", id="finops_site.E005")

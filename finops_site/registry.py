@@ -11,8 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from finops_site.money import ratio
-from finops_site.periods import Month, Period
+from finops_site.lib.money import ratio
+from finops_site.lib.periods import Month, Period
 
 # The groups of the sidebar, from the top down; what names none of them follows after them.
 SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
@@ -88,8 +88,9 @@ class Kpi:
 class ReportSection:
     """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to stay away.
 
-    The context holds what finops_site/reports.py names (`text`, `stats`, `charts`, `tables`, `links`), and one template
-    and one Typst look draw it. `template` draws the page's part only of a context that holds none of these.
+    The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`),
+    and one template and one Typst look draw it. `template` draws the page's part only of a context that holds none of
+    these.
     """
 
     name: str

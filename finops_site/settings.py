@@ -102,7 +102,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "finops_site.context.site",
+                "finops_site.ui.context_processors.site",
             ]
         },
     }
@@ -125,7 +125,7 @@ CACHES = {
 AUTH_USER_MODEL = "finops_site.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "finops_site.backends.RoleBackend",
+    "finops_site.people.backends.RoleBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -147,11 +147,11 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_ADAPTER = "finops_site.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = 1  # hour
-AXES_USERNAME_CALLABLE = "finops_site.accounts.name_tried"
+AXES_USERNAME_CALLABLE = "finops_site.people.account_adapter.name_tried"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
@@ -226,7 +226,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULER = "finops_site.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "finops_site.ops.beat:Scheduler"
 # What the admin starts from: there each can be changed, and stays so.
 CELERY_BEAT_SCHEDULE = {
     "refresh-commitments-every-ten-minutes": {
@@ -323,13 +323,13 @@ CELERY_BEAT_SCHEDULE = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "finops_site.audit.NamedByToken",
+        "finops_site.people.audit.NamedByToken",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "finops_site.api.Pages",
-    "DEFAULT_SCHEMA_CLASS": "finops_site.api_schema.Schema",
+    "DEFAULT_PAGINATION_CLASS": "finops_site.api.base.Pages",
+    "DEFAULT_SCHEMA_CLASS": "finops_site.api.schema.Schema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.JSONParser",
@@ -353,7 +353,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
         "ExportKind": "costs.models.exports.FocusExport.Kind",
         "ExportStatus": "costs.models.exports.FocusExport.Status",
-        "CommitmentKind": "reservations.words.KIND_CHOICES",
+        "CommitmentKind": "reservations.calc.terms.KIND_CHOICES",
         "SourceKind": "costs.models.deliveries.Source.Kind",
         "ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State",
     },
@@ -378,9 +378,9 @@ if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
     if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
         # The same, but it tells when a message is handed over: see outbox.py.
-        EMAIL_BACKEND = "finops_site.post.SmtpBackend"
+        EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
 else:
-    EMAIL_BACKEND = "finops_site.mailbox.FolderBackend"
+    EMAIL_BACKEND = "finops_site.mail.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="FinOps <finops@localhost>")
 

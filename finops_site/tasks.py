@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from finops_site import night, outbox
+from finops_site.mail import outbox
+from finops_site.ops import nightly
 
 
 @shared_task
@@ -20,4 +21,4 @@ def forget_old_letters() -> int:
 @shared_task
 def run_nightly_checks() -> int:
     """Every registered check, for today; returns how many ran."""
-    return len(night.run(timezone.now().date()))
+    return len(nightly.run(timezone.now().date()))

@@ -5,26 +5,28 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
-from finops_site import dev_views, health_views, report_views
-from finops_site.api_views import Docs
-from finops_site.views import ApiToken, Home
+from finops_site.api.views import Docs
+from finops_site.mail import mailbox_views
+from finops_site.ops import health_views
+from finops_site.reports import views
+from finops_site.ui.views import ApiToken, Home
 
-register_converter(report_views.MonthConverter, "month")
+register_converter(views.MonthConverter, "month")
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("token/", ApiToken.as_view(), name="token"),
-    path("reports/", report_views.ReportsPage.as_view(), name="reports"),
-    path("reports/<month:month>/", report_views.ReportPage.as_view(), name="report"),
-    path("reports/<month:month>/pdf/", report_views.ReportPdf.as_view(), name="report_pdf"),
+    path("reports/", views.ReportsPage.as_view(), name="reports"),
+    path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),
+    path("reports/<month:month>/pdf/", views.ReportPdf.as_view(), name="report_pdf"),
     path("health/", health_views.HealthPage.as_view(), name="health"),
     path("healthz", health_views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("api/v1/", include("finops_site.api_urls")),
+    path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", Docs.as_view(url_name="api-schema"), name="api-docs"),
-    path("", include("costs.urls")),
+    path("", include("costs.web.urls")),
     path("", include("tagging.urls")),
     path("", include("budgets.urls")),
     path("", include("reservations.urls")),
@@ -32,7 +34,7 @@ urlpatterns = [
 
 if settings.EMBEDDED:
     urlpatterns += [
-        path("dev/mail/", dev_views.Mailbox.as_view(), name="dev_mail"),
-        path("dev/mail/<str:name>/", dev_views.MailPage.as_view(), name="dev_mail_message"),
-        path("dev/mail/<str:name>/html/", dev_views.MailHtml.as_view(), name="dev_mail_html"),
+        path("dev/mail/", mailbox_views.Mailbox.as_view(), name="dev_mail"),
+        path("dev/mail/<str:name>/", mailbox_views.MailPage.as_view(), name="dev_mail_message"),
+        path("dev/mail/<str:name>/html/", mailbox_views.MailHtml.as_view(), name="dev_mail_html"),
     ]

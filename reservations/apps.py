@@ -21,8 +21,10 @@ class ReservationsConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from costs import books
-        from reservations import foreseeing, ledger, receivers, signposts  # noqa: F401
+        from costs import reconciliation
+        from reservations import panels, receivers  # noqa: F401
+        from reservations.inventory import known_changes
+        from reservations.savings import ledger
 
         auditlog.register(self.get_model("Commitment"))
         auditlog.register(self.get_model("Rate"))
@@ -30,7 +32,7 @@ class ReservationsConfig(AppConfig):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
         auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
-        books.also_check(ledger.checks)
+        reconciliation.also_check(ledger.checks)
         nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         registry.add(
@@ -41,24 +43,24 @@ class ReservationsConfig(AppConfig):
             NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, "Commitments"),
             NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, "Commitments"),
             NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
-            Kpi("savings-realised", "Savings realised", signposts.savings, saved, 59),
-            Kpi("commitment-coverage", "Commitment coverage", signposts.coverage, see, 60),
-            Kpi("commitment-utilisation", "Commitment utilisation", signposts.utilisation, see, 61),
-            Kpi("effective-savings-rate", "Effective savings rate", signposts.savings_rate, see, 62),
-            Advice("commitments", signposts.advice, plans, 60),
+            Kpi("savings-realised", "Savings realised", panels.savings, saved, 59),
+            Kpi("commitment-coverage", "Commitment coverage", panels.coverage, see, 60),
+            Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
+            Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
+            Advice("commitments", panels.advice, plans, 60),
             Waiting(
                 "purchases",
-                signposts.to_decide,
-                signposts.purchases_waiting,
+                panels.to_decide,
+                panels.purchases_waiting,
                 "reservations.approve_purchaserequest",
                 60,
             ),
-            KnownChanges("commitments", foreseeing.changes, 60),
-            NightlyCheck("commitments", signposts.nightly, 60),
-            NightlyCheck("purchases", signposts.purchases, 61),
-            NightlyCheck("savings-ledger", signposts.ledger_night, 62),
-            ReportSection("savings", "Savings ledger", "", signposts.savings_report, saved, 59),
-            ReportSection("commitments", "Commitments", "reservations/report.html", signposts.report, see, 60),
+            KnownChanges("commitments", known_changes.changes, 60),
+            NightlyCheck("commitments", panels.nightly, 60),
+            NightlyCheck("purchases", panels.purchases, 61),
+            NightlyCheck("savings-ledger", panels.ledger_night, 62),
+            ReportSection("savings", "Savings ledger", "", panels.savings_report, saved, 59),
+            ReportSection("commitments", "Commitments", "reservations/report.html", panels.report, see, 60),
             DemoStep("recommendation", _recommend, 80),
             DemoStep("purchases", _ask_to_buy, 81),
         )

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
-from finops_site import demo
 from finops_site.models import Team, User
-from reservations import owning, purchasing, recommending
-from reservations.buying import CannotBuy
+from finops_site.people import demo
+from reservations.calc.purchase_rules import CannotBuy
+from reservations.inventory import owned_commitments
 from reservations.models import Plan, PurchaseRequest
+from reservations.purchases import purchase_requests
+from reservations.recommendations import recommend as recommending
 
 COMPANY = recommending.Parameters(target_coverage=0.7)
 # One kind and one term: worked out in a second or two.
@@ -16,8 +18,8 @@ TEAM = recommending.Parameters(target_coverage=0.7, kinds=("sp_compute",), terms
 
 def recommend(say: Callable[[str], object], *, as_of: date) -> None:
     """Coverage of every month, and a finished recommendation; one that is there already is left alone."""
-    for month in owning.months_with_bills():
-        owning.refresh(month)
+    for month in owned_commitments.months_with_bills():
+        owned_commitments.refresh(month)
     if Plan.objects.exists():
         return
     plan = recommending.run(recommending.ask(None, COMPANY, as_of=as_of))
@@ -36,7 +38,7 @@ def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
         return
     morning = datetime.combine(as_of - timedelta(days=1), time(9), UTC)
     try:
-        first = purchasing.ask(
+        first = purchase_requests.ask(
             item,
             user=people["lea"],
             batch=0,
@@ -44,9 +46,9 @@ def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
             now=morning - timedelta(days=3),
         )
         answer = "Too much at once: we move to smaller machines in spring. Ask for the first batch only."
-        purchasing.reject(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
+        purchase_requests.reject(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
         words = "The first step only, as agreed: these machines stay whatever we do in spring."
-        purchasing.ask(item, user=people["eli"], batch=1, comment=words, now=morning)
+        purchase_requests.ask(item, user=people["eli"], batch=1, comment=words, now=morning)
     except CannotBuy as problem:
         say(f"  no purchase: {problem}")
         return

@@ -7,11 +7,13 @@ import django_filters
 from django import forms
 
 from finops_site.models import Team
-from reservations import owning, prices, recommending
-from reservations.collecting import HISTORY_DAYS
+from reservations.calc import price_lists
+from reservations.calc.realised_savings import NAMES as REASON_NAMES
+from reservations.calc.terms import KINDS, OPTIONS, PAYMENTS
+from reservations.inventory import owned_commitments
 from reservations.models import Commitment, LedgerMonth, PurchaseRequest, Rate
-from reservations.proving import NAMES as REASON_NAMES
-from reservations.words import KINDS, OPTIONS, PAYMENTS
+from reservations.recommendations import recommend
+from reservations.recommendations.demand_sources import HISTORY_DAYS
 
 MOST_BYTES = 20 << 20
 MOST_PRICE_BYTES = 512 << 20
@@ -75,7 +77,7 @@ class CommitmentsForm(forms.Form):
 
     file = forms.FileField(
         label="CSV",
-        help_text=f"One row for each commitment. Columns: {', '.join(owning.COLUMNS)}; the first three needed.",
+        help_text=f"One row for each commitment: {', '.join(owned_commitments.COLUMNS)}; the first three needed.",
     )
 
     def clean_file(self) -> str:
@@ -86,14 +88,14 @@ class PricesForm(forms.Form):
     file = forms.FileField(
         label="Price list",
         help_text="AWS's offer file of EC2 or of savings plans (JSON), or a sheet (CSV): "
-        + ", ".join((*prices.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
+        + ", ".join((*price_lists.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
     )
 
-    def clean_file(self) -> list[prices.Price]:
+    def clean_file(self) -> list[price_lists.Price]:
         uploaded = self.cleaned_data["file"]
         try:
-            return prices.read(_read(uploaded, MOST_PRICE_BYTES), uploaded.name)
-        except prices.BadPrices as error:
+            return price_lists.read(_read(uploaded, MOST_PRICE_BYTES), uploaded.name)
+        except price_lists.BadPrices as error:
             raise forms.ValidationError(str(error)) from None
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise forms.ValidationError(f"This is not such a price list: {error!r}") from None
@@ -162,10 +164,10 @@ class PlanForm(forms.Form):
             field.required, field.empty_label = True, None
             field.initial = field.queryset.first()
 
-    def parameters(self) -> recommending.Parameters:
+    def parameters(self) -> recommend.Parameters:
         """What was asked for, with shares between 0 and 1."""
         said = self.cleaned_data
-        return recommending.Parameters(
+        return recommend.Parameters(
             terms=tuple(said["terms"]),
             payments=tuple(said["payments"]),
             kinds=tuple(said["kinds"]),

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q, Sum
 
-from finops_site.periods import Period
-from reservations.buying import ENDED, WAITING, Approver
+from finops_site.lib.periods import Period
+from reservations.calc.purchase_rules import ENDED, WAITING, Approver
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -74,7 +74,7 @@ class PurchaseQuerySet(PlanQuerySet):
         return set(asked.values_list("batch", flat=True))
 
     def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
-        """Those that she may approve now (reservations.buying.may_approve, asked of many)."""
+        """Those that she may approve now (reservations.calc.purchase_rules.may_approve, asked of many)."""
         if approver.is_administrator or not approver.is_finance:
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)

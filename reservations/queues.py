@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from finops_site.queues import hand_over
+from finops_site.ops.queues import hand_over
 from reservations.models import Plan
 from reservations.tasks import buy_purchase, refresh_months, work_out
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.money import exact_text
-from finops_site.periods import Month
-from finops_site.tables import (
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import Month
+from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
     ExactColumn,

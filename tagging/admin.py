@@ -3,8 +3,8 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from tagging import admin_fixing  # noqa: F401
 from tagging.models import CONDITIONS, OwnershipRule
+from tagging.remediation import admin as remediation_admin  # noqa: F401
 
 
 @admin.register(OwnershipRule)

@@ -13,8 +13,10 @@ class TaggingConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from costs import books
-        from tagging import chargeback_books, chargeback_panels, receivers, waiting  # noqa: F401
+        from costs import reconciliation
+        from tagging import pending_decisions, receivers  # noqa: F401
+        from tagging.chargeback import panels as chargeback_panels
+        from tagging.chargeback import statement_checks
 
         for name in ("OwnershipRule", "Fixer", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
@@ -32,12 +34,24 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
-        books.also_check(chargeback_books.checks)
+        reconciliation.also_check(statement_checks.checks)
         registry.add(
-            Waiting("disputes", waiting.disputes, waiting.disputed, "tagging.change_dispute", 40),
-            Waiting("exceptions", waiting.exceptions, waiting.excepted, "tagging.decide_tagexception", 41),
-            Waiting("claims", waiting.claims, waiting.claimed, "tagging.confirm_virtualtag", 42),
-            Waiting("change sets", waiting.change_sets, waiting.prepared, "tagging.approve_changeset", 43),
+            Waiting("disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40),
+            Waiting(
+                "exceptions",
+                pending_decisions.exceptions,
+                pending_decisions.excepted,
+                "tagging.decide_tagexception",
+                41,
+            ),
+            Waiting("claims", pending_decisions.claims, pending_decisions.claimed, "tagging.confirm_virtualtag", 42),
+            Waiting(
+                "change sets",
+                pending_decisions.change_sets,
+                pending_decisions.prepared,
+                "tagging.approve_changeset",
+                43,
+            ),
         )
         may_see = "tagging.view_statement"
         registry.add(
@@ -62,9 +76,9 @@ class TaggingConfig(AppConfig):
 
     def _bring_tags(self) -> None:
         """The tag policy: its pages, its figures, and its names of tags for the explorer."""
-        from costs import spend
-        from tagging import panels
-        from tagging.names import aliases
+        from costs.query import spend
+        from tagging.policy import panels as policy_panels
+        from tagging.policy.tag_aliases import aliases
 
         may_see = "costs.view_costline"
         spend.aliases_from(aliases)
@@ -73,10 +87,10 @@ class TaggingConfig(AppConfig):
             NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, SECTION),
             NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
             NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 45, SECTION),
-            Panel("tags", "tagging/panels/to_fix.html", panels.to_fix, may_see, 45),
-            Kpi("tag-compliance", "Tag compliance", panels.compliance_kpi, may_see, 20),
-            ReportSection("tags", "Tag compliance", "tagging/report.html", panels.report, may_see, 40),
-            Advice("tags", panels.advice, may_see, 60),
+            Panel("tags", "tagging/panels/to_fix.html", policy_panels.to_fix, may_see, 45),
+            Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, may_see, 20),
+            ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.report, may_see, 40),
+            Advice("tags", policy_panels.advice, may_see, 60),
             DemoStep("tag policy", _make_demo_policy, 55),
         )
 
@@ -92,24 +106,24 @@ class TaggingConfig(AppConfig):
 
 
 def _make_demo_fixes(say: Any, *, as_of: Any) -> None:
-    from tagging import demo_fixing
+    from tagging.remediation import demo as remediation_demo
 
-    demo_fixing.make(say, as_of=as_of)
+    remediation_demo.make(say, as_of=as_of)
 
 
 def _make_demo_rules(say: Any, *, as_of: Any) -> None:
-    from tagging import demo
+    from tagging.ownership import demo as ownership_demo
 
-    demo.make_ownership_rules(say, as_of=as_of)
+    ownership_demo.make_ownership_rules(say, as_of=as_of)
 
 
 def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
-    from tagging import demo_chargeback
+    from tagging.chargeback import demo as chargeback_demo
 
-    demo_chargeback.make(say, as_of=as_of)
+    chargeback_demo.make(say, as_of=as_of)
 
 
 def _make_demo_policy(say: Any, *, as_of: Any) -> None:
-    from tagging import demo_policy
+    from tagging.policy import demo as policy_demo
 
-    demo_policy.make(say, as_of=as_of)
+    policy_demo.make(say, as_of=as_of)

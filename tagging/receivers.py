@@ -5,12 +5,15 @@ from typing import Any
 from django.dispatch import receiver
 
 from costs.signals import books_changed, delivery_loaded
-from tagging import chargeback_queues, policies, queues, services
+from tagging import queues
+from tagging.chargeback import queues as chargeback_queues
+from tagging.ownership import rule_application
+from tagging.policy import policy_changes
 
 
 @receiver(delivery_loaded)
 def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
-    rules, tags = services.decision()
+    rules, tags = rule_application.decision()
     lines.tag(tags)
     lines.own(rules)
 
@@ -18,7 +21,7 @@ def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
 @receiver(books_changed)
 def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
     """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
-    if services.applied_while_it_loaded(rows):
+    if rule_application.applied_while_it_loaded(rows):
         queues.apply(reason="Rules changed while a bill was loaded")
 
 
@@ -29,4 +32,4 @@ def make_drafts_anew(sender: Any, **_: Any) -> None:
 
 @receiver(books_changed)
 def work_out_compliance(sender: Any, **_: Any) -> None:
-    policies.work_out()
+    policy_changes.work_out()

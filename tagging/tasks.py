@@ -5,15 +5,18 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from tagging import change_sets, compliance, fixing, mailing, reminders, services, statements
+from tagging.chargeback import emails, statements
 from tagging.models import ChangeSet, VirtualTagBatch
+from tagging.ownership import rule_application
+from tagging.policy import compliance, reminders
+from tagging.remediation import change_sets, tag_fixes
 
 
 @shared_task
 def apply_virtual_tags(batch_id: int) -> None:
     batch = VirtualTagBatch.objects.filter(pk=batch_id, applied_at__isnull=True).first()
     if batch:
-        fixing.apply(batch, timezone.now())
+        tag_fixes.apply(batch, timezone.now())
 
 
 @shared_task
@@ -35,18 +38,18 @@ def resume_fixing() -> None:
 
 @shared_task
 def suggest_tags() -> None:
-    fixing.rebuild_suggestions(timezone.now().date())
+    tag_fixes.rebuild_suggestions(timezone.now().date())
 
 
 @shared_task
 def apply_ownership(application_id: int) -> None:
-    services.run_application(application_id)
+    rule_application.run_application(application_id)
 
 
 @shared_task
 def resume_applications() -> None:
     """Starts applications again whose worker was killed or whose task was lost."""
-    for pk in services.stalled_applications(timezone.now()):
+    for pk in rule_application.stalled_applications(timezone.now()):
         apply_ownership.delay(pk)
 
 
@@ -59,7 +62,7 @@ def refresh_chargeback() -> None:
 @shared_task
 def post_statements() -> None:
     """Writes the letters of closed statements that nobody was told of."""
-    mailing.post_statements(timezone.now())
+    emails.post_statements(timezone.now())
 
 
 @shared_task

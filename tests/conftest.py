@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from finops_site import demo
+from finops_site.people import demo
 from tests.people import person, signed_in
 
 # How long an example takes says how busy the machine is, and nothing of the code.

@@ -19,10 +19,10 @@ from django.urls import include, path
 from django.utils.safestring import mark_safe
 from django.views.generic import TemplateView, View
 
-from finops_site import charting
+from finops_site.lib import charts as charting
 from finops_site.models import User
-from finops_site.pages import Action, Empty, FormPage, ListPage, Page
-from finops_site.tables import (
+from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
+from finops_site.ui.tables import (
     BaseTable,
     ChangeColumn,
     MoneyColumn,

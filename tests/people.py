@@ -2,8 +2,8 @@
 
 from django.test import Client
 
-from finops_site import demo
 from finops_site.models import User
+from finops_site.people import demo
 
 PASSWORD = "correct horse battery staple"
 
@@ -19,7 +19,7 @@ def person(name: str) -> User:
 def signed_in(user: User) -> Client:
     """A browser in which somebody is signed in."""
     client = Client()
-    client.force_login(user, backend="finops_site.backends.RoleBackend")
+    client.force_login(user, backend="finops_site.people.backends.RoleBackend")
     return client
 
 

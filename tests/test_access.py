@@ -12,16 +12,19 @@ from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
 
-from budgets import evaluating, links, services
+from budgets.alerts import links
+from budgets.evaluation import evaluate
 from budgets.models import Alert, Anomaly, Budget
-from costs import exports, ingest
+from budgets.planning import budget_changes
+from costs import focus_export
+from costs.ingest import deliveries
 from costs.models import CostLine, FocusExport, Pool
-from finops_site import mailbox
-from finops_site.emails import make_message
+from finops_site.lib.periods import Month
+from finops_site.mail import mailbox
+from finops_site.mail.emails import make_message
 from finops_site.models import Team
-from finops_site.periods import Month
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
-from tagging import change_sets, compliance, fixing, statements
+from tagging.chargeback import statements
 from tagging.models import (
     Dispute,
     OwnershipRule,
@@ -32,6 +35,8 @@ from tagging.models import (
     TaggedResource,
     TagRequirement,
 )
+from tagging.policy import compliance
+from tagging.remediation import change_sets, tag_fixes
 from tests import bills
 from tests.people import person
 
@@ -291,8 +296,8 @@ def a_line(people, tmp_path):
     """A line that Payments owns, by a bill of one charge."""
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
-    ingest.load(received.delivery)
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
+    deliveries.load(received.delivery)
     return CostLine.objects.get()
 
 
@@ -323,9 +328,9 @@ def of_fixes(name):
         return []
     if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
         said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
-        tag = fixing.set_by_hand(row, "Note", "x", **said)
+        tag = tag_fixes.set_by_hand(row, "Note", "x", **said)
         if name.startswith("tag-suggestion"):
-            fixing.rebuild_suggestions(date(2026, 3, 31))
+            tag_fixes.rebuild_suggestions(date(2026, 3, 31))
             return [Suggestion.objects.first().pk]
         if name.startswith("virtual-tag"):
             return [tag.pk]
@@ -386,7 +391,7 @@ def arguments(name, line):
     ):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
-        return [exports.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+        return [focus_export.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
@@ -477,13 +482,13 @@ def budget_arguments(name, line):
         "-list"
     ):
         return []
-    budget = services.create(
+    budget = budget_changes.create(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
     if kind.startswith(("alert", "ac")):
-        evaluating.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        evaluate.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
         alert = Alert.objects.filter(budget=budget)[0]
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]

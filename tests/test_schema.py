@@ -11,7 +11,8 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck
 
-from costs import ingest, queues
+from costs import queues
+from costs.ingest import deliveries
 from finops_site.wsgi import application
 from tests import bills
 from tests.people import person
@@ -44,9 +45,9 @@ def _one_transaction():
 def cookies(tmp_path) -> dict[str, str]:
     """What Fay's browser sends; she has a bill with a rejected row to ask about."""
     bill = bills.write(tmp_path, "march.csv", bills.focus_csv([{}, {"BilledCost": "abc"}]))
-    ingest.load(ingest.receive("northwind", [bill])[0].delivery)
+    deliveries.load(deliveries.receive("northwind", [bill])[0].delivery)
     client = Client()
-    client.force_login(person("fay"), backend="finops_site.backends.RoleBackend")
+    client.force_login(person("fay"), backend="finops_site.people.backends.RoleBackend")
     return {"sessionid": client.cookies["sessionid"].value, "csrftoken": "c" * 32}
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from budgets.models.budgets import amount_field
 from budgets.querysets import OfBudget
-from finops_site.periods import Period
+from finops_site.lib.periods import Period
 
 
 class Anomaly(models.Model):

@@ -11,11 +11,11 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.headlines import full_span
+from budgets.calc.headlines import full_span
 from budgets.querysets import BudgetQuerySet, PeriodQuerySet
-from costs.spend import BadQuestion, Question
+from costs.query.spend import BadQuestion, Question
+from finops_site.lib.periods import Period
 from finops_site.models import Team
-from finops_site.periods import Period
 
 # What a flag leaves out -> its FOCUS charge category.
 CATEGORIES = {

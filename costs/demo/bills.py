@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from costs.demo.company import PAYER, REGIONS, Resource, as_json, pick, resources
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 MONTHS = 13
 GROWTH = {"growing": Decimal("0.022"), "weekday": Decimal("0.016"), "monthend": Decimal("0.016")}

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 PAYER = ("210000000001", "Northwind payer")
 PRODUCTION = ("210000000010", "production")

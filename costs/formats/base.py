@@ -11,7 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
 

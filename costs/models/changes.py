@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from costs.models.deliveries import Delivery
 from costs.models.lines import Pool, money
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 
 class Restatement(models.Model):

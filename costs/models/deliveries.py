@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 
 class Source(models.Model):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 
 class FocusExportQuerySet(models.QuerySet):

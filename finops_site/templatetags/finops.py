@@ -8,11 +8,12 @@ from django.http import QueryDict
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
-from finops_site import charting, figures
-from finops_site.filters import active_filters, dressed, dressed_field
-from finops_site.keyset import PAGING_PARAMETERS
-from finops_site.money import EXACT, exact_text, formatted
-from finops_site.tables import tag_chip as drawn_tag_chip
+from finops_site.lib import charts
+from finops_site.lib.money import EXACT, exact_text, formatted
+from finops_site.ui import figures
+from finops_site.ui.filters import active_filters, dressed, dressed_field
+from finops_site.ui.keyset import PAGING_PARAMETERS
+from finops_site.ui.tables import tag_chip as drawn_tag_chip
 
 register = template.Library()
 
@@ -72,13 +73,13 @@ def difference(after: Any, before: Any) -> Any:
 
 @register.simple_tag
 def chart_json(chart: dict[str, Any]) -> SafeString:
-    return json_script(charting.for_browser(chart), f"{chart['id']}-data")
+    return json_script(charts.for_browser(chart), f"{chart['id']}-data")
 
 
 @register.simple_tag
 def chart_table(chart: dict[str, Any]) -> dict[str, Any]:
     """{"head": [...], "rows": [[...]]}: the chart's figures as text."""
-    return charting.as_table(chart)
+    return charts.as_table(chart)
 
 
 @register.filter

@@ -8,8 +8,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
-from reservations.words import KIND_CHOICES, PAYMENTS
 
 ENDING_DAYS = 90
 

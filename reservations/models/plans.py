@@ -7,9 +7,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
 from reservations.querysets import PlanQuerySet
-from reservations.words import KIND_CHOICES, PAYMENTS
 
 
 class Plan(models.Model):

@@ -10,11 +10,11 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations import buying
+from reservations.calc import purchase_rules
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 from reservations.models.commitments import amount
 from reservations.models.plans import Bought
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
-from reservations.words import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 
 
 class BuyingPolicy(models.Model):
@@ -98,14 +98,14 @@ class StandingOrder(models.Model):
 class PurchaseRequest(Bought, models.Model):
     """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
 
-    State = models.TextChoices("State", {name.upper(): (name, words) for name, words in buying.STATES.items()})
+    State = models.TextChoices("State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()})
 
     plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
     position = models.PositiveIntegerField(help_text="of the purchase in its plan")
     batch = models.PositiveIntegerField(help_text="of the ladder, 1 is the first; 0 the whole")
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True)
     standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
-    state = models.CharField(max_length=10, choices=State, default=buying.WAITING)
+    state = models.CharField(max_length=10, choices=State, default=purchase_rules.WAITING)
     provider = models.CharField(max_length=50)
     kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
     term_months = models.PositiveSmallIntegerField("term, months")
@@ -160,12 +160,12 @@ class PurchaseRequest(Bought, models.Model):
                 name="purchase_has_four_eyes",
             ),
             models.CheckConstraint(
-                condition=~models.Q(state__in=buying.SPENT) | models.Q(approved_by__isnull=False),
+                condition=~models.Q(state__in=purchase_rules.SPENT) | models.Q(approved_by__isnull=False),
                 name="purchase_was_approved",
             ),
             models.UniqueConstraint(
                 fields=["plan", "position", "batch"],
-                condition=~models.Q(state__in=buying.ENDED),
+                condition=~models.Q(state__in=purchase_rules.ENDED),
                 name="batch_asked_once",
             ),
         ]
@@ -183,9 +183,9 @@ class PurchaseRequest(Bought, models.Model):
         return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property
-    def order(self) -> buying.Order:
-        said = {name: getattr(self, name) for name in buying.CSV_COLUMNS if name not in ("request", "token")}
-        return buying.Order(number=self.pk, token=str(self.token), **said)
+    def order(self) -> purchase_rules.Order:
+        said = {name: getattr(self, name) for name in purchase_rules.CSV_COLUMNS if name not in ("request", "token")}
+        return purchase_rules.Order(number=self.pk, token=str(self.token), **said)
 
 
 class PurchaseEvent(models.Model):

@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from reservations.calc.terms import KINDS, ON_DEMAND, PAYMENTS
 from reservations.models.commitments import amount
-from reservations.words import KINDS, ON_DEMAND, PAYMENTS
 
 RATE_KINDS = {ON_DEMAND: "On demand", **KINDS}
 

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs.models.lines import money
-from finops_site.periods import Month
-from tagging import splitting
+from finops_site.lib.periods import Month
+from tagging.calc import pool_splits
 
 
 class ChargebackPeriodQuerySet(models.QuerySet):
@@ -101,10 +101,10 @@ class Split(models.Model):
     """How a pool is split in the billing months from `start` up to, not including, `end`."""
 
     class Method(models.TextChoices):
-        EVEN = splitting.EVEN, "evenly"
-        FIXED = splitting.FIXED, "by fixed shares"
-        DIRECT = splitting.DIRECT, "in proportion to direct cost"
-        METRIC = splitting.METRIC, "by a usage metric"
+        EVEN = pool_splits.EVEN, "evenly"
+        FIXED = pool_splits.FIXED, "by fixed shares"
+        DIRECT = pool_splits.DIRECT, "in proportion to direct cost"
+        METRIC = pool_splits.METRIC, "by a usage metric"
 
     pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="splits")
     method = models.CharField(max_length=10, choices=Method.choices, default=Method.DIRECT)
@@ -142,13 +142,13 @@ class Split(models.Model):
     def is_changed_by_hand(self) -> bool:
         return self.version > 1
 
-    def as_rule(self) -> splitting.Rule:
+    def as_rule(self) -> pool_splits.Rule:
         """What the pure module splits by. Raises splitting.BadSplit when it cannot be followed."""
         parts = {
-            splitting.team(part.team_id) if part.team_id else splitting.pool(part.into_id): part.share
+            pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id): part.share
             for part in self.parts.all()
         }
-        return splitting.Rule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
+        return pool_splits.Rule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
 
 
 class SplitPart(models.Model):

@@ -12,8 +12,8 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
-from costs import owners
-from tagging.policy import MOST_KEY, MOST_VALUE
+from costs.calc import allocation_rules
+from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE
 
 PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
 
@@ -50,10 +50,12 @@ class VirtualTagQuerySet(OfTeams):
         """In force, and without a day on which they end."""
         return self.in_force().filter(end__isnull=True)
 
-    def as_virtual_tags(self) -> list[owners.VirtualTag]:
+    def as_virtual_tags(self) -> list[allocation_rules.VirtualTag]:
         """Those in force, as costs lays them over what the bills deliver; a later one of the same key wins."""
         fields = ("provider", "sub_account", "resource", "key", "value", "start", "end")
-        return [owners.VirtualTag(*row) for row in self.in_force().order_by("start", "pk").values_list(*fields)]
+        return [
+            allocation_rules.VirtualTag(*row) for row in self.in_force().order_by("start", "pk").values_list(*fields)
+        ]
 
 
 class VirtualTag(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 
 
 class MetricQuerySet(models.QuerySet):

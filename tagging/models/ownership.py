@@ -8,8 +8,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from costs.calc.allocation_rules import OwnerRule, pattern_problem
 from costs.models import Dimension
-from costs.owners import OwnerRule, pattern_problem
 
 CONDITIONS = (
     "provider",

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs.models.lines import TagSet, money
-from finops_site.periods import Month
-from tagging import policy
-from tagging.policy import CaseRule, Policy, Requirement, State
+from finops_site.lib.periods import Month
+from tagging.calc import tag_policy
+from tagging.calc.tag_policy import CaseRule, Policy, Requirement, State
 
 
 class TagRequirementQuerySet(models.QuerySet):
@@ -33,14 +33,16 @@ class TagRequirement(models.Model):
         EXACT = CaseRule.EXACT.value, "exactly as written here"
         LOWER = CaseRule.LOWER.value, "small letters only"
 
-    key = models.CharField(max_length=policy.MOST_KEY, help_text="As it should be written on a resource.")
+    key = models.CharField(max_length=tag_policy.MOST_KEY, help_text="As it should be written on a resource.")
     is_required = models.BooleanField(
         "required", default=True, help_text="A resource without it does not comply; an optional tag is only reported."
     )
     description = models.CharField(max_length=500, blank=True, help_text="What people should write, in a sentence.")
     allowed_values = models.JSONField(default=list, blank=True, help_text="Any value will do where none is listed.")
     pattern = models.CharField(
-        max_length=policy.MOST_PATTERN, blank=True, help_text="A regular expression (RE2) the whole value must match."
+        max_length=tag_policy.MOST_PATTERN,
+        blank=True,
+        help_text="A regular expression (RE2) the whole value must match.",
     )
     key_aliases = models.JSONField(default=list, blank=True, help_text="Other keys that mean this tag.")
     value_aliases = models.JSONField(default=dict, blank=True, help_text="{what people write: what it means}")
@@ -69,13 +71,13 @@ class TagRequirement(models.Model):
     def clean(self) -> None:
         """Raises ValidationError for what cannot work by itself or beside the other rules."""
         found: dict[str, list[str]] = {}
-        for where, words in policy.problems(self.as_requirement()):
+        for where, words in tag_policy.problems(self.as_requirement()):
             found.setdefault(FIELDS.get(where, where), []).append(words)
         if found:
             raise ValidationError(found)
         others = [row.as_requirement() for row in TagRequirement.objects.exclude(pk=self.pk)]
         mine = self.as_requirement()
-        clashes = [words for words, *pair in policy.conflicts([*others, mine]) if mine in pair]
+        clashes = [words for words, *pair in tag_policy.conflicts([*others, mine]) if mine in pair]
         if clashes:
             raise ValidationError(clashes)
 
@@ -127,7 +129,7 @@ class TagFact(models.Model):
         OK = State.OK.value, "right"
 
     verdict = models.ForeignKey(TagVerdict, models.CASCADE, related_name="tag_facts")
-    tag = models.CharField(max_length=policy.MOST_KEY)
+    tag = models.CharField(max_length=tag_policy.MOST_KEY)
     is_required = models.BooleanField()
     state = models.CharField(max_length=20, choices=State)
 

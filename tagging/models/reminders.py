@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from tagging.policy import MOST_KEY
+from tagging.calc.tag_policy import MOST_KEY
 
 
 class TagExceptionQuerySet(models.QuerySet):

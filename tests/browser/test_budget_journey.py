@@ -9,12 +9,14 @@ from django.core import mail
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from budgets import evaluating, services, telling
+from budgets.alerts import notifications
+from budgets.evaluation import evaluate
 from budgets.models import Alert, Budget
-from costs import ingest
-from finops_site import outbox
+from budgets.planning import budget_changes
+from costs.ingest import deliveries
+from finops_site.lib.periods import Month
+from finops_site.mail import outbox
 from finops_site.models import Team
-from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.browser.conftest import PHONE
@@ -39,8 +41,8 @@ def spending_team(transactional_db, tmp_path, today):
     rows = [_row(each, each.start, "3100.00", {}) for each in (month.plus(-3), month.plus(-2), month.plus(-1))]
     days = [month.start + timedelta(days=number) for number in range(today.day)]
     rows += [_row(month, day, "100.00", {}) for day in days]
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    assert ingest.load(received.delivery).status == "current"
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    assert deliveries.load(received.delivery).status == "current"
     return payments
 
 
@@ -49,10 +51,10 @@ def crossed(spending_team, today):
     """Her budget of this month is spent, and everybody is told."""
     month = Month.of(today)
     budget = Budget(name="Payments", team=spending_team, start=month.start)
-    services.create(budget, {month.period: Decimal(50), month.next.period: Decimal(4000)}, by=person("fay"))
+    budget_changes.create(budget, {month.period: Decimal(50), month.next.period: Decimal(4000)}, by=person("fay"))
     now = timezone.now()
-    evaluating.evaluate_all(today, now=now, catch_up=False)
-    telling.tell_waiting(now)
+    evaluate.evaluate_all(today, now=now, catch_up=False)
+    notifications.tell_waiting(now)
     outbox.send_waiting(now)
     return budget
 

@@ -7,11 +7,12 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from finops_site.models import Team
-from reservations import buying, purchasing
+from reservations.calc import purchase_rules
 from reservations.models import Plan, PurchaseRequest, StandingOrder
+from reservations.purchases import purchase_requests
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import person
-from tests.reservations.test_purchasing import make_item
+from tests.reservations.purchases.test_purchase_requests import make_item
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -70,7 +71,7 @@ def test_eli_asks_and_fay_approves_hands_out_and_records(item, visit):
     expect(page.locator("main")).to_contain_text("The first bill that shows ri-0123 is looked for")
     expect(page.locator("main table").first).to_contain_text("Go ahead")
     his.refresh_from_db()
-    assert (his.state, his.approved_by.email) == (buying.BOUGHT, "fay@demo.example")
+    assert (his.state, his.approved_by.email) == (purchase_rules.BOUGHT, "fay@demo.example")
 
 
 def test_fay_stops_all_buying_with_one_button(item, visit):
@@ -85,7 +86,7 @@ def test_fay_stops_all_buying_with_one_button(item, visit):
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
 def test_pages_of_buying_fit_their_screen(item, visit, size, scheme):
-    row = purchasing.ask(item, user=person("eli"), batch=1, comment="It runs.", now=timezone.now())
+    row = purchase_requests.ask(item, user=person("eli"), batch=1, comment="It runs.", now=timezone.now())
     StandingOrder.objects.create(name="Monthly", made_by=person("fay"), said="21 Mar 2026: Asked for request 1.")
     page = visit("fay", size, scheme)
     ask = f"recommendations/{item.plan_id}/1/ask/"

@@ -9,12 +9,12 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from finops_site.periods import Month
-from tagging import statements
+from finops_site.lib.periods import Month
+from tagging.chargeback import statements
 from tagging.models import ChargebackPeriod, Dispute
 from tests.browser.conftest import DESKTOP, PHONE, follow
 from tests.people import person
-from tests.tagging.chargeback import bill, company, split_support, usual
+from tests.tagging.chargeback.helpers import bill, company, split_support, usual
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs import ingest
+from costs.ingest import deliveries
 from finops_site.models import Team
-from tagging import compliance, fixing
 from tagging.models import ChangeSet, OwnershipRule, TagRequirement, VirtualTag
+from tagging.policy import compliance
+from tagging.remediation import tag_fixes
 from tests import bills
 from tests.browser.conftest import PHONE, follow
 from tests.people import person
@@ -41,11 +42,11 @@ def shop(transactional_db, tmp_path):
         }
         for n in range(10)
     ]
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
-    delivery = ingest.load(received.delivery)
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
+    delivery = deliveries.load(received.delivery)
     assert delivery.status == "current", delivery.message
     compliance.refresh()
-    fixing.rebuild_suggestions(today)
+    tag_fixes.rebuild_suggestions(today)
 
 
 def test_fay_accepts_them_all_and_compliance_passes_95_percent(shop, visit, at_once):

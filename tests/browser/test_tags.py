@@ -4,10 +4,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs import ingest
+from costs.ingest import deliveries
 from finops_site.models import Team
-from tagging import compliance
 from tagging.models import OwnershipRule, TagRequirement
+from tagging.policy import compliance
 from tests import bills
 from tests.browser.conftest import PHONE
 from tests.people import person
@@ -27,8 +27,8 @@ def test_eli_finds_the_dearest_resource_to_fix_on_a_phone(visit, tmp_path):
         {"ResourceId": "i-1", "ResourceName": "cheap", "EffectiveCost": "1"},
         {"ResourceId": "i-2", "ResourceName": "dear", "EffectiveCost": "90"},
     ]
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
-    ingest.load(received.delivery)
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
+    deliveries.load(received.delivery)
     compliance.refresh()
     page = visit("eli", PHONE)
     page.goto("/tagging/resources/")

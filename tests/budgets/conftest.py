@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from budgets import evaluating, services
+from budgets.evaluation import evaluate
 from budgets.models import Budget
-from costs import ingest
+from budgets.planning import budget_changes
+from costs.ingest import deliveries
+from finops_site.lib.periods import Month
 from finops_site.models import Team
-from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -38,8 +39,8 @@ def deliver(tmp_path):
             first = Month.parse(month).plus(number)
             days = [day for day in first.period.each_day() if until is None or day <= until]
             rows += [_row(first, day, cost if isinstance(cost, str) else cost(day), more) for day in days]
-        (received,) = ingest.receive("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
-        return ingest.load(received.delivery)
+        (received,) = deliveries.receive("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
+        return deliveries.load(received.delivery)
 
     return deliver
 
@@ -70,7 +71,7 @@ def budget_of(fay):
         budget = Budget(name=name, team=team, start=start, **fields)
         budget.full_clean(exclude=["created_by", "approved_by"])
         periods = [Month.of(start).plus(number).period for number in range(months)]
-        return services.create(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+        return budget_changes.create(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
 
     return make
 
@@ -80,6 +81,6 @@ def night():
     """Judges one day, and says what was found."""
 
     def night(day: date, **options):
-        return evaluating.evaluate_all(day, now=at(day), catch_up=False, **options)[-1]
+        return evaluate.evaluate_all(day, now=at(day), catch_up=False, **options)[-1]
 
     return night

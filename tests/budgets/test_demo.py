@@ -9,11 +9,11 @@ from django.core.management import call_command
 
 from budgets import demo as budgets_demo
 from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Night
-from costs.demo import steps
-from finops_site import demo
+from costs.ingest import demo as ingest_demo
+from finops_site.lib.periods import Month
 from finops_site.models import Letter
-from finops_site.periods import Month
-from tagging.demo import make_ownership_rules
+from finops_site.people import demo as people_demo
+from tagging.ownership.demo import make_ownership_rules
 from tests.costs.test_demo import AS_OF
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -23,9 +23,9 @@ WRITTEN = (Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Letter, Night)
 @pytest.fixture
 def company(settings, tmp_path):
     settings.FINOPS_VAR = tmp_path
-    demo.make_people("a-long-enough-password")
+    people_demo.make_people("a-long-enough-password")
     make_ownership_rules(str, as_of=AS_OF)
-    steps.load_demo_bills(str, as_of=AS_OF)
+    ingest_demo.load_demo_bills(str, as_of=AS_OF)
     budgets_demo.make_budgets(str, as_of=AS_OF)
 
 

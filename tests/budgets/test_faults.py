@@ -24,14 +24,17 @@ from django.utils import timezone
 from kombu import Connection
 
 import run
-from budgets import evaluating, services, tasks, telling
+from budgets import tasks
+from budgets.alerts import notifications
+from budgets.evaluation import evaluate
 from budgets.models import Alert, AlertDelivery, Budget, Night, Recipient
-from finops_site import outbox
+from budgets.planning import budget_changes
+from finops_site.lib.periods import Month
+from finops_site.mail import outbox
 from finops_site.models import Letter
-from finops_site.periods import Month
 from tests.budgets.conftest import at
-from tests.costs.test_ingest import ROOT, _environment
-from tests.finops_site.test_outbox import Server, free_port
+from tests.costs.ingest.test_ingest import ROOT, _environment
+from tests.finops_site.mail.test_outbox import Server, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults"), pytest.mark.django_db(transaction=True)]
 
@@ -57,7 +60,7 @@ def sink(settings):
     handler = Sink()
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
-    settings.EMAIL_BACKEND = "finops_site.post.SmtpBackend"
+    settings.EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 1
     yield handler
     controller.stop()
@@ -78,8 +81,8 @@ def tell_duty(budget):
 def whole_night(day, now=None):
     """What beat starts, one after the other."""
     now = now or at(day)
-    evaluating.evaluate_all(day, now=now, catch_up=False)
-    telling.tell_waiting(now)
+    evaluate.evaluate_all(day, now=now, catch_up=False)
+    notifications.tell_waiting(now)
     outbox.send_waiting(now)
 
 
@@ -87,9 +90,9 @@ def finish(now):
     """The sweeps of the next hours, until nothing waits."""
     for _ in range(60):
         now += timedelta(minutes=6)
-        telling.tell_waiting(now)
+        notifications.tell_waiting(now)
         outbox.send_waiting(now)
-        telling.settle()
+        notifications.settle()
         if not AlertDelivery.objects.waiting().exists() and not Letter.objects.filter(outcome="waiting").exists():
             return
     raise AssertionError("something waits for ever")
@@ -181,7 +184,7 @@ def budget_of_today(number, team, today):
     made = Budget(
         name=f"Budget {number}", team=team, kind="custom", start=span.start, end=span.end, with_tax=bool(number % 2)
     )
-    services.create(made, {span: Decimal(100)}, by=None)
+    budget_changes.create(made, {span: Decimal(100)}, by=None)
     tell_duty(made)
 
 
@@ -285,10 +288,10 @@ def test_a_night_whose_clocks_change_tells_once_and_after_the_quiet_hours(
 
 def test_a_month_that_closes_during_the_run_keeps_its_alerts_apart_and_tells_them_once(budget, sink, lea):
     last = datetime(2026, 3, 31, 23, 59, 50, tzinfo=UTC)
-    evaluating.evaluate_all(last.date(), now=last, catch_up=False)
+    evaluate.evaluate_all(last.date(), now=last, catch_up=False)
     after = last + timedelta(seconds=20)
-    telling.tell_waiting(after)
-    evaluating.evaluate_all(after.date(), now=after, catch_up=False)
+    notifications.tell_waiting(after)
+    evaluate.evaluate_all(after.date(), now=after, catch_up=False)
     finish(after)
     assert_told_once(sink)
     assert set(Alert.objects.values_list("period__start", flat=True)) == {date(2026, 3, 1)}

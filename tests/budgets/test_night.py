@@ -10,10 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from budgets import evaluating, services, spending
+from budgets.evaluation import evaluate, spending
 from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Night, Recipient, Threshold
+from budgets.planning import budget_changes
+from finops_site.lib.periods import Month, Period
 from finops_site.models import Team
-from finops_site.periods import Month, Period
 from tests.budgets.conftest import at
 
 pytestmark = pytest.mark.django_db
@@ -63,8 +64,8 @@ def test_an_earlier_night_run_again_changes_no_alert(a_quarter, payments, budget
 
 def test_missed_nights_are_caught_up_in_order(a_quarter, payments, budget_of):
     budget_of("Payments", "3000", team=payments)
-    evaluating.evaluate_all(date(2026, 3, 10), now=at(date(2026, 3, 10)))
-    reports = evaluating.evaluate_all(date(2026, 3, 16), now=at(date(2026, 3, 16)))
+    evaluate.evaluate_all(date(2026, 3, 10), now=at(date(2026, 3, 10)))
+    reports = evaluate.evaluate_all(date(2026, 3, 16), now=at(date(2026, 3, 16)))
     assert [report.as_of.day for report in reports] == [11, 12, 13, 14, 15, 16]
     assert Alert.objects.get(kind="actual").as_of == date(2026, 3, 15), (
         "the day it happened, not the day of catching up"
@@ -196,7 +197,7 @@ def test_a_rate_a_day_and_an_unusual_day_warn(payments, deliver, budget_of, nigh
 
 
 def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay):
-    from costs import spend
+    from costs.query import spend
 
     deliver("2026-03", "10.123456789", until=date(2026, 3, 10))
     scopes = [
@@ -257,7 +258,7 @@ def test_what_is_left_goes_to_the_next_month_where_the_budget_says_so(a_quarter,
 
 def test_an_automatic_budget_follows_the_last_months(a_quarter, payments, fay, night):
     budget = Budget(name="Auto", team=payments, start=date(2026, 1, 1), auto_months=2, auto_factor=Decimal("1.1"))
-    services.create(budget, {}, by=fay)
+    budget_changes.create(budget, {}, by=fay)
     night(date(2026, 3, 1))
     assert budget.periods.get().amount == Decimal("3245.00"), "(3,100 + 2,800) / 2 x 1.1"
 
@@ -269,7 +270,7 @@ def test_two_evaluators_judge_a_budget_one_after_the_other(transactional_db, peo
 
     def judge():
         try:
-            reports.append(evaluating.evaluate_all(day, now=at(day), catch_up=False)[0])
+            reports.append(evaluate.evaluate_all(day, now=at(day), catch_up=False)[0])
         finally:
             connection.close()
 
@@ -284,11 +285,11 @@ def test_two_evaluators_judge_a_budget_one_after_the_other(transactional_db, peo
 
 def test_a_budget_deleted_between_reading_and_judging_is_left_out(a_quarter, payments, budget_of, night, monkeypatch):
     gone, kept = budget_of("gone", "1000", team=payments), budget_of("kept", "1000", team=payments)
-    groups = list(evaluating._groups(date(2026, 3, 20), None))
+    groups = list(evaluate._groups(date(2026, 3, 20), None))
     Budget.objects.filter(pk=gone.pk).delete()
-    report = evaluating.Report(date(2026, 3, 20))
+    report = evaluate.Report(date(2026, 3, 20))
     for group in groups:
-        evaluating._judge_group(group, report, at(date(2026, 3, 20)), ())
+        evaluate._judge_group(group, report, at(date(2026, 3, 20)), ())
     assert {each["budget_id"] for each in report.crossings} == {kept.pk}
 
 
@@ -304,10 +305,10 @@ def test_a_bill_that_becomes_current_has_its_months_judged(a_quarter, payments, 
     from budgets import tasks
 
     budget = budget_of("Payments", "3000", team=payments)
-    assert evaluating.touched([Month.parse("2026-03")]) == [budget.pk]
-    assert evaluating.touched([Month.parse("2025-03")]) == []
+    assert evaluate.touched([Month.parse("2026-03")]) == [budget.pk]
+    assert evaluate.touched([Month.parse("2025-03")]) == []
     day = date(2026, 5, 20)
-    evaluating.evaluate_all(day, now=at(day), budgets=[budget.pk], months=[Month.parse("2026-03")])
+    evaluate.evaluate_all(day, now=at(day), budgets=[budget.pk], months=[Month.parse("2026-03")])
     assert Forecast.objects.filter(period__start=date(2026, 3, 1)).exists()
     assert not Alert.objects.filter(period__start=date(2026, 3, 1)).exists(), "March is long over: it warns nobody"
     assert not Night.objects.exists(), "a bill is no night"
@@ -341,7 +342,7 @@ def test_a_snoozed_alert_comes_back_when_its_day_has_come(a_quarter, payments, b
 def test_a_raised_amount_resolves_and_says_why(a_quarter, payments, budget_of, night, fay):
     budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 15))
-    services.change(budget, {MARCH: Decimal(9000)}, version=1, by=fay, why="a launch")
+    budget_changes.change(budget, {MARCH: Decimal(9000)}, version=1, by=fay, why="a launch")
     night(date(2026, 3, 16))
     assert Alert.objects.get(kind="actual").note == "resolved: the amount was raised to 9,000.00 USD"
 

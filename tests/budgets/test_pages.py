@@ -9,9 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets import services
 from budgets.models import Alert, Budget, BudgetPeriod
-from finops_site.periods import Month
+from budgets.planning import budget_changes
+from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from tests.people import waiting_for
 
@@ -140,10 +140,10 @@ def test_a_table_is_looked_at_before_it_is_written(budget, fay, client_of):
 
 def test_copying_to_next_year_keeps_the_shape(a_quarter, payments, budget_of, fay):
     budget = budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
-    services.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
+    budget_changes.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
     assert BudgetPeriod.objects.get(start=date(2027, 3, 1)).amount == 1050
-    with pytest.raises(services.Stale):
-        services.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
+    with pytest.raises(budget_changes.Stale):
+        budget_changes.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
 
 
 def test_a_lead_never_counts_another_teams_money(payments, ola):

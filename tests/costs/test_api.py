@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from costs import ingest, queues
+from costs import queues
+from costs.ingest import deliveries
 from costs.models import CostLine, Delivery
+from finops_site.lib.periods import Month
 from finops_site.models import Team
-from finops_site.periods import Month
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.people import person
@@ -56,8 +57,8 @@ def bill(tmp_path):
 
 
 def deliver(tmp_path, rows, name="bill.csv", source="northwind"):
-    (received,) = ingest.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
-    delivery = ingest.load(received.delivery)
+    (received,) = deliveries.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
+    delivery = deliveries.load(received.delivery)
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
 
@@ -84,7 +85,7 @@ def test_nobody_without_a_token_or_a_session_is_told_anything(client, bill):
 
 
 def test_a_session_is_as_good_as_a_token(client):
-    client.force_login(person("fay"), backend="finops_site.backends.RoleBackend")
+    client.force_login(person("fay"), backend="finops_site.people.backends.RoleBackend")
     assert get(client, "me/")["email"] == "fay@demo.example"
 
 
@@ -100,7 +101,7 @@ def test_eli_is_told_who_he_is(api):
 
 
 def test_eli_makes_a_token_that_replaces_the_one_before_and_stops_it(client):
-    client.force_login(person("eli"), backend="finops_site.backends.RoleBackend")
+    client.force_login(person("eli"), backend="finops_site.people.backends.RoleBackend")
     first, second = (client.post("/api/v1/me/token/").json()["token"] for _ in range(2))
     statuses = [
         Client(headers={"Authorization": f"Token {token}"}).get("/api/v1/me/").status_code for token in (first, second)
@@ -322,7 +323,7 @@ def test_fay_delivers_a_bill_and_reads_its_exact_totals(api, queued, django_capt
     assert (received["status"], received["already_delivered"]) == ("received", False)
     assert received["files"][0]["name"] == "march.csv"
     assert queued == [received["id"]]
-    ingest.load(Delivery.objects.get())
+    deliveries.load(Delivery.objects.get())
     loaded = get(fay, f"deliveries/{received['id']}/")
     assert (loaded["status"], loaded["billing_months"]) == ("current", ["2026-03"])
     assert loaded["totals"]["USD"]["billed_cost"] == exact
@@ -398,7 +399,7 @@ def test_the_list_of_deliveries_costs_the_same_queries_however_long_it_is(api, t
 
 
 def test_the_documentation_is_read_under_a_policy_of_its_own(client):
-    client.force_login(person("eli"), backend="finops_site.backends.RoleBackend")
+    client.force_login(person("eli"), backend="finops_site.people.backends.RoleBackend")
     response = client.get("/api/docs/")
     assert response.status_code == 200
     assert "script-src 'self';" in response["Content-Security-Policy"]

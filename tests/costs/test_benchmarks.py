@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import bill, load
-from costs import ingest
+from costs.ingest import deliveries
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, TagSet
 
 
@@ -13,8 +13,8 @@ def test_pandas_and_bulk_create_write_what_our_load_sums(tmp_path):
     load._orm(path)
     tag_sets, theirs = TagSet.objects.count(), DeliveryMonth.objects.get()
     drop_downs = set(Dimension.objects.exclude(name="tag").values_list("name", "value"))
-    (received,) = ingest.receive("northwind", [path])
-    ours = ingest.load(received.delivery).months.get()
+    (received,) = deliveries.receive("northwind", [path])
+    ours = deliveries.load(received.delivery).months.get()
     assert TagSet.objects.count() == tag_sets
     assert set(Dimension.objects.exclude(name="tag").values_list("name", "value")) == drop_downs
     for model in (CostLine, MonthRollup, DayRollup):

@@ -9,12 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from costs import books
-from costs.demo import bills, company, steps
+from costs import reconciliation
+from costs.demo import bills, company
+from costs.ingest import demo as ingest_demo
 from costs.models import CostLine, Delivery
-from finops_site import demo
 from finops_site.models import Team
-from tagging.demo import make_ownership_rules
+from finops_site.people import demo as people_demo
+from tagging.ownership.demo import make_ownership_rules
 
 AS_OF = date(2026, 11, 23)
 FIVE = {"Owner", "Environment", "Team", "CostCenter", "Project"}
@@ -102,16 +103,16 @@ def test_a_runaway_job_stands_out(rows):
 @pytest.mark.django_db
 def test_the_demo_comes_in_by_the_road_every_bill_takes(settings, tmp_path, rows):
     settings.FINOPS_VAR = tmp_path
-    demo.make_people("a-long-enough-password")
+    people_demo.make_people("a-long-enough-password")
     said = []
     make_ownership_rules(said.append, as_of=AS_OF)
-    steps.load_demo_bills(said.append, as_of=AS_OF)
+    ingest_demo.load_demo_bills(said.append, as_of=AS_OF)
     assert Delivery.objects.filter(status=Delivery.Status.CURRENT).count() == 13
     expected = sum(total(month) for month in rows.values())
     assert CostLine.objects.current().totals(["billed_cost"])["USD"]["billed_cost"] == expected
-    assert [check for check in books.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.check_books() if not check.holds] == []
     _every_team_owns_something_and_some_of_it_nobody(expected)
-    steps.load_demo_bills(said.append, as_of=AS_OF)
+    ingest_demo.load_demo_bills(said.append, as_of=AS_OF)
     assert Delivery.objects.count() == 13, "the second time everything is here already"
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
 from finops_site.registry import Advice, AdviceItem, Kpi, Measure, NightlyCheck, Registry, ReportSection
 
 DAY = date(2026, 3, 15)

@@ -14,14 +14,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from costs import books, ingest
+from costs import reconciliation
+from costs.ingest import deliveries
 from costs.models import DeliveryMonth
-from finops_site import reports
 from finops_site.celery import app
+from finops_site.lib.periods import Month
 from finops_site.models import Team
-from finops_site.periods import Month
-from reservations import ledger, proving, purchasing, signposts, tasks
+from finops_site.reports import monthly_report
+from reservations import panels, tasks
+from reservations.calc import realised_savings
 from reservations.models import LedgerMonth, Plan, PurchaseRequest, Rate, Utilisation
+from reservations.purchases import purchase_requests
+from reservations.savings import ledger
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -66,8 +70,8 @@ def reserved(day, name="ri-77", used=24, idle=0, rate="0.05", price="0.10"):
 def load(folder, month, rows, name="northwind"):
     period = {"BillingPeriodStart": f"{month}-01T00:00:00Z", "BillingPeriodEnd": f"{month.next}-01T00:00:00Z"}
     content = bills.focus_csv(rows, **period)
-    (received,) = ingest.receive(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)])
-    delivery = ingest.load(received.delivery)
+    (received,) = deliveries.receive(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)])
+    delivery = deliveries.load(received.delivery)
     assert delivery.status == "current", delivery.message
     tasks.refresh_months([str(month)])
 
@@ -104,14 +108,14 @@ def item(people, tmp_path):
 
 
 def approve(item, eli, fay, batch=1):
-    row = purchasing.ask(item, user=eli, batch=batch, comment="It runs all the time.", now=NOW)
-    return purchasing.approve(row.pk, user=fay, comment="Go", now=NOW)
+    row = purchase_requests.ask(item, user=eli, batch=batch, comment="It runs all the time.", now=NOW)
+    return purchase_requests.approve(row.pk, user=fay, comment="Go", now=NOW)
 
 
 def buy(item, eli, fay, batch=1, reference="ri-77"):
     row = approve(item, eli, fay, batch)
-    purchasing.export(row.pk, user=fay, now=NOW)
-    return purchasing.record(row.pk, reference=reference, user=fay, now=NOW)
+    purchase_requests.export(row.pk, user=fay, now=NOW)
+    return purchase_requests.record(row.pk, reference=reference, user=fay, now=NOW)
 
 
 def april(*rows_of_a_day):
@@ -128,7 +132,7 @@ def line(month=APRIL, **of):
 
 
 def amounts(row):
-    return tuple(getattr(row, name) for name in ("promised", "realised", *proving.REASONS))
+    return tuple(getattr(row, name) for name in ("promised", "realised", *realised_savings.REASONS))
 
 
 def test_a_purchase_that_is_used_as_expected_saves_what_was_promised(item, eli, fay, tmp_path):
@@ -236,7 +240,7 @@ def test_what_was_approved_and_never_bought_is_a_promise_that_is_missing(item, e
 def test_what_was_taken_back_is_in_no_line(item, eli, fay, tmp_path):
     row = approve(item, eli, fay)
     load(tmp_path, APRIL, april(lambda day: on_demand(day, "9.6")))
-    purchasing.withdraw(row.pk, user=eli, comment="", now=NOW)
+    purchase_requests.withdraw(row.pk, user=eli, comment="", now=NOW)
     assert ledger.refresh(TODAY) == 0
 
 
@@ -263,7 +267,7 @@ def test_what_could_be_covered_is_asked_as_when_it_was_approved(item, eli, fay, 
     row = buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
     asked = ledger._Bills([row], TODAY).demand(row, APRIL)
-    assert asked == purchasing.demand(row, APRIL.period)[1] == Decimal("9.6")
+    assert asked == purchase_requests.demand(row, APRIL.period)[1] == Decimal("9.6")
     assert Decimal(row.baseline["demand"]) == Decimal("9.6")
 
 
@@ -292,9 +296,9 @@ def bought(item, eli, fay, tmp_path):
 def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bought, max_, client_of):
     summed = sum(row.realised for row in LedgerMonth.objects.all())
     assert summed == 18
-    measure = signposts.savings(max_, TODAY)
+    measure = panels.savings(max_, TODAY)
     assert (measure.value, measure.target, measure.unit, measure.met) == (summed, 150_000, "USD", False)
-    report = reports.make(max_, APRIL, TODAY)
+    report = monthly_report.make(max_, APRIL, TODAY)
     (gate,) = [gate for gate in report.gates if gate.label == "Savings realised"]
     assert (gate.value, gate.verdict) == ("18.00 USD", "Target at least 150,000.00 USD: not met")
     (part,) = [part for part in report.parts if part.name == "savings"]
@@ -310,15 +314,17 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
 
 
 def test_the_report_of_a_month_knows_nothing_of_later_ones(bought, max_):
-    assert signposts.savings(max_, date(2026, 3, 31)).value == 0
-    assert reports.make(max_, Month(2026, 2), TODAY).parts == reports.make(max_, Month(2026, 2), TODAY).parts
-    names = [part.name for part in reports.make(max_, Month(2026, 2), TODAY).parts]
+    assert panels.savings(max_, date(2026, 3, 31)).value == 0
+    assert (
+        monthly_report.make(max_, Month(2026, 2), TODAY).parts == monthly_report.make(max_, Month(2026, 2), TODAY).parts
+    )
+    names = [part.name for part in monthly_report.make(max_, Month(2026, 2), TODAY).parts]
     assert "savings" not in names
 
 
 def test_the_books_prove_the_ledger_and_notice_a_line_that_was_touched(bought):
-    assert all(check.holds for check in books.check_books() if "saving" in check.invariant)
-    assert len([check for check in books.check_books(APRIL) if "saving" in check.invariant]) == 3
+    assert all(check.holds for check in reconciliation.check_books() if "saving" in check.invariant)
+    assert len([check for check in reconciliation.check_books(APRIL) if "saving" in check.invariant]) == 3
     LedgerMonth.objects.filter(month=APRIL.start).update(realised=19)
     broken = {check.invariant for check in ledger.checks(None) if not check.holds}
     assert broken == {
@@ -333,13 +339,13 @@ def test_the_books_prove_the_ledger_and_notice_a_line_that_was_touched(bought):
 
 def test_the_night_makes_it_anew_and_says_that_it_adds_up(bought):
     LedgerMonth.objects.update(realised=0)
-    assert signposts.ledger_night(TODAY) == "2 lines of the savings ledger, 6 equations hold."
+    assert panels.ledger_night(TODAY) == "2 lines of the savings ledger, 6 equations hold."
     assert line().realised == 18
 
 
 def test_a_changed_bill_hands_the_work_to_celery(bought, celery_eager):
     LedgerMonth.objects.all().delete()
-    ingest.tell(list(DeliveryMonth.objects.current()))
+    deliveries.tell(list(DeliveryMonth.objects.current()))
     assert line().realised == 18
 
 
@@ -347,13 +353,13 @@ def test_whoever_saved_nothing_yet_is_told_what_to_do(people, fay, client_of):
     page = client_of(fay).get(reverse("reservations:savings")).content.decode()
     assert "Nothing has been approved yet" in page
     assert reverse("reservations:recommendations") in page
-    assert signposts.savings(fay, TODAY) is None
+    assert panels.savings(fay, TODAY) is None
 
 
 def test_what_is_approved_waits_for_a_bill(item, eli, fay, client_of):
     row = approve(item, eli, fay)
     assert "No bill tells of it yet" in client_of(fay).get(reverse("reservations:savings")).content.decode()
-    assert signposts.savings(fay, TODAY).value == 0
+    assert panels.savings(fay, TODAY).value == 0
     page = client_of(fay).get(reverse("reservations:saved", args=[row.pk])).content.decode()
     assert "No bill tells of a day after it was approved yet" in page
 
@@ -381,8 +387,8 @@ def test_a_lead_sees_the_purchases_of_her_teams_only(bought, lea, ola, client_of
     assert [row["month"] for row in found["lea@demo.example"]] == ["2026-04", "2026-03"]
     assert found["ola@demo.example"] == []
     # The aim is the company's, not hers.
-    assert signposts.savings(lea, TODAY).target is None
-    assert signposts.savings(ola, TODAY) is None
+    assert panels.savings(lea, TODAY).target is None
+    assert panels.savings(ola, TODAY) is None
 
 
 def test_the_api_filters_by_month_and_refuses_what_is_none(bought, fay, client_of):

@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from costs import ingest
+from costs.ingest import deliveries
+from finops_site.lib.periods import Month
 from finops_site.models import Team
-from finops_site.periods import Month
-from reservations import owning, recommending
+from reservations.inventory import owned_commitments
 from reservations.models import Commitment, Plan
+from reservations.recommendations import recommend
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -71,14 +72,14 @@ def committed(day, used, unused):
 def march(people, tmp_path):
     """Twenty days of two machines on demand, and of a plan that is used to three quarters."""
     rows = [row for day in range(1, 21) for row in [machine(day, 48), *committed(day, "1.8", "0.6")]]
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    ingest.load(received.delivery)
-    owning.refresh(Month(2026, 3))
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    deliveries.load(received.delivery)
+    owned_commitments.refresh(Month(2026, 3))
 
 
 @pytest.fixture
 def plan(march):
-    return recommending.run(recommending.ask(None, recommending.Parameters(), as_of=date(2026, 3, 21)))
+    return recommend.run(recommend.ask(None, recommend.Parameters(), as_of=date(2026, 3, 21)))
 
 
 def test_fay_sees_coverage_utilisation_savings_rate_and_unused_cost(march, fay, client_of):

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from costs import ingest
-from finops_site.commands import BadInput
+from costs.ingest import deliveries
+from finops_site.lib.periods import Month
 from finops_site.models import Team
-from finops_site.periods import Month
-from reservations import pricing, recommending
+from finops_site.ops.commands import BadInput
+from reservations.calc.price_lists import read
 from reservations.models import Plan
-from reservations.prices import read
+from reservations.pricing import price_book
+from reservations.recommendations import recommend as recommending
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -31,8 +32,8 @@ i-3,EC2,us-east-1,0.4,Owner=Alice,2025-01-01,m5.large,stopped
 
 def load(folder, rows, name="bill.csv", **options):
     content = rows.encode() if isinstance(rows, str) else bills.focus_csv(rows)
-    (received,) = ingest.receive(name, [bills.write(folder, name, content)], **options)
-    return ingest.load(received.delivery)
+    (received,) = deliveries.receive(name, [bills.write(folder, name, content)], **options)
+    return deliveries.load(received.delivery)
 
 
 def hour(day, at, machine="i-1", type_="m5.large", **changes):
@@ -155,7 +156,7 @@ def test_a_listed_price_takes_the_place_of_the_indicative_ones(week):
         "on_demand,,,0.1,",
         *(f"sp_ec2,{term},{pay},0.04," for term in (12, 36) for pay in ("none", "partial", "all")),
     ]
-    pricing.load(read(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract"))
+    price_book.load(read(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract"))
     plan = recommend(kinds=("sp_ec2",))
     (item,) = plan.items.all()
     assert (item.quantity, item.rate_source, item.is_indicative) == (Decimal("0.04"), "contract", False)
@@ -192,8 +193,8 @@ def test_an_inventory_without_history_is_advice_of_the_lowest_confidence(tmp_pat
 
 @pytest.mark.skipif(not SEED.exists(), reason="the seed's inventory is not beside this checkout")
 def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
-    (received,) = ingest.receive("seed", [SEED], month=Month(2025, 11))
-    ingest.load(received.delivery)
+    (received,) = deliveries.receive("seed", [SEED], month=Month(2025, 11))
+    deliveries.load(received.delivery)
     found = command()
     assert found["working"]["steady"]["30"] == 82
     assert Decimal(found["saving"]) > 27_329

@@ -14,11 +14,11 @@ import boto3
 import pytest
 from auditlog.models import LogEntry
 
-from costs import ingest
+from costs.ingest import deliveries
 from costs.models import Credential
+from finops_site.lib.periods import Month
 from finops_site.models import Letter, Team
-from finops_site.periods import Month
-from tagging import change_sets, chargeback_books, compliance, statements
+from tagging.chargeback import statement_checks, statements
 from tagging.models import (
     ChangeSet,
     ChargebackPeriod,
@@ -30,12 +30,14 @@ from tagging.models import (
     VirtualTag,
     VirtualTagBatch,
 )
+from tagging.policy import compliance
+from tagging.remediation import change_sets
 from tests import bills
-from tests.costs.test_ingest import ROOT, _environment
-from tests.finops_site.test_outbox import server  # noqa: F401
+from tests.costs.ingest.test_ingest import ROOT, _environment
+from tests.finops_site.mail.test_outbox import server  # noqa: F401
 from tests.people import person
-from tests.tagging.chargeback import bill, company, split_support, usual
-from tests.tagging.test_change_sets import ACCOUNT, moto, place  # noqa: F401
+from tests.tagging.chargeback.helpers import bill, company, split_support, usual
+from tests.tagging.remediation.test_change_sets import ACCOUNT, moto, place  # noqa: F401
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -224,7 +226,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
     letters = Counter(Letter.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}
-    assert [check for check in chargeback_books.checks(None) if not check.holds] == []
+    assert [check for check in statement_checks.checks(None) if not check.holds] == []
     print(f"{killed} kills, {len(months)} months")
 
 
@@ -235,8 +237,8 @@ def test_two_who_remind_at_the_same_moment_send_one_mail(tmp_path, worker, serve
     for key in ("Owner", "Environment", "Team", "CostCenter", "Project"):
         TagRequirement.objects.get_or_create(key=key)
     rows = [{"ResourceId": f"i-{n}", "Tags": '{"Team": "Payments"}' if n else ""} for n in range(40)]
-    (received,) = ingest.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    ingest.load(received.delivery)
+    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    deliveries.load(received.delivery)
     compliance.refresh()
     two = [worker(EMAIL_URL=f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}") for _ in range(2)]
     for week in range(5):

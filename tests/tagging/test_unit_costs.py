@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagging import unit_costs
-from tagging.unit_costs import Point, read
+from tagging.calc import unit_costs
+from tagging.calc.unit_costs import Point, read
 
 TEAMS = {"payments": 1, "data": 2}
 DAY = date(2026, 3, 1)

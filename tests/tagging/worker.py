@@ -16,10 +16,12 @@ django.setup()
 
 from django.core.mail.utils import DNS_NAME  # noqa: E402
 
-from finops_site import outbox  # noqa: E402
+from finops_site.mail import outbox  # noqa: E402
 from finops_site.models import User  # noqa: E402
-from tagging import change_sets, closing, mailing, reminders, statements  # noqa: E402
+from tagging.chargeback import closing, emails, statements  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
+from tagging.policy import reminders  # noqa: E402
+from tagging.remediation import change_sets  # noqa: E402
 
 
 def apply(pk: str, now: datetime) -> None:
@@ -33,7 +35,7 @@ def close(day: str, now: datetime) -> None:
 
 def post(_: str, now: datetime) -> None:
     statements.refresh_stale(now)
-    mailing.post_statements(now)
+    emails.post_statements(now)
 
 
 def remind(_: str, now: datetime) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from budgets import evaluating
-from budgets.evaluating import Report
-from finops_site.commands import BadInput, PlainCommand
+from budgets.evaluation import evaluate
+from budgets.evaluation.evaluate import Report
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):
@@ -21,7 +21,7 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, as_of: str | None, dry_run: bool, json: bool, **options: Any) -> None:
         now = timezone.now()
-        reports = evaluating.evaluate_all(_day(as_of) if as_of else now.date(), now=now, dry_run=dry_run)
+        reports = evaluate.evaluate_all(_day(as_of) if as_of else now.date(), now=now, dry_run=dry_run)
         last = reports[-1]
         figures = last.as_json() | {
             "nights": [report.as_of.isoformat() for report in reports],

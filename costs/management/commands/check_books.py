@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from costs import books
-from finops_site.commands import BadInput, PlainCommand
-from finops_site.periods import Month
+from costs import reconciliation
+from finops_site.lib.periods import Month
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):
@@ -22,7 +22,7 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        checks, sums = books.check_books(month), books.totals(month)
+        checks, sums = reconciliation.check_books(month), reconciliation.totals(month)
         figures = {"green": all(c.holds for c in checks), "checks": [c.figures() for c in checks], "totals": sums}
         self.answer(figures, _words(checks, sums), as_json=options["json"])
         broken = [check for check in checks if not check.holds]
@@ -30,7 +30,7 @@ class Command(PlainCommand):
             raise CommandError(f"{len(broken)} of {len(checks)} checks do not hold.", returncode=1)
 
 
-def _words(checks: list[books.Check], sums: list[dict[str, Any]]) -> str:
+def _words(checks: list[reconciliation.Check], sums: list[dict[str, Any]]) -> str:
     lines = [f"{row['source']} {row['month']}: {row['billed_cost']} {row['currency']} billed" for row in sums]
     for check in checks:
         if not check.holds:

@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from costs import exports
-from finops_site.commands import BadInput, PlainCommand
-from finops_site.periods import Month
+from costs import focus_export
+from finops_site.lib.periods import Month
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):
@@ -20,7 +20,7 @@ class Command(PlainCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path = Path(options["out"]).resolve()
         try:
-            written = exports.write(Month.parse(options["month"]), path)
+            written = focus_export.write(Month.parse(options["month"]), path)
         except ValueError as error:
             raise BadInput(error) from None
         except OSError as error:

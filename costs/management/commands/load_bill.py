@@ -4,12 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from costs import ingest
 from costs.formats import NAMES
+from costs.ingest import deliveries as ingest
 from costs.models import Delivery, Source
 from costs.querysets import METRICS
-from finops_site.commands import BadInput, PlainCommand
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):

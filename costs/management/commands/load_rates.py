@@ -4,8 +4,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from costs import exchange, rates
-from finops_site.commands import BadInput, PlainCommand
+from costs.calc import exchange_rates
+from costs.query import currency_conversion
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):
@@ -17,13 +18,17 @@ class Command(PlainCommand):
         parser.add_argument("--source", default="", help="who says so, where the file does not")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = sum(exchange.load(self._read(Path(path)), options["source"]) for path in options["paths"])
-        self.answer({"rates": count, "currencies": exchange.currencies()}, f"{count:,} rates.", as_json=options["json"])
+        count = sum(currency_conversion.load(self._read(Path(path)), options["source"]) for path in options["paths"])
+        self.answer(
+            {"rates": count, "currencies": currency_conversion.currencies()},
+            f"{count:,} rates.",
+            as_json=options["json"],
+        )
 
-    def _read(self, path: Path) -> list[rates.Rate]:
+    def _read(self, path: Path) -> list[exchange_rates.Rate]:
         try:
-            return rates.parse(path.read_text("utf-8-sig"))
-        except rates.BadRates as error:
+            return exchange_rates.parse(path.read_text("utf-8-sig"))
+        except exchange_rates.BadRates as error:
             raise BadInput(f"{path.name}: {error}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}.") from None

@@ -3,10 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from costs import ingest, publish
+from costs.ingest import deliveries, store_cost_lines
 from costs.models import DeliveryMonth
-from finops_site.commands import BadInput, PlainCommand
-from finops_site.periods import Month
+from finops_site.lib.periods import Month
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):
@@ -26,8 +26,8 @@ class Command(PlainCommand):
         rows = list(rows.filter(billing_month=month.start) if month else rows)
         for row in rows:
             if options["lines"]:
-                ingest.republish(row)
+                deliveries.republish(row)
             else:
-                publish.roll_up(row)
+                store_cost_lines.roll_up(row)
         done = [str(row) for row in rows]
         self.answer({"rebuilt": done}, f"Rebuilt {len(done)} months.", as_json=options["json"])

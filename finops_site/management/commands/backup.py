@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from finops_site import backups
-from finops_site.commands import BadInput, PlainCommand
+from finops_site.ops import backups
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from finops_site import backups
-from finops_site.commands import BadInput, PlainCommand
+from finops_site.ops import backups
+from finops_site.ops.commands import BadInput, PlainCommand
 
 
 class Command(PlainCommand):

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from finops_site import demo
-from finops_site.commands import BadInput, PlainCommand
 from finops_site.models import Team, User
+from finops_site.ops.commands import BadInput, PlainCommand
+from finops_site.people import demo
 
 
 class Command(PlainCommand):

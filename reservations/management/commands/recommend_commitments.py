@@ -6,12 +6,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from finops_site.commands import BadInput, PlainCommand
+from finops_site.lib.money import exact_text, formatted
 from finops_site.models import Team
-from finops_site.money import exact_text, formatted
-from reservations import collecting, recommending
+from finops_site.ops.commands import BadInput, PlainCommand
+from reservations.calc.terms import KINDS, PAYMENTS
 from reservations.models import Plan
-from reservations.words import KINDS, PAYMENTS
+from reservations.recommendations import demand_sources, recommend
 
 MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
 
@@ -36,19 +36,19 @@ class Command(PlainCommand):
         parser.add_argument("--negotiated", type=float, default=0.0, metavar="SHARE", help="off list prices on demand")
         parser.add_argument("--negotiated-on-commitments", action="store_true", help="the contract gives it there too")
         parser.add_argument("--team", help="for the use of one team and the teams below it")
-        parser.add_argument("--time-limit", type=float, default=recommending.TIME_LIMIT, metavar="SECONDS")
+        parser.add_argument("--time-limit", type=float, default=recommend.TIME_LIMIT, metavar="SECONDS")
 
     def handle(self, *args: Any, **options: Any) -> None:
         today = timezone.now().date()
-        as_of = _day(options["as_of"]) if options["as_of"] else collecting.newest_day(today)
+        as_of = _day(options["as_of"]) if options["as_of"] else demand_sources.newest_day(today)
         try:
             parameters = _parameters(options)
-            plan = recommending.ask(
+            plan = recommend.ask(
                 None, parameters, as_of=as_of, lookback_days=options["lookback"], team=_team(options["team"])
             )
-        except recommending.BadRequest as error:
+        except recommend.BadRequest as error:
             raise BadInput(error) from None
-        plan = recommending.run(plan, time_limit=options["time_limit"])
+        plan = recommend.run(plan, time_limit=options["time_limit"])
         self.answer(as_figures(plan), in_words(plan), as_json=options["json"])
 
 
@@ -66,13 +66,13 @@ def _team(name: str | None) -> Team | None:
     return found
 
 
-def _parameters(options: dict[str, Any]) -> recommending.Parameters:
+def _parameters(options: dict[str, Any]) -> recommend.Parameters:
     chosen = {
         "terms": tuple(12 * years for years in options["term"] or ()),
         "payments": tuple(options["payment"] or ()),
         "kinds": tuple(options["kind"] or ()),
     }
-    return recommending.Parameters(
+    return recommend.Parameters(
         **{name: value for name, value in chosen.items() if value},
         target_coverage=options["target_coverage"],
         minimum_coverage=options["minimum_coverage"],

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from finops_site.commands import BadInput, PlainCommand
-from finops_site.periods import Month
-from tagging import compliance
+from finops_site.lib.periods import Month
+from finops_site.ops.commands import BadInput, PlainCommand
+from tagging.policy import compliance
 
 
 class Command(PlainCommand):

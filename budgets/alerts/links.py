@@ -1,0 +1,38 @@
+"""Links in mails: signed, for one alert and one address, good for two weeks; opening one changes nothing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core import signing
+from django.urls import reverse
+
+from budgets.models import Alert
+from finops_site.mail.emails import absolute_url
+
+GOOD_FOR = timedelta(days=14)
+SALT = "budgets.acknowledge"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Whom a link was written to, and about which time the alert was open."""
+
+    alert: int
+    reopened: int
+    address: str
+
+
+def acknowledge_url(alert: Alert, address: str) -> str:
+    token = signing.dumps([alert.pk, alert.reopened, address], salt=SALT)
+    return absolute_url(reverse("budgets:acknowledge", args=[token]))
+
+
+def read(token: str) -> Invitation | None:
+    """Who may acknowledge what by this link; None for one that is forged, damaged or too old."""
+    try:
+        said: Any = signing.loads(token, salt=SALT, max_age=GOOD_FOR)
+        alert, reopened, address = said
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    return Invitation(alert, reopened, address)

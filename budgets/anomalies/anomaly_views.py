@@ -1,0 +1,159 @@
+"""Anomalies: all, and one with its course, what makes it up, and whether it was to be expected."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+import django_tables2
+from django.contrib import messages
+from django.db.models import F, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.generic import View
+
+from budgets.anomalies import detection
+from budgets.models import Anomaly
+from costs.models import DayRollup
+from costs.web.views.teams import lines_url
+from finops_site.lib import charts
+from finops_site.lib.periods import Period
+from finops_site.models import Team
+from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
+from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
+
+STATES = {
+    "open": ("open", "bad", "alert-triangle"),
+    "expected": ("expected", "good", "circle-check"),
+    "unexpected": ("not expected", "warn", "hourglass"),
+    "taken back": ("taken back", "calm", "archive"),
+}
+SHOWN_BEFORE, SHOWN_AFTER = 28, 7
+
+
+class AnomalyTable(BaseTable):
+    day = django_tables2.DateColumn(format="Y-m-d", verbose_name="From")
+    last_day = django_tables2.DateColumn(format="Y-m-d", verbose_name="To", attrs={"td": {"class": "nowrap"}})
+    scope = django_tables2.Column("What", accessor="scope_name", orderable=False)
+    team = django_tables2.Column("Team", default="Unowned")
+    jump = MoneyColumn("More than expected")
+    actual = MoneyColumn("Actual")
+    expected = MoneyColumn("Expected")
+    state = StatusColumn(states=STATES)
+
+    class Meta(BaseTable.Meta):
+        model = Anomaly
+        fields = ()
+        caption = "Anomalies"
+
+    def render_scope(self, value: str, record: Anomaly) -> Any:
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
+
+    def value_scope(self, value: str) -> str:
+        return value
+
+
+class AnomalyFilter(django_filters.FilterSet):
+    state = django_filters.MultipleChoiceFilter(label="State", choices=Anomaly.State.choices)
+    team = django_filters.ModelChoiceFilter(label="Team", queryset=None)
+    service = django_filters.CharFilter(label="Service", lookup_expr="icontains")
+
+    class Meta:
+        model = Anomaly
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["team"].queryset = Team.objects.visible_to(self.request.user)
+
+
+class AnomaliesPage(ListPage):
+    permission_required = "budgets.view_alert"
+    title = "Anomalies"
+    subtitle = "Days on which a service or a team cost far more than its weekdays and its month lead one to expect."
+    table_class = AnomalyTable
+    filterset_class = AnomalyFilter
+    empty = Empty("No anomaly", "Nothing has jumped. Every night the days that are whole are looked at.", "trending-up")
+
+    def get_queryset(self) -> Any:
+        found = Anomaly.objects.visible_to(self.request.user).select_related("team")
+        return found.annotate(jump=F("actual") - F("expected"))
+
+
+class AnomalyPage(DetailPage):
+    permission_required = "budgets.view_alert"
+    model = Anomaly
+    template_name = "budgets/anomaly.html"
+    breadcrumbs = (("Anomalies", "budgets:anomalies"),)
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team", "answered_by")
+
+    def get_subtitle(self) -> str:
+        each = self.object
+        days = f"On {each.day}" if each.days == 1 else f"From {each.day} to {each.last_day}"
+        return f"{days}. Effective cost of usage of {each.team or 'nobody'}. Found in the night of {each.found_as_of}."
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        each = self.object
+        parts = [{**part, "amount": Decimal(part["amount"]), "url": self._url(part)} for part in each.contributors]
+        context = {
+            "state": STATES[each.state],
+            "parts": parts,
+            "chart": self._chart(),
+            "lines_url": lines_url(each.period, each.filters),
+            "may_answer": self.request.user.has_perm("budgets.change_alert"),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+    def _url(self, part: dict[str, str]) -> str:
+        if not part["service"]:
+            return ""
+        named = {name: [part[name]] for name in ("service", "account", "resource") if part[name]}
+        return lines_url(self.object.period, {**self.object.filters, **named})
+
+    def _chart(self) -> dict[str, Any]:
+        each = self.object
+        span = Period(each.day - timedelta(days=SHOWN_BEFORE), each.last_day + timedelta(days=SHOWN_AFTER + 1))
+        rows = DayRollup.objects.visible_to(self.request.user).filter(
+            owner=each.team_id,
+            currency=each.currency,
+            charge_category="Usage",
+            charge_date__range=(span.start, span.last_day),
+        )
+        if each.kind == Anomaly.Kind.SERVICE:
+            rows = rows.filter(service=each.service, sub_account=each.account)
+        spent = dict(rows.order_by().values_list("charge_date").annotate(Sum("effective_cost")))
+        days = [day for day in span.each_day() if day <= max(spent, default=span.last_day)]
+        usual = (each.expected / each.days).quantize(Decimal("0.01"))
+        return {
+            "id": "course",
+            "kind": "bar",
+            "title": f"{each.scope_name}, day by day",
+            "categories": [f"{day:%d %b}" for day in days],
+            "series": [
+                charts.series("Actual", [spent.get(day) or Decimal(0) for day in days]),
+                charts.threshold("Expected on a day of the jump", usual, len(days)),
+            ],
+            "currency": each.currency,
+            "note": f"It stands out from {each.day} to {each.last_day}.",
+        }
+
+
+class AnswerAnomaly(Page, View):
+    """Was it to be expected? The answer is learnt."""
+
+    permission_required = "budgets.change_alert"
+
+    def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+        anomaly = get_object_or_404(Anomaly.objects.visible_to(request.user), pk=pk)
+        if verb not in ("expected", "unexpected"):
+            raise Http404
+        expected = verb == "expected"
+        why = request.POST.get("why", "")
+        detection.answer(anomaly, expected=expected, by=request.user, why=why, now=timezone.now())
+        said = "jumps of this kind are told nobody for half a year" if expected else "the next one is told again"
+        messages.success(request, f"Thank you: {said}.")
+        return redirect(anomaly)

@@ -1,0 +1,110 @@
+"""The API of budgets and alerts: the same rows, the same services and the same exact amounts as the pages."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from budgets.alerts import actions
+from budgets.alerts.actions import TooLate
+from budgets.api.serializers import (
+    AlertSerializer,
+    AnomalySerializer,
+    BudgetDetailSerializer,
+    BudgetSerializer,
+    SnoozeSerializer,
+)
+from budgets.evaluation import status
+from budgets.models import Alert, Anomaly, Budget
+from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Budgets, with where this period stands and will land"),
+    retrieve=extend_schema(summary="One budget, with the amounts of its periods"),
+)
+class BudgetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """The budgets of your teams and of those below them; all of them for those who see the whole company."""
+
+    queryset = Budget.objects.all()
+    permission_classes = [HoldsPermission]
+    permission_required = "budgets.view_budget"
+    filterset_fields = ["state", "kind", "currency"]
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> Any:
+        found = super().get_queryset().select_related("team")
+        return status.with_standing(found, timezone.now().date())
+
+    def get_serializer_class(self) -> Any:
+        return BudgetDetailSerializer if self.action == "retrieve" else BudgetSerializer
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Alerts, the newest first"),
+    retrieve=extend_schema(summary="One alert"),
+)
+class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """A threshold crossed in a period: one alert, however often it is judged."""
+
+    queryset = Alert.objects.all()
+    serializer_class = AlertSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "budgets.view_alert"
+    write_permission_required = "budgets.change_alert"
+    filterset_fields = ["state", "kind", "budget"]
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> Any:
+        found = super().get_queryset()
+        return found.select_related("budget", "threshold__budget", "period", "acknowledged_by")
+
+    @extend_schema(
+        summary="Acknowledge: you take it, and nobody else is reminded",
+        request=None,
+        responses={200: AlertSerializer, 400: OpenApiResponse(BadRequest, "It is resolved, or somebody has it.")},
+    )
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, pk: str) -> Response:
+        return self._act(actions.acknowledge, by=request.user)
+
+    @extend_schema(
+        summary="Snooze: quiet until a day",
+        request=SnoozeSerializer,
+        responses={200: AlertSerializer, 400: OpenApiResponse(BadRequest, "It is resolved, or the day will not do.")},
+    )
+    @action(detail=True, methods=["post"])
+    def snooze(self, request: Request, pk: str) -> Response:
+        said = SnoozeSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        return self._act(actions.snooze, by=request.user, until=said.validated_data["until"])
+
+    def _act(self, verb: Any, **said: Any) -> Response:
+        try:
+            verb(self.get_object(), now=timezone.now(), **said)
+        except TooLate as error:
+            raise ValidationError({"detail": str(error)}) from None
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Anomalies, the newest first"),
+    retrieve=extend_schema(summary="One anomaly, with what makes it up"),
+)
+class AnomalyViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Days on which a service in an account, or a team, cost far more than expected."""
+
+    queryset = Anomaly.objects.all()
+    serializer_class = AnomalySerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "budgets.view_alert"
+    filterset_fields = ["state", "kind", "service", "account", "day"]
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team")

@@ -1,0 +1,261 @@
+"""The API of bills and costs: the same rows, the same services and the same exact amounts as the pages."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from costs import queues
+from costs.api import spend_questions
+from costs.api.serializers import (
+    CostLineSerializer,
+    DeliverySerializer,
+    FocusExportSerializer,
+    ReceivedSerializer,
+    RejectSerializer,
+    RestatedCostSerializer,
+    SourceSerializer,
+    SpendSerializer,
+    TeamSerializer,
+    UploadSerializer,
+)
+from costs.formats.base import BadBill
+from costs.ingest import restatements, uploads
+from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
+from costs.query import spend
+from costs.querysets import METRICS
+from costs.web.delivery_tables import DeliveryFilter
+from costs.web.views.exports import file_of
+from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import Month
+from finops_site.models import Team
+
+PERIOD = [
+    OpenApiParameter("from", str, description="first month (2025-09) or day, by charge day; 12 months ago by default"),
+    OpenApiParameter("to", str, description="last month or day, inclusive; this month by default"),
+]
+FILTERS = [
+    OpenApiParameter(
+        "team", str, many=True, description="name or id, with the teams below; `shared`: in a pool, `none`: unowned"
+    ),
+    OpenApiParameter("pool", str, many=True, description="name or id of a pool of shared cost; `none`: in none"),
+    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name not in ("team", "pool")),
+]
+
+
+def asked(request: Request) -> spend_questions.Asked:
+    """The question in a request's address; one that cannot be asked is 400 and says why."""
+    try:
+        return spend_questions.asked(request.query_params, request.user, timezone.now().date())
+    except ValueError as error:
+        raise ValidationError({"detail": str(error)}) from None
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Bills that came in, the latest first"),
+    retrieve=extend_schema(summary="One delivery: how its load went, its totals, months and files"),
+)
+class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Received bills, for those who see the whole company."""
+
+    queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_delivery"
+    write_permission_required = "costs.add_delivery"
+    filterset_class = DeliveryFilter
+    parser_classes = [MultiPartParser]
+    keyset = ("id",)
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files")
+
+    @extend_schema(
+        summary="Deliver a bill",
+        description="Keeps the files and queues the load: ask for the delivery until its status is no longer "
+        "`received` or `loading`. The same bill again answers 200 with the delivery that is there.",
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: ReceivedSerializer,
+            200: OpenApiResponse(ReceivedSerializer, "The same bill is here already."),
+            400: OpenApiResponse(BadRequest, "This is no bill that can be read, or a field is wrong."),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        said = UploadSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        try:
+            received = self._deliver(**said.validated_data)
+        except BadBill as error:
+            raise ValidationError({"detail": str(error)}) from None
+        code = status.HTTP_201_CREATED if received.is_new else status.HTTP_200_OK
+        context = {"already_delivered": not received.is_new}
+        delivery = self.get_queryset().get(pk=received.delivery.pk)
+        return Response(ReceivedSerializer(delivery, context=context).data, status=code)
+
+    def _deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
+        (received,) = uploads.deliver(files, source, user=self.request.user, one=True, **options)
+        return received
+
+    @extend_schema(
+        summary="Rows of the bill that were not read, and why",
+        responses=RejectSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def rejects(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(self.get_object().rejects.all())
+        return self.get_paginated_response(RejectSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="What the bill changed in months it replaced: before, after, and the cost of newer days",
+        responses=RestatedCostSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def changes(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(restatements.changes(self.get_object()).order_by())
+        return self.get_paginated_response(RestatedCostSerializer(page, many=True).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Months asked for as FOCUS files, the latest first"),
+    retrieve=extend_schema(summary="One export: whether it is ready, its rows and totals"),
+)
+class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Billing months of all sources as FOCUS 1.2 files, for those who see the whole company."""
+
+    queryset = FocusExport.objects.all()
+    serializer_class = FocusExportSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_delivery"
+    keyset = ("id",)
+    lookup_value_regex = r"\d+"
+
+    @extend_schema(
+        summary="Ask for a month as FOCUS 1.2",
+        description="The file is written in the background: ask until the status is `ready`, then fetch `file/`.",
+        request=FocusExportSerializer,
+        responses={202: FocusExportSerializer, 400: OpenApiResponse(BadRequest, "No bill of that month counts.")},
+    )
+    def create(self, request: Request) -> Response:
+        said = FocusExportSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        export = said.save(requested_by=request.user)
+        transaction.on_commit(lambda: queues.write(export))
+        return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(summary="The file of an export that is ready", responses={(200, "application/octet-stream"): bytes})
+    @action(detail=True)
+    def file(self, request: Request, pk: str) -> Any:
+        return file_of(self.get_object())
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Where bills come from"),
+    retrieve=extend_schema(summary="One source"),
+)
+class SourceViewSet(viewsets.ReadOnlyModelViewSet):
+    """Where bills come from, for those who see the whole company."""
+
+    queryset = Source.objects.all()
+    serializer_class = SourceSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_source"
+    lookup_value_regex = r"\d+"
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
+    retrieve=extend_schema(summary="One cost line"),
+)
+class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """The charges of the current bills, summed per day, account, service, region, resource, tags and category.
+
+    Filters are those of `spend/`, tags too: `tag:<Key>=value`.
+    """
+
+    queryset = CostLine.objects.all()
+    serializer_class = CostLineSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+    pagination_class = KeysetPages
+    keyset = ("-charge_date", "-id")
+    lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().select_related("delivery_month", "tag_set", "owner", "pool")
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        """One line is found whenever it was used; a list is of the days asked for."""
+        return queryset if self.detail else spend.filtered(queryset, asked(self.request).question)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="The teams whose cost you may see, with what they spent this month"),
+    retrieve=extend_schema(summary="One team"),
+)
+class TeamViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+    """Your teams and those below them; all of them for those who see the whole company."""
+
+    queryset = Team.objects.all()
+    serializer_class = TeamSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "finops_site.view_team"
+    lookup_value_regex = r"\d+"
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "month_to_date": month_to_date(self.request.user)}
+
+
+class SpendView(APIView):
+    """Sums of cost, by charge day (UTC), of what you may see.
+
+    `group_by` takes any of the filters' names, `tag:<Key>` and one step of time (month, week, day). Every filter may be
+    given several times: any of its values will do. Tags are filtered by `tag:<Key>=value`; an empty value stands for
+    lines without the tag.
+    """
+
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+
+    @extend_schema(
+        summary="Spend, grouped and filtered",
+        parameters=[
+            OpenApiParameter("group_by", str, description="like `service,month`"),
+            OpenApiParameter("metric", str, enum=METRICS, default="billed_cost"),
+            OpenApiParameter("in", str, description="a currency to turn costs into; without it they are as billed"),
+            *PERIOD,
+            *FILTERS,
+        ],
+        responses=SpendSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        try:
+            return Response(spend_questions.answer(request.user, asked(request)))
+        except spend.BadQuestion as error:
+            raise ValidationError({"detail": str(error)}) from None
+
+
+def month_to_date(user: Any) -> dict[int, dict[str, dict[str, str | None]]]:
+    """{team id: {currency: {metric: exact text}}} of the current month by charge day, each team's own cost."""
+    month = Month.of(timezone.now().date())
+    rows = DayRollup.objects.visible_to(user).charged_in(month.period).exclude(owner=None).order_by()
+    sums = rows.values("owner", "currency").annotate(billed=Sum("billed_cost"), effective=Sum("effective_cost"))
+    found: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
+    for row in sums:
+        amounts = {"billed_cost": exact_text(row["billed"]), "effective_cost": exact_text(row["effective"])}
+        found[row["owner"]][row["currency"]] = amounts
+    return dict(found)

@@ -1,0 +1,174 @@
+"""Exchange rates: read from CSV, looked up for a month or a day, crossed over a common currency. Pure: no Django.
+
+A rate says what one unit of `base` is worth in `quote`. Monthly rates (averages) go before daily ones for a month.
+"""
+
+import csv
+import io
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+
+from finops_site.lib.money import EXACT
+from finops_site.lib.periods import Month
+
+# Banks publish no rates on holidays: the last one before counts, this far back.
+HOLIDAYS = timedelta(days=7)
+NO_RATE = ("", "N/A", "-", "NaN")
+
+
+class BadRates(ValueError):
+    """A file of rates that cannot be read; the message names the line and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One unit of `base` in `quote`, on a day or (with `monthly`) on the average of the month that begins on it."""
+
+    base: str
+    quote: str
+    day: date
+    value: Decimal
+    monthly: bool = False
+    source: str = ""
+
+
+def parse(text: str) -> list[Rate]:
+    """Rates out of a CSV: the ECB's history (a column for each currency, per euro), its data portal's
+    (CURRENCY, CURRENCY_DENOM, TIME_PERIOD, OBS_VALUE), or plain ones (date or month, base, quote, rate).
+
+    Raises BadRates.
+    """
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+    kinds = {
+        ("obs_value", "time_period", "currency"): _portal,
+        ("rate", "base", "quote"): _plain,
+        ("date", "usd"): _history,
+    }
+    read = next((read for needed, read in kinds.items() if all(name in names for name in needed)), None)
+    if read is None:
+        raise BadRates(
+            "These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two."
+        )
+    rates = [rate for number, row in enumerate(reader, 2) for rate in read(_cells(row), number)]
+    if not rates:
+        raise BadRates("The file has a header and no rates.")
+    return rates
+
+
+def _cells(row: Mapping[str | None, object]) -> dict[str, str]:
+    return {(key or "").strip().lower(): value.strip() for key, value in row.items() if isinstance(value, str)}
+
+
+def _history(row: dict[str, str], line: int) -> Iterator[Rate]:
+    day, _ = _when(row.get("date", ""), line)
+    for name, text in row.items():
+        if len(name) == 3 and name.isalpha() and text not in NO_RATE:
+            yield Rate("EUR", name.upper(), day, _value(text, line), source="ECB")
+
+
+def _portal(row: dict[str, str], line: int) -> Iterator[Rate]:
+    if row["obs_value"] in NO_RATE:
+        return
+    day, monthly = _when(row["time_period"], line)
+    base = _code(row.get("currency_denom", "EUR") or "EUR", line)
+    yield Rate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
+
+
+def _plain(row: dict[str, str], line: int) -> Iterator[Rate]:
+    day, monthly = _when(row.get("month") or row.get("date", ""), line)
+    value = _value(row["rate"], line)
+    yield Rate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))
+
+
+def _when(text: str, line: int) -> tuple[date, bool]:
+    """(day, whether it stands for its month): 2026-03-05 is a day and 2026-03 a month."""
+    try:
+        return (Month.parse(text).start, True) if len(text) == 7 else (date.fromisoformat(text), False)
+    except ValueError:
+        raise BadRates(f"Line {line}: {text!r} is no day (2026-03-05) and no month (2026-03).") from None
+
+
+def _value(text: str, line: int) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise BadRates(f"Line {line}: {text!r} is no rate.") from None
+    if not value.is_finite() or value <= 0:
+        raise BadRates(f"Line {line}: a rate is more than zero, and this is {text}.")
+    return value
+
+
+def _code(text: str, line: int) -> str:
+    if not (len(text) == 3 and text.isascii() and text.isalpha()):
+        raise BadRates(f"Line {line}: {text!r} is no currency.")
+    return text.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one unit of a currency is worth in another, and where that comes from."""
+
+    value: Decimal
+    day: date
+    monthly: bool
+    source: str
+
+
+@dataclass(frozen=True)
+class RateBook:
+    """Rates to look things up in."""
+
+    rates: Iterable[Rate]
+
+    @cached_property
+    def _by_day(self) -> dict[bool, dict[date, list[Rate]]]:
+        found: dict[bool, dict[date, list[Rate]]] = {True: defaultdict(list), False: defaultdict(list)}
+        for rate in self.rates:
+            found[rate.monthly][rate.day].append(rate)
+        return found
+
+    @cached_property
+    def _days(self) -> list[date]:
+        return sorted(self._by_day[False])
+
+    def for_month(self, currency: str, target: str, month: Month) -> Found | None:
+        """The month's own rate, else the last daily one within it; None when there is neither."""
+        monthly = _cross(self._by_day[True].get(month.start, ()), currency, target)
+        return monthly or self._last(currency, target, month.start, month.next.start - timedelta(days=1))
+
+    def for_day(self, currency: str, target: str, day: date) -> Found | None:
+        """The day's rate or the last before it within a week, else the month's."""
+        daily = self._last(currency, target, day - HOLIDAYS, day)
+        return daily or _cross(self._by_day[True].get(day.replace(day=1), ()), currency, target)
+
+    def _last(self, currency: str, target: str, first: date, last: date) -> Found | None:
+        for day in reversed(self._days[: bisect_right(self._days, last)]):
+            if day < first:
+                return None
+            if found := _cross(self._by_day[False][day], currency, target):
+                return found
+        return None
+
+
+def _cross(rates: Iterable[Rate], currency: str, target: str) -> Found | None:
+    """currency -> target out of rates of one day: straight, turned round, or over a base that both have."""
+    listed = list(rates)
+    for base in dict.fromkeys(rate.base for rate in listed):
+        per = {rate.quote: rate for rate in listed if rate.base == base}
+        one, other = _leg(per, base, target), _leg(per, base, currency)
+        if one and other:
+            told = next(rate for rate in listed if rate.base == base)
+            return Found(EXACT.divide(one, other), told.day, told.monthly, told.source)
+    return None
+
+
+def _leg(per: Mapping[str, Rate], base: str, currency: str) -> Decimal | None:
+    if currency == base:
+        return Decimal(1)
+    return per[currency].value if currency in per else None

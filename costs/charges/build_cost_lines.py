@@ -1,0 +1,193 @@
+"""The cost lines of one month while they are in DuckDB: summed, tagged, owned. Pure: no Django."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide, signature_of
+from costs.formats.base import METRICS, NO_NUL, literal, tags
+
+# Cost line column -> charge column, and how many characters the line keeps.
+DIMENSIONS = {
+    "provider": ("ProviderName", 200),
+    "billing_account": ("BillingAccountId", 200),
+    "sub_account": ("SubAccountId", 200),
+    "service": ("ServiceName", 300),
+    "service_category": ("ServiceCategory", 200),
+    "region": ("RegionId", 200),
+    "resource": ("ResourceId", 2000),
+    "instance_type": ("x_InstanceType", 100),
+    "charge_category": ("ChargeCategory", 40),
+    "charge_class": ("ChargeClass", 40),
+    "pricing_category": ("PricingCategory", 40),
+    "commitment": ("CommitmentDiscountId", 1000),
+    "commitment_status": ("CommitmentDiscountStatus", 40),
+    "currency": ("BillingCurrency", 10),
+    "unit": ("ConsumedUnit", 100),
+}
+# Follow from the dimensions; where the charges of a line disagree, the line says nothing (sku) or one of them (names).
+DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
+UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
+AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
+
+# Of a tag set's sorted `pairs` {k, v}: their canonical text, and the map with small keys (the first one wins).
+LOWERED = "list_transform(pairs, lambda e: {'k': lower(e.k), 'v': e.v})"
+EARLIER = f"list_transform(({LOWERED})[:i - 1], lambda other: other.k)"
+TAG_SET = f"""pairs, CAST(to_json(map_from_entries(pairs)) AS VARCHAR) AS json,
+    map_from_entries(list_filter({LOWERED}, lambda e, i: NOT list_contains({EARLIER}, e.k))) AS folded"""
+
+# `overlaid`: which virtual tags lie over which lines; `overlays`: each distinct set that this makes.
+OVERLAY = """
+    CREATE OR REPLACE TEMP TABLE overlaid AS
+    WITH told AS (SELECT DISTINCT provider, sub_account, resource, charge_date, tag_set AS delivered FROM lines
+        SEMI JOIN virtual_tags USING (provider, sub_account, resource)),
+    said AS (SELECT t.*, v.key, v.value FROM told t JOIN virtual_tags v USING (provider, sub_account, resource)
+        WHERE t.charge_date >= v.first AND t.charge_date < v.until
+        QUALIFY row_number() OVER (PARTITION BY provider, sub_account, resource, charge_date, delivered, lower(v.key)
+            ORDER BY v.n DESC) = 1),
+    new AS (SELECT s.* FROM said s JOIN (SELECT tag_set, any_value(pairs) AS pairs FROM tag_sets GROUP BY 1) t
+        ON t.tag_set = s.delivered WHERE NOT list_contains(t.pairs, {'k': s.key, 'v': s.value}))
+    SELECT provider, sub_account, resource, charge_date, delivered, list_sort(list({'k': key, 'v': value})) AS ours,
+    CAST(to_json(map_from_entries(list_sort(list({'k': key, 'v': value})))) AS VARCHAR) AS virtual
+    FROM new GROUP BY ALL;
+
+    CREATE OR REPLACE TEMP TABLE overlays AS
+    SELECT o.delivered, o.virtual, t.fingerprint AS delivered_fingerprint,
+    (SELECT max(tag_set) FROM tag_sets) + row_number() OVER (ORDER BY o.delivered, o.virtual) AS tag_set,
+    list_sort(list_concat(o.ours, list_filter(t.pairs,
+        lambda e: NOT list_contains(list_transform(o.ours, lambda our: lower(our.k)), lower(e.k))))) AS pairs
+    FROM (SELECT delivered, virtual, any_value(ours) AS ours FROM overlaid GROUP BY ALL) o
+    JOIN (SELECT tag_set, any_value(fingerprint) AS fingerprint, any_value(pairs) AS pairs FROM tag_sets GROUP BY 1) t
+    ON t.tag_set = o.delivered;
+"""
+
+
+class Lines:
+    """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` hands to its receivers.
+
+    Tables: `tag_sets` (each distinct tag map), `lines` (a row for each cost line), `signatures` (each distinct thing an
+    owner is decided for) with `owner` or `pool`, and `owner_rule`.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, charges: str) -> None:
+        self.db = db
+        self.charges = f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
+        self.columns: Sequence[str] = ("tag_set",)
+        self.cut = cut_sql((), "charge_date")
+
+    def gather(self) -> None:
+        self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
+        self._gather_tag_sets()
+        texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
+        kept = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in texts.items())
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
+            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.said
+        """)
+        self.db.execute("DROP TABLE sums")
+        self._gather_signatures()
+
+    def _sums(self) -> str:
+        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
+
+        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
+        """
+        grain = [column for column, _ in DIMENSIONS.values()]
+        said = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
+        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
+        sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
+        return f"""
+            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
+            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
+            FROM {self.charges} GROUP BY ALL
+        """
+
+    def _gather_tag_sets(self) -> None:
+        """`said` is the text as delivered, `raw` the map it tells (null when it tells none), and what TAG_SET makes."""
+        entries = "map_entries(coalesce(raw, MAP {}))"
+        clean = f"list_transform({entries}, lambda e: {{'k': {no_nul('e.key')}, 'v': {no_nul('e.value')}}})"
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE tag_sets AS
+            SELECT said, raw, *, md5(json) AS fingerprint, dense_rank() OVER (ORDER BY md5(json)) AS tag_set,
+            NULL::BIGINT AS delivered, '{{}}' AS virtual
+            FROM (
+                SELECT said, raw, {TAG_SET} FROM (SELECT *, list_sort({clean}) AS pairs FROM (
+                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT Tags AS said FROM sums)))
+            )
+        """)
+
+    def tag(self, tags: Sequence[VirtualTag]) -> None:
+        """Lays our own tags over those of the bill: lines they concern get a tag set that knows both.
+
+        Of two tags that say the same key of the same resource on the same day, the later in `tags` counts. A tag that
+        says what the bill says changes nothing.
+        """
+        if not tags:
+            return
+        self._write_tags(tags)
+        self.db.execute(OVERLAY)
+        self.db.execute(f"""
+            INSERT INTO tag_sets BY NAME
+            SELECT raw, {TAG_SET}, md5(delivered_fingerprint || chr(10) || virtual) AS fingerprint, tag_set, delivered,
+            virtual FROM (SELECT *, map_from_entries(pairs) AS raw FROM overlays)
+        """)
+        self.db.execute("""
+            UPDATE lines SET tag_set = o.tag_set FROM overlaid d JOIN overlays o USING (delivered, virtual)
+            WHERE lines.provider = d.provider AND lines.sub_account = d.sub_account AND lines.resource = d.resource
+            AND lines.charge_date = d.charge_date AND lines.tag_set = d.delivered
+        """)
+
+    def _write_tags(self, tags: Sequence[VirtualTag]) -> None:
+        self.db.execute("""
+            CREATE OR REPLACE TEMP TABLE virtual_tags (n BIGINT, provider VARCHAR, sub_account VARCHAR,
+            resource VARCHAR, key VARCHAR, value VARCHAR, first DATE, until DATE)
+        """)
+        columns = [[getattr(tag, name) for tag in tags] for name in ("provider", "sub_account", "resource", "key")]
+        texts = [*columns, [tag.value for tag in tags]]
+        days = [[tag.start for tag in tags], [tag.end or NEVER for tag in tags]]
+        self.db.execute(
+            "INSERT INTO virtual_tags SELECT unnest($1), unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), "
+            "unnest($4::VARCHAR[]), unnest($5::VARCHAR[]), unnest($6::VARCHAR[]), unnest($7::DATE[]), "
+            "unnest($8::DATE[])",
+            [list(range(len(tags))), *texts, *days],
+        )
+
+    def own(self, rules: Sequence[OwnerRule]) -> None:
+        """Names the owner of every signature: the team or the pool of the first rule that matches, else nobody."""
+        self.columns = signature_of(rules)
+        self.cut = cut_sql(self._within(boundaries(rules)), "charge_date")
+        self._gather_signatures()
+        decide(self.db, rules)
+
+    def _within(self, days: Sequence[date]) -> list[date]:
+        found = self.db.execute("SELECT min(charge_date), max(charge_date) FROM lines").fetchone()
+        first, last = found or (None, None)
+        return [day for day in days if first and last and first < day <= last]
+
+    def _gather_signatures(self) -> None:
+        """Each distinct thing to decide for; twice only where the rules change on a day between its lines."""
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE signatures AS
+            SELECT {", ".join(self.columns)}, {self.cut} AS cut, min(charge_date) AS day,
+            NULL::BIGINT AS owner, NULL::BIGINT AS pool, '' AS owner_rule FROM lines GROUP BY ALL
+        """)
+
+    def owned_sql(self) -> str:
+        """The lines `l`, each with its signature `s`: what to put behind FROM."""
+        same = " AND ".join(f"l.{name} = s.{name}" for name in (*self.columns, "cut"))
+        return f"(SELECT *, {self.cut} AS cut FROM lines) l JOIN signatures s ON {same}"
+
+    def __len__(self) -> int:
+        row = self.db.execute("SELECT count(*) FROM lines").fetchone()
+        return int(row[0]) if row else 0
+
+
+def shown(column: str, width: int) -> str:
+    """A text as a line keeps it: never null, no NUL byte (PostgreSQL has none), cut to the column's width."""
+    return f"left({no_nul(f'coalesce(c.{column}, {chr(39) * 2})')}, {width})"
+
+
+def no_nul(sql: str) -> str:
+    return f"replace({sql}, chr(0), '{NO_NUL}')"

@@ -1,0 +1,31 @@
+"""What costs shows on the page Health, and looks after at night."""
+
+from datetime import date, datetime
+
+from django.urls import reverse
+
+from costs import reconciliation
+from costs.models import Source
+from costs.sources import sync
+from costs.web.source_tables import LIGHTS
+from finops_site.registry import Light
+
+
+def sources(now: datetime) -> list[Light]:
+    """Each source in use, as its list shows it."""
+    found = sync.with_last_delivery(Source.objects.filter(is_enabled=True)).order_by("name")
+    return [_light(source, now) for source in found]
+
+
+def _light(source: Source, now: datetime) -> Light:
+    health = sync.health(source, source.last_delivery, now)
+    return Light(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
+
+
+def check_books(as_of: date) -> str:
+    """Every invariant of the books; raises RuntimeError naming those that do not hold."""
+    checks = reconciliation.check_books()
+    broken = [f"{check.invariant} ({check.about})" for check in checks if not check.holds]
+    if broken:
+        raise RuntimeError(f"{len(broken)} of {len(checks)} checks of the books do not hold: {'; '.join(broken[:5])}")
+    return f"All {len(checks)} checks of the books hold."

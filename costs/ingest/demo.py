@@ -1,0 +1,28 @@
+"""The demo's bills, brought in by the road every bill takes."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from django.conf import settings
+
+from costs.demo.bills import write_bills
+from costs.ingest import deliveries
+from costs.models import Delivery
+
+SOURCE = "Northwind (AWS)"
+
+
+def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
+    """Writes the bills and loads each month as its own delivery; a month that is here already is left alone.
+
+    Raises RuntimeError when a bill of ours cannot be read.
+    """
+    for path in write_bills(Path(settings.FINOPS_VAR) / "demo", as_of=as_of):
+        (received,) = deliveries.receive(SOURCE, [path])
+        if not received.is_new:
+            continue
+        delivery = deliveries.load(received.delivery)
+        if delivery.status != Delivery.Status.CURRENT:
+            raise RuntimeError(f"{path.name}: {delivery.message}")
+        say(f"  {path.name}: {delivery.rows_loaded:,} charges")

@@ -1,0 +1,62 @@
+"""The same account arriving through two sources: noticed and said, for its cost would count twice."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import connection
+
+from finops_site.lib.periods import Month
+
+# Pairs of sources that bill the same account for the same month, unless they are said to complement each other.
+FIND = """
+    WITH billed AS (
+        SELECT DISTINCT m.billing_month, r.sub_account, d.source_id
+        FROM costs_monthrollup r
+        JOIN costs_deliverymonth m ON m.id = r.delivery_month_id AND m.is_current
+        JOIN costs_delivery d ON d.id = m.delivery_id
+        WHERE r.sub_account <> ''
+    )
+    SELECT one.billing_month, one.sub_account, array_agg(DISTINCT s.name ORDER BY s.name)
+    FROM billed one
+    JOIN billed other USING (billing_month, sub_account)
+    JOIN costs_source s ON s.id IN (one.source_id, other.source_id)
+    WHERE one.source_id < other.source_id AND NOT EXISTS (
+        SELECT FROM costs_source_complements c
+        WHERE c.from_source_id = one.source_id AND c.to_source_id = other.source_id)
+    GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT 500
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """One account in one billing month that several sources bill."""
+
+    billing_month: date
+    account: str
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
+
+
+def overlaps(source: Any = None) -> list[Overlap]:
+    """Every account and month that more than one source bills, the latest first; of one source when it is named."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND)
+        found = [Overlap(month, account, tuple(names)) for month, account, names in cursor.fetchall()]
+    return [each for each in found if source is None or source.name in each.sources]
+
+
+def warning(source: Any) -> str:
+    """One sentence for the delivery that brought it; empty when no account overlaps."""
+    found = overlaps(source)
+    if not found:
+        return ""
+    accounts = sorted({each.account for each in found})
+    others = sorted({name for each in found for name in each.sources} - {source.name})
+    listed = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if len(accounts) > 3 else "")
+    return (
+        f"Account {listed} also arrives through {', '.join(others)}: its cost counts twice until one of the two bills "
+        "is withdrawn, or the sources are said to complement each other."
+    )

@@ -1,0 +1,128 @@
+"""What changed when a newer bill replaced an older one, and who has to know."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Abs, Coalesce
+
+from costs.models import CostLine, Delivery, DeliveryMonth, RestatedCost, Restatement
+from finops_site.models import Membership, Team, User
+from finops_site.people.roles import FINANCE
+
+ZERO = Value(Decimal(0), output_field=DecimalField(max_digits=38, decimal_places=18))
+
+# Both versions of a month, in one pass over their day rollups: sums of the older one, of the newer one on the days the
+# older one told, and of the newer one on days after them.
+INSERT = """
+    INSERT INTO costs_restatedcost (restatement_id, service, sub_account, owner_id, pool_id, currency,
+        billed_before, billed_after, billed_new, effective_before, effective_after, effective_new)
+    SELECT * FROM (
+        SELECT %(restatement)s::bigint, service, sub_account, owner_id, pool_id, currency,
+            sum(billed_cost) FILTER (WHERE delivery_month_id = %(old)s) AS billed_before,
+            sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s) AS billed_after,
+            sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS billed_new,
+            sum(effective_cost) FILTER (WHERE delivery_month_id = %(old)s) AS effective_before,
+            sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s)
+                AS effective_after,
+            sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS effective_new
+        FROM costs_dayrollup WHERE delivery_month_id IN (%(old)s, %(new)s) GROUP BY 1, 2, 3, 4, 5, 6
+    ) sums
+    WHERE billed_before IS DISTINCT FROM billed_after OR effective_before IS DISTINCT FROM effective_after
+        OR billed_new IS NOT NULL OR effective_new IS NOT NULL
+"""
+
+
+def note(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -> None:
+    """Writes down what `new` changes in each version it replaces; nothing when it says the same."""
+    for old in replaced:
+        until = _last_day(old)
+        restatement, _ = Restatement.objects.get_or_create(
+            delivery_id=new.delivery_id,
+            replaced_id=old.delivery_id,
+            billing_month=new.billing_month,
+            defaults={"told_until": until},
+        )
+        restatement.costs.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT, {"restatement": restatement.pk, "old": old.pk, "new": new.pk, "until": until})
+            written = cursor.rowcount
+        if not written:
+            restatement.delete()
+
+
+def _last_day(month: DeliveryMonth) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(charge_date) FROM costs_dayrollup WHERE delivery_month_id = %s", [month.pk])
+        return cursor.fetchone()[0]
+
+
+def _gap(kind: str) -> ExpressionWrapper:
+    after, before = Coalesce(F(f"{kind}_after"), ZERO), Coalesce(F(f"{kind}_before"), ZERO)
+    return ExpressionWrapper(after - before, output_field=DecimalField(max_digits=38, decimal_places=18))
+
+
+def changes(delivery: Delivery) -> QuerySet:
+    """What the delivery changed, the largest difference first."""
+    rows = RestatedCost.objects.filter(restatement__delivery=delivery).select_related(
+        "owner", "pool", "restatement__replaced"
+    )
+    return rows.annotate(difference=_gap("billed"), effective_difference=_gap("effective")).order_by(
+        Abs("difference").desc(), "id"
+    )
+
+
+def summary(delivery: Delivery) -> list[dict[str, Any]]:
+    """For each month and currency: before, after and difference on the days both bills tell, and the new days' cost."""
+    rows = RestatedCost.objects.filter(restatement__delivery=delivery).order_by(
+        "restatement__billing_month", "currency"
+    )
+    named = rows.values("restatement__billing_month", "restatement__replaced", "restatement__told_until", "currency")
+    sums = named.annotate(
+        restated=Sum(_gap("billed")),
+        restated_effective=Sum(_gap("effective")),
+        new=Sum("billed_new"),
+        new_effective=Sum("effective_new"),
+    )
+    return [{key.removeprefix("restatement__"): value for key, value in row.items()} for row in sums]
+
+
+@dataclass(frozen=True, slots=True)
+class MustKnow:
+    """Somebody whom a restatement concerns, and why."""
+
+    name: str
+    email: str
+    why: str
+
+
+def who_has_to_know(delivery: Delivery) -> list[MustKnow]:
+    """Finance, and the leads of the teams whose cost of days already told was changed."""
+    changed = changes(delivery).exclude(difference=0, effective_difference=0)
+    if not changed.exists():
+        return []
+    teams = Team.objects.filter(pk__in=changed.exclude(owner=None).values("owner"))
+    leads = Membership.objects.filter(team__in=teams, role=Membership.Role.LEAD).select_related("user", "team")
+    finance = User.objects.in_role(FINANCE)
+    return [MustKnow(str(user), user.email, "finance") for user in finance] + [
+        MustKnow(str(each.user), each.user.email, f"leads {each.team}") for each in leads if each.user.is_active
+    ]
+
+
+def corrections(user: Any) -> QuerySet:
+    """Charges invoiced in a later month than the one they belong to: adjustments of months that had been invoiced.
+
+    Summed by the two months, service, account and team, the latest invoice first.
+    """
+    late = Q(charge_class="Correction") | Q(charge_date__lt=F("billing_month"))
+    rows = CostLine.objects.visible_to(user).filter(late).order_by()
+    named = rows.values(
+        "billing_month", "charge_date__year", "charge_date__month", "service", "sub_account", "currency"
+    )
+    sums = named.annotate(
+        team=F("owner__name"), pool_name=F("pool__name"), billed=Sum("billed_cost"), effective=Sum("effective_cost")
+    )
+    return sums.order_by("-billing_month", "-charge_date__year", "-charge_date__month", "service", "sub_account")

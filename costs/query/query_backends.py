@@ -1,0 +1,87 @@
+"""Who answers questions about charges: DuckDB in the process, or a Spark cluster that FINOPS_CHARGES_ENGINE names."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from glob import glob
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from costs.charges import duckdb_session
+from costs.formats.base import CHARGES_TABLE, literal
+
+
+def _sql(question: Any, dialect: str) -> str:
+    # Ibis takes a second to import: only those who ask about charges wait for it, once.
+    from costs.charges.charge_queries import sql
+
+    return sql(question, dialect)
+
+
+class Charges(Protocol):
+    """The charges of some files, ready to be asked."""
+
+    def ask(self, question: Any) -> list[dict[str, Any]]:
+        """The rows of the answer; decimals are Decimal."""
+
+
+class _DuckDB:
+    def __init__(self, db: Any, globs: Sequence[str]) -> None:
+        self.db = db
+        listed = ", ".join(literal(each) for each in globs)
+        self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+
+    def ask(self, question: Any) -> list[dict[str, Any]]:
+        found = self.db.execute(_sql(question, "duckdb"))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+class _Spark:
+    def __init__(self, session: Any, globs: Sequence[str]) -> None:
+        # A session of its own: views of two questions asked at once must not meet.
+        self.session = session.newSession()
+        files = [path for each in globs for path in sorted(glob(each))]
+        self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(CHARGES_TABLE)
+
+    def ask(self, question: Any) -> list[dict[str, Any]]:
+        return [row.asDict() for row in self.session.sql(_sql(question, "pyspark")).collect()]
+
+
+@contextmanager
+def charges_in(*globs: str, threads: int = 1) -> Iterator[Charges]:
+    """The charges of these Parquet files, with the engine that the settings name; DuckDB in so many threads.
+
+    One, for pages are many at a time; work in the background that reads whole months may take more.
+    """
+    if settings.FINOPS_CHARGES_ENGINE == "duckdb":
+        with duckdb_session.connect(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+            yield _DuckDB(db, globs)
+    else:
+        yield _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)
+
+
+@cache
+def _spark(master: str) -> Any:
+    """One session for each process; a cluster must see the same folder, or object storage, under the same name."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise ImproperlyConfigured(
+            "FINOPS_CHARGES_ENGINE names a Spark cluster: install requirements-scale.txt and Java 17."
+        ) from None
+    builder = SparkSession.builder.master(master).appName("finops")
+    options = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        # What has no zone is UTC here, and DuckDB writes it so.
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.sql.shuffle.partitions": "8",
+        **settings.FINOPS_SPARK_OPTIONS,
+    }
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()

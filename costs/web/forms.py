@@ -1,0 +1,106 @@
+"""Forms of the cost pages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import RegexValidator
+from django.template.defaultfilters import filesizeformat
+
+from costs.formats import FORMATS, NAMES
+from costs.ingest import uploads
+from costs.models import DeliveryMonth, FocusExport, Source
+from finops_site.lib.periods import Month
+from finops_site.ui.filters import MonthField
+
+TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
+FORMAT_CHOICES = [("auto", "Recognise it"), *((name, title[0].upper() + title[1:]) for name, title in TITLES.items())]
+MODE_CHOICES = [("", "As its source is set"), *Source.Mode.choices]
+currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its three letters, like USD.")
+
+
+class ManyFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """With the limit, so that the page can say before hours of upload that a bill is too big."""
+        limit = settings.BILL_MAX_UPLOAD_BYTES
+        said = {"data-max-bytes": limit, "data-max-text": filesizeformat(limit)}
+        return super().get_context(name, value, {**(attrs or {}), **said})
+
+
+class FilesField(forms.FileField):
+    """Many files; cleans to a list. Empty ones pass: `deliver` says which file is empty."""
+
+    widget = ManyFiles
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        found = [super(FilesField, self).clean(one, initial) for one in data or [None]]
+        if problem := uploads.too_big([file for file in found if file]):
+            raise forms.ValidationError(problem)
+        return found
+
+
+class UploadForm(forms.Form):
+    """A bill and what a person must say about it that the bill does not say itself."""
+
+    files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})
+    source = forms.CharField(
+        max_length=100,
+        help_text="Where the bill comes from: one export of one provider. A new name makes a new source.",
+        widget=forms.TextInput({"list": "sources", "autocomplete": "off", "placeholder": "AWS payer account"}),
+    )
+    mode = forms.ChoiceField(
+        label="What it does to its months",
+        choices=MODE_CHOICES,
+        required=False,
+        help_text="A new source replaces: the corrected bill counts, not the one before. A bill in parts adds.",
+    )
+    format = forms.ChoiceField(choices=FORMAT_CHOICES, initial="auto", required=False)
+    month = MonthField(label="Billing month", required=False, help_text="For bills without dates, like an inventory.")
+    currency = forms.CharField(
+        required=False,
+        validators=[currency_code],
+        help_text="For bills that name none.",
+        widget=forms.TextInput({"placeholder": "USD", "autocomplete": "off", "maxlength": 3}),
+    )
+    bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
+
+    def deliver(self, user: Any) -> list[Any]:
+        """Hands the bill in; raises BadBill."""
+        said = self.cleaned_data
+        return uploads.deliver(
+            said["files"],
+            said["source"],
+            user=user,
+            month=said["month"],
+            format=said["format"] or "auto",
+            mode=said["mode"] or None,
+            currency=said["currency"] or None,
+            bill_stopped=said["bill_stopped"],
+        )
+
+    @property
+    def known_sources(self) -> Sequence[str]:
+        return list(Source.objects.values_list("name", flat=True))
+
+
+class ExportForm(forms.Form):
+    """Which month to write, and as what."""
+
+    month = forms.ChoiceField(label="Billing month")
+    kind = forms.ChoiceField(label="File", choices=FocusExport.Kind.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        months = DeliveryMonth.objects.current().order_by("-billing_month").values_list("billing_month", flat=True)
+        named = list(dict.fromkeys(str(Month.of(month)) for month in months))
+        self.fields["month"].choices = [(name, name) for name in named]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select"
+
+    def save(self, user: Any) -> FocusExport:
+        month = Month.parse(self.cleaned_data["month"])
+        return FocusExport.objects.create(billing_month=month.start, kind=self.cleaned_data["kind"], requested_by=user)

@@ -1,0 +1,117 @@
+"""Tables of cost."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import django_tables2
+from django.db.models import Case, Value, When
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from costs.models import CostLine, Dimension
+from costs.query.spend import SHARED, UNOWNED
+from finops_site.ui.figures import money_html
+from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
+
+
+class BilledTotalsColumn(NumberColumn):
+    """The billed cost out of {currency: {metric: exact text}}, an amount for each currency."""
+
+    def render(self, value: Mapping[str, Any]) -> SafeString | str:
+        sums = [(money_html(amount["billed_cost"], code),) for code, amount in sorted(value.items())]
+        return format_html_join("", "<div>{}</div>", sums) if sums else "—"
+
+    def value(self, value: Mapping[str, Any]) -> str:
+        return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
+
+
+class OwnerColumn(django_tables2.Column):
+    """The team that owns a row, else the pool that holds it (at the accessor `pool`), else "Unowned"."""
+
+    empty_values = ()
+
+    def __init__(self, *args: Any, pool: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.pool = django_tables2.A(pool)
+
+    def render(self, value: Any, record: Any) -> str:
+        if value is not None:
+            return str(value)
+        pool = self.pool.resolve(record, quiet=True)
+        return f"{SHARED}: {pool}" if pool else UNOWNED
+
+    def value(self, value: Any, record: Any) -> str:
+        return self.render(value, record)
+
+
+class LineTable(BaseTable):
+    """Cost lines; the day opens the line. The CSV has what the page folds together in columns of their own."""
+
+    charge_date = DayColumn("Charge day")
+    service = django_tables2.Column("Service and resource")
+    resource = django_tables2.Column(visible=False)
+    sub_account = django_tables2.Column("Account and region")
+    region = django_tables2.Column(visible=False)
+    owner = OwnerColumn("Team", pool="pool")
+    tags = TagColumn(accessor="tag_set__tags", verbose_name="Tags", limit=2)
+    charge_category = django_tables2.Column("Category")
+    billed_cost = MoneyColumn("Billed cost")
+    effective_cost = MoneyColumn("Effective cost")
+    currency = django_tables2.Column(visible=False)
+    quantity = django_tables2.Column(visible=False)
+    unit = django_tables2.Column(visible=False)
+    owner_rule = django_tables2.Column("Named by", visible=False)
+
+    class Meta(BaseTable.Meta):
+        model = CostLine
+        fields = ()
+        caption = "Cost lines"
+        csv_fields = {
+            "Charge day": "charge_date",
+            "Billing month": "billing_month",
+            "Provider": "provider",
+            "Account": "sub_account",
+            "Service": "service",
+            "Region": "region",
+            "Resource": "resource",
+            "Resource name": "resource_name",
+            "Team": Coalesce("owner__name", Case(When(pool=None, then=Value(UNOWNED)), default=Value(SHARED))),
+            "Pool": "pool__name",
+            "Named by": "owner_rule",
+            "Tags": "tag_set__tags",
+            "Category": "charge_category",
+            "Billed cost": "billed_cost",
+            "Effective cost": "effective_cost",
+            "Currency": "currency",
+            "Quantity": "quantity",
+            "Unit": "unit",
+        }
+
+    @cached_property
+    def account_names(self) -> dict[str, str]:
+        found = Dimension.objects.filter(name="sub_account").exclude(label="")
+        return dict(found.values_list("value", "label")[:5000])
+
+    def render_charge_date(self, value: Any, record: CostLine) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("costs:line", args=[record.pk]), value.isoformat())
+
+    def value_charge_date(self, value: Any) -> str:
+        return value.isoformat()
+
+    def render_service(self, value: str, record: CostLine) -> SafeString:
+        name = record.resource_name or record.resource.rsplit("/", 1)[-1] or record.charge_description
+        detail = " ".join(part for part in (name, record.instance_type) if part)
+        return format_html('{}<span class="second-line breakable" title="{}">{}</span>', value, record.resource, detail)
+
+    def value_service(self, value: str) -> str:
+        return value
+
+    def render_sub_account(self, value: str, record: CostLine) -> SafeString:
+        name = self.account_names.get(value, value)
+        return format_html('<span title="{}">{}</span><span class="second-line">{}</span>', value, name, record.region)
+
+    def value_sub_account(self, value: str) -> str:
+        return value

@@ -1,0 +1,293 @@
+"""Pages of bills as they arrive: the list, the upload, one delivery, what of it was not read."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.generic import View
+from django_htmx.http import HttpResponseClientRefresh
+
+from costs import queues
+from costs.formats.base import BadBill
+from costs.ingest import deliveries as ingest
+from costs.ingest import overlaps, restatements
+from costs.models import Delivery, DeliveryFile
+from costs.web import delivery_tables
+from costs.web.forms import UploadForm
+from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
+
+ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
+EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_delivery")
+UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
+REJECTS_ON_THE_PAGE = 10
+CHANGES_ON_THE_PAGE = 10
+
+
+class DeliveriesPage(ListPage):
+    permission_required = "costs.view_delivery"
+    model = Delivery
+    title = "Deliveries"
+    subtitle = "The bills that came in, and which of them count."
+    actions = (ADJUSTMENTS, EXPORTS, UPLOAD)
+    table_class = delivery_tables.DeliveryTable
+    filterset_class = delivery_tables.DeliveryFilter
+    template_name = "costs/deliveries.html"
+    empty = Empty(
+        title="No bill has been delivered yet",
+        text="Upload an export of your provider: FOCUS, an AWS Cost and Usage Report or an inventory.",
+        icon="file-invoice",
+        action=UPLOAD,
+    )
+
+    def get_queryset(self) -> Any:
+        return with_columns(super().get_queryset())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
+
+
+def with_columns(rows: Any) -> Any:
+    """Deliveries with what the columns of their table read."""
+    return rows.select_related("source", "received_by").prefetch_related("months")
+
+
+class _OneDelivery(Page):
+    """A door to one delivery that the person may see; somebody else's is 404."""
+
+    permission_required = "costs.view_delivery"
+
+    def get_delivery(self) -> Delivery:
+        return get_object_or_404(with_columns(Delivery.objects.visible_to(self.request.user)), pk=self.kwargs["pk"])
+
+
+class DeliveryRow(_OneDelivery, View):
+    """The list's row of a delivery, for a list that waits for it to load."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        table = delivery_tables.DeliveryTable([self.get_delivery()], request=None)
+        table.request = request
+        return render(request, "costs/delivery_row.html", {"table": table})
+
+
+class UploadPage(FormPage):
+    permission_required = "costs.add_delivery"
+    form_class = UploadForm
+    template_name = "costs/delivery_upload.html"
+    title = "Upload a bill"
+    subtitle = "It is kept as it came, read, checked to the last digit, and then replaces its months in one step."
+    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    submit_label = "Upload"
+    cancel_url_name = "costs:deliveries"
+
+    def form_valid(self, form: UploadForm) -> HttpResponseBase:
+        try:
+            found = form.deliver(self.request.user)
+        except BadBill as error:
+            form.add_error("files", str(error))
+            return self.form_invalid(form)
+        for received in found:
+            _tell(self.request, received)
+        address = delivery_url(found[0].delivery) if len(found) == 1 else reverse("costs:deliveries")
+        return JsonResponse({"redirect": address}) if self._by_script() else redirect(address)
+
+    def form_invalid(self, form: UploadForm) -> HttpResponseBase:
+        if self._by_script():
+            return JsonResponse({"errors": form.errors}, status=400)
+        return super().form_invalid(form)
+
+    def _by_script(self) -> bool:
+        """Whether upload.js asks: it shows how far the upload is, and keeps the form with its files on an error."""
+        return self.request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def delivery_url(delivery: Delivery) -> str:
+    return reverse("costs:delivery", args=[delivery.pk])
+
+
+def delivery_link(delivery: Delivery) -> SafeString:
+    return format_html('<a href="{}">delivery {} of {}</a>', delivery_url(delivery), delivery.pk, delivery.source)
+
+
+def _tell(request: HttpRequest, received: ingest.Received) -> None:
+    if received.is_new:
+        messages.success(request, format_html("Received as {}. It is queued.", delivery_link(received.delivery)))
+    else:
+        messages.warning(request, already_here(received.delivery))
+
+
+def already_here(delivery: Delivery) -> SafeString:
+    return format_html(
+        "This bill is already here as {}, received {} UTC. Nothing was counted twice.",
+        delivery_link(delivery),
+        f"{delivery.received_at:%Y-%m-%d %H:%M}",
+    )
+
+
+class DeliveryPage(DetailPage):
+    permission_required = "costs.view_delivery"
+    model = Delivery
+    template_name = "costs/delivery.html"
+    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+
+    def get_queryset(self) -> Any:
+        return with_columns(super().get_queryset()).prefetch_related("files")
+
+    def get_subtitle(self) -> str:
+        delivery = self.object
+        known = [part for part in (delivery.format, delivery.provider) if part]
+        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.brought_by}"
+        return ", ".join([*known, by])
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        delivery = self.object
+        rejects = list(delivery.rejects.all()[: REJECTS_ON_THE_PAGE + 1])
+        context = {
+            "delivery": delivery,
+            "state": delivery_tables.STATES[delivery.status],
+            "progress": delivery_tables.progress(delivery, timezone.now()),
+            "totals": delivery_tables.total_figures(delivery),
+            "history": delivery_tables.history(delivery),
+            "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
+            "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
+            "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
+            "may_withdraw": delivery.status == Delivery.Status.CURRENT
+            and self.request.user.has_perm("costs.add_delivery"),
+            "restated": restatements.summary(delivery),
+            "changes": delivery_tables.ChangeTable(restatements.changes(delivery)[:CHANGES_ON_THE_PAGE], request=None),
+            "must_know": restatements.who_has_to_know(delivery),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+
+class DeliveryProgress(_OneDelivery, View):
+    """How far a load is, asked every two seconds; when it has ended the whole page is drawn anew."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery = self.get_delivery()
+        if not delivery.is_open:
+            return HttpResponseClientRefresh()
+        progress = delivery_tables.progress(delivery, timezone.now())
+        return render(request, "includes/progress.html", {"progress": progress})
+
+
+class _ListOfDelivery(ListPage):
+    """A list that belongs to one delivery, reached through it."""
+
+    permission_required = "costs.view_delivery"
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        rows = Delivery.objects.visible_to(self.request.user).select_related("source")
+        return get_object_or_404(rows, pk=self.kwargs["pk"])
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        return [("Deliveries", "costs:deliveries"), (str(self.delivery), delivery_url(self.delivery))]
+
+
+class RejectsPage(_ListOfDelivery):
+    """Every row of a delivery that was not read, and its CSV."""
+
+    table_class = delivery_tables.RejectTable
+    orderings = ("id",)
+
+    def get_queryset(self) -> Any:
+        return self.delivery.rejects.all()
+
+    def get_title(self) -> str:
+        return "Rows that were not read"
+
+    def get_export_name(self) -> str:
+        return f"rejects of delivery {self.kwargs['pk']}"
+
+    def get_subtitle(self) -> str:
+        listed, rejected = self.rows.count(), self.delivery.rows_rejected
+        kept = "" if rejected <= listed else f" The first {listed:,} are listed."
+        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{kept}"
+
+
+class ChangesPage(_ListOfDelivery):
+    """Everything a delivery changed in the months it replaced, and its CSV."""
+
+    table_class = delivery_tables.ChangeTable
+    title = "What this bill changed"
+    subtitle = "Against the bill it replaced: the days both tell, and the days that are new."
+    empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
+
+    def get_queryset(self) -> Any:
+        return restatements.changes(self.delivery)
+
+    def get_export_name(self) -> str:
+        return f"changes of delivery {self.kwargs['pk']}"
+
+
+class CorrectionsPage(ListPage):
+    """Adjustments of months that had been invoiced before, and accounts that arrive twice."""
+
+    permission_required = "costs.view_delivery"
+    table_class = delivery_tables.CorrectionTable
+    title = "Adjustments"
+    subtitle = "Charges that were invoiced in a later month than the one they belong to."
+    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    empty = Empty(
+        title="No late corrections", text="Every charge was invoiced in the month of its use.", icon="circle-check"
+    )
+
+    def get_queryset(self) -> Any:
+        return restatements.corrections(self.request.user)
+
+
+class WithdrawDelivery(_OneDelivery, View):
+    """Takes a bill out of the books."""
+
+    permission_required = "costs.add_delivery"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery = self.get_delivery()
+        if ingest.withdraw(delivery):
+            messages.success(request, f"{delivery} counts no more. Its files are kept; deliver it again to undo this.")
+        else:
+            messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+        return redirect(delivery_url(delivery))
+
+
+class FileDownload(_OneDelivery, View):
+    """A file of a bill, byte for byte as it was delivered; never shown by the browser, whatever is in it."""
+
+    def get(self, request: HttpRequest, pk: int, file: int) -> HttpResponseBase:
+        found = get_object_or_404(
+            DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
+        )
+        try:
+            stream = found.full_path.open("rb")
+        except FileNotFoundError:
+            raise Http404("The file is not on this server's disk any more.") from None
+        return FileResponse(stream, as_attachment=True, filename=found.name, content_type="application/octet-stream")
+
+
+class RetryDelivery(_OneDelivery, View):
+    """Puts a failed delivery back in the queue."""
+
+    permission_required = "costs.add_delivery"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery = self.get_delivery()
+        try:
+            queued = ingest.retry(delivery)
+        except ingest.AlreadyDelivered as error:
+            messages.warning(request, already_here(error.delivery))
+            return redirect(delivery_url(error.delivery))
+        if queued:
+            transaction.on_commit(lambda: queues.load(delivery))
+            messages.success(request, f"{delivery} is queued again.")
+        else:
+            messages.info(request, f"{delivery} has not failed: there is nothing to try again.")
+        return redirect(delivery_url(delivery))

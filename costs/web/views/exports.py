@@ -1,0 +1,64 @@
+"""Months as FOCUS files: asked for, written in the background, fetched."""
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.views.generic import View
+
+from costs import focus_export, queues
+from costs.models import FocusExport
+from costs.web.forms import ExportForm
+from finops_site.ui.pages import Empty, ListPage, Page
+
+
+class ExportsPage(ListPage):
+    permission_required = "costs.view_delivery"
+    model = FocusExport
+    title = "FOCUS exports"
+    subtitle = "Any billing month of all sources as FOCUS 1.2, with totals that are the books'. Kept for a week."
+    breadcrumbs = (("Deliveries", "costs:deliveries"),)
+    table_class = focus_export.ExportTable
+    template_name = "costs/exports.html"
+    fragment_template_name = "costs/list_that_waits.html"
+    empty = Empty("No export yet", "Choose a month above: the file is written while you wait here.", "file-export")
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("requested_by")
+
+    @cached_property
+    def form(self) -> ExportForm:
+        return ExportForm(self.request.POST or None)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not self.form.is_valid():
+            return self.render_to_response(self.get_context_data())
+        export = self.form.save(request.user)
+        transaction.on_commit(lambda: queues.write(export))
+        messages.success(request, f"{export} is being written.")
+        return redirect("costs:exports")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        waits = self.get_queryset().filter(status__in=["waiting", "writing"]).exists()
+        return super().get_context_data(form=self.form, waits=waits, **kwargs)
+
+
+class ExportFile(Page, View):
+    """The file of an export that is ready."""
+
+    permission_required = "costs.view_delivery"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        export = get_object_or_404(FocusExport.objects.visible_to(request.user), pk=pk)
+        return file_of(export)
+
+
+def file_of(export: FocusExport) -> FileResponse:
+    """Its file as a download; 404 while there is none."""
+    try:
+        return FileResponse(export.path.open("rb"), as_attachment=True, filename=export.file_name)
+    except FileNotFoundError:
+        raise Http404("The file is not written yet, or not kept any more.") from None

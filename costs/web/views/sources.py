@@ -1,0 +1,81 @@
+"""Pages of sources: how each is, describing one, and looking for its bills now."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse_lazy
+from django.views.generic import View
+
+from costs import queues
+from costs.models import Source
+from costs.sources import sync
+from costs.web.source_tables import SourceForm, SourceTable
+from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
+
+ADD = Action("Connect a source", "costs:source_add", "plug", "costs.add_source", primary=True)
+
+
+class SourcesPage(ListPage):
+    permission_required = "costs.view_source"
+    model = Source
+    title = "Sources"
+    subtitle = "Where bills come from, and whether they come in time."
+    actions = (ADD,)
+    table_class = SourceTable
+    fragment_template_name = "costs/list_that_waits.html"
+    empty = Empty(
+        "No source yet",
+        "Connect the bucket your provider delivers to, and the bills come by themselves every hour.",
+        "plug",
+        ADD,
+    )
+
+    def get_queryset(self) -> Any:
+        return sync.with_last_delivery(super().get_queryset()).order_by("name")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        waits = self.get_queryset().filter(sync=Source.Sync.RUNNING).exists()
+        return super().get_context_data(waits=waits, **kwargs)
+
+
+class SourcePage(FormPage):
+    """Describes a new source, or changes one."""
+
+    permission_required = ("costs.add_source", "costs.change_source")
+    model = Source
+    form_class = SourceForm
+    template_name = "costs/source.html"
+    breadcrumbs = (("Sources", "costs:sources"),)
+    cancel_url_name = "costs:sources"
+    success_url = reverse_lazy("costs:sources")
+
+    def get_title(self) -> str:
+        return str(self.object) if self.object else "Connect a source"
+
+    def save(self, form: SourceForm) -> Source:
+        source = form.save()
+        if source.is_fetched and source.is_enabled:
+            transaction.on_commit(lambda: queues.synchronise(source))
+            messages.success(self.request, f"{source} is saved; its bills are being looked for.")
+        else:
+            messages.success(self.request, f"{source} is saved.")
+        return source
+
+
+class SynchroniseNow(Page, View):
+    """Looks for a source's bills at once."""
+
+    permission_required = ("costs.add_source", "costs.change_source")
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        source = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
+        if source.is_fetched:
+            transaction.on_commit(lambda: queues.synchronise(source))
+            messages.success(request, f"Looking for bills of {source}.")
+        else:
+            messages.info(request, f"{source} is not fetched from: people deliver its bills.")
+        return redirect("costs:sources")

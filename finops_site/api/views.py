@@ -1,0 +1,85 @@
+"""Who is asking, her token, and the API's pages for people."""
+
+from typing import Any
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework import serializers, status
+from rest_framework.authtoken.models import Token
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from finops_site.models import Membership, User
+from finops_site.people.roles import role_of
+from finops_site.people.tokens import drop_token, make_token
+
+
+class Docs(LoginRequiredMixin, SpectacularSwaggerSplitView):
+    """The API's pages for people, under a policy of their own: they style their parts inline."""
+
+    POLICY = (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
+    )
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().get(request, *args, **kwargs)
+        response["Content-Security-Policy"] = self.POLICY
+        return response
+
+
+class MembershipSerializer(serializers.ModelSerializer):
+    team = serializers.CharField(source="team.name")
+    team_id = serializers.IntegerField()
+
+    class Meta:
+        model = Membership
+        fields = ["team_id", "team", "role"]
+
+
+class MeSerializer(serializers.ModelSerializer):
+    role = serializers.SerializerMethodField()
+    sees_whole_company = serializers.BooleanField()
+    memberships = MembershipSerializer(many=True)
+
+    class Meta:
+        model = User
+        fields = ["email", "name", "time_zone", "role", "sees_whole_company", "memberships"]
+
+    def get_role(self, user: User) -> str:
+        return role_of(user)
+
+
+class Me(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(summary="Who is asking", responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(MeSerializer(request.user).data)
+
+
+class TokenSerializer(serializers.ModelSerializer):
+    token = serializers.CharField(source="key", help_text="send it as `Authorization: Token ...`")
+
+    class Meta:
+        model = Token
+        fields = ["token", "created"]
+
+
+class MyToken(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(
+        summary="Make a new token; the one before stops working", request=None, responses={201: TokenSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        return Response(TokenSerializer(make_token(request.user)).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(summary="Stop the token from working", responses={204: None})
+    def delete(self, request: Request) -> Response:
+        drop_token(request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)

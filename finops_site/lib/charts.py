@@ -1,0 +1,99 @@
+"""Charts as data: the exact figures, the words for them, and "Other" for what would be too thin to see.
+
+A chart is a plain dict, described at the top of templates/includes/chart.html. No Django here.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from finops_site.lib.money import EXACT, exact_text, formatted
+
+OTHER = "Other"
+ABSENT = "—"
+
+
+def series(name: str, data: Sequence[Decimal | None], **more: Any) -> dict[str, Any]:
+    """One series of a chart; None where the bill does not say."""
+    return {"name": name, "data": list(data), **more}
+
+
+def threshold(name: str, value: Decimal, steps: int, *, tone: str = "bad") -> dict[str, Any]:
+    """A dashed line at `value` across all `steps` categories: a budget, a target."""
+    return series(name, [value] * steps, kind="line", dashed=True, tone=tone)
+
+
+def band(
+    name: str, low: Sequence[Decimal | None], high: Sequence[Decimal | None], *, currency: str = ""
+) -> dict[str, Any]:
+    """A strip between `low` and `high`, such as a forecast's interval; None in either where there is none."""
+    pairs = list(zip(low, high, strict=True))
+    unit = {"currency": currency}
+    labels = [ABSENT if None in pair else f"{_words(pair[0], unit)} to {_words(pair[1], unit)}" for pair in pairs]
+    return series(name, high, kind="band", low=list(low), high=list(high), labels=labels)
+
+
+def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str, Any]]:
+    """The `limit` series with the largest sums, and the rest summed exactly as "Other" (drawn grey, last)."""
+    ranked = sorted(many, key=lambda one: -abs(_sum(one["data"])))
+    if len(ranked) <= limit + 1:
+        return ranked
+    rest = ranked[limit:]
+    columns = zip(*(one["data"] for one in rest), strict=True)
+    data = [None if all(value is None for value in column) else _sum(column) for column in columns]
+    return [*ranked[:limit], {"name": f"{OTHER} ({len(rest)})", "data": data, "other": True}]
+
+
+def for_browser(chart: dict[str, Any]) -> dict[str, Any]:
+    """The chart as JSON can hold it: amounts as exact text, with the words the tooltip shows."""
+    shown = ("id", "kind", "title", "currency", "unit", "stacked")
+    return {
+        **{name: chart[name] for name in shown if chart.get(name)},
+        "categories": [str(category) for category in chart.get("categories", [])],
+        "series": [_series_for_browser(one, chart) for one in chart["series"]],
+    }
+
+
+def as_table(chart: dict[str, Any]) -> dict[str, Any]:
+    """The chart's figures in words, categories down and series across (a treemap: names down)."""
+    many = chart["series"]
+    if chart["kind"] == "treemap":
+        rows = [[one["name"], words(one, chart)[0]] for one in many]
+        return {"head": ["", _unit(chart)], "rows": rows}
+    labels = [words(one, chart) for one in many]
+    rows = [[category, *cells] for category, *cells in zip(chart["categories"], *labels, strict=True)]
+    return {"head": ["", *(one["name"] for one in many)], "rows": rows}
+
+
+def _series_for_browser(one: dict[str, Any], chart: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind") if one.get(name)}
+    columns: dict[str, Any] = {name: _exact(one[name]) for name in ("data", "low", "high") if name in one}
+    return {"name": str(one["name"]), **columns, "labels": words(one, chart), **kept}
+
+
+def _exact(values: Sequence[Any]) -> list[Any]:
+    return [exact_text(value) if isinstance(value, Decimal) else value for value in values]
+
+
+def words(one: dict[str, Any], chart: dict[str, Any]) -> list[str]:
+    """The figures of a series as a reader sees them."""
+    return list(one["labels"]) if one.get("labels") else [_words(value, chart) for value in one["data"]]
+
+
+def _words(value: Any, chart: dict[str, Any]) -> str:
+    if value is None:
+        return ABSENT
+    if chart.get("currency"):
+        return formatted(value if isinstance(value, Decimal) else Decimal(str(value)), chart["currency"])
+    return str(exact_text(value)) if isinstance(value, Decimal) else str(value)
+
+
+def _unit(chart: dict[str, Any]) -> str:
+    return str(chart.get("currency") or chart.get("unit") or "")
+
+
+def _sum(values: Sequence[Decimal | None]) -> Decimal:
+    result = Decimal(0)
+    for value in values:
+        result = EXACT.add(result, value or Decimal(0))
+    return result

@@ -1,0 +1,76 @@
+"""The mailbox of a laptop: there in the embedded mode only."""
+
+from functools import cached_property
+from typing import Any
+
+import django_tables2
+from csp.constants import NONE, SELF
+from csp.decorators import csp_replace
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.generic import TemplateView, View
+from django_tables2 import A
+
+from finops_site.mail import mailbox
+from finops_site.ui.pages import Empty, ListPage, Page
+from finops_site.ui.tables import BaseTable
+
+# A mail brings its styles with it; nothing in it runs, and only our own page may frame it.
+AS_IN_A_MAILBOX = {
+    "default-src": [NONE],
+    "script-src": [NONE],
+    "img-src": ["data:"],
+    "style-src": ["'unsafe-inline'"],
+    "frame-ancestors": [SELF],
+    "sandbox": ["allow-popups", "allow-top-navigation-by-user-activation"],
+}
+
+
+class MailTable(BaseTable):
+    subject = django_tables2.Column(linkify=("dev_mail_message", {"name": A("name")}))
+    to = django_tables2.Column()
+    at = django_tables2.DateTimeColumn(verbose_name="Sent", format="Y-m-d H:i")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Mail"
+
+
+class Mailbox(ListPage):
+    permission_required = None
+    table_class = MailTable
+    title = "Mailbox"
+    subtitle = "On this computer mail lands here and goes nowhere."
+    empty = Empty("No mail yet", "What the system writes to you appears here: alerts, reminders, statements.", "mail")
+
+    def get_queryset(self) -> Any:
+        return mailbox.mails(self.request.user)
+
+
+class _OneMail(Page):
+    permission_required = None
+
+    @cached_property
+    def mail(self) -> mailbox.Mail:
+        found = mailbox.mail(self.kwargs["name"], self.request.user)
+        if found is None:
+            raise Http404
+        return found
+
+
+class MailPage(_OneMail, TemplateView):
+    template_name = "dev/mail.html"
+    breadcrumbs = (("Mailbox", "dev_mail"),)
+
+    def get_title(self) -> str:
+        return self.mail.subject
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(mail=self.mail, **kwargs)
+
+
+@method_decorator([xframe_options_sameorigin, csp_replace(AS_IN_A_MAILBOX)], name="dispatch")
+class MailHtml(_OneMail, View):
+    def get(self, request: HttpRequest, name: str) -> HttpResponse:
+        return HttpResponse(self.mail.html)

@@ -1,0 +1,54 @@
+"""The people of the demo organisation: four teams and six people who sign in."""
+
+import os
+import secrets
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from finops_site.models import Membership, Team, User
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE, FINANCE
+from finops_site.registry import registry
+
+DOMAIN = "demo.example"
+TEAMS = {"Payments": "CC-1001", "Data": "CC-1002", "Storefront": "CC-1003", "Platform": "CC-1004"}
+# name -> (how she is called, role, {team: role in it})
+PEOPLE: dict[str, tuple[str, str, dict[str, str]]] = {
+    "ada": ("Ada Okafor", ADMINISTRATOR, {}),
+    "fay": ("Fay Lindqvist", FINANCE, {}),
+    "eli": ("Eli Navarro", ENGINEERING, {"Payments": Membership.Role.MEMBER}),
+    "lea": ("Lea Brandt", ENGINEERING, {"Payments": Membership.Role.LEAD}),
+    "ola": ("Ola Haugen", ENGINEERING, {"Data": Membership.Role.LEAD}),
+    "max": ("Max Ferreira", EXECUTIVE, {}),
+}
+
+
+def password() -> str:
+    """The password of all demo people: run.py makes one and says it."""
+    return os.environ.get("FINOPS_DEMO_PASSWORD") or secrets.token_urlsafe(9)
+
+
+@transaction.atomic
+def make_people(demo_password: str) -> None:
+    """Teams, people, roles and memberships; what is there already stays, with this password."""
+    for name, center in TEAMS.items():
+        Team.objects.update_or_create(name=name, defaults={"cost_center": center, "email": f"{name.lower()}@{DOMAIN}"})
+    for name, (called, role, teams) in PEOPLE.items():
+        user, _ = User.objects.get_or_create(email=f"{name}@{DOMAIN}", defaults={"name": called})
+        user.set_password(demo_password)
+        user.save(update_fields=["password"])
+        user.groups.set([Group.objects.get(name=role)])
+        for team, membership in teams.items():
+            Membership.objects.update_or_create(
+                user=user, team=Team.objects.get(name=team), defaults={"role": membership}
+            )
+
+
+def make(say: Any, *, as_of: date, demo_password: str) -> None:
+    """The people, then what every pillar has registered, in order."""
+    say("making the demo organisation")
+    make_people(demo_password)
+    for step in registry.demo_steps:
+        step.run(say, as_of=as_of)

@@ -1,0 +1,78 @@
+"""The pages of the monthly report: its months, one month, and the same as a PDF."""
+
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.generic import TemplateView, View
+
+from finops_site.lib.periods import Month
+from finops_site.registry import registry
+from finops_site.reports import monthly_report
+from finops_site.ui.pages import Action, Empty, Page
+
+
+class MonthConverter:
+    """A month in an address, ``2025-11``; what is none leads nowhere."""
+
+    regex = r"\d{4}-\d{2}"
+
+    def to_python(self, value: str) -> Month:
+        return Month.parse(value)
+
+    def to_url(self, value: Any) -> str:
+        return str(value)
+
+
+class ReportsPage(Page, TemplateView):
+    """Every month that has cost this person may see."""
+
+    permission_required = "costs.view_costline"
+    template_name = "reports.html"
+    title = "Reports"
+    empty = Empty("No report yet", "The first one is there as soon as a bill has been loaded.", "report-analytics")
+
+    def get_subtitle(self) -> str:
+        whose = "the whole company" if self.request.user.sees_whole_company else "your own teams"
+        return f"Every month of {whose} on one page, and as a PDF to forward."
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        months = registry.months(self.request.user, timezone.now().date())
+        return super().get_context_data(months=months, empty=self.empty.for_user(self.request.user), **kwargs)
+
+
+class _OneReport(Page):
+    permission_required = "costs.view_costline"
+
+    @cached_property
+    def report(self) -> monthly_report.Report:
+        """The report asked for; a month without any cost she may see has none."""
+        today, month = timezone.now().date(), self.kwargs["month"]
+        if month not in {each.month for each in registry.months(self.request.user, today)}:
+            raise Http404("no report of that month")
+        return monthly_report.make(self.request.user, month, today)
+
+
+class ReportPage(_OneReport, TemplateView):
+    template_name = "report.html"
+    breadcrumbs = (("Reports", "reports"),)
+
+    def get_title(self) -> str:
+        return self.report.title
+
+    def get_subtitle(self) -> str:
+        return self.report.subtitle
+
+    def get_actions(self) -> list[Action]:
+        return [Action("PDF", "report_pdf", "download", primary=True, args=(self.report.month,))]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(report=self.report, **kwargs)
+
+
+class ReportPdf(_OneReport, View):
+    def get(self, request: HttpRequest, month: Month) -> HttpResponse:
+        answer = HttpResponse(monthly_report.pdf(self.report), content_type="application/pdf")
+        answer["Content-Disposition"] = f'inline; filename="report-{month}.pdf"'
+        return answer

@@ -1,0 +1,64 @@
+"""What every template may use."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from finops_site.people.roles import role_of
+from finops_site.registry import SECTIONS, registry
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "embedded": settings.EMBEDDED,
+        "demo_people": DEMO_PEOPLE if settings.EMBEDDED else (),
+        "nav": SimpleLazyObject(lambda: navigation(request)),
+        "role": SimpleLazyObject(lambda: role_of(request.user)),
+    }
+
+
+# A group of more links than these begins closed.
+OPEN_LINKS = 6
+
+# Whom the sign-in page of the laptop mode offers; the password stands in the terminal.
+DEMO_PEOPLE = (
+    ("lea@demo.example", "leads the team Payments"),
+    ("fay@demo.example", "finance"),
+    ("eli@demo.example", "engineer in Payments"),
+    ("max@demo.example", "executive"),
+    ("ola@demo.example", "leads the team Data"),
+    ("ada@demo.example", "administrator"),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar's groups, each with the links of this person; the link whose address the page's begins with is
+    current."""
+    if not request.user.is_authenticated:
+        return []
+    links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
+    links += [
+        {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
+        for item in registry.nav
+        if not item.permission or request.user.has_perm(item.permission)
+    ]
+    current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
+    for link in links:
+        link["current"] = link["url"] == current and (current != "/" or request.path == "/")
+    return _grouped(links)
+
+
+def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The links by section, the sections in the order of the registry's list and new ones after them."""
+    names = list(dict.fromkeys([*SECTIONS, *(link["section"] for link in links)]))
+    groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
+    return [group for group in groups if group["links"]]
+
+
+def _group(name: str, links: list[dict[str, Any]]) -> dict[str, Any]:
+    """A long group is closed until somebody is in it or opens it, so that the groups after it stay in sight."""
+    is_open = len(links) <= OPEN_LINKS or any(link["current"] for link in links)
+    return {"name": name, "links": links, "is_open": is_open}

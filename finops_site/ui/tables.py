@@ -1,0 +1,328 @@
+"""Tables of money: columns that read the same on every page, sums under them, and their CSV with every digit."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import django_tables2
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils.html import format_html, format_html_join, strip_tags
+from django.utils.safestring import SafeString
+from django.utils.text import slugify
+from django_tables2.data import TableListData
+from django_tables2.rows import BoundRow
+from django_tables2.utils import Accessor
+
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import Month
+from finops_site.ui import figures
+
+ROWS_IN_A_WRITE = 500
+PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
+# A cell that begins so is run as a formula by spreadsheets.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+class PageData(TableListData):
+    """Rows that the database has put in order: the table must not sort this page of them again."""
+
+    def order_by(self, aliases: Iterable[str]) -> None:
+        pass
+
+
+class BaseTable(django_tables2.Table):
+    """A table of this site; `Meta.phone = "scroll"` scrolls on a phone, otherwise each row becomes a card.
+
+    `totals` are rows of sums to draw under it: dicts of column name -> amount, with their currency.
+    """
+
+    keyset: Any = None
+    request: Any = None
+
+    class Meta:
+        template_name = "includes/table.html"
+        default = "—"
+
+    def __init__(self, data: Any, *args: Any, totals: list[dict[str, Any]] | None = None, **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+        self.totals = totals or []
+
+    @property
+    def phone(self) -> str:
+        return getattr(type(self).Meta, "phone", "cards")
+
+    def sorts_only_by(self, names: set[str]) -> None:
+        for bound in self.columns.iterall():
+            bound.column.orderable = bound.name in names
+
+    @property
+    def drawn_rows(self) -> Iterator[tuple[Any, list[tuple[SafeString, Any]]]]:
+        """Each row of the page with its (start of the cell, cell) pairs.
+
+        A column's attributes are drawn once: for each cell again they took as long as all the rest of a page.
+        """
+        starts = {
+            column.name: format_html('<td {} data-label="{}">', column.attrs["td"].as_html(), strip_tags(column.header))
+            for column in self.columns
+        }
+        for row in self.paginated_rows:
+            yield row, [(starts[column.name], cell) for column, cell in row.items()]
+
+    @property
+    def total_cells(self) -> Iterator[list[tuple[Any, Any]]]:
+        """For each row of sums its (column, cell) pairs; the first column says what they are."""
+        for sums in self.totals:
+            row, columns = BoundRow(sums, table=self), list(self.columns)
+            yield [(columns[0], sums.get("label") or "Total")] + [
+                (column, row.get_cell(column.name) if _top(column) in sums else "") for column in columns[1:]
+            ]
+
+
+def _top(column: Any) -> str:
+    """The first part of the column's accessor: what a row of sums must hold for the column to show it."""
+    return re.split(r"\.|__", str(column.accessor))[0]
+
+
+def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[str, Any]]:
+    """Rows for `BaseTable.totals` out of {currency: {column: sum}}; amounts of two currencies are never one sum."""
+    several = len(sums) > 1
+    return [
+        {"label": f"Total {code}" if several else "Total", "currency": code, **amounts}
+        for code, amounts in sorted(sums.items())
+    ]
+
+
+class NumberColumn(django_tables2.Column):
+    """A column of figures: to the right, in figures of equal width."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        attrs = {"th": {"class": "number"}, "td": {"class": "number"}, "tf": {"class": "number"}}
+        super().__init__(*args, **{"attrs": attrs, **kwargs})
+
+    def render(self, value: Any) -> str:
+        return f"{value:,}"
+
+    def value(self, value: Any) -> Any:
+        return value
+
+
+class ExactColumn(NumberColumn):
+    """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
+
+    def render(self, value: Any) -> str:
+        return str(exact_text(value))
+
+
+class MoneyColumn(NumberColumn):
+    """An amount and the currency found beside it; None is "not in the bill". The CSV has every digit."""
+
+    def __init__(self, *args: Any, currency: str = "currency", short: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **{"default": figures.NOT_IN_THE_BILL, **kwargs})
+        self.currency = Accessor(currency)
+        self.short = short
+
+    def code(self, record: Any) -> str:
+        return str(self.currency.resolve(record))
+
+    def render(self, value: Any, record: Any) -> SafeString:
+        draw = figures.money_short_html if self.short else figures.money_html
+        return draw(value, self.code(record))
+
+    def value(self, value: Any) -> Decimal | None:
+        return figures.as_decimal(value)
+
+
+class ChangeColumn(MoneyColumn):
+    """A difference of money, with sign, arrow and word; `before` is the accessor of the amount it changed from."""
+
+    def __init__(self, *args: Any, before: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before = Accessor(before) if before else None
+
+    def render(self, value: Any, record: Any) -> SafeString:
+        before = self.before.resolve(record) if self.before else None
+        return figures.change_html(value, self.code(record), before)
+
+
+class PercentColumn(NumberColumn):
+    """A ratio, 0.123 shown as 12.3%; the CSV has the ratio."""
+
+    def __init__(self, *args: Any, places: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.places = places
+
+    def render(self, value: Any) -> str:
+        return str(figures.percent_text(value, self.places))
+
+    def value(self, value: Any) -> Decimal | None:
+        return figures.as_decimal(value)
+
+
+class MonthColumn(django_tables2.Column):
+    """A month, from a Month or any of its days: ``Nov 2025``, in the CSV ``2025-11``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"attrs": {"td": {"class": "nowrap"}}, **kwargs})
+
+    def render(self, value: Any) -> str:
+        return figures.month_text(value)
+
+    def value(self, value: Any) -> str:
+        return str(Month.of(value)) if isinstance(value, date) else str(value)
+
+
+class DayColumn(MonthColumn):
+    """A day, ``2025-11-30`` as everybody reads it alike."""
+
+    def render(self, value: date) -> str:
+        return value.isoformat()
+
+    def value(self, value: date) -> str:
+        return value.isoformat()
+
+
+class TagColumn(django_tables2.Column):
+    """A map of tags as chips, the first `limit` of them; the rest unfold. The CSV has JSON.
+
+    Those that `virtual` (an accessor of a map) names as well are marked as set by us.
+    """
+
+    def __init__(self, *args: Any, limit: int = 3, virtual: str = "tag_set__virtual", **kwargs: Any) -> None:
+        super().__init__(*args, **{"orderable": False, "empty_values": (None, "", {}), **kwargs})
+        self.limit = limit
+        self.virtual = virtual
+
+    def render(self, value: Mapping[str, Any], record: Any) -> SafeString:
+        ours = Accessor(self.virtual).resolve(record, quiet=True) or {}
+        chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
+        shown, rest = chips[: self.limit], chips[self.limit :]
+        more = format_html(
+            '<details class="more-tags"><summary>+{} more</summary>{}</details>', len(rest), _joined(rest)
+        )
+        return format_html('<span class="tag-chips">{}{}</span>', _joined(shown), more if rest else "")
+
+    def value(self, value: Mapping[str, Any]) -> str:
+        return tags_text(value)
+
+
+def tags_text(tags: Mapping[str, Any]) -> str:
+    """A map of tags as one cell of a CSV: JSON, its keys in order."""
+    return json.dumps(tags, sort_keys=True, ensure_ascii=False)
+
+
+def tag_chip(key: str, text: Any, virtual: bool = False) -> SafeString:
+    """A tag as a chip; one that we set ourselves has an icon and says so."""
+    whole = f"{key}: {'' if text is None else text}"
+    short = whole if len(whole) <= 60 else whole[:59] + "…"
+    if virtual:
+        said = f"virtual, set by us: {whole}"[:300]
+        mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
+        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', said, mark, short)
+    return format_html('<span class="tag-chip" title="{}">{}</span>', whole[:300], short)
+
+
+def _joined(parts: Iterable[SafeString]) -> SafeString:
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
+class StatusColumn(django_tables2.Column):
+    """A state as a badge with icon and text. `states`: value -> (text, tone, icon).
+
+    Tones: good, bad, warn, busy, calm.
+    """
+
+    def __init__(self, *args: Any, states: Mapping[str, tuple[str, str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.states = states
+
+    def render(self, value: Any, record: Any, bound_column: Any) -> SafeString:
+        raw = Accessor(bound_column.accessor).resolve(record)
+        text, tone, icon = self.states.get(str(raw), (str(value), "calm", "point"))
+        return status_html(text, tone, icon)
+
+    def value(self, value: Any) -> str:
+        return str(value)
+
+
+def status_html(text: str, tone: str = "calm", icon: str = "point") -> SafeString:
+    return format_html(
+        '<span class="status-badge tone-{}">{}<span>{}</span></span>', tone, figures.icon_html(icon), text
+    )
+
+
+def safe_cell(value: Any) -> Any:
+    """`value` as a CSV cell that no spreadsheet runs: text that looks like a formula gets an apostrophe in front."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return exact_text(value)
+    if isinstance(value, bool | int | float | date | datetime):
+        return str(value)
+    if isinstance(value, Mapping):
+        value = tags_text(value)
+    text = str(value).replace("\0", "")
+    if text.startswith(FORMULA_STARTS) and not PLAIN_NUMBER.match(text):
+        return f"'{text}"
+    return text
+
+
+def csv_response(table: BaseTable, filename: str) -> StreamingHttpResponse:
+    """The whole table as ``<filename>.csv``, amounts with every digit and their currency."""
+    return csv_download(csv_rows(table), filename)
+
+
+def csv_download(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpResponse:
+    """Any rows, the header first, as ``<filename>.csv``; streamed, and safe to open in a spreadsheet."""
+    response = StreamingHttpResponse(_csv_text(rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'
+    return response
+
+
+def _csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """The rows as text of a CSV, some hundreds at a time: a write for each row would take longer than the row."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, ROWS_IN_A_WRITE)):
+        page = io.StringIO()
+        csv.writer(page).writerows([safe_cell(cell) for cell in row] for row in batch)
+        yield page.getvalue()
+
+
+def csv_rows(table: BaseTable) -> Iterator[Iterable[Any]]:
+    """The header and every row; a table that shows amounts without a column of their currency gets one.
+
+    A table over very many rows names in `Meta.csv_fields` its {header: field}: then no model is made for a row.
+    """
+    fields = getattr(type(table).Meta, "csv_fields", None)
+    if fields and isinstance(table.data.data, QuerySet):
+        yield list(fields)
+        yield from table.data.data.select_related(None).values_list(*fields.values()).iterator(chunk_size=5000)
+    else:
+        yield from _drawn_rows(table)
+
+
+def _drawn_rows(table: BaseTable) -> Iterator[list[Any]]:
+    columns = [bound for bound in table.columns.iterall() if not bound.column.exclude_from_export]
+    currencies = _missing_currencies(columns)
+    yield [str(bound.header) for bound in columns] + ["Currency"] * len(currencies)
+    for record in _records(table):
+        row = BoundRow(record, table=table)
+        yield [row.get_cell_value(bound.name) for bound in columns] + [code(record) for code in currencies]
+
+
+def _missing_currencies(columns: list[Any]) -> list[Callable[[Any], str]]:
+    accessors = {str(bound.accessor) for bound in columns}
+    money = [bound.column for bound in columns if isinstance(bound.column, MoneyColumn)]
+    missing = {str(column.currency): column.code for column in money if str(column.currency) not in accessors}
+    return list(missing.values())
+
+
+def _records(table: BaseTable) -> Iterable[Any]:
+    data = table.data.data
+    return data.iterator(chunk_size=2000) if isinstance(data, QuerySet) else data

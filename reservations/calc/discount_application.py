@@ -1,0 +1,128 @@
+"""How AWS applies commitments to one hour, and its three ratios. Pure: no Django, decimals throughout.
+
+Order: zonal RIs, regional RIs, EC2 Instance SPs, Compute SPs, on demand; the buyer's account first, then shared;
+within plans the usage with the highest discount first. A regional RI of a size-flexible family covers other sizes by
+normalised units, the smallest first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from finops_site.lib.money import ratio
+from reservations.calc.terms import RESERVED, SP_COMPUTE, SP_EC2, Pool, is_size_flexible, units
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Machines of one pool (with its account) that ran in the hour, in one zone."""
+
+    pool: Pool
+    machines: Decimal
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A commitment in force: `amount` machines of the pool, or of a plan currency an hour.
+
+    A `zone` makes a reservation zonal. Plans have their rate and the on-demand price for every pool, accounts left out.
+    """
+
+    name: str
+    kind: str
+    pool: Pool
+    amount: Decimal
+    zone: str = ""
+    rates: Mapping[Pool, tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`used` of each commitment in its own unit, and the machines of each usage that stayed on demand."""
+
+    used: dict[str, Decimal]
+    left: list[Decimal]
+
+
+def apply(usage: Sequence[Usage], owned: Sequence[Owned]) -> Applied:
+    """One hour. Raises ValueError for two commitments of one name or an amount below zero."""
+    if len({each.name for each in owned}) < len(owned):
+        raise ValueError("two commitments have the same id")
+    if any(each.amount < 0 for each in owned) or any(each.machines < 0 for each in usage):
+        raise ValueError("hours must not be negative")
+    left = [each.machines for each in usage]
+    used = {each.name: Decimal(0) for each in owned}
+    for each in sorted(owned, key=_turn):
+        take = _plan if each.kind in (SP_EC2, SP_COMPUTE) else _reservation
+        used[each.name] = take(each, usage, left)
+    return Applied(used, left)
+
+
+def _turn(owned: Owned) -> tuple[int, Decimal]:
+    if owned.kind in RESERVED:
+        return (0 if owned.zone else 1), Decimal(0)
+    best = max((1 - rate / price for rate, price in owned.rates.values()), default=Decimal(0))
+    return (2 if owned.kind == SP_EC2 else 3), -best
+
+
+def _reservation(owned: Owned, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+    flexible = not owned.zone and is_size_flexible(owned.pool)
+    own = units(owned.pool.type) if flexible else Decimal(1)
+    room = owned.amount * (own or 1)
+    for index in sorted(range(len(usage)), key=lambda i: _closeness(owned, usage[i])):
+        if _is_covered(owned, usage[index], flexible):
+            weight = (units(usage[index].pool.type) if flexible else None) or Decimal(1)
+            taken = min(left[index], room / weight)
+            left[index] -= taken
+            room -= taken * weight
+    return owned.amount - room / (own or 1)
+
+
+def _closeness(owned: Owned, usage: Usage) -> tuple[bool, Decimal]:
+    return usage.pool.account != owned.pool.account, units(usage.pool.type) or Decimal(0)
+
+
+def _is_covered(owned: Owned, usage: Usage, flexible: bool) -> bool:
+    mine, other = owned.pool, usage.pool
+    same = (mine.provider, mine.region, mine.system, mine.tenancy) == (
+        other.provider,
+        other.region,
+        other.system,
+        other.tenancy,
+    )
+    if not same or (owned.zone and owned.zone != usage.zone):
+        return False
+    return mine.family == other.family and units(other.type) is not None if flexible else mine.type == other.type
+
+
+def _plan(owned: Owned, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+    room = owned.amount
+    priced = [(index, owned.rates[key]) for index, each in enumerate(usage) if (key := _key(each.pool)) in owned.rates]
+    for index, (rate, _) in sorted(
+        priced, key=lambda each: (usage[each[0]].pool.account != owned.pool.account, each[1][0] / each[1][1])
+    ):
+        taken = min(left[index], room / rate) if rate else left[index]
+        left[index] -= taken
+        room -= taken * rate
+    return owned.amount - room
+
+
+def _key(pool: Pool) -> Pool:
+    return Pool(pool.provider, pool.region, pool.type, pool.system, pool.tenancy)
+
+
+def utilisation(used: Decimal, unused: Decimal) -> Decimal | None:
+    """used / bought, in hours, normalised units or currency; None where nothing was bought."""
+    return ratio(used, used + unused)
+
+
+def coverage(covered: Decimal, eligible: Decimal) -> Decimal | None:
+    """covered / eligible, in hours for reservations, at on-demand prices for plans; None without eligible usage."""
+    return ratio(covered, eligible)
+
+
+def effective_savings_rate(paid: Decimal, on_demand: Decimal) -> Decimal | None:
+    """1 - paid / on-demand equivalent of eligible usage, unused commitments included in what was paid."""
+    share = ratio(paid, on_demand)
+    return None if share is None else 1 - share

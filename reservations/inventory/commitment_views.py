@@ -1,0 +1,128 @@
+"""What is owned: the list, one commitment, and completing them by CSV."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import OuterRef, Subquery, Sum
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils import timezone
+
+from finops_site.lib import charts
+from finops_site.lib.money import exact_text, ratio
+from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
+from reservations.forms import CommitmentFilter, CommitmentsForm
+from reservations.inventory import metrics, notices, owned_commitments
+from reservations.inventory.overview_views import LOAD, WORK_OUT
+from reservations.models import Commitment, Utilisation
+from reservations.tables import STATES, CommitmentTable, DayUseTable
+
+SHOWN_DAYS = 60
+
+
+class CommitmentsPage(ListPage):
+    permission_required = "reservations.view_commitment"
+    model = Commitment
+    title = "Owned commitments"
+    subtitle = "Found in the bills and completed by CSV. Used and unused are of the last 30 days a bill tells of."
+    breadcrumbs = (("Commitments", "reservations:overview"),)
+    table_class = CommitmentTable
+    filterset_class = CommitmentFilter
+    actions = (LOAD,)
+    empty = Empty(
+        "Nothing is committed yet",
+        "Reserved instances and plans appear here when a bill shows them, or from a CSV. "
+        "Until then: what would be worth buying?",
+        "certificate",
+        WORK_OUT,
+    )
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().select_related("owner")
+        period = metrics.last_days(self.request.user)
+        days = Utilisation.objects.filter(commitment=OuterRef("pk"), currency=OuterRef("currency"))
+        days = days.within(period) if period else days.none()
+        totals = days.order_by().values("commitment")
+        return rows.annotate(
+            paid=Subquery(totals.annotate(sum=Sum("paid")).values("sum")),
+            unused=Subquery(totals.annotate(sum=Sum("unused_cost")).values("sum")),
+        )
+
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        rows = list(data)
+        for row in rows:
+            # In money: units of two commitments would not compare.
+            row.utilisation = ratio(row.paid - row.unused, row.paid) if row.paid else None
+        return super().make_table(rows, today=timezone.now().date(), **kwargs)
+
+
+class CommitmentPage(DetailPage):
+    permission_required = "reservations.view_commitment"
+    model = Commitment
+    template_name = "reservations/commitment.html"
+    breadcrumbs = (("Commitments", "reservations:overview"), ("Owned", "reservations:commitments"))
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("owner")
+
+    def get_subtitle(self) -> str:
+        one = self.object
+        return f"{one.get_kind_display()}, {one.provider or 'provider not said'}, {one.get_source_display()}"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        commitment, today = self.object, timezone.now().date()
+        days = list(reversed(commitment.days.order_by("-day")[:SHOWN_DAYS]))
+        last = days[-1].day if days else today
+        month = notices.last(30, last + timedelta(days=1))
+        use = notices.use_of(commitment, month)
+        context = {
+            "commitment": commitment,
+            "state": STATES[commitment.state(today)],
+            "use": use,
+            "after": notices.after_the_end(commitment, month.end),
+            "days": DayUseTable(list(reversed(days))[:31], request=None) if days else None,
+            "chart": _chart(days) if days else None,
+            "overused": owned_commitments.overused(commitment, days),
+            "notices": commitment.notices.all()[:10],
+            "contingency": notices.contingency(commitment, use, today) if use.unused_cost else [],
+            "count": exact_text(commitment.count),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+
+def _chart(days: list[Utilisation]) -> dict[str, Any]:
+    return {
+        "id": "use-by-day",
+        "kind": "stacked-bar",
+        "title": "Used and unused by day",
+        "unit": days[-1].unit,
+        "categories": [f"{day.day:%d %b}" for day in days],
+        "series": [
+            charts.series("Used", [day.used for day in days]),
+            charts.series("Unused", [day.unused for day in days], other=True),
+        ],
+    }
+
+
+class LoadCommitments(FormPage):
+    permission_required = "reservations.add_commitment"
+    form_class = CommitmentsForm
+    title = "Load commitments"
+    subtitle = "Completes what bills do not say: term, payment, dates, owner. A row for an id that is known changes it."
+    breadcrumbs = (("Commitments", "reservations:overview"),)
+    submit_label = "Load"
+    cancel_url_name = "reservations:commitments"
+    success_url = reverse_lazy("reservations:commitments")
+
+    def form_valid(self, form: CommitmentsForm) -> HttpResponse:
+        try:
+            count = owned_commitments.load_csv(form.cleaned_data["file"])
+        except owned_commitments.BadCommitments as error:
+            form.add_error("file", f"{error} Nothing was changed.")
+            return self.form_invalid(form)
+        messages.success(self.request, f"{count:,} commitments are loaded.")
+        return super().form_valid(form)
+
+    def save(self, form: CommitmentsForm) -> None:
+        """Done already: what is wrong with a row belongs beside the file."""

@@ -1,0 +1,51 @@
+"""Price lists: what is there, and loading more."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.urls import reverse_lazy
+
+from finops_site.ui.pages import Action, Empty, FormPage, ListPage
+from reservations.forms import PricesForm, RateFilter
+from reservations.models import Rate
+from reservations.pricing import price_book
+from reservations.tables import RateTable
+
+LOAD = Action("Load a price list", "reservations:prices_load", "upload", "reservations.add_rate", primary=True)
+
+
+class PricesPage(ListPage):
+    permission_required = "reservations.view_rate"
+    model = Rate
+    title = "Prices"
+    subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and say so."
+    breadcrumbs = (("Commitments", "reservations:overview"),)
+    table_class = RateTable
+    filterset_class = RateFilter
+    orderings = ("-day",)
+    actions = (LOAD,)
+    empty = Empty(
+        "No price list yet",
+        "Recommendations stand on indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
+        "receipt-2",
+        LOAD,
+    )
+
+    def get_queryset(self) -> Any:
+        # Prices are nobody's secret: everybody sees all of them.
+        return Rate.objects.all()
+
+
+class LoadPrices(FormPage):
+    permission_required = "reservations.add_rate"
+    form_class = PricesForm
+    title = "Load a price list"
+    breadcrumbs = (("Commitments", "reservations:overview"), ("Prices", "reservations:prices"))
+    submit_label = "Load"
+    cancel_url_name = "reservations:prices"
+    success_url = reverse_lazy("reservations:prices")
+
+    def save(self, form: PricesForm) -> int:
+        count = price_book.load(form.cleaned_data["file"])
+        messages.success(self.request, f"{count:,} prices are loaded.")
+        return count

@@ -1,0 +1,60 @@
+"""Standing orders: the list, a new one, a change or a pause."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+from finops_site.ui.pages import Action, Empty, FormPage, ListPage
+from reservations.models import StandingOrder
+from reservations.purchases.forms import StandingOrderForm
+from reservations.purchases.tables import StandingOrderTable
+
+CRUMBS = (("Commitments", "reservations:overview"), ("Purchases", "reservations:purchases"))
+ADD = Action(
+    "New standing order", "reservations:standing_order_add", "plus", "reservations.add_standingorder", primary=True
+)
+
+
+class StandingOrdersPage(ListPage):
+    permission_required = "reservations.view_standingorder"
+    model = StandingOrder
+    title = "Standing orders"
+    subtitle = "Each month they ask for the newest plan's next batch while what is owned is well used."
+    breadcrumbs = CRUMBS
+    table_class = StandingOrderTable
+    actions = (ADD,)
+    empty = Empty(
+        "No standing order",
+        "It asks each month for the next batch of the newest recommendation; each request is approved as any other.",
+        "refresh",
+        ADD,
+    )
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team", "made_by")
+
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        edits = self.request.user.has_perm("reservations.change_standingorder")
+        return super().make_table(data, edits=edits, **kwargs)
+
+
+class StandingOrderPage(FormPage):
+    permission_required = "reservations.add_standingorder"
+    model = StandingOrder
+    form_class = StandingOrderForm
+    breadcrumbs = (*CRUMBS, ("Standing orders", "reservations:standing_orders"))
+    subtitle = "Whoever makes it asks for what it asks for: somebody else approves that."
+    cancel_url_name = "reservations:standing_orders"
+    success_url = reverse_lazy("reservations:standing_orders")
+    success_message = "The standing order is saved."
+
+    def get_title(self) -> str:
+        return f"Standing order {self.object}" if self.object else "New standing order"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "user": self.request.user}
+
+    def save(self, form: StandingOrderForm) -> StandingOrder:
+        if self.object is None:
+            form.instance.made_by = self.request.user
+        return form.save()

@@ -1,0 +1,155 @@
+"""Tables of purchases, of their steps, of prices then and now, of approvers and of standing orders."""
+
+from typing import Any
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
+from reservations.calc import purchase_rules
+from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
+from reservations.tables import BoughtTable
+
+PURCHASE_STATES = {
+    purchase_rules.WAITING: ("Waiting for approval", "warn", "hourglass"),
+    purchase_rules.APPROVED: ("Approved", "good", "check"),
+    purchase_rules.REJECTED: ("Rejected", "bad", "x"),
+    purchase_rules.WITHDRAWN: ("Taken back", "calm", "arrow-back-up"),
+    purchase_rules.EXPIRED: ("Expired", "calm", "clock"),
+    purchase_rules.EXPORTED: ("Handed out to be bought", "busy", "file-export"),
+    purchase_rules.BUYING: ("Being bought", "busy", "loader-2"),
+    purchase_rules.DOUBTFUL: ("Bought, or not", "bad", "help"),
+    purchase_rules.BOUGHT: ("Bought", "good", "circle-check"),
+    purchase_rules.SEEN: ("Seen in a bill", "good", "receipt-2"),
+}
+VERBS = {
+    "ask": "Asked for",
+    "approve": "Approved",
+    "reject": "Rejected",
+    "withdraw": "Taken back",
+    "expire": "Expired",
+    "export": "Handed out to be bought",
+    "dry_run": "Dry run",
+    "buy": "Sent to be bought",
+    "doubt": "In doubt",
+    "look": "Asked AWS again",
+    "record": "Bought",
+    "give_back": "Not bought",
+    "find": "Seen in a bill",
+    "late": "AWS answered late",
+}
+ORDER_STATES = {"True": ("Active", "good", "player-play"), "False": ("Paused", "calm", "player-pause")}
+
+
+def asker(row: PurchaseRequest) -> str:
+    if row.requested_by:
+        return str(row.requested_by)
+    return f"standing order {row.standing_order}" if row.standing_order else "nobody"
+
+
+class PurchaseTable(BoughtTable):
+    state = StatusColumn(states=PURCHASE_STATES, orderable=False)
+    value = MoneyColumn("Over its term")
+    saving = MoneyColumn("Saving, a year", orderable=False)
+    asked = django_tables2.Column("Asked for by", accessor="requested_at", orderable=False)
+    approved = django_tables2.Column("Approved by", accessor="approved_by", orderable=False)
+
+    caption = "Purchases"
+
+    class Meta(BaseTable.Meta):
+        model = PurchaseRequest
+        fields = ["what", "quantity", "state", "value", "saving", "asked", "approved"]
+
+    def render_asked(self, value: Any, record: PurchaseRequest) -> SafeString:
+        return format_html('{}<div class="small text-secondary nowrap">{}</div>', asker(record), f"{value:%d %b %Y}")
+
+    def value_asked(self, record: PurchaseRequest) -> str:
+        return asker(record)
+
+
+class PurchaseEventTable(BaseTable):
+    at = django_tables2.DateTimeColumn(verbose_name="When, UTC", format="j M Y, H:i")
+    verb = django_tables2.Column("What")
+    by = django_tables2.Column("Who", empty_values=())
+    comment = django_tables2.Column("Said")
+
+    caption = "What happened"
+
+    class Meta(BaseTable.Meta):
+        model = PurchaseEvent
+        orderable = False
+        fields = ["at", "verb", "by", "comment"]
+
+    def render_verb(self, value: str) -> str:
+        return VERBS.get(value, value)
+
+    def render_by(self, record: PurchaseEvent) -> str:
+        return str(record.by or "the system")
+
+    def render_comment(self, value: str) -> SafeString:
+        return format_html('<span class="breakable">{}</span>', value)
+
+
+class PriceMoveTable(BaseTable):
+    name = django_tables2.Column("Price")
+    then = ExactColumn("Asked for")
+    approved = ExactColumn("Approved")
+    now = ExactColumn("Now")
+    change = PercentColumn("Change")
+
+    caption = "Prices then and now"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class LimitTable(BaseTable):
+    user = django_tables2.Column("Approver")
+    limit = MoneyColumn("Approves up to")
+    set_by = django_tables2.Column("Set by")
+
+    caption = "Limits of approvers"
+
+    class Meta(BaseTable.Meta):
+        model = ApproverLimit
+        orderable = False
+        fields = ["user", "limit", "set_by"]
+
+    def render_user(self, record: ApproverLimit) -> SafeString:
+        url = reverse("reservations:approver_limit", args=[record.pk])
+        return format_html('<a href="{}">{}</a>', url, record.user)
+
+
+class StandingOrderTable(BaseTable):
+    name = django_tables2.Column("Order")
+    team = django_tables2.Column("For", empty_values=())
+    state = StatusColumn(states=ORDER_STATES, accessor="is_active")
+    minimum_utilisation = PercentColumn("While used at least", places=0)
+    asked_month = DayColumn("Asked last")
+    said = django_tables2.Column("What it did last")
+    made_by = django_tables2.Column("Made by")
+
+    caption = "Standing orders"
+
+    class Meta(BaseTable.Meta):
+        model = StandingOrder
+        orderable = False
+        fields = ["name", "team", "state", "minimum_utilisation", "asked_month", "said", "made_by"]
+
+    def __init__(self, *args: Any, edits: bool = False, **kwargs: Any) -> None:
+        self.edits = edits
+        super().__init__(*args, **kwargs)
+
+    def render_name(self, record: StandingOrder) -> Any:
+        if not self.edits:
+            return record.name
+        url = reverse("reservations:standing_order", args=[record.pk])
+        return format_html('<a href="{}">{}</a>', url, record.name)
+
+    def render_team(self, record: StandingOrder) -> str:
+        return str(record.team or "the whole company")
+
+    def render_asked_month(self, value: Any) -> str:
+        return f"{value:%b %Y}"

@@ -1,0 +1,117 @@
+"""The journal of a closed month: cost centres are debited, one clearing account is credited. Pure: no Django.
+
+Ledgers book whole cents: the month is rounded once, by the largest remainder, so that debits and credits are equal and
+are the rounded sum of the statements.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from finops_site.lib.money import EXACT, places, rounded, split
+
+HEADER = ("Document", "Month", "Account", "Cost centre", "Debit", "Credit", "Currency", "Text")
+ZERO = Decimal(0)
+
+
+class CannotBook(ValueError):
+    """A journal that would not be right; the message says whose cost centre is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a statement charges to a cost centre."""
+
+    number: str
+    team: str
+    cost_center: str
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One line of the journal: one of `debit` and `credit` is not zero, and neither is less than zero."""
+
+    document: str
+    account: str
+    cost_center: str
+    debit: Decimal
+    credit: Decimal
+    currency: str
+    text: str
+
+
+def book(charges: Iterable[Charge], *, expense: str, clearing: str) -> list[Booking]:
+    """A debit for each charge (a credit where it is negative) and the clearing entry of each currency.
+
+    Raises CannotBook when a cost centre is missing, naming the teams.
+    """
+    listed = [charge for charge in charges if charge.amount]
+    missing = sorted({charge.team for charge in listed if not charge.cost_center.strip()})
+    if missing:
+        raise CannotBook(f"No cost centre: {', '.join(missing)}. Give each of these teams one, then export again.")
+    bookings: list[Booking] = []
+    for currency in sorted({charge.currency for charge in listed}):
+        bookings += _of_currency([each for each in listed if each.currency == currency], expense, clearing, currency)
+    _need_balance(bookings)
+    return bookings
+
+
+def _of_currency(charges: Sequence[Charge], expense: str, clearing: str, currency: str) -> Iterator[Booking]:
+    amounts = in_cents([charge.amount for charge in charges], currency)
+    for charge, amount in zip(charges, amounts, strict=True):
+        if amount:
+            text = f"Cloud cost of {charge.team}"
+            yield _booking(charge.number, expense, charge.cost_center, amount, currency, text)
+    whole = _sum(amounts)
+    if whole:
+        yield _booking("clearing", clearing, "", -whole, currency, "Cloud cost, clearing")
+
+
+def in_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
+    """The amounts in whole smallest units of the currency; their sum is the rounded sum of the exact amounts."""
+    unit = Decimal(1).scaleb(-places(currency))
+    near = [rounded(amount, currency) for amount in amounts]
+    gap = EXACT.subtract(rounded(_sum(amounts), currency), _sum(near))
+    if not gap:
+        return near
+    # The cents that rounding made or lost go to the largest amounts, where they weigh least.
+    weights = [abs(amount) for amount in amounts]
+    return [EXACT.add(one, cents) for one, cents in zip(near, split(gap, weights, unit=unit), strict=True)]
+
+
+def _booking(document: str, account: str, center: str, amount: Decimal, currency: str, text: str) -> Booking:
+    debit, credit = (amount, ZERO) if amount > 0 else (ZERO, -amount)
+    return Booking(document, account, center, debit, credit, currency, text)
+
+
+def _need_balance(bookings: Iterable[Booking]) -> None:
+    listed = list(bookings)
+    for currency in {each.currency for each in listed}:
+        mine = [each for each in listed if each.currency == currency]
+        if _sum(each.debit for each in mine) != _sum(each.credit for each in mine):
+            raise CannotBook(f"Debits and credits in {currency} differ: this is a defect of ours, nothing was written.")
+
+
+def rows(bookings: Iterable[Booking], month: str) -> Iterator[tuple[object, ...]]:
+    """The journal as a table, its header first."""
+    yield HEADER
+    for each in bookings:
+        yield (
+            each.document if each.document != "clearing" else f"{month}-clearing",
+            month,
+            each.account,
+            each.cost_center,
+            each.debit or "",
+            each.credit or "",
+            each.currency,
+            each.text,
+        )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    result = ZERO
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result

@@ -1,0 +1,40 @@
+"""What chargeback has to say on the home page."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from finops_site.lib.periods import Month
+from finops_site.models import Membership
+from tagging.models import ChargebackPeriod, Statement
+
+
+def statement(request: HttpRequest) -> dict[str, Any] | None:
+    """A lead's latest statements; for those who see the company the latest months."""
+    user = request.user
+    if user.sees_whole_company:
+        periods = list(ChargebackPeriod.objects.exclude(totals=None).prefetch_related("totals").distinct()[:3])
+        return {"periods": periods} if periods else None
+    teams = Membership.objects.filter(user=user).values("team")
+    rows = Statement.objects.filter(team__in=teams).select_related("period", "team")
+    found = list(rows.order_by("-period__billing_month", "team_name", "currency")[:4])
+    return {"statements": found} if found else None
+
+
+def report(user: Any, month: Month) -> dict[str, Any] | None:
+    """The month's statements that a person may see, for the monthly report."""
+    rows = Statement.objects.visible_to(user).filter(period__billing_month=month.start).select_related("period")
+    found = list(rows.order_by("currency", "-total"))
+    if not found:
+        return None
+    state = "closed" if found[0].is_closed else "a draft: it changes until finance closes the month"
+    table = [
+        [
+            each.team_name,
+            each.number or "draft",
+            {"amount": each.total, "currency": each.currency, "url": each.get_absolute_url()},
+        ]
+        for each in found
+    ]
+    text = [f"By billing month, {found[0].period.get_basis_display().lower()}; {state}."]
+    return {"text": text, "tables": [{"head": ["Team", "Statement", "Charged"], "rows": table}], "statements": found}

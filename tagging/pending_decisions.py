@@ -1,0 +1,46 @@
+"""What tags, owners and chargeback wait for people to decide: the rows, and the words for them."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from finops_site.registry import WaitingItem
+from finops_site.ui.pending_decisions import said
+from tagging.models import ChangeSet, Dispute, TagException, VirtualTag
+
+
+def disputes(user: Any) -> Any:
+    return Dispute.objects.visible_to(user).open().select_related("line__statement__period", "line__statement__team")
+
+
+def disputed(user: Any, rows: Any) -> list[WaitingItem]:
+    return said(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
+
+
+def exceptions(user: Any) -> Any:
+    return TagException.objects.visible_to(user).filter(state=TagException.State.REQUESTED)
+
+
+def excepted(user: Any, rows: Any) -> list[WaitingItem]:
+    return said(rows, "An exception is asked for", "exceptions are asked for", reverse("tagging:exceptions"))
+
+
+def claims(user: Any) -> Any:
+    """Tags by which teams claim resources as their own."""
+    return VirtualTag.objects.visible_to(user).filter(state=VirtualTag.State.WAITING)
+
+
+def claimed(user: Any, rows: Any) -> list[WaitingItem]:
+    number, url = rows.count(), f"{reverse('tagging:virtual_tags')}?state={VirtualTag.State.WAITING}"
+    words = "1 virtual tag waits" if number == 1 else f"{number} virtual tags wait"
+    return [WaitingItem(f"{words} for your word", url)]
+
+
+def change_sets(user: Any) -> Any:
+    """Tags for the provider that somebody else prepared."""
+    return ChangeSet.objects.visible_to(user).filter(state=ChangeSet.State.REVIEW).exclude(made_by=user)
+
+
+def prepared(user: Any, rows: Any) -> list[WaitingItem]:
+    url = reverse("tagging:change_sets")
+    return said(rows, "A change set waits for your review", "change sets wait for your review", url)

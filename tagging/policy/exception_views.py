@@ -1,0 +1,138 @@
+"""Exceptions from the tag policy: asked for by engineering, decided by finance."""
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
+from tagging.models import TagException, TaggedResource
+from tagging.policy import exceptions
+from tagging.policy.explanations import Explainer
+from tagging.policy.forms import DecisionForm, ExceptionForm
+from tagging.policy.tables import EXCEPTION_STATES, ExceptionTable
+
+DECIDE = "tagging.decide_tagexception"
+CRUMBS = (("Tag compliance", "tagging:overview"), ("Exceptions", "tagging:exceptions"))
+
+
+class ExceptionsPage(ListPage):
+    permission_required = "costs.view_costline"
+    model = TagException
+    title = "Exceptions"
+    subtitle = "Resources that may do without a tag for some time. Expired ones count again."
+    table_class = ExceptionTable
+    breadcrumbs = CRUMBS[:1]
+    empty = Empty(
+        "No exceptions",
+        "Where a resource cannot be tagged, its team asks for an exception on the resource's page.",
+        "clock",
+    )
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        request.today = timezone.now().date()  # type: ignore[attr-defined]
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team", "owner")
+
+
+class AskForException(FormPage):
+    permission_required = "tagging.add_tagexception"
+    form_class = ExceptionForm
+    title = "Ask for an exception"
+    breadcrumbs = CRUMBS
+    submit_label = "Ask finance"
+    success_message = "Finance is asked. Until somebody answers, the resource counts."
+
+    @cached_property
+    def row(self) -> TaggedResource:
+        """The resource as the person sees it, the latest month."""
+        mine = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        row = mine.select_related("owner", "tag_set", "verdict").order_by("-charge_month", "-last_day").first()
+        if row is None:
+            raise Http404
+        return row
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            _ = self.row
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_subtitle(self) -> str:
+        return str(self.row)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        wrong = [line.tag for line in Explainer().wrong(self.row)]
+        more = {"user": self.request.user, "row": self.row, "wrong": wrong, "today": timezone.now().date()}
+        return {**super().get_form_kwargs(), **more}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"cancel_url": self.row.get_absolute_url(), **kwargs})
+
+    def form_valid(self, form: ExceptionForm) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except IntegrityError:
+            form.add_error(None, "Somebody has asked for this at the same moment: finance has not answered yet.")
+            return self.form_invalid(form)
+
+    def save(self, form: ExceptionForm) -> TagException:
+        asked, row = form.save(commit=False), self.row
+        asked.resource_key, asked.resource, asked.resource_name = row.key, row.resource, row.resource_name
+        asked.team = row.owner
+        asked.save()
+        return asked
+
+
+class ExceptionPage(DetailPage):
+    """One exception; who may decide answers it here."""
+
+    permission_required = "costs.view_costline"
+    model = TagException
+    template_name = "tagging/exception.html"
+    breadcrumbs = CRUMBS
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("team", "owner", "decided_by")
+
+    def get_title(self) -> str:
+        return self.object.resource_name or self.object.resource
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        may = self.request.user.has_perm(DECIDE)
+        state = self.object.state_on(timezone.now().date())
+        context = {
+            "state": EXCEPTION_STATES[state],
+            "may_answer": may and state == "requested",
+            "may_end": may and state == "approved",
+            "form": DecisionForm(),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        self.object = self.get_object()
+        if not request.user.has_perm(DECIDE):
+            raise PermissionDenied
+        form = DecisionForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, "The answer is too long: a thousand characters at most.")
+            return redirect(self.object)
+        try:
+            row = exceptions.decide(
+                self.object.pk,
+                request.POST.get("verb", ""),
+                user=request.user,
+                answer=form.cleaned_data["answer"],
+                now=timezone.now(),
+            )
+        except exceptions.CannotDecide as problem:
+            messages.error(request, str(problem))
+        else:
+            messages.success(request, f"The exception is {row.get_state_display()}.")
+        return redirect(self.object)

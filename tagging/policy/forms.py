@@ -1,0 +1,147 @@
+"""Forms of the tag policy and of exceptions from it."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+
+from costs.query import filter_choices
+from finops_site.models import User
+from tagging.models import TagException, TaggedResource, TagRequirement
+from tagging.policy import policy_changes
+
+LONGEST_EXCEPTION = timedelta(days=366)
+
+
+class WordsField(forms.CharField):
+    """A list, one word a line; cleans to a list of texts without blanks at their ends."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "widget": forms.Textarea(attrs={"rows": 4}), **options})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+
+class MeaningsField(WordsField):
+    """``prod = Production``, one a line; cleans to {what people write: what it means}."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(f"{alias} = {meant}" for alias, meant in value.items()) if isinstance(value, dict) else value
+
+    def clean(self, value: Any) -> dict[str, str]:  # type: ignore[override]
+        found: dict[str, str] = {}
+        for line in super().clean(value):
+            alias, sign, meant = (part.strip() for part in line.partition("="))
+            if not sign or not alias or not meant:
+                raise forms.ValidationError(
+                    f"{line!r}: write what people say and what it means, like prod = Production"
+                )
+            if found.get(alias, meant) != meant:
+                raise forms.ValidationError(f"{alias} would mean {found[alias]} and {meant}: an alias means one value.")
+            found[alias] = meant
+        return found
+
+
+class RequirementForm(forms.ModelForm):
+    """One rule of the policy. Ended months stay as they are unless somebody says otherwise."""
+
+    PAST = [
+        ("keep", "Keep them: the change counts from this month on"),
+        ("change", "Change them too: figures that people have seen become others"),
+    ]
+
+    allowed_values = WordsField(help_text="One a line. Any value will do where none is given.")
+    value_aliases = MeaningsField(help_text="What people write and what it means, one a line: prod = Production")
+    key_aliases = WordsField(label="Also known as", help_text="Other keys that mean this tag, one a line: env")
+    services = WordsField(help_text="Only these services, as the bill names them; empty: all.")
+    resource_types = WordsField(help_text="Only these types, as the bill names them; empty: all.")
+    providers = forms.MultipleChoiceField(required=False, help_text="Only these providers; none: all.")
+    past = forms.ChoiceField(label="Months that have ended", choices=PAST, widget=forms.RadioSelect, initial="keep")
+
+    class Meta:
+        model = TagRequirement
+        fields = [
+            *("key", "is_required", "description", "allowed_values", "value_aliases", "pattern", "case_rule"),
+            *("key_aliases", "providers", "services", "resource_types", "starts_on", "ends_on", "order"),
+        ]
+        widgets = {
+            "starts_on": forms.DateInput(attrs={"type": "date"}),
+            "ends_on": forms.DateInput(attrs={"type": "date"}),
+        }
+
+    def __init__(self, *args: Any, user: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        known = filter_choices.values(user, "provider")
+        kept = [(name, name) for name in self.instance.providers if name not in dict(known)]
+        self.fields["providers"].choices = [*known, *kept]
+        self.before = TagRequirement.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
+
+    @property
+    def keep_past(self) -> bool:
+        return self.cleaned_data.get("past") != "change"
+
+    def clean_starts_on(self) -> date | None:
+        """A day before this month is only for those who change ended months; an old rule keeps the day it had."""
+        day = self.cleaned_data.get("starts_on")
+        first = policy_changes.first_of_month(self.today)
+        kept = self.before.starts_on if self.before else None
+        if day and day < first and day != kept and self.data.get(self.add_prefix("past")) != "change":
+            raise forms.ValidationError(
+                f"{day} lies before this month: months that have ended would change. "
+                f"Choose {first} or later, or say below that ended months change too."
+            )
+        return day
+
+
+class ExceptionForm(forms.ModelForm):
+    """A request: which tag of the resource, who answers for it, why, and until when."""
+
+    tag = forms.ChoiceField(required=False)
+
+    class Meta:
+        model = TagException
+        fields = ["tag", "owner", "reason", "expires_on"]
+        labels = {"owner": "Answers for it"}
+        widgets = {
+            "reason": forms.Textarea(attrs={"rows": 3}),
+            "expires_on": forms.DateInput(attrs={"type": "date"}),
+        }
+
+    def __init__(
+        self, *args: Any, user: Any, row: TaggedResource, wrong: list[str], today: date, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.row, self.today = row, today
+        self.fields["tag"].choices = [("", "every tag"), *((key, key) for key in wrong)]
+        people = User.objects.filter(is_active=True, teams=row.owner) if row.owner_id else User.objects.none()
+        offered = people | User.objects.filter(pk=user.pk)
+        self.fields["owner"].queryset = offered.distinct().order_by("email")
+        self.fields["owner"].initial = user.pk
+
+    def clean_expires_on(self) -> date:
+        day = self.cleaned_data["expires_on"]
+        if day <= self.today:
+            raise forms.ValidationError("An exception ends in the future.")
+        if day > self.today + LONGEST_EXCEPTION:
+            raise forms.ValidationError("A year at most: ask again then, if it is still needed.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        open_ones = TagException.objects.filter(resource_key=self.row.key, state=TagException.State.REQUESTED)
+        if open_ones.filter(tag=said.get("tag", "")).exists():
+            raise forms.ValidationError("Somebody has asked for this already: finance has not answered yet.")
+        return said
+
+
+class DecisionForm(forms.Form):
+    """Finance's answer."""
+
+    answer = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))

@@ -1,0 +1,186 @@
+"""Tables of tags and their owners."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from costs.models import Dimension
+from costs.query.spend import UNOWNED
+from costs.web.tables import OwnerColumn
+from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
+from tagging.models import TaggedResource
+from tagging.policy.explanations import Explainer, Line
+
+
+class ResourceTable(BaseTable):
+    """Resources with what is wrong with each of their tags."""
+
+    resource = django_tables2.Column(empty_values=(None,))
+    charge_month = MonthColumn("Month", visible=False)
+    owner = OwnerColumn("Team", pool="pool")
+    sub_account = django_tables2.Column("Account and region")
+    region = django_tables2.Column(visible=False)
+    provider = django_tables2.Column(visible=False)
+    service = django_tables2.Column("Service and type")
+    resource_type = django_tables2.Column(visible=False)
+    wrong = django_tables2.Column("What to fix", accessor="verdict", default="—", empty_values=())
+    tags = TagColumn("Tags", accessor="tag_set__tags", visible=False)
+    first_day = DayColumn(visible=False)
+    last_day = DayColumn(visible=False)
+    cost = MoneyColumn("Cost in the month")
+    billed_cost = MoneyColumn(visible=False)
+    effective_cost = MoneyColumn(visible=False)
+    currency = django_tables2.Column(visible=False)
+
+    class Meta(BaseTable.Meta):
+        model = TaggedResource
+        fields = ()
+        caption = "Resources"
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        return Explainer()
+
+    @cached_property
+    def account_names(self) -> dict[str, str]:
+        found = Dimension.objects.filter(name="sub_account").exclude(label="")
+        return dict(found.values_list("value", "label")[:5000])
+
+    def render_resource(self, value: str, record: TaggedResource) -> SafeString | str:
+        if not value:
+            return record.get_why_not_display()
+        name = record.resource_name or value.rsplit("/", 1)[-1]
+        second = format_html('<span class="second-line breakable">{}</span>', value) if name != value else ""
+        month = f"{record.charge_month:%Y-%m}"
+        return format_html('<a href="{}?month={}">{}</a>{}', record.get_absolute_url(), month, name, second)
+
+    def value_resource(self, value: str, record: TaggedResource) -> str:
+        return value or record.get_why_not_display()
+
+    def render_sub_account(self, value: str, record: TaggedResource) -> SafeString:
+        name = self.account_names.get(value, value)
+        return format_html('<span title="{}">{}</span><span class="second-line">{}</span>', value, name, record.region)
+
+    def value_sub_account(self, value: str) -> str:
+        return value
+
+    def render_service(self, value: str, record: TaggedResource) -> SafeString:
+        return format_html('{}<span class="second-line">{}</span>', value, record.resource_type)
+
+    def value_service(self, value: str) -> str:
+        return value
+
+    def render_wrong(self, record: TaggedResource) -> SafeString | str:
+        if record.why_not:
+            return status_html("cannot carry tags", "calm", "ban")
+        lines = self.explainer.wrong(record)
+        if not lines:
+            return status_html("complies", "good", "circle-check")
+        return format_html('<span class="facts-wrong">{}</span>', format_html_join("", "{}", _badges(lines)))
+
+    def value_wrong(self, record: TaggedResource) -> str:
+        return "; ".join(line.short for line in self.explainer.wrong(record))
+
+
+def _badges(lines: Sequence[Line]) -> Iterator[tuple[SafeString]]:
+    """A badge for each kind of fault with its tags: four badges for one missing key each make a tall row."""
+    kinds: dict[str, list[Line]] = {}
+    for line in lines:
+        kinds.setdefault(line.words, []).append(line)
+    for words, alike in kinds.items():
+        yield (status_html(f"{words}: {', '.join(line.said for line in alike)}", alike[0].tone, alike[0].icon),)
+
+
+class ExceptionTable(BaseTable):
+    """Exceptions from the policy."""
+
+    resource = django_tables2.Column()
+    tag = django_tables2.Column(empty_values=(None,))
+    team = django_tables2.Column(default=UNOWNED)
+    owner = django_tables2.Column("Answers for it")
+    reason = django_tables2.Column()
+    expires_on = DayColumn("Until")
+    state = django_tables2.Column()
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Exceptions"
+
+    def render_resource(self, value: str, record: Any) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.resource_name or value)
+
+    def value_resource(self, value: str) -> str:
+        return value
+
+    def render_tag(self, value: str) -> str:
+        return value or "every tag"
+
+    def render_state(self, value: str, record: Any) -> SafeString:
+        state = record.state_on(self.request.today)
+        text, tone, icon = EXCEPTION_STATES[state]
+        return status_html(text, tone, icon)
+
+    def value_state(self, record: Any) -> str:
+        return record.state_on(self.request.today)
+
+
+EXCEPTION_STATES = {
+    "requested": ("waits for finance", "busy", "hourglass"),
+    "approved": ("in force", "good", "circle-check"),
+    "declined": ("declined", "bad", "circle-x"),
+    "ended": ("ended early", "calm", "ban"),
+    "expired": ("expired: counts again", "warn", "alarm"),
+}
+
+
+class RequirementTable(BaseTable):
+    """The policy, as people read it."""
+
+    key = django_tables2.Column("Tag")
+    is_required = django_tables2.Column("Asked for")
+    values = django_tables2.Column("What it may say", accessor="pk")
+    key_aliases = django_tables2.Column("Also known as", default="—")
+    scope = django_tables2.Column("Applies to", accessor="pk")
+    since = django_tables2.Column("From", accessor="pk")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Tag policy"
+
+    def render_key(self, value: str, record: Any) -> SafeString:
+        if self.request.user.has_perm("tagging.change_tagrequirement"):
+            url = reverse("tagging:requirement", args=[record.pk])
+            value = format_html('<a href="{}">{}</a>', url, value)
+        return format_html('{}<span class="second-line">{}</span>', value, record.description)
+
+    def value_key(self, value: str) -> str:
+        return value
+
+    def render_is_required(self, value: bool, record: Any) -> SafeString:
+        return status_html("required", "busy", "flag") if record.is_required else status_html("optional")
+
+    def value_is_required(self, record: Any) -> str:
+        return "required" if record.is_required else "optional"
+
+    def render_values(self, record: Any) -> str:
+        rule = record.as_requirement()
+        said = ", ".join(rule.values) or (f"matches {rule.pattern}" if rule.pattern else "anything but nothing")
+        aliases = ", ".join(f"{alias} = {meant}" for alias, meant in rule.value_aliases.items())
+        words = f"{said}; {aliases}" if aliases else said
+        return words if rule.case.value == "ignore" else f"{words} ({record.get_case_rule_display()})"
+
+    def render_key_aliases(self, value: list[str]) -> str:
+        return ", ".join(value)
+
+    def render_scope(self, record: Any) -> str:
+        scopes = [f"{name} {', '.join(words)}" for name, words in record.as_requirement().scopes if words]
+        return "; ".join(scopes) or "everything that can carry tags"
+
+    def render_since(self, record: Any) -> str:
+        start = str(record.starts_on or "always")
+        return f"{start} until {record.ends_on}" if record.ends_on else start

@@ -1,0 +1,313 @@
+"""The pages of cost: what lea, ola and fay read there, and that every figure opens to its lines."""
+
+import csv
+import io
+import re
+from datetime import date
+from decimal import Decimal as D
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from costs.ingest import deliveries
+from costs.models import CostLine
+from costs.query import spend, trends
+from costs.query.spend import BadQuestion, Question
+from finops_site.lib.periods import Month, parse_range
+from finops_site.models import Team
+from tagging.models import OwnershipRule
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.datetime(2026, 3, 20, 12, tzinfo=timezone.get_default_timezone())
+
+
+def charge(day, cost, team=None, service="Amazon EC2", resource="i-1", category="Usage", **more):
+    month = f"{day[:7]}-01T00:00:00Z"
+    tags = f'{{"Team": "{team}"}}' if team else "{}"
+    return {
+        "BillingPeriodStart": month,
+        "BillingPeriodEnd": f"{Month.parse(day[:7]).next}-01T00:00:00Z",
+        "ChargePeriodStart": f"{day}T00:00:00Z",
+        "ChargePeriodEnd": f"{day}T23:00:00Z",
+        "BilledCost": cost,
+        "EffectiveCost": cost,
+        "ServiceName": service,
+        "ResourceId": resource,
+        "ResourceName": resource,
+        "ChargeCategory": category,
+        "Tags": tags,
+    } | more
+
+
+ROWS = [
+    charge("2026-02-03", "10.10", "Payments"),
+    charge("2026-02-04", "5", "Payments", "Amazon RDS", "db-old"),
+    charge("2026-02-03", "7", "Data", resource="i-data"),
+    charge("2026-03-03", "12.30", "Payments"),
+    charge("2026-03-04", "0.000000000000000001", "Payments", "AWS Lambda", "fn-new"),
+    charge("2026-03-05", "3", "Data", resource="i-data"),
+    charge("2026-03-19", "-1.5", None, "AWS Support", "", "Credit"),
+]
+
+
+@pytest.fixture
+def bill(people, tmp_path, monkeypatch):
+    """February and March up to the 19th; today is the 20th."""
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    for number, name in enumerate(["Payments", "Data"]):
+        team = Team.objects.get(name=name)
+        OwnershipRule.objects.create(name=f"Tag Team {name}", team=team, tag_key="Team", tag_value=name, order=number)
+    return deliver(tmp_path, ROWS)
+
+
+def deliver(tmp_path, rows, source="northwind"):
+    (received,) = deliveries.receive(source, [bills.write(tmp_path, f"{source}.csv", bills.focus_csv(rows))])
+    delivery = deliveries.load(received.delivery)
+    assert delivery.status == "current", delivery.message
+    return delivery
+
+
+def page(client, path, **parameters):
+    answer = client.get(path, parameters)
+    assert answer.status_code == 200, answer.content
+    return answer
+
+
+def sheet(client, path, **parameters):
+    text = b"".join(client.get(path, {**parameters, "_export": "csv"}).streaming_content).decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def asked(user, text="2026-02", to="2026-03", group_by=(), **more):
+    return {row.group: row.amount for row in spend.rows(user, Question(parse_range(text, to), group_by, **more))}
+
+
+def test_lea_sees_payments_ola_data_and_fay_the_bill(bill, lea, ola, fay):
+    assert [asked(user)[()] for user in (lea, ola, fay)] == [
+        D("27.400000000000000001"),
+        D("10"),
+        D("35.900000000000000001"),
+    ]
+
+
+@pytest.mark.parametrize("group_by", [("service",), ("team",), ("tag:Team",), ("resource",), ("team", "service")])
+@pytest.mark.parametrize("grain", ["", "month", "week", "day"])
+def test_every_way_to_group_sums_to_the_bill(bill, fay, group_by, grain):
+    found = spend.rows(fay, Question(parse_range("2026-02", "2026-03"), group_by, grain))
+    assert spend.add(row.amount for row in found) == D("35.900000000000000001")
+
+
+@pytest.mark.parametrize("top", [1, 2, 10])
+def test_the_largest_groups_and_the_rest_are_the_whole(bill, fay, top):
+    (pivot,) = spend.pivots(fay, Question(parse_range("2026-02", "2026-03"), ("service",), "month"), top=top)
+    assert len([group for group in pivot.groups if group.keys]) == min(top, 4)
+    for number, whole in enumerate(pivot.sums):
+        assert spend.add(group.amounts[number] for group in pivot.groups) == whole
+
+
+def test_a_filter_by_a_team_includes_the_teams_below(bill, fay):
+    data, payments = Team.objects.get(name="Data"), Team.objects.get(name="Payments")
+    Team.objects.filter(pk=data.pk).update(parent=payments)
+    assert asked(fay, filters={"team": [str(payments.pk)]})[()] == D("37.400000000000000001")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"group_by": ("colour",)}, "'colour' is nothing to group"),
+        ({"metric": "profit"}, "'profit' is no metric"),
+        ({"grain": "hour"}, "'hour' is no step of time"),
+        ({"group_by": ("team", "team")}, "two different things"),
+        ({"filters": {"tag:": ["x"]}}, "nothing to group or filter by"),
+    ],
+)
+def test_a_question_nobody_can_answer_is_said(words, reason):
+    with pytest.raises(BadQuestion, match=reason):
+        Question(parse_range("2026-02", "2026-03"), **words)
+
+
+def test_the_explorer_shows_months_by_service_with_their_total(bill, fay, client_of):
+    text = page(client_of(fay), "/costs/", group_by="service", period="3-months").content.decode()
+    for shown in ("Amazon EC2", "Amazon RDS", "AWS Support", "22.10", "13.80", "35.90"):
+        assert shown in text
+
+
+def test_every_figure_of_the_explorer_opens_to_lines_that_sum_to_it(bill, fay, client_of):
+    browser = client_of(fay)
+    text = page(browser, "/costs/", group_by="service", and_by="team", period="3-months").content.decode()
+    links = {link.replace("&amp;", "&") for link in re.findall(r'href="(/costs/lines/\?[^"]+)"', text)}
+    assert len(links) > 8
+    for link in links:
+        said = parse_qs(urlparse(link).query, keep_blank_values=True)
+        lines = sheet(browser, "/costs/lines/", **said)
+        period = parse_range(said["from"][0], said["to"][0])
+        filters = {name: values for name, values in said.items() if name not in ("from", "to", "currency")}
+        assert sum((D(line["Billed cost"]) for line in lines), D(0)) == (
+            spend.totals(fay, Question(period, filters=filters))["USD"] if lines else None
+        ), link
+
+
+def test_the_csv_of_the_explorer_has_every_group_and_digit(bill, fay, client_of):
+    found = sheet(client_of(fay), "/costs/", group_by="service", period="3-months")
+    amounts = {(row["label"], row["month"]): row["billed_cost"] for row in found}
+    assert amounts["AWS Lambda", "2026-03-01"] == "0.000000000000000001"
+    assert sum(D(amount) for amount in amounts.values()) == D("35.900000000000000001")
+
+
+def test_the_explorer_keeps_its_question_in_the_address(bill, lea, client_of):
+    text = page(client_of(lea), "/costs/", **{"from": "2026-02", "to": "2026-02", "group_by": "resource"})
+    content = text.content.decode()
+    assert "db-old" in content
+    assert "fn-new" not in content
+    assert "i-data" not in content
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "reason"),
+    [
+        ({"from": "yesterday"}, "is neither a month"),
+        ({"from": "2026-03", "to": "2026-01"}, "before it starts"),
+        ({"from": "2020-01", "to": "2026-01", "grain": "day"}, "too many to show by day"),
+        ({"group_by": "service", "and_by": "service"}, "two different things"),
+        ({"group_by": "colour"}, "Select a valid choice"),
+        ({"metric": "profit"}, "Select a valid choice"),
+    ],
+)
+def test_an_address_that_asks_nonsense_is_answered_in_words(bill, fay, client_of, asked_for, reason):
+    assert reason in page(client_of(fay), "/costs/", **asked_for).content.decode()
+
+
+def test_the_lines_of_lea_are_those_of_payments(bill, lea, client_of):
+    browser = client_of(lea)
+    text = page(browser, "/costs/lines/", **{"from": "2026-03", "to": "2026-03"}).content.decode()
+    assert "12.30" in text
+    assert "i-data" not in text
+    lines = sheet(browser, "/costs/lines/", **{"from": "2026-02", "to": "2026-03"})
+    assert sum(D(line["Billed cost"]) for line in lines) == D("27.400000000000000001")
+    assert {line["Team"] for line in lines} == {"Payments"}
+
+
+def test_unowned_lines_say_so_in_the_csv(bill, fay, client_of):
+    lines = sheet(client_of(fay), "/costs/lines/", **{"from": "2026-03", "to": "2026-03", "team": "none"})
+    assert [(line["Team"], line["Billed cost"], line["Currency"]) for line in lines] == [("Unowned", "-1.5", "USD")]
+
+
+def test_a_line_opens_to_its_charges_as_delivered(bill, lea, client_of):
+    line = CostLine.objects.get(resource="fn-new")
+    text = page(client_of(lea), f"/costs/lines/{line.pk}/").content.decode()
+    assert "0.000000000000000001" in text
+    assert "northwind" in text
+
+
+def test_what_changed_is_split_into_new_gone_more_and_less(bill, lea, client_of):
+    team = Team.objects.get(name="Payments")
+    text = page(client_of(lea), f"/costs/teams/{team.pk}/", month="2026-03").content.decode()
+    for word in ("New", "Gone", "More", "AWS Lambda", "Amazon RDS", "Amazon EC2"):
+        assert word in text
+
+
+def test_an_open_month_is_compared_with_the_same_days_before(bill, fay):
+    comparison = trends.compare(fay, Month(2026, 3), date(2026, 3, 20))
+    assert (comparison.now.last_day, comparison.before.last_day) == (date(2026, 3, 19), date(2026, 2, 19))
+    whole = trends.compare(fay, Month(2026, 2), date(2026, 3, 20))
+    assert whole.is_whole
+
+
+def test_the_changes_by_service_sum_to_the_change_of_the_total(bill, fay):
+    comparison = trends.compare(fay, Month(2026, 3), date(2026, 3, 20))
+    (named,) = trends.drivers(fay, comparison, "service", {}, "billed_cost").values()
+    before, after = (
+        trends.totals(fay, period, {}, "billed_cost")["USD"] for period in (comparison.before, comparison.now)
+    )
+    assert spend.add(each.change.difference for each in named) == after - before
+
+
+@pytest.mark.parametrize(("who", "total"), [("lea", "12.30"), ("fay", "13.80"), ("max", "13.80")])
+def test_home_says_what_was_spent_this_month(bill, people, client_of, who, total):
+    assert total in page(client_of(people[who]), "/").content.decode()
+
+
+def test_home_of_somebody_without_cost_says_what_will_come(people, lea, fay, client_of):
+    assert "Your teams own no cost yet" in page(client_of(lea), "/").content.decode()
+    assert "Upload a bill" in page(client_of(fay), "/").content.decode()
+
+
+def test_two_currencies_are_two_tables_and_never_one_sum(bill, fay, client_of, tmp_path):
+    deliver(tmp_path, [charge("2026-03-03", "100", "Data", BillingCurrency="EUR")], source="emea")
+    text = page(client_of(fay), "/costs/", period="this-month").content.decode()
+    assert "100.00" in text
+    assert "13.80" in text
+    assert "113.80" not in text
+
+
+PAGES = {
+    "home": "/",
+    "explorer": "/costs/?period=12-months&group_by=service",
+    "explorer by tag": "/costs/?period=12-months&group_by=tag:Team&and_by=service",
+    "lines": "/costs/lines/?from=2026-03&to=2026-03",
+    "teams": "/costs/teams/",
+    "deliveries": "/deliveries/",
+    "api lines": "/api/v1/cost-lines/?from=2026-03&to=2026-03",
+    "api spend": "/api/v1/spend/?group_by=service,month&from=2026-02&to=2026-03",
+}
+
+
+def queries(client, path):
+    """How many questions a page asks that nobody has asked before."""
+    cache.clear()
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(path).status_code == 200
+    return len(found)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_page_asks_as_many_questions_of_much_data_as_of_little(bill, fay, client_of, tmp_path, name):
+    browser = client_of(fay)
+    browser.get(PAGES[name])
+    few = queries(browser, PAGES[name])
+    many = [
+        charge(f"2026-03-{day:02}", "1", ("Payments", "Data")[day % 2], f"Service {n}", f"i-{n}")
+        for day in range(1, 20)
+        for n in range(8)
+    ]
+    deliver(tmp_path, many, source="much")
+    assert queries(browser, PAGES[name]) <= few + (1 if name == "deliveries" else 0)
+    assert few < 30
+
+
+def test_an_answer_is_kept_until_the_books_change(bill, fay, client_of, tmp_path):
+    browser = client_of(fay)
+    asked_first = queries(browser, PAGES["explorer"])
+    with CaptureQueriesContext(connection) as again:
+        browser.get(PAGES["explorer"])
+    assert len(again) < asked_first
+    deliver(tmp_path, [charge("2026-03-06", "1000", "Data")], source="late")
+    assert "1,013.80" in page(browser, "/costs/", period="this-month").content.decode()
+
+
+def test_an_answer_kept_for_fay_is_not_shown_to_lea(bill, fay, lea, client_of):
+    address = {"period": "this-month", "group_by": "service"}
+    assert "13.80" in page(client_of(fay), "/costs/", **address).content.decode()
+    text = page(client_of(lea), "/costs/", **address).content.decode()
+    assert "13.80" not in text
+    assert "12.30" in text
+
+
+def test_a_team_that_moves_changes_what_its_new_lead_is_answered(bill, ola, client_of):
+    assert "12.30" not in page(client_of(ola), "/").content.decode()
+    Team.objects.filter(name="Payments").update(parent=Team.objects.get(name="Data"))
+    assert "15.30" in page(client_of(ola), "/").content.decode()
+
+
+def test_a_cache_that_is_down_costs_no_page(bill, fay, client_of, settings):
+    browser = client_of(fay)
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert "13.80" in page(browser, "/").content.decode()

@@ -1,0 +1,134 @@
+"""What people type is asked only where it lies outside our network, and nobody keeps us waiting."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from finops_site.lib import http_client
+from finops_site.lib.http_client import Undeliverable
+
+HERE = {"127.0.0.1"}
+
+
+class Receiver(BaseHTTPRequestHandler):
+    taken: list = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.taken.append((self.path, dict(self.headers), body))
+        getattr(self, self.path.split("?")[0].strip("/"))()
+
+    def fine(self):
+        self.reply(200, b"ok")
+
+    def broken(self):
+        self.reply(503, b"try\nlater")
+
+    def wrong(self):
+        self.reply(410, b"no such hook")
+
+    def elsewhere(self):
+        self.send_response(307)
+        self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def silent(self):
+        time.sleep(3)
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * 10_000)
+        except OSError:
+            return
+
+    def reply(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    Receiver.taken = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def post(url, **options):
+    return http_client.post(url, b'{"text": "hello"}', {"Content-Type": "application/json"}, allowed=HERE, **options)
+
+
+def test_a_message_arrives_as_it_was_written(receiver):
+    assert post(f"{receiver}/fine?team=payments") == http_client.Answer(200, b"ok")
+    ((path, headers, body),) = Receiver.taken
+    assert (path, body) == ("/fine?team=payments", b'{"text": "hello"}')
+    assert headers["Host"] == receiver.removeprefix("http://")
+
+
+@pytest.mark.parametrize(
+    ("path", "says", "passing"),
+    [
+        ("broken", "answers 503: try later", True),
+        ("wrong", "answers 410: no such hook", False),
+        ("elsewhere", "sends us elsewhere", False),
+    ],
+)
+def test_an_answer_that_is_no_yes_is_said(receiver, path, says, passing):
+    with pytest.raises(Undeliverable, match=says) as refused:
+        post(f"{receiver}/{path}")
+    assert refused.value.passing is passing
+    assert len(Receiver.taken) == 1, "a redirect is not followed"
+
+
+def test_a_receiver_that_hangs_is_given_up(receiver):
+    start = time.monotonic()
+    with pytest.raises(Undeliverable, match="did not answer") as refused:
+        post(f"{receiver}/silent", total=0.5)
+    assert refused.value.passing
+    assert time.monotonic() - start < 2
+
+
+def test_an_endless_answer_is_cut_off(receiver):
+    assert len(post(f"{receiver}/endless").body) == http_client.MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://hooks.example.com/", "must begin with https"),
+        ("https://user:password@hooks.example.com/", "without name or password"),
+        ("https://[bad", "no address"),
+        ("ftp://hooks.example.com/", "must begin with https"),
+        ("https://127.0.0.1/", "inside our own network"),
+        ("https://169.254.169.254/latest/", "inside our own network"),
+        ("https://10.0.0.1/", "inside our own network"),
+        ("https://192.168.1.1:8443/", "inside our own network"),
+        ("https://[::1]/", "inside our own network"),
+        ("https://[::ffff:10.0.0.1]/", "inside our own network"),
+        ("https://0x7f000001/", "inside our own network"),
+        ("https://localhost/", "inside our own network"),
+    ],
+)
+def test_nothing_inside_our_network_is_asked(url, says):
+    with pytest.raises(Undeliverable, match=says):
+        http_client.post(url, b"", {})
+
+
+def test_a_name_that_changes_its_mind_gains_nothing(receiver, monkeypatch):
+    answers = iter([[(2, 1, 6, "", ("10.0.0.7", 443))], [(2, 1, 6, "", ("93.184.215.14", 443))]])
+    monkeypatch.setattr(http_client.socket, "getaddrinfo", lambda *_, **__: next(answers))
+    with pytest.raises(Undeliverable, match="inside our own network"):
+        http_client.post("https://rebinding.example.com/", b"", {})

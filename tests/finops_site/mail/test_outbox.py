@@ -1,0 +1,243 @@
+"""Letters go out once: whatever the mail server answers, whoever dies, however many send at the same time."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
+from django.utils import timezone
+
+from finops_site.mail import outbox
+from finops_site.models import Letter
+from tests.costs.ingest.test_ingest import ROOT, _environment
+
+NOW = timezone.now()
+LATER = NOW + timedelta(hours=2)
+KILLS = int(os.environ.get("FINOPS_KILLS", "25"))
+
+
+class Server:
+    """A real SMTP server on loopback that keeps what it took and answers as it is told."""
+
+    def __init__(self):
+        self.taken, self.answers = [], []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        answer = self.answers.pop(0) if self.answers else "250 OK"
+        if answer.startswith("250") or answer == "hang up":
+            self.taken.append((envelope.rcpt_tos[0], envelope.content.decode()))
+        if answer == "hang up":
+            server.transport.abort()
+        return answer
+
+    def ids(self):
+        return Counter(line for _, text in self.taken for line in text.splitlines() if line.startswith("Message-ID"))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def server(settings):
+    handler = Server()
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    settings.EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
+    settings.EMAIL_TIMEOUT = 2
+    yield handler
+    controller.stop()
+
+
+def post(number, to="lea@demo.example", **options):
+    message = EmailMultiAlternatives(f"Statement {number}", "12,345.67 USD\n.a line that begins with a dot", to=[to])
+    message.attach_alternative("<p>12,345.67 USD</p>", "text/html")
+    return outbox.post(f"statement {number} to {to}", message, now=NOW, **options)
+
+
+def outcomes():
+    return dict(Letter.objects.values_list("key", "outcome").order_by("key"))
+
+
+@pytest.mark.django_db
+def test_a_letter_posted_twice_is_one_letter(server):
+    assert [post(1), post(1)] == [True, False]
+    assert outbox.send_waiting(NOW) == 1
+    assert outbox.send_waiting(NOW) == 0
+    ((to, text),) = server.taken
+    assert to == "lea@demo.example"
+    assert f"Message-ID: {outbox.message_id('statement 1 to lea@demo.example')}" in text
+    assert "\n.a line that begins with a dot" in text.replace("\r", "")
+
+
+@pytest.mark.django_db
+def test_a_letter_of_the_quiet_hours_waits_for_the_morning(server):
+    post(1, send_after=NOW + timedelta(hours=1))
+    assert outbox.send_waiting(NOW) == 0
+    assert outbox.send_waiting(LATER) == 1
+
+
+@pytest.mark.django_db
+def test_a_server_that_says_later_is_asked_later(server):
+    server.answers = ["451 greylisted, come back", "421 too busy"]
+    post(1)
+    assert outbox.send_waiting(NOW) == 0
+    assert outbox.send_waiting(NOW) == 0, "not before its pause is over"
+    assert "greylisted" in Letter.objects.get().said
+    assert outbox.send_waiting(NOW + timedelta(minutes=3)) == 0
+    assert outbox.send_waiting(LATER) == 1
+    assert sum(server.ids().values()) == 1
+
+
+@pytest.mark.django_db
+def test_an_address_that_does_not_exist_ends_its_letter_and_no_other(server):
+    post(1, to="nobody@demo.example")
+    post(2)
+    assert outbox.send_waiting(NOW) == 1
+    refused = Letter.objects.get(to="nobody@demo.example")
+    assert refused.outcome == Letter.Outcome.REFUSED
+    assert "no such mailbox" in refused.said
+
+
+@pytest.mark.django_db
+def test_a_server_that_is_gone_loses_nothing(settings):
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
+        "finops_site.mail.smtp.SmtpBackend",
+        "127.0.0.1",
+        1,
+    )
+    post(1)
+    assert outbox.send_waiting(NOW) == 0
+    letter = Letter.objects.get()
+    assert (letter.outcome, letter.send_after) == ("waiting", NOW + timedelta(minutes=2))
+    Letter.objects.update(created_at=NOW - timedelta(days=6))
+    assert outbox.send_waiting(LATER) == 0
+    assert Letter.objects.get().outcome == Letter.Outcome.REFUSED
+
+
+@pytest.mark.django_db
+def test_a_line_that_breaks_after_the_body_is_doubtful_and_the_letter_goes_out_once_more(server):
+    server.answers = ["hang up"]
+    post(1)
+    outbox.send_waiting(NOW)
+    letter = Letter.objects.get()
+    assert (letter.outcome, letter.was_doubtful) == ("waiting", True)
+    assert letter.said.startswith("sent, or not")
+    assert outbox.send_waiting(LATER) == 1
+    assert list(server.ids().values()) == [2], "one Message-ID, so that a mailbox sees one letter"
+
+
+@pytest.mark.django_db
+def test_a_letter_that_is_doubtful_twice_stays_so_and_says_it(server):
+    server.answers = ["hang up", "hang up"]
+    post(1)
+    outbox.send_waiting(NOW)
+    outbox.send_waiting(LATER)
+    assert outbox.send_waiting(LATER + timedelta(days=1)) == 0
+    assert outcomes() == {"statement 1 to lea@demo.example": "unknown"}
+
+
+@pytest.mark.django_db
+def test_a_letter_in_somebodys_hands_is_left_alone(server):
+    post(1)
+    Letter.objects.update(claimed_until=NOW + timedelta(minutes=5))
+    assert outbox.send_waiting(NOW) == 0
+    assert outbox.send_waiting(LATER) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_was_never_posted(server):
+    with transaction.atomic():
+        post(1)
+        transaction.set_rollback(True)
+    assert outbox.send_waiting(NOW) == 0
+    assert server.taken == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_senders_at_the_same_time_send_each_letter_once(server):
+    for number in range(40):
+        post(number)
+
+    def send():
+        outbox.send_waiting(NOW)
+        connection.close()
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(30)
+    assert sorted(server.ids().values()) == [1] * 40
+    assert set(outcomes().values()) == {"sent"}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_killed_at_random_moments_loses_no_letter_and_doubles_none_that_is_not_doubtful(server, settings):
+    environment = _environment() | {
+        "EMAIL_URL": f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}",
+        "PYTHONPATH": str(ROOT),
+    }
+    chance, now, posted = random.Random(7), NOW, 0
+    forks = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("sender.py")],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert forks.stdout.readline() == "ready\n"
+    for _ in range(KILLS):
+        for _ in range(3):
+            posted += post(posted)
+        forks.stdin.write(f"{now.isoformat()}\n")
+        forks.stdin.flush()
+        child = int(forks.stdout.readline())
+        time.sleep(chance.uniform(0, 0.15))
+        with suppress(ProcessLookupError):
+            # It may have ended by itself.
+            os.kill(child, signal.SIGKILL)
+        assert forks.stdout.readline() == "ended\n"
+        now += timedelta(minutes=6)
+    forks.stdin.close()
+    forks.wait(10)
+    while Letter.objects.filter(outcome="waiting").exists():
+        now += timedelta(minutes=6)
+        outbox.send_waiting(now)
+    doubtful = set(Letter.objects.filter(was_doubtful=True).values_list("message_id", flat=True))
+    arrived = Counter({line.split(": ")[1].strip(): times for line, times in server.ids().items()})
+    assert len(arrived) == posted == 3 * KILLS, "every letter arrived"
+    assert {identity for identity, times in arrived.items() if times > 1} <= doubtful
+    assert max(arrived.values()) <= 2
+    print(f"{KILLS} kills, {posted} letters, {len(doubtful)} doubtful, {sum(arrived.values()) - posted} arrived twice")
+
+
+@pytest.mark.django_db
+def test_what_old_letters_said_is_forgotten_and_that_they_were_sent_is_not(server):
+    post(1)
+    outbox.send_waiting(NOW)
+    assert outbox.tidy_up(NOW + timedelta(days=91)) == 1
+    letter = Letter.objects.get()
+    assert (bytes(letter.content), letter.outcome, letter.subject) == (b"", "sent", "Statement 1")

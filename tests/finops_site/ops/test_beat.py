@@ -1,0 +1,25 @@
+"""What an administrator changes in the schedule stays changed."""
+
+import pytest
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from finops_site.celery import app
+from finops_site.ops.beat import Scheduler
+
+# Beat closes its connections as it likes.
+pytestmark = pytest.mark.django_db(transaction=True)
+NIGHT = "evaluate-budgets-every-night"
+
+
+def test_the_settings_fill_an_empty_schedule():
+    Scheduler(app=app).setup_schedule()
+    assert PeriodicTask.objects.get(name=NIGHT).crontab.hour == "4"
+
+
+def test_an_edit_in_the_admin_survives_a_restart_of_beat():
+    Scheduler(app=app).setup_schedule()
+    later, _ = CrontabSchedule.objects.get_or_create(hour="6", minute="0")
+    PeriodicTask.objects.filter(name=NIGHT).update(crontab=later, enabled=False)
+    Scheduler(app=app).setup_schedule()
+    task = PeriodicTask.objects.get(name=NIGHT)
+    assert (task.crontab, task.enabled) == (later, False)

@@ -1,0 +1,144 @@
+"""The monthly report: one contract, drawn on the page and in the PDF with the same figures."""
+
+import io
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.template.loader import render_to_string
+from pypdf import PdfReader
+
+from finops_site.lib import charts
+from finops_site.lib.periods import Month
+from finops_site.registry import Kpi, Measure, Registry, ReportMonth, ReportMonths, ReportSection
+from finops_site.reports import monthly_report
+
+MONTH = Month(2026, 3)
+COVERAGE = Measure(Decimal("71.26"), "%", Decimal(70), "higher", "of eligible usage", "/reservations/")
+CHART = {
+    "id": "c",
+    "kind": "bar",
+    "title": "Spend of the year",
+    "currency": "USD",
+    "categories": ["Feb", "Mar"],
+    "series": [charts.series("Spend", [Decimal(3), Decimal(4)])],
+}
+CONTEXT = {
+    "text": "Payments <b> spent more.",
+    "stats": [{"label": "March", "amount": Decimal("1234.5"), "currency": "USD", "before": Decimal(1000)}],
+    "charts": [CHART],
+    "tables": [
+        {
+            "title": "Teams",
+            "head": ["Team", "Cost", "Change", "Share"],
+            "rows": [
+                [
+                    {"text": "#panic()", "url": "/teams/1/"},
+                    {"amount": Decimal("1234.5"), "currency": "USD", "url": "/lines/"},
+                    {"amount": Decimal("-10"), "currency": "USD", "change": True, "before": Decimal(100)},
+                    "12.3%",
+                ],
+                ["Nobody", {"amount": None, "currency": "USD"}, "—", "—"],
+            ],
+            "totals": [["Total", {"amount": Decimal("1234.5"), "currency": "USD"}, "", ""]],
+        }
+    ],
+    "links": [("Open", "/tagging/")],
+}
+
+
+def part(context, template=""):
+    return monthly_report.part(ReportSection("teams", "Teams of March", template, lambda user, month: None), context)
+
+
+def page(*parts, gates=()):
+    report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
+    return "".join(
+        render_to_string("includes/report_part.html", {"part": each, "report": report}) for each in report.parts
+    )
+
+
+def paper(*parts, gates=()):
+    report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
+    pages = PdfReader(io.BytesIO(monthly_report.pdf(report))).pages
+    return " ".join(" ".join(each.extract_text() for each in pages).split())
+
+
+def gate(measure, label="Coverage"):
+    house = Registry()
+    house.add(Kpi("k", label, lambda user, as_of: measure))
+    return monthly_report._gate(*house.measures(None, date(2026, 3, 31))[0])
+
+
+def test_the_page_and_the_pdf_say_the_same():
+    html, text = page(part(CONTEXT)), paper(part(CONTEXT))
+    for said in ("Teams of March", "1,234.50", "#panic()", "12.3%", "Nobody", "Total", "10.00", "10.0%"):
+        assert said in html, said
+        assert said in text, said
+
+
+def test_what_people_write_is_text_on_both():
+    assert "Payments &lt;b&gt; spent more." in page(part(CONTEXT))
+    assert "Payments <b> spent more." in paper(part(CONTEXT))
+
+
+def test_a_figure_on_the_page_opens_and_a_column_of_figures_stands_to_the_right():
+    html = page(part(CONTEXT))
+    assert 'href="/lines/"' in html
+    assert 'href="/teams/1/"' in html
+    assert [f'<th scope="col" class="number">{name}</th>' in html for name in ("Cost", "Change", "Share")] == [True] * 3
+    assert '<th scope="col">Team</th>' in html
+
+
+def test_a_section_needs_no_template_and_one_of_its_own_is_drawn_only_without_the_contract():
+    assert part(CONTEXT, "missing.html").template == ""
+    assert part({"month": MONTH}, "costs/none.html").template == "costs/none.html"
+    assert "stands on the page" in paper(part({"month": MONTH}, "costs/none.html"))
+
+
+@pytest.mark.parametrize("cells", [["1,234", "—"], ["12.3%"], ["5 hours"], ["−4.00 USD"], ["(1,234.50)"]])
+def test_figures_in_words_stand_to_the_right(cells):
+    (table,) = part({"tables": [{"head": ["What", "n"], "rows": [["a", cell] for cell in cells]}]}).tables
+    assert table["numbers"] == [1]
+
+
+@pytest.mark.parametrize("cells", [["12 more"], ["—"], ["new", "1"], []])
+def test_words_stand_to_the_left(cells):
+    (table,) = part({"tables": [{"head": ["What", "n"], "rows": [["a", cell] for cell in cells]}]}).tables
+    assert table["numbers"] == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "verdict"),
+    [
+        (COVERAGE, "71.3%", "Target at least 70%: met"),
+        (Measure(Decimal(6), "%", Decimal(5), "lower", ""), "6%", "Target at most 5%: not met"),
+        (Measure(None, "hours", Decimal(24), "lower", ""), "—", "Target at most 24 hours: not known yet"),
+        (Measure(Decimal("1234.5"), "USD", None, "higher", ""), "1,234.50 USD", "No target"),
+    ],
+)
+def test_a_gate_says_in_words_whether_it_is_met(measure, value, verdict):
+    found = gate(measure)
+    assert (found.value, found.verdict) == (value, verdict)
+    assert verdict in paper(gates=[found])
+
+
+def test_a_value_just_short_of_its_target_is_not_shown_as_reaching_it():
+    found = gate(Measure(Decimal("69.96"), "%", Decimal(70), "higher", ""))
+    assert (found.value, found.state) == ("69.96%", "not met")
+
+
+def test_the_report_counts_the_gates_that_are_met():
+    late, unknown = Measure(Decimal(6), "%", Decimal(5), "lower", ""), Measure(None, "%", None, "higher", "")
+    gates = [gate(COVERAGE), gate(late), gate(unknown)]
+    assert monthly_report.Report(MONTH, "", "", gates, []).summary == "1 of 2 targets met."
+
+
+def test_what_several_say_of_a_month_is_one_row_and_the_newest_comes_first():
+    house = Registry()
+    house.add(
+        ReportMonths("costs", lambda user, today: [ReportMonth(Month(2026, 2), "2 USD"), ReportMonth(MONTH, "3 USD")]),
+        ReportMonths("more", lambda user, today: [ReportMonth(MONTH, "closed")]),
+    )
+    found = house.months(None, date(2026, 3, 9))
+    assert [(str(each.month), each.words) for each in found] == [("2026-03", "3 USD; closed"), ("2026-02", "2 USD")]

@@ -1,0 +1,116 @@
+"""Two people close the same month at the same moment; a bill arrives while a month is being closed."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from costs.ingest import deliveries
+from costs.models import Source
+from tagging.chargeback import allocation, closing, statements
+from tagging.models import ChargebackPeriod, Statement, StatementLine
+from tests import bills
+from tests.people import person
+from tests.tagging.chargeback.helpers import MARCH, NOW, bill, company, drafts, split_support, usual
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def march(tmp_path):
+    person("fay")
+    split_support(company())
+    bill(tmp_path, usual())
+    return drafts()[MARCH]
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Runs each in a thread of its own, all let go at the same moment; returns what they gave or raised."""
+    gate, results = threading.Barrier(len(works)), [None] * len(works)
+
+    def run(place: int, work: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            results[place] = work()
+        except Exception as error:
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[place, work]) for place, work in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_of_two_who_close_at_the_same_moment_one_does(march):
+    fay = person("fay")
+
+    def close():
+        period = ChargebackPeriod.objects.get(pk=march.pk)
+        return closing.close(period, fay, seen=march.books, now=NOW)
+
+    results = at_once(close, close, close)
+    assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
+    (numbered,) = [each for each in results if isinstance(each, list)]
+    assert [each.number for each in numbered] == ["2026-03-0001", "2026-03-0002"]
+    assert Statement.objects.exclude(number=None).count() == 2
+
+
+def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_corrections(march, tmp_path):
+    fay = person("fay")
+    path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05", nobody="9")))
+    (received,) = deliveries.receive("northwind", [path])
+
+    def close():
+        period = ChargebackPeriod.objects.get(pk=march.pk)
+        return closing.close(period, fay, seen=march.books, now=NOW)
+
+    closed, loaded = at_once(close, lambda: deliveries.load(received.delivery))
+    assert loaded.status == "current", loaded
+    drafts()
+    period = ChargebackPeriod.objects.get(pk=march.pk)
+    if isinstance(closed, closing.BooksMoved):
+        closing.close(period, fay, seen=period.books, now=NOW)
+    statements.refresh_stale(NOW)
+    charged = sum(Statement.objects.values_list("total", flat=True))
+    today = allocation.compute(period.month).totals["USD"]["billed_cost"]
+    assert charged + today.unowned + today.unallocated == today.bill
+
+
+def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
+    """The order that races leave to luck, forced: the bill is activated while closing holds the books."""
+    fay = person("fay")
+    path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05")))
+    (received,) = deliveries.receive("northwind", [path])
+    holding, done = threading.Event(), []
+    may_close = closing._may_close
+
+    def slowly(*args):
+        holding.set()
+        loader.join(timeout=3)
+        done.append(received.delivery.months.filter(is_current=True).exists())
+        may_close(*args)
+
+    def load():
+        holding.wait()
+        deliveries.load(received.delivery)
+        connection.close()
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    closing._may_close = slowly
+    try:
+        closing.close(march, fay, seen=march.books, now=NOW)
+    finally:
+        closing._may_close = may_close
+        loader.join()
+    assert done == [False]
+    drafts()
+    correction = StatementLine.objects.get(key="correction:2026-03:direct:Amazon EC2")
+    assert correction.corrects.number == "2026-03-0002"
+    assert Source.objects.count() == 1

@@ -1,0 +1,246 @@
+"""Suggestions are accepted into virtual tags, the numbers follow, and all of it can be taken back."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from auditlog.models import LogEntry
+from django.db import IntegrityError, transaction
+
+from costs.demo import bills as demo_bills
+from costs.ingest import deliveries
+from costs.models import CostLine
+from finops_site.models import Team
+from tagging.models import OwnershipRule, Suggestion, SuggestionDecision, TaggedResource, VirtualTag
+from tagging.ownership.demo import make_ownership_rules
+from tagging.policy import compliance
+from tagging.remediation import tag_fixes
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
+TODAY = NOW.date()
+FIVE = '{"Owner": "lea", "Environment": "Production", "Team": "Payments", "CostCenter": "CC-1001", "Project": "p-1"}'
+
+
+def load(folder, rows, name="march.csv", **defaults):
+    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    delivery = deliveries.load(received.delivery)
+    assert delivery.status == "current", delivery.message
+    compliance.refresh()
+    return delivery
+
+
+@pytest.fixture
+def shop(people, tmp_path):
+    """Ten machines with all five tags, and one with the Owner alone; tags name the team."""
+    team = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Tag Owner", team=team, tag_key="Owner", tag_value="lea", order=20)
+    kin = [{"ResourceId": f"i-{n}", "ResourceName": f"web-{n}", "Tags": FIVE} for n in range(10)]
+    bare = {"ResourceId": "i-99", "ResourceName": "web-99", "Tags": '{"Owner": "lea"}', "EffectiveCost": "7"}
+    lost = {"ResourceId": "i-98", "ResourceName": "web-98", "Tags": "", "EffectiveCost": "3"}
+    load(tmp_path, [*kin, bare, lost])
+    tag_fixes.rebuild_suggestions(TODAY)
+    return people
+
+
+def about(resource):
+    return Suggestion.objects.filter(resource=resource)
+
+
+def accept(rows, user, **options):
+    done = tag_fixes.accept(rows, user=user, now=NOW, **options)
+    if done.batch:
+        tag_fixes.apply(done.batch, NOW)
+    return done
+
+
+def complies(resource):
+    return TaggedResource.objects.get(resource=resource).verdict.is_compliant
+
+
+def test_what_is_missing_is_suggested_with_evidence(shop):
+    found = {one.tag: one for one in about("i-99")}
+    assert {tag: one.value for tag, one in found.items()} == {
+        "Environment": "Production",
+        "Team": "Payments",
+        "CostCenter": "CC-1001",
+        "Project": "p-1",
+    }
+    assert all(one.evidence[0]["words"] and one.confidence > Decimal("0.8") for one in found.values())
+    assert {one.wrong_tags for one in found.values()} == {4}
+
+
+def test_made_again_a_suggestion_keeps_its_number(shop):
+    before = set(Suggestion.objects.values_list("pk", "tag"))
+    tag_fixes.rebuild_suggestions(TODAY)
+    assert set(Suggestion.objects.values_list("pk", "tag")) == before
+
+
+def test_a_lead_sees_her_own_and_finance_what_nobody_owns(shop):
+    assert set(Suggestion.objects.visible_to(shop["lea"]).values_list("resource", flat=True)) == {"i-99"}
+    assert not Suggestion.objects.visible_to(shop["ola"]).exists()
+    assert set(Suggestion.objects.visible_to(shop["fay"]).values_list("resource", flat=True)) == {"i-98", "i-99"}
+
+
+def test_the_gain_counts_only_resources_that_become_whole(shop):
+    assert tag_fixes.gain(about("i-99")).costs == {"USD": Decimal(7)}
+    assert tag_fixes.gain(about("i-99").exclude(tag="Team")).compliant == 0
+
+
+def test_accepting_changes_the_numbers_and_keeps_what_the_bill_said(shop):
+    assert not complies("i-99")
+    done = accept(about("i-99"), shop["lea"])
+    assert (done.set, done.too_late) == (4, 0)
+    assert complies("i-99")
+    line = CostLine.objects.get(resource="i-99")
+    assert line.tag_set.tags["Team"] == "Payments"
+    assert line.tag_set.as_delivered == {"Owner": "lea"}
+    assert line.tag_set.virtual.keys() == {"Environment", "Team", "CostCenter", "Project"}
+    assert not about("i-99").exists()
+    done.batch.refresh_from_db()
+    assert done.batch.applied_at == NOW
+
+
+def test_accepted_tags_of_what_nobody_owned_give_it_an_owner(shop):
+    accept(about("i-98"), shop["fay"])
+    assert CostLine.objects.get(resource="i-98").owner.name == "Payments"
+    assert CostLine.objects.filter(owner__isnull=True).count() == 0
+
+
+def test_accepted_tags_do_not_vote(shop):
+    accept(about("i-99"), shop["lea"])
+    found = about("i-98").get(tag="Project")
+    assert found.evidence[0]["total"] == 10
+
+
+def test_a_batch_is_undone_and_the_books_are_as_they_were(shop):
+    before = list(CostLine.objects.order_by("pk").values("resource", "owner", "tag_set", "effective_cost"))
+    done = accept(about("i-98"), shop["fay"])
+    assert tag_fixes.undo(done.batch.pk, user=shop["fay"], now=NOW) == done.set
+    tag_fixes.apply(done.batch, NOW)
+    assert list(CostLine.objects.order_by("pk").values("resource", "owner", "tag_set", "effective_cost")) == before
+    assert about("i-98").exists()
+    with pytest.raises(tag_fixes.CannotFix, match="has undone this"):
+        tag_fixes.undo(done.batch.pk, user=shop["fay"], now=NOW)
+
+
+def test_who_accepts_second_is_told_so(shop):
+    same = list(about("i-99").values_list("pk", flat=True))
+    first = accept(Suggestion.objects.filter(pk__in=same), shop["lea"])
+    second = accept(Suggestion.objects.filter(pk__in=same), shop["eli"])
+    assert (first.set, second.batch, second.set) == (4, None, 0)
+    assert VirtualTag.objects.in_force().count() == 4
+
+
+def test_the_database_allows_one_open_tag_of_a_key(shop):
+    done = accept(about("i-99"), shop["lea"])
+    tag = done.batch.tags.first()
+    tag.pk, tag.key = None, tag.key.upper()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        tag.save()
+
+
+def test_a_refused_value_never_comes_again_for_that_resource(shop):
+    tag_fixes.refuse(about("i-99").filter(tag="Project"), user=shop["lea"], now=NOW)
+    tag_fixes.rebuild_suggestions(TODAY)
+    assert not about("i-99").filter(tag="Project").exists()
+    assert SuggestionDecision.objects.get().answer == "refused"
+    assert about("i-98").filter(tag="Project").exists()
+
+
+def test_every_tag_stands_in_the_audit_log_with_who_set_it(shop):
+    accept(about("i-99"), shop["lea"])
+    entries = LogEntry.objects.filter(content_type__model="virtualtag")
+    assert {(entry.actor, entry.action) for entry in entries} == {(shop["lea"], 0)}
+    assert entries.count() == 4
+
+
+def test_a_tag_set_by_hand_takes_the_place_of_the_one_before_from_its_day_on(shop):
+    row = TaggedResource.objects.get(resource="i-99")
+    for value, day in (("Staging", 1), ("Dev", 4)):
+        tag_fixes.set_by_hand(row, "Environment", value, start=date(2026, 3, day), end=None, user=shop["lea"], now=NOW)
+    first, second = VirtualTag.objects.order_by("start")
+    assert (first.end, second.end) == (date(2026, 3, 4), None)
+    tag_fixes.apply(second.batch, NOW)
+    assert CostLine.objects.get(resource="i-99").tag_set.tags["Environment"] == "Dev"
+
+
+def test_a_tag_that_ended_no_longer_counts(shop):
+    row = TaggedResource.objects.get(resource="i-99")
+    tag = tag_fixes.set_by_hand(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
+    tag_fixes.end(tag.pk, date(2026, 3, 5), user=shop["lea"], now=NOW)
+    tag_fixes.apply(tag.batch, NOW)
+    # The charge is of the fifth: the tag holds until then, not on it.
+    assert "Project" not in CostLine.objects.get(resource="i-99").tag_set.tags
+    with pytest.raises(tag_fixes.CannotFix, match="not in force"):
+        tag_fixes.end(tag.pk, date(2026, 3, 9), user=shop["lea"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("k" * 200, "x", "200 characters"),
+        ("", "x", "needs a key"),
+        ("aws:createdBy", "x", "by AWS alone"),
+        ("Team", " ", "says nothing"),
+        ("Team", "v" * 257, "257 characters"),
+    ],
+)
+def test_a_tag_no_provider_would_keep_is_refused_in_words(shop, key, value, words):
+    row = TaggedResource.objects.get(resource="i-99")
+    with pytest.raises(tag_fixes.CannotFix, match=words):
+        tag_fixes.set_by_hand(row, key, value, start=TODAY, end=None, user=shop["lea"], now=NOW)
+
+
+def test_emoji_and_right_to_left_values_are_kept_as_they_are(shop):
+    row = TaggedResource.objects.get(resource="i-99")
+    value = "תשלומים 💸 \"quoted\" 'and' \\"
+    tag = tag_fixes.set_by_hand(row, "Project", value, start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
+    tag_fixes.apply(tag.batch, NOW)
+    assert CostLine.objects.get(resource="i-99").tag_set.tags["Project"] == value
+
+
+def test_a_tag_on_a_resource_that_is_gone_changes_nothing_and_harms_nobody(shop):
+    row = TaggedResource.objects.get(resource="i-99")
+    row.resource, row.key = "i-gone", "0" * 32
+    tag = tag_fixes.set_by_hand(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["fay"], now=NOW)
+    assert tag_fixes.apply(tag.batch, NOW) == 0
+
+
+def test_a_lead_claims_what_nobody_owns_and_finance_confirms(shop):
+    team = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
+    with pytest.raises(tag_fixes.CannotFix, match="exactly as the bill"):
+        tag_fixes.claim("i-99", team, user=shop["lea"], now=NOW)
+    tag = tag_fixes.claim("web-98", team, user=shop["lea"], now=NOW)
+    assert not VirtualTag.objects.in_force().exists()
+    with pytest.raises(tag_fixes.CannotFix, match="claimed already"):
+        tag_fixes.claim("i-98", team, user=shop["ola"], now=NOW)
+    tag_fixes.answer_claim(tag.pk, confirm=True, user=shop["fay"], now=NOW)
+    tag_fixes.apply(tag.batch, NOW)
+    assert CostLine.objects.get(resource="i-98").owner == team
+    with pytest.raises(tag_fixes.CannotFix, match="is answered"):
+        tag_fixes.answer_claim(tag.pk, confirm=False, user=shop["fay"], now=NOW)
+
+
+def test_the_demo_passes_95_percent_when_its_suggestions_are_accepted(people, tmp_path):
+    as_of = date(2026, 3, 20)
+    make_ownership_rules(lambda _: None, as_of=as_of)
+    path = demo_bills.write_bills(tmp_path, as_of=as_of)[-1]
+    (received,) = deliveries.receive("northwind", [path])
+    assert deliveries.load(received.delivery).status == "current"
+    compliance.refresh()
+
+    def share():
+        rows = TaggedResource.objects.taggable()
+        return rows.filter(verdict__is_compliant=True).count() / rows.count()
+
+    before, unowned = share(), CostLine.objects.filter(owner__isnull=True).totals()["USD"]["billed_cost"]
+    whole = CostLine.objects.totals()
+    tag_fixes.rebuild_suggestions(TODAY)
+    accept(Suggestion.objects.all(), people["fay"])
+    assert 0.1 < before < 0.3
+    assert share() > 0.95
+    assert CostLine.objects.totals() == whole
+    assert CostLine.objects.filter(owner__isnull=True).totals()["USD"]["billed_cost"] < unowned
