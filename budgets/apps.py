@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import BudgetSource, DemoStep, Kpi, NavItem, Panel, ReportSection, Waiting, registry
+from finops_site.registry import BudgetSource, DemoStep, Kpi, NavItem, Panel, PendingDecisions, ReportSection, registry
 
 
 class BudgetsConfig(AppConfig):
@@ -32,7 +32,7 @@ class BudgetsConfig(AppConfig):
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 21),
             ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
             BudgetSource("budgets", panels.of_team, may_see),
-            Waiting("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),
+            PendingDecisions("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),
             DemoStep("budgets", _make_demo_budgets, 70),
         )
 

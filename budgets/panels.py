@@ -14,7 +14,8 @@ from budgets.models import Alert, Budget, BudgetPeriod
 from budgets.planning import annual_plan
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
-from finops_site.registry import Measure, TeamBudget, WaitingItem
+from finops_site.lib.person import Person
+from finops_site.registry import Measure, PendingDecision, TeamBudget
 from finops_site.ui.pending_decisions import said
 
 SHOWN = 6
@@ -35,17 +36,17 @@ def budgets(request: HttpRequest) -> dict[str, Any] | None:
     return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "waiting": waiting.count()}
 
 
-def proposed(user: Any) -> Any:
+def proposed(user: Person) -> Any:
     """What leads proposed, for finance."""
     return Budget.objects.visible_to(user).filter(state=Budget.State.PROPOSED)
 
 
-def proposals(user: Any, rows: Any) -> list[WaitingItem]:
+def proposals(user: Person, rows: Any) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
     return said(rows, "A budget is proposed", "budgets are proposed", url)
 
 
-def _periods(user: Any, day: date) -> Any:
+def _periods(user: Person, day: date) -> Any:
     found = BudgetPeriod.objects.visible_to(user).of_active().holding(day)
     return found.select_related("budget__team").order_by("budget__name")
 
@@ -61,7 +62,7 @@ def _row(period: BudgetPeriod, forecast: Any) -> dict[str, Any]:
     }
 
 
-def of_team(user: Any, team: int, month: Month) -> list[TeamBudget]:
+def of_team(user: Person, team: int, month: Month) -> list[TeamBudget]:
     """The monthly budgets of one team, each with what was spent of it in the month, by charge day."""
     found = BudgetPeriod.objects.visible_to(user).of_active().filter(start=month.start, end=month.next.start)
     rows = list(found.filter(budget__team=team).select_related("budget").order_by("budget__name"))
@@ -78,7 +79,7 @@ def of_team(user: Any, team: int, month: Month) -> list[TeamBudget]:
     ]
 
 
-def variance_measure(user: Any, as_of: date) -> Measure | None:
+def variance_measure(user: Person, as_of: date) -> Measure | None:
     """The KPI "variance < 5 %" of the year so far."""
     if not Budget.objects.visible_to(user).active().exists():
         return None
@@ -87,7 +88,7 @@ def variance_measure(user: Any, as_of: date) -> Measure | None:
     return Measure(value, "%", annual_plan.TARGET, "lower", words, reverse("budgets:finance"))
 
 
-def response_measure(user: Any, as_of: date) -> Measure | None:
+def response_measure(user: Person, as_of: date) -> Measure | None:
     """Hours from opening to acknowledgement, on average of the alerts of the last 90 days that were taken."""
     alerts = Alert.objects.visible_to(user).filter(opened_at__date__gt=as_of - timedelta(days=RESPONSE_DAYS))
     if not alerts.exists():
@@ -98,7 +99,7 @@ def response_measure(user: Any, as_of: date) -> Measure | None:
     return Measure(hours, "hours", HOURS, "lower", words, reverse("budgets:alerts"))
 
 
-def report(user: Any, month: Month) -> dict[str, Any] | None:
+def report(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's budgets against what was spent, for the monthly report."""
     periods = list(_periods(user, month.start))
     if not periods:

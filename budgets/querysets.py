@@ -5,13 +5,15 @@ from typing import Any
 
 from django.db import models
 
+from finops_site.lib.person import Person
+
 
 class OfBudget(models.QuerySet):
     """Rows that hang on a budget by the path `to_team`: seen by who sees the company, or by the team above or in it."""
 
     to_team = "team"
 
-    def visible_to(self, user: Any) -> Any:
+    def visible_to(self, user: Person) -> Any:
         """All, or those of her teams and the teams below; a budget without a team is the company's."""
         return self if user.sees_whole_company else self.filter(**{f"{self.to_team}__in": user.visible_team_ids})
 

@@ -33,6 +33,7 @@ from costs.web.source_tables import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 
 
@@ -237,5 +238,5 @@ class CostLineAdmin(FactAdmin):
     def billed(self, line: CostLine) -> str | None:
         return exact_text(line.billed_cost)
 
-    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)

@@ -8,18 +8,18 @@ from costs import reconciliation
 from costs.models import Source
 from costs.sources import sync
 from costs.web.source_tables import LIGHTS
-from finops_site.registry import Light
+from finops_site.registry import HealthStatus
 
 
-def sources(now: datetime) -> list[Light]:
+def sources(now: datetime) -> list[HealthStatus]:
     """Each source in use, as its list shows it."""
     found = sync.with_last_delivery(Source.objects.filter(is_enabled=True)).order_by("name")
     return [_light(source, now) for source in found]
 
 
-def _light(source: Source, now: datetime) -> Light:
+def _light(source: Source, now: datetime) -> HealthStatus:
     health = sync.health(source, source.last_delivery, now)
-    return Light(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
+    return HealthStatus(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
 
 
 def check_books(as_of: date) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 from django.db import models
 from django.db.models import Q, Sum
 
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 
 METRICS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 # Whose a row is: each is one of these, and never two of them. A line with both an owner and a pool would count twice
@@ -20,19 +20,19 @@ SIDES = {
 
 
 class DeliveryQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "DeliveryQuerySet":
+    def visible_to(self, user: Person) -> "DeliveryQuerySet":
         """Whole bills are for those who see the whole company."""
         return self if user.sees_whole_company else self.none()
 
 
 class SourceQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "SourceQuerySet":
+    def visible_to(self, user: Person) -> "SourceQuerySet":
         """Where bills come from is for those who see the whole company."""
         return self if user.sees_whole_company else self.none()
 
 
 class PoolQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "PoolQuerySet":
+    def visible_to(self, user: Person) -> "PoolQuerySet":
         """What several teams share is for those who see the whole company; a lead sees her share on her statement."""
         return self if user.sees_whole_company else self.none()
 
@@ -49,7 +49,7 @@ class CostQuerySet(models.QuerySet):
         """Only rows of publications that count now."""
         return self.filter(delivery_month__is_current=True)
 
-    def visible_to(self, user: Any) -> "CostQuerySet":
+    def visible_to(self, user: Person) -> "CostQuerySet":
         """Current rows that `user` may see: everything, or what her teams and the teams below them own."""
         rows = self.current()
         return rows if user.sees_whole_company else rows.filter(owner__in=user.visible_team_ids)

@@ -11,4 +11,4 @@ delivery_loaded = Signal()
 # Receivers get `rows`, the DeliveryMonths that count now or did, and compute again what they derive from the books.
 # It is a signal of its own because `delivery_loaded` comes too early for that: nobody sees those lines yet, and they
 # may never count. A receiver must be quick (hand the work to Celery); one that fails is logged and harms nobody.
-books_changed = Signal()
+cost_data_changed = Signal()

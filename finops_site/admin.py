@@ -19,7 +19,8 @@ from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAd
 from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 
-from finops_site.models import Letter, Membership, Team, User
+from finops_site.lib.person import Person
+from finops_site.models import Membership, OutgoingEmail, Team, User
 from finops_site.people.roles import ROLES
 
 MOST_ROWS = 1_000
@@ -56,7 +57,7 @@ class FactAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return self.visible(super().get_queryset(request), request.user)
 
-    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         """What is of whole bills is for those who see the whole company."""
         return rows if user.sees_whole_company else rows.none()
 
@@ -178,14 +179,14 @@ class PeriodicTaskAdmin(PackagedPeriodicTaskAdmin, ModelAdmin):
     actions = ["enable_tasks", "disable_tasks", "run_tasks"]
 
 
-@admin.register(Letter)
+@admin.register(OutgoingEmail)
 class LetterAdmin(FactAdmin):
     """What was mailed to whom and what became of it; what it said stays between the two."""
 
-    list_display = ["created_at", "to", "subject", "outcome", "attempts", "sent_at", "said"]
+    list_display = ["created_at", "to", "subject", "outcome", "attempts", "sent_at", "server_reply"]
     list_filter = ["outcome"]
     search_fields = ["to", "subject", "key"]
     exclude = ["content"]
 
-    def visible(self, rows: QuerySet, user: Any) -> QuerySet:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.defer("content")

@@ -106,7 +106,7 @@ class Membership(models.Model):
         return f"{self.user}, {self.role} of {self.team}"
 
 
-class Letter(models.Model):
+class OutgoingEmail(models.Model):
     """An e-mail to one address that goes out once: `key` says what it is about and to whom (see outbox.py)."""
 
     class Outcome(models.TextChoices):
@@ -126,14 +126,16 @@ class Letter(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     claimed_until = models.DateTimeField(null=True, blank=True, help_text="who sends it holds it until then")
     handed_over_at = models.DateTimeField(null=True, blank=True, help_text="from then on the server may have it")
-    was_doubtful = models.BooleanField(default=False, help_text="it may have arrived twice, under one Message-ID")
+    may_be_duplicate = models.BooleanField(default=False, help_text="it may have arrived twice, under one Message-ID")
     sent_at = models.DateTimeField(null=True, blank=True)
-    said = models.TextField(blank=True, help_text="what the server answered, or why it was not sent")
+    server_reply = models.TextField(blank=True, help_text="what the server answered, or why it was not sent")
 
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["send_after", "id"], name="letter_waiting", condition=models.Q(outcome="waiting")),
+            models.Index(
+                fields=["send_after", "id"], name="outgoing_email_waiting", condition=models.Q(outcome="waiting")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,7 +155,7 @@ class NightlyRun(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
-    said = models.TextField(blank=True, help_text="what was done, or why it was not")
+    summary = models.TextField(blank=True, help_text="what was done, or why it was not")
 
     class Meta:
         ordering = ["-as_of", "check_name"]

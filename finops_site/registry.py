@@ -13,6 +13,7 @@ from typing import Any
 
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 
 # The groups of the sidebar, from the top down; what names none of them follows after them.
 SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
@@ -119,14 +120,14 @@ class ReportMonths:
     order: int = 100
     newest: Callable[[Any, date], Month | None] | None = None
 
-    def last(self, user: Any, today: date) -> Month | None:
+    def last(self, user: Person, today: date) -> Month | None:
         if self.newest:
             return self.newest(user, today)
         return max((each.month for each in self.find(user, today)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class HealthStatus:
     """How one thing is: `state` is "good", "warn", "bad", "busy" or "calm" (nothing to say yet); `words` say why."""
 
     label: str
@@ -141,7 +142,7 @@ class HealthCheck:
 
     name: str
     title: str
-    look: Callable[[datetime], Sequence[Light]]
+    look: Callable[[datetime], Sequence[HealthStatus]]
     order: int = 100
 
 
@@ -182,7 +183,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingItem:
+class PendingDecision:
     """Something that goes no further until somebody decides: in words, with its address."""
 
     text: str
@@ -190,7 +191,7 @@ class WaitingItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingDecisions:
     """What waits for a person: `rows(user)`, a queryset of what she may decide, and `items(user, rows)` in words.
 
     Only those who hold `permission` are asked for; the words only where there are rows.
@@ -198,7 +199,7 @@ class Waiting:
 
     name: str
     rows: Callable[[Any], Any]
-    items: Callable[[Any, Any], list[WaitingItem]]
+    items: Callable[[Any, Any], list[PendingDecision]]
     permission: str = ""
     order: int = 100
 
@@ -267,7 +268,7 @@ Thing = (
     | NightlyCheck
     | HealthCheck
     | Advice
-    | Waiting
+    | PendingDecisions
     | BudgetSource
     | KnownChanges
 )
@@ -284,7 +285,7 @@ class Registry:
     nightly_checks: list[NightlyCheck] = field(default_factory=list)
     health_checks: list[HealthCheck] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[PendingDecisions] = field(default_factory=list)
     budget_sources: list[BudgetSource] = field(default_factory=list)
     known_changes: list[KnownChanges] = field(default_factory=list)
 
@@ -307,23 +308,23 @@ class Registry:
             NightlyCheck: self.nightly_checks,
             HealthCheck: self.health_checks,
             Advice: self.advice,
-            Waiting: self.waiting,
+            PendingDecisions: self.waiting,
             BudgetSource: self.budget_sources,
             KnownChanges: self.known_changes,
         }
         return homes[type(thing)]
 
-    def measures(self, user: Any, as_of: date) -> list[tuple[Kpi, Measure]]:
+    def measures(self, user: Person, as_of: date) -> list[tuple[Kpi, Measure]]:
         """Every figure of the programme that this person may see and that has something to say."""
         found = [(kpi, kpi.measure(user, as_of)) for kpi in allowed(self.kpis, user)]
         return [(kpi, measure) for kpi, measure in found if measure is not None]
 
-    def sections(self, user: Any, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
+    def sections(self, user: Person, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
         """Every part of the report of `month` that this person may see and that has something to say."""
         found = [(section, section.context(user, month)) for section in allowed(self.report_sections, user)]
         return [(section, context) for section, context in found if context is not None]
 
-    def months(self, user: Any, today: date) -> list[ReportMonth]:
+    def months(self, user: Person, today: date) -> list[ReportMonth]:
         """Every month that has a report for this person, the newest first; what several say of a month is joined."""
         found: dict[Month, list[str]] = {}
         for months in allowed(self.report_months, user):
@@ -331,12 +332,12 @@ class Registry:
                 found.setdefault(each.month, []).append(each.words)
         return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
 
-    def newest_month(self, user: Any, today: date) -> Month | None:
+    def newest_month(self, user: Person, today: date) -> Month | None:
         """The newest month that has a report for this person."""
         found = (months.last(user, today) for months in allowed(self.report_months, user))
         return max((month for month in found if month), default=None)
 
-    def budgets_of(self, user: Any, team: int, month: Month) -> list[TeamBudget]:
+    def budgets_of(self, user: Person, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""
         return [found for each in allowed(self.budget_sources, user) for found in each.find(user, team, month)]
 
@@ -346,14 +347,14 @@ class Registry:
         return sorted(found, key=lambda change: change.first)
 
     def what_can_be_done(
-        self, user: Any, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
+        self, user: Person, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
     ) -> list[AdviceItem]:
         """The advice of all pillars about this cost, what saves most first; what saves an unknown amount follows."""
         found = [item for advice in allowed(self.advice, user) for item in advice.find(user, filters, as_of)]
         return sorted(found, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
 
 
-def allowed(things: Sequence[Any], user: Any) -> list[Any]:
+def allowed(things: Sequence[Any], user: Person) -> list[Any]:
     return [thing for thing in things if not thing.permission or (user is not None and user.has_perm(thing.permission))]
 
 

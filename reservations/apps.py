@@ -9,8 +9,8 @@ from finops_site.registry import (
     Kpi,
     NavItem,
     NightlyCheck,
+    PendingDecisions,
     ReportSection,
-    Waiting,
     registry,
 )
 
@@ -48,7 +48,7 @@ class ReservationsConfig(AppConfig):
             Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
             Advice("commitments", panels.advice, plans, 60),
-            Waiting(
+            PendingDecisions(
                 "purchases",
                 panels.to_decide,
                 panels.purchases_waiting,

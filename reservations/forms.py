@@ -6,6 +6,7 @@ from typing import Any
 import django_filters
 from django import forms
 
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.calc import price_lists
 from reservations.calc.realised_savings import NAMES as REASON_NAMES
@@ -156,7 +157,7 @@ class PlanForm(forms.Form):
     )
     negotiated_on_commitments = forms.BooleanField(label="The contract gives it on commitments too", required=False)
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["team"]
         field.queryset = Team.objects.visible_to(user)

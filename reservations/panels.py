@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from finops_site.lib.money import exact_text, formatted, percent
 from finops_site.lib.periods import Month
-from finops_site.registry import AdviceItem, Measure, WaitingItem
+from finops_site.lib.person import Person
+from finops_site.registry import AdviceItem, Measure, PendingDecision
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import said
-from finops_site.ui.request_memo import once
+from finops_site.ui.request_memo import request_memo
 from reservations.calc import purchase_rules, realised_savings
 from reservations.inventory import metrics, notices
 from reservations.models import Commitment, Plan, PurchaseRequest
@@ -23,22 +24,22 @@ HUNDRED = Decimal(100)
 ZERO = Decimal(0)
 
 
-def _main(user: Any, as_of: date) -> metrics.Standing | None:
+def _main(user: Person, as_of: date) -> metrics.Standing | None:
     """The last 30 days in the currency of most cost; three figures stand on it."""
-    return once(user, ("commitments", as_of), lambda: _standing(user))
+    return request_memo(user, ("commitments", as_of), lambda: _standing(user))
 
 
-def _newest_day(user: Any) -> date | None:
-    return once(user, "newest day of use", lambda: metrics.newest_day(user))
+def _newest_day(user: Person) -> date | None:
+    return request_memo(user, "newest day of use", lambda: metrics.newest_day(user))
 
 
-def _standing(user: Any) -> metrics.Standing | None:
+def _standing(user: Person) -> metrics.Standing | None:
     newest = _newest_day(user)
     found = metrics.standings(user, metrics.days_until(newest)) if newest else []
     return found[0] if found else None
 
 
-def coverage(user: Any, as_of: date) -> Measure | None:
+def coverage(user: Person, as_of: date) -> Measure | None:
     """Covered / eligible at on-demand prices, against 70 %."""
     found = _main(user, as_of)
     if found is None:
@@ -47,7 +48,7 @@ def coverage(user: Any, as_of: date) -> Measure | None:
     return Measure(percent(found.coverage, 2), "%", Decimal(70), "higher", words, reverse("reservations:overview"))
 
 
-def utilisation(user: Any, as_of: date) -> Measure | None:
+def utilisation(user: Person, as_of: date) -> Measure | None:
     """Used / bought in money; None while nothing is committed."""
     found = _main(user, as_of)
     if found is None or found.utilisation is None:
@@ -57,7 +58,7 @@ def utilisation(user: Any, as_of: date) -> Measure | None:
     return Measure(percent(found.utilisation, 2), "%", metrics.TARGET_UTILISATION * HUNDRED, "higher", words, url)
 
 
-def savings_rate(user: Any, as_of: date) -> Measure | None:
+def savings_rate(user: Person, as_of: date) -> Measure | None:
     """1 - paid / on-demand equivalent; there is no common target."""
     found = _main(user, as_of)
     if found is None or found.savings_rate is None:
@@ -66,7 +67,7 @@ def savings_rate(user: Any, as_of: date) -> Measure | None:
     return Measure(percent(found.savings_rate, 2), "%", None, "higher", words, reverse("reservations:overview"))
 
 
-def savings(user: Any, as_of: date) -> Measure | None:
+def savings(user: Person, as_of: date) -> Measure | None:
     """What commitments saved in the twelve months up to `as_of`: the sum of the ledger, by the bills.
 
     For the whole company it is 0 while nothing was bought; a team without a purchase has no such figure.
@@ -93,7 +94,7 @@ def ledger_night(as_of: date) -> str:
     return f"{lines} lines of the savings ledger, {len(checks)} equations hold."
 
 
-def savings_report(user: Any, month: Month) -> dict[str, Any] | None:
+def savings_report(user: Person, month: Month) -> dict[str, Any] | None:
     """The ledger in a month: the month and the twelve months up to it, promised, realised, and why they differ."""
     year = ledger.of_year(user, month.period.last_day)
     sums = ledger.sums(year)
@@ -137,12 +138,12 @@ def _saved_table(rows: Any) -> dict[str, Any]:
     }
 
 
-def to_decide(user: Any) -> Any:
+def to_decide(user: Person) -> Any:
     """The purchases that wait for approval, and those approved that nobody has bought yet."""
     return PurchaseRequest.objects.visible_to(user).filter(state__in=(purchase_rules.WAITING, purchase_rules.APPROVED))
 
 
-def purchases_waiting(user: Any, rows: Any) -> list[WaitingItem]:
+def purchases_waiting(user: Person, rows: Any) -> list[PendingDecision]:
     """Of those that wait for approval, the ones that she may approve."""
     url = reverse("reservations:purchases")
     asked = rows.waiting_for(purchase_requests.approver(user))
@@ -153,7 +154,7 @@ def purchases_waiting(user: Any, rows: Any) -> list[WaitingItem]:
     ]
 
 
-def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
+def advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
     """The newest recommendation, where it saves anything; nothing for somebody without a login."""
     if user is None or not user.has_perm("reservations.view_plan"):
         return []
@@ -184,7 +185,7 @@ def purchases(as_of: date) -> str:
     return f"{expired} requests expired, {found} purchases found in the bills."
 
 
-def report(user: Any, month: Month) -> dict[str, Any] | None:
+def report(user: Person, month: Month) -> dict[str, Any] | None:
     """Commitments in a month: the four figures, what ended, and the newest recommendation."""
     found = metrics.standings(user, month.period)
     if not found:

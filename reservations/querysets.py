@@ -7,11 +7,12 @@ from django.db import models
 from django.db.models import Q, Sum
 
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import ENDED, WAITING, Approver
 
 
 class CommitmentQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "CommitmentQuerySet":
+    def visible_to(self, user: Person) -> "CommitmentQuerySet":
         """All of them for who sees the company; else those that her teams and the teams below own."""
         return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
 
@@ -25,7 +26,7 @@ class CommitmentQuerySet(models.QuerySet):
 
 
 class UtilisationQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "UtilisationQuerySet":
+    def visible_to(self, user: Person) -> "UtilisationQuerySet":
         """Days of commitments she may see."""
         return self if user.sees_whole_company else self.filter(commitment__owner__in=user.visible_team_ids)
 
@@ -45,7 +46,7 @@ class UtilisationQuerySet(models.QuerySet):
 class CoverageQuerySet(models.QuerySet):
     NAMES = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid")
 
-    def visible_to(self, user: Any) -> "CoverageQuerySet":
+    def visible_to(self, user: Person) -> "CoverageQuerySet":
         """Usage of everybody for who sees the company; else of her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
 
@@ -60,7 +61,7 @@ class CoverageQuerySet(models.QuerySet):
 
 
 class PlanQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "PlanQuerySet":
+    def visible_to(self, user: Person) -> "PlanQuerySet":
         """All of them for who sees the company; else those worked out for her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
@@ -85,7 +86,7 @@ class PurchaseQuerySet(PlanQuerySet):
 class LedgerQuerySet(models.QuerySet):
     NAMES = (*("on_demand", "paid", "promised", "realised"), *("timing", "demand", "utilisation", "displaced", "price"))
 
-    def visible_to(self, user: Any) -> "LedgerQuerySet":
+    def visible_to(self, user: Person) -> "LedgerQuerySet":
         """All of it for who sees the company; else of purchases for her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(request__team__in=user.visible_team_ids)
 

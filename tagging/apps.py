@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, ReportSection, Waiting, registry
+from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, PendingDecisions, ReportSection, registry
 
 SECTION = "Tags and owners"
 
@@ -36,16 +36,20 @@ class TaggingConfig(AppConfig):
 
         reconciliation.also_check(statement_checks.checks)
         registry.add(
-            Waiting("disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40),
-            Waiting(
+            PendingDecisions(
+                "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40
+            ),
+            PendingDecisions(
                 "exceptions",
                 pending_decisions.exceptions,
                 pending_decisions.excepted,
                 "tagging.decide_tagexception",
                 41,
             ),
-            Waiting("claims", pending_decisions.claims, pending_decisions.claimed, "tagging.confirm_virtualtag", 42),
-            Waiting(
+            PendingDecisions(
+                "claims", pending_decisions.claims, pending_decisions.claimed, "tagging.confirm_virtualtag", 42
+            ),
+            PendingDecisions(
                 "change sets",
                 pending_decisions.change_sets,
                 pending_decisions.prepared,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from costs.signals import books_changed, delivery_loaded
+from costs.signals import cost_data_changed, delivery_loaded
 from tagging import queues
 from tagging.chargeback import queues as chargeback_queues
 from tagging.ownership import rule_application
@@ -18,18 +18,18 @@ def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
     lines.own(rules)
 
 
-@receiver(books_changed)
+@receiver(cost_data_changed)
 def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
     """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
     if rule_application.applied_while_it_loaded(rows):
         queues.apply(reason="Rules changed while a bill was loaded")
 
 
-@receiver(books_changed)
+@receiver(cost_data_changed)
 def make_drafts_anew(sender: Any, **_: Any) -> None:
     chargeback_queues.refresh_chargeback()
 
 
-@receiver(books_changed)
+@receiver(cost_data_changed)
 def work_out_compliance(sender: Any, **_: Any) -> None:
     policy_changes.work_out()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Max, Q
@@ -12,6 +11,7 @@ from django.urls import reverse
 
 from budgets.models import Alert, Threshold
 from budgets.planning import budget_changes
+from finops_site.lib.person import Person
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import User
@@ -42,7 +42,7 @@ class Ignored:
         return reverse("budgets:budget", args=[self.threshold.budget_id]) + "#thresholds"
 
 
-def ignored(user: Any, now: datetime) -> list[Ignored]:
+def ignored(user: Person, now: datetime) -> list[Ignored]:
     """Thresholds in force with three alerts or more in four months and no answer to any; the most frequent first."""
     recent = Q(alerts__opened_at__gte=now - LOOKED_BACK)
     rows = (

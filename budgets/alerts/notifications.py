@@ -29,8 +29,8 @@ MOST_TRIES = 8
 SETTLE = """
     UPDATE budgets_alertdelivery delivery
     SET outcome = CASE letter.outcome WHEN 'sent' THEN 'sent' WHEN 'refused' THEN 'failed' ELSE 'unknown' END,
-        sent_at = letter.sent_at, attempts = letter.attempts, problem = letter.said
-    FROM finops_site_letter letter
+        sent_at = letter.sent_at, attempts = letter.attempts, problem = letter.server_reply
+    FROM finops_site_outgoingemail letter
     WHERE letter.message_id = delivery.message_id AND delivery.message_id <> '' AND delivery.outcome = ''
         AND letter.outcome <> 'waiting'
 """

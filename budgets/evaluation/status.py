@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
@@ -12,6 +11,7 @@ from costs.query import trends
 from costs.query.trends import Comparison, Named
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 
 SHOWN = ("spent", "p10", "p50", "p90", "chance_of_overrun", "method", "as_of")
@@ -81,7 +81,7 @@ def newest(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:
     return {each.period_id: each for each in found.order_by("period_id", "-as_of").distinct("period_id")}
 
 
-def drivers(user: Any, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[Named]]:
+def drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[Named]]:
     """What changed by service since the days before the period: the largest first, of what `user` may see.
 
     A month is compared with the same days of the month before; other periods with as many days before them.

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Q, Sum
 
@@ -17,6 +16,7 @@ from costs.models import CostLine
 from costs.query import spend
 from finops_site.lib.money import EXACT, percent, ratio
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 
 ZERO = Decimal(0)
 TARGET = Decimal(5)
@@ -57,7 +57,7 @@ class Line:
         return spend.add(cell.end if cell.end is not None else cell.amount for cell in self.cells.values())
 
 
-def year(user: Any, number: int, today: date) -> list[Line]:
+def year(user: Person, number: int, today: date) -> list[Line]:
     """Every active budget of each month that `user` may see, with its twelve months."""
     months = [Month(number, month) for month in range(1, 13)]
     span = Period(months[0].start, months[-1].next.start)
@@ -120,12 +120,12 @@ def kpi(lines: Sequence[Line]) -> Decimal | None:
     return percent(share)
 
 
-def reasons(user: Any, budget: Budget, month: Month, amount: Decimal) -> list[Part]:
+def reasons(user: Person, budget: Budget, month: Month, amount: Decimal) -> list[Part]:
     """Why `month` cost more or less than `amount`, against the month before; the parts sum to the variance."""
     return variance.parts(amount, _uses(user, budget, month.previous), _uses(user, budget, month))
 
 
-def _uses(user: Any, budget: Budget, month: Month) -> dict[Thing, Use]:
+def _uses(user: Person, budget: Budget, month: Month) -> dict[Thing, Use]:
     lines = spend.filtered(CostLine.objects.visible_to(user), budget.question(month.period))
     lines = lines.filter(~Q(charge_category__in=budget.left_out))
     rows = lines.order_by().values_list("service", "instance_type", "unit", "charge_category", "commitment")

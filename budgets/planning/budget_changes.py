@@ -17,6 +17,7 @@ from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, BudgetVer
 from budgets.models.budgets import DEFAULT_THRESHOLDS
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.models import Membership, Team
 
 Amounts = Mapping[Period, Decimal]
@@ -107,7 +108,7 @@ def _note(budget: Budget, before: dict[str, str | None], *, by: Any, why: str, w
     )
 
 
-def led_teams(user: Any) -> set[int]:
+def led_teams(user: Person) -> set[int]:
     """The teams she leads and every team below: those she may propose a budget for."""
     led = Team.objects.filter(memberships__user=user, memberships__role=Membership.Role.LEAD)
     return {pk for team in led for pk in Team.objects.below(team).values_list("pk", flat=True)}
@@ -234,7 +235,7 @@ class Row:
     problem: str = ""
 
 
-def read_table(rows: Iterable[Mapping[str, str]], user: Any) -> list[Row]:
+def read_table(rows: Iterable[Mapping[str, str]], user: Person) -> list[Row]:
     """A table of budgets x months (column heads like 2026-03) against what there is; writes nothing.
 
     Empty cells keep their amount. Only budgets of each month that `user` may see are known.

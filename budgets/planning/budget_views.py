@@ -29,6 +29,7 @@ from costs.query.spend import LABELS
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
@@ -340,7 +341,7 @@ def _backtest_rows(forecast: Forecast | None) -> list[dict[str, Any]]:
     ]
 
 
-def may_edit(user: Any, budget: Budget) -> bool:
+def may_edit(user: Person, budget: Budget) -> bool:
     """Finance edits; a lead changes what she proposed until it is approved."""
     if user.has_perm("budgets.change_budget"):
         return True
@@ -348,7 +349,7 @@ def may_edit(user: Any, budget: Budget) -> bool:
     return proposal and user.has_perm("budgets.propose_budget") and budget.team_id in budget_changes.led_teams(user)
 
 
-def may_tell(user: Any, budget: Budget) -> bool:
+def may_tell(user: Person, budget: Budget) -> bool:
     """Finance, and who leads the budget's team or one above it, say who is told."""
     if user.has_perm("budgets.change_budget"):
         return True

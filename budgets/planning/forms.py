@@ -13,6 +13,7 @@ from budgets.models import Budget
 from budgets.planning import budget_changes
 from costs.query import filter_choices, spend
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 from finops_site.models import Team
 
 AMOUNTS = ("way", "amount", "percent", "pasted")
@@ -74,7 +75,7 @@ class BudgetForm(forms.ModelForm):
         ]
         widgets = {"start": forms.DateInput(attrs={"type": "date"}), "end": forms.DateInput(attrs={"type": "date"})}
 
-    def __init__(self, *args: Any, user: Any, today: date, teams: set[int] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Person, today: date, teams: set[int] | None = None, **kwargs: Any) -> None:
         """`teams`: the only ones she may choose; None for finance, who may leave the team out too."""
         super().__init__(*args, **kwargs)
         self.user, self.today = user, today

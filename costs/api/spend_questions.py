@@ -13,6 +13,7 @@ from costs.query import currency_conversion, spend
 from costs.query.spend import BadQuestion, Question
 from finops_site.lib.money import STORED_UNIT, exact_text
 from finops_site.lib.periods import Month, Period, last_months, parse_range
+from finops_site.lib.person import Person
 from finops_site.models import Team
 
 PLAIN = {"in", "group_by", "from", "to", "metric", "format", "after", "before", "page_size"}
@@ -31,7 +32,7 @@ class Asked:
     target: str = ""
 
 
-def asked(parameters: QueryDict, user: Any, today: date) -> Asked:
+def asked(parameters: QueryDict, user: Person, today: date) -> Asked:
     """The question in an address. Raises ValueError, saying what is wrong, for what cannot be asked."""
     if any("\0" in text for name in parameters for text in (name, *parameters.getlist(name))):
         raise BadQuestion("a NUL character is in no name and no value.")
@@ -66,7 +67,7 @@ def period(first: str, last: str, today: date) -> Period:
     return parse_range(start, last)
 
 
-def filters(parameters: QueryDict, user: Any) -> dict[str, list[str]]:
+def filters(parameters: QueryDict, user: Person) -> dict[str, list[str]]:
     """{dimension: values} of everything in the address that is not about the question itself.
 
     A filter without a value filters nothing, but for a tag: there it stands for lines that lack it. A name that is no
@@ -81,7 +82,7 @@ def filters(parameters: QueryDict, user: Any) -> dict[str, list[str]]:
     return found
 
 
-def _read(name: str, values: list[str], user: Any) -> list[str]:
+def _read(name: str, values: list[str], user: Person) -> list[str]:
     if name in ("team", "own_team"):
         return [_team(value, user) for value in values]
     if name == "pool":
@@ -91,7 +92,7 @@ def _read(name: str, values: list[str], user: Any) -> list[str]:
     return values
 
 
-def _team(value: str, user: Any) -> str:
+def _team(value: str, user: Person) -> str:
     """The id of a team by its name or id; one that is not hers to see is as unknown as one that is not there."""
     if value.lower() in UNOWNED:
         return spend.NOBODY
@@ -115,7 +116,7 @@ def _pool(value: str) -> str:
     return str(pk)
 
 
-def answer(user: Any, asked: Asked) -> dict[str, Any]:
+def answer(user: Person, asked: Asked) -> dict[str, Any]:
     """The sums, exact to the last stored digit. Raises BadQuestion for more rows than an answer should have."""
     question = asked.question
     if asked.target:

@@ -39,6 +39,7 @@ from costs.web.views.exports import file_of
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 
 PERIOD = [
@@ -249,7 +250,7 @@ class SpendView(APIView):
             raise ValidationError({"detail": str(error)}) from None
 
 
-def month_to_date(user: Any) -> dict[int, dict[str, dict[str, str | None]]]:
+def month_to_date(user: Person) -> dict[int, dict[str, dict[str, str | None]]]:
     """{team id: {currency: {metric: exact text}}} of the current month by charge day, each team's own cost."""
     month = Month.of(timezone.now().date())
     rows = DayRollup.objects.visible_to(user).charged_in(month.period).exclude(owner=None).order_by()

@@ -27,8 +27,9 @@ from costs.charges import duckdb_session, files, read_bill
 from costs.formats.base import BadBill, Options
 from costs.ingest import overlaps, restatements, store_cost_lines
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
-from costs.signals import books_changed
+from costs.signals import cost_data_changed
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.ops.locks import wait_for
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def receive(
     source_name: str,
     paths: Sequence[Path],
     *,
-    user: Any = None,
+    user: Person | None = None,
     month: Month | None = None,
     format: str = "auto",
     mode: str | None = None,
@@ -97,7 +98,7 @@ def _source(name: str, mode: str | None) -> Source:
     return source
 
 
-def _receive(source: Source, bundle: files.Bundle, options: dict[str, Any], user: Any) -> Received:
+def _receive(source: Source, bundle: files.Bundle, options: dict[str, Any], user: Person) -> Received:
     parked = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     parked.mkdir(parents=True)
     try:
@@ -117,7 +118,7 @@ def _keep(path: Path, folder: Path, number: int) -> DeliveryFile:
     return DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=files.sha256(folder / name), bytes=size)
 
 
-def _record(source: Source, kept: list[DeliveryFile], parked: Path, options: dict[str, Any], user: Any) -> Received:
+def _record(source: Source, kept: list[DeliveryFile], parked: Path, options: dict[str, Any], user: Person) -> Received:
     fingerprint = _fingerprint(kept, options)
     try:
         with transaction.atomic():
@@ -367,7 +368,7 @@ def _tell(months: Iterable[DeliveryMonth]) -> None:
 
 def tell(rows: Sequence[DeliveryMonth]) -> None:
     """Tells the pillars that the books of these months changed; one that fails is logged, the others hear it."""
-    for receiver, answer in books_changed.send_robust(sender=DeliveryMonth, rows=rows):
+    for receiver, answer in cost_data_changed.send_robust(sender=DeliveryMonth, rows=rows):
         if isinstance(answer, Exception):
             logger.error("%r failed after the books changed", receiver, exc_info=answer)
 

@@ -10,6 +10,7 @@ from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Su
 from django.db.models.functions import Abs, Coalesce
 
 from costs.models import CostLine, Delivery, DeliveryMonth, RestatedCost, Restatement
+from finops_site.lib.person import Person
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import FINANCE
 
@@ -112,7 +113,7 @@ def who_has_to_know(delivery: Delivery) -> list[MustKnow]:
     ]
 
 
-def corrections(user: Any) -> QuerySet:
+def corrections(user: Person) -> QuerySet:
     """Charges invoiced in a later month than the one they belong to: adjustments of months that had been invoiced.
 
     Summed by the two months, service, account and team, the latest invoice first.

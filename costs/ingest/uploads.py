@@ -20,6 +20,7 @@ from costs.formats import detect
 from costs.formats.base import BadBill, Options, Sheet, quoted
 from costs.ingest import deliveries
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 
 # With the number that `receive` puts in front it must fit into the 255 bytes of a file system.
 MAX_NAME_BYTES = 200
@@ -30,7 +31,7 @@ def deliver(
     uploaded: Sequence[UploadedFile],
     source_name: str,
     *,
-    user: Any,
+    user: Person,
     month: Month | None = None,
     format: str = "auto",
     currency: str | None = None,

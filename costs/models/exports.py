@@ -1,17 +1,17 @@
 """Months that people asked for as FOCUS files."""
 
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 
 
 class FocusExportQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "FocusExportQuerySet":
+    def visible_to(self, user: Person) -> "FocusExportQuerySet":
         """Whole bills are for those who see the whole company."""
         return self if user.sees_whole_company else self.none()
 

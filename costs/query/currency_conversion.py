@@ -16,6 +16,7 @@ from costs.query import spend
 from costs.query.spend import Group, Pivot, Question, Row
 from finops_site.lib.money import EXACT, STORED_UNIT
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 
 BATCH = 5_000
 
@@ -144,7 +145,7 @@ def _added(one: Group, other: Group) -> Group:
     return Group(one.keys, one.label, amounts, spend.add(amounts))
 
 
-def rows(user: Any, question: Question, target: str, *, limit: int | None = None) -> tuple[list[Row], Exchange]:
+def rows(user: Person, question: Question, target: str, *, limit: int | None = None) -> tuple[list[Row], Exchange]:
     """The answer's rows in the target currency; where no step of time is asked for, turned month by month."""
     timed = (
         question

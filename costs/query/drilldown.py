@@ -11,6 +11,7 @@ from costs.charges.build_cost_lines import DIMENSIONS
 from costs.formats.base import NO_NUL
 from costs.models import CostLine
 from costs.query.query_backends import charges_in
+from finops_site.lib.person import Person
 
 SHOWN = {
     "ChargePeriodStart": "From",
@@ -83,7 +84,7 @@ def _plain(text: str) -> str:
     return text.replace("\0", NO_NUL)
 
 
-def resource_by_day(user: Any, line: CostLine) -> list[dict[str, Any]]:
+def resource_by_day(user: Person, line: CostLine) -> list[dict[str, Any]]:
     """What the line's resource cost on each day of its bill, of what `user` may see; empty without a resource."""
     if not line.resource:
         return []

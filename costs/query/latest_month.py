@@ -1,24 +1,24 @@
 """Which month a page opens with: this one, or the last that has any cost the person may see."""
 
 from datetime import date
-from typing import Any
 
 from costs.models import DayRollup
 from costs.query.result_cache import remembered
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 
 
-def month(user: Any, today: date) -> Month:
+def month(user: Person, today: date) -> Month:
     """The month of `today` when it has cost, else the latest before it that has; this month where there is none."""
     return Month.of(day(user, today) or today)
 
 
-def day(user: Any, today: date) -> date | None:
+def day(user: Person, today: date) -> date | None:
     """The last charge day up to and including `today`; None where nothing was spent."""
     return remembered(user, ("latest day", today), lambda: _last_charge_day(user, today))
 
 
-def _last_charge_day(user: Any, today: date) -> date | None:
+def _last_charge_day(user: Person, today: date) -> date | None:
     days = DayRollup.objects.visible_to(user).filter(charge_date__lte=today)
     # Not max(): the first row from the end of the index is found at once, and all of them are not.
     found: date | None = days.order_by("-charge_date").values_list("charge_date", flat=True).first()

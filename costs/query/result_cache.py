@@ -15,6 +15,8 @@ from django.core.cache import cache
 from django.db import connection
 from redis.exceptions import RedisError
 
+from finops_site.lib.person import Person
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ BOOKS = """
 """
 
 
-def remembered(user: Any, question: Any, make: Callable[[], T]) -> T:
+def remembered(user: Person, question: Any, make: Callable[[], T]) -> T:
     """What `make` answers to `question` for `user`, made anew only when the books have changed."""
     key = _key(user, question)
     try:
@@ -50,13 +52,13 @@ def _keep(key: str, answer: Any) -> Any:
     return answer
 
 
-def _key(user: Any, question: Any) -> str:
+def _key(user: Person, question: Any) -> str:
     scope = "all" if user.sees_whole_company else user.visible_team_ids
     said = repr((books(user), scope, question))
     return f"answer:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
-def books(user: Any) -> tuple[Any, ...]:
+def books(user: Person) -> tuple[Any, ...]:
     """What tells today's books from yesterday's; asked once in a request, which is as long as `user` lives."""
     if "_books" not in user.__dict__:
         with connection.cursor() as cursor:

@@ -19,6 +19,7 @@ from costs.query.result_cache import remembered
 from costs.querysets import METRICS, SIDES
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person, WholeCompany
 from finops_site.models import Team
 
 NOBODY = "none"
@@ -134,7 +135,7 @@ class Row:
     name: str = ""
 
 
-def rows(user: Any, question: Question, *, limit: int | None = None) -> list[Row]:
+def rows(user: Person, question: Question, *, limit: int | None = None) -> list[Row]:
     """Every sum that answers the question, of what `user` may see."""
     keys = _keys_of(question)
     # Which keys a tag means today is part of what was asked: an answer is kept no longer than that.
@@ -146,7 +147,7 @@ def _keys_of(question: Question) -> TagKeys:
     return _tag_keys([name for name in (*question.group_by, *question.filters) if name.startswith(TAG)])
 
 
-def _rows(user: Any, question: Question, limit: int | None, keys: TagKeys) -> list[Row]:
+def _rows(user: Person, question: Question, limit: int | None, keys: TagKeys) -> list[Row]:
     bucket = _bucket(question)
     groups = [f"g{number}" for number in range(len(question.group_by))]
     sums = {"amount": Sum(question.metric), "name": _resource_name(question)}
@@ -156,17 +157,11 @@ def _rows(user: Any, question: Question, limit: int | None, keys: TagKeys) -> li
     return [_row(values, len(groups), bool(bucket)) for values in (found[:limit] if limit else found)]
 
 
-class Books:
-    """Asks on nobody's behalf: for services that judge the whole company. Pages ask as the person who looks."""
-
-    sees_whole_company = True
-
-
 def stream(question: Question) -> Iterator[tuple[Any, ...]]:
     """(*group, bucket, currency, sum) of the whole company, row by row and not remembered: for the work of a night."""
     bucket = _bucket(question)
     names = [*(f"g{number}" for number in range(len(question.group_by))), "bucket", "currency"]
-    found = _asked(Books(), question, _keys_of(question)).annotate(
+    found = _asked(WholeCompany(), question, _keys_of(question)).annotate(
         bucket=bucket or Value(""), amount=Sum(question.metric)
     )
     yield from found.values_list(*names, "amount").iterator(chunk_size=5000)
@@ -181,13 +176,13 @@ def _row(values: Sequence[Any], groups: int, has_bucket: bool) -> Row:
     return Row(group, values[groups] if has_bucket else None, *values[-3:])
 
 
-def totals(user: Any, question: Question) -> dict[str, Decimal | None]:
+def totals(user: Person, question: Question) -> dict[str, Decimal | None]:
     """The whole, by currency."""
     plain = Question(question.period, (), "", question.metric, question.filters)
     return {row.currency: row.amount for row in rows(user, plain)}
 
 
-def _asked(user: Any, question: Question, keys: TagKeys) -> QuerySet:
+def _asked(user: Person, question: Question, keys: TagKeys) -> QuerySet:
     """The filtered rows of the table that answers, grouped by g0 and g1."""
     found = filtered(table_for(question).objects.visible_to(user), question, keys)
     groups = {f"g{number}": _expression(name, keys) for number, name in enumerate(question.group_by)}
@@ -331,7 +326,7 @@ class Group:
     total: Decimal | None
 
 
-def pivots(user: Any, question: Question, *, top: int = 10) -> list[Pivot]:
+def pivots(user: Person, question: Question, *, top: int = 10) -> list[Pivot]:
     """The answer as tables, one for each currency, with the `top` largest groups and the exact rest as Other."""
     leaders = _leaders(user, question, top)
     found = rows(user, question) if not question.group_by else _rows_of(user, question, leaders)
@@ -342,7 +337,7 @@ def pivots(user: Any, question: Question, *, top: int = 10) -> list[Pivot]:
     return [_pivot(currency, buckets, found, whole, names, question) for currency in currencies]
 
 
-def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
+def _leaders(user: Person, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals, of either sign."""
     if not question.group_by:
         return set()
@@ -351,7 +346,7 @@ def _leaders(user: Any, question: Question, top: int) -> set[tuple[str, ...]]:
     return remembered(user, asked, lambda: _found_leaders(user, question, top, keys))
 
 
-def _found_leaders(user: Any, question: Question, top: int, keys: TagKeys) -> set[tuple[str, ...]]:
+def _found_leaders(user: Person, question: Question, top: int, keys: TagKeys) -> set[tuple[str, ...]]:
     plain = Question(question.period, question.group_by, "", question.metric, question.filters)
     found = _asked(user, plain, keys).annotate(amount=Sum(question.metric))
     groups = [f"g{number}" for number in range(len(question.group_by))]
@@ -359,7 +354,7 @@ def _found_leaders(user: Any, question: Question, top: int, keys: TagKeys) -> se
     return {tuple(NOBODY if value is None else str(value) for value in values) for values in ranked[:top]}
 
 
-def _rows_of(user: Any, question: Question, leaders: set[tuple[str, ...]]) -> list[Row]:
+def _rows_of(user: Person, question: Question, leaders: set[tuple[str, ...]]) -> list[Row]:
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
     first = {keys[0] for keys in leaders}
     name = question.group_by[0]

@@ -14,6 +14,7 @@ from costs.query.spend import Question
 from finops_site.lib import charts as charting
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 
 MONTHS = 13
@@ -49,7 +50,7 @@ class Comparison:
         return f"{month_text(self.month, 'long')}, the first {self.now.days} days"
 
 
-def compare(user: Any, month: Month, today: date) -> Comparison:
+def compare(user: Person, month: Month, today: date) -> Comparison:
     """The days of `month` that have been billed so far, against the same days of the month before.
 
     A bill lags, so the last day that has any cost ends the comparison, and not today.
@@ -62,20 +63,20 @@ def compare(user: Any, month: Month, today: date) -> Comparison:
     return Comparison(month, now, Period(month.previous.start, end), shown_in)
 
 
-def rows(user: Any, question: Question, shown_in: str) -> list[spend.Row]:
+def rows(user: Person, question: Question, shown_in: str) -> list[spend.Row]:
     """The answer's rows, turned month by month into the currency to show them in where there is one."""
     return currency_conversion.rows(user, question, shown_in)[0] if shown_in else spend.rows(user, question)
 
 
 def totals(
-    user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+    user: Person, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
 ) -> dict[str, Decimal | None]:
     found = rows(user, Question(period, metric=metric, filters=filters), shown_in)
     return {row.currency: row.amount for row in found}
 
 
 def sums_of_services(
-    user: Any, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+    user: Person, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
 ) -> dict[str, Decimal | None]:
     """The same as `totals`, out of the question that `drivers` asks: a page with both asks it once."""
     return spend.sums(rows(user, Question(period, ("service",), "", metric, filters), shown_in))
@@ -92,7 +93,7 @@ class Course:
 
 
 def course(
-    user: Any, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
+    user: Person, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
 ) -> Course:
     """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
     period = Period(month.plus(1 - MONTHS).start, month.next.start)
@@ -128,7 +129,7 @@ class Named:
 
 
 def drivers(
-    user: Any, comparison: Comparison, by: str, filters: Mapping[str, Sequence[str]], metric: str
+    user: Person, comparison: Comparison, by: str, filters: Mapping[str, Sequence[str]], metric: str
 ) -> dict[str, list[Named]]:
     """{currency: every change by `by`, the largest first}; the differences sum to the change of the total."""
     before = rows(user, Question(comparison.before, (by,), "", metric, filters), comparison.shown_in)

@@ -13,6 +13,7 @@ from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
 from costs.models import DeliveryMonth, FocusExport, Source
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.ui.filters import MonthField
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
@@ -68,7 +69,7 @@ class UploadForm(forms.Form):
     )
     bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
 
-    def deliver(self, user: Any) -> list[Any]:
+    def deliver(self, user: Person) -> list[Any]:
         """Hands the bill in; raises BadBill."""
         said = self.cleaned_data
         return uploads.deliver(
@@ -101,6 +102,6 @@ class ExportForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
-    def save(self, user: Any) -> FocusExport:
+    def save(self, user: Person) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
         return FocusExport.objects.create(billing_month=month.start, kind=self.cleaned_data["kind"], requested_by=user)

@@ -12,16 +12,17 @@ from costs.models import Delivery
 from costs.query import latest_month, trends
 from costs.web.views import teams
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
-from finops_site.ui.request_memo import once
+from finops_site.ui.request_memo import request_memo
 
 
 def _comparison(request: HttpRequest) -> trends.Comparison | None:
     """One for the whole page: the panels share what they compare."""
-    return once(request.user, "cost comparison", lambda: _compare(request.user, timezone.now().date()))
+    return request_memo(request.user, "cost comparison", lambda: _compare(request.user, timezone.now().date()))
 
 
-def _compare(user: Any, today: date) -> trends.Comparison | None:
+def _compare(user: Person, today: date) -> trends.Comparison | None:
     day = latest_month.day(user, today)
     return trends.compare(user, Month.of(day), today) if day else None
 

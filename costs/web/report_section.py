@@ -14,6 +14,7 @@ from costs.query.spend import Question
 from costs.web.views.teams import METRIC, lines_url, my_filters
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.registry import Measure, ReportMonth
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
@@ -23,7 +24,7 @@ SHOWN = 10
 OWNED_TARGET = Decimal(90)
 
 
-def months(user: Any, today: date) -> list[ReportMonth]:
+def months(user: Person, today: date) -> list[ReportMonth]:
     """Every month up to this one that has any cost of hers, with its sum for each currency."""
     period = Period(FIRST_DAY, Month.of(today).next.start)
     sums: dict[date, list[str]] = {}
@@ -33,13 +34,13 @@ def months(user: Any, today: date) -> list[ReportMonth]:
     return [ReportMonth(Month.of(month), ", ".join(said)) for month, said in sums.items()]
 
 
-def newest(user: Any, today: date) -> Month | None:
+def newest(user: Person, today: date) -> Month | None:
     """The newest month up to this one that has any cost of hers."""
     day = latest_month.day(user, today)
     return Month.of(day) if day else None
 
 
-def owned_share(user: Any, as_of: date) -> Measure | None:
+def owned_share(user: Person, as_of: date) -> Measure | None:
     """How much of the month's cost has an owner, in percent, in the currency of most cost."""
     month = Month.of(as_of)
     # The days billed so far and not the month: the page has asked that already.
@@ -56,11 +57,11 @@ def owned_share(user: Any, as_of: date) -> Measure | None:
     )
 
 
-def _comparison(user: Any, month: Month) -> trends.Comparison:
+def _comparison(user: Person, month: Month) -> trends.Comparison:
     return trends.compare(user, month, timezone.now().date())
 
 
-def spending(user: Any, month: Month) -> dict[str, Any] | None:
+def spending(user: Person, month: Month) -> dict[str, Any] | None:
     """The month against the month before and the year, with its course of thirteen months."""
     comparison = _comparison(user, month)
     now = trends.totals(user, comparison.now, {}, METRIC)
@@ -90,7 +91,7 @@ def _a_year_before(period: Period) -> Period:
 
 
 def _stats(
-    user: Any,
+    user: Person,
     code: str,
     comparison: trends.Comparison,
     now: Decimal | None,
@@ -145,7 +146,7 @@ def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, bef
     return f"{said}, {formatted(abs(gap), code)} {code}{change} {than}."
 
 
-def by_team(user: Any, month: Month) -> dict[str, Any] | None:
+def by_team(user: Person, month: Month) -> dict[str, Any] | None:
     """A row for each team, the unowned among them; nothing for somebody with one team, whose page says it already."""
     if not user.sees_whole_company and len(user.visible_team_ids) < 2:
         return None
@@ -156,12 +157,12 @@ def _team_url(key: str) -> str:
     return reverse("costs:team", args=[key]) if key.isdigit() else ""
 
 
-def by_service(user: Any, month: Month) -> dict[str, Any] | None:
+def by_service(user: Person, month: Month) -> dict[str, Any] | None:
     """The dearest services, and the exact rest as Other."""
     return _by(user, month, "service", lambda key: "")
 
 
-def _by(user: Any, month: Month, by: str, url_of: Callable[[str], str]) -> dict[str, Any] | None:
+def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> dict[str, Any] | None:
     comparison = _comparison(user, month)
     found = spend.pivots(user, Question(comparison.now, (by,), "", METRIC), top=SHOWN)
     if not found:
@@ -173,7 +174,7 @@ def _by(user: Any, month: Month, by: str, url_of: Callable[[str], str]) -> dict[
 
 
 def _table(
-    user: Any,
+    user: Person,
     pivot: spend.Pivot,
     by: str,
     before: Mapping[tuple[str, str], Decimal | None],
@@ -211,7 +212,7 @@ def _figures(code: str, now: Decimal | None, before: Decimal | None, whole: Deci
     ]
 
 
-def changed(user: Any, month: Month) -> dict[str, Any] | None:
+def changed(user: Person, month: Month) -> dict[str, Any] | None:
     """The largest changes by service and what each was; new, gone, more and less add up to the whole change."""
     comparison = _comparison(user, month)
     found = trends.drivers(user, comparison, "service", {}, METRIC)
@@ -232,7 +233,7 @@ def _changes_in_words(code: str, named: Sequence[trends.Named], comparison: tren
     return f"{signed_text(whole, code)} {comparison.against}; {largest}."
 
 
-def _changes(user: Any, code: str, named: Sequence[trends.Named], comparison: trends.Comparison) -> dict[str, Any]:
+def _changes(user: Person, code: str, named: Sequence[trends.Named], comparison: trends.Comparison) -> dict[str, Any]:
     shown, rest = named[:SHOWN], named[SHOWN:]
     rows = []
     for each in shown:

@@ -94,5 +94,5 @@ def mail(name: str, reader: Any) -> Mail | None:
     if not NAME.match(name) or not path.is_file():
         return None
     found = Mail(name, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))  # type: ignore[arg-type]
-    everything = reader.has_perm("finops_site.view_letter")
+    everything = reader.has_perm("finops_site.view_outgoingemail")
     return found if everything or reader.email.lower() in found.to.lower() else None

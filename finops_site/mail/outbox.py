@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from finops_site.mail.smtp import Doubtful, Line, Passing, Ready, Refused
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 
 CLAIM = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -36,7 +36,7 @@ def post(key: str, message: EmailMessage, *, now: datetime, send_after: datetime
     (to,) = message.recipients()
     identity = message_id(key)
     message.extra_headers["Message-ID"] = identity
-    _letter, is_new = Letter.objects.get_or_create(
+    _letter, is_new = OutgoingEmail.objects.get_or_create(
         key=key,
         defaults={
             "to": to,
@@ -74,7 +74,7 @@ def send_waiting(now: datetime, *, most: int = 1000) -> int:
     return sent
 
 
-def _claimed(now: datetime, most: int) -> Iterator[Letter]:
+def _claimed(now: datetime, most: int) -> Iterator[OutgoingEmail]:
     for _ in range(most):
         letter = _claim(now)
         if letter is None:
@@ -82,11 +82,13 @@ def _claimed(now: datetime, most: int) -> Iterator[Letter]:
         yield letter
 
 
-def _claim(now: datetime) -> Letter | None:
+def _claim(now: datetime) -> OutgoingEmail | None:
     """The letter that waits longest and that nobody else holds."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     with transaction.atomic():
-        waiting = Letter.objects.filter(free, outcome=Letter.Outcome.WAITING, handed_over_at=None, send_after__lte=now)
+        waiting = OutgoingEmail.objects.filter(
+            free, outcome=OutgoingEmail.Outcome.WAITING, handed_over_at=None, send_after__lte=now
+        )
         letter = waiting.order_by("send_after", "pk").select_for_update(skip_locked=True).first()
         if letter:
             letter.claimed_until = now + CLAIM
@@ -95,53 +97,53 @@ def _claim(now: datetime) -> Letter | None:
         return letter
 
 
-def _send(line: Line, letter: Letter, now: datetime) -> int:
+def _send(line: Line, letter: OutgoingEmail, now: datetime) -> int:
     """Hands one letter over and writes down what became of it; 1 when it went out."""
-    mine = Letter.objects.filter(pk=letter.pk, attempts=letter.attempts)
+    mine = OutgoingEmail.objects.filter(pk=letter.pk, attempts=letter.attempts)
     try:
         line.hand_over(Ready(bytes(letter.content), letter.to), lambda: mine.update(handed_over_at=now))
     except Passing as reason:
         _put_back(letter, str(reason), now)
     except Refused as reason:
-        mine.update(outcome=Letter.Outcome.REFUSED, said=str(reason), claimed_until=None)
+        mine.update(outcome=OutgoingEmail.Outcome.REFUSED, server_reply=str(reason), claimed_until=None)
     except Doubtful as reason:
         _settle(letter, str(reason), now)
     else:
-        mine.update(outcome=Letter.Outcome.SENT, sent_at=now, said="", claimed_until=None)
+        mine.update(outcome=OutgoingEmail.Outcome.SENT, sent_at=now, server_reply="", claimed_until=None)
         return 1
     return 0
 
 
-def _put_back(letter: Letter, reason: str, now: datetime) -> None:
+def _put_back(letter: OutgoingEmail, reason: str, now: datetime) -> None:
     """It waits longer after every failure, and is given up after five days."""
     pause = min(timedelta(minutes=2 ** min(letter.attempts, 10)), LONGEST_PAUSE)
     given_up = now - letter.created_at > GIVE_UP_AFTER
-    Letter.objects.filter(pk=letter.pk).update(
-        outcome=Letter.Outcome.REFUSED if given_up else Letter.Outcome.WAITING,
+    OutgoingEmail.objects.filter(pk=letter.pk).update(
+        outcome=OutgoingEmail.Outcome.REFUSED if given_up else OutgoingEmail.Outcome.WAITING,
         send_after=now + pause,
         claimed_until=None,
         handed_over_at=None,
-        said=reason,
+        server_reply=reason,
     )
 
 
-def _settle(letter: Letter, reason: str, now: datetime) -> None:
+def _settle(letter: OutgoingEmail, reason: str, now: datetime) -> None:
     """The rule for a doubtful letter: once more under the same Message-ID; doubtful again, it stays so."""
-    again = not letter.was_doubtful
-    Letter.objects.filter(pk=letter.pk, outcome=Letter.Outcome.WAITING).update(
-        outcome=Letter.Outcome.WAITING if again else Letter.Outcome.UNKNOWN,
-        was_doubtful=True,
+    again = not letter.may_be_duplicate
+    OutgoingEmail.objects.filter(pk=letter.pk, outcome=OutgoingEmail.Outcome.WAITING).update(
+        outcome=OutgoingEmail.Outcome.WAITING if again else OutgoingEmail.Outcome.UNKNOWN,
+        may_be_duplicate=True,
         handed_over_at=None if again else F("handed_over_at"),
         claimed_until=None,
         send_after=now + timedelta(minutes=2),
-        said=f"sent, or not: {reason}",
+        server_reply=f"sent, or not: {reason}",
     )
 
 
 def settle_abandoned(now: datetime) -> int:
     """Letters whose sender died after the body began to leave; returns how many."""
-    left = Letter.objects.filter(
-        outcome=Letter.Outcome.WAITING, handed_over_at__isnull=False, claimed_until__lt=now
+    left = OutgoingEmail.objects.filter(
+        outcome=OutgoingEmail.Outcome.WAITING, handed_over_at__isnull=False, claimed_until__lt=now
     ).order_by("pk")
     found = list(left)
     for letter in found:
@@ -151,5 +153,7 @@ def settle_abandoned(now: datetime) -> int:
 
 def tidy_up(now: datetime) -> int:
     """Forgets what old letters said; that they were sent is kept."""
-    old = Letter.objects.filter(created_at__lt=now - timedelta(days=90)).exclude(outcome=Letter.Outcome.WAITING)
+    old = OutgoingEmail.objects.filter(created_at__lt=now - timedelta(days=90)).exclude(
+        outcome=OutgoingEmail.Outcome.WAITING
+    )
     return old.exclude(content=b"").update(content=b"")

@@ -14,9 +14,9 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from finops_site.models import Backup, Letter, NightlyRun
+from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import nightly
-from finops_site.registry import Light, registry
+from finops_site.registry import HealthStatus, registry
 
 LONG_WAIT = timedelta(hours=1)
 OLD_BACKUP = timedelta(days=2)
@@ -32,7 +32,7 @@ class Group:
     """Lights that belong together, as the page shows them."""
 
     title: str
-    lights: list[Light]
+    lights: list[HealthStatus]
 
 
 def database_answers(asked: Any = None) -> bool:
@@ -74,34 +74,39 @@ def groups(now: datetime) -> list[Group]:
     return ours + [Group(check.title, list(check.look(now))) for check in registry.health_checks]
 
 
-def _servers() -> list[Light]:
+def _servers() -> list[HealthStatus]:
     answers = [
         ("Database", database_answers(), "answers", "does not answer: nothing works without it"),
         ("Cache", cache_answers(), "answers", "does not answer: pages are slow, and right"),
         ("Broker", broker_answers(), "answers", "does not answer: bills and letters wait until it is back"),
     ]
-    return [Light(label, "good" if well else "bad", good if well else bad) for label, well, good, bad in answers]
+    return [HealthStatus(label, "good" if well else "bad", good if well else bad) for label, well, good, bad in answers]
 
 
-def _last_night(now: datetime) -> list[Light]:
+def _last_night(now: datetime) -> list[HealthStatus]:
     runs: Sequence[NightlyRun] = list(nightly.last())
     if not runs:
         if not registry.nightly_checks:
-            return [Light("Nightly checks", "calm", "No pillar has anything to check at night.")]
-        return [Light("Nightly checks", "calm", "No night yet: they run at 05:10 UTC.")]
-    lights = [Light(f"{run.check_name}, {run.as_of:%d %b}", TONES[run.outcome], run.said or "at work") for run in runs]
+            return [HealthStatus("Nightly checks", "calm", "No pillar has anything to check at night.")]
+        return [HealthStatus("Nightly checks", "calm", "No night yet: they run at 05:10 UTC.")]
+    lights = [
+        HealthStatus(f"{run.check_name}, {run.as_of:%d %b}", TONES[run.outcome], run.summary or "at work")
+        for run in runs
+    ]
     if now - max(run.started_at for run in runs) > OLD_NIGHT:
-        lights.insert(0, Light("Nightly checks", "bad", "They did not run last night: are the worker and beat up?"))
+        lights.insert(
+            0, HealthStatus("Nightly checks", "bad", "They did not run last night: are the worker and beat up?")
+        )
     return lights
 
 
-def _letters(now: datetime) -> list[Light]:
-    due = Q(outcome=Letter.Outcome.WAITING, send_after__lte=now)
-    counts = Letter.objects.aggregate(
-        waiting=Count("pk", filter=Q(outcome=Letter.Outcome.WAITING)),
+def _letters(now: datetime) -> list[HealthStatus]:
+    due = Q(outcome=OutgoingEmail.Outcome.WAITING, send_after__lte=now)
+    counts = OutgoingEmail.objects.aggregate(
+        waiting=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.WAITING)),
         oldest=Min("created_at", filter=due),
-        refused=Count("pk", filter=Q(outcome=Letter.Outcome.REFUSED, created_at__gt=now - timedelta(days=7))),
-        unknown=Count("pk", filter=Q(outcome=Letter.Outcome.UNKNOWN, created_at__gt=now - timedelta(days=7))),
+        refused=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.REFUSED, created_at__gt=now - timedelta(days=7))),
+        unknown=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.UNKNOWN, created_at__gt=now - timedelta(days=7))),
     )
     url = "/admin/finops_site/letter/?outcome__exact="
     late = counts["oldest"] is not None and now - counts["oldest"] > LONG_WAIT
@@ -109,25 +114,25 @@ def _letters(now: datetime) -> list[Light]:
     refused = f"{counts['refused']} in the last 7 days"
     doubtful = f"{counts['unknown']} in the last 7 days were sent, or not"
     return [
-        Light("Waiting", "warn" if late else "good", wait, f"{url}waiting"),
-        Light("Refused", "warn" if counts["refused"] else "good", refused, f"{url}refused"),
-        Light("In doubt", "warn" if counts["unknown"] else "good", doubtful, f"{url}unknown"),
+        HealthStatus("Waiting", "warn" if late else "good", wait, f"{url}waiting"),
+        HealthStatus("Refused", "warn" if counts["refused"] else "good", refused, f"{url}refused"),
+        HealthStatus("In doubt", "warn" if counts["unknown"] else "good", doubtful, f"{url}unknown"),
     ]
 
 
-def _backup(now: datetime) -> Light:
+def _backup(now: datetime) -> HealthStatus:
     last = Backup.objects.first()
     if last is None:
-        return Light("Last backup", "warn", "None was made from here: manage.py backup FILE makes one.")
+        return HealthStatus("Last backup", "warn", "None was made from here: manage.py backup FILE makes one.")
     age = now - last.made_at
     words = f"{last.made_at:%d %b %Y, %H:%M} UTC, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
-    return Light("Last backup", "warn" if age > OLD_BACKUP else "good", words)
+    return HealthStatus("Last backup", "warn" if age > OLD_BACKUP else "good", words)
 
 
-def room() -> Light:
+def room() -> HealthStatus:
     """Free disk where bills lie."""
     folder = settings.FINOPS_VAR
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
     state = "bad" if usage.free < LAST_ROOM else "warn" if usage.free < LOW_ROOM else "good"
     words = f"{usage.free / GIGABYTE:,.1f} of {usage.total / GIGABYTE:,.1f} GB are free where bills are kept"
-    return Light("Free disk", state, words)
+    return HealthStatus("Free disk", state, words)

@@ -27,14 +27,14 @@ def run(as_of: date, *, checks: Sequence[NightlyCheck] | None = None) -> list[Ni
 
 
 def _run(check: NightlyCheck, as_of: date) -> NightlyRun:
-    started = {"outcome": NightlyRun.Outcome.RUNNING, "started_at": timezone.now(), "ended_at": None, "said": ""}
+    started = {"outcome": NightlyRun.Outcome.RUNNING, "started_at": timezone.now(), "ended_at": None, "summary": ""}
     row, _ = NightlyRun.objects.update_or_create(as_of=as_of, check_name=check.name, defaults=started)
     try:
-        row.said, row.outcome = check.run(as_of)[:LONGEST_SAYING], NightlyRun.Outcome.DONE
+        row.summary, row.outcome = check.run(as_of)[:LONGEST_SAYING], NightlyRun.Outcome.DONE
     except Exception as error:
         # Whatever goes wrong in one pillar is written down, and the others have their night.
         logger.exception("the nightly check %s failed", check.name)
-        row.said, row.outcome = f"{type(error).__name__}: {error}"[:LONGEST_SAYING], NightlyRun.Outcome.FAILED
+        row.summary, row.outcome = f"{type(error).__name__}: {error}"[:LONGEST_SAYING], NightlyRun.Outcome.FAILED
     row.ended_at = timezone.now()
     row.save()
     return row

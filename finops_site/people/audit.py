@@ -8,6 +8,8 @@ from django.db.models import Model
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.request import Request
 
+from finops_site.lib.person import Person
+
 
 class NamedByToken(TokenAuthentication):
     """A token names its person later than the audit log's middleware looks, which sees nobody: it is told here."""
@@ -20,7 +22,7 @@ class NamedByToken(TokenAuthentication):
         return found
 
 
-def record(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Any) -> None:
+def record(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Person) -> None:
     """Entries for rows that were written in one go, which the log does not see: (row, {field: (before, after)}).
 
     With the address of the request at hand, if there is one. `action` is one of LogEntry.Action.

@@ -6,6 +6,8 @@ from django.contrib.auth.models import BaseUserManager
 from django.db import models
 from django.db.models.expressions import RawSQL
 
+from finops_site.lib.person import Person
+
 # Every team of a member and every team below it, however deep; UNION (not ALL) ends on a circle.
 TEAMS_OF_USER = """
     WITH RECURSIVE mine(id) AS (
@@ -48,7 +50,7 @@ class UserManager(BaseUserManager):
 
 
 class TeamQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "TeamQuerySet":
+    def visible_to(self, user: Person) -> "TeamQuerySet":
         """The teams whose cost `user` may see: all of them, or her own and those below."""
         if user.sees_whole_company:
             return self

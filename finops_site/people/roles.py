@@ -6,6 +6,8 @@ approve a purchase. A permission that no installed model declares is an error of
 
 from typing import Any
 
+from finops_site.lib.person import Person
+
 ADMINISTRATOR = "administrator"
 FINANCE = "finance"
 ENGINEERING = "engineering"
@@ -96,7 +98,7 @@ ROLES: dict[str, set[str]] = {
         "finops_site.change_membership",
         "finops_site.delete_membership",
         "finops_site.view_membership",
-        "finops_site.view_letter",
+        "finops_site.view_outgoingemail",
         "finops_site.view_nightlyrun",
         "auditlog.view_logentry",
         "axes.view_accessattempt",
@@ -173,7 +175,7 @@ def sync_roles(**_: Any) -> None:
         group.permissions.set([known[name] for name in sorted(wanted) if name in known])
 
 
-def role_of(user: Any) -> str:
+def role_of(user: Person) -> str:
     """The role to show beside a person's name, the weightiest of several; empty for somebody without one."""
     held = set(user.groups.values_list("name", flat=True)) if user.is_authenticated else set()
     return next((role for role in ROLES if role in held), "")

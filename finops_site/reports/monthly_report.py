@@ -23,6 +23,7 @@ from typing import Any
 from finops_site.lib import chart_svg
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.registry import Kpi, Measure, ReportSection, registry
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text, percent_text, signed_text
@@ -85,7 +86,7 @@ class Report:
         return f"{met} of {len(judged)} {'target' if len(judged) == 1 else 'targets'} met." if judged else ""
 
 
-def make(user: Any, month: Month, today: date) -> Report:
+def make(user: Person, month: Month, today: date) -> Report:
     """The report of `month` as it stands today: the figures of the programme on its last day, then every section."""
     as_of = min(today, month.period.last_day)
     whose = "The whole company" if user.sees_whole_company else "Your own teams"
@@ -104,7 +105,7 @@ def _state(month: Month, today: date) -> str:
     return f"The month is not over: as of {today:%d %B %Y}."
 
 
-def gates(user: Any, as_of: date) -> list[Gate]:
+def gates(user: Person, as_of: date) -> list[Gate]:
     """Every figure of the programme that `user` may see, in words."""
     return [_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
 

@@ -21,6 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.generic import DetailView, FormView, TemplateView
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
+from finops_site.lib.person import Person
 from finops_site.ui.filters import active_filters
 from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
 from finops_site.ui.spreadsheets import TooManyRows, xlsx_response
@@ -52,7 +53,7 @@ class Empty:
     icon: str = "inbox"
     action: Action | None = None
 
-    def for_user(self, user: Any) -> dict[str, Any]:
+    def for_user(self, user: Person) -> dict[str, Any]:
         allowed = self.action and _may(user, self.action.permission)
         return {
             "title": self.title,
@@ -68,7 +69,7 @@ def address(name: str, *args: Any) -> str:
     return name if name.startswith("/") else reverse(name, args=args)
 
 
-def _may(user: Any, permission: str | Sequence[str] | None) -> bool:
+def _may(user: Person, permission: str | Sequence[str] | None) -> bool:
     names = [permission] if isinstance(permission, str) else list(permission or ())
     return all(user.has_perm(name) for name in names if name)
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.db.models import Count, IntegerField, Subquery, Value
 
+from finops_site.lib.person import Person
 from finops_site.models import User
-from finops_site.registry import WaitingItem, allowed, registry
+from finops_site.registry import PendingDecision, allowed, registry
 
 MOST = 20
 
 
-def waiting_for(user: Any) -> list[WaitingItem]:
+def waiting_for(user: Person) -> list[PendingDecision]:
     """Everything that this person may decide now; one question where nothing waits."""
     asked = [(each, each.rows(user)) for each in allowed(registry.waiting, user)]
     if not asked:
@@ -25,10 +26,10 @@ def _number(rows: Any) -> Subquery:
     return Subquery(counted, output_field=IntegerField())
 
 
-def said(rows: Any, one: str, many: str, url: str) -> list[WaitingItem]:
+def said(rows: Any, one: str, many: str, url: str) -> list[PendingDecision]:
     """One row by its name and at its own address, several as a number at the address of their list."""
     found = list(rows[: MOST + 1])
     if len(found) == 1:
-        return [WaitingItem(f"{one}: {found[0]}", found[0].get_absolute_url())]
+        return [PendingDecision(f"{one}: {found[0]}", found[0].get_absolute_url())]
     number = f"more than {MOST}" if len(found) > MOST else str(len(found))
-    return [WaitingItem(f"{number} {many}", url)] if found else []
+    return [PendingDecision(f"{number} {many}", url)] if found else []

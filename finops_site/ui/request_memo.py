@@ -3,10 +3,12 @@
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from finops_site.lib.person import Person
+
 Answer = TypeVar("Answer")
 
 
-def once(user: Any, key: Hashable, work_out: Callable[[], Answer]) -> Answer:
+def request_memo(user: Person, key: Hashable, work_out: Callable[[], Answer]) -> Answer:
     """The answer of `work_out`, kept with the person who asks: she is loaded anew for each request, and so is it."""
     kept: dict[Hashable, Any] = user.__dict__.setdefault("worked_out", {})
     if key not in kept:

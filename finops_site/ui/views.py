@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 from rest_framework.authtoken.models import Token
 
+from finops_site.lib.person import Person
 from finops_site.people.roles import role_of
 from finops_site.people.tokens import drop_token, make_token
 from finops_site.registry import registry
@@ -88,7 +89,7 @@ def greeting(hour: int) -> str:
     return "Good morning" if hour < 12 else "Good afternoon"
 
 
-def programme(user: Any) -> dict[str, Any]:
+def programme(user: Person) -> dict[str, Any]:
     """The figures of the programme and the newest report, for those who see the whole company."""
     if not user.sees_whole_company:
         return {}

@@ -21,6 +21,7 @@ from finops_site.api.base import (
     VisibleRows,
 )
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations import queues
 from reservations.calc import purchase_rules
@@ -157,7 +158,7 @@ class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListM
         )
 
 
-def _team(user: Any, name: str | None) -> Team | None:
+def _team(user: Person, name: str | None) -> Team | None:
     """The team by its name; who does not see the whole company must name one of hers."""
     if not name and user.sees_whole_company:
         return None

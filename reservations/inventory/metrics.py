@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.db.models.functions import TruncMonth
 
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 from reservations.calc.discount_application import coverage, effective_savings_rate, utilisation
 from reservations.models import Coverage, Utilisation
 
@@ -53,12 +54,12 @@ class Standing:
         return effective_savings_rate(self.paid, self.eligible)
 
 
-def newest_day(user: Any) -> date | None:
+def newest_day(user: Person) -> date | None:
     """The last day that has any use."""
     return Coverage.objects.visible_to(user).aggregate(day=Max("day"))["day"]
 
 
-def last_days(user: Any, days: int = DAYS) -> Period | None:
+def last_days(user: Person, days: int = DAYS) -> Period | None:
     """The `days` days that end with the newest; None while there is no use at all."""
     newest = newest_day(user)
     return None if newest is None else days_until(newest, days)
@@ -69,7 +70,7 @@ def days_until(newest: date, days: int = DAYS) -> Period:
     return Period(newest - timedelta(days=days - 1), newest + timedelta(days=1))
 
 
-def standings(user: Any, period: Period) -> list[Standing]:
+def standings(user: Person, period: Period) -> list[Standing]:
     """One for each currency, the largest first."""
     paid = {row["currency"]: row["paid_sum"] for row in _paid(user, period).sums()}
     rows = Coverage.objects.visible_to(user).within(period).sums()
@@ -77,7 +78,7 @@ def standings(user: Any, period: Period) -> list[Standing]:
     return sorted(found, key=lambda each: -each.eligible)
 
 
-def _paid(user: Any, period: Period) -> Any:
+def _paid(user: Person, period: Period) -> Any:
     return Utilisation.objects.visible_to(user).within(period)
 
 
@@ -94,7 +95,7 @@ def _standing(row: Mapping[str, Any], committed: Decimal) -> Standing:
     )
 
 
-def by(user: Any, period: Period, dimension: str) -> list[dict[str, Any]]:
+def by(user: Person, period: Period, dimension: str) -> list[dict[str, Any]]:
     """A row for each value of account, family, region or team, the most that runs on demand first."""
     field = DIMENSIONS[dimension]
     rows = Coverage.objects.visible_to(user).within(period).sums(field)
@@ -116,14 +117,14 @@ def by(user: Any, period: Period, dimension: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: -each["on_demand"])
 
 
-def by_day(user: Any, period: Period, currency: str) -> list[dict[str, Any]]:
+def by_day(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
     """Coverage and utilisation of each day."""
     rows = Coverage.objects.visible_to(user).within(period).filter(currency=currency).sums("day")
     paid = {row["day"]: row for row in _paid(user, period).filter(currency=currency).sums("day")}
     return [_ratios(row["day"], row, paid.get(row["day"], {})) for row in rows]
 
 
-def by_month(user: Any, period: Period, currency: str) -> list[dict[str, Any]]:
+def by_month(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
     """Coverage and utilisation of each month, with their sums."""
     rows = Coverage.objects.visible_to(user).within(period).filter(currency=currency)
     paid = _paid(user, period).filter(currency=currency).annotate(month=TruncMonth("day")).sums("month")
@@ -149,7 +150,7 @@ def _ratios(moment: date, row: Mapping[str, Any], paid: Mapping[str, Any]) -> di
     }
 
 
-def idle(user: Any, period: Period, limit: int = 10) -> list[dict[str, Any]]:
+def idle(user: Person, period: Period, limit: int = 10) -> list[dict[str, Any]]:
     """Commitments with unused cost in the period, the dearest first: each named and priced."""
     rows = _paid(user, period).sums("commitment", "commitment__name", "commitment__commitment_id")
     named = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy
 from reservations.purchases import purchase_requests
@@ -21,7 +22,7 @@ def pull_switch(*, stop: bool) -> BuyingPolicy:
 
 
 @transaction.atomic
-def set_policy(user: Any, **changes: Any) -> BuyingPolicy:
+def set_policy(user: Person, **changes: Any) -> BuyingPolicy:
     """Changes it. Whoever raises the common limit keeps the old one until somebody else sets hers."""
     policy = BuyingPolicy.get(lock=True)
     before = policy.default_limit
@@ -34,7 +35,7 @@ def set_policy(user: Any, **changes: Any) -> BuyingPolicy:
 
 
 @transaction.atomic
-def set_limit(user: Any, approver: Any, limit: Decimal) -> ApproverLimit:
+def set_limit(user: Person, approver: Any, limit: Decimal) -> ApproverLimit:
     """Up to what somebody else approves; raises CannotBuy for one's own."""
     if approver.pk == user.pk:
         raise CannotBuy("Somebody else of finance sets your limit.")

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 
+from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
@@ -55,7 +55,7 @@ def _look(row: PurchaseRequest, shop: Counter) -> tuple[Offered, list[str]]:
     return offered, [f"AWS's price now: {each}" for each in words]
 
 
-def dry_run(pk: int, *, user: Any, now: datetime, comment: str = "") -> PurchaseRequest:
+def dry_run(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Looks at AWS's offer and price without buying; where the price moved, the request expires. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     purchase_rules.after(row.state, "buy")
@@ -146,7 +146,7 @@ def _buy(row: PurchaseRequest, shop: Counter, clock: Callable[[], datetime]) -> 
 # When nobody knows.
 
 
-def look(pk: int, *, user: Any, now: datetime, comment: str = "") -> PurchaseRequest:
+def look(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Asks AWS what became of a doubtful purchase, and records it where AWS shows exactly it. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     if row.state != purchase_rules.DOUBTFUL:

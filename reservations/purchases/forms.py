@@ -7,6 +7,7 @@ from django import forms
 
 from costs.models import Credential
 from finops_site.lib.money import exact_text
+from finops_site.lib.person import Person
 from finops_site.models import Team, User
 from finops_site.people.roles import FINANCE
 from reservations.calc import purchase_rules
@@ -148,7 +149,7 @@ class StandingOrderForm(forms.ModelForm):
         labels = {"is_active": "Active: unticked, it is paused", "team": "For"}
         help_texts = {"team": "Whose recommendations it follows."}
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = Team.objects.visible_to(user)
         self.fields["team"].empty_label = "the whole company"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.models import BuyingPolicy, PurchaseRequest
 from reservations.purchases import purchase_requests
@@ -28,7 +28,7 @@ class Step:
         return not self.why
 
 
-def of(row: PurchaseRequest, user: Any, now: datetime) -> list[Step]:
+def of(row: PurchaseRequest, user: Person, now: datetime) -> list[Step]:
     """Every step that the state of the request knows, for this person, in the order in which they are thought of."""
     policy = BuyingPolicy.get()
     buys = "" if user.has_perm(MAY_BUY) else FINANCE_BUYS
@@ -42,15 +42,15 @@ def of(row: PurchaseRequest, user: Any, now: datetime) -> list[Step]:
     return steps.get(row.state, list)()
 
 
-def _approve(row: PurchaseRequest, user: Any) -> Step:
+def _approve(row: PurchaseRequest, user: Person) -> Step:
     return Step("approve", "Approve", "check", purchase_requests.objection(row, user), "primary")
 
 
-def _reject(user: Any) -> Step:
+def _reject(user: Person) -> Step:
     return Step("reject", "Reject", "x", purchase_requests.may_reject(user))
 
 
-def _withdraw(row: PurchaseRequest, user: Any) -> Step:
+def _withdraw(row: PurchaseRequest, user: Person) -> Step:
     why = purchase_requests.may_withdraw(row, user)
     return Step("withdraw", "Take back", "arrow-back-up", why, "ghost", "It is not bought, and may be asked for again.")
 

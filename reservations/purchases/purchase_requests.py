@@ -15,6 +15,7 @@ from django.db.models import Count, Max, Q, Sum
 
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import User
@@ -119,7 +120,7 @@ def moved(row: PurchaseRequest, now: datetime) -> list[str]:
 
 @transaction.atomic
 def ask(
-    item: PlanItem, *, user: Any, batch: int, comment: str, now: datetime, standing_order: Any = None
+    item: PlanItem, *, user: Person, batch: int, comment: str, now: datetime, standing_order: Any = None
 ) -> PurchaseRequest:
     """A request for a batch of the ladder (1 is the first), or for all of it (0). Raises CannotBuy."""
     if item.plan.created_at < now - purchase_rules.PLAN_LASTS:
@@ -185,7 +186,7 @@ def _pools(item: PlanItem) -> list[str]:
 # Decided.
 
 
-def approver(user: Any) -> purchase_rules.Approver:
+def approver(user: Person) -> purchase_rules.Approver:
     """Who she is when it comes to approving."""
     roles = set(user.groups.values_list("name", flat=True))
     own = ApproverLimit.objects.filter(user=user).first()
@@ -195,7 +196,7 @@ def approver(user: Any) -> purchase_rules.Approver:
     return purchase_rules.Approver(user.pk, FINANCE in roles, is_administrator, limit, currency)
 
 
-def objection(row: PurchaseRequest, user: Any) -> str:
+def objection(row: PurchaseRequest, user: Person) -> str:
     """Why she may not approve it, in words; empty when she may."""
     standing = row.standing_order.made_by_id if row.standing_order else None
     said = {"requested_by": row.requested_by_id, "standing_by": standing, "value": row.value, "currency": row.currency}
@@ -203,7 +204,7 @@ def objection(row: PurchaseRequest, user: Any) -> str:
 
 
 @transaction.atomic
-def approve(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def approve(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """Approves it, or lets it expire where prices or demand moved. Raises CannotBuy for who may not."""
     row = locked(pk)
     purchase_rules.after(row.state, "approve")
@@ -216,20 +217,20 @@ def approve(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReque
     return _move(row, "approve", user, comment, now)
 
 
-def may_reject(user: Any) -> str:
+def may_reject(user: Person) -> str:
     """Why she may not reject what was asked for; empty when she may."""
     who = approver(user)
     return "" if who.is_finance and not who.is_administrator else "Only finance decides about purchases."
 
 
-def may_withdraw(row: PurchaseRequest, user: Any) -> str:
+def may_withdraw(row: PurchaseRequest, user: Person) -> str:
     """Why she may not take it back; empty when she may."""
     mine = row.requested_by_id == user.pk or user.has_perm("reservations.buy_purchaserequest")
     return "" if mine else "Only who asked for it, or finance, takes it back."
 
 
 @transaction.atomic
-def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def reject(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """Sends it back for good, with the reason. Finance may, whoever asked and whatever it costs."""
     row = locked(pk)
     if words := may_reject(user):
@@ -240,7 +241,7 @@ def reject(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReques
 
 
 @transaction.atomic
-def withdraw(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def withdraw(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """Taken back by whoever asked for it, or by finance."""
     row = locked(pk)
     if words := may_withdraw(row, user):
@@ -252,7 +253,7 @@ def withdraw(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequ
 
 
 @transaction.atomic
-def export(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
+def export(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
     """Hands it out to be bought by a person; looks once more at prices, demand and the switch."""
     row = locked(pk)
     purchase_rules.after(row.state, "export")
@@ -265,7 +266,7 @@ def export(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
 
 
 @transaction.atomic
-def record(pk: int, *, reference: str, user: Any, now: datetime, comment: str = "") -> PurchaseRequest:
+def record(pk: int, *, reference: str, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Writes down that it was bought, under the provider's id, by which its first bill is found."""
     row = locked(pk)
     reference = reference.strip()
@@ -280,7 +281,7 @@ def record(pk: int, *, reference: str, user: Any, now: datetime, comment: str = 
 
 
 @transaction.atomic
-def give_back(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def give_back(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """It was not bought after all: approved again, under a new token, for the old one may be known to the provider."""
     row = locked(pk)
     if row.state == purchase_rules.DOUBTFUL and row.executed_at and row.executed_at > now - purchase_rules.DOUBT_LASTS:
@@ -291,7 +292,7 @@ def give_back(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseReq
 
 
 @transaction.atomic
-def start(pk: int, *, user: Any, now: datetime) -> PurchaseRequest:
+def start(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
     """Says that the API may buy it now; a worker does. The ceiling is kept by whoever holds the policy's lock."""
     policy = BuyingPolicy.get(lock=True)
     row = locked(pk)
@@ -328,7 +329,7 @@ def spent_by_api(now: datetime, but: int | None = None) -> Decimal:
 
 
 @transaction.atomic
-def expire(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def expire(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """Its time is over, or what was approved is not what can be bought now."""
     return _move(locked(pk), "expire", user, comment, now)
 
@@ -340,7 +341,7 @@ def doubt(pk: int, *, comment: str, now: datetime) -> PurchaseRequest:
 
 
 @transaction.atomic
-def rehearsed(pk: int, *, offering: str, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def rehearsed(pk: int, *, offering: str, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """The dry run found the offer at the approved price."""
     row = locked(pk)
     purchase_rules.after(row.state, "buy")
@@ -349,7 +350,7 @@ def rehearsed(pk: int, *, offering: str, user: Any, comment: str, now: datetime)
 
 
 @transaction.atomic
-def looked(pk: int, *, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def looked(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """What the provider shows of a doubtful purchase; what a sweep saw is no event of its own."""
     row = locked(pk)
     if user is None:
@@ -407,7 +408,7 @@ def locked(pk: int) -> PurchaseRequest:
     return PurchaseRequest.objects.select_for_update(of=("self",)).select_related("standing_order").get(pk=pk)
 
 
-def _move(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def _move(row: PurchaseRequest, verb: str, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     before, row.state = row.state, purchase_rules.after(row.state, verb)
     row.message = comment[:2000]
     row.save()
@@ -418,7 +419,7 @@ def _move(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetim
     return row
 
 
-def _note(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetime) -> PurchaseRequest:
+def _note(row: PurchaseRequest, verb: str, user: Person, comment: str, now: datetime) -> PurchaseRequest:
     """A step that leaves the state as it is."""
     row.message = comment[:2000]
     row.save()
@@ -426,7 +427,7 @@ def _note(row: PurchaseRequest, verb: str, user: Any, comment: str, now: datetim
     return row
 
 
-def _event(row: PurchaseRequest, verb: str, before: str, user: Any, comment: str, now: datetime) -> None:
+def _event(row: PurchaseRequest, verb: str, before: str, user: Person, comment: str, now: datetime) -> None:
     said = {"verb": verb, "before": before, "after": row.state, "comment": comment.strip()[:2000]}
     PurchaseEvent.objects.create(request=row, at=now, by=user, **said)
 

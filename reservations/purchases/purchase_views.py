@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from finops_site.lib.money import ratio
+from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from finops_site.ui.tables import csv_download
@@ -231,7 +232,7 @@ def stats(row: PurchaseRequest) -> list[dict[str, Any]]:
     ]
 
 
-def proof(row: PurchaseRequest, user: Any) -> str:
+def proof(row: PurchaseRequest, user: Person) -> str:
     """Where the recommendation shows the demand and the formula; empty when it is gone."""
     if row.plan is None or not user.has_perm("reservations.view_plan"):
         return ""

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from finops_site.lib.money import exact_text
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.calc.terms import (
     HOURS_A_YEAR,
@@ -101,7 +102,9 @@ class Parameters:
         )
 
 
-def ask(user: Any, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None) -> Plan:
+def ask(
+    user: Person, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
+) -> Plan:
     """A recommendation that waits to be worked out. Raises BadRequest for a lookback of no or too many days."""
     if not 1 <= lookback_days <= demand_sources.HISTORY_DAYS:
         raise BadRequest(f"the lookback must be between 1 and {demand_sources.HISTORY_DAYS} days.")

@@ -20,6 +20,7 @@ from django.db.models.functions import TruncMonth
 from costs.reconciliation import Check
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.person import Person
 from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
 from reservations.calc.realised_savings import REASONS, UNIT, ZERO, Promise, Proof, displacement, line
@@ -195,7 +196,7 @@ def _kept(row: PurchaseRequest, month: Month, proof: Proof, taken: Decimal) -> L
 # What pages, the report, the figure of the programme and the API show: all of it from `sums`.
 
 
-def of_year(user: Any, as_of: date) -> LedgerQuerySet:
+def of_year(user: Person, as_of: date) -> LedgerQuerySet:
     """The lines of the twelve months up to that of `as_of`, of purchases the user may see."""
     return LedgerMonth.objects.visible_to(user).within(last_months(12, as_of))
 
@@ -211,7 +212,7 @@ def sums(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
     return found
 
 
-def year(user: Any, as_of: date) -> dict[str, dict[str, Decimal]]:
+def year(user: Person, as_of: date) -> dict[str, dict[str, Decimal]]:
     """{currency: promised and realised} of twelve months: what the KPI shows."""
     return {row["currency"]: {n: row[n] for n in ("promised", "realised")} for row in sums(of_year(user, as_of))}
 

@@ -21,6 +21,7 @@ from costs import reconciliation
 from costs.query.spend import POOLED
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.registry import registry
 from finops_site.ui import spreadsheets
@@ -140,7 +141,7 @@ def _company_row(period: ChargebackPeriod, total: Any) -> dict[str, Any]:
     }
 
 
-def _months_of_teams(user: Any) -> list[dict[str, Any]]:
+def _months_of_teams(user: Person) -> list[dict[str, Any]]:
     rows = Statement.objects.visible_to(user).order_by("-period__billing_month", "currency")
     names = ("direct", "shared", "spread", "corrections", "adjustments", "total")
     found = rows.values("period__billing_month", "period__state", "currency").annotate(
@@ -413,7 +414,7 @@ class StatementsCsv(OneMonth, View):
         return csv_download(rows_of_month(request.user, self.period, found), f"chargeback {month}")
 
 
-def rows_of_month(user: Any, period: ChargebackPeriod, found: Any) -> Iterator[Any]:
+def rows_of_month(user: Person, period: ChargebackPeriod, found: Any) -> Iterator[Any]:
     rest = statement_figures.remainder(period) if user.sees_whole_company else ()
     return chain(statement_figures.table(found), rest)
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
@@ -12,6 +11,7 @@ from costs.models import DeliveryMonth, Source
 from costs.sources import sync
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from tagging.chargeback import allocation, queues, statements
 from tagging.models import ChargebackPeriod, Dispute, MonthTotal, Statement
 
@@ -31,7 +31,7 @@ class BooksMoved(CannotClose):
     """A bill, a split or a metric changed since the draft was looked at."""
 
 
-def close(period: ChargebackPeriod, user: Any, *, seen: str, now: datetime) -> list[Statement]:
+def close(period: ChargebackPeriod, user: Person, *, seen: str, now: datetime) -> list[Statement]:
     """Closes a month that `user` looked at as the draft with the mark `seen`; returns its numbered statements.
 
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.

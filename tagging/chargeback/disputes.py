@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from finops_site.lib.person import Person
 from finops_site.models import Membership, Team
 from tagging.chargeback import emails, queues, statements
 from tagging.models import Adjustment, ChargebackPeriod, Dispute, StatementLine
@@ -16,13 +16,13 @@ class BadDispute(ValueError):
     """A dispute, or its answer, that cannot be; the message says why."""
 
 
-def leads(user: Any, team: Team) -> bool:
+def leads(user: Person, team: Team) -> bool:
     """Whether the person leads the team, or one that it stands under."""
     mine = Membership.objects.filter(user=user, role=Membership.Role.LEAD).select_related("team")
     return any(Team.objects.below(each.team).filter(pk=team.pk).exists() for each in mine)
 
 
-def raise_dispute(line: StatementLine, user: Any, comment: str, now: datetime) -> Dispute:
+def raise_dispute(line: StatementLine, user: Person, comment: str, now: datetime) -> Dispute:
     """Opens a dispute and tells finance, once. Raises BadDispute."""
     if not comment.strip():
         raise BadDispute("Say what is wrong with it.")
@@ -43,7 +43,7 @@ class Move:
     to_team: Team | None
 
 
-def resolve(dispute: Dispute, user: Any, answer: str, now: datetime, move: Move | None = None) -> Dispute:
+def resolve(dispute: Dispute, user: Person, answer: str, now: datetime, move: Move | None = None) -> Dispute:
     """Answers a dispute, with a correcting entry where `move` is given, and tells who raised it, once.
 
     The entry is booked in the disputed month while that is a draft, otherwise in the month that is open. Raises
@@ -66,7 +66,7 @@ def resolve(dispute: Dispute, user: Any, answer: str, now: datetime, move: Move 
     return dispute
 
 
-def _book(dispute: Dispute, user: Any, move: Move, now: datetime) -> None:
+def _book(dispute: Dispute, user: Person, move: Move, now: datetime) -> None:
     statement = dispute.line.statement
     if not move.amount:
         raise BadDispute("Which amount? To change nothing, answer without a correcting entry.")

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Membership
 from tagging.models import ChargebackPeriod, Statement
 
@@ -21,7 +22,7 @@ def statement(request: HttpRequest) -> dict[str, Any] | None:
     return {"statements": found} if found else None
 
 
-def report(user: Any, month: Month) -> dict[str, Any] | None:
+def report(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's statements that a person may see, for the monthly report."""
     rows = Statement.objects.visible_to(user).filter(period__billing_month=month.start).select_related("period")
     found = list(rows.order_by("currency", "-total"))

@@ -15,6 +15,7 @@ from django.urls import reverse
 from costs.models import CostLine
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc import change_explanation
 from tagging.calc.change_explanation import Item, Part
@@ -51,7 +52,7 @@ class TeamRow:
     before: Decimal | None
 
 
-def team_rows(user: Any, period: ChargebackPeriod) -> list[TeamRow]:
+def team_rows(user: Person, period: ChargebackPeriod) -> list[TeamRow]:
     """The teams a person may see, each under the team it belongs to, with sums of those below."""
     teams = list(Team.objects.visible_to(user))
     mine = list(Statement.objects.visible_to(user).filter(period=period).select_related("period"))
@@ -83,7 +84,7 @@ def _team_row(
     )
 
 
-def _totals_before(user: Any, period: ChargebackPeriod) -> dict[tuple[int, str], Decimal]:
+def _totals_before(user: Person, period: ChargebackPeriod) -> dict[tuple[int, str], Decimal]:
     rows = Statement.objects.visible_to(user).filter(period__billing_month=period.month.previous.start)
     return {(team, code): total for team, code, total in rows.values_list("team", "currency", "total")}
 
@@ -140,12 +141,12 @@ class Shown:
     untagged: Decimal = ZERO
 
 
-def statements_of(user: Any, period: ChargebackPeriod, team: Team) -> list[Statement]:
+def statements_of(user: Person, period: ChargebackPeriod, team: Team) -> list[Statement]:
     rows = Statement.objects.visible_to(user).filter(period=period, team=team)
     return list(rows.select_related("period__closed_by", "team").order_by("currency"))
 
 
-def shown(statement: Statement, user: Any = None, disputed: Mapping[int, str] | None = None) -> Shown:
+def shown(statement: Statement, user: Person | None = None, disputed: Mapping[int, str] | None = None) -> Shown:
     """Everything a statement's page or PDF says; links to lines only where `user` may open them.
 
     `disputed` is {line: the address of its latest dispute}.
@@ -174,7 +175,7 @@ GROUPS = (
 )
 
 
-def _groups(statement: Statement, user: Any, disputed: Mapping[int, str]) -> list[dict[str, Any]]:
+def _groups(statement: Statement, user: Person, disputed: Mapping[int, str]) -> list[dict[str, Any]]:
     lines = list(statement.lines.select_related("pool", "corrects__period", "of_period"))
     span = allocation.days_of(statement.period.month)
     company = user is not None and user.sees_whole_company
@@ -207,7 +208,7 @@ def _line_url(line: StatementLine, statement: Statement, span: tuple[Any, Any], 
     return ""
 
 
-def line_url(line: StatementLine, user: Any) -> str:
+def line_url(line: StatementLine, user: Person) -> str:
     """Where the amount of one line opens, empty where this person may not see what is behind it."""
     span = allocation.days_of(line.statement.period.month)
     return _line_url(line, line.statement, span, user.sees_whole_company)

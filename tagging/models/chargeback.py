@@ -1,7 +1,5 @@
 """Which billing months are charged back, how pools are split, and what each team's statement says."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
@@ -9,11 +7,12 @@ from django.utils import timezone
 
 from costs.models.lines import money
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from tagging.calc import pool_splits
 
 
 class ChargebackPeriodQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "ChargebackPeriodQuerySet":
+    def visible_to(self, user: Person) -> "ChargebackPeriodQuerySet":
         """That a month is charged back is nobody's secret; its statements are each team's own."""
         return self
 
@@ -84,7 +83,7 @@ class ChargebackPeriod(models.Model):
 
 
 class SplitQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "SplitQuerySet":
+    def visible_to(self, user: Person) -> "SplitQuerySet":
         """How shared cost is split concerns everybody who takes a share."""
         return self
 
@@ -223,7 +222,7 @@ class MonthTotal(models.Model):
 
 
 class StatementQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "StatementQuerySet":
+    def visible_to(self, user: Person) -> "StatementQuerySet":
         """Everything, or the statements of her teams and the teams below them."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
@@ -302,7 +301,7 @@ class StatementLine(models.Model):
 
 
 class DisputeQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "DisputeQuerySet":
+    def visible_to(self, user: Person) -> "DisputeQuerySet":
         return self if user.sees_whole_company else self.filter(line__statement__team__in=user.visible_team_ids)
 
     def open(self) -> "DisputeQuerySet":

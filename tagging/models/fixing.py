@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs.calc import allocation_rules
+from finops_site.lib.person import Person
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE
 
 PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
@@ -21,7 +22,7 @@ PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
 class OfTeams(models.QuerySet):
     """Rows about resources: each is seen by those who see its `team`; without one, by those who see the company."""
 
-    def visible_to(self, user: Any) -> "OfTeams":
+    def visible_to(self, user: Person) -> "OfTeams":
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 
@@ -221,7 +222,7 @@ class SuggestionDecision(models.Model):
 
 
 class ChangeSetQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "ChangeSetQuerySet":
+    def visible_to(self, user: Person) -> "ChangeSetQuerySet":
         """All of them; or those whose every resource is of her teams, and those she made herself."""
         if user.sees_whole_company:
             return self

@@ -1,16 +1,15 @@
 """What the business counts: customers, orders, requests, per team and day or month."""
 
-from typing import Any
-
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 
 
 class MetricQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "MetricQuerySet":
+    def visible_to(self, user: Person) -> "MetricQuerySet":
         """What is counted is no secret; each team's values are."""
         return self
 
@@ -40,7 +39,7 @@ class Metric(models.Model):
 
 
 class MetricValueQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "MetricValueQuerySet":
+    def visible_to(self, user: Person) -> "MetricValueQuerySet":
         """Everything, or what was counted for her teams and the teams below them."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from costs.calc.allocation_rules import OwnerRule, pattern_problem
 from costs.models import Dimension
+from finops_site.lib.person import Person
 
 CONDITIONS = (
     "provider",
@@ -34,7 +35,7 @@ class Changed(Exception):
 
 
 class OwnershipRuleQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "OwnershipRuleQuerySet":
+    def visible_to(self, user: Person) -> "OwnershipRuleQuerySet":
         """Rules are no secret to those who may read them; what they own is."""
         return self if user.has_perm("tagging.view_ownershiprule") else self.none()
 

@@ -1,7 +1,6 @@
 """The tags resources should carry, the resources of each month with what is wrong with them, and who may be late."""
 
 from datetime import date
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -11,12 +10,13 @@ from django.utils import timezone
 
 from costs.models.lines import TagSet, money
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from tagging.calc import tag_policy
 from tagging.calc.tag_policy import CaseRule, Policy, Requirement, State
 
 
 class TagRequirementQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "TagRequirementQuerySet":
+    def visible_to(self, user: Person) -> "TagRequirementQuerySet":
         """The policy is everybody's to read: people are asked to follow it."""
         return self
 
@@ -158,7 +158,7 @@ class ComplianceMonth(models.Model):
 
 
 class TaggedResourceQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "TaggedResourceQuerySet":
+    def visible_to(self, user: Person) -> "TaggedResourceQuerySet":
         """Everything, or what her teams and the teams below them own; what nobody owns is for the whole company."""
         return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
 

@@ -1,7 +1,6 @@
 """Exceptions from the policy, and the mails that ask people to fix what has none."""
 
 from datetime import date
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -9,11 +8,12 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.person import Person
 from tagging.calc.tag_policy import MOST_KEY
 
 
 class TagExceptionQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> "TagExceptionQuerySet":
+    def visible_to(self, user: Person) -> "TagExceptionQuerySet":
         """All of them, or those of her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 

@@ -18,6 +18,7 @@ from costs.query.result_cache import remembered
 from costs.query.spend import Question
 from costs.querysets import SIDES
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import FINANCE
 from tagging.calc import rule_order
@@ -37,7 +38,7 @@ def lines_url(period: Period, **filters: Any) -> str:
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
 
 
-def sides(user: Any, month: Month) -> list[dict[str, Any]]:
+def sides(user: Person, month: Month) -> list[dict[str, Any]]:
     """Stat cards: direct, shared and unowned of the month by charge day, which are the whole; per currency."""
     sums = remembered(user, ("sides", month), lambda: _sides(user, month))
     whole = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
@@ -56,7 +57,7 @@ def sides(user: Any, month: Month) -> list[dict[str, Any]]:
     ]
 
 
-def _sides(user: Any, month: Month) -> list[dict[str, Any]]:
+def _sides(user: Person, month: Month) -> list[dict[str, Any]]:
     rows = MonthRollup.objects.visible_to(user).charged_in(month.period).order_by("currency")
     sums = {side: Sum(METRIC, filter=which, default=Decimal(0)) for side, which in SIDES.items()}
     return list(rows.values("currency").annotate(**sums))
@@ -77,7 +78,7 @@ class RuleRow:
         return self.rule.is_active and not self.charges
 
 
-def rule_rows(user: Any, month: Month) -> list[RuleRow]:
+def rule_rows(user: Person, month: Month) -> list[RuleRow]:
     """Every rule in its order, with what it owned in the month of what `user` may see.
 
     Rules of one name are told apart by their days; the name is what a line keeps.
@@ -99,7 +100,7 @@ def rule_rows(user: Any, month: Month) -> list[RuleRow]:
     ]
 
 
-def _owned(user: Any, month: Month) -> dict[str, list[tuple[str, Decimal | None, int]]]:
+def _owned(user: Person, month: Month) -> dict[str, list[tuple[str, Decimal | None, int]]]:
     rows = MonthRollup.objects.visible_to(user).charged_in(month.period).exclude(owner_rule="").order_by("currency")
     found = defaultdict(list)
     for row in rows.values("owner_rule", "currency").annotate(amount=Sum(METRIC), n=Sum("charges")):
@@ -151,7 +152,7 @@ def _names(moves: Sequence[reallocation.Move]) -> Any:
     return name
 
 
-def unowned(user: Any, month: Month, by: str) -> list[dict[str, Any]]:
+def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
     """What nobody owns in the month, by account, service, region or a tag: the largest first, per currency."""
     question = Question(month.period, (by,), "", METRIC, {"team": [spend.NOBODY]})
     found = spend.rows(user, question)

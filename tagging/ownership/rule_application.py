@@ -13,6 +13,7 @@ from django.utils import timezone
 from costs.ingest import reallocation
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from tagging.models import Application, ChargebackPeriod, OwnershipRule
 from tagging.remediation.virtual_tags import virtual_tags
 
@@ -50,7 +51,7 @@ def apply_to_books(months: Iterable[Month] | None = None) -> Iterator[Applied]:
 
 
 @transaction.atomic
-def request_application(user: Any = None, reason: str = "") -> Application:
+def request_application(user: Person | None = None, reason: str = "") -> Application:
     """Asks for today's rules and tags to be applied to the open months; one that waits already is enough."""
     waiting = Application.objects.select_for_update().filter(state=Application.State.QUEUED).first()
     return waiting or Application.objects.create(requested_by=user, reason=reason[:300])

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
 from tagging.models import TagFact, TaggedResource
@@ -73,7 +74,7 @@ def _of_team(request: Request) -> dict[str, Any]:
     return {"owner__in": sorted(Team.objects.below(team).values_list("pk", flat=True))}
 
 
-def _answer(user: Any, month: Month | None, today: Any, group: str, filters: dict[str, Any]) -> dict[str, Any]:
+def _answer(user: Person, month: Month | None, today: Any, group: str, filters: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"month": month and str(month), "target": str(TARGET), "group_by": group}
     if month is None:
         return told | {"total": _told("", "", Tally()), "groups": [], "untaggable": []}
@@ -88,7 +89,9 @@ def _answer(user: Any, month: Month | None, today: Any, group: str, filters: dic
     }
 
 
-def _groups(user: Any, month: Month, today: Any, group: str, filters: dict[str, Any]) -> list[tuple[str, str, Tally]]:
+def _groups(
+    user: Person, month: Month, today: Any, group: str, filters: dict[str, Any]
+) -> list[tuple[str, str, Tally]]:
     if group == "tag":
         return [(tag, tag, tally) for tag, tally in compliance_figures.by_tag(user, month, filters).items()]
     if not group:

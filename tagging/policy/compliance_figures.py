@@ -18,6 +18,7 @@ from costs.query.result_cache import remembered
 from costs.query.spend import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
 from tagging.models import ComplianceMonth, TaggedResource, TagRequirement
@@ -93,23 +94,23 @@ def month_for(text: str, today: date) -> Month | None:
     return (past or there or [None])[0]
 
 
-def rows(user: Any, month: Month, filters: Mapping[str, Any] | None = None) -> QuerySet:
+def rows(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> QuerySet:
     """The resources of a month that `user` may see."""
     return TaggedResource.objects.visible_to(user).in_month(month).filter(**(filters or {}))
 
 
-def kept(user: Any, question: tuple[Any, ...], make: Any) -> Any:
+def kept(user: Person, question: tuple[Any, ...], make: Any) -> Any:
     """An answer kept as long as books, policy, exceptions and the day stay the same."""
     return remembered(user, ("compliance", versions(), *question), make)
 
 
-def tally(user: Any, month: Month, today: date, filters: Mapping[str, Any] | None = None) -> Tally:
+def tally(user: Person, month: Month, today: date, filters: Mapping[str, Any] | None = None) -> Tally:
     """All that is counted in a month."""
     return by_group(user, month, today, None, filters).get("", Tally())
 
 
 def by_group(
-    user: Any, month: Month, today: date, group: str | None, filters: Mapping[str, Any] | None = None
+    user: Person, month: Month, today: date, group: str | None, filters: Mapping[str, Any] | None = None
 ) -> dict[str, Tally]:
     """{value of the group: its tally}; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     question = ("by", str(month), today, group, sorted((filters or {}).items()))
@@ -133,7 +134,7 @@ def _tallies(found: Iterable[tuple[Any, ...]]) -> dict[str, Tally]:
     return result
 
 
-def by_tag(user: Any, month: Month, filters: Mapping[str, Any] | None = None) -> dict[str, Tally]:
+def by_tag(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> dict[str, Tally]:
     """{tag: how many resources have each of its states}, in the policy's order; exceptions are not looked at here."""
     question = ("tag", str(month), sorted((filters or {}).items()))
     found = _tallies(kept(user, question, lambda: _by_tag(rows(user, month, filters))))
@@ -160,7 +161,7 @@ def share_ok(one: Tally) -> Decimal | None:
     return ratio(Decimal(one.count(State.OK)), Decimal(one.count(*State)))
 
 
-def untaggable(user: Any, month: Month, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def untaggable(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Why charges cannot carry tags, with the sum of each reason and currency."""
     question = ("untaggable", str(month), sorted((filters or {}).items()))
     return kept(user, question, lambda: _untaggable(rows(user, month, filters)))
@@ -173,7 +174,7 @@ def _untaggable(found: QuerySet) -> list[dict[str, Any]]:
     return [{**row, "label": labels[row["why_not"]]} for row in summed]
 
 
-def course(user: Any, today: date, count: int = 13, filters: Mapping[str, Any] | None = None) -> dict[Month, Tally]:
+def course(user: Person, today: date, count: int = 13, filters: Mapping[str, Any] | None = None) -> dict[Month, Tally]:
     """The tally of each of the last months, the earliest first."""
     last = sorted(month for month in months() if month.start <= today)[-count:]
     question = ("course", [str(month) for month in last], today, sorted((filters or {}).items()))
@@ -182,7 +183,9 @@ def course(user: Any, today: date, count: int = 13, filters: Mapping[str, Any] |
     return {month: tallies.get(str(month), Tally()) for month in last}
 
 
-def _course(user: Any, last: Sequence[Month], today: date, filters: Mapping[str, Any] | None) -> list[tuple[Any, ...]]:
+def _course(
+    user: Person, last: Sequence[Month], today: date, filters: Mapping[str, Any] | None
+) -> list[tuple[Any, ...]]:
     mine = TaggedResource.objects.visible_to(user).filter(charge_month__in=[month.start for month in last])
     sums = mine.filter(**(filters or {})).taggable().with_state(today).order_by()
     counted = sums.values("charge_month", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))

@@ -1,10 +1,10 @@
 """Verbs of exceptions: asked for by engineering, decided by finance, and counted from that moment."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
+from finops_site.lib.person import Person
 from tagging.models import TagException
 from tagging.policy import compliance
 
@@ -22,7 +22,7 @@ class CannotDecide(ValueError):
 
 
 @transaction.atomic
-def decide(pk: int, verb: str, *, user: Any, answer: str, now: datetime) -> TagException:
+def decide(pk: int, verb: str, *, user: Person, answer: str, now: datetime) -> TagException:
     """Approves, declines or ends an exception; raises CannotDecide where that is no longer possible."""
     row = TagException.objects.select_for_update().get(pk=pk)
     state = MOVES.get((TagException.State(row.state), verb))

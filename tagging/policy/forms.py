@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from costs.query import filter_choices
+from finops_site.lib.person import Person
 from finops_site.models import User
 from tagging.models import TagException, TaggedResource, TagRequirement
 from tagging.policy import policy_changes
@@ -75,7 +76,7 @@ class RequirementForm(forms.ModelForm):
             "ends_on": forms.DateInput(attrs={"type": "date"}),
         }
 
-    def __init__(self, *args: Any, user: Any, today: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Person, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
         known = filter_choices.values(user, "provider")
@@ -115,7 +116,7 @@ class ExceptionForm(forms.ModelForm):
         }
 
     def __init__(
-        self, *args: Any, user: Any, row: TaggedResource, wrong: list[str], today: date, **kwargs: Any
+        self, *args: Any, user: Person, row: TaggedResource, wrong: list[str], today: date, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.row, self.today = row, today

@@ -12,9 +12,10 @@ from django.utils import timezone
 from costs.query import spend
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.registry import AdviceItem, Measure
 from finops_site.ui.figures import month_text
-from finops_site.ui.request_memo import once
+from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, TARGET, WRONG
@@ -40,17 +41,17 @@ def to_fix(request: HttpRequest) -> dict[str, Any] | None:
     }
 
 
-def _latest(user: Any, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
+def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
     """(the latest month that is worked out, its tally), or twice None."""
-    return once(user, ("compliance", as_of), lambda: _tally(user, as_of))
+    return request_memo(user, ("compliance", as_of), lambda: _tally(user, as_of))
 
 
-def _tally(user: Any, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
+def _tally(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
     month = compliance_figures.month_for("", as_of)
     return (month, compliance_figures.tally(user, month, as_of)) if month else (None, None)
 
 
-def _dearest(user: Any, month: Month, today: date) -> list[dict[str, Any]]:
+def _dearest(user: Person, month: Month, today: date) -> list[dict[str, Any]]:
     explainer = Explainer()
     rows = (
         compliance_figures.rows(user, month).wrong(today).select_related("verdict", "tag_set").order_by("-cost", "-id")
@@ -58,7 +59,7 @@ def _dearest(user: Any, month: Month, today: date) -> list[dict[str, Any]]:
     return [{"row": row, "wrong": explainer.wrong(row)} for row in rows[:SHOWN]]
 
 
-def compliance_kpi(user: Any, as_of: date) -> Measure | None:
+def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     """The share of resources that comply, in percent, against the target."""
     month, tally = _latest(user, as_of)
     if month is None:
@@ -70,7 +71,7 @@ def compliance_kpi(user: Any, as_of: date) -> Measure | None:
     )
 
 
-def report(user: Any, month: Month) -> dict[str, Any] | None:
+def report(user: Person, month: Month) -> dict[str, Any] | None:
     """Compliance of a month and its tags, for the monthly report."""
     if month not in compliance_figures.months():
         return None
@@ -105,7 +106,7 @@ def _sentence(tally: compliance_figures.Tally) -> str:
     )
 
 
-def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
+def advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
     """Tags to add to what the filters describe; it saves nothing by itself, so no amount is named."""
     month = compliance_figures.month_for(str(Month.of(as_of)), as_of)
     if month is None:
@@ -120,7 +121,7 @@ def advice(user: Any, filters: Mapping[str, Sequence[str]], as_of: date) -> list
     return [AdviceItem(f"{count:,} resource{'s' if count != 1 else ''} here miss required tags: tag them", url)]
 
 
-def _described(user: Any, month: Month, filters: Mapping[str, Sequence[str]]) -> Any:
+def _described(user: Person, month: Month, filters: Mapping[str, Sequence[str]]) -> Any:
     """The resources the filters describe; None where they say what resources do not know."""
     if set(filters) - {"team", "account", "service", "provider", "region", "currency", "resource"}:
         return None

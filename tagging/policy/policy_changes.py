@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.ops.queues import hand_over
 from tagging.calc.tag_policy import Policy, Requirement, Resource
 from tagging.models import TaggedResource, TagRequirement
@@ -99,7 +100,7 @@ def _row(label: str, before: Decimal | None, after: Decimal | None) -> dict[str,
     return {"label": label, "before": before, "after": after}
 
 
-def preview(user: Any, changed: Policy, month: Month, today: date) -> Preview:
+def preview(user: Person, changed: Policy, month: Month, today: date) -> Preview:
     """What compliance of a month, of what `user` sees, would be under `changed`; nothing is saved."""
     found = list(_signatures(user, month, today))
     asked = [Resource(tags, *place) for *place, tags, _, _, _, _ in found]
@@ -113,7 +114,7 @@ def preview(user: Any, changed: Policy, month: Month, today: date) -> Preview:
     return Preview(month, before, after)
 
 
-def _signatures(user: Any, month: Month, today: date) -> Iterable[tuple[Any, ...]]:
+def _signatures(user: Person, month: Month, today: date) -> Iterable[tuple[Any, ...]]:
     """Each distinct thing to decide, with how many resources it is and what they cost."""
     mine = TaggedResource.objects.visible_to(user).in_month(month).taggable().with_state(today)
     names = ("provider", "service", "resource_type", "tag_set__tags", "verdict__is_compliant", "currency")

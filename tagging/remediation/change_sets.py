@@ -17,6 +17,7 @@ from django.db.models import Count, F, Q
 
 from costs.sources import storage
 from costs.sources.storage import StorageProblem
+from finops_site.lib.person import Person
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import Change
 from tagging.models import ChangeSet, TagChange, TaggedResource, TaggingAccess, VirtualTag
@@ -44,7 +45,7 @@ State = ChangeSet.State
 
 
 @transaction.atomic
-def from_virtual_tags(tags: Iterable[VirtualTag], *, title: str, user: Any, now: datetime) -> ChangeSet:
+def from_virtual_tags(tags: Iterable[VirtualTag], *, title: str, user: Person, now: datetime) -> ChangeSet:
     """A draft that sets our virtual tags at the provider; raises CannotFix where there are none."""
     tags = [tag for tag in tags if tag.state == VirtualTag.State.ACTIVE]
     if not tags:
@@ -94,7 +95,7 @@ def _move(pk: int, before: Sequence[str], words: str) -> ChangeSet:
 
 
 @transaction.atomic
-def submit(pk: int, *, user: Any) -> ChangeSet:
+def submit(pk: int, *, user: Person) -> ChangeSet:
     """Asks somebody else for approval."""
     row = _move(pk, (State.DRAFT, State.REJECTED), "sent for approval")
     row.state = State.REVIEW
@@ -103,7 +104,7 @@ def submit(pk: int, *, user: Any) -> ChangeSet:
 
 
 @transaction.atomic
-def review(pk: int, *, approve: bool, words: str, user: Any, now: datetime) -> ChangeSet:
+def review(pk: int, *, approve: bool, words: str, user: Person, now: datetime) -> ChangeSet:
     """Approves it or sends it back; whoever made it does not approve it."""
     row = _move(pk, (State.REVIEW,), "reviewed")
     if row.made_by_id == user.pk:
@@ -219,7 +220,7 @@ def forgotten(now: datetime) -> Any:
     return ChangeSet.objects.filter(silent, state=State.APPLYING)
 
 
-def start(pk: int, *, user: Any, now: datetime) -> ChangeSet:
+def start(pk: int, *, user: Person, now: datetime) -> ChangeSet:
     """Says that it may be applied now; the task does it. Raises CannotFix without approval and a dry run."""
     with transaction.atomic():
         row = _move(pk, (State.APPROVED, State.PARTLY), "applied")

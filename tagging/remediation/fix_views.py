@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from tagging import queues
@@ -298,7 +299,7 @@ class ClaimForm(forms.Form):
     resource = forms.CharField(max_length=2000, help_text="Its id or its name, exactly as the bill has it.")
     team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = Team.objects.visible_to(user)
 

@@ -13,6 +13,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from costs.models import TagSet
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.ops.locks import wait_for
 from finops_site.people import audit
@@ -237,7 +238,7 @@ class Accepted:
 
 
 @transaction.atomic
-def accept(suggestions: QuerySet, *, user: Any, now: datetime, start: date | None = None) -> Accepted:
+def accept(suggestions: QuerySet, *, user: Person, now: datetime, start: date | None = None) -> Accepted:
     """Sets the suggested tags as virtual ones, from `start` or the first day of the month they were made from.
 
     Of two people who accept the same at once, the second finds nothing left to do: rows are locked, then gone.
@@ -263,7 +264,7 @@ def _words(taken: Sequence[Suggestion]) -> str:
 
 
 def _from_suggestion(
-    one: Suggestion, batch: VirtualTagBatch, user: Any, now: datetime, start: date | None
+    one: Suggestion, batch: VirtualTagBatch, user: Person, now: datetime, start: date | None
 ) -> VirtualTag:
     return VirtualTag(
         **_place(one, one.resource_key),
@@ -284,7 +285,7 @@ def _place(row: Any, key: str) -> dict[str, Any]:
     return {**{name: getattr(row, name) for name in names}, "resource_key": key}
 
 
-def _write(tags: Sequence[VirtualTag], user: Any) -> int:
+def _write(tags: Sequence[VirtualTag], user: Person) -> int:
     """Writes the tags, each in the place of an open one of the same key; and says so in the audit log."""
     _give_way(tags)
     VirtualTag.objects.bulk_create(tags, batch_size=WRITTEN_AT_ONCE)
@@ -307,13 +308,13 @@ def _give_way(tags: Sequence[VirtualTag]) -> None:
         old.save()
 
 
-def _log(tags: Iterable[VirtualTag], action: int, field: str, before: Any, user: Any) -> None:
+def _log(tags: Iterable[VirtualTag], action: int, field: str, before: Any, user: Person) -> None:
     """`bulk_create` and `update` are not seen by the audit log: an entry by hand for each tag, all at once."""
     said = ((tag, {field: (str(before), str(getattr(tag, field))), "value": ("", tag.value)}) for tag in tags)
     audit.record(said, action, user)
 
 
-def _remember(taken: Sequence[Suggestion], answer: str, user: Any, now: datetime) -> None:
+def _remember(taken: Sequence[Suggestion], answer: str, user: Person, now: datetime) -> None:
     """Only what decided the value counts as a pattern: the strongest reason."""
     SuggestionDecision.objects.bulk_create(
         [
@@ -338,7 +339,7 @@ def _remember(taken: Sequence[Suggestion], answer: str, user: Any, now: datetime
 
 
 @transaction.atomic
-def refuse(suggestions: QuerySet, *, user: Any, now: datetime) -> int:
+def refuse(suggestions: QuerySet, *, user: Person, now: datetime) -> int:
     """Refuses them: these values never come again for these resources. Returns how many."""
     taken = list(suggestions.order_by("pk").select_for_update(of=("self",)))
     _remember(taken, SuggestionDecision.Answer.REFUSED, user, now)
@@ -348,7 +349,7 @@ def refuse(suggestions: QuerySet, *, user: Any, now: datetime) -> int:
 
 @transaction.atomic
 def set_by_hand(
-    row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: Any, now: datetime
+    row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: Person, now: datetime
 ) -> VirtualTag:
     """Sets one tag on a resource somebody sees; raises CannotFix where it may not be."""
     problem = tag_problem(key, value)
@@ -376,7 +377,7 @@ def set_by_hand(
 
 
 @transaction.atomic
-def end(pk: int, day: date, *, user: Any, now: datetime) -> VirtualTag:
+def end(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
     """The tag no longer holds from `day` on; a day on or before its first undoes it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
@@ -391,7 +392,7 @@ def end(pk: int, day: date, *, user: Any, now: datetime) -> VirtualTag:
 
 
 @transaction.atomic
-def undo(batch_pk: int, *, user: Any, now: datetime) -> int:
+def undo(batch_pk: int, *, user: Person, now: datetime) -> int:
     """Takes a whole batch back as if it had never been; returns how many tags. What is undone is undone once."""
     batch = VirtualTagBatch.objects.select_for_update().get(pk=batch_pk)
     if batch.undone_at:
@@ -423,7 +424,7 @@ def unowned(text: str) -> QuerySet:
 
 
 @transaction.atomic
-def claim(text: str, team: Team, *, user: Any, now: datetime) -> VirtualTag:
+def claim(text: str, team: Team, *, user: Person, now: datetime) -> VirtualTag:
     """A lead says that an unowned resource is her team's; it counts when finance confirms."""
     rows = unowned(text.strip())
     row = rows.first()
@@ -450,7 +451,7 @@ def claim(text: str, team: Team, *, user: Any, now: datetime) -> VirtualTag:
 
 
 @transaction.atomic
-def answer_claim(pk: int, *, confirm: bool, user: Any, now: datetime) -> VirtualTag:
+def answer_claim(pk: int, *, confirm: bool, user: Person, now: datetime) -> VirtualTag:
     """Finance's word on a claim; raises CannotFix when it was answered before, or by her who made it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.WAITING:

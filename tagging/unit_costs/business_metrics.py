@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from auditlog.models import LogEntry
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.db.models import Sum
 from costs.models import DayRollup
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.people import audit
 from tagging.calc import unit_costs
@@ -56,7 +56,7 @@ def _known(metric: Metric | None, values: Sequence[Value]) -> dict[tuple[int, da
 
 
 @transaction.atomic
-def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -> Difference:
+def save(metric: Metric, values: Sequence[Value], *, user: Person, now: datetime) -> Difference:
     """Writes the values, each in the place of what was there for its team and day; all of them or none."""
     # Two who upload at once: the second waits, then sees what the first has written.
     Metric.objects.select_for_update().get(pk=metric.pk)
@@ -74,7 +74,7 @@ def save(metric: Metric, values: Sequence[Value], *, user: Any, now: datetime) -
     return found
 
 
-def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date], Decimal], user: Any) -> None:
+def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date], Decimal], user: Person) -> None:
     """An entry for each value that is new or another one than before."""
     told = {(each.team, each.day): each.value for each in values if before.get((each.team, each.day)) != each.value}
     days = [day for _, day in told] or [date.min]
@@ -90,7 +90,7 @@ def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date],
 
 
 def points(
-    user: Any, metric: Metric, teams: Iterable[Team], period: Period, basis: str, *, shared: bool = False
+    user: Person, metric: Metric, teams: Iterable[Team], period: Period, basis: str, *, shared: bool = False
 ) -> dict[tuple[Team, str], list[Point]]:
     """{(team, currency): a point for each day, or month, of the period}: the team's cost and what it counted.
 
@@ -106,7 +106,7 @@ def points(
     return found
 
 
-def _units(user: Any, metric: Metric, teams: list[Team], period: Period) -> dict[int, dict[date, Decimal]]:
+def _units(user: Person, metric: Metric, teams: list[Team], period: Period) -> dict[int, dict[date, Decimal]]:
     rows = MetricValue.objects.visible_to(user).filter(
         metric=metric, team__in=teams, day__gte=period.start, day__lt=period.end
     )
@@ -117,7 +117,7 @@ def _units(user: Any, metric: Metric, teams: list[Team], period: Period) -> dict
 
 
 def _costs(
-    user: Any, teams: list[Team], period: Period, basis: str, by_month: bool, shared: bool
+    user: Person, teams: list[Team], period: Period, basis: str, by_month: bool, shared: bool
 ) -> dict[tuple[Team, str], dict[date, Decimal]]:
     direct = DayRollup.objects.visible_to(user).charged_in(period).filter(owner__in=teams).order_by()
     rows = list(direct.values_list("owner", "currency", "charge_date").annotate(Sum(basis)))

@@ -11,13 +11,13 @@ from budgets import demo as budgets_demo
 from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Night
 from costs.ingest import demo as ingest_demo
 from finops_site.lib.periods import Month
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from finops_site.people import demo as people_demo
 from tagging.ownership.demo import make_ownership_rules
 from tests.costs.test_demo import AS_OF
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
-WRITTEN = (Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Letter, Night)
+WRITTEN = (Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, OutgoingEmail, Night)
 
 
 @pytest.fixture

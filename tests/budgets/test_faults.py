@@ -31,7 +31,7 @@ from budgets.models import Alert, AlertDelivery, Budget, Night, Recipient
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
 from finops_site.mail import outbox
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from tests.budgets.conftest import at
 from tests.costs.ingest.test_ingest import ROOT, _environment
 from tests.finops_site.mail.test_outbox import Server, free_port
@@ -93,7 +93,10 @@ def finish(now):
         notifications.tell_waiting(now)
         outbox.send_waiting(now)
         notifications.settle()
-        if not AlertDelivery.objects.waiting().exists() and not Letter.objects.filter(outcome="waiting").exists():
+        if (
+            not AlertDelivery.objects.waiting().exists()
+            and not OutgoingEmail.objects.filter(outcome="waiting").exists()
+        ):
             return
     raise AssertionError("something waits for ever")
 
@@ -104,7 +107,7 @@ def assert_told_once(sink):
     assert rows.exists()
     assert not rows.exclude(outcome__in=["sent", "unknown"]).exists()
     arrived = Counter({line.split(": ")[1].strip(): times for line, times in sink.ids().items()})
-    letters = dict(Letter.objects.filter(key__startswith="alert ").values_list("message_id", "was_doubtful"))
+    letters = dict(OutgoingEmail.objects.filter(key__startswith="alert ").values_list("message_id", "may_be_duplicate"))
     assert set(rows.values_list("message_id", flat=True)) == set(letters) == set(arrived), "nothing is lost or made up"
     twice = {identity for identity, times in arrived.items() if times > 1}
     assert twice <= {identity for identity, doubtful in letters.items() if doubtful}
@@ -282,7 +285,7 @@ def test_a_night_whose_clocks_change_tells_once_and_after_the_quiet_hours(
     assert sink.taken == [], "it is ten past one or two in Berlin"
     finish(begun)
     assert assert_told_once(sink)["twice"] == 0
-    sent = Letter.objects.filter(key__startswith="alert ").values_list("sent_at", flat=True)
+    sent = OutgoingEmail.objects.filter(key__startswith="alert ").values_list("sent_at", flat=True)
     assert min(sent) >= datetime.combine(changes, time(1, 0) if changes.month == 3 else time(0, 30), UTC)
 
 

@@ -17,7 +17,7 @@ from auditlog.models import LogEntry
 from costs.ingest import deliveries
 from costs.models import Credential
 from finops_site.lib.periods import Month
-from finops_site.models import Letter, Team
+from finops_site.models import OutgoingEmail, Team
 from tagging.chargeback import statement_checks, statements
 from tagging.models import (
     ChangeSet,
@@ -224,7 +224,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     assert not StatementLine.objects.filter(kind="correction").exists()
     closings = [entry for entry in LogEntry.objects.get_for_model(ChargebackPeriod) if "state" in entry.changes]
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
-    letters = Counter(Letter.objects.filter(key__startswith="statement ").values_list("to", flat=True))
+    letters = Counter(OutgoingEmail.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}
     assert [check for check in statement_checks.checks(None) if not check.holds] == []
     print(f"{killed} kills, {len(months)} months")

@@ -18,6 +18,7 @@ from costs.query import currency_conversion, filter_choices, latest_month, spend
 from costs.query.spend import BadQuestion, Group, Pivot, Question, Row
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, Period, parse_range
+from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Empty, Page
 from finops_site.ui.tables import csv_download
@@ -53,7 +54,7 @@ class ExplorerForm(forms.Form):
     period = forms.ChoiceField(label="Period", choices=PERIODS, required=False)
     to = forms.CharField(label="To", required=False, widget=forms.DateInput(attrs={"placeholder": "2025-11 or a day"}))
 
-    def __init__(self, data: Any, *, user: Any) -> None:
+    def __init__(self, data: Any, *, user: Person) -> None:
         super().__init__(data)
         start = forms.DateInput(attrs={"placeholder": "2025-09 or a day"})
         self.fields = {**self.fields, "from": forms.CharField(label="From", required=False, widget=start)}

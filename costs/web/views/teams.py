@@ -15,6 +15,7 @@ from costs.query import latest_month, spend, trends
 from costs.query.spend import Question
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import DetailPage, Empty, Page
@@ -65,7 +66,7 @@ class TeamsPage(Page, TemplateView):
         )
 
 
-def team_rows(user: Any, comparison: trends.Comparison) -> list[dict[str, Any]]:
+def team_rows(user: Person, comparison: trends.Comparison) -> list[dict[str, Any]]:
     """A row for each team and currency, then the shared and the unowned; teams without cost have a row too."""
     month = comparison.month
     now = _by_team(user, comparison.now, comparison.shown_in)
@@ -79,7 +80,7 @@ def team_rows(user: Any, comparison: trends.Comparison) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (LAST.index(row["side"]), -(row["now"] or 0)))
 
 
-def _by_team(user: Any, period: Period, shown_in: str) -> dict[tuple[str, str], Any]:
+def _by_team(user: Person, period: Period, shown_in: str) -> dict[tuple[str, str], Any]:
     found = trends.rows(user, Question(period, ("team",)), shown_in)
     return {(row.group[0], row.currency): row.amount for row in found}
 
@@ -169,7 +170,7 @@ class TeamPage(DetailPage):
         return lines_url(self.comparison.now, {**self.filters, **extra}) if keys else ""
 
 
-def my_filters(user: Any) -> dict[str, list[str]]:
+def my_filters(user: Person) -> dict[str, list[str]]:
     """The teams a person leads or works in; the whole company for those who see it."""
     return {} if user.sees_whole_company else {"team": [str(pk) for pk in user.visible_team_ids]}
 
@@ -179,7 +180,7 @@ def lines_url(period: Period, filters: dict[str, Any]) -> str:
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
 
 
-def stats(user: Any, comparison: trends.Comparison, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
+def stats(user: Person, comparison: trends.Comparison, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Stat cards: the month so far with its change, the last whole month; per currency."""
     previous = comparison.month.previous
     twelve = Period(comparison.month.plus(-11).start, comparison.month.next.start)

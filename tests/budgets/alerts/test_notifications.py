@@ -16,7 +16,7 @@ from budgets.alerts import escalation, ignored_thresholds, links, notifications
 from budgets.models import Alert, AlertDelivery, Recipient, Threshold
 from costs.models import Credential
 from finops_site.mail import outbox
-from finops_site.models import Letter, Membership, Team
+from finops_site.models import Membership, OutgoingEmail, Team
 from finops_site.registry import Advice, AdviceItem, registry
 from tests.budgets.conftest import at
 
@@ -147,9 +147,11 @@ def test_what_is_taken_back_before_it_was_told_is_never_told(crossed, deliver, n
 
 
 def test_an_address_that_bounces_is_said_and_stops_nobody_else(crossed, lea):
-    Letter.objects.all().delete()
+    OutgoingEmail.objects.all().delete()
     notifications.tell_waiting(THE_20TH)
-    Letter.objects.update(outcome=Letter.Outcome.REFUSED, said="the mail server said: 550 no such mailbox")
+    OutgoingEmail.objects.update(
+        outcome=OutgoingEmail.Outcome.REFUSED, said="the mail server said: 550 no such mailbox"
+    )
     notifications.settle()
     problems = set(AlertDelivery.objects.values_list("outcome", "problem"))
     assert problems == {("failed", "the mail server said: 550 no such mailbox")}
@@ -164,7 +166,7 @@ def test_five_hundred_recipients_are_five_hundred_letters(a_quarter, payments, b
     budget.thresholds.exclude(kind="forecast").delete()
     night(date(2026, 3, 20))
     assert notifications.tell_waiting(THE_20TH) == 500
-    assert Letter.objects.count() == 500
+    assert OutgoingEmail.objects.count() == 500
 
 
 class Hook(BaseHTTPRequestHandler):

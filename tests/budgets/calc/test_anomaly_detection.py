@@ -13,7 +13,7 @@ from budgets.anomalies import detection
 from budgets.calc import anomaly_detection
 from budgets.calc.forecast import History
 from budgets.models import Anomaly
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from tests.budgets.conftest import at
 
 FIRST = date(2026, 1, 1)
@@ -120,8 +120,8 @@ def test_the_jump_is_found_once_with_its_cause_and_told_once_to_lead_and_finance
     assert (each.actual, each.excess) == (1200, 1000)
     assert sum(Decimal(part["amount"]) for part in each.contributors) == each.excess
     assert each.contributors[0]["service"] == each.service
-    assert sorted(Letter.objects.values_list("to", flat=True)) == ["fay@demo.example", "lea@demo.example"]
-    assert "cost 1,000.00 USD more than expected" in Letter.objects.first().subject
+    assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == ["fay@demo.example", "lea@demo.example"]
+    assert "cost 1,000.00 USD more than expected" in OutgoingEmail.objects.first().subject
 
 
 @pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_a_day_is_looked_at_when_its_bill_is_whole(payments, deliver, fay, lea):
     assert look(date(2026, 3, 21)) == 0
     each = Anomaly.objects.get()
     assert (each.last_day, each.excess) == (JUMP_DAYS[1], 1000)
-    assert Letter.objects.count() == 2
+    assert OutgoingEmail.objects.count() == 2
 
 
 @pytest.mark.django_db
@@ -149,13 +149,13 @@ def test_a_bill_that_is_restated_opens_nothing_and_takes_back(jumped, deliver, f
 def test_an_answer_is_learnt_for_jumps_of_its_kind(jumped, deliver, fay, lea):
     look()
     detection.answer(Anomaly.objects.get(), expected=True, by=lea, why="a load test", now=at(date(2026, 3, 22)))
-    letters = Letter.objects.count()
+    letters = OutgoingEmail.objects.count()
     costs = {**dict.fromkeys(JUMP_DAYS, "600.00"), date(2026, 3, 26): "700.00"}
     deliver("2026-03", lambda day: costs.get(day, "100.00"), until=date(2026, 3, 29))
     assert look(date(2026, 3, 30)) == 1
     newest = Anomaly.objects.first()
     assert (newest.day, newest.state, newest.is_learnt) == (date(2026, 3, 26), "expected", True)
-    assert Letter.objects.count() == letters
+    assert OutgoingEmail.objects.count() == letters
 
 
 @pytest.mark.django_db

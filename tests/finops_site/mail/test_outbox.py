@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from finops_site.mail import outbox
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from tests.costs.ingest.test_ingest import ROOT, _environment
 
 NOW = timezone.now()
@@ -76,7 +76,7 @@ def post(number, to="lea@demo.example", **options):
 
 
 def outcomes():
-    return dict(Letter.objects.values_list("key", "outcome").order_by("key"))
+    return dict(OutgoingEmail.objects.values_list("key", "outcome").order_by("key"))
 
 
 @pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_a_server_that_says_later_is_asked_later(server):
     post(1)
     assert outbox.send_waiting(NOW) == 0
     assert outbox.send_waiting(NOW) == 0, "not before its pause is over"
-    assert "greylisted" in Letter.objects.get().said
+    assert "greylisted" in OutgoingEmail.objects.get().server_reply
     assert outbox.send_waiting(NOW + timedelta(minutes=3)) == 0
     assert outbox.send_waiting(LATER) == 1
     assert sum(server.ids().values()) == 1
@@ -114,9 +114,9 @@ def test_an_address_that_does_not_exist_ends_its_letter_and_no_other(server):
     post(1, to="nobody@demo.example")
     post(2)
     assert outbox.send_waiting(NOW) == 1
-    refused = Letter.objects.get(to="nobody@demo.example")
-    assert refused.outcome == Letter.Outcome.REFUSED
-    assert "no such mailbox" in refused.said
+    refused = OutgoingEmail.objects.get(to="nobody@demo.example")
+    assert refused.outcome == OutgoingEmail.Outcome.REFUSED
+    assert "no such mailbox" in refused.server_reply
 
 
 @pytest.mark.django_db
@@ -128,11 +128,11 @@ def test_a_server_that_is_gone_loses_nothing(settings):
     )
     post(1)
     assert outbox.send_waiting(NOW) == 0
-    letter = Letter.objects.get()
+    letter = OutgoingEmail.objects.get()
     assert (letter.outcome, letter.send_after) == ("waiting", NOW + timedelta(minutes=2))
-    Letter.objects.update(created_at=NOW - timedelta(days=6))
+    OutgoingEmail.objects.update(created_at=NOW - timedelta(days=6))
     assert outbox.send_waiting(LATER) == 0
-    assert Letter.objects.get().outcome == Letter.Outcome.REFUSED
+    assert OutgoingEmail.objects.get().outcome == OutgoingEmail.Outcome.REFUSED
 
 
 @pytest.mark.django_db
@@ -140,9 +140,9 @@ def test_a_line_that_breaks_after_the_body_is_doubtful_and_the_letter_goes_out_o
     server.answers = ["hang up"]
     post(1)
     outbox.send_waiting(NOW)
-    letter = Letter.objects.get()
-    assert (letter.outcome, letter.was_doubtful) == ("waiting", True)
-    assert letter.said.startswith("sent, or not")
+    letter = OutgoingEmail.objects.get()
+    assert (letter.outcome, letter.may_be_duplicate) == ("waiting", True)
+    assert letter.server_reply.startswith("sent, or not")
     assert outbox.send_waiting(LATER) == 1
     assert list(server.ids().values()) == [2], "one Message-ID, so that a mailbox sees one letter"
 
@@ -160,7 +160,7 @@ def test_a_letter_that_is_doubtful_twice_stays_so_and_says_it(server):
 @pytest.mark.django_db
 def test_a_letter_in_somebodys_hands_is_left_alone(server):
     post(1)
-    Letter.objects.update(claimed_until=NOW + timedelta(minutes=5))
+    OutgoingEmail.objects.update(claimed_until=NOW + timedelta(minutes=5))
     assert outbox.send_waiting(NOW) == 0
     assert outbox.send_waiting(LATER) == 1
 
@@ -223,10 +223,10 @@ def test_a_sender_killed_at_random_moments_loses_no_letter_and_doubles_none_that
         now += timedelta(minutes=6)
     forks.stdin.close()
     forks.wait(10)
-    while Letter.objects.filter(outcome="waiting").exists():
+    while OutgoingEmail.objects.filter(outcome="waiting").exists():
         now += timedelta(minutes=6)
         outbox.send_waiting(now)
-    doubtful = set(Letter.objects.filter(was_doubtful=True).values_list("message_id", flat=True))
+    doubtful = set(OutgoingEmail.objects.filter(may_be_duplicate=True).values_list("message_id", flat=True))
     arrived = Counter({line.split(": ")[1].strip(): times for line, times in server.ids().items()})
     assert len(arrived) == posted == 3 * KILLS, "every letter arrived"
     assert {identity for identity, times in arrived.items() if times > 1} <= doubtful
@@ -239,5 +239,5 @@ def test_what_old_letters_said_is_forgotten_and_that_they_were_sent_is_not(serve
     post(1)
     outbox.send_waiting(NOW)
     assert outbox.tidy_up(NOW + timedelta(days=91)) == 1
-    letter = Letter.objects.get()
+    letter = OutgoingEmail.objects.get()
     assert (bytes(letter.content), letter.outcome, letter.subject) == (b"", "sent", "Statement 1")

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.utils import ConnectionHandler
 from django.utils import timezone
 
-from finops_site.models import Backup, Letter, NightlyRun
+from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import health, health_views, nightly
 from finops_site.registry import NightlyCheck, registry
 from finops_site.tasks import run_nightly_checks
@@ -24,7 +24,7 @@ def fails(as_of):
 def test_a_check_that_fails_stops_no_other_and_says_why():
     checks = [NightlyCheck("prices", fails), NightlyCheck("tags", lambda as_of: f"looked at {as_of}")]
     nightly.run(NIGHT, checks=checks)
-    found = {run.check_name: (run.outcome, run.said) for run in nightly.last()}
+    found = {run.check_name: (run.outcome, run.summary) for run in nightly.last()}
     assert found == {
         "prices": ("failed", "ValueError: no tariff of 2026-03-15"),
         "tags": ("done", "looked at 2026-03-15"),
@@ -40,7 +40,7 @@ def test_a_night_run_again_repeats_only_what_is_not_done():
     mended = [NightlyCheck("prices", lambda as_of: "mended"), NightlyCheck("died", lambda as_of: "at last")]
     again = nightly.run(NIGHT, checks=[good, *mended])
     assert ran == [NIGHT]
-    assert {run.check_name: run.said for run in again} == {"prices": "mended", "died": "at last"}
+    assert {run.check_name: run.summary for run in again} == {"prices": "mended", "died": "at last"}
     assert NightlyRun.objects.filter(as_of=NIGHT, outcome="done").count() == 3
 
 
@@ -59,8 +59,8 @@ def test_the_task_runs_every_registered_check_and_the_books_are_one():
 
 
 def test_ada_sees_last_night_letters_and_the_backup(ada, client_of):
-    NightlyRun.objects.create(as_of=NIGHT, check_name="prices", outcome="failed", said="no tariff <b>")
-    Letter.objects.create(key="k", to="x@demo.example", content=b"", message_id="m", outcome="refused")
+    NightlyRun.objects.create(as_of=NIGHT, check_name="prices", outcome="failed", summary="no tariff <b>")
+    OutgoingEmail.objects.create(key="k", to="x@demo.example", content=b"", message_id="m", outcome="refused")
     Backup.objects.create(path="/backups/tuesday.finops", bytes=12_345_678)
     html = client_of(ada).get("/health/").content.decode()
     for said in ("no tariff &lt;b&gt;", "1 in the last 7 days", "/backups/tuesday.finops", "12.3 MB", "GB are free"):

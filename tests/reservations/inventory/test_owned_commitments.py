@@ -8,7 +8,7 @@ import pytest
 
 from costs.ingest import deliveries
 from finops_site.lib.periods import Month
-from finops_site.models import Letter, Team
+from finops_site.models import OutgoingEmail, Team
 from reservations.calc import discount_application
 from reservations.inventory import notices, owned_commitments
 from reservations.models import Commitment, Coverage, Notice, Utilisation
@@ -224,6 +224,6 @@ def test_notices_go_to_finance_and_the_owners_lead_once(half_used):
     notices.notice_expiries(date(2026, 3, 15))
     assert notices.send(notices.unsent()) == 1
     assert notices.send(Notice.objects.all()) == 0
-    letters = Letter.objects.order_by("to")
+    letters = OutgoingEmail.objects.order_by("to")
     assert [letter.to for letter in letters] == ["fay@demo.example", "lea@demo.example"]
     assert "ends on 1 Jun 2026" in letters[0].subject

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from costs.models import Credential
 from finops_site.celery import app
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest, Rate
@@ -217,7 +217,7 @@ def test_a_lost_answer_is_doubtful_and_never_bought_twice(loses, row, fay, aws):
     row.refresh_from_db()
     assert row.state == purchase_rules.DOUBTFUL
     assert aws.asked.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
-    assert Letter.objects.filter(to="fay@demo.example", subject__contains="bought, or not").exists()
+    assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="bought, or not").exists()
     aws.loses = ""
     assert execution.sweep(SOON) == []
     row.refresh_from_db()

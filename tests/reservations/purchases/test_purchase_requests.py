@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
-from finops_site.models import Letter, User
+from finops_site.models import OutgoingEmail, User
 from reservations import panels
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
@@ -94,7 +94,7 @@ def test_a_batch_takes_its_share_of_the_purchase(item, eli):
     assert (row.quantity, row.on_demand_cost, row.committed_cost) == (1, 876, 438)
     assert row.value == Decimal("0.05") * 8760
     assert row.asked_on["prices"] == {f"{POOL}, committed": "0.05", f"{POOL}, on demand": "0.1"}
-    assert Letter.objects.get().to == "fay@demo.example"
+    assert OutgoingEmail.objects.get().to == "fay@demo.example"
 
 
 def test_fay_cannot_approve_her_own_and_fred_can(item, fay, fred):

@@ -6,7 +6,7 @@ import pytest
 
 from costs.ingest import demo as ingest_demo
 from costs.models import Pool
-from finops_site.models import Letter
+from finops_site.models import OutgoingEmail
 from tagging.chargeback import closing, statement_checks
 from tagging.chargeback import demo as chargeback_demo
 from tagging.models import ChargebackPeriod, Dispute, Statement, StatementLine
@@ -32,7 +32,7 @@ def test_the_demo_has_two_closed_months_a_correction_a_dispute_and_a_month_to_cl
     assert Pool.objects.count() == 5
     assert not april.totals.exclude(unallocated=0).exists()
     assert Statement.objects.exclude(number=None).count() == 8
-    assert Letter.objects.filter(subject__startswith="Disputed").count() == 1
+    assert OutgoingEmail.objects.filter(subject__startswith="Disputed").count() == 1
     assert [check for check in statement_checks.checks(None) if not check.holds] == []
     report = client_of(people["max"]).get("/reports/2026-03/").content.decode()
     assert all(each.number in report for each in Statement.objects.filter(period__billing_month="2026-03-01"))

@@ -16,7 +16,7 @@ from budgets.models import Budget
 from budgets.planning import budget_changes
 from costs import reconciliation
 from finops_site.mail import outbox
-from finops_site.models import Letter, Team
+from finops_site.models import OutgoingEmail, Team
 from tagging.chargeback import closing, disputes, emails
 from tagging.models import (
     Adjustment,
@@ -157,12 +157,12 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     # As after a crash between the letters and the note that they are written.
     Statement.objects.update(told_at=None)
     assert emails.post_statements(NOW) == 0
-    assert sorted(Letter.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
+    assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
     assert outbox.send_waiting(NOW) == 2
     message = next(each for each in mail.outbox if each.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
-    assert b"statement-2026-03-0002." in Letter.objects.get(to=lea.email).content
+    assert b"statement-2026-03-0002." in OutgoingEmail.objects.get(to=lea.email).content
 
 
 def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, lea, fay, client_of):
@@ -185,7 +185,7 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     assert (str(adjustment.period.month), adjustment.amount) == ("2026-04", Decimal("40.05"))
     april = drafts()["2026-04"]
     assert totals(april) == {"Payments": Decimal("-40.05"), "Data": Decimal("40.05")}
-    told = dict(Letter.objects.values_list("to", "subject"))
+    told = dict(OutgoingEmail.objects.values_list("to", "subject"))
     assert set(told) == {fay.email, lea.email}
     assert told[fay.email].startswith("Disputed: Amazon EC2 of Payments")
     assert told[lea.email].startswith("Corrected: Amazon EC2 of Payments")

@@ -22,7 +22,7 @@ from costs.ingest import deliveries, reallocation
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, Pool, TagSet
 from costs.query import drilldown, spend
 from costs.query.spend import Question
-from costs.signals import books_changed
+from costs.signals import cost_data_changed
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import ChargebackPeriod, OwnershipRule
@@ -205,16 +205,16 @@ def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp
     def fail(**_):
         raise RuntimeError("not today")
 
-    books_changed.connect(fail)
-    books_changed.connect(listen)
+    cost_data_changed.connect(fail)
+    cost_data_changed.connect(listen)
     try:
         row = load(tmp_path, [{"ResourceId": "a"}])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
         deliveries.withdraw(row.delivery)
     finally:
-        books_changed.disconnect(fail)
-        books_changed.disconnect(listen)
+        cost_data_changed.disconnect(fail)
+        cost_data_changed.disconnect(listen)
     assert heard == [{MARCH}, {MARCH}, {MARCH}]
     assert "failed after the books changed" in caplog.text
 

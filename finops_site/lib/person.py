@@ -1,0 +1,38 @@
+"""Who asks: what services and querysets need to know of a person, whoever she is. Pure: no Django here."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class Person(Protocol):
+    """A signed-in user, as services see her: which rows are hers to see, and what her role lets her do."""
+
+    @property
+    def pk(self) -> Any: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def is_authenticated(self) -> bool: ...
+
+    @property
+    def sees_whole_company(self) -> bool: ...
+
+    @property
+    def visible_team_ids(self) -> Sequence[int]: ...
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool: ...
+
+
+class WholeCompany:
+    """Asks on nobody's behalf, for the work of a night: sees every row, and holds no permission to decide anything."""
+
+    pk = None
+    email = ""
+    is_authenticated = False
+    sees_whole_company = True
+    visible_team_ids: Sequence[int] = ()
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return False
