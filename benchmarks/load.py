@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bill, fresh_database
+from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES
 
 BARE = """
 import duckdb, sys, time
@@ -114,8 +115,8 @@ def _orm(path: Path) -> None:
                 chunk[column] = pd.to_datetime(chunk[column], utc=True)
             charge.objects.bulk_create(charge(**each) for each in chunk.to_dict("records"))
             pieces.append(_summed(chunk.assign(charge_date=days, charges=1)))
-            for name in store_cost_lines.LABELLED:
-                seen |= {(name, value) for value in chunk[store_cost_lines.DIMENSIONS[name][0]].unique()}
+            for name in CATALOGUED:
+                seen |= {(name, value) for value in chunk[READ_FROM_CHARGES[name][0]].unique()}
         lines = _summed(pd.concat(pieces))
         partitions.ensure([date.fromisoformat(day) for day in lines["charge_date"].unique()])
         tag_sets = _tag_sets(lines["Tags"].unique(), known)
@@ -134,9 +135,9 @@ def _orm(path: Path) -> None:
 
 def _summed(rows: Any) -> Any:
     """The rows by what makes a cost line, with the descriptions that follow from it."""
-    from costs.charges.build_cost_lines import DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import DESCRIPTIONS, UNANIMOUS
 
-    grain = ["charge_date", "Tags", *(column for column, _ in DIMENSIONS.values() if column in rows)]
+    grain = ["charge_date", "Tags", *(column for column, _ in READ_FROM_CHARGES.values() if column in rows)]
     said = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
     sums = {**dict.fromkeys(EXACT, "sum"), "charges": "sum", **dict.fromkeys(said, "first")}
     return rows.groupby(grain, sort=False, as_index=False).agg(sums)
@@ -199,10 +200,10 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
-    from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, UNANIMOUS
     from costs.models import CostLine
 
-    texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
+    texts = {**READ_FROM_CHARGES, **DESCRIPTIONS, **UNANIMOUS}
     return CostLine(
         delivery_month_id=month.pk,
         billing_month=month.billing_month,

@@ -35,7 +35,7 @@ class CostsConfig(AppConfig):
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
             NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),
             Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
-            Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
+            Panel("history", "costs/panels/history.html", panels.history, may_see, 20),
             Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),
             Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),

@@ -80,12 +80,12 @@ class TaggingConfig(AppConfig):
 
     def _bring_tags(self) -> None:
         """The tag policy: its pages, its figures, and its names of tags for the explorer."""
-        from costs.query import spend
+        from costs.query.tag_keys import aliases_from
         from tagging.policy import panels as policy_panels
         from tagging.policy.tag_aliases import aliases
 
         may_see = "costs.view_costline"
-        spend.aliases_from(aliases)
+        aliases_from(aliases)
         registry.add(
             NavItem("Tag compliance", "tagging:overview", "tags", may_see, 40, SECTION),
             NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, SECTION),

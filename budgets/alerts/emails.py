@@ -9,15 +9,13 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Sum
 from django.urls import reverse
 
 from budgets.alerts import links
 from budgets.calc.headlines import CRITICAL, INFORMATION, WARNING, Story, gravity, headline, whole_units
-from budgets.evaluation import status
+from budgets.evaluation import spending, status
 from budgets.models import Alert, AlertDelivery
-from costs.models import DayRollup
-from costs.web.views.teams import lines_url
+from costs.web.links import lines_url
 from finops_site.lib import chart_svg, charts
 from finops_site.lib.money import EXACT, Money, formatted
 from finops_site.lib.periods import Period
@@ -214,7 +212,8 @@ def _name(delivery: AlertDelivery) -> str:
 def chart(alert: Alert) -> dict[str, Any]:
     """The period's course: what was spent in all by each day and where that leads, against the amount."""
     period = alert.period.period
-    spent = _by_day(alert, Period(period.start, min(period.end, max(alert.as_of, period.start))))
+    days_so_far = Period(period.start, min(period.end, max(alert.as_of, period.start)))
+    spent = spending.daily([alert.budget], days_so_far)[alert.budget.pk].amounts
     sums, known = [], Decimal(0)
     for day in period.each_day():
         known = EXACT.add(known, spent.get(day, Decimal(0)))
@@ -245,15 +244,6 @@ def _likely(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[str, Any]
     rise = EXACT.subtract(Decimal(end), start)
     line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
     return [charts.series("Forecast", [None] * first + line, dashed=True)]
-
-
-def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
-    from costs.query import spend
-
-    question = alert.budget.question(period, grain="day")
-    rows = spend.filtered(DayRollup.objects.current(), question).exclude(charge_category__in=alert.budget.left_out)
-    found = rows.order_by().values_list("charge_date").annotate(Sum(alert.budget.basis))
-    return {day: amount or Decimal(0) for day, amount in found}
 
 
 def _picture(alert: Alert) -> bytes:

@@ -17,7 +17,7 @@ from django.views.generic import View
 from budgets.anomalies import detection
 from budgets.models import Anomaly
 from costs.models import DayRollup
-from costs.web.views.teams import lines_url
+from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
 from finops_site.models import Team

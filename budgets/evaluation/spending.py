@@ -17,7 +17,8 @@ from budgets.calc.forecast import Floats
 from budgets.models import Budget
 from costs.models import DayRollup
 from costs.query import spend
-from costs.query.spend import NOBODY, Question
+from costs.query.question import Question
+from costs.query.scope import NOBODY
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.models import Team
@@ -117,7 +118,7 @@ def _add(found: dict[int, Days], question: Question, wanted: Mapping[tuple[str, 
     place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
     asks = {budget.pk: set(budget.filters.get(CATEGORY, [])) for many in wanted.values() for budget in many}
     out = {budget.pk: set(budget.left_out) for many in wanted.values() for budget in many}
-    for *group, day, currency, amount in spend.stream(question):
+    for *group, day, currency, amount in spend.stream_spend(question):
         values = [NOBODY if value is None else str(value) for value in group]
         category = values.pop(place) if place is not None else ""
         for budget in wanted.get((currency, tuple(values)), ()):

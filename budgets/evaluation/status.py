@@ -8,7 +8,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from budgets.models import BudgetPeriod, Forecast
 from costs.query import trends
-from costs.query.trends import Comparison, Named
+from costs.query.trends import Comparison, LabelledChange
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -81,7 +81,7 @@ def newest(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:
     return {each.period_id: each for each in found.order_by("period_id", "-as_of").distinct("period_id")}
 
 
-def drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[Named]]:
+def drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[LabelledChange]]:
     """What changed by service since the days before the period: the largest first, of what `user` may see.
 
     A month is compared with the same days of the month before; other periods with as many days before them.

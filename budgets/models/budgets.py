@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from budgets.calc.headlines import full_span
 from budgets.querysets import BudgetQuerySet, PeriodQuerySet
-from costs.query.spend import BadQuestion, Question
+from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 

@@ -14,6 +14,7 @@ from budgets.evaluation import spending, status
 from budgets.models import Budget, BudgetPeriod, Forecast
 from costs.models import CostLine
 from costs.query import spend
+from costs.query.rows import filtered_rows
 from finops_site.lib.money import EXACT, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -126,7 +127,7 @@ def reasons(user: Person, budget: Budget, month: Month, amount: Decimal) -> list
 
 
 def _uses(user: Person, budget: Budget, month: Month) -> dict[Thing, Use]:
-    lines = spend.filtered(CostLine.objects.visible_to(user), budget.question(month.period))
+    lines = filtered_rows(CostLine.objects.visible_to(user), budget.question(month.period))
     lines = lines.filter(~Q(charge_category__in=budget.left_out))
     rows = lines.order_by().values_list("service", "instance_type", "unit", "charge_category", "commitment")
     found: dict[Thing, Use] = {}

@@ -21,7 +21,7 @@ from budgets.planning import annual_plan, budget_changes
 from budgets.planning.budget_changes import Row, Stale
 from budgets.planning.forms import ImportForm
 from costs.query.spend import add
-from costs.web.views.teams import lines_url
+from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month

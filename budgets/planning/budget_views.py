@@ -25,8 +25,8 @@ from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
 from budgets.planning import budget_changes
 from budgets.planning.budget_changes import NotNow, Stale
 from budgets.planning.forms import BudgetForm, CopyForm, WhyForm
-from costs.query.spend import LABELS
-from costs.web.views.teams import lines_url
+from costs.calc.dimensions import DIMENSIONS
+from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
@@ -288,7 +288,7 @@ class BudgetPage(DetailPage):
 
 
 def _label(name: str) -> str:
-    return LABELS.get(name, name.replace("tag:", "Tag "))
+    return DIMENSIONS[name].label if name in DIMENSIONS else name.replace("tag:", "Tag ")
 
 
 def course(period: BudgetPeriod, forecast: Forecast | None) -> dict[str, Any]:

@@ -11,22 +11,15 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from budgets.calc import amounts
 from budgets.models import Budget
 from budgets.planning import budget_changes
-from costs.query import filter_choices, spend
+from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, TAG
+from costs.query import filter_choices
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 from finops_site.models import Team
 
 AMOUNTS = ("way", "amount", "percent", "pasted")
-# The explorer's filters: the form's field -> the filter. Its own team a budget counts anyway.
-SCOPED = {
-    "service": "service",
-    "account": "account",
-    "provider": "provider",
-    "region": "region",
-    "charge_category": "charge_category",
-    "pool": "pool",
-    "teams": "team",
-}
+# The form's field -> the filter. Its own team a budget counts anyway.
+SCOPED = {"teams" if name == "team" else name: name for name in FILTER_BAR}
 WAYS = (
     ("flat", "the same for each period"),
     ("growing", "growing by a percentage"),
@@ -101,11 +94,11 @@ class BudgetForm(forms.ModelForm):
             offered = filter_choices.values(self.user, name)
             # What no bill holds any more stays until somebody takes it out.
             offered = [*offered, *((value, value) for value in kept if value not in dict(offered))]
-            label = "Teams (one or more)" if name == "team" else spend.LABELS[name]
+            label = "Teams (one or more)" if name == "team" else DIMENSIONS[name].label
             self.fields[field] = forms.MultipleChoiceField(label=label, choices=offered, required=False)
             self.initial.setdefault(field, kept)
         scope = self.instance.scope.items()
-        tags = [f"{key[4:]}={value}" for key, values in scope if key.startswith(spend.TAG) for value in values]
+        tags = [f"{key[4:]}={value}" for key, values in scope if key.startswith(TAG) for value in values]
         self.initial.setdefault("tag", "\n".join(tags))
         self.order_fields(
             ["version", "name", "team", *SCOPED, "tag", "kind", "start", "end", "currency", *AMOUNTS, "why"]
@@ -134,13 +127,13 @@ class BudgetForm(forms.ModelForm):
             key, _, value = (part.strip() for part in line.partition("="))
             if not key or not value:
                 raise ValidationError(f"{line!r} is no tag: write it as Key=value.")
-            found.setdefault(f"{spend.TAG}{key}", []).append(value)
+            found.setdefault(f"{TAG}{key}", []).append(value)
         return found
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         scope, asked = self.instance.scope, self._scoped()
-        kept = {key: scope[key] for key in scope if key not in asked.values() and not key.startswith(spend.TAG)}
+        kept = {key: scope[key] for key in scope if key not in asked.values() and not key.startswith(TAG)}
         chosen = {name: said[field] for field, name in asked.items() if said.get(field)}
         self.instance.scope = {**kept, **said.get("tag", {}), **chosen}
         if not self.errors:

@@ -29,10 +29,12 @@ from costs.api.serializers import (
     TeamSerializer,
     UploadSerializer,
 )
+from costs.calc.dimensions import FILTERABLE
 from costs.formats.base import BadBill
 from costs.ingest import restatements, uploads
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
-from costs.query import spend
+from costs.query.question import BadQuestion
+from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
 from costs.web.delivery_tables import DeliveryFilter
 from costs.web.views.exports import file_of
@@ -51,14 +53,14 @@ FILTERS = [
         "team", str, many=True, description="name or id, with the teams below; `shared`: in a pool, `none`: unowned"
     ),
     OpenApiParameter("pool", str, many=True, description="name or id of a pool of shared cost; `none`: in none"),
-    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name not in ("team", "pool")),
+    *(OpenApiParameter(name, str, many=True) for name in FILTERABLE if name not in ("team", "pool")),
 ]
 
 
-def asked(request: Request) -> spend_questions.Asked:
-    """The question in a request's address; one that cannot be asked is 400 and says why."""
+def read_query(request: Request) -> spend_questions.SpendQuery:
+    """The question in a request's address; one that cannot be asked is 400, with the reason."""
     try:
-        return spend_questions.asked(request.query_params, request.user, timezone.now().date())
+        return spend_questions.read_query(request.query_params, request.user, timezone.now().date())
     except ValueError as error:
         raise ValidationError({"detail": str(error)}) from None
 
@@ -95,10 +97,10 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         },
     )
     def create(self, request: Request) -> Response:
-        said = UploadSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
+        upload = UploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
         try:
-            received = self._deliver(**said.validated_data)
+            received = self.deliver(**upload.validated_data)
         except BadBill as error:
             raise ValidationError({"detail": str(error)}) from None
         code = status.HTTP_201_CREATED if received.is_new else status.HTTP_200_OK
@@ -106,7 +108,7 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         delivery = self.get_queryset().get(pk=received.delivery.pk)
         return Response(ReceivedSerializer(delivery, context=context).data, status=code)
 
-    def _deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
+    def deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
         (received,) = uploads.deliver(files, source, user=self.request.user, one=True, **options)
         return received
 
@@ -152,9 +154,9 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
         responses={202: FocusExportSerializer, 400: OpenApiResponse(BadRequest, "No bill of that month counts.")},
     )
     def create(self, request: Request) -> Response:
-        said = FocusExportSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        export = said.save(requested_by=request.user)
+        serializer = FocusExportSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        export = serializer.save(requested_by=request.user)
         transaction.on_commit(lambda: queues.write(export))
         return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
 
@@ -201,7 +203,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
-        return queryset if self.detail else spend.filtered(queryset, asked(self.request).question)
+        return queryset if self.detail else filtered_rows(queryset, read_query(self.request).question)
 
 
 @extend_schema_view(
@@ -245,8 +247,8 @@ class SpendView(APIView):
     )
     def get(self, request: Request) -> Response:
         try:
-            return Response(spend_questions.answer(request.user, asked(request)))
-        except spend.BadQuestion as error:
+            return Response(spend_questions.answer(request.user, read_query(request)))
+        except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
 
 
@@ -255,8 +257,8 @@ def month_to_date(user: Person) -> dict[int, dict[str, dict[str, str | None]]]:
     month = Month.of(timezone.now().date())
     rows = DayRollup.objects.visible_to(user).charged_in(month.period).exclude(owner=None).order_by()
     sums = rows.values("owner", "currency").annotate(billed=Sum("billed_cost"), effective=Sum("effective_cost"))
-    found: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
+    by_team: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
     for row in sums:
         amounts = {"billed_cost": exact_text(row["billed"]), "effective_cost": exact_text(row["effective"])}
-        found[row["owner"]][row["currency"]] = amounts
-    return dict(found)
+        by_team[row["owner"]][row["currency"]] = amounts
+    return dict(by_team)

@@ -6,16 +6,15 @@ regular expressions, which are RE2: they run in linear time whatever somebody ty
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from itertools import groupby
 
 import duckdb
 
+from costs.calc.dimensions import RULE_FIELDS
 from costs.formats.base import literal
 
-# What a rule compares for equality: columns of a line.
-PLAIN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category", "commitment_status")
 NAMES = ("resource", "resource_name")
 LONGEST_PATTERN = 500
 # A counted repetition stands for as many copies of what it repeats; more than this is slow, however linear.
@@ -57,8 +56,12 @@ class OwnerRule:
     @property
     def shape(self) -> tuple[tuple[str, ...], str, bool, bool]:
         """What the rule looks at: plain columns, a tag's key in small letters, whether its value, whether names."""
-        plain = tuple(name for name in PLAIN if getattr(self, name))
+        plain = tuple(name for name in RULE_COLUMNS if getattr(self, name))
         return plain, self.tag_key.lower(), bool(self.tag_value), bool(self.resource_pattern)
+
+
+# What a rule compares for equality: columns of a line, in the order in which a rule is written.
+RULE_COLUMNS = tuple(field.name for field in fields(OwnerRule) if field.name in RULE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class VirtualTag:
 def signature_of(rules: Iterable[OwnerRule]) -> tuple[str, ...]:
     """The columns of a line that these rules look at, and its tag set: lines that agree in them have one owner."""
     shapes = {rule.shape for rule in rules}
-    plain = [name for name in PLAIN if any(name in shape[0] for shape in shapes)]
+    plain = [name for name in RULE_COLUMNS if any(name in shape[0] for shape in shapes)]
     return (*plain, *(NAMES if any(shape[3] for shape in shapes) else ()), "tag_set")
 
 
@@ -121,7 +124,7 @@ def decide(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
 
 
 def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
-    plain = ", ".join(f"{name} VARCHAR" for name in PLAIN)
+    plain = ", ".join(f"{name} VARCHAR" for name in RULE_COLUMNS)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE owner_rules (number BIGINT, team BIGINT, pool BIGINT, label VARCHAR, {plain},
         tag_key VARCHAR, tag_value VARCHAR, has_pattern BOOLEAN, first DATE, until DATE)
@@ -134,7 +137,7 @@ def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> N
 
 def _rule_sql(number: int, rule: OwnerRule) -> str:
     ids = ["NULL" if each is None else str(each) for each in (rule.team, rule.pool)]
-    texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in PLAIN))]
+    texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in RULE_COLUMNS))]
     tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
     days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
     return f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})"
@@ -170,7 +173,7 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
     tag = [f"{value} = r.tag_value" if has_value else f"coalesce({value}, '') <> ''"] if tag_key else []
     on = [
         *(f"a.{name} = r.{name}" for name in plain),
-        *(f"r.{name} = ''" for name in PLAIN if name not in plain),
+        *(f"r.{name} = ''" for name in RULE_COLUMNS if name not in plain),
         f"r.tag_key = {literal(tag_key)} AND (r.tag_value <> '') = {has_value} AND r.has_pattern = {named}",
         *tag,
         "a.day >= r.first AND a.day < r.until",

@@ -239,7 +239,7 @@ READ_FROM_CHARGES = {
     dimension.field: (dimension.charge_column, dimension.width) for dimension in _TABLE if dimension.charge_column
 }
 # What an allocation rule may compare for equality.
-RULE_COLUMNS = tuple(dimension.field for dimension in _TABLE if dimension.in_rules)
+RULE_FIELDS = tuple(dimension.field for dimension in _TABLE if dimension.in_rules)
 # {cost line column whose values drop-downs offer: the charge column with what people call them, or nothing}.
 CATALOGUED = {
     dimension.field: dimension.name_column or None for dimension in _TABLE if dimension.choices is Choices.CATALOGUE

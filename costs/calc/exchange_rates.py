@@ -111,7 +111,7 @@ def _code(text: str, line: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConversionRate:
     """What one unit of a currency is worth in another, and where that comes from."""
 
     value: Decimal
@@ -137,17 +137,17 @@ class RateBook:
     def _days(self) -> list[date]:
         return sorted(self._by_day[False])
 
-    def for_month(self, currency: str, target: str, month: Month) -> Found | None:
+    def for_month(self, currency: str, target: str, month: Month) -> ConversionRate | None:
         """The month's own rate, else the last daily one within it; None when there is neither."""
         monthly = _cross(self._by_day[True].get(month.start, ()), currency, target)
         return monthly or self._last(currency, target, month.start, month.next.start - timedelta(days=1))
 
-    def for_day(self, currency: str, target: str, day: date) -> Found | None:
+    def for_day(self, currency: str, target: str, day: date) -> ConversionRate | None:
         """The day's rate or the last before it within a week, else the month's."""
         daily = self._last(currency, target, day - HOLIDAYS, day)
         return daily or _cross(self._by_day[True].get(day.replace(day=1), ()), currency, target)
 
-    def _last(self, currency: str, target: str, first: date, last: date) -> Found | None:
+    def _last(self, currency: str, target: str, first: date, last: date) -> ConversionRate | None:
         for day in reversed(self._days[: bisect_right(self._days, last)]):
             if day < first:
                 return None
@@ -156,7 +156,7 @@ class RateBook:
         return None
 
 
-def _cross(rates: Iterable[Rate], currency: str, target: str) -> Found | None:
+def _cross(rates: Iterable[Rate], currency: str, target: str) -> ConversionRate | None:
     """currency -> target out of rates of one day: straight, turned round, or over a base that both have."""
     listed = list(rates)
     for base in dict.fromkeys(rate.base for rate in listed):
@@ -164,7 +164,7 @@ def _cross(rates: Iterable[Rate], currency: str, target: str) -> Found | None:
         one, other = _leg(per, base, target), _leg(per, base, currency)
         if one and other:
             told = next(rate for rate in listed if rate.base == base)
-            return Found(EXACT.divide(one, other), told.day, told.monthly, told.source)
+            return ConversionRate(EXACT.divide(one, other), told.day, told.monthly, told.source)
     return None
 
 

@@ -6,26 +6,9 @@ from datetime import date
 import duckdb
 
 from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide, signature_of
+from costs.calc.dimensions import READ_FROM_CHARGES
 from costs.formats.base import METRICS, NO_NUL, literal, tags
 
-# Cost line column -> charge column, and how many characters the line keeps.
-DIMENSIONS = {
-    "provider": ("ProviderName", 200),
-    "billing_account": ("BillingAccountId", 200),
-    "sub_account": ("SubAccountId", 200),
-    "service": ("ServiceName", 300),
-    "service_category": ("ServiceCategory", 200),
-    "region": ("RegionId", 200),
-    "resource": ("ResourceId", 2000),
-    "instance_type": ("x_InstanceType", 100),
-    "charge_category": ("ChargeCategory", 40),
-    "charge_class": ("ChargeClass", 40),
-    "pricing_category": ("PricingCategory", 40),
-    "commitment": ("CommitmentDiscountId", 1000),
-    "commitment_status": ("CommitmentDiscountStatus", 40),
-    "currency": ("BillingCurrency", 10),
-    "unit": ("ConsumedUnit", 100),
-}
 # Follow from the dimensions; where the charges of a line disagree, the line says nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
 UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
@@ -79,7 +62,7 @@ class Lines:
     def gather(self) -> None:
         self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
         self._gather_tag_sets()
-        texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
+        texts = {**READ_FROM_CHARGES, **DESCRIPTIONS, **UNANIMOUS}
         kept = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in texts.items())
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE lines AS
@@ -90,11 +73,11 @@ class Lines:
         self._gather_signatures()
 
     def _sums(self) -> str:
-        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
+        """The grain of a cost line is every one of READ_FROM_CHARGES, the charge day and the tags.
 
         Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
         """
-        grain = [column for column, _ in DIMENSIONS.values()]
+        grain = [column for column, _ in READ_FROM_CHARGES.values()]
         said = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
         agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
         sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]

@@ -13,7 +13,8 @@ import duckdb
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
-from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS, Lines, no_nul, shown
+from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES, Rollup, rollup_columns
+from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, UNANIMOUS, Lines, no_nul, shown
 from costs.charges.read_bill import MonthOfCharges, Sums
 from costs.formats.base import literal
 from costs.ingest import partitions
@@ -25,18 +26,6 @@ from finops_site.ops.locks import share
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
-
-# Drop-downs, and the charge column that holds what people call the value.
-LABELLED = {
-    "provider": None,
-    "billing_account": "BillingAccountName",
-    "sub_account": "SubAccountName",
-    "service": "x_ServiceTitle",
-    "service_category": None,
-    "region": "RegionName",
-    "charge_category": None,
-    "currency": None,
-}
 
 
 class BooksDiffer(AssertionError):
@@ -81,7 +70,7 @@ def _fill(row: DeliveryMonth, lines: Lines, scratch: Path) -> None:
 
 
 def _copy_lines(lines: Lines, row: DeliveryMonth, scratch: Path) -> None:
-    columns = [*DIMENSIONS, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
+    columns = [*READ_FROM_CHARGES, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
     names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
     select = f"""
         SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
@@ -196,7 +185,7 @@ def copy_in(path: Path, table: str, columns: Sequence[str]) -> None:
 
 def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path) -> None:
     """Adds the values that are new to the drop-downs."""
-    selects = [_labelled(lines, name, column) for name, column in LABELLED.items()]
+    selects = [_labelled(lines, name, column) for name, column in CATALOGUED.items()]
     selects.append(
         "SELECT DISTINCT 'tag', k, k FROM (SELECT unnest(map_keys(coalesce(raw, MAP {}))) AS k FROM tag_sets)"
     )
@@ -218,22 +207,20 @@ def _copy_dimensions(db: duckdb.DuckDBPyConnection, lines: Lines, scratch: Path)
 def _labelled(lines: Lines, name: str, label: str | None) -> str:
     if label is None:
         return f"SELECT DISTINCT '{name}', {name}, '' FROM lines"
-    column, width = DIMENSIONS[name]
+    column, width = READ_FROM_CHARGES[name]
     # Grouped as delivered, and made fit for PostgreSQL afterwards: there are far fewer of them then.
     called = f"SELECT {column}, max(coalesce({label}, '')) AS label FROM {lines.charges} GROUP BY {column}"
     return f"SELECT '{name}', {shown(column, width)} AS v, max(label) FROM ({called}) c GROUP BY v"
 
 
-SHARED = (
-    "delivery_month_id, billing_month, provider, billing_account, sub_account, service, charge_category, "
-    "owner_id, pool_id, currency"
-)
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
 SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
-# What else a rollup is by: its columns, and what they are of a line.
-_KINDS = "service_category, region, tag_set_id, owner_rule"
-BY_MONTH = (f"{_KINDS}, charge_month", f"{_KINDS}, date_trunc('month', charge_date)::date")
-BY_DAY = ("charge_date", "charge_date")
+# The columns a rollup is by, and what they are of a line.
+BY_MONTH = (
+    ", ".join(("delivery_month_id", *rollup_columns(Rollup.MONTH), "charge_month")),
+    ", ".join(("delivery_month_id", *rollup_columns(Rollup.MONTH), "date_trunc('month', charge_date)::date")),
+)
+BY_DAY = 2 * (", ".join(("delivery_month_id", *rollup_columns(Rollup.DAY), "charge_date")),)
 
 
 def roll_up(row: DeliveryMonth) -> None:
@@ -249,8 +236,8 @@ def _sum_up(row: DeliveryMonth, model: type[Model], columns: str, grain: str) ->
         cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(f"DELETE FROM {table} WHERE delivery_month_id = %s", [row.pk])
         cursor.execute(
-            f"INSERT INTO {table} ({SHARED}, {columns}, {SUMMED}) SELECT {SHARED}, {grain}, {SUMS} "
-            f"FROM costs_costline WHERE {of(row)} GROUP BY {SHARED}, {grain}"
+            f"INSERT INTO {table} ({columns}, {SUMMED}) SELECT {grain}, {SUMS} "
+            f"FROM costs_costline WHERE {of(row)} GROUP BY {grain}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F, Sum
 
-from costs.charges.build_cost_lines import DIMENSIONS
+from costs.calc.dimensions import READ_FROM_CHARGES
 from costs.formats.base import NO_NUL
 from costs.models import CostLine
 from costs.query.query_backends import charges_in
@@ -45,7 +45,7 @@ def charges_of(line: CostLine) -> Charges:
     """The charges of `line` out of its delivery's Parquet: one file, one month, a bounded question."""
     from costs.charges import charge_queries as ask
 
-    grain = [(column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()]
+    grain = [(column, width, getattr(line, name)) for name, (column, width) in READ_FROM_CHARGES.items()]
     with charges_in(line.delivery_month.charges_glob) as charges:
         texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
         own = [text for text in texts if as_line_has_them(text) == line.tag_set.as_delivered]

@@ -64,7 +64,7 @@ def _rows_of_leaders(user: Person, question: Question, top: int) -> list[SpendRo
 
 def _leaders(user: Person, question: Question, top: int) -> set[tuple[str, ...]]:
     """The groups with the largest totals."""
-    keys = tag_keys_of(question)
+    keys = tag_keys_of(question.names)
 
     def query() -> set[tuple[str, ...]]:
         ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from costs.calc import dimensions
-from costs.calc.dimensions import FILTERABLE, GROUPABLE, TAG, CostDimension
+from costs.calc.dimensions import FILTERABLE, GROUPABLE, TAG, CostDimension, named
 from costs.querysets import METRICS
 from finops_site.lib.periods import Period
 
@@ -36,6 +35,8 @@ class Question:
                 if name not in possible and not is_tag(name):
                     listed = ", ".join(possible)
                     raise BadQuestion(f"{name!r} is nothing to group or filter by: use {listed} or tag:<Key>.")
+        if any("\0" in value for values in self.filters.values() for value in values):
+            raise BadQuestion("a NUL character is in no name and no value.")
         if self.metric not in METRICS:
             raise BadQuestion(f"{self.metric!r} is no metric: use {', '.join(METRICS)}.")
         if self.grain and self.grain not in GRAINS:
@@ -52,9 +53,13 @@ class Question:
         return self.period.start.day == 1 and self.period.end.day == 1
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of every dimension that it groups or filters by."""
+        return (*self.group_by, *self.filters)
+
+    @property
     def dimensions(self) -> list[CostDimension]:
-        """Every dimension that it groups or filters by."""
-        return [dimensions.named(name) for name in (*self.group_by, *self.filters)]
+        return [named(name) for name in self.names]
 
 
 def is_tag(name: str) -> bool:

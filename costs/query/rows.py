@@ -1,6 +1,6 @@
 """The rows of the cost tables that a question is about, out of the smallest table that knows all it asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
@@ -29,14 +29,19 @@ def table_for(question: Question) -> CostTable:
 
 def filtered_rows(queryset: QuerySet, question: Question, keys: TagKeys | None = None) -> QuerySet:
     """The rows of a cost table that the question is about; `keys` where it is known already what its tags mean."""
-    rows = queryset.charged_in(question.period)
-    keys = tag_keys_of(question) if keys is None else keys
-    for number, (name, values) in enumerate(sorted(question.filters.items())):
-        rows = _filtered_by(rows, name, values, f"f{number}", keys)
+    return filter_by(queryset.charged_in(question.period), question.filters, keys)
+
+
+def filter_by(queryset: QuerySet, filters: Mapping[str, Sequence[str]], keys: TagKeys | None = None) -> QuerySet:
+    """The rows that have one of the values of every filter; of any model that has the fields of the dimensions."""
+    keys = tag_keys_of(filters) if keys is None else keys
+    rows = queryset
+    for number, (name, values) in enumerate(sorted(filters.items())):
+        rows = _filter_by_one(rows, name, values, f"f{number}", keys)
     return rows
 
 
-def _filtered_by(rows: QuerySet, name: str, values: Sequence[str], alias: str, keys: TagKeys) -> QuerySet:
+def _filter_by_one(rows: QuerySet, name: str, values: Sequence[str], alias: str, keys: TagKeys) -> QuerySet:
     dimension = dimensions.named(name)
     if dimension.is_tag:
         return rows.alias(**{alias: _tag_value(keys[name])}).filter(**{f"{alias}__in": list(values)})

@@ -40,7 +40,7 @@ class SpendRow:
 
 def find_spend(user: Person, question: Question, *, limit: int | None = None) -> list[SpendRow]:
     """Every sum that answers the question, of what `user` may see."""
-    keys = tag_keys_of(question)
+    keys = tag_keys_of(question.names)
 
     def query() -> list[SpendRow]:
         bucket = _bucket(question)
@@ -62,7 +62,7 @@ def find_spend(user: Person, question: Question, *, limit: int | None = None) ->
 
 def stream_spend(question: Question) -> Iterator[tuple[Any, ...]]:
     """(*group, bucket, currency, sum) of the whole company, row by row and not cached: for the work of a night."""
-    rows = grouped_rows(WholeCompany(), question, tag_keys_of(question)).annotate(
+    rows = grouped_rows(WholeCompany(), question, tag_keys_of(question.names)).annotate(
         bucket=_bucket(question) or Value(""), amount=Sum(question.metric)
     )
     yield from rows.values_list(*group_names(question), "bucket", "currency", "amount").iterator(chunk_size=5000)
@@ -77,7 +77,9 @@ def total_spend(user: Person, question: Question) -> dict[str, Decimal | None]:
 def grouped_rows(user: Person, question: Question, keys: TagKeys) -> QuerySet:
     """The filtered rows of the table that answers, grouped by currency and by each of `group_names`."""
     rows = filtered_rows(table_for(question).objects.visible_to(user), question, keys)
-    groups = {alias: group_value(name, keys) for alias, name in zip(group_names(question), question.group_by)}
+    groups = {
+        alias: group_value(name, keys) for alias, name in zip(group_names(question), question.group_by, strict=True)
+    }
     return rows.order_by().annotate(**groups).values(*groups, "currency")
 
 

@@ -1,11 +1,10 @@
 """Which keys of the bills a tag means: people write one tag in several ways."""
 
-from collections.abc import Callable, Mapping, Sequence
-
-from costs.models import Dimension
-from costs.query.question import Question, is_tag
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from costs.calc.dimensions import TAG
+from costs.models import Dimension
+from costs.query.question import is_tag
 
 Aliases = Mapping[str, set[str]]
 # {tag dimension: the keys that it means in the bills}.
@@ -21,17 +20,17 @@ def aliases_from(source: Callable[[], Aliases]) -> None:
         _alias_sources.append(source)
 
 
-def tag_keys_of(question: Question) -> TagKeys:
-    """For each tag dimension of a question the keys that occur in the bills under that name, whatever their case."""
-    names = [name for name in (*question.group_by, *question.filters) if is_tag(name)]
-    if not names:
+def tag_keys_of(names: Iterable[str]) -> TagKeys:
+    """For each tag among these dimensions the keys that occur in the bills under its name, whatever their case."""
+    tags = [name for name in names if is_tag(name)]
+    if not tags:
         return {}
     in_bills = list(Dimension.objects.filter(name="tag").values_list("value", flat=True))
     aliases: dict[str, set[str]] = {}
     for source in _alias_sources:
         for key, others in source().items():
             aliases[key] = aliases.get(key, set()) | others
-    return {name: _same_key(name.removeprefix(TAG), in_bills, aliases) for name in names}
+    return {name: _same_key(name.removeprefix(TAG), in_bills, aliases) for name in tags}
 
 
 def _same_key(key: str, in_bills: Sequence[str], aliases: Aliases) -> list[str]:

@@ -12,9 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.models import CostLine, Dimension
-from costs.query.spend import SHARED, UNOWNED
+from costs.query.scope import SHARED, UNOWNED
 from finops_site.ui.figures import money_html
-from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
+from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, NumberColumn, TagColumn
 
 
 class BilledTotalsColumn(NumberColumn):
@@ -115,3 +115,20 @@ class LineTable(BaseTable):
 
     def value_sub_account(self, value: str) -> str:
         return value
+
+
+class TeamTable(BaseTable):
+    """Teams with this month so far, the same days before, and the last full month."""
+
+    team = django_tables2.Column()
+    cost_center = django_tables2.Column("Cost centre")
+    now = MoneyColumn("Month so far")
+    change = ChangeColumn("Change", before="before")
+    last = MoneyColumn("Last month")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Teams"
+
+    def render_team(self, value: str, record: dict[str, Any]) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record["url"], value)

@@ -16,7 +16,7 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
 from costs.models import CostLine
-from costs.query.spend import NOBODY, team_or_shared
+from costs.query.scope import NOBODY, team_or_shared
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange

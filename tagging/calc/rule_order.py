@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from costs.calc.allocation_rules import EVER, NEVER, PLAIN, OwnerRule
+from costs.calc.allocation_rules import EVER, NEVER, RULE_COLUMNS, OwnerRule
 
 
 def shadows(rules: Sequence[OwnerRule]) -> dict[int, int]:
@@ -23,7 +23,7 @@ def _takes_all_of(wide: OwnerRule, narrow: OwnerRule) -> bool:
     if not any(wide.shape):
         return False
     in_time = (wide.start or EVER) <= (narrow.start or EVER) and (narrow.end or NEVER) <= (wide.end or NEVER)
-    plain = all(getattr(wide, name) in ("", getattr(narrow, name)) for name in (*PLAIN, "resource_pattern"))
+    plain = all(getattr(wide, name) in ("", getattr(narrow, name)) for name in (*RULE_COLUMNS, "resource_pattern"))
     return in_time and plain and _takes_tag(wide, narrow)
 
 

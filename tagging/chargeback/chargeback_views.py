@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from django.views.generic import TemplateView, View
 
 from costs import reconciliation
-from costs.query.spend import POOLED
+from costs.query.scope import POOLED
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person

@@ -8,26 +8,14 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from costs.calc.allocation_rules import OwnerRule, pattern_problem
+from costs.calc.allocation_rules import RULE_COLUMNS, OwnerRule, pattern_problem
+from costs.calc.dimensions import CATALOGUED
 from costs.models import Dimension
 from finops_site.lib.person import Person
 
-CONDITIONS = (
-    "provider",
-    "billing_account",
-    "sub_account",
-    "service",
-    "region",
-    "charge_category",
-    "commitment_status",
-    "resource_pattern",
-    "tag_key",
-    "tag_value",
-)
-
-
+CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
 # Conditions whose values the bills know: one that no bill has is probably misspelt.
-KNOWN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category")
+KNOWN = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
 
 
 class Changed(Exception):

@@ -14,8 +14,10 @@ from django.urls import reverse
 from costs.ingest import reallocation
 from costs.models import Dimension, MonthRollup, Pool
 from costs.query import spend
-from costs.query.result_cache import remembered
-from costs.query.spend import Question
+from costs.query.group_labels import group_labels
+from costs.query.question import Question
+from costs.query.result_cache import cached
+from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED
 from costs.querysets import SIDES
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -40,9 +42,9 @@ def lines_url(period: Period, **filters: Any) -> str:
 
 def sides(user: Person, month: Month) -> list[dict[str, Any]]:
     """Stat cards: direct, shared and unowned of the month by charge day, which are the whole; per currency."""
-    sums = remembered(user, ("sides", month), lambda: _sides(user, month))
+    sums = cached(user, ("sides", month), lambda: _sides(user, month))
     whole = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
-    links = {"bill": {}, "unowned": {"team": spend.NOBODY}, "shared": {"team": spend.POOLED}}
+    links = {"bill": {}, "unowned": {"team": NOBODY}, "shared": {"team": POOLED}}
     return [
         {
             "label": label,
@@ -84,7 +86,7 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
     Rules of one name are told apart by their days; the name is what a line keeps.
     """
     rules = list(OwnershipRule.objects.visible_to(user).listed())
-    owned = remembered(user, ("owned by rule", month), lambda: _owned(user, month))
+    owned = cached(user, ("owned by rule", month), lambda: _owned(user, month))
     active = [rule for rule in rules if rule.is_active]
     shadows = rule_order.shadows([rule.as_rule() for rule in active])
     shadowed = {active[number].pk: active[by] for number, by in shadows.items()}
@@ -147,16 +149,16 @@ def _names(moves: Sequence[reallocation.Move]) -> Any:
     def name(team: int | None, pool: int | None) -> str:
         if team is not None:
             return teams.get(team, f"team {team}")
-        return f"{spend.SHARED}: {pools.get(pool, pool)}" if pool is not None else spend.UNOWNED
+        return f"{SHARED}: {pools.get(pool, pool)}" if pool is not None else UNOWNED
 
     return name
 
 
 def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
     """What nobody owns in the month, by account, service, region or a tag: the largest first, per currency."""
-    question = Question(month.period, (by,), "", METRIC, {"team": [spend.NOBODY]})
-    found = spend.rows(user, question)
-    names = spend.labels((by,), found)
+    question = Question(month.period, (by,), "", METRIC, {"team": [NOBODY]})
+    found = spend.find_spend(user, question)
+    names = group_labels((by,), found)
     fixers = fixers_of([row.group[0] for row in found]) if by == "account" else {}
     rows = [
         {
@@ -165,7 +167,7 @@ def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
             "currency": row.currency,
             "amount": row.amount,
             "fixer": fixers.get(row.group[0]),
-            "url": lines_url(month.period, team=spend.NOBODY, **{by: row.group[0]}) if row.group[0] else "",
+            "url": lines_url(month.period, team=NOBODY, **{by: row.group[0]}) if row.group[0] else "",
         }
         for row in found
         if row.amount

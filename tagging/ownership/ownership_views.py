@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
+from costs.calc.dimensions import TAG, named
 from costs.models import Dimension, Pool
-from costs.query import filter_choices, latest_month, spend
+from costs.query import filter_choices, latest_month
 from finops_site.lib.periods import Month
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
@@ -313,7 +314,7 @@ class UnownedPage(_OfMonth, TemplateView):
     @cached_property
     def by(self) -> str:
         asked = self.request.GET.get("by", "account")
-        tag = asked.startswith(spend.TAG) and asked[len(spend.TAG) :] in filter_choices.tag_keys(self.request.user)
+        tag = asked.startswith(TAG) and asked[len(TAG) :] in filter_choices.tag_keys(self.request.user)
         return asked if asked in self.BY or tag else "account"
 
     def get_breadcrumbs(self) -> Any:
@@ -324,16 +325,16 @@ class UnownedPage(_OfMonth, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
-        tags = [(f"{spend.TAG}{key}", f"By tag {key}") for key in filter_choices.tag_keys(user)[:40]]
+        tags = [(f"{TAG}{key}", f"By tag {key}") for key in filter_choices.tag_keys(user)[:40]]
         context = {
             "stats": ownership_figures.sides(user, self.month),
             "rows": ownership_figures.unowned(user, self.month, self.by),
             "by": self.by,
-            "head": spend.LABELS.get(self.by, self.by.removeprefix(spend.TAG)),
+            "head": named(self.by).label,
             "ways": [*self.BY.items(), *tags],
             "may_name": user.has_perm("tagging.change_fixer"),
             "may_rule": user.has_perm("tagging.add_ownershiprule"),
-            "condition": {"account": "sub_account"}.get(self.by, self.by),
+            "condition": named(self.by).field if self.by in self.BY else self.by,
             "empty": self.empty.for_user(user),
         }
         return super().get_context_data(**{**context, **kwargs})

@@ -13,9 +13,10 @@ from typing import Any
 
 from django.db.models import Count, F, QuerySet, Sum, Value
 
+from costs.calc.dimensions import DIMENSIONS
 from costs.models import Dimension
-from costs.query.result_cache import remembered
-from costs.query.spend import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
+from costs.query.result_cache import cached
+from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -28,8 +29,7 @@ TARGET = Decimal("0.95")
 COMPLIANT, WRONG, EXCEPTED = "compliant", "wrong", "excepted"
 STATES = (COMPLIANT, WRONG, EXCEPTED)
 # What figures may be grouped by -> the field.
-GROUPS = {"team": "owner", "account": "sub_account", "service": "service", "provider": "provider"}
-LABELS = {"team": "Team", "account": "Account", "service": "Service", "provider": "Provider"}
+GROUPS = {name: DIMENSIONS[name].field for name in ("team", "account", "service", "provider")}
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def rows(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -
 
 def kept(user: Person, question: tuple[Any, ...], make: Any) -> Any:
     """An answer kept as long as books, policy, exceptions and the day stay the same."""
-    return remembered(user, ("compliance", versions(), *question), make)
+    return cached(user, ("compliance", versions(), *question), make)
 
 
 def tally(user: Person, month: Month, today: date, filters: Mapping[str, Any] | None = None) -> Tally:
@@ -202,4 +202,6 @@ def names(group: str, values: Iterable[str]) -> dict[str, str]:
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
         return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
     known = Dimension.objects.filter(name=GROUPS[group], value__in=values).exclude(label="")
-    return {each.value: f"{each.label} ({each.value})" for each in known} | {"": f"no {LABELS[group].lower()}"}
+    return {each.value: f"{each.label} ({each.value})" for each in known} | {
+        "": f"no {DIMENSIONS[group].label.lower()}"
+    }

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from costs.models import CostLine
-from costs.query.spend import NOBODY
-from costs.web.views.teams import lines_url
+from costs.query.scope import NOBODY
+from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month

@@ -7,7 +7,8 @@ import django_filters
 from django import forms
 from django.db.models import Q
 
-from costs.query import filter_choices, spend
+from costs.query import filter_choices
+from costs.query.scope import of_teams
 from finops_site.ui.filters import MonthFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.policy import compliance_figures
@@ -84,7 +85,7 @@ class ResourceFilter(django_filters.FilterSet):
 
     def of_teams(self, queryset: Any, name: str, values: list[str]) -> Any:
         """Resources of the teams and the teams below them."""
-        return spend.of_teams(queryset, values) if values else queryset
+        return of_teams(queryset, values) if values else queryset
 
 
 def _verdicts(tag: str, fact: str) -> Any:

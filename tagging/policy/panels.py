@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from costs.query import spend
+from costs.calc.dimensions import named
+from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -123,15 +124,10 @@ def advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> l
 
 def _described(user: Person, month: Month, filters: Mapping[str, Sequence[str]]) -> Any:
     """The resources the filters describe; None where they say what resources do not know."""
-    if set(filters) - {"team", "account", "service", "provider", "region", "currency", "resource"}:
+    fields = {field.name for field in TaggedResource._meta.get_fields()}
+    if any(named(name).field not in fields for name in filters):
         return None
     if user is None and not filters:
         return None
     rows = TaggedResource.objects.all() if user is None else TaggedResource.objects.visible_to(user)
-    found = rows.in_month(month)
-    for name, values in filters.items():
-        if name == "team":
-            found = spend.of_teams(found, values)
-        else:
-            found = found.filter(**{f"{spend.FIELDS[name]}__in": list(values)})
-    return found
+    return filter_by(rows.in_month(month), filters)

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.models import Dimension
-from costs.query.spend import UNOWNED
+from costs.query.scope import UNOWNED
 from costs.web.tables import OwnerColumn
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
 from tagging.models import TaggedResource

@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import Q
 
 from costs.query import filter_choices
-from costs.query.spend import NOBODY
+from costs.query.scope import NOBODY
 from finops_site.models import Team
 from tagging.models import Suggestion, VirtualTag
 

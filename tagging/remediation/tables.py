@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from costs.query.spend import UNOWNED
+from costs.query.scope import UNOWNED
 from finops_site.ui.figures import icon_html
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, status_html, tag_chip
 from tagging.models import ChangeSet, Suggestion, TagChange, VirtualTag

@@ -213,7 +213,7 @@ def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay
     for number, scope in enumerate(scopes):
         budget = budget_of(f"budget {number}", "100", scope=scope)
         found = spending.spent(budget, MARCH)
-        assert found == (spend.totals(fay, budget.question(MARCH)).get("USD") or 0), scope
+        assert found == (spend.total_spend(fay, budget.question(MARCH)).get("USD") or 0), scope
 
 
 def test_a_team_counts_the_teams_below_it(a_quarter, payments, budget_of):

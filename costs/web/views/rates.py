@@ -84,6 +84,6 @@ class LoadRates(FormPage):
     success_url = reverse_lazy("costs:rates")
 
     def save(self, form: RatesForm) -> int:
-        count = currency_conversion.load(form.cleaned_data["file"], form.cleaned_data["source"])
+        count = currency_conversion.load_rates(form.cleaned_data["file"], form.cleaned_data["source"])
         messages.success(self.request, f"{count:,} rates are loaded; one for the same day replaced the one before.")
         return count

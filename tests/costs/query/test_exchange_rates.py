@@ -15,7 +15,7 @@ from costs.calc.exchange_rates import BadRates, Rate, RateBook, parse
 from costs.ingest import deliveries
 from costs.models import CostLine, ExchangeRate
 from costs.query import currency_conversion, trends
-from costs.web.views.teams import team_rows
+from costs.web.team_rows import team_rows
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
 from tests import bills
@@ -91,7 +91,7 @@ def spent(tmp_path, db):
     ]
     (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
     deliveries.load(received.delivery)
-    currency_conversion.load(parse(PORTAL))
+    currency_conversion.load_rates(parse(PORTAL))
 
 
 def words(page):
@@ -173,8 +173,8 @@ class TestShowing:
 @pytest.mark.django_db
 class TestLoading:
     def test_a_rate_for_the_same_day_replaces_the_one_before(self):
-        currency_conversion.load(parse(PORTAL))
-        currency_conversion.load(parse(PORTAL.replace("1.28", "1.30")))
+        currency_conversion.load_rates(parse(PORTAL))
+        currency_conversion.load_rates(parse(PORTAL.replace("1.28", "1.30")))
         assert ExchangeRate.objects.get(quote="USD").rate == Decimal("1.30")
 
     def test_the_command(self, tmp_path, capsys):

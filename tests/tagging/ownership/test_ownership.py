@@ -10,7 +10,8 @@ from costs import reconciliation
 from costs.ingest import deliveries
 from costs.models import CostLine, MonthRollup, Pool
 from costs.query import spend
-from costs.query.spend import Question
+from costs.query.question import Question
+from costs.query.scope import NOBODY, POOLED
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -106,11 +107,11 @@ def test_a_rule_may_name_a_pool_and_what_a_pool_holds_is_not_unowned(tmp_path, p
     assert _billed(MonthRollup.objects.filter(pool=support, owner_rule="Credits")) == Decimal("-0.5")
     assert [check for check in reconciliation.check_books() if not check.holds] == []
     march = Month.parse("2026-03").period
-    by_team = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("team",)))}
-    assert by_team == {str(payments.pk): 1, spend.POOLED: Decimal("1.5"), spend.NOBODY: 4}
-    unowned = spend.totals(fay, Question(march, filters={"team": [spend.NOBODY]}))
+    by_team = {row.group[0]: row.amount for row in spend.find_spend(fay, Question(march, ("team",)))}
+    assert by_team == {str(payments.pk): 1, POOLED: Decimal("1.5"), NOBODY: 4}
+    unowned = spend.total_spend(fay, Question(march, filters={"team": [NOBODY]}))
     assert unowned == {"USD": 4}
-    by_rule = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("rule",)))}
+    by_rule = {row.group[0]: row.amount for row in spend.find_spend(fay, Question(march, ("rule",)))}
     assert by_rule == {"Support plan": 2, "Credits": Decimal("-0.5"), "Tag Team": 1, "": 4}
 
 

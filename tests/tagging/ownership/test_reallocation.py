@@ -21,7 +21,8 @@ from costs.calc.allocation_rules import OwnerRule, VirtualTag
 from costs.ingest import deliveries, reallocation
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, Pool, TagSet
 from costs.query import drilldown, spend
-from costs.query.spend import Question
+from costs.query.question import Question
+from costs.query.scope import NOBODY
 from costs.signals import cost_data_changed
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -120,10 +121,10 @@ def test_pages_answer_anew_as_soon_as_a_month_is_owned_anew(tmp_path, fay):
     payments = Team.objects.get(name="Payments")
     row = load(tmp_path, [{"ResourceId": "a"}])
     question = Question(MARCH.period, ("team",))
-    assert [each.group for each in spend.rows(fay, question)] == [(spend.NOBODY,)]
+    assert [each.group for each in spend.find_spend(fay, question)] == [(NOBODY,)]
     reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
     tomorrow = type(fay).objects.get(pk=fay.pk)
-    assert [each.group for each in spend.rows(tomorrow, question)] == [(str(payments.pk),)]
+    assert [each.group for each in spend.find_spend(tomorrow, question)] == [(str(payments.pk),)]
 
 
 @pytest.mark.django_db
@@ -143,7 +144,7 @@ def test_a_virtual_tag_is_seen_by_rules_rollups_and_the_explorer_and_the_charges
     assert line.tag_set.virtual == {"Environment": "Production"}
     assert line.tag_set.as_delivered == {"environment": "", "Team": "Payments"}
     assert drilldown.charges_of(line).count == 1
-    by_environment = spend.rows(fay, Question(MARCH.period, ("tag:Environment",)))
+    by_environment = spend.find_spend(fay, Question(MARCH.period, ("tag:Environment",)))
     assert {each.group: each.amount for each in by_environment} == {("Production",): 1, ("",): 2}
     assert Dimension.objects.filter(name="tag", value="Environment").exists()
     assert broken() == []

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 
 from costs.ingest import deliveries
 from costs.query import spend
-from costs.query.spend import Question
+from costs.query.question import Question
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.registry import registry
@@ -188,9 +188,9 @@ def test_the_api_tells_the_same_figures(bill, fay, lea, client_of):
 
 def test_the_explorer_takes_the_names_of_a_tag_from_the_policy(bill, fay):
     question = Question(MARCH.period, ("tag:Environment",), metric="effective_cost")
-    assert {row.group: row.amount for row in spend.rows(fay, question)}[("prod",)] == Decimal(10)
+    assert {row.group: row.amount for row in spend.find_spend(fay, question)}[("prod",)] == Decimal(10)
     TagRequirement.objects.filter(key="Environment").update(key_aliases=[])
-    assert ("prod",) not in {row.group for row in spend.rows(fay, question)}
+    assert ("prod",) not in {row.group for row in spend.find_spend(fay, question)}
 
 
 def test_home_report_figures_and_advice_know_of_tags(bill, lea, fay, client_of):
