@@ -29,7 +29,7 @@ from costs.models import (
 )
 from costs.models.sources import as_secret
 from costs.sources import storage
-from costs.web.source_tables import SourceForm
+from costs.web.source_form import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month

@@ -36,8 +36,8 @@ from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
-from costs.web.delivery_tables import DeliveryFilter
-from costs.web.views.exports import file_of
+from costs.web.downloads import export_file
+from costs.web.filters import DeliveryFilter
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
@@ -163,7 +163,7 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
     @extend_schema(summary="The file of an export that is ready", responses={(200, "application/octet-stream"): bytes})
     @action(detail=True)
     def file(self, request: Request, pk: str) -> Any:
-        return file_of(self.get_object())
+        return export_file(self.get_object())
 
 
 @extend_schema_view(

@@ -12,14 +12,14 @@ from finops_site.models import Team
 
 def group_labels(group_by: Sequence[str], rows: Sequence[SpendRow]) -> dict[tuple[str, ...], str]:
     """{group: its label}."""
-    columns = [_labels_of(name, number, rows) for number, name in enumerate(group_by)]
+    columns = [value_labels(name, number, rows) for number, name in enumerate(group_by)]
     return {
         row.group: " · ".join(columns[number].get(value, value) for number, value in enumerate(row.group))
         for row in rows
     }
 
 
-def _labels_of(name: str, number: int, rows: Sequence[SpendRow]) -> dict[str, str]:
+def value_labels(name: str, number: int, rows: Sequence[SpendRow]) -> dict[str, str]:
     """{value: its label} of one dimension; a value without one is its own."""
     dimension, values = dimensions.named(name), {row.group[number] for row in rows}
     nothing = {"": f"no {dimension.label.lower()}"}

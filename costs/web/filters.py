@@ -1,4 +1,4 @@
-"""The filters of the cost lines page; they take every parameter the explorer links with."""
+"""Filters of the lists of cost lines and of deliveries."""
 
 from datetime import date
 from functools import cached_property
@@ -9,13 +9,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
+from drf_spectacular.utils import extend_schema_field
 
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
-from costs.models import CostLine
+from costs.models import CostLine, Delivery, DeliveryMonth, Source
 from costs.query import filter_choices, latest_month
 from costs.query.question import Question
 from costs.query.rows import filtered_rows
-from finops_site.lib.periods import Period, parse_range
+from costs.web.delivery_tables import STATES
+from finops_site.lib.periods import Month, Period, parse_range
+from finops_site.ui.filters import MonthFilter
 
 
 def filters_in(data: QueryDict) -> dict[str, list[str]]:
@@ -25,7 +28,10 @@ def filters_in(data: QueryDict) -> dict[str, list[str]]:
 
 
 class LineFilter(django_filters.FilterSet):
-    """Cost lines of a span of days; without one, of the latest month that has any."""
+    """Cost lines of a span of days; without one, of the latest month that has any.
+
+    It takes every parameter that the explorer links with.
+    """
 
     OFFERED = (*FILTER_BAR, "currency")
 
@@ -104,3 +110,19 @@ class LineFilter(django_filters.FilterSet):
         if not wanted:
             return queryset.filter(tag_set__tags__has_key=key.strip())
         return queryset.filter(tag_set__tags__contains={key.strip(): wanted.strip()})
+
+
+class DeliveryFilter(django_filters.FilterSet):
+    source = django_filters.ModelMultipleChoiceFilter(queryset=Source.objects.all())
+    status = django_filters.MultipleChoiceFilter(choices=[(state, text) for state, (text, _, _) in STATES.items()])
+    month = MonthFilter(label="Billing month", method="in_month")
+
+    class Meta:
+        model = Delivery
+        fields = ["source", "status", "month"]
+
+    @extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$", "example": "2025-11"})
+    def in_month(self, deliveries: QuerySet[Delivery], _name: str, month: Month | None) -> QuerySet[Delivery]:
+        if month is None:
+            return deliveries
+        return deliveries.filter(pk__in=DeliveryMonth.objects.filter(billing_month=month.start).values("delivery"))

@@ -52,7 +52,8 @@ def months_with_bills() -> list[Month]:
 
 
 def _charged(period: Period) -> list[dict[str, Any]]:
-    from costs.charges import charge_queries as ask
+    # Ibis takes a second to import: only those who ask about charges wait for it.
+    from reservations.calc.charge_queries import commitment_use
 
     first, last = str(period.start), str(period.last_day)
     months = DeliveryMonth.objects.current().select_related("delivery")
@@ -60,7 +61,7 @@ def _charged(period: Period) -> list[dict[str, Any]]:
     if not globs:
         return []
     with charges_in(*globs, threads=2) as charges:
-        return charges.ask(ask.commitment_use(_midnight(period.start), _midnight(period.end)))
+        return charges.ask(commitment_use(_midnight(period.start), _midnight(period.end)))
 
 
 def _midnight(day: date) -> datetime:

@@ -59,12 +59,13 @@ def _midnight(day: date) -> datetime:
 
 
 def _of_company(period: Period) -> list[dict[str, Any]]:
-    from costs.charges import charge_queries as ask
+    # Ibis takes a second to import: only those who ask about charges wait for it.
+    from reservations.calc.charge_queries import machine_use
 
     globs = [month.charges_glob for month in _months(period)]
     if not globs:
         return []
-    question = ask.machine_use(_midnight(period.start), _midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    question = machine_use(_midnight(period.start), _midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
     with charges_in(*globs, threads=2) as charges:
         return charges.ask(question)
 

@@ -18,7 +18,9 @@ class Command(PlainCommand):
         parser.add_argument("--source", default="", help="who says so, where the file does not")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = sum(currency_conversion.load_rates(self._read(Path(path)), options["source"]) for path in options["paths"])
+        count = sum(
+            currency_conversion.load_rates(self._read(Path(path)), options["source"]) for path in options["paths"]
+        )
         self.answer(
             {"rates": count, "currencies": currency_conversion.currencies()},
             f"{count:,} rates.",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,8 @@ from costs.formats.base import BadBill
 from costs.ingest import deliveries as ingest
 from costs.ingest import overlaps, restatements
 from costs.models import Delivery, DeliveryFile
-from costs.web import delivery_tables
+from costs.web import delivery_figures, delivery_tables
+from costs.web.filters import DeliveryFilter
 from costs.web.forms import UploadForm
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
@@ -37,7 +39,7 @@ class DeliveriesPage(ListPage):
     subtitle = "The bills that came in, and which of them count."
     actions = (ADJUSTMENTS, EXPORTS, UPLOAD)
     table_class = delivery_tables.DeliveryTable
-    filterset_class = delivery_tables.DeliveryFilter
+    filterset_class = DeliveryFilter
     template_name = "costs/deliveries.html"
     empty = Empty(
         title="No bill has been delivered yet",
@@ -53,7 +55,7 @@ class DeliveriesPage(ListPage):
         return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
 
 
-def with_columns(rows: Any) -> Any:
+def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Deliveries with what the columns of their table read."""
     return rows.select_related("source", "received_by").prefetch_related("months")
 
@@ -88,13 +90,17 @@ class UploadPage(FormPage):
 
     def form_valid(self, form: UploadForm) -> HttpResponseBase:
         try:
-            found = form.deliver(self.request.user)
+            bills = form.deliver(self.request.user)
         except BadBill as error:
             form.add_error("files", str(error))
             return self.form_invalid(form)
-        for received in found:
-            _tell(self.request, received)
-        address = delivery_url(found[0].delivery) if len(found) == 1 else reverse("costs:deliveries")
+        for received in bills:
+            if received.is_new:
+                link = delivery_link(received.delivery)
+                messages.success(self.request, format_html("Received as {}. It is queued.", link))
+            else:
+                messages.warning(self.request, already_here(received.delivery))
+        address = delivery_url(bills[0].delivery) if len(bills) == 1 else reverse("costs:deliveries")
         return JsonResponse({"redirect": address}) if self._by_script() else redirect(address)
 
     def form_invalid(self, form: UploadForm) -> HttpResponseBase:
@@ -113,13 +119,6 @@ def delivery_url(delivery: Delivery) -> str:
 
 def delivery_link(delivery: Delivery) -> SafeString:
     return format_html('<a href="{}">delivery {} of {}</a>', delivery_url(delivery), delivery.pk, delivery.source)
-
-
-def _tell(request: HttpRequest, received: ingest.Received) -> None:
-    if received.is_new:
-        messages.success(request, format_html("Received as {}. It is queued.", delivery_link(received.delivery)))
-    else:
-        messages.warning(request, already_here(received.delivery))
 
 
 def already_here(delivery: Delivery) -> SafeString:
@@ -151,9 +150,9 @@ class DeliveryPage(DetailPage):
         context = {
             "delivery": delivery,
             "state": delivery_tables.STATES[delivery.status],
-            "progress": delivery_tables.progress(delivery, timezone.now()),
-            "totals": delivery_tables.total_figures(delivery),
-            "history": delivery_tables.history(delivery),
+            "progress": delivery_figures.progress(delivery, timezone.now()),
+            "totals": delivery_figures.total_figures(delivery),
+            "history": delivery_figures.history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
@@ -173,7 +172,7 @@ class DeliveryProgress(_OneDelivery, View):
         delivery = self.get_delivery()
         if not delivery.is_open:
             return HttpResponseClientRefresh()
-        progress = delivery_tables.progress(delivery, timezone.now())
+        progress = delivery_figures.progress(delivery, timezone.now())
         return render(request, "includes/progress.html", {"progress": progress})
 
 
@@ -208,8 +207,8 @@ class RejectsPage(_ListOfDelivery):
 
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
-        kept = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{kept}"
+        limit = "" if rejected <= listed else f" The first {listed:,} are listed."
+        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{limit}"
 
 
 class ChangesPage(_ListOfDelivery):
@@ -217,8 +216,8 @@ class ChangesPage(_ListOfDelivery):
 
     table_class = delivery_tables.ChangeTable
     title = "What this bill changed"
-    subtitle = "Against the bill it replaced: the days both tell, and the days that are new."
-    empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
+    subtitle = "Against the bill it replaced: the days that both have, and the days that are new."
+    empty = Empty(title="Nothing was changed", text="It replaced no bill, or one with the same amounts.", icon="equal")
 
     def get_queryset(self) -> Any:
         return restatements.changes(self.delivery)
@@ -252,7 +251,9 @@ class WithdrawDelivery(_OneDelivery, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
         if ingest.withdraw(delivery):
-            messages.success(request, f"{delivery} counts no more. Its files are kept; deliver it again to undo this.")
+            messages.success(
+                request, f"{delivery} no longer counts. Its files are kept; deliver it again to undo this."
+            )
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
         return redirect(delivery_url(delivery))
@@ -262,14 +263,16 @@ class FileDownload(_OneDelivery, View):
     """A file of a bill, byte for byte as it was delivered; never shown by the browser, whatever is in it."""
 
     def get(self, request: HttpRequest, pk: int, file: int) -> HttpResponseBase:
-        found = get_object_or_404(
+        delivered = get_object_or_404(
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
         try:
-            stream = found.full_path.open("rb")
+            stream = delivered.full_path.open("rb")
         except FileNotFoundError:
             raise Http404("The file is not on this server's disk any more.") from None
-        return FileResponse(stream, as_attachment=True, filename=found.name, content_type="application/octet-stream")
+        return FileResponse(
+            stream, as_attachment=True, filename=delivered.name, content_type="application/octet-stream"
+        )
 
 
 class RetryDelivery(_OneDelivery, View):

@@ -5,12 +5,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.generic import View
 
 from costs import focus_export, queues
 from costs.models import FocusExport
+from costs.web.downloads import export_file
 from costs.web.forms import ExportForm
 from finops_site.ui.pages import Empty, ListPage, Page
 
@@ -19,7 +20,7 @@ class ExportsPage(ListPage):
     permission_required = "costs.view_delivery"
     model = FocusExport
     title = "FOCUS exports"
-    subtitle = "Any billing month of all sources as FOCUS 1.2, with totals that are the books'. Kept for a week."
+    subtitle = "Any billing month of all sources as FOCUS 1.2, with the totals of the cost data. Kept for a week."
     breadcrumbs = (("Deliveries", "costs:deliveries"),)
     table_class = focus_export.ExportTable
     template_name = "costs/exports.html"
@@ -53,12 +54,4 @@ class ExportFile(Page, View):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         export = get_object_or_404(FocusExport.objects.visible_to(request.user), pk=pk)
-        return file_of(export)
-
-
-def file_of(export: FocusExport) -> FileResponse:
-    """Its file as a download; 404 while there is none."""
-    try:
-        return FileResponse(export.path.open("rb"), as_attachment=True, filename=export.file_name)
-    except FileNotFoundError:
-        raise Http404("The file is not written yet, or not kept any more.") from None
+        return export_file(export)

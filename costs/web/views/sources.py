@@ -12,7 +12,8 @@ from django.views.generic import View
 from costs import queues
 from costs.models import Source
 from costs.sources import sync
-from costs.web.source_tables import SourceForm, SourceTable
+from costs.web.source_form import SourceForm
+from costs.web.source_tables import SourceTable
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 
 ADD = Action("Connect a source", "costs:source_add", "plug", "costs.add_source", primary=True)
