@@ -71,8 +71,8 @@ def test_no_request_is_an_error_of_ours(case, cookies):
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="a worker sees only its own requests")
 def test_requests_really_reached_every_operation():
-    asked = {name for name, _ in REACHED}
+    reached = {name for name, _ in REACHED}
     known = {f"{verb.upper()} {path}" for path, verbs in DESCRIBED["paths"].items() for verb in verbs}
-    assert asked >= known
+    assert reached >= known
     reads = {name for name, status in REACHED if status == 200 and name.startswith("GET")}
     assert {"GET /api/v1/deliveries/", "GET /api/v1/cost-lines/", "GET /api/v1/spend/", "GET /api/v1/me/"} <= reads

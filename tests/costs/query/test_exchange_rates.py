@@ -1,4 +1,4 @@
-"""Costs in another currency: by the rate of their month or day, said beside them, and never by one that is missing."""
+"""Costs in another currency: by the rate of their month or day, shown beside them, and never by one that is missing."""
 
 import re
 from datetime import date
@@ -31,9 +31,9 @@ PLAIN = "month,base,quote,rate,source\n2026-03,USD,CHF,0.9,treasury\n"
 
 class TestReading:
     def test_the_history_of_the_ecb(self):
-        found = parse(HISTORY)
-        assert len(found) == 5
-        assert found[0] == Rate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
+        rates = parse(HISTORY)
+        assert len(rates) == 5
+        assert rates[0] == Rate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
 
     def test_its_portal_tells_monthly_averages(self):
         assert [(rate.quote, rate.monthly, rate.value) for rate in parse(PORTAL)] == [
@@ -45,7 +45,7 @@ class TestReading:
         assert parse(PLAIN) == [Rate("USD", "CHF", MARCH.start, Decimal("0.9"), True, "treasury")]
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("a,b\n1,2\n", "the header needs date, base, quote and rate"),
             ("date,base,quote,rate\n", "no rates"),
@@ -56,8 +56,8 @@ class TestReading:
             ("date,base,quote,rate\n2026-03-05,EURO,USD,1\n", "'EURO' is no currency"),
         ],
     )
-    def test_what_cannot_be_read_is_said_with_its_line(self, text, said):
-        with pytest.raises(BadRates, match=said):
+    def test_what_cannot_be_read_is_said_with_its_line(self, text, message):
+        with pytest.raises(BadRates, match=message):
             parse(text)
 
 
@@ -69,8 +69,8 @@ class TestLookingUp:
         assert self.BOOK.for_month("EUR", "JPY", MARCH).value == 160, "no average: the last day of the month"
 
     def test_a_day_takes_the_last_rate_before_it_within_a_week(self):
-        found = self.BOOK.for_day("EUR", "USD", date(2026, 3, 1))
-        assert (found.value, found.day) == (Decimal("1.10"), date(2026, 2, 27))
+        rate = self.BOOK.for_day("EUR", "USD", date(2026, 3, 1))
+        assert (rate.value, rate.day) == (Decimal("1.10"), date(2026, 2, 27))
         assert self.BOOK.for_day("EUR", "JPY", date(2026, 3, 20)) is None
 
     def test_a_rate_is_turned_round_and_crossed_over_the_euro(self):

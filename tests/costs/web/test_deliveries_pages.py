@@ -52,9 +52,9 @@ def hand_in(client, *contents, source="northwind", name="march.csv", **fields):
 def upload(fay, django_capture_on_commit_callbacks):
     """Fay sends files through the page; what is to happen after the commit happens."""
 
-    def send(*contents, client=fay, **said):
+    def send(*contents, client=fay, **options):
         with django_capture_on_commit_callbacks(execute=True):
-            return hand_in(client, *contents, **said)
+            return hand_in(client, *contents, **options)
 
     return send
 
@@ -86,8 +86,8 @@ def test_fay_uploads_a_bill_and_sees_its_total_to_the_last_digit(fay, upload, qu
 def test_the_list_says_what_each_bill_holds_and_what_of_it_was_not_read(fay, tmp_path):
     delivered(tmp_path, [{"BilledCost": "abc"}, {}, {"BillingCurrency": "EUR", "BilledCost": "7.25"}])
     text = fay.get("/deliveries/").content.decode()
-    for said in ["northwind", "Mar 2026", "focus", "Current", "3 read, 1 not read", "7.25", "EUR", "1.00", "USD"]:
-        assert said in text, said
+    for words in ["northwind", "Mar 2026", "focus", "Current", "3 read, 1 not read", "7.25", "EUR", "1.00", "USD"]:
+        assert words in text, words
 
 
 def test_the_list_is_narrowed_by_source_status_and_month(fay, tmp_path):
@@ -239,8 +239,8 @@ def test_many_files_are_one_delivery_and_options_are_kept(upload, queued):
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     assert delivery.totals["USD"]["billed_cost"] == "3"
     assert delivery.source.delivery_mode == Source.Mode.APPEND
-    said = {"month": "2026-03", "format": "focus", "bill_stopped": True, "currency": None}
-    assert delivery.options == said
+    options = {"month": "2026-03", "format": "focus", "bill_stopped": True, "currency": None}
+    assert delivery.options == options
     assert sorted(file.name for file in delivery.files.all()) == ["2-march.csv", "march.csv"]
 
 

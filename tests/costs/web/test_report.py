@@ -31,7 +31,7 @@ def two_months(people, tmp_path):
     for order, name in enumerate(["Payments", "Data"]):
         team = Team.objects.get(name=name)
         OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name, order=order)
-    path = bills.write(tmp_path, "bill.csv", bills.focus_csv([charge(*each) for each in CHARGES]))
+    path = bills.write(tmp_path, "bill.csv", bills.focus_csv([charge(*row) for row in CHARGES]))
     (received,) = deliveries.receive("northwind", [path])
     assert deliveries.load(received.delivery).status == "current"
 
@@ -61,9 +61,9 @@ def amounts(table, column):
 def test_finance_reads_the_company_on_the_page_and_in_the_pdf(two_months, fay, client_of):
     html = client_of(fay).get(URL).content.decode()
     text = text_of(client_of(fay).get(f"{URL}pdf/"))
-    for said in ("March 2026 report", "175.25", "18.25", "Payments", "Data", "Unowned", "AWS Lambda", "gone"):
-        assert said in html, said
-        assert said in text, said
+    for words in ("March 2026 report", "175.25", "18.25", "Payments", "Data", "Unowned", "AWS Lambda", "gone"):
+        assert words in html, words
+        assert words in text, words
 
 
 def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_of):
@@ -72,7 +72,7 @@ def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_
     for page in (html, text):
         assert "130.00" in page
         assert "30.0%" in page
-        assert not [said for said in ("175.25", "Amazon S3", "40.00", "Unowned", "Tax") if said in page]
+        assert not [words for words in ("175.25", "Amazon S3", "40.00", "Unowned", "Tax") if words in page]
 
 
 def test_the_rows_of_each_table_sum_to_its_total_and_to_the_change(two_months, fay):
