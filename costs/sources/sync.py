@@ -203,4 +203,4 @@ def _tell_finance(late: Sequence[Source], now: datetime) -> None:
     said = ", ".join(f"{each.pk} since {each.last_delivery or each.created_at:%Y-%m-%dT%H:%M:%S}" for each in late)
     for user in User.objects.in_role(FINANCE):
         message = make_message("source-late", user.email, {"rows": rows, "url": absolute_url("/sources/")})
-        outbox.post(f"late bills of {said} to {user.email}"[:300], message, now=now)
+        outbox.queue_email(f"late bills of {said} to {user.email}"[:300], message, now=now)

@@ -55,7 +55,7 @@ def crossed(spending_team, today):
     now = timezone.now()
     evaluate.evaluate_all(today, now=now, catch_up=False)
     notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
     return budget
 
 

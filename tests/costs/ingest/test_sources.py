@@ -358,7 +358,7 @@ class TestHealth:
         loaded(sync.synchronise(folder))
         later = timezone.now() + timedelta(hours=31)
         assert [sync.warn_of_late(later) for _ in range(3)] == [1, 0, 0]
-        assert outbox.send_waiting(later) == 1
+        assert outbox.send_queued_emails(later) == 1
         (message,) = mail.outbox
         assert (message.to, message.subject) == (["fay@demo.example"], "Bill overdue: watched")
         assert "Last delivery 31 h ago, expected every 24 h." in message.body

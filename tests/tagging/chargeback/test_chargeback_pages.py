@@ -158,7 +158,7 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     Statement.objects.update(told_at=None)
     assert emails.post_statements(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
-    assert outbox.send_waiting(NOW) == 2
+    assert outbox.send_queued_emails(NOW) == 2
     message = next(each for each in mail.outbox if each.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
@@ -189,7 +189,7 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     assert set(told) == {fay.email, lea.email}
     assert told[fay.email].startswith("Disputed: Amazon EC2 of Payments")
     assert told[lea.email].startswith("Corrected: Amazon EC2 of Payments")
-    outbox.send_waiting(timezone.now())
+    outbox.send_queued_emails(timezone.now())
     resolved = next(each for each in mail.outbox if each.to == [lea.email])
     assert "Moved, thank you" in resolved.body
     assert [check for check in reconciliation.check_books() if not check.holds] == []

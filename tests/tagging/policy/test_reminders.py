@@ -39,7 +39,7 @@ def week(number):
     with time_machine.travel(MONDAY + timedelta(weeks=number), tick=False):
         mail.outbox.clear()
         reminders.remind(timezone.now())
-        outbox.send_waiting(timezone.now())
+        outbox.send_queued_emails(timezone.now())
     return sorted((*message.recipients(), message.subject) for message in mail.outbox)
 
 
