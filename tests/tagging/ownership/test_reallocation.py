@@ -361,18 +361,18 @@ import os, django
 django.setup()
 from django.db import connection
 from django.db.models import Sum
-from costs import publish, reowning
+from costs.calc.allocation_rules import OwnerRule
+from costs.ingest import reallocation, store_cost_lines
 from costs.models import DeliveryMonth
-from costs.owners import OwnerRule
 
 def stop(row):
     print("half way", flush=True)
     import time
     time.sleep(60)
 
-publish.roll_up = stop
+store_cost_lines.roll_up = stop
 row = DeliveryMonth.objects.get(pk=int(os.environ["ROW"]))
-reowning.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
+reallocation.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
 """
 
 
