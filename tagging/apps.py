@@ -34,7 +34,7 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
-        reconciliation.also_check(statement_checks.check_statements)
+        reconciliation.register_checks(statement_checks.check_statements)
         registry.add(
             PendingDecisions(
                 "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40

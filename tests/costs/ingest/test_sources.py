@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
 from costs.models import Credential, Delivery, Source
 from costs.sources import storage, sync
 from costs.sources.storage import StorageProblem
@@ -31,7 +31,7 @@ SECRET = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret-inde
 
 
 def loaded(done):
-    return [deliveries.load(received.delivery) for received in done.received if received.is_new]
+    return [load_bill(received.delivery) for received in done.received if received.is_new]
 
 
 @pytest.fixture
