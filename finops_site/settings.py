@@ -282,12 +282,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgets.tasks.tell_of_ignored_alerts",
         "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
     },
-    "send-letters-that-are-left-every-ten-minutes": {
-        "task": "finops_site.tasks.send_letters",
+    "send-emails-that-are-left-every-ten-minutes": {
+        "task": "finops_site.tasks.send_outgoing_emails",
         "schedule": crontab(minute="*/10"),
     },
-    "forget-old-letters-every-night": {
-        "task": "finops_site.tasks.forget_old_letters",
+    "clear-old-emails-every-night": {
+        "task": "finops_site.tasks.clear_old_emails",
         "schedule": crontab(hour=3, minute=40),
     },
     "run-nightly-checks": {
@@ -376,9 +376,6 @@ UNFOLD = {
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")
 if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
-    if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
-        # The same, but it tells when a message is handed over: see outbox.py.
-        EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
 else:
     EMAIL_BACKEND = "finops_site.mail.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)

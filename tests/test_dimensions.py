@@ -23,7 +23,8 @@ from costs.calc.dimensions import (
     named,
     rollup_columns,
 )
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DayRollup, MonthRollup, Pool
 from costs.query.frame import spend_frame
 from costs.query.question import Question
@@ -85,8 +86,8 @@ def bill(people, tmp_path):
     ]
     for row in rows[1:]:
         row |= {"ChargePeriodStart": "2026-03-10T00:00:00Z", "ChargePeriodEnd": "2026-03-11T00:00:00Z"}
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
 
 
@@ -218,10 +219,10 @@ def test_a_rule_of_every_dimension_that_rules_compare_is_applied(bill):
         value = getattr(CostLine.objects.get(resource="i-first"), name)
         rule = OwnershipRule.objects.create(name=name, team=data, order=0, **{name: value})
         rule.full_clean()
-        list(rule_application.apply_to_books())
+        list(rule_application.reallocate_open_months())
         assert CostLine.objects.get(resource="i-first").owner == data, name
         rule.delete()
-        list(rule_application.apply_to_books())
+        list(rule_application.reallocate_open_months())
         assert CostLine.objects.get(resource="i-first").owner.name == "Payments", name
 
 

@@ -17,8 +17,9 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from costs import queues
 from costs.formats.base import BadBill
-from costs.ingest import deliveries as ingest
 from costs.ingest import overlaps, restatements
+from costs.ingest.load import AlreadyDelivered, retry_delivery
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
 from costs.web import delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
@@ -52,7 +53,7 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
+        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
 
 
 def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -158,9 +159,11 @@ class DeliveryPage(DetailPage):
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT
             and self.request.user.has_perm("costs.add_delivery"),
-            "restated": restatements.summary(delivery),
-            "changes": delivery_tables.ChangeTable(restatements.changes(delivery)[:CHANGES_ON_THE_PAGE], request=None),
-            "must_know": restatements.who_has_to_know(delivery),
+            "restated": restatements.restatement_summary(delivery),
+            "changes": delivery_tables.ChangeTable(
+                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
+            ),
+            "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -220,7 +223,7 @@ class ChangesPage(_ListOfDelivery):
     empty = Empty(title="Nothing was changed", text="It replaced no bill, or one with the same amounts.", icon="equal")
 
     def get_queryset(self) -> Any:
-        return restatements.changes(self.delivery)
+        return restatements.restated_costs(self.delivery)
 
     def get_export_name(self) -> str:
         return f"changes of delivery {self.kwargs['pk']}"
@@ -250,7 +253,7 @@ class WithdrawDelivery(_OneDelivery, View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
-        if ingest.withdraw(delivery):
+        if withdraw_delivery(delivery):
             messages.success(
                 request, f"{delivery} no longer counts. Its files are kept; deliver it again to undo this."
             )
@@ -284,8 +287,8 @@ class RetryDelivery(_OneDelivery, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
         try:
-            queued = ingest.retry(delivery)
-        except ingest.AlreadyDelivered as error:
+            queued = retry_delivery(delivery)
+        except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
         if queued:
