@@ -142,6 +142,11 @@ def test_spend_is_grouped_and_filtered_by_every_dimension(bill, fay, grain):
         assert sum(row.amount for row in rows) == Decimal("14.50"), name
         value, currency, cost = sample(name)
         assert sum(row.amount for row in rows if row.group == (value,) and row.currency == currency) == cost, name
+    without = {"rule", "resource", "region", "commitment", "commitment_status", "instance_type", "charge_class"}
+    for name in without:
+        grouped = find_spend(fay, Question(MARCH.period, (name,), grain))
+        rows = find_spend(fay, Question(MARCH.period, (), grain, filters={name: ["none"]}))
+        assert sum(row.amount for row in rows) == sum(row.amount for row in grouped if row.group == ("",)), name
     for name in FILTERS:
         value, currency, cost = sample(name)
         rows = find_spend(fay, Question(MARCH.period, (), grain, filters={name: [value]}))

@@ -18,6 +18,7 @@ from budgets.models import Budget
 from costs.models import DayRollup
 from costs.query import spend
 from costs.query.question import Question
+from costs.query.rows import stored_values
 from costs.query.scope import NOBODY
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
@@ -110,7 +111,7 @@ def _wanted(alike: Sequence[Budget], names: Key, tree: "Tree") -> dict[tuple[str
 
 def _keys(budget: Budget, names: Sequence[str], tree: "Tree") -> Iterable[Key]:
     filters = budget.filters
-    choices = [tree.below(filters[name]) if name == "team" else filters[name] for name in names]
+    choices = [tree.below(filters[name]) if name == "team" else stored_values(name, filters[name]) for name in names]
     return product(*(sorted(set(values)) for values in choices))
 
 

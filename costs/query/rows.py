@@ -11,7 +11,7 @@ from costs.calc import dimensions
 from costs.calc.dimensions import Choices, Rollup
 from costs.models import CostLine, DayRollup, MonthRollup
 from costs.query.question import Question
-from costs.query.scope import in_pools, of_teams, owned_by, team_or_shared
+from costs.query.scope import NOBODY, in_pools, of_teams, owned_by, team_or_shared
 from costs.query.tag_keys import TagKeys, tag_keys_of
 
 CostTable = type[MonthRollup | DayRollup | CostLine]
@@ -51,9 +51,17 @@ def _filter_by_one(rows: QuerySet, name: str, values: Sequence[str], alias: str,
         return rows.filter(owned_by(values))
     if dimension.choices is Choices.POOLS:
         return rows.filter(in_pools(values))
+    return rows.filter(**{f"{dimension.field}__in": stored_values(name, values)})
+
+
+def stored_values(name: str, values: Sequence[str]) -> list[str]:
+    """Values of a filter as the tables keep them; NOBODY stands for lines that have nothing of a dimension."""
+    dimension = dimensions.named(name)
     if name == "billing_month":
-        values = [value if len(value) > 7 else f"{value}-01" for value in values]
-    return rows.filter(**{f"{dimension.field}__in": list(values)})
+        return [value if len(value) > 7 else f"{value}-01" for value in values]
+    if dimension.is_tag or dimension.choices in (Choices.TEAMS, Choices.POOLS):
+        return list(values)
+    return ["" if value == NOBODY else value for value in values]
 
 
 def group_value(name: str, keys: TagKeys) -> Combinable:

@@ -7,7 +7,7 @@ from costs.calc.period_changes import KINDS
 from costs.query import trends
 from costs.query.question import METRIC
 from costs.query.spend import add
-from costs.web.links import lines_url
+from costs.web.links import filter_value, lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
@@ -103,5 +103,5 @@ def change_row(
         "before": change.before,
         "after": change.after,
         "difference": change.difference,
-        "url": lines_url(period, {**filters, by: change.key} if change.key else filters),
+        "url": lines_url(period, {**filters, by: filter_value(by, change.key)}),
     }

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR
 from costs.query import currency_conversion, filter_choices, latest_month
 from costs.query.question import METRIC, BadQuestion, Question
-from costs.web.filters import filters_in
+from costs.web.filters import filters_in, value_choices
 from finops_site.lib.periods import Period, parse_range
 from finops_site.lib.person import Person
 
@@ -59,7 +59,7 @@ class ExplorerForm(forms.Form):
         self.fields["show_in"].choices = [("", "as billed"), *((code, code) for code in currencies)]
         for name in filter_choices.offered(user, FILTER_BAR):
             self.fields[name] = forms.MultipleChoiceField(
-                label=DIMENSIONS[name].label, choices=filter_choices.values(user, name), required=False
+                label=DIMENSIONS[name].label, choices=value_choices(user, self.data, name), required=False
             )
         # Filters of the address that are not offered stay when another one is chosen.
         for name, values in filters_in(self.data).items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from costs.query.pivots import Group, Pivot
 from costs.query.question import Question
-from costs.web.links import lines_url
+from costs.web.links import filter_value, lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, Period
 from finops_site.ui.figures import month_text
@@ -73,7 +73,7 @@ class ExplorerTables:
         """The cost lines behind a figure: same filters, same days, same currency."""
         filters: dict[str, Any] = {name: list(values) for name, values in self.question.filters.items()}
         if keys:
-            filters |= {name: [key] for name, key in zip(self.question.group_by, keys, strict=True)}
+            filters |= {name: [filter_value(name, key)] for name, key in zip(self.question.group_by, keys, strict=True)}
         billed_in = {} if currency == self.target else {"currency": currency}
         return lines_url(self._days_of(bucket), {**filters, **billed_in})
 

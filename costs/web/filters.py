@@ -15,9 +15,11 @@ from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
 from costs.models import CostLine, Delivery, DeliveryMonth, Source
 from costs.query import filter_choices, latest_month
 from costs.query.question import Question
-from costs.query.rows import filtered_rows
+from costs.query.rows import filtered_rows, stored_values
+from costs.query.scope import NOBODY
 from costs.web.delivery_tables import STATES
 from finops_site.lib.periods import Month, Period, parse_range
+from finops_site.lib.person import Person
 from finops_site.ui.filters import MonthFilter
 
 
@@ -25,6 +27,14 @@ def filters_in(data: QueryDict) -> dict[str, list[str]]:
     """{dimension: values} of every filter in an address; an empty value filters nothing but a tag: lines without it."""
     values = {name: data.getlist(name) for name in data if name in FILTERABLE or name.startswith(TAG)}
     return {name: chosen for name, chosen in values.items() if any(chosen) or name.startswith(TAG)}
+
+
+def value_choices(user: Person, data: QueryDict, name: str) -> list[tuple[str, str]]:
+    """The drop-down of a dimension; where the address asks for lines that have nothing of it, that is a choice too."""
+    choices = filter_choices.values(user, name)
+    if NOBODY in data.getlist(name) and NOBODY not in dict(choices):
+        choices = [*choices, (NOBODY, f"no {DIMENSIONS[name].label.lower()}")]
+    return choices
 
 
 class LineFilter(django_filters.FilterSet):
@@ -54,7 +64,7 @@ class LineFilter(django_filters.FilterSet):
             name: django_filters.MultipleChoiceFilter(
                 label=DIMENSIONS[name].label,
                 method="answered_by_question",
-                choices=filter_choices.values(self.user, name),
+                choices=value_choices(self.user, data, name),
             )
             for name in filter_choices.offered(self.user, self.OFFERED)
         }
@@ -99,10 +109,10 @@ class LineFilter(django_filters.FilterSet):
         return queryset
 
     def filter_resource(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
-        """One resource by its id, or those with the text in their id or name; several by their ids."""
+        """One resource by its id, or those with the text in their id or name; several by their ids; NOBODY: none."""
         resources = self.data.getlist(name)
-        if len(resources) > 1:
-            return queryset.filter(resource__in=resources)
+        if len(resources) > 1 or value == NOBODY:
+            return queryset.filter(resource__in=stored_values(name, resources))
         return queryset.filter(Q(resource__icontains=value) | Q(resource_name__icontains=value))
 
     def filter_tag(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:

@@ -10,7 +10,7 @@ from costs.query import latest_month, trends
 from costs.query.pivots import build_pivots
 from costs.query.question import METRIC, Question
 from costs.web.comparisons import change_block, month_stats
-from costs.web.links import lines_url
+from costs.web.links import filter_value, lines_url
 from costs.web.tables import TeamTable
 from costs.web.team_rows import team_rows, team_totals
 from finops_site.lib.periods import Month
@@ -95,7 +95,7 @@ class TeamPage(DetailPage):
         question = Question(period, ("resource",), "", METRIC, self.filters)
         for pivot in build_pivots(self.request.user, question, top=10):
             for group in pivot.groups:
-                filters = {**self.filters, **({"resource": group.keys[0]} if group.keys and group.keys[0] else {})}
-                url = lines_url(period, filters) if group.keys else ""
+                resource = filter_value("resource", group.keys[0]) if group.keys else ""
+                url = lines_url(period, {**self.filters, "resource": resource}) if resource else ""
                 rows.append({"label": group.label, "amount": group.total, "currency": pivot.currency, "url": url})
         return rows
