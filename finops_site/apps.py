@@ -40,12 +40,12 @@ class FinopsSiteConfig(PillarConfig):
         ENGINEERING: {"finops_site.open_admin"},
     }
     schedule = {
-        "send-letters-that-are-left-every-ten-minutes": {
-            "task": "finops_site.tasks.send_letters",
+        "send-emails-that-are-left-every-ten-minutes": {
+            "task": "finops_site.tasks.send_outgoing_emails",
             "schedule": crontab(minute="*/10"),
         },
-        "forget-old-letters-every-night": {
-            "task": "finops_site.tasks.forget_old_letters",
+        "clear-old-emails-every-night": {
+            "task": "finops_site.tasks.clear_old_emails",
             "schedule": crontab(hour=3, minute=40),
         },
         "run-nightly-checks": {

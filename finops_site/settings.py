@@ -275,9 +275,6 @@ UNFOLD = {
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")
 if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
-    if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
-        # The same, but it tells when a message is handed over: see outbox.py.
-        EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
 else:
     EMAIL_BACKEND = "finops_site.mail.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
