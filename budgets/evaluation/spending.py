@@ -20,7 +20,7 @@ from costs.query import spend
 from costs.query.question import Question
 from costs.query.rows import stored_values
 from costs.query.scope import NOBODY
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
@@ -43,11 +43,7 @@ class Days:
 
     def total(self, period: Period) -> Decimal:
         """The exact sum of the days in `period`."""
-        found = ZERO
-        for day, amount in self.amounts.items():
-            if day in period:
-                found = EXACT.add(found, amount)
-        return found
+        return exact_sum(amount for day, amount in self.amounts.items() if day in period)
 
     def last(self) -> date | None:
         return max((day for day, amount in self.amounts.items() if amount), default=None)

@@ -95,7 +95,7 @@ def drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Com
     comparison = Comparison(month, now, before)
     budget = period.budget
     filters = {**budget.filters, "currency": [budget.currency]}
-    return comparison, trends.drivers(user, comparison, "service", filters, budget.basis).get(budget.currency, [])
+    return comparison, trends.cost_drivers(user, comparison, "service", filters, budget.basis).get(budget.currency, [])
 
 
 def variance_share(actual: Decimal, whole: Decimal) -> Decimal | None:

@@ -104,7 +104,7 @@ def _find_id(rows: QuerySet, value: str) -> str:
     return str(pk)
 
 
-def answer(user: Person, query: SpendQuery) -> dict[str, Any]:
+def answer_spend(user: Person, query: SpendQuery) -> dict[str, Any]:
     """The sums, exact to the last stored digit. Raises BadQuestion for more rows than an answer should have."""
     question = query.question
     exchange = None

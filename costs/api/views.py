@@ -57,7 +57,7 @@ FILTERS = [
 ]
 
 
-def read_query(request: Request) -> spend_questions.SpendQuery:
+def spend_query_of(request: Request) -> spend_questions.SpendQuery:
     """The question in a request's address; one that cannot be asked is 400, with the reason."""
     try:
         return spend_questions.read_query(request.query_params, request.user, timezone.now().date())
@@ -203,7 +203,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
-        return queryset if self.detail else filtered_rows(queryset, read_query(self.request).question)
+        return queryset if self.detail else filtered_rows(queryset, spend_query_of(self.request).question)
 
 
 @extend_schema_view(
@@ -247,7 +247,7 @@ class SpendView(APIView):
     )
     def get(self, request: Request) -> Response:
         try:
-            return Response(spend_questions.answer(request.user, read_query(request)))
+            return Response(spend_questions.answer_spend(request.user, spend_query_of(request)))
         except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, Rate, RateBook
 from costs.models import ExchangeRate
-from costs.query.pivots import Group, Pivot
+from costs.query.pivots import Pivot, PivotGroup
 from costs.query.question import Question
 from costs.query.spend import SpendRow, add, find_spend
 from finops_site.lib.money import EXACT, STORED_UNIT
@@ -115,14 +115,14 @@ def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
         (convertible if exchange.knows(pivot.currency, buckets) else apart).append(pivot)
     if not convertible:
         return apart
-    merged: dict[tuple[str, ...], Group] = {}
+    merged: dict[tuple[str, ...], PivotGroup] = {}
     for pivot in convertible:
         for group in pivot.groups:
             amounts = _convert_all(group.amounts, pivot, exchange)
             if group.keys in merged:
                 amounts = [add(pair) for pair in zip(merged[group.keys].amounts, amounts, strict=True)]
             label = merged.get(group.keys, group).label
-            merged[group.keys] = Group(group.keys, label, amounts, add(amounts))
+            merged[group.keys] = PivotGroup(group.keys, label, amounts, add(amounts))
     groups = sorted(merged.values(), key=lambda group: (not group.keys, -abs(group.total or 0)))
     sums = [_convert_all(pivot.sums, pivot, exchange) for pivot in convertible]
     totals = [add(column) for column in zip(*sums, strict=True)]

@@ -17,9 +17,9 @@ def values(user: Person, name: str) -> ValueChoices:
     """(value, label) of a dimension, in the order people read; none for a dimension without a drop-down."""
     choices = DIMENSIONS[name].choices
     if choices is Choices.TEAMS:
-        return teams(user)
+        return team_choices(user)
     if choices is Choices.POOLS:
-        return pools(user)
+        return pool_choices(user)
     return cached(user, ("choices", name), lambda: _values(user, name)) if choices is Choices.CATALOGUE else []
 
 
@@ -33,12 +33,12 @@ def _values(user: Person, name: str) -> ValueChoices:
     return sorted(labelled, key=lambda choice: choice[1].lower())
 
 
-def teams(user: Person) -> ValueChoices:
+def team_choices(user: Person) -> ValueChoices:
     visible_teams = [(str(team.pk), team.name) for team in Team.objects.visible_to(user)]
     return [*visible_teams, (POOLED, SHARED), (NOBODY, UNOWNED)] if user.sees_whole_company else visible_teams
 
 
-def pools(user: Person) -> ValueChoices:
+def pool_choices(user: Person) -> ValueChoices:
     """Shared cost is nobody's alone: only who sees the whole company sees it here."""
     return [(str(pool.pk), pool.name) for pool in Pool.objects.all()] if user.sees_whole_company else []
 

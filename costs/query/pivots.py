@@ -25,13 +25,13 @@ class Pivot:
 
     currency: str
     buckets: list[date]
-    groups: list["Group"]
+    groups: list["PivotGroup"]
     sums: list[Decimal | None]
     total: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PivotGroup:
     """A row of a pivot. `keys` are its values, empty for what was put together as Other."""
 
     keys: tuple[str, ...]
@@ -97,15 +97,15 @@ def _pivot(
     groups = []
     for keys, of_group in by_group.items():
         amounts = by_bucket(of_group)
-        groups.append(Group(keys, labels[keys], amounts, add(amounts)))
+        groups.append(PivotGroup(keys, labels[keys], amounts, add(amounts)))
     groups.sort(key=lambda group: -abs(group.total or 0))
     return Pivot(currency, buckets, [*groups, *_rest(sums, groups)], sums, add(sums))
 
 
-def _rest(sums: Sequence[Decimal | None], groups: Sequence[Group]) -> list[Group]:
+def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup]) -> list[PivotGroup]:
     """What the listed groups leave of the total, exactly; nothing when they leave nothing."""
     if not groups:
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
     rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
-    return [Group((), OTHER, rest, add(rest))] if any(rest) else []
+    return [PivotGroup((), OTHER, rest, add(rest))] if any(rest) else []

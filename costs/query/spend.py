@@ -20,7 +20,7 @@ from costs.query.result_cache import cached
 from costs.query.rows import filtered_rows, group_value, table_for
 from costs.query.scope import NOBODY
 from costs.query.tag_keys import TagKeys, tag_keys_of
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.person import Person, WholeCompany
 
 
@@ -104,10 +104,7 @@ def _bucket(question: Question) -> Combinable | None:
 def add(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """The exact sum of what is known; None when nothing is."""
     known = [amount for amount in amounts if amount is not None]
-    result = Decimal(0)
-    for amount in known:
-        result = EXACT.add(result, amount)
-    return result if known else None
+    return exact_sum(known) if known else None
 
 
 def minus(total: Decimal | None, part: Decimal | None) -> Decimal | None:

@@ -76,7 +76,7 @@ def find_spend_in(user: Person, question: Question, shown_in: str) -> list[Spend
     return currency_conversion.find_converted_spend(user, question, shown_in)[0]
 
 
-def totals(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
+def totals_shown_in(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
     rows = find_spend_in(user, Question(period, metric=metric, filters=filters), shown_in)
     return {row.currency: row.amount for row in rows}
 
@@ -132,7 +132,7 @@ class LabelledChange:
     currency: str
 
 
-def drivers(
+def cost_drivers(
     user: Person, comparison: Comparison, by: str, filters: Filters, metric: str
 ) -> dict[str, list[LabelledChange]]:
     """{currency: every change by `by`, the largest first}; the differences sum to the change of the total."""
@@ -151,7 +151,7 @@ def drivers(
     return changed
 
 
-def difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:
+def cost_difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:
     if after is None and before is None:
         return None
     return EXACT.subtract(after or Decimal(0), before or Decimal(0))

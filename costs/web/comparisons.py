@@ -27,7 +27,9 @@ def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -
         trends.totals_of_services(user, period, filters, METRIC, shown_in)
         for period in (comparison.now, comparison.before)
     )
-    last, year = (trends.totals(user, period, filters, METRIC, shown_in) for period in (previous.period, twelve_months))
+    last, year = (
+        trends.totals_shown_in(user, period, filters, METRIC, shown_in) for period in (previous.period, twelve_months)
+    )
     cards = []
     for code in sorted({*now, *before, *last}):
         billed_in = {} if code == shown_in else {"currency": code}

@@ -64,7 +64,7 @@ class MonthHistory:
     publications: list[Publication]
 
 
-def history(delivery: Delivery) -> list[MonthHistory]:
+def version_history(delivery: Delivery) -> list[MonthHistory]:
     """For each of the delivery's months what came before it and what replaced it."""
     months = []
     for month, rows in _publications(delivery).items():
@@ -117,7 +117,7 @@ def _metric_figures(metric: str, amount: str | None, residual: str | None) -> di
     return {**figures, "residual": residual, "stored": exact_text(stored)}
 
 
-def progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
+def load_progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
     """The context of includes/progress.html: how far the load is, or how it ended."""
     waits = delivery.status == Delivery.Status.RECEIVED
     failed = delivery.status == Delivery.Status.FAILED

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from costs.query.pivots import Group, Pivot
+from costs.query.pivots import Pivot, PivotGroup
 from costs.query.question import Question
 from costs.web.links import filter_value, lines_url
 from finops_site.lib import charts
@@ -22,7 +22,7 @@ class ExplorerTables:
     def of_currency(self, pivot: Pivot) -> dict[str, Any]:
         """One currency's chart and table, each figure with the address of its lines."""
         heads = [self._bucket_text(bucket) for bucket in pivot.buckets]
-        groups = pivot.groups or [Group((), "Total", pivot.sums, pivot.total)]
+        groups = pivot.groups or [PivotGroup((), "Total", pivot.sums, pivot.total)]
         return {
             "currency": pivot.currency,
             "heads": heads,
@@ -52,7 +52,7 @@ class ExplorerTables:
         text = f"{bucket:%d %b}"
         return f"week of {text}" if self.question.grain == "week" else text
 
-    def _row(self, group: Group, pivot: Pivot) -> dict[str, Any]:
+    def _row(self, group: PivotGroup, pivot: Pivot) -> dict[str, Any]:
         linked = bool(group.keys) or not pivot.groups
         return {
             "label": group.label,

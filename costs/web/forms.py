@@ -45,7 +45,7 @@ class FilesField(forms.FileField):
         return files
 
 
-class UploadForm(forms.Form):
+class BillUploadForm(forms.Form):
     """A bill, and what it does not contain itself."""
 
     files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})

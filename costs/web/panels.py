@@ -12,7 +12,7 @@ from costs.query import latest_month, trends
 from costs.query.question import METRIC
 from costs.query.scope import filters_of
 from costs.web.comparisons import change_row, month_stats
-from costs.web.team_rows import team_rows
+from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ui.request_memo import request_memo
@@ -29,7 +29,7 @@ def _comparison(request: HttpRequest) -> trends.Comparison | None:
     return request_memo(user, "cost comparison", compare)
 
 
-def spending(request: HttpRequest) -> dict[str, Any] | None:
+def spending_panel(request: HttpRequest) -> dict[str, Any] | None:
     """Month so far, last month, last year."""
     comparison = _comparison(request)
     if not comparison:
@@ -37,7 +37,7 @@ def spending(request: HttpRequest) -> dict[str, Any] | None:
     return {"stats": month_stats(request.user, comparison, filters_of(request.user)), "comparison": comparison}
 
 
-def history(request: HttpRequest) -> dict[str, Any] | None:
+def history_panel(request: HttpRequest) -> dict[str, Any] | None:
     """Thirteen months: by team for the company, by service for a team."""
     comparison = _comparison(request)
     if not comparison:
@@ -50,13 +50,13 @@ def history(request: HttpRequest) -> dict[str, Any] | None:
     return {"history": months, "by": by, "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}"}
 
 
-def changed(request: HttpRequest) -> dict[str, Any] | None:
+def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The largest changes by service."""
     comparison = _comparison(request)
     if not comparison:
         return None
     filters = filters_of(request.user)
-    changes = trends.drivers(request.user, comparison, "service", filters, METRIC)
+    changes = trends.cost_drivers(request.user, comparison, "service", filters, METRIC)
     blocks = [
         {
             "currency": code,
@@ -67,16 +67,16 @@ def changed(request: HttpRequest) -> dict[str, Any] | None:
     return {"blocks": blocks, "comparison": comparison}
 
 
-def by_team(request: HttpRequest) -> dict[str, Any] | None:
+def teams_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The company's teams, the unowned among them; a person's own teams when she has more than one."""
     comparison = _comparison(request)
     if not comparison or (not request.user.sees_whole_company and len(request.user.visible_team_ids) < 2):
         return None
-    rows = [row for row in team_rows(request.user, comparison) if row["now"] is not None]
+    rows = [row for row in team_spend_rows(request.user, comparison) if row["now"] is not None]
     return {"rows": rows, "comparison": comparison}
 
 
-def my_teams(request: HttpRequest) -> dict[str, Any] | None:
+def own_teams_panel(request: HttpRequest) -> dict[str, Any] | None:
     """Links to her teams, for somebody who does not see the company."""
     if request.user.sees_whole_company or not _comparison(request):
         return None
@@ -84,7 +84,7 @@ def my_teams(request: HttpRequest) -> dict[str, Any] | None:
     return {"teams": teams} if teams else None
 
 
-def deliveries(request: HttpRequest) -> dict[str, Any] | None:
+def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The newest bills: did they come, and was everything read?"""
     newest = Delivery.objects.visible_to(request.user).select_related("source").prefetch_related("months")[:5]
     return {"deliveries": newest} if newest else None

@@ -20,7 +20,7 @@ from costs.web.links import lines_url
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.registry import Measure, ReportMonth
+from finops_site.registry import Better, Measure, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
 FIRST_DAY = date(2000, 1, 1)
@@ -29,7 +29,7 @@ SHOWN = 10
 OWNED_TARGET = Decimal(90)
 
 
-def months(user: Person, today: date) -> list[ReportMonth]:
+def report_months(user: Person, today: date) -> list[ReportMonth]:
     """Every month up to this one that has any cost of hers, with its sum for each currency."""
     period = Period(FIRST_DAY, Month.of(today).next.start)
     sums: dict[date, list[str]] = {}
@@ -39,7 +39,7 @@ def months(user: Person, today: date) -> list[ReportMonth]:
     return [ReportMonth(Month.of(month), ", ".join(texts)) for month, texts in sums.items()]
 
 
-def newest(user: Person, today: date) -> Month | None:
+def newest_report_month(user: Person, today: date) -> Month | None:
     """The newest month up to this one that has any cost of hers."""
     day = latest_month.day(user, today)
     return Month.of(day) if day else None
@@ -59,7 +59,12 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
     share = ratio(owned or Decimal(0), total)
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     return Measure(
-        percent(share), "%", OWNED_TARGET, "higher", f"of {month_text(month, 'long')}'s cost has a team", url
+        percent(share),
+        Unit.PERCENT,
+        OWNED_TARGET,
+        Better.HIGHER,
+        f"of {month_text(month, 'long')}'s cost has a team",
+        url,
     )
 
 
@@ -67,17 +72,17 @@ def _comparison(user: Person, month: Month) -> trends.Comparison:
     return trends.compare(user, month, timezone.now().date())
 
 
-def spending(user: Person, month: Month) -> dict[str, Any] | None:
+def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The month against the month before and the year, with its course of thirteen months."""
     comparison = _comparison(user, month)
-    now = trends.totals(user, comparison.now, {}, METRIC)
+    now = trends.totals_shown_in(user, comparison.now, {}, METRIC)
     if not now:
         return None
-    before = trends.totals(user, comparison.before, {}, METRIC)
+    before = trends.totals_shown_in(user, comparison.before, {}, METRIC)
     month_ago = Month.of(comparison.now.start).plus(-12)
     days_ago = Period(month_ago.start, min(month_ago.next.start, month_ago.start + timedelta(days=comparison.now.days)))
-    a_year_ago = trends.totals(user, days_ago, {}, METRIC)
-    year = trends.totals(user, Period(date(month.year, 1, 1), comparison.now.end), {}, METRIC)
+    a_year_ago = trends.totals_shown_in(user, days_ago, {}, METRIC)
+    year = trends.totals_shown_in(user, Period(date(month.year, 1, 1), comparison.now.end), {}, METRIC)
     stats = []
     for code in sorted(now):
         filters = {**filters_of(user), "currency": code}
@@ -145,14 +150,14 @@ def _sentence(code: str, comparison: trends.Comparison, now: Decimal | None, bef
     return f"{spent}, {formatted(abs(gap), code)} {code}{change} {than}."
 
 
-def by_team(user: Person, month: Month) -> dict[str, Any] | None:
+def team_section(user: Person, month: Month) -> dict[str, Any] | None:
     """A row for each team, the unowned among them; nothing for somebody with one team, whose page has it."""
     if not user.sees_whole_company and len(user.visible_team_ids) < 2:
         return None
     return _by(user, month, "team", lambda key: reverse("costs:team", args=[key]) if key.isdigit() else "")
 
 
-def by_service(user: Person, month: Month) -> dict[str, Any] | None:
+def service_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The dearest services, and the exact rest as Other."""
     return _by(user, month, "service", lambda key: "")
 
@@ -203,7 +208,7 @@ def _rows(
 
 
 def _figures(code: str, now: Decimal | None, before: Decimal | None, total: Decimal | None, url: str) -> list[Any]:
-    gap = trends.difference(now, before)
+    gap = trends.cost_difference(now, before)
     share = ratio(now, total) if now is not None and total else None
     return [
         {"amount": now, "currency": code, "url": url},
@@ -212,10 +217,10 @@ def _figures(code: str, now: Decimal | None, before: Decimal | None, total: Deci
     ]
 
 
-def changed(user: Person, month: Month) -> dict[str, Any] | None:
+def changes_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The largest changes by service and what each was; new, gone, more and less add up to the total change."""
     comparison = _comparison(user, month)
-    by_currency = trends.drivers(user, comparison, "service", {}, METRIC)
+    by_currency = trends.cost_drivers(user, comparison, "service", {}, METRIC)
     if not by_currency:
         return None
     return {
@@ -255,6 +260,6 @@ def _changes_table(
 def _before_and_after(code: str, changes: Sequence[trends.LabelledChange]) -> list[Any]:
     """The sums before, after and of the change."""
     before, after = (add(getattr(labelled.change, side) for labelled in changes) for side in ("before", "after"))
-    gap = trends.difference(after, before)
+    gap = trends.cost_difference(after, before)
     amounts = [{"amount": amount, "currency": code} for amount in (before, after)]
     return [*amounts, {"amount": gap, "currency": code, "change": True}]

@@ -137,7 +137,7 @@ class TeamTable(BaseTable):
         return format_html('<a href="{}">{}</a>', record["url"], value)
 
 
-class RateTable(BaseTable):
+class ExchangeRateTable(BaseTable):
     day = DayColumn("Day")
     monthly = django_tables2.Column("Is", orderable=False)
     base = django_tables2.Column("One", orderable=False)

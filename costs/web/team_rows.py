@@ -18,7 +18,7 @@ from finops_site.models import Team
 TeamSums = dict[tuple[str, str], Decimal | None]
 
 
-def team_rows(user: Person, comparison: trends.Comparison) -> list[dict[str, Any]]:
+def team_spend_rows(user: Person, comparison: trends.Comparison) -> list[dict[str, Any]]:
     """A row for each team and currency, then the shared and the unowned; teams without cost have a row too."""
     now, before, last = (
         _sums_by_team(user, period, comparison.shown_in)
@@ -32,7 +32,7 @@ def team_rows(user: Person, comparison: trends.Comparison) -> list[dict[str, Any
         described = _describe(key, teams.get(key), comparison.now)
         for code in currencies:
             sums = {"now": now.get((key, code)), "before": before.get((key, code)), "last": last.get((key, code))}
-            change = trends.difference(sums["now"], sums["before"])
+            change = trends.cost_difference(sums["now"], sums["before"])
             rows.append({**described, "currency": code, **sums, "change": change})
     order = ["", *WITHOUT_TEAM]
     return sorted(rows, key=lambda row: (order.index(row["side"]), -(row["now"] or 0)))

@@ -23,7 +23,7 @@ from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
 from costs.web import delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
-from costs.web.forms import UploadForm
+from costs.web.forms import BillUploadForm
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -81,7 +81,7 @@ class DeliveryRow(_OneDelivery, View):
 
 class UploadPage(FormPage):
     permission_required = "costs.add_delivery"
-    form_class = UploadForm
+    form_class = BillUploadForm
     template_name = "costs/delivery_upload.html"
     title = "Upload a bill"
     subtitle = "It is kept as it came, read, checked to the last digit, and then replaces its months in one step."
@@ -89,7 +89,7 @@ class UploadPage(FormPage):
     submit_label = "Upload"
     cancel_url_name = "costs:deliveries"
 
-    def form_valid(self, form: UploadForm) -> HttpResponseBase:
+    def form_valid(self, form: BillUploadForm) -> HttpResponseBase:
         try:
             bills = form.deliver(self.request.user)
         except BadBill as error:
@@ -104,7 +104,7 @@ class UploadPage(FormPage):
         address = delivery_url(bills[0].delivery) if len(bills) == 1 else reverse("costs:deliveries")
         return JsonResponse({"redirect": address}) if self._by_script() else redirect(address)
 
-    def form_invalid(self, form: UploadForm) -> HttpResponseBase:
+    def form_invalid(self, form: BillUploadForm) -> HttpResponseBase:
         if self._by_script():
             return JsonResponse({"errors": form.errors}, status=400)
         return super().form_invalid(form)
@@ -151,9 +151,9 @@ class DeliveryPage(DetailPage):
         context = {
             "delivery": delivery,
             "state": delivery_tables.STATES[delivery.status],
-            "progress": delivery_figures.progress(delivery, timezone.now()),
+            "progress": delivery_figures.load_progress(delivery, timezone.now()),
             "totals": delivery_figures.total_figures(delivery),
-            "history": delivery_figures.history(delivery),
+            "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
@@ -175,7 +175,7 @@ class DeliveryProgress(_OneDelivery, View):
         delivery = self.get_delivery()
         if not delivery.is_open:
             return HttpResponseClientRefresh()
-        progress = delivery_figures.progress(delivery, timezone.now())
+        progress = delivery_figures.load_progress(delivery, timezone.now())
         return render(request, "includes/progress.html", {"progress": progress})
 
 

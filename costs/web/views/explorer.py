@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
@@ -17,8 +17,8 @@ from costs.query.question import Question
 from costs.query.spend import find_spend
 from costs.web.explorer_form import METRIC_LABELS, ExplorerForm
 from costs.web.explorer_tables import ExplorerTables
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Empty, Page
-from finops_site.ui.tables import csv_download
 
 MOST_ROWS = 1_000_000
 
@@ -97,7 +97,7 @@ class Explorer(Page, TemplateView):
         by = " and ".join(names.get(name, name) for name in question.group_by)
         return f"{METRIC_LABELS[question.metric]}{' by ' + by.lower() if by else ''}"
 
-    def csv(self, question: Question) -> StreamingHttpResponse:
+    def csv(self, question: Question) -> HttpResponseBase:
         """Every group, none put together, with all digits."""
         user = self.request.user
         if self.target:

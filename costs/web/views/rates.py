@@ -8,7 +8,7 @@ from django.urls import reverse_lazy
 from costs.models import ExchangeRate
 from costs.query import currency_conversion
 from costs.web.forms import RatesForm
-from costs.web.tables import RateTable
+from costs.web.tables import ExchangeRateTable
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 
 LOAD = Action("Load rates", "costs:rates_load", "upload", "costs.add_exchangerate", primary=True)
@@ -19,7 +19,7 @@ class RatesPage(ListPage):
     title = "Exchange rates"
     subtitle = "Costs stay in the currency they are billed in; these convert them where they are shown."
     actions = (LOAD,)
-    table_class = RateTable
+    table_class = ExchangeRateTable
     orderings = ("-day",)
     empty = Empty(
         "No rates yet", "Load the ECB's history, or rates of your own: date, base, quote, rate.", "exchange", LOAD

@@ -12,7 +12,7 @@ from costs.query.question import METRIC, Question
 from costs.web.comparisons import change_block, month_stats
 from costs.web.links import filter_value, lines_url
 from costs.web.tables import TeamTable
-from costs.web.team_rows import team_rows, team_totals
+from costs.web.team_rows import team_spend_rows, team_totals
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ui.pages import DetailPage, Empty, Page
@@ -34,7 +34,7 @@ class TeamsPage(Page, TemplateView):
         return f"{self.comparison.title}, {self.comparison.against}. Each team's own cost, by charge day."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = team_rows(self.request.user, self.comparison)
+        rows = team_spend_rows(self.request.user, self.comparison)
         table = TeamTable(rows, totals=total_rows(team_totals(rows)), request=None)
         return super().get_context_data(
             table=table, is_empty=not rows, empty=self.empty.for_user(self.request.user), **kwargs
@@ -84,7 +84,7 @@ class TeamPage(DetailPage):
 
     def changes_by(self, name: str) -> list[dict[str, Any]]:
         """New, gone, more and less by a dimension, a block for each currency."""
-        changes = trends.drivers(self.request.user, self.comparison, name, self.filters, METRIC)
+        changes = trends.cost_drivers(self.request.user, self.comparison, name, self.filters, METRIC)
         return [
             change_block(of_currency, name, code, self.filters, self.comparison)
             for code, of_currency in changes.items()

@@ -16,7 +16,7 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, ExchangeRate
 from costs.query import currency_conversion, trends
-from costs.web.team_rows import team_rows
+from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
 from tests import bills
@@ -164,7 +164,7 @@ class TestShowing:
     def test_a_team_is_shown_in_it_too(self, spent, fay, client_of, settings):
         settings.FINOPS_REPORTING_CURRENCY = "EUR"
         with time_machine.travel("2026-04-02T08:00:00Z", tick=False):
-            rows = team_rows(fay, trends.compare(fay, Month(2026, 3), date(2026, 4, 2)))
+            rows = team_spend_rows(fay, trends.compare(fay, Month(2026, 3), date(2026, 4, 2)))
         assert [(row["currency"], row["now"]) for row in rows if row["team"] == "Unowned"] == [("EUR", Decimal(110))]
 
     def test_costs_stay_stored_in_the_currency_they_were_billed_in(self, spent):

@@ -223,9 +223,9 @@ def test_an_open_month_is_compared_with_the_same_days_before(bill, fay):
 
 def test_the_changes_by_service_sum_to_the_change_of_the_total(bill, fay):
     comparison = trends.compare(fay, Month(2026, 3), date(2026, 3, 20))
-    (changes,) = trends.drivers(fay, comparison, "service", {}, "billed_cost").values()
+    (changes,) = trends.cost_drivers(fay, comparison, "service", {}, "billed_cost").values()
     before, after = (
-        trends.totals(fay, period, {}, "billed_cost")["USD"] for period in (comparison.before, comparison.now)
+        trends.totals_shown_in(fay, period, {}, "billed_cost")["USD"] for period in (comparison.before, comparison.now)
     )
     assert spend.add(labelled.change.difference for labelled in changes) == after - before
 

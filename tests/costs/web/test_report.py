@@ -77,20 +77,20 @@ def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_
 
 
 def test_the_rows_of_each_table_sum_to_its_total_and_to_the_change(two_months, fay):
-    for make in (report_section.by_team, report_section.by_service):
+    for make in (report_section.team_section, report_section.service_section):
         (table,) = make(fay, Month(2026, 3))["tables"]
         assert sum(filter(None, amounts(table, 1))) == Decimal("175.25") == table["totals"][0][1]["amount"]
         assert sum(filter(None, amounts(table, 2))) == Decimal("18.25") == table["totals"][0][2]["amount"]
-    (table,) = report_section.changed(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
     assert sum(amounts(table, 4)) == Decimal("18.25") == table["totals"][0][4]["amount"]
 
 
 def test_what_is_not_among_the_dearest_is_one_row_that_keeps_the_sums(two_months, fay, monkeypatch):
     monkeypatch.setattr(report_section, "SHOWN", 1)
-    (table,) = report_section.by_service(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.service_section(fay, Month(2026, 3))["tables"]
     assert amounts(table, 1) == [Decimal("130"), Decimal("45.25")]
     assert amounts(table, 2) == [Decimal("30"), Decimal("-11.75")]
-    (table,) = report_section.changed(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
     assert [row[0].get("text") if isinstance(row[0], dict) else row[0] for row in table["rows"]] == [
         "Amazon EC2",
         "3 more",
