@@ -28,7 +28,8 @@ from costs.models import (
     TagSet,
 )
 from costs.models.sources import as_secret
-from costs.sources import storage
+from costs.sources.places import AWS_ROLE
+from costs.sources.sync import sync_after_change, sync_after_credential_change
 from costs.web.source_tables import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
@@ -45,6 +46,10 @@ class SourceAdmin(ModelAdmin):
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     filter_horizontal = ["complements"]
+
+    def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sync_after_change(obj)
 
 
 class CredentialForm(forms.ModelForm):
@@ -64,7 +69,7 @@ class CredentialForm(forms.ModelForm):
 
     def clean_role_arn(self) -> str:
         role = self.cleaned_data["role_arn"]
-        if role and not storage.ROLE.match(role):
+        if role and not AWS_ROLE.match(role):
             raise forms.ValidationError("A role looks like arn:aws:iam::123456789012:role/name.")
         return role
 
@@ -82,6 +87,10 @@ class CredentialForm(forms.ModelForm):
 class CredentialAdmin(ModelAdmin):
     form = CredentialForm
     list_display = ["name", "role_arn", "has_secret", "created_at"]
+
+    def save_model(self, request: HttpRequest, obj: Credential, form: CredentialForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sync_after_credential_change(obj)
 
 
 @admin.register(ExchangeRate)

@@ -5,7 +5,6 @@ import re
 import shutil
 import uuid
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from costs import queues
 from costs.charges import files
 from costs.formats import detect
 from costs.formats.base import BadBill, Options, Sheet, quoted
 from costs.ingest.receive import Receipt, receive_bill
+from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 
@@ -59,7 +58,7 @@ def deliver(
             )
             for received in found:
                 if received.is_new:
-                    transaction.on_commit(partial(queues.load, received.delivery))
+                    task("costs.tasks.load_delivery").delay_on_commit(received.delivery.pk)
         return found
     except OSError as error:
         if error.errno in FULL_DISK:

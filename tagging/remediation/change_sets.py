@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from costs.sources import storage
+from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
 from finops_site.lib.person import Person
 from tagging.calc import arns, tag_scripts
@@ -139,7 +139,7 @@ FILES = {"sh": ("text/x-shellscript", tag_scripts.cli), "tf": ("text/plain", tag
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and as whom a client speaks: what costs.sources.storage asks of a source."""
+    """Where and as whom a client speaks: a costs.sources.storage.CloudAddress."""
 
     region: str
     endpoint: str
@@ -151,7 +151,7 @@ def _client(account: str, region: str) -> tuple[Any, int]:
     access = TaggingAccess.objects.select_related("credential").filter(sub_account=account).first()
     if access is None:
         raise StorageProblem(f"Nobody has said as whom tags are set in account {account}: an administrator does.")
-    client = storage.aws_client("resourcegroupstaggingapi", Place(region, access.endpoint, access.credential))
+    client = aws_client("resourcegroupstaggingapi", Place(region, access.endpoint, access.credential))
     return client, access.per_call
 
 
@@ -208,9 +208,9 @@ class _words:
 
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", "an error"))
-            raise StorageProblem(f"Account {self.account}: AWS answered {code}.", passing=code in BUSY) from None
+            raise StorageProblem(f"Account {self.account}: AWS answered {code}.", is_temporary=code in BUSY) from None
         if isinstance(error, BotoCoreError):
-            raise StorageProblem(f"Account {self.account}: {type(error).__name__}.", passing=True) from None
+            raise StorageProblem(f"Account {self.account}: {type(error).__name__}.", is_temporary=True) from None
 
 
 def forgotten(now: datetime) -> Any:
@@ -308,7 +308,7 @@ def _tag(client: Any, account: str, found: list[str], tags: dict[str, str]) -> d
         with _words(account):
             said = client.tag_resources(ResourceARNList=found, Tags=tags)["FailedResourcesMap"]
     except StorageProblem as problem:
-        code = "ThrottlingException" if problem.passing else "Refused"
+        code = "ThrottlingException" if problem.is_temporary else "Refused"
         return dict.fromkeys(found, (code, str(problem)))
     return {
         arn: (str(each.get("ErrorCode", "")), str(each.get("ErrorMessage", "")) or f"status {each.get('StatusCode')}")

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from costs import queues
+from costs import tasks
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
@@ -31,7 +31,7 @@ PAYMENTS = {"BilledCost": "1.10"}
 @pytest.fixture(autouse=True)
 def queued(monkeypatch):
     handed = []
-    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
     return handed
 
 

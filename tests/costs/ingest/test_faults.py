@@ -18,7 +18,7 @@ from django.utils import timezone
 from kombu import Connection
 
 import run
-from costs import queues, tasks
+from costs import tasks
 from costs.ingest.claims import stalled_deliveries
 from costs.ingest.leftovers import remove_leftovers
 from costs.ingest.load import load_bill, retry_delivery
@@ -168,10 +168,10 @@ def test_a_database_that_goes_away_in_the_middle_costs_nothing_but_time(tmp_path
 
 def test_without_a_broker_a_bill_waits_for_the_sweep(tmp_path, worker, monkeypatch):
     nobody = Connection("redis://127.0.0.1:1/0", transport_options={"socket_connect_timeout": 1})
-    task = queues.load_delivery
+    task = tasks.load_delivery
     monkeypatch.setattr(task, "delay", lambda pk: task.apply_async([pk], connection=nobody, retry=False))
     delivery = receive(tmp_path, "3")
-    queues.load(delivery)
+    task.delay_on_commit(delivery.pk)
     assert delivery.status == Delivery.Status.RECEIVED
     assert_whole(resumed(worker, delivery), 3)
     assert_green()
