@@ -1,6 +1,6 @@
 """Every format we read, and which of them a header belongs to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from costs.formats.aws_cur import AWS_CUR
 from costs.formats.azure import AZURE_ACTUAL, AZURE_AMORTIZED
@@ -30,16 +30,11 @@ def detect(
         if not known.evidence or wanted != "auto" or shows(known):
             return known
     nearest = min(choice, key=lambda known: len(known.missing(sheet)) / len(known.required))
-    raise BadBill(f"{file}: {_why(nearest, sheet)}")
-
-
-def _why(nearest: Format, sheet: Sheet) -> str:
     missing = nearest.missing(sheet)
     if len(missing) == len(nearest.required):
         titles = ", ".join(known.title for known in FORMATS)
-        return f"this is no bill we know: its header has none of the columns we look for. We read {titles}."
-    return f"no known bill has this header; nearest is {nearest.title}, which also needs {_listed(missing)}."
-
-
-def _listed(missing: Sequence[str]) -> str:
-    return ", ".join(" or ".join(name.split("|")) for name in missing)
+        raise BadBill(
+            f"{file}: this is no bill we know: its header has none of the columns we look for. We read {titles}."
+        )
+    needed = ", ".join(" or ".join(name.split("|")) for name in missing)
+    raise BadBill(f"{file}: no known bill has this header; nearest is {nearest.title}, which also needs {needed}.")
