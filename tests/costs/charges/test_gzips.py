@@ -27,12 +27,12 @@ def read(path, tmp_path, limit=1 << 40):
             "columns = {'n': 'BIGINT', 'said': 'VARCHAR'}, header = true, auto_detect = false, compression = 'none'"
         )
         source = f"read_csv('{address}', {columns}, buffer_size = {4 * BLOCK})"
-        return unfolded.read_whole(
+        return unfolded.read_all(
             lambda: db.execute(f"SELECT count(*), count(DISTINCT said), sum(n) FROM {source}").fetchone()
         )
 
 
-def test_a_text_of_many_blocks_is_read_whole_by_two_threads(text, tmp_path):
+def test_a_text_of_many_blocks_is_read_all_by_two_threads(text, tmp_path):
     path = tmp_path / "bill.csv.gz"
     path.write_bytes(gzip.compress(text, 1))
     assert read(path, tmp_path) == (ROWS, ROWS, ROWS * (ROWS - 1) // 2)
