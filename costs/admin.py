@@ -27,7 +27,7 @@ from costs.models import (
     Source,
     TagSet,
 )
-from costs.models.sources import as_secret
+from costs.models.sources import parse_secret
 from costs.sources.places import AWS_ROLE
 from costs.sources.sync import sync_after_change, sync_after_credential_change
 from costs.web.source_tables import SourceForm
@@ -53,7 +53,7 @@ class SourceAdmin(ModelAdmin):
 
 
 class CredentialForm(forms.ModelForm):
-    """A secret can be written and never read: an empty field leaves the one that is kept."""
+    """A secret can be written and never read: an empty field leaves the stored one."""
 
     secret = forms.CharField(
         required=False,
@@ -75,7 +75,7 @@ class CredentialForm(forms.ModelForm):
 
     def clean_secret(self) -> dict[str, Any]:
         text = self.cleaned_data["secret"]
-        return as_secret(text) if text.strip() else {}
+        return parse_secret(text) if text.strip() else {}
 
     def save(self, commit: bool = True) -> Credential:
         if self.cleaned_data["secret"] or self.cleaned_data["forget_secret"]:
@@ -86,7 +86,7 @@ class CredentialForm(forms.ModelForm):
 @admin.register(Credential)
 class CredentialAdmin(ModelAdmin):
     form = CredentialForm
-    list_display = ["name", "role_arn", "has_secret", "created_at"]
+    list_display = ["name", "role_arn", "hparse_secret", "created_at"]
 
     def save_model(self, request: HttpRequest, obj: Credential, form: CredentialForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,8 +1,8 @@
 """Who owns a cost line: ordered rules, the first that matches wins. Pure: no Django.
 
-Rules are matched with each distinct (account, service, region, resource, tags), never with each line, and not one by one:
-rules that look at the same things are one table, and a hash join finds those that match. Patterns of names are DuckDB's
-regular expressions, which are RE2: they run in linear time whatever somebody types.
+Rules are matched with each distinct (account, service, region, resource, tags), never with each line, and not one by
+one: rules that look at the same things are one table, and a hash join finds those that match. Patterns of names are
+DuckDB's regular expressions, which are RE2: they run in linear time whatever somebody types.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,18 +124,17 @@ def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> N
         CREATE OR REPLACE TEMP TABLE owner_rules (number BIGINT, team BIGINT, pool BIGINT, label VARCHAR, {plain},
         tag_key VARCHAR, tag_value VARCHAR, has_pattern BOOLEAN, first DATE, until DATE)
     """)
-    if rules:
-        db.execute(f"INSERT INTO owner_rules VALUES {', '.join(_rule_sql(*pair) for pair in enumerate(rules))}")
+    rows = []
+    for number, rule in enumerate(rules):
+        ids = ["NULL" if pk is None else str(pk) for pk in (rule.team, rule.pool)]
+        texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in PLAIN))]
+        tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
+        days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
+        rows.append(f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})")
+    if rows:
+        db.execute(f"INSERT INTO owner_rules VALUES {', '.join(rows)}")
     if any(rule.resource_pattern for rule in rules):
         _find_patterns(db, rules)
-
-
-def _rule_sql(number: int, rule: OwnerRule) -> str:
-    ids = ["NULL" if pk is None else str(pk) for pk in (rule.team, rule.pool)]
-    texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in PLAIN))]
-    tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
-    days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
-    return f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})"
 
 
 def _find_patterns(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:

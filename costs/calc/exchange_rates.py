@@ -46,16 +46,16 @@ def parse(text: str) -> list[Rate]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
     kinds = {
-        ("obs_value", "time_period", "currency"): _rates_of_portal,
-        ("rate", "base", "quote"): _plain_rates,
-        ("date", "usd"): _rates_of_history,
+        ("obs_value", "time_period", "currency"): rates_of_portal,
+        ("rate", "base", "quote"): plain_rates,
+        ("date", "usd"): rates_of_history,
     }
     read_row = next((read_row for needed, read_row in kinds.items() if all(name in names for name in needed)), None)
     if read_row is None:
         raise BadRates(
             "These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two."
         )
-    rates = []
+    rates: list[Rate] = []
     for line, row in enumerate(reader, 2):
         cells = {(name or "").strip().lower(): text.strip() for name, text in row.items() if isinstance(text, str)}
         rates += read_row(cells, line)
@@ -64,14 +64,14 @@ def parse(text: str) -> list[Rate]:
     return rates
 
 
-def _rates_of_history(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_history(row: dict[str, str], line: int) -> Iterator[Rate]:
     day, _ = _when(row.get("date", ""), line)
     for name, text in row.items():
         if len(name) == 3 and name.isalpha() and text not in NO_RATE:
             yield Rate("EUR", name.upper(), day, _value(text, line), source="ECB")
 
 
-def _rates_of_portal(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_portal(row: dict[str, str], line: int) -> Iterator[Rate]:
     if row["obs_value"] in NO_RATE:
         return
     day, monthly = _when(row["time_period"], line)
@@ -79,7 +79,7 @@ def _rates_of_portal(row: dict[str, str], line: int) -> Iterator[Rate]:
     yield Rate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
 
 
-def _plain_rates(row: dict[str, str], line: int) -> Iterator[Rate]:
+def plain_rates(row: dict[str, str], line: int) -> Iterator[Rate]:
     day, monthly = _when(row.get("month") or row.get("date", ""), line)
     value = _value(row["rate"], line)
     yield Rate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))

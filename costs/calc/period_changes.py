@@ -1,4 +1,4 @@
-"""What changed between two periods: new, gone, more, less; the parts sum to the change of the total. Pure: no Django."""
+"""What changed between two periods: new, gone, more, less; the parts sum to the change in total. Pure: no Django."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,16 +31,3 @@ def cost_changes(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) ->
         kind = "new" if not old else "gone" if not new else "more" if new > old else "less"
         changes.append(CostChange(kind, key, old, new))
     return sorted((change for change in changes if change.difference), key=lambda change: -abs(change.difference))
-
-
-def changes_by_kind(changes: list[CostChange]) -> dict[str, list[CostChange]]:
-    """{kind: its changes}, for all four kinds, in the order of `changes`."""
-    return {kind: [change for change in changes if change.kind == kind] for kind in KINDS}
-
-
-def sum_of_changes(changes: list[CostChange]) -> Decimal:
-    """The sum of all differences: exactly what the total changed by."""
-    result = Decimal(0)
-    for change in changes:
-        result = EXACT.add(result, change.difference)
-    return result

@@ -74,7 +74,7 @@ def synchronise(source: Source) -> SyncResult:
 
     Raises Busy when another worker is at it, and StorageProblem after writing it down.
     """
-    _claim(source)
+    claim_source(source)
     try:
         result = _fetch_changes(source)
     except (StorageProblem, ValidationError) as error:
@@ -91,7 +91,7 @@ def synchronise(source: Source) -> SyncResult:
     return result
 
 
-def _claim(source: Source) -> None:
+def claim_source(source: Source) -> None:
     now = timezone.now()
     free = ~Q(sync=Source.Sync.RUNNING) | Q(sync_started_at__lt=now - ABANDONED_AFTER) | Q(sync_started_at=None)
     claimed = Source.objects.filter(free, pk=source.pk).update(

@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 
 from costs import reconciliation
-from costs.demo import bills, company
+from costs.demo import bills
+from costs.demo.services import resources
 from costs.ingest import demo as ingest_demo
 from costs.models import CostLine, Delivery
 from finops_site.models import Team
@@ -60,7 +61,7 @@ def test_about_65_000_dollars_a_month_rising_slowly(rows):
 
 
 def test_120_machines_of_which_82_ran_every_hour_of_yesterday():
-    found = company.resources(AS_OF)
+    found = resources(AS_OF)
     machines = {each.name for each in found if each.kind in ("Instance", "Volume")}
     yesterday = date(2026, 11, 22)
     running = [each for each in found if each.kind == "Instance" and each.stands_on(yesterday)]
@@ -70,7 +71,7 @@ def test_120_machines_of_which_82_ran_every_hour_of_yesterday():
 
 
 def test_one_in_five_resources_carries_all_five_tags():
-    found = [each for each in company.resources(AS_OF) if each.id]
+    found = [each for each in resources(AS_OF) if each.id]
     compliant = [each for each in found if set(each.tags) >= FIVE]
     assert 0.17 < len(compliant) / len(found) < 0.23
     owned = [each for each in found if "Owner" in each.tags]

@@ -86,7 +86,7 @@ class TestFolder:
         assert sync.synchronise(folder).received == []
 
     def test_two_workers_do_not_fetch_at_once(self, inbox, folder):
-        sync._claim(folder)
+        sync.claim_source(folder)
         with pytest.raises(sync.Busy):
             sync.synchronise(folder)
         Source.objects.update(sync_started_at=timezone.now() - timedelta(hours=7))
