@@ -101,7 +101,8 @@ def plain(pools: int = 40, hours: int = 2_000) -> None:
     seconds, one_program_seconds = middle - start, time.perf_counter() - middle
     print(
         f"{pools} pools x {hours} hours: {seconds:.1f} s, gap {ours.gap:.3%}; one program {one_program_seconds:.1f} s, "
-        f"gap {one_program.gap:.3%}: {one_program_seconds / seconds:.1f} times as long for a plan that costs {ours.cost / one_program.cost:.5f}"
+        f"gap {one_program.gap:.3%}: {one_program_seconds / seconds:.1f} times as long for a plan that costs "
+        f"{ours.cost / one_program.cost:.5f}"
     )
 
 
