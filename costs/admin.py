@@ -19,7 +19,7 @@ from costs.models import (
     DeliveryMonth,
     Dimension,
     ExchangeRate,
-    Fetched,
+    FetchedBill,
     FocusExport,
     Reject,
     RestatedCost,
@@ -99,8 +99,8 @@ class ExchangeRateAdmin(FactAdmin):
     list_filter = ["monthly", "base", "quote"]
 
 
-@admin.register(Fetched)
-class FetchedAdmin(FactAdmin):
+@admin.register(FetchedBill)
+class FetchedBillAdmin(FactAdmin):
     list_display = ["name", "source", "delivery", "at"]
     list_select_related = ["source", "delivery__source"]
 
@@ -144,7 +144,7 @@ class FocusExportAdmin(FactAdmin):
 
 @admin.register(Restatement)
 class RestatementAdmin(FactAdmin):
-    list_display = ["__str__", "told_until", "created_at"]
+    list_display = ["__str__", "covered_until", "created_at"]
     list_select_related = ["delivery__source"]
 
 

@@ -10,7 +10,7 @@ from costs.formats.gcp import GCP
 from costs.formats.oci import OCI
 from costs.formats.seed_inventory import SEED_EC2, SEED_S3
 
-# Where headers are alike, the format with evidence in its rows is asked first.
+# Where headers are alike, the format with evidence in its rows comes first.
 FORMATS: tuple[Format, ...] = (FOCUS, AWS_CUR, AZURE_AMORTIZED, AZURE_ACTUAL, GCP, OCI, SEED_EC2, SEED_S3)
 NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
 
@@ -20,7 +20,7 @@ def detect(
 ) -> Format:
     """The format whose required columns the header has; `wanted` narrows the choice to one format's name.
 
-    `shows` says whether the file's rows have a format's evidence; it is asked only where the header leaves a choice.
+    `shows` returns whether the file's rows have a format's evidence; it is called where the header leaves a choice.
     Raises BadBill naming the nearest format and the columns that are missing.
     """
     choice = [known for known in FORMATS if wanted in ("auto", known.name)]

@@ -2,7 +2,8 @@
 
 Billed cost is the cost with its credits, as it is invoiced; list cost is without them. Which month a charge is invoiced
 in stands in `invoice.month` alone. No column holds an amortised cost: fees of commitments are SKUs of their own and
-their benefit is a credit on the usage, so the fees are spread over those credits here, and the delivery says so.
+their benefit is a credit on the usage, so the fees are spread over those credits here; a note on the
+delivery states it.
 """
 
 from costs.formats.base import FORMULA, Format, Rule, Sheet, Spread, aside, const, formula, literal, text

@@ -56,7 +56,7 @@ class Credential(models.Model):
             ) from None
 
 
-class Fetched(models.Model):
+class FetchedBill(models.Model):
     """The version of a delivery that was last fetched from a source, so that only what changed is fetched again."""
 
     source = models.ForeignKey("costs.Source", models.CASCADE, related_name="fetched")
@@ -66,7 +66,7 @@ class Fetched(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name_plural = "fetched"
+        db_table = "costs_fetched"
         ordering = ["source", "name"]
         constraints = [models.UniqueConstraint(fields=["source", "name"], name="fetched_once")]
 

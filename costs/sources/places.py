@@ -1,4 +1,4 @@
-"""The place a source describes: whether it can be one, before anything is asked of the network."""
+"""The place a source describes: whether it can be one, checked without the network."""
 
 import re
 

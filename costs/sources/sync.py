@@ -17,7 +17,7 @@ from costs.charges.layouts import Package, packages
 from costs.formats.base import BadBill
 from costs.ingest.receive import Receipt, receive_bill
 from costs.ingest.workspace import scratch_folder
-from costs.models import Credential, Fetched, Source
+from costs.models import Credential, FetchedBill, Source
 from costs.sources.kinds import storage_of
 from costs.sources.storage import Storage, StorageProblem
 from finops_site.celery import task
@@ -145,7 +145,7 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
     received = receive_bill(source.name, paths, format=source.format or "auto", currency=source.currency or None)
-    Fetched.objects.update_or_create(
+    FetchedBill.objects.update_or_create(
         source=source,
         name=package.name[:1000],
         defaults={"mark": package.mark, "delivery": received[0].delivery, "at": timezone.now()},
