@@ -7,10 +7,15 @@ from django.urls import reverse
 from costs.models import Source
 from costs.reconciliation import reconcile
 from costs.sources.health import source_health, with_last_delivery
-from finops_site.registry import HealthStatus
+from finops_site.registry import HealthState, HealthStatus
 
 # A source's state as the pages of health show it.
-STATUSES = {"good": "good", "late": "bad", "failing": "bad", "new": "calm"}
+STATES = {
+    "good": HealthState.GOOD,
+    "late": HealthState.BROKEN,
+    "failing": HealthState.BROKEN,
+    "new": HealthState.NOTHING_YET,
+}
 
 
 def sources(now: datetime) -> list[HealthStatus]:
@@ -18,7 +23,7 @@ def sources(now: datetime) -> list[HealthStatus]:
     statuses = []
     for source in with_last_delivery(Source.objects.filter(is_enabled=True)).order_by("name"):
         health = source_health(source, source.last_delivery, now)
-        statuses.append(HealthStatus(source.name, STATUSES[health.state], health.words, reverse("costs:sources")))
+        statuses.append(HealthStatus(source.name, STATES[health.state], health.words, reverse("costs:sources")))
     return statuses
 
 
