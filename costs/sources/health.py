@@ -77,4 +77,4 @@ def _mail_finance(late: Sequence[Source], now: datetime) -> None:
     )
     for user in User.objects.in_role(FINANCE):
         message = make_message("source-late", user.email, {"rows": rows, "url": absolute_url("/sources/")})
-        outbox.post(f"late bills of {key} to {user.email}"[:300], message, now=now)
+        outbox.queue_email(f"late bills of {key} to {user.email}"[:300], message, now=now)
