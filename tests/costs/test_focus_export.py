@@ -112,13 +112,13 @@ def test_units_are_written_as_focus_writes_them(load, tmp_path, unit, expected):
 
 def test_the_command_writes_the_file_and_prints_exact_totals(three_clouds, tmp_path, capsys):
     call_command("export_focus", month="2026-03", out=str(tmp_path / "march.csv.gz"), json=True)
-    said = json.loads(capsys.readouterr().out)
-    assert said["totals"]["USD"]["billed_cost"] == "3.606"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["totals"]["USD"]["billed_cost"] == "3.606"
     assert (tmp_path / "march.csv.gz").stat().st_size > 0
 
 
 @pytest.mark.parametrize(
-    ("month", "name", "said"),
+    ("month", "name", "message"),
     [
         ("2031-01", "x.csv", "No bill of 2031-01 counts"),
         ("2026-03", "x.xlsx", "must end in"),
@@ -126,8 +126,8 @@ def test_the_command_writes_the_file_and_prints_exact_totals(three_clouds, tmp_p
         ("2026-03", "nowhere/x.csv", "nowhere"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_no_file(three_clouds, tmp_path, month, name, said):
-    with pytest.raises(BadInput, match=said):
+def test_bad_input_is_one_line_and_leaves_no_file(three_clouds, tmp_path, month, name, message):
+    with pytest.raises(BadInput, match=message):
         call_command("export_focus", month=month, out=str(tmp_path / name))
     assert list(tmp_path.glob("*.part")) == []
     assert not (tmp_path / name).exists()
@@ -150,8 +150,8 @@ def test_the_api_takes_the_question_and_gives_the_file(
 ):
     browser = client_of(fay)
     with django_capture_on_commit_callbacks():
-        asked = browser.post("/api/v1/focus-exports/", {"month": "2026-03", "kind": "parquet"})
-    assert (asked.status_code, asked.json()["status"]) == (202, "waiting")
+        response = browser.post("/api/v1/focus-exports/", {"month": "2026-03", "kind": "parquet"})
+    assert (response.status_code, response.json()["status"]) == (202, "waiting")
     export = focus_export.write_export(FocusExport.objects.get())
     assert browser.get(f"/api/v1/focus-exports/{export.pk}/").json()["totals"]["USD"]["billed_cost"] == "3.606"
     assert browser.get(f"/api/v1/focus-exports/{export.pk}/file/").getvalue()[:4] == b"PAR1"
@@ -162,8 +162,8 @@ def test_an_export_whose_worker_died_is_written_by_the_sweep(three_clouds, fay):
     FocusExport.objects.create(billing_month=MARCH.start, status="writing", created_at="2026-01-01T00:00:00Z")
     from django.utils import timezone
 
-    (found,) = focus_export.stalled_exports(timezone.now())
-    assert focus_export.write_export(found).status == "ready"
+    (export,) = focus_export.stalled_exports(timezone.now())
+    assert focus_export.write_export(export).status == "ready"
 
 
 @pytest.mark.slow

@@ -57,17 +57,17 @@ def test_a_block_that_was_dropped_is_unpacked_again(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "limit", "said"),
+    ("spoil", "limit", "message"),
     [
         (lambda packed: packed[:-100_000], 1 << 40, "bill.csv.gz: the gzip file ends early"),
         (lambda packed: packed[:-500_000] + b"\xff" * 1_000 + packed[-499_000:], 1 << 40, "the gzip file is damaged"),
         (lambda packed: packed, 9 * BLOCK, "unfolds to more than 9,437,184 bytes"),
     ],
 )
-def test_what_is_wrong_in_a_later_block_is_said_in_words(spoil, limit, said, text, tmp_path):
+def test_what_is_wrong_in_a_later_block_is_said_in_words(spoil, limit, message, text, tmp_path):
     path = tmp_path / "bill.csv.gz"
     path.write_bytes(spoil(gzip.compress(text, 1)))
-    with pytest.raises(BadBill, match=said):
+    with pytest.raises(BadBill, match=message):
         read(path, tmp_path, limit)
 
 

@@ -116,8 +116,8 @@ def bucket(s3, settings, monkeypatch):
     client.create_bucket(Bucket="bills")
     yield client
     for page in client.get_paginator("list_objects_v2").paginate(Bucket="bills"):
-        for each in page.get("Contents", ()):
-            client.delete_object(Bucket="bills", Key=each["Key"])
+        for item in page.get("Contents", ()):
+            client.delete_object(Bucket="bills", Key=item["Key"])
     client.delete_bucket(Bucket="bills")
 
 
@@ -203,8 +203,8 @@ class TestCredentials:
         credential = Credential(name="keys")
         credential.seal(SECRET)
         credential.save()
-        kept = Credential.objects.values().get()
-        assert "very-secret" not in str(kept)
+        stored = Credential.objects.values().get()
+        assert "very-secret" not in str(stored)
         assert Credential.objects.get().secret() == SECRET
 
     def test_a_secret_sealed_with_a_lost_key_is_asked_for_again(self, settings):
@@ -353,8 +353,8 @@ class TestHealth:
     )
     def test_a_light_says_whether_bills_come_in_time(self, folder, hours, state, words):
         now = timezone.now()
-        found = source_health(folder, now - timedelta(hours=hours, minutes=1), now)
-        assert (found.state, found.words) == (state, words)
+        health = source_health(folder, now - timedelta(hours=hours, minutes=1), now)
+        assert (health.state, health.words) == (state, words)
 
     def test_finance_is_told_once_for_each_bill_that_is_late(self, folder, inbox, people):
         bills.write(inbox, "march.csv", BILL)
@@ -392,7 +392,7 @@ class TestPages:
         assert "No bill has come yet." in page
 
     @pytest.mark.parametrize(
-        ("described", "said"),
+        ("described", "message"),
         [
             ({"kind": "folder", "bucket": "/etc"}, "FINOPS_FOLDERS"),
             ({"kind": "s3", "bucket": "Not A Bucket"}, "3 to 63 small letters"),
@@ -404,11 +404,11 @@ class TestPages:
             ({"kind": "upload", "currency": "euro"}, "3"),
         ],
     )
-    def test_a_place_that_cannot_be_is_refused_in_words(self, fay, client_of, inbox, described, said):
-        whole = {"name": "mine", "delivery_mode": "replace", "expected_every_hours": "0", **described}
-        page = client_of(fay).post(reverse("costs:source_add"), whole)
+    def test_a_place_that_cannot_be_is_refused_in_words(self, fay, client_of, inbox, described, message):
+        fields = {"name": "mine", "delivery_mode": "replace", "expected_every_hours": "0", **described}
+        page = client_of(fay).post(reverse("costs:source_add"), fields)
         assert page.status_code == 200
-        assert said in page.content.decode()
+        assert message in page.content.decode()
         assert not Source.objects.exists()
 
     def test_what_another_kind_needs_is_not_kept(self, fay, client_of, inbox):
