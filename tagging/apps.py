@@ -91,10 +91,12 @@ class TaggingConfig(AppConfig):
             NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, SECTION),
             NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
             NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 45, SECTION),
-            Panel("tags", "tagging/panels/to_fix.html", policy_panels.to_fix, may_see, 45),
+            Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, may_see, 45),
             Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, may_see, 20),
-            ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.report, may_see, 40),
-            Advice("tags", policy_panels.advice, may_see, 60),
+            ReportSection(
+                "tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, may_see, 40
+            ),
+            Advice("tags", policy_panels.tagging_advice, may_see, 60),
             DemoStep("tag policy", _make_demo_policy, 55),
         )
 
@@ -112,7 +114,7 @@ class TaggingConfig(AppConfig):
 def _make_demo_fixes(say: Any, *, as_of: Any) -> None:
     from tagging.remediation import demo as remediation_demo
 
-    remediation_demo.make(say, as_of=as_of)
+    remediation_demo.make_suggestions_and_metrics(say, as_of=as_of)
 
 
 def _make_demo_rules(say: Any, *, as_of: Any) -> None:
@@ -130,4 +132,4 @@ def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
 def _make_demo_policy(say: Any, *, as_of: Any) -> None:
     from tagging.policy import demo as policy_demo
 
-    policy_demo.make(say, as_of=as_of)
+    policy_demo.make_tag_policy(say, as_of=as_of)

@@ -16,14 +16,14 @@ from tagging.remediation import change_sets, tag_fixes
 def apply_virtual_tags(batch_id: int) -> None:
     batch = VirtualTagBatch.objects.filter(pk=batch_id, applied_at__isnull=True).first()
     if batch:
-        tag_fixes.apply(batch, timezone.now())
+        tag_fixes.apply_batch(batch, timezone.now())
 
 
 @shared_task
 def apply_change_set(change_set_id: int) -> None:
     row = ChangeSet.objects.filter(pk=change_set_id, state=ChangeSet.State.APPLYING).first()
     if row:
-        change_sets.apply(row, clock=timezone.now)
+        change_sets.apply_change_set(row, clock=timezone.now)
 
 
 @shared_task
@@ -32,7 +32,7 @@ def resume_fixing() -> None:
     now = timezone.now()
     for batch in VirtualTagBatch.objects.filter(applied_at__isnull=True, made_at__lt=now - timedelta(minutes=2)):
         apply_virtual_tags.delay(batch.pk)
-    for row in change_sets.forgotten(now):
+    for row in change_sets.stalled_change_sets(now):
         apply_change_set.delay(row.pk)
 
 
@@ -68,18 +68,18 @@ def post_statements() -> None:
 @shared_task
 def refresh_compliance() -> None:
     """Works out the months whose books or policy have changed."""
-    compliance.refresh()
+    compliance.refresh_compliance()
 
 
 @shared_task
 def watch_tags() -> None:
     """Every night: the months as they stand, and since when which resource is wrong."""
-    compliance.refresh()
-    reminders.watch(timezone.now().date())
+    compliance.refresh_compliance()
+    reminders.update_issues(timezone.now().date())
 
 
 @shared_task
 def remind_of_tags() -> None:
     """The weekly digests, of the months as they stand now."""
-    compliance.refresh()
-    reminders.remind(timezone.now())
+    compliance.refresh_compliance()
+    reminders.post_digests(timezone.now())

@@ -52,7 +52,7 @@ urlpatterns = [
     ),
     path("unit-costs/", unit_cost_views.UnitCostsPage.as_view(), name="unit_costs"),
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
-    path("tagging/", compliance_views.Overview.as_view(), name="overview"),
+    path("tagging/", compliance_views.ComplianceOverview.as_view(), name="overview"),
     path("tagging/resources/", compliance_views.ResourcesPage.as_view(), name="resources"),
     re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance_views.ResourcePage.as_view(), name="resource"),
     re_path(

@@ -86,7 +86,7 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
-def target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
+def tagging_target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
     """The ARN of a resource as its bill names it, or why the API cannot tag it; never raises."""
     if provider and not provider.lower().startswith(("aws", "amazon")):
         return Target(problem=f"it is {provider}'s: this API tags AWS resources only")

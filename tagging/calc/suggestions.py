@@ -65,7 +65,7 @@ PARTS = {"data", "vol", "volume", "root", "snap", "snapshot", "backup", "disk", 
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ResourceTags:
     """A resource as suggestions see it: `tags` as delivered, `says` what those that are right mean, `wrong` the rest.
 
     `said` is what a wrong tag holds now (empty when missing); `team` the team that our ownership rules name.
@@ -117,7 +117,7 @@ Pattern = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class PastDecisions:
     """What people answered before: refused (resource, tag, value), and how often each (kind, group, tag, value) was
     accepted and refused."""
 
@@ -146,12 +146,12 @@ def stem(name: str) -> str:
     return "-".join(kept)
 
 
-def short_name(one: Seen) -> str:
+def short_name(one: ResourceTags) -> str:
     """What people call it: its name, else the last part of its id."""
     return one.name or re.split(r"[/:]", one.resource)[-1]
 
 
-def stack(one: Seen) -> str:
+def stack(one: ResourceTags) -> str:
     """The stack, cluster or resource group it was made in, as its tags or its id say; empty when they do not."""
     folded = {key.lower().removeprefix("user:"): (value or "") for key, value in one.tags.items()}
     for key in STACK_KEYS:
@@ -163,12 +163,12 @@ def stack(one: Seen) -> str:
     return f"{one.provider}/{one.account}/{found}" if found else ""
 
 
-def names_of(one: Seen) -> set[str]:
+def names_of(one: ResourceTags) -> set[str]:
     """The handles others may know it by: its id, the hash of its id, its name."""
     return {handle for handle in (one.resource.lower(), *_hashes(one.resource), _plain(one.name)) if handle}
 
 
-def pointers(one: Seen) -> set[str]:
+def pointers(one: ResourceTags) -> set[str]:
     """Handles of what it belongs to: hashes in its id, name and tags, and its name without the last words."""
     texts = [one.resource, one.name, *(value or "" for value in one.tags.values())]
     found = {mark for text in texts for mark in _hashes(text)}
@@ -204,7 +204,7 @@ def distance(one: str, other: str, most: int) -> int:
     return min(row[-1], most + 1)
 
 
-def respelt(said: str, allowed: Iterable[str]) -> tuple[str, int] | None:
+def closest_value(said: str, allowed: Iterable[str]) -> tuple[str, int] | None:
     """The one allowed value that `said` most likely means and how many edits away it is; None where two are as near.
 
     Up to a quarter of its letters may be wrong, three at most; a value that begins with it (``prod``, ``Production``)
@@ -228,7 +228,7 @@ def respelt(said: str, allowed: Iterable[str]) -> tuple[str, int] | None:
 class _Votes:
     """Who says what: {(kind, group, tag): {value: resources}}."""
 
-    def __init__(self, learnt: Learnt) -> None:
+    def __init__(self, learnt: PastDecisions) -> None:
         self.counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
         self.learnt = learnt
 
@@ -254,7 +254,7 @@ class _Votes:
         return Evidence(kind, group, agree, total, (bound * sure).quantize(Decimal("0.0001"), ROUND_DOWN), words)
 
 
-def groups_of(one: Seen) -> Iterator[tuple[str, str, str]]:
+def groups_of(one: ResourceTags) -> Iterator[tuple[str, str, str]]:
     """(kind, group, what the group is called) of the kinds that need nobody else to be known."""
     made = stack(one)
     if made:
@@ -272,34 +272,34 @@ def groups_of(one: Seen) -> Iterator[tuple[str, str, str]]:
 
 
 def suggest(
-    resources: Sequence[Seen],
+    resources: Sequence[ResourceTags],
     *,
     allowed: Mapping[str, Sequence[str]] | None = None,
     cost_centers: Mapping[str, str] | None = None,
-    learnt: Learnt | None = None,
+    learnt: PastDecisions | None = None,
 ) -> list[Proposal]:
     """A proposal for every wrong tag that has evidence; `allowed` are the policy's values of a tag (none: any).
 
     `cost_centers` are those our own directory knows for teams. Time grows with resources x tags, not with their pairs.
     """
-    return _Judge(resources, allowed or {}, cost_centers or {}, learnt or Learnt()).proposals()
+    return _Judge(resources, allowed or {}, cost_centers or {}, learnt or PastDecisions()).proposals()
 
 
 class _Judge:
     def __init__(
         self,
-        resources: Sequence[Seen],
+        resources: Sequence[ResourceTags],
         allowed: Mapping[str, Sequence[str]],
         cost_centers: Mapping[str, str],
-        learnt: Learnt,
+        learnt: PastDecisions,
     ) -> None:
         self.resources, self.allowed, self.cost_centers, self.learnt = resources, allowed, cost_centers, learnt
         self.votes = _Votes(learnt)
-        self.known: dict[str, list[Seen]] = defaultdict(list)
+        self.known: dict[str, list[ResourceTags]] = defaultdict(list)
         for one in resources:
             self._count(one)
 
-    def _count(self, one: Seen) -> None:
+    def _count(self, one: ResourceTags) -> None:
         for handle in names_of(one):
             self.known[handle].append(one)
         for kind, group, _ in groups_of(one):
@@ -312,7 +312,7 @@ class _Judge:
     def proposals(self) -> list[Proposal]:
         return [found for one in self.resources if one.wrong for found in self._of(one)]
 
-    def _of(self, one: Seen) -> Iterator[Proposal]:
+    def _of(self, one: ResourceTags) -> Iterator[Proposal]:
         """Tags in the order in which they follow from each other: what is proposed for Owner helps to find the Team."""
         believed = {tag: (value, Decimal(1)) for tag, value in one.says.items()}
         related = self._related(one)
@@ -324,7 +324,7 @@ class _Judge:
                 yield found
 
     def _propose(
-        self, one: Seen, tag: str, related: Sequence[Seen], believed: Mapping[str, tuple[str, Decimal]]
+        self, one: ResourceTags, tag: str, related: Sequence[ResourceTags], believed: Mapping[str, tuple[str, Decimal]]
     ) -> Proposal | None:
         by_value: dict[str, list[Evidence]] = defaultdict(list)
         for value, evidence in self._evidence(one, tag, related, believed):
@@ -338,12 +338,12 @@ class _Judge:
         others = [(value, by_value[value][0].confidence) for value in ranked[1 : 1 + MOST_ALTERNATIVES]]
         return Proposal(one.key, tag, ranked[0], tuple(by_value[ranked[0]]), tuple(others))
 
-    def _may(self, one: Seen, tag: str, value: str) -> bool:
+    def _may(self, one: ResourceTags, tag: str, value: str) -> bool:
         allowed = self.allowed.get(tag)
         return bool(value) and (one.key, tag, value) not in self.learnt.refused and (not allowed or value in allowed)
 
     def _evidence(
-        self, one: Seen, tag: str, related: Sequence[Seen], believed: Mapping[str, tuple[str, Decimal]]
+        self, one: ResourceTags, tag: str, related: Sequence[ResourceTags], believed: Mapping[str, tuple[str, Decimal]]
     ) -> Iterator[tuple[str, Evidence]]:
         yield from self._by_spelling(one, tag)
         yield from self._by_relation(tag, related)
@@ -356,9 +356,9 @@ class _Judge:
                 words = f"resources with {source} {value}"
                 yield from self.votes.evidence(FOLLOWS, f"{source}={value}", tag, words, sure)
 
-    def _by_spelling(self, one: Seen, tag: str) -> Iterator[tuple[str, Evidence]]:
+    def _by_spelling(self, one: ResourceTags, tag: str) -> Iterator[tuple[str, Evidence]]:
         said = one.wrong[tag]
-        found = respelt(said, self.allowed.get(tag, ())) if said else None
+        found = closest_value(said, self.allowed.get(tag, ())) if said else None
         if found:
             value, edits = found
             # Each edit costs as much as a vote against.
@@ -366,22 +366,22 @@ class _Judge:
             words = f"{said!r} is {value!r} spelt otherwise"
             yield value, self.votes.of(SPELLING, said.casefold(), tag, value, counts, words)
 
-    def _related(self, one: Seen) -> list[Seen]:
-        found: dict[str, Seen] = {}
+    def _related(self, one: ResourceTags) -> list[ResourceTags]:
+        found: dict[str, ResourceTags] = {}
         for handle in sorted(pointers(one) | names_of(one)):
             kin = self.known.get(handle, [])
             if len(kin) <= MOST_RELATED:
                 found |= {other.key: other for other in kin if other.key != one.key and other.provider == one.provider}
         return list(found.values())
 
-    def _by_relation(self, tag: str, related: Sequence[Seen]) -> Iterator[tuple[str, Evidence]]:
+    def _by_relation(self, tag: str, related: Sequence[ResourceTags]) -> Iterator[tuple[str, Evidence]]:
         counts = Counter(other.says[tag] for other in related if tag in other.says)
         for value in counts:
             name = next(short_name(other) for other in related if other.says.get(tag) == value)
             yield value, self.votes.of(RELATED, name, tag, value, counts, f"{name}, which it belongs to")
 
     def _by_books(
-        self, one: Seen, tag: str, believed: Mapping[str, tuple[str, Decimal]]
+        self, one: ResourceTags, tag: str, believed: Mapping[str, tuple[str, Decimal]]
     ) -> Iterator[tuple[str, Evidence]]:
         """What finance has written down: the team our rules name, and the cost centre of a team."""
         if tag == "Team" and one.team:

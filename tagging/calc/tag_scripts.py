@@ -21,7 +21,7 @@ PER_CALL = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TagEdit:
     """A tag to set, and where; `before` is what the bill says there now."""
 
     target: Target
@@ -37,7 +37,7 @@ def _one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)[:200]
 
 
-def _calls(changes: Iterable[Change]) -> dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]]:
+def _calls(changes: Iterable[TagEdit]) -> dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]]:
     """{(account, region): {tags: ARNs}}: resources that get the same tags go together."""
     tags: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for one in changes:
@@ -53,7 +53,7 @@ def chunks(items: Sequence[str], size: int) -> list[list[str]]:
     return [list(items[first : first + size]) for first in range(0, len(items), size)]
 
 
-def cli(changes: Sequence[Change], title: str) -> str:
+def shell_script(changes: Sequence[TagEdit], title: str) -> str:
     """A shell script of ``aws resourcegroupstaggingapi tag-resources``; each account has its own profile to set."""
     lines = [
         "#!/bin/sh",
@@ -72,7 +72,7 @@ def cli(changes: Sequence[Change], title: str) -> str:
     return "\n".join([*lines, *_unable(changes), ""])
 
 
-def _unable(changes: Iterable[Change]) -> list[str]:
+def _unable(changes: Iterable[TagEdit]) -> list[str]:
     found = sorted({(one.resource, one.target.problem) for one in changes if not one.target.can})
     return ["", *(f"# not here: {_one_line(resource)}: {_one_line(problem)}" for resource, problem in found)]
 
@@ -83,7 +83,7 @@ def hcl(text: str) -> str:
     return told.replace("${", "$${").replace("%{", "%%{")
 
 
-def terraform(changes: Sequence[Change], title: str) -> str:
+def terraform_file(changes: Sequence[TagEdit], title: str) -> str:
     """Terraform: `aws_ec2_tag` for EC2, the map to paste for the rest; a provider alias for each place."""
     lines = [f"# {_one_line(title)}", "# Nothing here creates or destroys a resource; it sets tags alone."]
     places = sorted({(one.target.account, one.target.region) for one in changes if _is_ec2(one)})
@@ -106,7 +106,7 @@ def terraform(changes: Sequence[Change], title: str) -> str:
     return "\n".join([*lines, *_unable(changes), ""])
 
 
-def _is_ec2(one: Change) -> bool:
+def _is_ec2(one: TagEdit) -> bool:
     return one.target.can and one.target.arn.split(":")[2] == "ec2"
 
 
@@ -114,8 +114,8 @@ def _alias(account: str, region: str) -> str:
     return f"a{account}_{region.replace('-', '_')}"
 
 
-def _to_paste(changes: Sequence[Change]) -> list[str]:
-    by_arn: dict[str, list[Change]] = defaultdict(list)
+def _to_paste(changes: Sequence[TagEdit]) -> list[str]:
+    by_arn: dict[str, list[TagEdit]] = defaultdict(list)
     for one in changes:
         by_arn[one.target.arn].append(one)
     lines = []
@@ -128,7 +128,7 @@ def _to_paste(changes: Sequence[Change]) -> list[str]:
 HEAD = ("account", "region", "resource", "name", "arn", "key", "before", "after", "note")
 
 
-def csv_rows(changes: Iterable[Change]) -> list[tuple[str, ...]]:
+def csv_rows(changes: Iterable[TagEdit]) -> list[tuple[str, ...]]:
     """A header and a row for each tag; whoever writes them makes them safe for spreadsheets."""
     rows = [
         (

@@ -26,7 +26,7 @@ DAY_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MetricEntry:
     """How many on a day (of a month: on its first day), for a team."""
 
     team: int
@@ -35,7 +35,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class CsvProblem:
     """What of a file cannot be used, and why."""
 
     line: int
@@ -55,11 +55,11 @@ class Gap:
 
 
 @dataclass(slots=True)
-class Read:
+class MetricFile:
     """What a file says: the values, what is wrong with it, and what is missing from it."""
 
-    values: list[Value] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    values: list[MetricEntry] = field(default_factory=list)
+    problems: list[CsvProblem] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
     @property
@@ -67,7 +67,7 @@ class Read:
         return bool(self.values) and not self.problems
 
 
-def decoded(content: bytes) -> str:
+def decode_csv(content: bytes) -> str:
     """The file's text; raises ValueError, saying so, where it is none."""
     if len(content) > MOST_BYTES:
         raise ValueError(f"The file has {len(content):,} bytes: {MOST_BYTES:,} at most.")
@@ -77,14 +77,14 @@ def decoded(content: bytes) -> str:
         raise ValueError("The file is not UTF-8 text: save it as CSV UTF-8.") from None
 
 
-def read(text: str, *, teams: Mapping[str, int], grain: str) -> Read:
+def read_metric_csv(text: str, *, teams: Mapping[str, int], grain: str) -> MetricFile:
     """Reads ``team,day,value`` (or ``team,month,value``), the header first; `teams` are {name in small letters: id}."""
-    found = Read()
+    found = MetricFile()
     reader = csv.reader(io.StringIO(text.replace("\0", "")))
     try:
         rows = list(reader)
     except csv.Error as error:
-        found.problems.append(Problem(reader.line_num, "", "", f"Not a CSV: {error}."))
+        found.problems.append(CsvProblem(reader.line_num, "", "", f"Not a CSV: {error}."))
         return found
     places = _places(rows[0] if rows else [], grain, found)
     if places:
@@ -93,12 +93,12 @@ def read(text: str, *, teams: Mapping[str, int], grain: str) -> Read:
             if any(cell.strip() for cell in row) and len(found.problems) < MOST_PROBLEMS:
                 _row(found, line, row, places, teams, grain, seen)
         if not found.values and not found.problems:
-            found.problems.append(Problem(2, "", "", "The file has a header and no values."))
+            found.problems.append(CsvProblem(2, "", "", "The file has a header and no values."))
     found.gaps = gaps(found.values, grain)
     return found
 
 
-def _places(head: Sequence[str], grain: str, found: Read) -> dict[str, int]:
+def _places(head: Sequence[str], grain: str, found: MetricFile) -> dict[str, int]:
     """Where each column stands; none, with a problem, where one is missing."""
     names = [cell.strip().lower() for cell in head]
     when = next((name for name in (grain, "date", DAY, MONTH) if name in names), grain)
@@ -106,13 +106,13 @@ def _places(head: Sequence[str], grain: str, found: Read) -> dict[str, int]:
     missing = [name for name in wanted.values() if name not in names]
     if missing:
         said = f"The first line must name the columns team, {grain} and value; {', '.join(missing)} is not there."
-        found.problems.append(Problem(1, missing[0], ",".join(head)[:100], said))
+        found.problems.append(CsvProblem(1, missing[0], ",".join(head)[:100], said))
         return {}
     return {role: names.index(name) for role, name in wanted.items()}
 
 
 def _row(
-    found: Read,
+    found: MetricFile,
     line: int,
     row: Sequence[str],
     places: Mapping[str, int],
@@ -125,18 +125,18 @@ def _row(
         team = as_team(told["team"], teams)
         day = as_day(told["when"], grain)
         value = as_value(told["value"])
-    except Refused as refused:
-        found.problems.append(Problem(line, refused.column, refused.text[:100], str(refused)))
+    except InvalidValue as refused:
+        found.problems.append(CsvProblem(line, refused.column, refused.text[:100], str(refused)))
         return
     if (team, day) in seen:
         words = f"{told['team']} has {told['when']} in line {seen[team, day]} already."
-        found.problems.append(Problem(line, "team", told["team"][:100], words))
+        found.problems.append(CsvProblem(line, "team", told["team"][:100], words))
         return
     seen[team, day] = line
-    found.values.append(Value(team, day, value))
+    found.values.append(MetricEntry(team, day, value))
 
 
-class Refused(ValueError):
+class InvalidValue(ValueError):
     """A value that cannot be used: which column, what it says, and why."""
 
     def __init__(self, column: str, text: str, reason: str) -> None:
@@ -147,7 +147,7 @@ class Refused(ValueError):
 def as_team(text: str, teams: Mapping[str, int]) -> int:
     """The team's id; raises Refused for a team nobody knows."""
     if text.lower() not in teams:
-        raise Refused("team", text, f"There is no team {text[:60]!r}.")
+        raise InvalidValue("team", text, f"There is no team {text[:60]!r}.")
     return teams[text.lower()]
 
 
@@ -161,7 +161,7 @@ def as_day(text: str, grain: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         like = "2026-03" if grain == MONTH else "2026-03-31"
-        raise Refused(grain, text, f"{text[:40]!r} is not a {grain}: write it like {like}.") from None
+        raise InvalidValue(grain, text, f"{text[:40]!r} is not a {grain}: write it like {like}.") from None
 
 
 def _first_of_month(text: str) -> str:
@@ -174,23 +174,23 @@ def _first_of_month(text: str) -> str:
 def as_value(text: str) -> Decimal:
     """An exact number that is not negative and not finer than 18 decimals; raises Refused."""
     if not text:
-        raise Refused("value", text, "There is no value: leave the line out where nothing was counted.")
+        raise InvalidValue("value", text, "There is no value: leave the line out where nothing was counted.")
     if not NUMBER.match(text):
-        raise Refused("value", text, f"{text[:40]!r} is not a number: digits, with a point for decimals.")
+        raise InvalidValue("value", text, f"{text[:40]!r} is not a number: digits, with a point for decimals.")
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise Refused("value", text, f"{text[:40]!r} is not a number.") from None
+        raise InvalidValue("value", text, f"{text[:40]!r} is not a number.") from None
     if value < 0:
-        raise Refused("value", text, f"{text[:40]} is negative: nothing is counted less than zero times.")
+        raise InvalidValue("value", text, f"{text[:40]} is negative: nothing is counted less than zero times.")
     if value >= MOST:
-        raise Refused("value", text, f"{text[:40]} is too large.")
+        raise InvalidValue("value", text, f"{text[:40]} is too large.")
     if value != value.quantize(PLACES, context=EXACT):
-        raise Refused("value", text, f"{text[:40]} has more than 18 decimals.")
+        raise InvalidValue("value", text, f"{text[:40]} has more than 18 decimals.")
     return value
 
 
-def gaps(values: Iterable[Value], grain: str) -> list[Gap]:
+def gaps(values: Iterable[MetricEntry], grain: str) -> list[Gap]:
     """What is missing between the first and the last of each team."""
     by_team: dict[int, list[date]] = {}
     for each in values:
@@ -241,7 +241,7 @@ def points(costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: I
     return [Point(day, costs.get(day), units.get(day)) for day in days]
 
 
-def by_month(many: Iterable[Point]) -> list[Point]:
+def points_by_month(many: Iterable[Point]) -> list[Point]:
     """A point for each month, of its days that have both a cost and units: the sums, so that their ratio is right."""
     months: dict[date, list[Point]] = {}
     for point in many:
@@ -263,7 +263,7 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return total if amounts else None
 
 
-def whole(many: Iterable[Point]) -> Decimal | None:
+def overall_per_unit(many: Iterable[Point]) -> Decimal | None:
     """Cost per unit of all points that have both: the sum of costs / the sum of units, not a mean of ratios."""
     days = both(many)
     return ratio(_sum([p.cost for p in days]) or Decimal(0), _sum([p.units for p in days]) or Decimal(0))

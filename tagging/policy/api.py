@@ -19,7 +19,7 @@ from tagging.calc.tag_policy import State
 from tagging.models import TagFact, TaggedResource
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import TARGET, Tally
-from tagging.policy.filters import STATES as WORKLIST_STATES
+from tagging.policy.filters import WORKLIST_STATES as WORKLIST_STATES
 from tagging.policy.filters import ResourceFilter
 from tagging.policy.serializers import ComplianceSerializer, TaggedResourceSerializer
 
@@ -57,7 +57,7 @@ def _month(asked: str, today: Any) -> Month | None:
         month = Month.parse(asked)
     except ValueError as error:
         raise ValidationError({"detail": str(error)}) from None
-    if month not in compliance_figures.months():
+    if month not in compliance_figures.computed_months():
         raise ValidationError({"detail": f"{month} is not worked out: no current bill has charges of it."})
     return month
 
@@ -97,7 +97,7 @@ def _groups(
     if not group:
         return []
     found = compliance_figures.by_group(user, month, today, group, filters)
-    names = compliance_figures.names(group, found)
+    names = compliance_figures.group_labels(group, found)
     return sorted((key, names.get(key, key), tally) for key, tally in found.items())
 
 

@@ -112,7 +112,7 @@ EXCEPT = """
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class RebuiltMonth:
     """A month that was rebuilt: how many resources it has and how many distinct decisions they took."""
 
     month: Month
@@ -120,18 +120,18 @@ class Built:
     decisions: int
 
 
-def months() -> list[Month]:
+def charge_months() -> list[Month]:
     """Every charge month of the current bills, the latest first."""
     lists = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
     return sorted({Month.of(date.fromisoformat(day)) for days in lists for day in days}, reverse=True)
 
 
-def refresh(*, only: Iterable[Month] | None = None, force: bool = False) -> list[Built]:
+def refresh_compliance(*, only: Iterable[Month] | None = None, force: bool = False) -> list[RebuiltMonth]:
     """Rebuilds the charge months whose books or policy have changed since; all of them when forced."""
-    there = months()
+    there = charge_months()
     asked = set(there if only is None else only)
     wanted = there if force else stale_months()
-    built = [rebuild(month) for month in wanted if month in asked]
+    built = [rebuild_month(month) for month in wanted if month in asked]
     if only is None:
         _forget(there)
     return built
@@ -141,7 +141,7 @@ def stale_months() -> list[Month]:
     """Charge months whose figures are not those of today's books and policy, the latest first."""
     known = dict(ComplianceMonth.objects.values_list("charge_month", "made_from"))
     books, policy = _Books(), TagRequirement.objects.all().as_policy()
-    return [month for month in months() if known.get(month.start) != books.mark(month, policy)]
+    return [month for month in charge_months() if known.get(month.start) != books.mark(month, policy)]
 
 
 class _Books:
@@ -175,7 +175,7 @@ def _forget(there: Sequence[Month]) -> None:
     ComplianceMonth.objects.exclude(charge_month__in=days).delete()
 
 
-def rebuild(month: Month) -> Built:
+def rebuild_month(month: Month) -> RebuiltMonth:
     """Works a charge month out anew; readers see the old figures until all of the new ones are there."""
     with transaction.atomic(), connection.cursor() as cursor:
         wait_for(f"compliance {month}")
@@ -195,7 +195,7 @@ def rebuild(month: Month) -> Built:
             built_at=timezone.now(),
         )
     logger.info("compliance of %s: %s rows by %s decisions", month, resources, decisions)
-    return Built(month, resources, decisions)
+    return RebuiltMonth(month, resources, decisions)
 
 
 def _gather(cursor: Any, month: Month, publications: list[int]) -> None:
@@ -239,7 +239,7 @@ def outcome(policy: Policy, facts: Facts) -> dict[str, list[Any]]:
     return {key: [fact.state.value, required[key]] for key, fact in facts.items()}
 
 
-def complies(policy: Policy, facts: Facts) -> bool:
+def is_compliant_outcome(policy: Policy, facts: Facts) -> bool:
     """Whether every required tag is right."""
     return all(state == "ok" for state, required in outcome(policy, facts).values() if required)
 

@@ -76,14 +76,14 @@ def versions() -> tuple[Any, ...]:
     return tuple(ComplianceMonth.objects.values_list("pk", "revision"))
 
 
-def months() -> list[Month]:
+def computed_months() -> list[Month]:
     """The charge months that are worked out, the latest first."""
     return [Month.of(day) for day in ComplianceMonth.objects.values_list("charge_month", flat=True)]
 
 
 def month_for(text: str, today: date) -> Month | None:
     """The month asked for if it is there, else the latest up to today's; None where there is none yet."""
-    there = months()
+    there = computed_months()
     try:
         asked = Month.parse(text)
     except ValueError:
@@ -94,12 +94,12 @@ def month_for(text: str, today: date) -> Month | None:
     return (past or there or [None])[0]
 
 
-def rows(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> QuerySet:
+def resources_of_month(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> QuerySet:
     """The resources of a month that `user` may see."""
     return TaggedResource.objects.visible_to(user).in_month(month).filter(**(filters or {}))
 
 
-def kept(user: Person, question: tuple[Any, ...], make: Any) -> Any:
+def cached_answer(user: Person, question: tuple[Any, ...], make: Any) -> Any:
     """An answer kept as long as books, policy, exceptions and the day stay the same."""
     return remembered(user, ("compliance", versions(), *question), make)
 
@@ -114,7 +114,9 @@ def by_group(
 ) -> dict[str, Tally]:
     """{value of the group: its tally}; NOBODY stands for what nobody owns, POOLED for what pools hold."""
     question = ("by", str(month), today, group, sorted((filters or {}).items()))
-    return _tallies(kept(user, question, lambda: _grouped(rows(user, month, filters), today, group)))
+    return _tallies(
+        cached_answer(user, question, lambda: _grouped(resources_of_month(user, month, filters), today, group))
+    )
 
 
 def _grouped(found: QuerySet, today: date, group: str | None) -> list[tuple[Any, ...]]:
@@ -137,7 +139,7 @@ def _tallies(found: Iterable[tuple[Any, ...]]) -> dict[str, Tally]:
 def by_tag(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> dict[str, Tally]:
     """{tag: how many resources have each of its states}, in the policy's order; exceptions are not looked at here."""
     question = ("tag", str(month), sorted((filters or {}).items()))
-    found = _tallies(kept(user, question, lambda: _by_tag(rows(user, month, filters))))
+    found = _tallies(cached_answer(user, question, lambda: _by_tag(resources_of_month(user, month, filters))))
     order = {key: number for number, key in enumerate(requirements())}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
@@ -164,7 +166,7 @@ def share_ok(one: Tally) -> Decimal | None:
 def untaggable(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Why charges cannot carry tags, with the sum of each reason and currency."""
     question = ("untaggable", str(month), sorted((filters or {}).items()))
-    return kept(user, question, lambda: _untaggable(rows(user, month, filters)))
+    return cached_answer(user, question, lambda: _untaggable(resources_of_month(user, month, filters)))
 
 
 def _untaggable(found: QuerySet) -> list[dict[str, Any]]:
@@ -174,11 +176,13 @@ def _untaggable(found: QuerySet) -> list[dict[str, Any]]:
     return [{**row, "label": labels[row["why_not"]]} for row in summed]
 
 
-def course(user: Person, today: date, count: int = 13, filters: Mapping[str, Any] | None = None) -> dict[Month, Tally]:
+def compliance_by_month(
+    user: Person, today: date, count: int = 13, filters: Mapping[str, Any] | None = None
+) -> dict[Month, Tally]:
     """The tally of each of the last months, the earliest first."""
-    last = sorted(month for month in months() if month.start <= today)[-count:]
+    last = sorted(month for month in computed_months() if month.start <= today)[-count:]
     question = ("course", [str(month) for month in last], today, sorted((filters or {}).items()))
-    found = kept(user, question, lambda: _course(user, last, today, filters))
+    found = cached_answer(user, question, lambda: _course(user, last, today, filters))
     tallies = _tallies(found)
     return {month: tallies.get(str(month), Tally()) for month in last}
 
@@ -195,7 +199,7 @@ def _course(
     ]
 
 
-def names(group: str, values: Iterable[str]) -> dict[str, str]:
+def group_labels(group: str, values: Iterable[str]) -> dict[str, str]:
     """What people call the values of a group."""
     values = list(values)
     if group == "team":

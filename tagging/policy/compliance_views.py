@@ -26,7 +26,7 @@ from tagging.calc.tag_policy import State
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance, compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
-from tagging.policy.explanations import WORDS, Explainer
+from tagging.policy.explanations import STATE_LABELS, Explainer
 from tagging.policy.filters import ResourceFilter
 from tagging.policy.tables import EXCEPTION_STATES, ResourceTable
 
@@ -45,7 +45,7 @@ def worklist_url(month: Month, **wanted: Any) -> str:
     return f"{reverse('tagging:resources')}?{urlencode({'month': month, **wanted}, doseq=True)}"
 
 
-class MonthPage(Page):
+class ComplianceMonthPage(Page):
     """A page about one charge month: the one asked for, or the latest that is worked out."""
 
     @cached_property
@@ -63,7 +63,7 @@ class MonthPage(Page):
         return self.month in stale if self.month else bool(stale)
 
 
-class Overview(MonthPage, TemplateView):
+class ComplianceOverview(ComplianceMonthPage, TemplateView):
     permission_required = "costs.view_costline"
     title = "Tag compliance"
     template_name = "tagging/overview.html"
@@ -101,7 +101,7 @@ class Overview(MonthPage, TemplateView):
         context: dict[str, Any] = {"month": self.month, "stale": self.is_stale, "target": TARGET}
         if self.month:
             context |= {
-                "months": compliance_figures.months(),
+                "months": compliance_figures.computed_months(),
                 "whole": self.whole,
                 "stats": self._stats(),
                 "tag_rows": self._tag_rows(),
@@ -172,7 +172,7 @@ class Overview(MonthPage, TemplateView):
 
     def _fact_cell(self, tag: str, found: Tally, state: State) -> dict[str, Any]:
         url = worklist_url(self.month, tag=tag, fact=state.value, state="all")
-        return {"count": found.count(state), "url": url, "label": WORDS[state]}
+        return {"count": found.count(state), "url": url, "label": STATE_LABELS[state]}
 
     def _tag_chart(self) -> dict[str, Any]:
         order = (State.OK, State.NOT_ALLOWED, State.EMPTY, State.MISSING)
@@ -182,7 +182,8 @@ class Overview(MonthPage, TemplateView):
             "title": "Resources by what is the case with each tag",
             "categories": list(self.tags),
             "series": [
-                charts.series(WORDS[state], [found.count(state) for found in self.tags.values()]) for state in order
+                charts.series(STATE_LABELS[state], [found.count(state) for found in self.tags.values()])
+                for state in order
             ],
             "unit": "resources",
             "table_id": "tags",
@@ -191,7 +192,7 @@ class Overview(MonthPage, TemplateView):
     @cached_property
     def grouped(self) -> list[tuple[str, str, Tally]]:
         found = compliance_figures.by_group(self.request.user, self.month, self.today, self.by)
-        names = compliance_figures.names(self.by, found)
+        names = compliance_figures.group_labels(self.by, found)
         rows = [(key, names.get(key, key), tally) for key, tally in found.items()]
         return sorted(rows, key=lambda row: (row[0] == NOBODY, -row[2].count(WRONG), row[1]))
 
@@ -213,7 +214,7 @@ class Overview(MonthPage, TemplateView):
 
     @cached_property
     def course(self) -> dict[Month, Tally]:
-        return compliance_figures.course(self.request.user, self.today)
+        return compliance_figures.compliance_by_month(self.request.user, self.today)
 
     def _course_chart(self) -> dict[str, Any]:
         found = self.course
@@ -269,7 +270,7 @@ class Overview(MonthPage, TemplateView):
         )
 
 
-class ResourcesPage(MonthPage, ListPage):
+class ResourcesPage(ComplianceMonthPage, ListPage):
     permission_required = "costs.view_costline"
     model = TaggedResource
     title = "Resources to fix"
@@ -303,7 +304,7 @@ class ResourcesPage(MonthPage, ListPage):
         return super().get_context_data(sums=totals, month=self.month, stale=self.is_stale, **kwargs)
 
 
-class ResourcePage(MonthPage, TemplateView):
+class ResourcePage(ComplianceMonthPage, TemplateView):
     permission_required = "costs.view_costline"
     template_name = "tagging/resource.html"
     breadcrumbs = (("Tag compliance", "tagging:overview"), ("Resources to fix", "tagging:resources"))

@@ -124,7 +124,7 @@ class ExceptionPage(DetailPage):
             messages.error(request, "The answer is too long: a thousand characters at most.")
             return redirect(self.object)
         try:
-            row = exceptions.decide(
+            row = exceptions.decide_exception(
                 self.object.pk,
                 request.POST.get("verb", ""),
                 user=request.user,

@@ -22,7 +22,7 @@ class CannotDecide(ValueError):
 
 
 @transaction.atomic
-def decide(pk: int, verb: str, *, user: Person, answer: str, now: datetime) -> TagException:
+def decide_exception(pk: int, verb: str, *, user: Person, answer: str, now: datetime) -> TagException:
     """Approves, declines or ends an exception; raises CannotDecide where that is no longer possible."""
     row = TagException.objects.select_for_update().get(pk=pk)
     state = MOVES.get((TagException.State(row.state), verb))

@@ -6,7 +6,7 @@ from typing import Any
 from tagging.calc.tag_policy import Policy, Requirement, State
 from tagging.models import TaggedResource, TagRequirement
 
-WORDS = {
+STATE_LABELS = {
     State.MISSING: "key missing",
     State.EMPTY: "value empty",
     State.NOT_ALLOWED: "value not allowed",
@@ -22,7 +22,7 @@ ICONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TagStatus:
     """One tag of a resource: what is the case, what stands there, and what to do."""
 
     tag: str
@@ -34,7 +34,7 @@ class Line:
 
     @property
     def words(self) -> str:
-        return WORDS[self.state]
+        return STATE_LABELS[self.state]
 
     @property
     def tone(self) -> str:
@@ -68,7 +68,7 @@ class Explainer:
             self._on[day] = self.policy.on(day)
         return self._on[day]
 
-    def lines(self, row: TaggedResource) -> list[Line]:
+    def lines(self, row: TaggedResource) -> list[TagStatus]:
         """Every tag the policy asks of a resource, in the policy's order."""
         if row.verdict is None:
             return []
@@ -79,7 +79,7 @@ class Explainer:
         facts = sorted(row.verdict.facts.items(), key=lambda item: order.get(item[0], len(order)))
         return [_line(tag, State(state), required, found, rules.get(tag)) for tag, (state, required) in facts]
 
-    def wrong(self, row: TaggedResource) -> list[Line]:
+    def wrong(self, row: TaggedResource) -> list[TagStatus]:
         return [line for line in self.lines(row) if line.required and line.state is not State.OK]
 
 
@@ -87,9 +87,11 @@ def _applies(rule: Requirement, row: TaggedResource) -> bool:
     return rule.applies_to(row.provider, row.service, row.resource_type)
 
 
-def _line(tag: str, state: State, required: bool, found: dict[str, tuple[str, str]], rule: Requirement | None) -> Line:
+def _line(
+    tag: str, state: State, required: bool, found: dict[str, tuple[str, str]], rule: Requirement | None
+) -> TagStatus:
     key, value = found.get(tag, ("", ""))
-    return Line(tag, required, state, key, value, _todo(tag, state, rule))
+    return TagStatus(tag, required, state, key, value, _todo(tag, state, rule))
 
 
 def _todo(tag: str, state: State, rule: Requirement | None) -> str:

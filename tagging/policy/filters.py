@@ -12,7 +12,7 @@ from finops_site.ui.filters import MonthFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.policy import compliance_figures
 
-STATES = [
+WORKLIST_STATES = [
     ("wrong", "to fix"),
     ("compliant", "complies"),
     ("excepted", "excepted"),
@@ -26,7 +26,7 @@ class ResourceFilter(django_filters.FilterSet):
 
     q = django_filters.CharFilter(label="Resource", method="named")
     month = MonthFilter(label="Month", method="passed")
-    state = django_filters.ChoiceFilter(label="State", choices=STATES, method="passed", empty_label=None)
+    state = django_filters.ChoiceFilter(label="State", choices=WORKLIST_STATES, method="passed", empty_label=None)
     team = django_filters.MultipleChoiceFilter(label="Team", method="of_teams")
     tag = django_filters.ChoiceFilter(label="Tag", method="passed", empty_label="any")
     fact = django_filters.ChoiceFilter(

@@ -25,7 +25,7 @@ HUNDRED = Decimal(100)
 SHOWN = 3
 
 
-def to_fix(request: HttpRequest) -> dict[str, Any] | None:
+def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
     """How many resources of hers miss tags, what they cost, and the dearest of them."""
     today = timezone.now().date()
     month, tally = _latest(request.user, today)
@@ -54,7 +54,10 @@ def _tally(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally] 
 def _dearest(user: Person, month: Month, today: date) -> list[dict[str, Any]]:
     explainer = Explainer()
     rows = (
-        compliance_figures.rows(user, month).wrong(today).select_related("verdict", "tag_set").order_by("-cost", "-id")
+        compliance_figures.resources_of_month(user, month)
+        .wrong(today)
+        .select_related("verdict", "tag_set")
+        .order_by("-cost", "-id")
     )
     return [{"row": row, "wrong": explainer.wrong(row)} for row in rows[:SHOWN]]
 
@@ -71,9 +74,9 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     )
 
 
-def report(user: Person, month: Month) -> dict[str, Any] | None:
+def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
     """Compliance of a month and its tags, for the monthly report."""
-    if month not in compliance_figures.months():
+    if month not in compliance_figures.computed_months():
         return None
     last_day = month.next.start
     tally = compliance_figures.tally(user, month, last_day)
@@ -106,7 +109,7 @@ def _sentence(tally: compliance_figures.Tally) -> str:
     )
 
 
-def advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
+def tagging_advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
     """Tags to add to what the filters describe; it saves nothing by itself, so no amount is named."""
     month = compliance_figures.month_for(str(Month.of(as_of)), as_of)
     if month is None:

@@ -15,7 +15,7 @@ from finops_site.ops.queues import hand_over
 from tagging.calc.tag_policy import Policy, Requirement, Resource
 from tagging.models import TaggedResource, TagRequirement
 from tagging.policy import compliance_figures
-from tagging.policy.compliance import complies
+from tagging.policy.compliance import is_compliant_outcome
 from tagging.policy.compliance_figures import COMPLIANT, WRONG, Tally
 
 
@@ -25,7 +25,7 @@ def first_of_month(today: date) -> date:
 
 def rewrites_the_past(old: Requirement | None, new: Requirement | None, today: date) -> list[Month]:
     """The ended months that are worked out and in which `new` instead of `old` would decide differently."""
-    ended = [month for month in compliance_figures.months() if month.next.start <= today]
+    ended = [month for month in compliance_figures.computed_months() if month.next.start <= today]
     return [month for month in ended if _in(old, month) != _in(new, month)]
 
 
@@ -40,7 +40,7 @@ ONE_DAY = date(2000, 1, 2) - date(2000, 1, 1)
 
 
 @transaction.atomic
-def save(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement:
+def save_requirement(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement:
     """Saves a new or changed rule; to keep ended months, the old one ends this month and the changed one begins."""
     old = TagRequirement.objects.select_for_update().filter(pk=row.pk).first() if row.pk else None
     first = first_of_month(today)
@@ -52,22 +52,22 @@ def save(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement
             old.save()
             row.pk, row._state.adding = None, True
     row.save()
-    transaction.on_commit(work_out)
+    transaction.on_commit(queue_refresh)
     return row
 
 
 @transaction.atomic
-def remove(row: TagRequirement, *, keep_past: bool, today: date) -> None:
+def remove_requirement(row: TagRequirement, *, keep_past: bool, today: date) -> None:
     """Takes a rule out of the policy: from this month on, or of ended months too."""
     if keep_past and rewrites_the_past(row.as_requirement(), None, today):
         row.ends_on = first_of_month(today)
         row.save()
     else:
         row.delete()
-    transaction.on_commit(work_out)
+    transaction.on_commit(queue_refresh)
 
 
-def work_out() -> None:
+def queue_refresh() -> None:
     """Has the months worked out whose figures are no longer true; without a broker the sweep does it."""
     from tagging.tasks import refresh_compliance
 
@@ -75,7 +75,7 @@ def work_out() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ChangePreview:
     """Compliance of a month before and after a change of the policy, excepted resources left out of both."""
 
     month: Month
@@ -100,7 +100,7 @@ def _row(label: str, before: Decimal | None, after: Decimal | None) -> dict[str,
     return {"label": label, "before": before, "after": after}
 
 
-def preview(user: Person, changed: Policy, month: Month, today: date) -> Preview:
+def preview_change(user: Person, changed: Policy, month: Month, today: date) -> ChangePreview:
     """What compliance of a month, of what `user` sees, would be under `changed`; nothing is saved."""
     found = list(_signatures(user, month, today))
     asked = [Resource(tags, *place) for *place, tags, _, _, _, _ in found]
@@ -110,8 +110,8 @@ def preview(user: Person, changed: Policy, month: Month, today: date) -> Preview
     current = changed.on(day)
     for (*_, was, currency, resources, cost), facts in zip(found, decided, strict=True):
         before.add(COMPLIANT if was else WRONG, currency, resources, cost)
-        after.add(COMPLIANT if complies(current, facts) else WRONG, currency, resources, cost)
-    return Preview(month, before, after)
+        after.add(COMPLIANT if is_compliant_outcome(current, facts) else WRONG, currency, resources, cost)
+    return ChangePreview(month, before, after)
 
 
 def _signatures(user: Person, month: Month, today: date) -> Iterable[tuple[Any, ...]]:

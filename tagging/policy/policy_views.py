@@ -81,14 +81,16 @@ class RequirementPage(FormPage):
             return self.render_to_response(self.get_context_data(form=form, preview=self._preview(form)))
         return super().form_valid(form)
 
-    def _preview(self, form: RequirementForm) -> policy_changes.Preview | None:
+    def _preview(self, form: RequirementForm) -> policy_changes.ChangePreview | None:
         month = compliance_figures.month_for("", form.today)
         if month is None:
             return None
-        return policy_changes.preview(self.request.user, policy_changes.with_change(form.instance), month, form.today)
+        return policy_changes.preview_change(
+            self.request.user, policy_changes.with_change(form.instance), month, form.today
+        )
 
     def save(self, form: RequirementForm) -> TagRequirement:
-        row = policy_changes.save(form.instance, keep_past=form.keep_past, today=form.today)
+        row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)
         since = f" from {row.starts_on} on" if row.starts_on else ""
         messages.success(self.request, f"The policy asks for {row}{since}. Compliance is being worked out anew.")
         return row
@@ -109,6 +111,6 @@ class RemoveRequirement(Page, View):
             messages.info(request, "This rule is gone already.")
             return redirect("tagging:policy")
         name, keep = str(self.row), request.POST.get("past") != "change"
-        policy_changes.remove(self.row, keep_past=keep, today=timezone.now().date())
+        policy_changes.remove_requirement(self.row, keep_past=keep, today=timezone.now().date())
         messages.success(request, f"The policy no longer asks for {name}. Compliance is being worked out anew.")
         return redirect("tagging:policy")

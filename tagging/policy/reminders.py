@@ -42,7 +42,7 @@ WATCH = """
 """
 
 
-def watch(today: date) -> int:
+def update_issues(today: date) -> int:
     """Notes what is wrong today and since when, and forgets what is fixed; returns how many there are."""
     month = compliance_figures.month_for("", today)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -66,10 +66,10 @@ def monday(today: date) -> date:
 
 
 @transaction.atomic
-def remind(now: datetime) -> int:
+def post_digests(now: datetime) -> int:
     """Posts this week's digests; again in the same week it posts nothing. Returns how many letters are new."""
     today = now.date()
-    watch(today)
+    update_issues(today)
     groups: dict[tuple[str, int | None], list[str]] = defaultdict(list)
     for issue in TagIssue.objects.order_by("key"):
         level = level_of(issue, today)

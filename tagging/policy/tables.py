@@ -14,7 +14,7 @@ from costs.query.spend import UNOWNED
 from costs.web.tables import OwnerColumn
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
 from tagging.models import TaggedResource
-from tagging.policy.explanations import Explainer, Line
+from tagging.policy.explanations import Explainer, TagStatus
 
 
 class ResourceTable(BaseTable):
@@ -87,9 +87,9 @@ class ResourceTable(BaseTable):
         return "; ".join(line.short for line in self.explainer.wrong(record))
 
 
-def _badges(lines: Sequence[Line]) -> Iterator[tuple[SafeString]]:
+def _badges(lines: Sequence[TagStatus]) -> Iterator[tuple[SafeString]]:
     """A badge for each kind of fault with its tags: four badges for one missing key each make a tall row."""
-    kinds: dict[str, list[Line]] = {}
+    kinds: dict[str, list[TagStatus]] = {}
     for line in lines:
         kinds.setdefault(line.words, []).append(line)
     for words, alike in kinds.items():

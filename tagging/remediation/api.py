@@ -17,7 +17,7 @@ from tagging import queues
 from tagging.calc import unit_costs
 from tagging.models import Metric, Suggestion, TaggedResource, VirtualTag
 from tagging.remediation import tag_fixes
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.tag_fixes import RemediationError
 from tagging.unit_costs import business_metrics
 
 MOST_AT_ONCE = 10_000
@@ -103,7 +103,7 @@ class SuggestionViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     @action(detail=False, methods=["post"])
     def accept(self, request: Request) -> Response:
         """Sets the suggestions as virtual tags; those somebody else has answered meanwhile are left out."""
-        done = tag_fixes.accept(self._asked(request), user=request.user, now=timezone.now())
+        done = tag_fixes.accept_suggestions(self._asked(request), user=request.user, now=timezone.now())
         if done.batch:
             transaction.on_commit(lambda: queues.apply_tags(done.batch))
         return Response({"accepted": done.set, "batch": done.batch.pk if done.batch else None})
@@ -112,7 +112,9 @@ class SuggestionViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     @action(detail=False, methods=["post"])
     def refuse(self, request: Request) -> Response:
         """These values will not be suggested for these resources again."""
-        return Response({"refused": tag_fixes.refuse(self._asked(request), user=request.user, now=timezone.now())})
+        return Response(
+            {"refused": tag_fixes.refuse_suggestions(self._asked(request), user=request.user, now=timezone.now())}
+        )
 
     def _asked(self, request: Request) -> Any:
         said = Ids(data=request.data)
@@ -144,8 +146,8 @@ class VirtualTagViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModel
         days = {"start": data.get("start") or row.charge_month, "end": data.get("end")}
         try:
             now = timezone.now()
-            tag = tag_fixes.set_by_hand(row, data["key"], data["value"], **days, user=request.user, now=now)
-        except CannotFix as problem:
+            tag = tag_fixes.set_virtual_tag(row, data["key"], data["value"], **days, user=request.user, now=now)
+        except RemediationError as problem:
             raise ValidationError({"detail": str(problem)}) from None
         transaction.on_commit(lambda: queues.apply_tags(tag.batch))
         return Response(VirtualTagSerializer(tag).data, status=201)
@@ -156,8 +158,8 @@ class VirtualTagViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModel
         """It no longer holds from today on."""
         now = timezone.now()
         try:
-            tag = tag_fixes.end(self.get_object().pk, now.date(), user=request.user, now=now)
-        except CannotFix as problem:
+            tag = tag_fixes.end_virtual_tag(self.get_object().pk, now.date(), user=request.user, now=now)
+        except RemediationError as problem:
             raise ValidationError({"detail": str(problem)}) from None
         transaction.on_commit(lambda: queues.apply_tags(tag.batch))
         return Response(VirtualTagSerializer(tag).data)
@@ -210,21 +212,21 @@ class BusinessMetrics(APIView):
         with transaction.atomic():
             metric, _ = Metric.objects.get_or_create(name=data["metric"].strip(), defaults={"grain": data["grain"]})
             values = _values(data["values"], metric.grain)
-            done = business_metrics.save(metric, values, user=request.user, now=timezone.now())
+            done = business_metrics.save_values(metric, values, user=request.user, now=timezone.now())
         return Response({"metric": metric.name, "new": done.new, "changed": done.changed, "same": done.same})
 
 
-def _values(rows: list[dict[str, str]], grain: str) -> list[unit_costs.Value]:
+def _values(rows: list[dict[str, str]], grain: str) -> list[unit_costs.MetricEntry]:
     """The values of a feed; raises ValidationError with every one that cannot be used."""
     teams, found, wrong = business_metrics.team_names(), {}, []
     for place, row in enumerate(rows):
         try:
             key = unit_costs.as_team(row["team"], teams), unit_costs.as_day(row["day"], grain)
             if key in found:
-                raise unit_costs.Refused("day", row["day"], f"{row['team']} has {row['day']} twice.")
+                raise unit_costs.InvalidValue("day", row["day"], f"{row['team']} has {row['day']} twice.")
             found[key] = unit_costs.as_value(row["value"])
-        except unit_costs.Refused as refused:
+        except unit_costs.InvalidValue as refused:
             wrong.append(f"values[{place}].{refused.column}: {refused}")
     if wrong:
         raise ValidationError({"values": wrong[:100]})
-    return [unit_costs.Value(team, day, value) for (team, day), value in found.items()]
+    return [unit_costs.MetricEntry(team, day, value) for (team, day), value in found.items()]

@@ -19,7 +19,7 @@ from tagging.calc import tag_scripts
 from tagging.models import ChangeSet
 from tagging.remediation import change_sets
 from tagging.remediation.tables import CHANGE_SET_STATES, ChangeSetTable, TagChangeTable
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.tag_fixes import RemediationError
 
 State = ChangeSet.State
 CRUMBS = (("Tag compliance", "tagging:overview"), ("Virtual tags", "tagging:virtual_tags"))
@@ -59,7 +59,7 @@ class ChangeSetPage(FollowedPage):
     def progress(self) -> dict[str, Any] | None:
         if self.object.state != State.APPLYING:
             return None
-        counts = change_sets.tally(self.object)
+        counts = change_sets.count_results(self.object)
         whole = sum(counts.values()) - counts.get("unable", 0)
         done = counts.get("ok", 0) + counts.get("same", 0) + counts.get("failed", 0)
         return {
@@ -78,7 +78,7 @@ class ChangeSetPage(FollowedPage):
         extra = {
             "table": table,
             "state": CHANGE_SET_STATES[row.state],
-            "tally": change_sets.tally(row),
+            "tally": change_sets.count_results(row),
             "may": {verb: user.has_perm(name) for verb, name in PERMISSIONS.items()},
             "own": row.made_by_id == user.pk,
             "may_be_sent": row.state in (State.DRAFT, State.REJECTED),
@@ -95,7 +95,7 @@ class ChangeSetPage(FollowedPage):
             raise PermissionDenied
         try:
             messages.success(request, self._do(row, verb))
-        except CannotFix as problem:
+        except RemediationError as problem:
             messages.error(request, str(problem))
         return redirect(row)
 
@@ -110,7 +110,7 @@ class ChangeSetPage(FollowedPage):
             return f"It is {done.get_state_display()}."
         if verb == "dry_run":
             return change_sets.dry_run(row, now)
-        done = change_sets.start(row.pk, user=user, now=now)
+        done = change_sets.start_applying(row.pk, user=user, now=now)
         transaction.on_commit(lambda: queues.apply_changes(done))
         return "It is being applied; each tag's result appears below."
 

@@ -19,9 +19,9 @@ from costs.sources import storage
 from costs.sources.storage import StorageProblem
 from finops_site.lib.person import Person
 from tagging.calc import arns, tag_scripts
-from tagging.calc.tag_scripts import Change
+from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggedResource, TaggingAccess, VirtualTag
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.tag_fixes import RemediationError
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,11 @@ State = ChangeSet.State
 
 
 @transaction.atomic
-def from_virtual_tags(tags: Iterable[VirtualTag], *, title: str, user: Person, now: datetime) -> ChangeSet:
+def create_change_set(tags: Iterable[VirtualTag], *, title: str, user: Person, now: datetime) -> ChangeSet:
     """A draft that sets our virtual tags at the provider; raises CannotFix where there are none."""
     tags = [tag for tag in tags if tag.state == VirtualTag.State.ACTIVE]
     if not tags:
-        raise CannotFix("None of these virtual tags is in force: there is nothing to set at the provider.")
+        raise RemediationError("None of these virtual tags is in force: there is nothing to set at the provider.")
     made = ChangeSet.objects.create(title=title.strip()[:200] or f"{len(tags)} tags", made_by=user, made_at=now)
     known = _resources({tag.resource_key for tag in tags})
     TagChange.objects.bulk_create(
@@ -66,7 +66,7 @@ def _resources(keys: set[str]) -> dict[str, TaggedResource]:
 
 def _change(made: ChangeSet, tag: VirtualTag, row: TaggedResource | None) -> TagChange:
     service, region = (row.service, row.region) if row else ("", "")
-    place = arns.target(tag.provider, service, tag.resource, tag.sub_account, region)
+    place = arns.tagging_target(tag.provider, service, tag.resource, tag.sub_account, region)
     delivered = row.tag_set.as_delivered if row and row.tag_set else {}
     return TagChange(
         change_set=made,
@@ -90,7 +90,7 @@ def _move(pk: int, before: Sequence[str], words: str) -> ChangeSet:
     """The change set, locked; raises CannotFix unless it is in one of the states."""
     row = ChangeSet.objects.select_for_update().get(pk=pk)
     if row.state not in before:
-        raise CannotFix(f"It cannot be {words}: it is {row.get_state_display()}.")
+        raise RemediationError(f"It cannot be {words}: it is {row.get_state_display()}.")
     return row
 
 
@@ -108,7 +108,7 @@ def review(pk: int, *, approve: bool, words: str, user: Person, now: datetime) -
     """Approves it or sends it back; whoever made it does not approve it."""
     row = _move(pk, (State.REVIEW,), "reviewed")
     if row.made_by_id == user.pk:
-        raise CannotFix("Somebody else has to look at what you made.")
+        raise RemediationError("Somebody else has to look at what you made.")
     row.state = State.APPROVED if approve else State.REJECTED
     row.reviewed_by, row.reviewed_at, row.review = user, now, words[:1000]
     row.save()
@@ -118,9 +118,9 @@ def review(pk: int, *, approve: bool, words: str, user: Person, now: datetime) -
 # As a file.
 
 
-def as_changes(row: ChangeSet) -> list[Change]:
+def as_changes(row: ChangeSet) -> list[TagEdit]:
     return [
-        Change(_target(one), one.resource, one.resource_name, one.key, one.before, one.after)
+        TagEdit(_target(one), one.resource, one.resource_name, one.key, one.before, one.after)
         for one in row.changes.order_by("pk")
     ]
 
@@ -131,7 +131,7 @@ def _target(one: TagChange) -> arns.Target:
     return arns.Target(problem=one.message or "it cannot be tagged by this API")
 
 
-FILES = {"sh": ("text/x-shellscript", tag_scripts.cli), "tf": ("text/plain", tag_scripts.terraform)}
+FILES = {"sh": ("text/x-shellscript", tag_scripts.shell_script), "tf": ("text/plain", tag_scripts.terraform_file)}
 
 
 # At the provider.
@@ -213,25 +213,27 @@ class _words:
             raise StorageProblem(f"Account {self.account}: {type(error).__name__}.", passing=True) from None
 
 
-def forgotten(now: datetime) -> Any:
+def stalled_change_sets(now: datetime) -> Any:
     """Change sets that should be applied and nobody is at it: the task was lost, or its worker was killed."""
     silent = Q(heartbeat_at__lt=now - STALLED_AFTER)
     silent |= Q(heartbeat_at__isnull=True, started_at__lt=now - STALLED_AFTER)
     return ChangeSet.objects.filter(silent, state=State.APPLYING)
 
 
-def start(pk: int, *, user: Person, now: datetime) -> ChangeSet:
+def start_applying(pk: int, *, user: Person, now: datetime) -> ChangeSet:
     """Says that it may be applied now; the task does it. Raises CannotFix without approval and a dry run."""
     with transaction.atomic():
         row = _move(pk, (State.APPROVED, State.PARTLY), "applied")
         if row.dry_run_at is None:
-            raise CannotFix("First the dry run: look at what would change, then apply it.")
+            raise RemediationError("First the dry run: look at what would change, then apply it.")
         row.state, row.applied_by, row.started_at, row.heartbeat_at = State.APPLYING, user, now, None
         row.save()
     return row
 
 
-def apply(row: ChangeSet, *, clock: Callable[[], datetime], wait: Callable[[float], None] = time.sleep) -> bool:
+def apply_change_set(
+    row: ChangeSet, *, clock: Callable[[], datetime], wait: Callable[[float], None] = time.sleep
+) -> bool:
     """Sets every tag that is not set yet, one call at a time; False when another worker is at it.
 
     Each result is kept: set, failed with its reason (and tried again next time), or busy and tried again here.
@@ -339,7 +341,7 @@ def _keep(row: ChangeSet, changes: Sequence[TagChange], now: datetime) -> bool:
 
 
 def _finish(row: ChangeSet, now: datetime) -> bool:
-    counts = tally(row)
+    counts = count_results(row)
     failed = counts.get(TagChange.Result.FAILED, 0)
     named = {"ok": "set", "same": "there already", "failed": "failed", "unable": "cannot be set by this API"}
     words = ", ".join(f"{counts.get(result, 0)} {said}" for result, said in named.items()) + "."
@@ -350,6 +352,6 @@ def _finish(row: ChangeSet, now: datetime) -> bool:
     return True
 
 
-def tally(row: ChangeSet) -> dict[str, int]:
+def count_results(row: ChangeSet) -> dict[str, int]:
     """{result: changes}."""
     return dict(row.changes.order_by().values_list("result").annotate(n=Count("pk")))

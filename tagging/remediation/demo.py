@@ -16,7 +16,7 @@ CUSTOMERS = {"Storefront": 61_000, "Payments": 42_000, "Data": 480}
 DAYS, MONTHS = 92, 13
 
 
-def make(say: Callable[[str], object], *, as_of: date) -> None:
+def make_suggestions_and_metrics(say: Callable[[str], object], *, as_of: date) -> None:
     """Counts of the last months with their week-ends, growth and two days that nobody counted; then suggestions."""
     orders, _ = Metric.objects.update_or_create(
         name="orders", defaults={"grain": Metric.Grain.DAY, "description": "Orders paid, by the day they were placed."}
@@ -37,7 +37,7 @@ def make(say: Callable[[str], object], *, as_of: date) -> None:
         for n, month in enumerate(Month.of(as_of).plus(-n) for n in range(MONTHS, 0, -1))
     ]
     MetricValue.objects.bulk_create(rows, ignore_conflicts=True)
-    compliance.refresh()
+    compliance.refresh_compliance()
     say(f"  {len(rows)} counts of orders and customers, {tag_fixes.rebuild_suggestions(as_of)} suggestions")
 
 

@@ -18,11 +18,11 @@ from finops_site.models import Team
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from tagging import queues
 from tagging.models import Suggestion, TaggedResource, VirtualTag, VirtualTagBatch
-from tagging.models.fixing import tag_problem
+from tagging.models.remediation import tag_problem
 from tagging.remediation import change_sets, tag_fixes
 from tagging.remediation.filters import SURE, SuggestionFilter, VirtualTagFilter
 from tagging.remediation.tables import SuggestionTable, VirtualTagTable
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.tag_fixes import RemediationError
 
 DECIDE, SET, CONFIRM = "tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.confirm_virtualtag"
 COMPLIANCE = (("Tag compliance", "tagging:overview"),)
@@ -48,7 +48,7 @@ class PostingList(ListPage):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             self.act(request)
-        except CannotFix as problem:
+        except RemediationError as problem:
             messages.error(request, str(problem))
         if request.htmx:
             # The rows were read before they changed.
@@ -104,14 +104,14 @@ class SuggestionsPage(PostingList):
         try:
             least = Decimal(self.request.POST.get("least", ""))
         except InvalidOperation:
-            raise CannotFix("Choose from which confidence on.") from None
+            raise RemediationError("Choose from which confidence on.") from None
         if not (least.is_finite() and 0 <= least <= 1):
-            raise CannotFix("A confidence lies between 0 and 1.")
+            raise RemediationError("A confidence lies between 0 and 1.")
         return least
 
     def _accept(self, rows: Any) -> None:
-        gain = tag_fixes.gain(rows)
-        done = tag_fixes.accept(rows, user=self.request.user, now=timezone.now())
+        gain = tag_fixes.potential_gain(rows)
+        done = tag_fixes.accept_suggestions(rows, user=self.request.user, now=timezone.now())
         if done.batch is None:
             messages.warning(self.request, "Nothing is left to accept here: somebody was faster, or nothing is ticked.")
             return
@@ -122,7 +122,7 @@ class SuggestionsPage(PostingList):
         messages.success(self.request, f"{words} The numbers follow in a moment.")
 
     def _refuse(self, rows: Any) -> None:
-        count = tag_fixes.refuse(rows, user=self.request.user, now=timezone.now())
+        count = tag_fixes.refuse_suggestions(rows, user=self.request.user, now=timezone.now())
         if count:
             messages.success(self.request, f"{count} refused: they will not be suggested for these resources again.")
         else:
@@ -130,12 +130,12 @@ class SuggestionsPage(PostingList):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         steps = [
-            {"least": least, "words": words, "gain": tag_fixes.gain(self.rows.at_least(Decimal(least)))}
+            {"least": least, "words": words, "gain": tag_fixes.potential_gain(self.rows.at_least(Decimal(least)))}
             for least, words in SURE
         ]
         extra = {
             "groups": tag_fixes.by_evidence(self.rows),
-            "gain": tag_fixes.gain(self.rows),
+            "gain": tag_fixes.potential_gain(self.rows),
             "steps": [step for step in steps if step["gain"].suggestions],
             "may_decide": self.request.user.has_perm(DECIDE),
             "kinds": dict(Suggestion.Kind.choices),
@@ -174,7 +174,7 @@ class VirtualTagsPage(PostingList):
         said = request.POST
         if "end" in said:
             self.need(SET)
-            tag = tag_fixes.end(self._mine(said["end"]).pk, now.date(), user=user, now=now)
+            tag = tag_fixes.end_virtual_tag(self._mine(said["end"]).pk, now.date(), user=user, now=now)
             self._again(tag.batch, f"{tag} has ended.")
         elif "confirm" in said or "decline" in said:
             self.need(CONFIRM)
@@ -200,7 +200,7 @@ class VirtualTagsPage(PostingList):
         batch = next((each for each in self.batches(None) if each.pk == number(text)), None)
         if batch is None:
             raise Http404
-        count = tag_fixes.undo(batch.pk, user=self.request.user, now=timezone.now())
+        count = tag_fixes.undo_batch(batch.pk, user=self.request.user, now=timezone.now())
         self._again(batch, f"{count} virtual tags taken back.")
 
     def _again(self, batch: VirtualTagBatch, words: str) -> None:
@@ -212,7 +212,7 @@ class VirtualTagsPage(PostingList):
         """Of those ticked, or of every one that the filters leave."""
         mine = VirtualTag.objects.visible_to(self.request.user)
         tags = mine.filter(pk__in=self.rows.order_by().values("pk") if every else picked(self.request))
-        made = change_sets.from_virtual_tags(tags, title=title, user=self.request.user, now=timezone.now())
+        made = change_sets.create_change_set(tags, title=title, user=self.request.user, now=timezone.now())
         messages.success(
             self.request, f"Change set made: {made}. Look at it under Change sets, and send it for approval."
         )
@@ -286,8 +286,8 @@ class TagByHand(FormPage):
 
     def form_valid(self, form: TagForm) -> HttpResponse:
         try:
-            tag = tag_fixes.set_by_hand(self.row, **form.cleaned_data, user=self.request.user, now=timezone.now())
-        except CannotFix as problem:
+            tag = tag_fixes.set_virtual_tag(self.row, **form.cleaned_data, user=self.request.user, now=timezone.now())
+        except RemediationError as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
         transaction.on_commit(lambda: queues.apply_tags(tag.batch))
@@ -321,8 +321,8 @@ class ClaimPage(FormPage):
     def form_valid(self, form: ClaimForm) -> HttpResponse:
         said = form.cleaned_data
         try:
-            tag = tag_fixes.claim(said["resource"], said["team"], user=self.request.user, now=timezone.now())
-        except CannotFix as problem:
+            tag = tag_fixes.claim_resource(said["resource"], said["team"], user=self.request.user, now=timezone.now())
+        except RemediationError as problem:
             form.add_error("resource", str(problem))
             return self.form_invalid(form)
         messages.success(self.request, f"Finance is asked about {tag}.")

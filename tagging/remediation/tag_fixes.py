@@ -18,7 +18,7 @@ from finops_site.models import Team
 from finops_site.ops.locks import wait_for
 from finops_site.people import audit
 from tagging.calc import suggestions as suggesting
-from tagging.calc.suggestions import Learnt, Proposal, Seen
+from tagging.calc.suggestions import PastDecisions, Proposal, ResourceTags
 from tagging.calc.tag_policy import Facts, Policy, Resource
 from tagging.models import (
     ChargebackPeriod,
@@ -30,7 +30,7 @@ from tagging.models import (
     VirtualTag,
     VirtualTagBatch,
 )
-from tagging.models.fixing import tag_problem
+from tagging.models.remediation import tag_problem
 from tagging.ownership import rule_application
 from tagging.policy import compliance
 
@@ -41,7 +41,7 @@ OF_RESOURCE = ("charge_month", "provider", "sub_account", "service", "region", "
 LOCK = "tag suggestions"
 
 
-class CannotFix(ValueError):
+class RemediationError(ValueError):
     """Why it cannot be done, for a person."""
 
 
@@ -87,7 +87,7 @@ def _suggestions(month: Month) -> list[Suggestion]:
         list(seen.values()),
         allowed={each.key: each.values for each in policy.requirements},
         cost_centers=dict(Team.objects.exclude(cost_center="").values_list("name", "cost_center")),
-        learnt=learnt(),
+        learnt=past_decisions(),
     )
     return [_suggestion(rows[found.key], found, wrong[found.key]) for found in proposals]
 
@@ -107,7 +107,7 @@ def _resources(month: Month) -> dict[str, Any]:
 
 def _seen(
     rows: dict[str, Any], policy: Policy, month: Month
-) -> tuple[dict[str, Seen], dict[str, dict[str, tuple[str, str]]]]:
+) -> tuple[dict[str, ResourceTags], dict[str, dict[str, tuple[str, str]]]]:
     """The resources as suggestions look at them, and {key: {tag: (state, value)}} of what is wrong with each.
 
     What the bill delivered votes; what counts (with our virtual tags) decides what is still wrong.
@@ -127,7 +127,7 @@ def _seen(
             for tag, fact in effective[mark].items()
             if tag in required and not fact.is_ok
         }
-        seen[key] = Seen(
+        seen[key] = ResourceTags(
             key=key,
             provider=row["provider"],
             account=row["sub_account"],
@@ -180,7 +180,7 @@ def _suggestion(row: dict[str, Any], found: Proposal, wrong: dict[str, tuple[str
     )
 
 
-def learnt() -> Learnt:
+def past_decisions() -> PastDecisions:
     """What people have answered so far, as suggestions ask for it."""
     refused, accepted, declined = set(), Counter[Any](), Counter[Any]()
     answers = SuggestionDecision.objects.values_list("resource_key", "tag", "value", "patterns", "answer")
@@ -190,7 +190,7 @@ def learnt() -> Learnt:
             refused.add((key, tag, value))
         for kind, group in patterns:
             (accepted if yes else declined)[kind, group, tag, value] += 1
-    return Learnt(frozenset(refused), accepted, declined)
+    return PastDecisions(frozenset(refused), accepted, declined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class Gain:
     costs: dict[str, Decimal]
 
 
-def gain(suggestions: QuerySet) -> Gain:
+def potential_gain(suggestions: QuerySet) -> Gain:
     """A resource complies when every tag that is wrong with it is among those accepted."""
     by_resource = (
         suggestions.order_by().values("resource_key", "currency", "cost", "wrong_tags").annotate(n=Count("pk"))
@@ -229,7 +229,7 @@ def by_evidence(suggestions: QuerySet) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptResult:
     """What came of it: the batch (None where nothing was left to do), and how many somebody else had done."""
 
     batch: VirtualTagBatch | None
@@ -238,7 +238,9 @@ class Accepted:
 
 
 @transaction.atomic
-def accept(suggestions: QuerySet, *, user: Person, now: datetime, start: date | None = None) -> Accepted:
+def accept_suggestions(
+    suggestions: QuerySet, *, user: Person, now: datetime, start: date | None = None
+) -> AcceptResult:
     """Sets the suggested tags as virtual ones, from `start` or the first day of the month they were made from.
 
     Of two people who accept the same at once, the second finds nothing left to do: rows are locked, then gone.
@@ -246,13 +248,13 @@ def accept(suggestions: QuerySet, *, user: Person, now: datetime, start: date | 
     asked = suggestions.count()
     taken = list(suggestions.order_by("pk").select_for_update(of=("self",)))
     if not taken:
-        return Accepted(None, 0, asked)
+        return AcceptResult(None, 0, asked)
     batch = VirtualTagBatch.objects.create(words=_words(taken), made_by=user, made_at=now)
     tags = [_from_suggestion(one, batch, user, now, start) for one in taken]
     made = _write(tags, user)
     _remember(taken, SuggestionDecision.Answer.ACCEPTED, user, now)
     Suggestion.objects.filter(pk__in=[one.pk for one in taken]).delete()
-    return Accepted(batch, made, asked - len(taken))
+    return AcceptResult(batch, made, asked - len(taken))
 
 
 def _words(taken: Sequence[Suggestion]) -> str:
@@ -339,7 +341,7 @@ def _remember(taken: Sequence[Suggestion], answer: str, user: Person, now: datet
 
 
 @transaction.atomic
-def refuse(suggestions: QuerySet, *, user: Person, now: datetime) -> int:
+def refuse_suggestions(suggestions: QuerySet, *, user: Person, now: datetime) -> int:
     """Refuses them: these values never come again for these resources. Returns how many."""
     taken = list(suggestions.order_by("pk").select_for_update(of=("self",)))
     _remember(taken, SuggestionDecision.Answer.REFUSED, user, now)
@@ -348,15 +350,15 @@ def refuse(suggestions: QuerySet, *, user: Person, now: datetime) -> int:
 
 
 @transaction.atomic
-def set_by_hand(
+def set_virtual_tag(
     row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: Person, now: datetime
 ) -> VirtualTag:
     """Sets one tag on a resource somebody sees; raises CannotFix where it may not be."""
     problem = tag_problem(key, value)
     if problem:
-        raise CannotFix(next(iter(problem.values())))
+        raise RemediationError(next(iter(problem.values())))
     if end is not None and end <= start:
-        raise CannotFix("It must hold for a day at least: until is after from.")
+        raise RemediationError("It must hold for a day at least: until is after from.")
     words = f"{key}={value} on {row}"[:300]
     batch = VirtualTagBatch.objects.create(words=words, made_by=user, made_at=now)
     tag = VirtualTag(
@@ -377,11 +379,11 @@ def set_by_hand(
 
 
 @transaction.atomic
-def end(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
+def end_virtual_tag(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
     """The tag no longer holds from `day` on; a day on or before its first undoes it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
-        raise CannotFix(f"{tag} is not in force on {day} any more: it is {tag.get_state_display()}.")
+        raise RemediationError(f"{tag} is not in force on {day} any more: it is {tag.get_state_display()}.")
     if day <= tag.start:
         tag.state = VirtualTag.State.UNDONE
     else:
@@ -392,11 +394,11 @@ def end(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
 
 
 @transaction.atomic
-def undo(batch_pk: int, *, user: Person, now: datetime) -> int:
+def undo_batch(batch_pk: int, *, user: Person, now: datetime) -> int:
     """Takes a whole batch back as if it had never been; returns how many tags. What is undone is undone once."""
     batch = VirtualTagBatch.objects.select_for_update().get(pk=batch_pk)
     if batch.undone_at:
-        raise CannotFix(f"{batch.undone_by} has undone this on {batch.undone_at:%Y-%m-%d %H:%M} UTC.")
+        raise RemediationError(f"{batch.undone_by} has undone this on {batch.undone_at:%Y-%m-%d %H:%M} UTC.")
     tags = list(batch.tags.filter(state=VirtualTag.State.ACTIVE))
     batch.undone_by, batch.undone_at, batch.applied_at = user, now, None
     batch.save()
@@ -417,24 +419,24 @@ def undo(batch_pk: int, *, user: Person, now: datetime) -> int:
 # What nobody owns: a lead says it is ours, finance confirms.
 
 
-def unowned(text: str) -> QuerySet:
+def unowned_resources(text: str) -> QuerySet:
     """The resources nobody owns that are called so, by whole id or whole name, in the month they were last seen."""
     found = TaggedResource.objects.taggable().filter(owner__isnull=True)
     return found.filter(Q(resource=text) | Q(resource_name=text)).order_by("-charge_month", "-cost")
 
 
 @transaction.atomic
-def claim(text: str, team: Team, *, user: Person, now: datetime) -> VirtualTag:
+def claim_resource(text: str, team: Team, *, user: Person, now: datetime) -> VirtualTag:
     """A lead says that an unowned resource is her team's; it counts when finance confirms."""
-    rows = unowned(text.strip())
+    rows = unowned_resources(text.strip())
     row = rows.first()
     if row is None:
-        raise CannotFix("No resource that nobody owns has this id or name: write it exactly as the bill does.")
+        raise RemediationError("No resource that nobody owns has this id or name: write it exactly as the bill does.")
     if rows.exclude(key=row.key).exists():
-        raise CannotFix("Several resources that nobody owns are called so: give the id of the one you mean.")
+        raise RemediationError("Several resources that nobody owns are called so: give the id of the one you mean.")
     waiting = VirtualTag.objects.filter(resource_key=row.key, key="Team", state=VirtualTag.State.WAITING)
     if waiting.exists():
-        raise CannotFix(f"{row} is claimed already; finance has not answered yet.")
+        raise RemediationError(f"{row} is claimed already; finance has not answered yet.")
     batch = VirtualTagBatch.objects.create(words=f"{team} claims {row}"[:300], made_by=user, made_at=now)
     return VirtualTag.objects.create(
         **_place(row, row.key),
@@ -455,9 +457,9 @@ def answer_claim(pk: int, *, confirm: bool, user: Person, now: datetime) -> Virt
     """Finance's word on a claim; raises CannotFix when it was answered before, or by her who made it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.WAITING:
-        raise CannotFix(f"This claim is answered: it is {tag.get_state_display()}.")
+        raise RemediationError(f"This claim is answered: it is {tag.get_state_display()}.")
     if confirm and tag.made_by_id == user.pk:
-        raise CannotFix("Somebody else has to confirm what you claim.")
+        raise RemediationError("Somebody else has to confirm what you claim.")
     if confirm:
         _give_way([tag])
     tag.state = VirtualTag.State.ACTIVE if confirm else VirtualTag.State.DECLINED
@@ -486,14 +488,14 @@ def closed_months_touched(tags: Iterable[VirtualTag]) -> list[Month]:
     return sorted(month for month in closed if first and month >= Month.of(first))
 
 
-def apply(batch: VirtualTagBatch, now: datetime) -> int:
+def apply_batch(batch: VirtualTagBatch, now: datetime) -> int:
     """Lays a batch's tags over the open months; compliance and suggestions follow. Returns how many lines changed.
 
     Doing it again changes nothing more, so that one that was killed is simply done again.
     """
     done = list(rule_application.apply_to_books(months_touched(batch.tags.all())))
     used = {Month.of(date.fromisoformat(day)) for each in done if each.lines for day in each.row.charge_months}
-    compliance.refresh(only=used)
+    compliance.refresh_compliance(only=used)
     rebuild_suggestions(now.date())
     VirtualTagBatch.objects.filter(pk=batch.pk).update(applied_at=now)
     return sum(each.lines for each in done)

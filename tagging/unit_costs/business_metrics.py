@@ -16,7 +16,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.people import audit
 from tagging.calc import unit_costs
-from tagging.calc.unit_costs import Point, Value
+from tagging.calc.unit_costs import MetricEntry, Point
 from tagging.chargeback import queues
 from tagging.models import Allocation, Metric, MetricValue
 
@@ -38,7 +38,7 @@ def team_names() -> dict[str, int]:
     return {name.lower(): pk for pk, name in Team.objects.values_list("pk", "name")}
 
 
-def compared(metric: Metric | None, values: Sequence[Value]) -> Difference:
+def compare_values(metric: Metric | None, values: Sequence[MetricEntry]) -> Difference:
     """What saving would do; changes nothing."""
     known = _known(metric, values)
     same = sum(known.get((each.team, each.day)) == each.value for each in values)
@@ -46,7 +46,7 @@ def compared(metric: Metric | None, values: Sequence[Value]) -> Difference:
     return Difference(len(values) - there, there - same, same)
 
 
-def _known(metric: Metric | None, values: Sequence[Value]) -> dict[tuple[int, date], Decimal]:
+def _known(metric: Metric | None, values: Sequence[MetricEntry]) -> dict[tuple[int, date], Decimal]:
     """{(team, day): what is there now} around the days of `values`."""
     if not (metric and metric.pk and values):
         return {}
@@ -56,11 +56,11 @@ def _known(metric: Metric | None, values: Sequence[Value]) -> dict[tuple[int, da
 
 
 @transaction.atomic
-def save(metric: Metric, values: Sequence[Value], *, user: Person, now: datetime) -> Difference:
+def save_values(metric: Metric, values: Sequence[MetricEntry], *, user: Person, now: datetime) -> Difference:
     """Writes the values, each in the place of what was there for its team and day; all of them or none."""
     # Two who upload at once: the second waits, then sees what the first has written.
     Metric.objects.select_for_update().get(pk=metric.pk)
-    found, before = compared(metric, values), _known(metric, values)
+    found, before = compare_values(metric, values), _known(metric, values)
     MetricValue.objects.bulk_create(
         [MetricValue(metric=metric, team_id=v.team, day=v.day, value=v.value, changed_at=now) for v in values],
         batch_size=WRITTEN_AT_ONCE,
@@ -74,7 +74,7 @@ def save(metric: Metric, values: Sequence[Value], *, user: Person, now: datetime
     return found
 
 
-def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date], Decimal], user: Person) -> None:
+def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[tuple[int, date], Decimal], user: Person) -> None:
     """An entry for each value that is new or another one than before."""
     told = {(each.team, each.day): each.value for each in values if before.get((each.team, each.day)) != each.value}
     days = [day for _, day in told] or [date.min]

@@ -147,7 +147,7 @@ class UnitCostsPage(Page, TemplateView):
         counted = {key: many for key, many in points.items() if any(each.units is not None for each in many)}
         if not self.by_month or self.metric.grain == Metric.Grain.MONTH:
             return counted
-        return {key: unit_costs.by_month(many) for key, many in counted.items()}
+        return {key: unit_costs.points_by_month(many) for key, many in counted.items()}
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -205,7 +205,7 @@ class UnitCostsPage(Page, TemplateView):
                 "note": self._missing(many),
             }
             for (team, code), many in self.found.items()
-            for whole in [unit_costs.whole(many)]
+            for whole in [unit_costs.overall_per_unit(many)]
         ]
         query = self.request.GET.copy()
         query["_export"] = "csv"
@@ -253,7 +253,7 @@ class UploadForm(forms.Form):
         said = super().clean() or {}
         try:
             if said.get("file") is not None:
-                said["text"] = unit_costs.decoded(said["file"].read(unit_costs.MOST_BYTES + 1))
+                said["text"] = unit_costs.decode_csv(said["file"].read(unit_costs.MOST_BYTES + 1))
             elif not said.get("text"):
                 self.add_error("file", "Choose a file.")
         except ValueError as error:
@@ -278,22 +278,22 @@ class UploadMetric(FormPage):
 
     def form_valid(self, form: UploadForm) -> HttpResponse:
         said = form.cleaned_data
-        read = unit_costs.read(said["text"], teams=business_metrics.team_names(), grain=said["grain"])
+        read = unit_costs.read_metric_csv(said["text"], teams=business_metrics.team_names(), grain=said["grain"])
         if self.request.POST.get("verb") == "save" and read.is_good:
             return self._save(said, read)
         names = dict(Team.objects.values_list("pk", "name"))
         preview = {
             "read": read,
             "problems": read.problems[:SHOWN_PROBLEMS],
-            "difference": business_metrics.compared(said["metric"], read.values),
+            "difference": business_metrics.compare_values(said["metric"], read.values),
             "gaps": [(names[gap.team], gap) for gap in read.gaps[:SHOWN_PROBLEMS]],
             "teams": len({each.team for each in read.values}),
         }
         return self.render_to_response(self.get_context_data(form=form, preview=preview, text=said["text"]))
 
-    def _save(self, said: dict[str, Any], read: unit_costs.Read) -> HttpResponse:
+    def _save(self, said: dict[str, Any], read: unit_costs.MetricFile) -> HttpResponse:
         metric = said["metric"] or Metric.objects.create(name=said["name"], grain=said["grain"])
-        done = business_metrics.save(metric, read.values, user=self.request.user, now=timezone.now())
+        done = business_metrics.save_values(metric, read.values, user=self.request.user, now=timezone.now())
         messages.success(self.request, f"{metric}: {done.new} new, {done.changed} changed, {done.same} as before.")
         return redirect(metric.get_absolute_url())
 

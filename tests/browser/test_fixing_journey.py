@@ -45,7 +45,7 @@ def shop(transactional_db, tmp_path):
     (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
     delivery = deliveries.load(received.delivery)
     assert delivery.status == "current", delivery.message
-    compliance.refresh()
+    compliance.refresh_compliance()
     tag_fixes.rebuild_suggestions(today)
 
 

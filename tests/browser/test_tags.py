@@ -29,7 +29,7 @@ def test_eli_finds_the_dearest_resource_to_fix_on_a_phone(visit, tmp_path):
     ]
     (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
     deliveries.load(received.delivery)
-    compliance.refresh()
+    compliance.refresh_compliance()
     page = visit("eli", PHONE)
     page.goto("/tagging/resources/")
     first = page.locator("table tbody tr").first

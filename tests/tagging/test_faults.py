@@ -140,7 +140,7 @@ def approved(moto, settings, monkeypatch):  # noqa: F811
     TaggingAccess.objects.create(sub_account=ACCOUNT, credential=credential, endpoint=moto, per_call=1)
     row = _change_set(ids)
     change_sets.dry_run(row, NOW)
-    yield change_sets.start(row.pk, user=person("eli"), now=NOW)
+    yield change_sets.start_applying(row.pk, user=person("eli"), now=NOW)
     ec2.terminate_instances(InstanceIds=ids)
 
 
@@ -153,7 +153,7 @@ def _change_set(ids):
         VirtualTag.objects.create(resource=place(one), resource_key=f"{n:032}", value=f"Payments {n}", **common)
         for n, one in enumerate(ids)
     ]
-    row = change_sets.from_virtual_tags(tags, title="March", user=eli, now=NOW)
+    row = change_sets.create_change_set(tags, title="March", user=eli, now=NOW)
     change_sets.submit(row.pk, user=eli)
     return change_sets.review(row.pk, approve=True, words="", user=lea, now=NOW)
 
@@ -170,11 +170,11 @@ def test_what_sets_tags_may_be_killed_at_any_call_and_no_result_is_lost(approved
         kept |= {arn: provider.asked[arn] for arn in done - kept.keys()}
         now += timedelta(minutes=5)
     assert killed > 5
-    assert list(change_sets.forgotten(now)) == [approved], "the sweep finds it"
+    assert list(change_sets.stalled_change_sets(now)) == [approved], "the sweep finds it"
     provider.strike(None, 0, before_it_is_set=False)
     assert tell("apply", approved.pk, now) == "ended 0"
     approved.refresh_from_db()
-    assert (approved.state, change_sets.tally(approved)) == ("applied", {"ok": MACHINES})
+    assert (approved.state, change_sets.count_results(approved)) == ("applied", {"ok": MACHINES})
     assert _tags_at_the_provider(moto, approved) == {one.arn: {"Team": one.after} for one in approved.changes.all()}
     assert kept
     assert {arn: provider.asked[arn] for arn in kept} == kept, "what is known to be set is not sent again"
@@ -239,7 +239,7 @@ def test_two_who_remind_at_the_same_moment_send_one_mail(tmp_path, worker, serve
     rows = [{"ResourceId": f"i-{n}", "Tags": '{"Team": "Payments"}' if n else ""} for n in range(40)]
     (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
     deliveries.load(received.delivery)
-    compliance.refresh()
+    compliance.refresh_compliance()
     two = [worker(EMAIL_URL=f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}") for _ in range(2)]
     for week in range(5):
         for one in two:

@@ -25,7 +25,7 @@ from tagging.remediation import change_sets  # noqa: E402
 
 
 def apply(pk: str, now: datetime) -> None:
-    change_sets.apply(ChangeSet.objects.get(pk=pk), clock=lambda: now)
+    change_sets.apply_change_set(ChangeSet.objects.get(pk=pk), clock=lambda: now)
 
 
 def close(day: str, now: datetime) -> None:
@@ -39,7 +39,7 @@ def post(_: str, now: datetime) -> None:
 
 
 def remind(_: str, now: datetime) -> None:
-    reminders.remind(now)
+    reminders.post_digests(now)
     outbox.send_waiting(now)
 
 

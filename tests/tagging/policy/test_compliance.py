@@ -51,7 +51,7 @@ def test_a_resource_has_its_last_tags_its_cost_and_its_days(tmp_path):
         {"ResourceId": "i-2", "Tags": '{"Owner": ""}', **on(5)},
     ]
     load(tmp_path, rows)
-    (built,) = compliance.refresh()
+    (built,) = compliance.refresh_compliance()
     found = resources()
     assert (built.month, built.resources) == (MARCH, 2)
     assert found["i-1"].verdict.is_compliant
@@ -76,7 +76,7 @@ def test_what_cannot_carry_tags_stands_apart_with_its_reason(tmp_path):
         {"ResourceId": "sp-1", "ChargeCategory": "Purchase", "CommitmentDiscountId": "sp-1"},
     ]
     load(tmp_path, rows)
-    compliance.refresh()
+    compliance.refresh_compliance()
     counts = TaggedResource.objects.values_list("why_not", "cost").order_by("why_not")
     assert list(counts) == [
         ("", Decimal(1)),
@@ -98,7 +98,7 @@ def test_what_is_told_apart_sums_to_the_cost_lines(tmp_path):
         for n in range(60)
     ]
     load(tmp_path, [*rows, {"ResourceId": "", "EffectiveCost": "3.000000000000000001"}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     for owner in (None, payments):
         lines = CostLine.objects.current().filter(owner=owner).totals(["effective_cost"])["USD"]["effective_cost"]
         assert sum(row.cost for row in TaggedResource.objects.filter(owner=owner)) == lines
@@ -108,7 +108,7 @@ def test_a_resource_that_changed_hands_has_a_row_for_each_owner_and_its_last_tag
     payments = Team.objects.create(name="Payments")
     OwnershipRule.objects.create(name="Tag", team=payments, tag_key="Team", tag_value="Payments")
     load(tmp_path, [{"Tags": "", **on(2)}, {"Tags": ALL_FIVE, **on(3)}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     rows = TaggedResource.objects.order_by("first_day")
     assert [(row.owner, row.cost, row.verdict.is_compliant) for row in rows] == [
         (None, Decimal(1), True),
@@ -119,32 +119,32 @@ def test_a_resource_that_changed_hands_has_a_row_for_each_owner_and_its_last_tag
 
 def test_a_month_is_worked_out_again_only_when_its_books_or_the_policy_change(tmp_path):
     load(tmp_path, [{}])
-    assert [built.month for built in compliance.refresh()] == [MARCH]
-    assert compliance.refresh() == []
+    assert [built.month for built in compliance.refresh_compliance()] == [MARCH]
+    assert compliance.refresh_compliance() == []
     TagRequirement.objects.filter(key="Owner").update(starts_on=date(2026, 4, 1))
     assert compliance.stale_months() == [MARCH]
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert "Owner" not in resources()["i-1"].verdict.facts
     TagRequirement.objects.filter(key="Team").update(starts_on=date(2026, 3, 20))
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert "Team" in resources()["i-1"].verdict.facts
     load(tmp_path, [{"ResourceId": "i-9"}], "again.csv")
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert set(resources()) == {"i-9"}
 
 
 def test_a_month_that_no_bill_knows_any_more_is_forgotten(tmp_path):
     delivery = load(tmp_path, [{}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     delivery.months.update(is_current=False)
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert not TaggedResource.objects.exists()
     assert not ComplianceMonth.objects.exists()
 
 
 def test_outcomes_are_kept_once_however_many_resources_have_them(tmp_path):
     load(tmp_path, [{"ResourceId": f"i-{n}", "Tags": f'{{"Owner": "p{n}"}}'} for n in range(50)])
-    (built,) = compliance.refresh()
+    (built,) = compliance.refresh_compliance()
     assert (built.resources, built.decisions, TagVerdict.objects.count()) == (50, 50, 1)
 
 
@@ -155,7 +155,7 @@ def test_keys_that_differ_only_by_case_and_long_right_to_left_values_are_kept_an
         {"ResourceId": "b", "Tags": '{"OWNER": "   "}'},
     ]
     load(tmp_path, rows)
-    compliance.refresh()
+    compliance.refresh_compliance()
     found = resources()
     assert found["a"].verdict.facts["Owner"][0] == "ok"
     assert len(found["a"].tag_set.tags) == 50

@@ -23,7 +23,7 @@ def load(folder, name, tags):
     rows = [{"ResourceId": "i-1", "Tags": tags}, {"ResourceId": "i-2", "ResourceName": "db", "Tags": ALL_FIVE}]
     (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
     deliveries.load(received.delivery)
-    compliance.refresh()
+    compliance.refresh_compliance()
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def week(number):
     """What is mailed on the Monday that many weeks later: [(to, subject)]."""
     with time_machine.travel(MONDAY + timedelta(weeks=number), tick=False):
         mail.outbox.clear()
-        reminders.remind(timezone.now())
+        reminders.post_digests(timezone.now())
         outbox.send_waiting(timezone.now())
     return sorted((*message.recipients(), message.subject) for message in mail.outbox)
 
@@ -66,7 +66,7 @@ def test_the_mail_says_what_to_do_and_leads_to_each_resource(wrong):
 def test_nobody_gets_two_mails_about_one_thing_in_a_week(wrong):
     assert len(week(0)) == 1
     with time_machine.travel(MONDAY + timedelta(days=3), tick=False):
-        assert reminders.remind(timezone.now()) == 0
+        assert reminders.post_digests(timezone.now()) == 0
     assert (TagDigest.objects.count(), TagReminder.objects.count()) == (1, 1)
 
 
@@ -74,7 +74,7 @@ def test_one_that_was_late_one_week_is_not_asked_again_before_seven_days(wrong):
     posted = []
     for days in (2, 7, 9):
         with time_machine.travel(MONDAY + timedelta(days=days), tick=False):
-            posted.append(reminders.remind(timezone.now()))
+            posted.append(reminders.post_digests(timezone.now()))
     assert posted == [1, 0, 1]
 
 

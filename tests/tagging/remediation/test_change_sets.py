@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from costs.models import Credential
 from finops_site.models import Team
 from tagging.calc import arns, tag_scripts
-from tagging.calc.tag_scripts import Change
+from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggingAccess, VirtualTag, VirtualTagBatch
 from tagging.remediation import change_sets
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.tag_fixes import RemediationError
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -59,7 +59,7 @@ HOSTILE = [
     ],
 )
 def test_an_id_becomes_an_arn(service, resource, region, arn):
-    found = arns.target("AWS", service, resource, ACCOUNT, region)
+    found = arns.tagging_target("AWS", service, resource, ACCOUNT, region)
     assert (found.arn, found.problem) == (arn, "")
 
 
@@ -79,21 +79,21 @@ def test_an_id_becomes_an_arn(service, resource, region, arn):
     ],
 )
 def test_what_this_api_cannot_tag_is_said_plainly(provider, resource, account, region, words):
-    assert words in arns.target(provider, "", resource, account, region).problem
+    assert words in arns.tagging_target(provider, "", resource, account, region).problem
 
 
 def test_an_arn_of_another_part_of_aws_keeps_its_region():
-    found = arns.target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
+    found = arns.tagging_target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
     assert (found.account, found.region, found.can) == (ACCOUNT, "cn-north-1", True)
 
 
 def change(key="Team", after="x", resource="i-0abcdef12", name=""):
-    return Change(arns.target("AWS", "EC2", resource, ACCOUNT, "us-east-1"), resource, name, key, "", after)
+    return TagEdit(arns.tagging_target("AWS", "EC2", resource, ACCOUNT, "us-east-1"), resource, name, key, "", after)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_shell_sees_hostile_words_as_words(text, tmp_path):
-    script = tag_scripts.cli([change(after=text), change(key=text), change(resource=f"odd {text}")], text)
+    script = tag_scripts.shell_script([change(after=text), change(key=text), change(resource=f"odd {text}")], text)
     aws = tmp_path / "aws"
     aws.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\0" "$word"; done\n')
     aws.chmod(0o755)
@@ -116,10 +116,10 @@ def test_a_terraform_string_says_what_it_said(text):
 
 
 def test_terraform_sets_tags_of_ec2_and_shows_the_rest_to_paste():
-    bucket = Change(
-        arns.target("AWS", "Amazon S3", "my-bucket", ACCOUNT, "us-east-1"), "my-bucket", "", "Team", "", "x"
+    bucket = TagEdit(
+        arns.tagging_target("AWS", "Amazon S3", "my-bucket", ACCOUNT, "us-east-1"), "my-bucket", "", "Team", "", "x"
     )
-    told = tag_scripts.terraform([change(), bucket, change(resource="odd")], "March\nsecond")
+    told = tag_scripts.terraform_file([change(), bucket, change(resource="odd")], "March\nsecond")
     assert 'resource "aws_ec2_tag" "tag_1"' in told
     assert 'resource_id = "i-0abcdef12"' in told
     assert "# arn:aws:s3:::my-bucket" in told
@@ -172,7 +172,7 @@ def reviewed(people, machines, moto):
         )
         for n, one in enumerate([*machines, ""])
     ]  # fmt: skip
-    row = change_sets.from_virtual_tags(tags, title="March", user=people["eli"], now=NOW)
+    row = change_sets.create_change_set(tags, title="March", user=people["eli"], now=NOW)
     change_sets.submit(row.pk, user=people["eli"])
     return change_sets.review(row.pk, approve=True, words="", user=people["lea"], now=NOW)
 
@@ -189,7 +189,7 @@ def clock():
 
 def started(row, people):
     change_sets.dry_run(row, NOW)
-    return change_sets.start(row.pk, user=people["eli"], now=NOW)
+    return change_sets.start_applying(row.pk, user=people["eli"], now=NOW)
 
 
 @pytest.mark.django_db
@@ -201,18 +201,18 @@ class TestAtTheProvider:
         assert "does not say what it is" in unable.message or "region" in unable.message
 
     def test_without_a_dry_run_nothing_is_applied(self, reviewed, people):
-        with pytest.raises(CannotFix, match="First the dry run"):
-            change_sets.start(reviewed.pk, user=people["eli"], now=NOW)
+        with pytest.raises(RemediationError, match="First the dry run"):
+            change_sets.start_applying(reviewed.pk, user=people["eli"], now=NOW)
 
     def test_tags_are_set_and_every_result_is_kept(self, reviewed, machines, moto, people):
-        assert change_sets.apply(started(reviewed, people), clock=clock)
+        assert change_sets.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "applied"
-        assert change_sets.tally(reviewed) == {"ok": 3, "unable": 1}
+        assert change_sets.count_results(reviewed) == {"ok": 3, "unable": 1}
         assert [tags_of(moto, one) for one in machines] == [{"Owner": "lea", "Team": "Payments"}] * 3
 
     def test_again_it_finds_everything_there(self, reviewed, people):
-        change_sets.apply(started(reviewed, people), clock=clock)
+        change_sets.apply_change_set(started(reviewed, people), clock=clock)
         ChangeSet.objects.update(state="approved")
         TagChange.objects.filter(result="ok").update(result="waiting")
         assert "0 to set, 3 there already" in change_sets.dry_run(ChangeSet.objects.get(), NOW)
@@ -232,18 +232,18 @@ class TestAtTheProvider:
             return NOW
 
         with pytest.raises(Killed):
-            change_sets.apply(row, clock=dies)
+            change_sets.apply_change_set(row, clock=dies)
         # Nobody else takes it while its worker may still live.
-        assert not change_sets.apply(ChangeSet.objects.get(), clock=clock)
+        assert not change_sets.apply_change_set(ChangeSet.objects.get(), clock=clock)
         later = NOW + timedelta(minutes=5)
-        assert list(change_sets.forgotten(later)) == [row]
-        assert change_sets.apply(ChangeSet.objects.get(), clock=lambda: later)
-        assert change_sets.tally(row) == {"ok": 3, "unable": 1}
+        assert list(change_sets.stalled_change_sets(later)) == [row]
+        assert change_sets.apply_change_set(ChangeSet.objects.get(), clock=lambda: later)
+        assert change_sets.count_results(row) == {"ok": 3, "unable": 1}
         assert ChangeSet.objects.get().attempt == 2
 
     def test_an_account_nobody_said_how_to_enter_fails_in_words(self, reviewed, people):
         TaggingAccess.objects.all().delete()
-        change_sets.apply(started(reviewed, people), clock=clock)
+        change_sets.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "partly"
         failed = reviewed.changes.filter(result="failed").first()
@@ -255,7 +255,7 @@ class TestAtTheProvider:
         credential.save()
         TaggingAccess.objects.update(endpoint="http://127.0.0.1:9/")
         row = started(reviewed, people)
-        change_sets.apply(row, clock=clock, wait=lambda _: None)
+        change_sets.apply_change_set(row, clock=clock, wait=lambda _: None)
         told = " ".join(row.changes.values_list("message", flat=True))
         assert "FINOPS_STORAGE_ENDPOINTS" in told
         assert "secret-indeed" not in told
@@ -263,5 +263,5 @@ class TestAtTheProvider:
 
     def test_who_made_it_does_not_approve_it(self, reviewed, people):
         ChangeSet.objects.update(state="review")
-        with pytest.raises(CannotFix, match="Somebody else"):
+        with pytest.raises(RemediationError, match="Somebody else"):
             change_sets.review(reviewed.pk, approve=True, words="", user=people["eli"], now=NOW)

@@ -27,7 +27,7 @@ def load(folder, rows, name="march.csv", **defaults):
     (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
     delivery = deliveries.load(received.delivery)
     assert delivery.status == "current", delivery.message
-    compliance.refresh()
+    compliance.refresh_compliance()
     return delivery
 
 
@@ -49,9 +49,9 @@ def about(resource):
 
 
 def accept(rows, user, **options):
-    done = tag_fixes.accept(rows, user=user, now=NOW, **options)
+    done = tag_fixes.accept_suggestions(rows, user=user, now=NOW, **options)
     if done.batch:
-        tag_fixes.apply(done.batch, NOW)
+        tag_fixes.apply_batch(done.batch, NOW)
     return done
 
 
@@ -84,8 +84,8 @@ def test_a_lead_sees_her_own_and_finance_what_nobody_owns(shop):
 
 
 def test_the_gain_counts_only_resources_that_become_whole(shop):
-    assert tag_fixes.gain(about("i-99")).costs == {"USD": Decimal(7)}
-    assert tag_fixes.gain(about("i-99").exclude(tag="Team")).compliant == 0
+    assert tag_fixes.potential_gain(about("i-99")).costs == {"USD": Decimal(7)}
+    assert tag_fixes.potential_gain(about("i-99").exclude(tag="Team")).compliant == 0
 
 
 def test_accepting_changes_the_numbers_and_keeps_what_the_bill_said(shop):
@@ -117,12 +117,12 @@ def test_accepted_tags_do_not_vote(shop):
 def test_a_batch_is_undone_and_the_books_are_as_they_were(shop):
     before = list(CostLine.objects.order_by("pk").values("resource", "owner", "tag_set", "effective_cost"))
     done = accept(about("i-98"), shop["fay"])
-    assert tag_fixes.undo(done.batch.pk, user=shop["fay"], now=NOW) == done.set
-    tag_fixes.apply(done.batch, NOW)
+    assert tag_fixes.undo_batch(done.batch.pk, user=shop["fay"], now=NOW) == done.set
+    tag_fixes.apply_batch(done.batch, NOW)
     assert list(CostLine.objects.order_by("pk").values("resource", "owner", "tag_set", "effective_cost")) == before
     assert about("i-98").exists()
-    with pytest.raises(tag_fixes.CannotFix, match="has undone this"):
-        tag_fixes.undo(done.batch.pk, user=shop["fay"], now=NOW)
+    with pytest.raises(tag_fixes.RemediationError, match="has undone this"):
+        tag_fixes.undo_batch(done.batch.pk, user=shop["fay"], now=NOW)
 
 
 def test_who_accepts_second_is_told_so(shop):
@@ -142,7 +142,7 @@ def test_the_database_allows_one_open_tag_of_a_key(shop):
 
 
 def test_a_refused_value_never_comes_again_for_that_resource(shop):
-    tag_fixes.refuse(about("i-99").filter(tag="Project"), user=shop["lea"], now=NOW)
+    tag_fixes.refuse_suggestions(about("i-99").filter(tag="Project"), user=shop["lea"], now=NOW)
     tag_fixes.rebuild_suggestions(TODAY)
     assert not about("i-99").filter(tag="Project").exists()
     assert SuggestionDecision.objects.get().answer == "refused"
@@ -159,22 +159,24 @@ def test_every_tag_stands_in_the_audit_log_with_who_set_it(shop):
 def test_a_tag_set_by_hand_takes_the_place_of_the_one_before_from_its_day_on(shop):
     row = TaggedResource.objects.get(resource="i-99")
     for value, day in (("Staging", 1), ("Dev", 4)):
-        tag_fixes.set_by_hand(row, "Environment", value, start=date(2026, 3, day), end=None, user=shop["lea"], now=NOW)
+        tag_fixes.set_virtual_tag(
+            row, "Environment", value, start=date(2026, 3, day), end=None, user=shop["lea"], now=NOW
+        )
     first, second = VirtualTag.objects.order_by("start")
     assert (first.end, second.end) == (date(2026, 3, 4), None)
-    tag_fixes.apply(second.batch, NOW)
+    tag_fixes.apply_batch(second.batch, NOW)
     assert CostLine.objects.get(resource="i-99").tag_set.tags["Environment"] == "Dev"
 
 
 def test_a_tag_that_ended_no_longer_counts(shop):
     row = TaggedResource.objects.get(resource="i-99")
-    tag = tag_fixes.set_by_hand(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
-    tag_fixes.end(tag.pk, date(2026, 3, 5), user=shop["lea"], now=NOW)
-    tag_fixes.apply(tag.batch, NOW)
+    tag = tag_fixes.set_virtual_tag(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
+    tag_fixes.end_virtual_tag(tag.pk, date(2026, 3, 5), user=shop["lea"], now=NOW)
+    tag_fixes.apply_batch(tag.batch, NOW)
     # The charge is of the fifth: the tag holds until then, not on it.
     assert "Project" not in CostLine.objects.get(resource="i-99").tag_set.tags
-    with pytest.raises(tag_fixes.CannotFix, match="not in force"):
-        tag_fixes.end(tag.pk, date(2026, 3, 9), user=shop["lea"], now=NOW)
+    with pytest.raises(tag_fixes.RemediationError, match="not in force"):
+        tag_fixes.end_virtual_tag(tag.pk, date(2026, 3, 9), user=shop["lea"], now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -189,38 +191,38 @@ def test_a_tag_that_ended_no_longer_counts(shop):
 )
 def test_a_tag_no_provider_would_keep_is_refused_in_words(shop, key, value, words):
     row = TaggedResource.objects.get(resource="i-99")
-    with pytest.raises(tag_fixes.CannotFix, match=words):
-        tag_fixes.set_by_hand(row, key, value, start=TODAY, end=None, user=shop["lea"], now=NOW)
+    with pytest.raises(tag_fixes.RemediationError, match=words):
+        tag_fixes.set_virtual_tag(row, key, value, start=TODAY, end=None, user=shop["lea"], now=NOW)
 
 
 def test_emoji_and_right_to_left_values_are_kept_as_they_are(shop):
     row = TaggedResource.objects.get(resource="i-99")
     value = "תשלומים 💸 \"quoted\" 'and' \\"
-    tag = tag_fixes.set_by_hand(row, "Project", value, start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
-    tag_fixes.apply(tag.batch, NOW)
+    tag = tag_fixes.set_virtual_tag(row, "Project", value, start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
+    tag_fixes.apply_batch(tag.batch, NOW)
     assert CostLine.objects.get(resource="i-99").tag_set.tags["Project"] == value
 
 
 def test_a_tag_on_a_resource_that_is_gone_changes_nothing_and_harms_nobody(shop):
     row = TaggedResource.objects.get(resource="i-99")
     row.resource, row.key = "i-gone", "0" * 32
-    tag = tag_fixes.set_by_hand(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["fay"], now=NOW)
-    assert tag_fixes.apply(tag.batch, NOW) == 0
+    tag = tag_fixes.set_virtual_tag(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["fay"], now=NOW)
+    assert tag_fixes.apply_batch(tag.batch, NOW) == 0
 
 
 def test_a_lead_claims_what_nobody_owns_and_finance_confirms(shop):
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    with pytest.raises(tag_fixes.CannotFix, match="exactly as the bill"):
-        tag_fixes.claim("i-99", team, user=shop["lea"], now=NOW)
-    tag = tag_fixes.claim("web-98", team, user=shop["lea"], now=NOW)
+    with pytest.raises(tag_fixes.RemediationError, match="exactly as the bill"):
+        tag_fixes.claim_resource("i-99", team, user=shop["lea"], now=NOW)
+    tag = tag_fixes.claim_resource("web-98", team, user=shop["lea"], now=NOW)
     assert not VirtualTag.objects.in_force().exists()
-    with pytest.raises(tag_fixes.CannotFix, match="claimed already"):
-        tag_fixes.claim("i-98", team, user=shop["ola"], now=NOW)
+    with pytest.raises(tag_fixes.RemediationError, match="claimed already"):
+        tag_fixes.claim_resource("i-98", team, user=shop["ola"], now=NOW)
     tag_fixes.answer_claim(tag.pk, confirm=True, user=shop["fay"], now=NOW)
-    tag_fixes.apply(tag.batch, NOW)
+    tag_fixes.apply_batch(tag.batch, NOW)
     assert CostLine.objects.get(resource="i-98").owner == team
-    with pytest.raises(tag_fixes.CannotFix, match="is answered"):
+    with pytest.raises(tag_fixes.RemediationError, match="is answered"):
         tag_fixes.answer_claim(tag.pk, confirm=False, user=shop["fay"], now=NOW)
 
 
@@ -230,7 +232,7 @@ def test_the_demo_passes_95_percent_when_its_suggestions_are_accepted(people, tm
     path = demo_bills.write_bills(tmp_path, as_of=as_of)[-1]
     (received,) = deliveries.receive("northwind", [path])
     assert deliveries.load(received.delivery).status == "current"
-    compliance.refresh()
+    compliance.refresh_compliance()
 
     def share():
         rows = TaggedResource.objects.taggable()

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagging.calc.suggestions import Learnt, Seen, distance, respelt, stack, stem, suggest, wilson
+from tagging.calc.suggestions import PastDecisions, ResourceTags, closest_value, distance, stack, stem, suggest, wilson
 
 
 def machine(number, says=None, wrong=None, name=None, **more):
-    return Seen(
+    return ResourceTags(
         key=f"k{number}",
         provider="AWS",
         account=more.pop("account", "1"),
@@ -130,12 +130,12 @@ def test_our_own_rules_know_the_team():
     ],
 )
 def test_a_value_that_is_spelt_otherwise(said, meant):
-    found = respelt(said, ["Production", "Dev", "Staging"])
+    found = closest_value(said, ["Production", "Dev", "Staging"])
     assert (found and found[0]) == meant
 
 
 def test_what_is_as_near_to_two_values_means_neither():
-    assert respelt("Team-X", ["Team-A", "Team-B"]) is None
+    assert closest_value("Team-X", ["Team-A", "Team-B"]) is None
 
 
 def test_neighbours_that_changed_places_are_one_edit():
@@ -149,7 +149,7 @@ def test_only_values_the_policy_allows_are_proposed():
 
 def test_what_was_refused_never_comes_again_for_that_resource():
     kin = [machine(n, {"Team": "Payments"}) for n in range(10)]
-    learnt = Learnt(refused=frozenset({("k99", "Team", "Payments")}))
+    learnt = PastDecisions(refused=frozenset({("k99", "Team", "Payments")}))
     bare = [machine(99, wrong={"Team": ""}), machine(98, wrong={"Team": ""})]
     assert [found.key for found in suggest([*kin, *bare], learnt=learnt)] == ["k98"]
 
@@ -159,8 +159,8 @@ def test_an_accepted_pattern_is_surer_next_time_and_a_refused_one_less():
     bare = machine(99, wrong={"Team": ""})
     pattern = ("name", "checkout", "Team", "Payments")
     before = one([*kin, bare]).confidence
-    assert one([*kin, bare], learnt=Learnt(accepted={pattern: 10})).confidence > before
-    lower = one([*kin, bare], learnt=Learnt(declined=dict.fromkeys([pattern], 10)))
+    assert one([*kin, bare], learnt=PastDecisions(accepted={pattern: 10})).confidence > before
+    lower = one([*kin, bare], learnt=PastDecisions(declined=dict.fromkeys([pattern], 10)))
     assert next(each for each in lower.evidence if each.group == "checkout").confidence < before
 
 

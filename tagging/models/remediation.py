@@ -19,7 +19,7 @@ from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE
 PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
 
 
-class OfTeams(models.QuerySet):
+class TeamRowsQuerySet(models.QuerySet):
     """Rows about resources: each is seen by those who see its `team`; without one, by those who see the company."""
 
     def visible_to(self, user: Person) -> "OfTeams":
@@ -43,7 +43,7 @@ class VirtualTagBatch(models.Model):
         return self.words
 
 
-class VirtualTagQuerySet(OfTeams):
+class VirtualTagQuerySet(TeamRowsQuerySet):
     def in_force(self) -> "VirtualTagQuerySet":
         return self.filter(state=VirtualTag.State.ACTIVE)
 
@@ -142,7 +142,7 @@ def tag_problem(key: str, value: str) -> dict[str, str]:
     return {}
 
 
-class SuggestionQuerySet(OfTeams):
+class SuggestionQuerySet(TeamRowsQuerySet):
     def at_least(self, confidence: Any) -> "SuggestionQuerySet":
         return self.filter(confidence__gte=confidence)
 
@@ -302,7 +302,7 @@ class TagChange(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OfTeams.as_manager()
+    objects = TeamRowsQuerySet.as_manager()
 
     class Meta:
         ordering = ["sub_account", "region", "resource", "key"]
