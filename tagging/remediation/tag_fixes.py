@@ -18,7 +18,7 @@ from finops_site.models import Team
 from finops_site.ops.locks import wait_for
 from finops_site.people import audit
 from tagging.calc import suggestions as suggesting
-from tagging.calc.suggestions import PastDecisions, Proposal, ResourceTags
+from tagging.calc.suggestions import PastDecisions, Proposal
 from tagging.calc.tag_policy import Facts, Policy, Resource
 from tagging.models import (
     ChargebackPeriod,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagging.calc.tag_policy import CaseRule, Policy, Requirement, Resource, State, conflicts, problems
+from tagging.calc.policy_problems import conflicts, problems
+from tagging.calc.tag_policy import CaseRule, Policy, Requirement, Resource, State
 
 DAY = date(2026, 3, 31)
 ENVIRONMENT = Requirement(

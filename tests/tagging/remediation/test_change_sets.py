@@ -84,7 +84,7 @@ def test_what_this_api_cannot_tag_is_said_plainly(provider, resource, account, r
 
 def test_an_arn_of_another_part_of_aws_keeps_its_region():
     found = arns.tagging_target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
-    assert (found.account, found.region, found.can) == (ACCOUNT, "cn-north-1", True)
+    assert (found.account, found.region, found.is_taggable) == (ACCOUNT, "cn-north-1", True)
 
 
 def change(key="Team", after="x", resource="i-0abcdef12", name=""):
