@@ -9,21 +9,21 @@ from tagging.chargeback import emails, statements
 from tagging.models import ChangeSet, VirtualTagBatch
 from tagging.ownership import rule_application
 from tagging.policy import compliance, reminders
-from tagging.remediation import change_sets, tag_fixes
+from tagging.remediation import batch_application, change_sets, provider_tagging, suggestions
 
 
 @shared_task
 def apply_virtual_tags(batch_id: int) -> None:
     batch = VirtualTagBatch.objects.filter(pk=batch_id, applied_at__isnull=True).first()
     if batch:
-        tag_fixes.apply_batch(batch, timezone.now())
+        batch_application.apply_batch(batch, timezone.now())
 
 
 @shared_task
 def apply_change_set(change_set_id: int) -> None:
     row = ChangeSet.objects.filter(pk=change_set_id, state=ChangeSet.State.APPLYING).first()
     if row:
-        change_sets.apply_change_set(row, clock=timezone.now)
+        provider_tagging.apply_change_set(row, clock=timezone.now)
 
 
 @shared_task
@@ -38,7 +38,7 @@ def resume_fixing() -> None:
 
 @shared_task
 def suggest_tags() -> None:
-    tag_fixes.rebuild_suggestions(timezone.now().date())
+    suggestions.rebuild_suggestions(timezone.now().date())
 
 
 @shared_task

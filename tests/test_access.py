@@ -36,7 +36,7 @@ from tagging.models import (
     TagRequirement,
 )
 from tagging.policy import compliance
-from tagging.remediation import change_sets, tag_fixes
+from tagging.remediation import change_sets, suggestions, virtual_tags
 from tests import bills
 from tests.people import person
 
@@ -328,9 +328,9 @@ def of_fixes(name):
         return []
     if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
         said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
-        tag = tag_fixes.set_virtual_tag(row, "Note", "x", **said)
+        tag = virtual_tags.set_virtual_tag(row, "Note", "x", **said)
         if name.startswith("tag-suggestion"):
-            tag_fixes.rebuild_suggestions(date(2026, 3, 31))
+            suggestions.rebuild_suggestions(date(2026, 3, 31))
             return [Suggestion.objects.first().pk]
         if name.startswith("virtual-tag"):
             return [tag.pk]

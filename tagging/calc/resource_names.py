@@ -1,4 +1,4 @@
-"""What the ids, names and tags of resources reveal: which belong together, and which value a misspelling means. Pure."""
+"""Which resources belong together, by their ids, names and tags, and which value a misspelling means. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping

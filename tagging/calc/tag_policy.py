@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-import duckdb
-
 from costs.charges import duckdb_session
 from costs.formats.base import literal
 

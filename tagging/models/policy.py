@@ -163,7 +163,7 @@ class ComplianceMonth(models.Model):
 
 class TaggedResourceQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "TaggedResourceQuerySet":
-        """Everything, or what her teams and the teams below them own; unowned rows are for who sees the whole company."""
+        """Everything, or what her teams and the teams below them own; unowned rows are for the whole company."""
         return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
 
     def in_month(self, month: Month) -> "TaggedResourceQuerySet":

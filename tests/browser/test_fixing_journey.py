@@ -10,7 +10,7 @@ from costs.ingest import deliveries
 from finops_site.models import Team
 from tagging.models import ChangeSet, OwnershipRule, TagRequirement, VirtualTag
 from tagging.policy import compliance
-from tagging.remediation import tag_fixes
+from tagging.remediation import suggestions
 from tests import bills
 from tests.browser.conftest import PHONE, follow
 from tests.people import person
@@ -46,7 +46,7 @@ def shop(transactional_db, tmp_path):
     delivery = deliveries.load(received.delivery)
     assert delivery.status == "current", delivery.message
     compliance.refresh_compliance()
-    tag_fixes.rebuild_suggestions(today)
+    suggestions.rebuild_suggestions(today)
 
 
 def test_fay_accepts_them_all_and_compliance_passes_95_percent(shop, visit, at_once):

@@ -31,7 +31,7 @@ from tagging.models import (
     VirtualTagBatch,
 )
 from tagging.policy import compliance
-from tagging.remediation import change_sets
+from tagging.remediation import change_sets, provider_tagging
 from tests import bills
 from tests.costs.ingest.test_ingest import ROOT, _environment
 from tests.finops_site.mail.test_outbox import server  # noqa: F401
@@ -139,7 +139,7 @@ def approved(moto, settings, monkeypatch):  # noqa: F811
     credential = Credential.objects.create(name="tagger", role_arn=f"arn:aws:iam::{ACCOUNT}:role/tagger")
     TaggingAccess.objects.create(sub_account=ACCOUNT, credential=credential, endpoint=moto, per_call=1)
     row = _change_set(ids)
-    change_sets.dry_run(row, NOW)
+    provider_tagging.dry_run(row, NOW)
     yield change_sets.start_applying(row.pk, user=person("eli"), now=NOW)
     ec2.terminate_instances(InstanceIds=ids)
 
@@ -154,8 +154,8 @@ def _change_set(ids):
         for n, one in enumerate(ids)
     ]
     row = change_sets.create_change_set(tags, title="March", user=eli, now=NOW)
-    change_sets.submit(row.pk, user=eli)
-    return change_sets.review(row.pk, approve=True, words="", user=lea, now=NOW)
+    change_sets.submit(row.pk)
+    return change_sets.review(row.pk, approve=True, comment="", user=lea, now=NOW)
 
 
 def test_what_sets_tags_may_be_killed_at_any_call_and_no_result_is_lost(approved, provider, worker, moto):  # noqa: F811

@@ -14,8 +14,8 @@ from finops_site.models import Team
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggingAccess, VirtualTag, VirtualTagBatch
-from tagging.remediation import change_sets
-from tagging.remediation.tag_fixes import RemediationError
+from tagging.remediation import change_sets, provider_tagging
+from tagging.remediation.virtual_tags import RemediationError
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -173,8 +173,8 @@ def reviewed(people, machines, moto):
         for n, one in enumerate([*machines, ""])
     ]  # fmt: skip
     row = change_sets.create_change_set(tags, title="March", user=people["eli"], now=NOW)
-    change_sets.submit(row.pk, user=people["eli"])
-    return change_sets.review(row.pk, approve=True, words="", user=people["lea"], now=NOW)
+    change_sets.submit(row.pk)
+    return change_sets.review(row.pk, approve=True, comment="", user=people["lea"], now=NOW)
 
 
 def tags_of(moto, machine):
@@ -188,14 +188,14 @@ def clock():
 
 
 def started(row, people):
-    change_sets.dry_run(row, NOW)
+    provider_tagging.dry_run(row, NOW)
     return change_sets.start_applying(row.pk, user=people["eli"], now=NOW)
 
 
 @pytest.mark.django_db
 class TestAtTheProvider:
     def test_a_dry_run_changes_nothing_and_says_what_would(self, reviewed, machines, moto):
-        assert change_sets.dry_run(reviewed, NOW).startswith("Dry run: 3 to set, 0 there already, 1 cannot")
+        assert provider_tagging.dry_run(reviewed, NOW).startswith("Dry run: 3 to set, 0 there already, 1 cannot")
         assert tags_of(moto, machines[0]) == {"Owner": "lea"}
         unable = reviewed.changes.get(result="unable")
         assert "does not say what it is" in unable.message or "region" in unable.message
@@ -205,17 +205,17 @@ class TestAtTheProvider:
             change_sets.start_applying(reviewed.pk, user=people["eli"], now=NOW)
 
     def test_tags_are_set_and_every_result_is_kept(self, reviewed, machines, moto, people):
-        assert change_sets.apply_change_set(started(reviewed, people), clock=clock)
+        assert provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "applied"
         assert change_sets.count_results(reviewed) == {"ok": 3, "unable": 1}
         assert [tags_of(moto, one) for one in machines] == [{"Owner": "lea", "Team": "Payments"}] * 3
 
     def test_again_it_finds_everything_there(self, reviewed, people):
-        change_sets.apply_change_set(started(reviewed, people), clock=clock)
+        provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         ChangeSet.objects.update(state="approved")
         TagChange.objects.filter(result="ok").update(result="waiting")
-        assert "0 to set, 3 there already" in change_sets.dry_run(ChangeSet.objects.get(), NOW)
+        assert "0 to set, 3 there already" in provider_tagging.dry_run(ChangeSet.objects.get(), NOW)
 
     def test_one_that_was_killed_half_way_goes_on_where_it_was(self, reviewed, people, machines, moto):
         row = started(reviewed, people)
@@ -232,22 +232,22 @@ class TestAtTheProvider:
             return NOW
 
         with pytest.raises(Killed):
-            change_sets.apply_change_set(row, clock=dies)
+            provider_tagging.apply_change_set(row, clock=dies)
         # Nobody else takes it while its worker may still live.
-        assert not change_sets.apply_change_set(ChangeSet.objects.get(), clock=clock)
+        assert not provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=clock)
         later = NOW + timedelta(minutes=5)
         assert list(change_sets.stalled_change_sets(later)) == [row]
-        assert change_sets.apply_change_set(ChangeSet.objects.get(), clock=lambda: later)
+        assert provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=lambda: later)
         assert change_sets.count_results(row) == {"ok": 3, "unable": 1}
         assert ChangeSet.objects.get().attempt == 2
 
-    def test_an_account_nobody_said_how_to_enter_fails_in_words(self, reviewed, people):
+    def test_an_account_without_tagging_access_fails_with_the_reason(self, reviewed, people):
         TaggingAccess.objects.all().delete()
-        change_sets.apply_change_set(started(reviewed, people), clock=clock)
+        provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "partly"
         failed = reviewed.changes.filter(result="failed").first()
-        assert "Nobody has said as whom" in failed.message
+        assert f"Account {ACCOUNT} has no tagging access: an administrator adds it in the admin." in failed.message
 
     def test_no_secret_is_in_any_message(self, reviewed, people):
         credential = Credential.objects.get()
@@ -255,7 +255,7 @@ class TestAtTheProvider:
         credential.save()
         TaggingAccess.objects.update(endpoint="http://127.0.0.1:9/")
         row = started(reviewed, people)
-        change_sets.apply_change_set(row, clock=clock, wait=lambda _: None)
+        provider_tagging.apply_change_set(row, clock=clock, wait=lambda _: None)
         told = " ".join(row.changes.values_list("message", flat=True))
         assert "FINOPS_STORAGE_ENDPOINTS" in told
         assert "secret-indeed" not in told
@@ -264,4 +264,4 @@ class TestAtTheProvider:
     def test_who_made_it_does_not_approve_it(self, reviewed, people):
         ChangeSet.objects.update(state="review")
         with pytest.raises(RemediationError, match="Somebody else"):
-            change_sets.review(reviewed.pk, approve=True, words="", user=people["eli"], now=NOW)
+            change_sets.review(reviewed.pk, approve=True, comment="", user=people["eli"], now=NOW)

@@ -23,9 +23,10 @@ from tagging.models import (
     VirtualTag,
     VirtualTagBatch,
 )
-from tagging.remediation import tag_fixes
+from tagging.remediation.batch_application import apply_batch
+from tagging.remediation.suggestion_answers import accept_suggestions
 from tests.people import waiting_for
-from tests.tagging.remediation.test_fixing import NOW, about, load, shop  # noqa: F401
+from tests.tagging.remediation.test_virtual_tags import NOW, about, load, shop  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 SUGGESTIONS, VIRTUAL = "/tagging/suggestions/", "/tagging/virtual-tags/"
@@ -85,7 +86,7 @@ def test_nobody_decides_about_another_teams_resources(shop, client_of):  # noqa:
 
 
 def test_a_batch_is_taken_back_from_the_page(shop, client_of):  # noqa: F811
-    done = tag_fixes.accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
+    done = accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
     assert "the numbers follow" in client_of(shop["lea"]).get(VIRTUAL).content.decode()
     assert client_of(shop["ola"]).post(VIRTUAL, {"undo": done.batch.pk}).status_code == 404
     client_of(shop["lea"]).post(VIRTUAL, {"undo": done.batch.pk})
@@ -104,8 +105,8 @@ def test_a_tag_is_set_by_hand_and_bad_ones_are_refused_in_words(shop, client_of)
 
 
 def test_virtual_tags_are_marked_wherever_tags_are_shown(shop, client_of):  # noqa: F811
-    done = tag_fixes.accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
-    tag_fixes.apply_batch(done.batch, NOW)
+    done = accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
+    apply_batch(done.batch, NOW)
     lea = client_of(shop["lea"])
     listed = lea.get("/costs/lines/?resource=i-99").content.decode()
     assert "virtual, set by us: Team: Payments" in listed
@@ -125,7 +126,7 @@ def test_a_lead_claims_and_finance_confirms_on_the_page(shop, client_of):  # noq
 
 
 def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, client_of):  # noqa: F811
-    tag_fixes.accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
+    accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
     eli, lea = client_of(shop["eli"]), client_of(shop["lea"])
     eli.post(
         VIRTUAL, {"verb": "change_set", "title": "March", "pick": list(VirtualTag.objects.values_list("pk", flat=True))}
@@ -148,7 +149,7 @@ def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, cli
 
 
 def test_a_change_set_is_made_of_every_virtual_tag_that_the_filters_leave(shop, client_of):  # noqa: F811
-    tag_fixes.accept_suggestions(Suggestion.objects.all(), user=shop["lea"], now=NOW)
+    accept_suggestions(Suggestion.objects.all(), user=shop["lea"], now=NOW)
     eli = client_of(shop["eli"])
     mine = VirtualTag.objects.visible_to(shop["eli"])
     assert 0 < mine.filter(key="Team").count() < mine.count()
