@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from tagging.chargeback import chargeback_views, dispute_views, split_views
 from tagging.ownership import ownership_views
-from tagging.policy import compliance_views, exception_views, policy_views, prevention_views
+from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
 from tagging.remediation import change_set_views, suggestion_views, virtual_tag_views
 from tagging.unit_costs import unit_cost_views
 
@@ -54,12 +54,12 @@ urlpatterns = [
     ),
     path("unit-costs/", unit_cost_views.UnitCostsPage.as_view(), name="unit_costs"),
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
-    path("tagging/", compliance_views.ComplianceOverview.as_view(), name="overview"),
-    path("tagging/resources/", compliance_views.ResourcesPage.as_view(), name="resources"),
-    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance_views.ResourcePage.as_view(), name="resource"),
+    path("tagging/", overview_views.ComplianceOverview.as_view(), name="overview"),
+    path("tagging/resources/", resource_views.ResourcesPage.as_view(), name="resources"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", resource_views.ResourcePage.as_view(), name="resource"),
     re_path(
         r"^tagging/resources/(?P<key>[0-9a-f]{32})/exception/$",
-        exception_views.AskForException.as_view(),
+        exception_views.RequestException.as_view(),
         name="exception_add",
     ),
     path("tagging/policy/", policy_views.PolicyPage.as_view(), name="policy"),

@@ -88,7 +88,7 @@ def _of_provider(requirements: Iterable[Requirement], names: set[str]) -> list[R
 def _scoped(rules: Iterable[Requirement]) -> Iterator[str]:
     for rule in rules:
         if rule.services or rule.resource_types:
-            yield f"{rule.key} is required of every resource here: a document does not know services as bills name them."
+            yield f"{rule.key} is required of every resource here: documents do not know services as bills name them."
 
 
 def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:

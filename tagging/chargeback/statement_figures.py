@@ -23,7 +23,7 @@ from tagging.calc.tag_policy import Resource
 from tagging.chargeback import allocation
 from tagging.chargeback.allocation import exact_sum
 from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
-from tagging.policy.compliance import is_compliant_outcome
+from tagging.policy.compliance import is_compliant
 
 ZERO = Decimal(0)
 TOP = 10
@@ -343,9 +343,7 @@ def _untagged(team: int, month: Month, basis: str, currency: str) -> Decimal:
     day = month.next.start - timedelta(days=1)
     decided = policy.decide([Resource(tags, *place) for *place, tags, _ in rows], day)
     return exact_sum(
-        row[-1] or ZERO
-        for row, facts in zip(rows, decided, strict=True)
-        if not is_compliant_outcome(policy.on(day), facts)
+        row[-1] or ZERO for row, facts in zip(rows, decided, strict=True) if not is_compliant(policy.on(day), facts)
     )
 
 

@@ -1,6 +1,7 @@
-"""The tag policy: read by everybody, edited by finance, with what it would do before it is saved."""
+"""The tag policy: read by everybody, edited by finance, with a preview of each change."""
 
 import json
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,7 @@ class PolicyPage(ListPage):
     permission_required = "tagging.view_tagrequirement"
     model = TagRequirement
     title = "Tag policy"
-    subtitle = "The tags every resource should carry. A month is judged by the rules that hold on its last day."
+    subtitle = "The tags every resource should carry. The rules that hold on its last day decide about a month."
     table_class = RequirementTable
     breadcrumbs = (("Tag compliance", "tagging:overview"),)
     template_name = "tagging/policy.html"
@@ -33,7 +34,7 @@ class PolicyPage(ListPage):
         Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement", primary=True),
     )
     empty = Empty(
-        "No tag is asked for",
+        "No tag is required",
         "Without a policy every resource complies. Start with Owner and Environment.",
         "tags",
         Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement"),
@@ -46,20 +47,16 @@ class PolicyPage(ListPage):
 
     def as_json(self) -> HttpResponse:
         """The whole policy for programs, as it is stored."""
-        told = [row_as_json(row) for row in self.get_queryset().order_by("order", "pk")]
-        response = HttpResponse(json.dumps(told, indent=2, ensure_ascii=False), content_type="application/json")
+        names = [field.name for field in TagRequirement._meta.fields if field.name != "id"]
+        rows = list(self.get_queryset().order_by("order", "pk").values(*names))
+        text = json.dumps(rows, indent=2, ensure_ascii=False, default=date.isoformat)
+        response = HttpResponse(text, content_type="application/json")
         response["Content-Disposition"] = 'attachment; filename="tag-policy.json"'
         return response
 
 
-def row_as_json(row: TagRequirement) -> dict[str, Any]:
-    names = [field.name for field in TagRequirement._meta.fields if field.name != "id"]
-    told = {name: getattr(row, name) for name in names}
-    return told | {name: told[name].isoformat() for name in ("starts_on", "ends_on") if told[name]}
-
-
 class RequirementPage(FormPage):
-    """Adds a rule, or changes one; `preview` shows what would become of compliance and saves nothing."""
+    """Adds a rule, or changes one; `preview` shows what compliance would become and saves nothing."""
 
     permission_required = EDIT
     model = TagRequirement
@@ -92,7 +89,7 @@ class RequirementPage(FormPage):
     def save(self, form: RequirementForm) -> TagRequirement:
         row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)
         since = f" from {row.starts_on} on" if row.starts_on else ""
-        messages.success(self.request, f"The policy asks for {row}{since}. Compliance is being worked out anew.")
+        messages.success(self.request, f"The policy has a rule for {row}{since}. Compliance is being recomputed.")
         return row
 
 
@@ -112,5 +109,5 @@ class RemoveRequirement(Page, View):
             return redirect("tagging:policy")
         name, keep = str(self.row), request.POST.get("past") != "change"
         policy_changes.remove_requirement(self.row, keep_past=keep, today=timezone.now().date())
-        messages.success(request, f"The policy no longer asks for {name}. Compliance is being worked out anew.")
+        messages.success(request, f"The policy no longer has a rule for {name}. Compliance is being recomputed.")
         return redirect("tagging:policy")

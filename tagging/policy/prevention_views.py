@@ -1,4 +1,4 @@
-"""Documents that keep untagged resources from being made."""
+"""Documents that keep untagged resources from being created."""
 
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ def documents() -> list[prevention.Document]:
 class PreventionPage(Page, TemplateView):
     permission_required = "tagging.view_tagrequirement"
     title = "Prevention"
-    subtitle = "Made from the tag policy: who puts these in place finds fewer resources to fix."
+    subtitle = "Generated from the tag policy: with these in place, fewer untagged resources are created."
     template_name = "tagging/prevention.html"
     breadcrumbs = (("Tag compliance", "tagging:overview"), ("Tag policy", "tagging:policy"))
 
@@ -37,9 +37,9 @@ class PreventionFile(Page, View):
     permission_required = "tagging.view_tagrequirement"
 
     def get(self, request: HttpRequest, kind: str) -> HttpResponse:
-        found = next((each for each in documents() if each.kind == kind), None)
-        if found is None:
+        document = next((document for document in documents() if document.kind == kind), None)
+        if document is None:
             raise Http404
-        response = HttpResponse(found.text, content_type="application/json")
-        response["Content-Disposition"] = f'attachment; filename="{found.filename}"'
+        response = HttpResponse(document.text, content_type="application/json")
+        response["Content-Disposition"] = f'attachment; filename="{document.filename}"'
         return response

@@ -158,7 +158,10 @@ def test_an_exception_is_asked_for_approved_and_counts_again_when_it_expires(bil
     url = reverse("tagging:exception_add", args=[key_of("i-2")])
     said = {"tag": "", "owner": eli.pk, "reason": "the vendor makes it", "expires_on": "2026-04-10"}
     assert client_of(eli).post(url, said).status_code == 302
-    assert "has asked for this already" in client_of(eli).post(url, said).content.decode()
+    assert (
+        "Somebody has requested this already: finance has not answered yet."
+        in client_of(eli).post(url, said).content.decode()
+    )
     asked = TagException.objects.get()
     assert waiting_for(fay) == [f"An exception is asked for: {asked}"]
     assert waiting_for(eli) == []
