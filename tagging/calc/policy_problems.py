@@ -6,7 +6,7 @@ from itertools import combinations
 
 import duckdb
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import literal
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE, CaseRule, Requirement
 
@@ -92,7 +92,7 @@ def pattern_problem(pattern: str) -> str:
         return f"The pattern has {len(pattern)} characters: at most {MOST_PATTERN}."
     if not pattern:
         return ""
-    with duckdb_session.connect(threads=1, memory_limit="64MB") as db:
+    with duckdb_session(threads=1, memory_limit="64MB") as db:
         try:
             db.execute(f"SELECT regexp_full_match('', {literal(pattern)})").fetchall()
         except duckdb.Error as error:

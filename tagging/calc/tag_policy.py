@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import literal
 
 MOST_KEY = 128
@@ -238,7 +238,7 @@ def _values_that_match(matches: Iterable[tuple[_Rule, _TagMatch]]) -> dict[str, 
     if not values:
         return {}
     matching = {}
-    with duckdb_session.connect(threads=1, memory_limit="256MB") as db:
+    with duckdb_session(threads=1, memory_limit="256MB") as db:
         for pattern, candidates in values.items():
             rows = db.execute(
                 f"SELECT v FROM (SELECT unnest($1::VARCHAR[]) AS v) WHERE regexp_full_match(v, {literal(pattern)})",

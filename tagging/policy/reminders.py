@@ -54,7 +54,7 @@ def update_issues(today: date) -> int:
 
 
 def level_of(issue: TagIssue, today: date) -> str:
-    """Who is reminded: the team, after two weeks without change its lead, after four finance; finance for the unowned."""
+    """Who is reminded: the team, after two weeks without change its lead, after four finance; finance for unowned."""
     if issue.team_id is None or today - issue.since >= FINANCE_AFTER:
         return Level.FINANCE
     return Level.LEAD if today - issue.since >= LEAD_AFTER else Level.TEAM
@@ -102,7 +102,7 @@ def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: 
         TagReminder(digest=digest, week=week, recipient=address, key=key) for key in sorted({row.key for row in rows})
     ]
     TagReminder.objects.bulk_create(reminders, ignore_conflicts=True)
-    return outbox.post(f"tag digest {digest.pk} to {address}", _message(digest, rows, today), now=now)
+    return outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, rows, today), now=now)
 
 
 class _Recipients:

@@ -16,10 +16,10 @@ def apply_batch(batch: VirtualTagBatch, now: datetime) -> int:
     Doing it again changes nothing more, so that one that was killed is simply done again.
     """
     first = _first_day(batch.tags.all())
-    billing_months = rule_application.open_months().values_list("billing_month", flat=True)
+    billing_months = rule_application.open_delivery_months().values_list("billing_month", flat=True)
     # A charge day is billed in its own month, or in a later one.
     touched = {Month.of(day) for day in billing_months if first and Month.of(day) >= Month.of(first)}
-    changes = list(rule_application.apply_to_books(touched))
+    changes = list(rule_application.reallocate_open_months(touched))
     days = (day for change in changes if change.lines for day in change.row.charge_months)
     compliance.refresh_compliance(only={Month.of(date.fromisoformat(day)) for day in days})
     suggestions.rebuild_suggestions(now.date())
