@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 
+from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
@@ -155,7 +156,7 @@ def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> Emai
         "rows": resources,
         "count": len(rows),
         "more": len(rows) - len(resources),
-        "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
+        "cost": " and ".join(f"{formatted(tally.amount(code, WRONG), code)} {code}" for code in tally.currencies),
         "month": month,
         "url": absolute_url(f"/tagging/resources/{query}"),
     }
