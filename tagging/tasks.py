@@ -27,8 +27,8 @@ def apply_change_set(change_set_id: int) -> None:
 
 
 @shared_task
-def resume_fixing() -> None:
-    """Starts again what a killed worker or a lost task has left undone."""
+def resume_remediation() -> None:
+    """Starts batches and change sets again whose worker was killed or whose task was lost."""
     now = timezone.now()
     for batch in VirtualTagBatch.objects.filter(applied_at__isnull=True, made_at__lt=now - timedelta(minutes=2)):
         apply_virtual_tags.delay(batch.pk)
@@ -67,19 +67,12 @@ def post_statements() -> None:
 
 @shared_task
 def refresh_compliance() -> None:
-    """Works out the months whose books or policy have changed."""
+    """Recomputes the months whose bills or policy have changed."""
     compliance.refresh_compliance()
 
 
 @shared_task
-def watch_tags() -> None:
-    """Every night: the months as they stand, and since when which resource is wrong."""
-    compliance.refresh_compliance()
-    reminders.update_issues(timezone.now().date())
-
-
-@shared_task
-def remind_of_tags() -> None:
-    """The weekly digests, of the months as they stand now."""
+def post_tag_digests() -> None:
+    """The weekly digests, of the months as they are now."""
     compliance.refresh_compliance()
     reminders.post_digests(timezone.now())

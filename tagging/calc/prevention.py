@@ -56,7 +56,6 @@ class Document:
 
     kind: str
     title: str
-    filename: str
     text: str
     limit: int
     notes: tuple[str, ...] = ()
@@ -100,7 +99,6 @@ def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:
         Document(
             kind=_numbered("aws-tag-policy", number, len(parts)),
             title="AWS Organizations tag policy" + (f", part {number}" if len(parts) > 1 else ""),
-            filename=f"{_numbered('aws-tag-policy', number, len(parts))}.json",
             text=_text({"tags": part}),
             limit=TAG_POLICY_CHARACTERS,
             notes=tuple(notes),
@@ -166,7 +164,6 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
         Document(
             kind=_numbered("aws-scp", number, len(parts)),
             title="AWS service control policy" + (f", part {number}" if len(parts) > 1 else ""),
-            filename=f"{_numbered('aws-scp', number, len(parts))}.json",
             text=_scp_text(part),
             limit=SCP_BYTES,
             notes=tuple(notes),
@@ -238,7 +235,7 @@ def azure_policy(requirements: Sequence[Requirement]) -> Document:
             "policyRule": {"if": {"anyOf": conditions}, "then": {"effect": "[parameters('effect')]"}},
         }
     }
-    return Document("azure-policy", "Azure Policy", "azure-policy.json", _text(definition), 1_048_576, tuple(notes))
+    return Document("azure-policy", "Azure Policy", _text(definition), 1_048_576, tuple(notes))
 
 
 def _azure_conditions(rule: Requirement) -> Iterator[dict[str, Any]]:

@@ -12,9 +12,9 @@ from costs.query.spend import NOBODY
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty
-from finops_site.ui.tables import csv_download
 from tagging.calc.tag_policy import State
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally

@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.generic import View
 
+from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.models import TagRequirement
 from tagging.policy import compliance_figures, policy_changes
@@ -45,14 +46,12 @@ class PolicyPage(ListPage):
             return self.as_json()
         return super().get(request, *args, **kwargs)
 
-    def as_json(self) -> HttpResponse:
+    def as_json(self) -> HttpResponseBase:
         """The whole policy for programs, as it is stored."""
         names = [field.name for field in TagRequirement._meta.fields if field.name != "id"]
         rows = list(self.get_queryset().order_by("order", "pk").values(*names))
         text = json.dumps(rows, indent=2, ensure_ascii=False, default=date.isoformat)
-        response = HttpResponse(text, content_type="application/json")
-        response["Content-Disposition"] = 'attachment; filename="tag-policy.json"'
-        return response
+        return download(text, "tag-policy", "json", JSON)
 
 
 class RequirementPage(FormPage):

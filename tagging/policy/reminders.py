@@ -20,7 +20,7 @@ from finops_site.models import Membership, Team, User
 from finops_site.ops.locks import wait_for
 from finops_site.people.roles import FINANCE
 from tagging.models import TagDigest, TaggedResource, TagIssue, TagReminder
-from tagging.policy import compliance_figures
+from tagging.policy import compliance, compliance_figures
 from tagging.policy.compliance_figures import WRONG
 from tagging.policy.explanations import Explainer
 
@@ -52,6 +52,13 @@ def update_issues(today: date) -> int:
             cursor.execute(UPDATE_ISSUES, {"today": today, "wrong": list(wrong)})
         TagIssue.objects.exclude(seen_on=today).delete()
     return TagIssue.objects.count()
+
+
+def nightly_check(as_of: date) -> str:
+    """Recomputes months that changed, then updates the issues; safe to run twice for one day."""
+    rebuilt = compliance.refresh_compliance()
+    issues = update_issues(as_of)
+    return f"{len(rebuilt)} months recomputed, {issues} resources do not comply"
 
 
 def level_of(issue: TagIssue, today: date) -> str:
