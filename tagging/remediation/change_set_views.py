@@ -13,7 +13,6 @@ from django.utils.text import slugify
 
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
-from finops_site.ui.tables import csv_download
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet
 from tagging.models.remediation import ChangeSetQuerySet
