@@ -15,20 +15,20 @@ DAY = date(2026, 3, 1)
 
 
 def test_a_file_is_read_with_every_digit_and_capitals_do_not_count():
-    found = read_metric_csv("Team,Day,Value\nPAYMENTS,2026-03-01,1.000000000000000001\n", teams=TEAMS, grain="day")
-    assert (found.values[0].value, found.is_good) == (Decimal("1.000000000000000001"), True)
+    parsed = read_metric_csv("Team,Day,Value\nPAYMENTS,2026-03-01,1.000000000000000001\n", teams=TEAMS, grain="day")
+    assert (parsed.values[0].value, parsed.is_good) == (Decimal("1.000000000000000001"), True)
 
 
 def test_a_month_is_its_first_day():
-    found = read_metric_csv("value,month,team\n7,2026-03,Data\n8,2026-04-01,Data\n", teams=TEAMS, grain="month")
-    assert [(each.team, each.day) for each in found.values] == [(2, DAY), (2, date(2026, 4, 1))]
+    parsed = read_metric_csv("value,month,team\n7,2026-03,Data\n8,2026-04-01,Data\n", teams=TEAMS, grain="month")
+    assert [(entry.team, entry.day) for entry in parsed.values] == [(2, DAY), (2, date(2026, 4, 1))]
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "team,day\n", "team,day,value\n", '"', "team,day,value\nData"])
 def test_a_file_that_is_none_is_said(text):
-    found = read_metric_csv(text, teams=TEAMS, grain="day")
-    assert found.problems
-    assert found.values == []
+    parsed = read_metric_csv(text, teams=TEAMS, grain="day")
+    assert parsed.problems
+    assert parsed.values == []
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"x" * (unit_costs.MOST_BYTES + 1)])
@@ -72,5 +72,5 @@ def test_a_month_is_the_ratio_of_its_sums_over_days_that_have_both():
 @settings(max_examples=50)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_and_never_raises(text):
-    found = read_metric_csv(f"team,day,value\n{text}", teams=TEAMS, grain="day")
-    assert all(each.value >= 0 for each in found.values)
+    parsed = read_metric_csv(f"team,day,value\n{text}", teams=TEAMS, grain="day")
+    assert all(entry.value >= 0 for entry in parsed.values)

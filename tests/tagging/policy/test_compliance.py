@@ -53,16 +53,16 @@ def test_a_resource_has_its_last_tags_its_cost_and_its_days(tmp_path):
     ]
     load(tmp_path, rows)
     (built,) = compliance.refresh_compliance()
-    found = resources()
+    rows_by_id = resources()
     assert (built.month, built.resources) == (MARCH, 2)
-    assert found["i-1"].verdict.is_compliant
-    assert (found["i-1"].cost, found["i-1"].billed_cost) == (Decimal("12.50"), Decimal(3))
-    assert (found["i-1"].first_day, found["i-1"].last_day) == (date(2026, 3, 3), date(2026, 3, 4))
-    assert found["i-1"].service == "AWS Data Transfer"
-    assert not found["i-2"].verdict.is_compliant
-    assert found["i-2"].verdict.facts["Owner"] == ["empty", True]
-    assert found["i-2"].verdict.facts["Project"] == ["missing", True]
-    assert found["i-2"].verdict.facts["Application"] == ["missing", False]
+    assert rows_by_id["i-1"].verdict.is_compliant
+    assert (rows_by_id["i-1"].cost, rows_by_id["i-1"].billed_cost) == (Decimal("12.50"), Decimal(3))
+    assert (rows_by_id["i-1"].first_day, rows_by_id["i-1"].last_day) == (date(2026, 3, 3), date(2026, 3, 4))
+    assert rows_by_id["i-1"].service == "AWS Data Transfer"
+    assert not rows_by_id["i-2"].verdict.is_compliant
+    assert rows_by_id["i-2"].verdict.facts["Owner"] == ["empty", True]
+    assert rows_by_id["i-2"].verdict.facts["Project"] == ["missing", True]
+    assert rows_by_id["i-2"].verdict.facts["Application"] == ["missing", False]
 
 
 def test_what_cannot_carry_tags_stands_apart_with_its_reason(tmp_path):
@@ -157,10 +157,10 @@ def test_keys_that_differ_only_by_case_and_long_right_to_left_values_are_kept_an
     ]
     load(tmp_path, rows)
     compliance.refresh_compliance()
-    found = resources()
-    assert found["a"].verdict.facts["Owner"][0] == "ok"
-    assert len(found["a"].tag_set.tags) == 50
-    assert found["b"].verdict.facts["Owner"][0] == "empty"
+    rows_by_id = resources()
+    assert rows_by_id["a"].verdict.facts["Owner"][0] == "ok"
+    assert len(rows_by_id["a"].tag_set.tags) == 50
+    assert rows_by_id["b"].verdict.facts["Owner"][0] == "empty"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -169,6 +169,6 @@ def test_a_bill_that_is_loaded_or_owned_anew_is_worked_out_at_once(tmp_path, lea
     assert resources()["i-1"].owner is None
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=payments, tag_key="Team", tag_value="Payments")
-    assert [each.lines for each in rule_application.reallocate_open_months()] == [1]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [1]
     assert resources()["i-1"].owner == payments
     assert not compliance.stale_months()

@@ -59,8 +59,8 @@ HOSTILE = [
     ],
 )
 def test_an_id_becomes_an_arn(service, resource, region, arn):
-    found = arns.tagging_target("AWS", service, resource, ACCOUNT, region)
-    assert (found.arn, found.problem) == (arn, "")
+    target = arns.tagging_target("AWS", service, resource, ACCOUNT, region)
+    assert (target.arn, target.problem) == (arn, "")
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_what_this_api_cannot_tag_is_said_plainly(provider, resource, account, r
 
 
 def test_an_arn_of_another_part_of_aws_keeps_its_region():
-    found = arns.tagging_target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
-    assert (found.account, found.region, found.is_taggable) == (ACCOUNT, "cn-north-1", True)
+    target = arns.tagging_target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
+    assert (target.account, target.region, target.is_taggable) == (ACCOUNT, "cn-north-1", True)
 
 
 def change(key="Team", after="x", resource="i-0abcdef12", name=""):
@@ -109,22 +109,22 @@ def test_a_shell_sees_hostile_words_as_words(text, tmp_path):
 @settings(max_examples=50)
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=40))
 def test_a_terraform_string_says_what_it_said(text):
-    told = tag_scripts.hcl(text)
-    assert "\n" not in told
-    assert "${" not in told.replace("$${", "")
-    assert json.loads(told.replace("$${", "${").replace("%%{", "%{")) == text
+    escaped = tag_scripts.hcl(text)
+    assert "\n" not in escaped
+    assert "${" not in escaped.replace("$${", "")
+    assert json.loads(escaped.replace("$${", "${").replace("%%{", "%{")) == text
 
 
 def test_terraform_sets_tags_of_ec2_and_shows_the_rest_to_paste():
     bucket = TagEdit(
         arns.tagging_target("AWS", "Amazon S3", "my-bucket", ACCOUNT, "us-east-1"), "my-bucket", "", "Team", "", "x"
     )
-    told = tag_scripts.terraform_file([change(), bucket, change(resource="odd")], "March\nsecond")
-    assert 'resource "aws_ec2_tag" "tag_1"' in told
-    assert 'resource_id = "i-0abcdef12"' in told
-    assert "# arn:aws:s3:::my-bucket" in told
-    assert "# not here: odd" in told
-    assert all(line.startswith("#") for line in told.splitlines() if "second" in line)
+    text = tag_scripts.terraform_file([change(), bucket, change(resource="odd")], "March\nsecond")
+    assert 'resource "aws_ec2_tag" "tag_1"' in text
+    assert 'resource_id = "i-0abcdef12"' in text
+    assert "# arn:aws:s3:::my-bucket" in text
+    assert "# not here: odd" in text
+    assert all(line.startswith("#") for line in text.splitlines() if "second" in line)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def machines(moto, settings, monkeypatch):
     ec2 = boto3.client("ec2", endpoint_url=moto, region_name="us-east-1")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=3, MaxCount=3, InstanceType="t3.micro")["Instances"]
-    ids = [each["InstanceId"] for each in made]
+    ids = [instance["InstanceId"] for instance in made]
     ec2.create_tags(Resources=ids, Tags=[{"Key": "Owner", "Value": "lea"}])
     yield ids
     ec2.terminate_instances(InstanceIds=ids)
@@ -179,8 +179,8 @@ def reviewed(people, machines, moto):
 
 def tags_of(moto, machine):
     ec2 = boto3.client("ec2", endpoint_url=moto, region_name="us-east-1")
-    (found,) = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
-    return {each["Key"]: each["Value"] for each in found["Tags"]}
+    (instance,) = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
+    return {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
 
 
 def clock():
@@ -256,10 +256,10 @@ class TestAtTheProvider:
         TaggingAccess.objects.update(endpoint="http://127.0.0.1:9/")
         row = started(reviewed, people)
         provider_tagging.apply_change_set(row, clock=clock, wait=lambda _: None)
-        told = " ".join(row.changes.values_list("message", flat=True))
-        assert "FINOPS_STORAGE_ENDPOINTS" in told
-        assert "secret-indeed" not in told
-        assert "AKID" not in told
+        text = " ".join(row.changes.values_list("message", flat=True))
+        assert "FINOPS_STORAGE_ENDPOINTS" in text
+        assert "secret-indeed" not in text
+        assert "AKID" not in text
 
     def test_who_made_it_does_not_approve_it(self, reviewed, people):
         ChangeSet.objects.update(state="review")

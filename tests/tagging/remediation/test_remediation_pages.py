@@ -151,16 +151,16 @@ def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, cli
 def test_a_change_set_is_made_of_every_virtual_tag_that_the_filters_leave(shop, client_of):  # noqa: F811
     accept_suggestions(Suggestion.objects.all(), user=shop["lea"], now=NOW)
     eli = client_of(shop["eli"])
-    mine = VirtualTag.objects.visible_to(shop["eli"])
-    assert 0 < mine.filter(key="Team").count() < mine.count()
+    visible = VirtualTag.objects.visible_to(shop["eli"])
+    assert 0 < visible.filter(key="Team").count() < visible.count()
     page = eli.post(f"{VIRTUAL}?key=Team", {"verb": "change_set_all", "title": "Teams"}, follow=True).content.decode()
     assert "Change set made: Teams" in page
     assert set(ChangeSet.objects.get().changes.values_list("key", flat=True)) == {"Team"}
-    assert ChangeSet.objects.get().changes.count() == mine.filter(key="Team").count()
+    assert ChangeSet.objects.get().changes.count() == visible.filter(key="Team").count()
 
 
-def upload(browser, text, verb="", **said):
-    data = {"name": "orders", "grain": "day", "verb": verb, **said}
+def upload(browser, text, verb="", **fields):
+    data = {"name": "orders", "grain": "day", "verb": verb, **fields}
     if verb != "save":
         data["file"] = SimpleUploadedFile("orders.csv", text.encode())
     else:
@@ -224,13 +224,13 @@ def test_the_page_divides_and_says_what_is_missing(shop, client_of):  # noqa: F8
 def test_a_unit_costs_its_share_of_pools_too_where_that_is_asked_for(shop, client_of):  # noqa: F811
     upload(client_of(shop["fay"]), GOOD, "save")
     payments, pool = Team.objects.get(name="Payments"), Pool.objects.create(name="Support")
-    said = {"billing_month": "2026-03-01", "currency": "USD", "pool": pool, "billed_cost": 0}
+    fields = {"billing_month": "2026-03-01", "currency": "USD", "pool": pool, "billed_cost": 0}
     for team, day in (
         (payments, "2026-03-05"),
         (payments, "2026-03-06"),
         (Team.objects.get(name="Data"), "2026-03-05"),
     ):
-        Allocation.objects.create(team=team, day=day, effective_cost=3, **said)
+        Allocation.objects.create(team=team, day=day, effective_cost=3, **fields)
     answer = client_of(shop["lea"]).get("/unit-costs/?by=day&cost=shared&_export=csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert {row["Team"] for row in rows} == {"Payments"}
@@ -244,43 +244,43 @@ def test_the_api_feeds_counts_whole_or_not_at_all(shop, client_of):  # noqa: F81
         {"team": "Payments", "day": "2026-03", "value": "1000.5"},
         {"team": "Data", "day": "2026-03", "value": "-1"},
     ]
-    said = {"metric": "customers", "grain": "month", "values": rows}
-    answer = fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed = {"metric": "customers", "grain": "month", "values": rows}
+    answer = fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     assert (answer.status_code, "values[1].value" in str(answer.json())) == (400, True)
     assert not Metric.objects.exists()
-    said["values"] = rows[:1]
-    answer = fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed["values"] = rows[:1]
+    answer = fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     assert answer.json() == {"metric": "customers", "new": 1, "changed": 0, "same": 0}
     assert (
-        client_of(shop["lea"]).post("/api/v1/business-metrics/", said, content_type="application/json").status_code
+        client_of(shop["lea"]).post("/api/v1/business-metrics/", feed, content_type="application/json").status_code
         == 403
     )
 
 
 def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too(shop):  # noqa: F811
     fay = Client(headers={"Authorization": f"Token {make_token(shop['fay'])}"}, REMOTE_ADDR="10.1.2.3")
-    said = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
-    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
-    said["values"][1]["value"] = "7.5"
-    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
+    fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
+    feed["values"][1]["value"] = "7.5"
+    fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     entries = LogEntry.objects.get_for_model(MetricValue).order_by("pk")
     assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
     tag = Suggestion.objects.filter(tag="Team").first()
     fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
     made = LogEntry.objects.get_for_model(VirtualTag).get()
-    assert {(each.actor, each.remote_addr) for each in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
+    assert {(entry.actor, entry.remote_addr) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
 
 
 def test_the_api_accepts_refuses_and_sets(shop, client_of):  # noqa: F811
     lea = client_of(shop["lea"])
-    found = lea.get("/api/v1/tag-suggestions/").json()["results"]
-    assert {one["resource"] for one in found} == {"i-99"}
-    ids = [one["id"] for one in found]
-    said = lea.post("/api/v1/tag-suggestions/accept/", {"ids": ids[:3]}, content_type="application/json").json()
-    assert said["accepted"] == 3
-    said = lea.post("/api/v1/tag-suggestions/refuse/", {"ids": ids}, content_type="application/json").json()
-    assert said == {"refused": 1}
-    body = {"resource_key": found[0]["resource_key"], "key": "Note", "value": "x"}
+    suggestions = lea.get("/api/v1/tag-suggestions/").json()["results"]
+    assert {one["resource"] for one in suggestions} == {"i-99"}
+    ids = [one["id"] for one in suggestions]
+    answer = lea.post("/api/v1/tag-suggestions/accept/", {"ids": ids[:3]}, content_type="application/json").json()
+    assert answer["accepted"] == 3
+    answer = lea.post("/api/v1/tag-suggestions/refuse/", {"ids": ids}, content_type="application/json").json()
+    assert answer == {"refused": 1}
+    body = {"resource_key": suggestions[0]["resource_key"], "key": "Note", "value": "x"}
     made = lea.post("/api/v1/virtual-tags/", body, content_type="application/json")
     assert (made.status_code, made.json()["start"]) == (201, "2026-03-01")
     assert (

@@ -64,15 +64,15 @@ def complies(resource):
 
 
 def test_what_is_missing_is_suggested_with_evidence(shop):
-    found = {one.tag: one for one in about("i-99")}
-    assert {tag: one.value for tag, one in found.items()} == {
+    by_tag = {one.tag: one for one in about("i-99")}
+    assert {tag: one.value for tag, one in by_tag.items()} == {
         "Environment": "Production",
         "Team": "Payments",
         "CostCenter": "CC-1001",
         "Project": "p-1",
     }
-    assert all(one.evidence[0]["words"] and one.confidence > Decimal("0.8") for one in found.values())
-    assert {one.wrong_tags for one in found.values()} == {4}
+    assert all(one.evidence[0]["words"] and one.confidence > Decimal("0.8") for one in by_tag.values())
+    assert {one.wrong_tags for one in by_tag.values()} == {4}
 
 
 def test_made_again_a_suggestion_keeps_its_number(shop):
@@ -114,8 +114,8 @@ def test_accepted_tags_of_what_nobody_owned_give_it_an_owner(shop):
 
 def test_accepted_tags_do_not_vote(shop):
     accept(about("i-99"), shop["lea"])
-    found = about("i-98").get(tag="Project")
-    assert found.evidence[0]["total"] == 10
+    suggestion = about("i-98").get(tag="Project")
+    assert suggestion.evidence[0]["total"] == 10
 
 
 def test_a_batch_is_undone_and_the_books_are_as_they_were(shop):
@@ -245,10 +245,10 @@ def test_the_demo_passes_95_percent_when_its_suggestions_are_accepted(people, tm
         return rows.filter(verdict__is_compliant=True).count() / rows.count()
 
     before, unowned = share(), CostLine.objects.filter(owner__isnull=True).totals()["USD"]["billed_cost"]
-    whole = CostLine.objects.totals()
+    total = CostLine.objects.totals()
     suggestions.rebuild_suggestions(TODAY)
     accept(Suggestion.objects.all(), people["fay"])
     assert 0.1 < before < 0.3
     assert share() > 0.95
-    assert CostLine.objects.totals() == whole
+    assert CostLine.objects.totals() == total
     assert CostLine.objects.filter(owner__isnull=True).totals()["USD"]["billed_cost"] < unowned
