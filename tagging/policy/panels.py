@@ -12,7 +12,7 @@ from costs.query import spend
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import AdviceItem, Measure
+from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource
@@ -60,7 +60,14 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     share = tally.by_resources
     text = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
-    return Measure(percent(share), "%", TARGET * 100, "higher", text, f"{reverse('tagging:overview')}?month={month}")
+    return Measure(
+        percent(share),
+        Unit.PERCENT,
+        TARGET * 100,
+        Better.HIGHER,
+        text,
+        f"{reverse('tagging:overview')}?month={month}",
+    )
 
 
 def compliance_report(user: Person, month: Month) -> dict[str, Any] | None:
