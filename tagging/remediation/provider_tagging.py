@@ -179,7 +179,9 @@ def _set_tags(
                 reason = ": ".join(part for part in errors[arn] if part)
                 results += [_failed(change, reason) for change in changes]
             else:
-                results += [_succeeded(change) for change in changes]
+                for change in changes:
+                    change.result, change.message = TagChange.Result.OK, ""
+                results += changes
         if not _save_results(row, results, clock()):
             return False
         resources = {arn: resources[arn] for arn in busy}
@@ -204,11 +206,6 @@ def _tag_resources(client: Client, account: str, arns: list[str], tags: dict[str
         )
         for arn, error in failed.items()
     }
-
-
-def _succeeded(change: TagChange) -> TagChange:
-    change.result, change.message = TagChange.Result.OK, ""
-    return change
 
 
 def _failed(change: TagChange, reason: str) -> TagChange:

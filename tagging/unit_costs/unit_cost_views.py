@@ -155,15 +155,13 @@ class UnitCostsPage(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         codes = sorted({code for _, code in self.points})
-        stats = [
-            {
-                "label": f"{team}: {code} per unit",
-                "value": f"{price(overall):,f}" if overall is not None else charts.ABSENT,
-                "note": self._missing(points),
-            }
-            for (team, code), points in self.points.items()
-            for overall in [unit_costs.overall_per_unit(points)]
-        ]
+        stats = []
+        for (team, code), points in self.points.items():
+            overall = unit_costs.overall_per_unit(points)
+            missing = sum(point.units is None for point in points)
+            note = f"{missing} of {len(points)} {'months' if self.by_month else 'days'} not counted" if missing else ""
+            value = charts.ABSENT if overall is None else f"{price(overall):,f}"
+            stats.append({"label": f"{team}: {code} per unit", "value": value, "note": note})
         query = self.request.GET.copy()
         query["_export"] = "csv"
         context = {
@@ -182,10 +180,6 @@ class UnitCostsPage(Page, TemplateView):
             "empty": self.empty.for_user(self.request.user),
         }
         return super().get_context_data(**{**context, **kwargs})
-
-    def _missing(self, points: list[unit_costs.Point]) -> str:
-        missing = sum(point.units is None for point in points)
-        return f"{missing} of {len(points)} {'months' if self.by_month else 'days'} not counted" if missing else ""
 
 
 class UploadMetric(FormPage):

@@ -11,7 +11,9 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.mail import outbox
 from finops_site.models import Team
-from tagging.models import OwnershipRule, TagDigest, TagReminder
+from finops_site.ops import nightly
+from finops_site.registry import NightlyCheck, registry
+from tagging.models import OwnershipRule, TagDigest, TagIssue, TagReminder
 from tagging.policy import compliance, reminders
 from tests import bills
 
@@ -96,3 +98,17 @@ def test_a_change_of_its_tags_starts_the_two_weeks_anew(wrong, tmp_path):
 def test_what_nobody_owns_is_finances_from_the_start(wrong, tmp_path):
     load(tmp_path, "nobody.csv", "")
     assert [to for to, _ in week(0)] == ["fay@demo.example"]
+
+
+def test_the_night_updates_the_issues_and_health_sees_whether_it_did(wrong, monkeypatch):
+    (check,) = [check for check in registry.of(NightlyCheck) if check.name == "tags"]
+    (run,) = nightly.run_checks(MONDAY.date(), checks=[check])
+    assert (run.outcome, run.summary) == ("done", "0 months recomputed, 1 resources do not comply")
+    assert TagIssue.objects.count() == 1
+
+    def fails(today):
+        raise ValueError("no month")
+
+    monkeypatch.setattr("tagging.policy.reminders.update_issues", fails)
+    (run,) = nightly.run_checks(MONDAY.date() + timedelta(days=1), checks=[check])
+    assert (run.outcome, run.summary) == ("failed", "ValueError: no month")

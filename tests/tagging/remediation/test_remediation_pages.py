@@ -87,7 +87,7 @@ def test_nobody_decides_about_another_teams_resources(shop, client_of):  # noqa:
 
 def test_a_batch_is_taken_back_from_the_page(shop, client_of):  # noqa: F811
     done = accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
-    assert "the numbers follow" in client_of(shop["lea"]).get(VIRTUAL).content.decode()
+    assert "the figures follow" in client_of(shop["lea"]).get(VIRTUAL).content.decode()
     assert client_of(shop["ola"]).post(VIRTUAL, {"undo": done.batch.pk}).status_code == 404
     client_of(shop["lea"]).post(VIRTUAL, {"undo": done.batch.pk})
     assert set(VirtualTag.objects.values_list("state", flat=True)) == {"undone"}
