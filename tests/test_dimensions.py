@@ -212,7 +212,7 @@ def test_a_budget_of_every_dimension_counts_and_is_mailed(bill, fay):
         alert = Alert.objects.filter(budget=budget, kind="actual").first()
         assert alert, f"{budget} is over its amount, and nobody hears of it"
         spent, *_ = emails.chart(alert)["series"]
-        assert max(Decimal(value) for value in spent["values"] if value) == sample(budget.name)[2], budget
+        assert max(Decimal(value) for value in spent["data"] if value) == sample(budget.name)[2], budget
         queued = list(AlertDelivery.objects.filter(alert=alert, user=fay, channel="mail"))
         mail = emails.message(queued, digest=False, as_of=DAY)
         assert budget.name in mail.body

@@ -74,7 +74,7 @@ def as_line_has_them(text: str | None) -> dict[str, str | None]:
     return {_plain(key): _value(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
 
 
-def _value(value: Any) -> str | None:
+def _value(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from glob import glob
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 from django.conf import settings
@@ -13,11 +13,14 @@ from django.core.exceptions import ImproperlyConfigured
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import CHARGES_TABLE, literal
 
+if TYPE_CHECKING:
+    from ibis import Table
+
 
 class ChargeTable(Protocol):
     """The charges of some files, ready to be queried."""
 
-    def ask(self, query: Any) -> list[dict[str, Any]]:
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
         """The rows of an Ibis expression over `costs.charges.charge_queries.CHARGES`; decimals are Decimal."""
 
 
@@ -27,7 +30,7 @@ class _DuckDB:
         files = ", ".join(literal(pattern) for pattern in globs)
         self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
 
-    def ask(self, query: Any) -> list[dict[str, Any]]:
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
         result = self.db.execute(_sql(query, "duckdb"))
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -40,15 +43,15 @@ class _Spark:
         files = [path for pattern in globs for path in sorted(glob(pattern))]
         self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(CHARGES_TABLE)
 
-    def ask(self, query: Any) -> list[dict[str, Any]]:
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
         return [row.asDict() for row in self.session.sql(_sql(query, "pyspark")).collect()]
 
 
-def _sql(query: Any, dialect: str) -> str:
+def _sql(query: "Table", dialect: str) -> str:
     # Ibis takes a second to import: only those who ask about charges wait for it, once.
-    from costs.charges.charge_queries import sql
+    from costs.charges.charge_queries import to_sql
 
-    return sql(query, dialect)
+    return to_sql(query, dialect)
 
 
 @contextmanager

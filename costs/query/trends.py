@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from costs.calc.dimensions import named
-from costs.calc.period_changes import Change, changes
+from costs.calc.period_changes import CostChange, cost_changes
 from costs.query import currency_conversion, latest_month
 from costs.query.group_labels import group_labels
 from costs.query.pivots import Pivot, build_pivots
@@ -127,7 +127,7 @@ def _history_chart(pivot: Pivot, by: str) -> dict[str, Any]:
 class LabelledChange:
     """A change with the name people know its thing by."""
 
-    change: Change
+    change: CostChange
     label: str
     currency: str
 
@@ -147,7 +147,7 @@ def cost_drivers(
             {row.group[0]: row.amount for row in rows if row.currency == code and row.amount is not None}
             for rows in (before, after)
         )
-        changed[code] = [LabelledChange(change, labels[(change.key,)], code) for change in changes(*amounts)]
+        changed[code] = [LabelledChange(change, labels[(change.key,)], code) for change in cost_changes(*amounts)]
     return changed
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from costs.formats import NAMES
 from costs.models import Source
-from costs.sources import storage
+from costs.sources.places import place_problem
 from costs.web.forms import currency_code
 
 _BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
@@ -62,25 +62,7 @@ class SourceForm(forms.ModelForm):
         for name, kinds in NEEDED_FOR.items():
             if name != "is_enabled" and cleaned.get("kind") not in kinds:
                 cleaned[name] = None if name == "credential" else ""
-        if problem := place_problem(cleaned):
+        place = [cleaned.get(name) or "" for name in ("kind", "bucket", "region", "endpoint")]
+        if problem := place_problem(*place):
             self.add_error(*problem)
         return cleaned
-
-
-def place_problem(cleaned: dict[str, Any]) -> tuple[str, str] | None:
-    """(field, what is wrong) with the place that is described; nothing is asked of the network."""
-    kind, bucket = cleaned.get("kind"), cleaned.get("bucket", "")
-    if kind == Source.Kind.UPLOAD:
-        return None
-    if kind == Source.Kind.FOLDER:
-        try:
-            storage.folder_of(bucket)
-        except storage.StorageProblem as problem:
-            return "bucket", str(problem)
-        return None
-    if not storage.BUCKET.match(bucket):
-        return "bucket", "A bucket has 3 to 63 small letters, digits, dots and dashes."
-    account = cleaned.get("endpoint") or storage.ACCOUNT.match(cleaned.get("region", ""))
-    if kind == Source.Kind.AZURE and not account:
-        return "region", "Name the storage account: 3 to 24 small letters and digits."
-    return None

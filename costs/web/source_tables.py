@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from costs.models import Source
-from costs.sources import sync
+from costs.sources.health import SourceHealth, source_health
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
 LIGHTS = {
@@ -46,8 +46,8 @@ class SourceTable(BaseTable):
     def value_place(self, record: Source) -> str:
         return record.place
 
-    def _health(self, record: Source) -> sync.Health:
-        return sync.health(record, record.last_delivery, timezone.now())
+    def _health(self, record: Source) -> SourceHealth:
+        return source_health(record, record.last_delivery, timezone.now())
 
     def render_health(self, record: Source) -> SafeString:
         health = self._health(record)

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import Any
 
 import ibis
-from ibis import _
+from ibis import Table, _
 
 from costs.charges.charge_queries import CHARGES
 
 
-def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Any:
+def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered` says that a commitment paid, `spot` that none could have; what nobody used is not among it. Of each
+    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Of each
     description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
     of each price.
     """
@@ -28,32 +27,29 @@ def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) 
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
-    groups = used.group_by(
+    description = _.ChargeDescription.fill_null("").lower()
+    first_words = [
+        ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="") for choice in words
+    ]
+    use = used.group_by(
         start=_.ChargePeriodStart,
         end=_.ChargePeriodEnd,
         provider=_.ProviderName,
         region=_.RegionId,
         type=_.x_InstanceType,
         operation=_.x_Operation.fill_null(""),
-        description=_words_in(_.ChargeDescription.fill_null("").lower(), words),
+        description=reduce(add, first_words),
         covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
         spot=_.PricingCategory.fill_null("") == "Dynamic",
         currency=_.BillingCurrency,
-    )
-    sums = groups.agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
-    return sums.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+    ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
+    return use.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
 
 
-def _words_in(text: Any, choices: Sequence[Sequence[str]]) -> Any:
-    """The first word of each choice that the text has, a space before it."""
-    firsts = [ibis.cases(*((text.contains(word), f" {word}") for word in words), else_="") for words in choices]
-    return reduce(add, firsts)
+def commitment_use(start: datetime, end: datetime) -> Table:
+    """What the bill shows of each commitment on each day: bought, used and unused, in its own unit and in money.
 
-
-def commitment_use(start: datetime, end: datetime) -> Any:
-    """What the bill says of each commitment on each day: bought, used and unused, in its own unit and in money.
-
-    `quantity` is null where no charge of the group has one: money then says how much was used.
+    `quantity` is null where no charge of the group has one: money then shows how much was used.
     """
     named = CHARGES.filter(
         _.x_Problem.isnull(),
@@ -61,15 +57,14 @@ def commitment_use(start: datetime, end: datetime) -> Any:
         _.ChargePeriodStart >= start,
         _.ChargePeriodStart < end,
     )
-    groups = named.group_by(
+    use = named.group_by(
         provider=_.ProviderName.fill_null(""),
         commitment=_.CommitmentDiscountId,
         day=_.ChargePeriodStart.date(),
         category=_.ChargeCategory,
         status=_.CommitmentDiscountStatus.fill_null(""),
         currency=_.BillingCurrency.fill_null(""),
-    )
-    sums = groups.agg(
+    ).agg(
         name=_.CommitmentDiscountName.max(),
         counts=_.CommitmentDiscountCategory.max(),
         type=_.CommitmentDiscountType.max(),
@@ -86,4 +81,4 @@ def commitment_use(start: datetime, end: datetime) -> Any:
         billed=_.BilledCost.sum(),
         listed=_.ListCost.sum(),
     )
-    return sums.order_by("provider", "commitment", "day", "category", "status", "currency")
+    return use.order_by("provider", "commitment", "day", "category", "status", "currency")

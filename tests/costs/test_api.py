@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from costs import queues
+from costs import tasks
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
@@ -31,7 +31,7 @@ PAYMENTS = {"BilledCost": "1.10"}
 @pytest.fixture(autouse=True)
 def queued(monkeypatch):
     handed = []
-    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
     return handed
 
 
@@ -409,4 +409,6 @@ def test_the_documentation_is_read_under_a_policy_of_its_own(client):
     assert {"/api/v1/deliveries/", "/api/v1/cost-lines/", "/api/v1/spend/", "/api/v1/teams/"} <= set(schema["paths"])
     spend = schema["paths"]["/api/v1/spend/"]["get"]
     assert {"400", "401", "403", "200"} == set(spend["responses"])
-    assert {"group_by", "from", "to", "metric", "service", "team"} <= {row["name"] for row in spend["parameters"]}
+    assert {"group_by", "from", "to", "metric", "service", "team"} <= {
+        parameter["name"] for parameter in spend["parameters"]
+    }
