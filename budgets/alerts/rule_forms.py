@@ -134,5 +134,5 @@ def _refuse_what_cannot_be_asked(form: forms.Form, url: str) -> None:
     try:
         http_client.looked_up(url, settings.FINOPS_HTTP_ALLOWED_HOSTS)
     except http_client.Undeliverable as reason:
-        if not reason.passing:
+        if not reason.temporary:
             form.add_error("url", str(reason))

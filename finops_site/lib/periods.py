@@ -32,11 +32,11 @@ class Period:
 
     def months(self) -> list["Month"]:
         """Every month that has a day in the period."""
-        month, found = Month.of(self.start), []
+        month, months = Month.of(self.start), []
         while month.start < self.end:
-            found.append(month)
+            months.append(month)
             month = month.next
-        return found
+        return months
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,7 +22,7 @@ class Person(Protocol):
     @property
     def visible_team_ids(self) -> Sequence[int]: ...
 
-    def has_perm(self, perm: str, obj: Any = None) -> bool: ...
+    def has_perm(self, perm: str, obj: object = None) -> bool: ...
 
 
 class WholeCompany:
@@ -34,5 +34,5 @@ class WholeCompany:
     sees_whole_company = True
     visible_team_ids: Sequence[int] = ()
 
-    def has_perm(self, perm: str, obj: Any = None) -> bool:
+    def has_perm(self, perm: str, obj: object = None) -> bool:
         return False

@@ -30,10 +30,12 @@ def make_message(
     whatever the context holds, so that nobody's bill or tag can add a header.
     """
     recipients = [to] if isinstance(to, str) else list(to)
-    whole = {"site_url": settings.SITE_URL.rstrip("/"), **context}
-    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", whole).split())
-    message = EmailMultiAlternatives(subject, _plain_text(f"emails/{name}-body.txt", whole), to=recipients)
-    message.attach_alternative(render_to_string(f"emails/{name}-body.html", {**whole, "subject": subject}), "text/html")
+    context = {"site_url": settings.SITE_URL.rstrip("/"), **context}
+    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", context).split())
+    message = EmailMultiAlternatives(subject, _plain_text(f"emails/{name}-body.txt", context), to=recipients)
+    message.attach_alternative(
+        render_to_string(f"emails/{name}-body.html", {**context, "subject": subject}), "text/html"
+    )
     # Says to answering machines and ticket systems: nobody wrote this, do not answer.
     message.extra_headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     if unsubscribe_url:

@@ -11,6 +11,7 @@ from finops_site.lib.money import (
     STORED_UNIT,
     CurrencyMismatch,
     Money,
+    compact,
     exact_text,
     formatted,
     ratio,
@@ -103,3 +104,21 @@ def test_nothing_is_not_zero():
     assert exact_text(None) is None
     assert exact_text(D("-0.00")) == "0"
     assert ratio(D(1), D(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0", "0"),
+        ("0.25", "0.25"),
+        ("-0.001", "−0.001"),
+        ("12.5", "12.5"),
+        ("12500", "12.5k"),
+        ("1250000", "1.25M"),
+        ("-3000000", "−3M"),
+        ("999999", "1M"),
+        ("2500000000000", "2.5T"),
+    ],
+)
+def test_a_figure_of_an_axis_has_no_more_places_than_it_needs(value, text):
+    assert compact(D(value), on_axis=True) == text
