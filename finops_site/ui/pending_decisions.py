@@ -4,19 +4,19 @@ from django.db.models import Count, IntegerField, QuerySet, Subquery, Value
 
 from finops_site.lib.person import Person
 from finops_site.models import User
-from finops_site.registry import PendingDecision, allowed, registry
+from finops_site.registry import PendingDecision, PendingDecisionSource, registry
 
 MOST = 20
 
 
 def waiting_for(user: Person) -> list[PendingDecision]:
     """Everything that this person may decide now; one question where nothing waits."""
-    querysets = [(kind, kind.rows(user)) for kind in allowed(registry.waiting, user)]
+    querysets = [(source, source.rows(user)) for source in registry.allowed(PendingDecisionSource, user)]
     if not querysets:
         return []
     counts = User.objects.filter(pk=user.pk).values_list(*(_count(rows) for _, rows in querysets)).get()
-    waiting = [kind_and_rows for kind_and_rows, count in zip(querysets, counts, strict=True) if count]
-    return [item for kind, rows in waiting for item in kind.items(user, rows)]
+    waiting = [pair for pair, count in zip(querysets, counts, strict=True) if count]
+    return [item for source, rows in waiting for item in source.items(user, rows)]
 
 
 def _count(rows: QuerySet) -> Subquery:
