@@ -23,7 +23,7 @@ from costs.models import DeliveryMonth, FocusExport
 from costs.querysets import METRICS as NAMES
 from costs.web.tables import BilledTotalsColumn
 from finops_site.lib.money import exact_text
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, moment_text
 from finops_site.ui.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
 
 KEPT_FOR = timedelta(days=7)
@@ -145,7 +145,7 @@ class ExportTable(BaseTable):
         return ", ".join(name.replace("_", " ") for name in value)
 
     def render_created_at(self, value: Any, record: FocusExport) -> str:
-        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the API'}"
+        return f"{moment_text(value)} by {record.requested_by or 'the API'}"
 
 
 def run(export: FocusExport) -> FocusExport:

@@ -123,10 +123,6 @@ def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED
         raise ValueError("weights must not be negative, and one must be more than zero")
     ideal = [EXACT.divide(EXACT.multiply(amount, weight), total_weight) for weight in weights]
     shares = [part.quantize(unit, rounding=ROUND_DOWN, context=EXACT) for part in ideal]
-    return _hand_out(amount, shares, ideal, unit)
-
-
-def _hand_out(amount: Decimal, shares: list[Decimal], ideal: list[Decimal], unit: Decimal) -> list[Decimal]:
     step = unit if amount >= 0 else -unit
     left = EXACT.subtract(amount, exact_sum(shares))
     order = sorted(range(len(shares)), key=lambda i: -abs(EXACT.subtract(ideal[i], shares[i])))

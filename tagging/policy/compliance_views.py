@@ -18,7 +18,7 @@ from costs.query.spend import NOBODY
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import percent
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, short_day_text
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty, ListPage, Page
@@ -390,7 +390,7 @@ class ResourcePage(MonthPage, TemplateView):
             "id": f"by-day-{code.lower()}",
             "kind": "bar",
             "title": f"Effective cost by day, {code}",
-            "categories": [f"{day['day']:%d %b}" for day in mine],
+            "categories": [short_day_text(day["day"]) for day in mine],
             "series": [charts.series("Effective cost", [day["effective_cost"] for day in mine])],
             "currency": code,
             "table_id": "days",

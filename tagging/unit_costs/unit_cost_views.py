@@ -17,7 +17,7 @@ from django.views.generic import TemplateView
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted
-from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.periods import Month, Period, last_months, short_day_text
 from finops_site.models import Team
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
@@ -179,7 +179,7 @@ class UnitCostsPage(Page, TemplateView):
     def _chart(self, code: str) -> dict[str, Any]:
         mine = {team: many for (team, currency), many in self.found.items() if currency == code}
         days = next(iter(mine.values()))
-        words = [month_text(Month.of(p.day)) if self.by_month else f"{p.day:%d %b}" for p in days]
+        words = [month_text(Month.of(p.day)) if self.by_month else short_day_text(p.day) for p in days]
         series = [
             charts.series(
                 team.name,
