@@ -38,7 +38,7 @@ def post(
     url: str, body: bytes, headers: Mapping[str, str], *, allowed: Collection[str] = (), total: float = TOTAL_SECONDS
 ) -> Answer:
     """Posts `body`; hosts in `allowed` may be private and unencrypted. Raises Undeliverable for all but a 2xx."""
-    parts = checked(url, allowed)
+    parts = check_address(url, allowed)
     place = _resolved(parts, allowed)
     deadline = time.monotonic() + total
     with _pool(parts, place, total) as pool:
@@ -48,7 +48,7 @@ def post(
     return answer
 
 
-def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
+def check_address(url: str, allowed: Collection[str] = ()) -> SplitResult:
     """The parts of an address that may be asked; raises Undeliverable, saying why, for one that may not."""
     try:
         parts = urlsplit(url)
@@ -62,9 +62,9 @@ def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
     return parts
 
 
-def looked_up(url: str, allowed: Collection[str] = ()) -> None:
+def check_address_resolves(url: str, allowed: Collection[str] = ()) -> None:
     """Raises Undeliverable where `post` would refuse the address: asked when somebody types it, not only at night."""
-    _resolved(checked(url, allowed), allowed)
+    _resolved(check_address(url, allowed), allowed)
 
 
 def _resolved(parts: SplitResult, allowed: Collection[str]) -> str:

@@ -5,7 +5,7 @@ Amounts are ``Decimal`` from the text of a bill to the page. They are rounded on
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
@@ -93,7 +93,7 @@ def exact_text(amount: Decimal | None) -> str | None:
     return "0" if text in ("-0", "") else text
 
 
-def total(amounts: Iterable[Money]) -> dict[str, Decimal]:
+def total_by_currency(amounts: Iterable[Money]) -> dict[str, Decimal]:
     """The exact sum for each currency."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for money in amounts:
@@ -139,11 +139,3 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         result = EXACT.add(result, amount)
     return result
-
-
-def change(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """after - before for every currency that either side knows."""
-    return {
-        code: EXACT.subtract(after.get(code, Decimal(0)), before.get(code, Decimal(0)))
-        for code in sorted({*before, *after})
-    }

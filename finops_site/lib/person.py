@@ -1,4 +1,4 @@
-"""Who asks: what services and querysets need to know of a person, whoever she is. Pure: no Django here."""
+"""The person who asks, as services and querysets need to know her. Pure: no Django here."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

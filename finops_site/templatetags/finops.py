@@ -58,8 +58,8 @@ register_frame(
 register_frame(register, "scrolling_table", "includes/scrolling_table.html", positional=["label"], optional=["css"])
 
 
-@register.filter
-def percent(share: figures.Amount, places: int = 1) -> SafeString | str:
+@register.filter("percent")
+def percent_or_dash(share: figures.Amount, places: int = 1) -> SafeString | str:
     """The ratio 0.123 as ``12.3%``; None as a dash that says why."""
     return figures.percent_text(share, places) or figures.NOT_IN_THE_BILL
 
@@ -86,8 +86,8 @@ def chips(context: template.Context, filterset: FilterSet) -> dict[str, Any]:
 register.simple_tag(filter_controls)
 
 
-@register.simple_tag
-def difference(after: figures.Amount, before: figures.Amount) -> Decimal:
+@register.simple_tag(name="difference")
+def exact_difference(after: figures.Amount, before: figures.Amount) -> Decimal:
     """after - before, exactly; both in the same currency."""
     return EXACT.subtract(figures.as_decimal(after), figures.as_decimal(before))
 

@@ -58,7 +58,7 @@ class MonthFilter(django_filters.Filter):
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter in force: what it says and the address of the page without it."""
+    """A filter in force: its label, its value in words, and the address of the page without it."""
 
     label: str
     text: str

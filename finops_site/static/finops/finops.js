@@ -153,6 +153,7 @@
       placeholder: "Any", hidePlaceholder: true, allowEmptyOption: false, maxOptions: 200, hideSelected: false, closeAfterSelect: false, refreshThrottle: 0
     });
     picker.control_input.placeholder = "Search";
+    select.setAttribute("aria-hidden", "true");
     /* The search box is no field of the form: what is typed into it changes no filter. */
     [picker.wrapper, picker.dropdown].forEach(function (part) {
       ["change", "input"].forEach(function (name) { part.addEventListener(name, function (event) { event.stopPropagation(); }); });
