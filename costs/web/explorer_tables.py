@@ -9,7 +9,7 @@ from costs.query.pivots import Pivot, PivotGroup
 from costs.query.question import Question
 from costs.web.links import filter_value, lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, short_day_text
 from finops_site.ui.figures import month_text
 
 
@@ -49,7 +49,7 @@ class ExplorerTables:
     def _bucket_text(self, bucket: date) -> str:
         if self.question.grain == "month":
             return month_text(bucket)
-        text = f"{bucket:%d %b}"
+        text = short_day_text(bucket)
         return f"week of {text}" if self.question.grain == "week" else text
 
     def _row(self, group: PivotGroup, pivot: Pivot) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from costs.models import Delivery, DeliveryFile
 from costs.web import delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
+from finops_site.lib.periods import moment_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -140,7 +141,7 @@ class DeliveryPage(DetailPage):
     def get_subtitle(self) -> str:
         delivery = self.object
         known = [part for part in (delivery.format, delivery.provider) if part]
-        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.brought_by}"
+        by = f"received {moment_text(delivery.received_at)} by {delivery.brought_by}"
         return ", ".join([*known, by])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
