@@ -57,7 +57,7 @@ class Gate:
     value: str
     target: str
     state: str
-    words: str
+    description: str
     url: str
 
     @property
@@ -81,36 +81,37 @@ class Report:
     @property
     def summary(self) -> str:
         """How many gates are met, in a sentence; empty where none has a target."""
-        judged = [gate for gate in self.gates if gate.state]
-        met = sum(gate.state == "met" for gate in judged)
-        return f"{met} of {len(judged)} {'target' if len(judged) == 1 else 'targets'} met." if judged else ""
+        with_target = [gate for gate in self.gates if gate.state]
+        met = sum(gate.state == "met" for gate in with_target)
+        return (
+            f"{met} of {len(with_target)} {'target' if len(with_target) == 1 else 'targets'} met."
+            if with_target
+            else ""
+        )
 
 
-def make(user: Person, month: Month, today: date) -> Report:
+def make_report(user: Person, month: Month, today: date) -> Report:
     """The report of `month` as it stands today: the figures of the programme on its last day, then every section."""
     as_of = min(today, month.period.last_day)
     whose = "The whole company" if user.sees_whole_company else "Your own teams"
+    is_over = month.period.end <= today
+    over = "Costs by charge day; a later bill may still add to them."
+    state = over if is_over else f"The month is not over: as of {today:%d %B %Y}."
     return Report(
         month,
         f"{month_text(month, 'long')} report",
-        f"{whose}. {_state(month, today)}",
-        gates(user, as_of),
-        [part(section, context) for section, context in registry.report_sections(user, month)],
+        f"{whose}. {state}",
+        make_gates(user, as_of),
+        [make_part(section, context) for section, context in registry.report_sections(user, month)],
     )
 
 
-def _state(month: Month, today: date) -> str:
-    if month.period.end <= today:
-        return "Costs by charge day; a later bill may still add to them."
-    return f"The month is not over: as of {today:%d %B %Y}."
-
-
-def gates(user: Person, as_of: date) -> list[Gate]:
+def make_gates(user: Person, as_of: date) -> list[Gate]:
     """Every figure of the programme that `user` may see, in words."""
-    return [_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
+    return [make_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
 
 
-def _gate(kpi: Kpi, measure: Measure) -> Gate:
+def make_gate(kpi: Kpi, measure: Measure) -> Gate:
     side = "at most" if measure.better == Better.LOWER else "at least"
     target = "" if measure.target is None else f"{side} {_figure(measure.target, measure)}"
     state = {True: "met", False: "not met", None: ""}[measure.met]
@@ -134,7 +135,7 @@ def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
     return f"{text}%" if measure.unit == Unit.PERCENT else f"{text} {measure.unit}"
 
 
-def part(section: ReportSection, context: Mapping[str, Any]) -> Part:
+def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
     """The section as both the page and the PDF draw it; a template of its own only where the contract is not filled."""
     text = context.get("text") or []
     fills = any(name in context for name in CONTRACT)
@@ -173,43 +174,36 @@ def _is_number(rows: Iterable[Sequence[Mapping[str, Any]]], place: int) -> bool:
     return (amounts or bool(texts)) and all(FIGURE.match(text) for text in texts)
 
 
-def pdf(report: Report) -> bytes:
+def report_pdf(report: Report) -> bytes:
     """The report as a PDF: the same figures as on the page, the same bytes for the same figures."""
     files: dict[str, str | bytes] = {}
-    for each in report.parts:
-        for number, chart in enumerate(each.charts):
-            files[f"{each.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
+    for part in report.parts:
+        for number, chart in enumerate(part.charts):
+            files[f"{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
     data = {
         "title": report.title,
         "subtitle": report.subtitle,
         "note": "Figures are rounded for reading; the pages hold every digit.",
         "summary": report.summary,
-        "gates": [_gate_on_paper(gate) for gate in report.gates],
-        "sections": [_on_paper(each) for each in report.parts],
-    }
-    return typst_documents.pdf("report", data, files)
-
-
-def _gate_on_paper(gate: Gate) -> dict[str, str]:
-    return {
-        "label": gate.label,
-        "value": gate.value,
-        "state": gate.state,
-        "verdict": gate.verdict,
-        "words": gate.words,
-    }
-
-
-def _on_paper(each: Part) -> dict[str, Any]:
-    return {
-        "title": each.title,
-        "text": each.text or ([] if not each.template else ["This part stands on the page of the report."]),
-        "stats": [_stat_on_paper(stat) for stat in each.stats],
-        "charts": [
-            {"file": f"{each.name}-{number}", "title": chart.get("title") or "Chart"}
-            for number, chart in enumerate(each.charts)
+        "gates": [
+            {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
+            for gate in report.gates
         ],
-        "tables": [_table_on_paper(table) for table in each.tables],
+        "sections": [_on_paper(part) for part in report.parts],
+    }
+    return typst_documents.render_pdf("report", data, files)
+
+
+def _on_paper(part: Part) -> dict[str, Any]:
+    return {
+        "title": part.title,
+        "text": part.text or ([] if not part.template else ["This part stands on the page of the report."]),
+        "stats": [_stat_on_paper(stat) for stat in part.stats],
+        "charts": [
+            {"file": f"{part.name}-{number}", "title": chart.get("title") or "Chart"}
+            for number, chart in enumerate(part.charts)
+        ],
+        "tables": [_table_on_paper(table) for table in part.tables],
     }
 
 
@@ -221,12 +215,12 @@ def _stat_on_paper(stat: Mapping[str, Any]) -> dict[str, Any]:
 
 def _note(stat: Mapping[str, Any]) -> str:
     """What stands under a figure: its change in words, then its note."""
-    said = [str(stat["note"])] if stat.get("note") else []
+    notes = [str(stat["note"])] if stat.get("note") else []
     amount, before = stat.get("amount"), stat.get("before")
     if stat.get("currency") and amount is not None and before is not None:
         gap = {"amount": EXACT.subtract(amount, before), "currency": stat["currency"], "before": before}
-        said.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
-    return ". ".join(said)
+        notes.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
+    return ". ".join(notes)
 
 
 def _table_on_paper(table: Mapping[str, Any]) -> dict[str, Any]:

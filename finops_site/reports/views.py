@@ -51,9 +51,9 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {each.month for each in registry.report_months(self.request.user, today)}:
+        if month not in {row.month for row in registry.report_months(self.request.user, today)}:
             raise Http404("no report of that month")
-        return monthly_report.make(self.request.user, month, today)
+        return monthly_report.make_report(self.request.user, month, today)
 
 
 class ReportPage(_OneReport, TemplateView):
@@ -75,4 +75,4 @@ class ReportPage(_OneReport, TemplateView):
 
 class ReportPdf(_OneReport, View):
     def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
-        return download(monthly_report.pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)
+        return download(monthly_report.report_pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)

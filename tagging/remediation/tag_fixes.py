@@ -311,7 +311,7 @@ def _give_way(tags: Sequence[VirtualTag]) -> None:
 def _log(tags: Iterable[VirtualTag], action: int, field: str, before: Any, user: Person) -> None:
     """`bulk_create` and `update` are not seen by the audit log: an entry by hand for each tag, all at once."""
     said = ((tag, {field: (str(before), str(getattr(tag, field))), "value": ("", tag.value)}) for tag in tags)
-    audit.record(said, action, user)
+    audit.record_changes(said, action, user)
 
 
 def _remember(taken: Sequence[Suggestion], answer: str, user: Person, now: datetime) -> None:

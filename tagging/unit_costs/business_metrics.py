@@ -86,7 +86,7 @@ def _log(metric: Metric, values: Sequence[Value], before: dict[tuple[int, date],
             for row, key in mine
             if (key not in before) is is_new
         )
-        audit.record(said, action, user)
+        audit.record_changes(said, action, user)
 
 
 def points(

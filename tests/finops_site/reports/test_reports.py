@@ -48,7 +48,9 @@ CONTEXT = {
 
 
 def part(context, template=""):
-    return monthly_report.part(ReportSection("teams", "Teams of March", template, lambda user, month: None), context)
+    return monthly_report.make_part(
+        ReportSection("teams", "Teams of March", template, lambda user, month: None), context
+    )
 
 
 def page(*parts, gates=()):
@@ -60,14 +62,14 @@ def page(*parts, gates=()):
 
 def paper(*parts, gates=()):
     report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
-    pages = PdfReader(io.BytesIO(monthly_report.pdf(report))).pages
+    pages = PdfReader(io.BytesIO(monthly_report.report_pdf(report))).pages
     return " ".join(" ".join(each.extract_text() for each in pages).split())
 
 
 def gate(measure, label="Coverage"):
     house = Registry()
     house.add(Kpi("k", label, lambda user, as_of: measure))
-    return monthly_report._gate(*house.measures(None, date(2026, 3, 31))[0])
+    return monthly_report.make_gate(*house.measures(None, date(2026, 3, 31))[0])
 
 
 def test_the_page_and_the_pdf_say_the_same():

@@ -28,7 +28,7 @@ def made(name="Payments", rows=1):
         "company": "Northwind",
         "sections": [{**section, "stats": [{"label": name, "value": money}]}],
     }
-    return typst_documents.pdf("document", data, {"c": chart_svg.svg(CHART)})
+    return typst_documents.render_pdf("document", data, {"c": chart_svg.svg(CHART)})
 
 
 def pages(content):
@@ -55,10 +55,10 @@ def test_every_page_says_which_it_is_and_repeats_the_head_of_the_table():
 
 def test_the_same_input_gives_the_same_bytes():
     assert made() == made()
-    assert typst_documents.png(chart_svg.svg(CHART)) == typst_documents.png(chart_svg.svg(CHART))
+    assert typst_documents.render_png(chart_svg.svg(CHART)) == typst_documents.render_png(chart_svg.svg(CHART))
 
 
 def test_a_picture_is_as_wide_as_asked():
-    picture = typst_documents.png(chart_svg.svg(CHART), width=320)
+    picture = typst_documents.render_png(chart_svg.svg(CHART), width=320)
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 640
