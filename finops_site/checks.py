@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from finops_site.celery import app
+from finops_site.celery import task_exists
 from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
 
@@ -32,11 +32,10 @@ def address_is_reachable(app_configs: object, **_: object) -> list[CheckMessage]
 
 @register()
 def scheduled_tasks_exist(app_configs: object, **_: object) -> list[CheckMessage]:
-    app.loader.import_default_modules()
     return [
         Error(f"the schedule {name!r} names the task {entry['task']}, which no app has.", id="finops_site.E004")
         for name, entry in beat_schedule().items()
-        if entry["task"] not in app.tasks
+        if not task_exists(entry["task"])
     ]
 
 
