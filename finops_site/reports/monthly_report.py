@@ -20,13 +20,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib import chart_svg
-from finops_site.lib.money import EXACT, formatted, ratio
+from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
-from finops_site.reports import typst_documents
-from finops_site.ui.figures import month_text, percent_text, signed_text
+from finops_site.ui.figures import month_text
 
 CONTRACT = ("text", "stats", "charts", "tables", "links")
 ABSENT = "—"
@@ -154,7 +152,13 @@ def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     """The table with every cell as a dict, and the numbers of the columns that stand to the right."""
-    rows, totals = ([[_cell(cell) for cell in row] for row in table.get(name, ())] for name in ("rows", "totals"))
+    rows, totals = (
+        [
+            [{"before": None, **cell} if isinstance(cell, Mapping) else {"text": str(cell)} for cell in row]
+            for row in table.get(name, ())
+        ]
+        for name in ("rows", "totals")
+    )
     numbers = [place for place in range(1, len(table["head"])) if _is_number([*rows, *totals], place)]
     head = [{"text": name, "number": place in numbers} for place, name in enumerate(table["head"])]
     for row in (*rows, *totals):
@@ -163,91 +167,8 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {"title": table.get("title", ""), "head": head, "rows": rows, "totals": totals, "numbers": numbers}
 
 
-def _cell(cell: Any) -> dict[str, Any]:
-    return {"before": None, **cell} if isinstance(cell, Mapping) else {"text": str(cell)}
-
-
 def _is_number(rows: Iterable[Sequence[Mapping[str, Any]]], place: int) -> bool:
     cells = [row[place] for row in rows]
     texts = [cell["text"] for cell in cells if cell.get("text") not in (None, "", ABSENT)]
     amounts = any("amount" in cell for cell in cells)
     return (amounts or bool(texts)) and all(FIGURE.match(text) for text in texts)
-
-
-def report_pdf(report: Report) -> bytes:
-    """The report as a PDF: the same figures as on the page, the same bytes for the same figures."""
-    files: dict[str, str | bytes] = {}
-    for part in report.parts:
-        for number, chart in enumerate(part.charts):
-            files[f"{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
-    data = {
-        "title": report.title,
-        "subtitle": report.subtitle,
-        "note": "Figures are rounded for reading; the pages hold every digit.",
-        "summary": report.summary,
-        "gates": [
-            {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
-            for gate in report.gates
-        ],
-        "sections": [_on_paper(part) for part in report.parts],
-    }
-    return typst_documents.render_pdf("report", data, files)
-
-
-def _on_paper(part: Part) -> dict[str, Any]:
-    return {
-        "title": part.title,
-        "text": part.text or ([] if not part.template else ["This part stands on the page of the report."]),
-        "stats": [_stat_on_paper(stat) for stat in part.stats],
-        "charts": [
-            {"file": f"{part.name}-{number}", "title": chart.get("title") or "Chart"}
-            for number, chart in enumerate(part.charts)
-        ],
-        "tables": [_table_on_paper(table) for table in part.tables],
-    }
-
-
-def _stat_on_paper(stat: Mapping[str, Any]) -> dict[str, Any]:
-    code = stat.get("currency")
-    value = _amount(stat.get("amount"), code) if code else str(stat.get("value", ABSENT))
-    return {"label": str(stat["label"]), "value": value, "note": _note(stat)}
-
-
-def _note(stat: Mapping[str, Any]) -> str:
-    """What stands under a figure: its change in words, then its note."""
-    notes = [str(stat["note"])] if stat.get("note") else []
-    amount, before = stat.get("amount"), stat.get("before")
-    if stat.get("currency") and amount is not None and before is not None:
-        gap = {"amount": EXACT.subtract(amount, before), "currency": stat["currency"], "before": before}
-        notes.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
-    return ". ".join(notes)
-
-
-def _table_on_paper(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": table["title"],
-        "head": [name["text"] for name in table["head"]],
-        "rows": [[_cell_on_paper(cell) for cell in row] for row in table["rows"]],
-        "totals": [[_cell_on_paper(cell) for cell in row] for row in table["totals"]],
-        "numbers": table["numbers"],
-    }
-
-
-def _cell_on_paper(cell: Mapping[str, Any]) -> Any:
-    if "amount" not in cell:
-        return str(cell.get("text", ""))
-    return _change(cell) if cell.get("change") else _amount(cell["amount"], cell["currency"])
-
-
-def _amount(amount: Decimal | None, code: str) -> Any:
-    return ABSENT if amount is None else {"amount": formatted(amount, code), "currency": code}
-
-
-def _change(cell: Mapping[str, Any]) -> str:
-    """``+1,234.50 USD (+3.2%)``."""
-    amount, before = cell["amount"], cell.get("before")
-    if amount is None:
-        return ABSENT
-    share = None if before is None else ratio(amount, abs(before))
-    percent = "" if share is None else f" ({'+' if share > 0 else ''}{percent_text(share)})"
-    return signed_text(amount, cell["currency"]) + percent.replace("-", "−")

@@ -11,6 +11,7 @@ from django.views.generic import TemplateView, View
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.reports.report_pdf import render_report
 from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
@@ -75,4 +76,4 @@ class ReportPage(_OneReport, TemplateView):
 
 class ReportPdf(_OneReport, View):
     def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
-        return download(monthly_report.report_pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)
+        return download(render_report(self.report), f"report-{month}", "pdf", PDF, inline=True)

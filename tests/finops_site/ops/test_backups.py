@@ -58,8 +58,8 @@ def elsewhere(transactional_db, tmp_path):
     env["DJANGO_SETTINGS_MODULE"] = "finops_site.settings"
 
     def command(*args):
-        whole = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
-        return subprocess.run(whole, capture_output=True, text=True, env=env, cwd=ROOT)
+        arguments = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
+        return subprocess.run(arguments, capture_output=True, text=True, env=env, cwd=ROOT)
 
     command.folder = folder
     yield command
@@ -142,6 +142,6 @@ def test_without_the_programs_of_postgres_one_line_says_so(tmp_path, monkeypatch
 
 
 def test_what_is_no_file_is_named(tmp_path):
-    for path, said in (("nothing.finops", "there is no file"), (".", "is a folder")):
-        with pytest.raises(BadInput, match=said):
+    for path, output in (("nothing.finops", "there is no file"), (".", "is a folder")):
+        with pytest.raises(BadInput, match=output):
             call_command("restore", str(tmp_path / path))

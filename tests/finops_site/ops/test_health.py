@@ -25,8 +25,8 @@ def fails(as_of):
 def test_a_check_that_fails_stops_no_other_and_says_why():
     checks = [NightlyCheck("prices", fails), NightlyCheck("tags", lambda as_of: f"looked at {as_of}")]
     nightly.run_checks(NIGHT, checks=checks)
-    found = {run.check_name: (run.outcome, run.summary) for run in nightly.latest_runs()}
-    assert found == {
+    outcomes = {run.check_name: (run.outcome, run.summary) for run in nightly.latest_runs()}
+    assert outcomes == {
         "prices": ("failed", "ValueError: no tariff of 2026-03-15"),
         "tags": ("done", "looked at 2026-03-15"),
     }
@@ -56,7 +56,7 @@ def test_nights_of_three_months_ago_are_forgotten():
 def test_the_task_runs_every_registered_check_and_the_books_are_one():
     assert run_nightly_checks() == len(registry.of(NightlyCheck))
     assert NightlyRun.objects.get(check_name="books").outcome == "done"
-    assert {"finops_site.tasks.run_nightly_checks"} <= {each["task"] for each in beat_schedule().values()}
+    assert {"finops_site.tasks.run_nightly_checks"} <= {entry["task"] for entry in beat_schedule().values()}
 
 
 @pytest.mark.django_db
@@ -114,8 +114,8 @@ def test_ada_sees_last_night_letters_and_the_backup(ada, client_of):
     OutgoingEmail.objects.create(key="k", to="x@demo.example", content=b"", message_id="m", outcome="refused")
     Backup.objects.create(path="/backups/tuesday.finops", bytes=12_345_678)
     html = client_of(ada).get("/health/").content.decode()
-    for said in ("no tariff &lt;b&gt;", "1 in the last 7 days", "/backups/tuesday.finops", "12.3 MB", "GB are free"):
-        assert said in html, said
+    for text in ("no tariff &lt;b&gt;", "1 in the last 7 days", "/backups/tuesday.finops", "12.3 MB", "GB are free"):
+        assert text in html, text
 
 
 def test_a_night_that_did_not_come_is_told(ada, client_of):

@@ -47,10 +47,10 @@ def test_amounts_below_zero_stand_in_parentheses_with_their_currency():
 
 
 def test_every_page_says_which_it_is_and_repeats_the_head_of_the_table():
-    found = pages(made(rows=90))
-    assert len(found) > 1
-    assert [f"Page {number} of {len(found)}" in page for number, page in enumerate(found, 1)] == [True] * len(found)
-    assert all("Northwind" in page and "Team" in page for page in found)
+    texts = pages(made(rows=90))
+    assert len(texts) > 1
+    assert [f"Page {number} of {len(texts)}" in page for number, page in enumerate(texts, 1)] == [True] * len(texts)
+    assert all("Northwind" in page and "Team" in page for page in texts)
 
 
 def test_the_same_input_gives_the_same_bytes():
