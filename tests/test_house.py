@@ -124,7 +124,8 @@ def task_names(path):
 def test_every_task_that_a_service_queues_by_its_name_is_registered():
     from finops_site.celery import task_exists
 
-    unknown = {(name_of(path), name) for path in modules() for name in task_names(path) if not task_exists(name)}
+    services = [path for path in modules() if name_of(path) != "finops_site.celery"]
+    unknown = {(name_of(path), name) for path in services for name in task_names(path) if not task_exists(name)}
     assert unknown == set()
 
 
