@@ -24,7 +24,7 @@ class MonthConverter:
     def to_python(self, value: str) -> Month:
         return Month.parse(value)
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: Month) -> str:
         return str(value)
 
 

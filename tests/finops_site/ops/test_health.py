@@ -1,5 +1,6 @@
 """The night and the health of the system: one failing check stops no other, and ada sees what is wrong."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -107,6 +108,16 @@ def test_a_check_that_missed_the_newest_night_is_red_and_so_is_one_that_did_not_
         "prices, 15 Mar": ("bad", "Did not run on 16 Mar. Before: 3 prices"),
         "tags, 16 Mar": ("bad", "Began and did not end: did its worker die?"),
     }
+
+
+def test_every_registered_check_that_fails_is_red_on_health(ada, client_of, monkeypatch):
+    failing = [replace(check, run=fails) for check in registry.of(NightlyCheck)]
+    monkeypatch.setitem(registry.entries, NightlyCheck, failing)
+    assert run_nightly_checks() == len(failing) > 0
+    statuses = nightly_statuses()
+    assert [label.rpartition(",")[0] for label in statuses] == [check.name for check in failing]
+    assert {state for state, _ in statuses.values()} == {"bad"}
+    assert f"{len(failing)} things are broken." in client_of(ada).get("/health/").content.decode()
 
 
 def test_ada_sees_last_night_letters_and_the_backup(ada, client_of):
