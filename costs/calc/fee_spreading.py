@@ -10,7 +10,7 @@ from costs.formats.base import STORED, Spread, quoted
 WEIGHT_UNITS, FEE_UNITS = 10_000, 1_000_000_000_000
 
 
-def select(spread: Spread, table: str) -> str:
+def spread_fees_sql(spread: Spread, table: str) -> str:
     """SQL for the rows of `table` with effective cost after spreading; groups without any weight stay as they are.
 
     A fee meets the usage that names its commitment. In a service where commitments are matched like that, one that no

@@ -120,7 +120,7 @@ def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Pa
     if spread is None or not db.execute(f"SELECT 1 FROM {table} WHERE {spread.fee} LIMIT 1").fetchone():
         return []
     spread_path = staging.with_name("spread.parquet")
-    db.execute(f"COPY ({fee_spreading.select(spread, table)}) TO {literal(str(spread_path))} ({PARQUET})")
+    db.execute(f"COPY ({fee_spreading.spread_fees_sql(spread, table)}) TO {literal(str(spread_path))} ({PARQUET})")
     spread_path.replace(staging)
     return [spread.remark]
 
