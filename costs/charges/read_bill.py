@@ -90,7 +90,11 @@ def read_bill(
         bill = unfolded.read_all(stage)
         remarks = _spread_fees(db, bill[0].format, staging)
         progress("checking", 0.5)
-        months = _months(db, _table(staging))
+        # (billing month, charges, months of use), the earliest first.
+        months = db.execute(
+            f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
+            FROM {_table(staging)} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
         contents = _summarise(db, bill, staging, [month for month, _, _ in months], options)
         contents.months = _write_months(db, months, staging, target, view=view_of(bill))
         contents.notes += remarks
@@ -187,14 +191,6 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
         notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
     return notes
-
-
-def _months(db: duckdb.DuckDBPyConnection, table: str) -> list[tuple[date, int, list[date]]]:
-    """(billing month, charges, months of use), the earliest first."""
-    return db.execute(
-        f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
-        FROM {table} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
-    ).fetchall()
 
 
 def _write_months(
