@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from costs import reconciliation
 from costs.formats import focus_out
-from costs.formats.base import METRICS, literal, quoted
+from costs.formats.base import METRICS
+from costs.formats.sql import literal, quoted
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth, FocusExport
 from costs.querysets import METRICS as NAMES

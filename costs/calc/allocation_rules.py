@@ -11,7 +11,7 @@ from datetime import date
 
 import duckdb
 
-from costs.formats.base import literal
+from costs.formats.sql import literal
 
 # What a rule compares for equality: columns of a line.
 PLAIN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category", "commitment_status")

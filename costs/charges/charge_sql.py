@@ -7,18 +7,8 @@ from datetime import date
 
 from costs.charges import json_lines
 from costs.charges.bill_files import BillFile
-from costs.formats.base import (
-    CHARGE_COLUMNS,
-    FULL,
-    METRICS,
-    aside,
-    beyond,
-    literal,
-    moment,
-    plain_number,
-    quoted,
-    stored,
-)
+from costs.formats.base import CHARGE_COLUMNS, METRICS, aside
+from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
 
 # The problem of a row that is empty: not a charge, and not a reject either.

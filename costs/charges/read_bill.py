@@ -19,7 +19,8 @@ from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
-from costs.formats.base import BadBill, Format, Options, literal, tags
+from costs.formats.base import BadBill, Format, Options
+from costs.formats.sql import literal, tags
 from finops_site.lib.money import NO_CURRENCY
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.

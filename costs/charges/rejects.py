@@ -8,7 +8,7 @@ import duckdb
 from costs.charges import files
 from costs.charges.bill_files import BillFile
 from costs.charges.charge_sql import BLANK, cell_checks, problem_sql, rows_sql, text_column
-from costs.formats.base import NO_NUL, literal
+from costs.formats.sql import NO_NUL, literal
 
 # So many rejects are kept with line and reason; all of them are counted.
 MAX_REJECTS = 10_000

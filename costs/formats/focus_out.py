@@ -6,7 +6,7 @@ where it is null: costs that the bill states leave as they came.
 
 from collections.abc import Collection
 
-from costs.formats.base import STORED, literal, quoted
+from costs.formats.sql import STORED, literal, quoted
 
 # Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
 CATEGORIES = {

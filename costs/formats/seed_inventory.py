@@ -5,7 +5,8 @@ machine is charged for every hour of it. Stopped and terminated machines are cha
 unless ``bill_stopped`` chooses the source's own reading, in which they cost as much as running ones.
 """
 
-from costs.formats.base import Format, Rule, Sheet, const, literal, month_moment, text
+from costs.formats.base import Format, Rule, Sheet, const, text
+from costs.formats.sql import literal, month_moment
 from finops_site.lib.periods import Month
 
 
