@@ -392,7 +392,7 @@ def arguments(name, line):
     ):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
-        return [focus_export.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+        return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":

@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import F, Q
 
 from costs.models import Credential
-from costs.sources import storage
+from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet, TagChange, TaggingAccess
@@ -37,7 +37,7 @@ OPEN_RESULTS = (TagChange.Result.WAITING, TagChange.Result.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class ClientPlace:
-    """The region, endpoint and credential of a client: what costs.sources.storage reads of a source."""
+    """The region, endpoint and credential of a client: a costs.sources.storage.CloudAddress."""
 
     region: str
     endpoint: str
@@ -54,7 +54,7 @@ def _client(account: str, region: str) -> tuple[Client, int]:
     if access is None:
         raise StorageProblem(f"Account {account} has no tagging access: an administrator adds it in the admin.")
     place = ClientPlace(region, access.endpoint, access.credential)
-    return storage.aws_client("resourcegroupstaggingapi", place), access.per_call
+    return aws_client("resourcegroupstaggingapi", place), access.per_call
 
 
 def _by_place(changes: Iterable[TagChange]) -> dict[tuple[str, str], list[TagChange]]:
@@ -74,9 +74,9 @@ def _plain_errors(account: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "an error"))
-        raise StorageProblem(f"Account {account}: AWS answered {code}.", passing=code in BUSY) from None
+        raise StorageProblem(f"Account {account}: AWS answered {code}.", is_temporary=code in BUSY) from None
     except BotoCoreError as error:
-        raise StorageProblem(f"Account {account}: {type(error).__name__}.", passing=True) from None
+        raise StorageProblem(f"Account {account}: {type(error).__name__}.", is_temporary=True) from None
 
 
 def dry_run_change_set(row: ChangeSet, now: datetime) -> str:
@@ -197,7 +197,7 @@ def _tag_resources(client: Client, account: str, arns: list[str], tags: dict[str
         with _plain_errors(account):
             failed = client.tag_resources(ResourceARNList=arns, Tags=tags)["FailedResourcesMap"]
     except StorageProblem as problem:
-        code = "ThrottlingException" if problem.passing else "Refused"
+        code = "ThrottlingException" if problem.is_temporary else "Refused"
         return dict.fromkeys(arns, (code, str(problem)))
     return {
         arn: (
