@@ -248,4 +248,4 @@ def _likely(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[str, Any]
 
 def _picture(alert: Alert) -> bytes:
     """The chart as a PNG, drawn by what draws the charts of PDFs."""
-    return typst_documents.png(chart_svg.svg(chart(alert), width=560, height=220))
+    return typst_documents.render_png(chart_svg.svg(chart(alert), width=560, height=220))

@@ -12,7 +12,7 @@ from datetime import date
 import duckdb
 
 from costs.calc.dimensions import RULE_FIELDS
-from costs.formats.base import literal
+from costs.formats.sql import literal
 
 NAMES = ("resource", "resource_name")
 LONGEST_PATTERN = 500
@@ -180,7 +180,7 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
     return f"SELECT a.n, min(r.number) FROM undecided a JOIN owner_rules r ON {' AND '.join(on)} {pattern} GROUP BY a.n"
 
 
-def pattern_problem(pattern: str) -> str:
+def resource_pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
     if len(pattern) > LONGEST_PATTERN:
         return f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are the most."

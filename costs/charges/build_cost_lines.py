@@ -6,7 +6,8 @@ import duckdb
 
 from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide_owners, signature_of
 from costs.calc.dimensions import READ_FROM_CHARGES
-from costs.formats.base import METRICS, NO_NUL, literal, tags
+from costs.formats.base import METRICS
+from costs.formats.sql import NO_NUL, literal, tags
 
 # Follow from the dimensions; where the charges of a line disagree, the line has nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}

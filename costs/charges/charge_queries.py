@@ -11,7 +11,8 @@ from datetime import date, datetime, time, timedelta
 import ibis
 from ibis import Table, _
 
-from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE, NO_NUL
+from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE
+from costs.formats.sql import NO_NUL
 
 TYPES = {
     "text": "string",

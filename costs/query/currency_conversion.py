@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, Rate, RateBook
+from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, CurrencyRate, RateBook
 from costs.models import ExchangeRate
 from costs.query.pivots import Pivot, PivotGroup
 from costs.query.question import Question
@@ -21,7 +21,7 @@ from finops_site.lib.person import Person
 BATCH = 5_000
 
 
-def load_rates(rates: Iterable[Rate], source: str = "") -> int:
+def load_rates(rates: Iterable[CurrencyRate], source: str = "") -> int:
     """Keeps rates; one for the same currencies and day replaces the one before. Returns how many there were."""
     rows = {
         (rate.base, rate.quote, rate.day, rate.monthly): ExchangeRate(
@@ -56,7 +56,7 @@ def rate_book(period: Period, currencies: Iterable[str]) -> RateBook:
     rows = ExchangeRate.objects.filter(day__gte=period.start.replace(day=1) - HOLIDAYS, day__lt=period.end)
     listed = rows.values_list("base", "quote", "day", "rate", "monthly", "source")
     # A base that both have is enough, so that any row of one of these quotes may help.
-    return RateBook([Rate(*values) for values in listed if values[1] in codes or values[0] in codes])
+    return RateBook([CurrencyRate(*values) for values in listed if values[1] in codes or values[0] in codes])
 
 
 @dataclass(frozen=True, slots=True)

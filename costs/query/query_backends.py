@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.base import CHARGES_TABLE, literal
+from costs.formats.base import CHARGES_TABLE
+from costs.formats.sql import literal
 
 if TYPE_CHECKING:
     from ibis import Table

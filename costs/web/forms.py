@@ -119,7 +119,7 @@ class RatesForm(forms.Form):
         required=False, max_length=100, help_text="Where they come from, if the file does not name it."
     )
 
-    def clean_file(self) -> list[exchange_rates.Rate]:
+    def clean_file(self) -> list[exchange_rates.CurrencyRate]:
         uploaded = self.cleaned_data["file"]
         if uploaded.size > self.MOST_BYTES:
             raise forms.ValidationError("That is too big for a file of rates.")
