@@ -73,7 +73,7 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
     asked, watch = Asked(), cProfile.Profile()
     started = time.perf_counter()
     with connection.execute_wrapper(asked), watch if profile else nullcontext():
-        report = evaluate.evaluate_all(as_of, now=timezone.now(), catch_up=False)[0]
+        report = evaluate.evaluate_nights(as_of, now=timezone.now(), catch_up=False)[0]
     seconds = time.perf_counter() - started
     print(
         f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {asked.count} questions; "
@@ -84,7 +84,8 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 
 
 def _lines(lines: int, today: date) -> None:
-    from costs.ingest import partitions, store_cost_lines
+    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.rollups import roll_up
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from finops_site.models import Team
 
@@ -101,7 +102,7 @@ def _lines(lines: int, today: date) -> None:
         row = DeliveryMonth.objects.create(
             delivery=delivery, billing_month=month.start, is_current=True, charge_months=[str(month.start)]
         )
-        partitions.ensure([month.start])
+        ensure_partitions([month.start])
         said = {
             "row": row.pk, "month": month.start, "days": days, "lines": lines // MONTHS, "accounts": ACCOUNTS,
             "services": SERVICES, "regions": REGIONS, "tag_sets": TAG_SETS, "sets": [each.pk for each in sets],
@@ -109,8 +110,8 @@ def _lines(lines: int, today: date) -> None:
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(LINES_OF, said)
-        partitions.analyze([month.start])
-        store_cost_lines.roll_up(row)
+        analyze_partitions([month.start])
+        roll_up(row)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -123,7 +124,7 @@ def _know(name: str, value: str) -> None:
 
 def _budgets(count: int, today: date) -> None:
     from budgets.models import Budget, BudgetPeriod, Recipient, Threshold
-    from budgets.models.budgets import DEFAULT_THRESHOLDS
+    from budgets.models.thresholds import DEFAULT_THRESHOLDS
 
     month, wanted = Month.of(today), cycle(_scopes())
     budgets = Budget.objects.bulk_create(

@@ -46,7 +46,7 @@ class CostsConfig(AppConfig):
             ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
-            NightlyCheck("books", health.check_books, 10),
+            NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             DemoStep("bills", _load_demo_bills, 50),
         )

@@ -270,24 +270,24 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tagging.tasks.suggest_tags",
         "schedule": crontab(minute=23),
     },
-    "tell-alerts-every-ten-minutes": {
-        "task": "budgets.tasks.tell_alerts",
+    "send-alert-notifications-every-ten-minutes": {
+        "task": "budgets.tasks.send_notifications",
         "schedule": crontab(minute="5-59/10"),
     },
     "escalate-alerts-every-hour": {
         "task": "budgets.tasks.escalate_alerts",
         "schedule": crontab(minute=17),
     },
-    "tell-of-ignored-alerts-every-week": {
-        "task": "budgets.tasks.tell_of_ignored_alerts",
+    "notify-of-ignored-thresholds-every-week": {
+        "task": "budgets.tasks.notify_of_ignored_thresholds",
         "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
     },
-    "send-letters-that-are-left-every-ten-minutes": {
-        "task": "finops_site.tasks.send_letters",
+    "send-emails-that-are-left-every-ten-minutes": {
+        "task": "finops_site.tasks.send_outgoing_emails",
         "schedule": crontab(minute="*/10"),
     },
-    "forget-old-letters-every-night": {
-        "task": "finops_site.tasks.forget_old_letters",
+    "clear-old-emails-every-night": {
+        "task": "finops_site.tasks.clear_old_emails",
         "schedule": crontab(hour=3, minute=40),
     },
     "run-nightly-checks": {
@@ -314,10 +314,6 @@ CELERY_BEAT_SCHEDULE = {
     "remove-superseded-charges-every-night": {
         "task": "costs.tasks.remove_superseded_lines",
         "schedule": crontab(hour=3, minute=20),
-    },
-    "evaluate-budgets-every-night": {
-        "task": "budgets.tasks.evaluate_budgets",
-        "schedule": crontab(hour=4, minute=40),
     },
 }
 
@@ -376,9 +372,6 @@ UNFOLD = {
 EMAIL_FILE_PATH = str(FINOPS_VAR / "mail")
 if env("EMAIL_URL", default=""):
     vars().update(env.email("EMAIL_URL"))
-    if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":  # noqa: F821
-        # The same, but it tells when a message is handed over: see outbox.py.
-        EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
 else:
     EMAIL_BACKEND = "finops_site.mail.mailbox.FolderBackend"
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)

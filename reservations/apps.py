@@ -32,7 +32,7 @@ class ReservationsConfig(AppConfig):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
         auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
-        reconciliation.also_check(ledger.checks)
+        reconciliation.register_checks(ledger.checks)
         nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         registry.add(

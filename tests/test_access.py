@@ -17,7 +17,8 @@ from budgets.evaluation import evaluate
 from budgets.models import Alert, Anomaly, Budget
 from budgets.planning import budget_changes
 from costs import focus_export
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, FocusExport, Pool
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
@@ -81,7 +82,7 @@ ACCESS = {
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
     "budgets:budgets": EVERYBODY,
-    "budgets:finance": EVERYBODY,
+    "budgets:annual_plan": EVERYBODY,
     "budgets:budget": LINE_OF_PAYMENTS,
     "budgets:add": FINANCE_ONLY,
     "budgets:grid": FINANCE_ONLY,
@@ -296,8 +297,8 @@ def a_line(people, tmp_path):
     """A line that Payments owns, by a bill of one charge."""
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
+    load_bill(received.delivery)
     return CostLine.objects.get()
 
 
@@ -308,7 +309,7 @@ def chargeback_arguments(name, line):
         return []
     if kind in ("split", "split_remove"):
         return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     month, statement_line = "2026-03", StatementLine.objects.get()
     if kind == "dispute_add":
         return [statement_line.pk]
@@ -482,13 +483,13 @@ def budget_arguments(name, line):
         "-list"
     ):
         return []
-    budget = budget_changes.create(
+    budget = budget_changes.create_budget(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
     if kind.startswith(("alert", "ac")):
-        evaluate.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        evaluate.evaluate_nights(line.charge_date, now=timezone.now(), catch_up=False)
         alert = Alert.objects.filter(budget=budget)[0]
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]

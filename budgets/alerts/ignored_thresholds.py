@@ -93,7 +93,7 @@ def notify_finance(now: datetime) -> int:
     rows = [{"ignored": row, "url": absolute_url(row.url)} for row in ignored]
     context = {"rows": rows, "url": absolute_url(reverse("budgets:alerts"))}
     return sum(
-        outbox.post(
+        outbox.queue_email(
             f"ignored alerts {week} to {user.email}", make_message("alerts-ignored", user.email, context), now=now
         )
         for user in people

@@ -79,7 +79,7 @@ def _write_due_emails(now: datetime) -> int:
         first = emails.severest_first(group)[0]
         key = f"alert {first.alert_id} {first.occasion} to {first.address}"
         mail = emails.build_alert_email(group, digest=_waits_for_digest(first), as_of=now.date())
-        outbox.post(key, mail, now=now)
+        outbox.queue_email(key, mail, now=now)
         AlertDelivery.objects.filter(pk__in=[delivery.pk for delivery in group]).update(
             message_id=outbox.message_id(key), claimed_at=now, claimed_by="outbox"
         )

@@ -32,7 +32,7 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
             by_reader[email].append(anomaly)
     for email, readers_anomalies in by_reader.items():
         context = _mail_context(readers_anomalies)
-        outbox.post(f"anomalies of {as_of} to {email}", make_message("anomalies", email, context), now=now)
+        outbox.queue_email(f"anomalies of {as_of} to {email}", make_message("anomalies", email, context), now=now)
 
 
 def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, object]:

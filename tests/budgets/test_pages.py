@@ -35,11 +35,11 @@ def form_of(client, budget, **changes):
 def test_every_page_opens_and_says_where_it_lands(budget, fay, client_of):
     client = client_of(fay)
     page = client.get(f"{reverse('budgets:budget', args=[budget.pk])}?period=2026-03-01").content.decode()
-    assert "landing between" in page
+    assert "forecast between" in page
     assert "chance of overrun" in page
-    why = client.get(f"{reverse('budgets:finance')}?year=2026&budget={budget.pk}&month=2026-03")
+    why = client.get(f"{reverse('budgets:annual_plan')}?year=2026&budget={budget.pk}&month=2026-03")
     assert sum(why.context["why"]["reasons"].values()) == why.context["why"]["total"] == 100
-    assert client.get(f"{reverse('budgets:finance')}?year=2026&_export=xlsx").content[:2] == b"PK"
+    assert client.get(f"{reverse('budgets:annual_plan')}?year=2026&_export=xlsx").content[:2] == b"PK"
     assert client.get(f"{reverse('budgets:budgets')}?_export=xlsx").content[:2] == b"PK"
     assert client.get(reverse("budgets:alert", args=[Alert.objects.first().pk])).status_code == 200
     assert client.get("/").status_code == 200
@@ -111,7 +111,7 @@ def test_teams_outside_of_the_budgets_own_are_refused_in_words(payments, fay, cl
 def test_an_amount_that_is_none_is_said_beside_its_field(payments, fay, client_of):
     said = {"name": "x", "kind": "month", "start": "2026-03-01", "currency": "USD", "basis": "billed_cost"}
     page = client_of(fay).post(reverse("budgets:add"), {**said, "auto_factor": 1, "way": "flat", "amount": "-5"})
-    assert "nothing less than zero" in page.context["form"].errors["amount"][0]
+    assert "cannot be less than zero" in page.context["form"].errors["amount"][0]
 
 
 def test_the_grid_is_saved_together_or_not_at_all(budget, fay, client_of):
@@ -142,7 +142,7 @@ def test_copying_to_next_year_keeps_the_shape(a_quarter, payments, budget_of, fa
     budget = budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
     budget_changes.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
     assert BudgetPeriod.objects.get(start=date(2027, 3, 1)).amount == 1050
-    with pytest.raises(budget_changes.Stale):
+    with pytest.raises(budget_changes.StaleVersion):
         budget_changes.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
 
 

@@ -14,7 +14,8 @@ import boto3
 import pytest
 from auditlog.models import LogEntry
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Credential
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
@@ -200,7 +201,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     whole = 1.0
     for month in months:
         day, now = month.start, datetime(month.next.year, month.next.number, 5, 9, tzinfo=UTC)
-        statements.refresh_stale(now)
+        statements.refresh_stale_drafts(now)
         for _ in range(3):
             began = time.monotonic()
             said = tell("close", day, now, chance.uniform(0, whole))
@@ -226,7 +227,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
     letters = Counter(OutgoingEmail.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}
-    assert [check for check in statement_checks.checks(None) if not check.holds] == []
+    assert [check for check in statement_checks.check_statements(None) if not check.holds] == []
     print(f"{killed} kills, {len(months)} months")
 
 
@@ -237,8 +238,8 @@ def test_two_who_remind_at_the_same_moment_send_one_mail(tmp_path, worker, serve
     for key in ("Owner", "Environment", "Team", "CostCenter", "Project"):
         TagRequirement.objects.get_or_create(key=key)
     rows = [{"ResourceId": f"i-{n}", "Tags": '{"Team": "Payments"}' if n else ""} for n in range(40)]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     compliance.refresh()
     two = [worker(EMAIL_URL=f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}") for _ in range(2)]
     for week in range(5):

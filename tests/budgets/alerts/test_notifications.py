@@ -34,9 +34,9 @@ def crossed(a_quarter, payments, budget_of, night):
 
 def sent(now=THE_20TH):
     """What lies in mailboxes after everything that is due has been told."""
-    notifications.tell_waiting(now)
-    outbox.send_waiting(now)
-    notifications.settle()
+    notifications.send_due_notifications(now)
+    outbox.send_queued_emails(now)
+    notifications.update_outcomes()
     return mail.outbox
 
 
@@ -45,7 +45,7 @@ def test_lea_is_told_once_in_one_mail_what_happened_and_what_to_do(crossed):
     assert message.to == ["lea@demo.example"]
     assert message.subject == "Payments is heading 3 % over March: 3,100 of 3,000 USD (and 1 more)"
     assert "Spent so far: 2,000.00 USD" in message.body
-    assert "Forecast: Landing between" in message.body
+    assert "At period end: Forecast between" in message.body
     assert "/alerts/acknowledge/" in message.body
     assert sent(THE_20TH + timedelta(days=1)) == [message]
     assert set(AlertDelivery.objects.values_list("outcome", flat=True)) == {"sent"}
@@ -148,11 +148,11 @@ def test_what_is_taken_back_before_it_was_told_is_never_told(crossed, deliver, n
 
 def test_an_address_that_bounces_is_said_and_stops_nobody_else(crossed, lea):
     OutgoingEmail.objects.all().delete()
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     OutgoingEmail.objects.update(
-        outcome=OutgoingEmail.Outcome.REFUSED, said="the mail server said: 550 no such mailbox"
+        outcome=OutgoingEmail.Outcome.REFUSED, server_reply="the mail server said: 550 no such mailbox"
     )
-    notifications.settle()
+    notifications.update_outcomes()
     problems = set(AlertDelivery.objects.values_list("outcome", "problem"))
     assert problems == {("failed", "the mail server said: 550 no such mailbox")}
 
@@ -165,7 +165,7 @@ def test_five_hundred_recipients_are_five_hundred_letters(a_quarter, payments, b
     )
     budget.thresholds.exclude(kind="forecast").delete()
     night(date(2026, 3, 20))
-    assert notifications.tell_waiting(THE_20TH) == 500
+    assert notifications.send_due_notifications(THE_20TH) == 500
     assert OutgoingEmail.objects.count() == 500
 
 
@@ -207,15 +207,15 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
     channel(budget_of("Payments", "3000", team=payments), "webhook", hook, secret)
     night(date(2026, 3, 20))
     Hook.answers = [503]
-    notifications.tell_waiting(THE_20TH)
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     assert len(Hook.taken) == 1, "the next try is not before a minute has passed"
-    notifications.tell_waiting(THE_20TH + timedelta(minutes=2))
+    notifications.send_due_notifications(THE_20TH + timedelta(minutes=2))
     (first, _body), (second, again) = Hook.taken
     assert first["X-FinOps-Delivery"] == second["X-FinOps-Delivery"]
     said = json.loads(again)
     alert = Alert.objects.get()
-    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", alert.said["p50"], "USD")
+    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", alert.figures["p50"], "USD")
     assert said["url"].endswith(f"/alerts/{alert.pk}/")
     at_, made = (part.split("=")[1] for part in second["X-FinOps-Signature"].split(","))
     assert hmac.new(b"s3cret", f"{at_}.".encode() + again, hashlib.sha256).hexdigest() == made
@@ -226,7 +226,7 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
 def test_channels_get_their_own_form(a_quarter, payments, budget_of, night, hook, kind, finds):
     channel(budget_of("A & <B>", "3000", team=payments), kind, hook)
     night(date(2026, 3, 20))
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     ((_, body),) = Hook.taken
     assert finds in body.decode()
     assert ("A &amp; &lt;B&gt;" in body.decode()) is (kind == "slack")
@@ -236,7 +236,7 @@ def test_channels_get_their_own_form(a_quarter, payments, budget_of, night, hook
 def test_a_webhook_into_our_own_network_is_refused_and_said(a_quarter, payments, budget_of, night, url):
     channel(budget_of("Payments", "3000", team=payments), "webhook", url)
     night(date(2026, 3, 20))
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     delivery = AlertDelivery.objects.get()
     assert delivery.outcome == "failed"
     assert "network" in delivery.problem or "https" in delivery.problem
@@ -244,8 +244,8 @@ def test_a_webhook_into_our_own_network_is_refused_and_said(a_quarter, payments,
 
 def test_nobody_answers_so_it_goes_up_step_by_step_and_ends_with_finance(crossed, ola, fay):
     Team.objects.filter(name="Payments").update(parent=Team.objects.get(name="Data"))
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(hours=23)) == 0
-    passed = [escalation.escalate_unanswered(THE_20TH + timedelta(hours=25 * day)) for day in range(1, 6)]
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=23)) == 0
+    passed = [escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=25 * day)) for day in range(1, 6)]
     assert passed == [1, 1, 1, 0, 0]
     told = AlertDelivery.objects.filter(occasion__startswith="escalated").order_by("pk")
     assert list(told.values_list("address", flat=True)) == [
@@ -256,13 +256,13 @@ def test_nobody_answers_so_it_goes_up_step_by_step_and_ends_with_finance(crossed
 
 def test_a_step_without_anybody_new_is_passed_over(crossed, fay):
     Membership.objects.all().delete()
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(hours=25)) == 1
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=25)) == 1
     assert AlertDelivery.objects.get(occasion__startswith="escalated").address == "fay@demo.example"
 
 
 def test_what_is_acknowledged_goes_up_no_further(crossed, lea):
     Alert.objects.update(state="acknowledged")
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(days=3)) == 0
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(days=3)) == 0
 
 
 class TestLink:
@@ -320,10 +320,13 @@ def test_thresholds_nobody_acts_on_are_told_finance_once_a_week(a_quarter, payme
     for month in (1, 2, 3):
         night(date(2026, month, 28))
     now = at(date(2026, 3, 30))
-    found = ignored_thresholds.ignored(fay, now)
+    found = ignored_thresholds.ignored_thresholds(fay, now)
     assert (found[0].threshold.budget, found[0].alerts) == (budget, 3)
-    assert [ignored_thresholds.tell_finance(now), ignored_thresholds.tell_finance(now + timedelta(hours=1))] == [1, 0]
+    assert [ignored_thresholds.notify_finance(now), ignored_thresholds.notify_finance(now + timedelta(hours=1))] == [
+        1,
+        0,
+    ]
     Alert.objects.update(acknowledged_at=now)
-    assert ignored_thresholds.ignored(fay, now) == []
+    assert ignored_thresholds.ignored_thresholds(fay, now) == []
     assert Threshold.objects.filter(budget=budget).count() == 4
     assert Decimal(0) < found[0].alerts

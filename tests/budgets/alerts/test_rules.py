@@ -9,10 +9,10 @@ import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
 
+from budgets import permissions
 from budgets.alerts import ignored_thresholds
 from budgets.alerts.rule_forms import MOST_RECIPIENTS
 from budgets.models import Alert, AlertDelivery, Budget, Recipient, Threshold
-from budgets.planning import budget_changes
 from costs.models import Credential
 from tests.budgets.conftest import at
 
@@ -64,13 +64,13 @@ def warns_at(budget, **said):
 @pytest.mark.parametrize(
     ("said", "refused"),
     [
-        ({"percent": "0"}, "a threshold of 0 % is always crossed"),
-        ({"percent": "-5"}, "a threshold of 0 % is always crossed"),
+        ({"percent": "0"}, "a threshold of 0 % is always breached"),
+        ({"percent": "-5"}, "a threshold of 0 % is always breached"),
         ({"percent": "1000.01"}, "up to 1000 %"),
         ({"amount": "0"}, "More than zero"),
         ({}, "one of the two"),
         ({"percent": "10", "amount": "10"}, "one of the two"),
-        ({"percent": "80"}, "It warns so already"),
+        ({"percent": "80"}, "It has this threshold already"),
         ({"kind": "forecast", "percent": "90", "probability": "1"}, "between 0 and 1"),
     ],
 )
@@ -135,11 +135,11 @@ def test_a_lead_says_who_hears_of_her_teams_budget_and_not_when_it_warns(budget,
         ({"kind": "webhook", "url": "https://[::1]/hook"}, "inside our own network"),
         ({"kind": "slack", "url": "http://8.8.8.8/hook"}, "must begin with https"),
         ({"kind": "webhook", "url": "https://fay:secret@8.8.8.8/"}, "without name or password"),
-        ({"kind": "webhook"}, "say which"),
+        ({"kind": "webhook"}, "choose which"),
         ({"kind": "address", "address": "nobody at all"}, "valid email address"),
         ({"kind": "address", "address": "a@demo.example\nBcc: all@demo.example"}, "valid email address"),
-        ({"kind": "user"}, "say which"),
-        ({"kind": "leads"}, "It tells them already"),
+        ({"kind": "user"}, "choose which"),
+        ({"kind": "leads"}, "It has this recipient already"),
         ({"kind": "role", "role": "finance", "quiet_from": "22:00"}, "a beginning and an end"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_channel_is_tried_out_signed_and_its_address_is_never_shown_again(
     assert body["headline"] == "A test message: alerts of the budget Payments will come here."
     change = reverse("budgets:recipient", args=[budget.pk, line.pk])
     pages = client.get(change).content.decode() + client.get(budget.get_absolute_url()).content.decode()
-    assert "The test message was taken" in pages
+    assert "The test message was delivered" in pages
     assert "token=abc" not in pages
     assert "s3cret" not in pages
     assert "token=abc" not in str(LogEntry.objects.get_for_object(line).first().changes)
@@ -195,9 +195,9 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
     for period in budget.periods.all()[1:3]:
         Alert.objects.create(
             budget=budget, period=period, threshold=half, kind="actual", as_of=first.as_of,
-            judged_as_of=first.as_of, value=1, limit=1, peak=1,
+            evaluated_as_of=first.as_of, value=1, limit=1, peak=1,
         )  # fmt: skip
-    assert [each.threshold for each in ignored_thresholds.ignored(fay, first.opened_at)] == [half]
+    assert [each.threshold for each in ignored_thresholds.ignored_thresholds(fay, first.opened_at)] == [half]
     Alert.objects.update(opened_at=THE_20TH)
     follow = reverse("budgets:follow", args=[half.pk])
     assert client_of(lea).post(follow).status_code == 403
@@ -209,9 +209,9 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
 
 def test_a_likelier_overrun_is_asked_for_where_forecasts_cry_too_often(budget, fay):
     forecast = Threshold.objects.get(budget=budget, kind="forecast")
-    said = ignored_thresholds.follow(forecast, THE_20TH)
+    said = ignored_thresholds.follow_proposal(forecast, THE_20TH)
     assert "likelier than 0.8" in said
-    assert budget.thresholds.get(kind="forecast", is_active=True).probability == ignored_thresholds.LIKELIER
+    assert budget.thresholds.get(kind="forecast", is_active=True).probability == ignored_thresholds.HIGHER_PROBABILITY
 
 
 def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, fay, lea, client_of):
@@ -230,4 +230,4 @@ def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, f
     assert offered["tag"].value() == "Team=Payments\nTeam=Checkout"
     assert "pool" in offered.fields
     assert "pool" not in client_of(lea).get(reverse("budgets:propose")).context["form"].fields
-    assert budget_changes.led_teams(lea) == {payments.pk}
+    assert permissions.led_teams(lea) == {payments.pk}

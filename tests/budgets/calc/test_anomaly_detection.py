@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from budgets.anomalies import detection
 from budgets.calc import anomaly_detection
-from budgets.calc.forecast import History
+from budgets.calc.cost_history import CostHistory
 from budgets.models import Anomaly
 from finops_site.models import OutgoingEmail
 from tests.budgets.conftest import at
@@ -21,13 +21,13 @@ amounts = st.decimals("-1000", "1000", places=2)
 
 
 def history(*series):
-    return History(FIRST, np.array(series, dtype=float))
+    return CostHistory(FIRST, np.array(series, dtype=float))
 
 
 def found(*series, since=84, running=None):
     past = history(*series)
     rows = len(series)
-    return anomaly_detection.jumps(past, np.full(rows, 10.0), [since] * rows, [past.days - 1] * rows, running)
+    return anomaly_detection.find_jumps(past, np.full(rows, 10.0), [since] * rows, [past.days - 1] * rows, running)
 
 
 def weekdays(days, base=100.0, noise=3.0, seed=1):
@@ -81,7 +81,7 @@ def test_what_stands_far_out_is_found_wherever_it_falls(seed, column, size):
 
 @given(amounts, st.dictionaries(st.tuples(st.text("ab", min_size=1, max_size=3)), amounts, max_size=12))
 def test_the_parts_sum_to_the_jump_and_the_largest_comes_first(excess, differences):
-    parts = anomaly_detection.parts(excess, differences)
+    parts = anomaly_detection.explain_jump(excess, differences)
     assert sum((amount for _, amount in parts), Decimal(0)) == excess
     named = [amount for key, amount in parts if key]
     assert named == sorted(named, reverse=True)
@@ -90,7 +90,7 @@ def test_the_parts_sum_to_the_jump_and_the_largest_comes_first(excess, differenc
 
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_the_undisturbed_day_is_the_same_weekday_just_before_the_jump(first, later):
-    column = anomaly_detection.undisturbed(first + later, first)
+    column = anomaly_detection.column_before_jump(first + later, first)
     assert first - 7 <= column < first
     assert (first + later - column) % 7 == 0
 
@@ -108,7 +108,7 @@ def jumped(payments, deliver):
 
 
 def look(day=date(2026, 3, 21)):
-    return detection.notice(day, now=at(day))
+    return detection.detect_anomalies(day, now=at(day))
 
 
 @pytest.mark.django_db
@@ -148,7 +148,7 @@ def test_a_bill_that_is_restated_opens_nothing_and_takes_back(jumped, deliver, f
 @pytest.mark.django_db
 def test_an_answer_is_learnt_for_jumps_of_its_kind(jumped, deliver, fay, lea):
     look()
-    detection.answer(Anomaly.objects.get(), expected=True, by=lea, why="a load test", now=at(date(2026, 3, 22)))
+    detection.answer_anomaly(Anomaly.objects.get(), expected=True, by=lea, why="a load test", now=at(date(2026, 3, 22)))
     letters = OutgoingEmail.objects.count()
     costs = {**dict.fromkeys(JUMP_DAYS, "600.00"), date(2026, 3, 26): "700.00"}
     deliver("2026-03", lambda day: costs.get(day, "100.00"), until=date(2026, 3, 29))

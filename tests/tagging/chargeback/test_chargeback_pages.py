@@ -43,7 +43,7 @@ def march(people, tmp_path):
 
 @pytest.fixture
 def closed(march, fay):
-    closing.close(march, fay, seen=march.books, now=NOW)
+    closing.close_month(march, fay, seen=march.books, now=NOW)
     drafts()
     return march
 
@@ -152,13 +152,13 @@ def test_the_api_says_the_same_to_the_last_digit(closed, fay, lea, client_of):
 
 
 def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, ola):
-    assert emails.post_statements(NOW) == 2
-    assert emails.post_statements(NOW) == 0
+    assert emails.post_statement_emails(NOW) == 2
+    assert emails.post_statement_emails(NOW) == 0
     # As after a crash between the letters and the note that they are written.
     Statement.objects.update(told_at=None)
-    assert emails.post_statements(NOW) == 0
+    assert emails.post_statement_emails(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
-    assert outbox.send_waiting(NOW) == 2
+    assert outbox.send_queued_emails(NOW) == 2
     message = next(each for each in mail.outbox if each.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
@@ -189,20 +189,20 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     assert set(told) == {fay.email, lea.email}
     assert told[fay.email].startswith("Disputed: Amazon EC2 of Payments")
     assert told[lea.email].startswith("Corrected: Amazon EC2 of Payments")
-    outbox.send_waiting(timezone.now())
+    outbox.send_queued_emails(timezone.now())
     resolved = next(each for each in mail.outbox if each.to == [lea.email])
     assert "Moved, thank you" in resolved.body
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_an_amount_given_back_to_nobody_is_still_somewhere(march, lea, fay):
     line = StatementLine.objects.get(statement__team__name="Payments", kind="direct")
     dispute = disputes.raise_dispute(line, lea, "Not ours", NOW)
-    disputes.resolve(dispute, fay, "Right", NOW, disputes.Move(Decimal(10), None))
+    disputes.resolve_dispute(dispute, fay, "Right", NOW, disputes.CorrectingEntry(Decimal(10), None))
     found = drafts()[MARCH]
     assert found.totals.get().given_back == 10
     assert sum(totals(found).values()) == Decimal("170.100000000000000001")
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_a_disputed_line_stays_when_the_draft_no_longer_has_it(march, lea, tmp_path):
@@ -235,16 +235,16 @@ def test_finance_previews_a_split_before_she_saves_it(march, fay, client_of):
 
 
 def test_check_books_finds_a_statement_that_was_tampered_with(closed):
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     Statement.objects.filter(team__name="Data").update(total=1)
-    broken = {check.invariant for check in reconciliation.check_books() if not check.holds}
+    broken = {check.invariant for check in reconciliation.reconcile() if not check.holds}
     assert broken == {"lines of a statement = its total", "statements = direct + shared + corrections - given back"}
 
 
 def test_check_books_covers_corrections_of_a_restated_month(closed, tmp_path):
     bill(tmp_path, usual(payments="60.05", nobody="9"), name="newer.csv")
     drafts()
-    checks = reconciliation.check_books()
+    checks = reconciliation.reconcile()
     assert [check for check in checks if not check.holds] == []
     assert "statements + corrections + unowned = the bill of a closed month" in {check.invariant for check in checks}
 
@@ -267,7 +267,7 @@ def test_the_statement_says_what_lacks_a_tag_that_the_policy_requires(march, lea
 def test_the_statement_shows_the_teams_budget(march, lea, fay, client_of):
     payments = Team.objects.get(name="Payments")
     budget = Budget(name="Payments 2026", team=payments, start=date(2026, 3, 1), currency="USD")
-    budget_changes.create(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
+    budget_changes.create_budget(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
     page = client_of(lea).get(month_url("statement", payments.pk)).content.decode()
     assert "Budget Payments 2026" in page
     assert "50% of it" in page

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.celery import app
 from finops_site.lib.periods import Month
@@ -28,8 +29,8 @@ def at_once():
 
 
 def load(folder, rows, name="march.csv", **defaults):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 
@@ -168,6 +169,6 @@ def test_a_bill_that_is_loaded_or_owned_anew_is_worked_out_at_once(tmp_path, lea
     assert resources()["i-1"].owner is None
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=payments, tag_key="Team", tag_value="Payments")
-    assert [each.lines for each in rule_application.apply_to_books()] == [1]
+    assert [each.lines for each in rule_application.reallocate_open_months()] == [1]
     assert resources()["i-1"].owner == payments
     assert not compliance.stale_months()
