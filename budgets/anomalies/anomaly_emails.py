@@ -37,14 +37,19 @@ def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime
 
 def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, object]:
     largest_first = sorted(anomalies, key=lambda anomaly: -anomaly.excess)
-    rows = [
-        {
-            "anomaly": anomaly,
-            "excess": str(Money(anomaly.excess, anomaly.currency)),
-            "expected": str(Money(anomaly.expected, anomaly.currency)),
-            "cause": next((part["label"] for part in anomaly.contributors if part["service"]), ""),
-            "url": absolute_url(anomaly.get_absolute_url()),
-        }
-        for anomaly in largest_first[:MOST_IN_MAIL]
-    ]
+    rows = []
+    for anomaly in largest_first[:MOST_IN_MAIL]:
+        owner = f" ({anomaly.team or 'unowned'})" if anomaly.kind == Anomaly.Kind.SERVICE else ""
+        cause = next((part["label"] for part in anomaly.contributors if part["service"]), "")
+        excess, expected = (str(Money(amount, anomaly.currency)) for amount in (anomaly.excess, anomaly.expected))
+        rows.append(
+            {
+                "scope": anomaly.scope_name,
+                "name": f"{anomaly.scope_name}{owner}",
+                "days": f"{anomaly.day} to {anomaly.last_day}" if anomaly.days > 1 else str(anomaly.day),
+                "excess": excess,
+                "summary": f"{excess} more than the {expected} expected{f', most of it {cause}' if cause else ''}",
+                "url": absolute_url(anomaly.get_absolute_url()),
+            }
+        )
     return {"rows": rows, "count": len(anomalies), "url": absolute_url(reverse("budgets:anomalies"))}
