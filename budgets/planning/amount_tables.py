@@ -68,7 +68,7 @@ def compare_amount_table(table: Iterable[Mapping[str, str]], user: Person) -> li
 
 @transaction.atomic
 def write_amount_table(rows: Sequence[AmountRow], versions: Mapping[int, int], *, by: User, why: str) -> int:
-    """Writes the compared rows, all of them or none; raises StaleVersion. Returns how many amounts changed."""
+    """Writes the compared rows, all of them or none; raises StaleBudget. Returns how many amounts changed."""
     count = 0
     for row in rows:
         if row.budget is None or not row.changes:

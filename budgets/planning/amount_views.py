@@ -13,7 +13,7 @@ from django.urls import reverse
 from budgets.models import Budget
 from budgets.planning import amount_tables
 from budgets.planning.amount_tables import AmountRow
-from budgets.planning.budget_changes import StaleVersion
+from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import ImportForm
 from budgets.planning.year_page import YearPage
 from finops_site.lib.money import exact_text
@@ -60,7 +60,7 @@ class GridPage(YearPage):
         versions = {b.pk: int(v) for b in self.budgets if (v := post.get(f"version-{b.pk}", "")).isdecimal()}
         try:
             count = amount_tables.write_amount_table(rows, versions, by=request.user, why=post.get("why", "")[:500])
-        except StaleVersion as error:
+        except StaleBudget as error:
             return self.render_to_response(self.get_context_data(problems=[str(error)]), status=409)
         messages.success(request, f"{count} amount{'' if count == 1 else 's'} changed.")
         return redirect(f"{reverse('budgets:grid')}?year={self.year}")
@@ -111,7 +111,7 @@ class ImportPage(FormPage):
         try:
             by, why = self.request.user, values["why"]
             count = amount_tables.write_amount_table(rows, values["versions"], by=by, why=why)
-        except StaleVersion as error:
+        except StaleBudget as error:
             form.add_error(None, str(error))
             return self.render_preview(form, text, rows)
         messages.success(self.request, f"{count} amounts changed.")

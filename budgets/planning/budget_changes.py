@@ -17,7 +17,7 @@ from finops_site.models import User
 Amounts = Mapping[Period, Decimal]
 
 
-class StaleVersion(Exception):
+class StaleBudget(Exception):
     """Somebody else changed the budget since it was opened; nothing was written. The message names who and when."""
 
 
@@ -47,12 +47,12 @@ def create_budget(
 def change_budget(
     budget: Budget, new: Amounts | None, *, version: int, by: User | None, why: str = "", what: str = ""
 ) -> Budget:
-    """Saves a changed budget, and its amounts where they are given; raises StaleVersion unless `version` is the newest.
+    """Saves a changed budget, and its amounts where they are given; raises StaleBudget unless `version` is the newest.
 
     The periods that are not in `new` stay as they are.
     """
     if not Budget.objects.filter(pk=budget.pk, version=version).update(version=F("version") + 1):
-        raise StaleVersion(_who_was_first(budget))
+        raise StaleBudget(_who_was_first(budget))
     budget.version = version + 1
     before = _stored_amounts(budget)
     budget.save()

@@ -13,7 +13,7 @@ from django.views.generic import View
 from budgets.models import Budget
 from budgets.permissions import led_teams, may_edit_budget
 from budgets.planning import budget_changes
-from budgets.planning.budget_changes import StaleVersion, WrongState
+from budgets.planning.budget_changes import StaleBudget, WrongState
 from budgets.planning.budget_forms import BudgetForm, CopyForm, ReasonForm
 from budgets.planning.suggestions import suggest_amount
 from finops_site.ui.pages import FormPage, Page
@@ -73,7 +73,7 @@ class EditBudget(FormPage):
     def form_valid(self, form: BudgetForm) -> HttpResponse:
         try:
             return super().form_valid(form)
-        except StaleVersion as error:
+        except StaleBudget as error:
             form.add_error(None, str(error))
             newest = Budget.objects.get(pk=self.object.pk)
             # What is saved next is a change of the newest, knowingly.
@@ -118,7 +118,7 @@ class ChangeState(Page, View):
         try:
             change(budget, **form.cleaned_data, by=request.user)
             messages.success(request, f"{budget} {done}.")
-        except (StaleVersion, WrongState) as error:
+        except (StaleBudget, WrongState) as error:
             messages.error(request, str(error))
         return redirect(budget)
 
@@ -140,7 +140,7 @@ class CopyBudget(FormPage):
     def form_valid(self, form: CopyForm) -> HttpResponse:
         try:
             return super().form_valid(form)
-        except (StaleVersion, WrongState) as error:
+        except (StaleBudget, WrongState) as error:
             form.add_error(None, str(error))
             return self.form_invalid(form)
 

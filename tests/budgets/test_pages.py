@@ -142,7 +142,7 @@ def test_copying_to_next_year_keeps_the_shape(a_quarter, payments, budget_of, fa
     budget = budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
     budget_changes.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
     assert BudgetPeriod.objects.get(start=date(2027, 3, 1)).amount == 1050
-    with pytest.raises(budget_changes.StaleVersion):
+    with pytest.raises(budget_changes.StaleBudget):
         budget_changes.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
 
 
