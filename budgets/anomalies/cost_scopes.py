@@ -12,6 +12,7 @@ from budgets.forecast.period_forecasts import LAG_DAYS, SETTLED_DAYS
 from budgets.forecast.spending import DailyCost, day_after
 from budgets.models import Anomaly
 from costs.models import DayRollup
+from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
 
 HISTORY_DAYS = 200
@@ -52,7 +53,7 @@ class ScopeCosts:
 
     def largest_scopes(self) -> list[Scope]:
         def order(scope: Scope) -> tuple[Decimal, str]:
-            return -sum(self.daily[scope].amounts.values(), Decimal(0)), str(scope)
+            return -exact_sum(self.daily[scope].amounts.values()), str(scope)
 
         return sorted(self.daily, key=order)[:MOST_SCOPES]
 

@@ -20,7 +20,7 @@ from budgets.calc.cost_history import CostHistory, Floats
 from budgets.evaluation.evaluate import lock_budgets
 from budgets.forecast.spending import cost_matrix, day_after
 from budgets.models import Anomaly, Night
-from finops_site.lib.money import rounded
+from finops_site.lib.money import exact_sum, rounded
 from finops_site.lib.periods import Period
 from finops_site.models import User
 
@@ -147,15 +147,12 @@ def _without_explained_teams(new: Sequence[Anomaly], known: Sequence[Anomaly]) -
     services = [anomaly for anomaly in [*new, *known] if anomaly.kind == Anomaly.Kind.SERVICE]
     remaining = []
     for anomaly in new:
-        explained = sum(
-            (
-                other.excess
-                for other in services
-                if (other.team_id, other.currency) == (anomaly.team_id, anomaly.currency)
-                and other.day <= anomaly.last_day
-                and other.last_day >= anomaly.day
-            ),
-            Decimal(0),
+        explained = exact_sum(
+            other.excess
+            for other in services
+            if (other.team_id, other.currency) == (anomaly.team_id, anomaly.currency)
+            and other.day <= anomaly.last_day
+            and other.last_day >= anomaly.day
         )
         if anomaly.kind != Anomaly.Kind.TEAM or explained < anomaly.excess * EXPLAINED:
             remaining.append(anomaly)

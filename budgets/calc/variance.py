@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, STORED_UNIT
+from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 PRICE, VOLUME, NEW, ENDED, COMMITMENT, ONE_OFF, PLAN = REASONS = (
     "price",
@@ -57,9 +57,7 @@ def explain_variance(
 ) -> list[VariancePart]:
     """Every part of actual - amount, the largest first; they sum to it exactly."""
     parts = [part for item in sorted({*before, *after}) for part in _parts_of(item, before.get(item), after.get(item))]
-    spent_before = ZERO
-    for use in before.values():
-        spent_before = EXACT.add(spent_before, use.cost)
+    spent_before = exact_sum(use.cost for use in before.values())
     parts.append(VariancePart(PLAN, "", EXACT.subtract(spent_before, amount)))
     return sorted((part for part in parts if part.amount), key=lambda part: -abs(part.amount))
 

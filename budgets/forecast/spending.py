@@ -18,7 +18,7 @@ from budgets.models import Budget
 from costs.models import DayRollup
 from costs.query import spend
 from costs.query.spend import NOBODY, Question
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
@@ -42,11 +42,7 @@ class DailyCost:
 
     def total(self, period: Period) -> Decimal:
         """The exact sum of the days in `period`."""
-        total = ZERO
-        for day, amount in self.amounts.items():
-            if day in period:
-                total = EXACT.add(total, amount)
-        return total
+        return exact_sum(amount for day, amount in self.amounts.items() if day in period)
 
     def last_day(self) -> date | None:
         return max((day for day, amount in self.amounts.items() if amount), default=None)

@@ -18,8 +18,8 @@ from budgets.planning.budget_forms import ImportForm
 from budgets.planning.year_page import YearPage
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, FormPage
-from finops_site.ui.tables import csv_download
 
 
 class GridPage(YearPage):

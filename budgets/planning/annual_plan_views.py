@@ -17,10 +17,9 @@ from costs.query.spend import add
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Empty
-from finops_site.ui.spreadsheets import xlsx_download
-from finops_site.ui.tables import csv_download
 
 
 class AnnualPlanPage(YearPage):

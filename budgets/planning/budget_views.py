@@ -19,6 +19,7 @@ from budgets.planning.period_chart import period_chart
 from budgets.planning.suggestions import suggest_amount
 from costs.query.spend import LABELS
 from costs.web.views.teams import lines_url
+from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
@@ -197,5 +198,5 @@ class BudgetPage(DetailPage):
         rows = []
         for child, by_start in zip(children, amounts, strict=True):
             inside = (amount for start, amount in by_start.items() if start in period.period)
-            rows.append({"budget": child, "amount": sum(inside, Decimal(0))})
+            rows.append({"budget": child, "amount": exact_sum(inside)})
         return {"rows": rows, "share": split_among_children(own, amounts)[period.start]}
