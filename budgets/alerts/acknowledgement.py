@@ -12,7 +12,7 @@ OPEN = (Alert.State.OPEN, Alert.State.REOPENED)
 
 
 class TooLate(ValueError):
-    """The alert is resolved, or somebody has acknowledged it already; the message says which."""
+    """The alert is resolved, or somebody has acknowledged it already; the message explains which."""
 
 
 @transaction.atomic

@@ -24,7 +24,7 @@ ACKNOWLEDGED = Q(alerts__state=Alert.State.ACKNOWLEDGED) | Q(alerts__acknowledge
 
 
 class NoProposal(ValueError):
-    """Only people can decide what is right for this threshold; the message says so."""
+    """Only people can decide what is right for this threshold; the message explains it."""
 
 
 @dataclass(frozen=True, slots=True)

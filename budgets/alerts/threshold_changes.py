@@ -8,7 +8,7 @@ from django.db import transaction
 
 from budgets.models import Alert, AlertDelivery, Budget, Threshold
 
-# The fields that say when a threshold warns.
+# The fields that decide when a threshold warns.
 CONDITION = ("kind", "percent", "amount", "probability")
 
 

@@ -44,7 +44,7 @@ class AlertUpdate:
 
 
 def open_alert(breach: Breach, as_of: date) -> AlertUpdate | None:
-    """A breach without an alert opens one; None where another breach says more."""
+    """A breach without an alert opens one; None where another breach covers it."""
     if not breach.is_news:
         return None
     return AlertUpdate(AlertStatus(breach.rule.kind, OPEN, as_of, breach.value), OPENED, is_new=True)

@@ -17,7 +17,7 @@ THOUSANDS = re.compile(r"\A[+-]?\d{1,3}(,\d{3})+\Z")
 
 
 class BadAmount(ValueError):
-    """The text is not an amount, or there are not as many amounts as periods; the message says which."""
+    """The text is not an amount, or there are not as many amounts as periods; the message explains which."""
 
 
 def budget_periods(kind: str, start: date, end: date | None, *, count: int = 12) -> list[Period]:

@@ -51,7 +51,7 @@ class BacktestResult:
 
 
 def run_backtest(history: CostHistory, fitted: FittedSeries | None = None, *, months: int = MONTHS) -> BacktestResult:
-    """Tests the last whole `months` of every series."""
+    """Tests the last complete `months` of every series."""
     fitted = fitted or fit(history)
     many, shape = history.daily.shape[0], (len(BEFORE_THE_END), history.daily.shape[0])
     missed = {rival: np.zeros(shape) for rival in RIVALS}

@@ -49,14 +49,14 @@ class PeriodStatus:
     def value_of(self, rule: ThresholdRule) -> Decimal | None:
         """What is compared with the threshold's limit."""
         if rule.kind == RATE:
-            # A percentage is of the period's amount, so the rate is extended to the whole period.
+            # A percentage is of the period's amount, so the rate is extended to the full period.
             return self.rate if rule.percent is None or self.rate is None else self.rate * self.days
         return {ACTUAL: self.spent, FORECAST: self.forecast, DAY: self.dearest, ANOMALY: self.unusual}[rule.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A threshold that is breached: what reached which limit. `is_news` is false where another breach says more."""
+    """A threshold that is breached: what reached which limit. `is_news` is false where another breach covers it."""
 
     rule: ThresholdRule
     value: Decimal
@@ -72,7 +72,7 @@ def find_breaches(status: PeriodStatus, rules: Iterable[ThresholdRule]) -> list[
 
 def find_breach(status: PeriodStatus, rule: ThresholdRule) -> Breach | None:
     """How `rule` is breached, or None."""
-    # Of an amount of zero, every percentage below 100 is zero too and would say nothing.
+    # Of an amount of zero, every percentage below 100 is zero too and means nothing.
     if rule.percent is not None and status.budgeted <= 0 and rule.percent < HUNDRED:
         return None
     limit, value = rule.limit(status.budgeted), status.value_of(rule)
@@ -86,7 +86,7 @@ def find_breach(status: PeriodStatus, rule: ThresholdRule) -> Breach | None:
 
 
 def breach_has_ended(status: PeriodStatus, rule: ThresholdRule) -> bool:
-    """Whether a breach is over: of what was spent as soon as a bill says so, of a forecast when it is clearly below."""
+    """Whether a breach is over: of actual cost as soon as a bill shows it, of a forecast when it is clearly below."""
     if find_breach(status, rule):
         return False
     value = status.value_of(rule)

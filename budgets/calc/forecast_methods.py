@@ -29,7 +29,7 @@ SHORTEST = 28
 
 @dataclass(frozen=True, slots=True)
 class FittedSeries:
-    """What is known of every series before each day: index t holds what columns 0 to t - 1 tell."""
+    """What is known of every series before each day: index t holds what columns 0 to t - 1 show."""
 
     history: CostHistory
     effects: MonthEffects

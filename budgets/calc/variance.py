@@ -37,7 +37,7 @@ class CostItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemUse:
-    """What an item cost in a period, and how much of it was used; None where the bill does not say."""
+    """What an item cost in a period, and how much of it was used; None where it is not in the bill."""
 
     cost: Decimal
     quantity: Decimal | None = None

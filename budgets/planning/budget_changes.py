@@ -99,7 +99,7 @@ def copy_to_next_year(budget: Budget, *, percent: Decimal, version: int, by: Use
         amount = amounts.growing_amounts(row.amount, percent, 2, budget.currency)[1] if percent else row.amount
         new[Period(Month.of(row.start).plus(12).start, Month.of(row.end).plus(12).start)] = amount
     if not new or {period.start for period in new} & {row.start for row in last}:
-        raise WrongState(f"{budget} has no whole year of amounts to copy.")
+        raise WrongState(f"{budget} has no complete year of amounts to copy.")
     what = f"copied to {max(new).start.year}" + (f", {percent:+f} %" if percent else "")
     return change_budget(budget, new, version=version, by=by, why=why, what=what)
 

@@ -23,7 +23,7 @@ class AmountSuggestion:
 
 
 def suggest_amount(budget: Budget, today: date) -> AmountSuggestion | None:
-    """An amount for a month out of the last whole months that have any cost; None where there are none."""
+    """An amount for a month out of the last complete months that have any cost; None where there are none."""
     period = Period(Month.of(today).plus(-SUGGESTED_MONTHS).start, Month.of(today).start)
     costs = monthly_costs([budget], period)[budget.pk]
     months = [(start, amount) for start, amount in sorted(costs.items()) if amount]

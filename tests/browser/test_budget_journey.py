@@ -39,7 +39,7 @@ def spending_team(transactional_db, tmp_path, today):
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Payments", team=payments, tag_key="Team", tag_value="Payments")
     month = Month.of(today)
-    rows = [_row(each, each.start, "3100.00", {}) for each in (month.plus(-3), month.plus(-2), month.plus(-1))]
+    rows = [_row(past, past.start, "3100.00", {}) for past in (month.plus(-3), month.plus(-2), month.plus(-1))]
     days = [month.start + timedelta(days=number) for number in range(today.day)]
     rows += [_row(month, day, "100.00", {}) for day in days]
     (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
@@ -135,7 +135,7 @@ def test_lea_proposes_a_budget_on_a_phone_and_fay_approves_it(spending_team, vis
 def test_lea_takes_her_alert_out_of_the_mail_by_confirming_and_snoozes_it(
     crossed, visit, at_once, chromium, live_server
 ):
-    (letter,) = [each for each in mail.outbox if each.to == ["lea@demo.example"]]
+    (letter,) = [message for message in mail.outbox if message.to == ["lea@demo.example"]]
     link = re.search(r"https?://[^/\s]+(/alerts/acknowledge/\S+)", letter.body).group(1)
     # Her phone, where she is not signed in.
     page = chromium.new_context(base_url=live_server.url, viewport=PHONE).new_page()

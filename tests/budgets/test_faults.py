@@ -69,13 +69,13 @@ def sink(settings):
 @pytest.fixture
 def budget(a_quarter, payments, budget_of):
     """Half of 3,000 is crossed in March, and all of it by its end: four are told."""
-    found = budget_of("Payments", "3000", team=payments)
-    tell_duty(found)
-    return found
+    budget = budget_of("Payments", "3000", team=payments)
+    tell_duty(budget)
+    return budget
 
 
 def tell_duty(budget):
-    Recipient.objects.bulk_create(Recipient(budget=budget, kind="address", address=each) for each in DUTY)
+    Recipient.objects.bulk_create(Recipient(budget=budget, kind="address", address=address) for address in DUTY)
 
 
 def whole_night(day, now=None):
@@ -134,8 +134,8 @@ class Worker:
 
     def child(self):
         """The process that works, once there is one: a killed one lies there until the pool has looked."""
-        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next((int(pid) for pid in found if _lives(pid)), None)
+        pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return next((int(pid) for pid in pids if _lives(pid)), None)
 
     def kill_child(self, after):
         """Kills what works, after so many seconds; the worker starts another, the broker hands it the task again."""
@@ -165,9 +165,9 @@ def _lives(pid):
 
 @pytest.fixture
 def worker(tmp_path, sink, settings):
-    found = Worker(tmp_path, settings.EMAIL_PORT)
-    yield found
-    found.stop()
+    worker = Worker(tmp_path, settings.EMAIL_PORT)
+    yield worker
+    worker.stop()
 
 
 def until(true, seconds=60):
@@ -249,10 +249,10 @@ def test_beat_started_twice_and_four_workers_on_one_budget_tell_once(budget, sin
             connection.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join(60)
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join(60)
     assert wrong == []
     finish(at(MARCH_20TH))
     counts = assert_told_once(sink)

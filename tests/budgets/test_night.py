@@ -23,16 +23,16 @@ MARCH = Month.parse("2026-03").period
 
 
 def kinds(report):
-    return [(each["kind"], each["threshold"]) for each in report.crossings]
+    return [(breach["kind"], breach["threshold"]) for breach in report.crossings]
 
 
 def test_a_budget_crosses_its_thresholds_in_order_as_the_days_go_by(a_quarter, payments, budget_of, night):
     budget_of("Payments", "3000", team=payments)
     opened = {}
     for day in (1, 2, 14, 15, 23, 24, 29, 30):
-        for each in night(date(2026, 3, day)).crossings:
-            if each["period"]["from"] == "2026-03-01":
-                opened.setdefault((each["kind"], each["threshold"]), day)
+        for breach in night(date(2026, 3, day)).crossings:
+            if breach["period"]["from"] == "2026-03-01":
+                opened.setdefault((breach["kind"], breach["threshold"]), day)
     assert opened == {("forecast", "100"): 1, ("actual", "50"): 15, ("actual", "80"): 24, ("actual", "100"): 30}
     assert Alert.objects.filter(period__start=date(2026, 3, 1)).count() == 4
 
@@ -86,8 +86,8 @@ def test_leads_are_told_and_finance_for_the_company(a_quarter, payments, budget_
     budget_of("Payments", "2000", team=payments)
     budget_of("Company", "2000")
     night(date(2026, 3, 11))
-    told = set(AlertDelivery.objects.values_list("alert__budget__name", "address"))
-    assert told == {("Payments", "lea@demo.example"), ("Company", "fay@demo.example")}
+    notified = set(AlertDelivery.objects.values_list("alert__budget__name", "address"))
+    assert notified == {("Payments", "lea@demo.example"), ("Company", "fay@demo.example")}
 
 
 def test_a_team_without_a_lead_is_told_at_its_own_address(a_quarter, payments, budget_of, night):
@@ -162,12 +162,12 @@ def test_a_scope_that_matches_nothing_is_judged_in_peace(a_quarter, budget_of, n
 
 
 def test_a_budget_that_is_deleted_before_its_turn_stops_no_other(a_quarter, payments, budget_of, night):
-    gone, kept = budget_of("Gone", "100", team=payments), budget_of("Kept", "3000", team=payments)
+    gone, remaining = budget_of("Gone", "100", team=payments), budget_of("Kept", "3000", team=payments)
     night(date(2026, 3, 19))
-    pks = [gone.pk, kept.pk]
+    pks = [gone.pk, remaining.pk]
     gone.delete()
     report = night(date(2026, 3, 20), budgets=pks)
-    assert (report.budgets, {each["budget"] for each in report.crossings}) == (1, {"Kept"})
+    assert (report.budgets, {breach["budget"] for breach in report.crossings}) == (1, {"Kept"})
     assert set(Alert.objects.values_list("budget__name", flat=True)) == {"Kept"}
 
 
@@ -191,10 +191,10 @@ def test_a_rate_a_day_and_an_unusual_day_warn(payments, deliver, budget_of, nigh
     budget = budget_of("Payments", "4000", team=payments)
     for kind, percent, amount in (("rate", "150", None), ("day", None, "500"), ("anomaly", None, "500")):
         Threshold.objects.create(budget=budget, kind=kind, percent=percent, amount=amount)
-    found = {each["kind"]: Decimal(each["value"]) for each in night(date(2026, 3, 12)).crossings}
-    assert found["day"] == 900
-    assert round(found["anomaly"]) == 800
-    assert round(found["rate"]) == round(Decimal(1100) / 3 * 31)
+    values = {breach["kind"]: Decimal(breach["value"]) for breach in night(date(2026, 3, 12)).crossings}
+    assert values["day"] == 900
+    assert round(values["anomaly"]) == 800
+    assert round(values["rate"]) == round(Decimal(1100) / 3 * 31)
 
 
 def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay):
@@ -213,8 +213,8 @@ def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay
     ]
     for number, scope in enumerate(scopes):
         budget = budget_of(f"budget {number}", "100", scope=scope)
-        found = spending.total_cost(budget, MARCH)
-        assert found == (spend.totals(fay, budget.question(MARCH)).get("USD") or 0), scope
+        cost = spending.total_cost(budget, MARCH)
+        assert cost == (spend.totals(fay, budget.question(MARCH)).get("USD") or 0), scope
 
 
 def test_a_team_counts_the_teams_below_it(a_quarter, payments, budget_of):
@@ -237,9 +237,9 @@ def test_many_budgets_cost_no_more_questions_than_one(a_quarter, payments, budge
     def questions(day):
         with CaptureQueriesContext(
             connection,
-        ) as found:
+        ) as queries:
             night(day)
-        return len(found)
+        return len(queries)
 
     budget_of("first", "10", team=payments)
     night(date(2026, 3, 4))
@@ -285,13 +285,13 @@ def test_two_evaluators_judge_a_budget_one_after_the_other(transactional_db, peo
 
 
 def test_a_budget_deleted_between_reading_and_judging_is_left_out(a_quarter, payments, budget_of, night, monkeypatch):
-    gone, kept = budget_of("gone", "1000", team=payments), budget_of("kept", "1000", team=payments)
+    gone, remaining = budget_of("gone", "1000", team=payments), budget_of("kept", "1000", team=payments)
     groups = list(evaluate.groups_of_one_shape(date(2026, 3, 20), None))
     Budget.objects.filter(pk=gone.pk).delete()
     report = evaluate.NightReport(date(2026, 3, 20))
     for group in groups:
         evaluate.evaluate_group(group, report, at(date(2026, 3, 20)), ())
-    assert {each["budget_id"] for each in report.crossings} == {kept.pk}
+    assert {breach["budget_id"] for breach in report.crossings} == {remaining.pk}
 
 
 def test_a_month_closing_during_the_run_keeps_its_own_alerts(a_quarter, payments, budget_of, night):
@@ -320,15 +320,15 @@ def test_the_command_prints_the_night_as_json(a_quarter, payments, budget_of):
     budget_of("Payments", "3000", team=payments)
     out = StringIO()
     call_command("evaluate_budgets", as_of="2026-03-20", json=True, stdout=out)
-    said = json.loads(out.getvalue())
-    assert (said["alerts_made"], said["mails_queued"], len(said["crossings"])) == (2, 2, 2)
-    assert said["crossings"][0]["value"] == "2000"
+    figures = json.loads(out.getvalue())
+    assert (figures["alerts_made"], figures["mails_queued"], len(figures["crossings"])) == (2, 2, 2)
+    assert figures["crossings"][0]["value"] == "2000"
 
 
 def test_a_day_that_is_none_is_said_in_a_line(db):
-    with pytest.raises(CommandError, match="'tomorrow' is not a day") as said:
+    with pytest.raises(CommandError, match="'tomorrow' is not a day") as error:
         call_command("evaluate_budgets", as_of="tomorrow")
-    assert said.value.returncode == 2
+    assert error.value.returncode == 2
 
 
 def test_a_snoozed_alert_comes_back_when_its_day_has_come(a_quarter, payments, budget_of, night):

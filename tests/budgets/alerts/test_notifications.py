@@ -92,10 +92,10 @@ def test_a_month_that_was_judged_while_it_ran_still_warns_when_its_last_bill_com
 
 
 def test_a_mail_advises_what_its_reader_can_do_about_its_scope(crossed):
-    asked = []
+    requests = []
 
     def find(user, filters, as_of):
-        asked.append((user and user.email, filters["team"]))
+        requests.append((user and user.email, filters["team"]))
         return [AdviceItem("Stop what is idle", "/costs/", Decimal("120.00"), "USD")]
 
     advice = Advice("idle", find, order=1)
@@ -105,7 +105,7 @@ def test_a_mail_advises_what_its_reader_can_do_about_its_scope(crossed):
     finally:
         registry.advice.remove(advice)
     assert "Stop what is idle, saves 120 USD a month" in message.body
-    assert asked[0] == ("lea@demo.example", [str(crossed.team_id)])
+    assert requests[0] == ("lea@demo.example", [str(crossed.team_id)])
 
 
 def test_what_a_bill_says_is_no_markup_in_the_mail(payments, deliver, budget_of, night):
@@ -126,7 +126,7 @@ def test_a_digest_gathers_everything_until_eight_and_critical_alerts_do_not_wait
     (message,) = sent(at(date(2026, 3, 20), hour=9))
     assert message.subject == "2 alerts of your budgets"
     night(date(2026, 3, 31))
-    assert [each.subject[:26] for each in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 3 % over March"]
+    assert [message.subject[:26] for message in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 3 % over March"]
 
 
 def test_quiet_hours_are_of_the_readers_clock(crossed, lea):
@@ -213,10 +213,10 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
     notifications.send_due_notifications(THE_20TH + timedelta(minutes=2))
     (first, _body), (second, again) = Hook.taken
     assert first["X-FinOps-Delivery"] == second["X-FinOps-Delivery"]
-    said = json.loads(again)
+    payload = json.loads(again)
     alert = Alert.objects.get()
-    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", alert.figures["p50"], "USD")
-    assert said["url"].endswith(f"/alerts/{alert.pk}/")
+    assert (payload["amount"], payload["forecast"], payload["currency"]) == ("3000", alert.figures["p50"], "USD")
+    assert payload["url"].endswith(f"/alerts/{alert.pk}/")
     at_, made = (part.split("=")[1] for part in second["X-FinOps-Signature"].split(","))
     assert hmac.new(b"s3cret", f"{at_}.".encode() + again, hashlib.sha256).hexdigest() == made
     assert AlertDelivery.objects.get().outcome == "sent"
@@ -247,8 +247,8 @@ def test_nobody_answers_so_it_goes_up_step_by_step_and_ends_with_finance(crossed
     assert escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=23)) == 0
     passed = [escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=25 * day)) for day in range(1, 6)]
     assert passed == [1, 1, 1, 0, 0]
-    told = AlertDelivery.objects.filter(occasion__startswith="escalated").order_by("pk")
-    assert list(told.values_list("address", flat=True)) == [
+    escalations = AlertDelivery.objects.filter(occasion__startswith="escalated").order_by("pk")
+    assert list(escalations.values_list("address", flat=True)) == [
         *("lea@demo.example", "ola@demo.example", "fay@demo.example")
     ]
     assert Alert.objects.get(kind="actual").escalated == 0, "half of it spent only informs"
@@ -320,8 +320,8 @@ def test_thresholds_nobody_acts_on_are_told_finance_once_a_week(a_quarter, payme
     for month in (1, 2, 3):
         night(date(2026, month, 28))
     now = at(date(2026, 3, 30))
-    found = ignored_thresholds.ignored_thresholds(fay, now)
-    assert (found[0].threshold.budget, found[0].alerts) == (budget, 3)
+    ignored = ignored_thresholds.ignored_thresholds(fay, now)
+    assert (ignored[0].threshold.budget, ignored[0].alerts) == (budget, 3)
     assert [ignored_thresholds.notify_finance(now), ignored_thresholds.notify_finance(now + timedelta(hours=1))] == [
         1,
         0,
@@ -329,4 +329,4 @@ def test_thresholds_nobody_acts_on_are_told_finance_once_a_week(a_quarter, payme
     Alert.objects.update(acknowledged_at=now)
     assert ignored_thresholds.ignored_thresholds(fay, now) == []
     assert Threshold.objects.filter(budget=budget).count() == 4
-    assert Decimal(0) < found[0].alerts
+    assert Decimal(0) < ignored[0].alerts

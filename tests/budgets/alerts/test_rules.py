@@ -22,9 +22,9 @@ THE_20TH = at(date(2026, 3, 20))
 
 @pytest.fixture
 def budget(a_quarter, payments, budget_of, night):
-    found = budget_of("Payments", "3000", team=payments)
+    budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
-    return found
+    return budget
 
 
 @pytest.fixture
@@ -49,20 +49,20 @@ def channel():
     server.server_close()
 
 
-def add(client, budget, what, **said):
-    return client.post(reverse(f"budgets:{what}_add", args=[budget.pk]), said)
+def add(client, budget, what, **values):
+    return client.post(reverse(f"budgets:{what}_add", args=[budget.pk]), values)
 
 
 def problems(answer):
     return " ".join(text for errors in answer.context["form"].errors.values() for text in errors)
 
 
-def warns_at(budget, **said):
-    return {"kind": "actual", "probability": "0.5", **said}
+def warns_at(budget, **values):
+    return {"kind": "actual", "probability": "0.5", **values}
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("values", "refused"),
     [
         ({"percent": "0"}, "a threshold of 0 % is always breached"),
         ({"percent": "-5"}, "a threshold of 0 % is always breached"),
@@ -74,8 +74,8 @@ def warns_at(budget, **said):
         ({"kind": "forecast", "percent": "90", "probability": "1"}, "between 0 and 1"),
     ],
 )
-def test_a_threshold_that_makes_no_sense_is_refused_with_the_reason(budget, fay, client_of, said, refused):
-    assert refused in problems(add(client_of(fay), budget, "threshold", **warns_at(budget, **said)))
+def test_a_threshold_that_makes_no_sense_is_refused_with_the_reason(budget, fay, client_of, values, refused):
+    assert refused in problems(add(client_of(fay), budget, "threshold", **warns_at(budget, **values)))
     assert budget.thresholds.count() == 4
 
 
@@ -128,7 +128,7 @@ def test_a_lead_says_who_hears_of_her_teams_budget_and_not_when_it_warns(budget,
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("values", "refused"),
     [
         ({"kind": "webhook", "url": "https://127.0.0.1/hook"}, "inside our own network"),
         ({"kind": "webhook", "url": "https://10.1.2.3/hook"}, "inside our own network"),
@@ -143,8 +143,8 @@ def test_a_lead_says_who_hears_of_her_teams_budget_and_not_when_it_warns(budget,
         ({"kind": "role", "role": "finance", "quiet_from": "22:00"}, "a beginning and an end"),
     ],
 )
-def test_a_recipient_that_cannot_be_told_is_refused_at_once(budget, fay, client_of, said, refused):
-    assert refused in problems(add(client_of(fay), budget, "recipient", **{"when": "at once", **said}))
+def test_a_recipient_that_cannot_be_told_is_refused_at_once(budget, fay, client_of, values, refused):
+    assert refused in problems(add(client_of(fay), budget, "recipient", **{"when": "at once", **values}))
     assert budget.recipients.count() == 1
 
 
@@ -185,8 +185,8 @@ def test_a_credential_that_signs_nothing_is_refused(budget, fay, client_of):
     other = Credential(name="AWS")
     other.seal({"secret_access_key": "x"})
     other.save()
-    said = {"kind": "webhook", "url": "https://8.8.8.8/hook", "secret": other.pk, "when": "at once"}
-    assert "ask an administrator" in problems(add(client_of(fay), budget, "recipient", **said))
+    values = {"kind": "webhook", "url": "https://8.8.8.8/hook", "secret": other.pk, "when": "at once"}
+    assert "ask an administrator" in problems(add(client_of(fay), budget, "recipient", **values))
 
 
 def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, lea, client_of):
@@ -197,7 +197,7 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
             budget=budget, period=period, threshold=half, kind="actual", as_of=first.as_of,
             evaluated_as_of=first.as_of, value=1, limit=1, peak=1,
         )  # fmt: skip
-    assert [each.threshold for each in ignored_thresholds.ignored_thresholds(fay, first.opened_at)] == [half]
+    assert [ignored.threshold for ignored in ignored_thresholds.ignored_thresholds(fay, first.opened_at)] == [half]
     Alert.objects.update(opened_at=THE_20TH)
     follow = reverse("budgets:follow", args=[half.pk])
     assert client_of(lea).post(follow).status_code == 403
@@ -209,18 +209,18 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
 
 def test_a_likelier_overrun_is_asked_for_where_forecasts_cry_too_often(budget, fay):
     forecast = Threshold.objects.get(budget=budget, kind="forecast")
-    said = ignored_thresholds.follow_proposal(forecast, THE_20TH)
-    assert "likelier than 0.8" in said
+    message = ignored_thresholds.follow_proposal(forecast, THE_20TH)
+    assert "likelier than 0.8" in message
     assert budget.thresholds.get(kind="forecast", is_active=True).probability == ignored_thresholds.HIGHER_PROBABILITY
 
 
 def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, fay, lea, client_of):
-    said = {
+    values = {
         "name": "Narrow", "team": payments.pk, "basis": "billed_cost", "currency": "USD", "kind": "month",
         "start": "2026-03-01", "auto_factor": "1", "way": "flat", "amount": "10", "charge_category": ["Usage"],
         "tag": "Team=Payments\nTeam=Checkout\n", "teams": [payments.pk],
     }  # fmt: skip
-    client_of(fay).post(reverse("budgets:add"), said)
+    client_of(fay).post(reverse("budgets:add"), values)
     assert Budget.objects.get().scope == {
         "tag:Team": ["Payments", "Checkout"],
         "charge_category": ["Usage"],

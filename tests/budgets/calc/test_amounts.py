@@ -45,8 +45,8 @@ def test_as_many_amounts_as_periods_must_be_pasted():
 
 
 def test_periods_of_each_kind():
-    found = amounts.budget_periods("quarter", date(2026, 1, 1), date(2027, 1, 1))
-    assert [period.start.month for period in found] == [1, 4, 7, 10]
+    quarters = amounts.budget_periods("quarter", date(2026, 1, 1), date(2027, 1, 1))
+    assert [period.start.month for period in quarters] == [1, 4, 7, 10]
     (project,) = amounts.budget_periods("project", date(2026, 2, 10), date(2026, 5, 1))
     assert project.days == 80
 
@@ -54,8 +54,8 @@ def test_periods_of_each_kind():
 def test_children_may_not_have_more_than_there_is_and_it_shows():
     year = {date(2026, 1, 1): Decimal(100)}
     months = {date(2026, number, 1): Decimal(10) for number in range(1, 13)}
-    (found,) = amounts.split_among_children(year, [months]).values()
-    assert (found.is_over, found.unallocated) == (True, -20)
+    (share,) = amounts.split_among_children(year, [months]).values()
+    assert (share.is_over, share.unallocated) == (True, -20)
 
 
 def test_nothing_is_carried_over_where_too_much_was_spent():
@@ -64,7 +64,7 @@ def test_nothing_is_carried_over_where_too_much_was_spent():
 
 
 def test_a_suggestion_leaves_an_odd_month_out():
-    months = [Decimal(each) for each in (12000, 12300, 90000, 12100, 12200, 12400)]
+    months = [Decimal(amount) for amount in (12000, 12300, 90000, 12100, 12200, 12400)]
     assert amounts.suggested_amount(months, "USD") == 12200
 
 

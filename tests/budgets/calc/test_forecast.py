@@ -22,7 +22,7 @@ SHAVEDICE = Path("/work/shared/data/shavedice/hourly_normalized.csv.gz")
 
 def series(cost):
     """{key: {day: amount}} as a CostHistory."""
-    days = sorted({day for each in cost.values() for day in each})
+    days = sorted({day for by_day in cost.values() for day in by_day})
     first = date.fromisoformat(days[0])
     daily = np.zeros((len(cost), (date.fromisoformat(days[-1]) - first).days + 1))
     for row, key in enumerate(sorted(cost)):
@@ -33,36 +33,36 @@ def series(cost):
 
 def demo():
     """The demo company's days by service and by team."""
-    as_of, found = date(2026, 11, 25), defaultdict(lambda: defaultdict(float))
+    as_of, costs = date(2026, 11, 25), defaultdict(lambda: defaultdict(float))
     place, running, last = {name: n for n, name in enumerate(COLUMNS)}, resources(as_of), Month.of(as_of)
     for back in range(MONTHS):
         for row in rows(last.plus(-back), running, last, as_of):
             day, amount = row[place["ChargePeriodStart"]][:10], float(row[place["BilledCost"]])
             team = json.loads(row[place["Tags"]] or "{}").get("Team", "")
             for key in ("whole", f"service {row[place['ServiceName']]}", f"team {team}"):
-                found[key][day] += amount
-    return series(found)
+                costs[key][day] += amount
+    return series(costs)
 
 
 def shavedice():
     """Three years of real demand for machines, by deployment and type (Snowflake, CC BY 4.0)."""
     if not SHAVEDICE.exists():
         pytest.skip(f"{SHAVEDICE} is not here")
-    found = defaultdict(lambda: defaultdict(float))
+    demand = defaultdict(lambda: defaultdict(float))
     with gzip.open(SHAVEDICE, "rt") as lines:
         for row in csv.DictReader(lines):
-            found[f"{row['REGION_NUM']} {row['INSTANCE_TYPE']}"][row["USAGE_HOUR"][:10]] += float(row["NORM_USAGE"])
-    return series(found)
+            demand[f"{row['REGION_NUM']} {row['INSTANCE_TYPE']}"][row["USAGE_HOUR"][:10]] += float(row["NORM_USAGE"])
+    return series(demand)
 
 
 @pytest.mark.parametrize(("make", "months"), [(demo, 12), (shavedice, 36)])
 def test_it_beats_the_straight_line_and_last_week_and_its_interval_holds(make, months):
     result = backtest.run_backtest(make(), months=months)
     ours, line, naive = (result.pooled_wape(rival) for rival in backtest.RIVALS)
-    print(make.__name__, {rival: [f"{each:.2%}" for each in result.pooled_wape(rival)] for rival in backtest.RIVALS})
+    print(make.__name__, {rival: [f"{ratio:.2%}" for ratio in result.pooled_wape(rival)] for rival in backtest.RIVALS})
     print("coverage", f"{result.pooled_coverage():.1%}", int(result.tested.sum()), "outcomes")
-    assert all(mine < theirs for mine, theirs in zip(ours, line, strict=True))
-    assert all(mine < theirs for mine, theirs in zip(ours, naive, strict=True))
+    assert all(error < theirs for error, theirs in zip(ours, line, strict=True))
+    assert all(error < theirs for error, theirs in zip(ours, naive, strict=True))
     assert 0.75 <= result.pooled_coverage() <= 0.85
 
 

@@ -52,8 +52,8 @@ def test_each_day_ahead_counts_once(first, lasts, known):
 
 def test_what_has_begun_lifts_the_days_before_it_and_none_before_the_series_began():
     history = CostHistory(FIRST, np.array([[0.0, 0, 5, 5, 15, 15], [1.0, 1, 1, 1, 1, 1]]))
-    found = known_changes.lift_history(history, [[change(date(2026, 3, 5))], []])
-    assert found.daily.tolist() == [[0, 0, 15, 15, 15, 15], [1, 1, 1, 1, 1, 1]]
+    lifted = known_changes.lift_history(history, [[change(date(2026, 3, 5))], []])
+    assert lifted.daily.tolist() == [[0, 0, 15, 15, 15, 15], [1, 1, 1, 1, 1, 1]]
     assert history.daily[0, 2] == 5, "the days as they were stay"
     assert (
         known_changes.lift_history(history, [[change(date(2026, 3, 9))], []]).daily.tolist() == history.daily.tolist()
@@ -63,16 +63,16 @@ def test_what_has_begun_lifts_the_days_before_it_and_none_before_the_series_bega
 
 def test_a_distribution_is_moved_as_a_whole():
     distribution = Distribution(100.0, np.linspace(80, 120, STEPS), "model")
-    found = known_changes.shift(distribution, Decimal(50))
-    assert (found.likeliest, found.quantile(0.5), found.method) == (150, 150, "model")
-    assert found.chance_above(150) == distribution.chance_above(100)
+    shifted = known_changes.shift(distribution, Decimal(50))
+    assert (shifted.likeliest, shifted.quantile(0.5), shifted.method) == (150, 150, "model")
+    assert shifted.chance_above(150) == distribution.chance_above(100)
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=99), st.floats(0, 1))
 def test_a_quantile_is_numpys(likely, share):
-    found = Distribution(0.0, np.sort(np.array(likely)), "model").quantile(share)
-    assert found == pytest.approx(float(np.quantile(likely, share)), rel=1e-6, abs=1e-3)
+    quantile = Distribution(0.0, np.sort(np.array(likely)), "model").quantile(share)
+    assert quantile == pytest.approx(float(np.quantile(likely, share)), rel=1e-6, abs=1e-3)
 
 
 def test_changes_are_told_in_one_line_for_each_event():
@@ -91,7 +91,7 @@ def test_the_registry_asks_everybody_and_orders_by_day():
         KnownChanges("late", lambda period: [change(period.last_day)]),
         KnownChanges("early", lambda period: [change(period.start)]),
     )
-    assert [each.first for each in house.changes_in(MARCH)] == [MARCH.start, MARCH.last_day]
+    assert [known.first for known in house.changes_in(MARCH)] == [MARCH.start, MARCH.last_day]
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def test_the_forecast_does_not_fall_back_when_the_change_has_begun(payments, del
     budget_of("Payments", "3500", team=payments)
     knows(lambda period: [change(date(2026, 3, 20), "50", filters={"team": str(payments.pk)})])
     for day in (18, 20, 22, 23, 25, 29):
-        found = forecast_as_of(night, date(2026, 3, day))
-        assert round(found.p50) == 3700, day
+        forecast = forecast_as_of(night, date(2026, 3, day))
+        assert round(forecast.p50) == 3700, day
     assert Alert.objects.get(kind="forecast").reopened == 0
 
 
@@ -154,5 +154,5 @@ def test_a_budget_above_the_team_counts_the_change_and_another_teams_does_not(
                            (("Company", None), ("Payments", payments), ("Data", data)))  # fmt: skip
     knows(lambda period: [change(date(2026, 3, 20), "50", filters={"team": str(payments.pk)})])
     night(date(2026, 3, 10))
-    found = dict(Forecast.objects.values_list("period__budget", "p50"))
-    assert [round(found[each.pk]) for each in (company, own, other)] == [3700, 3700, 0]
+    likely = dict(Forecast.objects.values_list("period__budget", "p50"))
+    assert [round(likely[budget.pk]) for budget in (company, own, other)] == [3700, 3700, 0]
