@@ -13,7 +13,7 @@ from finops_site.registry import (
     NavSection,
     NightlyCheck,
     Panel,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -79,7 +79,7 @@ class BudgetsConfig(PillarConfig):
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
             BudgetSource("budgets", panels.team_budgets, may_see),
-            PendingDecisions(
+            PendingDecisionSource(
                 "budgets", panels.proposed_budgets, panels.proposal_decisions, "budgets.approve_budget", 30
             ),
             NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),

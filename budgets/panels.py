@@ -17,7 +17,7 @@ from budgets.planning import annual_plan
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import Measure, PendingDecision, TeamBudget
+from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
 from finops_site.ui.pending_decisions import said
 
 SHOWN = 6
@@ -93,7 +93,7 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
         return None
     value = annual_plan.variance_kpi(annual_plan.load_annual_plan(user, as_of.year, as_of))
     text = "absolute differences of all budgets and complete months of the year, by their amounts"
-    return Measure(value, "%", annual_plan.VARIANCE_TARGET, "lower", text, reverse("budgets:annual_plan"))
+    return Measure(value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, reverse("budgets:annual_plan"))
 
 
 def response_measure(user: Person, as_of: date) -> Measure | None:
@@ -104,7 +104,7 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     mean = alerts.filter(acknowledged_at__isnull=False).aggregate(mean=Avg(F("acknowledged_at") - F("opened_at")))
     hours = None if mean["mean"] is None else Decimal(round(mean["mean"].total_seconds() / 360)) / 10
     text = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
-    return Measure(hours, "hours", RESPONSE_TARGET_HOURS, "lower", text, reverse("budgets:alerts"))
+    return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, reverse("budgets:alerts"))
 
 
 def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -146,7 +146,7 @@ def alert_advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[st
     """
     try:
         with transaction.atomic():
-            items = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=MOST_ADVICE)
+            items = registry.advice(reader, alert.budget.filters, as_of, limit=MOST_ADVICE)
     except Exception:
         logger.exception("no advice about %s", alert)
         items = []

@@ -81,11 +81,11 @@ def describe_changes(changes: Iterable[KnownChange], currency: str) -> list[str]
     """In words, one line for each event: ``RI db-main ends on 12 Dec 2026: 24.50 USD a day more``."""
     sums: dict[tuple[date, str, bool], Decimal] = {}
     for change in changes:
-        key = (change.first, change.words, change.end == change.first + timedelta(days=1))
+        key = (change.first, change.description, change.end == change.first + timedelta(days=1))
         sums[key] = sums.get(key, Decimal(0)) + change.amount
     lines = []
-    for (first, words, is_once), amount in sorted(sums.items()):
+    for (first, description, is_once), amount in sorted(sums.items()):
         how = "once" if is_once else f"a day {'more' if amount > 0 else 'less'}"
         if amount:
-            lines.append(f"{words} on {first:%-d %b %Y}: {formatted(abs(amount), currency)} {currency} {how}")
+            lines.append(f"{description} on {first:%-d %b %Y}: {formatted(abs(amount), currency)} {currency} {how}")
     return lines

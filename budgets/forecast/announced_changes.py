@@ -21,7 +21,7 @@ def announced_changes(budgets: Sequence[Budget], period: Period) -> dict[int, li
     """
     try:
         with transaction.atomic():
-            changes = registry.changes_in(period)
+            changes = registry.known_changes(period)
     except Exception:
         logger.exception("the changes known in %s are not in the forecast", period)
         changes = []

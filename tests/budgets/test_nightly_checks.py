@@ -14,7 +14,7 @@ from budgets.models import Alert, AlertDelivery, Anomaly, Night
 from finops_site.models import NightlyRun, OutgoingEmail
 from finops_site.ops import health, nightly
 from finops_site.pillars import beat_schedule
-from finops_site.registry import registry
+from finops_site.registry import NightlyCheck, registry
 
 pytestmark = pytest.mark.django_db
 MARCH_20TH = date(2026, 3, 20)
@@ -22,7 +22,7 @@ MARCH_20TH = date(2026, 3, 20)
 
 @pytest.fixture
 def checks():
-    return [check for check in registry.nightly_checks if check.name in ("budgets", "anomalies")]
+    return [check for check in registry.of(NightlyCheck) if check.name in ("budgets", "anomalies")]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def budget(a_quarter, payments, budget_of):
 
 def last_night():
     (group,) = [group for group in health.groups(timezone.now()) if group.title == "Last night"]
-    return {status.label.split(",")[0]: (status.state, status.words) for status in group.lights}
+    return {status.label.split(",")[0]: (status.state, status.message) for status in group.statuses}
 
 
 def test_the_night_is_two_checks_that_tell_health_what_they_did(budget, lea, checks):
