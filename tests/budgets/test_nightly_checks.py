@@ -8,7 +8,8 @@ from django.apps import apps
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from budgets import nightly_checks
+from budgets import nightly_checks, tasks
+from budgets.alerts import notifications
 from budgets.evaluation import evaluate
 from budgets.models import Alert, AlertDelivery, Anomaly, Night
 from finops_site.models import NightlyRun, OutgoingEmail
@@ -35,8 +36,14 @@ def last_night():
     return {status.label.split(",")[0]: (status.state, status.message) for status in group.statuses}
 
 
-def test_the_night_is_two_checks_that_tell_health_what_they_did(budget, lea, checks):
-    nightly.run(MARCH_20TH, checks=checks)
+def test_the_night_is_two_checks_whose_summaries_health_shows(
+    budget, lea, checks, django_capture_on_commit_callbacks, monkeypatch
+):
+    sent = []
+    monkeypatch.setattr(tasks.send_notifications, "delay", lambda: sent.append("queued"))
+    with django_capture_on_commit_callbacks(execute=True):
+        nightly.run(MARCH_20TH, checks=checks)
+    assert sent == ["queued"], "what the night queued is sent once it is committed"
     done = dict(NightlyRun.objects.values_list("check_name", "summary"))
     assert done == {
         "budgets": "1 budgets evaluated, 2 thresholds breached, 2 alerts opened, 2 messages queued",
@@ -48,6 +55,7 @@ def test_the_night_is_two_checks_that_tell_health_what_they_did(budget, lea, che
 def test_a_night_run_again_sends_nothing_twice(budget, lea, checks):
     for _ in range(2):
         nightly.run(MARCH_20TH, checks=checks)
+        notifications.send_due_notifications(timezone.now())
         NightlyRun.objects.all().delete()
     assert (Alert.objects.count(), AlertDelivery.objects.count(), Night.objects.count()) == (2, 2, 1)
     assert OutgoingEmail.objects.count() == 1, "two thresholds of one cause are one e-mail"
