@@ -1,16 +1,12 @@
 """An alert in one line, with its severity and its chart: for mails, channels and pages."""
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
-
 from budgets.calc.headlines import AlertSummary, headline, severity
+from budgets.forecast.spending import daily_costs
 from budgets.models import Alert
-from costs.models import DayRollup
-from costs.query import spend
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
@@ -59,7 +55,8 @@ def alert_severity(alert: Alert) -> str:
 def alert_chart(alert: Alert) -> dict[str, Any]:
     """The period day by day: the total spent by each day and the forecast from there, against the amount."""
     period, currency = alert.period.period, alert.budget.currency
-    spent = _cost_by_day(alert, Period(period.start, min(period.end, max(alert.as_of, period.start))))
+    known = Period(period.start, min(period.end, max(alert.as_of, period.start)))
+    spent = daily_costs([alert.budget], known)[alert.budget_id].amounts
     sums, total = [], Decimal(0)
     for day in period.each_day():
         total = EXACT.add(total, spent.get(day, Decimal(0)))
@@ -89,10 +86,3 @@ def _forecast_series(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[
     rise = EXACT.subtract(Decimal(end), start)
     line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
     return [charts.series("Forecast", [None] * first + line, dashed=True)]
-
-
-def _cost_by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
-    question = alert.budget.question(period, grain="day")
-    rows = spend.filtered(DayRollup.objects.current(), question).exclude(charge_category__in=alert.budget.left_out)
-    sums = rows.order_by().values_list("charge_date").annotate(Sum(alert.budget.basis))
-    return {day: amount or Decimal(0) for day, amount in sums}

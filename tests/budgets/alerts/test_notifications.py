@@ -13,8 +13,11 @@ from django.core import mail
 from django.urls import reverse
 
 from budgets.alerts import escalation, ignored_thresholds, links, notifications
+from budgets.alerts.alert_summary import alert_chart
+from budgets.forecast import spending
 from budgets.models import Alert, AlertDelivery, Recipient, Threshold
 from costs.models import Credential
+from finops_site.lib.periods import Period
 from finops_site.mail import outbox
 from finops_site.models import Membership, OutgoingEmail, Team
 from finops_site.registry import AdviceItem, AdviceSource, registry
@@ -59,6 +62,19 @@ def test_the_mail_names_what_grew_and_links_to_its_lines(payments, deliver, budg
     (message,) = sent()
     assert "Amazon Elastic Compute Cloud +" in message.body
     assert "/costs/lines/?" in message.body
+
+
+@pytest.mark.parametrize("scope", [{"region": ["us-east-1"]}, {"tag:Team": ["Payments"]}, {"billing_account": ["x"]}])
+def test_the_chart_of_a_mail_has_the_cost_of_any_scope(a_quarter, payments, budget_of, night, scope):
+    budget = budget_of("Payments", "3000", team=payments, scope=scope)
+    night(date(2026, 3, 20))
+    alert = Alert(budget=budget, period=budget.periods.get(start=date(2026, 3, 1)), as_of=date(2026, 3, 20))
+    alert.value = alert.limit = Decimal(3000)
+    spent = alert_chart(alert)["series"][0]["data"]
+    expected = spending.total_cost(budget, Period(date(2026, 3, 1), date(2026, 3, 20)))
+    assert Decimal(spent[18]) == expected
+    assert spent[19] is None
+    assert (expected > 0) is ("billing_account" not in scope)
 
 
 def test_three_thresholds_in_one_night_are_one_letter_the_gravest_first(a_quarter, payments, budget_of, night):
