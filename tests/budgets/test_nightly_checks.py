@@ -42,7 +42,7 @@ def test_the_night_is_two_checks_whose_summaries_health_shows(
     sent = []
     monkeypatch.setattr(tasks.send_notifications, "delay", lambda: sent.append("queued"))
     with django_capture_on_commit_callbacks(execute=True):
-        nightly.run(MARCH_20TH, checks=checks)
+        nightly.run_checks(MARCH_20TH, checks=checks)
     assert sent == ["queued"], "what the night queued is sent once it is committed"
     done = dict(NightlyRun.objects.values_list("check_name", "summary"))
     assert done == {
@@ -54,7 +54,7 @@ def test_the_night_is_two_checks_whose_summaries_health_shows(
 
 def test_a_night_run_again_sends_nothing_twice(budget, lea, checks):
     for _ in range(2):
-        nightly.run(MARCH_20TH, checks=checks)
+        nightly.run_checks(MARCH_20TH, checks=checks)
         notifications.send_due_notifications(timezone.now())
         NightlyRun.objects.all().delete()
     assert (Alert.objects.count(), AlertDelivery.objects.count(), Night.objects.count()) == (2, 2, 1)
@@ -67,12 +67,12 @@ def test_a_failed_evaluation_is_not_green_and_is_run_again(budget, lea, checks, 
 
     with monkeypatch.context() as broken:
         broken.setattr(evaluate, "forecast_periods", fails)
-        nightly.run(MARCH_20TH, checks=checks)
+        nightly.run_checks(MARCH_20TH, checks=checks)
     states = last_night()
     assert states["budgets"] == ("bad", "ValueError: no forecast")
     assert states["anomalies"][0] == "good", "one check that fails stops no other"
     assert not Alert.objects.exists()
-    nightly.run(MARCH_20TH, checks=checks)
+    nightly.run_checks(MARCH_20TH, checks=checks)
     assert last_night()["budgets"][0] == "good"
     assert Alert.objects.count() == 2
 
