@@ -128,7 +128,7 @@ def test_lea_proposes_a_budget_on_a_phone_and_fay_approves_it(spending_team, vis
     finance = visit("fay")
     finance.goto(Budget.objects.get().get_absolute_url())
     finance.get_by_role("button", name="Approve").click()
-    expect(finance.locator("main")).to_contain_text("is approved and counts from now on")
+    expect(finance.locator("main")).to_contain_text("is approved and in force from now on")
     assert Budget.objects.get().state == "active"
 
 
@@ -143,7 +143,7 @@ def test_lea_takes_her_alert_out_of_the_mail_by_confirming_and_snoozes_it(
     expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
     assert not Alert.objects.filter(state="acknowledged").exists(), "to look at it acknowledges nothing"
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("body")).to_contain_text("Thank you: it is yours now.")
+    expect(page.locator("body")).to_contain_text("Thank you: you have acknowledged it.")
     page.context.close()
     assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", "lea@demo.example")}
     page = visit("lea")

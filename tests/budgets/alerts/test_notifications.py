@@ -297,7 +297,7 @@ class TestLink:
             client.head(url)
         alert.refresh_from_db()
         assert alert.state == "open"
-        assert "it is yours now" in client.post(url).content.decode()
+        assert "Thank you: you have acknowledged it." in client.post(url).content.decode()
         alert.refresh_from_db()
         assert (alert.state, alert.acknowledged_by) == ("acknowledged", lea)
         assert alert.response_time is not None
