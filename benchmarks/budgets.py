@@ -43,8 +43,8 @@ FROM (SELECT i, (i / %(days)s * 7) %% 4800 AS t, ((i * 37) %% 9973) / 1000.0 AS 
 """
 
 
-class QueryCounter:
-    """Counts the queries of a block."""
+class QueryCount:
+    """Counts queries."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -70,7 +70,7 @@ def main(lines: int = LINES, count: int = COUNT, *, profile: bool = False) -> No
 def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
     from budgets.evaluation import evaluate
 
-    queries, watch = QueryCounter(), cProfile.Profile()
+    queries, watch = QueryCount(), cProfile.Profile()
     started = time.perf_counter()
     with connection.execute_wrapper(queries), watch if profile else nullcontext():
         report = evaluate.evaluate_nights(as_of, now=timezone.now(), catch_up=False)[0]
@@ -91,7 +91,7 @@ def _lines(lines: int, today: date) -> None:
 
     teams = [Team.objects.create(name=f"Team {number}").pk for number in range(TEAMS)]
     tags = [{"CostCenter": f"CC-{number % 20}", "Owner": f"owner{number}"} for number in range(TAG_SETS)]
-    sets = TagSet.objects.bulk_create(TagSet(fingerprint=f"{n:032}", tags=tag_set) for n, tag_set in enumerate(tags))
+    sets = TagSet.objects.bulk_create(TagSet(fingerprint=f"{n:032}", tags=tag_map) for n, tag_map in enumerate(tags))
     _know("tag", "CostCenter")
     delivery = Delivery.objects.create(
         source=Source.objects.create(name="benchmark"), status="current", fingerprint="x"
@@ -103,13 +103,13 @@ def _lines(lines: int, today: date) -> None:
             delivery=delivery, billing_month=month.start, is_current=True, charge_months=[str(month.start)]
         )
         ensure_partitions([month.start])
-        values = {
+        parameters = {
             "row": row.pk, "month": month.start, "days": days, "lines": lines // MONTHS, "accounts": ACCOUNTS,
             "services": SERVICES, "regions": REGIONS, "tag_sets": TAG_SETS, "sets": [tag_set.pk for tag_set in sets],
             "teams": teams, "many_teams": TEAMS,
         }  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(LINES_OF, values)
+            cursor.execute(LINES_OF, parameters)
         analyze_partitions([month.start])
         roll_up(row)
     with connection.cursor() as cursor:
