@@ -18,7 +18,7 @@ from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 
 SHOWN = 6
 RESPONSE_TARGET_HOURS = Decimal(24)
@@ -44,7 +44,7 @@ def proposed_budgets(user: Person) -> QuerySet[Budget]:
 
 def proposal_decisions(user: Person, rows: QuerySet[Budget]) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
-    return said(rows, "A budget is proposed", "budgets are proposed", url)
+    return decision_items(rows, "A budget is proposed", "budgets are proposed", url)
 
 
 def _active_periods(user: Person, day: date) -> list[BudgetPeriod]:

@@ -138,7 +138,7 @@ def _post_to_channel(delivery: AlertDelivery, now: datetime) -> int:
         channels.send_to_channel(delivery, now)
     except (Undeliverable, ValidationError) as reason:
         problem = "; ".join(reason.messages) if isinstance(reason, ValidationError) else str(reason)
-        if getattr(reason, "passing", False) and delivery.attempts < MOST_TRIES:
+        if getattr(reason, "temporary", False) and delivery.attempts < MOST_TRIES:
             pause = timedelta(minutes=2 ** (delivery.attempts - 1))
             return row.update(not_before=now + pause, claimed_at=None, problem=problem)
         return row.update(outcome=AlertDelivery.Outcome.FAILED, problem=problem)

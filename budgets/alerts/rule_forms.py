@@ -100,9 +100,9 @@ class RecipientForm(forms.ModelForm):
         if values.get("url") and "url" not in self.errors:
             # Refused at once, as it would fail every night; a name that is not known just now may be known by then.
             try:
-                http_client.looked_up(values["url"], settings.FINOPS_HTTP_ALLOWED_HOSTS)
+                http_client.check_address_resolves(values["url"], settings.FINOPS_HTTP_ALLOWED_HOSTS)
             except http_client.Undeliverable as reason:
-                if not reason.passing:
+                if not reason.temporary:
                     self.add_error("url", str(reason))
         others = Recipient.objects.filter(budget=self.instance.budget).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_RECIPIENTS:

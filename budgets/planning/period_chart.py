@@ -8,7 +8,7 @@ from typing import Any
 from budgets.forecast.spending import daily_costs
 from budgets.models import BudgetPeriod, Forecast
 from finops_site.lib import charts
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, short_day_text
 
 MOST_POINTS = 92
 
@@ -32,7 +32,7 @@ def period_chart(period: BudgetPeriod, forecast: Forecast | None) -> dict[str, A
         "id": "course",
         "kind": "line",
         "title": f"{period.budget}, day by day",
-        "categories": [f"{day:%d %b}" for day in shown],
+        "categories": [short_day_text(day) for day in shown],
         "series": series,
         "currency": period.budget.currency,
         "note": "Of the days ahead 8 in 10 outcomes lie between low and high.",

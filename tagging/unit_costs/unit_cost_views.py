@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.periods import Month, Period, last_months, short_day_text
 from finops_site.models import Team
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
@@ -134,7 +134,7 @@ class UnitCostsPage(Page, TemplateView):
     def _chart(self, code: str) -> dict[str, Any]:
         by_team = {team: points for (team, currency), points in self.points.items() if currency == code}
         days = next(iter(by_team.values()))
-        categories = [month_text(Month.of(p.day)) if self.by_month else f"{p.day:%d %b}" for p in days]
+        categories = [month_text(Month.of(p.day)) if self.by_month else short_day_text(p.day) for p in days]
         series = [
             charts.series(
                 team.name,
