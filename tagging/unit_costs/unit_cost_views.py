@@ -95,10 +95,10 @@ class UnitCostsPage(Page, TemplateView):
         return self.request.GET.get("by") == "month" or self.period.days > DAYS_SHOWN
 
     @cached_property
-    def points(self) -> dict[tuple[Team, str], list[unit_costs.Point]]:
+    def points(self) -> dict[tuple[Team, str], list[unit_costs.UnitCostPoint]]:
         if self.metric is None:
             return {}
-        points = business_metrics.points(
+        points = business_metrics.points_by_team(
             self.request.user, self.metric, self.teams, self.period, self.basis, shared=self.shared
         )
         counted = {key: series for key, series in points.items() if any(p.units is not None for p in series)}
@@ -123,7 +123,7 @@ class UnitCostsPage(Page, TemplateView):
             for point in series
         ]
 
-    def _lines_url(self, team: Team, code: str, point: unit_costs.Point) -> str:
+    def _lines_url(self, team: Team, code: str, point: unit_costs.UnitCostPoint) -> str:
         """Where the team's own cost opens; a share of a pool is no single team's lines."""
         if self.shared:
             return ""
@@ -195,7 +195,9 @@ class UploadMetric(FormPage):
 
     def form_valid(self, form: MetricUploadForm) -> HttpResponse:
         data = form.cleaned_data
-        parsed = unit_costs.read_metric_csv(data["text"], teams=business_metrics.team_names(), grain=data["grain"])
+        parsed = unit_costs.read_metric_csv(
+            data["text"], teams=business_metrics.team_ids_by_name(), grain=data["grain"]
+        )
         if self.request.POST.get("verb") == "save" and parsed.is_good:
             metric = data["metric"] or Metric.objects.create(name=data["name"], grain=data["grain"])
             result = business_metrics.save_values(metric, parsed.values, user=self.request.user, now=timezone.now())
