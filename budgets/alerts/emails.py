@@ -76,7 +76,7 @@ def build_alert_email(deliveries: Sequence[AlertDelivery], *, digest: bool, as_o
         subject = f"{len(sections)} alerts of your budgets" if digest else f"{subject} (and {more} more)"
     context = {"sections": sections, "first": first, "digest": digest, "headline": subject, "as_of": as_of}
     # The chart as a PNG, drawn by what draws the charts of PDFs.
-    images = {"course": typst_documents.png(chart_svg.svg(alert_chart(first.alert), width=560, height=220))}
+    images = {"course": typst_documents.render_png(chart_svg.svg(alert_chart(first.alert), width=560, height=220))}
     unsubscribe = absolute_url(reverse("budgets:budget", args=[first.alert.budget_id]) + "#recipients")
     address = deliveries[0].address
     return make_message("budget-alert", address, context, images=images, unsubscribe_url=unsubscribe)
