@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from budgets.alerts import emails
-from budgets.evaluation import evaluate, spending
+from budgets.alerts.alert_summary import alert_chart
+from budgets.evaluation import evaluate
+from budgets.forecast.spending import total_cost
 from budgets.models import Alert, AlertDelivery, Budget, Recipient
 from budgets.planning import budget_changes
 from costs.api.serializers import CostLineSerializer
@@ -204,17 +206,17 @@ def test_a_budget_of_every_dimension_counts_and_is_mailed(bill, fay):
         value, currency, cost = sample(name)
         budget = Budget(name=name, scope={name: [value]}, currency=currency, start=MARCH.start)
         budget.full_clean(exclude=["created_by", "approved_by"])
-        budget = budget_changes.create(budget, {MARCH.period: Decimal("1")}, by=fay, why="for the test")
+        budget = budget_changes.create_budget(budget, {MARCH.period: Decimal("1")}, by=fay, why="for the test")
         Recipient.objects.get_or_create(budget=budget, user=fay)
-        assert spending.spent(budget, MARCH.period) == cost, name
-    evaluate.evaluate_all(DAY, now=datetime(2026, 3, 20, 4, tzinfo=UTC), catch_up=False)
+        assert total_cost(budget, MARCH.period) == cost, name
+    evaluate.evaluate_nights(DAY, now=datetime(2026, 3, 20, 4, tzinfo=UTC), catch_up=False)
     for budget in Budget.objects.all():
         alert = Alert.objects.filter(budget=budget, kind="actual").first()
         assert alert, f"{budget} is over its amount, and nobody hears of it"
-        spent, *_ = emails.chart(alert)["series"]
+        spent, *_ = alert_chart(alert)["series"]
         assert max(Decimal(value) for value in spent["data"] if value) == sample(budget.name)[2], budget
         queued = list(AlertDelivery.objects.filter(alert=alert, user=fay, channel="mail"))
-        mail = emails.message(queued, digest=False, as_of=DAY)
+        mail = emails.build_alert_email(queued, digest=False, as_of=DAY)
         assert budget.name in mail.body
 
 
