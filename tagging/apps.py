@@ -15,13 +15,13 @@ class TaggingConfig(AppConfig):
 
         from costs import reconciliation
         from tagging import pending_decisions, receivers  # noqa: F401
-        from tagging.chargeback import panels as chargeback_panels
-        from tagging.chargeback import statement_checks
+        from tagging.chargeback import invariants
+        from tagging.chargeback.web import panels as chargeback_panels
 
         for name in ("OwnershipRule", "Fixer", "Split", "SplitPart", "Dispute", "Adjustment", "JournalAccount"):
             auditlog.register(self.get_model(name))
         # What is computed is no decision of anybody.
-        auditlog.register(self.get_model("ChargebackPeriod"), exclude_fields=["books", "problems", "computed_at"])
+        auditlog.register(self.get_model("ChargebackPeriod"), exclude_fields=["fingerprint", "problems", "computed_at"])
 
         for name in (
             "VirtualTag",
@@ -34,7 +34,7 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
-        reconciliation.also_check(statement_checks.check_statements)
+        reconciliation.also_check(invariants.check_statements)
         registry.add(
             PendingDecisions(
                 "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40

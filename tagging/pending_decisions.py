@@ -1,4 +1,4 @@
-"""What tags, owners and chargeback wait for people to decide: the rows, and the words for them."""
+"""Decisions that tagging and chargeback wait for: the rows, and how the home page lists them."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Team
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
-from tagging.chargeback import statements
+from tagging.chargeback import draft_statements
 from tagging.models import (
     Dispute,
     OwnershipRule,
@@ -308,7 +308,7 @@ def chargeback_arguments(name, line):
         return []
     if kind in ("split", "split_remove"):
         return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
-    statements.refresh_stale_drafts()
+    draft_statements.refresh_stale_drafts()
     month, statement_line = "2026-03", StatementLine.objects.get()
     if kind == "dispute_add":
         return [statement_line.pk]

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from costs.models import DayRollup
+from finops_site.celery import task
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -17,7 +18,6 @@ from finops_site.models import Team
 from finops_site.people import audit
 from tagging.calc import unit_costs
 from tagging.calc.unit_costs import Point, Value
-from tagging.chargeback import queues
 from tagging.models import Allocation, Metric, MetricValue
 
 BASES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
@@ -70,7 +70,7 @@ def save(metric: Metric, values: Sequence[Value], *, user: Person, now: datetime
     )
     _log(metric, values, before, user)
     # A split may go by it: drafts say so, and what closed months would say is booked as corrections.
-    transaction.on_commit(queues.refresh_chargeback)
+    task("tagging.tasks.refresh_chargeback").delay_on_commit()
     return found
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from costs.ingest import deliveries
 from costs.models import Pool
 from finops_site.models import Team
-from tagging.chargeback import splits, statements
+from tagging.chargeback import draft_statements, splits
 from tagging.models import ChargebackPeriod, OwnershipRule, Split
 from tests import bills
 
@@ -64,7 +64,7 @@ def split_support(support, method="direct", parts=None, **dates):
 
 def drafts():
     """Every month made anew where that is needed; {month: its period}."""
-    statements.refresh_stale_drafts(NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     return {str(period.month): period for period in ChargebackPeriod.objects.all()}
 
 

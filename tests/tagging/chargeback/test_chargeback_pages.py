@@ -43,7 +43,7 @@ def march(people, tmp_path):
 
 @pytest.fixture
 def closed(march, fay):
-    closing.close_month(march, fay, seen=march.books, now=NOW)
+    closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     drafts()
     return march
 
@@ -61,11 +61,11 @@ def test_the_month_shows_the_bill_as_an_equation_and_finance_closes_it(march, fa
     page = browser.get(month_url()).content.decode()
     for words in ("In pools nobody can take", "187.10", "7.00", "Close the month", "Draft"):
         assert words in page
-    answer = browser.post(month_url("chargeback_close"), {"seen": march.books}, follow=True)
+    answer = browser.post(month_url("chargeback_close"), {"seen": march.fingerprint}, follow=True)
     assert "2 statements are numbered" in answer.content.decode()
     march.refresh_from_db()
     assert march.is_closed
-    again = browser.post(month_url("chargeback_close"), {"seen": march.books}, follow=True).content.decode()
+    again = browser.post(month_url("chargeback_close"), {"seen": march.fingerprint}, follow=True).content.decode()
     assert "was closed by Fay" in again
     entry = LogEntry.objects.get_for_object(march).filter(changes__state__1="closed").get()
     assert entry.changes["state"] == ["draft", "closed"]
@@ -79,7 +79,7 @@ def test_a_month_that_moved_is_not_closed_and_says_so(march, fay, client_of):
 
 @pytest.mark.parametrize("who", ["ada", "max", "lea"])
 def test_only_finance_closes(march, who, people, client_of):
-    assert client_of(people[who]).post(month_url("chargeback_close"), {"seen": march.books}).status_code == 403
+    assert client_of(people[who]).post(month_url("chargeback_close"), {"seen": march.fingerprint}).status_code == 403
 
 
 def test_the_basis_is_fixed_when_the_month_is_closed(closed, fay, client_of):
@@ -155,7 +155,7 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     assert emails.post_statement_emails(NOW) == 2
     assert emails.post_statement_emails(NOW) == 0
     # As after a crash between the letters and the note that they are written.
-    Statement.objects.update(told_at=None)
+    Statement.objects.update(notified_at=None)
     assert emails.post_statement_emails(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
     assert outbox.send_waiting(NOW) == 2
@@ -169,7 +169,7 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     line = StatementLine.objects.get(statement__team__name="Payments", kind="direct")
     url = reverse("tagging:dispute_add", args=[line.pk])
     answer = client_of(lea).post(url, {"comment": "web-2 is Data's"}, follow=True)
-    assert "Finance is told" in answer.content.decode()
+    assert "Finance is notified" in answer.content.decode()
     assert "disputed already" in client_of(lea).post(url, {"comment": "Again"}).content.decode()
     dispute = Dispute.objects.get()
     assert waiting_for(fay) == [f"A lead disputes a line: {dispute}"]

@@ -9,7 +9,7 @@ from django.db import connection
 
 from costs.ingest import deliveries
 from costs.models import Source
-from tagging.chargeback import allocation, closing, statements
+from tagging.chargeback import allocation, closing, draft_statements
 from tagging.models import ChargebackPeriod, Statement, StatementLine
 from tests import bills
 from tests.people import person
@@ -52,7 +52,7 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close_month(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     results = at_once(close, close, close)
     assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
@@ -68,15 +68,15 @@ def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_co
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close_month(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     closed, loaded = at_once(close, lambda: deliveries.load(received.delivery))
     assert loaded.status == "current", loaded
     drafts()
     period = ChargebackPeriod.objects.get(pk=march.pk)
     if isinstance(closed, closing.DraftOutdated):
-        closing.close_month(period, fay, seen=period.books, now=NOW)
-    statements.refresh_stale_drafts(NOW)
+        closing.close_month(period, fay, seen=period.fingerprint, now=NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     charged = sum(Statement.objects.values_list("total", flat=True))
     today = allocation.allocate_month(period.month).totals["USD"]["billed_cost"]
     assert charged + today.unowned + today.unallocated == today.bill
@@ -105,7 +105,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     loader.start()
     closing.check_can_close = slowly
     try:
-        closing.close_month(march, fay, seen=march.books, now=NOW)
+        closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     finally:
         closing.check_can_close = may_close
         loader.join()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from costs.calc.allocation_rules import OwnerRule
 from costs.models import CostLine, DeliveryMonth, Pool
-from finops_site.lib.money import EXACT
-from tagging.chargeback import statement_checks, statements
-from tagging.chargeback.allocation import VIEWS, exact_sum
+from finops_site.lib.money import EXACT, exact_sum
+from tagging.chargeback import draft_statements, invariants
+from tagging.chargeback.allocation import VIEWS
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, MonthTotal, Split, SplitPart, Statement
 from tests.tagging.ownership.test_reallocation import data, load, payments, reown, some_charges, some_rules  # noqa: F401
 
@@ -54,9 +54,9 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
     row = load(tmp_path, rows, source=f"s{os.urandom(6).hex()}")
     reown(row, _rules(said, [payments, data], pools))
     _split(how, pools, payments, data)
-    statements.refresh_stale_drafts()
+    draft_statements.refresh_stale_drafts()
     ChargebackPeriod.objects.update(basis=basis[0], discounts=basis[1])
-    statements.refresh_stale_drafts()
+    draft_statements.refresh_stale_drafts()
     lines = CostLine.objects.filter(delivery_month=row)
     for view in VIEWS:
         direct, nobodys = (
@@ -69,7 +69,7 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
             assert exact_sum(side.get(place, 0) for side in (direct, taken, nobodys)) == amount, (view, place)
         assert not {place for place, amount in taken.items() if amount} - whole.keys()
     _check_statements(lines, basis[0])
-    assert [check for check in statement_checks.check_statements(None) if not check.holds] == []
+    assert [check for check in invariants.check_statements(None) if not check.holds] == []
 
 
 def _forget():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops_site.lib.money import EXACT
-from tagging.calc import pool_splits
+from tagging.calc import discount_spreading, pool_splits
 from tagging.calc.pool_splits import BadSplit, CircleOfPools, SplitRule, pool, split_pools, team
 
 DAY = date(2026, 3, 1)
@@ -113,7 +113,7 @@ def test_the_formula_says_in_words_how_a_share_came_about():
 def test_spread_discounts_move_money_from_who_had_the_luck_to_everybody():
     savings = {("EC2", PAYMENTS): Decimal(40)}
     eligible = {("EC2", PAYMENTS): Decimal(100), ("EC2", DATA): Decimal(300)}
-    assert pool_splits.spread_discounts(savings, eligible) == {PAYMENTS: Decimal(30), DATA: Decimal(-30)}
+    assert discount_spreading.spread_discounts(savings, eligible) == {PAYMENTS: Decimal(30), DATA: Decimal(-30)}
 
 
 AMOUNT = st.decimals(min_value=-(10**9), max_value=10**9, places=18, allow_nan=False, allow_infinity=False)
@@ -177,4 +177,4 @@ def test_each_pool_gives_away_exactly_what_it_got(held, rules, direct):
     st.dictionaries(st.tuples(st.sampled_from("ab"), TEAMS), AMOUNT),
 )
 def test_spreading_discounts_changes_no_total(savings, eligible):
-    assert total(pool_splits.spread_discounts(savings, eligible).values()) == 0
+    assert total(discount_spreading.spread_discounts(savings, eligible).values()) == 0

@@ -252,7 +252,7 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
 ):
     rows = [{"ResourceId": "new", "ServiceName": "Glue", "BillingPeriodStart": "2026-04-01T00:00:00Z"}]
     (received,) = deliveries.receive("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
-    rule_application.run_application(rule_application.request_application(fay).pk)
+    rule_application.run_application(rule_application.queue_application(fay).pk)
     with django_capture_on_commit_callbacks(execute=True):
         deliveries.load(received.delivery)
     assert Application.objects.count() == 2

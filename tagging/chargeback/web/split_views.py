@@ -2,52 +2,24 @@
 
 from typing import Any
 
-import django_tables2
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse, reverse_lazy
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.urls import reverse_lazy
 from django.views.generic import View
 
 from costs.models import Pool
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
-from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn
 from tagging.calc.pool_splits import BadSplit
 from tagging.chargeback import splits
-from tagging.chargeback.forms import SplitForm
+from tagging.chargeback.web.forms import SplitForm
+from tagging.chargeback.web.period_pages import BREADCRUMBS
+from tagging.chargeback.web.tables import SharedCostChangeTable, SplitTable
 from tagging.models import ChargebackPeriod, Split
+from tagging.models.chargeback import SplitQuerySet
 
 ADD = Action("Add a split", "tagging:split_add", "plus", "tagging.add_split", primary=True)
 POOLS = Action("Pools", "tagging:pools", "stack-2", "costs.view_pool")
-
-
-class SplitTable(BaseTable):
-    pool = django_tables2.Column()
-    method = django_tables2.Column("Split")
-    parts = django_tables2.Column("Among", accessor="pk")
-    dates = django_tables2.Column("Billing months", accessor="pk")
-
-    class Meta(BaseTable.Meta):
-        orderable = False
-        caption = "Splits of pools"
-
-    def render_pool(self, value: Any, record: Split) -> SafeString | str:
-        if self.request and self.request.user.has_perm("tagging.change_split"):
-            return format_html('<a href="{}">{}</a>', reverse("tagging:split", args=[record.pk]), value)
-        return str(value)
-
-    def render_method(self, value: str, record: Split) -> str:
-        return f"{value}: {record.metric}" if record.metric else value
-
-    def render_parts(self, record: Split) -> str:
-        parts = [str(part) + (" (pool)" if part.into_id else "") for part in record.parts.all()]
-        everybody = f"every team with {record.metric}" if record.metric else "every team with direct cost"
-        return ", ".join(parts) or everybody
-
-    def render_dates(self, record: Split) -> str:
-        return splits.split_months(record)
 
 
 class SplitsPage(ListPage):
@@ -55,7 +27,7 @@ class SplitsPage(ListPage):
     model = Split
     title = "Splits of pools"
     subtitle = "Cost that several teams share, and who takes how much of it. By billing month."
-    breadcrumbs = (("Chargeback", "tagging:chargeback"),)
+    breadcrumbs = BREADCRUMBS
     actions = (POOLS, ADD)
     table_class = SplitTable
     template_name = "tagging/splits.html"
@@ -66,23 +38,12 @@ class SplitsPage(ListPage):
         ADD,
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> SplitQuerySet:
         return super().get_queryset().with_parts()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         without = Pool.objects.exclude(pk__in=Split.objects.values("pool"))
         return super().get_context_data(without=without, **kwargs)
-
-
-class MovedTable(BaseTable):
-    team = django_tables2.Column()
-    before = MoneyColumn("Shared cost now")
-    after = MoneyColumn("After")
-    difference = ChangeColumn("Moves", before="before")
-
-    class Meta(BaseTable.Meta):
-        orderable = False
-        caption = "What saving would move"
 
 
 class SplitPage(FormPage):
@@ -92,10 +53,10 @@ class SplitPage(FormPage):
     form_class = SplitForm
     model = Split
     template_name = "tagging/split.html"
-    breadcrumbs = (("Chargeback", "tagging:chargeback"), ("Splits of pools", "tagging:splits"))
+    breadcrumbs = (*BREADCRUMBS, ("Splits of pools", "tagging:splits"))
     cancel_url_name = "tagging:splits"
     success_url = reverse_lazy("tagging:splits")
-    success_message = "Saved: drafts are made anew; closed months stay as they are."
+    success_message = "Saved: drafts are computed again; closed months stay as they are."
 
     def get_title(self) -> str:
         return str(self.object) if self.object else "Add a split"
@@ -113,36 +74,27 @@ class SplitPage(FormPage):
         return splits.save_split(form.instance, form.parts)
 
     def _preview(self, form: SplitForm) -> dict[str, Any]:
-        period = _month_to_show(form.instance)
+        period = self._preview_period(form.instance)
         if period is None:
             return {"preview": True, "no_month": True}
         try:
-            moved, problems = splits.preview_split(form.instance, form.parts, period)
+            changes, problems = splits.preview_split(form.instance, form.parts, period)
         except BadSplit as error:
             form.add_error(None, str(error))
             return {}
-        rows = [
-            {
-                "team": each.team,
-                "currency": each.currency,
-                "before": each.before,
-                "after": each.after,
-                "difference": each.difference,
-            }
-            for each in moved
-        ]
-        table = MovedTable(rows, request=None)
-        return {"preview": True, "moved": table, "preview_problems": problems, "preview_month": period.month}
+        names = ("team", "currency", "before", "after", "difference")
+        rows = [{name: getattr(change, name) for name in names} for change in changes]
+        table = SharedCostChangeTable(rows, request=None)
+        return {"preview": True, "changes": table, "preview_problems": problems, "preview_month": period.month}
 
-
-def _month_to_show(split: Split) -> ChargebackPeriod | None:
-    """The latest draft with a bill in which the split holds: that is where saving is seen."""
-    drafts = ChargebackPeriod.objects.draft().exclude(totals=None)
-    if split.start:
-        drafts = drafts.filter(billing_month__gte=split.start)
-    if split.end:
-        drafts = drafts.filter(billing_month__lt=split.end)
-    return drafts.first()
+    def _preview_period(self, split: Split) -> ChargebackPeriod | None:
+        """The latest draft with a bill in which the split holds: there saving it shows."""
+        drafts = ChargebackPeriod.objects.draft().exclude(totals=None)
+        if split.start:
+            drafts = drafts.filter(billing_month__gte=split.start)
+        if split.end:
+            drafts = drafts.filter(billing_month__lt=split.end)
+        return drafts.first()
 
 
 class AddSplit(SplitPage):

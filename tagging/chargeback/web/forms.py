@@ -1,5 +1,6 @@
-"""Forms of chargeback: how a pool is split, on which basis a month is, what a dispute says."""
+"""Forms of chargeback: how a pool is split, the basis of a month, a dispute and its answer."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from tagging.models import ChargebackPeriod, JournalAccount, Split
 
 
 class SplitForm(forms.ModelForm):
-    """A split with its parts: `parts` is what the form says once it is valid."""
+    """A split with its parts: `parts` are those of the form once it is valid."""
 
     start = MonthField(label="From", required=False, help_text="First billing month, like 2026-03; empty: always.")
     end = MonthField(label="Until", required=False, help_text="First billing month it no longer holds.")
@@ -43,34 +44,36 @@ class SplitForm(forms.ModelForm):
         self.fields["recipients"].choices = [*teams, *pools]
         self.fields["metric"].required = False
         if self.instance.pk and not self.is_bound:
-            self._show(self.instance)
+            self._fill_from(self.instance)
         self.order_fields(["pool", "method", "recipients", "shares", "metric", "start", "end"])
 
-    def _show(self, split: Split) -> None:
+    def _fill_from(self, split: Split) -> None:
         parts = list(split.parts.select_related("team", "into"))
         self.initial["start"] = str(Month.of(split.start)) if split.start else ""
         self.initial["end"] = str(Month.of(split.end)) if split.end else ""
-        self.initial["recipients"] = [f"team-{p.team_id}" if p.team_id else f"pool-{p.into_id}" for p in parts]
+        self.initial["recipients"] = [f"{part.party.kind}-{part.party.id}" for part in parts]
         self.initial["shares"] = "\n".join(
             f"{part.team or part.into} = {part.share.normalize():f}" for part in parts if part.share is not None
         )
 
-    def clean_start(self) -> Any:
+    def clean_start(self) -> date | None:
         return _first_day(self.cleaned_data["start"])
 
-    def clean_end(self) -> Any:
+    def clean_end(self) -> date | None:
         return _first_day(self.cleaned_data["end"])
 
     def clean_shares(self) -> dict[Party, Decimal]:
-        known = {name.lower(): party for name, party in _parties()}
-        found: dict[Party, Decimal] = {}
+        # Where a pool is called like a team, the team is meant.
+        parties = {pool.name.lower(): pool_splits.pool(pool.pk) for pool in Pool.objects.all()}
+        parties |= {team.name.lower(): pool_splits.team(team.pk) for team in Team.objects.all()}
+        shares: dict[Party, Decimal] = {}
         for number, line in enumerate(self.cleaned_data["shares"].splitlines(), 1):
             if line.strip():
-                party, share = _share(line, number, known)
-                if party in found:
+                party, share = _parse_share(line, number, parties)
+                if party in shares:
                     raise forms.ValidationError(f"Line {number}: {line.rpartition('=')[0].strip()} is named twice.")
-                found[party] = share
-        return found
+                shares[party] = share
+        return shares
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -79,37 +82,27 @@ class SplitForm(forms.ModelForm):
         self.instance.start, self.instance.end = cleaned["start"], cleaned["end"]
         if cleaned["method"] != Split.Method.METRIC:
             self.instance.metric = cleaned["metric"] = None
-        self.parts = self._parts(cleaned)
+        self.parts: dict[Party, Decimal | None]
+        if cleaned["method"] == Split.Method.FIXED:
+            self.parts = dict(cleaned["shares"])
+        else:
+            chosen = (value.split("-") for value in cleaned["recipients"])
+            self.parts = {Party(kind, int(pk)): None for kind, pk in chosen}
+        names = ("pool", "method", "metric", "start", "end")
         try:
-            splits.check_split(self._as_said(cleaned), self.parts)
+            splits.check_split(Split(pk=self.instance.pk, **{name: cleaned[name] for name in names}), self.parts)
         except BadSplit as error:
             raise forms.ValidationError(str(error)) from None
         return cleaned
 
-    def _as_said(self, cleaned: dict[str, Any]) -> Split:
-        return Split(
-            pk=self.instance.pk, **{name: cleaned[name] for name in ("pool", "method", "metric", "start", "end")}
-        )
 
-    def _parts(self, cleaned: dict[str, Any]) -> dict[Party, Decimal | None]:
-        if cleaned["method"] == Split.Method.FIXED:
-            return dict(cleaned["shares"])
-        return {Party(kind, int(pk)): None for kind, pk in (each.split("-") for each in cleaned["recipients"])}
-
-
-def _first_day(month: Month | None) -> Any:
+def _first_day(month: Month | None) -> date | None:
     return month.start if month else None
 
 
-def _parties() -> list[tuple[str, Party]]:
-    """Names to parties; where a pool is called like a team, the team is meant."""
-    pools = [(pool.name, pool_splits.pool(pool.pk)) for pool in Pool.objects.all()]
-    return [*pools, *((team.name, pool_splits.team(team.pk)) for team in Team.objects.all())]
-
-
-def _share(line: str, number: int, known: dict[str, Party]) -> tuple[Party, Decimal]:
+def _parse_share(line: str, number: int, parties: dict[str, Party]) -> tuple[Party, Decimal]:
     name, _, text = line.rpartition("=")
-    party = known.get(name.strip().lower())
+    party = parties.get(name.strip().lower())
     if party is None:
         raise forms.ValidationError(f"Line {number}: no team and no pool is called {name.strip() or line.strip()!r}.")
     try:
@@ -122,7 +115,7 @@ def _share(line: str, number: int, known: dict[str, Party]) -> tuple[Party, Deci
 
 
 class PeriodForm(forms.ModelForm):
-    """What is fixed when the month is closed."""
+    """The settings that are fixed when the month is closed."""
 
     class Meta:
         model = ChargebackPeriod
@@ -141,7 +134,7 @@ class DisputeForm(forms.Form):
         label="What is wrong with it?",
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="Finance reads it, and you get the answer by mail. Both are kept with the statement.",
+        help_text="Finance reads it, and you get the answer by email. Both are kept with the statement.",
     )
 
 
@@ -154,7 +147,7 @@ class ResolveForm(forms.Form):
         required=False,
         max_digits=38,
         decimal_places=18,
-        help_text="What is taken off this team, in the statement's currency. Empty: the answer alone.",
+        help_text="The amount that is taken off this team, in the statement's currency. Empty: the answer alone.",
     )
     to_team = forms.ModelChoiceField(
         Team.objects.all(), label="Moves to", required=False, empty_label="nobody (unowned)"

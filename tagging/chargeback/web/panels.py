@@ -1,4 +1,4 @@
-"""What chargeback has to say on the home page."""
+"""Chargeback on the home page and in the monthly report."""
 
 from typing import Any
 
@@ -18,24 +18,26 @@ def statement_panel(request: HttpRequest) -> dict[str, Any] | None:
         return {"periods": periods} if periods else None
     teams = Membership.objects.filter(user=user).values("team")
     rows = Statement.objects.filter(team__in=teams).select_related("period", "team")
-    found = list(rows.order_by("-period__billing_month", "team_name", "currency")[:4])
-    return {"statements": found} if found else None
+    statements = list(rows.order_by("-period__billing_month", "team_name", "currency")[:4])
+    return {"statements": statements} if statements else None
 
 
 def report_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's statements that a person may see, for the monthly report."""
     rows = Statement.objects.visible_to(user).filter(period__billing_month=month.start).select_related("period")
-    found = list(rows.order_by("currency", "-total"))
-    if not found:
+    statements = list(rows.order_by("currency", "-total"))
+    if not statements:
         return None
-    state = "closed" if found[0].is_closed else "a draft: it changes until finance closes the month"
+    first = statements[0]
+    state = "closed" if first.is_closed else "a draft: it changes until finance closes the month"
     table = [
         [
-            each.team_name,
-            each.number or "draft",
-            {"amount": each.total, "currency": each.currency, "url": each.get_absolute_url()},
+            statement.team_name,
+            statement.number or "draft",
+            {"amount": statement.total, "currency": statement.currency, "url": statement.get_absolute_url()},
         ]
-        for each in found
+        for statement in statements
     ]
-    text = [f"By billing month, {found[0].period.get_basis_display().lower()}; {state}."]
-    return {"text": text, "tables": [{"head": ["Team", "Statement", "Charged"], "rows": table}], "statements": found}
+    text = [f"By billing month, {first.period.get_basis_display().lower()}; {state}."]
+    tables = [{"head": ["Team", "Statement", "Charged"], "rows": table}]
+    return {"text": text, "tables": tables, "statements": statements}
