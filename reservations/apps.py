@@ -1,22 +1,69 @@
 from typing import Any
 
-from django.apps import AppConfig
+from celery.schedules import crontab
 
+from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     Advice,
     DemoStep,
     KnownChanges,
     Kpi,
     NavItem,
+    NavSection,
     NightlyCheck,
     PendingDecisions,
     ReportSection,
     registry,
 )
 
+# Asked for by one, approved by another, and bought by finance alone.
+BUY = {
+    "reservations.add_purchaserequest",
+    "reservations.approve_purchaserequest",
+    "reservations.buy_purchaserequest",
+    "reservations.change_buyingpolicy",
+    "reservations.view_approverlimit",
+    "reservations.add_approverlimit",
+    "reservations.change_approverlimit",
+    "reservations.add_standingorder",
+    "reservations.change_standingorder",
+}
 
-class ReservationsConfig(AppConfig):
+
+class ReservationsConfig(PillarConfig):
     name = "reservations"
+    urls = "reservations.urls"
+    api_urls = "reservations.api.urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {
+            "reservations.view_commitment",
+            "reservations.view_plan",
+            "reservations.view_rate",
+            "reservations.view_purchaserequest",
+            "reservations.view_standingorder",
+            "reservations.view_ledgermonth",
+        },
+        FINANCE: BUY | {"reservations.add_commitment", "reservations.add_plan", "reservations.add_rate"},
+        ENGINEERING: {"reservations.add_plan", "reservations.add_purchaserequest"},
+    }
+    never_for_administrators = BUY
+    schedule = {
+        "refresh-commitments-every-ten-minutes": {
+            "task": "reservations.tasks.refresh_commitments",
+            "schedule": crontab(minute="*/10"),
+        },
+        "sweep-purchases-every-minute": {
+            "task": "reservations.tasks.sweep_purchases",
+            "schedule": crontab(),
+        },
+        "run-standing-orders-every-morning": {
+            "task": "reservations.tasks.run_standing_orders",
+            "schedule": crontab(hour=6, minute=40),
+        },
+    }
+    enum_names = {"CommitmentKind": "reservations.calc.terms.KIND_CHOICES"}
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -32,10 +79,11 @@ class ReservationsConfig(AppConfig):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
         auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
-        reconciliation.also_check(ledger.checks)
+        reconciliation.register_checks(ledger.checks)
         nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         registry.add(
+            NavSection(nav, 40),
             NavItem("Overview", "reservations:overview", "gauge", see, 60, "Commitments"),
             NavItem("Recommendations", "reservations:recommendations", "bulb", plans, 61, "Commitments"),
             NavItem("Purchases", "reservations:purchases", "credit-card", "reservations.view_purchaserequest", 62, nav),
@@ -47,7 +95,7 @@ class ReservationsConfig(AppConfig):
             Kpi("commitment-coverage", "Commitment coverage", panels.coverage, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
-            Advice("commitments", panels.advice, plans, 60),
+            Advice("commitments", panels.advice, plans, 61),
             PendingDecisions(
                 "purchases",
                 panels.to_decide,
@@ -60,9 +108,9 @@ class ReservationsConfig(AppConfig):
             NightlyCheck("purchases", panels.purchases, 61),
             NightlyCheck("savings-ledger", panels.ledger_night, 62),
             ReportSection("savings", "Savings ledger", "", panels.savings_report, saved, 59),
-            ReportSection("commitments", "Commitments", "reservations/report.html", panels.report, see, 60),
-            DemoStep("recommendation", _recommend, 80),
-            DemoStep("purchases", _ask_to_buy, 81),
+            ReportSection("commitments", "Commitments", "reservations/report.html", panels.report, see, 61),
+            DemoStep("recommendation", _recommend, 81),
+            DemoStep("purchases", _ask_to_buy, 82),
         )
 
 

@@ -16,8 +16,8 @@ from tagging.policy import policy_changes
 @receiver(delivery_loaded)
 def allocate_loaded_lines(sender: Any, *, lines: Lines, **_: Any) -> None:
     rules, tags = rule_application.rules_and_tags_in_force()
-    lines.tag(tags)
-    lines.own(rules)
+    lines.apply_virtual_tags(tags)
+    lines.assign_owners(rules)
 
 
 @receiver(cost_data_changed)

@@ -17,7 +17,8 @@ from budgets.evaluation import evaluate
 from budgets.models import Alert, Anomaly, Budget
 from budgets.planning import budget_changes
 from costs import focus_export
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, FocusExport, Pool
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
@@ -296,8 +297,8 @@ def a_line(people, tmp_path):
     """A line that Payments owns, by a bill of one charge."""
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
+    load_bill(received.delivery)
     return CostLine.objects.get()
 
 

@@ -3,13 +3,15 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
 
@@ -72,7 +74,5 @@ class ReportPage(_OneReport, TemplateView):
 
 
 class ReportPdf(_OneReport, View):
-    def get(self, request: HttpRequest, month: Month) -> HttpResponse:
-        answer = HttpResponse(monthly_report.pdf(self.report), content_type="application/pdf")
-        answer["Content-Disposition"] = f'inline; filename="report-{month}.pdf"'
-        return answer
+    def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
+        return download(monthly_report.pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)

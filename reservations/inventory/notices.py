@@ -212,7 +212,7 @@ def _post(notice: Notice, now: datetime) -> bool:
         return False
     for address in recipients(notice.commitment):
         message = make_message("commitment-notice", address, _context(notice))
-        outbox.post(f"commitment notice {notice.pk} to {address}", message, now=now)
+        outbox.queue_email(f"commitment notice {notice.pk} to {address}", message, now=now)
     return True
 
 

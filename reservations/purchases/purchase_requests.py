@@ -454,4 +454,4 @@ def _tell(row: PurchaseRequest, verb: str, addresses: Sequence[str], now: dateti
     count = row.events.count()
     for address in addresses:
         message = make_message(name, address, context)
-        outbox.post(f"purchase {row.pk} step {count} to {address}", message, now=now)
+        outbox.queue_email(f"purchase {row.pk} step {count} to {address}", message, now=now)

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from finops_site.lib.money import ratio
 from finops_site.lib.person import Person
+from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
-from finops_site.ui.tables import csv_download
 from reservations import queues
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
@@ -284,6 +284,5 @@ class PurchaseFile(DetailPage):
             return redirect(row)
         if self.kwargs["kind"] == "csv":
             return csv_download(purchase_rules.rows([row.order]), f"purchase-{row.pk}")
-        response = HttpResponse(purchase_rules.commands([row.order]), content_type="text/x-shellscript; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="purchase-{row.pk}.sh"'
-        return response
+        text = purchase_rules.commands([row.order])
+        return download(text, f"purchase-{row.pk}", "sh", "text/x-shellscript; charset=utf-8")

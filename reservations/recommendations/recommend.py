@@ -10,7 +10,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import exact_sum, exact_text
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.calc.terms import (
@@ -332,7 +332,7 @@ class _Run:
                 cost_after=_money(after),
                 lower_bound=_money(bound),
                 gap=_rounded(solution.gap),
-                upfront=sum((Decimal(item.upfront) for item in items), Decimal(0)),
+                upfront=exact_sum(Decimal(item.upfront) for item in items),
                 confidence=self.demand.grain,
                 is_indicative=any(item.is_indicative for item in items),
                 notes=[*self._notes(items), *self.demand.notes],

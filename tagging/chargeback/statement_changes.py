@@ -47,7 +47,7 @@ def resource_costs(team: int, month: Month, basis: str) -> list[ResourceCost]:
 
 
 def explain_change_of(statement: Statement, costs_now: Sequence[ResourceCost]) -> StatementChange:
-    """The change of a statement against the team's statement of the month before; `costs_now` are those of its month."""
+    """The change against the team's statement of the month before; `costs_now` are those of the statement's month."""
     last = _statement_before(statement)
     costs_before = resource_costs(statement.team_id, statement.period.month.previous, (last or statement).basis)
     was, now = _monthly_costs(costs_before, statement.currency), _monthly_costs(costs_now, statement.currency)

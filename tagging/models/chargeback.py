@@ -184,7 +184,7 @@ class SplitPart(models.Model):
 
 
 class Allocation(models.Model):
-    """The share of a pool's cost on one charge day that a team takes, or another pool, or (neither) that nobody can take.
+    """The share of a pool's cost on one charge day of a team, of another pool, or (neither) that nobody can take.
 
     Without a pool it is what spreading the discounts of commitments moves to a team (zero in sum). Money in both views.
     """

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from costs.ingest import reallocation
+from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocate_month
 from costs.models import DeliveryMonth
 from finops_site.celery import task
 from finops_site.lib.periods import Month
@@ -19,7 +19,7 @@ from tagging.models import Application, ChargebackPeriod, OwnershipRule
 from tagging.remediation.virtual_tags import virtual_tags
 
 
-def rules_and_tags_in_force() -> reallocation.Decision:
+def rules_and_tags_in_force() -> Decision:
     """The rules in force, in their order, and the virtual tags."""
     return OwnershipRule.objects.as_rules(), virtual_tags()
 
@@ -46,7 +46,7 @@ def reallocate_open_months(months: Iterable[Month] | None = None) -> Iterator[Re
     changes nothing more, so a run that was interrupted is simply done again.
     """
     for row in list(open_delivery_months(months)):
-        lines = reallocation.reown(row, rules_and_tags_in_force)
+        lines = reallocate_month(row, rules_and_tags_in_force)
         if lines is not None:
             yield ReallocatedMonth(row, lines)
 
@@ -98,7 +98,7 @@ def rules_changed_during_load(rows: Iterable[DeliveryMonth]) -> bool:
     return bool(new_arrivals) and Application.objects.filter(requested_at__gt=min(new_arrivals)).exists()
 
 
-def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) -> list[reallocation.Move]:
+def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) -> list[CostMove]:
     """What the open months would move if `rule` were saved (or the rule `removed` deleted), the latest first.
 
     Changes nothing.
@@ -110,5 +110,5 @@ def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) 
     # A new rule stands behind those of the same order, where its id will put it.
     rules.sort(key=lambda other: (other.order, other.pk or sys.maxsize))
     decision = [other.as_rule() for other in rules], virtual_tags()
-    moves = reallocation.moves(list(open_delivery_months()), decision)
+    moves = preview_moves(list(open_delivery_months()), decision)
     return sorted(moves, key=lambda move: (move.billing_month, abs(move.billed_cost or 0)), reverse=True)

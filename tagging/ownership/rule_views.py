@@ -11,12 +11,12 @@ from django.urls import reverse, reverse_lazy
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
-from costs.ingest.reallocation import Move
+from costs.ingest.reallocate import CostMove
 from costs.models import Dimension
 from costs.query import filter_choices
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
-from finops_site.ui.tables import csv_download
 from tagging.models import BILLED_CONDITIONS, Application, OwnershipRule
 from tagging.ownership import ownership_figures, rule_application, rule_csv, rules
 from tagging.ownership.forms import RuleForm, RulesFileForm
@@ -130,7 +130,7 @@ class PreviewedFormPage(FormPage):
             self.moved = ownership_figures.summarise_moves(self.preview(form))
         return self.render_to_response(self.get_context_data(form=form))
 
-    def preview(self, form: forms.Form | forms.ModelForm | None) -> list[Move]:
+    def preview(self, form: forms.Form | forms.ModelForm | None) -> list[CostMove]:
         raise NotImplementedError
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class RulePage(PreviewedFormPage):
         known = {*RuleForm.Meta.fields} - {"is_active"}
         return {} if self.object else {name: value for name, value in self.request.GET.items() if name in known}
 
-    def preview(self, form: RuleForm) -> list[Move]:
+    def preview(self, form: RuleForm) -> list[CostMove]:
         return rule_application.preview_rule_change(form.instance)
 
     def form_valid(self, form: RuleForm) -> HttpResponse:
@@ -211,7 +211,7 @@ class RemoveRule(PreviewedFormPage):
         self.moved = ownership_figures.summarise_moves(self.preview(None))
         return super().get(request, *args, **kwargs)
 
-    def preview(self, form: forms.Form | None) -> list[Move]:
+    def preview(self, form: forms.Form | None) -> list[CostMove]:
         return rule_application.preview_rule_change(None, removed=self.object.pk)
 
     def save(self, form: forms.Form) -> OwnershipRule:

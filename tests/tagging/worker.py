@@ -18,11 +18,7 @@ from django.core.mail.utils import DNS_NAME  # noqa: E402
 
 from finops_site.mail import outbox  # noqa: E402
 from finops_site.models import User  # noqa: E402
-from tagging.chargeback import (
-    closing,
-    draft_statements,
-    emails,
-)
+from tagging.chargeback import closing, draft_statements, emails  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
 from tagging.policy import reminders  # noqa: E402
 from tagging.remediation import change_sets  # noqa: E402
@@ -44,7 +40,7 @@ def post(_: str, now: datetime) -> None:
 
 def remind(_: str, now: datetime) -> None:
     reminders.remind(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
 
 
 VERBS = {"apply": apply, "close": close, "post": post, "remind": remind}

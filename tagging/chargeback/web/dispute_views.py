@@ -97,10 +97,9 @@ class RaiseDispute(FormPage):
         return get_object_or_404(rows, pk=self.kwargs["pk"])
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.user.is_authenticated:
-            # Another team's line is not found; one's own team's may be disputed by its lead alone.
-            if not disputes.leads_team(request.user, self.line.statement.team):
-                raise PermissionDenied
+        # Another team's line is not found; one's own team's may be disputed by its lead alone.
+        if request.user.is_authenticated and not disputes.leads_team(request.user, self.line.statement.team):
+            raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
     def get_title(self) -> str:

@@ -11,10 +11,12 @@ from django.views.generic import TemplateView, View
 
 from costs import reconciliation
 from finops_site.celery import task
-from finops_site.ui import spreadsheets
+from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
-from finops_site.ui.tables import BaseTable, csv_download, csv_response
+from finops_site.ui.spreadsheets import TooManyRows
+from finops_site.ui.table_export import export_rows
+from finops_site.ui.tables import BaseTable
 from tagging.chargeback import closing, exports, month_figures
 from tagging.chargeback.closing_checklist import closing_checklist
 from tagging.chargeback.draft_statements import refresh_draft
@@ -50,7 +52,7 @@ class ChargebackPage(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            return csv_response(self.get_table(), "chargeback")
+            return csv_download(export_rows(self.get_table()), "chargeback")
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -144,7 +146,7 @@ class ReconciledMonth(PeriodPage, View):
     permission_required = "tagging.close_chargebackperiod"
 
     def get(self, request: HttpRequest, month: str) -> HttpResponse:
-        checks = reconciliation.check_books(self.period.month)
+        checks = reconciliation.reconcile(self.period.month)
         broken = [check for check in checks if not check.holds]
         return render(request, "tagging/books_checked.html", {"checks": checks, "broken": broken})
 
@@ -161,13 +163,10 @@ class StatementsXlsx(PeriodPage, View):
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
         try:
-            rows = exports.month_rows(request.user, self.period)
-            content = spreadsheets.xlsx(rows, title=f"Chargeback {month}")
-        except spreadsheets.TooManyRows as problem:
+            return xlsx_download(exports.month_rows(request.user, self.period), f"Chargeback {month}")
+        except TooManyRows as problem:
             messages.error(request, str(problem))
             return redirect(self.period)
-        headers = {"Content-Disposition": f'attachment; filename="chargeback-{month}.xlsx"'}
-        return HttpResponse(content, content_type=spreadsheets.CONTENT_TYPE, headers=headers)
 
 
 class JournalCsv(PeriodPage, View):

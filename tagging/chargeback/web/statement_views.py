@@ -3,15 +3,15 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.text import slugify
 from django.views.generic import TemplateView
 
 from finops_site.models import Team
 from finops_site.registry import registry
+from finops_site.ui.downloads import PDF, csv_download, download
 from finops_site.ui.figures import month_text
-from finops_site.ui.tables import csv_download
 from tagging.chargeback import exports, statement_pdf
 from tagging.chargeback.disputes import leads_team
 from tagging.chargeback.statement_details import statement_details, statements_of
@@ -61,10 +61,9 @@ class StatementPdf(StatementPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not self.statements:
             raise Http404("the team has no statement in this month")
-        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}.pdf"
+        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
         content = statement_pdf.render_statements(self.statements, request.user)
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(content, content_type="application/pdf", headers=headers)
+        return download(content, name, "pdf", PDF)
 
 
 class StatementCsv(StatementPage):
