@@ -5,7 +5,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from costs.charges.build_cost_lines import Lines
+from costs.charges.build_cost_lines import MonthLines
 from costs.models import DeliveryMonth
 from costs.signals import cost_data_changed, delivery_loaded
 from finops_site.celery import task
@@ -14,7 +14,7 @@ from tagging.policy import policy_changes
 
 
 @receiver(delivery_loaded)
-def allocate_loaded_lines(sender: Any, *, lines: Lines, **_: Any) -> None:
+def allocate_loaded_lines(sender: Any, *, lines: MonthLines, **_: Any) -> None:
     rules, tags = rule_application.rules_and_tags_in_force()
     lines.apply_virtual_tags(tags)
     lines.assign_owners(rules)

@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.models import Team
 from tagging.models import CONDITIONS, Application, OwnershipRule
@@ -30,8 +31,8 @@ def rule(people, tmp_path):
         name="Buckets", team=Team.objects.get(name="Payments"), service="Amazon S3", order=10
     )
     rows = [{"ResourceId": "lake", "ServiceName": "Amazon S3", "Tags": ""}]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     assert owner() == ("Payments", "Buckets")
     return rule
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tagging", "0030_splits_and_statements")]
+    dependencies = [("tagging", "0031_current_and_provider_values")]
 
     operations = [
         migrations.RenameField("chargebackperiod", "books", "fingerprint"),
