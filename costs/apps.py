@@ -1,5 +1,3 @@
-from typing import Any
-
 from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
@@ -12,7 +10,7 @@ from finops_site.registry import (
     NavSection,
     NightlyCheck,
     Panel,
-    ReportMonths,
+    ReportMonthSource,
     ReportSection,
     registry,
 )
@@ -68,6 +66,7 @@ class CostsConfig(PillarConfig):
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.ingest.demo import load_demo_bills
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
@@ -89,18 +88,12 @@ class CostsConfig(PillarConfig):
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
             Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
-            ReportMonths("costs", report_section.months, may_see, newest=report_section.newest),
+            ReportMonthSource("costs", report_section.months, may_see, newest=report_section.newest),
             ReportSection("spend", "Spend", "", report_section.spending, may_see, 10),
             ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
             NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
-            DemoStep("bills", _load_demo_bills, 50),
+            DemoStep("bills", load_demo_bills, 50),
         )
-
-
-def _load_demo_bills(say: Any, *, as_of: Any) -> None:
-    from costs.ingest import demo
-
-    demo.load_demo_bills(say, as_of=as_of)

@@ -5,14 +5,14 @@ from celery.schedules import crontab
 from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
-    Advice,
+    AdviceSource,
     DemoStep,
-    KnownChanges,
+    KnownChangeSource,
     Kpi,
     NavItem,
     NavSection,
     NightlyCheck,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -95,15 +95,15 @@ class ReservationsConfig(PillarConfig):
             Kpi("commitment-coverage", "Commitment coverage", panels.coverage, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
-            Advice("commitments", panels.advice, plans, 61),
-            PendingDecisions(
+            AdviceSource("commitments", panels.advice, plans, 61),
+            PendingDecisionSource(
                 "purchases",
                 panels.to_decide,
                 panels.purchases_waiting,
                 "reservations.approve_purchaserequest",
                 60,
             ),
-            KnownChanges("commitments", known_changes.changes, 60),
+            KnownChangeSource("commitments", known_changes.changes, 60),
             NightlyCheck("commitments", panels.nightly, 60),
             NightlyCheck("purchases", panels.purchases, 61),
             NightlyCheck("savings-ledger", panels.ledger_night, 62),

@@ -10,7 +10,7 @@ from django.urls import reverse
 from finops_site.lib.money import exact_text, formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import AdviceItem, Measure, PendingDecision
+from finops_site.registry import AdviceItem, Better, Measure, PendingDecision, Unit
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pending_decisions import said
 from finops_site.ui.request_memo import request_memo
@@ -45,7 +45,9 @@ def coverage(user: Person, as_of: date) -> Measure | None:
     if found is None:
         return None
     words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
-    return Measure(percent(found.coverage, 2), "%", Decimal(70), "higher", words, reverse("reservations:overview"))
+    return Measure(
+        percent(found.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
+    )
 
 
 def utilisation(user: Person, as_of: date) -> Measure | None:
@@ -55,7 +57,9 @@ def utilisation(user: Person, as_of: date) -> Measure | None:
         return None
     words = "of what is committed was used over the last 30 days"
     url = reverse("reservations:overview")
-    return Measure(percent(found.utilisation, 2), "%", metrics.TARGET_UTILISATION * HUNDRED, "higher", words, url)
+    return Measure(
+        percent(found.utilisation, 2), Unit.PERCENT, metrics.TARGET_UTILISATION * HUNDRED, Better.HIGHER, words, url
+    )
 
 
 def savings_rate(user: Person, as_of: date) -> Measure | None:
@@ -64,7 +68,9 @@ def savings_rate(user: Person, as_of: date) -> Measure | None:
     if found is None or found.savings_rate is None:
         return None
     words = "saved on eligible usage, unused commitments included"
-    return Measure(percent(found.savings_rate, 2), "%", None, "higher", words, reverse("reservations:overview"))
+    return Measure(
+        percent(found.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
+    )
 
 
 def savings(user: Person, as_of: date) -> Measure | None:
@@ -82,7 +88,7 @@ def savings(user: Person, as_of: date) -> Measure | None:
     words = f"{words}; and {', '.join(others)}" if others else words
     # The aim is the company's, and in one currency.
     aim = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
-    return Measure(mine["realised"], code, aim, "higher", words, reverse("reservations:savings"))
+    return Measure(mine["realised"], Unit.MONEY, aim, Better.HIGHER, words, reverse("reservations:savings"), code)
 
 
 def ledger_night(as_of: date) -> str:

@@ -85,24 +85,20 @@ class TaggingConfig(PillarConfig):
             "task": "tagging.tasks.post_statements",
             "schedule": crontab(minute="5-59/10"),
         },
-        "resume-fixing-every-minute": {
-            "task": "tagging.tasks.resume_fixing",
+        "resume-remediation-every-minute": {
+            "task": "tagging.tasks.resume_remediation",
             "schedule": 60,
         },
         "suggest-tags-every-hour": {
             "task": "tagging.tasks.suggest_tags",
             "schedule": crontab(minute=23),
         },
-        "work-out-tag-compliance-every-five-minutes": {
+        "refresh-tag-compliance-every-five-minutes": {
             "task": "tagging.tasks.refresh_compliance",
             "schedule": crontab(minute="*/5"),
         },
-        "watch-tags-every-night": {
-            "task": "tagging.tasks.watch_tags",
-            "schedule": crontab(hour=4, minute=10),
-        },
-        "remind-of-tags-every-monday": {
-            "task": "tagging.tasks.remind_of_tags",
+        "tag-digests-every-monday": {
+            "task": "tagging.tasks.post_tag_digests",
             "schedule": crontab(hour=7, minute=30, day_of_week=1),
         },
     }

@@ -6,13 +6,14 @@ from django.apps import apps
 from costs import reconciliation
 from costs.query import spend
 from finops_site.registry import (
-    Advice,
+    AdviceSource,
     DemoStep,
     Kpi,
     NavItem,
     NavSection,
+    NightlyCheck,
     Panel,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -23,7 +24,7 @@ from tagging.chargeback.web import panels as chargeback_panels
 from tagging.ownership import demo as ownership_demo
 from tagging.policy import demo as policy_demo
 from tagging.policy import panels as policy_panels
-from tagging.policy.tag_aliases import aliases
+from tagging.policy import reminders
 from tagging.remediation import demo as remediation_demo
 
 SECTION = "Tags and owners"
@@ -57,25 +58,25 @@ def register() -> None:
     computed = ["fingerprint", "problems", "computed_at"]
     auditlog.register(apps.get_model("tagging", "ChargebackPeriod"), exclude_fields=computed)
     reconciliation.register_checks(invariants.check_statements)
-    spend.aliases_from(aliases)
+    spend.aliases_from(apps.get_model("tagging", "TagRequirement").objects.key_aliases)
     registry.add(NavSection(SECTION, 30), *DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
 
 
 DECISIONS = (
-    PendingDecisions(
+    PendingDecisionSource(
         "disputes", pending_decisions.open_disputes, pending_decisions.list_disputes, "tagging.change_dispute", 40
     ),
-    PendingDecisions(
+    PendingDecisionSource(
         "exceptions",
         pending_decisions.requested_exceptions,
         pending_decisions.list_exceptions,
         "tagging.decide_tagexception",
         41,
     ),
-    PendingDecisions(
+    PendingDecisionSource(
         "claims", pending_decisions.waiting_claims, pending_decisions.list_claims, "tagging.confirm_virtualtag", 42
     ),
-    PendingDecisions(
+    PendingDecisionSource(
         "change sets",
         pending_decisions.change_sets_in_review,
         pending_decisions.list_change_sets,
@@ -102,16 +103,17 @@ POLICY = (
     NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
     NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
     NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
-    Panel("tags", "tagging/panels/to_fix.html", policy_panels.to_fix, SEE_COSTS, 45),
+    Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
-    ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.report, SEE_COSTS, 40),
-    Advice("tags", policy_panels.advice, SEE_COSTS, 60),
-    DemoStep("tag policy", policy_demo.make, 55),
+    ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
+    AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
+    NightlyCheck("tags", reminders.nightly_check, 30),
+    DemoStep("tag policy", policy_demo.make_tag_policy, 55),
 )
 REMEDIATION = (
     NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 42, SECTION),
     NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 43, SECTION),
     NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 44, SECTION),
     NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, SECTION),
-    DemoStep("tag suggestions and counts", remediation_demo.make, 65),
+    DemoStep("tag suggestions and counts", remediation_demo.make_suggestions_and_metrics, 65),
 )

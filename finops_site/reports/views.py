@@ -40,7 +40,7 @@ class ReportsPage(Page, TemplateView):
         return f"Every month of {whose} on one page, and as a PDF to forward."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        months = registry.months(self.request.user, timezone.now().date())
+        months = registry.report_months(self.request.user, timezone.now().date())
         return super().get_context_data(months=months, empty=self.empty.for_user(self.request.user), **kwargs)
 
 
@@ -51,7 +51,7 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {each.month for each in registry.months(self.request.user, today)}:
+        if month not in {each.month for each in registry.report_months(self.request.user, today)}:
             raise Http404("no report of that month")
         return monthly_report.make(self.request.user, month, today)
 

@@ -101,7 +101,7 @@ def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[Kno
 def _beginning(each: Commitment, hourly: Decimal | None) -> Iterator[KnownChange]:
     """Its payments, and what it covers if both are known: a fee alone would only make the forecast dearer."""
     assert each.start
-    tell = partial(KnownChange, each.start, currency=each.currency, words=f"{each} begins")
+    tell = partial(KnownChange, each.start, currency=each.currency, description=f"{each} begins")
     fees = {**_filters(each), "charge_category": "Purchase"}
     if each.upfront:
         yield tell(fees, "billed_cost", each.upfront, end=each.start + timedelta(days=1))

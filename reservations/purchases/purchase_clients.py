@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from costs.sources import storage
+from costs.sources.aws import aws_client
+from costs.sources.storage import StorageProblem
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import Order
 from reservations.calc.terms import Pool
@@ -44,7 +45,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and as whom a client speaks: what costs.sources.storage asks of a source."""
+    """Where and as whom a client speaks: a costs.sources.storage.CloudAddress."""
 
     region: str
     endpoint: str
@@ -73,8 +74,8 @@ def counter(order: Order, endpoint: str, credential: Any) -> Counter:
     service, region = ("savingsplans", "us-east-1") if order.is_plan else ("ec2", order.region)
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = storage.aws_client(service, Place(region, endpoint, credential), tries=1)
-    except storage.StorageProblem as problem:
+        client = aws_client(service, Place(region, endpoint, credential), tries=1)
+    except StorageProblem as problem:
         raise Refused(str(problem)) from None
     return SavingsPlans(client) if order.is_plan else Reservations(client)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.urls import reverse
 
 from costs.models import DeliveryMonth, Source
-from costs.sources import sync
+from costs.sources.health import is_late, with_last_delivery
 from finops_site.lib.money import EXACT, ratio
 from tagging.chargeback.closing import CannotClose, check_can_close
 from tagging.chargeback.links import CostLineLinks
@@ -56,8 +56,8 @@ def _rejected_rows(period: ChargebackPeriod) -> ChecklistItem:
 
 
 def _late_sources(now: datetime) -> ChecklistItem:
-    sources = sync.with_last_delivery(Source.objects.all())
-    late = [source.name for source in sources if sync.is_late(source, source.last_delivery, now)]
+    sources = with_last_delivery(Source.objects.all())
+    late = [source.name for source in sources if is_late(source, source.last_delivery, now)]
     text = f"A bill is late from {', '.join(sorted(late)[:5])}." if late else "No source is late."
     return ChecklistItem("Sources", text, "warn" if late else "good", reverse("costs:sources"))
 

@@ -19,7 +19,7 @@ from tagging.chargeback.cost_queries import current_rows_of_month
 from tagging.chargeback.links import CostLineLinks
 from tagging.chargeback.statement_changes import ResourceCost, StatementChange, explain_change_of, resource_costs
 from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
-from tagging.policy.compliance import complies
+from tagging.policy.compliance import is_compliant
 
 ZERO = Decimal(0)
 TOP_RESOURCES = 10
@@ -141,4 +141,6 @@ def _untagged_cost(statement: Statement) -> Decimal:
     day = month.next.start - timedelta(days=1)
     facts = policy.decide([Resource(tags, *place) for *place, tags, _ in rows], day)
     requirements = policy.on(day)
-    return exact_sum(row[-1] or ZERO for row, fact in zip(rows, facts, strict=True) if not complies(requirements, fact))
+    return exact_sum(
+        row[-1] or ZERO for row, fact in zip(rows, facts, strict=True) if not is_compliant(requirements, fact)
+    )

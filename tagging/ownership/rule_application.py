@@ -15,13 +15,12 @@ from costs.models import DeliveryMonth
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from tagging.models import Application, ChargebackPeriod, OwnershipRule
-from tagging.remediation.virtual_tags import virtual_tags
+from tagging.models import Application, ChargebackPeriod, OwnershipRule, VirtualTag
 
 
 def rules_and_tags_in_force() -> Decision:
     """The rules in force, in their order, and the virtual tags."""
-    return OwnershipRule.objects.as_rules(), virtual_tags()
+    return OwnershipRule.objects.as_rules(), VirtualTag.objects.as_virtual_tags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,6 @@ def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) 
         rules.append(rule)
     # A new rule stands behind those of the same order, where its id will put it.
     rules.sort(key=lambda other: (other.order, other.pk or sys.maxsize))
-    decision = [other.as_rule() for other in rules], virtual_tags()
+    decision = [other.as_rule() for other in rules], VirtualTag.objects.as_virtual_tags()
     moves = preview_moves(list(open_delivery_months()), decision)
     return sorted(moves, key=lambda move: (move.billing_month, abs(move.billed_cost or 0)), reverse=True)

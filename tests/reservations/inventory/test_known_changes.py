@@ -40,7 +40,7 @@ def by_basis(found):
 
 def test_what_it_covered_costs_on_demand_and_what_it_cost_falls_away(reserved):
     found = known_changes.changes(SPRING)
-    assert {(each.first, each.end, each.words) for each in found} == {(date(2026, 4, 20), None, "web ends")}
+    assert {(each.first, each.end, each.description) for each in found} == {(date(2026, 4, 20), None, "web ends")}
     assert by_basis(found) == {
         "effective_cost": Decimal("3.60") - Decimal("2.40"),
         "billed_cost": Decimal("3.60"),
@@ -61,7 +61,7 @@ def test_who_asks_for_another_time_is_told_nothing(reserved, django_assert_num_q
 
 
 def test_the_registry_hands_it_on(reserved):
-    assert registry.changes_in(SPRING) == known_changes.changes(SPRING)
+    assert registry.known_changes(SPRING) == known_changes.changes(SPRING)
 
 
 def begins(**fields):
