@@ -56,9 +56,9 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
         return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     results = at_once(close, close, close)
-    assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
-    (numbered,) = [each for each in results if isinstance(each, list)]
-    assert [each.number for each in numbered] == ["2026-03-0001", "2026-03-0002"]
+    assert sum(isinstance(result, closing.AlreadyClosed) for result in results) == 2
+    (numbered,) = [result for result in results if isinstance(result, list)]
+    assert [result.number for result in numbered] == ["2026-03-0001", "2026-03-0002"]
     assert Statement.objects.exclude(number=None).count() == 2
 
 

@@ -168,8 +168,8 @@ def test_closing_freezes_numbers_and_writes_one_mail_for_each_lead(support, tmp_
     bill(tmp_path, usual())
     march = drafts()[MARCH]
     before = totals(march)
-    found = close(march, fay)
-    assert [statement.number for statement in found] == ["2026-03-0001", "2026-03-0002"]
+    closed = close(march, fay)
+    assert [statement.number for statement in closed] == ["2026-03-0001", "2026-03-0002"]
     assert march.closed_by == fay
     bill(tmp_path, usual(payments="200"), name="newer.csv")
     drafts()
@@ -178,14 +178,14 @@ def test_closing_freezes_numbers_and_writes_one_mail_for_each_lead(support, tmp_
 
 def test_a_month_is_closed_in_order_once_and_only_when_it_is_over(support, tmp_path, fay, max_):
     bill(tmp_path, [*usual("2026-02"), *usual(), *usual("2026-01")])
-    found = drafts()
+    periods = drafts()
     with pytest.raises(closing.CannotClose, match="is not over"):
-        close(found[MARCH], fay, now=NOW.replace(month=3))
-    close(found["2026-02"], fay)
+        close(periods[MARCH], fay, now=NOW.replace(month=3))
+    close(periods["2026-02"], fay)
     with pytest.raises(closing.AlreadyClosed, match="was closed by Fay"):
-        close(found["2026-02"], fay)
+        close(periods["2026-02"], fay)
     with pytest.raises(closing.CannotClose, match="Chargeback began with a later month"):
-        close(found["2026-01"], fay)
+        close(periods["2026-01"], fay)
     close(drafts()[MARCH], fay)
 
 
@@ -282,6 +282,6 @@ def test_a_preview_shows_who_would_pay_what_and_changes_nothing(support, tmp_pat
     march = drafts()[MARCH]
     split.method = "even"
     moved, _ = splits.preview_split(split, {}, march)
-    assert {each.team: (each.before, each.after) for each in moved} == {"Payments": (20, 15), "Data": (10, 15)}
+    assert {change.team: (change.before, change.after) for change in moved} == {"Payments": (20, 15), "Data": (10, 15)}
     assert Split.objects.get().method == "direct"
     assert drafts()[MARCH].fingerprint == march.fingerprint
