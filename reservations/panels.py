@@ -12,7 +12,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import AdviceItem, Better, Measure, PendingDecision, Unit
 from finops_site.ui.figures import percent_text
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 from finops_site.ui.request_memo import request_memo
 from reservations.calc import purchase_rules, realised_savings
 from reservations.inventory import metrics, notices
@@ -155,8 +155,10 @@ def purchases_waiting(user: Person, rows: Any) -> list[PendingDecision]:
     asked = rows.waiting_for(purchase_requests.approver(user))
     approved = rows.filter(state=purchase_rules.APPROVED)
     return [
-        *said(asked, "A purchase waits for your approval", "purchases wait for your approval", url),
-        *said(approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url),
+        *decision_items(asked, "A purchase waits for your approval", "purchases wait for your approval", url),
+        *decision_items(
+            approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url
+        ),
     ]
 
 

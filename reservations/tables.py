@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.money import exact_text
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, moment_text
 from finops_site.ui.tables import (
     BaseTable,
     DayColumn,
@@ -102,7 +102,7 @@ class PlanTable(BaseTable):
         return str(record)
 
     def render_asked(self, value: Any, record: Plan) -> str:
-        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the system'}"
+        return f"{moment_text(value)} by {record.requested_by or 'the system'}"
 
 
 class BoughtTable(BaseTable):

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 from tagging.models import ChangeSet, Dispute, TagException, VirtualTag
 
 
@@ -14,7 +14,7 @@ def open_disputes(user: Person) -> QuerySet:
 
 
 def list_disputes(user: Person, rows: QuerySet) -> list[PendingDecision]:
-    return said(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
+    return decision_items(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
 
 
 def requested_exceptions(user: Person) -> QuerySet:
@@ -22,7 +22,7 @@ def requested_exceptions(user: Person) -> QuerySet:
 
 
 def list_exceptions(user: Person, rows: QuerySet) -> list[PendingDecision]:
-    return said(rows, "An exception is requested", "exceptions are requested", reverse("tagging:exceptions"))
+    return decision_items(rows, "An exception is requested", "exceptions are requested", reverse("tagging:exceptions"))
 
 
 def waiting_claims(user: Person) -> QuerySet:
@@ -43,4 +43,4 @@ def change_sets_in_review(user: Person) -> QuerySet:
 
 def list_change_sets(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:change_sets")
-    return said(rows, "A change set waits for your review", "change sets wait for your review", url)
+    return decision_items(rows, "A change set waits for your review", "change sets wait for your review", url)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from finops_site.lib.money import ratio
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, day_text
 from finops_site.ui.figures import percent_text
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
@@ -48,7 +48,7 @@ def run(pk: int, now: datetime) -> str:
     if not words:
         asked, words = _ask(order, share, now)
         order.asked_month = month if asked else order.asked_month
-    order.said = f"{now:%d %b %Y}: {words}"
+    order.said = f"{day_text(now)}: {words}"
     order.save()
     return order.said
 

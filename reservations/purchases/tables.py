@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from finops_site.lib.periods import day_text
 from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
@@ -63,7 +64,7 @@ class PurchaseTable(BoughtTable):
         fields = ["what", "quantity", "state", "value", "saving", "asked", "approved"]
 
     def render_asked(self, value: Any, record: PurchaseRequest) -> SafeString:
-        return format_html('{}<div class="small text-secondary nowrap">{}</div>', asker(record), f"{value:%d %b %Y}")
+        return format_html('{}<div class="small text-secondary nowrap">{}</div>', asker(record), day_text(value))
 
     def value_asked(self, record: PurchaseRequest) -> str:
         return asker(record)

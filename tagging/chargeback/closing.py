@@ -7,6 +7,7 @@ from django.db import transaction
 from costs.models import DeliveryMonth, Source
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum
+from finops_site.lib.periods import moment_text
 from finops_site.lib.person import Person
 from tagging.chargeback.draft_statements import write_statements
 from tagging.chargeback.periods import NO_BILL, month_fingerprints, open_period, period_fingerprint
@@ -71,7 +72,7 @@ def _lock_bills(period: ChargebackPeriod) -> None:
 def check_can_close(period: ChargebackPeriod, today: date) -> None:
     """Raises CannotClose unless the month is over, open, and next in order."""
     if period.is_closed:
-        when = f"{period.closed_at:%d %b %Y, %H:%M} UTC"
+        when = moment_text(period.closed_at)
         raise AlreadyClosed(f"{period.month} was closed by {period.closed_by} on {when}. Nothing was done twice.")
     if today < period.month.next.start:
         raise CannotClose(f"{period.month} is not over: it can be closed from {period.month.next.start} on.")

@@ -14,7 +14,7 @@ from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
-from tagging.calc.tag_policy import Resource
+from tagging.calc.tag_policy import PolicyResource
 from tagging.chargeback.cost_queries import current_rows_of_month
 from tagging.chargeback.links import CostLineLinks
 from tagging.chargeback.statement_changes import ResourceCost, StatementChange, explain_change_of, resource_costs
@@ -139,7 +139,7 @@ def _untagged_cost(statement: Statement) -> Decimal:
     rows = list(taggable.values_list(*names, "tag_set__tags").annotate(cost=Sum(statement.basis)))
     policy = TagRequirement.objects.all().as_policy()
     day = month.next.start - timedelta(days=1)
-    facts = policy.decide([Resource(tags, *place) for *place, tags, _ in rows], day)
+    facts = policy.decide([PolicyResource(tags, *place) for *place, tags, _ in rows], day)
     requirements = policy.on(day)
     return exact_sum(
         row[-1] or ZERO for row, fact in zip(rows, facts, strict=True) if not is_compliant(requirements, fact)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site.lib.money import formatted
+from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.registry import TeamBudget, registry
 from finops_site.reports import typst_documents
@@ -22,7 +23,7 @@ def render_statements(statements: list[Statement], reader: Person) -> bytes:
     """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see."""
     first = statements[0]
     period = first.period
-    state = f"Closed on {period.closed_at:%d %b %Y}" if period.is_closed else "Draft: it may still change"
+    state = f"Closed on {day_text(period.closed_at)}" if period.is_closed else "Draft: it may still change"
     numbers = ", ".join(statement.number for statement in statements if statement.number)
     basis = f"By billing month, {period.get_basis_display().lower()}"
     if period.basis == period.Basis.EFFECTIVE:

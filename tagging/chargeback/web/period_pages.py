@@ -5,7 +5,7 @@ from functools import cached_property
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, moment_text
 from finops_site.ui.pages import Page
 from tagging.models import ChargebackPeriod
 
@@ -32,7 +32,7 @@ class PeriodPage(Page):
         period = self.period
         state = "Draft: it changes until finance closes the month"
         if period.is_closed:
-            state = f"Closed on {period.closed_at:%d %b %Y, %H:%M} UTC by {period.closed_by}"
+            state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
         basis = period.get_basis_display().lower()
         if period.basis == ChargebackPeriod.Basis.EFFECTIVE:
             basis += f"; discounts of commitments {period.get_discounts_display()}"
