@@ -12,46 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from reservations.optimizer.linear_program import Group, Option, Problem, solve
 
-# In a process of its own, as a worker would.
-DEMAND = """
-import django, resource as machine, time
-django.setup()
-from datetime import date
-from django.test import Client
-from finops_site.models import User
-from finops_site.periods import Month
-from reservations import collecting, owning, recommending
-
-AS_OF = date(2026, 11, 1)
-
-def timed(what, ask, limit):
-    start = time.perf_counter()
-    answer = ask()
-    took = time.perf_counter() - start
-    print(f"  {what}: {took:.2f} s, {took / limit:.2f} of the limit of {limit} s", flush=True)
-    return answer
-
-timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collecting.collect(AS_OF, 30), 5)
-found = timed("demand of 30 days", lambda: collecting.collect(AS_OF, 30), 5)
-print(f"  {len(found.demand.pools)} pools, grain {found.demand.grain}")
-timed("commitments and coverage of the month", lambda: owning.refresh(Month(2026, 10)), 60)
-user = User.objects.create_superuser("fay@demo.example", "x")
-plan = recommending.run(recommending.ask(user, recommending.Parameters(), as_of=AS_OF))
-browser = Client(headers={"host": "127.0.0.1"})
-browser.force_login(user)
-for url in ("/reservations/", plan.get_absolute_url(), "/reservations/owned/", "/reservations/purchases/",
-            "/reservations/savings/"):
-    browser.get(url)
-    answer = timed(f"page {url}", lambda url=url: browser.get(url), 0.3)
-    assert answer.status_code == 200, (url, answer.status_code)
-print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
-"""
+Result = TypeVar("Result")
 
 
 def problem(pools: int, hours: int, seed: int = 7) -> Problem:
@@ -85,10 +56,48 @@ def demand(lines: int = 10_000_000) -> None:
 
     with tempfile.TemporaryDirectory() as folder, fresh_database() as environment:
         path = bill.write(Path(folder) / "bill.csv.gz", lines)
-        loaded = [sys.executable, "-c", LOAD, str(path), "bench"]
-        subprocess.run(loaded, stdout=subprocess.DEVNULL, check=True, env=environment)
+        subprocess.run([*LOAD, str(path), "bench"], stdout=subprocess.DEVNULL, check=True, env=environment)
         print(f"{lines:,} lines")
-        subprocess.run([sys.executable, "-c", DEMAND], check=True, env=environment)
+        command = [sys.executable, "-m", "benchmarks.commitments", "measure-demand"]
+        subprocess.run(command, check=True, env=environment)
+
+
+def measure_demand() -> None:
+    """The part of `demand` in a process of its own, as a worker would."""
+    import django
+
+    django.setup()
+    from django.test import Client
+
+    from finops_site.lib.periods import Month
+    from finops_site.models import User
+    from reservations.inventory import owned_commitments
+    from reservations.recommendations import demand_sources, recommend
+
+    as_of = date(2026, 11, 1)
+    first = "demand of 30 days, the first in its process (it imports Ibis)"
+    timed(first, lambda: demand_sources.collect(as_of, 30), 5)
+    collected = timed("demand of 30 days", lambda: demand_sources.collect(as_of, 30), 5)
+    print(f"  {len(collected.demand.pools)} pools, grain {collected.demand.grain}")
+    timed("commitments and coverage of the month", lambda: owned_commitments.refresh(Month(2026, 10)), 60)
+    user = User.objects.create_superuser("fay@demo.example", "x")
+    plan = recommend.run(recommend.ask(user, recommend.Parameters(), as_of=as_of))
+    browser = Client(headers={"host": "127.0.0.1"})
+    browser.force_login(user)
+    pages = ("owned/", "purchases/", "savings/")
+    for url in ("/reservations/", plan.get_absolute_url(), *(f"/reservations/{page}" for page in pages)):
+        browser.get(url)
+        answer = timed(f"page {url}", partial(browser.get, url), 0.3)
+        assert answer.status_code == 200, (url, answer.status_code)
+    print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
+
+
+def timed(what: str, action: Callable[[], Result], limit: float) -> Result:
+    start = time.perf_counter()
+    result = action()
+    seconds = time.perf_counter() - start
+    print(f"  {what}: {seconds:.2f} s, {seconds / limit:.2f} of the limit of {limit} s", flush=True)
+    return result
 
 
 def plain(pools: int = 40, hours: int = 2_000) -> None:
@@ -116,4 +125,9 @@ def main(pools: int = 200, hours: int = 8_760) -> None:
 
 
 if __name__ == "__main__":
-    plain() if sys.argv[1:] == ["plain"] else main(*map(int, sys.argv[1:]))
+    if sys.argv[1:] == ["measure-demand"]:
+        measure_demand()
+    elif sys.argv[1:] == ["plain"]:
+        plain()
+    else:
+        main(*map(int, sys.argv[1:]))
