@@ -258,4 +258,4 @@ def _by_day(alert: Alert, period: Period) -> dict[date, Decimal]:
 
 def _picture(alert: Alert) -> bytes:
     """The chart as a PNG, drawn by what draws the charts of PDFs."""
-    return typst_documents.png(chart_svg.svg(chart(alert), width=560, height=220))
+    return typst_documents.render_png(chart_svg.svg(chart(alert), width=560, height=220))

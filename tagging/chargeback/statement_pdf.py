@@ -36,7 +36,7 @@ def render_statements(statements: list[Statement], reader: Person) -> bytes:
         "note": f"Cost centre {first.cost_center}" if first.cost_center else "",
         "sections": [section for shown in details for section in _sections(shown, budgets)],
     }
-    return typst_documents.pdf("document", data)
+    return typst_documents.render_pdf("document", data)
 
 
 def _sections(details: StatementDetails, budgets: Sequence[TeamBudget]) -> list[dict[str, Any]]:
