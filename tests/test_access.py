@@ -82,7 +82,7 @@ ACCESS = {
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
     "budgets:budgets": EVERYBODY,
-    "budgets:finance": EVERYBODY,
+    "budgets:annual_plan": EVERYBODY,
     "budgets:budget": LINE_OF_PAYMENTS,
     "budgets:add": FINANCE_ONLY,
     "budgets:grid": FINANCE_ONLY,
@@ -483,13 +483,13 @@ def budget_arguments(name, line):
         "-list"
     ):
         return []
-    budget = budget_changes.create(
+    budget = budget_changes.create_budget(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
     if kind.startswith(("alert", "ac")):
-        evaluate.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        evaluate.evaluate_nights(line.charge_date, now=timezone.now(), catch_up=False)
         alert = Alert.objects.filter(budget=budget)[0]
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
