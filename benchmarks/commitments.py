@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reservations.optimizer.linear_program import Group, Option, Problem, solve
+from reservations.optimizer.model import CapacityGroup, Option, PurchaseProblem
+from reservations.optimizer.solve import solve
 
 # In a process of its own, as a worker would.
 DEMAND = """
@@ -54,7 +55,7 @@ print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:
 """
 
 
-def problem(pools: int, hours: int, seed: int = 7) -> Problem:
+def problem(pools: int, hours: int, seed: int = 7) -> PurchaseProblem:
     """Pools in families of five: an EC2 Instance SP for each family and a Compute SP across all."""
     random = np.random.default_rng(seed)
     at = np.arange(hours)
@@ -70,12 +71,12 @@ def problem(pools: int, hours: int, seed: int = 7) -> Problem:
     price = random.uniform(0.02, 2, pools)
     family, across = (price * (share + random.uniform(-0.03, 0.03, pools)) for share in (0.63, 0.73))
     groups = [
-        Group(f"EC2 Instance SP {first}", tuple(range(first, last)), tuple(family[first:last].tolist()), 2)
+        CapacityGroup(f"EC2 Instance SP {first}", tuple(range(first, last)), tuple(family[first:last].tolist()), 2)
         for first in range(0, pools, 5)
         for last in [min(first + 5, pools)]
     ]
-    groups.append(Group("Compute SP", tuple(range(pools)), tuple(across.tolist()), 3))
-    return Problem(demand, price, tuple(groups), tuple(Option(g.name, i, 1.0) for i, g in enumerate(groups)))
+    groups.append(CapacityGroup("Compute SP", tuple(range(pools)), tuple(across.tolist()), 3))
+    return PurchaseProblem(demand, price, tuple(groups), tuple(Option(g.name, i, 1.0) for i, g in enumerate(groups)))
 
 
 def demand(lines: int = 10_000_000) -> None:

@@ -22,7 +22,12 @@ class ReservationsConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from costs import reconciliation
-        from reservations import panels, receivers  # noqa: F401
+        from reservations import (
+            kpis,
+            nightly,
+            panels,
+            reports,  # noqa: F401
+        )
         from reservations.inventory import known_changes
         from reservations.savings import ledger
 
@@ -32,7 +37,7 @@ class ReservationsConfig(AppConfig):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
         auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
-        reconciliation.also_check(ledger.checks)
+        reconciliation.also_check(ledger.ledger_checks)
         nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         registry.add(
@@ -43,24 +48,26 @@ class ReservationsConfig(AppConfig):
             NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, "Commitments"),
             NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, "Commitments"),
             NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
-            Kpi("savings-realised", "Savings realised", panels.savings, saved, 59),
-            Kpi("commitment-coverage", "Commitment coverage", panels.coverage, see, 60),
-            Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
-            Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
-            Advice("commitments", panels.advice, plans, 60),
+            Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
+            Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
+            Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
+            Kpi("effective-savings-rate", "Effective savings rate", kpis.savings_rate_kpi, see, 62),
+            Advice("commitments", panels.commitment_advice, plans, 60),
             PendingDecisions(
                 "purchases",
-                panels.to_decide,
+                panels.purchases_to_decide,
                 panels.purchases_waiting,
                 "reservations.approve_purchaserequest",
                 60,
             ),
-            KnownChanges("commitments", known_changes.changes, 60),
-            NightlyCheck("commitments", panels.nightly, 60),
-            NightlyCheck("purchases", panels.purchases, 61),
-            NightlyCheck("savings-ledger", panels.ledger_night, 62),
-            ReportSection("savings", "Savings ledger", "", panels.savings_report, saved, 59),
-            ReportSection("commitments", "Commitments", "reservations/report.html", panels.report, see, 60),
+            KnownChanges("commitments", known_changes.commitment_changes, 60),
+            NightlyCheck("commitments", nightly.check_commitments, 60),
+            NightlyCheck("purchases", nightly.check_purchases, 61),
+            NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62),
+            ReportSection("savings", "Savings ledger", "", reports.savings_report, saved, 59),
+            ReportSection(
+                "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 60
+            ),
             DemoStep("recommendation", _recommend, 80),
             DemoStep("purchases", _ask_to_buy, 81),
         )

@@ -75,7 +75,7 @@ class PurchaseQuerySet(PlanQuerySet):
         return set(asked.values_list("batch", flat=True))
 
     def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
-        """Those that she may approve now (reservations.calc.purchase_rules.may_approve, asked of many)."""
+        """Those that she may approve now (reservations.calc.purchase_rules.approval_objection, asked of many)."""
         if approver.is_administrator or not approver.is_finance:
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)

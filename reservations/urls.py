@@ -11,7 +11,7 @@ from reservations.savings import savings_views
 app_name = "reservations"
 
 urlpatterns = [
-    path("reservations/", overview_views.Overview.as_view(), name="overview"),
+    path("reservations/", overview_views.CommitmentsOverview.as_view(), name="overview"),
     path("reservations/expiries/", overview_views.Expiries.as_view(), name="expiries"),
     path("reservations/savings/", savings_views.SavingsPage.as_view(), name="savings"),
     path("reservations/savings/<int:pk>/", savings_views.SavedPage.as_view(), name="saved"),

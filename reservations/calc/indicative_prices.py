@@ -11,7 +11,15 @@ from datetime import date
 from decimal import Decimal
 
 from reservations.calc.price_lists import Price
-from reservations.calc.terms import ON_DEMAND, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2, UPFRONT_SHARE, Pool
+from reservations.calc.terms import (
+    ON_DEMAND,
+    RI_CONVERTIBLE,
+    RI_STANDARD,
+    SP_COMPUTE,
+    SP_EC2,
+    UPFRONT_SHARE,
+    MachinePool,
+)
 
 SOURCE = "indicative: common discounts, January 2026"
 DAY = date(2026, 1, 1)
@@ -55,22 +63,22 @@ PAYMENTS = ("none", "partial", "all")
 CENT_OF_A_MIL = Decimal("1E-6")
 
 
-def prices() -> Iterator[Price]:
+def indicative_prices() -> Iterator[Price]:
     """Every indicative price, in USD."""
     for region, factor in FACTORS.items():
         for type_, (machine, windows) in MACHINES.items():
-            yield from _machine(Pool("AWS", region, type_), Decimal(machine) * factor, Decimal(0))
+            yield from _machine(MachinePool("AWS", region, type_), Decimal(machine) * factor, Decimal(0))
             yield from _machine(
-                Pool("AWS", region, type_, "Windows"), Decimal(machine) * factor, Decimal(windows) * factor
+                MachinePool("AWS", region, type_, "Windows"), Decimal(machine) * factor, Decimal(windows) * factor
             )
             for edition, licence in SQL_SERVER.items() if type_ in LICENSED_TYPES else ():
-                pool = Pool("AWS", region, type_, f"Windows with SQL Server {edition}")
+                pool = MachinePool("AWS", region, type_, f"Windows with SQL Server {edition}")
                 yield from _machine(pool, Decimal(machine) * factor, (Decimal(windows) + licence) * factor)
         for type_, (system, price) in DATABASES.items():
-            yield from _database(Pool("AWS", region, type_, system), Decimal(price) * factor)
+            yield from _database(MachinePool("AWS", region, type_, system), Decimal(price) * factor)
 
 
-def _machine(pool: Pool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
+def _machine(pool: MachinePool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
     yield _price(pool, ON_DEMAND, machine + licence)
     for kind, terms in DISCOUNTS.items():
         for months, discounts in terms.items():
@@ -78,7 +86,7 @@ def _machine(pool: Pool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
                 yield _priced(pool, kind, months, payment, machine * (1 - Decimal(discount)) + licence)
 
 
-def _database(pool: Pool, price: Decimal) -> Iterator[Price]:
+def _database(pool: MachinePool, price: Decimal) -> Iterator[Price]:
     yield _price(pool, ON_DEMAND, price)
     for months, discounts in DATABASE_DISCOUNTS.items():
         for payment, discount in zip(PAYMENTS, discounts, strict=True):
@@ -86,7 +94,7 @@ def _database(pool: Pool, price: Decimal) -> Iterator[Price]:
                 yield _priced(pool, RI_STANDARD, months, payment, price * (1 - Decimal(discount)))
 
 
-def _priced(pool: Pool, kind: str, months: int, payment: str, effective: Decimal) -> Price:
+def _priced(pool: MachinePool, kind: str, months: int, payment: str, effective: Decimal) -> Price:
     """A price of an option; of a reservation, the share that is paid upfront is for the whole term."""
     if kind in (SP_EC2, SP_COMPUTE):
         return _price(pool, kind, effective, months, payment)
@@ -96,7 +104,7 @@ def _priced(pool: Pool, kind: str, months: int, payment: str, effective: Decimal
 
 
 def _price(
-    pool: Pool, kind: str, hourly: Decimal, months: int = 0, payment: str = "", upfront: Decimal = Decimal(0)
+    pool: MachinePool, kind: str, hourly: Decimal, months: int = 0, payment: str = "", upfront: Decimal = Decimal(0)
 ) -> Price:
     amount = hourly.quantize(CENT_OF_A_MIL)
     return Price(pool, kind, amount, "USD", SOURCE, DAY, months, payment, upfront, is_indicative=True)

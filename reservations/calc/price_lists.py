@@ -24,7 +24,7 @@ from reservations.calc.terms import (
     SP_COMPUTE,
     SP_EC2,
     UPFRONT_SHARE,
-    Pool,
+    MachinePool,
     system_of,
 )
 
@@ -40,7 +40,7 @@ class Price:
     `upfront` is for the whole term of one machine; of a savings plan `hourly` is the plan's rate and holds everything.
     """
 
-    pool: Pool
+    pool: MachinePool
     kind: str
     hourly: Decimal
     currency: str
@@ -84,7 +84,7 @@ def break_even_months(on_demand: Decimal, price: Price) -> Decimal | None:
     return price.cash / saved
 
 
-def read(text: str, source: str) -> list[Price]:
+def parse_price_list(text: str, source: str) -> list[Price]:
     """The prices of a file, whichever of the three kinds it is. Raises BadPrices."""
     if text.lstrip()[:1] != "{":
         return list(from_sheet(text, source))
@@ -123,7 +123,7 @@ def from_ec2_offers(offers: Mapping[str, Any], source: str) -> Iterator[Price]:
             yield from _reserved(term, pool, source, day)
 
 
-def _machine(product: Mapping[str, Any]) -> Pool | None:
+def _machine(product: Mapping[str, Any]) -> MachinePool | None:
     said = product.get("attributes", {})
     if not product.get("productFamily", "").startswith("Compute Instance") or "instanceType" not in said:
         return None
@@ -131,10 +131,10 @@ def _machine(product: Mapping[str, Any]) -> Pool | None:
         return None
     system = said.get("operatingSystem", "Linux") + _SOFTWARE.get(said.get("preInstalledSw", "NA"), "")
     tenancy = _TENANCIES.get(said.get("tenancy", "Shared"))
-    return Pool("AWS", said.get("regionCode", ""), said["instanceType"], system, tenancy) if tenancy else None
+    return MachinePool("AWS", said.get("regionCode", ""), said["instanceType"], system, tenancy) if tenancy else None
 
 
-def _reserved(term: Mapping[str, Any], pool: Pool, source: str, day: date) -> Iterator[Price]:
+def _reserved(term: Mapping[str, Any], pool: MachinePool, source: str, day: date) -> Iterator[Price]:
     said = term.get("termAttributes", {})
     kind, payment = _CLASSES.get(said.get("OfferingClass", "")), _PAID.get(said.get("PurchaseOption", ""))
     months = _LENGTHS.get(said.get("LeaseContractLength", ""))
@@ -177,7 +177,7 @@ def _plan_rate(
         return
     system = system_of(rate.get("discountedOperation", ""), "")
     paid = rate["discountedRate"]
-    pool = Pool("AWS", rate.get("discountedRegionCode", ""), type_, system)
+    pool = MachinePool("AWS", rate.get("discountedRegionCode", ""), type_, system)
     yield Price(pool, kind, Decimal(paid["price"]), paid["currency"], source, day, months, payment)
 
 
@@ -213,7 +213,7 @@ def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Pric
     term = said.get("term", "") or "0"
     if not term.isdecimal() or (kind != ON_DEMAND and int(term) not in (12, 36)):
         raise BadPrices(f"{place}: term {term!r} is neither 12 nor 36 months.")
-    pool = Pool(
+    pool = MachinePool(
         said["provider"], said["region"], said["type"], said.get("system") or "Linux", said.get("tenancy") or "default"
     )
     hourly, upfront = (_amount(said.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
@@ -239,9 +239,9 @@ def _sheet_day(text: str, place: str) -> date:
         raise BadPrices(f"{place}: date {text!r} is not written like 2026-01-31.") from None
 
 
-def newest(prices: Iterable[Price]) -> dict[tuple[Pool, str, int, str], Price]:
+def current_prices(prices: Iterable[Price]) -> dict[tuple[MachinePool, str, int, str], Price]:
     """The price that holds of each pool and option: a listed one before an indicative one, then the latest."""
-    found: dict[tuple[Pool, str, int, str], Price] = {}
+    found: dict[tuple[MachinePool, str, int, str], Price] = {}
     for price in sorted(prices, key=lambda each: (not each.is_indicative, each.day)):
         found[(price.pool, price.kind, price.term_months, price.payment)] = price
     return found

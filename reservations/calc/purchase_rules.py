@@ -4,17 +4,13 @@ A request is asked for by one person and approved by another; what was approved 
 through the provider's API. Every step goes through `after`, so that no state can be reached any other way.
 """
 
-import csv
-import io
-import re
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from reservations.calc.terms import HOURS_A_YEAR, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
 APPROVED: Final = "approved"
@@ -40,7 +36,7 @@ STATES: Final = {
     SEEN: "seen in a bill",
 }
 # (state, verb) -> state: nothing else can happen to a request.
-MOVES: Final = {
+TRANSITIONS: Final = {
     (WAITING, "approve"): APPROVED,
     (WAITING, "reject"): REJECTED,
     (WAITING, "withdraw"): WITHDRAWN,
@@ -62,7 +58,7 @@ MOVES: Final = {
 # In these states money is spent, or may be.
 SPENT: Final = (EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
 ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
-LASTS: Final = timedelta(days=14)
+REQUEST_LASTS: Final = timedelta(days=14)
 # A recommendation that is older is worked out anew before anything is bought from it.
 PLAN_LASTS: Final = timedelta(days=35)
 # So long AWS may take to show what it sold.
@@ -80,15 +76,15 @@ class CannotBuy(ValueError):
     """What keeps a request from its next step, in words for the person who asked for it."""
 
 
-def after(state: str, verb: str) -> str:
+def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotBuy where it leads nowhere."""
-    found = MOVES.get((state, verb))
+    found = TRANSITIONS.get((state, verb))
     if found is None:
         raise CannotBuy(f"That cannot be done now: the request is {STATES[state]}.")
     return found
 
 
-def value_of(hourly: Decimal, term_months: int) -> Decimal:
+def term_value(hourly: Decimal, term_months: int) -> Decimal:
     """What is committed to over the whole term, upfront included, in the currency of `hourly`."""
     return hourly * HOURS_A_YEAR * term_months / 12
 
@@ -104,7 +100,7 @@ class Approver:
     currency: str
 
 
-def may_approve(
+def approval_objection(
     approver: Approver, *, requested_by: int | None, standing_by: int | None, value: Decimal, currency: str
 ) -> str:
     """Empty when she may; else the reason in words. Whoever set up a standing order asked for what it asks for."""
@@ -121,7 +117,7 @@ def may_approve(
     return ""
 
 
-def moved(
+def describe_moves(
     frozen: Mapping[str, Decimal], now: Mapping[str, Decimal], demand_then: Decimal, demand_now: Decimal | None
 ) -> list[str]:
     """What has moved since prices and demand were frozen, in sentences; none when all stands.
@@ -144,11 +140,13 @@ def moved(
     return words
 
 
-def lapsed(expires_at: datetime, now: datetime) -> list[str]:
+def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
     return [f"It was to be decided and bought until {expires_at:%d %B %Y}."] if now >= expires_at else []
 
 
-def stops(*, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str) -> str:
+def api_objection(
+    *, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str
+) -> str:
     """Why the API must not buy this at this moment; empty when it may. `spent` is what it bought this month."""
     if is_stopped:
         return STOPPED
@@ -163,198 +161,3 @@ def stops(*, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, va
 
 
 # As a file.
-
-_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
-_CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
-_PAID: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
-YEAR_SECONDS: Final = 31_536_000
-TAG: Final = "finops-purchase"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be bought, in our words; `token` makes it once."""
-
-    number: int
-    kind: str
-    term_months: int
-    payment: str
-    region: str
-    instance_type: str
-    system: str
-    quantity: Decimal
-    hourly: Decimal
-    upfront: Decimal
-    currency: str
-    token: str
-
-    @property
-    def is_plan(self) -> bool:
-        return self.kind in _PLAN_TYPES
-
-    @property
-    def seconds(self) -> int:
-        return self.term_months // 12 * YEAR_SECONDS
-
-    @property
-    def commitment(self) -> str:
-        """What a savings plan commits to an hour, as AWS takes it."""
-        return f"{self.quantity.quantize(Decimal('0.001')):f}"
-
-
-def plan_question(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a savings plan."""
-    asked: dict[str, object] = {
-        "planTypes": [_PLAN_TYPES[order.kind]],
-        "durations": [order.seconds],
-        "paymentOptions": [_PAID[order.payment]],
-        "currencies": [order.currency],
-    }
-    if order.kind == SP_EC2:
-        asked["filters"] = [
-            {"name": "region", "values": [order.region]},
-            {"name": "instanceFamily", "values": [order.instance_type]},
-        ]
-    return asked
-
-
-def plan_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of CreateSavingsPlan. An upfront payment follows from the payment option of the offering.
-
-    The client token makes AWS sell it once; under the tag it is found where an answer got lost.
-    """
-    return {
-        "savingsPlanOfferingId": offering,
-        "commitment": order.commitment,
-        "clientToken": order.token,
-        "tags": {TAG: order.token},
-    }
-
-
-def reserved_question(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a reserved instance; nobody else's marketplace ones."""
-    return {
-        "Filters": [
-            {"Name": "instance-type", "Values": [order.instance_type]},
-            {"Name": "product-description", "Values": [product_of(order.system)]},
-        ],
-        "OfferingClass": _CLASSES[order.kind],
-        "OfferingType": _PAID[order.payment],
-        "MinDuration": order.seconds,
-        "MaxDuration": order.seconds,
-        "IncludeMarketplace": False,
-    }
-
-
-def product_of(system: str) -> str:
-    """AWS's name of an operating system in reservations."""
-    named = {"Linux": "Linux/UNIX", "RHEL": "Red Hat Enterprise Linux", "SUSE": "SUSE Linux"}
-    return named.get(system, system)
-
-
-def reserved_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of PurchaseReservedInstancesOffering; AWS refuses an upfront payment above the limit price."""
-    asked: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
-    if order.upfront:
-        most = float(order.upfront * (1 + PRICE_MAY_MOVE))
-        asked["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
-    return asked
-
-
-def commands(orders: Iterable[Order]) -> str:
-    """A script for the AWS CLI: it looks the offering up, shows it, asks, and buys once.
-
-    Every value is quoted for the shell, whatever a bill or a person wrote into it.
-    """
-    lines = ["#!/bin/sh", "set -eu", ""]
-    for order in orders:
-        lines += [
-            f"# Request {order.number}",
-            *(_plan_command(order) if order.is_plan else _reserved_command(order)),
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def _line(*words: object) -> str:
-    return " ".join(shlex.quote(str(word)) for word in words)
-
-
-def _asked(order: Order) -> list[str]:
-    return [
-        'test -n "$offering" && test "$offering" != None || { echo "No such offering is sold." >&2; exit 1; }',
-        'printf "%s, offering %s: buy it? [yes/no] " ' + shlex.quote(_named(order)) + ' "$offering"',
-        'read -r answer && test "$answer" = yes || exit 1',
-    ]
-
-
-def _named(order: Order) -> str:
-    """The order in one line without anything a terminal would act on."""
-    said = f"{order.kind} {order.instance_type} {order.region} {order.term_months} months, {order.quantity:f}"
-    return re.sub(r"[^\w .,:/-]", "?", said)
-
-
-def _plan_command(order: Order) -> list[str]:
-    look = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", _PLAN_TYPES[order.kind]]
-    look += [
-        "--durations",
-        str(order.seconds),
-        "--payment-options",
-        _PAID[order.payment],
-        "--currencies",
-        order.currency,
-    ]
-    if order.kind == SP_EC2:
-        look += ["--filters", f"name=region,values={order.region}", f"name=instanceFamily,values={order.instance_type}"]
-    look += ["--query", "searchResults[0].offeringId", "--output", "text"]
-    buy = [
-        "aws",
-        "savingsplans",
-        "create-savings-plan",
-        "--commitment",
-        order.commitment,
-        "--client-token",
-        order.token,
-    ]
-    return [f"offering=$({_line(*look)})", *_asked(order), f'{_line(*buy)} --savings-plan-offering-id "$offering"']
-
-
-def _reserved_command(order: Order) -> list[str]:
-    region = ["--region", order.region]
-    look = ["aws", "ec2", "describe-reserved-instances-offerings", *region, "--instance-type", order.instance_type]
-    look += ["--product-description", product_of(order.system), "--offering-class", _CLASSES[order.kind]]
-    look += ["--offering-type", _PAID[order.payment]]
-    look += ["--min-duration", str(order.seconds), "--max-duration", str(order.seconds)]
-    look += ["--no-include-marketplace", "--filters", "Name=scope,Values=Region"]
-    look += ["--query", "ReservedInstancesOfferings[0].ReservedInstancesOfferingId", "--output", "text"]
-    buy = ["aws", "ec2", "purchase-reserved-instances-offering", *region, "--instance-count", str(int(order.quantity))]
-    if order.upfront:
-        most = (order.upfront * (1 + PRICE_MAY_MOVE)).quantize(Decimal("0.01"))
-        buy += ["--limit-price", f"Amount={most:f},CurrencyCode={order.currency}"]
-    return [
-        f"offering=$({_line(*look)})",
-        *_asked(order),
-        f'{_line(*buy)} --reserved-instances-offering-id "$offering"',
-    ]
-
-
-CSV_COLUMNS: Final = (
-    *("request", "kind", "term_months", "payment", "region", "instance_type", "system", "quantity"),
-    *("hourly", "upfront", "currency", "token"),
-)
-
-
-def rows(orders: Sequence[Order]) -> list[list[str]]:
-    """The orders as rows of a sheet, with a header; amounts with every digit."""
-    found = [list(CSV_COLUMNS)]
-    for order in orders:
-        values = [getattr(order, "number" if name == "request" else name) for name in CSV_COLUMNS]
-        found.append([f"{value:f}" if isinstance(value, Decimal) else str(value) for value in values])
-    return found
-
-
-def as_csv(orders: Sequence[Order]) -> str:
-    """`rows` as text."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows(orders))
-    return out.getvalue()

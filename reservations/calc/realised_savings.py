@@ -49,7 +49,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerLine:
     """One month of one purchase. promised - realised = timing + demand + utilisation + displaced + price, exactly."""
 
     promised: Decimal
@@ -73,7 +73,7 @@ class Line:
         return max(REASONS, key=lambda name: towards * getattr(self, name))
 
 
-def line(promise: Promise, proof: Proof) -> Line:
+def ledger_line(promise: Promise, proof: Proof) -> LedgerLine:
     """A month of the ledger, in the promise's currency, cut at the eighteenth decimal.
 
     timing: days without it. demand and utilisation: value that idle hours did not cover, as far as demand fell, and
@@ -84,7 +84,7 @@ def line(promise: Promise, proof: Proof) -> Line:
         return _line(promise, proof)
 
 
-def _line(promise: Promise, proof: Proof) -> Line:
+def _line(promise: Promise, proof: Proof) -> LedgerLine:
     a_day = promise.on_demand - promise.paid
     promised, active = a_day * proof.of_days, a_day * proof.days
     realised = proof.on_demand - proof.paid - proof.displaced
@@ -92,7 +92,7 @@ def _line(promise: Promise, proof: Proof) -> Line:
     fell = _share(idle * _fall(promise, proof))
     timing, gap = promised - active, promised - realised
     rest = gap - timing - idle - proof.displaced
-    return Line(promised, realised, timing, fell, idle - fell, proof.displaced, rest)
+    return LedgerLine(promised, realised, timing, fell, idle - fell, proof.displaced, rest)
 
 
 def _idle(promise: Promise, proof: Proof) -> Decimal:
@@ -128,7 +128,7 @@ def displacement(unused: Decimal, baseline: Decimal, weights: Sequence[Decimal])
     return split(more, taken) if more else [ZERO] * len(weights)
 
 
-NAMES = {
+REASON_NAMES = {
     "timing": "days without it",
     "demand": "less to cover",
     "utilisation": "less of it used",
@@ -136,7 +136,7 @@ NAMES = {
     "price": "other prices",
 }
 # What a reason says where it takes from what was promised, and where it adds to it.
-WORDS = {
+REASON_TEXTS = {
     "timing": (
         "the bill does not show it on every day that was promised",
         "the bill shows it longer than was promised",
@@ -154,7 +154,7 @@ WORDS = {
 }
 
 
-def because(parts: Mapping[str, Decimal], currency: str) -> str:
+def explain_gap(parts: Mapping[str, Decimal], currency: str) -> str:
     """The gap in words, the largest reason first: `parts` holds each of REASONS, promised less realised.
 
     What rounds to nothing in the currency is not said.
@@ -173,4 +173,4 @@ def because(parts: Mapping[str, Decimal], currency: str) -> str:
 
 def _reason(part: Decimal, name: str, currency: str) -> str:
     word = "less" if part > 0 else "more"
-    return f"{formatted(abs(part), currency)} {word} because {WORDS[name][part < 0]}"
+    return f"{formatted(abs(part), currency)} {word} because {REASON_TEXTS[name][part < 0]}"

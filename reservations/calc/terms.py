@@ -43,7 +43,7 @@ _LICENSED = ("windows", "rhel", "red hat", "suse", "sles", "sql")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pool:
+class MachinePool:
     """Machines that one price list entry covers: what demand is counted by. An empty account means all accounts."""
 
     provider: str
@@ -78,14 +78,14 @@ def units(type_: str) -> Decimal | None:
     return Decimal(8 * int(many[1])) if many else None
 
 
-def is_size_flexible(pool: Pool) -> bool:
+def is_size_flexible(pool: MachinePool) -> bool:
     """Whether a regional RI covers other sizes of its family: EC2, Linux without licence, default tenancy."""
     licensed = any(word in pool.system.lower() for word in _LICENSED)
     plain = pool.tenancy == "default" and not licensed
     return is_plan_eligible(pool) and plain and units(pool.type) is not None
 
 
-def is_plan_eligible(pool: Pool) -> bool:
+def is_plan_eligible(pool: MachinePool) -> bool:
     """Whether savings plans for compute cover it: EC2 machines, not databases or caches."""
     return pool.provider == "AWS" and pool.type.count(".") == 1
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
-from reservations.forms import CommitmentFilter, CommitmentsForm
-from reservations.inventory import metrics, notices, owned_commitments
+from reservations.inventory import commitment_csv, commitment_usage, commitment_use, contingency, metrics
+from reservations.inventory.forms import CommitmentFilter, CommitmentsForm
 from reservations.inventory.overview_views import LOAD, WORK_OUT
+from reservations.inventory.tables import COMMITMENT_STATES, CommitmentTable, DayUseTable
 from reservations.models import Commitment, Utilisation
-from reservations.tables import STATES, CommitmentTable, DayUseTable
 
 SHOWN_DAYS = 60
 
@@ -40,7 +40,7 @@ class CommitmentsPage(ListPage):
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().select_related("owner")
-        period = metrics.last_days(self.request.user)
+        period = metrics.newest_period(self.request.user)
         days = Utilisation.objects.filter(commitment=OuterRef("pk"), currency=OuterRef("currency"))
         days = days.within(period) if period else days.none()
         totals = days.order_by().values("commitment")
@@ -74,18 +74,18 @@ class CommitmentPage(DetailPage):
         commitment, today = self.object, timezone.now().date()
         days = list(reversed(commitment.days.order_by("-day")[:SHOWN_DAYS]))
         last = days[-1].day if days else today
-        month = notices.last(30, last + timedelta(days=1))
-        use = notices.use_of(commitment, month)
+        month = commitment_use.days_before(30, last + timedelta(days=1))
+        use = commitment_use.use_of(commitment, month)
         context = {
             "commitment": commitment,
-            "state": STATES[commitment.state(today)],
+            "state": COMMITMENT_STATES[commitment.state(today)],
             "use": use,
-            "after": notices.after_the_end(commitment, month.end),
+            "after": commitment_use.cost_after_end(commitment, month.end),
             "days": DayUseTable(list(reversed(days))[:31], request=None) if days else None,
             "chart": _chart(days) if days else None,
-            "overused": owned_commitments.overused(commitment, days),
+            "overused": commitment_usage.overused(commitment, days),
             "notices": commitment.notices.all()[:10],
-            "contingency": notices.contingency(commitment, use, today) if use.unused_cost else [],
+            "contingency": contingency.contingency(commitment, use, today) if use.unused_cost else [],
             "count": exact_text(commitment.count),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -117,8 +117,8 @@ class LoadCommitments(FormPage):
 
     def form_valid(self, form: CommitmentsForm) -> HttpResponse:
         try:
-            count = owned_commitments.load_csv(form.cleaned_data["file"])
-        except owned_commitments.BadCommitments as error:
+            count = commitment_csv.load_csv(form.cleaned_data["file"])
+        except commitment_csv.BadCommitments as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
         messages.success(self.request, f"{count:,} commitments are loaded.")

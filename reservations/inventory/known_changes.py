@@ -21,7 +21,7 @@ from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange
 from reservations.calc.terms import ON_DEMAND as ON_DEMAND_PRICE
-from reservations.calc.terms import Pool
+from reservations.calc.terms import MachinePool
 from reservations.models import Commitment
 from reservations.pricing import price_book
 
@@ -46,7 +46,7 @@ GROUPS = {
 Key = tuple[str, ...]
 
 
-def changes(period: Period) -> list[KnownChange]:
+def commitment_changes(period: Period) -> list[KnownChange]:
     """What commitments that end or begin in `period` change; one that a bill has shown already has begun."""
     beginning = Commitment.objects.filter(start__gte=period.start, start__lt=period.end, first_seen__isnull=True)
     return [*_endings(list(Commitment.objects.ending_in(period))), *_beginnings(list(beginning), period)]
@@ -90,7 +90,8 @@ def _measured(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Key, int], dict[Key
 
 def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[KnownChange]:
     pools = {
-        each.pk: Pool(each.provider, each.region, each.instance_type, each.system or "Linux") for each in beginning
+        each.pk: MachinePool(each.provider, each.region, each.instance_type, each.system or "Linux")
+        for each in beginning
     }
     prices = price_book.prices_of(pools.values(), period.end) if beginning else {}
     for each in beginning:

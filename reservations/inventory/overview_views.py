@@ -13,15 +13,15 @@ from finops_site.lib.money import percent
 from finops_site.lib.periods import Month, Period
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, Empty, Page
-from reservations.inventory import metrics, notices
+from reservations.inventory import commitment_use, metrics
+from reservations.inventory.tables import CoverageTable, MetricsMonthTable
 from reservations.models import Commitment, Notice, Plan
-from reservations.tables import MonthTable, StandingTable
 
 WORK_OUT = Action("Work out what to buy", "reservations:recommend", "bulb", "reservations.add_plan", primary=True)
 LOAD = Action("Load commitments", "reservations:commitments_load", "upload", "reservations.add_commitment")
 
 
-class Overview(Page, TemplateView):
+class CommitmentsOverview(Page, TemplateView):
     permission_required = "reservations.view_commitment"
     title = "Commitments"
     template_name = "reservations/overview.html"
@@ -35,7 +35,7 @@ class Overview(Page, TemplateView):
 
     @cached_property
     def period(self) -> Period | None:
-        return metrics.last_days(self.request.user)
+        return metrics.newest_period(self.request.user)
 
     @property
     def dimension(self) -> str:
@@ -51,18 +51,18 @@ class Overview(Page, TemplateView):
         if self.period is None:
             return super().get_context_data(is_empty=True, empty=self.empty.for_user(self.request.user), **kwargs)
         user, period = self.request.user, self.period
-        found = metrics.standings(user, period)
+        found = metrics.metrics_by_currency(user, period)
         code = found[0].currency if found else "USD"
         plans = Plan.objects.visible_to(user).filter(state=Plan.State.READY)
         context = {
             "is_empty": False,
             "blocks": [{"currency": each.currency, "stats": stats(each)} for each in found],
-            "chart": day_chart(metrics.by_day(user, period, code)),
-            "months": MonthTable(metrics.by_month(user, _thirteen(period), code), request=None),
-            "rows": StandingTable(metrics.by(user, period, self.dimension), request=None),
+            "chart": day_chart(metrics.metrics_by_day(user, period, code)),
+            "months": MetricsMonthTable(metrics.metrics_by_month(user, _thirteen(period), code), request=None),
+            "rows": CoverageTable(metrics.metrics_by_dimension(user, period, self.dimension), request=None),
             "dimension": self.dimension,
             "dimensions": list(metrics.DIMENSIONS),
-            "idle": metrics.idle(user, period),
+            "idle": metrics.idle_commitments(user, period),
             "owns": Commitment.objects.visible_to(user).exists(),
             "notices": Notice.objects.filter(commitment__in=Commitment.objects.visible_to(user))[:5],
             "plan": plans.first(),
@@ -74,7 +74,7 @@ def _thirteen(period: Period) -> Period:
     return Period(Month.of(period.last_day).plus(-12).start, period.end)
 
 
-def stats(each: metrics.Standing) -> list[dict[str, Any]]:
+def stats(each: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
     """The four figures of a currency; a ratio of nothing is said in words."""
     used, covered = each.utilisation, each.coverage
     gap = "" if covered is None else f"{'over' if covered >= metrics.TARGET_COVERAGE else 'under'} the 70% aimed for"
@@ -144,7 +144,7 @@ class Expiries(Page, TemplateView):
         months: dict[Month, list[dict[str, Any]]] = {}
         for each in ending:
             left = (each.end - today).days
-            figures = notices.after_the_end(each, today)
+            figures = commitment_use.cost_after_end(each, today)
             row = {"commitment": each, "left": left, **figures, "currency": each.currency}
             months.setdefault(Month.of(each.end), []).append(row)
         unknown = Commitment.objects.visible_to(self.request.user).filter(end__isnull=True).count()

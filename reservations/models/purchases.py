@@ -10,10 +10,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc import purchase_rules
+from reservations.calc import purchase_files, purchase_orders, purchase_rules
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 from reservations.models.commitments import amount
-from reservations.models.plans import Bought
+from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
 
 
@@ -95,7 +95,7 @@ class StandingOrder(models.Model):
         return reverse("reservations:standing_orders")
 
 
-class PurchaseRequest(Bought, models.Model):
+class PurchaseRequest(PurchaseTerms, models.Model):
     """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
 
     State = models.TextChoices("State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()})
@@ -183,9 +183,9 @@ class PurchaseRequest(Bought, models.Model):
         return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property
-    def order(self) -> purchase_rules.Order:
-        said = {name: getattr(self, name) for name in purchase_rules.CSV_COLUMNS if name not in ("request", "token")}
-        return purchase_rules.Order(number=self.pk, token=str(self.token), **said)
+    def order(self) -> purchase_orders.Order:
+        said = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
+        return purchase_orders.Order(number=self.pk, token=str(self.token), **said)
 
 
 class PurchaseEvent(models.Model):

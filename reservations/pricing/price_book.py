@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from reservations.calc import indicative_prices
-from reservations.calc.price_lists import Price, newest
-from reservations.calc.terms import Pool
+from reservations.calc.price_lists import Price, current_prices
+from reservations.calc.terms import MachinePool
 from reservations.models import Rate
 from reservations.optimizer.offers import Prices
 
@@ -14,7 +14,7 @@ FIELDS = ("hourly", "upfront", "source")
 KEY = ["provider", "region", "instance_type", "system", "tenancy", "kind", "term_months", "payment", "currency", "day"]
 
 
-def load(prices: Iterable[Price]) -> int:
+def load_prices(prices: Iterable[Price]) -> int:
     """Keeps prices; one of the same day that is there already is replaced. Returns how many."""
     rows = {_key(price): _rate(price) for price in prices}
     Rate.objects.bulk_create(
@@ -53,10 +53,10 @@ def _rate(price: Price) -> Rate:
 
 def load_indicative() -> int:
     """Keeps the indicative prices that come with the product."""
-    return load(indicative_prices.prices())
+    return load_prices(indicative_prices.indicative_prices())
 
 
-def prices_of(pools: Iterable[Pool], as_of: date, currency: str = "USD") -> Prices:
+def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") -> Prices:
     """The prices that hold on a day for these machines: listed ones first; indicative ones where there is no list.
 
     The indicative prices that ship count though nobody loaded them; they are labelled wherever they are used.
@@ -66,12 +66,12 @@ def prices_of(pools: Iterable[Pool], as_of: date, currency: str = "USD") -> Pric
         region__in={region for region, _ in wanted}, instance_type__in={type_ for _, type_ in wanted}
     ).filter(day__lte=as_of, currency=currency)
     known = [_price(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted]
-    shipped = [each for each in indicative_prices.prices() if (each.pool.region, each.pool.type) in wanted]
-    return newest([*(shipped if currency == "USD" else ()), *known])
+    shipped = [each for each in indicative_prices.indicative_prices() if (each.pool.region, each.pool.type) in wanted]
+    return current_prices([*(shipped if currency == "USD" else ()), *known])
 
 
 def _price(rate: Rate) -> Price:
-    pool = Pool(rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy)
+    pool = MachinePool(rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy)
     return Price(
         pool,
         rate.kind,

@@ -6,10 +6,10 @@ from django.contrib import messages
 from django.urls import reverse_lazy
 
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
-from reservations.forms import PricesForm, RateFilter
 from reservations.models import Rate
 from reservations.pricing import price_book
-from reservations.tables import RateTable
+from reservations.pricing.forms import PricesForm, RateFilter
+from reservations.pricing.tables import PriceTable
 
 LOAD = Action("Load a price list", "reservations:prices_load", "upload", "reservations.add_rate", primary=True)
 
@@ -20,7 +20,7 @@ class PricesPage(ListPage):
     title = "Prices"
     subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and say so."
     breadcrumbs = (("Commitments", "reservations:overview"),)
-    table_class = RateTable
+    table_class = PriceTable
     filterset_class = RateFilter
     orderings = ("-day",)
     actions = (LOAD,)
@@ -46,6 +46,6 @@ class LoadPrices(FormPage):
     success_url = reverse_lazy("reservations:prices")
 
     def save(self, form: PricesForm) -> int:
-        count = price_book.load(form.cleaned_data["file"])
+        count = price_book.load_prices(form.cleaned_data["file"])
         messages.success(self.request, f"{count:,} prices are loaded.")
         return count

@@ -9,11 +9,11 @@ from django.db import transaction
 from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy
-from reservations.purchases import purchase_requests
+from reservations.purchases import buying
 
 
 @transaction.atomic
-def pull_switch(*, stop: bool) -> BuyingPolicy:
+def set_buying_switch(*, stop: bool) -> BuyingPolicy:
     """Stops all buying, or lets it go on. A purchase that a worker is about to send asks under the same lock."""
     policy = BuyingPolicy.get(lock=True)
     policy.is_stopped = stop
@@ -43,9 +43,9 @@ def set_limit(user: Person, approver: Any, limit: Decimal) -> ApproverLimit:
     return row
 
 
-def used(policy: BuyingPolicy, now: datetime) -> dict[str, Any]:
+def ceiling_use(policy: BuyingPolicy, now: datetime) -> dict[str, Any]:
     """What the API committed to in the calendar month of `now`, and the share of the ceiling that it is."""
-    spent = purchase_requests.spent_by_api(now)
+    spent = buying.spent_by_api(now)
     share = min(int(100 * spent / policy.monthly_ceiling), 100) if policy.monthly_ceiling else None
     left = max(policy.monthly_ceiling - spent, Decimal(0))
     return {"spent": spent, "percent": share, "left": left, "currency": policy.currency}

@@ -46,7 +46,7 @@ class BuyingPolicyPage(FormPage):
         rows = ApproverLimit.objects.select_related("user", "set_by")
         context = {
             "policy": policy,
-            "used": buying_policy.used(policy, timezone.now()),
+            "used": buying_policy.ceiling_use(policy, timezone.now()),
             "limits": LimitTable(rows, request=None) if rows else None,
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -59,7 +59,7 @@ class BuyingSwitch(Page, View):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        policy = buying_policy.pull_switch(stop=request.POST.get("stop") == "1")
+        policy = buying_policy.set_buying_switch(stop=request.POST.get("stop") == "1")
         if policy.is_stopped:
             messages.warning(request, "Buying is stopped. Nothing is bought until somebody of finance lets it go on.")
         else:

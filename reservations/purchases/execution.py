@@ -17,8 +17,8 @@ from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
-from reservations.purchases import purchase_clients, purchase_requests
-from reservations.purchases.purchase_clients import Counter, Offered, Refused, Unknown
+from reservations.purchases import approvals, buying, demand_and_prices, purchase_clients, purchase_events
+from reservations.purchases.purchase_clients import Offering, OutcomeUnknown, PurchaseClient, PurchaseRefused
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ LOST_AFTER = timedelta(minutes=2)
 ASKED_FOR = timedelta(hours=24)
 
 
-def _counter(row: PurchaseRequest) -> Counter:
+def _counter(row: PurchaseRequest) -> PurchaseClient:
     policy = BuyingPolicy.get()
-    return purchase_clients.counter(row.order, policy.endpoint, policy.credential)
+    return purchase_clients.client_for(row.order, policy.endpoint, policy.credential)
 
 
 def _approved_prices(row: PurchaseRequest) -> dict[str, Decimal]:
@@ -45,41 +45,43 @@ def _approved_prices(row: PurchaseRequest) -> dict[str, Decimal]:
     return {name: found.get(name, row.hourly / row.quantity)}
 
 
-def _look(row: PurchaseRequest, shop: Counter) -> tuple[Offered, list[str]]:
+def _look(row: PurchaseRequest, shop: PurchaseClient) -> tuple[Offering, list[str]]:
     """What AWS sells now, and what has moved since the approval. Raises Refused."""
     approved = _approved_prices(row)
     if not approved:
-        raise Refused("No price was kept when it was approved, so that AWS's cannot be compared: buy it by hand.")
-    offered = shop.find(row.order, [purchase_requests.pool_of(name) for name in approved])
-    words = purchase_rules.moved(approved, offered.prices, Decimal(0), None)
+        raise PurchaseRefused(
+            "No price was kept when it was approved, so that AWS's cannot be compared: buy it by hand."
+        )
+    offered = shop.find(row.order, [demand_and_prices.pool_of(name) for name in approved])
+    words = purchase_rules.describe_moves(approved, offered.prices, Decimal(0), None)
     return offered, [f"AWS's price now: {each}" for each in words]
 
 
-def dry_run(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def dry_run_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Looks at AWS's offer and price without buying; where the price moved, the request expires. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
-    purchase_rules.after(row.state, "buy")
-    if words := purchase_requests.may_buy(BuyingPolicy.get(), row, now):
+    purchase_rules.next_state(row.state, "buy")
+    if words := buying.api_objection_of(BuyingPolicy.get(), row, now):
         raise CannotBuy(words)
     try:
         shop = _counter(row)
         offered, moved = _look(row, shop)
         if not moved:
             shop.rehearse(row.order, offered.identity)
-    except Refused as refused:
+    except PurchaseRefused as refused:
         raise CannotBuy(str(refused)) from None
     if moved:
-        return purchase_requests.expire(pk, user=user, comment=" ".join(moved), now=now)
-    return purchase_requests.rehearsed(pk, offering=offered.identity, user=user, comment=_said(offered, row), now=now)
+        return approvals.expire_purchase(pk, user=user, comment=" ".join(moved), now=now)
+    return buying.note_dry_run(pk, offering=offered.identity, user=user, comment=_said(offered, row), now=now)
 
 
-def _said(offered: Offered, row: PurchaseRequest) -> str:
+def _said(offered: Offering, row: PurchaseRequest) -> str:
     prices = ", ".join(f"{name} {price.normalize():f}" for name, price in sorted(offered.prices.items())[:3])
     more = f" and {len(offered.prices) - 3} more" if len(offered.prices) > 3 else ""
     return f"AWS sells it as {offered.identity} at the approved price ({prices}{more}, {row.currency} an hour)."
 
 
-def execute(pk: int, *, clock: Callable[[], datetime]) -> bool:
+def execute_purchase(pk: int, *, clock: Callable[[], datetime]) -> bool:
     """Buys a request that was started; False when it is not to be bought, or another worker is at it."""
     row = PurchaseRequest.objects.filter(pk=pk, state=purchase_rules.BUYING, heartbeat_at=None).first()
     if row is None:
@@ -88,7 +90,7 @@ def execute(pk: int, *, clock: Callable[[], datetime]) -> bool:
         shop = _counter(row)
         offered, moved = _look(row, shop)
         known = shop.known(row.order)
-    except Refused as refused:
+    except PurchaseRefused as refused:
         return _stand_down(pk, "give_back", f"Nothing was bought. {refused}", clock())
     if moved:
         return _stand_down(pk, "expire", " ".join(moved), clock())
@@ -100,9 +102,9 @@ def execute(pk: int, *, clock: Callable[[], datetime]) -> bool:
 def _stand_down(pk: int, verb: str, words: str, now: datetime) -> bool:
     """Back to approved, or expired: nothing was bought. Another worker may have been quicker, and is right."""
     with transaction.atomic():
-        row = purchase_requests.locked(pk)
+        row = purchase_events.locked(pk)
         if row.state == purchase_rules.BUYING and row.heartbeat_at is None:
-            (purchase_requests.give_back if verb == "give_back" else purchase_requests.expire)(
+            (buying.mark_not_bought if verb == "give_back" else approvals.expire_purchase)(
                 pk, user=None, comment=words, now=now
             )
     return False
@@ -112,33 +114,33 @@ def _stand_down(pk: int, verb: str, words: str, now: datetime) -> bool:
 def _claim(pk: int, offering: str, known: list[str], now: datetime) -> bool:
     """The last moment: under the lock of the policy all gates are read again, and this worker becomes the one."""
     policy = BuyingPolicy.get(lock=True)
-    row = purchase_requests.locked(pk)
+    row = purchase_events.locked(pk)
     if row.state != purchase_rules.BUYING or row.heartbeat_at is not None:
         return False
-    if words := purchase_requests.may_buy(policy, row, now):
+    if words := buying.api_objection_of(policy, row, now):
         return _stand_down(pk, "give_back", f"Nothing was bought. {words}", now)
-    if words := " ".join(purchase_requests.moved(row, now)):
+    if words := " ".join(demand_and_prices.changes_since_decision(row, now)):
         return _stand_down(pk, "expire", words, now)
     row.offering, row.known_before, row.heartbeat_at, row.executed_at = offering, known, now, now
     row.save()
     return True
 
 
-def _buy(row: PurchaseRequest, shop: Counter, clock: Callable[[], datetime]) -> bool:
+def _buy(row: PurchaseRequest, shop: PurchaseClient, clock: Callable[[], datetime]) -> bool:
     try:
         reference = shop.buy(row.order, row.offering)
-    except Refused as refused:
-        purchase_requests.give_back(row.pk, user=None, comment=f"Nothing was bought. {refused}", now=clock())
+    except PurchaseRefused as refused:
+        buying.mark_not_bought(row.pk, user=None, comment=f"Nothing was bought. {refused}", now=clock())
         return False
-    except Unknown as unknown:
-        purchase_requests.doubt(row.pk, comment=str(unknown), now=clock())
+    except OutcomeUnknown as unknown:
+        buying.mark_doubtful(row.pk, comment=str(unknown), now=clock())
         return False
     try:
-        purchase_requests.record(row.pk, reference=reference, user=None, now=clock())
+        buying.record_purchase(row.pk, reference=reference, user=None, now=clock())
     except CannotBuy as problem:
         # Somebody said meanwhile that it was not bought: what AWS says must not be lost.
         logger.error("purchase %s was bought as %s, and could not be recorded: %s", row.pk, reference, problem)
-        purchase_requests.late(row.pk, comment=f"AWS sold it as {reference} after all. {problem}", now=clock())
+        buying.note_late_answer(row.pk, comment=f"AWS sold it as {reference} after all. {problem}", now=clock())
         return False
     return True
 
@@ -146,22 +148,20 @@ def _buy(row: PurchaseRequest, shop: Counter, clock: Callable[[], datetime]) -> 
 # When nobody knows.
 
 
-def look(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def check_outcome(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Asks AWS what became of a doubtful purchase, and records it where AWS shows exactly it. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     if row.state != purchase_rules.DOUBTFUL:
         raise CannotBuy(f"There is no doubt about it: the request is {purchase_rules.STATES[row.state]}.")
     try:
         shown = _counter(row).bought(row.order, row.known_before)
-    except Refused as refused:
+    except PurchaseRefused as refused:
         raise CannotBuy(str(refused)) from None
     taken = PurchaseRequest.objects.filter(reference__in=shown).exclude(pk=pk)
     left = sorted(set(shown) - set(taken.values_list("reference", flat=True)))
     if len(left) == 1 and not _rivals(row):
-        return purchase_requests.record(
-            pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now
-        )
-    return purchase_requests.looked(pk, user=user, comment=_found(left, now), now=now)
+        return buying.record_purchase(pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now)
+    return buying.note_outcome_check(pk, user=user, comment=_found(left, now), now=now)
 
 
 def _found(left: list[str], now: datetime) -> str:
@@ -183,14 +183,14 @@ def _rivals(row: PurchaseRequest) -> bool:
     return open_.exclude(pk=row.pk).exists()
 
 
-def sweep(now: datetime) -> list[int]:
+def sweep_purchases(now: datetime) -> list[int]:
     """What was left behind: purchases that no worker took (returned, to be queued), dead workers, open doubts."""
     bought = PurchaseRequest.objects.filter(through_api=True)
     for row in bought.filter(state=purchase_rules.BUYING, heartbeat_at__lt=now - STALLED_AFTER):
-        purchase_requests.doubt(row.pk, comment="The worker was gone before AWS's answer was written down.", now=now)
+        buying.mark_doubtful(row.pk, comment="The worker was gone before AWS's answer was written down.", now=now)
     for row in bought.filter(state=purchase_rules.DOUBTFUL, executed_at__gt=now - ASKED_FOR):
         try:
-            look(row.pk, user=None, now=now)
+            check_outcome(row.pk, user=None, now=now)
         except CannotBuy as problem:
             logger.warning("purchase %s stays doubtful: %s", row.pk, problem)
     lost = bought.filter(state=purchase_rules.BUYING, heartbeat_at=None, executed_at__lt=now - LOST_AFTER)

@@ -14,7 +14,7 @@ from reservations.calc import purchase_rules
 from reservations.calc.terms import KINDS, OPTIONS
 from reservations.forms import teams_of
 from reservations.models import ApproverLimit, BuyingPolicy, PlanItem, PurchaseRequest, StandingOrder
-from reservations.purchases import purchase_requests
+from reservations.purchases import approvals
 
 MINE = [("approve", "waiting for me"), ("asked", "asked for by me")]
 
@@ -31,9 +31,7 @@ class PurchaseFilter(django_filters.FilterSet):
 
     def of_mine(self, rows: Any, name: str, value: str) -> Any:
         user = self.request.user
-        return (
-            rows.waiting_for(purchase_requests.approver(user)) if value == "approve" else rows.filter(requested_by=user)
-        )
+        return rows.waiting_for(approvals.approver_for(user)) if value == "approve" else rows.filter(requested_by=user)
 
 
 class AskForm(forms.Form):

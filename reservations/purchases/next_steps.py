@@ -6,14 +6,14 @@ from datetime import datetime
 from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.models import BuyingPolicy, PurchaseRequest
-from reservations.purchases import purchase_requests
+from reservations.purchases import approvals, buying
 
 MAY_BUY = "reservations.buy_purchaserequest"
 FINANCE_BUYS = "Only finance buys what is approved."
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextStep:
     """A verb that is possible in the state of a request. `why` is empty for whoever may do it now."""
 
     verb: str
@@ -28,7 +28,7 @@ class Step:
         return not self.why
 
 
-def of(row: PurchaseRequest, user: Person, now: datetime) -> list[Step]:
+def steps_for(row: PurchaseRequest, user: Person, now: datetime) -> list[NextStep]:
     """Every step that the state of the request knows, for this person, in the order in which they are thought of."""
     policy = BuyingPolicy.get()
     buys = "" if user.has_perm(MAY_BUY) else FINANCE_BUYS
@@ -42,43 +42,48 @@ def of(row: PurchaseRequest, user: Person, now: datetime) -> list[Step]:
     return steps.get(row.state, list)()
 
 
-def _approve(row: PurchaseRequest, user: Person) -> Step:
-    return Step("approve", "Approve", "check", purchase_requests.objection(row, user), "primary")
+def _approve(row: PurchaseRequest, user: Person) -> NextStep:
+    return NextStep("approve", "Approve", "check", approvals.approval_objection_of(row, user), "primary")
 
 
-def _reject(user: Person) -> Step:
-    return Step("reject", "Reject", "x", purchase_requests.may_reject(user))
+def _reject(user: Person) -> NextStep:
+    return NextStep("reject", "Reject", "x", approvals.rejection_objection(user))
 
 
-def _withdraw(row: PurchaseRequest, user: Person) -> Step:
-    why = purchase_requests.may_withdraw(row, user)
-    return Step("withdraw", "Take back", "arrow-back-up", why, "ghost", "It is not bought, and may be asked for again.")
+def _withdraw(row: PurchaseRequest, user: Person) -> NextStep:
+    why = approvals.withdrawal_objection(row, user)
+    return NextStep(
+        "withdraw", "Take back", "arrow-back-up", why, "ghost", "It is not bought, and may be asked for again."
+    )
 
 
-def _export(why: str) -> Step:
-    return Step("export", "Hand out to be bought", "file-export", why, "primary")
+def _export(why: str) -> NextStep:
+    return NextStep("export", "Hand out to be bought", "file-export", why, "primary")
 
 
-def _by_api(row: PurchaseRequest, policy: BuyingPolicy, buys: str, now: datetime) -> list[Step]:
-    why = buys or purchase_requests.may_buy(policy, row, now)
+def _by_api(row: PurchaseRequest, policy: BuyingPolicy, buys: str, now: datetime) -> list[NextStep]:
+    why = buys or buying.api_objection_of(policy, row, now)
     if why:
-        return [Step("buy", "Buy at AWS", "credit-card", why)]
+        return [NextStep("buy", "Buy at AWS", "credit-card", why)]
     why = purchase_rules.DRY_RUN_FIRST if row.dry_run_at is None else ""
-    return [Step("dry_run", "Dry run at AWS", "eye"), Step("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row))]
+    return [
+        NextStep("dry_run", "Dry run at AWS", "eye"),
+        NextStep("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row)),
+    ]
 
 
 def _sure(row: PurchaseRequest) -> str:
     return f"AWS charges it, and nobody takes it back: {row.value:,.2f} {row.currency} over {row.term_months} months."
 
 
-def _record(why: str) -> Step:
-    return Step("record", "It is bought: record its id", "clipboard-check", why, "primary")
+def _record(why: str) -> NextStep:
+    return NextStep("record", "It is bought: record its id", "clipboard-check", why, "primary")
 
 
-def _look(why: str) -> Step:
-    return Step("look", "Ask AWS again", "refresh", why)
+def _look(why: str) -> NextStep:
+    return NextStep("look", "Ask AWS again", "refresh", why)
 
 
-def _give_back(why: str) -> Step:
+def _give_back(why: str) -> NextStep:
     sure = "Only when you have seen in AWS's console that it was not bought: it can then be bought again."
-    return Step("give_back", "It was not bought", "arrow-back-up", why, "ghost", sure)
+    return NextStep("give_back", "It was not bought", "arrow-back-up", why, "ghost", sure)

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from costs.sources import storage
-from reservations.calc import purchase_rules
-from reservations.calc.purchase_rules import Order
-from reservations.calc.terms import Pool
+from reservations.calc import purchase_orders
+from reservations.calc.purchase_orders import Order
+from reservations.calc.terms import MachinePool
 
 SECONDS_AN_HOUR = 3600
 # A plan or reservation whose payment failed was not sold.
@@ -26,16 +26,16 @@ WORDS = {
 }
 
 
-class Refused(Exception):
+class PurchaseRefused(Exception):
     """AWS sold nothing, and says why; or could not be asked at all."""
 
 
-class Unknown(Exception):
+class OutcomeUnknown(Exception):
     """No answer came, or none that says whether it was sold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class Offering:
     """What AWS sells now: its id, and the effective price of an hour by machine ("m5.large Linux in us-east-1")."""
 
     identity: str
@@ -43,7 +43,7 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AwsAccess:
     """Where and as whom a client speaks: what costs.sources.storage asks of a source."""
 
     region: str
@@ -51,8 +51,8 @@ class Place:
     credential: Any
 
 
-class Counter(Protocol):
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
+class PurchaseClient(Protocol):
+    def find(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
         """What is sold under the words of the order. Raises Refused when it is nothing, or not one thing."""
 
     def rehearse(self, order: Order, offering: str) -> None:
@@ -68,15 +68,15 @@ class Counter(Protocol):
         """Ids of what was bought by this order, as far as AWS shows it."""
 
 
-def counter(order: Order, endpoint: str, credential: Any) -> Counter:
+def client_for(order: Order, endpoint: str, credential: Any) -> PurchaseClient:
     """The counter that sells this. Raises Refused when we cannot speak to it."""
     service, region = ("savingsplans", "us-east-1") if order.is_plan else ("ec2", order.region)
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = storage.aws_client(service, Place(region, endpoint, credential), tries=1)
+        client = storage.aws_client(service, AwsAccess(region, endpoint, credential), tries=1)
     except storage.StorageProblem as problem:
-        raise Refused(str(problem)) from None
-    return SavingsPlans(client) if order.is_plan else Reservations(client)
+        raise PurchaseRefused(str(problem)) from None
+    return SavingsPlanClient(client) if order.is_plan else ReservationClient(client)
 
 
 @contextmanager
@@ -89,14 +89,14 @@ def _words() -> Iterator[None]:
         said = error.response
         code = str(said.get("Error", {}).get("Code", "an error"))
         if said.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
-            raise Unknown(f"AWS answered {code}.") from None
-        raise Refused(f"AWS answered {code}{': ' + WORDS[code] if code in WORDS else '.'}") from None
+            raise OutcomeUnknown(f"AWS answered {code}.") from None
+        raise PurchaseRefused(f"AWS answered {code}{': ' + WORDS[code] if code in WORDS else '.'}") from None
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.NoCredentialsError) as error:
-        raise Refused(f"AWS could not be reached: {type(error).__name__}.") from None
+        raise PurchaseRefused(f"AWS could not be reached: {type(error).__name__}.") from None
     except exceptions.ParamValidationError:
-        raise Refused("AWS does not sell anything by such a name.") from None
+        raise PurchaseRefused("AWS does not sell anything by such a name.") from None
     except exceptions.BotoCoreError as error:
-        raise Unknown(f"No answer came: {type(error).__name__}.") from None
+        raise OutcomeUnknown(f"No answer came: {type(error).__name__}.") from None
 
 
 @contextmanager
@@ -105,8 +105,8 @@ def _asking() -> Iterator[None]:
     try:
         with _words():
             yield
-    except Unknown as unknown:
-        raise Refused(str(unknown)) from None
+    except OutcomeUnknown as unknown:
+        raise PurchaseRefused(str(unknown)) from None
 
 
 def _all(ask: Any, name: str, token: str, **asked: Any) -> Iterator[dict[str, Any]]:
@@ -122,25 +122,25 @@ def _all(ask: Any, name: str, token: str, **asked: Any) -> Iterator[dict[str, An
 
 def _only(found: Sequence[str]) -> str:
     if not found:
-        raise Refused("AWS sells no such offering now.")
+        raise PurchaseRefused("AWS sells no such offering now.")
     if len(found) > 1:
-        raise Refused(f"AWS sells {len(found)} such offerings: buy it by hand, where one can be chosen.")
+        raise PurchaseRefused(f"AWS sells {len(found)} such offerings: buy it by hand, where one can be chosen.")
     return found[0]
 
 
-class SavingsPlans:
+class SavingsPlanClient:
     """Savings plans: a client token makes a purchase happen once, a tag finds it again."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
-        asked = purchase_rules.plan_question(order)
+    def find(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        asked = purchase_orders.plan_offering_query(order)
         rows = list(_all(self.client.describe_savings_plans_offerings, "searchResults", "nextToken", **asked))
         identity = _only([row["offeringId"] for row in rows if row["durationSeconds"] == order.seconds])
-        return Offered(identity, self._prices(identity, list(pools)))
+        return Offering(identity, self._prices(identity, list(pools)))
 
-    def _prices(self, identity: str, pools: Sequence[Pool]) -> dict[str, Decimal]:
+    def _prices(self, identity: str, pools: Sequence[MachinePool]) -> dict[str, Decimal]:
         filters = [
             {"name": "region", "values": sorted({pool.region for pool in pools})},
             {"name": "instanceType", "values": sorted({pool.type for pool in pools})},
@@ -155,7 +155,7 @@ class SavingsPlans:
             if "BoxUsage" in row.get("usageType", "BoxUsage"):
                 named = (said.get("region"), said.get("instanceType"), said.get("productDescription"))
                 sold[named] = Decimal(row["rate"])
-        keys = {str(pool): (pool.region, pool.type, purchase_rules.product_of(pool.system)) for pool in pools}
+        keys = {str(pool): (pool.region, pool.type, purchase_orders.aws_product(pool.system)) for pool in pools}
         return {name: sold[key] for name, key in keys.items() if key in sold}
 
     def rehearse(self, order: Order, offering: str) -> None:
@@ -167,35 +167,35 @@ class SavingsPlans:
     def buy(self, order: Order, offering: str) -> str:
         with _words():
             return str(
-                self.client.create_savings_plan(**purchase_rules.plan_purchase(order, offering))["savingsPlanId"]
+                self.client.create_savings_plan(**purchase_orders.plan_purchase(order, offering))["savingsPlanId"]
             )
 
     def bought(self, order: Order, known: Sequence[str]) -> list[str]:
         rows = _all(self.client.describe_savings_plans, "savingsPlans", "nextToken")
-        mine = [row for row in rows if row.get("tags", {}).get(purchase_rules.TAG) == order.token]
+        mine = [row for row in rows if row.get("tags", {}).get(purchase_orders.TAG) == order.token]
         return [row["savingsPlanId"] for row in mine if row.get("state") != FAILED]
 
 
-class Reservations:
+class ReservationClient:
     """Reserved instances: AWS takes no token here, so that only what is new afterwards tells what was bought."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
-        asked = purchase_rules.reserved_question(order)
+    def find(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        asked = purchase_orders.reservation_offering_query(order)
         rows = _all(
             self.client.describe_reserved_instances_offerings, "ReservedInstancesOfferings", "NextToken", **asked
         )
         fitting = {row["ReservedInstancesOfferingId"]: row for row in rows if _is_regional(row) and _fits(row, order)}
         identity = _only(sorted(fitting))
-        name = str(Pool("AWS", order.region, order.instance_type, order.system))
-        return Offered(identity, {name: _effective(fitting[identity])})
+        name = str(MachinePool("AWS", order.region, order.instance_type, order.system))
+        return Offering(identity, {name: _effective(fitting[identity])})
 
     def rehearse(self, order: Order, offering: str) -> None:
         from botocore.exceptions import ClientError
 
-        asked = {**purchase_rules.reserved_purchase(order, offering), "DryRun": True}
+        asked = {**purchase_orders.reservation_purchase(order, offering), "DryRun": True}
         with _asking():
             try:
                 self.client.purchase_reserved_instances_offering(**asked)
@@ -208,7 +208,7 @@ class Reservations:
 
     def buy(self, order: Order, offering: str) -> str:
         with _words():
-            asked = purchase_rules.reserved_purchase(order, offering)
+            asked = purchase_orders.reservation_purchase(order, offering)
             return str(self.client.purchase_reserved_instances_offering(**asked)["ReservedInstancesId"])
 
     def bought(self, order: Order, known: Sequence[str]) -> list[str]:
@@ -234,10 +234,10 @@ def _is_regional(row: dict[str, Any]) -> bool:
 
 def _fits(row: dict[str, Any], order: Order) -> bool:
     """Whether an offering or a reservation is what was ordered, whatever the filters were worth."""
-    asked = purchase_rules.reserved_question(order)
+    asked = purchase_orders.reservation_offering_query(order)
     return (
         row.get("InstanceType") == order.instance_type
-        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == purchase_rules.product_of(order.system)
+        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == purchase_orders.aws_product(order.system)
         and row.get("OfferingClass") == asked["OfferingClass"]
         and row.get("OfferingType") == asked["OfferingType"]
         and row.get("Duration") == order.seconds

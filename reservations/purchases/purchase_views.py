@@ -1,7 +1,5 @@
 """Buying with four eyes: asked for from a recommendation, decided by somebody else, handed out or bought, recorded."""
 
-from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +11,22 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from finops_site.lib.money import ratio
-from finops_site.lib.person import Person
-from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from finops_site.ui.tables import csv_download
 from reservations import queues
-from reservations.calc import purchase_rules
+from reservations.calc import purchase_files, purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest
-from reservations.purchases import execution, next_steps, purchase_requests
+from reservations.purchases import approvals, buying, execution, next_steps, purchase_requests
 from reservations.purchases.forms import AskForm, PurchaseFilter
 from reservations.purchases.next_steps import MAY_BUY
+from reservations.purchases.purchase_figures import (
+    demand_then_and_now,
+    demand_url,
+    price_moves,
+    purchase_progress,
+    purchase_stats,
+)
 from reservations.purchases.tables import (
     PURCHASE_STATES,
     PriceMoveTable,
@@ -104,7 +106,7 @@ class AskPurchase(FormPage):
     def form_valid(self, form: AskForm) -> HttpResponse:
         said = form.cleaned_data
         try:
-            row = purchase_requests.ask(self.object, user=self.request.user, now=timezone.now(), **said)
+            row = purchase_requests.request_purchase(self.object, user=self.request.user, now=timezone.now(), **said)
         except CannotBuy as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
@@ -132,22 +134,22 @@ class PurchasePage(FollowedPage):
         return f"Request {row.pk}, asked for by {asker(row)} for {row.team or 'the whole company'}."
 
     def progress(self) -> dict[str, Any] | None:
-        return progress(self.object) if self.object.state == purchase_rules.BUYING else None
+        return purchase_progress(self.object) if self.object.state == purchase_rules.BUYING else None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.asks_progress:
             return super().get_context_data(**kwargs)
         row, now = self.object, timezone.now()
-        found, moves = next_steps.of(row, self.request.user, now), prices(row, now)
+        found, moves = next_steps.steps_for(row, self.request.user, now), price_moves(row, now)
         context = {
             "row": row,
             "asker": asker(row),
             "state": PURCHASE_STATES[row.state],
-            "stats": stats(row),
-            "proof": proof(row, self.request.user),
+            "stats": purchase_stats(row),
+            "proof": demand_url(row, self.request.user),
             "prices": PriceMoveTable(moves[:SHOWN_PRICES], request=None),
             "other_prices": PriceMoveTable(moves[SHOWN_PRICES:], request=None) if moves[SHOWN_PRICES:] else None,
-            "demand": demand(row),
+            "demand": demand_then_and_now(row),
             "events": PurchaseEventTable(row.events.select_related("by"), request=None),
             "allowed": [step for step in found if step.is_allowed and step.verb != "record"],
             "records": any(step.is_allowed and step.verb == "record" for step in found),
@@ -177,13 +179,13 @@ class PurchasePage(FollowedPage):
         user, now, said = self.request.user, timezone.now(), self.request.POST
         comment = said.get("comment", "")
         if verb == "record":
-            return purchase_requests.record(
+            return buying.record_purchase(
                 row.pk, reference=said.get("reference", ""), user=user, comment=comment, now=now
             )
         if verb == "export":
-            return purchase_requests.export(row.pk, user=user, now=now)
+            return buying.export_purchase(row.pk, user=user, now=now)
         if verb == "buy":
-            done = purchase_requests.start(row.pk, user=user, now=now)
+            done = buying.start_purchase(row.pk, user=user, now=now)
             if done.state == purchase_rules.BUYING:
                 transaction.on_commit(lambda: queues.buy(done.pk))
             return done
@@ -191,12 +193,12 @@ class PurchasePage(FollowedPage):
 
 
 VERBS: dict[str, Any] = {
-    "approve": purchase_requests.approve,
-    "reject": purchase_requests.reject,
-    "withdraw": purchase_requests.withdraw,
-    "give_back": purchase_requests.give_back,
-    "dry_run": execution.dry_run,
-    "look": execution.look,
+    "approve": approvals.approve_purchase,
+    "reject": approvals.reject_purchase,
+    "withdraw": approvals.withdraw_purchase,
+    "give_back": buying.mark_not_bought,
+    "dry_run": execution.dry_run_purchase,
+    "look": execution.check_outcome,
 }
 SAID = {
     "approve": "It is approved, and can be bought.",
@@ -211,66 +213,6 @@ SAID = {
 }
 
 
-def stats(row: PurchaseRequest) -> list[dict[str, Any]]:
-    share = ratio(row.saving, row.on_demand_cost) if row.on_demand_cost else None
-    code = row.currency
-    return [
-        {
-            "label": "Committed over its term",
-            "amount": row.value,
-            "currency": code,
-            "note": f"{row.term_months} months, upfront included",
-        },
-        {
-            "label": "Promised saving, a year",
-            "amount": row.saving,
-            "currency": code,
-            "note": f"{percent_text(share)} of what runs under it on demand" if share is not None else "",
-        },
-        {"label": "Cash on the first day", "amount": row.upfront, "currency": code},
-        {"label": "Paid each month", "amount": row.monthly, "currency": code},
-    ]
-
-
-def proof(row: PurchaseRequest, user: Person) -> str:
-    """Where the recommendation shows the demand and the formula; empty when it is gone."""
-    if row.plan is None or not user.has_perm("reservations.view_plan"):
-        return ""
-    return reverse("reservations:recommended_item", args=[row.plan_id, row.position])
-
-
-def prices(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
-    """An hour of each machine on demand and committed: when asked for, when approved, now. What moved most is first."""
-    then, approved = ((each or {}).get("prices", {}) for each in (row.asked_on, row.baseline))
-    today = purchase_requests.situation(row, now.date(), row.asked_on.get("pools", []))["prices"]
-    rows = [
-        {
-            "name": name,
-            "then": Decimal(price),
-            "approved": Decimal(approved[name]) if name in approved else None,
-            "now": Decimal(today[name]) if name in today else None,
-            "change": (Decimal(today[name]) / Decimal(price) - 1) if name in today and Decimal(price) else None,
-        }
-        for name, price in then.items()
-    ]
-    return sorted(rows, key=lambda each: (each["now"] is not None, -abs(each["change"] or 0), each["name"]))
-
-
-def demand(row: PurchaseRequest) -> dict[str, Any]:
-    """What it can cover costs so much a day on demand: when asked for, and now. None: no bill says."""
-    before = row.asked_on.get("uncovered")
-    return {"then": None if before is None else Decimal(before), "now": purchase_requests.demand(row)[0]}
-
-
-def progress(row: PurchaseRequest) -> dict[str, Any]:
-    return {
-        "url": f"{row.get_absolute_url()}?progress=1",
-        "percent": None,
-        "label": "Being bought at AWS" if row.heartbeat_at else "Waiting for a worker",
-        "detail": "The offer is looked up once more, then it is bought once.",
-    }
-
-
 class PurchaseFile(DetailPage):
     """What is to be bought as a script of the AWS CLI or as a sheet, while it is handed out."""
 
@@ -283,7 +225,9 @@ class PurchaseFile(DetailPage):
             messages.error(request, "Only what is handed out to be bought leaves as a file, so that it is bought once.")
             return redirect(row)
         if self.kwargs["kind"] == "csv":
-            return csv_download(purchase_rules.rows([row.order]), f"purchase-{row.pk}")
-        response = HttpResponse(purchase_rules.commands([row.order]), content_type="text/x-shellscript; charset=utf-8")
+            return csv_download(purchase_files.order_rows([row.order]), f"purchase-{row.pk}")
+        response = HttpResponse(
+            purchase_files.cli_script([row.order]), content_type="text/x-shellscript; charset=utf-8"
+        )
         response["Content-Disposition"] = f'attachment; filename="purchase-{row.pk}.sh"'
         return response

@@ -15,8 +15,8 @@ from finops_site.ui.figures import percent_text
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest, StandingOrder, Utilisation
-from reservations.purchases import purchase_requests
-from reservations.recommendations import demand_sources, recommend
+from reservations.purchases import demand_and_prices, purchase_requests
+from reservations.recommendations import demand_sources, plan_parameters, recommend
 
 # Asked for, and in no bill yet: the newest plan does not know of it.
 OPEN = (
@@ -29,21 +29,21 @@ OPEN = (
 )
 
 
-def run_all(now: datetime) -> dict[str, str]:
+def run_standing_orders(now: datetime) -> dict[str, str]:
     """Runs every active order that has not asked this month; returns what each says, by its name."""
     month = Month.of(now.date()).start
     due = StandingOrder.objects.filter(is_active=True).exclude(asked_month=month)
-    return {order.name: run(order.pk, now) for order in due}
+    return {order.name: run_standing_order(order.pk, now) for order in due}
 
 
 @transaction.atomic
-def run(pk: int, now: datetime) -> str:
+def run_standing_order(pk: int, now: datetime) -> str:
     """Asks for the next batch of each purchase of the newest plan, once in a calendar month; says what it did."""
     order = StandingOrder.objects.select_for_update(of=("self",)).select_related("made_by", "team").get(pk=pk)
     month = Month.of(now.date()).start
     if not order.is_active or order.asked_month == month:
         return order.said
-    share = utilisation(order)
+    share = utilisation_of_owned(order)
     words = _why_not(order, share)
     if not words:
         asked, words = _ask(order, share, now)
@@ -68,9 +68,9 @@ def _why_not(order: StandingOrder, share: Decimal | None) -> str:
     return ""
 
 
-def utilisation(order: StandingOrder) -> Decimal | None:
+def utilisation_of_owned(order: StandingOrder) -> Decimal | None:
     """Used of what is owned, in money, over the newest 30 days; None while nothing is."""
-    period = purchase_requests.newest(Utilisation)
+    period = demand_and_prices.newest_period_of(Utilisation)
     if period is None:
         return None
     days = Utilisation.objects.within(period)
@@ -102,9 +102,9 @@ def _ask(order: StandingOrder, share: Decimal | None, now: datetime) -> tuple[in
 
 def _work_out_anew(plan: Plan, today: date) -> None:
     """The same question to the newest bills; the sweep of commitments takes it up within minutes."""
-    parameters = recommend.Parameters.from_json(plan.parameters)
-    as_of = demand_sources.newest_day(today)
-    recommend.ask(None, parameters, as_of=as_of, lookback_days=plan.lookback_days, team=plan.team)
+    parameters = plan_parameters.Parameters.from_json(plan.parameters)
+    as_of = demand_sources.newest_billed_day(today)
+    recommend.request_recommendation(None, parameters, as_of=as_of, lookback_days=plan.lookback_days, team=plan.team)
 
 
 def _ask_for(order: StandingOrder, item: PlanItem, share: Decimal | None, now: datetime) -> PurchaseRequest | str:
@@ -114,7 +114,9 @@ def _ask_for(order: StandingOrder, item: PlanItem, share: Decimal | None, now: d
         return ""
     used = f"{percent_text(share)} of what is owned is used" if share is not None else "nothing is owned yet"
     try:
-        return purchase_requests.ask(item, user=None, batch=batch, comment=f"{used}.", now=now, standing_order=order)
+        return purchase_requests.request_purchase(
+            item, user=None, batch=batch, comment=f"{used}.", now=now, standing_order=order
+        )
     except CannotBuy as problem:
         return str(problem)
 

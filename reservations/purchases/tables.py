@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
-from reservations.tables import BoughtTable
+from reservations.recommendations.tables import BoughtTable
 
 PURCHASE_STATES = {
     purchase_rules.WAITING: ("Waiting for approval", "warn", "hourglass"),

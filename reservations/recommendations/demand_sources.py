@@ -12,23 +12,23 @@ from costs.models import CostLine, DeliveryMonth
 from costs.query.query_backends import charges_in
 from finops_site.lib.periods import Month, Period
 from finops_site.models import Team
-from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, Pool, system_of
-from reservations.optimizer.demand import NONE, Demand, Use, build
+from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, system_of
+from reservations.optimizer.demand import NONE, Demand, MachineUse, build_demand
 
 HISTORY_DAYS = 395
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class CollectedDemand:
     """Demand that no commitment covers, what the bill charged for it, and how many hours were covered or spot."""
 
     demand: Demand
-    charged: Mapping[Pool, tuple[Decimal, Decimal]]
+    charged: Mapping[MachinePool, tuple[Decimal, Decimal]]
     covered_hours: Decimal
     spot_hours: Decimal
 
 
-def newest_day(today: date) -> date:
+def newest_billed_day(today: date) -> date:
     """The day after the newest use that a bill can know: today, or the end of the last month that has a bill."""
     last = (
         CostLine.objects.current().filter(charge_category="Usage").order_by("-charge_date").values_list("charge_date")
@@ -39,13 +39,13 @@ def newest_day(today: date) -> date:
     return min(today, month.next.start)
 
 
-def collect(as_of: date, days: int, team: Team | None = None) -> Collected:
+def collect_demand(as_of: date, days: int, team: Team | None = None) -> CollectedDemand:
     """The hours of `days` days before `as_of` of the whole company, or of a team (daily, from its cost lines)."""
     period = Period(as_of - timedelta(days=days), as_of)
     rows = _of_team(team, period) if team else _of_company(period)
     own = [row for row in rows if not row["covered"] and not row["spot"]]
-    demand = build((_use(row) for row in own), _midnight(period.start), _midnight(period.end))
-    return Collected(
+    demand = build_demand((_use(row) for row in own), _midnight(period.start), _midnight(period.end))
+    return CollectedDemand(
         _trimmed(demand), _charged(own), _hours(rows, "covered"), _hours([r for r in rows if not r["covered"]], "spot")
     )
 
@@ -111,20 +111,20 @@ def _as_use(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pool(row: Mapping[str, Any]) -> Pool:
+def _pool(row: Mapping[str, Any]) -> MachinePool:
     system = system_of(row["operation"], row["description"])
     provider = "AWS" if row["provider"] and row["provider"].lower().startswith(("aws", "amazon")) else row["provider"]
-    return Pool(provider or "", row["region"] or "", row["type"], system)
+    return MachinePool(provider or "", row["region"] or "", row["type"], system)
 
 
-def _use(row: Mapping[str, Any]) -> Use:
+def _use(row: Mapping[str, Any]) -> MachineUse:
     end = row["end"] or row["start"] + timedelta(days=1)
-    return Use(_pool(row), row["start"], end, row["hours"] or Decimal(0), row["machines"])
+    return MachineUse(_pool(row), row["start"], end, row["hours"] or Decimal(0), row["machines"])
 
 
-def _charged(rows: Iterable[Mapping[str, Any]]) -> dict[Pool, tuple[Decimal, Decimal]]:
+def _charged(rows: Iterable[Mapping[str, Any]]) -> dict[MachinePool, tuple[Decimal, Decimal]]:
     """{pool: (hours, effective cost)} as billed."""
-    found: dict[Pool, tuple[Decimal, Decimal]] = {}
+    found: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in rows:
         hours, cost = found.get(_pool(row), (Decimal(0), Decimal(0)))
         found[_pool(row)] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
@@ -140,7 +140,7 @@ def _trimmed(demand: Demand) -> Demand:
     return replace(demand, machines=demand.machines[:, first:past], start=demand.start + timedelta(hours=first))
 
 
-def last_days(demand: Demand, days: int) -> Demand:
+def restrict_to_last_days(demand: Demand, days: int) -> Demand:
     """The last `days` days of demand, without pools that did not run in them."""
     machines = demand.machines[:, -days * 24 :]
     used = machines.sum(axis=1) > 0

@@ -23,7 +23,7 @@ from finops_site.lib.periods import Month, Period, last_months
 from finops_site.lib.person import Person
 from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
-from reservations.calc.realised_savings import REASONS, UNIT, ZERO, Promise, Proof, displacement, line
+from reservations.calc.realised_savings import REASONS, UNIT, ZERO, Promise, Proof, displacement, ledger_line
 from reservations.models import Commitment, Coverage, LedgerMonth, PurchaseRequest, Utilisation
 from reservations.querysets import LedgerQuerySet
 
@@ -36,7 +36,7 @@ MEASURES = ("on_demand", "paid", "used", "unused")
 
 
 @transaction.atomic
-def refresh(today: date) -> int:
+def refresh_ledger(today: date) -> int:
     """Makes the ledger anew, from each purchase's first month to the newest day that has a bill; returns its lines."""
     # Two at once would write every line twice.
     wait_for("savings ledger")
@@ -180,7 +180,7 @@ def promise_of(row: PurchaseRequest) -> Promise:
 
 
 def _kept(row: PurchaseRequest, month: Month, proof: Proof, taken: Decimal) -> LedgerMonth:
-    found = line(promise_of(row), replace(proof, displaced=taken))
+    found = ledger_line(promise_of(row), replace(proof, displaced=taken))
     return LedgerMonth(
         request=row,
         month=month.start,
@@ -196,12 +196,12 @@ def _kept(row: PurchaseRequest, month: Month, proof: Proof, taken: Decimal) -> L
 # What pages, the report, the figure of the programme and the API show: all of it from `sums`.
 
 
-def of_year(user: Person, as_of: date) -> LedgerQuerySet:
+def lines_of_year(user: Person, as_of: date) -> LedgerQuerySet:
     """The lines of the twelve months up to that of `as_of`, of purchases the user may see."""
     return LedgerMonth.objects.visible_to(user).within(last_months(12, as_of))
 
 
-def sums(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
+def sum_lines(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
     """A row for each value of `by` and currency: promised, realised, gap, and the reasons that sum to it."""
     names = (*by, "currency")
     found = []
@@ -212,15 +212,17 @@ def sums(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
     return found
 
 
-def year(user: Person, as_of: date) -> dict[str, dict[str, Decimal]]:
+def savings_of_year(user: Person, as_of: date) -> dict[str, dict[str, Decimal]]:
     """{currency: promised and realised} of twelve months: what the KPI shows."""
-    return {row["currency"]: {n: row[n] for n in ("promised", "realised")} for row in sums(of_year(user, as_of))}
+    return {
+        row["currency"]: {n: row[n] for n in ("promised", "realised")} for row in sum_lines(lines_of_year(user, as_of))
+    }
 
 
 # Proved with the books.
 
 
-def checks(month: Month | None) -> Iterator[Check]:
+def ledger_checks(month: Month | None) -> Iterator[Check]:
     """The equations of the ledger, of the month asked for or of all, added up line by line."""
     rows = LedgerMonth.objects.within(month.period) if month else LedgerMonth.objects.all()
     by_month: dict[tuple[Month, str], list[LedgerMonth]] = defaultdict(list)

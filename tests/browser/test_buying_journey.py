@@ -86,7 +86,7 @@ def test_fay_stops_all_buying_with_one_button(item, visit):
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
 def test_pages_of_buying_fit_their_screen(item, visit, size, scheme):
-    row = purchase_requests.ask(item, user=person("eli"), batch=1, comment="It runs.", now=timezone.now())
+    row = purchase_requests.request_purchase(item, user=person("eli"), batch=1, comment="It runs.", now=timezone.now())
     StandingOrder.objects.create(name="Monthly", made_by=person("fay"), said="21 Mar 2026: Asked for request 1.")
     page = visit("fay", size, scheme)
     ask = f"recommendations/{item.plan_id}/1/ask/"

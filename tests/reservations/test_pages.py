@@ -9,9 +9,9 @@ from django.urls import reverse
 from costs.ingest import deliveries
 from finops_site.lib.periods import Month
 from finops_site.models import Team
-from reservations.inventory import owned_commitments
+from reservations.inventory import commitment_usage
 from reservations.models import Commitment, Plan
-from reservations.recommendations import recommend
+from reservations.recommendations import plan_parameters, recommend
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -74,12 +74,14 @@ def march(people, tmp_path):
     rows = [row for day in range(1, 21) for row in [machine(day, 48), *committed(day, "1.8", "0.6")]]
     (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
     deliveries.load(received.delivery)
-    owned_commitments.refresh(Month(2026, 3))
+    commitment_usage.refresh_usage(Month(2026, 3))
 
 
 @pytest.fixture
 def plan(march):
-    return recommend.run(recommend.ask(None, recommend.Parameters(), as_of=date(2026, 3, 21)))
+    return recommend.compute_recommendation(
+        recommend.request_recommendation(None, plan_parameters.Parameters(), as_of=date(2026, 3, 21))
+    )
 
 
 def test_fay_sees_coverage_utilisation_savings_rate_and_unused_cost(march, fay, client_of):

@@ -13,9 +13,10 @@ from costs.ingest import deliveries
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput
-from reservations.calc.price_lists import read
+from reservations.calc.price_lists import parse_price_list
 from reservations.models import Plan
 from reservations.pricing import price_book
+from reservations.recommendations import plan_parameters
 from reservations.recommendations import recommend as recommending
 from tagging.models import OwnershipRule
 from tests import bills
@@ -51,10 +52,10 @@ def hour(day, at, machine="i-1", type_="m5.large", **changes):
 
 
 def recommend(as_of=date(2026, 3, 8), lookback_days=7, team=None, time_limit=30.0, **limits):
-    plan = recommending.ask(
-        None, recommending.Parameters(**limits), as_of=as_of, lookback_days=lookback_days, team=team
+    plan = recommending.request_recommendation(
+        None, plan_parameters.Parameters(**limits), as_of=as_of, lookback_days=lookback_days, team=team
     )
-    return recommending.run(plan, time_limit=time_limit)
+    return recommending.compute_recommendation(plan, time_limit=time_limit)
 
 
 @pytest.fixture
@@ -156,7 +157,9 @@ def test_a_listed_price_takes_the_place_of_the_indicative_ones(week):
         "on_demand,,,0.1,",
         *(f"sp_ec2,{term},{pay},0.04," for term in (12, 36) for pay in ("none", "partial", "all")),
     ]
-    price_book.load(read(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract"))
+    price_book.load_prices(
+        parse_price_list(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract")
+    )
     plan = recommend(kinds=("sp_ec2",))
     (item,) = plan.items.all()
     assert (item.quantity, item.rate_source, item.is_indicative) == (Decimal("0.04"), "contract", False)

@@ -11,7 +11,7 @@ from finops_site.models import Team
 from finops_site.ops.commands import BadInput, PlainCommand
 from reservations.calc.terms import KINDS, PAYMENTS
 from reservations.models import Plan
-from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations import demand_sources, plan_parameters, recommend
 
 MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
 
@@ -40,15 +40,15 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         today = timezone.now().date()
-        as_of = _day(options["as_of"]) if options["as_of"] else demand_sources.newest_day(today)
+        as_of = _day(options["as_of"]) if options["as_of"] else demand_sources.newest_billed_day(today)
         try:
             parameters = _parameters(options)
-            plan = recommend.ask(
+            plan = recommend.request_recommendation(
                 None, parameters, as_of=as_of, lookback_days=options["lookback"], team=_team(options["team"])
             )
-        except recommend.BadRequest as error:
+        except plan_parameters.InvalidParameters as error:
             raise BadInput(error) from None
-        plan = recommend.run(plan, time_limit=options["time_limit"])
+        plan = recommend.compute_recommendation(plan, time_limit=options["time_limit"])
         self.answer(as_figures(plan), in_words(plan), as_json=options["json"])
 
 
@@ -66,13 +66,13 @@ def _team(name: str | None) -> Team | None:
     return found
 
 
-def _parameters(options: dict[str, Any]) -> recommend.Parameters:
+def _parameters(options: dict[str, Any]) -> plan_parameters.Parameters:
     chosen = {
         "terms": tuple(12 * years for years in options["term"] or ()),
         "payments": tuple(options["payment"] or ()),
         "kinds": tuple(options["kind"] or ()),
     }
-    return recommend.Parameters(
+    return plan_parameters.Parameters(
         **{name: value for name, value in chosen.items() if value},
         target_coverage=options["target_coverage"],
         minimum_coverage=options["minimum_coverage"],

@@ -36,7 +36,7 @@ ON_PAPER = {
 def test_a_month_is_what_was_worked_on_paper(name):
     (days, *said), expected = ON_PAPER[name]
     on_demand, paid, used, unused, demand, displaced = map(Decimal, said)
-    found = realised_savings.line(PLAN, Proof(days, 30, on_demand, paid, used, unused, demand, displaced))
+    found = realised_savings.ledger_line(PLAN, Proof(days, 30, on_demand, paid, used, unused, demand, displaced))
     assert found.promised == 72
     got = (found.realised, found.timing, found.demand, found.utilisation, found.displaced, found.price)
     assert got == tuple(map(Decimal, expected))
@@ -56,7 +56,7 @@ def proofs(draw):
 @settings(max_examples=100)
 @given(PROMISES, proofs())
 def test_the_reasons_sum_to_the_gap_to_the_last_digit(promise, proof):
-    found = realised_savings.line(promise, proof)
+    found = realised_savings.ledger_line(promise, proof)
     with localcontext(EXACT):
         _check(found, proof)
 
@@ -84,7 +84,7 @@ def test_all_lines_together_claim_what_the_company_saved_and_no_more(rows, unuse
     shares = realised_savings.displacement(unused, baseline, [proof.on_demand for _, proof in rows])
     with localcontext(EXACT):
         lines = [
-            realised_savings.line(promise, replace(proof, displaced=share))
+            realised_savings.ledger_line(promise, replace(proof, displaced=share))
             for (promise, proof), share in zip(rows, shares, strict=True)
         ]
         saved = sum((proof.on_demand - proof.paid for _, proof in rows), Decimal(0))
@@ -125,4 +125,4 @@ def parts(**said):
     ],
 )
 def test_the_gap_is_said_in_words_with_every_reason_priced(gap, said):
-    assert realised_savings.because(parts(**gap), "USD").startswith(said)
+    assert realised_savings.explain_gap(parts(**gap), "USD").startswith(said)

@@ -9,7 +9,7 @@ from finops_site.lib.periods import Period
 from finops_site.models import Team
 from finops_site.registry import registry
 from reservations.calc.price_lists import Price
-from reservations.calc.terms import Pool
+from reservations.calc.terms import MachinePool
 from reservations.inventory import known_changes
 from reservations.models import Commitment
 from reservations.pricing import price_book
@@ -39,7 +39,7 @@ def by_basis(found):
 
 
 def test_what_it_covered_costs_on_demand_and_what_it_cost_falls_away(reserved):
-    found = known_changes.changes(SPRING)
+    found = known_changes.commitment_changes(SPRING)
     assert {(each.first, each.end, each.words) for each in found} == {(date(2026, 4, 20), None, "web ends")}
     assert by_basis(found) == {
         "effective_cost": Decimal("3.60") - Decimal("2.40"),
@@ -52,16 +52,18 @@ def test_monthly_fees_fall_away_spread_over_the_days(people, tmp_path):
     fee = row(1, "", 0, "0", ChargeCategory="Purchase", BilledCost="28", EffectiveCost="0", ListCost="28")
     load(tmp_path, [fee, *(row(day, "Used", 24, "1") for day in range(1, 15))])
     Commitment.objects.update(end=date(2026, 4, 20))
-    assert by_basis(known_changes.changes(SPRING))["billed_cost"] == 2 - 2, "2 a day on demand, 28 in fees for 14 days"
+    assert by_basis(known_changes.commitment_changes(SPRING))["billed_cost"] == 2 - 2, (
+        "2 a day on demand, 28 in fees for 14 days"
+    )
 
 
 def test_who_asks_for_another_time_is_told_nothing(reserved, django_assert_num_queries):
     with django_assert_num_queries(2):
-        assert known_changes.changes(Period(date(2026, 5, 1), date(2026, 6, 1))) == []
+        assert known_changes.commitment_changes(Period(date(2026, 5, 1), date(2026, 6, 1))) == []
 
 
 def test_the_registry_hands_it_on(reserved):
-    assert registry.changes_in(SPRING) == known_changes.changes(SPRING)
+    assert registry.changes_in(SPRING) == known_changes.commitment_changes(SPRING)
 
 
 def begins(**fields):
@@ -75,13 +77,13 @@ def begins(**fields):
 
 @pytest.fixture
 def priced(db):
-    pool = Pool("AWS", "us-east-1", "m5.large", "Linux")
-    price_book.load([Price(pool, "on_demand", Decimal("0.1"), "USD", "a list", date(2026, 1, 1))])
+    pool = MachinePool("AWS", "us-east-1", "m5.large", "Linux")
+    price_book.load_prices([Price(pool, "on_demand", Decimal("0.1"), "USD", "a list", date(2026, 1, 1))])
 
 
 def test_one_that_begins_changes_by_its_price_against_on_demand(people, priced):
     begins(owner=Team.objects.get(name="Payments"))
-    found = known_changes.changes(SPRING)
+    found = known_changes.commitment_changes(SPRING)
     assert by_basis(found) == {
         "billed_cost": Decimal("-4.8") + Decimal("1.2"),
         "effective_cost": Decimal("-4.8") + Decimal("1.2"),
@@ -91,7 +93,7 @@ def test_one_that_begins_changes_by_its_price_against_on_demand(people, priced):
 
 def test_what_is_paid_at_once_counts_once_as_billed_and_spread_as_effective(people, priced):
     begins(upfront=Decimal(365), recurring_hourly=Decimal(0))
-    found = known_changes.changes(SPRING)
+    found = known_changes.commitment_changes(SPRING)
     (upfront,) = [each for each in found if each.amount == 365]
     assert (upfront.basis, upfront.first, upfront.end) == ("billed_cost", date(2026, 4, 1), date(2026, 4, 2))
     assert by_basis(found)["effective_cost"] == Decimal("-4.8") + 1
@@ -99,9 +101,11 @@ def test_what_is_paid_at_once_counts_once_as_billed_and_spread_as_effective(peop
 
 def test_without_a_price_only_what_is_paid_at_once_is_known(people):
     begins(instance_type="nobody.knows", upfront=Decimal(365))
-    assert [(each.basis, each.amount) for each in known_changes.changes(SPRING)] == [("billed_cost", Decimal(365))]
+    assert [(each.basis, each.amount) for each in known_changes.commitment_changes(SPRING)] == [
+        ("billed_cost", Decimal(365))
+    ]
 
 
 def test_one_that_a_bill_has_shown_has_begun(people, priced):
     begins(first_seen=date(2026, 4, 1))
-    assert known_changes.changes(SPRING) == []
+    assert known_changes.commitment_changes(SPRING) == []

@@ -5,22 +5,22 @@ from decimal import Decimal
 
 import pytest
 
-from reservations.calc.terms import Pool
-from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, Use, build
-from reservations.optimizer.risk import backtest, falls, ladder, migration
+from reservations.calc.terms import MachinePool
+from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, MachineUse, build_demand
+from reservations.optimizer.risk import backtest, demand_falls, migration, monthly_batches
 from tests.reservations.optimizer.test_linear_program import steady
 
-LARGE = Pool("AWS", "us-east-1", "m5.large")
+LARGE = MachinePool("AWS", "us-east-1", "m5.large")
 START = datetime(2026, 10, 25)
 
 
 def use(hour, hours, span=1, machines=0):
     start = START + timedelta(hours=hour)
-    return Use(LARGE, start, start + timedelta(hours=span), Decimal(hours), machines)
+    return MachineUse(LARGE, start, start + timedelta(hours=span), Decimal(hours), machines)
 
 
 def day(*uses, days=1):
-    return build(uses, START, START + timedelta(days=days))
+    return build_demand(uses, START, START + timedelta(days=days))
 
 
 def test_hourly_use_is_taken_as_it_is():
@@ -36,7 +36,7 @@ def test_daily_use_is_the_share_of_the_day():
 
 
 def test_a_month_in_one_line_is_a_snapshot_of_steady_machines():
-    found = build([use(0, 82 * 720, span=720)], START, START + timedelta(days=30))
+    found = build_demand([use(0, 82 * 720, span=720)], START, START + timedelta(days=30))
     assert found.grain == SNAPSHOT
     assert found.steady() == {7: 82, 30: 82}
 
@@ -48,7 +48,9 @@ def test_an_hour_billed_twice_when_clocks_go_back_counts_once():
 
 
 def test_a_cluster_of_five_is_one_resource_and_five_machines():
-    cluster = Use(Pool("AWS", "us-east-1", "r6g.xlarge.search"), START, START + timedelta(days=1), Decimal(120), 1)
+    cluster = MachineUse(
+        MachinePool("AWS", "us-east-1", "r6g.xlarge.search"), START, START + timedelta(days=1), Decimal(120), 1
+    )
     found = day(cluster)
     assert found.machines[0, 0] == 5
     assert found.notes == []
@@ -67,7 +69,7 @@ def test_zero_hours_are_no_demand():
 
 def test_a_time_that_ends_before_it_starts_is_refused():
     with pytest.raises(ValueError, match="ends before it starts"):
-        build([], START, START)
+        build_demand([], START, START)
 
 
 def test_a_machine_is_steady_that_ran_in_more_than_95_per_cent_of_the_hours():
@@ -92,7 +94,7 @@ def test_a_fall_of_demand_is_paid_for_by_what_was_committed():
     problem = steady()
     import numpy as np
 
-    rows = falls(problem, np.array([0.0, 10.0]))
+    rows = demand_falls(problem, np.array([0.0, 10.0]))
     # 24 hours x 10 machines at 0.5 whatever runs; on demand 240, 216, 192, 168.
     assert [round(each.saving) for each in rows] == [120, 96, 72, 48]
     gone = migration(problem, np.array([0.0, 10.0]), [0], "all of it moves")
@@ -102,6 +104,6 @@ def test_a_fall_of_demand_is_paid_for_by_what_was_committed():
 def test_a_ladder_buys_in_batches_up_to_the_plan_and_spreads_the_ends():
     from datetime import date
 
-    steps = ladder(20, first=date(2026, 1, 31), term_months=12, is_whole=True)
+    steps = monthly_batches(20, first=date(2026, 1, 31), term_months=12, is_whole=True)
     assert [(step.quantity, step.total) for step in steps] == [(3, 3), (5, 8), (6, 14), (6, 20)]
     assert [str(step.ends_on) for step in steps] == ["2027-01-28", "2027-02-28", "2027-03-28", "2027-04-28"]

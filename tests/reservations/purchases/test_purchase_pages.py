@@ -10,7 +10,7 @@ from costs.models import Credential
 from finops_site.models import Team
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, BuyingPolicy, Plan, PurchaseRequest, StandingOrder
-from reservations.purchases import buying_policy, purchase_requests
+from reservations.purchases import approvals, buying_policy, purchase_requests
 from tests.people import waiting_for
 from tests.reservations.purchases.test_purchase_requests import fred, make_item  # noqa: F401
 
@@ -32,7 +32,7 @@ def item(people):
 
 @pytest.fixture
 def row(item, eli):
-    return purchase_requests.ask(item, user=eli, batch=1, comment="It runs.", now=timezone.now())
+    return purchase_requests.request_purchase(item, user=eli, batch=1, comment="It runs.", now=timezone.now())
 
 
 def post(client, row, verb, **said):
@@ -60,7 +60,7 @@ def test_max_reads_and_asks_for_nothing(item, row, max_, client_of):
 
 
 def test_fay_reads_why_she_may_not_approve_her_own(item, fay, client_of):
-    own = purchase_requests.ask(item, user=fay, batch=1, comment="", now=timezone.now())
+    own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     page = client_of(fay).get(own.get_absolute_url()).content.decode()
     assert "Somebody else has to approve what you asked for." in page
     assert 'value="approve"' not in page
@@ -88,13 +88,13 @@ def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # n
 def test_home_says_what_waits_for_whoever_may_decide(row, item, fay, fred, eli, lea, max_, client_of):  # noqa: F811
     assert waiting_for(fay) == waiting_for(fred) == [f"A purchase waits for your approval: {row}"]
     assert waiting_for(eli) == waiting_for(lea) == waiting_for(max_) == []
-    hers = purchase_requests.ask(item, user=fay, batch=2, comment="The rest.", now=timezone.now())
+    hers = purchase_requests.request_purchase(item, user=fay, batch=2, comment="The rest.", now=timezone.now())
     assert waiting_for(fred) == ["2 purchases wait for your approval"]
     assert waiting_for(fay) == [f"A purchase waits for your approval: {row}"], "not her own"
     page = client_of(fay).get("/").content.decode()
     assert f'<a href="{row.get_absolute_url()}">A purchase waits for your approval' in page
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
-    purchase_requests.approve(hers.pk, user=fred, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(hers.pk, user=fred, comment="", now=timezone.now())
     assert waiting_for(fay) == ["2 approved purchases are not bought yet"]
 
 
@@ -128,7 +128,7 @@ def test_the_switch_is_one_button(row, fay, eli, client_of):
     switch = reverse("reservations:buying_switch")
     assert client_of(eli).post(switch, {"stop": "1"}).status_code == 403
     assert "Buying is stopped" in client_of(fay).post(switch, {"stop": "1"}, follow=True).content.decode()
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     assert "finance has pulled the switch" in post(client_of(fay), row, "export")
     client_of(fay).post(switch, {"stop": "0"})
     assert "record the id" in post(client_of(fay), row, "export")
@@ -173,11 +173,11 @@ def test_a_standing_order_is_made_and_paused(fay, eli, client_of):
 
 def test_what_is_used_of_the_ceiling_is_of_this_month(row, fay):
     buying_policy.set_policy(fay, monthly_ceiling=876)
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     PurchaseRequest.objects.update(through_api=True, executed_at=timezone.now(), state=purchase_rules.BOUGHT)
-    assert buying_policy.used(BuyingPolicy.get(), timezone.now())["percent"] == 50
+    assert buying_policy.ceiling_use(BuyingPolicy.get(), timezone.now())["percent"] == 50
     PurchaseRequest.objects.update(executed_at=EARLY)
-    assert buying_policy.used(BuyingPolicy.get(), timezone.now())["percent"] == 0
+    assert buying_policy.ceiling_use(BuyingPolicy.get(), timezone.now())["percent"] == 0
 
 
 def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli, ola, client_of):
@@ -195,7 +195,7 @@ def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli,
 
 
 def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
-    own = purchase_requests.ask(item, user=fay, batch=1, comment="", now=timezone.now())
+    own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     answer = client_of(fay).post(reverse("api:purchase-approve", args=[own.pk]))
     assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you asked for.")
     assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Say why")
@@ -204,9 +204,9 @@ def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
 def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811
     from auditlog.models import LogEntry
 
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     buying_policy.set_limit(fay, fred, 7)
-    buying_policy.pull_switch(stop=True)
+    buying_policy.set_buying_switch(stop=True)
     for each in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
         assert LogEntry.objects.get_for_object(each).exists()
     assert "approved" in LogEntry.objects.get_for_object(row).first().changes["state"][1]
