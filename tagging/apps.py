@@ -34,7 +34,7 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
-        reconciliation.also_check(statement_checks.checks)
+        reconciliation.also_check(statement_checks.check_statements)
         registry.add(
             PendingDecisions(
                 "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40
@@ -60,9 +60,9 @@ class TaggingConfig(AppConfig):
         may_see = "tagging.view_statement"
         registry.add(
             NavItem("Chargeback", "tagging:chargeback", "receipt-2", may_see, 48, SECTION),
-            Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement, may_see, 45),
+            Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, may_see, 45),
             ReportSection(
-                "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report, may_see, 60
+                "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, may_see, 60
             ),
             # After the bills, the splits and the metrics.
             DemoStep("chargeback", _make_demo_chargeback, 80),
@@ -124,7 +124,7 @@ def _make_demo_rules(say: Any, *, as_of: Any) -> None:
 def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
     from tagging.chargeback import demo as chargeback_demo
 
-    chargeback_demo.make(say, as_of=as_of)
+    chargeback_demo.make_chargeback(say, as_of=as_of)
 
 
 def _make_demo_policy(say: Any, *, as_of: Any) -> None:

@@ -13,7 +13,7 @@ from tagging.policy import policy_changes
 
 @receiver(delivery_loaded)
 def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
-    rules, tags = rule_application.decision()
+    rules, tags = rule_application.rules_and_tags_in_force()
     lines.tag(tags)
     lines.own(rules)
 
@@ -21,7 +21,7 @@ def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
 @receiver(cost_data_changed)
 def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
     """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
-    if rule_application.applied_while_it_loaded(rows):
+    if rule_application.rules_changed_during_load(rows):
         queues.apply(reason="Rules changed while a bill was loaded")
 
 

@@ -56,13 +56,13 @@ def resume_applications() -> None:
 @shared_task
 def refresh_chargeback() -> None:
     """Makes anew the drafts that do not say what the books say; nothing when all do."""
-    statements.refresh_stale(timezone.now())
+    statements.refresh_stale_drafts(timezone.now())
 
 
 @shared_task
 def post_statements() -> None:
     """Writes the letters of closed statements that nobody was told of."""
-    emails.post_statements(timezone.now())
+    emails.post_statement_emails(timezone.now())
 
 
 @shared_task

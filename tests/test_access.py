@@ -308,7 +308,7 @@ def chargeback_arguments(name, line):
         return []
     if kind in ("split", "split_remove"):
         return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     month, statement_line = "2026-03", StatementLine.objects.get()
     if kind == "dispute_add":
         return [statement_line.pk]

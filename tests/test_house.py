@@ -113,6 +113,22 @@ def test_no_migration_is_missing():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
+def task_names(path):
+    """The literal names that a file gives to `task(...)`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "task" and node.args:
+            assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: name the task by a literal string"
+            yield node.args[0].value
+
+
+def test_every_task_that_a_service_queues_by_its_name_is_registered():
+    from finops_site.celery import app
+
+    app.loader.import_default_modules()
+    unknown = {(name_of(path), name) for path in modules() for name in task_names(path) if name not in app.tasks}
+    assert unknown == set()
+
+
 def test_run_py_needs_nothing_but_the_standard_library():
     import sys
 

@@ -111,17 +111,17 @@ def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED
 
 def _hand_out(amount: Decimal, shares: list[Decimal], ideal: list[Decimal], unit: Decimal) -> list[Decimal]:
     step = unit if amount >= 0 else -unit
-    left = EXACT.subtract(amount, _exact_sum(shares))
+    left = EXACT.subtract(amount, exact_sum(shares))
     order = sorted(range(len(shares)), key=lambda i: -abs(EXACT.subtract(ideal[i], shares[i])))
     order = [i for i in order if ideal[i]] or order
     for i in order[: int(left / step)]:
         shares[i] = EXACT.add(shares[i], step)
-    rest = EXACT.subtract(amount, _exact_sum(shares))
+    rest = EXACT.subtract(amount, exact_sum(shares))
     shares[order[0]] = EXACT.add(shares[order[0]], rest)
     return shares
 
 
-def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     result = Decimal(0)
     for amount in amounts:
         result = EXACT.add(result, amount)

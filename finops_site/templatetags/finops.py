@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.ui import figures
+from finops_site.ui.block_tags import register_frame
 from finops_site.ui.filters import active_filters, dressed, dressed_field
 from finops_site.ui.keyset import PAGING_PARAMETERS
+from finops_site.ui.tables import status_html
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 
 register = template.Library()
@@ -23,9 +25,34 @@ register.simple_tag(figures.amount_html, name="amount")
 register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
+register.simple_tag(status_html, name="status_badge")
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
 register.filter("rounded", formatted)
+
+# {% card "Title" text="One sentence" body="flush" %} head {% cardbody %} content {% endcard %}
+# `body`: "content" (with padding; the default), "flush" (tables), "bare" (the content brings its own wrappers).
+register_frame(
+    register,
+    "card",
+    "includes/card.html",
+    positional=["title", "text"],
+    optional=["body", "css", "id", "label"],
+    divider="cardbody",
+)
+# {% stat "Spent" icon="cash" note="of 1,000" %} the figure {% statfoot %} more beside the note {% endstat %}
+register_frame(
+    register,
+    "stat",
+    "includes/stat_frame.html",
+    positional=["label"],
+    optional=["icon", "note", "name"],
+    divider="statfoot",
+    before_divider="content",
+    after_divider="foot",
+)
+# {% scrolling_table "What it is" css="compact" %}<thead>...<tbody>...{% endscrolling_table %}
+register_frame(register, "scrolling_table", "includes/scrolling_table.html", positional=["label"], optional=["css"])
 
 
 @register.filter

@@ -13,7 +13,7 @@ from finops_site.lib.money import EXACT, STORED_UNIT
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
 TAKEN, GIVEN = "taken", "given"
 UNMEASURED, SHARED, BOOKED, RESTATED = "unmeasured", "shared", "booked", "restated"
-WORDS = {
+KIND_LABELS = {
     NEW: "New resources",
     GONE: "Resources that are gone",
     TAKEN: "Resources that others owned before",
@@ -31,7 +31,7 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MonthlyCost:
     """What one thing cost in a month, in one unit of quantity: `saved` is what commitments took off the price."""
 
     thing: str
@@ -47,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChangePart:
     """A part of the change, in the currency of its items, and the thing it is about (empty: the whole statement)."""
 
     kind: str
@@ -55,9 +55,11 @@ class Part:
     thing: str = ""
 
 
-def explain(
-    before: Iterable[Item], after: Iterable[Item], others: tuple[Set[str], Set[str]] = (frozenset(), frozenset())
-) -> list[Part]:
+def explain_change(
+    before: Iterable[MonthlyCost],
+    after: Iterable[MonthlyCost],
+    others: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
+) -> list[ChangePart]:
     """The parts of the change from one month's items to the next's; they sum to it exactly.
 
     `others` are the things that other owners had in the month before, and those they have in the later one: what only
@@ -65,13 +67,13 @@ def explain(
     """
     was, now = _by_place(before), _by_place(after)
     old, new = {thing for thing, _ in was}, {thing for thing, _ in now}
-    parts: list[Part] = []
+    parts: list[ChangePart] = []
     for place in sorted({*was, *now}):
         parts += _explain_one(place, was.get(place), now.get(place), old, new)
     return [_moved(part, *others) for part in parts if part.amount]
 
 
-def _moved(part: Part, owned_before: Set[str], owned_now: Set[str]) -> Part:
+def _moved(part: ChangePart, owned_before: Set[str], owned_now: Set[str]) -> ChangePart:
     if part.kind == NEW and part.thing in owned_before:
         return replace(part, kind=TAKEN)
     if part.kind == GONE and part.thing in owned_now:
@@ -79,8 +81,8 @@ def _moved(part: Part, owned_before: Set[str], owned_now: Set[str]) -> Part:
     return part
 
 
-def _by_place(items: Iterable[Item]) -> dict[tuple[str, str], Item]:
-    found: dict[tuple[str, str], Item] = {}
+def _by_place(items: Iterable[MonthlyCost]) -> dict[tuple[str, str], MonthlyCost]:
+    found: dict[tuple[str, str], MonthlyCost] = {}
     for item in items:
         place = (item.thing, item.unit)
         known = found.get(place)
@@ -88,46 +90,51 @@ def _by_place(items: Iterable[Item]) -> dict[tuple[str, str], Item]:
     return found
 
 
-def _added(one: Item, other: Item) -> Item:
+def _added(one: MonthlyCost, other: MonthlyCost) -> MonthlyCost:
     quantity = None
     if one.quantity is not None and other.quantity is not None:
         quantity = EXACT.add(one.quantity, other.quantity)
-    return Item(one.thing, one.unit, EXACT.add(one.cost, other.cost), quantity, EXACT.add(one.saved, other.saved))
+    return MonthlyCost(
+        one.thing, one.unit, EXACT.add(one.cost, other.cost), quantity, EXACT.add(one.saved, other.saved)
+    )
 
 
 def _explain_one(
-    place: tuple[str, str], was: Item | None, now: Item | None, old: set[str], new: set[str]
-) -> Iterable[Part]:
+    place: tuple[str, str], was: MonthlyCost | None, now: MonthlyCost | None, old: set[str], new: set[str]
+) -> Iterable[ChangePart]:
     thing = place[0]
     if was is None or now is None:
         amount = EXACT.subtract(now.cost if now else ZERO, was.cost if was else ZERO)
         if now and thing not in old:
-            return [Part(NEW, amount, thing)]
+            return [ChangePart(NEW, amount, thing)]
         if was and thing not in new:
-            return [Part(GONE, amount, thing)]
+            return [ChangePart(GONE, amount, thing)]
         # The thing was there, this kind of its usage began or ended.
-        return [Part(MORE if now else LESS, amount, thing)]
+        return [ChangePart(MORE if now else LESS, amount, thing)]
     return _changed(thing, was, now)
 
 
-def _changed(thing: str, was: Item, now: Item) -> list[Part]:
+def _changed(thing: str, was: MonthlyCost, now: MonthlyCost) -> list[ChangePart]:
     change = EXACT.subtract(now.cost, was.cost)
     if not was.quantity or not now.quantity:
-        return [Part(UNMEASURED, change, thing)]
+        return [ChangePart(UNMEASURED, change, thing)]
     commitment = EXACT.subtract(was.saved, now.saved)
     grown = EXACT.subtract(now.quantity, was.quantity)
     usage = EXACT.divide(EXACT.multiply(was.price_paid, grown), was.quantity).quantize(STORED_UNIT, context=EXACT)
     price = EXACT.subtract(EXACT.subtract(change, commitment), usage)
     return [
-        Part(MORE if grown > 0 else LESS, usage, thing),
-        Part(PRICE, price, thing),
-        Part(COMMITMENT, commitment, thing),
+        ChangePart(MORE if grown > 0 else LESS, usage, thing),
+        ChangePart(PRICE, price, thing),
+        ChangePart(COMMITMENT, commitment, thing),
     ]
 
 
-def of_statement(
-    parts: Iterable[Part], before: Mapping[str, Decimal], after: Mapping[str, Decimal], told: tuple[Decimal, Decimal]
-) -> list[Part]:
+def explain_statement_change(
+    parts: Iterable[ChangePart],
+    before: Mapping[str, Decimal],
+    after: Mapping[str, Decimal],
+    told: tuple[Decimal, Decimal],
+) -> list[ChangePart]:
     """The parts of a statement's change: those of direct cost, then shared cost and bookings.
 
     `before` and `after` are the sums of the two statements by the names direct, shared (with spread) and booked;
@@ -143,19 +150,19 @@ def of_statement(
         (BOOKED, EXACT.subtract(after.get("booked", ZERO), before.get("booked", ZERO))),
     ):
         if amount:
-            found.append(Part(kind, amount))
+            found.append(ChangePart(kind, amount))
     return found
 
 
-def by_kind(parts: Iterable[Part]) -> dict[str, Decimal]:
+def sum_by_kind(parts: Iterable[ChangePart]) -> dict[str, Decimal]:
     """{kind: its sum} in the order of WORDS, without those that are not there."""
     sums: dict[str, Decimal] = {}
     for part in parts:
         sums[part.kind] = EXACT.add(sums.get(part.kind, ZERO), part.amount)
-    return {kind: sums[kind] for kind in WORDS if kind in sums}
+    return {kind: sums[kind] for kind in KIND_LABELS if kind in sums}
 
 
-def whole(parts: Iterable[Part]) -> Decimal:
+def total_change(parts: Iterable[ChangePart]) -> Decimal:
     """The sum of all parts: exactly what the total changed by."""
     result = ZERO
     for part in parts:

@@ -19,7 +19,7 @@ class CannotBook(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class CostCenterCharge:
     """What a statement charges to a cost centre."""
 
     number: str
@@ -30,7 +30,7 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class JournalEntry:
     """One line of the journal: one of `debit` and `credit` is not zero, and neither is less than zero."""
 
     document: str
@@ -42,7 +42,7 @@ class Booking:
     text: str
 
 
-def book(charges: Iterable[Charge], *, expense: str, clearing: str) -> list[Booking]:
+def journal_entries(charges: Iterable[CostCenterCharge], *, expense: str, clearing: str) -> list[JournalEntry]:
     """A debit for each charge (a credit where it is negative) and the clearing entry of each currency.
 
     Raises CannotBook when a cost centre is missing, naming the teams.
@@ -51,15 +51,17 @@ def book(charges: Iterable[Charge], *, expense: str, clearing: str) -> list[Book
     missing = sorted({charge.team for charge in listed if not charge.cost_center.strip()})
     if missing:
         raise CannotBook(f"No cost centre: {', '.join(missing)}. Give each of these teams one, then export again.")
-    bookings: list[Booking] = []
+    bookings: list[JournalEntry] = []
     for currency in sorted({charge.currency for charge in listed}):
         bookings += _of_currency([each for each in listed if each.currency == currency], expense, clearing, currency)
     _need_balance(bookings)
     return bookings
 
 
-def _of_currency(charges: Sequence[Charge], expense: str, clearing: str, currency: str) -> Iterator[Booking]:
-    amounts = in_cents([charge.amount for charge in charges], currency)
+def _of_currency(
+    charges: Sequence[CostCenterCharge], expense: str, clearing: str, currency: str
+) -> Iterator[JournalEntry]:
+    amounts = round_to_cents([charge.amount for charge in charges], currency)
     for charge, amount in zip(charges, amounts, strict=True):
         if amount:
             text = f"Cloud cost of {charge.team}"
@@ -69,7 +71,7 @@ def _of_currency(charges: Sequence[Charge], expense: str, clearing: str, currenc
         yield _booking("clearing", clearing, "", -whole, currency, "Cloud cost, clearing")
 
 
-def in_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
+def round_to_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
     """The amounts in whole smallest units of the currency; their sum is the rounded sum of the exact amounts."""
     unit = Decimal(1).scaleb(-places(currency))
     near = [rounded(amount, currency) for amount in amounts]
@@ -81,12 +83,12 @@ def in_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
     return [EXACT.add(one, cents) for one, cents in zip(near, split(gap, weights, unit=unit), strict=True)]
 
 
-def _booking(document: str, account: str, center: str, amount: Decimal, currency: str, text: str) -> Booking:
+def _booking(document: str, account: str, center: str, amount: Decimal, currency: str, text: str) -> JournalEntry:
     debit, credit = (amount, ZERO) if amount > 0 else (ZERO, -amount)
-    return Booking(document, account, center, debit, credit, currency, text)
+    return JournalEntry(document, account, center, debit, credit, currency, text)
 
 
-def _need_balance(bookings: Iterable[Booking]) -> None:
+def _need_balance(bookings: Iterable[JournalEntry]) -> None:
     listed = list(bookings)
     for currency in {each.currency for each in listed}:
         mine = [each for each in listed if each.currency == currency]
@@ -94,7 +96,7 @@ def _need_balance(bookings: Iterable[Booking]) -> None:
             raise CannotBook(f"Debits and credits in {currency} differ: this is a defect of ours, nothing was written.")
 
 
-def rows(bookings: Iterable[Booking], month: str) -> Iterator[tuple[object, ...]]:
+def journal_table(bookings: Iterable[JournalEntry], month: str) -> Iterator[tuple[object, ...]]:
     """The journal as a table, its header first."""
     yield HEADER
     for each in bookings:

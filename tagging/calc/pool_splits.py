@@ -50,7 +50,7 @@ def pool(number: int) -> Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SplitRule:
     """How one pool is split. `parts` are who takes part, with a percentage each where shares are fixed.
 
     Without parts every team with direct cost takes part (by metric: every team that has a value). Raises BadSplit when
@@ -84,14 +84,14 @@ def _need_hundred(parts: Mapping[Party, Decimal | None]) -> None:
         raise BadSplit(f"The shares make {exact_text(whole)} %, not 100 %: {said}.")
 
 
-def _need_metric(rule: Rule) -> None:
+def _need_metric(rule: SplitRule) -> None:
     if not rule.metric:
         raise BadSplit("Which usage metric? Choose one.")
     if any(party.kind == "pool" for party in rule.parts):
         raise BadSplit("A usage metric has values of teams only: a pool cannot take a share by it.")
 
 
-def order(rules: Mapping[int, Rule]) -> list[int]:
+def order_pools(rules: Mapping[int, SplitRule]) -> list[int]:
     """The pools, each after all those that feed it. Raises CircleOfPools with the path."""
     done: list[int] = []
     trail: list[int] = []
@@ -126,7 +126,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SplitResult:
     """Where the cost of pools went: to teams, into other pools, and what is left with nobody to take it.
 
     `shares` and `fed` are {(pool, team or pool it fed, charge day): amount}, `left` is {(pool, charge day): amount};
@@ -147,10 +147,10 @@ class Outcome:
 
 def split_pools(
     held: Mapping[tuple[int, date], Decimal],
-    rules: Mapping[int, Rule],
+    rules: Mapping[int, SplitRule],
     direct: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
-) -> Outcome:
+) -> SplitResult:
     """Splits what the bills put into pools.
 
     `held` is {(pool, charge day): amount}, `direct` each team's direct cost of the month, `metrics` {metric: {team:
@@ -162,7 +162,7 @@ def split_pools(
     for (number, day), amount in held.items():
         waiting[number][day] = EXACT.add(waiting[number].get(day, ZERO), amount)
         own[number] = EXACT.add(own[number], amount)
-    in_order = order(rules)
+    in_order = order_pools(rules)
     shares: dict[tuple[int, int, date], Decimal] = {}
     fed: dict[tuple[int, int, date], Decimal] = {}
     weights: dict[int, Weights] = {}
@@ -171,14 +171,14 @@ def split_pools(
         _split_one(number, rules, direct, own, metrics, waiting, shares, fed, weights, left)
     # What was fed into a pool without a rule waits there, after those that have one.
     for number in sorted(set(waiting) - set(in_order)):
-        weights.setdefault(number, weights_of(None, direct, own, metrics))
+        weights.setdefault(number, pool_weights(None, direct, own, metrics))
         left.update({(number, day): amount for day, amount in waiting[number].items() if amount})
-    return Outcome(shares, fed, left, weights)
+    return SplitResult(shares, fed, left, weights)
 
 
 def _split_one(
     number: int,
-    rules: Mapping[int, Rule],
+    rules: Mapping[int, SplitRule],
     direct: Mapping[int, Decimal],
     own: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
@@ -188,7 +188,7 @@ def _split_one(
     weights: dict[int, Weights],
     left: Amounts,
 ) -> None:
-    found = weights[number] = weights_of(rules.get(number), direct, own, metrics)
+    found = weights[number] = pool_weights(rules.get(number), direct, own, metrics)
     parties = [party for party in sorted(found.of) if found.of[party] > 0]
     for day, amount in sorted(waiting[number].items()):
         if not amount:
@@ -204,8 +204,8 @@ def _split_one(
                 waiting[party.id][day] = EXACT.add(waiting[party.id].get(day, ZERO), part)
 
 
-def weights_of(
-    rule: Rule | None,
+def pool_weights(
+    rule: SplitRule | None,
     direct: Mapping[int, Decimal],
     pools: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
@@ -223,7 +223,7 @@ def weights_of(
 
 
 def _weight(
-    rule: Rule,
+    rule: SplitRule,
     party: Party,
     direct: Mapping[int, Decimal],
     pools: Mapping[int, Decimal],
@@ -239,7 +239,7 @@ def _weight(
     return max(ZERO, (direct if party.kind == "team" else pools).get(party.id, ZERO))
 
 
-def _why_nobody(rule: Rule) -> str:
+def _why_nobody(rule: SplitRule) -> str:
     if rule.method == METRIC:
         return f"The metric {rule.metric} has no value for any team in this month: load it."
     if rule.method == DIRECT:
@@ -247,7 +247,7 @@ def _why_nobody(rule: Rule) -> str:
     return "No team has direct cost in this currency and month: name those who share this pool."
 
 
-def formula(rule: Rule, party: Party, weights: Weights, currency: str) -> str:
+def share_formula(rule: SplitRule, party: Party, weights: Weights, currency: str) -> str:
     """In words how the share of a party came about: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
     mine, whole = weights.of[party], weights.whole
     percent = f"{EXACT.divide(EXACT.multiply(mine, HUNDRED), whole):.1f} %"
@@ -284,12 +284,12 @@ def spread_discounts(
     return {number: amount for number, amount in found.items() if amount}
 
 
-def gaps(days: Iterable[date], known: Iterable[date]) -> list[date]:
+def missing_days(days: Iterable[date], known: Iterable[date]) -> list[date]:
     """The days of a month for which a metric says nothing."""
     return sorted(set(days) - set(known))
 
 
-def spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+def day_spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
     """Consecutive days as (first, last), for a message that stays short."""
     first = last = None
     for day in sorted(days):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from costs.calc.allocation_rules import EVER, NEVER, PLAIN, OwnerRule
 
 
-def shadows(rules: Sequence[OwnerRule]) -> dict[int, int]:
+def shadowed_rules(rules: Sequence[OwnerRule]) -> dict[int, int]:
     """{position of a rule that can never own anything: position of the earlier rule that takes everything it would}.
 
     A rule is shadowed when an earlier one holds on all its days and asks for nothing that it does not ask for. What

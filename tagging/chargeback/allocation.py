@@ -21,7 +21,7 @@ from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.calc import pool_splits
-from tagging.calc.pool_splits import BadSplit, Outcome, Rule
+from tagging.calc.pool_splits import BadSplit, SplitResult, SplitRule
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, Split
 
 BILLED, EFFECTIVE = "billed_cost", "effective_cost"
@@ -31,7 +31,7 @@ NOT_BY_SERVICE = "Other charges"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AllocatedCost:
     """One amount of a team's statement, in both views of cost, with the formula of each in words."""
 
     team: int
@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Equation:
+class MonthEquation:
     """bill = direct + shared + unallocated + unowned, in one currency and one view."""
 
     bill: Decimal = ZERO
@@ -57,22 +57,22 @@ class Equation:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class MonthAllocation:
     """A month as its statements would say it today. `totals` is {currency: {view: Equation}}."""
 
-    lines: list[Line]
+    lines: list[AllocatedCost]
     allocations: list[Allocation]
-    totals: dict[str, dict[str, Equation]]
+    totals: dict[str, dict[str, MonthEquation]]
     problems: list[str]
 
 
-def compute(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -> Computed:
+def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -> MonthAllocation:
     """Statements' lines, allocations by day and totals of a billing month, by today's books, splits and metrics."""
     owned, until = _owned(month)
     held = _held(month)
-    rules, problems = rules_of(month)
+    rules, problems = split_rules_of(month)
     metrics, gaps = _metrics(rules.values(), month, until)
-    outcomes: dict[tuple[str, str], Outcome] = {}
+    outcomes: dict[tuple[str, str], SplitResult] = {}
     for code in sorted({currency for *_, currency in owned} | {currency for *_, currency in held}):
         for view in VIEWS:
             direct = _by_team(owned, code, view)
@@ -83,10 +83,10 @@ def compute(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -
     lines = [*_direct_lines(owned), *_shared_lines(outcomes, rules, names), *_spread_lines(moved)]
     allocations = [*_allocations(month, outcomes), *_moved(month, moved)]
     said = [*problems, *gaps, *_left_words(outcomes, names)]
-    return Computed(lines, allocations, _totals(owned, held, outcomes), list(dict.fromkeys(said)))
+    return MonthAllocation(lines, allocations, _totals(owned, held, outcomes), list(dict.fromkeys(said)))
 
 
-def of_month(model: Any, month: Month) -> Any:
+def current_rows_of_month(model: Any, month: Month) -> Any:
     """Current rows of a billing month, with the span of charge days that lets the database skip partitions."""
     rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).only("charge_months"))
     days = [date.fromisoformat(day) for row in rows for day in row.charge_months]
@@ -102,7 +102,7 @@ Held = dict[tuple[int, date, str], dict[str, Decimal]]
 
 def _owned(month: Month) -> tuple[Owned, date | None]:
     """{(team or None, service, currency): {view: sum}} of what no pool holds, and the last charge day there is."""
-    rows = of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
+    rows = current_rows_of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
     found: Owned = {}
     until = None
     for row in rows.annotate(until=Max("charge_date"), **{view: Sum(view) for view in VIEWS}):
@@ -113,16 +113,16 @@ def _owned(month: Month) -> tuple[Owned, date | None]:
 
 def _held(month: Month) -> Held:
     """{(pool, charge day, currency): {view: sum}}."""
-    rows = of_month(DayRollup, month).filter(SIDES["shared"]).values("pool", "charge_date", "currency")
+    rows = current_rows_of_month(DayRollup, month).filter(SIDES["shared"]).values("pool", "charge_date", "currency")
     return {
         (row["pool"], row["charge_date"], row["currency"]): {view: row[view] or ZERO for view in VIEWS}
         for row in rows.annotate(**{view: Sum(view) for view in VIEWS})
     }
 
 
-def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
+def split_rules_of(month: Month) -> tuple[dict[int, SplitRule], list[str]]:
     """{pool: how it is split in the month}, and in words which splits cannot be followed."""
-    rules: dict[int, Rule] = {}
+    rules: dict[int, SplitRule] = {}
     problems = []
     for split in Split.objects.in_month(month).with_parts():
         try:
@@ -130,7 +130,7 @@ def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
         except BadSplit as error:
             problems.append(f"{split.pool}: {error}")
     try:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     except pool_splits.CircleOfPools as circle:
         names = dict(Pool.objects.values_list("pk", "name"))
         for pool in circle.path:
@@ -140,7 +140,7 @@ def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
 
 
 def _metrics(
-    rules: Iterable[Rule], month: Month, until: date | None
+    rules: Iterable[SplitRule], month: Month, until: date | None
 ) -> tuple[dict[str, dict[int, Decimal]], list[str]]:
     """{metric: {team: its sum of the month}}, and in words on which days a metric says nothing."""
     wanted = {rule.metric for rule in rules if rule.metric}
@@ -161,10 +161,10 @@ def _gap_words(name: str, known: set[date], month: Month, until: date | None) ->
     if not known or until is None:
         return ""
     told = [day for day in month.period.each_day() if day <= until]
-    missing = pool_splits.gaps(told, known)
+    missing = pool_splits.missing_days(told, known)
     if not missing:
         return ""
-    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in pool_splits.spans(missing)]
+    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in pool_splits.day_spans(missing)]
     shown = ", ".join(spans[:3]) + (f" and {len(spans) - 3} more" if len(spans) > 3 else "")
     return (
         f"The metric {name} has no value on {len(missing)} of {len(told)} days ({shown}): "
@@ -180,16 +180,16 @@ def _by_team(owned: Owned, code: str, view: str) -> dict[int, Decimal]:
     return dict(sums)
 
 
-def _direct_lines(owned: Owned) -> Iterator[Line]:
+def _direct_lines(owned: Owned) -> Iterator[AllocatedCost]:
     for (team, service, currency), amounts in sorted(owned.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
         if team is not None:
             label = service or NOT_BY_SERVICE
-            yield Line(team, currency, "direct", f"direct:{service}", label, amounts, service=service)
+            yield AllocatedCost(team, currency, "direct", f"direct:{service}", label, amounts, service=service)
 
 
 def _shared_lines(
-    outcomes: Mapping[tuple[str, str], Outcome], rules: Mapping[int, Rule], names: Mapping[int, str]
-) -> Iterator[Line]:
+    outcomes: Mapping[tuple[str, str], SplitResult], rules: Mapping[int, SplitRule], names: Mapping[int, str]
+) -> Iterator[AllocatedCost]:
     sums: dict[tuple[int, int, str], dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(VIEWS, ZERO))
     for (code, view), outcome in outcomes.items():
         for (pool, team, _), amount in outcome.shares.items():
@@ -197,20 +197,20 @@ def _shared_lines(
             mine[view] = EXACT.add(mine[view], amount)
     for (pool, team, code), amounts in sorted(sums.items()):
         formulas = {view: _formula(rules[pool], team, outcomes[code, view], code) for view in VIEWS}
-        yield Line(team, code, "shared", f"shared:{pool}", names[pool], amounts, pool=pool, formulas=formulas)
+        yield AllocatedCost(team, code, "shared", f"shared:{pool}", names[pool], amounts, pool=pool, formulas=formulas)
 
 
-def _formula(rule: Rule, team: int, outcome: Outcome, code: str) -> str:
+def _formula(rule: SplitRule, team: int, outcome: SplitResult, code: str) -> str:
     weights = outcome.weights.get(rule.pool)
     party = pool_splits.team(team)
     if weights is None or weights.problem or not weights.of.get(party):
         return "no share in this view of cost"
-    return pool_splits.formula(rule, party, weights, code)
+    return pool_splits.share_formula(rule, party, weights, code)
 
 
 def _spread(month: Month) -> dict[str, dict[int, Decimal]]:
     """{currency: {team: what spreading the discounts of commitments moves to it}}, in effective cost."""
-    usage = of_month(CostLine, month).filter(charge_category="Usage", owner__isnull=False)
+    usage = current_rows_of_month(CostLine, month).filter(charge_category="Usage", owner__isnull=False)
     reference = Coalesce("contracted_cost", "list_cost", "effective_cost")
     covered = usage.filter(commitment_status="Used").values("owner", "service", "currency")
     savings: dict[str, dict[tuple[str, int], Decimal]] = defaultdict(dict)
@@ -225,16 +225,16 @@ def _spread(month: Month) -> dict[str, dict[int, Decimal]]:
     return {code: pool_splits.spread_discounts(found, eligible[code]) for code, found in savings.items()}
 
 
-def _spread_lines(moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[Line]:
+def _spread_lines(moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[AllocatedCost]:
     words = "discounts of commitments at the service's average: what you saved, less your share of all savings"
     for code, teams in sorted(moved.items()):
         for team, amount in sorted(teams.items()):
             amounts = {BILLED: ZERO, EFFECTIVE: amount}
             formulas = dict.fromkeys(VIEWS, words)
-            yield Line(team, code, "spread", "spread", "Spread discounts", amounts, formulas=formulas)
+            yield AllocatedCost(team, code, "spread", "spread", "Spread discounts", amounts, formulas=formulas)
 
 
-def _allocations(month: Month, outcomes: Mapping[tuple[str, str], Outcome]) -> list[Allocation]:
+def _allocations(month: Month, outcomes: Mapping[tuple[str, str], SplitResult]) -> list[Allocation]:
     """Both views of the same share in one row."""
     rows: dict[tuple[Any, ...], Allocation] = {}
     for (code, view), outcome in outcomes.items():
@@ -264,13 +264,15 @@ def _moved(month: Month, moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator
             yield row
 
 
-def _totals(owned: Owned, held: Held, outcomes: Mapping[tuple[str, str], Outcome]) -> dict[str, dict[str, Equation]]:
+def _totals(
+    owned: Owned, held: Held, outcomes: Mapping[tuple[str, str], SplitResult]
+) -> dict[str, dict[str, MonthEquation]]:
     """Each part summed from its own side: the bill is not their sum but what the books say."""
-    found: dict[str, dict[str, Equation]] = defaultdict(dict)
+    found: dict[str, dict[str, MonthEquation]] = defaultdict(dict)
     for (code, view), outcome in outcomes.items():
         mine = {key: amounts[view] for key, amounts in owned.items() if key[2] == code}
         pooled = [amounts[view] for key, amounts in held.items() if key[2] == code]
-        found[code][view] = Equation(
+        found[code][view] = MonthEquation(
             bill=exact_sum([*mine.values(), *pooled]),
             direct=exact_sum(amount for key, amount in mine.items() if key[0] is not None),
             shared=exact_sum(outcome.shares.values()),
@@ -280,7 +282,7 @@ def _totals(owned: Owned, held: Held, outcomes: Mapping[tuple[str, str], Outcome
     return dict(found)
 
 
-def _left_words(outcomes: Mapping[tuple[str, str], Outcome], names: Mapping[int, str]) -> list[str]:
+def _left_words(outcomes: Mapping[tuple[str, str], SplitResult], names: Mapping[int, str]) -> list[str]:
     return [
         f"{names[pool]} ({code}): {problem}"
         for (code, _), outcome in sorted(outcomes.items())
@@ -295,7 +297,7 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return result
 
 
-def marks() -> dict[Month, str]:
+def month_fingerprints() -> dict[Month, str]:
     """For every billing month in the books a mark of all that its statements are made of: bills, splits, metrics."""
     parts: dict[Month, list[str]] = defaultdict(list)
     current = DeliveryMonth.objects.current().order_by("billing_month", "pk")
@@ -322,7 +324,7 @@ def team_names(teams: Iterable[int]) -> dict[int, Team]:
     return Team.objects.in_bulk(set(teams))
 
 
-def days_of(month: Month) -> tuple[date, date]:
+def charge_days_of(month: Month) -> tuple[date, date]:
     """First and last charge day that the bills of a billing month may hold, for links to their lines."""
     rows = DeliveryMonth.objects.current().filter(billing_month=month.start).values_list("charge_months", flat=True)
     days = [date.fromisoformat(day) for row in rows for day in row] or [month.start]

@@ -223,7 +223,7 @@ class MonthPage(OneMonth, TemplateView):
         user, period = self.request.user, self.period
         rows = statement_figures.team_rows(user, period)
         may_close = user.has_perm("tagging.close_chargebackperiod") and not period.is_closed
-        items = closing.checklist(period, timezone.now()) if may_close else []
+        items = closing.closing_checklist(period, timezone.now()) if may_close else []
         context = {
             "period": period,
             "table": self._table(rows),
@@ -244,7 +244,7 @@ class MonthPage(OneMonth, TemplateView):
         return TeamsOfMonthTable(team_table_rows(rows, self.period), totals=_sums(rows), request=None, exclude=hidden)
 
     def _stale(self) -> bool:
-        marks = allocation.marks()
+        marks = allocation.month_fingerprints()
         return self.period.books != statements.wanted_mark(self.period, marks)
 
 
@@ -279,7 +279,7 @@ def _sums(rows: list[statement_figures.TeamRow]) -> list[dict[str, Any]]:
 
 def _equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
     """bill = direct + shared + unallocated + unowned, each side with its address."""
-    month, span = period.month, allocation.days_of(period.month)
+    month, span = period.month, allocation.charge_days_of(period.month)
     found = []
     for total in period.totals.all():
         code = total.currency
@@ -288,14 +288,14 @@ def _equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
             ("Direct", total.direct, ""),
             ("Shared", total.shared, _shared_url(period, total)),
             ("In pools nobody can take", total.unallocated, ""),
-            ("Unowned", total.unowned, statement_figures.lines_url(month, span, team="none", **lines)),
+            ("Unowned", total.unowned, statement_figures.billing_month_lines_url(month, span, team="none", **lines)),
         ]
         found.append(
             {
                 "currency": code,
                 "total": total,
                 "parts": [{"label": label, "amount": amount, "url": url} for label, amount, url in parts],
-                "url": statement_figures.lines_url(month, span, **lines),
+                "url": statement_figures.billing_month_lines_url(month, span, **lines),
                 "charged": allocation.exact_sum([total.direct, total.shared, total.corrections, -total.given_back]),
             }
         )
@@ -306,8 +306,8 @@ def _shared_url(period: ChargebackPeriod, total: Any) -> str:
     """The lines of all pools, where they are what was shared: nothing stayed in a pool."""
     if total.unallocated:
         return ""
-    span = allocation.days_of(period.month)
-    return statement_figures.lines_url(period.month, span, team=POOLED, currency=total.currency)
+    span = allocation.charge_days_of(period.month)
+    return statement_figures.billing_month_lines_url(period.month, span, team=POOLED, currency=total.currency)
 
 
 class CloseMonth(OneMonth, View):
@@ -318,10 +318,12 @@ class CloseMonth(OneMonth, View):
 
     def post(self, request: HttpRequest, month: str) -> HttpResponse:
         try:
-            found = closing.close(self.period, request.user, seen=request.POST.get("seen", ""), now=timezone.now())
+            found = closing.close_month(
+                self.period, request.user, seen=request.POST.get("seen", ""), now=timezone.now()
+            )
         except closing.CannotClose as problem:
             messages.warning(request, str(problem))
-            if isinstance(problem, closing.BooksMoved):
+            if isinstance(problem, closing.DraftOutdated):
                 queues.refresh_chargeback()
         else:
             messages.success(
@@ -345,7 +347,7 @@ class PeriodSettings(OneMonth, FormPage):
             messages.warning(self.request, f"{self.period.month} is closed: its basis stays what it was.")
             return redirect(self.period)
         form.save()
-        statements.refresh(ChargebackPeriod.objects.get(pk=self.period.pk), timezone.now())
+        statements.refresh_draft(ChargebackPeriod.objects.get(pk=self.period.pk), timezone.now())
         messages.success(self.request, "Saved: the draft is made anew on this basis.")
         return redirect(self.period)
 
@@ -357,7 +359,7 @@ class RefreshMonth(OneMonth, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, month: str) -> HttpResponse:
-        if statements.refresh(self.period, timezone.now()):
+        if statements.refresh_draft(self.period, timezone.now()):
             messages.success(request, "The draft is made anew from today's books.")
         return redirect(self.period)
 
@@ -398,8 +400,8 @@ class StatementPage(OneMonth, TemplateView):
         context = {
             "period": period,
             "team": self.team,
-            "shown": [statement_figures.shown(each, user, disputed) for each in found],
-            "may_dispute": user.has_perm("tagging.add_dispute") and disputes.leads(user, self.team),
+            "shown": [statement_figures.statement_details(each, user, disputed) for each in found],
+            "may_dispute": user.has_perm("tagging.add_dispute") and disputes.leads_team(user, self.team),
             "disputes": listed,
             "budgets": registry.budgets_of(user, self.team.pk, period.month),
         }
@@ -415,8 +417,8 @@ class StatementsCsv(OneMonth, View):
 
 
 def rows_of_month(user: Person, period: ChargebackPeriod, found: Any) -> Iterator[Any]:
-    rest = statement_figures.remainder(period) if user.sees_whole_company else ()
-    return chain(statement_figures.table(found), rest)
+    rest = statement_figures.unallocated_rows(period) if user.sees_whole_company else ()
+    return chain(statement_figures.statement_table(found), rest)
 
 
 class StatementsXlsx(OneMonth, View):
@@ -446,7 +448,7 @@ class StatementPdf(StatementPage):
         if not found:
             raise Http404("the team has no statement in this month")
         name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}.pdf"
-        return _download(statement_pdf.pdf(found, request.user), name, "application/pdf")
+        return _download(statement_pdf.render_statements(found, request.user), name, "application/pdf")
 
 
 class StatementCsv(StatementPage):
@@ -454,7 +456,7 @@ class StatementCsv(StatementPage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         found = statement_figures.statements_of(request.user, self.period, self.team)
-        return csv_download(statement_figures.table(found), f"statement {self.period.month} {self.team}")
+        return csv_download(statement_figures.statement_table(found), f"statement {self.period.month} {self.team}")
 
 
 class JournalCsv(OneMonth, View):
@@ -464,7 +466,7 @@ class JournalCsv(OneMonth, View):
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
         try:
-            rows = journal_export.rows(self.period)
+            rows = journal_export.journal_of_month(self.period)
         except journal_export.CannotBook as problem:
             messages.error(request, f"No journal was written. {problem}")
             return redirect(self.period)

@@ -27,11 +27,11 @@ class AlreadyClosed(CannotClose):
     """Somebody else closed it first."""
 
 
-class BooksMoved(CannotClose):
+class DraftOutdated(CannotClose):
     """A bill, a split or a metric changed since the draft was looked at."""
 
 
-def close(period: ChargebackPeriod, user: Person, *, seen: str, now: datetime) -> list[Statement]:
+def close_month(period: ChargebackPeriod, user: Person, *, seen: str, now: datetime) -> list[Statement]:
     """Closes a month that `user` looked at as the draft with the mark `seen`; returns its numbered statements.
 
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.
@@ -39,16 +39,18 @@ def close(period: ChargebackPeriod, user: Person, *, seen: str, now: datetime) -
     with transaction.atomic():
         _hold_the_books(period)
         mine = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
-        _may_close(mine, now.date())
-        marks = allocation.marks()
+        check_can_close(mine, now.date())
+        marks = allocation.month_fingerprints()
         if seen != statements.wanted_mark(mine, marks):
-            raise BooksMoved(
+            raise DraftOutdated(
                 f"A bill, a split or a metric of {mine.month} changed since this draft was made. Look at it again."
             )
-        statements.write(mine, now)
+        statements.write_statements(mine, now)
         _need_equation(mine)
-        if allocation.marks().get(mine.month) != marks.get(mine.month):
-            raise BooksMoved(f"A new bill of {mine.month} came in while the month was being closed. Look at it again.")
+        if allocation.month_fingerprints().get(mine.month) != marks.get(mine.month):
+            raise DraftOutdated(
+                f"A new bill of {mine.month} came in while the month was being closed. Look at it again."
+            )
         found = _number(mine)
         mine.state, mine.closed_at, mine.closed_by = ChargebackPeriod.State.CLOSED, now, user
         mine.books = marks.get(mine.month, statements.NO_BILL)
@@ -65,7 +67,7 @@ def _hold_the_books(period: ChargebackPeriod) -> None:
     list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
-def _may_close(period: ChargebackPeriod, today: date) -> None:
+def check_can_close(period: ChargebackPeriod, today: date) -> None:
     if period.is_closed:
         when = f"{period.closed_at:%d %b %Y, %H:%M} UTC"
         raise AlreadyClosed(f"{period.month} was closed by {period.closed_by} on {when}. Nothing was done twice.")
@@ -100,7 +102,7 @@ def _number(period: ChargebackPeriod) -> list[Statement]:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ChecklistItem:
     """A line of the checklist before closing: `state` is good, warn or bad; only bad ones forbid it."""
 
     label: str
@@ -109,55 +111,55 @@ class Item:
     url: str = ""
 
 
-def checklist(period: ChargebackPeriod, now: datetime) -> list[Item]:
+def closing_checklist(period: ChargebackPeriod, now: datetime) -> list[ChecklistItem]:
     """What finance looks at before she closes a month."""
     return [_time(period, now.date()), _rejects(period), _late(now), *_unowned(period), _disputes(period)]
 
 
-def _time(period: ChargebackPeriod, today: date) -> Item:
+def _time(period: ChargebackPeriod, today: date) -> ChecklistItem:
     try:
-        _may_close(period, today)
+        check_can_close(period, today)
     except CannotClose as problem:
-        return Item("In turn", str(problem), "bad")
-    return Item("In turn", "The month is over, and every month before it is closed.", "good")
+        return ChecklistItem("In turn", str(problem), "bad")
+    return ChecklistItem("In turn", "The month is over, and every month before it is closed.", "good")
 
 
-def _rejects(period: ChargebackPeriod) -> Item:
+def _rejects(period: ChargebackPeriod) -> ChecklistItem:
     rows = DeliveryMonth.objects.current().filter(billing_month=period.billing_month, delivery__rows_rejected__gt=0)
     found = list(rows.select_related("delivery__source"))
     url = reverse("costs:deliveries")
     if not found:
-        return Item("Rows not read", "Every row of the month's bills was read.", "good", url)
+        return ChecklistItem("Rows not read", "Every row of the month's bills was read.", "good", url)
     count = sum(row.delivery.rows_rejected for row in found)
-    return Item("Rows not read", f"{count:,} rows of {len(found)} bills were not read.", "warn", url)
+    return ChecklistItem("Rows not read", f"{count:,} rows of {len(found)} bills were not read.", "warn", url)
 
 
-def _late(now: datetime) -> Item:
+def _late(now: datetime) -> ChecklistItem:
     rows = sync.with_last_delivery(Source.objects.all())
     late = [each.name for each in rows if sync.is_late(each, each.last_delivery, now)]
     url = reverse("costs:sources")
     if late:
-        return Item("Sources", f"A bill is late from {', '.join(sorted(late)[:5])}.", "warn", url)
-    return Item("Sources", "No source is late.", "good", url)
+        return ChecklistItem("Sources", f"A bill is late from {', '.join(sorted(late)[:5])}.", "warn", url)
+    return ChecklistItem("Sources", "No source is late.", "good", url)
 
 
-def _unowned(period: ChargebackPeriod) -> list[Item]:
+def _unowned(period: ChargebackPeriod) -> list[ChecklistItem]:
     return [_unowned_in(total) for total in period.totals.all()]
 
 
-def _unowned_in(total: MonthTotal) -> Item:
+def _unowned_in(total: MonthTotal) -> ChecklistItem:
     nobodys = EXACT.add(total.unowned, total.unallocated)
     share = ratio(nobodys, total.bill)
     words = f"{(share or 0) * 100:.1f} % of the bill in {total.currency} is charged to nobody."
     month = Month.of(total.period.billing_month)
-    first, last = allocation.days_of(month)
+    first, last = allocation.charge_days_of(month)
     url = f"{reverse('costs:lines')}?team=none&billing_month={month}&currency={total.currency}&from={first}&to={last}"
-    return Item(f"Unowned, {total.currency}", words, "warn" if (share or 0) > MUCH_UNOWNED else "good", url)
+    return ChecklistItem(f"Unowned, {total.currency}", words, "warn" if (share or 0) > MUCH_UNOWNED else "good", url)
 
 
-def _disputes(period: ChargebackPeriod) -> Item:
+def _disputes(period: ChargebackPeriod) -> ChecklistItem:
     count = Dispute.objects.open().filter(line__statement__period=period).count()
     url = reverse("tagging:disputes")
     if count:
-        return Item("Disputes", f"{count} open: they can be resolved in the next month, too.", "warn", url)
-    return Item("Disputes", "None is open.", "good", url)
+        return ChecklistItem("Disputes", f"{count} open: they can be resolved in the next month, too.", "warn", url)
+    return ChecklistItem("Disputes", "None is open.", "good", url)

@@ -34,7 +34,7 @@ def make_splits(say: Callable[[str], object], *, as_of: date) -> None:
     }
     for name, (method, parts, of) in said.items():
         if name in pools:
-            splits.save(Split(pool=pools[name], method=method, metric=of), parts)
+            splits.save_split(Split(pool=pools[name], method=method, metric=of), parts)
     say(f"  {Split.objects.count()} splits of pools")
 
 
@@ -54,10 +54,10 @@ def _count(as_of: date) -> Metric:
     return metric
 
 
-def make(say: Callable[[str], object], *, as_of: date) -> None:
+def make_chargeback(say: Callable[[str], object], *, as_of: date) -> None:
     """Closes two months and leaves the last one to be closed by hand, once; a metric is mended, a line disputed."""
     make_splits(say, as_of=as_of)
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     if ChargebackPeriod.objects.closed().exists():
         return
     fay, lea = (User.objects.filter(email__startswith=f"{name}@").first() for name in ("fay", "lea"))
@@ -65,7 +65,7 @@ def make(say: Callable[[str], object], *, as_of: date) -> None:
     for month in (last.plus(-2), last.previous):
         _close(month, fay)
     _mend(last.previous)
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     _dispute(last.previous, lea)
     say(f"  {len(ChargebackPeriod.objects.closed_months())} closed months of chargeback, one correction, one dispute")
 
@@ -77,9 +77,9 @@ def _in_the_month_after(month: Month, day: int) -> datetime:
 def _close(month: Month, user: User | None) -> None:
     period = ChargebackPeriod.objects.filter(billing_month=month.start).first()
     if period and period.totals.exists() and user:
-        statements.refresh_stale()
+        statements.refresh_stale_drafts()
         period.refresh_from_db()
-        closing.close(period, user, seen=period.books, now=_in_the_month_after(month, 5))
+        closing.close_month(period, user, seen=period.books, now=_in_the_month_after(month, 5))
 
 
 def _mend(month: Month) -> None:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
 from tagging.chargeback import disputes, statement_figures
-from tagging.chargeback.disputes import BadDispute, Move
+from tagging.chargeback.disputes import CorrectingEntry, InvalidDispute
 from tagging.chargeback.forms import DisputeForm, ResolveForm
 from tagging.models import Dispute, Statement, StatementLine
 
@@ -98,10 +98,10 @@ class DisputePage(DetailPage):
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form))
         amount = form.cleaned_data["amount"]
-        move = Move(amount, form.cleaned_data["to_team"]) if amount is not None else None
+        move = CorrectingEntry(amount, form.cleaned_data["to_team"]) if amount is not None else None
         try:
-            disputes.resolve(self.object, request.user, form.cleaned_data["answer"], timezone.now(), move)
-        except BadDispute as problem:
+            disputes.resolve_dispute(self.object, request.user, form.cleaned_data["answer"], timezone.now(), move)
+        except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.render_to_response(self.get_context_data(form=form))
         messages.success(request, "Resolved: who raised it gets your answer by mail.")
@@ -131,7 +131,7 @@ class RaiseDispute(FormPage):
         if request.user.is_authenticated:
             # Somebody else's line is not found; one's own team's is for who leads it.
             team = self.line.statement.team
-            if not disputes.leads(request.user, team):
+            if not disputes.leads_team(request.user, team):
                 raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
@@ -152,7 +152,7 @@ class RaiseDispute(FormPage):
     def form_valid(self, form: DisputeForm) -> HttpResponse:
         try:
             dispute = disputes.raise_dispute(self.line, self.request.user, form.cleaned_data["comment"], timezone.now())
-        except BadDispute as problem:
+        except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
         messages.success(self.request, "Finance is told, and answers here.")

@@ -16,7 +16,7 @@ from tagging.chargeback.allocation import exact_sum
 from tagging.models import Dispute, Statement
 
 
-def post_statements(now: datetime) -> int:
+def post_statement_emails(now: datetime) -> int:
     """Writes each closed statement that nobody was told of to its team's leads; returns how many letters are new.
 
     Done again after a crash it writes what is missing and nothing twice.
@@ -44,7 +44,7 @@ def _leads(statement: Statement) -> list[User]:
 def _to_lead(statement: Statement, lead: User, now: datetime) -> bool:
     context = {"statement": statement, "said": _said(statement), "url": absolute_url(statement.get_absolute_url())}
     message = make_message("statement-closed", lead.email, context)
-    message.attach(*statement_pdf.attachment(statement, lead))
+    message.attach(*statement_pdf.statement_attachment(statement, lead))
     return outbox.post(f"statement {statement.number} to {lead.email}", message, now=now)
 
 
@@ -54,13 +54,13 @@ def _said(statement: Statement) -> dict[str, str]:
     return {name: str(Money(amount, statement.currency)) for name, amount in sums.items()}
 
 
-def post_raised(dispute: Dispute, now: datetime) -> None:
+def post_dispute_raised(dispute: Dispute, now: datetime) -> None:
     """Tells finance that a line is disputed."""
     for person in User.objects.in_role(FINANCE):
         _post_dispute("dispute-raised", dispute, person.email, now)
 
 
-def post_resolved(dispute: Dispute, now: datetime) -> None:
+def post_dispute_resolved(dispute: Dispute, now: datetime) -> None:
     """Tells who raised a dispute what came of it."""
     _post_dispute("dispute-resolved", dispute, dispute.raised_by.email, now)
 

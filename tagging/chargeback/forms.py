@@ -81,7 +81,7 @@ class SplitForm(forms.ModelForm):
             self.instance.metric = cleaned["metric"] = None
         self.parts = self._parts(cleaned)
         try:
-            splits.check(self._as_said(cleaned), self.parts)
+            splits.check_split(self._as_said(cleaned), self.parts)
         except BadSplit as error:
             raise forms.ValidationError(str(error)) from None
         return cleaned

@@ -10,7 +10,7 @@ from finops_site.models import Membership
 from tagging.models import ChargebackPeriod, Statement
 
 
-def statement(request: HttpRequest) -> dict[str, Any] | None:
+def statement_panel(request: HttpRequest) -> dict[str, Any] | None:
     """A lead's latest statements; for those who see the company the latest months."""
     user = request.user
     if user.sees_whole_company:
@@ -22,7 +22,7 @@ def statement(request: HttpRequest) -> dict[str, Any] | None:
     return {"statements": found} if found else None
 
 
-def report(user: Person, month: Month) -> dict[str, Any] | None:
+def report_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's statements that a person may see, for the monthly report."""
     rows = Statement.objects.visible_to(user).filter(period__billing_month=month.start).select_related("period")
     found = list(rows.order_by("currency", "-total"))

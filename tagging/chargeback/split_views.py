@@ -47,7 +47,7 @@ class SplitTable(BaseTable):
         return ", ".join(parts) or everybody
 
     def render_dates(self, record: Split) -> str:
-        return splits.dates(record)
+        return splits.split_months(record)
 
 
 class SplitsPage(ListPage):
@@ -110,14 +110,14 @@ class SplitPage(FormPage):
             return self.form_invalid(form)
 
     def save(self, form: SplitForm) -> Split:
-        return splits.save(form.instance, form.parts)
+        return splits.save_split(form.instance, form.parts)
 
     def _preview(self, form: SplitForm) -> dict[str, Any]:
         period = _month_to_show(form.instance)
         if period is None:
             return {"preview": True, "no_month": True}
         try:
-            moved, problems = splits.preview(form.instance, form.parts, period)
+            moved, problems = splits.preview_split(form.instance, form.parts, period)
         except BadSplit as error:
             form.add_error(None, str(error))
             return {}
@@ -156,7 +156,7 @@ class RemoveSplit(Page, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         split = get_object_or_404(Split, pk=pk)
         try:
-            splits.delete(split)
+            splits.delete_split(split)
         except BadSplit as error:
             messages.error(request, str(error))
             return redirect("tagging:split", pk)

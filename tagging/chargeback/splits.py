@@ -15,10 +15,10 @@ from tagging.calc.pool_splits import BadSplit, Party
 from tagging.chargeback import allocation, queues
 from tagging.models import ChargebackPeriod, Split, SplitPart
 
-Parts = Mapping[Party, Decimal | None]
+SplitParts = Mapping[Party, Decimal | None]
 
 
-def save(split: Split, parts: Parts) -> Split:
+def save_split(split: Split, parts: SplitParts) -> Split:
     """Saves a split with who takes part, and lets the drafts be made anew.
 
     Raises splitting.BadSplit for shares that do not make 100, a circle of pools, dates that overlap those of another
@@ -27,7 +27,7 @@ def save(split: Split, parts: Parts) -> Split:
     with transaction.atomic():
         # Two people who edit at once would each see a world without the other's circle or dates.
         list(Pool.objects.select_for_update().order_by("pk").values_list("pk"))
-        check(split, parts)
+        check_split(split, parts)
         fresh = split.pk is None
         if not fresh:
             split.version = Split.objects.values_list("version", flat=True).get(pk=split.pk) + 1
@@ -37,7 +37,7 @@ def save(split: Split, parts: Parts) -> Split:
     return split
 
 
-def delete(split: Split) -> None:
+def delete_split(split: Split) -> None:
     """Removes a split that no closed month was made by. Raises BadSplit."""
     with transaction.atomic():
         list(Pool.objects.select_for_update().order_by("pk").values_list("pk"))
@@ -47,7 +47,7 @@ def delete(split: Split) -> None:
         transaction.on_commit(queues.refresh_chargeback)
 
 
-def check(split: Split, parts: Parts) -> None:
+def check_split(split: Split, parts: SplitParts) -> None:
     """Raises BadSplit, saying what to change, when the split cannot be saved like this."""
     _need_order_of_dates(split)
     _rule(split, parts)
@@ -61,8 +61,8 @@ def _need_order_of_dates(split: Split) -> None:
         raise BadSplit("A split must hold for at least one month: until is after from.")
 
 
-def _rule(split: Split, parts: Parts) -> pool_splits.Rule:
-    return pool_splits.Rule(split.pool_id, split.method, dict(parts), split.metric.name if split.metric else "")
+def _rule(split: Split, parts: SplitParts) -> pool_splits.SplitRule:
+    return pool_splits.SplitRule(split.pool_id, split.method, dict(parts), split.metric.name if split.metric else "")
 
 
 def _others(split: Split) -> list[Split]:
@@ -78,10 +78,12 @@ def _meet(one: Split, other: Split) -> bool:
 def _no_overlap(split: Split) -> None:
     twice = next((each for each in _others(split) if each.pool_id == split.pool_id), None)
     if twice:
-        raise BadSplit(f"{split.pool} is split already {dates(twice)}: end that split first, or choose other months.")
+        raise BadSplit(
+            f"{split.pool} is split already {split_months(twice)}: end that split first, or choose other months."
+        )
 
 
-def dates(split: Split) -> str:
+def split_months(split: Split) -> str:
     """``from 2026-01 until 2026-06``, as far as it is said."""
     if not split.start and not split.end:
         return "always"
@@ -89,7 +91,7 @@ def dates(split: Split) -> str:
     return f"{start} until {Month.of(split.end)}" if split.end else f"{start} on"
 
 
-def _no_circle(split: Split, parts: Parts) -> None:
+def _no_circle(split: Split, parts: SplitParts) -> None:
     """Pools that feed one another in a month in which their splits hold together."""
     others = _others(split)
     rules = {split.pool_id: _rule(split, parts)}
@@ -99,7 +101,7 @@ def _no_circle(split: Split, parts: Parts) -> None:
         except BadSplit:
             continue
     try:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     except pool_splits.CircleOfPools as circle:
         raise pool_splits.CircleOfPools(circle.path, dict(Pool.objects.values_list("pk", "name"))) from None
 
@@ -113,7 +115,7 @@ def _closed_months(split: Split) -> list[Month]:
     return sorted(held)
 
 
-def _closed_months_stay(split: Split, parts: Parts) -> None:
+def _closed_months_stay(split: Split, parts: SplitParts) -> None:
     """What closed months were split by is not changed: a split may be ended after them, and another begun."""
     before = Split.objects.with_parts().filter(pk=split.pk).first() if split.pk else None
     was = _closed_months(before) if before else []
@@ -127,18 +129,18 @@ def _closed_months_stay(split: Split, parts: Parts) -> None:
         )
 
 
-def _parts_of(split: Split) -> Parts:
+def _parts_of(split: Split) -> SplitParts:
     return {
         pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id): part.share
         for part in split.parts.all()
     }
 
 
-def _said(split: Split, parts: Parts) -> Any:
+def _said(split: Split, parts: SplitParts) -> Any:
     return split.pool_id, split.method, split.metric_id, split.start, dict(parts)
 
 
-def _save_parts(split: Split, parts: Parts) -> None:
+def _save_parts(split: Split, parts: SplitParts) -> None:
     """One by one, so that the audit log says who took part before and after."""
     for part in split.parts.all():
         party = pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id)
@@ -158,7 +160,7 @@ def _save_parts(split: Split, parts: Parts) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class SharedCostChange:
     """What a team would pay of shared cost in a month: now, and after the change."""
 
     team: str
@@ -171,28 +173,30 @@ class Moved:
         return EXACT.subtract(self.after, self.before)
 
 
-def preview(split: Split, parts: Parts, period: ChargebackPeriod) -> tuple[list[Moved], list[str]]:
+def preview_split(
+    split: Split, parts: SplitParts, period: ChargebackPeriod
+) -> tuple[list[SharedCostChange], list[str]]:
     """What saving the split would move in a month, by team, on its basis; and what a person must know.
 
     The split is saved, the month computed and everything taken back: what the page shows is what saving does.
     Raises BadSplit.
     """
-    before = allocation.compute(period.month, discounts=period.discounts)
+    before = allocation.allocate_month(period.month, discounts=period.discounts)
     with transaction.atomic():
         save_point = transaction.savepoint()
         try:
-            check(split, parts)
+            check_split(split, parts)
             copy = Split.objects.get(pk=split.pk) if split.pk else Split()
             for name in ("pool_id", "method", "metric_id", "start", "end"):
                 setattr(copy, name, getattr(split, name))
             _write_quietly(copy, parts)
-            after = allocation.compute(period.month, discounts=period.discounts)
+            after = allocation.allocate_month(period.month, discounts=period.discounts)
         finally:
             transaction.savepoint_rollback(save_point)
     return _moves(before, after, period.basis), after.problems
 
 
-def _write_quietly(split: Split, parts: Parts) -> None:
+def _write_quietly(split: Split, parts: SplitParts) -> None:
     """Without a trace in the audit log: it is taken back."""
     from auditlog.context import disable_auditlog
 
@@ -204,12 +208,12 @@ def _write_quietly(split: Split, parts: Parts) -> None:
             SplitPart.objects.create(split=split, share=share, **kwargs)
 
 
-def _moves(before: allocation.Computed, after: allocation.Computed, basis: str) -> list[Moved]:
+def _moves(before: allocation.MonthAllocation, after: allocation.MonthAllocation, basis: str) -> list[SharedCostChange]:
     was, now = _shared_by_team(before, basis), _shared_by_team(after, basis)
     names = allocation.team_names(team for team, _ in {*was, *now})
     zero = Decimal(0)
     rows = [
-        Moved(names[team].name, code, was.get((team, code), zero), now.get((team, code), zero))
+        SharedCostChange(names[team].name, code, was.get((team, code), zero), now.get((team, code), zero))
         for team, code in {*was, *now}
     ]
     return sorted(
@@ -217,7 +221,7 @@ def _moves(before: allocation.Computed, after: allocation.Computed, basis: str) 
     )
 
 
-def _shared_by_team(computed: allocation.Computed, basis: str) -> dict[tuple[int, str], Decimal]:
+def _shared_by_team(computed: allocation.MonthAllocation, basis: str) -> dict[tuple[int, str], Decimal]:
     sums: dict[tuple[int, str], Decimal] = {}
     for line in computed.lines:
         if line.kind == "shared":

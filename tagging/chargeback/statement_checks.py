@@ -20,11 +20,11 @@ KINDS = StatementLine.Kind
 Sums = dict[Any, Decimal]
 
 
-def checks(month: Month | None) -> Iterator[Check]:
+def check_statements(month: Month | None) -> Iterator[Check]:
     """Of every month that is charged back (or of one): its allocations, its equation, its statements, corrections."""
-    marks = allocation.marks()
+    marks = allocation.month_fingerprints()
     periods = list(ChargebackPeriod.objects.order_by("billing_month"))
-    wanted = statements.wanted_marks(periods, marks)
+    wanted = statements.period_fingerprints(periods, marks)
     for period in periods:
         if month and period.month != month:
             continue
@@ -57,7 +57,7 @@ def _of_one(period: ChargebackPeriod, *, by_today: bool) -> Iterator[Check]:
 
 def _pools(period: ChargebackPeriod, about: str) -> Iterator[Check]:
     """For each view, currency and charge day: what pools hold = what teams took + what nobody can take."""
-    rows = allocation.of_month(DayRollup, period.month).exclude(pool=None)
+    rows = allocation.current_rows_of_month(DayRollup, period.month).exclude(pool=None)
     held = _by_day(rows.values_list("charge_date", "currency").annotate(*(Sum(view) for view in VIEWS)))
     given = Allocation.objects.filter(billing_month=period.billing_month, into=None).exclude(pool=None).order_by()
     taken = _by_day(given.values_list("day", "currency").annotate(*(Sum(view) for view in VIEWS)))
@@ -93,8 +93,8 @@ def _with_corrections(period: ChargebackPeriod, *, all_made: bool) -> Iterator[C
     """What a closed month was charged, with its corrections and what nobody is charged today, is today's bill."""
     if not all_made:
         return
-    today = allocation.compute(period.month, discounts=period.discounts)
-    own = StatementLine.objects.filter(statement__period=period, kind__in=statements.OF_THE_MONTH)
+    today = allocation.allocate_month(period.month, discounts=period.discounts)
+    own = StatementLine.objects.filter(statement__period=period, kind__in=statements.OWN_KINDS)
     corrections = StatementLine.objects.filter(kind=KINDS.CORRECTION, of_period=period)
     charged: Sums = defaultdict(Decimal)
     for rows in (own, corrections):

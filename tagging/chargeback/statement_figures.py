@@ -18,7 +18,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc import change_explanation
-from tagging.calc.change_explanation import Item, Part
+from tagging.calc.change_explanation import ChangePart, MonthlyCost
 from tagging.calc.tag_policy import Resource
 from tagging.chargeback import allocation
 from tagging.chargeback.allocation import exact_sum
@@ -30,7 +30,7 @@ TOP = 10
 KINDS = StatementLine.Kind
 
 
-def lines_url(month: Month, span: tuple[Any, Any], **filters: Any) -> str:
+def billing_month_lines_url(month: Month, span: tuple[Any, Any], **filters: Any) -> str:
     """The cost lines behind an amount of a billing month; `span` are its first and last charge day."""
     query = {**filters, "billing_month": str(month), "from": span[0], "to": span[1]}
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
@@ -108,7 +108,7 @@ def _tree(teams: Sequence[Team]) -> Iterator[tuple[Team, int, set[int]]]:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownLine:
+class LineRow:
     """A line of a statement with where its amount opens."""
 
     line: StatementLine
@@ -118,7 +118,7 @@ class ShownLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class StatementChange:
     """The change against last month: its kinds with their largest things; the parts sum to `change` exactly."""
 
     before: Decimal
@@ -131,12 +131,12 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StatementDetails:
     """A statement as its page shows it."""
 
     statement: Statement
     groups: list[dict[str, Any]]
-    explained: Explained
+    explained: StatementChange
     top: list[dict[str, Any]] = field(default_factory=list)
     untagged: Decimal = ZERO
 
@@ -146,7 +146,9 @@ def statements_of(user: Person, period: ChargebackPeriod, team: Team) -> list[St
     return list(rows.select_related("period__closed_by", "team").order_by("currency"))
 
 
-def shown(statement: Statement, user: Person | None = None, disputed: Mapping[int, str] | None = None) -> Shown:
+def statement_details(
+    statement: Statement, user: Person | None = None, disputed: Mapping[int, str] | None = None
+) -> StatementDetails:
     """Everything a statement's page or PDF says; links to lines only where `user` may open them.
 
     `disputed` is {line: the address of its latest dispute}.
@@ -155,7 +157,7 @@ def shown(statement: Statement, user: Person | None = None, disputed: Mapping[in
     now = _items(statement.team_id, month, statement.basis)
     last = _last(statement)
     before = _items(statement.team_id, month.previous, (last or statement).basis)
-    return Shown(
+    return StatementDetails(
         statement=statement,
         groups=_groups(statement, user, disputed or {}),
         explained=_explained(statement, last, before, now),
@@ -177,16 +179,14 @@ GROUPS = (
 
 def _groups(statement: Statement, user: Person, disputed: Mapping[int, str]) -> list[dict[str, Any]]:
     lines = list(statement.lines.select_related("pool", "corrects__period", "of_period"))
-    span = allocation.days_of(statement.period.month)
+    span = allocation.charge_days_of(statement.period.month)
     company = user is not None and user.sees_whole_company
     groups = []
     for title, text, kinds in GROUPS:
         mine = sorted((line for line in lines if line.kind in kinds), key=lambda line: (-abs(line.amount), line.key))
         if mine:
             rows = [
-                ShownLine(
-                    line, _line_url(line, statement, span, company), _corrects_url(line), disputed.get(line.pk, "")
-                )
+                LineRow(line, _line_url(line, statement, span, company), _corrects_url(line), disputed.get(line.pk, ""))
                 for line in mine
             ]
             total = exact_sum(line.amount for line in mine)
@@ -198,19 +198,19 @@ def _line_url(line: StatementLine, statement: Statement, span: tuple[Any, Any], 
     """Shared cost opens for those who see the company: the lines of a pool are no single team's."""
     month, code = statement.period.month, statement.currency
     if line.kind == KINDS.DIRECT:
-        return lines_url(month, span, own_team=statement.team_id, service=line.service, currency=code)
+        return billing_month_lines_url(month, span, own_team=statement.team_id, service=line.service, currency=code)
     if line.kind == KINDS.SHARED and company:
-        return lines_url(month, span, pool=line.pool_id, currency=code)
+        return billing_month_lines_url(month, span, pool=line.pool_id, currency=code)
     if line.kind == KINDS.CORRECTION and line.of_period and line.service:
         corrected = line.of_period.month
-        days = allocation.days_of(corrected)
-        return lines_url(corrected, days, own_team=statement.team_id, service=line.service, currency=code)
+        days = allocation.charge_days_of(corrected)
+        return billing_month_lines_url(corrected, days, own_team=statement.team_id, service=line.service, currency=code)
     return ""
 
 
 def line_url(line: StatementLine, user: Person) -> str:
     """Where the amount of one line opens, empty where this person may not see what is behind it."""
-    span = allocation.days_of(line.statement.period.month)
+    span = allocation.charge_days_of(line.statement.period.month)
     return _line_url(line, line.statement, span, user.sees_whole_company)
 
 
@@ -222,14 +222,14 @@ def _items(team: int, month: Month, basis: str) -> list[dict[str, Any]]:
     """What each resource cost in a billing month, per unit of its quantity, by today's books."""
     reference = Coalesce("contracted_cost", "list_cost", basis)
     saved = Sum(reference - F(basis), filter=Q(commitment_status="Used"))
-    rows = allocation.of_month(CostLine, month).filter(owner=team)
+    rows = allocation.current_rows_of_month(CostLine, month).filter(owner=team)
     named = rows.values("service", "charge_category", "resource", "resource_name", "unit", "currency")
     return list(named.annotate(cost=Sum(basis), amount=Sum("quantity"), saved=saved))
 
 
-def _as_items(rows: Iterable[Mapping[str, Any]], code: str) -> list[Item]:
+def _as_items(rows: Iterable[Mapping[str, Any]], code: str) -> list[MonthlyCost]:
     return [
-        Item(_thing(row), row["unit"], row["cost"] or ZERO, row["amount"], row["saved"] or ZERO)
+        MonthlyCost(_thing(row), row["unit"], row["cost"] or ZERO, row["amount"], row["saved"] or ZERO)
         for row in rows
         if row["currency"] == code
     ]
@@ -240,18 +240,18 @@ def _thing(row: Mapping[str, Any]) -> str:
     return row["resource"] or f"{row['service'] or allocation.NOT_BY_SERVICE}, {row['charge_category'].lower()}"
 
 
-def _explained(statement: Statement, last: Statement | None, before: Any, now: Any) -> Explained:
+def _explained(statement: Statement, last: Statement | None, before: Any, now: Any) -> StatementChange:
     code = statement.currency
     was, items = _as_items(before, code), _as_items(now, code)
     told = exact_sum(item.cost for item in was), exact_sum(item.cost for item in items)
     others = _of_others(statement, [*before, *now])
-    parts = change_explanation.of_statement(
-        change_explanation.explain(was, items, others), _sums(last), _sums(statement), told
+    parts = change_explanation.explain_statement_change(
+        change_explanation.explain_change(was, items, others), _sums(last), _sums(statement), told
     )
     names = {_thing(row): row["resource_name"] or _thing(row) for row in (*before, *now)}
     total_before = last.total if last else ZERO
-    return Explained(
-        total_before, statement.total, [_kind(kind, parts, names) for kind in change_explanation.by_kind(parts)]
+    return StatementChange(
+        total_before, statement.total, [_kind(kind, parts, names) for kind in change_explanation.sum_by_kind(parts)]
     )
 
 
@@ -261,7 +261,7 @@ def _of_others(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> tuple
     month, code = statement.period.month, statement.currency
     had, have = (
         set(
-            allocation.of_month(CostLine, each)
+            allocation.current_rows_of_month(CostLine, each)
             .filter(resource__in=named, currency=code)
             .exclude(owner=statement.team_id)
             .order_by()
@@ -292,7 +292,7 @@ def _sums(statement: Statement | None) -> dict[str, Decimal]:
     }
 
 
-def _kind(kind: str, parts: Sequence[Part], names: Mapping[str, str]) -> dict[str, Any]:
+def _kind(kind: str, parts: Sequence[ChangePart], names: Mapping[str, str]) -> dict[str, Any]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for part in parts:
         if part.kind == kind:
@@ -300,12 +300,17 @@ def _kind(kind: str, parts: Sequence[Part], names: Mapping[str, str]) -> dict[st
     things = sorted(((thing, amount) for thing, amount in sums.items() if thing), key=lambda each: -abs(each[1]))
     rows = [{"label": names.get(thing, thing), "amount": amount} for thing, amount in things[:5]]
     total = exact_sum(sums.values())
-    return {"label": change_explanation.WORDS[kind], "amount": total, "rows": rows, "more": max(0, len(things) - 5)}
+    return {
+        "label": change_explanation.KIND_LABELS[kind],
+        "amount": total,
+        "rows": rows,
+        "more": max(0, len(things) - 5),
+    }
 
 
 def _top(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     month, code = statement.period.month, statement.currency
-    span = allocation.days_of(month)
+    span = allocation.charge_days_of(month)
     sums: dict[str, Decimal] = defaultdict(Decimal)
     names: dict[str, str] = {}
     for row in rows:
@@ -317,7 +322,7 @@ def _top(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> list[dict[s
         {
             "label": names[resource],
             "amount": amount,
-            "url": lines_url(month, span, own_team=statement.team_id, resource=resource, currency=code),
+            "url": billing_month_lines_url(month, span, own_team=statement.team_id, resource=resource, currency=code),
         }
         for resource, amount in largest
     ]
@@ -336,7 +341,11 @@ def _untagged(team: int, month: Month, basis: str, currency: str) -> Decimal:
 
     Asked once for each distinct thing to decide, as compliance does.
     """
-    mine = allocation.of_month(CostLine, month).filter(owner=team, currency=currency).exclude(CANNOT_CARRY_TAGS)
+    mine = (
+        allocation.current_rows_of_month(CostLine, month)
+        .filter(owner=team, currency=currency)
+        .exclude(CANNOT_CARRY_TAGS)
+    )
     names = ("provider", "service", "resource_type")
     rows = list(mine.order_by().values_list(*names, "tag_set__tags").annotate(cost=Sum(basis)))
     policy = TagRequirement.objects.all().as_policy()
@@ -363,7 +372,7 @@ HEADER = (
 )
 
 
-def table(statements: Any) -> Iterator[Sequence[Any]]:
+def statement_table(statements: Any) -> Iterator[Sequence[Any]]:
     """Every line of the statements as rows of a file, the header first, amounts with every digit."""
     yield HEADER
     lines = StatementLine.objects.filter(statement__in=statements).select_related(
@@ -387,7 +396,7 @@ def table(statements: Any) -> Iterator[Sequence[Any]]:
         )
 
 
-def remainder(period: ChargebackPeriod) -> Iterator[Sequence[Any]]:
+def unallocated_rows(period: ChargebackPeriod) -> Iterator[Sequence[Any]]:
     """What no statement charges: pools nobody can take and what nobody owns, for the file of the whole month."""
     for total in period.totals.all():
         for label, amount in (("In pools nobody can take", total.unallocated), ("Unowned", total.unowned)):

@@ -9,16 +9,16 @@ from finops_site.registry import TeamBudget, registry
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text
 from tagging.chargeback import statement_figures
-from tagging.chargeback.statement_figures import Shown
+from tagging.chargeback.statement_figures import StatementDetails
 from tagging.models import Statement
 
 
-def attachment(statement: Statement, reader: Any) -> tuple[str, bytes, str]:
+def statement_attachment(statement: Statement, reader: Any) -> tuple[str, bytes, str]:
     """(file name, content, type) of what is mailed with a closed statement to `reader`."""
-    return f"statement-{statement.number}.pdf", pdf([statement], reader), "application/pdf"
+    return f"statement-{statement.number}.pdf", render_statements([statement], reader), "application/pdf"
 
 
-def pdf(found: list[Statement], reader: Any) -> bytes:
+def render_statements(found: list[Statement], reader: Any) -> bytes:
     """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see."""
     first = found[0]
     period = first.period
@@ -29,7 +29,9 @@ def pdf(found: list[Statement], reader: Any) -> bytes:
         "title": f"Chargeback of {first.team_name}, {month_text(period.billing_month, 'long')}",
         "subtitle": ". ".join(part for part in (numbers and f"Statement {numbers}", state, _basis(first)) if part),
         "note": f"Cost centre {first.cost_center}" if first.cost_center else "",
-        "sections": [section for each in found for section in _sections(statement_figures.shown(each), budgets)],
+        "sections": [
+            section for each in found for section in _sections(statement_figures.statement_details(each), budgets)
+        ],
     }
     return typst_documents.pdf("document", data)
 
@@ -42,7 +44,7 @@ def _basis(statement: Statement) -> str:
     return words
 
 
-def _sections(shown: Shown, budgets: Sequence[TeamBudget]) -> list[dict[str, Any]]:
+def _sections(shown: StatementDetails, budgets: Sequence[TeamBudget]) -> list[dict[str, Any]]:
     code = shown.statement.currency
     groups = [_group(group, code) for group in shown.groups]
     return [_summary(shown, budgets), *groups, _why(shown), *([_top(shown)] if shown.top else [])]
@@ -52,7 +54,7 @@ def _amount(amount: Decimal, code: str) -> dict[str, str]:
     return {"amount": formatted(amount, code), "currency": code}
 
 
-def _summary(shown: Shown, budgets: Sequence[TeamBudget]) -> dict[str, Any]:
+def _summary(shown: StatementDetails, budgets: Sequence[TeamBudget]) -> dict[str, Any]:
     statement, code = shown.statement, shown.statement.currency
     sums = [
         ("Total", statement.total),
@@ -81,7 +83,7 @@ def _group(group: Mapping[str, Any], code: str) -> dict[str, Any]:
     return {"title": group["title"], "text": [group["text"]], "tables": [table]}
 
 
-def _why(shown: Shown) -> dict[str, Any]:
+def _why(shown: StatementDetails) -> dict[str, Any]:
     code = shown.statement.currency
     rows = [[kind["label"], _amount(kind["amount"], code)] for kind in shown.explained.kinds]
     totals = [["Change against last month", _amount(shown.explained.change, code)]]
@@ -89,7 +91,7 @@ def _why(shown: Shown) -> dict[str, Any]:
     return {"title": "Why it changed", "text": ["The parts sum to the change exactly."], "tables": [table]}
 
 
-def _top(shown: Shown) -> dict[str, Any]:
+def _top(shown: StatementDetails) -> dict[str, Any]:
     code = shown.statement.currency
     rows = [[row["label"], _amount(row["amount"], code)] for row in shown.top]
     return {"title": "Top resources", "tables": [{"head": ["Resource", "Amount"], "rows": rows}]}

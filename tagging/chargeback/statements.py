@@ -16,7 +16,7 @@ from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.chargeback import allocation
-from tagging.chargeback.allocation import Computed, exact_sum
+from tagging.chargeback.allocation import MonthAllocation, exact_sum
 from tagging.models import (
     Adjustment,
     Allocation,
@@ -31,7 +31,7 @@ ZERO = Decimal(0)
 NO_BILL = "no bill"
 KINDS = StatementLine.Kind
 # What of a statement comes from its own month's books.
-OF_THE_MONTH = (KINDS.DIRECT, KINDS.SHARED, KINDS.SPREAD)
+OWN_KINDS = (KINDS.DIRECT, KINDS.SHARED, KINDS.SPREAD)
 SUM_OF = {
     KINDS.DIRECT: "direct",
     KINDS.SHARED: "shared",
@@ -43,7 +43,7 @@ LINE_FIELDS = ["kind", "label", "service", "pool", "of_period", "corrects", "amo
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StatementEntry:
     """A line to be, of a team in a currency, on its period's basis."""
 
     team: int
@@ -99,7 +99,7 @@ def open_period() -> ChargebackPeriod | None:
     return made
 
 
-def wanted_marks(periods: Iterable[ChargebackPeriod], marks: Mapping[Month, str]) -> dict[int, str]:
+def period_fingerprints(periods: Iterable[ChargebackPeriod], marks: Mapping[Month, str]) -> dict[int, str]:
     """{period: the mark of everything its statements are made of}; a draft that has another one is stale."""
     opened = open_period()
     closed = ChargebackPeriod.objects.closed().order_by("billing_month")
@@ -116,43 +116,43 @@ def wanted_marks(periods: Iterable[ChargebackPeriod], marks: Mapping[Month, str]
 
 
 def wanted_mark(period: ChargebackPeriod, marks: Mapping[Month, str]) -> str:
-    return wanted_marks([period], marks)[period.pk]
+    return period_fingerprints([period], marks)[period.pk]
 
 
-def stale(marks: Mapping[Month, str]) -> list[ChargebackPeriod]:
+def stale_drafts(marks: Mapping[Month, str]) -> list[ChargebackPeriod]:
     """Drafts that do not say what the books say."""
     drafts = list(ChargebackPeriod.objects.draft())
-    wanted = wanted_marks(drafts, marks)
+    wanted = period_fingerprints(drafts, marks)
     return [each for each in drafts if each.books != wanted[each.pk]]
 
 
-def refresh_stale(now: datetime | None = None) -> list[Month]:
+def refresh_stale_drafts(now: datetime | None = None) -> list[Month]:
     """Makes every draft anew that is stale, the latest first; returns their months. Cheap when there is none."""
-    marks = allocation.marks()
+    marks = allocation.month_fingerprints()
     ensure_periods(marks)
     done = []
-    for period in stale(marks):
-        if refresh(period, now):
+    for period in stale_drafts(marks):
+        if refresh_draft(period, now):
             done.append(period.month)
     return done
 
 
-def refresh(period: ChargebackPeriod, now: datetime | None = None) -> bool:
+def refresh_draft(period: ChargebackPeriod, now: datetime | None = None) -> bool:
     """Makes a draft's allocations, totals and statements anew, whole or not at all; False when it is closed."""
     with transaction.atomic():
         mine = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
         if mine.is_closed:
             return False
-        write(mine, now or timezone.now())
+        write_statements(mine, now or timezone.now())
     period.refresh_from_db()
     return True
 
 
-def write(period: ChargebackPeriod, now: datetime) -> Computed:
+def write_statements(period: ChargebackPeriod, now: datetime) -> MonthAllocation:
     """Writes what the period's statements say by today's books. The caller holds the period's lock."""
-    marks = allocation.marks()
+    marks = allocation.month_fingerprints()
     mark = wanted_mark(period, marks)
-    computed = allocation.compute(period.month, discounts=period.discounts)
+    computed = allocation.allocate_month(period.month, discounts=period.discounts)
     entries = [*_own(period, computed), *_corrections(period, marks), *_adjustments(period)]
     _write_allocations(period, computed.allocations)
     statements = _write_statements(period, entries)
@@ -163,9 +163,9 @@ def write(period: ChargebackPeriod, now: datetime) -> Computed:
     return computed
 
 
-def _own(period: ChargebackPeriod, computed: Computed) -> Iterator[Entry]:
+def _own(period: ChargebackPeriod, computed: MonthAllocation) -> Iterator[StatementEntry]:
     for line in computed.lines:
-        yield Entry(
+        yield StatementEntry(
             team=line.team,
             currency=line.currency,
             kind=line.kind,
@@ -181,7 +181,7 @@ def _own(period: ChargebackPeriod, computed: Computed) -> Iterator[Entry]:
 Place = tuple[int, str, str]
 
 
-def _corrections(period: ChargebackPeriod, marks: Mapping[Month, str]) -> Iterator[Entry]:
+def _corrections(period: ChargebackPeriod, marks: Mapping[Month, str]) -> Iterator[StatementEntry]:
     """What closed months would say today less what was charged for them; only the open month books it."""
     opened = open_period()
     if opened is None or opened.pk != period.pk:
@@ -205,15 +205,15 @@ def _booked() -> dict[int, dict[Place, Decimal]]:
     return found
 
 
-def _differences(closed: ChargebackPeriod, booked: Mapping[Place, Decimal]) -> Iterator[Entry]:
+def _differences(closed: ChargebackPeriod, booked: Mapping[Place, Decimal]) -> Iterator[StatementEntry]:
     frozen = {
         (line.statement.team_id, line.statement.currency, line.key): line
-        for line in StatementLine.objects.filter(statement__period=closed, kind__in=OF_THE_MONTH).select_related(
+        for line in StatementLine.objects.filter(statement__period=closed, kind__in=OWN_KINDS).select_related(
             "statement"
         )
     }
     numbers = {(each.team_id, each.currency): each for each in closed.statements.all()}
-    computed = allocation.compute(closed.month, discounts=closed.discounts)
+    computed = allocation.allocate_month(closed.month, discounts=closed.discounts)
     today = {(line.team, line.currency, line.key): line for line in computed.lines}
     for place in sorted({*frozen, *today, *booked}):
         was = EXACT.add(frozen[place].amount if place in frozen else ZERO, booked.get(place, ZERO))
@@ -232,10 +232,10 @@ def _correction(
     difference: Decimal,
     was: Decimal,
     now: Decimal,
-) -> Entry:
+) -> StatementEntry:
     team, currency, key = place
     named = f"statement {statement.number}" if statement else f"{closed.month}, which had no statement"
-    return Entry(
+    return StatementEntry(
         team=team,
         currency=currency,
         kind=KINDS.CORRECTION,
@@ -254,7 +254,7 @@ def _pool_of(told: Any) -> int | None:
     return told.pool_id if isinstance(told, StatementLine) else getattr(told, "pool", None)
 
 
-def _adjustments(period: ChargebackPeriod) -> Iterator[Entry]:
+def _adjustments(period: ChargebackPeriod) -> Iterator[StatementEntry]:
     """Correcting entries of disputes: out of one team's statement, into another's (or back to nobody)."""
     rows = Adjustment.objects.filter(period=period).select_related(
         "dispute__line__statement__period", "from_team", "to_team"
@@ -265,7 +265,7 @@ def _adjustments(period: ChargebackPeriod) -> Iterator[Entry]:
         if each.to_team_id:
             sides.append((each.to_team_id, each.amount, f"from {each.from_team}"))
         for team, amount, words in sides:
-            yield Entry(
+            yield StatementEntry(
                 team=team,
                 currency=each.currency,
                 kind=KINDS.ADJUSTMENT,
@@ -287,7 +287,7 @@ def _write_allocations(period: ChargebackPeriod, rows: Sequence[Allocation]) -> 
     Allocation.objects.bulk_create(rows, batch_size=5000)
 
 
-def _write_statements(period: ChargebackPeriod, entries: Sequence[Entry]) -> dict[tuple[int, str], int]:
+def _write_statements(period: ChargebackPeriod, entries: Sequence[StatementEntry]) -> dict[tuple[int, str], int]:
     """{(team, currency): its statement}, with the sums of the entries; statements without any are removed."""
     teams = Team.objects.in_bulk({entry.team for entry in entries})
     sums: dict[tuple[int, str], dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(SUM_OF.values(), ZERO))
@@ -330,7 +330,9 @@ def _remove_statements(period: ChargebackPeriod, wanted: set[tuple[int, str]]) -
     Statement.objects.filter(pk__in=gone).update(total=0, **dict.fromkeys(SUM_OF.values(), 0))
 
 
-def _write_lines(period: ChargebackPeriod, statements: Mapping[tuple[int, str], int], entries: Iterable[Entry]) -> None:
+def _write_lines(
+    period: ChargebackPeriod, statements: Mapping[tuple[int, str], int], entries: Iterable[StatementEntry]
+) -> None:
     lines = [entry.as_line(statements[entry.team, entry.currency]) for entry in entries]
     wanted = {(line.statement_id, line.key) for line in lines}
     known = StatementLine.objects.filter(statement__period=period).order_by().values_list("statement", "key", "pk")
@@ -347,7 +349,7 @@ def _write_lines(period: ChargebackPeriod, statements: Mapping[tuple[int, str], 
     )
 
 
-def _write_totals(period: ChargebackPeriod, computed: Computed, entries: Sequence[Entry]) -> None:
+def _write_totals(period: ChargebackPeriod, computed: MonthAllocation, entries: Sequence[StatementEntry]) -> None:
     extra: dict[str, dict[str, Decimal]] = defaultdict(lambda: {"corrections": ZERO, "given_back": ZERO})
     for entry in entries:
         mine = extra[entry.currency]
@@ -363,6 +365,6 @@ def _write_totals(period: ChargebackPeriod, computed: Computed, entries: Sequenc
     )
 
 
-def _equation(computed: Computed, code: str, basis: str) -> dict[str, Decimal]:
-    found = computed.totals.get(code, {}).get(basis, allocation.Equation())
+def _equation(computed: MonthAllocation, code: str, basis: str) -> dict[str, Decimal]:
+    found = computed.totals.get(code, {}).get(basis, allocation.MonthEquation())
     return {name: getattr(found, name) for name in ("bill", "direct", "shared", "unallocated", "unowned")}

@@ -20,7 +20,7 @@ from tagging.models.fixing import (
     VirtualTagBatch,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
+from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule, StaleVersion
 from tagging.models.policy import (
     ComplianceMonth,
     TagFact,
@@ -31,13 +31,12 @@ from tagging.models.policy import (
 from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
 __all__ = [
+    "BILLED_CONDITIONS",
     "CONDITIONS",
-    "KNOWN",
     "Adjustment",
     "Allocation",
     "Application",
     "ChangeSet",
-    "Changed",
     "ChargebackPeriod",
     "ComplianceMonth",
     "Dispute",
@@ -49,6 +48,7 @@ __all__ = [
     "OwnershipRule",
     "Split",
     "SplitPart",
+    "StaleVersion",
     "Statement",
     "StatementLine",
     "Suggestion",

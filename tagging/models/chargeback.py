@@ -141,13 +141,13 @@ class Split(models.Model):
     def is_changed_by_hand(self) -> bool:
         return self.version > 1
 
-    def as_rule(self) -> pool_splits.Rule:
+    def as_rule(self) -> pool_splits.SplitRule:
         """What the pure module splits by. Raises splitting.BadSplit when it cannot be followed."""
         parts = {
             pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id): part.share
             for part in self.parts.all()
         }
-        return pool_splits.Rule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
+        return pool_splits.SplitRule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
 
 
 class SplitPart(models.Model):

@@ -27,10 +27,10 @@ CONDITIONS = (
 
 
 # Conditions whose values the bills know: one that no bill has is probably misspelt.
-KNOWN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category")
+BILLED_CONDITIONS = ("provider", "billing_account", "sub_account", "service", "region", "charge_category")
 
 
-class Changed(Exception):
+class StaleVersion(Exception):
     """Somebody else saved the rule after it was read: nothing was written."""
 
 
@@ -148,7 +148,7 @@ class OwnershipRule(models.Model):
 
     def warnings(self) -> list[str]:
         """What no bill has: no error, for it may come, but probably misspelt."""
-        said = [(name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in KNOWN]
+        said = [(name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in BILLED_CONDITIONS]
         unknown = [
             f"No bill has the {label} “{value}”."
             for name, label, value in said
@@ -163,7 +163,7 @@ class OwnershipRule(models.Model):
         """Saves what was made of version `version`; raises Changed when it is no longer the one that stands."""
         found = OwnershipRule.objects.select_for_update().filter(pk=self.pk).values_list("version", flat=True).first()
         if found != version:
-            raise Changed
+            raise StaleVersion
         self.version = version + 1
         self.save()
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from finops_site.api.base import BadRequest, HoldsPermission, Problem, VisibleRows
 from finops_site.lib.money import exact_text
 from tagging import queues
-from tagging.models import Changed, OwnershipRule
+from tagging.models import OwnershipRule, StaleVersion
 from tagging.ownership import ownership_figures, rule_application
 from tagging.ownership.serializers import ApplicationSerializer, OwnershipRuleSerializer, PreviewSerializer
 
@@ -54,7 +54,7 @@ class OwnershipRuleViewSet(VisibleRows, viewsets.ModelViewSet):
         rule = serializer.made_of(said)
         try:
             rule.save_version(said.get("version") or 0)
-        except Changed:
+        except StaleVersion:
             raise SavedBySomebodyElse from None
         serializer.instance = rule
         queues.apply(self.request.user, f"{rule.name} was saved")
@@ -85,7 +85,7 @@ class OwnershipRuleViewSet(VisibleRows, viewsets.ModelViewSet):
         said = OwnershipRuleSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         rule = said.made_of(said.validated_data)
-        moved = ownership_figures.moved(rule_application.preview(rule))
+        moved = ownership_figures.summarise_moves(rule_application.preview_rule_change(rule))
         moves = [
             {
                 **{name: row[name] for name in ("before", "after", "currency", "charges")},

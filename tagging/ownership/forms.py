@@ -6,7 +6,7 @@ from django import forms
 
 from costs.models import Pool
 from finops_site.models import Team, User
-from tagging.models import CONDITIONS, KNOWN, OwnershipRule
+from tagging.models import BILLED_CONDITIONS, CONDITIONS, OwnershipRule
 
 
 class RuleForm(forms.ModelForm):
@@ -28,7 +28,7 @@ class RuleForm(forms.ModelForm):
         self.fields["team"].empty_label = "no team"
         self.fields["pool"].empty_label = "no pool"
         self.fields["pool"].help_text = "For what several teams share. Name a team or a pool."
-        for name in (*KNOWN, "tag_key"):
+        for name in (*BILLED_CONDITIONS, "tag_key"):
             self.fields[name].widget.attrs["list"] = f"known-{name}"
         if self.instance.pk:
             self.initial["version"] = self.instance.version

@@ -25,20 +25,20 @@ from tagging.calc import rule_order
 from tagging.models import Fixer, OwnershipRule
 
 METRIC = "billed_cost"
-SAID = {
+SIDE_LABELS = {
     "direct": ("Direct", "of a team", "users-group"),
     "shared": ("Shared", "in pools, split among teams", "stack-2"),
     "unowned": ("Unowned", "no rule matched", "help"),
 }
 
 
-def lines_url(period: Period, **filters: Any) -> str:
+def month_lines_url(period: Period, **filters: Any) -> str:
     """The cost lines of a month that meet these filters."""
     query = {**filters, "from": period.start, "to": period.last_day}
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
 
 
-def sides(user: Person, month: Month) -> list[dict[str, Any]]:
+def allocation_stats(user: Person, month: Month) -> list[dict[str, Any]]:
     """Stat cards: direct, shared and unowned of the month by charge day, which are the whole; per currency."""
     sums = remembered(user, ("sides", month), lambda: _sides(user, month))
     whole = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
@@ -46,14 +46,14 @@ def sides(user: Person, month: Month) -> list[dict[str, Any]]:
     return [
         {
             "label": label,
-            "amount": row[side] if side in row else spend.add(row[part] for part in SAID),
+            "amount": row[side] if side in row else spend.add(row[part] for part in SIDE_LABELS),
             "currency": row["currency"],
             "note": note,
             "icon": icon,
-            "url": lines_url(month.period, currency=row["currency"], **links[side]) if side in links else "",
+            "url": month_lines_url(month.period, currency=row["currency"], **links[side]) if side in links else "",
         }
         for row in sums
-        for side, (label, note, icon) in {**SAID, **whole}.items()
+        for side, (label, note, icon) in {**SIDE_LABELS, **whole}.items()
     ]
 
 
@@ -86,7 +86,7 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
     rules = list(OwnershipRule.objects.visible_to(user).listed())
     owned = remembered(user, ("owned by rule", month), lambda: _owned(user, month))
     active = [rule for rule in rules if rule.is_active]
-    shadows = rule_order.shadows([rule.as_rule() for rule in active])
+    shadows = rule_order.shadowed_rules([rule.as_rule() for rule in active])
     shadowed = {active[number].pk: active[by] for number, by in shadows.items()}
     return [
         RuleRow(
@@ -94,7 +94,7 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
             [(code, amount) for code, amount, _ in owned.get(rule.name, [])],
             sum(charges for *_, charges in owned.get(rule.name, [])),
             shadowed.get(rule.pk),
-            lines_url(month.period, rule=rule.name),
+            month_lines_url(month.period, rule=rule.name),
         )
         for rule in rules
     ]
@@ -108,7 +108,7 @@ def _owned(user: Person, month: Month) -> dict[str, list[tuple[str, Decimal | No
     return dict(found)
 
 
-def moved(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
+def summarise_moves(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
     """What would change hands: the sums by month, and by from and to, each by currency; and the teams concerned."""
     names = _names(moves)
     pairs: dict[tuple[str, str, str], list[reallocation.Move]] = defaultdict(list)
@@ -152,7 +152,7 @@ def _names(moves: Sequence[reallocation.Move]) -> Any:
     return name
 
 
-def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
+def unowned_rows(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
     """What nobody owns in the month, by account, service, region or a tag: the largest first, per currency."""
     question = Question(month.period, (by,), "", METRIC, {"team": [spend.NOBODY]})
     found = spend.rows(user, question)
@@ -165,7 +165,7 @@ def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
             "currency": row.currency,
             "amount": row.amount,
             "fixer": fixers.get(row.group[0]),
-            "url": lines_url(month.period, team=spend.NOBODY, **{by: row.group[0]}) if row.group[0] else "",
+            "url": month_lines_url(month.period, team=spend.NOBODY, **{by: row.group[0]}) if row.group[0] else "",
         }
         for row in found
         if row.amount
@@ -174,7 +174,7 @@ def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class WhoFixes:
+class ExpectedFixer:
     """Who will find an owner, and why it is that person."""
 
     name: str
@@ -182,7 +182,7 @@ class WhoFixes:
     user_id: int | None = None
 
 
-def fixers_of(accounts: Iterable[str]) -> dict[str, WhoFixes]:
+def fixers_of(accounts: Iterable[str]) -> dict[str, ExpectedFixer]:
     """{account: who will fix it}: whoever was named; else the lead of the team that owns most there; else finance."""
     accounts = list(dict.fromkeys(accounts))
     named = {
@@ -193,13 +193,13 @@ def fixers_of(accounts: Iterable[str]) -> dict[str, WhoFixes]:
     found = {}
     for account in accounts:
         if user := named.get(account):
-            found[account] = WhoFixes(str(user), "named", user.pk)
+            found[account] = ExpectedFixer(str(user), "named", user.pk)
         elif lead := leads.get(account):
-            found[account] = WhoFixes(
+            found[account] = ExpectedFixer(
                 str(lead.user), f"leads {lead.team}, which owns most of the account", lead.user_id
             )
         else:
-            found[account] = WhoFixes(str(finance or "Finance"), "finance", finance and finance.pk)
+            found[account] = ExpectedFixer(str(finance or "Finance"), "finance", finance and finance.pk)
     return found
 
 

@@ -22,7 +22,7 @@ from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable, csv_download
 from tagging import queues
-from tagging.models import KNOWN, Application, Changed, Fixer, OwnershipRule
+from tagging.models import BILLED_CONDITIONS, Application, Fixer, OwnershipRule, StaleVersion
 from tagging.ownership import ownership_figures, rule_application, rule_csv
 from tagging.ownership.forms import FixerForm, PoolForm, RuleForm, RulesFileForm
 
@@ -69,7 +69,7 @@ class OwnershipPage(_OfMonth, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
             rules = OwnershipRule.objects.visible_to(request.user).listed()
-            return csv_download(rule_csv.written(rules), "ownership-rules")
+            return csv_download(rule_csv.csv_rows(rules), "ownership-rules")
         return super().get(request, *args, **kwargs)
 
     def get_subtitle(self) -> str:
@@ -81,7 +81,7 @@ class OwnershipPage(_OfMonth, TemplateView):
         rows = ownership_figures.rule_rows(self.request.user, self.month)
         context = {
             "rows": rows,
-            "stats": ownership_figures.sides(self.request.user, self.month),
+            "stats": ownership_figures.allocation_stats(self.request.user, self.month),
             "dead": sum(row.is_dead for row in rows),
             "shadowed": sum(row.shadow is not None for row in rows),
             "application": progress(Application.objects.first()),
@@ -169,7 +169,7 @@ class _Previewed(FormPage):
             return super().post(request, *args, **kwargs)
         form = self.get_form()
         if form.is_valid():
-            self.moved = ownership_figures.moved(self.what_moves(form))
+            self.moved = ownership_figures.summarise_moves(self.what_moves(form))
         return self.render_to_response(self.get_context_data(form=form))
 
     def what_moves(self, form: Any) -> Any:
@@ -204,12 +204,12 @@ class RulePage(_Previewed):
         return {} if self.object else {name: value for name, value in self.request.GET.items() if name in known}
 
     def what_moves(self, form: RuleForm) -> Any:
-        return rule_application.preview(form.instance)
+        return rule_application.preview_rule_change(form.instance)
 
     def form_valid(self, form: RuleForm) -> HttpResponse:
         try:
             return super().form_valid(form)
-        except Changed:
+        except StaleVersion:
             form.add_error(None, "Somebody else saved this rule after you opened it. Open it again to see it.")
             return self.form_invalid(form)
 
@@ -228,7 +228,7 @@ class RulePage(_Previewed):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         form = kwargs.get("form")
         warned = form.instance.warnings() if self.moved is not None and form is not None else []
-        lists = {name: _known(name) for name in KNOWN}
+        lists = {name: _known(name) for name in BILLED_CONDITIONS}
         return super().get_context_data(warnings=warned, lists=lists, tag_keys=_known("tag"), **kwargs)
 
 
@@ -254,11 +254,11 @@ class RemoveRule(_Previewed):
         return {name: value for name, value in super().get_form_kwargs().items() if name != "instance"}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.moved = ownership_figures.moved(self.what_moves(None))
+        self.moved = ownership_figures.summarise_moves(self.what_moves(None))
         return super().get(request, *args, **kwargs)
 
     def what_moves(self, form: Any) -> Any:
-        return rule_application.preview(None, self.object.pk)
+        return rule_application.preview_rule_change(None, self.object.pk)
 
     def save(self, form: Any) -> OwnershipRule:
         rule = self.object
@@ -280,24 +280,24 @@ class ImportRules(FormPage):
     def form_valid(self, form: RulesFileForm) -> HttpResponse:
         try:
             return super().form_valid(form)
-        except rule_csv.BadRules as error:
+        except rule_csv.InvalidRulesFile as error:
             for problem in error.problems:
                 form.add_error("file", problem)
             return self.form_invalid(form)
 
     def save(self, form: RulesFileForm) -> None:
-        added, changed = rule_csv.load(_text(form.cleaned_data["file"]))
+        added, changed = rule_csv.import_rules(_text(form.cleaned_data["file"]))
         queues.apply(self.request.user, "Rules were loaded from a file")
         messages.success(self.request, f"{added:,} rules added, {changed:,} changed. The open months are owned anew.")
 
 
 def _text(uploaded: Any) -> str:
     if uploaded.size > MOST_BYTES:
-        raise rule_csv.BadRules(["That is too big for a file of rules."])
+        raise rule_csv.InvalidRulesFile(["That is too big for a file of rules."])
     try:
         return str(uploaded.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise rule_csv.BadRules(["The file is not UTF-8 text."]) from None
+        raise rule_csv.InvalidRulesFile(["The file is not UTF-8 text."]) from None
 
 
 class UnownedPage(_OfMonth, TemplateView):
@@ -326,8 +326,8 @@ class UnownedPage(_OfMonth, TemplateView):
         user = self.request.user
         tags = [(f"{spend.TAG}{key}", f"By tag {key}") for key in filter_choices.tag_keys(user)[:40]]
         context = {
-            "stats": ownership_figures.sides(user, self.month),
-            "rows": ownership_figures.unowned(user, self.month, self.by),
+            "stats": ownership_figures.allocation_stats(user, self.month),
+            "rows": ownership_figures.unowned_rows(user, self.month, self.by),
             "by": self.by,
             "head": spend.LABELS.get(self.by, self.by.removeprefix(spend.TAG)),
             "ways": [*self.BY.items(), *tags],

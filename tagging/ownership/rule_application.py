@@ -18,36 +18,36 @@ from tagging.models import Application, ChargebackPeriod, OwnershipRule
 from tagging.remediation.virtual_tags import virtual_tags
 
 
-def decision() -> reallocation.Decision:
+def rules_and_tags_in_force() -> reallocation.Decision:
     """What decides today: the rules in force, in order, and the virtual tags."""
     return OwnershipRule.objects.as_rules(), virtual_tags()
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ReallocatedMonth:
     """A publication that was owned anew, and how many of its lines that changed."""
 
     row: DeliveryMonth
     lines: int
 
 
-def open_months(months: Iterable[Month] | None = None) -> Any:
+def open_delivery_months(months: Iterable[Month] | None = None) -> Any:
     """The publications that count, of these billing months or of all, but for the closed: the latest month first."""
     rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("-billing_month", "-pk")
     rows = rows.exclude(billing_month__in=[month.start for month in ChargebackPeriod.objects.closed_months()])
     return rows if months is None else rows.filter(billing_month__in=[month.start for month in months])
 
 
-def apply_to_books(months: Iterable[Month] | None = None) -> Iterator[Applied]:
+def reallocate_open_months(months: Iterable[Month] | None = None) -> Iterator[ReallocatedMonth]:
     """Asks today's virtual tags and rules of the open months again (of all, or of these), and yields each when done.
 
     Each publication changes in a transaction of its own; closed billing months are left as they are. Doing it again
     changes nothing more, so that one that was interrupted is simply done again.
     """
-    for row in list(open_months(months)):
-        lines = reallocation.reown(row, decision)
+    for row in list(open_delivery_months(months)):
+        lines = reallocation.reown(row, rules_and_tags_in_force)
         if lines is not None:
-            yield Applied(row, lines)
+            yield ReallocatedMonth(row, lines)
 
 
 @transaction.atomic
@@ -72,8 +72,8 @@ def run_application(pk: int) -> None:
 
 
 def _apply(mine: Any) -> int:
-    whole, lines = open_months().count(), 0
-    for number, done in enumerate(apply_to_books(), 1):
+    whole, lines = open_delivery_months().count(), 0
+    for number, done in enumerate(reallocate_open_months(), 1):
         lines += done.lines
         stage = f"{Month.of(done.row.billing_month)} of {done.row.delivery.source}"[:100]
         progress = min(number / max(whole, 1), 1)
@@ -91,13 +91,13 @@ def stalled_applications(now: datetime) -> list[int]:
     )
 
 
-def applied_while_it_loaded(rows: Iterable[DeliveryMonth]) -> bool:
+def rules_changed_during_load(rows: Iterable[DeliveryMonth]) -> bool:
     """Whether rules changed between a bill's arrival and now: it may have been owned by the rules before."""
     fresh = [row.delivery.received_at for row in rows if not row.revision]
     return bool(fresh) and Application.objects.filter(requested_at__gt=min(fresh)).exists()
 
 
-def decision_with(rule: OwnershipRule | None, without: int | None = None) -> reallocation.Decision:
+def rules_and_tags_with(rule: OwnershipRule | None, without: int | None = None) -> reallocation.Decision:
     """What would decide if `rule` were saved (or the rule `without` removed)."""
     gone = without if rule is None else rule.pk
     listed = [each for each in OwnershipRule.objects.filter(is_active=True) if each.pk != gone]
@@ -108,9 +108,9 @@ def decision_with(rule: OwnershipRule | None, without: int | None = None) -> rea
     return [each.as_rule() for each in listed], virtual_tags()
 
 
-def preview(rule: OwnershipRule | None, without: int | None = None) -> list[reallocation.Move]:
+def preview_rule_change(rule: OwnershipRule | None, without: int | None = None) -> list[reallocation.Move]:
     """What a change of one rule would move in the open months, the latest first; changes nothing."""
-    found = reallocation.moves(list(open_months()), decision_with(rule, without))
+    found = reallocation.moves(list(open_delivery_months()), rules_and_tags_with(rule, without))
     return sorted(found, key=lambda move: (move.billing_month, abs(move.billed_cost or 0)), reverse=True)
 
 

@@ -18,7 +18,7 @@ MOST_RULES = 10_000
 YES = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-class BadRules(ValueError):
+class InvalidRulesFile(ValueError):
     """A file of rules that was not taken; every problem with its row and column."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class BadRules(ValueError):
         super().__init__(" ".join(self.problems))
 
 
-def written(rules: Any) -> Iterator[Sequence[Any]]:
+def csv_rows(rules: Any) -> Iterator[Sequence[Any]]:
     """The rows of the file, its head first."""
     yield HEAD
     for rule in rules.select_related("team", "pool"):
@@ -36,7 +36,7 @@ def written(rules: Any) -> Iterator[Sequence[Any]]:
 
 
 @transaction.atomic
-def load(text: str) -> tuple[int, int]:
+def import_rules(text: str) -> tuple[int, int]:
     """Adds the rules of a file, and changes those of the same name and first day; returns how many of each.
 
     Nothing is deleted. Raises BadRules, and does nothing, when anything in it is wrong.
@@ -58,7 +58,7 @@ def load(text: str) -> tuple[int, int]:
         rule.save()
     if problems:
         transaction.set_rollback(True)
-        raise BadRules(problems[:50])
+        raise InvalidRulesFile(problems[:50])
     return added, changed
 
 
@@ -67,10 +67,10 @@ def _rows(text: str) -> list[dict[str, str]]:
     strange = [name for name in reader.fieldnames or [] if name not in HEAD]
     if not reader.fieldnames or "name" not in reader.fieldnames or strange:
         wrong = f"unknown columns {', '.join(strange)}" if strange else "no column name"
-        raise BadRules([f"The first row must name the columns, of {', '.join(HEAD)}: {wrong}."])
+        raise InvalidRulesFile([f"The first row must name the columns, of {', '.join(HEAD)}: {wrong}."])
     rows = [dict(row) for row in reader]
     if len(rows) > MOST_RULES:
-        raise BadRules([f"{len(rows):,} rules are too many: {MOST_RULES:,} are the most."])
+        raise InvalidRulesFile([f"{len(rows):,} rules are too many: {MOST_RULES:,} are the most."])
     return rows
 
 

@@ -475,7 +475,7 @@ def months_touched(tags: Iterable[VirtualTag]) -> list[Month]:
     if first is None:
         return []
     # A charge day is billed in its own month, or in a later one.
-    billing = rule_application.open_months().filter(billing_month__gte=Month.of(first).start)
+    billing = rule_application.open_delivery_months().filter(billing_month__gte=Month.of(first).start)
     return sorted({Month.of(day) for day in billing.values_list("billing_month", flat=True)})
 
 
@@ -491,7 +491,7 @@ def apply(batch: VirtualTagBatch, now: datetime) -> int:
 
     Doing it again changes nothing more, so that one that was killed is simply done again.
     """
-    done = list(rule_application.apply_to_books(months_touched(batch.tags.all())))
+    done = list(rule_application.reallocate_open_months(months_touched(batch.tags.all())))
     used = {Month.of(date.fromisoformat(day)) for each in done if each.lines for day in each.row.charge_months}
     compliance.refresh(only=used)
     rebuild_suggestions(now.date())

@@ -26,7 +26,7 @@ def month(transactional_db, tmp_path):
     split_support(company())
     last = Month.of(timezone.now().date()).previous
     bill(tmp_path, usual(str(last)))
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     return str(last)
 
 
@@ -76,7 +76,7 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     sums = [sum(Decimal(row[side] or 0) for row in rows) for side in ("Debit", "Credit")]
     assert sums == [Decimal("180.10"), Decimal("180.10")]
     # The correcting entry is in the month that is open, and names the statement that it corrects.
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     open_month = statements.open_period().month
     page.goto(f"/chargeback/{open_month}/teams/{Dispute.objects.get().line.statement.team_id}/")
     expect(page.locator("main")).to_contain_text(f"after dispute {Dispute.objects.get().pk} of statement {month}-")

@@ -30,12 +30,12 @@ def apply(pk: str, now: datetime) -> None:
 
 def close(day: str, now: datetime) -> None:
     period = ChargebackPeriod.objects.get(billing_month=day)
-    closing.close(period, User.objects.get(name__startswith="Fay"), seen=period.books, now=now)
+    closing.close_month(period, User.objects.get(name__startswith="Fay"), seen=period.books, now=now)
 
 
 def post(_: str, now: datetime) -> None:
-    statements.refresh_stale(now)
-    emails.post_statements(now)
+    statements.refresh_stale_drafts(now)
+    emails.post_statement_emails(now)
 
 
 def remind(_: str, now: datetime) -> None:

@@ -20,7 +20,7 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        done = list(rule_application.apply_to_books([month] if month else None))
+        done = list(rule_application.reallocate_open_months([month] if month else None))
         said = f"Named the owners of {len(done)} months; {sum(each.lines for each in done):,} lines changed."
         figures = {"reassigned": [str(each.row) for each in done], "lines": sum(each.lines for each in done)}
         self.answer(figures, said, as_json=options["json"])

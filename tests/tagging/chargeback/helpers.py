@@ -59,12 +59,12 @@ def usual(month=MARCH, payments="100.10", data="50", support="30.000000000000000
 
 
 def split_support(support, method="direct", parts=None, **dates):
-    return splits.save(Split(pool=support, method=method, **dates), parts or {})
+    return splits.save_split(Split(pool=support, method=method, **dates), parts or {})
 
 
 def drafts():
     """Every month made anew where that is needed; {month: its period}."""
-    statements.refresh_stale(NOW)
+    statements.refresh_stale_drafts(NOW)
     return {str(period.month): period for period in ChargebackPeriod.objects.all()}
 
 

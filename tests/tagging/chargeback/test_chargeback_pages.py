@@ -43,7 +43,7 @@ def march(people, tmp_path):
 
 @pytest.fixture
 def closed(march, fay):
-    closing.close(march, fay, seen=march.books, now=NOW)
+    closing.close_month(march, fay, seen=march.books, now=NOW)
     drafts()
     return march
 
@@ -152,11 +152,11 @@ def test_the_api_says_the_same_to_the_last_digit(closed, fay, lea, client_of):
 
 
 def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, ola):
-    assert emails.post_statements(NOW) == 2
-    assert emails.post_statements(NOW) == 0
+    assert emails.post_statement_emails(NOW) == 2
+    assert emails.post_statement_emails(NOW) == 0
     # As after a crash between the letters and the note that they are written.
     Statement.objects.update(told_at=None)
-    assert emails.post_statements(NOW) == 0
+    assert emails.post_statement_emails(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
     assert outbox.send_waiting(NOW) == 2
     message = next(each for each in mail.outbox if each.to == [lea.email])
@@ -198,7 +198,7 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
 def test_an_amount_given_back_to_nobody_is_still_somewhere(march, lea, fay):
     line = StatementLine.objects.get(statement__team__name="Payments", kind="direct")
     dispute = disputes.raise_dispute(line, lea, "Not ours", NOW)
-    disputes.resolve(dispute, fay, "Right", NOW, disputes.Move(Decimal(10), None))
+    disputes.resolve_dispute(dispute, fay, "Right", NOW, disputes.CorrectingEntry(Decimal(10), None))
     found = drafts()[MARCH]
     assert found.totals.get().given_back == 10
     assert sum(totals(found).values()) == Decimal("170.100000000000000001")

@@ -52,7 +52,7 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.books, now=NOW)
 
     results = at_once(close, close, close)
     assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
@@ -68,17 +68,17 @@ def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_co
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.books, now=NOW)
 
     closed, loaded = at_once(close, lambda: deliveries.load(received.delivery))
     assert loaded.status == "current", loaded
     drafts()
     period = ChargebackPeriod.objects.get(pk=march.pk)
-    if isinstance(closed, closing.BooksMoved):
-        closing.close(period, fay, seen=period.books, now=NOW)
-    statements.refresh_stale(NOW)
+    if isinstance(closed, closing.DraftOutdated):
+        closing.close_month(period, fay, seen=period.books, now=NOW)
+    statements.refresh_stale_drafts(NOW)
     charged = sum(Statement.objects.values_list("total", flat=True))
-    today = allocation.compute(period.month).totals["USD"]["billed_cost"]
+    today = allocation.allocate_month(period.month).totals["USD"]["billed_cost"]
     assert charged + today.unowned + today.unallocated == today.bill
 
 
@@ -88,7 +88,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05")))
     (received,) = deliveries.receive("northwind", [path])
     holding, done = threading.Event(), []
-    may_close = closing._may_close
+    may_close = closing.check_can_close
 
     def slowly(*args):
         holding.set()
@@ -103,11 +103,11 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
 
     loader = threading.Thread(target=load)
     loader.start()
-    closing._may_close = slowly
+    closing.check_can_close = slowly
     try:
-        closing.close(march, fay, seen=march.books, now=NOW)
+        closing.close_month(march, fay, seen=march.books, now=NOW)
     finally:
-        closing._may_close = may_close
+        closing.check_can_close = may_close
         loader.join()
     assert done == [False]
     drafts()

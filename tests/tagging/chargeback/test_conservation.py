@@ -54,9 +54,9 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
     row = load(tmp_path, rows, source=f"s{os.urandom(6).hex()}")
     reown(row, _rules(said, [payments, data], pools))
     _split(how, pools, payments, data)
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     ChargebackPeriod.objects.update(basis=basis[0], discounts=basis[1])
-    statements.refresh_stale()
+    statements.refresh_stale_drafts()
     lines = CostLine.objects.filter(delivery_month=row)
     for view in VIEWS:
         direct, nobodys = (
@@ -69,7 +69,7 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
             assert exact_sum(side.get(place, 0) for side in (direct, taken, nobodys)) == amount, (view, place)
         assert not {place for place, amount in taken.items() if amount} - whole.keys()
     _check_statements(lines, basis[0])
-    assert [check for check in statement_checks.checks(None) if not check.holds] == []
+    assert [check for check in statement_checks.check_statements(None) if not check.holds] == []
 
 
 def _forget():

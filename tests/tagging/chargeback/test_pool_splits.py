@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finops_site.lib.money import EXACT
 from tagging.calc import pool_splits
-from tagging.calc.pool_splits import BadSplit, CircleOfPools, Rule, pool, split_pools, team
+from tagging.calc.pool_splits import BadSplit, CircleOfPools, SplitRule, pool, split_pools, team
 
 DAY = date(2026, 3, 1)
 SUPPORT, TAX, CLUSTER = 1, 2, 3
@@ -34,10 +34,10 @@ def test_a_pool_is_split_evenly_by_shares_by_direct_cost_or_by_a_metric():
     found = [
         shares(split_pools(held, {SUPPORT: rule}, direct, metrics))
         for rule in (
-            Rule(SUPPORT, "even"),
-            Rule(SUPPORT, "fixed", fixed),
-            Rule(SUPPORT, "direct"),
-            Rule(SUPPORT, "metric", metric="requests"),
+            SplitRule(SUPPORT, "even"),
+            SplitRule(SUPPORT, "fixed", fixed),
+            SplitRule(SUPPORT, "direct"),
+            SplitRule(SUPPORT, "metric", metric="requests"),
         )
     ]
     amounts = [(each[SUPPORT, PAYMENTS], each[SUPPORT, DATA]) for each in found]
@@ -46,8 +46,8 @@ def test_a_pool_is_split_evenly_by_shares_by_direct_cost_or_by_a_metric():
 
 def test_a_pool_feeds_a_pool_and_nothing_stays_behind():
     rules = {
-        TAX: Rule(TAX, "direct", {pool(SUPPORT): None, team(DATA): None}),
-        SUPPORT: Rule(SUPPORT, "even", {team(PAYMENTS): None}),
+        TAX: SplitRule(TAX, "direct", {pool(SUPPORT): None, team(DATA): None}),
+        SUPPORT: SplitRule(SUPPORT, "even", {team(PAYMENTS): None}),
     }
     held = {(TAX, DAY): Decimal(8), (SUPPORT, DAY): Decimal(10)}
     found = split_pools(held, rules, {DATA: Decimal(30)}, {})
@@ -58,12 +58,12 @@ def test_a_pool_feeds_a_pool_and_nothing_stays_behind():
 
 def test_a_circle_of_pools_is_refused_with_its_path():
     rules = {
-        SUPPORT: Rule(SUPPORT, "even", {pool(TAX): None}),
-        TAX: Rule(TAX, "even", {pool(CLUSTER): None}),
-        CLUSTER: Rule(CLUSTER, "even", {pool(SUPPORT): None}),
+        SUPPORT: SplitRule(SUPPORT, "even", {pool(TAX): None}),
+        TAX: SplitRule(TAX, "even", {pool(CLUSTER): None}),
+        CLUSTER: SplitRule(CLUSTER, "even", {pool(SUPPORT): None}),
     }
     with pytest.raises(CircleOfPools) as caught:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     assert caught.value.path == [SUPPORT, TAX, CLUSTER, SUPPORT]
     said = str(CircleOfPools(caught.value.path, {SUPPORT: "Support", TAX: "Tax", CLUSTER: "Cluster"}))
     assert "Support → Tax → Cluster → Support" in said
@@ -83,19 +83,19 @@ def test_a_circle_of_pools_is_refused_with_its_path():
 )
 def test_a_split_that_cannot_be_followed_is_refused_in_words(method, parts, says):
     with pytest.raises(BadSplit, match=says):
-        Rule(SUPPORT, method, parts)
+        SplitRule(SUPPORT, method, parts)
 
 
 def test_a_pool_that_nobody_can_take_stays_visible():
     held = {(SUPPORT, DAY): Decimal(10), (TAX, DAY): Decimal(3)}
-    found = split_pools(held, {SUPPORT: Rule(SUPPORT, "direct")}, {}, {})
+    found = split_pools(held, {SUPPORT: SplitRule(SUPPORT, "direct")}, {}, {})
     assert found.left == {(SUPPORT, DAY): 10, (TAX, DAY): 3}
     assert "has direct cost" in found.problems[SUPPORT]
     assert "add one" in found.problems[TAX]
 
 
 def test_a_metric_below_zero_is_said_and_splits_nothing():
-    rules = {SUPPORT: Rule(SUPPORT, "metric", metric="requests")}
+    rules = {SUPPORT: SplitRule(SUPPORT, "metric", metric="requests")}
     metrics = {"requests": {PAYMENTS: Decimal(-1), DATA: Decimal(4)}}
     found = split_pools({(SUPPORT, DAY): Decimal(10)}, rules, {}, metrics)
     assert found.left == {(SUPPORT, DAY): 10}
@@ -104,9 +104,9 @@ def test_a_metric_below_zero_is_said_and_splits_nothing():
 
 def test_the_formula_says_in_words_how_a_share_came_about():
     direct = {PAYMENTS: Decimal(30), DATA: Decimal(10)}
-    rule = Rule(SUPPORT, "direct")
-    weights = pool_splits.weights_of(rule, direct, {}, {})
-    said = pool_splits.formula(rule, team(PAYMENTS), weights, "USD")
+    rule = SplitRule(SUPPORT, "direct")
+    weights = pool_splits.pool_weights(rule, direct, {}, {})
+    said = pool_splits.share_formula(rule, team(PAYMENTS), weights, "USD")
     assert said == "direct cost 30.00 of 40.00 USD: 75.0 %"
 
 
@@ -138,7 +138,7 @@ def rules_of_pools(draw):
             cut = sorted(draw(st.lists(st.integers(0, 100), min_size=len(parts) - 1, max_size=len(parts) - 1)))
             ends = [0, *cut, 100]
             parts = {party: Decimal(high - low) for party, low, high in zip(parts, ends[:-1], ends[1:], strict=True)}
-        rules[number] = Rule(number, method, parts, "m" if method == "metric" else "")
+        rules[number] = SplitRule(number, method, parts, "m" if method == "metric" else "")
     return rules
 
 

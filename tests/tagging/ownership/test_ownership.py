@@ -77,8 +77,8 @@ def test_a_changed_rule_can_be_asked_of_months_that_are_loaded(tmp_path, payment
     load(tmp_path, [{"ResourceId": "a", "ServiceName": "S3"}])
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
     assert owners() == {"a": ("Payments", "All S3")}
-    assert [each.lines for each in rule_application.apply_to_books()] == [1]
-    assert [each.lines for each in rule_application.apply_to_books()] == [0]
+    assert [each.lines for each in rule_application.reallocate_open_months()] == [1]
+    assert [each.lines for each in rule_application.reallocate_open_months()] == [0]
     assert owners() == {"a": ("Data", "All S3")}
     assert [check for check in reconciliation.check_books() if not check.holds] == []
 

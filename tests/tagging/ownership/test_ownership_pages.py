@@ -311,6 +311,6 @@ def test_a_rule_is_shadowed_only_by_one_that_takes_all_it_would():
     wide = OwnerRule(1, "wide", tag_key="Team")
     narrow = OwnerRule(2, "narrow", tag_key="team", tag_value="x", service="S3")
     early = OwnerRule(1, "early", service="S3", end=date(2026, 1, 1))
-    assert rule_order.shadows([wide, narrow, early]) == {1: 0}
-    assert rule_order.shadows([early, OwnerRule(2, "always", service="S3"), narrow]) == {2: 1}
-    assert rule_order.shadows([narrow, wide, early]) == {}
+    assert rule_order.shadowed_rules([wide, narrow, early]) == {1: 0}
+    assert rule_order.shadowed_rules([early, OwnerRule(2, "always", service="S3"), narrow]) == {2: 1}
+    assert rule_order.shadowed_rules([narrow, wide, early]) == {}

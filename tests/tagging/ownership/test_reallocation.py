@@ -100,7 +100,7 @@ class _rules_at_load:
 
     def __enter__(self):
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(rule_application, "decision", lambda: self.decision)
+        self.patch.setattr(rule_application, "rules_and_tags_in_force", lambda: self.decision)
 
     def __exit__(self, *_):
         self.patch.undo()
@@ -190,7 +190,7 @@ def test_closed_months_are_left_as_they_are(tmp_path, payments, data):
     ChargebackPeriod.objects.create(billing_month=MARCH.start, state=ChargebackPeriod.State.CLOSED)
     before = list(CostLine.objects.filter(delivery_month=march).values())
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
-    assert [each.row.pk for each in rule_application.apply_to_books()] == [april.pk]
+    assert [each.row.pk for each in rule_application.reallocate_open_months()] == [april.pk]
     assert list(CostLine.objects.filter(delivery_month=march).values()) == before
     assert CostLine.objects.get(delivery_month=april).owner == data
 
@@ -361,18 +361,18 @@ import os, django
 django.setup()
 from django.db import connection
 from django.db.models import Sum
-from costs import publish, reowning
+from costs.calc.allocation_rules import OwnerRule
+from costs.ingest import reallocation, store_cost_lines
 from costs.models import DeliveryMonth
-from costs.owners import OwnerRule
 
 def stop(row):
     print("half way", flush=True)
     import time
     time.sleep(60)
 
-publish.roll_up = stop
+store_cost_lines.roll_up = stop
 row = DeliveryMonth.objects.get(pk=int(os.environ["ROW"]))
-reowning.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
+reallocation.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
 """
 
 

@@ -168,6 +168,6 @@ def test_a_bill_that_is_loaded_or_owned_anew_is_worked_out_at_once(tmp_path, lea
     assert resources()["i-1"].owner is None
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=payments, tag_key="Team", tag_value="Payments")
-    assert [each.lines for each in rule_application.apply_to_books()] == [1]
+    assert [each.lines for each in rule_application.reallocate_open_months()] == [1]
     assert resources()["i-1"].owner == payments
     assert not compliance.stale_months()
