@@ -1,4 +1,4 @@
-"""The admin of commitments: all of it is looked at; commitments are completed by CSV, prices are loaded."""
+"""The admin of commitments: read-only; commitments are completed by CSV, prices are loaded."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ class PurchaseRequestAdmin(FactAdmin):
 
 @admin.register(StandingOrder)
 class StandingOrderAdmin(FactAdmin):
-    list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "said"]
+    list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "last_result"]
     list_select_related = ["team", "made_by"]
 
     def visible(self, rows: Any, user: Person) -> Any:

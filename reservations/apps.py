@@ -36,7 +36,7 @@ class ReservationsConfig(AppConfig):
         for name in ("BuyingPolicy", "ApproverLimit", "StandingOrder"):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
-        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
+        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "request_snapshot", "baseline"])
         reconciliation.also_check(ledger.ledger_checks)
         nav, saved = "Commitments", "reservations.view_ledgermonth"
         see, plans = "reservations.view_commitment", "reservations.view_plan"

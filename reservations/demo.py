@@ -10,7 +10,7 @@ from reservations.inventory import commitment_usage
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals, purchase_requests
 from reservations.recommendations import plan_parameters
-from reservations.recommendations import recommend as recommending
+from reservations.recommendations import recommend
 
 COMPANY = plan_parameters.Parameters(target_coverage=0.7)
 # One kind and one term: worked out in a second or two.
@@ -23,18 +23,18 @@ def recommend(say: Callable[[str], object], *, as_of: date) -> None:
         commitment_usage.refresh_usage(month)
     if Plan.objects.exists():
         return
-    plan = recommending.compute_recommendation(recommending.request_recommendation(None, COMPANY, as_of=as_of))
+    plan = recommend.compute_recommendation(recommend.create_plan(None, COMPANY, as_of=as_of))
     say(f"  a recommendation that saves {plan.saving or 0:,.0f} {plan.currency} a year")
 
 
-def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
-    """What engineers of Payments asked for: fay rejected lea's, eli's waits for her."""
+def request_purchases(say: Callable[[str], object], *, as_of: date) -> None:
+    """What engineers of Payments requested: fay rejected lea's, eli's waits for her."""
     people = {name: User.objects.filter(email=f"{name}@{demo.DOMAIN}").first() for name in ("eli", "lea", "fay")}
     team = Team.objects.filter(name="Payments").first()
     if PurchaseRequest.objects.exists() or team is None or None in people.values():
         return
-    plan = recommending.compute_recommendation(
-        recommending.request_recommendation(people["eli"], TEAM, as_of=as_of, team=team)
+    plan = recommend.compute_recommendation(
+        recommend.create_plan(people["eli"], TEAM, as_of=as_of, team=team)
     )
     item = plan.items.first()
     if item is None:
@@ -48,7 +48,7 @@ def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
             comment="All of it at once: it has run all year.",
             now=morning - timedelta(days=3),
         )
-        answer = "Too much at once: we move to smaller machines in spring. Ask for the first batch only."
+        answer = "Too much at once: we move to smaller machines in spring. Request the first batch only."
         approvals.reject_purchase(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
         words = "The first step only, as agreed: these machines stay whatever we do in spring."
         purchase_requests.request_purchase(item, user=people["eli"], batch=1, comment=words, now=morning)

@@ -1,4 +1,4 @@
-"""Forms of the commitment pages."""
+"""What several forms of commitments share."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ from django import forms
 from finops_site.models import Team
 
 
-def teams_of(request: Any) -> Any:
+def visible_teams(request: HttpRequest | None) -> TeamQuerySet:
     """The teams that the filters of this request offer."""
     return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
 
 
-def _read(uploaded: Any, most: int) -> str:
+def read_upload(uploaded: UploadedFile, most: int) -> str:
+    """The text of an uploaded file of at most so many bytes."""
     if uploaded.size > most:
         raise forms.ValidationError("That is too big for such a file.")
     try:

@@ -26,5 +26,5 @@ def check_commitments(as_of: date) -> str:
 def check_purchases(as_of: date) -> str:
     """Requests whose time is over or whose prices moved expire; what was bought is looked for in the bills."""
     now = datetime.combine(as_of, time.min, UTC)
-    expired, found = approvals.expire_waiting(now), bill_matching.find_in_bills(now)
-    return f"{expired} requests expired, {found} purchases found in the bills."
+    expired, matched = approvals.expire_open_requests(now), bill_matching.match_purchases_with_bills(now)
+    return f"{expired} requests expired, {matched} purchases found in the bills."

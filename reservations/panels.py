@@ -1,4 +1,4 @@
-"""What commitments have to say elsewhere: figures of the programme, advice, the night, the report, the demo."""
+"""What commitments show on the pages of others: decisions that wait, and advice."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -10,22 +10,24 @@ from finops_site.lib.person import Person
 from finops_site.registry import AdviceItem, PendingDecision
 from finops_site.ui.pending_decisions import said
 from reservations.calc import purchase_rules
+from reservations.querysets import PurchaseQuerySet
+from finops_site.models import User
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals
 
 
-def purchases_to_decide(user: Person) -> Any:
-    """The purchases that wait for approval, and those approved that nobody has bought yet."""
+def purchases_to_decide(user: Person) -> PurchaseQuerySet:
+    """The purchases that wait for approval, and those that are approved and not bought yet."""
     return PurchaseRequest.objects.visible_to(user).filter(state__in=(purchase_rules.WAITING, purchase_rules.APPROVED))
 
 
-def purchases_waiting(user: Person, rows: Any) -> list[PendingDecision]:
+def purchases_waiting(user: User, rows: PurchaseQuerySet) -> list[PendingDecision]:
     """Of those that wait for approval, the ones that she may approve."""
     url = reverse("reservations:purchases")
-    asked = rows.waiting_for(approvals.approver_for(user))
+    waiting = rows.waiting_for(approvals.approver_for(user))
     approved = rows.filter(state=purchase_rules.APPROVED)
     return [
-        *said(asked, "A purchase waits for your approval", "purchases wait for your approval", url),
+        *said(waiting, "A purchase waits for your approval", "purchases wait for your approval", url),
         *said(approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url),
     ]
 

@@ -12,6 +12,7 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
 from reservations.inventory import metrics
+from reservations.querysets import LedgerQuerySet
 from reservations.models import Commitment, Plan, PurchaseRequest
 from reservations.savings import ledger
 
@@ -24,51 +25,52 @@ def savings_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     now = {row["currency"]: row for row in ledger.sum_lines(year.within(month.period))}
     return {
-        "text": [_saved(row, now.get(row["currency"])) for row in sums],
-        "tables": [_saved_table(year)],
+        "text": [_savings_text(row, now.get(row["currency"])) for row in sums],
+        "tables": [_savings_table(year)],
         "links": [("Savings ledger", reverse("reservations:savings"))],
     }
 
 
-def _saved(row: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
+def _savings_text(row: Mapping[str, Any], now: Mapping[str, Any] | None) -> str:
     code = row["currency"]
     realised, promised = (f"{formatted(row[name], code)} {code}" for name in ("realised", "promised"))
-    text = f"In twelve months commitments saved {realised}, of {promised} promised. {realised_savings.explain_gap(row, code)}"
+    why = realised_savings.explain_gap(row, code)
+    text = f"In twelve months commitments saved {realised}, of {promised} promised. {why}"
     if now is None:
-        return f"{text} No bill tells of this month yet."
+        return f"{text} No bill shows this month yet."
     return f"{text} This month: {formatted(now['realised'], code)} of {formatted(now['promised'], code)} {code}."
 
 
-def _saved_table(rows: Any) -> dict[str, Any]:
+def _savings_table(rows: LedgerQuerySet) -> dict[str, Any]:
     """Every purchase of the twelve months, and their sum in each currency: the figure of the programme."""
-    named = PurchaseRequest.objects.in_bulk(rows.values_list("request", flat=True))
+    requests = PurchaseRequest.objects.in_bulk(rows.values_list("request", flat=True))
 
-    def cells(label: Any, row: Mapping[str, Any]) -> list[Any]:
+    def cells(label: str | dict[str, str], row: Mapping[str, Any]) -> list[Any]:
         amounts = [{"amount": row[name], "currency": row["currency"]} for name in ("promised", "realised", "gap")]
         return [label, *amounts]
 
-    def name(pk: int) -> dict[str, str]:
-        return {"text": str(named[pk]), "url": reverse("reservations:saved", args=[pk])}
+    def link(pk: int) -> dict[str, str]:
+        return {"text": str(requests[pk]), "url": reverse("reservations:saved", args=[pk])}
 
     return {
         "title": "Purchases, twelve months",
         "head": ["Purchase", "Promised", "Realised", "Missing"],
-        "rows": [cells(name(row["request"]), row) for row in ledger.sum_lines(rows, "request")],
+        "rows": [cells(link(row["request"]), row) for row in ledger.sum_lines(rows, "request")],
         "totals": [cells(f"Total {row['currency']}", row) for row in ledger.sum_lines(rows)],
     }
 
 
 def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
     """Commitments in a month: the four figures, what ended, and the newest recommendation."""
-    found = metrics.metrics_by_currency(user, month.period)
-    if not found:
+    by_currency = metrics.metrics_by_currency(user, month.period)
+    if not by_currency:
         return None
-    main = found[0]
+    main = by_currency[0]
     ended = Commitment.objects.visible_to(user).ending_in(month.period).count()
     plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
     text = (
-        f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (aim: 70%), "
-        f"{exact_text(main.unused_cost.quantize(Decimal('0.01')))} {main.currency} were paid for nothing. "
+        f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (target: 70%), "
+        f"{exact_text(main.unused_cost.quantize(Decimal('0.01')))} {main.currency} were paid for unused commitments. "
         f"{ended} commitments ended."
     )
-    return {"text": text, "standing": main, "ended": ended, "plan": plan}
+    return {"text": text, "metrics": main, "ended": ended, "plan": plan}

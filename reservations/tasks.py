@@ -1,4 +1,4 @@
-"""Celery's doors: ids in, a service called, nothing else."""
+"""The tasks of Celery: ids in, a service called, nothing else."""
 
 from datetime import timedelta
 
@@ -15,11 +15,11 @@ from reservations.recommendations import recommend
 from reservations.savings import ledger
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
-KNOWN = "reservations:bills-of-{}"
+FINGERPRINT_KEY = "reservations:bills-of-{}"
 
 
 @shared_task
-def work_out(plan_id: int) -> None:
+def compute_plan(plan_id: int) -> None:
     plan = Plan.objects.filter(pk=plan_id, state=Plan.State.WAITING).first()
     if plan:
         recommend.compute_recommendation(plan)
@@ -27,16 +27,16 @@ def work_out(plan_id: int) -> None:
 
 @shared_task
 def refresh_commitments() -> None:
-    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
+    """Utilisation and coverage of the months whose bills changed since the last run; forgotten plans are queued."""
     for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
-        work_out.delay(plan.pk)
+        compute_plan.delay(plan.pk)
     for month in commitment_usage.months_with_bills():
         bills = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
-        print_of = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
-        if cache.get(KNOWN.format(month)) != print_of:
+        fingerprint = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
+        if cache.get(FINGERPRINT_KEY.format(month)) != fingerprint:
             commitment_usage.refresh_usage(month)
-            cache.set(KNOWN.format(month), print_of, None)
-    _follow()
+            cache.set(FINGERPRINT_KEY.format(month), fingerprint, None)
+    _refresh_savings()
 
 
 @shared_task
@@ -44,13 +44,13 @@ def refresh_months(months: list[str]) -> None:
     """The same for these months, whose bill or whose owners have just changed."""
     for month in months:
         commitment_usage.refresh_usage(Month.parse(month))
-    _follow()
+    _refresh_savings()
 
 
-def _follow() -> None:
-    """What was bought and is in a bill now is found, for only now its commitment is known; then what it saved."""
+def _refresh_savings() -> None:
+    """Purchases that the bills now show are matched, for only now their commitments are known; then what they saved."""
     now = timezone.now()
-    bill_matching.find_in_bills(now)
+    bill_matching.match_purchases_with_bills(now)
     ledger.refresh_ledger(now.date())
 
 
@@ -68,5 +68,5 @@ def sweep_purchases() -> None:
 
 @shared_task
 def run_standing_orders() -> None:
-    """Every morning; each asks once a month."""
+    """Every morning; each order requests something once a month."""
     standing_orders.run_standing_orders(timezone.now())

@@ -54,7 +54,7 @@ class PlanSerializer(ExactModelSerializer):
         ]
 
 
-class AskSerializer(serializers.Serializer):
+class RecommendationRequestSerializer(serializers.Serializer):
     """What may be bought. Shares are between 0 and 1, terms in months."""
 
     as_of = serializers.DateField(required=False)
@@ -111,7 +111,7 @@ class CommentSerializer(serializers.Serializer):
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class HandedOutSerializer(serializers.Serializer):
+class ExportSerializer(serializers.Serializer):
     purchase = PurchaseSerializer()
     commands = serializers.CharField(help_text="for the AWS CLI; empty where it expired instead", allow_blank=True)
     csv = serializers.CharField(allow_blank=True)

@@ -1,8 +1,8 @@
-"""Commitments and recommendations as JSON. Amounts are decimal strings."""
+"""The API of commitments, recommendations, purchases and savings. Amounts are decimal strings."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -20,12 +20,11 @@ from finops_site.api.base import (
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
-from reservations import queues
 from reservations.api.serializers import (
-    AskSerializer,
+    RecommendationRequestSerializer,
     CommentSerializer,
     CommitmentSerializer,
-    HandedOutSerializer,
+    ExportSerializer,
     PlanSerializer,
     PurchaseSerializer,
     SavedYearSerializer,
@@ -34,6 +33,7 @@ from reservations.api.serializers import (
 from reservations.calc import purchase_files, purchase_rules
 from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest
 from reservations.purchases import approvals, buying
+from reservations.recommendations.plan_parameters import InvalidParameters
 from reservations.recommendations import demand_sources, plan_parameters, recommend
 from reservations.savings import ledger
 
@@ -70,43 +70,39 @@ class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListM
         return super().get_queryset().select_related("team").prefetch_related("items")
 
     @extend_schema(
-        summary="Ask for a recommendation",
-        description="It is worked out in the background: ask for it until its `state` is `ready` or `failed`.",
-        request=AskSerializer,
-        responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "Something asked for makes no sense.")},
+        summary="Request a recommendation",
+        description="It is computed in the background: poll it until its `state` is `ready` or `failed`.",
+        request=RecommendationRequestSerializer,
+        responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "A limit makes no sense: `detail` names it.")},
     )
     def create(self, request: Request) -> Response:
-        said = AskSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
+        body = RecommendationRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
         try:
-            plan = self._ask(said)
-        except plan_parameters.InvalidParameters as error:
+            plan = recommend.request_recommendation(
+                request.user,
+                body.parameters(),
+                as_of=values.get("as_of") or demand_sources.newest_billed_day(timezone.now().date()),
+                lookback_days=values["lookback_days"],
+                team=visible_team(request.user, values.get("team")),
+            )
+        except InvalidParameters as error:
             raise ValidationError({"detail": str(error)}) from None
-        transaction.on_commit(lambda: queues.work(plan))
         return Response(PlanSerializer(plan).data, status=status.HTTP_202_ACCEPTED)
 
-    def _ask(self, said: AskSerializer) -> Plan:
-        asked: Any = said.validated_data
-        return recommend.request_recommendation(
-            self.request.user,
-            said.parameters(),
-            as_of=asked.get("as_of") or demand_sources.newest_billed_day(timezone.now().date()),
-            lookback_days=asked["lookback_days"],
-            team=_team(self.request.user, asked.get("team")),
-        )
 
-
-def _team(user: Person, name: str | None) -> Team | None:
+def visible_team(user: Person, name: str | None) -> Team | None:
     """The team by its name; who does not see the whole company must name one of hers."""
     if not name and user.sees_whole_company:
         return None
-    found = Team.objects.visible_to(user).filter(name=name or "").first()
-    if found is None:
+    team = Team.objects.visible_to(user).filter(name=name or "").first()
+    if team is None:
         raise ValidationError({"team": [f"there is no team {name!r} that you may see: name one of yours."]})
-    return found
+    return team
 
 
-REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` says why.")
+REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` holds the reason.")
 
 
 @extend_schema_view(
@@ -114,9 +110,9 @@ REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `de
     retrieve=extend_schema(summary="One purchase, with what happened to it"),
 )
 class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
-    """Purchases of commitments: asked for by one person, approved by another, bought, found in a bill.
+    """Purchases of commitments: requested by one person, approved by another, bought, found in a bill.
 
-    A request whose prices or demand moved expires instead of being approved or handed out: look at its `state`.
+    A request whose prices or demand moved expires instead of being approved or exported: look at its `state`.
     """
 
     queryset = PurchaseRequest.objects.all()
@@ -138,13 +134,13 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         )
 
     @extend_schema(
-        summary="Approve what somebody else asked for",
+        summary="Approve what somebody else requested",
         request=CommentSerializer,
         responses={200: PurchaseSerializer, 400: REFUSED},
     )
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        return Response(PurchaseSerializer(self._act(approvals.approve_purchase, comment=self._comment())).data)
+        return Response(PurchaseSerializer(self._take_step(approvals.approve_purchase, comment=self._comment())).data)
 
     @extend_schema(
         summary="Reject it, with the reason",
@@ -153,16 +149,16 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     )
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
-        return Response(PurchaseSerializer(self._act(approvals.reject_purchase, comment=self._comment())).data)
+        return Response(PurchaseSerializer(self._take_step(approvals.reject_purchase, comment=self._comment())).data)
 
     @extend_schema(
-        summary="Hand out what is approved, to be bought by a person",
+        summary="Export what is approved, to be bought by hand",
         request=None,
-        responses={200: HandedOutSerializer, 400: REFUSED},
+        responses={200: ExportSerializer, 400: REFUSED},
     )
     @action(detail=True, methods=["post"])
     def export(self, request: Request, pk: str) -> Response:
-        row = self._act(buying.export_purchase)
+        row = self._take_step(buying.export_purchase)
         orders = [row.order] if row.state == purchase_rules.EXPORTED else []
         commands, sheet = (
             (purchase_files.cli_script(orders), purchase_files.orders_as_csv(orders)) if orders else ("", "")
@@ -170,13 +166,13 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         return Response({"purchase": PurchaseSerializer(row).data, "commands": commands, "csv": sheet})
 
     def _comment(self) -> str:
-        said = CommentSerializer(data=self.request.data)
-        said.is_valid(raise_exception=True)
-        return str(said.validated_data["comment"])
+        body = CommentSerializer(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        return str(body.validated_data["comment"])
 
-    def _act(self, verb: Any, **said: Any) -> PurchaseRequest:
+    def _take_step(self, service: Callable[..., PurchaseRequest], **values: str) -> PurchaseRequest:
         try:
-            verb(self.get_object().pk, user=self.request.user, now=timezone.now(), **said)
+            service(self.get_object().pk, user=self.request.user, now=timezone.now(), **values)
         except purchase_rules.CannotBuy as problem:
             raise ValidationError({"detail": str(problem)}) from None
         return self.get_object()
@@ -186,6 +182,14 @@ _MONTHS = [
     OpenApiParameter(name, str, description=f"the {which} month, like 2026-03")
     for name, which in (("from", "first"), ("to", "last"))
 ]
+
+
+def month_parameter(request: Request, name: str) -> Month | None:
+    text = request.query_params.get(name)
+    try:
+        return Month.parse(text) if text else None
+    except ValueError as error:
+        raise ValidationError({name: [str(error)]}) from None
 
 
 class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
@@ -201,8 +205,7 @@ class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet)
         return super().list(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        bounds = {name: _month(self.request, name) for name in ("from", "to")}
-        first, last = bounds["from"], bounds["to"]
+        first, last = (month_parameter(self.request, name) for name in ("from", "to"))
         queryset = queryset.filter(month__gte=first.start) if first else queryset
         return queryset.filter(month__lte=last.start) if last else queryset
 
@@ -215,11 +218,3 @@ class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet)
     def year(self, request: Request) -> Response:
         rows = ledger.sum_lines(ledger.lines_of_year(request.user, timezone.now().date()))
         return Response(SavedYearSerializer(rows, many=True).data)
-
-
-def _month(request: Any, name: str) -> Month | None:
-    text = request.query_params.get(name)
-    try:
-        return Month.parse(text) if text else None
-    except ValueError as error:
-        raise ValidationError({name: [str(error)]}) from None

@@ -6,7 +6,7 @@ normalised units, the smallest first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from finops_site.lib.money import ratio
@@ -47,15 +47,15 @@ class HourResult:
 
 def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment]) -> HourResult:
     """One hour. Raises ValueError for two commitments of one name or an amount below zero."""
-    if len({each.name for each in owned}) < len(owned):
+    if len({commitment.name for commitment in owned}) < len(owned):
         raise ValueError("two commitments have the same id")
-    if any(each.amount < 0 for each in owned) or any(each.machines < 0 for each in usage):
+    if any(commitment.amount < 0 for commitment in owned) or any(use.machines < 0 for use in usage):
         raise ValueError("hours must not be negative")
-    left = [each.machines for each in usage]
-    used = {each.name: Decimal(0) for each in owned}
-    for each in sorted(owned, key=_turn):
-        take = _plan if each.kind in (SP_EC2, SP_COMPUTE) else _reservation
-        used[each.name] = take(each, usage, left)
+    left = [use.machines for use in usage]
+    used = {commitment.name: Decimal(0) for commitment in owned}
+    for commitment in sorted(owned, key=_turn):
+        take = _apply_plan if commitment.kind in (SP_EC2, SP_COMPUTE) else _apply_reservation
+        used[commitment.name] = take(commitment, usage, left)
     return HourResult(used, left)
 
 
@@ -66,11 +66,16 @@ def _turn(owned: OwnedCommitment) -> tuple[int, Decimal]:
     return (2 if owned.kind == SP_EC2 else 3), -best
 
 
-def _reservation(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_reservation(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
     flexible = not owned.zone and is_size_flexible(owned.pool)
     own = units(owned.pool.type) if flexible else Decimal(1)
     room = owned.amount * (own or 1)
-    for index in sorted(range(len(usage)), key=lambda i: _closeness(owned, usage[i])):
+
+    def closeness(index: int) -> tuple[bool, Decimal]:
+        pool = usage[index].pool
+        return pool.account != owned.pool.account, units(pool.type) or Decimal(0)
+
+    for index in sorted(range(len(usage)), key=closeness):
         if _is_covered(owned, usage[index], flexible):
             weight = (units(usage[index].pool.type) if flexible else None) or Decimal(1)
             taken = min(left[index], room / weight)
@@ -79,37 +84,27 @@ def _reservation(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Deci
     return owned.amount - room / (own or 1)
 
 
-def _closeness(owned: OwnedCommitment, usage: Usage) -> tuple[bool, Decimal]:
-    return usage.pool.account != owned.pool.account, units(usage.pool.type) or Decimal(0)
-
-
 def _is_covered(owned: OwnedCommitment, usage: Usage, flexible: bool) -> bool:
-    mine, other = owned.pool, usage.pool
-    same = (mine.provider, mine.region, mine.system, mine.tenancy) == (
-        other.provider,
-        other.region,
-        other.system,
-        other.tenancy,
-    )
+    own, other = owned.pool, usage.pool
+    same = all(getattr(own, name) == getattr(other, name) for name in ("provider", "region", "system", "tenancy"))
     if not same or (owned.zone and owned.zone != usage.zone):
         return False
-    return mine.family == other.family and units(other.type) is not None if flexible else mine.type == other.type
+    return own.family == other.family and units(other.type) is not None if flexible else own.type == other.type
 
 
-def _plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
     room = owned.amount
-    priced = [(index, owned.rates[key]) for index, each in enumerate(usage) if (key := _key(each.pool)) in owned.rates]
-    for index, (rate, _) in sorted(
-        priced, key=lambda each: (usage[each[0]].pool.account != owned.pool.account, each[1][0] / each[1][1])
-    ):
+    priced = []
+    for index, use in enumerate(usage):
+        listed = replace(use.pool, account="")
+        if listed in owned.rates:
+            rate, on_demand = owned.rates[listed]
+            priced.append((use.pool.account != owned.pool.account, rate / on_demand, index, rate))
+    for _, _, index, rate in sorted(priced):
         taken = min(left[index], room / rate) if rate else left[index]
         left[index] -= taken
         room -= taken * rate
     return owned.amount - room
-
-
-def _key(pool: MachinePool) -> MachinePool:
-    return MachinePool(pool.provider, pool.region, pool.type, pool.system, pool.tenancy)
 
 
 def utilisation_rate(used: Decimal, unused: Decimal) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Indicative prices for the demo company's machines, for who has loaded no price list yet. Pure: no Django.
+"""Indicative prices for the demo company's machines, for whoever has loaded no price list yet. Pure: no Django.
 
 They are worked out and on nobody's list: on-demand prices of us-east-1 times a factor for the region, less the
 discounts AWS commonly gives (a standard RI or EC2 Instance SP of one year without upfront about 37 %, of three years
@@ -6,7 +6,7 @@ with all upfront about 62 %; convertible RIs and Compute SPs less). Licences get
 January 2026.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -75,32 +75,33 @@ def indicative_prices() -> Iterator[Price]:
                 pool = MachinePool("AWS", region, type_, f"Windows with SQL Server {edition}")
                 yield from _machine(pool, Decimal(machine) * factor, (Decimal(windows) + licence) * factor)
         for type_, (system, price) in DATABASES.items():
-            yield from _database(MachinePool("AWS", region, type_, system), Decimal(price) * factor)
+            pool, on_demand = MachinePool("AWS", region, type_, system), Decimal(price) * factor
+            yield _price(pool, ON_DEMAND, on_demand)
+            yield from _discounted(pool, RI_STANDARD, DATABASE_DISCOUNTS, on_demand)
 
 
 def _machine(pool: MachinePool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
     yield _price(pool, ON_DEMAND, machine + licence)
-    for kind, terms in DISCOUNTS.items():
-        for months, discounts in terms.items():
-            for payment, discount in zip(PAYMENTS, discounts, strict=True):
-                yield _priced(pool, kind, months, payment, machine * (1 - Decimal(discount)) + licence)
+    for kind, discounts in DISCOUNTS.items():
+        yield from _discounted(pool, kind, discounts, machine, licence)
 
 
-def _database(pool: MachinePool, price: Decimal) -> Iterator[Price]:
-    yield _price(pool, ON_DEMAND, price)
-    for months, discounts in DATABASE_DISCOUNTS.items():
-        for payment, discount in zip(PAYMENTS, discounts, strict=True):
-            if discount:
-                yield _priced(pool, RI_STANDARD, months, payment, price * (1 - Decimal(discount)))
-
-
-def _priced(pool: MachinePool, kind: str, months: int, payment: str, effective: Decimal) -> Price:
-    """A price of an option; of a reservation, the share that is paid upfront is for the whole term."""
-    if kind in (SP_EC2, SP_COMPUTE):
-        return _price(pool, kind, effective, months, payment)
-    share = UPFRONT_SHARE[payment]
-    upfront = (effective * share * months * 730).quantize(CENT_OF_A_MIL)
-    return _price(pool, kind, effective * (1 - share), months, payment, upfront)
+def _discounted(
+    pool: MachinePool,
+    kind: str,
+    discounts: Mapping[int, Sequence[str | None]],
+    price: Decimal,
+    licence: Decimal = Decimal(0),
+) -> Iterator[Price]:
+    """Prices of a kind for each term and payment; of a reservation, what is paid upfront is for the whole term."""
+    for months, by_payment in discounts.items():
+        for payment, discount in zip(PAYMENTS, by_payment, strict=True):
+            if discount is None:
+                continue
+            effective = price * (1 - Decimal(discount)) + licence
+            share = Decimal(0) if kind in (SP_EC2, SP_COMPUTE) else UPFRONT_SHARE[payment]
+            upfront = (effective * share * months * 730).quantize(CENT_OF_A_MIL) if share else Decimal(0)
+            yield _price(pool, kind, effective * (1 - share), months, payment, upfront)
 
 
 def _price(

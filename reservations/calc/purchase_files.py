@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from reservations.calc.purchase_orders import _CLASSES, _PAID, _PLAN_TYPES, Order, aws_product
+from reservations.calc.purchase_orders import AWS_PLAN_TYPES, Order, aws_product
 from reservations.calc.purchase_rules import PRICE_MAY_MOVE
-from reservations.calc.terms import SP_EC2
+from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, SP_EC2
 
 
 def cli_script(orders: Iterable[Order]) -> str:
@@ -20,74 +20,51 @@ def cli_script(orders: Iterable[Order]) -> str:
     """
     lines = ["#!/bin/sh", "set -eu", ""]
     for order in orders:
-        lines += [
-            f"# Request {order.number}",
-            *(_plan_command(order) if order.is_plan else _reserved_command(order)),
-            "",
-        ]
+        lines += [f"# Request {order.number}", *_command(order), ""]
     return "\n".join(lines)
 
 
-def _line(*words: object) -> str:
-    return " ".join(shlex.quote(str(word)) for word in words)
-
-
-def _asked(order: Order) -> list[str]:
+def _command(order: Order) -> list[str]:
+    """Looks the offering up, shows the order in one line without anything a terminal would act on, asks, and buys."""
+    look_up, buy, flag = _plan_words(order) if order.is_plan else _reservation_words(order)
+    summary = f"{order.kind} {order.instance_type} {order.region} {order.term_months} months, {order.quantity:f}"
+    printable = re.sub(r"[^\w .,:/-]", "?", summary)
     return [
+        f"offering=$({shlex.join(look_up)})",
         'test -n "$offering" && test "$offering" != None || { echo "No such offering is sold." >&2; exit 1; }',
-        'printf "%s, offering %s: buy it? [yes/no] " ' + shlex.quote(_named(order)) + ' "$offering"',
+        f'printf "%s, offering %s: buy it? [yes/no] " {shlex.quote(printable)} "$offering"',
         'read -r answer && test "$answer" = yes || exit 1',
+        f'{shlex.join(buy)} {flag} "$offering"',
     ]
 
 
-def _named(order: Order) -> str:
-    """The order in one line without anything a terminal would act on."""
-    said = f"{order.kind} {order.instance_type} {order.region} {order.term_months} months, {order.quantity:f}"
-    return re.sub(r"[^\w .,:/-]", "?", said)
-
-
-def _plan_command(order: Order) -> list[str]:
-    look = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", _PLAN_TYPES[order.kind]]
-    look += [
-        "--durations",
-        str(order.seconds),
-        "--payment-options",
-        _PAID[order.payment],
-        "--currencies",
-        order.currency,
-    ]
+def _plan_words(order: Order) -> tuple[list[str], list[str], str]:
+    """(the command that looks the offering up, the one that buys, its option for the offering's id)."""
+    look_up = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", AWS_PLAN_TYPES[order.kind]]
+    look_up += ["--durations", str(order.seconds), "--payment-options", AWS_PAYMENTS[order.payment]]
+    look_up += ["--currencies", order.currency]
     if order.kind == SP_EC2:
-        look += ["--filters", f"name=region,values={order.region}", f"name=instanceFamily,values={order.instance_type}"]
-    look += ["--query", "searchResults[0].offeringId", "--output", "text"]
-    buy = [
-        "aws",
-        "savingsplans",
-        "create-savings-plan",
-        "--commitment",
-        order.commitment,
-        "--client-token",
-        order.token,
-    ]
-    return [f"offering=$({_line(*look)})", *_asked(order), f'{_line(*buy)} --savings-plan-offering-id "$offering"']
+        look_up += ["--filters", f"name=region,values={order.region}"]
+        look_up += [f"name=instanceFamily,values={order.instance_type}"]
+    look_up += ["--query", "searchResults[0].offeringId", "--output", "text"]
+    buy = ["aws", "savingsplans", "create-savings-plan", "--commitment", order.commitment]
+    return look_up, [*buy, "--client-token", order.token], "--savings-plan-offering-id"
 
 
-def _reserved_command(order: Order) -> list[str]:
+def _reservation_words(order: Order) -> tuple[list[str], list[str], str]:
+    """The same of a reserved instance; AWS refuses an upfront payment above the limit price."""
     region = ["--region", order.region]
-    look = ["aws", "ec2", "describe-reserved-instances-offerings", *region, "--instance-type", order.instance_type]
-    look += ["--product-description", aws_product(order.system), "--offering-class", _CLASSES[order.kind]]
-    look += ["--offering-type", _PAID[order.payment]]
-    look += ["--min-duration", str(order.seconds), "--max-duration", str(order.seconds)]
-    look += ["--no-include-marketplace", "--filters", "Name=scope,Values=Region"]
-    look += ["--query", "ReservedInstancesOfferings[0].ReservedInstancesOfferingId", "--output", "text"]
+    look_up = ["aws", "ec2", "describe-reserved-instances-offerings", *region, "--instance-type", order.instance_type]
+    look_up += ["--product-description", aws_product(order.system), "--offering-class", AWS_CLASSES[order.kind]]
+    look_up += ["--offering-type", AWS_PAYMENTS[order.payment]]
+    look_up += ["--min-duration", str(order.seconds), "--max-duration", str(order.seconds)]
+    look_up += ["--no-include-marketplace", "--filters", "Name=scope,Values=Region"]
+    look_up += ["--query", "ReservedInstancesOfferings[0].ReservedInstancesOfferingId", "--output", "text"]
     buy = ["aws", "ec2", "purchase-reserved-instances-offering", *region, "--instance-count", str(int(order.quantity))]
     if order.upfront:
         most = (order.upfront * (1 + PRICE_MAY_MOVE)).quantize(Decimal("0.01"))
         buy += ["--limit-price", f"Amount={most:f},CurrencyCode={order.currency}"]
-    return [
-        f"offering=$({_line(*look)})",
-        *_asked(order),
-        f'{_line(*buy)} --reserved-instances-offering-id "$offering"',
-    ]
+    return look_up, buy, "--reserved-instances-offering-id"
 
 
 CSV_COLUMNS: Final = (
@@ -98,11 +75,11 @@ CSV_COLUMNS: Final = (
 
 def order_rows(orders: Sequence[Order]) -> list[list[str]]:
     """The orders as rows of a sheet, with a header; amounts with every digit."""
-    found = [list(CSV_COLUMNS)]
+    sheet = [list(CSV_COLUMNS)]
     for order in orders:
         values = [getattr(order, "number" if name == "request" else name) for name in CSV_COLUMNS]
-        found.append([f"{value:f}" if isinstance(value, Decimal) else str(value) for value in values])
-    return found
+        sheet.append([f"{value:f}" if isinstance(value, Decimal) else str(value) for value in values])
+    return sheet
 
 
 def orders_as_csv(orders: Sequence[Order]) -> str:

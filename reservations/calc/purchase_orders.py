@@ -5,26 +5,16 @@ from decimal import Decimal
 from typing import Final
 
 from reservations.calc.purchase_rules import PRICE_MAY_MOVE
-from reservations.calc.terms import RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2
 
-_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
-
-
-_CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
-
-
-_PAID: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
-
-
+AWS_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
 YEAR_SECONDS: Final = 31_536_000
-
-
 TAG: Final = "finops-purchase"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be bought, in our words; `token` makes it once."""
+    """What is to be bought; its `token` makes AWS sell a plan only once."""
 
     number: int
     kind: str
@@ -41,7 +31,7 @@ class Order:
 
     @property
     def is_plan(self) -> bool:
-        return self.kind in _PLAN_TYPES
+        return self.kind in AWS_PLAN_TYPES
 
     @property
     def seconds(self) -> int:
@@ -55,18 +45,18 @@ class Order:
 
 def plan_offering_query(order: Order) -> dict[str, object]:
     """The parameters by which AWS finds the offering of a savings plan."""
-    asked: dict[str, object] = {
-        "planTypes": [_PLAN_TYPES[order.kind]],
+    query: dict[str, object] = {
+        "planTypes": [AWS_PLAN_TYPES[order.kind]],
         "durations": [order.seconds],
-        "paymentOptions": [_PAID[order.payment]],
+        "paymentOptions": [AWS_PAYMENTS[order.payment]],
         "currencies": [order.currency],
     }
     if order.kind == SP_EC2:
-        asked["filters"] = [
+        query["filters"] = [
             {"name": "region", "values": [order.region]},
             {"name": "instanceFamily", "values": [order.instance_type]},
         ]
-    return asked
+    return query
 
 
 def plan_purchase(order: Order, offering: str) -> dict[str, object]:
@@ -83,14 +73,14 @@ def plan_purchase(order: Order, offering: str) -> dict[str, object]:
 
 
 def reservation_offering_query(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a reserved instance; nobody else's marketplace ones."""
+    """The parameters by which AWS finds the offering of a reserved instance; without offers of the marketplace."""
     return {
         "Filters": [
             {"Name": "instance-type", "Values": [order.instance_type]},
             {"Name": "product-description", "Values": [aws_product(order.system)]},
         ],
-        "OfferingClass": _CLASSES[order.kind],
-        "OfferingType": _PAID[order.payment],
+        "OfferingClass": AWS_CLASSES[order.kind],
+        "OfferingType": AWS_PAYMENTS[order.payment],
         "MinDuration": order.seconds,
         "MaxDuration": order.seconds,
         "IncludeMarketplace": False,
@@ -99,14 +89,14 @@ def reservation_offering_query(order: Order) -> dict[str, object]:
 
 def aws_product(system: str) -> str:
     """AWS's name of an operating system in reservations."""
-    named = {"Linux": "Linux/UNIX", "RHEL": "Red Hat Enterprise Linux", "SUSE": "SUSE Linux"}
-    return named.get(system, system)
+    names = {"Linux": "Linux/UNIX", "RHEL": "Red Hat Enterprise Linux", "SUSE": "SUSE Linux"}
+    return names.get(system, system)
 
 
 def reservation_purchase(order: Order, offering: str) -> dict[str, object]:
     """The parameters of PurchaseReservedInstancesOffering; AWS refuses an upfront payment above the limit price."""
-    asked: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
+    parameters: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
     if order.upfront:
         most = float(order.upfront * (1 + PRICE_MAY_MOVE))
-        asked["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
-    return asked
+        parameters["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
+    return parameters

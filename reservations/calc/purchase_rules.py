@@ -1,7 +1,7 @@
 """The rules of buying with four eyes: states, who may do what, what has moved since. Pure: no Django.
 
-A request is asked for by one person and approved by another; what was approved is bought by hand from an export, or
-through the provider's API. Every step goes through `after`, so that no state can be reached any other way.
+A purchase is requested by one person and approved by another; what was approved is bought by hand from an export, or
+through the provider's API. Every step goes through `next_state`, so that no state can be reached any other way.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ STATES: Final = {
     REJECTED: "rejected",
     WITHDRAWN: "withdrawn",
     EXPIRED: "expired",
-    EXPORTED: "handed out to be bought",
+    EXPORTED: "exported to buy by hand",
     BUYING: "being bought",
-    DOUBTFUL: "bought, or not",
+    DOUBTFUL: "outcome unknown",
     BOUGHT: "bought",
     SEEN: "seen in a bill",
 }
@@ -68,20 +68,20 @@ PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
 
 
-STOPPED: Final = "Buying is stopped: finance has pulled the switch."
+STOPPED: Final = "Buying is stopped by finance."
 DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and its price."
 
 
 class CannotBuy(ValueError):
-    """What keeps a request from its next step, in words for the person who asked for it."""
+    """What keeps a request from its next step, in words for the person who tried it."""
 
 
 def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotBuy where it leads nowhere."""
-    found = TRANSITIONS.get((state, verb))
-    if found is None:
+    following = TRANSITIONS.get((state, verb))
+    if following is None:
         raise CannotBuy(f"That cannot be done now: the request is {STATES[state]}.")
-    return found
+    return following
 
 
 def term_value(hourly: Decimal, term_months: int) -> Decimal:
@@ -91,7 +91,7 @@ def term_value(hourly: Decimal, term_months: int) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """Who wants to approve: the roles she holds, and up to which whole-term value she may."""
+    """Who wants to approve: the roles she holds, and up to which whole-term value she may approve."""
 
     identity: int
     is_finance: bool
@@ -103,13 +103,13 @@ class Approver:
 def approval_objection(
     approver: Approver, *, requested_by: int | None, standing_by: int | None, value: Decimal, currency: str
 ) -> str:
-    """Empty when she may; else the reason in words. Whoever set up a standing order asked for what it asks for."""
+    """Why she may not approve it; empty when she may. Whoever made a standing order requested what it requests."""
     if approver.is_administrator:
         return "Administrators run the system: they do not approve purchases."
     if not approver.is_finance:
         return "Only finance approves purchases."
     if approver.identity in (requested_by, standing_by):
-        return "Somebody else has to approve what you asked for."
+        return "Somebody else has to approve what you requested."
     if approver.currency != currency:
         return f"Your limit is in {approver.currency}, and this costs {currency}."
     if value > approver.limit:
@@ -120,27 +120,28 @@ def approval_objection(
 def describe_moves(
     frozen: Mapping[str, Decimal], now: Mapping[str, Decimal], demand_then: Decimal, demand_now: Decimal | None
 ) -> list[str]:
-    """What has moved since prices and demand were frozen, in sentences; none when all stands.
+    """What has moved since prices and demand were frozen, in sentences; none when nothing has.
 
-    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None: no bill says.
+    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None where no bill shows it.
     """
-    words = []
+    moves = []
     for name, price in frozen.items():
         new = now.get(name)
         if new is None:
-            words.append(f"{name} is on no price list any more.")
+            moves.append(f"{name} is on no price list any more.")
         elif price and abs(new - price) > price * PRICE_MAY_MOVE:
-            words.append(f"The price of {name} was {price:f} an hour and is {new:f} now.")
+            moves.append(f"The price of {name} was {price:f} an hour and is {new:f} now.")
     if demand_now is not None and demand_now < demand_then * (1 - DEMAND_MAY_FALL):
         fell = (demand_then - demand_now) / demand_then
-        words.append(
+        moves.append(
             f"What it can cover cost {demand_then:,.2f} a day on demand and costs {demand_now:,.2f} now: "
             f"{fell:.0%} less."
         )
-    return words
+    return moves
 
 
 def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
+    """A sentence where its time is over."""
     return [f"It was to be decided and bought until {expires_at:%d %B %Y}."] if now >= expires_at else []
 
 
@@ -158,6 +159,3 @@ def api_objection(
             "already."
         )
     return ""
-
-
-# As a file.

@@ -47,50 +47,50 @@ def load_csv(text: str) -> int:
     seen: dict[tuple[str, str], int] = {}
     count = 0
     for number, row in enumerate(reader, 2):
-        said = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
-        key = (said["provider"], said["id"])
+        cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
+        key = (cells["provider"], cells["id"])
         if key in seen:
             raise BadCommitments(f"Row {number}: the id {key[1]!r} stands in row {seen[key]} already.")
         seen[key] = number
-        _complete(said, f"Row {number}", teams)
+        _complete(cells, f"Row {number}", teams)
         count += 1
     return count
 
 
-def _complete(said: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
-    values: dict[str, Any] = {name: said[name] for name in (*TEXTS, "instance_type", "system") if said.get(name)}
-    if not said["id"] or not said["provider"]:
+def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
+    values: dict[str, Any] = {name: cells[name] for name in (*TEXTS, "instance_type", "system") if cells.get(name)}
+    if not cells["id"] or not cells["provider"]:
         raise BadCommitments(f"{place}: provider and id must not be empty.")
-    if said["kind"] not in KINDS:
-        raise BadCommitments(f"{place}: kind {said['kind']!r} is none of {', '.join(KINDS)}.")
-    if said.get("payment") and said["payment"] not in PAYMENTS:
-        raise BadCommitments(f"{place}: payment {said['payment']!r} is none of {', '.join(PAYMENTS)}.")
-    values |= {"kind": said["kind"], "source": Commitment.Source.CSV}
-    values |= {name: said[name] for name in ("payment", "currency") if said.get(name)}
-    values |= {field: _number(said[name], name, place) for name, field in DECIMALS.items() if said.get(name)}
-    values |= {name: _day_of(said[name], name, place) for name in DATES if said.get(name)}
-    if said.get("term_months"):
-        values["term_months"] = int(_number(said["term_months"], "term_months", place))
+    if cells["kind"] not in KINDS:
+        raise BadCommitments(f"{place}: kind {cells['kind']!r} is none of {', '.join(KINDS)}.")
+    if cells.get("payment") and cells["payment"] not in PAYMENTS:
+        raise BadCommitments(f"{place}: payment {cells['payment']!r} is none of {', '.join(PAYMENTS)}.")
+    values |= {"kind": cells["kind"], "source": Commitment.Source.CSV}
+    values |= {name: cells[name] for name in ("payment", "currency") if cells.get(name)}
+    values |= {field: _number(cells[name], name, place) for name, field in DECIMALS.items() if cells.get(name)}
+    values |= {name: _date(cells[name], name, place) for name in DATES if cells.get(name)}
+    if cells.get("term_months"):
+        values["term_months"] = int(_number(cells["term_months"], "term_months", place))
     if values.get("start") and values.get("end") and values["end"] <= values["start"]:
         raise BadCommitments(f"{place}: it ends ({values['end']}) before it starts ({values['start']}).")
-    if said.get("owner"):
-        if said["owner"].lower() not in teams:
-            raise BadCommitments(f"{place}: there is no team {said['owner']!r}.")
-        values["owner"] = teams[said["owner"].lower()]
-    Commitment.objects.update_or_create(provider=said["provider"], commitment_id=said["id"], defaults=values)
+    if cells.get("owner"):
+        if cells["owner"].lower() not in teams:
+            raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
+        values["owner"] = teams[cells["owner"].lower()]
+    Commitment.objects.update_or_create(provider=cells["provider"], commitment_id=cells["id"], defaults=values)
 
 
 def _number(text: str, column: str, place: str) -> Decimal:
     try:
-        found = Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         raise BadCommitments(f"{place}: {column} {text!r} is no number.") from None
-    if not found.is_finite() or found < 0 or found >= Decimal(10) ** 15:
+    if not number.is_finite() or number < 0 or number >= Decimal(10) ** 15:
         raise BadCommitments(f"{place}: {column} {text!r} cannot be right.")
-    return found
+    return number
 
 
-def _day_of(text: str, column: str, place: str) -> date:
+def _date(text: str, column: str, place: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -11,10 +11,10 @@ from reservations.models import Commitment
 
 
 def kind_of(provider: str, type_: str, identity: str) -> str:
-    """The kind of commitment by the words of the bill and the shape of its id."""
-    said = f"{type_} {identity}".lower()
+    """The kind of commitment, by what the bill calls it and by its id."""
+    text = f"{type_} {identity}".lower()
     if "azure" in provider.lower() or "microsoft" in provider.lower():
-        return "azure_plan" if "saving" in said else "azure_reservation"
+        return "azure_plan" if "saving" in text else "azure_reservation"
     if "google" in provider.lower():
         return "gcp_cud"
     for word, kind in (
@@ -27,27 +27,38 @@ def kind_of(provider: str, type_: str, identity: str) -> str:
         ("reserved", "ri_standard"),
         ("reservation", "ri_standard"),
     ):
-        if word in said:
+        if word in text:
             return kind
     return "other"
 
 
 def register_commitments(rows: Iterable[Mapping[str, Any]]) -> int:
-    """Makes commitments that nobody had named; what a person completed is never overwritten. Returns the new ones."""
+    """Adds commitments that are new in the bills; what a person completed is never overwritten. Returns how many."""
     seen: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         seen[(row["provider"], row["commitment"])].append(row)
+    identities = {identity for _, identity in seen}
     known = {
-        (each.provider, each.commitment_id): each
-        for each in Commitment.objects.filter(commitment_id__in={identity for _, identity in seen})
+        (commitment.provider, commitment.commitment_id): commitment
+        for commitment in Commitment.objects.filter(commitment_id__in=identities)
     }
-    fresh = [_from_bill(key, mine) for key, mine in seen.items() if key not in known]
-    owners = _owners({each.commitment_id for each in fresh})
-    for each in fresh:
-        each.owner_id = owners.get(each.commitment_id)
-    Commitment.objects.bulk_create(fresh, batch_size=2_000)
-    _note_seen(known, seen)
-    return len(fresh)
+    new = [_from_bill(key, own_rows) for key, own_rows in seen.items() if key not in known]
+    # The team that owns most lines of a commitment, where any does.
+    lines = CostLine.objects.current().filter(
+        commitment__in={commitment.commitment_id for commitment in new}, owner__isnull=False
+    )
+    counted = lines.values("commitment", "owner").annotate(lines=Count("id")).order_by("lines")
+    owners = {row["commitment"]: row["owner"] for row in counted}
+    for commitment in new:
+        commitment.owner_id = owners.get(commitment.commitment_id)
+    Commitment.objects.bulk_create(new, batch_size=2_000)
+    for key, commitment in known.items():
+        days = [row["day"] for row in seen.get(key, ())]
+        if days:
+            commitment.first_seen = min(filter(None, [*days, commitment.first_seen]))
+            commitment.last_seen = max(filter(None, [*days, commitment.last_seen]))
+    Commitment.objects.bulk_update(known.values(), ["first_seen", "last_seen"], batch_size=2_000)
+    return len(new)
 
 
 def _from_bill(key: tuple[str, str], rows: list[Mapping[str, Any]]) -> Commitment:
@@ -72,19 +83,3 @@ def _from_bill(key: tuple[str, str], rows: list[Mapping[str, Any]]) -> Commitmen
         first_seen=min(days),
         last_seen=max(days),
     )
-
-
-def _owners(identities: set[str]) -> dict[str, int]:
-    """The team that owns most lines of a commitment, where any does."""
-    lines = CostLine.objects.current().filter(commitment__in=identities, owner__isnull=False)
-    counted = lines.values("commitment", "owner").annotate(lines=Count("id")).order_by("lines")
-    return {row["commitment"]: row["owner"] for row in counted}
-
-
-def _note_seen(known: Mapping[tuple[str, str], Commitment], seen: Mapping[tuple[str, str], list[Any]]) -> None:
-    for key, each in known.items():
-        days = [row["day"] for row in seen.get(key, ())]
-        if days:
-            each.first_seen = min([*days, *([each.first_seen] if each.first_seen else [])])
-            each.last_seen = max([*days, *([each.last_seen] if each.last_seen else [])])
-    Commitment.objects.bulk_update(known.values(), ["first_seen", "last_seen"], batch_size=2_000)

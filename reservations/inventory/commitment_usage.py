@@ -10,9 +10,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from costs.models import DeliveryMonth
-from costs.query.query_backends import charges_in
 from finops_site.lib.periods import Month, Period
 from finops_site.ops.locks import wait_for
+from reservations.inventory.period_charges import midnight, query_charges
 from reservations.inventory.commitment_inventory import register_commitments
 from reservations.models import Commitment, Coverage, Utilisation
 
@@ -21,24 +21,26 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class UsageRefresh:
-    """How many commitments were found for the first time, and how many days and rows of coverage were written."""
+    """How many commitments are new, and how many days and rows of coverage were written."""
 
-    found: int
+    new: int
     days: int
     coverage: int
 
 
 @transaction.atomic
 def refresh_usage(month: Month) -> UsageRefresh:
-    """Finds commitments in the charges of a month and writes its utilisation and coverage anew."""
+    """Registers the commitments in the charges of a month and writes its utilisation and coverage anew."""
     # Any two at once may find the same new commitment, or write the same days.
     wait_for("use of commitments")
     period = month.period
-    rows = _charged(period)
-    found = register_commitments(rows)
+    from costs.charges import charge_queries
+
+    rows = query_charges(period, charge_queries.commitment_use(midnight(period.start), midnight(period.end)))
+    new = register_commitments(rows)
     Utilisation.objects.within(period).delete()
-    days = Utilisation.objects.bulk_create(_days(rows), batch_size=2_000)
-    return UsageRefresh(found, len(days), _cover(period))
+    days = Utilisation.objects.bulk_create(_build_days(rows), batch_size=2_000)
+    return UsageRefresh(new, len(days), _write_coverage(period))
 
 
 def months_with_bills() -> list[Month]:
@@ -47,33 +49,17 @@ def months_with_bills() -> list[Month]:
     return sorted({Month.parse(text[:7]) for months in listed for text in months}, key=lambda m: m.start, reverse=True)
 
 
-def _charged(period: Period) -> list[dict[str, Any]]:
-    from costs.charges import charge_queries as ask
-
-    first, last = str(period.start), str(period.last_day)
-    months = DeliveryMonth.objects.current().select_related("delivery")
-    globs = [each.charges_glob for each in months if any(first <= charged <= last for charged in each.charge_months)]
-    if not globs:
-        return []
-    with charges_in(*globs, threads=2) as charges:
-        return charges.ask(ask.commitment_use(_midnight(period.start), _midnight(period.end)))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
-
-
-def _days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
+def _build_days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
     """A row for each commitment, day and currency that had usage; purchases are no use of anything."""
     groups: dict[tuple[str, str, date, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["category"] == "Usage":
             groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
-    known = {(each.provider, each.commitment_id): each for each in Commitment.objects.all()}
-    return [_day(known[(key[0], key[1])], key[2], key[3], mine) for key, mine in sorted(groups.items())]
+    known = {(row.provider, row.commitment_id): row for row in Commitment.objects.all()}
+    return [_build_day(known[key[:2]], *key[2:], own_rows) for key, own_rows in sorted(groups.items())]
 
 
-def _day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:
+def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:
     counted = all(row["counted"] == row["charges"] for row in rows)
     used = [row for row in rows if row["status"] != "Unused"]
     unused = [row for row in rows if row["status"] == "Unused"]
@@ -115,14 +101,14 @@ FROM costs_costline l
 JOIN costs_deliverymonth m ON m.id = l.delivery_month_id AND m.is_current
 CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AS eligible,
     l.commitment <> '' OR l.pricing_category = 'Committed' AS covered,
-    l.unit ~* '^h|hour|hrs' AS hours) AS said
+    l.unit ~* '^h|hour|hrs' AS hours) AS flags
 WHERE l.charge_date >= %s AND l.charge_date < %s AND l.charge_category = 'Usage' AND l.effective_cost IS NOT NULL
     AND (l.instance_type <> '' OR l.commitment <> '') AND l.pricing_category <> 'Dynamic'
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 
-def _cover(period: Period) -> int:
+def _write_coverage(period: Period) -> int:
     Coverage.objects.within(period).delete()
     with connection.cursor() as cursor:
         cursor.execute(COVER, [period.start, period.end])

@@ -7,8 +7,9 @@ from typing import Any
 
 from finops_site.lib.periods import Period
 from reservations.calc.discount_application import utilisation_rate
-from reservations.inventory.notices import ZERO
 from reservations.models import Commitment
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class CommitmentUse:
 
 
 def use_of(commitment: Commitment, period: Period) -> CommitmentUse:
-    """How the period used it; a day without a row is a day the bill says nothing about."""
+    """How the period used it; of a day without a row the bill shows nothing."""
     rows = list(commitment.days.within(period).filter(currency=commitment.currency))
     listed = [row.on_demand for row in rows]
     return CommitmentUse(
@@ -39,7 +40,7 @@ def use_of(commitment: Commitment, period: Period) -> CommitmentUse:
         sum((row.unused for row in rows), ZERO),
         sum((row.paid for row in rows), ZERO),
         sum((row.unused_cost for row in rows), ZERO),
-        None if not listed or None in listed else sum((each for each in listed if each), ZERO),
+        None if not listed or None in listed else sum((amount for amount in listed if amount), ZERO),
         len({row.day for row in rows}),
     )
 
@@ -51,9 +52,9 @@ def days_before(days: int, day: date) -> Period:
 
 def cost_after_end(commitment: Commitment, day: date) -> dict[str, Any]:
     """What the bill does on the day it ends, from the last 30 days: per day, with and without it, and the rise."""
-    found = use_of(commitment, days_before(30, day))
-    with_it = found.a_day(found.paid)
-    if found.on_demand is None or not found.days:
-        return {"days": found.days, "with": with_it, "without": None, "rise": None}
-    without = found.a_day(found.on_demand)
-    return {"days": found.days, "with": with_it, "without": without, "rise": without - with_it}
+    use = use_of(commitment, days_before(30, day))
+    with_it = use.a_day(use.paid)
+    if use.on_demand is None or not use.days:
+        return {"days": use.days, "with": with_it, "without": None, "rise": None}
+    without = use.a_day(use.on_demand)
+    return {"days": use.days, "with": with_it, "without": without, "rise": without - with_it}

@@ -8,9 +8,9 @@ from django.db.models import Sum
 
 from finops_site.lib.money import exact_text
 from reservations.inventory.commitment_use import CommitmentUse, days_before, use_of
-from reservations.inventory.notices import ZERO
 from reservations.models import Commitment, Coverage
 
+ZERO = Decimal(0)
 # AWS keeps this share of what a reservation sells for on its marketplace.
 MARKETPLACE_FEE = Decimal("0.12")
 
@@ -28,7 +28,7 @@ def contingency(commitment: Commitment, week: CommitmentUse, day: date) -> list[
         options.insert(0, _option("Exchange", rest, commitment, "the unused part for a type that runs on demand now"))
     if commitment.kind == "ri_standard" and months is not None and week.share is not None:
         options.insert(0, _sell(commitment, week.share, months, rest))
-    return sorted(options, key=lambda each: -Decimal(each["saves"] or 0))
+    return sorted(options, key=lambda option: -Decimal(option["saves"] or 0))
 
 
 def _option(name: str, saves: Decimal | None, commitment: Commitment, working: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _sell(commitment: Commitment, share: Decimal, months: Decimal, rest: Decimal
     proceeds = upfront * (1 - MARKETPLACE_FEE)
     working = (
         f"{1 - share:.0%} of it, {months:.1f} months left: {proceeds:,.2f} for the upfront fee after the marketplace's "
-        f"{MARKETPLACE_FEE:.0%}, and {recurring:,.2f} that need not be paid. AWS asks to have held it for 30 days."
+        f"{MARKETPLACE_FEE:.0%}, and {recurring:,.2f} that need not be paid. AWS requires that it was held for 30 days."
     )
     known = commitment.upfront is not None or commitment.recurring_hourly is not None
     if not known:

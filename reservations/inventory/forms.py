@@ -4,7 +4,7 @@ import django_filters
 from django import forms
 
 from reservations.calc.terms import KINDS
-from reservations.forms import _read, teams_of
+from reservations.forms import read_upload, visible_teams
 from reservations.inventory import commitment_csv
 from reservations.models import Commitment
 
@@ -14,7 +14,7 @@ MOST_BYTES = 20 << 20
 class CommitmentFilter(django_filters.FilterSet):
     kind = django_filters.MultipleChoiceFilter(label="Kind", choices=list(KINDS.items()))
     region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
-    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=teams_of)
+    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=visible_teams)
     end = django_filters.DateFromToRangeFilter(label="Ends")
 
     class Meta:
@@ -31,4 +31,4 @@ class CommitmentsForm(forms.Form):
     )
 
     def clean_file(self) -> str:
-        return _read(self.cleaned_data["file"], MOST_BYTES)
+        return read_upload(self.cleaned_data["file"], MOST_BYTES)

@@ -1,4 +1,4 @@
-"""What somebody must know in time: commitments that end soon, and those that a week used too little of."""
+"""Notices that must come in time: of commitments that end soon, and of those that a week used too little of."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -27,34 +28,33 @@ ZERO = Decimal(0)
 def notice_expiries(day: date) -> list[Notice]:
     """Makes the notice that is due of every commitment that ends within 90 days: one for each of 90, 60, 30 and 7."""
     ending = Commitment.objects.filter(end__gt=day, end__lte=day + timedelta(days=max(WARN_DAYS)))
-    made = [_expiry(each, day) for each in ending]
-    return [notice for notice, fresh in made if fresh]
-
-
-def _expiry(commitment: Commitment, day: date) -> tuple[Notice, bool]:
-    left = (commitment.end - day).days  # type: ignore[operator]
-    due = min(days for days in WARN_DAYS if days >= left)
-    figures = cost_after_end(commitment, day)
-    return Notice.objects.get_or_create(
-        commitment=commitment,
-        kind=Notice.Kind.EXPIRY,
-        about=commitment.end,
-        days_before=due,
-        defaults={"text": expiry_text(commitment, left, figures), "figures": _texts(figures)},
-    )
+    notices = []
+    for commitment in ending:
+        left = (commitment.end - day).days
+        figures = cost_after_end(commitment, day)
+        notice, is_new = Notice.objects.get_or_create(
+            commitment=commitment,
+            kind=Notice.Kind.EXPIRY,
+            about=commitment.end,
+            days_before=min(days for days in WARN_DAYS if days >= left),
+            defaults={"text": expiry_text(commitment, left, figures), "figures": _as_text(figures)},
+        )
+        if is_new:
+            notices.append(notice)
+    return notices
 
 
 def expiry_text(commitment: Commitment, left: int, figures: dict[str, Any]) -> str:
     code = commitment.currency
-    said = f"{commitment} ends on {commitment.end}, in {left} days."
+    ends = f"{commitment} ends on {commitment.end}, in {left} days."
     if figures["rise"] is None:
-        return f"{said} The bills of the last 30 days do not say what its usage would cost on demand."
+        return f"{ends} The bills of the last 30 days do not show what its usage would cost on demand."
     word = "rises" if figures["rise"] >= 0 else "falls"
     rise, now, then = (formatted(abs(figures[name]), code) for name in ("rise", "with", "without"))
-    return f"{said} From that day the bill {word} by about {rise} {code} a day: from {now} to {then} on demand."
+    return f"{ends} From that day the bill {word} by about {rise} {code} a day: from {now} to {then} on demand."
 
 
-def _texts(figures: dict[str, Any]) -> dict[str, Any]:
+def _as_text(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: exact_text(value) if isinstance(value, Decimal) else value for name, value in figures.items()}
 
 
@@ -62,51 +62,53 @@ def notice_low_weeks(day: date) -> list[Notice]:
     """Makes a notice of every commitment that the seven days before `day` used less than 80 per cent of."""
     week = days_before(7, day)
     watched = Commitment.objects.in_force(day).filter(days__day__gte=week.start, days__day__lt=week.end).distinct()
-    made = [_low_week(each, week, day) for each in watched]
-    return [notice for notice in made if notice]
+    notices = [_notice_low_week(commitment, week, day) for commitment in watched]
+    return [notice for notice in notices if notice]
 
 
-def _low_week(commitment: Commitment, week: Period, day: date) -> Notice | None:
-    found = use_of(commitment, week)
-    if found.share is None or found.share >= LOW or found.days < 7:
+def _notice_low_week(commitment: Commitment, week: Period, day: date) -> Notice | None:
+    use = use_of(commitment, week)
+    if use.share is None or use.share >= LOW or use.days < 7:
         return None
-    # A week is told once: the next notice is about a week that has no day of this one.
-    said = commitment.notices.filter(kind=Notice.Kind.UTILISATION, about__gt=week.start - timedelta(days=7))
-    if said.exists():
+    # One notice about a week: the next is about a week that has no day of this one.
+    recent = commitment.notices.filter(kind=Notice.Kind.UTILISATION, about__gt=week.start - timedelta(days=7))
+    if recent.exists():
         return None
     code = commitment.currency
     text = (
-        f"{commitment} was used to {found.share:.0%} in the week of {week.start}: "
-        f"{formatted(found.unused_cost, code)} {code} were paid for nothing."
+        f"{commitment} was used to {use.share:.0%} in the week of {week.start}: "
+        f"{formatted(use.unused_cost, code)} {code} were paid for nothing."
     )
     return Notice.objects.create(
         commitment=commitment,
         kind=Notice.Kind.UTILISATION,
         about=week.start,
         text=text,
-        figures=_texts({"utilisation": found.share, "unused_cost": found.unused_cost, "days": found.days}),
-        options=contingency(commitment, found, day),
+        figures=_as_text({"utilisation": use.share, "unused_cost": use.unused_cost, "days": use.days}),
+        options=contingency(commitment, use, day),
     )
 
 
 def send_notices(notices: Iterable[Notice], now: datetime | None = None) -> int:
     """Posts each notice once, to finance and to the leads of the team that owns the commitment; returns how many."""
     at = now or timezone.now()
-    return sum(_post(notice, at) for notice in notices)
+    return sum(_post_notice(notice, at) for notice in notices)
 
 
 @transaction.atomic
-def _post(notice: Notice, now: datetime) -> bool:
-    """The claim and the letters stand together or not at all; the outbox sends each letter once."""
+def _post_notice(notice: Notice, now: datetime) -> bool:
+    """The claim and the emails are written together or not at all; the outbox sends each email once."""
     if not Notice.objects.filter(pk=notice.pk, sent_at=None).update(sent_at=now):
         return False
+    url = absolute_url(reverse("reservations:commitment", args=[notice.commitment_id]))
+    context = {"notice": notice, "commitment": notice.commitment, "url": url}
     for address in recipients(notice.commitment):
-        message = make_message("commitment-notice", address, _context(notice))
+        message = make_message("commitment-notice", address, context)
         outbox.post(f"commitment notice {notice.pk} to {address}", message, now=now)
     return True
 
 
-def unsent_notices() -> Any:
+def unsent_notices() -> QuerySet[Notice]:
     return Notice.objects.filter(sent_at=None).select_related("commitment__owner").order_by("pk")
 
 
@@ -114,8 +116,3 @@ def recipients(commitment: Commitment) -> list[str]:
     finance = {user.email for user in User.objects.in_role(FINANCE)}
     leads = Membership.objects.filter(team=commitment.owner, role=Membership.Role.LEAD, user__is_active=True)
     return sorted(finance | set(leads.values_list("user__email", flat=True) if commitment.owner_id else ()))
-
-
-def _context(notice: Notice) -> dict[str, Any]:
-    url = absolute_url(reverse("reservations:commitment", args=[notice.commitment_id]))
-    return {"notice": notice, "commitment": notice.commitment, "url": url}

@@ -1,5 +1,7 @@
 """Tables of owned commitments and of their metrics."""
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import django_tables2
@@ -42,7 +44,7 @@ class CommitmentTable(BaseTable):
         model = Commitment
         fields = ["name", "kind", "region", "instance_type", "utilisation", "unused", "end", "state", "owner"]
 
-    def __init__(self, data: Any, *args: Any, today: Any = None, **kwargs: Any) -> None:
+    def __init__(self, data: Iterable[Commitment], *args: Any, today: date, **kwargs: Any) -> None:
         self.today = today
         super().__init__(data, *args, **kwargs)
 
@@ -88,7 +90,7 @@ class MetricsMonthTable(BaseTable):
     class Meta(BaseTable.Meta):
         orderable = False
 
-    def render_moment(self, value: Any) -> str:
+    def render_moment(self, value: date) -> str:
         return f"{value:%b %Y}"
 
 
@@ -98,7 +100,7 @@ class DayUseTable(BaseTable):
     unused = ExactColumn("Unused")
     unit = django_tables2.Column("Unit")
     paid = MoneyColumn("Paid")
-    unused_cost = MoneyColumn("Paid for nothing")
+    unused_cost = MoneyColumn("Unused cost")
     on_demand = MoneyColumn("On demand instead")
 
     caption = "Day by day"

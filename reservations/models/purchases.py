@@ -1,4 +1,4 @@
-"""Purchases: asked for by one, approved by another, bought, found in a bill, and worth what months prove."""
+"""Purchases: requested by one, approved by another, bought, found in a bill, and worth what months prove."""
 
 import uuid
 from decimal import Decimal
@@ -65,7 +65,7 @@ class ApproverLimit(models.Model):
 
 
 class StandingOrder(models.Model):
-    """Each month asks for the newest plan's next batch, while what is owned is well used. It buys nothing itself."""
+    """Each month requests the newest plan's next batch, while what is owned is well used. It buys nothing itself."""
 
     name = models.CharField(max_length=100, unique=True)
     team = models.ForeignKey(
@@ -80,8 +80,8 @@ class StandingOrder(models.Model):
     )
     is_active = models.BooleanField(default=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
-    asked_month = models.DateField(null=True, blank=True, editable=False, help_text="the month it asked for last")
-    said = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
+    last_request_month = models.DateField(null=True, blank=True, editable=False, help_text="of its last request")
+    last_result = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
 
     objects = PlanQuerySet.as_manager()
 
@@ -102,7 +102,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
 
     plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
     position = models.PositiveIntegerField(help_text="of the purchase in its plan")
-    batch = models.PositiveIntegerField(help_text="of the ladder, 1 is the first; 0 the whole")
+    batch = models.PositiveIntegerField(help_text="which monthly batch, 1 is the first; 0 is all of it")
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True)
     standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
     state = models.CharField(max_length=10, choices=State, default=purchase_rules.WAITING)
@@ -124,7 +124,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     utilisation = amount("promised share of it that is used")
     currency = models.CharField(max_length=10)
     is_indicative = models.BooleanField(default=False)
-    asked_on = models.JSONField(default=dict, help_text="prices and demand when it was asked for, exact text")
+    request_snapshot = models.JSONField(default=dict, help_text="prices and demand when it was requested, exact text")
     baseline = models.JSONField(default=dict, help_text="the same when it was approved: frozen for the ledger")
     token = models.UUIDField(
         default=uuid.uuid4, unique=True, editable=False, help_text="makes the purchase happen once"
@@ -184,8 +184,8 @@ class PurchaseRequest(PurchaseTerms, models.Model):
 
     @property
     def order(self) -> purchase_orders.Order:
-        said = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
-        return purchase_orders.Order(number=self.pk, token=str(self.token), **said)
+        values = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
+        return purchase_orders.Order(number=self.pk, token=str(self.token), **values)
 
 
 class PurchaseEvent(models.Model):

@@ -5,7 +5,7 @@ from django import forms
 
 from reservations.calc import price_lists
 from reservations.calc.terms import KINDS
-from reservations.forms import _read
+from reservations.forms import read_upload
 from reservations.models import Rate
 
 MOST_PRICE_BYTES = 512 << 20
@@ -31,7 +31,7 @@ class PricesForm(forms.Form):
     def clean_file(self) -> list[price_lists.Price]:
         uploaded = self.cleaned_data["file"]
         try:
-            return price_lists.parse_price_list(_read(uploaded, MOST_PRICE_BYTES), uploaded.name)
+            return price_lists.parse_price_list(read_upload(uploaded, MOST_PRICE_BYTES), uploaded.name)
         except price_lists.BadPrices as error:
             raise forms.ValidationError(str(error)) from None
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

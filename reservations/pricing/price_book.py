@@ -1,4 +1,4 @@
-"""Prices kept: lists loaded, and the price that holds on a day."""
+"""Stored prices: lists are loaded, and the price in force on a day is looked up."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -15,8 +15,8 @@ KEY = ["provider", "region", "instance_type", "system", "tenancy", "kind", "term
 
 
 def load_prices(prices: Iterable[Price]) -> int:
-    """Keeps prices; one of the same day that is there already is replaced. Returns how many."""
-    rows = {_key(price): _rate(price) for price in prices}
+    """Stores prices; one of the same day that is there already is replaced. Returns how many."""
+    rows = {_key(price): _build_rate(price) for price in prices}
     Rate.objects.bulk_create(
         rows.values(),
         batch_size=CHUNK,
@@ -31,7 +31,7 @@ def _key(price: Price) -> tuple[object, ...]:
     return (price.pool, price.kind, price.term_months, price.payment, price.currency, price.day, price.is_indicative)
 
 
-def _rate(price: Price) -> Rate:
+def _build_rate(price: Price) -> Rate:
     pool = price.pool
     return Rate(
         provider=pool.provider,
@@ -51,13 +51,8 @@ def _rate(price: Price) -> Rate:
     )
 
 
-def load_indicative() -> int:
-    """Keeps the indicative prices that come with the product."""
-    return load_prices(indicative_prices.indicative_prices())
-
-
 def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") -> Prices:
-    """The prices that hold on a day for these machines: listed ones first; indicative ones where there is no list.
+    """The prices in force on a day for these machines: listed ones first; indicative ones where there is no list.
 
     The indicative prices that ship count though nobody loaded them; they are labelled wherever they are used.
     """
@@ -66,7 +61,9 @@ def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") 
         region__in={region for region, _ in wanted}, instance_type__in={type_ for _, type_ in wanted}
     ).filter(day__lte=as_of, currency=currency)
     known = [_price(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted]
-    shipped = [each for each in indicative_prices.indicative_prices() if (each.pool.region, each.pool.type) in wanted]
+    shipped = [
+        price for price in indicative_prices.indicative_prices() if (price.pool.region, price.pool.type) in wanted
+    ]
     return current_prices([*(shipped if currency == "USD" else ()), *known])
 
 

@@ -1,8 +1,7 @@
 """Price lists: what is there, and loading more."""
 
-from typing import Any
-
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.urls import reverse_lazy
 
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
@@ -18,7 +17,7 @@ class PricesPage(ListPage):
     permission_required = "reservations.view_rate"
     model = Rate
     title = "Prices"
-    subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and say so."
+    subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and marked so."
     breadcrumbs = (("Commitments", "reservations:overview"),)
     table_class = PriceTable
     filterset_class = RateFilter
@@ -26,13 +25,13 @@ class PricesPage(ListPage):
     actions = (LOAD,)
     empty = Empty(
         "No price list yet",
-        "Recommendations stand on indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
+        "Recommendations use indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
         "receipt-2",
         LOAD,
     )
 
-    def get_queryset(self) -> Any:
-        # Prices are nobody's secret: everybody sees all of them.
+    def get_queryset(self) -> QuerySet[Rate]:
+        # Prices are no secret: everybody sees all of them.
         return Rate.objects.all()
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
+from finops_site.celery import task
 from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
@@ -16,7 +17,7 @@ from reservations.purchases.purchase_events import add_note, change_state, finan
 
 
 @transaction.atomic
-def export_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def export_purchase(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
     """Exports it to be bought by hand; looks once more at prices, demand and the switch."""
     row = locked(pk)
     purchase_rules.next_state(row.state, "export")
@@ -25,7 +26,7 @@ def export_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") 
     if changes := " ".join(changes_since_decision(row, now)):
         return change_state(row, "expire", user, changes, now)
     row.executed_at = now
-    return change_state(row, "export", user, comment, now)
+    return change_state(row, "export", user, "", now)
 
 
 @transaction.atomic
@@ -46,7 +47,7 @@ def record_purchase(
 
 
 @transaction.atomic
-def start_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def start_purchase(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
     """Lets the API buy it now; a worker does. Whoever holds the policy's lock keeps to the ceiling."""
     policy = BuyingPolicy.get(lock=True)
     row = locked(pk)
@@ -58,7 +59,8 @@ def start_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -
     if changes := " ".join(changes_since_decision(row, now)):
         return change_state(row, "expire", user, changes, now)
     row.through_api, row.heartbeat_at, row.executed_at = True, None, now
-    return change_state(row, "buy", user, comment, now)
+    task("reservations.tasks.buy_purchase").delay_on_commit(row.pk)
+    return change_state(row, "buy", user, "", now)
 
 
 def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> str:

@@ -50,12 +50,12 @@ def pool_of(name: str) -> MachinePool:
     return MachinePool("AWS", match[3], match[1], match[2])
 
 
-def demand_a_day(row: PurchaseRequest) -> tuple[Decimal | None, Decimal | None]:
-    """(not covered, all) of what it can cover, a day at on-demand prices, over the newest 30 days."""
-    period = newest_period_of(Coverage)
-    if period is None:
+def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:
+    """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default."""
+    period = period or newest_period_of(Coverage)
+    days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"] if period else 0
+    if period is None or not days:
         return None, None
-    days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"]
     rows = Coverage.objects.filter(currency=row.currency, **row.reach)
     sums = rows.within(period).aggregate(eligible=Sum("eligible_cost"), covered=Sum("covered_cost"))
     eligible, covered = sums["eligible"] or ZERO, sums["covered"] or ZERO

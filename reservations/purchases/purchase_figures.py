@@ -10,7 +10,7 @@ from finops_site.lib.money import ratio
 from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 from reservations.models import PurchaseRequest
-from reservations.purchases import demand_and_prices
+from reservations.purchases.demand_and_prices import demand_a_day, take_snapshot
 
 
 def purchase_stats(row: PurchaseRequest) -> list[dict[str, Any]]:
@@ -42,9 +42,9 @@ def demand_url(row: PurchaseRequest, user: Person) -> str:
 
 
 def price_moves(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
-    """An hour of each machine on demand and committed: when asked for, when approved, now. What moved most is first."""
-    then, approved = ((each or {}).get("prices", {}) for each in (row.asked_on, row.baseline))
-    today = demand_and_prices.price_and_demand_snapshot(row, now.date(), row.asked_on.get("pools", []))["prices"]
+    """An hour of each machine on demand and committed: when requested, when approved, now. What moved most is first."""
+    requested, approved = ((stored or {}).get("prices", {}) for stored in (row.request_snapshot, row.baseline))
+    today = take_snapshot(row, now.date(), row.request_snapshot.get("pools", []))["prices"]
     rows = [
         {
             "name": name,
@@ -53,15 +53,15 @@ def price_moves(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
             "now": Decimal(today[name]) if name in today else None,
             "change": (Decimal(today[name]) / Decimal(price) - 1) if name in today and Decimal(price) else None,
         }
-        for name, price in then.items()
+        for name, price in requested.items()
     ]
-    return sorted(rows, key=lambda each: (each["now"] is not None, -abs(each["change"] or 0), each["name"]))
+    return sorted(rows, key=lambda move: (move["now"] is not None, -abs(move["change"] or 0), move["name"]))
 
 
 def demand_then_and_now(row: PurchaseRequest) -> dict[str, Any]:
-    """What it can cover costs so much a day on demand: when asked for, and now. None: no bill says."""
-    before = row.asked_on.get("uncovered")
-    return {"then": None if before is None else Decimal(before), "now": demand_and_prices.uncovered_demand(row)[0]}
+    """What it can cover costs so much a day on demand: when requested, and now. None where no bill shows it."""
+    before = row.request_snapshot.get("uncovered")
+    return {"then": None if before is None else Decimal(before), "now": demand_a_day(row)[0]}
 
 
 def purchase_progress(row: PurchaseRequest) -> dict[str, Any]:

@@ -74,26 +74,19 @@ class PlanForm(forms.Form):
             field.required, field.empty_label = True, None
             field.initial = field.queryset.first()
 
-    def parameters(self) -> plan_parameters.Parameters:
-        """What was asked for, with shares between 0 and 1."""
-        said = self.cleaned_data
-        return plan_parameters.Parameters(
-            terms=tuple(said["terms"]),
-            payments=tuple(said["payments"]),
-            kinds=tuple(said["kinds"]),
-            target_coverage=_share(said["target_coverage"]),
-            minimum_utilisation=_share(said["minimum_utilisation"]),
-            max_upfront=_number(said["max_upfront"]),
-            max_monthly=_number(said["max_monthly"]),
-            break_even_months=_number(said["break_even_months"]),
-            negotiated=_share(said["negotiated"]) or 0.0,
-            negotiated_on_commitments=said["negotiated_on_commitments"],
+    def parameters(self) -> Parameters:
+        """The limits that were chosen, with shares between 0 and 1."""
+        values = self.cleaned_data
+        chosen = {name: tuple(values[name]) for name in ("terms", "payments", "kinds")}
+        shares = {
+            name: None if values[name] is None else float(values[name] / 100)
+            for name in ("target_coverage", "minimum_utilisation", "negotiated")
+        }
+        amounts = {
+            name: None if values[name] is None else float(values[name])
+            for name in ("max_upfront", "max_monthly", "break_even_months")
+        }
+        shares["negotiated"] = shares["negotiated"] or 0.0
+        return Parameters(
+            **chosen, **shares, **amounts, negotiated_on_commitments=values["negotiated_on_commitments"]
         )
-
-
-def _share(percent: Decimal | None) -> float | None:
-    return None if percent is None else float(percent / 100)
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)

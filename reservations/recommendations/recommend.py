@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.models import Plan, PlanItem
@@ -29,7 +30,7 @@ TIME_LIMIT = 30.0
 NO_MACHINE = "No running machine was found in the bills of that time: load a newer bill, or look further back."
 
 
-def request_recommendation(
+def create_plan(
     user: Person | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
 ) -> Plan:
     """A recommendation that waits to be computed. Raises InvalidParameters for a lookback of no or too many days."""
@@ -38,6 +39,15 @@ def request_recommendation(
     return Plan.objects.create(
         requested_by=user, parameters=parameters.as_json(), as_of=as_of, lookback_days=lookback_days, team=team
     )
+
+
+def request_recommendation(
+    user: Person | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
+) -> Plan:
+    """The same, computed by a worker as soon as it is saved."""
+    plan = create_plan(user, parameters, as_of=as_of, lookback_days=lookback_days, team=team)
+    task("reservations.tasks.compute_plan").delay_on_commit(plan.pk)
+    return plan
 
 
 def compute_recommendation(plan: Plan, *, time_limit: float = TIME_LIMIT) -> Plan:

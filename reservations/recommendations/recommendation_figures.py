@@ -52,13 +52,13 @@ def plan_figures(plan: Plan) -> dict[str, Any]:
         "comparison": ComparisonTable(compared, request=None) if compared else None,
         "why": f"{explain_best_kind(compared, plan.currency)} {working.get('only_reserved', '')}".strip(),
         "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,
-        "frontier": _frontier(working.get("frontier", []), plan.currency),
+        "frontier": frontier_chart(working.get("frontier", []), plan.currency),
         "backtest": BacktestTable(_rows(backtest.get("rows", []), plan.currency), request=None) if backtest else None,
         "replayed": backtest,
         "steady": working.get("steady", {}),
         "running": working.get("running"),
         "pools": working.get("pools", []),
-        "asked": limit_texts(plan),
+        "limits": limit_texts(plan),
     }
 
 
@@ -83,13 +83,13 @@ def plan_stats(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(kept: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
-    """Rows of the working with their text made decimals again."""
+def _rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    """Rows of the working with their texts as decimals again."""
     numbers = {*MONEY, *SHARES}
     return [
         {name: Decimal(value) if name in numbers and value is not None else value for name, value in row.items()}
         | {"currency": currency}
-        for row in kept
+        for row in stored
     ]
 
 
@@ -109,23 +109,21 @@ def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
             "change, for a plan follows machines of other sizes and systems."
         )
     more = f"{gap:,.0f} {currency} a year more than {second['name']}"
-    return f"{first['name']} alone saves {more}: {_because(first, second)}."
-
-
-def _because(first: dict[str, Any], second: dict[str, Any]) -> str:
-    words = {"discount": "its discount is {}", "coverage": "it covers {}", "utilisation": "{} of it is used"}
+    texts = {"discount": "its discount is {}", "coverage": "it covers {}", "utilisation": "{} of it is used"}
     reasons = [
-        f"{said.format(percent_text(first[name]))} against {percent_text(second[name])}"
-        for name, said in words.items()
+        f"{text.format(percent_text(first[name]))} against {percent_text(second[name])}"
+        for name, text in texts.items()
         if (first[name] or 0) > (second[name] or 0)
     ]
-    return ", and ".join(reasons) or "it fits this demand better"
+    because = ", and ".join(reasons) or "it fits this demand better"
+    return f"{first['name']} alone saves {more}: {because}."
 
 
-def _frontier(kept: list[dict[str, Any]], currency: str) -> dict[str, Any] | None:
-    if len(kept) < 2:
+def frontier_chart(stored: list[dict[str, Any]], currency: str) -> dict[str, Any] | None:
+    """What a year saves for less cash; None where there is nothing to choose."""
+    if len(stored) < 2:
         return None
-    rows = _rows(kept, currency)
+    rows = _rows(stored, currency)
     return {
         "id": "frontier",
         "kind": "line",
@@ -154,23 +152,20 @@ LABELS = {
 
 def limit_texts(plan: Plan) -> list[tuple[str, str]]:
     """The limits in words."""
-    kept = plan.parameters
-    found = [
-        (
-            "Options",
-            ", ".join(KINDS.get(kind, kind) for kind in kept.get("kinds", [])),
-        ),
-        ("Terms", ", ".join(f"{months // 12} y" for months in kept.get("terms", []))),
-        ("Payment", ", ".join(kept.get("payments", []))),
+    parameters = plan.parameters
+    limits = [
+        ("Options", ", ".join(KINDS.get(kind, kind) for kind in parameters.get("kinds", []))),
+        ("Terms", ", ".join(f"{months // 12} y" for months in parameters.get("terms", []))),
+        ("Payment", ", ".join(parameters.get("payments", []))),
     ]
     shares = ("target_coverage", "minimum_coverage", "minimum_utilisation", "cash_rate", "negotiated")
     for name, label in LABELS.items():
-        value = kept.get(name)
+        value = parameters.get(name)
         if value:
-            found.append((label.capitalize(), f"{value:.0%}" if name in shares else f"{value:,g}"))
+            limits.append((label.capitalize(), f"{value:.0%}" if name in shares else f"{value:,g}"))
         elif value == 0 and name not in ("cash_rate", "negotiated"):
-            found.append((label.capitalize(), "0"))
-    return found
+            limits.append((label.capitalize(), "0"))
+    return limits
 
 
 def demand_chart(working: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""What to buy: asked for, worked out in the background, and opened down to the formula with its numbers."""
+"""What to buy: requested, computed in the background, and opened down to the formula with its numbers."""
 
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -13,13 +12,13 @@ from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
-from reservations import queues
-from reservations.inventory.overview_views import WORK_OUT
+from reservations.actions import RECOMMEND
+from reservations.querysets import PlanQuerySet
 from reservations.models import Plan, PlanItem
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.forms import WHY_CAUTIOUS, PlanForm
 from reservations.recommendations.recommendation_figures import demand_chart, plan_figures, plan_progress
-from reservations.recommendations.tables import PLAN_STATES, LadderTable, PlanTable
+from reservations.recommendations.tables import PLAN_STATES, BatchTable, PlanTable
 
 CRUMBS = (("Commitments", "reservations:overview"),)
 
@@ -32,12 +31,12 @@ class RecommendationsPage(ListPage):
     breadcrumbs = CRUMBS
     table_class = PlanTable
     fragment_template_name = "costs/list_that_waits.html"
-    actions = (WORK_OUT,)
+    actions = (RECOMMEND,)
     empty = Empty(
-        "No recommendation yet", "It is worked out from the newest bills in about a minute.", "bulb", WORK_OUT
+        "No recommendation yet", "It is worked out from the newest bills in about a minute.", "bulb", RECOMMEND
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> PlanQuerySet:
         return super().get_queryset().select_related("team", "requested_by")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -62,15 +61,13 @@ class Recommend(FormPage):
         return super().get_context_data(why=WHY_CAUTIOUS, **kwargs)
 
     def save(self, form: PlanForm) -> Plan:
-        said = form.cleaned_data
         plan = recommend.request_recommendation(
             self.request.user,
             form.parameters(),
             as_of=demand_sources.newest_billed_day(timezone.now().date()),
-            lookback_days=said["lookback_days"],
-            team=said["team"],
+            lookback_days=form.cleaned_data["lookback_days"],
+            team=form.cleaned_data["team"],
         )
-        transaction.on_commit(lambda: queues.work(plan))
         messages.success(self.request, "It is being worked out.")
         return plan
 
@@ -81,7 +78,7 @@ class RecommendationPage(DetailPage):
     template_name = "reservations/recommendation.html"
     breadcrumbs = (*CRUMBS, ("Recommendations", "reservations:recommendations"))
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> PlanQuerySet:
         return super().get_queryset().select_related("team", "requested_by")
 
     def get_title(self) -> str:
@@ -99,7 +96,7 @@ class RecommendationPage(DetailPage):
 
 
 class RecommendationProgress(Page, View):
-    """How far it is, asked every two seconds; when it has ended the whole page is drawn anew."""
+    """How far it is, polled every two seconds; when it has ended the whole page is drawn anew."""
 
     permission_required = "reservations.view_plan"
 
@@ -146,8 +143,8 @@ class RecommendedItem(Page, TemplateView):
             "working": working,
             "numbers": numbers,
             "chart": demand_chart(working),
-            "ladder": LadderTable(working["ladder"], request=None),
-            "may_ask": self.request.user.has_perm("reservations.add_purchaserequest"),
+            "batches": BatchTable(working["ladder"], request=None),
+            "may_request": self.request.user.has_perm("reservations.add_purchaserequest"),
             "requests": self.plan.requests.filter(position=item.position).order_by("batch", "pk"),
         }
         return super().get_context_data(**{**context, **kwargs})

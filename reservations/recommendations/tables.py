@@ -1,7 +1,7 @@
 """Tables of recommendations and of what they show."""
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import django_tables2
 from django.urls import reverse
@@ -16,6 +16,7 @@ from finops_site.ui.tables import (
     PercentColumn,
     StatusColumn,
 )
+from reservations.models.plans import PurchaseTerms
 from reservations.models import Plan
 
 PLAN_STATES = {
@@ -42,7 +43,7 @@ class PlanTable(BaseTable):
     cost_after = MoneyColumn("With the plan", orderable=False)
     saving = MoneyColumn("Saving", orderable=False)
     gap = PercentColumn("Gap", places=2, orderable=False)
-    asked = django_tables2.Column("Asked", accessor="created_at", orderable=False)
+    requested = django_tables2.Column("Requested", accessor="created_at", orderable=False)
 
     caption = "Recommendations"
 
@@ -56,11 +57,11 @@ class PlanTable(BaseTable):
     def value_plan(self, record: Plan) -> str:
         return str(record)
 
-    def render_asked(self, value: Any, record: Plan) -> str:
+    def render_requested(self, value: datetime, record: Plan) -> str:
         return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the system'}"
 
 
-class BoughtTable(BaseTable):
+class PurchaseTermsTable(BaseTable):
     """What is bought, in two lines with a link, and how much of it."""
 
     what = django_tables2.Column("Buy", accessor="pk", orderable=False)
@@ -69,21 +70,21 @@ class BoughtTable(BaseTable):
     class Meta(BaseTable.Meta):
         pass
 
-    def address(self, record: Any) -> str:
+    def address(self, record: PurchaseTerms) -> str:
         return str(record.get_absolute_url())
 
-    def render_what(self, record: Any) -> SafeString:
+    def render_what(self, record: PurchaseTerms) -> SafeString:
         lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
         return format_html(lines, self.address(record), record.where or "everywhere", record.how)
 
-    def value_what(self, record: Any) -> str:
+    def value_what(self, record: PurchaseTerms) -> str:
         return str(record)
 
-    def render_quantity(self, value: Any, record: Any) -> str:
+    def render_quantity(self, value: Decimal, record: PurchaseTerms) -> str:
         return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
 
 
-class ItemTable(BoughtTable):
+class ItemTable(PurchaseTermsTable):
     on_demand_cost = MoneyColumn("On demand, a year", orderable=False)
     committed_cost = MoneyColumn("Committed, a year", orderable=False)
     saving = MoneyColumn("Saving, a year", orderable=False)
@@ -97,13 +98,10 @@ class ItemTable(BoughtTable):
     class Meta(BaseTable.Meta):
         pass
 
-    def __init__(self, data: Any, *args: Any, currency: str = "USD", **kwargs: Any) -> None:
-        super().__init__(data, *args, **kwargs)
-
-    def address(self, record: Any) -> str:
+    def address(self, record: PurchaseTerms) -> str:
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
 
-    def render_break_even_months(self, value: Any) -> str:
+    def render_break_even_months(self, value: Decimal) -> str:
         return f"{value:.1f}" if value else "at once"
 
 
@@ -146,19 +144,19 @@ class BacktestTable(BaseTable):
         orderable = False
 
 
-class LadderTable(BaseTable):
+class BatchTable(BaseTable):
     buy_on = django_tables2.Column("Buy on")
     quantity = NumberColumn("Buy")
     total = NumberColumn("Then held")
     ends_on = django_tables2.Column("Ends on")
 
-    caption = "In batches"
+    caption = "In monthly batches"
 
     class Meta(BaseTable.Meta):
         orderable = False
 
-    def render_quantity(self, value: Any) -> str:
+    def render_quantity(self, value: str) -> str:
         return str(value)
 
-    def render_total(self, value: Any) -> str:
+    def render_total(self, value: str) -> str:
         return str(value)

@@ -5,22 +5,25 @@ from typing import Any
 import django_filters
 
 from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
+from django.http import HttpRequest
+from reservations.querysets import PurchaseQuerySet
 from reservations.models import LedgerMonth, PurchaseRequest
+
+
+def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:
+    """The purchases with lines in the ledger that the filter of this request offers."""
+    if request is None:
+        return PurchaseRequest.objects.none()
+    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
 
 
 class LedgerFilter(django_filters.FilterSet):
     month = django_filters.DateFromToRangeFilter(label="Month")
     request = django_filters.ModelMultipleChoiceFilter(
-        label="Purchase", queryset=lambda request: _purchases(request), field_name="request"
+        label="Purchase", queryset=ledger_purchases, field_name="request"
     )
     reason = django_filters.MultipleChoiceFilter(label="Mostly missing for", choices=list(REASON_NAMES.items()))
 
     class Meta:
         model = LedgerMonth
         fields: list[str] = []
-
-
-def _purchases(request: Any) -> Any:
-    if request is None:
-        return PurchaseRequest.objects.none()
-    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()

@@ -9,11 +9,12 @@ from finops_site.lib.money import exact_text, formatted, ratio
 from finops_site.lib.periods import Month, last_months
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
+from reservations.querysets import LedgerQuerySet
 from reservations.models import PurchaseRequest
 from reservations.savings import ledger
 
 
-def currency_figures(row: dict[str, Any], rows: Any, today: date) -> dict[str, Any]:
+def currency_figures(row: dict[str, Any], rows: LedgerQuerySet, today: date) -> dict[str, Any]:
     """The twelve months of one currency: figures, chart, and the reasons that sum to what is missing."""
     code = row["currency"]
     return {
@@ -29,22 +30,20 @@ def currency_figures(row: dict[str, Any], rows: Any, today: date) -> dict[str, A
 def savings_stats(row: dict[str, Any]) -> list[dict[str, Any]]:
     code, promised, realised = row["currency"], row["promised"], row["realised"]
     share = f"{percent_text(ratio(realised, promised))} of what was promised" if promised > 0 else ""
-    found: list[dict[str, Any]] = [
-        {"label": "Promised, 12 months", "amount": promised, "currency": code, "note": "for the days a bill tells of"},
+    stats: list[dict[str, Any]] = [
+        {"label": "Promised, 12 months", "amount": promised, "currency": code, "note": "for the days in the bills"},
         {"label": "Realised", "amount": realised, "currency": code, "note": share},
         {"label": "Missing", "amount": row["gap"], "currency": code, "note": "promised less realised"},
     ]
-    return [*found, _aim(realised)] if code == ledger.TARGET_CURRENCY else found
+    if code == ledger.TARGET_CURRENCY:
+        result = "reached" if realised >= ledger.TARGET else "not reached"
+        part = percent_text(ratio(realised, ledger.TARGET))
+        note = f"{result}: {part} of {formatted(ledger.TARGET, code)} {code} a year"
+        stats.append({"label": "Of the year's target", "value": part, "note": note})
+    return stats
 
 
-def _aim(realised: Decimal) -> dict[str, Any]:
-    words = "reached" if realised >= ledger.TARGET else "not reached"
-    part = percent_text(ratio(realised, ledger.TARGET))
-    note = f"{words}: {part} of {formatted(ledger.TARGET, ledger.TARGET_CURRENCY)} {ledger.TARGET_CURRENCY} a year"
-    return {"label": "Of the year's aim", "value": part, "note": note}
-
-
-def month_chart(rows: Any, code: str, months: list[Month]) -> dict[str, Any]:
+def month_chart(rows: LedgerQuerySet, code: str, months: list[Month]) -> dict[str, Any]:
     """Promised and realised of each month; a month without a line has no bar."""
     known = {Month.of(row["month"]): row for row in ledger.sum_lines(rows, "month")}
     return {
@@ -61,15 +60,15 @@ def month_chart(rows: Any, code: str, months: list[Month]) -> dict[str, Any]:
     }
 
 
-def savings_by_purchase(rows: Any) -> list[dict[str, Any]]:
+def savings_by_purchase(rows: LedgerQuerySet) -> list[dict[str, Any]]:
     """Each purchase of these lines with its sums and its reasons, what misses most first."""
-    found = ledger.sum_lines(rows, "request")
-    named = PurchaseRequest.objects.in_bulk([row["request"] for row in found])
-    said = [
-        row | {"request": named[row["request"]], "why": realised_savings.explain_gap(row, row["currency"])}
-        for row in found
+    sums = ledger.sum_lines(rows, "request")
+    requests = PurchaseRequest.objects.in_bulk([row["request"] for row in sums])
+    explained = [
+        row | {"request": requests[row["request"]], "why": realised_savings.explain_gap(row, row["currency"])}
+        for row in sums
     ]
-    return sorted(said, key=lambda row: -row["gap"])
+    return sorted(explained, key=lambda row: -row["gap"])
 
 
 def promise_facts(row: PurchaseRequest) -> list[tuple[str, str]]:
@@ -83,5 +82,5 @@ def promise_facts(row: PurchaseRequest) -> list[tuple[str, str]]:
         "It could cover, a day": a_day.demand,
         "Older commitments idle, a day": idle,
     }
-    said = [(label, f"{formatted(amount, code)} {code}") for label, amount in amounts.items()]
-    return [*said, ("Expected to be used", percent_text(a_day.utilisation) or str(exact_text(a_day.utilisation)))]
+    facts = [(label, f"{formatted(amount, code)} {code}") for label, amount in amounts.items()]
+    return [*facts, ("Expected to be used", percent_text(a_day.utilisation) or str(exact_text(a_day.utilisation)))]

@@ -10,6 +10,8 @@ from finops_site.lib.periods import Month, last_months
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.calc import realised_savings
+from reservations.actions import PURCHASES, RECOMMENDATIONS, UPLOAD_BILL
+from reservations.querysets import LedgerQuerySet, PurchaseQuerySet
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.savings import ledger
 from reservations.savings.forms import LedgerFilter
@@ -23,19 +25,17 @@ from reservations.savings.savings_figures import (
 from reservations.savings.tables import LedgerTable, SavedTable
 
 CRUMBS = (("Commitments", "reservations:overview"),)
-RECOMMENDATIONS = Action("Recommendations", "reservations:recommendations", "bulb", "reservations.view_plan")
-PURCHASES = Action("Purchases", "reservations:purchases", "credit-card", "reservations.view_purchaserequest")
 NOTHING_BOUGHT = Empty(
     "Nothing has been approved yet",
-    "The ledger begins with the first purchase that is approved: open a recommendation and ask for what it says.",
+    "The ledger begins with the first purchase that is approved: open a recommendation and request a purchase.",
     "report-money",
     RECOMMENDATIONS,
 )
 NOTHING_BILLED = Empty(
-    "No bill tells of it yet",
-    "Something is approved. Its first line is written when a bill has a day after that: load the newest one.",
+    "No bill shows it yet",
+    "A purchase is approved. Its first line is written when a bill has a day after that: load the newest one.",
     "report-money",
-    Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+    UPLOAD_BILL,
 )
 
 
@@ -55,10 +55,10 @@ class SavingsPage(ListPage):
         accepted = PurchaseRequest.objects.visible_to(self.request.user).filter(state__in=ledger.ACCEPTED)
         return NOTHING_BILLED if accepted.exists() else NOTHING_BOUGHT
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> LedgerQuerySet:
         return super().get_queryset().select_related("request__commitment")
 
-    def make_table(self, data: Any, **kwargs: Any) -> BaseTable:
+    def make_table(self, data: LedgerQuerySet, **kwargs: Any) -> BaseTable:
         table = super().make_table(data, **kwargs)
         # The page of a purchase shows them, and the CSV has them.
         for name in ("timing", "demand", "utilisation", "price"):
@@ -88,7 +88,7 @@ class SavedPage(DetailPage):
     template_name = "reservations/saved.html"
     breadcrumbs = (*CRUMBS, ("Savings ledger", "reservations:savings"))
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> PurchaseQuerySet:
         return super().get_queryset().filter(state__in=ledger.ACCEPTED).select_related("commitment", "team")
 
     def get_title(self) -> str:
@@ -97,7 +97,7 @@ class SavedPage(DetailPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         row = self.object
         lines = LedgerMonth.objects.filter(request=row).select_related("request__commitment").order_by("month")
-        months = [Month.of(each.month) for each in lines]
+        months = [Month.of(line.month) for line in lines]
         context = {
             "stats": [stat for sums in ledger.sum_lines(lines) for stat in savings_stats(sums)[:3]],
             "why": [realised_savings.explain_gap(sums, row.currency) for sums in ledger.sum_lines(lines)],

@@ -1,5 +1,6 @@
 """Tables of the savings ledger."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,7 +33,7 @@ class SavedTable(BaseTable):
     class Meta(BaseTable.Meta):
         orderable = False
 
-    def render_purchase(self, record: Any) -> SafeString:
+    def render_purchase(self, record: dict[str, Any]) -> SafeString:
         url = reverse("reservations:saved", args=[record["request"].pk])
         return format_html('<a href="{}">{}</a>', url, record["request"])
 
@@ -63,10 +64,10 @@ class LedgerTable(BaseTable):
             *("timing", "demand", "utilisation", "price", "days"),
         ]
 
-    def render_month(self, value: Any, record: LedgerMonth) -> SafeString:
+    def render_month(self, value: date, record: LedgerMonth) -> SafeString:
         return format_html('<a href="{}">{}</a>', cost_lines_url(record), f"{value:%b %Y}")
 
-    def value_month(self, value: Any) -> str:
+    def value_month(self, value: date) -> str:
         return str(Month.of(value))
 
     def render_purchase(self, record: LedgerMonth) -> SafeString:
@@ -83,5 +84,5 @@ def cost_lines_url(record: LedgerMonth) -> str:
     if commitment is None:
         return str(record.request.get_absolute_url())
     period = Month.of(record.month).period
-    asked = {"commitment": commitment.commitment_id, "from": period.start, "to": period.last_day}
-    return f"{reverse('costs:lines')}?{urlencode(asked)}"
+    query = {"commitment": commitment.commitment_id, "from": period.start, "to": period.last_day}
+    return f"{reverse('costs:lines')}?{urlencode(query)}"

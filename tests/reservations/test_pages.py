@@ -80,7 +80,7 @@ def march(people, tmp_path):
 @pytest.fixture
 def plan(march):
     return recommend.compute_recommendation(
-        recommend.request_recommendation(None, plan_parameters.Parameters(), as_of=date(2026, 3, 21))
+        recommend.create_plan(None, plan_parameters.Parameters(), as_of=date(2026, 3, 21))
     )
 
 

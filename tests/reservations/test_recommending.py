@@ -52,7 +52,7 @@ def hour(day, at, machine="i-1", type_="m5.large", **changes):
 
 
 def recommend(as_of=date(2026, 3, 8), lookback_days=7, team=None, time_limit=30.0, **limits):
-    plan = recommending.request_recommendation(
+    plan = recommending.create_plan(
         None, plan_parameters.Parameters(**limits), as_of=as_of, lookback_days=lookback_days, team=team
     )
     return recommending.compute_recommendation(plan, time_limit=time_limit)
