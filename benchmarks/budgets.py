@@ -84,7 +84,8 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 
 
 def _lines(lines: int, today: date) -> None:
-    from costs.ingest import partitions, store_cost_lines
+    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.rollups import roll_up
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from finops_site.models import Team
 
@@ -101,7 +102,7 @@ def _lines(lines: int, today: date) -> None:
         row = DeliveryMonth.objects.create(
             delivery=delivery, billing_month=month.start, is_current=True, charge_months=[str(month.start)]
         )
-        partitions.ensure([month.start])
+        ensure_partitions([month.start])
         said = {
             "row": row.pk, "month": month.start, "days": days, "lines": lines // MONTHS, "accounts": ACCOUNTS,
             "services": SERVICES, "regions": REGIONS, "tag_sets": TAG_SETS, "sets": [each.pk for each in sets],
@@ -109,8 +110,8 @@ def _lines(lines: int, today: date) -> None:
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(LINES_OF, said)
-        partitions.analyze([month.start])
-        store_cost_lines.roll_up(row)
+        analyze_partitions([month.start])
+        roll_up(row)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -36,10 +36,11 @@ LOAD = """
 import django, resource, sys, time
 from pathlib import Path
 django.setup()
-from costs import ingest
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 start = time.perf_counter()
-(received,) = ingest.receive(sys.argv[2], [Path(sys.argv[1])])
-delivery = ingest.load(received.delivery)
+(received,) = receive_bill(sys.argv[2], [Path(sys.argv[1])])
+delivery = load_bill(received.delivery)
 assert delivery.status == "current", delivery.message
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
@@ -100,7 +101,12 @@ def _orm(path: Path) -> None:
     """
     import pandas as pd
 
-    from costs.ingest import partitions, store_cost_lines
+    from costs.charges.build_cost_lines import AMOUNTS, DIMENSIONS
+    from costs.charges.totals import totals_as_text
+    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.publications import check_layers
+    from costs.ingest.rollups import roll_up
+    from costs.ingest.store_cost_lines import LABELLED
     from costs.models import CostLine, Dimension
 
     row, known, pieces = _month_of_the_peer(), {}, []
@@ -114,10 +120,10 @@ def _orm(path: Path) -> None:
                 chunk[column] = pd.to_datetime(chunk[column], utc=True)
             charge.objects.bulk_create(charge(**each) for each in chunk.to_dict("records"))
             pieces.append(_summed(chunk.assign(charge_date=days, charges=1)))
-            for name in store_cost_lines.LABELLED:
-                seen |= {(name, value) for value in chunk[store_cost_lines.DIMENSIONS[name][0]].unique()}
+            for name in LABELLED:
+                seen |= {(name, value) for value in chunk[DIMENSIONS[name][0]].unique()}
         lines = _summed(pd.concat(pieces))
-        partitions.ensure([date.fromisoformat(day) for day in lines["charge_date"].unique()])
+        ensure_partitions([date.fromisoformat(day) for day in lines["charge_date"].unique()])
         tag_sets = _tag_sets(lines["Tags"].unique(), known)
         for first in range(0, len(lines), 5_000):
             some = lines.iloc[first : first + 5_000].to_dict("records")
@@ -125,11 +131,11 @@ def _orm(path: Path) -> None:
     Dimension.objects.bulk_create(
         (Dimension(name=name, value=value) for name, value in sorted(seen)), ignore_conflicts=True
     )
-    sums = {column: sum(lines[column], Decimal(0)) for column in store_cost_lines.AMOUNTS.values()}
-    row.totals = store_cost_lines.as_text({"USD": sums})
-    partitions.analyze([date.fromisoformat(day) for day in row.charge_months])
-    store_cost_lines.roll_up(row)
-    store_cost_lines.check(row)
+    sums = {column: sum(lines[column], Decimal(0)) for column in AMOUNTS.values()}
+    row.totals = totals_as_text({"USD": sums})
+    analyze_partitions([date.fromisoformat(day) for day in row.charge_months])
+    roll_up(row)
+    check_layers(row)
 
 
 def _summed(rows: Any) -> Any:

@@ -1,12 +1,60 @@
 from typing import Any
 
-from django.apps import AppConfig
+from celery.schedules import crontab
 
-from finops_site.registry import BudgetSource, DemoStep, Kpi, NavItem, Panel, PendingDecisions, ReportSection, registry
+from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig
+from finops_site.registry import (
+    BudgetSource,
+    DemoStep,
+    Kpi,
+    NavItem,
+    NavSection,
+    Panel,
+    PendingDecisions,
+    ReportSection,
+    registry,
+)
+
+RULE_BUDGETS = {
+    "budgets.add_budget",
+    "budgets.change_budget",
+    "budgets.approve_budget",
+    "budgets.propose_budget",
+    "budgets.change_alert",
+}
 
 
-class BudgetsConfig(AppConfig):
+class BudgetsConfig(PillarConfig):
     name = "budgets"
+    urls = "budgets.urls"
+    api_urls = "budgets.api.urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {"budgets.view_budget", "budgets.view_alert"},
+        FINANCE: RULE_BUDGETS,
+        # A proposal is for a team she leads; anybody who sees an alert may acknowledge it.
+        ENGINEERING: {"budgets.propose_budget", "budgets.change_alert"},
+    }
+    never_for_administrators = RULE_BUDGETS
+    schedule = {
+        "tell-alerts-every-ten-minutes": {
+            "task": "budgets.tasks.tell_alerts",
+            "schedule": crontab(minute="5-59/10"),
+        },
+        "escalate-alerts-every-hour": {
+            "task": "budgets.tasks.escalate_alerts",
+            "schedule": crontab(minute=17),
+        },
+        "tell-of-ignored-alerts-every-week": {
+            "task": "budgets.tasks.tell_of_ignored_alerts",
+            "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
+        },
+        "evaluate-budgets-every-night": {
+            "task": "budgets.tasks.evaluate_budgets",
+            "schedule": crontab(hour=4, minute=40),
+        },
+    }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -23,13 +71,14 @@ class BudgetsConfig(AppConfig):
             )
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
+            NavSection("Budgets", 20),
             NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
             NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
             NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
             NavItem("Year", "budgets:finance", "report-money", may_see, 32, "Budgets"),
             Panel("budgets", table, panels.budgets, may_see, 15),
-            Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 20),
-            Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 21),
+            Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
+            Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
             BudgetSource("budgets", panels.of_team, may_see),
             PendingDecisions("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),

@@ -1,12 +1,15 @@
 from typing import Any
 
-from django.apps import AppConfig
+from celery.schedules import crontab
 
+from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
+from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoStep,
     HealthCheck,
     Kpi,
     NavItem,
+    NavSection,
     NightlyCheck,
     Panel,
     ReportMonths,
@@ -14,9 +17,52 @@ from finops_site.registry import (
     registry,
 )
 
+WHOLE_COMPANY = {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
+BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
-class CostsConfig(AppConfig):
+
+class CostsConfig(PillarConfig):
     name = "costs"
+    urls = "costs.web.urls"
+    api_urls = "costs.api.urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {"costs.view_costline", "costs.view_exchangerate"},
+        ADMINISTRATOR: WHOLE_COMPANY
+        | BRING_BILLS
+        | {
+            "costs.view_credential",
+            "costs.add_credential",
+            "costs.change_credential",
+            "costs.delete_credential",
+        },
+        FINANCE: WHOLE_COMPANY
+        | BRING_BILLS
+        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
+        EXECUTIVE: WHOLE_COMPANY,
+    }
+    never_for_administrators = {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+    schedule = {
+        "resume-stalled-deliveries-every-minute": {
+            "task": "costs.tasks.resume_stalled_deliveries",
+            "schedule": crontab(),
+        },
+        "look-for-bills-every-hour": {
+            "task": "costs.tasks.synchronise_sources",
+            "schedule": crontab(minute=7),
+        },
+        "remove-superseded-charges-every-night": {
+            "task": "costs.tasks.remove_superseded_lines",
+            "schedule": crontab(hour=3, minute=20),
+        },
+    }
+    enum_names = {
+        "DeliveryMode": "costs.models.deliveries.Source.Mode",
+        "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
+        "ExportKind": "costs.models.exports.FocusExport.Kind",
+        "ExportStatus": "costs.models.exports.FocusExport.Status",
+        "SourceKind": "costs.models.deliveries.Source.Kind",
+    }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -28,6 +74,8 @@ class CostsConfig(AppConfig):
 
         may_see = "costs.view_costline"
         registry.add(
+            NavSection("Costs", 10),
+            NavSection("Bills", 50),
             NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
@@ -46,7 +94,7 @@ class CostsConfig(AppConfig):
             ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
-            NightlyCheck("books", health.check_books, 10),
+            NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             DemoStep("bills", _load_demo_bills, 50),
         )

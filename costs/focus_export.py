@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from costs import reconciliation
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats import focus_out
 from costs.formats.base import METRICS, literal, quoted
 from costs.models import DeliveryMonth, FocusExport
@@ -66,7 +66,7 @@ def write(month: Month, path: Path) -> Written:
         raise NothingToExport(f"No bill of {month} counts, so there is nothing to export.")
     half = path.with_name(f".{path.name}.part")
     try:
-        with duckdb_session.connect(
+        with duckdb_session(
             threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT, scratch=path.parent
         ) as db:
             source = _union(db, rows)

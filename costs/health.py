@@ -22,9 +22,9 @@ def _light(source: Source, now: datetime) -> HealthStatus:
     return HealthStatus(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
 
 
-def check_books(as_of: date) -> str:
+def reconcile_nightly(as_of: date) -> str:
     """Every invariant of the books; raises RuntimeError naming those that do not hold."""
-    checks = reconciliation.check_books()
+    checks = reconciliation.reconcile()
     broken = [f"{check.invariant} ({check.about})" for check in checks if not check.holds]
     if broken:
         raise RuntimeError(f"{len(broken)} of {len(checks)} checks of the books do not hold: {'; '.join(broken[:5])}")

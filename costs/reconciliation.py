@@ -10,10 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Sum
 
-from costs.charges import duckdb_session
-from costs.charges.read_bill import stored_totals
+from costs.charges.duckdb_session import duckdb_session
+from costs.charges.totals import stored_totals, totals_as_text
 from costs.formats.base import literal
-from costs.ingest.store_cost_lines import as_text
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, Source
 from costs.querysets import METRICS, SIDES
 from finops_site.lib.money import EXACT, exact_text
@@ -44,13 +43,13 @@ class Check:
 MORE: list[Callable[[Month | None], Iterable[Check]]] = []
 
 
-def also_check(checks: Callable[[Month | None], Iterable[Check]]) -> None:
+def register_checks(checks: Callable[[Month | None], Iterable[Check]]) -> None:
     """Lets a pillar's invariants be checked with the books: call it from AppConfig.ready()."""
     if checks not in MORE:
         MORE.append(checks)
 
 
-def check_books(month: Month | None = None) -> list[Check]:
+def reconcile(month: Month | None = None) -> list[Check]:
     """Every invariant of the current publications, of one billing month or of all."""
     rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month", "pk")
     if month:
@@ -61,13 +60,13 @@ def check_books(month: Month | None = None) -> list[Check]:
 
 def _layers(rows: Any) -> Iterator[Check]:
     """As delivered = charges = cost lines = rollups, and direct + shared + unowned = the bill."""
-    with duckdb_session.connect(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+    with duckdb_session(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
         sums = {model: _sums_by_month(model, rows) for model in LAYERS}
         counts = dict(_of(CostLine, rows).order_by().values_list("delivery_month").annotate(Sum("charges")))
         owned = _owned_sums(rows)
         for row in rows:
             about = f"{row.delivery}, {Month.of(row.billing_month)}"
-            charges = as_text(stored_totals(db, f"read_parquet({literal(row.charges_glob)})"))
+            charges = totals_as_text(stored_totals(db, f"read_parquet({literal(row.charges_glob)})"))
             yield Check("charges in Parquet = totals noted at load", about, _text(charges), _text(row.totals))
             for model, by_month in sums.items():
                 name = f"{model._meta.verbose_name}s = charges"

@@ -6,7 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from costs import focus_export
-from costs.ingest import deliveries
+from costs.ingest.claims import DeliveryTaken, stalled_deliveries
+from costs.ingest.leftovers import remove_leftovers
+from costs.ingest.load import load_bill
 from costs.models import Delivery, FocusExport, Source
 from costs.sources import sync
 from costs.sources.storage import StorageProblem
@@ -17,8 +19,8 @@ def load_delivery(delivery_id: int) -> None:
     delivery = Delivery.objects.filter(pk=delivery_id).first()
     if delivery:
         try:
-            deliveries.load(delivery)
-        except deliveries.Taken:
+            load_bill(delivery)
+        except DeliveryTaken:
             # Another worker has it, or it was handed out twice: both are fine.
             return
 
@@ -26,7 +28,7 @@ def load_delivery(delivery_id: int) -> None:
 @shared_task
 def resume_stalled_deliveries() -> None:
     """Starts loads again whose worker was killed or whose task was lost."""
-    for delivery in deliveries.stalled(timezone.now()):
+    for delivery in stalled_deliveries(timezone.now()):
         load_delivery.delay(delivery.pk)
     for export in focus_export.forgotten(timezone.now()):
         write_focus_export.delay(export.pk)
@@ -41,7 +43,7 @@ def write_focus_export(export_id: int) -> None:
 
 @shared_task
 def remove_superseded_lines() -> None:
-    deliveries.tidy_up(timezone.now())
+    remove_leftovers(timezone.now())
     focus_export.tidy_up()
 
 

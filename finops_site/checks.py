@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from finops_site.pillars import beat_schedule
+
 
 @register()
 def configuration(app_configs: Any, **_: Any) -> list[CheckMessage]:
@@ -34,7 +36,7 @@ def _address() -> list[CheckMessage]:
 def _beat() -> list[CheckMessage]:
     return [
         Error(f"the schedule {name!r} names the task {entry['task']}, which is not there.", id="finops_site.E004")
-        for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+        for name, entry in beat_schedule().items()
         if not _exists(entry["task"])
     ]
 
@@ -48,9 +50,14 @@ def _exists(task: str) -> bool:
 
 
 def _roles() -> list[CheckMessage]:
-    from finops_site.people.roles import unknown_permissions
+    from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
 
-    return [
-        Error(f"roles.py names the permission {name}, which no model declares.", id="finops_site.E005")
+    unknown = [
+        Error(f"a role holds the permission {name}, which no model declares.", id="finops_site.E005")
         for name in unknown_permissions()
     ]
+    forbidden = [
+        Error(f"administrators hold the permission {name}, which is finance's.", id="finops_site.E006")
+        for name in forbidden_to_administrators()
+    ]
+    return unknown + forbidden

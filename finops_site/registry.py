@@ -15,8 +15,13 @@ from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 
-# The groups of the sidebar, from the top down; what names none of them follows after them.
-SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
+
+@dataclass(frozen=True, slots=True)
+class NavSection:
+    """A group of links in the sidebar; a link that names a group nobody registered comes after all of them."""
+
+    label: str
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +265,7 @@ class KnownChanges:
 
 Thing = (
     NavItem
+    | NavSection
     | Panel
     | DemoStep
     | Kpi
@@ -277,6 +283,7 @@ Thing = (
 @dataclass(slots=True)
 class Registry:
     nav: list[NavItem] = field(default_factory=list)
+    nav_sections: list[NavSection] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
     demo_steps: list[DemoStep] = field(default_factory=list)
     kpis: list[Kpi] = field(default_factory=list)
@@ -300,6 +307,7 @@ class Registry:
     def _home(self, thing: Thing) -> list[Any]:
         homes: dict[type, list[Any]] = {
             NavItem: self.nav,
+            NavSection: self.nav_sections,
             Panel: self.panels,
             DemoStep: self.demo_steps,
             Kpi: self.kpis,

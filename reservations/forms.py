@@ -1,10 +1,11 @@
 """What several forms of commitments share."""
 
-from typing import Any
-
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 
 from finops_site.models import Team
+from finops_site.people.managers import TeamQuerySet
 
 
 def visible_teams(request: HttpRequest | None) -> TeamQuerySet:

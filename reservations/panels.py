@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from django.urls import reverse
 
 from finops_site.lib.person import Person
+from finops_site.models import User
 from finops_site.registry import AdviceItem, PendingDecision
 from finops_site.ui.pending_decisions import said
 from reservations.calc import purchase_rules
-from reservations.querysets import PurchaseQuerySet
-from finops_site.models import User
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals
+from reservations.querysets import PurchaseQuerySet
 
 
 def purchases_to_decide(user: Person) -> PurchaseQuerySet:

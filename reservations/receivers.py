@@ -1,11 +1,12 @@
 """What commitments do when a bill becomes current."""
 
 from collections.abc import Sequence
+
 from django.dispatch import receiver
 
-from finops_site.celery import task
 from costs.models import DeliveryMonth
 from costs.signals import cost_data_changed
+from finops_site.celery import task
 
 
 @receiver(cost_data_changed)

@@ -12,8 +12,8 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
 from reservations.inventory import metrics
-from reservations.querysets import LedgerQuerySet
 from reservations.models import Commitment, Plan, PurchaseRequest
+from reservations.querysets import LedgerQuerySet
 from reservations.savings import ledger
 
 

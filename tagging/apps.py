@@ -1,14 +1,126 @@
 from typing import Any
 
-from django.apps import AppConfig
+from celery.schedules import crontab
 
-from finops_site.registry import Advice, DemoStep, Kpi, NavItem, Panel, PendingDecisions, ReportSection, registry
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig
+from finops_site.registry import (
+    Advice,
+    DemoStep,
+    Kpi,
+    NavItem,
+    NavSection,
+    Panel,
+    PendingDecisions,
+    ReportSection,
+    registry,
+)
 
 SECTION = "Tags and owners"
+RULE_OWNERSHIP = {
+    "tagging.change_fixer",
+    "tagging.add_ownershiprule",
+    "tagging.change_ownershiprule",
+    "tagging.delete_ownershiprule",
+}
+# Splits say who shares a pool, closing makes a month final: both are finance's alone.
+CHARGE_BACK = {
+    "tagging.add_split",
+    "tagging.change_split",
+    "tagging.delete_split",
+    "tagging.close_chargebackperiod",
+    "tagging.change_dispute",
+    "tagging.change_journalaccount",
+}
+FIX_TAGS = {"tagging.decide_suggestion", "tagging.add_virtualtag", "tagging.add_changeset", "tagging.approve_changeset"}
+RULE_TAGS = {
+    "tagging.add_tagrequirement",
+    "tagging.change_tagrequirement",
+    "tagging.delete_tagrequirement",
+    "tagging.decide_tagexception",
+}
 
 
-class TaggingConfig(AppConfig):
+class TaggingConfig(PillarConfig):
     name = "tagging"
+    urls = "tagging.urls"
+    api_urls = "tagging.api_urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {
+            "tagging.view_statement",
+            "tagging.view_dispute",
+            "tagging.view_split",
+            "tagging.view_tagrequirement",
+            "tagging.view_tagexception",
+            "tagging.view_suggestion",
+            "tagging.view_virtualtag",
+            "tagging.view_changeset",
+            "tagging.view_metric",
+        },
+        ADMINISTRATOR: {
+            "tagging.view_ownershiprule",
+            "tagging.view_taggingaccess",
+            "tagging.add_taggingaccess",
+            "tagging.change_taggingaccess",
+            "tagging.delete_taggingaccess",
+        },
+        FINANCE: CHARGE_BACK
+        | RULE_OWNERSHIP
+        | RULE_TAGS
+        | FIX_TAGS
+        | {
+            "tagging.view_ownershiprule",
+            "tagging.confirm_virtualtag",
+            "tagging.add_metric",
+            "tagging.change_metric",
+        },
+        # Whoever leads the team may dispute: leading is a membership, not a role.
+        ENGINEERING: FIX_TAGS
+        | {
+            "tagging.view_ownershiprule",
+            "tagging.add_dispute",
+            "tagging.add_tagexception",
+            "tagging.apply_changeset",
+        },
+    }
+    never_for_administrators = CHARGE_BACK | RULE_OWNERSHIP | RULE_TAGS
+    schedule = {
+        "resume-applications-of-rules-every-minute": {
+            "task": "tagging.tasks.resume_applications",
+            "schedule": crontab(),
+        },
+        # What the signal and the commit hand over at once, and a lost broker must not lose.
+        "draft-statements-every-ten-minutes": {
+            "task": "tagging.tasks.refresh_chargeback",
+            "schedule": crontab(minute="*/10"),
+        },
+        "statements-to-leads-every-ten-minutes": {
+            "task": "tagging.tasks.post_statements",
+            "schedule": crontab(minute="5-59/10"),
+        },
+        "resume-fixing-every-minute": {
+            "task": "tagging.tasks.resume_fixing",
+            "schedule": 60,
+        },
+        "suggest-tags-every-hour": {
+            "task": "tagging.tasks.suggest_tags",
+            "schedule": crontab(minute=23),
+        },
+        "work-out-tag-compliance-every-five-minutes": {
+            "task": "tagging.tasks.refresh_compliance",
+            "schedule": crontab(minute="*/5"),
+        },
+        "watch-tags-every-night": {
+            "task": "tagging.tasks.watch_tags",
+            "schedule": crontab(hour=4, minute=10),
+        },
+        "remind-of-tags-every-monday": {
+            "task": "tagging.tasks.remind_of_tags",
+            "schedule": crontab(hour=7, minute=30, day_of_week=1),
+        },
+    }
+    enum_names = {"ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State"}
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
@@ -34,8 +146,9 @@ class TaggingConfig(AppConfig):
         ):
             auditlog.register(self.get_model(name))
 
-        reconciliation.also_check(statement_checks.check_statements)
+        reconciliation.register_checks(statement_checks.check_statements)
         registry.add(
+            NavSection(SECTION, 30),
             PendingDecisions(
                 "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40
             ),

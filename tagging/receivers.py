@@ -14,8 +14,8 @@ from tagging.policy import policy_changes
 @receiver(delivery_loaded)
 def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
     rules, tags = rule_application.rules_and_tags_in_force()
-    lines.tag(tags)
-    lines.own(rules)
+    lines.apply_virtual_tags(tags)
+    lines.assign_owners(rules)
 
 
 @receiver(cost_data_changed)

@@ -17,7 +17,8 @@ from budgets.evaluation import evaluate
 from budgets.models import Alert, Anomaly, Budget
 from budgets.planning import budget_changes
 from costs import focus_export
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, FocusExport, Pool
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
@@ -296,8 +297,8 @@ def a_line(people, tmp_path):
     """A line that Payments owns, by a bill of one charge."""
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
+    load_bill(received.delivery)
     return CostLine.objects.get()
 
 
@@ -418,11 +419,11 @@ def of_purchases(kind, line):
     if kind in ("purchases", "purchase-list") or not kind.startswith("purchase"):
         return []
     amounts = dict.fromkeys(("hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost"), 1)
-    asked_on = {"prices": {}, "pools": [], "uncovered": None}
+    snapshot = {"prices": {}, "pools": [], "uncovered": None}
     row = PurchaseRequest.objects.create(
         **{"position": 1, "batch": 0, "team": line.owner, "provider": "AWS", "kind": "ri_standard", "term_months": 12},
         **{"payment": "none", "region": "us-east-1", "instance_type": "m5.large", "system": "Linux", "quantity": 1},
-        **{"unit": "machines", "utilisation": 1, "currency": "USD", "asked_on": asked_on, "state": "exported"},
+        **{"unit": "machines", "utilisation": 1, "currency": "USD", "request_snapshot": snapshot, "state": "exported"},
         **{"requested_by": person("eli"), "approved_by": person("fay"), "expires_at": timezone.now()},
         **amounts,
     )

@@ -12,7 +12,8 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck
 
 from costs import queues
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.wsgi import application
 from tests import bills
 from tests.people import person
@@ -45,7 +46,7 @@ def _one_transaction():
 def cookies(tmp_path) -> dict[str, str]:
     """What Fay's browser sends; she has a bill with a rejected row to ask about."""
     bill = bills.write(tmp_path, "march.csv", bills.focus_csv([{}, {"BilledCost": "abc"}]))
-    deliveries.load(deliveries.receive("northwind", [bill])[0].delivery)
+    load_bill(receive_bill("northwind", [bill])[0].delivery)
     client = Client()
     client.force_login(person("fay"), backend="finops_site.people.backends.RoleBackend")
     return {"sessionid": client.cookies["sessionid"].value, "csrftoken": "c" * 32}

@@ -98,4 +98,4 @@ def tell_finance(now: datetime) -> int:
 def _write(user: User, found: Sequence[Ignored], week: str, now: datetime) -> bool:
     rows = [{"ignored": each, "url": absolute_url(each.url)} for each in found]
     message = make_message("alerts-ignored", user.email, {"rows": rows, "url": absolute_url(reverse("budgets:alerts"))})
-    return outbox.post(f"ignored alerts {week} to {user.email}", message, now=now)
+    return outbox.queue_email(f"ignored alerts {week} to {user.email}", message, now=now)

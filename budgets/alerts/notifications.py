@@ -122,7 +122,7 @@ def _write(group: list[AlertDelivery], now: datetime) -> None:
     first = emails.order(group)[0]
     key = f"alert {first.alert_id} {first.occasion} to {first.address}"
     mail = emails.message(group, digest=_is_digest(first), as_of=now.date())
-    outbox.post(key, mail, now=now)
+    outbox.queue_email(key, mail, now=now)
     AlertDelivery.objects.filter(pk__in=[each.pk for each in group]).update(
         message_id=outbox.message_id(key), claimed_at=now, claimed_by="outbox"
     )

@@ -298,7 +298,7 @@ def _tell(found: Sequence[Anomaly], as_of: date, now: datetime) -> None:
         for email in sorted(by_team[each.team_id or 0] | finance):
             mine[email].append(each)
     for email, told in mine.items():
-        outbox.post(f"anomalies of {as_of} to {email}", _mail(email, told), now=now)
+        outbox.queue_email(f"anomalies of {as_of} to {email}", _mail(email, told), now=now)
 
 
 def _mail(email: str, told: Sequence[Anomaly]) -> Any:

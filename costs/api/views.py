@@ -127,7 +127,7 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     )
     @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
     def changes(self, request: Request, pk: str) -> Response:
-        page = self.paginate_queryset(restatements.changes(self.get_object()).order_by())
+        page = self.paginate_queryset(restatements.restated_costs(self.get_object()).order_by())
         return self.get_paginated_response(RestatedCostSerializer(page, many=True).data)
 
 

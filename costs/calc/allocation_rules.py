@@ -93,8 +93,8 @@ def cut_sql(days: Sequence[date], column: str) -> str:
     return " + ".join(f"CAST({column} >= DATE '{day}' AS INTEGER)" for day in days) or "CAST(0 AS INTEGER)"
 
 
-def decide(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
-    """Puts into `signatures` whose each is: its columns `owner`, `pool` and `owner_rule` are made anew.
+def decide_owners(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
+    """Names the owner of each of the `signatures`: the columns `owner`, `pool` and `owner_rule` are made again.
 
     `signatures` has the columns of `signature_of(rules)` and `day`, a charge day on which its lines were used;
     `tag_sets` has the tags of each as the map `folded`, keys in small letters.

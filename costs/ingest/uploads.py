@@ -18,7 +18,7 @@ from costs import queues
 from costs.charges import files
 from costs.formats import detect
 from costs.formats.base import BadBill, Options, Sheet, quoted
-from costs.ingest import deliveries
+from costs.ingest.receive import Receipt, receive_bill
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 
@@ -37,10 +37,10 @@ def deliver(
     currency: str | None = None,
     one: bool = False,
     **options: Any,
-) -> list[deliveries.Received]:
+) -> list[Receipt]:
     """Receives uploaded files as bills and queues their loads; all of them or, with BadBill, none.
 
-    Takes the options of `ingest.receive`. What can be told from a header is told here, before anything is queued.
+    Takes the options of `receive_bill`. What can be told from a header is told here, before anything is queued.
     With `one`, files that are several bills (each manifest is one) are refused.
     """
     folder = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
@@ -54,7 +54,7 @@ def deliver(
             for path in bundle.files:
                 _check_header(path, folder / "head", Options(month=month, currency=currency), format)
         with transaction.atomic():
-            found = deliveries.receive(
+            found = receive_bill(
                 source_name, paths, user=user, month=month, format=format, currency=currency, **options
             )
             for received in found:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import CHARGES_TABLE, literal
 
 
@@ -57,7 +57,7 @@ def charges_in(*globs: str, threads: int = 1) -> Iterator[Charges]:
     One, for pages are many at a time; work in the background that reads whole months may take more.
     """
     if settings.FINOPS_CHARGES_ENGINE == "duckdb":
-        with duckdb_session.connect(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+        with duckdb_session(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
             yield _DuckDB(db, globs)
     else:
         yield _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)

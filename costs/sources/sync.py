@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from costs.charges.layouts import Package, packages
 from costs.formats.base import BadBill
-from costs.ingest import deliveries
+from costs.ingest.receive import Receipt, receive_bill
 from costs.models import Delivery, Fetched, Source
 from costs.sources import storage
 from costs.sources.storage import Storage, StorageProblem
@@ -42,7 +42,7 @@ class Busy(Exception):
 class Synchronised:
     """What one synchronisation did."""
 
-    received: list[deliveries.Received]
+    received: list[Receipt]
     unchanged: int
     problems: list[str]
 
@@ -97,7 +97,7 @@ def _synchronise(source: Source) -> Synchronised:
         found, problems = packages(place.listing(), lambda key: _manifest(place, key, parked))
         known = dict(source.fetched.values_list("name", "mark"))
         changed = [each for each in found if known.get(each.name) != each.mark]
-        received: list[deliveries.Received] = []
+        received: list[Receipt] = []
         for number, package in enumerate(changed):
             _say(source, f"Fetching {package.name}", number / len(changed))
             try:
@@ -124,14 +124,14 @@ def _manifest(place: Storage, key: str, parked: Path) -> Any:
         raise StorageProblem(f"{key} is not a readable manifest.") from None
 
 
-def _receive(source: Source, place: Storage, package: Package, folder: Path) -> list[deliveries.Received]:
+def _receive(source: Source, place: Storage, package: Package, folder: Path) -> list[Receipt]:
     """Fetches a package and hands it in; marked as fetched only when it is received, so that nothing is lost."""
     # Parts of one bill may have the same name in different folders: each is put into one of its own.
     paths = [folder / str(number) / key.rpartition("/")[2][-200:] for number, key in enumerate(package.keys)]
     for key, path in zip(package.keys, paths, strict=True):
         path.parent.mkdir(parents=True)
         place.fetch(key, path)
-    received = deliveries.receive(source.name, paths, format=source.format or "auto", currency=source.currency or None)
+    received = receive_bill(source.name, paths, format=source.format or "auto", currency=source.currency or None)
     Fetched.objects.update_or_create(
         source=source,
         name=package.name[:1000],
@@ -203,4 +203,4 @@ def _tell_finance(late: Sequence[Source], now: datetime) -> None:
     said = ", ".join(f"{each.pk} since {each.last_delivery or each.created_at:%Y-%m-%dT%H:%M:%S}" for each in late)
     for user in User.objects.in_role(FINANCE):
         message = make_message("source-late", user.email, {"rows": rows, "url": absolute_url("/sources/")})
-        outbox.post(f"late bills of {said} to {user.email}"[:300], message, now=now)
+        outbox.queue_email(f"late bills of {said} to {user.email}"[:300], message, now=now)

@@ -1,4 +1,4 @@
-"""How the system is: the servers it needs, last night, letters that wait, the last backup, room on the disk."""
+"""How the system is: the servers it needs, last night, emails that wait, the last backup, room on the disk."""
 
 import shutil
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def groups(now: datetime) -> list[Group]:
     ours = [
         Group("Servers", _servers()),
         Group("Last night", _last_night(now)),
-        Group("Letters", _letters(now)),
+        Group("Emails", _emails(now)),
         Group("Backup and room", [_backup(now), room()]),
     ]
     return ours + [Group(check.title, list(check.look(now))) for check in registry.health_checks]
@@ -78,7 +78,7 @@ def _servers() -> list[HealthStatus]:
     answers = [
         ("Database", database_answers(), "answers", "does not answer: nothing works without it"),
         ("Cache", cache_answers(), "answers", "does not answer: pages are slow, and right"),
-        ("Broker", broker_answers(), "answers", "does not answer: bills and letters wait until it is back"),
+        ("Broker", broker_answers(), "answers", "does not answer: bills and emails wait until it is back"),
     ]
     return [HealthStatus(label, "good" if well else "bad", good if well else bad) for label, well, good, bad in answers]
 
@@ -100,7 +100,7 @@ def _last_night(now: datetime) -> list[HealthStatus]:
     return lights
 
 
-def _letters(now: datetime) -> list[HealthStatus]:
+def _emails(now: datetime) -> list[HealthStatus]:
     due = Q(outcome=OutgoingEmail.Outcome.WAITING, send_after__lte=now)
     counts = OutgoingEmail.objects.aggregate(
         waiting=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.WAITING)),
@@ -108,15 +108,15 @@ def _letters(now: datetime) -> list[HealthStatus]:
         refused=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.REFUSED, created_at__gt=now - timedelta(days=7))),
         unknown=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.UNKNOWN, created_at__gt=now - timedelta(days=7))),
     )
-    url = "/admin/finops_site/letter/?outcome__exact="
+    url = "/admin/finops_site/outgoingemail/?outcome__exact="
     late = counts["oldest"] is not None and now - counts["oldest"] > LONG_WAIT
     wait = f"{counts['waiting']} wait" + (", the oldest for more than an hour" if late else "")
     refused = f"{counts['refused']} in the last 7 days"
-    doubtful = f"{counts['unknown']} in the last 7 days were sent, or not"
+    unknown = f"{counts['unknown']} in the last 7 days were sent, or not"
     return [
         HealthStatus("Waiting", "warn" if late else "good", wait, f"{url}waiting"),
         HealthStatus("Refused", "warn" if counts["refused"] else "good", refused, f"{url}refused"),
-        HealthStatus("In doubt", "warn" if counts["unknown"] else "good", doubtful, f"{url}unknown"),
+        HealthStatus("Unknown", "warn" if counts["unknown"] else "good", unknown, f"{url}unknown"),
     ]
 
 

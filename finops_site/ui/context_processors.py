@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from finops_site.people.roles import role_of
-from finops_site.registry import SECTIONS, registry
+from finops_site.registry import registry
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -52,8 +52,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The links by section, the sections in the order of the registry's list and new ones after them."""
-    names = list(dict.fromkeys([*SECTIONS, *(link["section"] for link in links)]))
+    """The links by section, the sections in their order and those that nobody registered after them."""
+    names = list(
+        dict.fromkeys([*(section.label for section in registry.nav_sections), *(link["section"] for link in links)])
+    )
     groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
     return [group for group in groups if group["links"]]
 

@@ -10,7 +10,8 @@ from finops_site.api.base import (
 from reservations.calc.realised_savings import REASONS
 from reservations.calc.terms import OPTIONS, PAYMENTS
 from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
-from reservations.recommendations import demand_sources, plan_parameters
+from reservations.recommendations import demand_sources
+from reservations.recommendations.plan_parameters import Parameters
 
 
 class CommitmentSerializer(ExactModelSerializer):
@@ -74,10 +75,9 @@ class RecommendationRequestSerializer(serializers.Serializer):
     )
     negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
 
-    def parameters(self) -> plan_parameters.Parameters:
-        """What was asked for. Raises recommending.BadRequest."""
-        said = self.validated_data
-        return plan_parameters.Parameters.from_json(dict(said))
+    def parameters(self) -> Parameters:
+        """The limits of the request. Raises InvalidParameters."""
+        return Parameters.from_json(dict(self.validated_data))
 
 
 class PurchaseEventSerializer(serializers.ModelSerializer):

@@ -21,20 +21,20 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.api.serializers import (
-    RecommendationRequestSerializer,
     CommentSerializer,
     CommitmentSerializer,
     ExportSerializer,
     PlanSerializer,
     PurchaseSerializer,
+    RecommendationRequestSerializer,
     SavedYearSerializer,
     SavingSerializer,
 )
 from reservations.calc import purchase_files, purchase_rules
 from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest
 from reservations.purchases import approvals, buying
+from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import InvalidParameters
-from reservations.recommendations import demand_sources, plan_parameters, recommend
 from reservations.savings import ledger
 
 

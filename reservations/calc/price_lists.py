@@ -131,7 +131,11 @@ def _machine(product: Mapping[str, Any]) -> MachinePool | None:
         return None
     system = attributes.get("operatingSystem", "Linux") + _SOFTWARE.get(attributes.get("preInstalledSw", "NA"), "")
     tenancy = _TENANCIES.get(attributes.get("tenancy", "Shared"))
-    return MachinePool("AWS", attributes.get("regionCode", ""), attributes["instanceType"], system, tenancy) if tenancy else None
+    return (
+        MachinePool("AWS", attributes.get("regionCode", ""), attributes["instanceType"], system, tenancy)
+        if tenancy
+        else None
+    )
 
 
 def _reserved(term: Mapping[str, Any], pool: MachinePool, source: str, day: date) -> Iterator[Price]:

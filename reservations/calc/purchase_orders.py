@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from reservations.calc.purchase_rules import PRICE_MAY_MOVE
-from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, SP_COMPUTE, SP_EC2
 
 AWS_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
 YEAR_SECONDS: Final = 31_536_000

@@ -122,7 +122,8 @@ def describe_moves(
 ) -> list[str]:
     """What has moved since prices and demand were frozen, in sentences; none when nothing has.
 
-    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None where no bill shows it.
+    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None where no bill
+    shows it.
     """
     moves = []
     for name, price in frozen.items():

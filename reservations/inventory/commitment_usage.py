@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month, Period
 from finops_site.ops.locks import wait_for
-from reservations.inventory.period_charges import midnight, query_charges
 from reservations.inventory.commitment_inventory import register_commitments
+from reservations.inventory.period_charges import midnight, query_charges
 from reservations.models import Commitment, Coverage, Utilisation
 
 ZERO = Decimal(0)

@@ -12,13 +12,13 @@ from django.utils import timezone
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
+from finops_site.ui.tables import BaseTable
+from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
 from reservations.inventory import commitment_csv, commitment_usage, commitment_use, contingency, metrics
 from reservations.inventory.forms import CommitmentFilter, CommitmentsForm
-from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
 from reservations.inventory.tables import COMMITMENT_STATES, CommitmentTable, DayUseTable
-from reservations.querysets import CommitmentQuerySet
-from finops_site.ui.tables import BaseTable
 from reservations.models import Commitment, Utilisation
+from reservations.querysets import CommitmentQuerySet
 
 SHOWN_DAYS = 60
 

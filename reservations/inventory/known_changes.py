@@ -91,13 +91,13 @@ def _measure_use(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Key, int], dict[
 
 def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[KnownChange]:
     """Their payments, and what they cover if both are known: a fee alone would only make the forecast dearer."""
-    pools = {row.pk: MachinePool(row.provider, row.region, row.instance_type, row.system or "Linux") for row in beginning}
+    pools = {
+        row.pk: MachinePool(row.provider, row.region, row.instance_type, row.system or "Linux") for row in beginning
+    }
     prices = price_book.prices_of(pools.values(), period.end) if beginning else {}
     for commitment in beginning:
         assert commitment.start
-        change = partial(
-            KnownChange, commitment.start, currency=commitment.currency, words=f"{commitment} begins"
-        )
+        change = partial(KnownChange, commitment.start, currency=commitment.currency, words=f"{commitment} begins")
         known = _filters(commitment)
         fees, usage = {**known, "charge_category": "Purchase"}, {**known, "charge_category": "Usage"}
         if commitment.upfront:

@@ -1,6 +1,6 @@
 """How well commitments work: utilisation, coverage, effective savings rate and unused cost, from stored days."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal

@@ -104,7 +104,7 @@ def _post_notice(notice: Notice, now: datetime) -> bool:
     context = {"notice": notice, "commitment": notice.commitment, "url": url}
     for address in recipients(notice.commitment):
         message = make_message("commitment-notice", address, context)
-        outbox.post(f"commitment notice {notice.pk} to {address}", message, now=now)
+        outbox.queue_email(f"commitment notice {notice.pk} to {address}", message, now=now)
     return True
 
 

@@ -12,12 +12,11 @@ from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month, Period
 from finops_site.ui.figures import percent_text
-from finops_site.ui.pages import Action, Empty, Page
+from finops_site.ui.pages import Empty, Page
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND, UPLOAD_BILL
 from reservations.inventory import commitment_use, metrics
 from reservations.inventory.tables import CoverageTable, MetricsMonthTable
 from reservations.models import Commitment, Notice, Plan
-
 
 
 class CommitmentsOverview(Page, TemplateView):

@@ -12,7 +12,7 @@ import numpy as np
 
 from reservations.optimizer.application import apply_purchases
 from reservations.optimizer.model import Floats, PurchaseProblem, Solution
-from reservations.optimizer.optimum import Hours, cost, demand_array, optimum
+from reservations.optimizer.optimum import DemandLike, Hours, cost, demand_array, optimum
 from reservations.optimizer.solve import solve
 
 FALLS: Final = (0.0, 0.1, 0.2, 0.3)

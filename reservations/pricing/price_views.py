@@ -17,7 +17,9 @@ class PricesPage(ListPage):
     permission_required = "reservations.view_rate"
     model = Rate
     title = "Prices"
-    subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and marked so."
+    subtitle = (
+        "What machines cost on demand and under each option. Without a list, prices are indicative, and marked so."
+    )
     breadcrumbs = (("Commitments", "reservations:overview"),)
     table_class = PriceTable
     filterset_class = RateFilter

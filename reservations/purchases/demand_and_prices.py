@@ -87,7 +87,5 @@ def changes_since_decision(row: PurchaseRequest, now: datetime) -> list[str]:
         {name: Decimal(text) for name, text in snapshot["prices"].items()} for snapshot in (before, after)
     )
     demand_after = None if after["uncovered"] is None else Decimal(after["uncovered"])
-    moves = purchase_rules.describe_moves(
-        prices_before, prices_after, Decimal(before["uncovered"] or 0), demand_after
-    )
+    moves = purchase_rules.describe_moves(prices_before, prices_after, Decimal(before["uncovered"] or 0), demand_after)
     return [*purchase_rules.describe_expiry(row.expires_at, now), *moves]

@@ -155,9 +155,7 @@ def check_outcome(pk: int, *, user: Person | None, now: datetime, comment: str =
     taken = PurchaseRequest.objects.filter(reference__in=shown).exclude(pk=pk)
     left = sorted(set(shown) - set(taken.values_list("reference", flat=True)))
     if len(left) == 1 and not _has_rival(row):
-        return buying.record_purchase(
-            pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now
-        )
+        return buying.record_purchase(pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now)
     if left:
         answer = f"AWS shows {', '.join(left)}: more than one request may have bought that, so that a person decides."
     else:

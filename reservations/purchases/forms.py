@@ -15,8 +15,8 @@ from reservations.calc import purchase_rules
 from reservations.calc.terms import KINDS, OPTIONS
 from reservations.forms import visible_teams
 from reservations.models import ApproverLimit, BuyingPolicy, PlanItem, PurchaseRequest, StandingOrder
-from reservations.querysets import PurchaseQuerySet
 from reservations.purchases import approvals
+from reservations.querysets import PurchaseQuerySet
 
 SHOWN = [("approve", "waiting for my approval"), ("asked", "requested by me")]
 

@@ -20,9 +20,7 @@ def locked(pk: int) -> PurchaseRequest:
     return PurchaseRequest.objects.select_for_update(of=("self",)).select_related("standing_order").get(pk=pk)
 
 
-def change_state(
-    row: PurchaseRequest, verb: str, user: Person | None, comment: str, now: datetime
-) -> PurchaseRequest:
+def change_state(row: PurchaseRequest, verb: str, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
     """Takes a step that leads to another state. Raises CannotBuy where the state allows no such step."""
     before, row.state = row.state, purchase_rules.next_state(row.state, verb)
     row.message = comment[:2000]
@@ -60,4 +58,6 @@ def send_emails(row: PurchaseRequest, template: str, addresses: Sequence[str], n
     context = {"request": row, "url": absolute_url(row.get_absolute_url())}
     step = row.events.count()
     for address in addresses:
-        outbox.post(f"purchase {row.pk} step {step} to {address}", make_message(template, address, context), now=now)
+        outbox.queue_email(
+            f"purchase {row.pk} step {step} to {address}", make_message(template, address, context), now=now
+        )

@@ -17,7 +17,6 @@ from reservations.actions import RECOMMENDATIONS
 from reservations.calc import purchase_files, purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest
-from reservations.querysets import PurchaseQuerySet
 from reservations.purchases import approvals, buying, execution, next_steps, purchase_requests
 from reservations.purchases.forms import PurchaseFilter, PurchaseRequestForm
 from reservations.purchases.next_steps import MAY_BUY
@@ -35,6 +34,7 @@ from reservations.purchases.tables import (
     PurchaseTable,
     requester_name,
 )
+from reservations.querysets import PurchaseQuerySet
 
 SHOWN_PRICES = 6
 CRUMBS = (("Commitments", "reservations:overview"),)
@@ -105,7 +105,9 @@ class RequestPurchase(FormPage):
 
     def form_valid(self, form: PurchaseRequestForm) -> HttpResponse:
         try:
-            row = purchase_requests.request_purchase(self.object, user=self.request.user, now=timezone.now(), **form.cleaned_data)
+            row = purchase_requests.request_purchase(
+                self.object, user=self.request.user, now=timezone.now(), **form.cleaned_data
+            )
         except CannotBuy as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)

@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
 
-from finops_site.ui.tables import BaseTable
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
+from finops_site.ui.tables import BaseTable
 from reservations.models import StandingOrder
 from reservations.purchases.forms import StandingOrderForm
 from reservations.purchases.standing_orders import save_standing_order

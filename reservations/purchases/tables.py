@@ -66,7 +66,9 @@ class PurchaseTable(PurchaseTermsTable):
         fields = ["what", "quantity", "state", "value", "saving", "requested", "approved"]
 
     def render_requested(self, value: datetime, record: PurchaseRequest) -> SafeString:
-        return format_html('{}<div class="small text-secondary nowrap">{}</div>', requester_name(record), f"{value:%d %b %Y}")
+        return format_html(
+            '{}<div class="small text-secondary nowrap">{}</div>', requester_name(record), f"{value:%d %b %Y}"
+        )
 
     def value_requested(self, record: PurchaseRequest) -> str:
         return requester_name(record)

@@ -76,9 +76,7 @@ def _company_use(period: Period) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from costs.charges import charge_queries
 
-    query = charge_queries.machine_use(
-        midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]]
-    )
+    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
     return query_charges(period, query, without_view="amortized")
 
 

@@ -1,6 +1,5 @@
 """What may be recommended, as a form."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -8,8 +7,8 @@ from django import forms
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.calc.terms import KINDS, OPTIONS, PAYMENTS
-from reservations.recommendations import plan_parameters
 from reservations.recommendations.demand_sources import HISTORY_DAYS
+from reservations.recommendations.plan_parameters import Parameters
 
 WHY_CAUTIOUS = (
     "It starts cautious: one year and no upfront, for a commitment is paid whatever comes; at most 70% covered, which "
@@ -87,6 +86,4 @@ class PlanForm(forms.Form):
             for name in ("max_upfront", "max_monthly", "break_even_months")
         }
         shares["negotiated"] = shares["negotiated"] or 0.0
-        return Parameters(
-            **chosen, **shares, **amounts, negotiated_on_commitments=values["negotiated_on_commitments"]
-        )
+        return Parameters(**chosen, **shares, **amounts, negotiated_on_commitments=values["negotiated_on_commitments"])

@@ -13,8 +13,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations.actions import RECOMMEND
-from reservations.querysets import PlanQuerySet
 from reservations.models import Plan, PlanItem
+from reservations.querysets import PlanQuerySet
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.forms import WHY_CAUTIOUS, PlanForm
 from reservations.recommendations.recommendation_figures import demand_chart, plan_figures, plan_progress

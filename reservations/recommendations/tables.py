@@ -16,8 +16,8 @@ from finops_site.ui.tables import (
     PercentColumn,
     StatusColumn,
 )
-from reservations.models.plans import PurchaseTerms
 from reservations.models import Plan
+from reservations.models.plans import PurchaseTerms
 
 PLAN_STATES = {
     Plan.State.WAITING: ("Queued", "warn", "clock"),

@@ -1,13 +1,11 @@
 """The filters of the savings ledger."""
 
-from typing import Any
-
 import django_filters
+from django.http import HttpRequest
 
 from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
-from django.http import HttpRequest
-from reservations.querysets import PurchaseQuerySet
 from reservations.models import LedgerMonth, PurchaseRequest
+from reservations.querysets import PurchaseQuerySet
 
 
 def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:

@@ -9,8 +9,8 @@ from finops_site.lib.money import exact_text, formatted, ratio
 from finops_site.lib.periods import Month, last_months
 from finops_site.ui.figures import percent_text
 from reservations.calc import realised_savings
-from reservations.querysets import LedgerQuerySet
 from reservations.models import PurchaseRequest
+from reservations.querysets import LedgerQuerySet
 from reservations.savings import ledger
 
 

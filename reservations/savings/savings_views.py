@@ -7,12 +7,12 @@ from typing import Any
 from django.utils import timezone
 
 from finops_site.lib.periods import Month, last_months
-from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
+from finops_site.ui.pages import DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable
-from reservations.calc import realised_savings
 from reservations.actions import PURCHASES, RECOMMENDATIONS, UPLOAD_BILL
-from reservations.querysets import LedgerQuerySet, PurchaseQuerySet
+from reservations.calc import realised_savings
 from reservations.models import LedgerMonth, PurchaseRequest
+from reservations.querysets import LedgerQuerySet, PurchaseQuerySet
 from reservations.savings import ledger
 from reservations.savings.forms import LedgerFilter
 from reservations.savings.savings_figures import (

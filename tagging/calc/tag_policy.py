@@ -15,7 +15,7 @@ from itertools import combinations
 
 import duckdb
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import literal
 
 MOST_KEY = 128
@@ -240,7 +240,7 @@ def _matching(looks: Iterable[tuple[_Rule, _Look]]) -> dict[str, set[str]]:
             values[rule.pattern].add(look.meant)
     if not values:
         return {}
-    with duckdb_session.connect(threads=1, memory_limit="256MB") as db:
+    with duckdb_session(threads=1, memory_limit="256MB") as db:
         return {pattern: _matched(db, pattern, asked) for pattern, asked in values.items()}
 
 
@@ -321,7 +321,7 @@ def pattern_problem(pattern: str) -> str:
         return f"The pattern has {len(pattern)} characters: at most {MOST_PATTERN}."
     if not pattern:
         return ""
-    with duckdb_session.connect(threads=1, memory_limit="64MB") as db:
+    with duckdb_session(threads=1, memory_limit="64MB") as db:
         try:
             db.execute(f"SELECT regexp_full_match('', {literal(pattern)})").fetchall()
         except duckdb.Error as error:

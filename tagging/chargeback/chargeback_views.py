@@ -370,7 +370,7 @@ class BooksOfMonth(OneMonth, View):
     permission_required = "tagging.close_chargebackperiod"
 
     def get(self, request: HttpRequest, month: str) -> HttpResponse:
-        checks = reconciliation.check_books(self.period.month)
+        checks = reconciliation.reconcile(self.period.month)
         broken = [check for check in checks if not check.holds]
         return render(request, "tagging/books_checked.html", {"checks": checks, "broken": broken})
 

@@ -45,7 +45,7 @@ def _to_lead(statement: Statement, lead: User, now: datetime) -> bool:
     context = {"statement": statement, "said": _said(statement), "url": absolute_url(statement.get_absolute_url())}
     message = make_message("statement-closed", lead.email, context)
     message.attach(*statement_pdf.statement_attachment(statement, lead))
-    return outbox.post(f"statement {statement.number} to {lead.email}", message, now=now)
+    return outbox.queue_email(f"statement {statement.number} to {lead.email}", message, now=now)
 
 
 def _said(statement: Statement) -> dict[str, str]:
@@ -70,4 +70,4 @@ def _post_dispute(kind: str, dispute: Dispute, address: str, now: datetime) -> N
     context: dict[str, Any] = {"dispute": dispute, "statement": statement}
     context["said"] = {"amount": str(Money(dispute.line.amount, statement.currency))}
     context["url"] = absolute_url(reverse("tagging:dispute", args=[dispute.pk]))
-    outbox.post(f"{kind} {dispute.pk} to {address}", make_message(kind, address, context), now=now)
+    outbox.queue_email(f"{kind} {dispute.pk} to {address}", make_message(kind, address, context), now=now)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet, Sum
 from django.urls import reverse
 
-from costs.ingest import reallocation
+from costs.ingest.reallocate import CostMove
 from costs.models import Dimension, MonthRollup, Pool
 from costs.query import spend
 from costs.query.result_cache import remembered
@@ -108,11 +108,11 @@ def _owned(user: Person, month: Month) -> dict[str, list[tuple[str, Decimal | No
     return dict(found)
 
 
-def summarise_moves(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
+def summarise_moves(moves: Sequence[CostMove]) -> dict[str, Any]:
     """What would change hands: the sums by month, and by from and to, each by currency; and the teams concerned."""
     names = _names(moves)
-    pairs: dict[tuple[str, str, str], list[reallocation.Move]] = defaultdict(list)
-    months: dict[tuple[date, str], list[reallocation.Move]] = defaultdict(list)
+    pairs: dict[tuple[str, str, str], list[CostMove]] = defaultdict(list)
+    months: dict[tuple[date, str], list[CostMove]] = defaultdict(list)
     for move in moves:
         ends = (names(move.owner_before, move.pool_before), names(move.owner, move.pool))
         pairs[(*ends, move.currency)].append(move)
@@ -131,7 +131,7 @@ def summarise_moves(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
     }
 
 
-def _sums(moves: Iterable[reallocation.Move]) -> dict[str, Any]:
+def _sums(moves: Iterable[CostMove]) -> dict[str, Any]:
     moves = list(moves)
     return {
         "billed": spend.add(move.billed_cost for move in moves) or Decimal(0),
@@ -140,7 +140,7 @@ def _sums(moves: Iterable[reallocation.Move]) -> dict[str, Any]:
     }
 
 
-def _names(moves: Sequence[reallocation.Move]) -> Any:
+def _names(moves: Sequence[CostMove]) -> Any:
     teams = dict(Team.objects.values_list("pk", "name"))
     pools = dict(Pool.objects.values_list("pk", "name"))
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from costs.ingest import reallocation
+from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocate_month
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -18,7 +18,7 @@ from tagging.models import Application, ChargebackPeriod, OwnershipRule
 from tagging.remediation.virtual_tags import virtual_tags
 
 
-def rules_and_tags_in_force() -> reallocation.Decision:
+def rules_and_tags_in_force() -> Decision:
     """What decides today: the rules in force, in order, and the virtual tags."""
     return OwnershipRule.objects.as_rules(), virtual_tags()
 
@@ -45,7 +45,7 @@ def reallocate_open_months(months: Iterable[Month] | None = None) -> Iterator[Re
     changes nothing more, so that one that was interrupted is simply done again.
     """
     for row in list(open_delivery_months(months)):
-        lines = reallocation.reown(row, rules_and_tags_in_force)
+        lines = reallocate_month(row, rules_and_tags_in_force)
         if lines is not None:
             yield ReallocatedMonth(row, lines)
 
@@ -97,7 +97,7 @@ def rules_changed_during_load(rows: Iterable[DeliveryMonth]) -> bool:
     return bool(fresh) and Application.objects.filter(requested_at__gt=min(fresh)).exists()
 
 
-def rules_and_tags_with(rule: OwnershipRule | None, without: int | None = None) -> reallocation.Decision:
+def rules_and_tags_with(rule: OwnershipRule | None, without: int | None = None) -> Decision:
     """What would decide if `rule` were saved (or the rule `without` removed)."""
     gone = without if rule is None else rule.pk
     listed = [each for each in OwnershipRule.objects.filter(is_active=True) if each.pk != gone]
@@ -108,9 +108,9 @@ def rules_and_tags_with(rule: OwnershipRule | None, without: int | None = None) 
     return [each.as_rule() for each in listed], virtual_tags()
 
 
-def preview_rule_change(rule: OwnershipRule | None, without: int | None = None) -> list[reallocation.Move]:
+def preview_rule_change(rule: OwnershipRule | None, without: int | None = None) -> list[CostMove]:
     """What a change of one rule would move in the open months, the latest first; changes nothing."""
-    found = reallocation.moves(list(open_delivery_months()), rules_and_tags_with(rule, without))
+    found = preview_moves(list(open_delivery_months()), rules_and_tags_with(rule, without))
     return sorted(found, key=lambda move: (move.billing_month, abs(move.billed_cost or 0)), reverse=True)
 
 

@@ -99,7 +99,7 @@ def _post(level: str, team: int | None, address: str, keys: Sequence[str], now: 
     TagReminder.objects.bulk_create(
         [TagReminder(digest=digest, week=week, recipient=address, key=key) for key in told], ignore_conflicts=True
     )
-    return outbox.post(f"tag digest {digest.pk} to {address}", _message(digest, fresh, now.date()), now=now)
+    return outbox.queue_email(f"tag digest {digest.pk} to {address}", _message(digest, fresh, now.date()), now=now)
 
 
 def _a_week_ago(now: datetime) -> datetime:

@@ -13,7 +13,8 @@ from budgets.alerts import notifications
 from budgets.evaluation import evaluate
 from budgets.models import Alert, Budget
 from budgets.planning import budget_changes
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.mail import outbox
 from finops_site.models import Team
@@ -41,8 +42,8 @@ def spending_team(transactional_db, tmp_path, today):
     rows = [_row(each, each.start, "3100.00", {}) for each in (month.plus(-3), month.plus(-2), month.plus(-1))]
     days = [month.start + timedelta(days=number) for number in range(today.day)]
     rows += [_row(month, day, "100.00", {}) for day in days]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
     return payments
 
 
@@ -55,7 +56,7 @@ def crossed(spending_team, today):
     now = timezone.now()
     evaluate.evaluate_all(today, now=now, catch_up=False)
     notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
     return budget
 
 

@@ -9,7 +9,8 @@ import pytest
 from budgets.evaluation import evaluate
 from budgets.models import Budget
 from budgets.planning import budget_changes
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -39,8 +40,8 @@ def deliver(tmp_path):
             first = Month.parse(month).plus(number)
             days = [day for day in first.period.each_day() if until is None or day <= until]
             rows += [_row(first, day, cost if isinstance(cost, str) else cost(day), more) for day in days]
-        (received,) = deliveries.receive("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
-        return deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
+        return load_bill(received.delivery)
 
     return deliver
 

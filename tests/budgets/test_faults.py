@@ -60,7 +60,7 @@ def sink(settings):
     handler = Sink()
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
-    settings.EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 1
     yield handler
     controller.stop()
@@ -83,7 +83,7 @@ def whole_night(day, now=None):
     now = now or at(day)
     evaluate.evaluate_all(day, now=now, catch_up=False)
     notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
 
 
 def finish(now):
@@ -91,7 +91,7 @@ def finish(now):
     for _ in range(60):
         now += timedelta(minutes=6)
         notifications.tell_waiting(now)
-        outbox.send_waiting(now)
+        outbox.send_queued_emails(now)
         notifications.settle()
         if (
             not AlertDelivery.objects.waiting().exists()

@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from costs import admin
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, DeliveryFile, Dimension, Reject, Source, TagSet
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -29,8 +30,8 @@ def bill(tmp_path):
         OwnershipRule.objects.create(team=team, tag_key="Team", tag_value=name, order=team.pk)
     april = {"ChargePeriodStart": "2026-04-01T00:00:00Z", "ResourceName": "april-web"}
     rows = [{}, {"ResourceName": "data-db", "Tags": '{"Team": "Data"}'}, {"BilledCost": "abc"}, april]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
 
 
 def test_ada_changes_how_a_source_delivers(bill):

@@ -12,7 +12,8 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from costs import queues
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -57,8 +58,8 @@ def bill(tmp_path):
 
 
 def deliver(tmp_path, rows, name="bill.csv", source="northwind"):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
 
@@ -323,7 +324,7 @@ def test_fay_delivers_a_bill_and_reads_its_exact_totals(api, queued, django_capt
     assert (received["status"], received["already_delivered"]) == ("received", False)
     assert received["files"][0]["name"] == "march.csv"
     assert queued == [received["id"]]
-    deliveries.load(Delivery.objects.get())
+    load_bill(Delivery.objects.get())
     loaded = get(fay, f"deliveries/{received['id']}/")
     assert (loaded["status"], loaded["billing_months"]) == ("current", ["2026-03"])
     assert loaded["totals"]["USD"]["billed_cost"] == exact

@@ -3,7 +3,8 @@
 import pytest
 
 from benchmarks import bill, load
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, TagSet
 
 
@@ -13,8 +14,8 @@ def test_pandas_and_bulk_create_write_what_our_load_sums(tmp_path):
     load._orm(path)
     tag_sets, theirs = TagSet.objects.count(), DeliveryMonth.objects.get()
     drop_downs = set(Dimension.objects.exclude(name="tag").values_list("name", "value"))
-    (received,) = deliveries.receive("northwind", [path])
-    ours = deliveries.load(received.delivery).months.get()
+    (received,) = receive_bill("northwind", [path])
+    ours = load_bill(received.delivery).months.get()
     assert TagSet.objects.count() == tag_sets
     assert set(Dimension.objects.exclude(name="tag").values_list("name", "value")) == drop_downs
     for model in (CostLine, MonthRollup, DayRollup):

@@ -110,7 +110,7 @@ def test_the_demo_comes_in_by_the_road_every_bill_takes(settings, tmp_path, rows
     assert Delivery.objects.filter(status=Delivery.Status.CURRENT).count() == 13
     expected = sum(total(month) for month in rows.values())
     assert CostLine.objects.current().totals(["billed_cost"])["USD"]["billed_cost"] == expected
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     _every_team_owns_something_and_some_of_it_nobody(expected)
     ingest_demo.load_demo_bills(said.append, as_of=AS_OF)
     assert Delivery.objects.count() == 13, "the second time everything is here already"

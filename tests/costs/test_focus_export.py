@@ -15,7 +15,8 @@ from django.urls import reverse
 
 from costs import focus_export
 from costs.formats import focus_out
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import FocusExport
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
@@ -40,8 +41,8 @@ FALSE_ALARMS = {
 def load(tmp_path):
     def load(source, *texts):
         paths = [bills.write(tmp_path, f"{source}-{number}.csv", text) for number, text in enumerate(texts)]
-        (received,) = deliveries.receive(source, paths)
-        delivery = deliveries.load(received.delivery)
+        (received,) = receive_bill(source, paths)
+        delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
         return delivery
 
@@ -79,8 +80,8 @@ def test_it_has_the_57_columns_of_focus_1_2_and_loads_again_to_the_same_totals(t
     written = focus_export.write(MARCH, tmp_path / "march.csv")
     header = (tmp_path / "march.csv").read_text().splitlines()[0].split(",")
     assert (len(header), header) == (57, list(focus_out.COLUMNS))
-    (received,) = deliveries.receive("again", [tmp_path / "march.csv"])
-    again = deliveries.load(received.delivery)
+    (received,) = receive_bill("again", [tmp_path / "march.csv"])
+    again = load_bill(received.delivery)
     assert (again.format, again.rows_rejected) == ("focus 1.2", 0)
     assert again.totals == written.totals
 

@@ -9,7 +9,7 @@ from kombu import Connection
 
 from finops_site.celery import FollowUpTask, app, task
 
-SEND = "finops_site.tasks.send_letters"
+SEND = "finops_site.tasks.send_outgoing_emails"
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import DeliveryMonth
+from costs.signals import announce_changes
 from finops_site.celery import app
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -70,8 +72,8 @@ def reserved(day, name="ri-77", used=24, idle=0, rate="0.05", price="0.10"):
 def load(folder, month, rows, name="northwind"):
     period = {"BillingPeriodStart": f"{month}-01T00:00:00Z", "BillingPeriodEnd": f"{month.next}-01T00:00:00Z"}
     content = bills.focus_csv(rows, **period)
-    (received,) = deliveries.receive(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     tasks.refresh_months([str(month)])
 
@@ -323,8 +325,8 @@ def test_the_report_of_a_month_knows_nothing_of_later_ones(bought, max_):
 
 
 def test_the_books_prove_the_ledger_and_notice_a_line_that_was_touched(bought):
-    assert all(check.holds for check in reconciliation.check_books() if "saving" in check.invariant)
-    assert len([check for check in reconciliation.check_books(APRIL) if "saving" in check.invariant]) == 3
+    assert all(check.holds for check in reconciliation.reconcile() if "saving" in check.invariant)
+    assert len([check for check in reconciliation.reconcile(APRIL) if "saving" in check.invariant]) == 3
     LedgerMonth.objects.filter(month=APRIL.start).update(realised=19)
     broken = {check.invariant for check in ledger.ledger_checks(None) if not check.holds}
     assert broken == {
@@ -345,7 +347,7 @@ def test_the_night_makes_it_anew_and_says_that_it_adds_up(bought):
 
 def test_a_changed_bill_hands_the_work_to_celery(bought, celery_eager):
     LedgerMonth.objects.all().delete()
-    deliveries.tell(list(DeliveryMonth.objects.current()))
+    announce_changes(list(DeliveryMonth.objects.current()))
     assert line().realised == 18
 
 

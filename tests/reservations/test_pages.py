@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from reservations.inventory import commitment_usage
@@ -72,8 +73,8 @@ def committed(day, used, unused):
 def march(people, tmp_path):
     """Twenty days of two machines on demand, and of a plan that is used to three quarters."""
     rows = [row for day in range(1, 21) for row in [machine(day, 48), *committed(day, "1.8", "0.6")]]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     commitment_usage.refresh_usage(Month(2026, 3))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput
@@ -33,8 +34,8 @@ i-3,EC2,us-east-1,0.4,Owner=Alice,2025-01-01,m5.large,stopped
 
 def load(folder, rows, name="bill.csv", **options):
     content = rows.encode() if isinstance(rows, str) else bills.focus_csv(rows)
-    (received,) = deliveries.receive(name, [bills.write(folder, name, content)], **options)
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill(name, [bills.write(folder, name, content)], **options)
+    return load_bill(received.delivery)
 
 
 def hour(day, at, machine="i-1", type_="m5.large", **changes):
@@ -196,8 +197,8 @@ def test_an_inventory_without_history_is_advice_of_the_lowest_confidence(tmp_pat
 
 @pytest.mark.skipif(not SEED.exists(), reason="the seed's inventory is not beside this checkout")
 def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
-    (received,) = deliveries.receive("seed", [SEED], month=Month(2025, 11))
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("seed", [SEED], month=Month(2025, 11))
+    load_bill(received.delivery)
     found = command()
     assert found["working"]["steady"]["30"] == 82
     assert Decimal(found["saving"]) > 27_329

@@ -14,7 +14,8 @@ import boto3
 import pytest
 from auditlog.models import LogEntry
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Credential
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
@@ -237,8 +238,8 @@ def test_two_who_remind_at_the_same_moment_send_one_mail(tmp_path, worker, serve
     for key in ("Owner", "Environment", "Team", "CostCenter", "Project"):
         TagRequirement.objects.get_or_create(key=key)
     rows = [{"ResourceId": f"i-{n}", "Tags": '{"Team": "Payments"}' if n else ""} for n in range(40)]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     compliance.refresh()
     two = [worker(EMAIL_URL=f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}") for _ in range(2)]
     for week in range(5):

@@ -40,7 +40,7 @@ def post(_: str, now: datetime) -> None:
 
 def remind(_: str, now: datetime) -> None:
     reminders.remind(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
 
 
 VERBS = {"apply": apply, "close": close, "post": post, "remind": remind}

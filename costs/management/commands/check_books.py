@@ -22,7 +22,7 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        checks, sums = reconciliation.check_books(month), reconciliation.totals(month)
+        checks, sums = reconciliation.reconcile(month), reconciliation.totals(month)
         figures = {"green": all(c.holds for c in checks), "checks": [c.figures() for c in checks], "totals": sums}
         self.answer(figures, _words(checks, sums), as_json=options["json"])
         broken = [check for check in checks if not check.holds]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from costs.formats import NAMES
-from costs.ingest import deliveries as ingest
+from costs.ingest.load import load_bill
+from costs.ingest.receive import Receipt, receive_bill
 from costs.models import Delivery, Source
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month
@@ -34,9 +35,9 @@ class Command(PlainCommand):
         if failed:
             raise BadInput(" ".join(delivery.message for delivery in failed))
 
-    def _receive(self, options: dict[str, Any]) -> list[ingest.Received]:
+    def _receive(self, options: dict[str, Any]) -> list[Receipt]:
         try:
-            return ingest.receive(
+            return receive_bill(
                 options["source"],
                 [Path(path) for path in options["paths"]],
                 month=Month.parse(options["month"]) if options["month"] else None,
@@ -48,10 +49,10 @@ class Command(PlainCommand):
         except ValueError as error:
             raise BadInput(error) from None
 
-    def _load(self, received: ingest.Received) -> tuple[Delivery, bool]:
+    def _load(self, received: Receipt) -> tuple[Delivery, bool]:
         delivery = received.delivery
         if received.is_new or delivery.status == Delivery.Status.RECEIVED:
-            delivery = ingest.load(delivery)
+            delivery = load_bill(delivery)
         return delivery, received.is_new
 
 

@@ -16,8 +16,10 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from costs import queues
 from costs.formats.base import BadBill
-from costs.ingest import deliveries as ingest
 from costs.ingest import overlaps, restatements
+from costs.ingest.load import AlreadyDelivered, retry_delivery
+from costs.ingest.receive import Receipt
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
 from costs.web import delivery_tables
 from costs.web.forms import UploadForm
@@ -50,7 +52,7 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
+        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
 
 
 def with_columns(rows: Any) -> Any:
@@ -115,7 +117,7 @@ def delivery_link(delivery: Delivery) -> SafeString:
     return format_html('<a href="{}">delivery {} of {}</a>', delivery_url(delivery), delivery.pk, delivery.source)
 
 
-def _tell(request: HttpRequest, received: ingest.Received) -> None:
+def _tell(request: HttpRequest, received: Receipt) -> None:
     if received.is_new:
         messages.success(request, format_html("Received as {}. It is queued.", delivery_link(received.delivery)))
     else:
@@ -159,9 +161,11 @@ class DeliveryPage(DetailPage):
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT
             and self.request.user.has_perm("costs.add_delivery"),
-            "restated": restatements.summary(delivery),
-            "changes": delivery_tables.ChangeTable(restatements.changes(delivery)[:CHANGES_ON_THE_PAGE], request=None),
-            "must_know": restatements.who_has_to_know(delivery),
+            "restated": restatements.restatement_summary(delivery),
+            "changes": delivery_tables.ChangeTable(
+                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
+            ),
+            "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -221,7 +225,7 @@ class ChangesPage(_ListOfDelivery):
     empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
 
     def get_queryset(self) -> Any:
-        return restatements.changes(self.delivery)
+        return restatements.restated_costs(self.delivery)
 
     def get_export_name(self) -> str:
         return f"changes of delivery {self.kwargs['pk']}"
@@ -251,7 +255,7 @@ class WithdrawDelivery(_OneDelivery, View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
-        if ingest.withdraw(delivery):
+        if withdraw_delivery(delivery):
             messages.success(request, f"{delivery} counts no more. Its files are kept; deliver it again to undo this.")
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
@@ -281,8 +285,8 @@ class RetryDelivery(_OneDelivery, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
         try:
-            queued = ingest.retry(delivery)
-        except ingest.AlreadyDelivered as error:
+            queued = retry_delivery(delivery)
+        except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
         if queued:

@@ -35,7 +35,7 @@ def crossed(a_quarter, payments, budget_of, night):
 def sent(now=THE_20TH):
     """What lies in mailboxes after everything that is due has been told."""
     notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    outbox.send_queued_emails(now)
     notifications.settle()
     return mail.outbox
 
@@ -150,7 +150,7 @@ def test_an_address_that_bounces_is_said_and_stops_nobody_else(crossed, lea):
     OutgoingEmail.objects.all().delete()
     notifications.tell_waiting(THE_20TH)
     OutgoingEmail.objects.update(
-        outcome=OutgoingEmail.Outcome.REFUSED, said="the mail server said: 550 no such mailbox"
+        outcome=OutgoingEmail.Outcome.REFUSED, server_reply="the mail server said: 550 no such mailbox"
     )
     notifications.settle()
     problems = set(AlertDelivery.objects.values_list("outcome", "problem"))

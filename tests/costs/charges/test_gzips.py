@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from costs.charges import duckdb_session, gzips
+from costs.charges import gzips
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import BadBill
 
 BLOCK = 1 << 20
@@ -20,7 +21,7 @@ def text():
 
 def read(path, tmp_path, limit=1 << 40):
     """(rows, different rows, their sum) as DuckDB finds them with two threads and little memory."""
-    with duckdb_session.connect(memory_limit="200MB", scratch=tmp_path) as db, gzips.readable(db, limit) as unfolded:
+    with duckdb_session(memory_limit="200MB", scratch=tmp_path) as db, gzips.readable(db, limit) as unfolded:
         address = unfolded.address(path, "bill.csv.gz")
         columns = (
             "columns = {'n': 'BIGINT', 'said': 'VARCHAR'}, header = true, auto_detect = false, compression = 'none'"

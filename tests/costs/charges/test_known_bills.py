@@ -10,7 +10,8 @@ import pytest
 from django.db.models import Sum
 
 from costs import reconciliation
-from costs.ingest import deliveries as ingest
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
 from finops_site.lib.periods import Month
 from tests import bills
@@ -36,11 +37,11 @@ needs_shared = pytest.mark.skipif(not READ, reason="the shared bills are not her
 
 
 def load(paths, source="known", **options):
-    return [ingest.load(received.delivery) for received in ingest.receive(source, paths, **options)]
+    return [load_bill(received.delivery) for received in receive_bill(source, paths, **options)]
 
 
 def assert_green():
-    broken = [check for check in reconciliation.check_books() if not check.holds]
+    broken = [check for check in reconciliation.reconcile() if not check.holds]
     assert broken == []
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.db.models import Sum
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, Dimension
 from tests import bills
 
@@ -21,9 +22,9 @@ def load(tmp_path):
 
     def load(*texts, source="known", name="bill.csv", **options):
         paths = [bills.write(tmp_path, f"{number}-{name}", text) for number, text in enumerate(texts)]
-        (received,) = deliveries.receive(source, paths, **options)
-        delivery = deliveries.load(received.delivery)
-        assert [check for check in reconciliation.check_books() if not check.holds] == []
+        (received,) = receive_bill(source, paths, **options)
+        delivery = load_bill(received.delivery)
+        assert [check for check in reconciliation.reconcile() if not check.holds] == []
         return delivery
 
     return load

@@ -19,7 +19,10 @@ from kombu import Connection
 
 import run
 from costs import queues, tasks
-from costs.ingest import deliveries
+from costs.ingest.claims import stalled_deliveries
+from costs.ingest.leftovers import remove_leftovers
+from costs.ingest.load import load_bill, retry_delivery
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from tests import bills
 from tests.costs.ingest.test_ingest import ROOT, _environment, assert_green, billed
@@ -57,7 +60,7 @@ def _tell(process, delivery, seconds):
 
 def receive(folder, cost, rows=ROWS):
     text = bills.focus_csv({"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(rows))
-    (received,) = deliveries.receive("northwind", [bills.write(folder, "bill.csv.gz", text)])
+    (received,) = receive_bill("northwind", [bills.write(folder, "bill.csv.gz", text)])
     return received.delivery
 
 
@@ -66,7 +69,7 @@ def resumed(worker, delivery):
     long_ago = timezone.now() - timedelta(hours=1)
     Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=long_ago)
     Delivery.objects.filter(status=Delivery.Status.RECEIVED).update(received_at=long_ago)
-    if delivery in deliveries.stalled(timezone.now()):
+    if delivery in stalled_deliveries(timezone.now()):
         assert worker(delivery, 60) == "ended 0"
     delivery.refresh_from_db()
     return delivery
@@ -76,7 +79,7 @@ def assert_whole(delivery, cost):
     """The books hold this bill once and nothing else, in the database and on the disk."""
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     assert billed() == {"USD": cost * ROWS}
-    deliveries.tidy_up(timezone.now())
+    remove_leftovers(timezone.now())
     current = DeliveryMonth.objects.get(is_current=True)
     for model in (CostLine, MonthRollup, DayRollup):
         assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
@@ -117,14 +120,14 @@ def test_a_disk_that_fills_up_in_the_middle_is_said_and_the_load_can_be_tried_ag
             {"BilledCost": "1", "ResourceId": f"i-{n:032x}", "Tags": f'{{"n": "{n * 7919:x}"}}'} for n in range(30_000)
         ]
         path = bills.write(tmp_path, "bill.csv.gz", bills.focus_csv(rows))
-        (received,) = deliveries.receive("northwind", [path])
-        failed = deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [path])
+        failed = load_bill(received.delivery)
         assert failed.message == "The disk is full: free some space and try again. Nothing was changed."
         assert CostLine.objects.count() == 0
         assert_green()
         subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
-        assert deliveries.retry(failed)
-        assert deliveries.load(failed).status == Delivery.Status.CURRENT
+        assert retry_delivery(failed)
+        assert load_bill(failed).status == Delivery.Status.CURRENT
         assert billed() == {"USD": 30_000}
         assert_green()
     finally:

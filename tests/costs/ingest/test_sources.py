@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
 from costs.models import Credential, Delivery, Source
 from costs.sources import storage, sync
 from costs.sources.storage import StorageProblem
@@ -31,7 +31,7 @@ SECRET = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret-inde
 
 
 def loaded(done):
-    return [deliveries.load(received.delivery) for received in done.received if received.is_new]
+    return [load_bill(received.delivery) for received in done.received if received.is_new]
 
 
 @pytest.fixture
@@ -358,7 +358,7 @@ class TestHealth:
         loaded(sync.synchronise(folder))
         later = timezone.now() + timedelta(hours=31)
         assert [sync.warn_of_late(later) for _ in range(3)] == [1, 0, 0]
-        assert outbox.send_waiting(later) == 1
+        assert outbox.send_queued_emails(later) == 1
         (message,) = mail.outbox
         assert (message.to, message.subject) == (["fay@demo.example"], "Bill overdue: watched")
         assert "Last delivery 31 h ago, expected every 24 h." in message.body

@@ -12,7 +12,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from costs.calc.exchange_rates import BadRates, Rate, RateBook, parse
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, ExchangeRate
 from costs.query import currency_conversion, trends
 from costs.web.views.teams import team_rows
@@ -89,8 +90,8 @@ def spent(tmp_path, db):
         {"BilledCost": "10", "BillingCurrency": "EUR", "ServiceName": "EC2"},
         {"BilledCost": "7", "BillingCurrency": "EUR", "ChargePeriodStart": "2026-04-01T00:00:00Z"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     currency_conversion.load(parse(PORTAL))
 
 

@@ -15,7 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
 from costs.charges import charge_queries as ask
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import drilldown
 from costs.query.query_backends import charges_in
@@ -82,10 +83,8 @@ def engine(request, settings):
 @pytest.fixture
 def load(tmp_path):
     def load(*rows, **more):
-        (received,) = deliveries.receive(
-            "northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **more))]
-        )
-        delivery = deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **more))])
+        delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
         return delivery.months.get()
 

@@ -15,7 +15,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from costs import queues
-from costs.ingest import deliveries, uploads
+from costs.ingest import uploads
+from costs.ingest.claims import stalled_deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, Source
 from tests import bills
 from tests.people import person, signed_in
@@ -35,7 +38,7 @@ def queued(monkeypatch):
 
 def work(queued):
     while queued:
-        deliveries.load(Delivery.objects.get(pk=queued.pop(0)))
+        load_bill(Delivery.objects.get(pk=queued.pop(0)))
 
 
 @pytest.fixture
@@ -60,8 +63,8 @@ def upload(fay, django_capture_on_commit_callbacks):
 
 
 def delivered(tmp_path, rows, name="march.csv", source="northwind", **options):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], **options)
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], **options)
+    return load_bill(received.delivery)
 
 
 def page(client, delivery, suffix=""):
@@ -323,7 +326,7 @@ def test_without_a_broker_the_bill_waits_and_the_page_says_so(fay, upload, monke
     assert "Queued" in text
     assert f'hx-get="/deliveries/{delivery.pk}/progress/"' in text
     later = timezone.now() + timedelta(minutes=5)
-    assert list(deliveries.stalled(later)) == [delivery], "the sweep takes it up"
+    assert list(stalled_deliveries(later)) == [delivery], "the sweep takes it up"
 
 
 def test_the_page_follows_the_load_until_it_ends(fay, upload, queued):
@@ -386,7 +389,7 @@ def test_what_is_in_a_bill_or_its_name_is_never_markup(fay, tmp_path):
 
 def test_a_file_comes_back_byte_for_byte_and_is_never_shown(fay, tmp_path):
     content = bills.focus_csv([{}])
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "page.html", content)])
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "page.html", content)])
     file = received.delivery.files.get()
     response = page(fay, received.delivery, f"files/{file.pk}/")
     assert b"".join(response.streaming_content) == content
@@ -427,10 +430,10 @@ def test_bills_that_add_up_are_not_compared(fay, tmp_path):
 
 
 def test_fay_tries_a_failed_load_again(fay, tmp_path, queued, monkeypatch, django_capture_on_commit_callbacks):
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "m.csv", bills.focus_csv([{}]))])
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "m.csv", bills.focus_csv([{}]))])
     with monkeypatch.context() as full:
-        full.setattr(deliveries.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
-        failed = deliveries.load(received.delivery)
+        full.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10}))
+        failed = load_bill(received.delivery)
     text = page(fay, failed).content.decode()
     assert "The disk is full" in text
     assert "Try again" in text
@@ -447,9 +450,9 @@ def test_fay_tries_a_failed_load_again(fay, tmp_path, queued, monkeypatch, djang
 
 def test_a_failed_bill_that_came_again_meanwhile_is_not_loaded_twice(fay, tmp_path, queued):
     path = bills.write(tmp_path, "m.csv", bills.focus_csv([{"BilledCost": "abc"}]))
-    failed = deliveries.load(deliveries.receive("northwind", [path])[0].delivery)
+    failed = load_bill(receive_bill("northwind", [path])[0].delivery)
     assert failed.status == Delivery.Status.FAILED
-    waiting = deliveries.receive("northwind", [path])[0].delivery
+    waiting = receive_bill("northwind", [path])[0].delivery
     response = fay.post(reverse("costs:delivery_retry", args=[failed.pk]), follow=True)
     assert f'already here as <a href="/deliveries/{waiting.pk}/">' in response.content.decode()
     assert queued == []

@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import spend, trends
 from costs.query.spend import BadQuestion, Question
@@ -67,8 +68,8 @@ def bill(people, tmp_path, monkeypatch):
 
 
 def deliver(tmp_path, rows, source="northwind"):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, f"{source}.csv", bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, f"{source}.csv", bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 

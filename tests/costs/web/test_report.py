@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from pypdf import PdfReader
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.web import report_section
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -32,8 +33,8 @@ def two_months(people, tmp_path):
         team = Team.objects.get(name=name)
         OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name, order=order)
     path = bills.write(tmp_path, "bill.csv", bills.focus_csv([charge(*each) for each in CHARGES]))
-    (received,) = deliveries.receive("northwind", [path])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [path])
+    assert load_bill(received.delivery).status == "current"
 
 
 def charge(month, team, service, cost):

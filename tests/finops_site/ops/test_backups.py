@@ -15,7 +15,8 @@ from django.db import connection
 from django.utils import timezone
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.models import Backup
 from finops_site.ops import backups
 from finops_site.ops.commands import BadInput
@@ -31,8 +32,8 @@ def house(transactional_db, tmp_path, settings):
     settings.FINOPS_VAR = tmp_path / "var"
     person("ada")
     rows = [{"BilledCost": "1234567890.123456789012345678", "ResourceId": "i-1"}, {"BilledCost": "-0.5"}]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
     return settings.FINOPS_VAR
 
 
@@ -99,7 +100,7 @@ def test_a_backup_cut_short_is_noticed_before_anything_is_touched(made, house):
         with pytest.raises(backups.BackupProblem, match=r"cut short|is no backup"):
             backups.restore(made, replace=True)
     assert sorted(house.rglob("*")) == before
-    assert all(check.holds for check in reconciliation.check_books())
+    assert all(check.holds for check in reconciliation.reconcile())
 
 
 def test_one_changed_byte_is_noticed(made):

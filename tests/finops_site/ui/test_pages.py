@@ -12,7 +12,7 @@ from django.forms import ModelForm
 from django.urls import include, path
 
 from finops_site.models import Membership, Team, User
-from finops_site.registry import NavItem, Panel, Registry
+from finops_site.registry import NavItem, NavSection, Panel, Registry
 from finops_site.ui.filters import MonthFilter
 from finops_site.ui.keyset import BadCursor, keyset_page
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage
@@ -380,6 +380,7 @@ def test_the_sidebar_shows_what_the_person_may_open(client, lea, monkeypatch):
 def test_the_sidebar_groups_its_links_and_shows_no_group_that_is_empty_for_the_person(client, lea, monkeypatch):
     house = Registry()
     house.add(
+        *(NavSection(label, order) for label, order in (("Bills", 50), ("Costs", 10), ("", 0))),
         NavItem("Odd", "home", "cash", section="Something new"),
         NavItem("Bill", "home", "cash", "costs.view_company", section="Bills"),
         NavItem("Spend", "home", "cash", section="Costs"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
 from reservations.calc import discount_application
@@ -44,8 +45,8 @@ ON_PAPER = {
 def test_a_focus_example_is_what_was_worked_on_paper(name):
     used, unused, covered = ON_PAPER[name]
     path = EXAMPLES / f"v1.2_commitment_discount_{name}.csv"
-    (received,) = deliveries.receive("focus", [path], format="focus", currency="USD")
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("focus", [path], format="focus", currency="USD")
+    load_bill(received.delivery)
     commitment_usage.refresh_usage(Month(2023, 1))
     (day,) = Utilisation.objects.all()
     assert (day.used, day.unused) == (Decimal(used), Decimal(unused))
@@ -102,8 +103,8 @@ def test_azures_halves_together_say_what_was_used_and_what_stood_idle(order, peo
         filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **each} for each in HALVES[view]]
         columns = list(dict.fromkeys(name for each in filled for name in each))
         path = bills.write(tmp_path, f"{view}.csv", bills.csv_text(columns, filled).encode())
-        (received,) = deliveries.receive("azure", [path])
-        deliveries.load(received.delivery)
+        (received,) = receive_bill("azure", [path])
+        load_bill(received.delivery)
     commitment_usage.refresh_usage(Month(2026, 3))
     found = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
     assert set(found) == {"azure_reservation", "azure_plan"}
@@ -139,8 +140,8 @@ def row(day, status, quantity, cost, month="2026-03", **changes):
 
 
 def load(folder, rows, name="march.csv"):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
+    load_bill(received.delivery)
     commitment_usage.refresh_usage(Month(2026, 3))
 
 

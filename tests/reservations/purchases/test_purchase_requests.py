@@ -93,7 +93,7 @@ def test_a_batch_takes_its_share_of_the_purchase(item, eli):
     row = asked(item, eli)
     assert (row.quantity, row.on_demand_cost, row.committed_cost) == (1, 876, 438)
     assert row.value == Decimal("0.05") * 8760
-    assert row.asked_on["prices"] == {f"{POOL}, committed": "0.05", f"{POOL}, on demand": "0.1"}
+    assert row.request_snapshot["prices"] == {f"{POOL}, committed": "0.05", f"{POOL}, on demand": "0.1"}
     assert OutgoingEmail.objects.get().to == "fay@demo.example"
 
 
@@ -258,7 +258,7 @@ def test_two_who_approve_at_once_make_one_approval(transactional_db):
 
 def test_the_price_of_another_system_is_no_price_of_this_machine(item, eli):
     row = asked(item, eli)
-    assert all(name.startswith(POOL) for name in row.asked_on["prices"]), "m5.large Windows has another price"
+    assert all(name.startswith(POOL) for name in row.request_snapshot["prices"]), "m5.large Windows has another price"
 
 
 def test_what_is_given_back_is_bought_under_another_token(item, eli, fay):

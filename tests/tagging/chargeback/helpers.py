@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Pool
 from finops_site.models import Team
 from tagging.chargeback import splits, statements
@@ -42,8 +43,8 @@ def charge(cost, team="Payments", service="Amazon EC2", day="05", month=MARCH, *
 
 
 def bill(folder, rows, source="northwind", name="bill.csv"):
-    (received,) = deliveries.receive(source, [bills.write(folder, name, bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(folder, name, bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 

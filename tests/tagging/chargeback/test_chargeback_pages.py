@@ -158,7 +158,7 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     Statement.objects.update(told_at=None)
     assert emails.post_statement_emails(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
-    assert outbox.send_waiting(NOW) == 2
+    assert outbox.send_queued_emails(NOW) == 2
     message = next(each for each in mail.outbox if each.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
@@ -189,10 +189,10 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     assert set(told) == {fay.email, lea.email}
     assert told[fay.email].startswith("Disputed: Amazon EC2 of Payments")
     assert told[lea.email].startswith("Corrected: Amazon EC2 of Payments")
-    outbox.send_waiting(timezone.now())
+    outbox.send_queued_emails(timezone.now())
     resolved = next(each for each in mail.outbox if each.to == [lea.email])
     assert "Moved, thank you" in resolved.body
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_an_amount_given_back_to_nobody_is_still_somewhere(march, lea, fay):
@@ -202,7 +202,7 @@ def test_an_amount_given_back_to_nobody_is_still_somewhere(march, lea, fay):
     found = drafts()[MARCH]
     assert found.totals.get().given_back == 10
     assert sum(totals(found).values()) == Decimal("170.100000000000000001")
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_a_disputed_line_stays_when_the_draft_no_longer_has_it(march, lea, tmp_path):
@@ -235,16 +235,16 @@ def test_finance_previews_a_split_before_she_saves_it(march, fay, client_of):
 
 
 def test_check_books_finds_a_statement_that_was_tampered_with(closed):
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     Statement.objects.filter(team__name="Data").update(total=1)
-    broken = {check.invariant for check in reconciliation.check_books() if not check.holds}
+    broken = {check.invariant for check in reconciliation.reconcile() if not check.holds}
     assert broken == {"lines of a statement = its total", "statements = direct + shared + corrections - given back"}
 
 
 def test_check_books_covers_corrections_of_a_restated_month(closed, tmp_path):
     bill(tmp_path, usual(payments="60.05", nobody="9"), name="newer.csv")
     drafts()
-    checks = reconciliation.check_books()
+    checks = reconciliation.reconcile()
     assert [check for check in checks if not check.holds] == []
     assert "statements + corrections + unowned = the bill of a closed month" in {check.invariant for check in checks}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Source
 from tagging.chargeback import allocation, closing, statements
 from tagging.models import ChargebackPeriod, Statement, StatementLine
@@ -64,13 +65,13 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_corrections(march, tmp_path):
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05", nobody="9")))
-    (received,) = deliveries.receive("northwind", [path])
+    (received,) = receive_bill("northwind", [path])
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
         return closing.close_month(period, fay, seen=march.books, now=NOW)
 
-    closed, loaded = at_once(close, lambda: deliveries.load(received.delivery))
+    closed, loaded = at_once(close, lambda: load_bill(received.delivery))
     assert loaded.status == "current", loaded
     drafts()
     period = ChargebackPeriod.objects.get(pk=march.pk)
@@ -86,7 +87,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     """The order that races leave to luck, forced: the bill is activated while closing holds the books."""
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05")))
-    (received,) = deliveries.receive("northwind", [path])
+    (received,) = receive_bill("northwind", [path])
     holding, done = threading.Event(), []
     may_close = closing.check_can_close
 
@@ -98,7 +99,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
 
     def load():
         holding.wait()
-        deliveries.load(received.delivery)
+        load_bill(received.delivery)
         connection.close()
 
     loader = threading.Thread(target=load)

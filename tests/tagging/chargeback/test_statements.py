@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from costs.ingest import deliveries
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import DayRollup, Pool
 from finops_site.celery import app
 from finops_site.lib.periods import Month
@@ -235,7 +235,7 @@ def test_a_correction_that_was_closed_is_not_booked_again_and_is_taken_back_when
 def test_a_withdrawn_bill_is_taken_back_from_everybody(support, tmp_path, fay):
     delivery = bill(tmp_path, usual(support="0"))
     close(drafts()[MARCH], fay)
-    deliveries.withdraw(delivery)
+    withdraw_delivery(delivery)
     assert totals(drafts()["2026-04"]) == {"Payments": Decimal("-100.10"), "Data": -50}
 
 

@@ -8,7 +8,8 @@ from auditlog.models import LogEntry
 from django.urls import reverse
 
 from costs.calc.allocation_rules import OwnerRule, pattern_problem
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Pool
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -39,8 +40,8 @@ def bill(people, tmp_path):
         {"ResourceId": "b", "ServiceName": "Amazon S3", "Tags": "", "BilledCost": "2"},
         {"ResourceId": "", "ServiceName": "AWS Support", "Tags": "", "BilledCost": "4", "SubAccountId": "7"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
 
 
 def team(name):
@@ -251,10 +252,10 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
     bill, fay, tmp_path, django_capture_on_commit_callbacks
 ):
     rows = [{"ResourceId": "new", "ServiceName": "Glue", "BillingPeriodStart": "2026-04-01T00:00:00Z"}]
-    (received,) = deliveries.receive("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
+    (received,) = receive_bill("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
     rule_application.run_application(rule_application.request_application(fay).pk)
     with django_capture_on_commit_callbacks(execute=True):
-        deliveries.load(received.delivery)
+        load_bill(received.delivery)
     assert Application.objects.count() == 2
     assert set(Application.objects.values_list("state", flat=True)) == {"done"}
 

@@ -18,7 +18,11 @@ from hypothesis import strategies as st
 
 from costs import reconciliation
 from costs.calc.allocation_rules import OwnerRule, VirtualTag
-from costs.ingest import deliveries, reallocation
+from costs.ingest.load import load_bill
+from costs.ingest.reallocate import preview_moves, reallocate_month
+from costs.ingest.receive import receive_bill
+from costs.ingest.republish import republish_month
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, Pool, TagSet
 from costs.query import drilldown, spend
 from costs.query.spend import Question
@@ -46,14 +50,14 @@ def load(folder, rows, month=MARCH, source="northwind", **defaults):
     end = f"{month.next.start}T00:00:00Z"
     dates = {"BillingPeriodStart": f"{month.start}T00:00:00Z", "BillingPeriodEnd": end, **defaults}
     path = bills.write(folder, f"{source}-{month}.csv", bills.focus_csv(rows, **dates))
-    (received,) = deliveries.receive(source, [path])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [path])
+    delivery = load_bill(received.delivery)
     assert delivery.status == delivery.Status.CURRENT, delivery.message
     return delivery.months.get(is_current=True)
 
 
 def reown(row, rules=(), tags=()):
-    return reallocation.reown(row, lambda: (rules, tags))
+    return reallocate_month(row, lambda: (rules, tags))
 
 
 def owners():
@@ -62,7 +66,7 @@ def owners():
 
 
 def broken():
-    return [check for check in reconciliation.check_books() if not check.holds]
+    return [check for check in reconciliation.reconcile() if not check.holds]
 
 
 @pytest.mark.django_db
@@ -86,7 +90,7 @@ def test_a_month_owned_in_place_is_the_month_loaded_under_the_same_rules(tmp_pat
     assert reown(row, rules) == 5
     in_place = owners()
     with _rules_at_load(rules):
-        deliveries.republish(row)
+        republish_month(row)
     assert owners() == in_place
     assert [owner for _, owner, _ in in_place] == ["Support", "Payments", "Data", "Payments", "Data"]
     assert broken() == []
@@ -164,7 +168,7 @@ def test_a_bill_that_is_loaded_gets_the_same_tag_sets_as_one_that_is_there(tmp_p
     reown(row, rules, tags)
     in_place = dict(CostLine.objects.current().values_list("resource", "tag_set"))
     with _rules_at_load(rules, tags):
-        deliveries.republish(row)
+        republish_month(row)
     assert dict(CostLine.objects.current().values_list("resource", "tag_set")) == in_place
     assert TagSet.objects.get(pk=in_place["i-1"]).tags == {"Team": "Data"}
     assert TagSet.objects.get(pk=in_place["i-3"]).delivered is None, "a tag that says what the bill says is not ours"
@@ -211,7 +215,7 @@ def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp
         row = load(tmp_path, [{"ResourceId": "a"}])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
-        deliveries.withdraw(row.delivery)
+        withdraw_delivery(row.delivery)
     finally:
         cost_data_changed.disconnect(fail)
         cost_data_changed.disconnect(listen)
@@ -242,13 +246,13 @@ def test_what_would_move_is_said_without_moving_it(tmp_path, payments, data):
         OwnerRule(payments.pk, "Renamed", tag_key="Team"),
         OwnerRule(data.pk, "Rest", provider="AWS"),
     ]
-    found = reallocation.moves([row], (decision, []))
+    found = preview_moves([row], (decision, []))
     assert [(move.owner_before, move.owner, move.pool, move.billed_cost, move.charges) for move in found] == [
         (payments.pk, None, pool.pk, Decimal(3), 1),
         (None, data.pk, None, Decimal(5), 1),
     ]
     named = [*decision, OwnerRule(data.pk, "Names", resource_pattern="zzz")]
-    assert reallocation.moves([row], (named, [])) == found, "rollups and lines say the same"
+    assert preview_moves([row], (named, [])) == found, "rollups and lines say the same"
     assert {owner for _, owner, _ in owners()} == {"Payments", ""}
 
 
@@ -362,7 +366,7 @@ django.setup()
 from django.db import connection
 from django.db.models import Sum
 from costs.calc.allocation_rules import OwnerRule
-from costs.ingest import reallocation, store_cost_lines
+from costs.ingest import reallocate
 from costs.models import DeliveryMonth
 
 def stop(row):
@@ -370,9 +374,9 @@ def stop(row):
     import time
     time.sleep(60)
 
-store_cost_lines.roll_up = stop
+reallocate.roll_up = stop
 row = DeliveryMonth.objects.get(pk=int(os.environ["ROW"]))
-reallocation.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
+reallocate.reallocate_month(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
 """
 
 

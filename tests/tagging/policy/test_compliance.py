@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.celery import app
 from finops_site.lib.periods import Month
@@ -28,8 +29,8 @@ def at_once():
 
 
 def load(folder, rows, name="march.csv", **defaults):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 

@@ -7,7 +7,8 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.mail import outbox
 from finops_site.models import Team
 from tagging.models import OwnershipRule, TagDigest, TagReminder
@@ -21,8 +22,8 @@ ALL_FIVE = '{"Owner": "lea", "Environment": "x", "Team": "Payments", "CostCenter
 
 def load(folder, name, tags):
     rows = [{"ResourceId": "i-1", "Tags": tags}, {"ResourceId": "i-2", "ResourceName": "db", "Tags": ALL_FIVE}]
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
+    load_bill(received.delivery)
     compliance.refresh()
 
 
@@ -39,7 +40,7 @@ def week(number):
     with time_machine.travel(MONDAY + timedelta(weeks=number), tick=False):
         mail.outbox.clear()
         reminders.remind(timezone.now())
-        outbox.send_waiting(timezone.now())
+        outbox.send_queued_emails(timezone.now())
     return sorted((*message.recipients(), message.subject) for message in mail.outbox)
 
 

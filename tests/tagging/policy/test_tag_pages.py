@@ -12,7 +12,8 @@ import time_machine
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.query import spend
 from costs.query.spend import Question
 from finops_site.lib.periods import Month
@@ -56,8 +57,8 @@ def bill(people, tmp_path):
         {"ResourceId": "i-3", "ResourceName": "etl-3", "Tags": '{"Team": "Data"}', "EffectiveCost": "2.5"},
         {"ResourceId": "", "ChargeCategory": "Tax", "ServiceName": "Tax", "Tags": "", "EffectiveCost": "0.7"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
     compliance.refresh()
 
 
@@ -123,7 +124,7 @@ def test_a_change_keeps_the_months_that_have_ended(bill, fay, client_of, tmp_pat
         "ChargePeriodEnd": "2026-02-06T00:00:00Z",
     }
     path = bills.write(tmp_path, "february.csv", bills.focus_csv(rows, **february))
-    deliveries.load(deliveries.receive("northwind", [path])[0].delivery)
+    load_bill(receive_bill("northwind", [path])[0].delivery)
     compliance.refresh()
     rule = TagRequirement.objects.get(key="Project")
     url = reverse("tagging:requirement", args=[rule.pk])
@@ -206,8 +207,8 @@ def test_home_report_figures_and_advice_know_of_tags(bill, lea, fay, client_of):
 
 @pytest.mark.skipif(not SEED.exists(), reason="the seed inventory is not here")
 def test_the_seed_inventory_has_an_owner_everywhere_and_all_five_nowhere(people, fay):
-    for received in deliveries.receive("inventory", [SEED], month=MARCH, bill_stopped=True):
-        deliveries.load(received.delivery)
+    for received in receive_bill("inventory", [SEED], month=MARCH, bill_stopped=True):
+        load_bill(received.delivery)
     compliance.refresh()
     whole, tags = compliance_figures.tally(fay, MARCH, TODAY), compliance_figures.by_tag(fay, MARCH)
     rows = [row for path in SEED.glob("*.csv") for row in csv.DictReader(path.open(encoding="utf-8-sig"))]

@@ -8,7 +8,8 @@ from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 
 from costs.demo import bills as demo_bills
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.models import Team
 from tagging.models import OwnershipRule, Suggestion, SuggestionDecision, TaggedResource, VirtualTag
@@ -24,8 +25,8 @@ FIVE = '{"Owner": "lea", "Environment": "Production", "Team": "Payments", "CostC
 
 
 def load(folder, rows, name="march.csv", **defaults):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     compliance.refresh()
     return delivery
@@ -228,8 +229,8 @@ def test_the_demo_passes_95_percent_when_its_suggestions_are_accepted(people, tm
     as_of = date(2026, 3, 20)
     make_ownership_rules(lambda _: None, as_of=as_of)
     path = demo_bills.write_bills(tmp_path, as_of=as_of)[-1]
-    (received,) = deliveries.receive("northwind", [path])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [path])
+    assert load_bill(received.delivery).status == "current"
     compliance.refresh()
 
     def share():

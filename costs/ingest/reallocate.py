@@ -1,19 +1,17 @@
-"""Loaded months asked again whose they are: in place, one publication at a time, each in one transaction.
+"""Owners and virtual tags of loaded months assigned again: in place, one publication at a time, one transaction each.
 
-What is decided is decided once for each distinct signature of the lines, in DuckDB; PostgreSQL updates only the lines
-whose tag set, owner, pool or rule changes. Readers see the month as it was until it is whole again, and a process that
-is killed leaves it as it was.
+Every distinct signature of the lines is decided once, in DuckDB; PostgreSQL updates only the lines whose tag set,
+owner, pool or rule changes. Readers see the month as it was until it is complete again, and a process that is killed
+leaves it as it was.
 """
 
-import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from django.conf import settings
@@ -21,11 +19,16 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from costs.calc.allocation_rules import OwnerRule, VirtualTag, boundaries, cut_sql, signature_of
-from costs.charges import duckdb_session
-from costs.charges.build_cost_lines import TAG_SET, Lines
+from costs.charges.build_cost_lines import TAG_SET, MonthLines
 from costs.formats.base import literal
-from costs.ingest import deliveries, partitions, store_cost_lines
+from costs.ingest.partitions import analyze_partitions
+from costs.ingest.postgres_copy import copy_across, copy_out
+from costs.ingest.publications import check_layers, publication_sql
+from costs.ingest.rollups import roll_up
+from costs.ingest.tag_sets import name_tag_sets
+from costs.ingest.workspace import limited_duckdb, scratch_folder
 from costs.models import CostLine, DeliveryMonth, MonthRollup
+from costs.signals import announce_on_commit
 from finops_site.lib.periods import Month
 
 # What decides: the rules in their order, and the virtual tags.
@@ -34,33 +37,32 @@ TAGGED = ("provider", "sub_account", "resource")
 MONEY = ("billed_cost", "effective_cost")
 
 
-def reown(row: DeliveryMonth, ask: Callable[[], Decision]) -> int | None:
-    """Tags and owns the lines of a publication anew; returns how many lines that changed.
+def reallocate_month(row: DeliveryMonth, decide: Callable[[], Decision]) -> int | None:
+    """Assigns tags and owners of a publication's lines again; returns how many lines that changed.
 
-    None when the publication does not count any more: the bill that replaced it was owned as it was loaded. `ask` is
+    None when the publication no longer counts: the bill that replaced it got its owners as it was loaded. `decide` is
     called once the publication is locked, so that of two who do this at once the later decides by what holds then.
-    Raises publish.BooksDiffer, and changes nothing, unless the month sums to what it did.
+    Raises LayersDiffer, and changes nothing, unless the month sums to what it did.
     """
-    with _workshop() as (db, scratch), transaction.atomic():
+    with _scratch() as scratch, limited_duckdb(scratch) as db, transaction.atomic():
         if not list(DeliveryMonth.objects.select_for_update().filter(pk=row.pk, is_current=True)):
             return None
-        rules, tags = ask()
-        books = _Books(db, rules, tags, scratch)
-        books.read([row])
-        changed = books.write(row)
+        reallocation = _Reallocation(db, *decide(), scratch)
+        reallocation.read([row])
+        changed = reallocation.write(row)
         if changed:
-            partitions.analyze(date.fromisoformat(day) for day in row.charge_months)
-            store_cost_lines.roll_up(row)
-            store_cost_lines.check(row)
+            analyze_partitions(date.fromisoformat(day) for day in row.charge_months)
+            roll_up(row)
+            check_layers(row)
             DeliveryMonth.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
             row.refresh_from_db(fields=["revision"])
-            transaction.on_commit(lambda: deliveries.tell([row]))
+            announce_on_commit([row])
     return changed
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """Cost of a billing month, in one currency, that changes hands: from a team or pool (or nobody) to another."""
+class CostMove:
+    """Cost of a billing month, in one currency, that goes from one team or pool (or nobody) to another."""
 
     billing_month: date
     currency: str
@@ -73,30 +75,21 @@ class Move:
     effective_cost: Decimal | None
 
 
-def moves(rows: Sequence[DeliveryMonth], decision: Decision) -> list[Move]:
-    """What would change hands in these publications if they were owned by `decision`; changes nothing."""
+def preview_moves(rows: Sequence[DeliveryMonth], decision: Decision) -> list[CostMove]:
+    """What would change owners in these publications under `decision`; changes nothing."""
     if not rows:
         return []
-    with _workshop() as (db, scratch):
-        books = _Books(db, *decision, scratch)
-        books.read(rows, rolled_up=True)
-        return books.moves()
+    with _scratch() as scratch, limited_duckdb(scratch) as db:
+        reallocation = _Reallocation(db, *decision, scratch)
+        reallocation.read(rows, rolled_up=True)
+        return reallocation.moves()
 
 
-@contextmanager
-def _workshop() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    scratch = Path(settings.FINOPS_VAR) / "incoming" / f"owning-{uuid.uuid4().hex}"
-    scratch.mkdir(parents=True)
-    try:
-        with duckdb_session.connect(
-            threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT, scratch=scratch
-        ) as db:
-            yield db, scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _scratch() -> AbstractContextManager[Path]:
+    return scratch_folder(Path(settings.FINOPS_VAR) / "incoming" / f"owning-{uuid.uuid4().hex}")
 
 
-class _Books:
+class _Reallocation:
     """Lines of PostgreSQL, put together as far as rules and tags see no difference, decided in DuckDB."""
 
     def __init__(
@@ -108,25 +101,32 @@ class _Books:
         self.days = boundaries([*rules, *tags])
 
     def read(self, rows: Sequence[DeliveryMonth], *, rolled_up: bool = False) -> None:
-        """Fills `lines` and `tag_sets`, and decides; out of rollups, if it may and they know all that is asked."""
-        self._read_lines(rows, MonthRollup if rolled_up and self._by_month() else CostLine)
+        """Fills `lines` and `tag_sets`, and decides; from month rollups where they may be used and suffice.
+
+        Month rollups have no names of resources and no days.
+        """
+        columns = {column.name for column in MonthRollup._meta.get_fields()}
+        rolled_up = rolled_up and set(self.columns) <= columns and all(day.day == 1 for day in self.days)
+        self._read_lines(rows, MonthRollup if rolled_up else CostLine)
         self._read_tag_sets()
-        lines = Lines(self.db, "")
-        lines.tag(self.tags)
-        lines.own(self.rules)
+        lines = MonthLines(self.db, "")
+        lines.apply_virtual_tags(self.tags)
+        lines.assign_owners(self.rules)
         self.owned = lines.owned_sql()
 
     def _read_lines(self, rows: Sequence[DeliveryMonth], model: type[CostLine | MonthRollup]) -> None:
-        first, where = _where(rows, model)
-        self.part = cut_sql(_within(self.days, rows), first)
+        day_column, condition = _condition(rows, model)
+        used = [date.fromisoformat(day) for row in rows for day in row.charge_months]
+        cuts = [day for day in self.days if used and min(used) < day < Month.of(max(used)).next.start]
+        self.part = cut_sql(cuts, day_column)
         sums = ", ".join(f"sum({name})" for name in ("charges", *MONEY))
         path = self.scratch / "lines.csv"
         keys = ", ".join([*self.columns, "billing_month", "currency", self.part])
         now = "tag_set_id, owner_id, pool_id, owner_rule"
-        store_cost_lines.copy_out(
-            f"SELECT {keys}, min({first}), {now}, min(coalesce(t.delivered_id, t.id)), {sums} "
+        copy_out(
+            f"SELECT {keys}, min({day_column}), {now}, min(coalesce(t.delivered_id, t.id)), {sums} "
             f"FROM {model._meta.db_table} JOIN costs_tagset t ON t.id = tag_set_id "
-            f"WHERE {where} GROUP BY {keys}, {now}",
+            f"WHERE {condition} GROUP BY {keys}, {now}",
             path,
         )
         columns = {
@@ -138,32 +138,26 @@ class _Books:
         }
         _read_csv(self.db, "lines", path, columns)
 
-    def _by_month(self) -> bool:
-        """Month rollups know no names of resources and no days."""
-        known = {column.name for column in MonthRollup._meta.get_fields()}
-        return set(self.columns) <= known and all(day.day == 1 for day in self.days)
-
     def _read_tag_sets(self) -> None:
         path = self.scratch / "tag_sets.csv"
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE wanted_in (id bigint)")
-        store_cost_lines.copy(
-            self.db, "SELECT DISTINCT tag_set FROM lines", "wanted_in", ["id"], self.scratch / "wanted.csv"
-        )
-        store_cost_lines.copy_out("SELECT id, fingerprint, tags FROM costs_tagset JOIN wanted_in USING (id)", path)
+        copy_across(self.db, "SELECT DISTINCT tag_set FROM lines", "wanted_in", ["id"], self.scratch / "wanted.csv")
+        copy_out("SELECT id, fingerprint, tags FROM costs_tagset JOIN wanted_in USING (id)", path)
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE wanted_in")
-        _read_csv(self.db, "said", path, {"tag_set": "BIGINT", "fingerprint": "VARCHAR", "tags": "VARCHAR"})
+        columns = {"tag_set": "BIGINT", "fingerprint": "VARCHAR", "tags": "VARCHAR"}
+        _read_csv(self.db, "stored_tag_sets", path, columns)
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE tag_sets AS
             SELECT tag_set, fingerprint, raw, {TAG_SET}, NULL::BIGINT AS delivered, '{{}}' AS virtual
             FROM (SELECT *, list_sort(list_transform(map_entries(raw), lambda e: {{'k': e.key, 'v': e.value}})) AS pairs
-                FROM (SELECT *, CAST(CAST(tags AS JSON) AS MAP(VARCHAR, VARCHAR)) AS raw FROM said))
+                FROM (SELECT *, CAST(CAST(tags AS JSON) AS MAP(VARCHAR, VARCHAR)) AS raw FROM stored_tag_sets))
         """)
 
     def write(self, row: DeliveryMonth) -> int:
         """Updates the lines of which something changes."""
-        store_cost_lines.name_tag_sets(self.db, self.scratch)
+        name_tag_sets(self.db, self.scratch)
         keys = [*self.columns, "part", "now_tag_set"]
         new = ["tag_set", "owner", "pool", "owner_rule"]
         changed = f"""
@@ -176,63 +170,52 @@ class _Books:
         columns = ", ".join(f"{name} {kinds.get(name, 'text')}" for name in [*keys, *new])
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE owned_in ({columns})")
-        store_cost_lines.copy(self.db, changed, "owned_in", [*keys, *new], self.scratch / "owned.csv")
+        copy_across(self.db, changed, "owned_in", [*keys, *new], self.scratch / "owned.csv")
         same = [*(f"l.{name} = o.{name}" for name in self.columns), f"{self.part} = o.part"]
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '256MB'")
             cursor.execute("ANALYZE owned_in")
             cursor.execute(
                 "UPDATE costs_costline l SET tag_set_id = o.tag_set, owner_id = o.owner, pool_id = o.pool, "
-                f"owner_rule = o.owner_rule FROM owned_in o WHERE {store_cost_lines.of(row)} AND {' AND '.join(same)} "
+                f"owner_rule = o.owner_rule FROM owned_in o WHERE {publication_sql(row)} AND {' AND '.join(same)} "
                 "AND l.tag_set_id = o.now_tag_set AND ROW(l.tag_set_id, l.owner_id, l.pool_id, l.owner_rule) "
                 "IS DISTINCT FROM ROW(o.tag_set, o.owner, o.pool, o.owner_rule)"
             )
             changed_lines = cursor.rowcount
             cursor.execute("DROP TABLE owned_in")
-            self._name_keys(cursor)
+            # Keys of virtual tags are offered in the drop-downs like those of the bills.
+            for key in sorted({tag.key for tag in self.tags}):
+                cursor.execute(
+                    "INSERT INTO costs_dimension (name, value, label) VALUES ('tag', %s, %s) "
+                    "ON CONFLICT (name, value) DO NOTHING",
+                    [key, key],
+                )
         return int(changed_lines)
 
-    def _name_keys(self, cursor: Any) -> None:
-        """Keys of virtual tags are offered in the drop-downs like those of the bills."""
-        for key in sorted({tag.key for tag in self.tags}):
-            cursor.execute(
-                "INSERT INTO costs_dimension (name, value, label) VALUES ('tag', %s, %s) "
-                "ON CONFLICT (name, value) DO NOTHING",
-                [key, key],
-            )
-
-    def moves(self) -> list[Move]:
-        found = self.db.execute(f"""
+    def moves(self) -> list[CostMove]:
+        moves = self.db.execute(f"""
             SELECT l.billing_month, l.currency, l.now_owner, l.now_pool, s.owner, s.pool, sum(l.charges)::BIGINT,
             sum(l.billed_cost), sum(l.effective_cost)
             FROM {self.owned} WHERE (s.owner, s.pool) IS DISTINCT FROM (l.now_owner, l.now_pool)
             GROUP BY ALL ORDER BY ALL
         """)
-        return [Move(*values) for values in found.fetchall()]
+        return [CostMove(*values) for values in moves.fetchall()]
 
 
 def _read_csv(db: duckdb.DuckDBPyConnection, table: str, path: Path, columns: dict[str, str]) -> None:
-    said = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
+    types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_csv({literal(str(path))}, header = false, "
-        f"auto_detect = false, quote = '\"', escape = '\"', allow_quoted_nulls = false, columns = {{{said}}})"
+        f"auto_detect = false, quote = '\"', escape = '\"', allow_quoted_nulls = false, columns = {{{types}}})"
     )
     path.unlink()
 
 
-def _where(rows: Sequence[DeliveryMonth], model: type[CostLine | MonthRollup]) -> tuple[str, str]:
-    """The column that says when a row was used, and the condition of being a row of these publications."""
+def _condition(rows: Sequence[DeliveryMonth], model: type[CostLine | MonthRollup]) -> tuple[str, str]:
+    """The column with the day of use, and the condition of being a row of these publications."""
     listed = ", ".join(str(row.pk) for row in rows)
     if model is MonthRollup:
         return "charge_month", f"delivery_month_id IN ({listed})"
     days = [date.fromisoformat(day) for row in rows for day in row.charge_months]
     span = f"charge_date >= '{min(days)}' AND charge_date < '{Month.of(max(days)).next.start}'" if days else "false"
     return "charge_date", f"delivery_month_id IN ({listed}) AND {span}"
-
-
-def _within(days: Sequence[date], rows: Sequence[DeliveryMonth]) -> list[date]:
-    """The days on which something changes within the months of these publications."""
-    used = [date.fromisoformat(day) for row in rows for day in row.charge_months]
-    if not used:
-        return []
-    return [day for day in days if min(used) < day < Month.of(max(used)).next.start]
