@@ -39,30 +39,30 @@ def item(transactional_db):
 def test_eli_asks_and_fay_approves_hands_out_and_records(item, visit):
     engineer = visit("eli", PHONE)
     engineer.goto(f"/reservations/recommendations/{item.plan_id}/1/")
-    engineer.get_by_role("link", name="Ask for this purchase").click()
+    engineer.get_by_role("link", name="Request this purchase").click()
     engineer.get_by_label("Batch 1 of 2").check()
     engineer.get_by_label("Why").fill("It runs day and night.")
-    engineer.get_by_role("button", name="Ask for approval").click()
+    engineer.get_by_role("button", name="Request approval").click()
     expect(engineer.locator("main")).to_contain_text("Waiting for approval")
     expect(engineer.locator("main")).to_contain_text("Only finance approves purchases.")
     his = PurchaseRequest.objects.get()
 
     page = visit("fay")
     page.goto(f"/reservations/recommendations/{item.plan_id}/1/ask/")
-    page.get_by_role("button", name="Ask for approval").click()
-    expect(page.locator("main")).to_contain_text("Somebody else has to approve what you asked for.")
+    page.get_by_role("button", name="Request approval").click()
+    expect(page.locator("main")).to_contain_text("Somebody else has to approve what you requested.")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
 
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Purchases").click()
     expect(page.locator("#list tbody tr")).to_have_count(2)
-    page.get_by_label("Show", exact=True).select_option(label="waiting for me")
+    page.get_by_label("Show", exact=True).select_option(label="waiting for my approval")
     expect(page.locator("#list tbody tr")).to_have_count(1)
     page.locator("#list tbody a").first.click()
     page.wait_for_url(f"**{his.get_absolute_url()}")
-    page.get_by_label("What you say about it").fill("Go ahead")
+    page.get_by_label("Comment").fill("Go ahead")
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("main")).to_contain_text("It is approved")
-    page.get_by_role("button", name="Hand out to be bought").click()
+    page.get_by_role("button", name="Export to buy by hand").click()
     with page.expect_download() as script:
         page.get_by_role("link", name="AWS CLI").click()
     assert "--instance-count 1" in script.value.path().read_text()
@@ -78,16 +78,16 @@ def test_fay_stops_all_buying_with_one_button(item, visit):
     page = visit("fay", PHONE, "dark")
     page.goto("/reservations/purchases/policy/")
     page.get_by_role("button", name="Stop all buying").click()
-    expect(page.locator("main")).to_contain_text("Nothing is handed out and nothing is bought")
-    page.get_by_role("button", name="Let buying go on").click()
+    expect(page.locator("main")).to_contain_text("Nothing is exported and nothing is bought")
+    page.get_by_role("button", name="Resume buying").click()
     page.locator("#confirm-yes").click()
-    expect(page.locator("main")).to_contain_text("Buying goes on.")
+    expect(page.locator("main")).to_contain_text("Buying is resumed.")
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
 def test_pages_of_buying_fit_their_screen(item, visit, size, scheme):
     row = purchase_requests.request_purchase(item, user=person("eli"), batch=1, comment="It runs.", now=timezone.now())
-    StandingOrder.objects.create(name="Monthly", made_by=person("fay"), said="21 Mar 2026: Asked for request 1.")
+    StandingOrder.objects.create(name="Monthly", made_by=person("fay"), last_result="21 Mar 2026: Created request 1.")
     page = visit("fay", size, scheme)
     ask = f"recommendations/{item.plan_id}/1/ask/"
     orders = "purchases/standing-orders/"

@@ -30,17 +30,17 @@ def test_zonal_comes_before_regional_before_family_plan_before_compute_plan():
         OwnedCommitment("regional", RI_STANDARD, LARGE, Decimal(1)),
         OwnedCommitment("zonal", RI_STANDARD, LARGE, Decimal(1), zone="us-east-1a"),
     ]
-    found = apply_to_hour(usage, owned)
-    assert found.left == [0]
-    assert found.used == {"zonal": 1, "regional": 1, "family": Decimal("0.06"), "compute": Decimal("0.07")}
+    result = apply_to_hour(usage, owned)
+    assert result.left == [0]
+    assert result.used == {"zonal": 1, "regional": 1, "family": Decimal("0.06"), "compute": Decimal("0.07")}
     # With one machine less it is the compute plan that stands idle.
     assert apply_to_hour([Usage(LARGE, Decimal(3), "us-east-1a")], owned).used["compute"] == 0
 
 
 def test_a_regional_reservation_covers_other_sizes_by_normalised_units():
     # One xlarge (8 units) covers two large (4 each).
-    found = apply_to_hour([Usage(LARGE, Decimal(3))], [OwnedCommitment("ri", RI_STANDARD, XLARGE, Decimal(1))])
-    assert (found.left, found.used["ri"]) == ([1], 1)
+    result = apply_to_hour([Usage(LARGE, Decimal(3))], [OwnedCommitment("ri", RI_STANDARD, XLARGE, Decimal(1))])
+    assert (result.left, result.used["ri"]) == ([1], 1)
     # Half of one covers one.
     assert apply_to_hour([Usage(LARGE, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, XLARGE, Decimal(1))]).used[
         "ri"
@@ -54,8 +54,8 @@ def test_a_regional_reservation_covers_other_sizes_by_normalised_units():
 def test_licensed_zonal_and_dedicated_reservations_cover_their_own_size_only(reserved, zone):
     other = MachinePool("AWS", "us-east-1", "m5.large", reserved.system, reserved.tenancy)
     usage = [Usage(other, Decimal(2), "us-east-1a"), Usage(reserved, Decimal(1), "us-east-1a")]
-    found = apply_to_hour(usage, [OwnedCommitment("ri", RI_STANDARD, reserved, Decimal(2), zone)])
-    assert (found.left, found.used["ri"]) == ([2, 0], 1)
+    result = apply_to_hour(usage, [OwnedCommitment("ri", RI_STANDARD, reserved, Decimal(2), zone)])
+    assert (result.left, result.used["ri"]) == ([2, 0], 1)
 
 
 def test_a_plan_goes_first_where_it_discounts_most():
@@ -65,12 +65,12 @@ def test_a_plan_goes_first_where_it_discounts_most():
 
 
 def test_the_buyers_account_comes_first_then_the_others():
-    mine, other = (MachinePool("AWS", "us-east-1", "m5.large", account=name) for name in ("buyer", "other"))
-    found = apply_to_hour(
-        [Usage(other, Decimal(1)), Usage(mine, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, mine, Decimal(1))]
+    own, other = (MachinePool("AWS", "us-east-1", "m5.large", account=name) for name in ("buyer", "other"))
+    result = apply_to_hour(
+        [Usage(other, Decimal(1)), Usage(own, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, own, Decimal(1))]
     )
-    assert found.left == [1, 0]
-    assert apply_to_hour([Usage(other, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, mine, Decimal(1))]).left == [0]
+    assert result.left == [1, 0]
+    assert apply_to_hour([Usage(other, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, own, Decimal(1))]).left == [0]
 
 
 def test_two_commitments_of_one_id_are_refused():

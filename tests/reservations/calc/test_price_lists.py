@@ -74,23 +74,23 @@ def test_a_savings_plan_file_has_the_rates_of_machines():
         ],
         "terms": {"savingsPlan": [{"sku": "P", "leaseContractLength": {"duration": 3}, "rates": [rate]}]},
     }
-    (found,) = parse_price_list(json.dumps(offers), "sp.json")
-    assert (found.pool, found.kind, found.term_months, found.payment) == (LARGE, SP_COMPUTE, 36, "all")
-    assert (found.effective, found.monthly, found.cash) == (Decimal("0.07"), 0, Decimal("0.07") * 26280)
+    (price,) = parse_price_list(json.dumps(offers), "sp.json")
+    assert (price.pool, price.kind, price.term_months, price.payment) == (LARGE, SP_COMPUTE, 36, "all")
+    assert (price.effective, price.monthly, price.cash) == (Decimal("0.07"), 0, Decimal("0.07") * 26280)
 
 
 SHEET = "provider,region,type,option,term,payment,hourly,upfront,currency,date\n"
 
 
 def test_a_sheet_of_any_provider_is_read():
-    (found,) = parse_price_list(
+    (price,) = parse_price_list(
         SHEET + "Azure,westeurope,D2s_v5,azure_reservation,12,none,0.061,,EUR,2026-01-31\n", "azure.csv"
     )
-    assert (found.pool.provider, found.hourly, found.currency) == ("Azure", Decimal("0.061"), "EUR")
+    assert (price.pool.provider, price.hourly, price.currency) == ("Azure", Decimal("0.061"), "EUR")
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         ("AWS,r,t,nonsense,12,none,1,0,USD,2026-01-31", "row 2: option 'nonsense'"),
         ("AWS,r,t,sp_ec2,24,none,1,0,USD,2026-01-31", "row 2: term '24'"),
@@ -100,26 +100,28 @@ def test_a_sheet_of_any_provider_is_read():
         ("AWS,r,t,sp_ec2,12,none,1,0,USD,31/01/2026", "row 2: date '31/01/2026'"),
     ],
 )
-def test_a_wrong_row_is_named(row, said):
-    with pytest.raises(BadPrices, match=said):
+def test_a_wrong_row_is_named(row, expected):
+    with pytest.raises(BadPrices, match=expected):
         parse_price_list(SHEET + row + "\n", "sheet.csv")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("{", "no whole JSON"),
         ('{"terms": {}}', "neither an EC2 offer file"),
         ("a,b\n1,2\n", "the header lacks provider"),
     ],
 )
-def test_a_file_that_is_no_price_list_is_refused(text, said):
-    with pytest.raises(BadPrices, match=said):
+def test_a_file_that_is_no_price_list_is_refused(text, expected):
+    with pytest.raises(BadPrices, match=expected):
         parse_price_list(text, "x")
 
 
 def test_a_listed_price_counts_before_an_indicative_one_and_the_newest_before_older():
-    shipped = [each for each in indicative_prices.indicative_prices() if each.pool == LARGE and each.kind == ON_DEMAND]
+    shipped = [
+        listed for listed in indicative_prices.indicative_prices() if listed.pool == LARGE and listed.kind == ON_DEMAND
+    ]
     old, new = (
         parse_price_list(json.dumps({**ec2_offers(), "publicationDate": day}), day)[0]
         for day in ("2025-01-01", "2025-06-01")

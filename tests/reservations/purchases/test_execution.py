@@ -16,7 +16,7 @@ from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest, Rate
 from reservations.purchases import approvals, buying, buying_policy, execution
 from tests import aws_counters
-from tests.reservations.purchases.test_purchase_requests import NOW, RATE, asked, item, make_item  # noqa: F401
+from tests.reservations.purchases.test_purchase_requests import NOW, RATE, item, make_item, requested  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(minutes=20)
@@ -61,13 +61,13 @@ def policy(aws, people):
     credential = Credential(name="buyer")
     credential.seal({"access_key_id": "testing", "secret_access_key": "testing"})
     credential.save()
-    said = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
-    BuyingPolicy.objects.update_or_create(pk=1, defaults=said)
+    fields = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
+    BuyingPolicy.objects.update_or_create(pk=1, defaults=fields)
     return BuyingPolicy.get()
 
 
 def approved(item, eli, fay, **changes):  # noqa: F811
-    row = asked(item, eli, **changes)
+    row = requested(item, eli, **changes)
     return approvals.approve_purchase(row.pk, user=fay, comment="Go", now=NOW)
 
 
@@ -121,7 +121,7 @@ def test_reserved_instances_are_bought_once_and_recorded(row, fay, aws):
     assert not execution.execute_purchase(row.pk, clock=clock), "the task came twice"
     row.refresh_from_db()
     assert (row.state, row.reference) == (purchase_rules.BOUGHT, "ri-0001")
-    assert [each["InstanceCount"] for each in aws.reserved] == [1]
+    assert [bought["InstanceCount"] for bought in aws.reserved] == [1]
     assert verbs(row) == ["ask", "approve", "dry_run", "buy", "record"]
 
 
@@ -175,20 +175,20 @@ def test_an_address_that_is_not_allowed_is_never_spoken_to(row, fay, aws, settin
 
 
 @pytest.mark.parametrize(
-    ("gate", "said"),
+    ("gate", "fields"),
     [
-        (lambda: buying_policy.set_buying_switch(stop=True), "pulled the switch"),
+        (lambda: buying_policy.set_buying_switch(stop=True), "stopped by finance"),
         (lambda: BuyingPolicy.objects.update(monthly_ceiling=437), "ceiling of 437.00"),
         (lambda: BuyingPolicy.objects.update(by_api=False), "not switched on"),
     ],
 )
-def test_the_gates_hold_for_what_is_on_its_way(gate, said, row, fay, aws):
+def test_the_gates_hold_for_what_is_on_its_way(gate, fields, row, fay, aws):
     started(row, fay)
     gate()
     assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert (row.state, aws.reserved) == (purchase_rules.APPROVED, [])
-    assert said in row.message
+    assert fields in row.message
 
 
 def test_two_purchases_share_the_ceiling(row, item, eli, fay, aws):  # noqa: F811
@@ -217,7 +217,7 @@ def test_a_lost_answer_is_doubtful_and_never_bought_twice(loses, row, fay, aws):
     row.refresh_from_db()
     assert row.state == purchase_rules.DOUBTFUL
     assert aws.asked.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
-    assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="bought, or not").exists()
+    assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="outcome unknown").exists()
     aws.loses = ""
     assert execution.sweep_purchases(SOON) == []
     row.refresh_from_db()
@@ -257,10 +257,10 @@ def test_what_was_owned_before_is_not_taken_for_the_purchase(row, fay, aws):
 
 def test_two_doubtful_requests_and_one_reservation_are_decided_by_a_person(row, item, eli, fay, aws):  # noqa: F811
     other = approved(item, eli, fay, batch=2)
-    for each, loses in ((row, "answer"), (other, "request")):
-        started(each, fay)
+    for doubtful, loses in ((row, "answer"), (other, "request")):
+        started(doubtful, fay)
         aws.loses = loses
-        execution.execute_purchase(each.pk, clock=clock)
+        execution.execute_purchase(doubtful.pk, clock=clock)
     PurchaseRequest.objects.filter(pk=other.pk).update(known_before=[])
     execution.sweep_purchases(SOON)
     row.refresh_from_db()
@@ -323,8 +323,8 @@ def committed_row(aws):
     credential = Credential(name="buyer")
     credential.seal({"access_key_id": "testing", "secret_access_key": "testing"})
     credential.save()
-    said = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
-    BuyingPolicy.objects.update_or_create(pk=1, defaults=said)
+    fields = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
+    BuyingPolicy.objects.update_or_create(pk=1, defaults=fields)
     return started(approved(row_item, person("eli"), person("fay")), person("fay"))
 
 
@@ -343,10 +343,10 @@ def test_two_workers_at_once_buy_once(transactional_db, aws):
             connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(30)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
     assert sorted(done) == [False, True]
     assert len(aws.reserved) == 1
 
@@ -368,7 +368,7 @@ def test_a_switch_pulled_while_the_worker_still_asks_aws_holds(transactional_db,
     assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert (row.state, aws.reserved) == (purchase_rules.APPROVED, [])
-    assert "pulled the switch" in row.message
+    assert "stopped by finance" in row.message
 
 
 def test_motos_offerings_are_found_and_rehearsed(row, fay, settings):

@@ -64,8 +64,8 @@ def test_only_somebody_else_of_finance_within_her_limit_approves(approver):
 
 def test_whoever_set_up_the_standing_order_does_not_approve_what_it_asks_for():
     fay = Approver(7, True, False, Decimal(1000), "USD")
-    said = purchase_rules.approval_objection(fay, **{**SAID, "requested_by": None, "standing_by": 7})
-    assert said == "Somebody else has to approve what you asked for."
+    expected = purchase_rules.approval_objection(fay, **{**SAID, "requested_by": None, "standing_by": 7})
+    assert expected == "Somebody else has to approve what you requested."
 
 
 def test_prices_and_demand_that_moved_are_said_in_words():
@@ -85,7 +85,7 @@ def test_a_request_lapses_on_the_day_it_says():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({}, ""),
         ({"is_stopped": True}, "Buying is stopped"),
@@ -93,17 +93,17 @@ def test_a_request_lapses_on_the_day_it_says():
         ({"spent": Decimal(1)}, "1.00 of this month's ceiling of 100.00 are spent already"),
     ],
 )
-def test_the_switch_and_the_ceiling_stop_the_api(changes, said):
-    asked = {"is_on": True, "is_stopped": False, "ceiling": Decimal(100), "spent": Decimal(0)}
-    found = purchase_rules.api_objection(**{**asked, **changes}, value=Decimal(100), currency="USD")
-    assert (said in found) if said else found == ""
+def test_the_switch_and_the_ceiling_stop_the_api(changes, expected):
+    arguments = {"is_on": True, "is_stopped": False, "ceiling": Decimal(100), "spent": Decimal(0)}
+    objection = purchase_rules.api_objection(**{**arguments, **changes}, value=Decimal(100), currency="USD")
+    assert (expected in objection) if expected else objection == ""
 
 
 def order(**changes):
-    said = {"number": 7, "kind": "ri_standard", "term_months": 12, "payment": "partial", "region": "eu-west-1"}
-    said |= {"instance_type": "m5.large", "system": "Linux", "quantity": Decimal(3), "hourly": Decimal("0.06")}
-    said |= {"upfront": Decimal(600), "currency": "USD", "token": "a-b-c"}
-    return Order(**{**said, **changes})
+    expected = {"number": 7, "kind": "ri_standard", "term_months": 12, "payment": "partial", "region": "eu-west-1"}
+    expected |= {"instance_type": "m5.large", "system": "Linux", "quantity": Decimal(3), "hourly": Decimal("0.06")}
+    expected |= {"upfront": Decimal(600), "currency": "USD", "token": "a-b-c"}
+    return Order(**{**expected, **changes})
 
 
 @settings(max_examples=25, deadline=None)
@@ -119,13 +119,13 @@ def test_a_hostile_type_runs_nothing(tmp_path):
     aws.write_text('#!/bin/sh\necho "$@" >>"$0.said"\necho offering-1\n')
     aws.chmod(0o755)
     hostile = f"$(touch {tmp_path}/owned)'; touch {tmp_path}/owned; '"
-    for each in (order(instance_type=hostile), order(kind="sp_ec2", instance_type=hostile)):
+    for one in (order(instance_type=hostile), order(kind="sp_ec2", instance_type=hostile)):
         path = f"{tmp_path}:/usr/bin:/bin"
-        subprocess.run(["sh", "-c", purchase_files.cli_script([each])], input=b"yes\n", env={"PATH": path}, check=True)
+        subprocess.run(["sh", "-c", purchase_files.cli_script([one])], input=b"yes\n", env={"PATH": path}, check=True)
     assert not (tmp_path / "owned").exists()
-    said = (tmp_path / "aws.said").read_text()
-    assert "--client-token a-b-c" in said
-    assert "--limit-price Amount=606.00,CurrencyCode=USD" in said
+    expected = (tmp_path / "aws.said").read_text()
+    assert "--client-token a-b-c" in expected
+    assert "--limit-price Amount=606.00,CurrencyCode=USD" in expected
 
 
 def test_the_sheet_has_every_digit():

@@ -35,7 +35,7 @@ def test_it_asks_for_the_next_batch_once_a_month_however_often_it_runs(order):
     (row,) = requests()
     assert (row.batch, row.standing_order, row.requested_by) == (1, order, None)
     order.refresh_from_db()
-    assert order.said == f"21 Mar 2026: Asked for request {row.pk}."
+    assert order.last_result == f"21 Mar 2026: Created request {row.pk}."
     assert row.comment == "nothing is owned yet."
 
 
@@ -70,8 +70,8 @@ def test_whoever_made_it_does_not_approve_what_it_asks_for(order, fay, fred):  #
 def test_it_asks_for_nothing_while_what_is_owned_stands_idle(order, owned):
     days(owned, date(2026, 3, 1), 20, used="19.2", unused="4.8")
     assert standing_orders.run_standing_orders(NOW)["Monthly"] == (
-        "21 Mar 2026: Asked for nothing: 80.0% of what is owned was used over the last 30 days, and it asks while at "
-        "least 90.0% is."
+        "21 Mar 2026: Requested nothing: 80.0% of what is owned was used over the last 30 days, and it requests a "
+        "batch while at least 90.0% is."
     )
     assert requests() == []
 

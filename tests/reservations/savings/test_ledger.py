@@ -63,9 +63,9 @@ def reserved(day, name="ri-77", used=24, idle=0, rate="0.05", price="0.10"):
     rows = []
     for status, hours, listed in (("Used", used, Decimal(price) * used), ("Unused", idle, 0)):
         amounts = {"EffectiveCost": str(Decimal(rate) * hours), "ListCost": str(listed), "ContractedCost": "0"}
-        said = {"CommitmentDiscountStatus": status, "CommitmentDiscountQuantity": str(hours), **amounts}
+        fields = {"CommitmentDiscountStatus": status, "CommitmentDiscountQuantity": str(hours), **amounts}
         more = {"ConsumedQuantity": str(hours) if status == "Used" else ""}
-        rows += [on_demand(day, 0, **common, **said, **more)] if hours else []
+        rows += [on_demand(day, 0, **common, **fields, **more)] if hours else []
     return rows
 
 
@@ -99,11 +99,11 @@ def item(people, tmp_path):
     working = {"pools": [{"pool": POOL}]}
     plan = Plan.objects.create(as_of=NOW.date(), state="ready", created_at=NOW, working=working)
     steps = [{"buy_on": "2026-03-21", "quantity": "1"}, {"buy_on": "2026-04-21", "quantity": "1"}]
-    said = {"provider": "AWS", "kind": "ri_standard", "term_months": 12, "payment": "none", "region": "us-east-1"}
-    said |= {"instance_type": "m5.large", "system": "Linux", "quantity": 2, "unit": "machines", "hourly": "0.1"}
-    said |= {"upfront": 0, "monthly": 73, "on_demand_cost": 1752, "committed_cost": 876, "utilisation": 1}
+    fields = {"provider": "AWS", "kind": "ri_standard", "term_months": 12, "payment": "none", "region": "us-east-1"}
+    fields |= {"instance_type": "m5.large", "system": "Linux", "quantity": 2, "unit": "machines", "hourly": "0.1"}
+    fields |= {"upfront": 0, "monthly": 73, "on_demand_cost": 1752, "committed_cost": 876, "utilisation": 1}
     row = plan.items.create(
-        position=1, rate_source="list", rate_day=date(2026, 1, 1), working={"ladder": steps}, **said
+        position=1, rate_source="list", rate_day=date(2026, 1, 1), working={"ladder": steps}, **fields
     )
     row.refresh_from_db()
     return row
@@ -211,8 +211,8 @@ def test_a_restated_bill_makes_the_ledger_anew(item, eli, fay, tmp_path):
     buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
     assert line().realised == 36
-    whole = april(lambda day: reserved(day, used=12, idle=12), lambda day: on_demand(day, "8.4"))
-    load(tmp_path, APRIL, whole)
+    total = april(lambda day: reserved(day, used=12, idle=12), lambda day: on_demand(day, "8.4"))
+    load(tmp_path, APRIL, total)
     assert (line().realised, line().utilisation) == (0, 36)
     assert LedgerMonth.objects.count() == 2
 
@@ -268,8 +268,8 @@ def test_a_bill_without_list_prices_proves_nothing(item, eli, fay, tmp_path):
 def test_what_could_be_covered_is_asked_as_when_it_was_approved(item, eli, fay, tmp_path):
     row = buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
-    asked = ledger._Bills([row], TODAY).demand(row, APRIL)
-    assert asked == demand_and_prices.uncovered_demand(row, APRIL.period)[1] == Decimal("9.6")
+    demand = ledger._Bills([row], TODAY).demand(row, APRIL)
+    assert demand == demand_and_prices.demand_a_day(row, APRIL.period)[1] == Decimal("9.6")
     assert Decimal(row.baseline["demand"]) == Decimal("9.6")
 
 
@@ -360,10 +360,10 @@ def test_whoever_saved_nothing_yet_is_told_what_to_do(people, fay, client_of):
 
 def test_what_is_approved_waits_for_a_bill(item, eli, fay, client_of):
     row = approve(item, eli, fay)
-    assert "No bill tells of it yet" in client_of(fay).get(reverse("reservations:savings")).content.decode()
+    assert "No bill shows it yet" in client_of(fay).get(reverse("reservations:savings")).content.decode()
     assert kpis.savings_kpi(fay, TODAY).value == 0
     page = client_of(fay).get(reverse("reservations:saved", args=[row.pk])).content.decode()
-    assert "No bill tells of a day after it was approved yet" in page
+    assert "No bill has a day after its approval yet" in page
 
 
 def test_a_purchase_opens_to_its_months_its_promise_and_its_cost_lines(bought, fay, client_of):
@@ -385,9 +385,9 @@ def test_a_lead_sees_the_purchases_of_her_teams_only(bought, lea, ola, client_of
     PurchaseRequest.objects.update(team=Team.objects.get(name="Payments"))
     url = reverse("reservations:saved", args=[bought.pk])
     assert [client_of(user).get(url).status_code for user in (lea, ola)] == [200, 404]
-    found = {user.email: client_of(user).get("/api/v1/savings/").json()["results"] for user in (lea, ola)}
-    assert [row["month"] for row in found["lea@demo.example"]] == ["2026-04", "2026-03"]
-    assert found["ola@demo.example"] == []
+    results = {user.email: client_of(user).get("/api/v1/savings/").json()["results"] for user in (lea, ola)}
+    assert [row["month"] for row in results["lea@demo.example"]] == ["2026-04", "2026-03"]
+    assert results["ola@demo.example"] == []
     # The aim is the company's, not hers.
     assert kpis.savings_kpi(lea, TODAY).target is None
     assert kpis.savings_kpi(ola, TODAY) is None

@@ -16,7 +16,7 @@ from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
 
 pytestmark = pytest.mark.django_db
-PLACES = [each / "shared/data/bills/focus-spec-examples" for each in Path(__file__).resolve().parents]
+PLACES = [item / "shared/data/bills/focus-spec-examples" for item in Path(__file__).resolve().parents]
 EXAMPLES = next(filter(Path.exists, PLACES), PLACES[3])
 # The specification's examples: used, unused, and what the covered usage costs on demand. The working beside each.
 ON_PAPER = {
@@ -100,15 +100,15 @@ HALVES = {
 @pytest.mark.parametrize("order", [("actual", "amortized"), ("amortized", "actual")])
 def test_azures_halves_together_say_what_was_used_and_what_stood_idle(order, people, tmp_path):
     for view in order:
-        filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **each} for each in HALVES[view]]
-        columns = list(dict.fromkeys(name for each in filled for name in each))
+        filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **item} for item in HALVES[view]]
+        columns = list(dict.fromkeys(name for item in filled for name in item))
         path = bills.write(tmp_path, f"{view}.csv", bills.csv_text(columns, filled).encode())
         (received,) = receive_bill("azure", [path])
         load_bill(received.delivery)
     commitment_usage.refresh_usage(Month(2026, 3))
-    found = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
-    assert set(found) == {"azure_reservation", "azure_plan"}
-    reservation, plan = found["azure_reservation"], found["azure_plan"]
+    by_kind = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
+    assert set(by_kind) == {"azure_reservation", "azure_plan"}
+    reservation, plan = by_kind["azure_reservation"], by_kind["azure_plan"]
     # Azure counts no units: money says how much was used, once for both views.
     assert (reservation.used, reservation.unused, reservation.unit) == (48, 24, "EUR")
     assert (plan.used, plan.unused, plan.paid, plan.unused_cost) == (8, 2, 10, 2)
@@ -148,8 +148,8 @@ def load(folder, rows, name="march.csv"):
 @pytest.fixture
 def half_used(people, tmp_path):
     """Two weeks: the first used to three quarters, the second to half."""
-    rows = [each for day in range(1, 8) for each in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
-    rows += [each for day in range(8, 15) for each in (row(day, "Used", 12, "1.2"), row(day, "Unused", 12, "1.2"))]
+    rows = [item for day in range(1, 8) for item in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
+    rows += [item for day in range(8, 15) for item in (row(day, "Used", 12, "1.2"), row(day, "Unused", 12, "1.2"))]
     load(tmp_path, rows)
     commitment = Commitment.objects.get()
     Commitment.objects.update(
