@@ -11,7 +11,7 @@ from finops_site.registry import (
     NavItem,
     NavSection,
     Panel,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -81,7 +81,7 @@ class BudgetsConfig(PillarConfig):
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
             BudgetSource("budgets", panels.of_team, may_see),
-            PendingDecisions("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),
+            PendingDecisionSource("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),
             DemoStep("budgets", _make_demo_budgets, 70),
         )
 

@@ -15,7 +15,7 @@ from budgets.planning import annual_plan
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import Measure, PendingDecision, TeamBudget
+from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
 from finops_site.ui.pending_decisions import said
 
 SHOWN = 6
@@ -85,7 +85,7 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
         return None
     value = annual_plan.kpi(annual_plan.year(user, as_of.year, as_of))
     words = "absolute differences of all budgets and whole months of the year, by their amounts"
-    return Measure(value, "%", annual_plan.TARGET, "lower", words, reverse("budgets:finance"))
+    return Measure(value, Unit.PERCENT, annual_plan.TARGET, Better.LOWER, words, reverse("budgets:finance"))
 
 
 def response_measure(user: Person, as_of: date) -> Measure | None:
@@ -96,7 +96,7 @@ def response_measure(user: Person, as_of: date) -> Measure | None:
     mean = alerts.filter(acknowledged_at__isnull=False).aggregate(mean=Avg(F("acknowledged_at") - F("opened_at")))
     hours = None if mean["mean"] is None else Decimal(round(mean["mean"].total_seconds() / 360)) / 10
     words = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
-    return Measure(hours, "hours", HOURS, "lower", words, reverse("budgets:alerts"))
+    return Measure(hours, Unit.HOURS, HOURS, Better.LOWER, words, reverse("budgets:alerts"))
 
 
 def report(user: Person, month: Month) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from finops_site.registry import (
     NavSection,
     NightlyCheck,
     Panel,
-    ReportMonths,
+    ReportMonthSource,
     ReportSection,
     registry,
 )
@@ -89,7 +89,7 @@ class CostsConfig(PillarConfig):
             Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
             Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
             Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
-            ReportMonths("costs", report_section.months, may_see, newest=report_section.newest),
+            ReportMonthSource("costs", report_section.months, may_see, newest=report_section.newest),
             ReportSection("spend", "Spend", "", report_section.spending, may_see, 10),
             ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),

@@ -8,7 +8,7 @@ from costs import reconciliation
 from costs.models import Source
 from costs.sources import sync
 from costs.web.source_tables import LIGHTS
-from finops_site.registry import HealthStatus
+from finops_site.registry import HealthState, HealthStatus
 
 
 def sources(now: datetime) -> list[HealthStatus]:
@@ -19,7 +19,7 @@ def sources(now: datetime) -> list[HealthStatus]:
 
 def _light(source: Source, now: datetime) -> HealthStatus:
     health = sync.health(source, source.last_delivery, now)
-    return HealthStatus(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
+    return HealthStatus(source.name, HealthState(LIGHTS[health.state][1]), health.words, reverse("costs:sources"))
 
 
 def reconcile_nightly(as_of: date) -> str:

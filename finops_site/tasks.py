@@ -21,4 +21,4 @@ def clear_old_emails() -> int:
 @shared_task
 def run_nightly_checks() -> int:
     """Every registered check, for today; returns how many ran."""
-    return len(nightly.run(timezone.now().date()))
+    return len(nightly.run_checks(timezone.now().date()))

@@ -7,14 +7,14 @@ from celery.schedules import crontab
 from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
-    Advice,
+    AdviceSource,
     DemoStep,
-    KnownChanges,
+    KnownChangeSource,
     Kpi,
     NavItem,
     NavSection,
     NightlyCheck,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -103,9 +103,9 @@ class ReservationsConfig(PillarConfig):
             Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
             Kpi("effective-savings-rate", "Effective savings rate", kpis.savings_rate_kpi, see, 62),
-            Advice("commitments", panels.commitment_advice, plans, 61),
-            PendingDecisions("purchases", panels.purchases_to_decide, panels.purchases_waiting, decides, 60),
-            KnownChanges("commitments", known_changes.commitment_changes, 60),
+            AdviceSource("commitments", panels.commitment_advice, plans, 61),
+            PendingDecisionSource("purchases", panels.purchases_to_decide, panels.purchases_waiting, decides, 60),
+            KnownChangeSource("commitments", known_changes.commitment_changes, 60),
             NightlyCheck("commitments", nightly.check_commitments, 60),
             NightlyCheck("purchases", nightly.check_purchases, 61),
             NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62),

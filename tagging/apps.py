@@ -5,13 +5,13 @@ from celery.schedules import crontab
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
-    Advice,
+    AdviceSource,
     DemoStep,
     Kpi,
     NavItem,
     NavSection,
     Panel,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
@@ -149,20 +149,20 @@ class TaggingConfig(PillarConfig):
         reconciliation.register_checks(statement_checks.check_statements)
         registry.add(
             NavSection(SECTION, 30),
-            PendingDecisions(
+            PendingDecisionSource(
                 "disputes", pending_decisions.disputes, pending_decisions.disputed, "tagging.change_dispute", 40
             ),
-            PendingDecisions(
+            PendingDecisionSource(
                 "exceptions",
                 pending_decisions.exceptions,
                 pending_decisions.excepted,
                 "tagging.decide_tagexception",
                 41,
             ),
-            PendingDecisions(
+            PendingDecisionSource(
                 "claims", pending_decisions.claims, pending_decisions.claimed, "tagging.confirm_virtualtag", 42
             ),
-            PendingDecisions(
+            PendingDecisionSource(
                 "change sets",
                 pending_decisions.change_sets,
                 pending_decisions.prepared,
@@ -207,7 +207,7 @@ class TaggingConfig(PillarConfig):
             Panel("tags", "tagging/panels/to_fix.html", policy_panels.to_fix, may_see, 45),
             Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, may_see, 20),
             ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.report, may_see, 40),
-            Advice("tags", policy_panels.advice, may_see, 60),
+            AdviceSource("tags", policy_panels.advice, may_see, 60),
             DemoStep("tag policy", _make_demo_policy, 55),
         )
 

@@ -186,7 +186,7 @@ def advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[str, str
     """
     try:
         with transaction.atomic():
-            found = registry.what_can_be_done(reader, alert.budget.filters, as_of, limit=ADVICE)
+            found = registry.advice(reader, alert.budget.filters, as_of, limit=ADVICE)
     except Exception:
         logger.exception("no advice about %s", alert)
         found = []

@@ -24,7 +24,7 @@ from budgets.evaluation.spending import Days
 from budgets.forecast.outlook import LAG_DAYS, SETTLED_DAYS
 from budgets.models import Anomaly, Night
 from costs.models import CostLine, DayRollup
-from finops_site.lib.money import EXACT, Money, rounded
+from finops_site.lib.money import EXACT, Money, exact_sum, rounded
 from finops_site.lib.periods import Period
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
@@ -154,7 +154,7 @@ def _find(
 
 def _dearest(books: Books) -> list[Scope]:
     def size(scope: Scope) -> Decimal:
-        return sum(books.series[scope].amounts.values(), Decimal(0))
+        return exact_sum(books.series[scope].amounts.values())
 
     return sorted(books.series, key=lambda scope: (-size(scope), str(scope)))[:MOST_SERIES]
 
@@ -266,7 +266,7 @@ def _without_explained_teams(new: Sequence[Anomaly], known: Sequence[Anomaly]) -
     for each in new:
         if each.kind == Anomaly.Kind.TEAM:
             told = [s for s in services if (s.team_id, s.currency) == (each.team_id, each.currency)]
-            near = sum((s.excess for s in told if s.day <= each.last_day and s.last_day >= each.day), Decimal(0))
+            near = exact_sum(s.excess for s in told if s.day <= each.last_day and s.last_day >= each.day)
             if near >= each.excess * EXPLAINED:
                 continue
         found.append(each)

@@ -82,7 +82,7 @@ def told(changes: Iterable[KnownChange], currency: str) -> list[str]:
     """In words, what belongs together in one: ``RI db-main ends on 12 Dec 2026: 24.50 USD a day more``."""
     sums: dict[tuple[date, str, bool], Decimal] = {}
     for change in changes:
-        key = (change.first, change.words, change.end == change.first + timedelta(days=1))
+        key = (change.first, change.description, change.end == change.first + timedelta(days=1))
         sums[key] = sums.get(key, Decimal(0)) + change.amount
     return [_words(*key, amount, currency) for key, amount in sorted(sums.items()) if amount]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, STORED_UNIT
+from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 PRICE, VOLUME, NEW, ENDED, COMMITMENT, ONE_OFF, PLAN = (
     "price",
@@ -56,7 +56,7 @@ class Part:
 def parts(amount: Decimal, before: Mapping[Thing, Use], after: Mapping[Thing, Use]) -> list[Part]:
     """Every part of actual - amount, the largest first; they sum to it exactly."""
     found = [part for thing in sorted({*before, *after}) for part in _parts(thing, before.get(thing), after.get(thing))]
-    spent_before = _sum(use.cost for use in before.values())
+    spent_before = exact_sum(use.cost for use in before.values())
     found.append(Part(PLAN, "", EXACT.subtract(spent_before, amount)))
     return sorted((part for part in found if part.amount), key=lambda part: -abs(part.amount))
 
@@ -88,10 +88,3 @@ def _volume(before: Use, after: Use, change: Decimal) -> Decimal:
     more = EXACT.subtract(after.quantity, before.quantity)
     # Cut to what is stored, so that the price, which is the rest, has all its digits too.
     return EXACT.divide(EXACT.multiply(more, before.cost), before.quantity).quantize(STORED_UNIT, context=EXACT)
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total

@@ -18,7 +18,7 @@ from budgets.models import Budget
 from costs.models import DayRollup
 from costs.query import spend
 from costs.query.spend import NOBODY, Question
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
@@ -41,11 +41,7 @@ class Days:
 
     def total(self, period: Period) -> Decimal:
         """The exact sum of the days in `period`."""
-        found = ZERO
-        for day, amount in self.amounts.items():
-            if day in period:
-                found = EXACT.add(found, amount)
-        return found
+        return exact_sum(amount for day, amount in self.amounts.items() if day in period)
 
     def last(self) -> date | None:
         return max((day for day, amount in self.amounts.items() if amount), default=None)

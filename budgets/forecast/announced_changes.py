@@ -18,7 +18,7 @@ def known(period: Period) -> list[KnownChange]:
     """What is known to change in `period`; nothing where a pillar fails: the forecast goes without."""
     try:
         with transaction.atomic():
-            return registry.changes_in(period)
+            return registry.known_changes(period)
     except Exception:
         logger.exception("nothing is known of %s", period)
         return []

@@ -25,10 +25,9 @@ from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
-from finops_site.ui.spreadsheets import xlsx_download
-from finops_site.ui.tables import csv_download
 
 IMPORT = Action("Import CSV", "budgets:import", "upload", "budgets.change_budget")
 EMPTY = Empty("No amounts in this year", "Make a budget of each month, or copy last year's.", "report-money")

@@ -28,6 +28,7 @@ from budgets.planning.forms import BudgetForm, CopyForm, WhyForm
 from costs.query.spend import LABELS
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
+from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -281,7 +282,7 @@ class BudgetPage(DetailPage):
         theirs = [{each.start: each.whole for each in child.periods.all()} for child in children]
         found = amounts.allocations(own, theirs)[self.period.start]
         rows = [
-            {"budget": child, "amount": sum((a for s, a in each.items() if s in self.period.period), Decimal(0))}
+            {"budget": child, "amount": exact_sum(a for s, a in each.items() if s in self.period.period)}
             for child, each in zip(children, theirs, strict=True)
         ]
         return [{"rows": rows, "allocation": found}]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 
 KINDS = ("new", "gone", "more", "less")
 
@@ -46,7 +46,4 @@ def by_kind(found: list[Change]) -> dict[str, list[Change]]:
 
 def whole(found: list[Change]) -> Decimal:
     """The sum of all differences: exactly what the total changed by."""
-    result = Decimal(0)
-    for each in found:
-        result = EXACT.add(result, each.difference)
-    return result
+    return exact_sum(each.difference for each in found)

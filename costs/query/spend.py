@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf, TruncMonth, Trunc
 from costs.models import CostLine, DayRollup, Dimension, MonthRollup, Pool
 from costs.query.result_cache import remembered
 from costs.querysets import METRICS, SIDES
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person, WholeCompany
 from finops_site.models import Team
@@ -405,10 +405,7 @@ def _rest(sums: Sequence[Decimal | None], groups: Sequence[Group]) -> list[Group
 def add(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """The exact sum of what is known; None when nothing is."""
     known = [amount for amount in amounts if amount is not None]
-    result = Decimal(0)
-    for amount in known:
-        result = EXACT.add(result, amount)
-    return result if known else None
+    return exact_sum(known) if known else None
 
 
 def sums(rows: Iterable[Row]) -> dict[str, Decimal | None]:

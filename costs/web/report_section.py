@@ -15,7 +15,7 @@ from costs.web.views.teams import METRIC, lines_url, my_filters
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
-from finops_site.registry import Measure, ReportMonth
+from finops_site.registry import Better, Measure, ReportMonth, Unit
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
 FIRST_DAY = date(2000, 1, 1)
@@ -53,7 +53,12 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
     share = ratio(owned or Decimal(0), whole[code])
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     return Measure(
-        percent(share), "%", OWNED_TARGET, "higher", f"of {month_text(month, 'long')}'s cost has a team", url
+        percent(share),
+        Unit.PERCENT,
+        OWNED_TARGET,
+        Better.HIGHER,
+        f"of {month_text(month, 'long')}'s cost has a team",
+        url,
     )
 
 

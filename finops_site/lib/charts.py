@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib.money import EXACT, exact_text, formatted
+from finops_site.lib.money import exact_sum, exact_text, formatted
 
 OTHER = "Other"
 ABSENT = "—"
@@ -35,12 +35,12 @@ def band(
 
 def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str, Any]]:
     """The `limit` series with the largest sums, and the rest summed exactly as "Other" (drawn grey, last)."""
-    ranked = sorted(many, key=lambda one: -abs(_sum(one["data"])))
+    ranked = sorted(many, key=lambda one: -abs(exact_sum(filter(None, one["data"]))))
     if len(ranked) <= limit + 1:
         return ranked
     rest = ranked[limit:]
     columns = zip(*(one["data"] for one in rest), strict=True)
-    data = [None if all(value is None for value in column) else _sum(column) for column in columns]
+    data = [None if all(value is None for value in column) else exact_sum(filter(None, column)) for column in columns]
     return [*ranked[:limit], {"name": f"{OTHER} ({len(rest)})", "data": data, "other": True}]
 
 
@@ -90,10 +90,3 @@ def _words(value: Any, chart: dict[str, Any]) -> str:
 
 def _unit(chart: dict[str, Any]) -> str:
     return str(chart.get("currency") or chart.get("unit") or "")
-
-
-def _sum(values: Sequence[Decimal | None]) -> Decimal:
-    result = Decimal(0)
-    for value in values:
-        result = EXACT.add(result, value or Decimal(0))
-    return result

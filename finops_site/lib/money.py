@@ -101,7 +101,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED
     remainders (the earlier one on a tie). What is smaller than a unit goes to the first share that has a weight.
     Raises ValueError when the weights are negative or all zero.
     """
-    whole = sum(weights, Decimal(0))
+    whole = exact_sum(weights)
     if whole <= 0 or any(weight < 0 for weight in weights):
         raise ValueError("weights must not be negative, and one must be more than zero")
     ideal = [EXACT.divide(EXACT.multiply(amount, weight), whole) for weight in weights]

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE, FINANCE
-from finops_site.registry import registry
+from finops_site.registry import DemoStep, registry
 
 DOMAIN = "demo.example"
 TEAMS = {"Payments": "CC-1001", "Data": "CC-1002", "Storefront": "CC-1003", "Platform": "CC-1004"}
@@ -50,5 +50,5 @@ def make(say: Any, *, as_of: date, demo_password: str) -> None:
     """The people, then what every pillar has registered, in order."""
     say("making the demo organisation")
     make_people(demo_password)
-    for step in registry.demo_steps:
+    for step in registry.of(DemoStep):
         step.run(say, as_of=as_of)

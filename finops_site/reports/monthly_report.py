@@ -24,7 +24,7 @@ from finops_site.lib import chart_svg
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import Kpi, Measure, ReportSection, registry
+from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text, percent_text, signed_text
 
@@ -95,7 +95,7 @@ def make(user: Person, month: Month, today: date) -> Report:
         f"{month_text(month, 'long')} report",
         f"{whose}. {_state(month, today)}",
         gates(user, as_of),
-        [part(section, context) for section, context in registry.sections(user, month)],
+        [part(section, context) for section, context in registry.report_sections(user, month)],
     )
 
 
@@ -111,27 +111,27 @@ def gates(user: Person, as_of: date) -> list[Gate]:
 
 
 def _gate(kpi: Kpi, measure: Measure) -> Gate:
-    side = "at most" if measure.better == "lower" else "at least"
-    target = "" if measure.target is None else f"{side} {_figure(measure.target, measure.unit)}"
+    side = "at most" if measure.better == Better.LOWER else "at least"
+    target = "" if measure.target is None else f"{side} {_figure(measure.target, measure)}"
     state = {True: "met", False: "not met", None: ""}[measure.met]
-    return Gate(kpi.label, _shown(measure), target, state, measure.words, measure.url)
+    return Gate(kpi.label, _shown(measure), target, state, measure.description, measure.url)
 
 
 def _shown(measure: Measure) -> str:
     """The value in words, with as many digits as it takes not to look like the target while it is not there."""
     if measure.value is None:
         return ABSENT
-    text = _figure(measure.value, measure.unit)
-    looks_met = measure.target is not None and text == _figure(measure.target, measure.unit)
-    return text if not looks_met or measure.met else _figure(measure.value, measure.unit, places=4)
+    text = _figure(measure.value, measure)
+    looks_met = measure.target is not None and text == _figure(measure.target, measure)
+    return text if not looks_met or measure.met else _figure(measure.value, measure, places=4)
 
 
-def _figure(value: Decimal, unit: str, *, places: int = 1) -> str:
+def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
     """``70%``, ``5.2 hours`` or ``1,234.50 USD``."""
-    if re.fullmatch("[A-Z]{3}", unit):
-        return f"{formatted(value, unit)} {unit}"
+    if measure.unit == Unit.MONEY:
+        return f"{formatted(value, measure.currency)} {measure.currency}"
     text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}".rstrip("0").rstrip(".")
-    return f"{text}%" if unit == "%" else f"{text} {unit}"
+    return f"{text}%" if measure.unit == Unit.PERCENT else f"{text} {measure.unit}"
 
 
 def part(section: ReportSection, context: Mapping[str, Any]) -> Part:

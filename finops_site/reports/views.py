@@ -3,13 +3,15 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
 
@@ -38,7 +40,7 @@ class ReportsPage(Page, TemplateView):
         return f"Every month of {whose} on one page, and as a PDF to forward."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        months = registry.months(self.request.user, timezone.now().date())
+        months = registry.report_months(self.request.user, timezone.now().date())
         return super().get_context_data(months=months, empty=self.empty.for_user(self.request.user), **kwargs)
 
 
@@ -49,7 +51,7 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {each.month for each in registry.months(self.request.user, today)}:
+        if month not in {each.month for each in registry.report_months(self.request.user, today)}:
             raise Http404("no report of that month")
         return monthly_report.make(self.request.user, month, today)
 
@@ -72,7 +74,5 @@ class ReportPage(_OneReport, TemplateView):
 
 
 class ReportPdf(_OneReport, View):
-    def get(self, request: HttpRequest, month: Month) -> HttpResponse:
-        answer = HttpResponse(monthly_report.pdf(self.report), content_type="application/pdf")
-        answer["Content-Disposition"] = f'inline; filename="report-{month}.pdf"'
-        return answer
+    def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
+        return download(monthly_report.pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from finops_site.people.roles import role_of
-from finops_site.registry import registry
+from finops_site.registry import NavItem, NavSection, registry
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -42,8 +42,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
     links += [
         {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
-        for item in registry.nav
-        if not item.permission or request.user.has_perm(item.permission)
+        for item in registry.allowed(NavItem, request.user)
     ]
     current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
     for link in links:
@@ -54,7 +53,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The links by section, the sections in their order and those that nobody registered after them."""
     names = list(
-        dict.fromkeys([*(section.label for section in registry.nav_sections), *(link["section"] for link in links)])
+        dict.fromkeys([*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)])
     )
     groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
     return [group for group in groups if group["links"]]

@@ -22,10 +22,12 @@ from django.views.generic import DetailView, FormView, TemplateView
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from finops_site.lib.person import Person
+from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.filters import active_filters
 from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
-from finops_site.ui.spreadsheets import TooManyRows, xlsx_response
-from finops_site.ui.tables import BaseTable, PageData, csv_response
+from finops_site.ui.spreadsheets import TooManyRows
+from finops_site.ui.table_export import export_rows
+from finops_site.ui.tables import BaseTable, PageData
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +167,14 @@ class ListPage(_VisibleRows, Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            return csv_response(self.make_table(self.ordered_rows()), self.get_export_name())
+            return csv_download(export_rows(self.make_table(self.ordered_rows())), self.get_export_name())
         if request.GET.get("_export") == "xlsx":
             return self._workbook()
         return super().get(request, *args, **kwargs)
 
     def _workbook(self) -> HttpResponseBase:
         try:
-            return xlsx_response(self.make_table(self.ordered_rows()), self.get_export_name())
+            return xlsx_download(export_rows(self.make_table(self.ordered_rows())), self.get_export_name())
         except TooManyRows as refused:
             return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
 

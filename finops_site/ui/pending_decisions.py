@@ -6,14 +6,14 @@ from django.db.models import Count, IntegerField, Subquery, Value
 
 from finops_site.lib.person import Person
 from finops_site.models import User
-from finops_site.registry import PendingDecision, allowed, registry
+from finops_site.registry import PendingDecision, PendingDecisionSource, registry
 
 MOST = 20
 
 
 def waiting_for(user: Person) -> list[PendingDecision]:
     """Everything that this person may decide now; one question where nothing waits."""
-    asked = [(each, each.rows(user)) for each in allowed(registry.waiting, user)]
+    asked = [(each, each.rows(user)) for each in registry.allowed(PendingDecisionSource, user)]
     if not asked:
         return []
     numbers = User.objects.filter(pk=user.pk).values_list(*(_number(rows) for _, rows in asked)).get()

@@ -1,21 +1,15 @@
-"""Tables of money: columns that read the same on every page, sums under them, and their CSV with every digit."""
+"""Tables of money: columns that read the same on every page, and sums under them."""
 
-import csv
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 import django_tables2
-from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
-from django.utils.text import slugify
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
@@ -23,11 +17,6 @@ from django_tables2.utils import Accessor
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.ui import figures
-
-ROWS_IN_A_WRITE = 500
-PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
-# A cell that begins so is run as a formula by spreadsheets.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class PageData(TableListData):
@@ -255,74 +244,3 @@ def status_html(text: str, tone: str = "calm", icon: str = "point") -> SafeStrin
     return format_html(
         '<span class="status-badge tone-{}">{}<span>{}</span></span>', tone, figures.icon_html(icon), text
     )
-
-
-def safe_cell(value: Any) -> Any:
-    """`value` as a CSV cell that no spreadsheet runs: text that looks like a formula gets an apostrophe in front."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return exact_text(value)
-    if isinstance(value, bool | int | float | date | datetime):
-        return str(value)
-    if isinstance(value, Mapping):
-        value = tags_text(value)
-    text = str(value).replace("\0", "")
-    if text.startswith(FORMULA_STARTS) and not PLAIN_NUMBER.match(text):
-        return f"'{text}"
-    return text
-
-
-def csv_response(table: BaseTable, filename: str) -> StreamingHttpResponse:
-    """The whole table as ``<filename>.csv``, amounts with every digit and their currency."""
-    return csv_download(csv_rows(table), filename)
-
-
-def csv_download(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpResponse:
-    """Any rows, the header first, as ``<filename>.csv``; streamed, and safe to open in a spreadsheet."""
-    response = StreamingHttpResponse(_csv_text(rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'
-    return response
-
-
-def _csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """The rows as text of a CSV, some hundreds at a time: a write for each row would take longer than the row."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, ROWS_IN_A_WRITE)):
-        page = io.StringIO()
-        csv.writer(page).writerows([safe_cell(cell) for cell in row] for row in batch)
-        yield page.getvalue()
-
-
-def csv_rows(table: BaseTable) -> Iterator[Iterable[Any]]:
-    """The header and every row; a table that shows amounts without a column of their currency gets one.
-
-    A table over very many rows names in `Meta.csv_fields` its {header: field}: then no model is made for a row.
-    """
-    fields = getattr(type(table).Meta, "csv_fields", None)
-    if fields and isinstance(table.data.data, QuerySet):
-        yield list(fields)
-        yield from table.data.data.select_related(None).values_list(*fields.values()).iterator(chunk_size=5000)
-    else:
-        yield from _drawn_rows(table)
-
-
-def _drawn_rows(table: BaseTable) -> Iterator[list[Any]]:
-    columns = [bound for bound in table.columns.iterall() if not bound.column.exclude_from_export]
-    currencies = _missing_currencies(columns)
-    yield [str(bound.header) for bound in columns] + ["Currency"] * len(currencies)
-    for record in _records(table):
-        row = BoundRow(record, table=table)
-        yield [row.get_cell_value(bound.name) for bound in columns] + [code(record) for code in currencies]
-
-
-def _missing_currencies(columns: list[Any]) -> list[Callable[[Any], str]]:
-    accessors = {str(bound.accessor) for bound in columns}
-    money = [bound.column for bound in columns if isinstance(bound.column, MoneyColumn)]
-    missing = {str(column.currency): column.code for column in money if str(column.currency) not in accessors}
-    return list(missing.values())
-
-
-def _records(table: BaseTable) -> Iterable[Any]:
-    data = table.data.data
-    return data.iterator(chunk_size=2000) if isinstance(data, QuerySet) else data

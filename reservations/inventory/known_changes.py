@@ -97,7 +97,9 @@ def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[Kno
     prices = price_book.prices_of(pools.values(), period.end) if beginning else {}
     for commitment in beginning:
         assert commitment.start
-        change = partial(KnownChange, commitment.start, currency=commitment.currency, words=f"{commitment} begins")
+        change = partial(
+            KnownChange, commitment.start, currency=commitment.currency, description=f"{commitment} begins"
+        )
         known = _filters(commitment)
         fees, usage = {**known, "charge_category": "Purchase"}, {**known, "charge_category": "Usage"}
         if commitment.upfront:

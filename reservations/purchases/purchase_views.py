@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
-from finops_site.ui.tables import csv_download
 from reservations.actions import RECOMMENDATIONS
 from reservations.calc import purchase_files, purchase_rules
 from reservations.calc.purchase_rules import CannotBuy

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, STORED_UNIT
+from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
 TAKEN, GIVEN = "taken", "given"
@@ -164,7 +164,4 @@ def sum_by_kind(parts: Iterable[ChangePart]) -> dict[str, Decimal]:
 
 def total_change(parts: Iterable[ChangePart]) -> Decimal:
     """The sum of all parts: exactly what the total changed by."""
-    result = ZERO
-    for part in parts:
-        result = EXACT.add(result, part.amount)
-    return result
+    return exact_sum(part.amount for part in parts)

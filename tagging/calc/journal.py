@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, places, rounded, split
+from finops_site.lib.money import EXACT, exact_sum, places, rounded, split
 
 HEADER = ("Document", "Month", "Account", "Cost centre", "Debit", "Credit", "Currency", "Text")
 ZERO = Decimal(0)
@@ -66,7 +66,7 @@ def _of_currency(
         if amount:
             text = f"Cloud cost of {charge.team}"
             yield _booking(charge.number, expense, charge.cost_center, amount, currency, text)
-    whole = _sum(amounts)
+    whole = exact_sum(amounts)
     if whole:
         yield _booking("clearing", clearing, "", -whole, currency, "Cloud cost, clearing")
 
@@ -75,7 +75,7 @@ def round_to_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
     """The amounts in whole smallest units of the currency; their sum is the rounded sum of the exact amounts."""
     unit = Decimal(1).scaleb(-places(currency))
     near = [rounded(amount, currency) for amount in amounts]
-    gap = EXACT.subtract(rounded(_sum(amounts), currency), _sum(near))
+    gap = EXACT.subtract(rounded(exact_sum(amounts), currency), exact_sum(near))
     if not gap:
         return near
     # The cents that rounding made or lost go to the largest amounts, where they weigh least.
@@ -92,7 +92,7 @@ def _need_balance(bookings: Iterable[JournalEntry]) -> None:
     listed = list(bookings)
     for currency in {each.currency for each in listed}:
         mine = [each for each in listed if each.currency == currency]
-        if _sum(each.debit for each in mine) != _sum(each.credit for each in mine):
+        if exact_sum(each.debit for each in mine) != exact_sum(each.credit for each in mine):
             raise CannotBook(f"Debits and credits in {currency} differ: this is a defect of ours, nothing was written.")
 
 
@@ -110,10 +110,3 @@ def journal_table(bookings: Iterable[JournalEntry], month: str) -> Iterator[tupl
             each.currency,
             each.text,
         )
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from finops_site.lib.money import EXACT, exact_text, formatted, split
+from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted, split
 
 EVEN, FIXED, DIRECT, METRIC = "even", "fixed", "direct", "metric"
 METHODS = (EVEN, FIXED, DIRECT, METRIC)
@@ -77,7 +77,7 @@ def _need_hundred(parts: Mapping[Party, Decimal | None]) -> None:
     shares = [share or ZERO for share in parts.values()]
     if any(share < 0 for share in shares):
         raise BadSplit("A share cannot be less than nothing.")
-    whole = _sum(shares)
+    whole = exact_sum(shares)
     if whole != HUNDRED:
         gap = EXACT.subtract(HUNDRED, whole)
         said = f"{exact_text(gap)} % are missing" if gap > 0 else f"{exact_text(-gap)} % too much"
@@ -122,7 +122,7 @@ class Weights:
 
     @property
     def whole(self) -> Decimal:
-        return _sum(self.of.values())
+        return exact_sum(self.of.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ def spread_discounts(
         weights = {number: cost for (name, number), cost in eligible.items() if name == service and cost > 0}
         if not weights:
             continue
-        shares = split(_sum(mine.values()), list(weights.values()))
+        shares = split(exact_sum(mine.values()), list(weights.values()))
         for number, saved in mine.items():
             found[number] = EXACT.add(found[number], saved)
         for number, share in zip(weights, shares, strict=True):
@@ -301,10 +301,3 @@ def day_spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         first = last = day
     if first is not None and last is not None:
         yield first, last
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result

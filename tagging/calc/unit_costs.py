@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
-from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 
 DAY, MONTH = "day", "month"
@@ -257,10 +257,7 @@ def both(many: Iterable[Point]) -> list[Point]:
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount or Decimal(0))
-    return total if amounts else None
+    return exact_sum(amount or Decimal(0) for amount in amounts) if amounts else None
 
 
 def whole(many: Iterable[Point]) -> Decimal | None:

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from costs.models import CostLine, DayRollup, DeliveryMonth, Pool
 from costs.querysets import SIDES
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.calc import pool_splits
@@ -288,13 +288,6 @@ def _left_words(outcomes: Mapping[tuple[str, str], SplitResult], names: Mapping[
         for (code, _), outcome in sorted(outcomes.items())
         for pool, problem in sorted(outcome.problems.items())
     ]
-
-
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result
 
 
 def month_fingerprints() -> dict[Month, str]:

@@ -19,22 +19,22 @@ from django.views.generic import TemplateView, View
 
 from costs import reconciliation
 from costs.query.spend import POOLED
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.registry import registry
-from finops_site.ui import spreadsheets
+from finops_site.ui.downloads import PDF, csv_download, download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
+from finops_site.ui.spreadsheets import TooManyRows
+from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import (
     BaseTable,
     ChangeColumn,
     MoneyColumn,
     MonthColumn,
     StatusColumn,
-    csv_download,
-    csv_response,
     total_rows,
 )
 from tagging.chargeback import (
@@ -117,7 +117,7 @@ class ChargebackPage(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            return csv_response(self.get_table(), "chargeback")
+            return csv_download(export_rows(self.get_table()), "chargeback")
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _months_of_teams(user: Person) -> list[dict[str, Any]]:
 
 def _team_month(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     sums = {name: row[f"sum_{name}"] for name in names}
-    booked = allocation.exact_sum([sums.pop("corrections"), sums.pop("adjustments")])
+    booked = exact_sum([sums.pop("corrections"), sums.pop("adjustments")])
     sums["shared"] = EXACT.add(sums["shared"], sums.pop("spread"))
     said = {"billing_month": row["period__billing_month"], "state": row["period__state"], "currency": row["currency"]}
     return {**said, **sums, "booked": booked}
@@ -271,7 +271,7 @@ def team_table_rows(rows: list[statement_figures.TeamRow], period: ChargebackPer
 def _sums(rows: list[statement_figures.TeamRow]) -> list[dict[str, Any]]:
     names = ("direct", "shared", "booked", "total")
     sums = {
-        code: {name: allocation.exact_sum(getattr(row, name) for row in rows if row.currency == code) for name in names}
+        code: {name: exact_sum(getattr(row, name) for row in rows if row.currency == code) for name in names}
         for code in {row.currency for row in rows}
     }
     return total_rows(sums)
@@ -296,7 +296,7 @@ def _equations(period: ChargebackPeriod) -> list[dict[str, Any]]:
                 "total": total,
                 "parts": [{"label": label, "amount": amount, "url": url} for label, amount, url in parts],
                 "url": statement_figures.billing_month_lines_url(month, span, **lines),
-                "charged": allocation.exact_sum([total.direct, total.shared, total.corrections, -total.given_back]),
+                "charged": exact_sum([total.direct, total.shared, total.corrections, -total.given_back]),
             }
         )
     return found
@@ -427,17 +427,10 @@ class StatementsXlsx(OneMonth, View):
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
         found = Statement.objects.visible_to(request.user).filter(period=self.period)
         try:
-            content = spreadsheets.xlsx(rows_of_month(request.user, self.period, found), title=f"Chargeback {month}")
-        except spreadsheets.TooManyRows as problem:
+            return xlsx_download(rows_of_month(request.user, self.period, found), f"Chargeback {month}")
+        except TooManyRows as problem:
             messages.error(request, str(problem))
             return redirect(self.period)
-        return _download(content, f"chargeback-{month}.xlsx", spreadsheets.CONTENT_TYPE)
-
-
-def _download(content: bytes, name: str, kind: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
 
 
 class StatementPdf(StatementPage):
@@ -447,8 +440,8 @@ class StatementPdf(StatementPage):
         found = statement_figures.statements_of(request.user, self.period, self.team)
         if not found:
             raise Http404("the team has no statement in this month")
-        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}.pdf"
-        return _download(statement_pdf.render_statements(found, request.user), name, "application/pdf")
+        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
+        return download(statement_pdf.render_statements(found, request.user), name, "pdf", PDF)
 
 
 class StatementCsv(StatementPage):

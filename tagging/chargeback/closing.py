@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from costs.models import DeliveryMonth, Source
 from costs.sources import sync
-from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from tagging.chargeback import allocation, queues, statements
@@ -88,7 +88,7 @@ def _need_equation(period: ChargebackPeriod) -> None:
     if not totals:
         raise CannotClose(f"There is no bill of {period.month}: nothing to close.")
     for total in totals:
-        parts = allocation.exact_sum([total.direct, total.shared, total.unallocated, total.unowned])
+        parts = exact_sum([total.direct, total.shared, total.unallocated, total.unowned])
         if parts != total.bill:
             raise CannotClose(f"The parts of {period.month} do not make its bill in {total.currency}: {parts}.")
 

@@ -6,13 +6,12 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 
-from finops_site.lib.money import Money
+from finops_site.lib.money import Money, exact_sum
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, User
 from finops_site.people.roles import FINANCE
 from tagging.chargeback import statement_pdf
-from tagging.chargeback.allocation import exact_sum
 from tagging.models import Dispute, Statement
 
 

@@ -9,10 +9,10 @@ from django.db.models import Q, Sum
 
 from costs.models import DayRollup
 from costs.reconciliation import Check
-from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.money import EXACT, exact_sum, exact_text
 from finops_site.lib.periods import Month
 from tagging.chargeback import allocation, statements
-from tagging.chargeback.allocation import VIEWS, exact_sum
+from tagging.chargeback.allocation import VIEWS
 from tagging.models import Allocation, ChargebackPeriod, MonthTotal, Statement, StatementLine
 
 ZERO = Decimal(0)

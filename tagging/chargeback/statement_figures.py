@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from costs.models import CostLine
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -21,7 +21,6 @@ from tagging.calc import change_explanation
 from tagging.calc.change_explanation import ChangePart, MonthlyCost
 from tagging.calc.tag_policy import Resource
 from tagging.chargeback import allocation
-from tagging.chargeback.allocation import exact_sum
 from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
 from tagging.policy.compliance import complies
 

@@ -12,11 +12,11 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from finops_site.lib.money import EXACT, formatted
+from finops_site.lib.money import EXACT, exact_sum, formatted
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.chargeback import allocation
-from tagging.chargeback.allocation import MonthAllocation, exact_sum
+from tagging.chargeback.allocation import MonthAllocation
 from tagging.models import (
     Adjustment,
     Allocation,

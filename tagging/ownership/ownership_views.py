@@ -18,9 +18,10 @@ from django_htmx.http import HttpResponseClientRefresh
 from costs.models import Dimension, Pool
 from costs.query import filter_choices, latest_month, spend
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
-from finops_site.ui.tables import BaseTable, csv_download
+from finops_site.ui.tables import BaseTable
 from tagging import queues
 from tagging.models import BILLED_CONDITIONS, Application, Fixer, OwnershipRule, StaleVersion
 from tagging.ownership import ownership_figures, rule_application, rule_csv

@@ -16,7 +16,7 @@ from django.db.models import Count, F, QuerySet, Sum, Value
 from costs.models import Dimension
 from costs.query.result_cache import remembered
 from costs.query.spend import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
-from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -48,10 +48,8 @@ class Tally:
         return sum(self.resources.get(state, 0) for state in states)
 
     def amount(self, currency: str, *states: str) -> Decimal:
-        result = Decimal(0)
-        for state in states:
-            result = EXACT.add(result, self.cost.get(currency, {}).get(state, Decimal(0)))
-        return result
+        sums = self.cost.get(currency, {})
+        return exact_sum(sums.get(state, Decimal(0)) for state in states)
 
     @property
     def counted(self) -> int:

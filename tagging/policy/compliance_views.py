@@ -19,9 +19,10 @@ from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty, ListPage, Page
-from finops_site.ui.tables import csv_download, total_rows
+from finops_site.ui.tables import total_rows
 from tagging.calc.tag_policy import State
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance, compliance_figures

@@ -13,7 +13,7 @@ from costs.query import spend
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import AdviceItem, Measure
+from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 from tagging.models import TaggedResource
@@ -67,7 +67,12 @@ def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     share = tally.by_resources
     words = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
     return Measure(
-        percent(share), "%", TARGET * HUNDRED, "higher", words, f"{reverse('tagging:overview')}?month={month}"
+        percent(share),
+        Unit.PERCENT,
+        TARGET * HUNDRED,
+        Better.HIGHER,
+        words,
+        f"{reverse('tagging:overview')}?month={month}",
     )
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.generic import View
 
+from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.models import TagRequirement
 from tagging.policy import compliance_figures, policy_changes
@@ -44,12 +45,10 @@ class PolicyPage(ListPage):
             return self.as_json()
         return super().get(request, *args, **kwargs)
 
-    def as_json(self) -> HttpResponse:
+    def as_json(self) -> HttpResponseBase:
         """The whole policy for programs, as it is stored."""
         told = [row_as_json(row) for row in self.get_queryset().order_by("order", "pk")]
-        response = HttpResponse(json.dumps(told, indent=2, ensure_ascii=False), content_type="application/json")
-        response["Content-Disposition"] = 'attachment; filename="tag-policy.json"'
-        return response
+        return download(json.dumps(told, indent=2, ensure_ascii=False), "tag-policy", "json", JSON)
 
 
 def row_as_json(row: TagRequirement) -> dict[str, Any]:

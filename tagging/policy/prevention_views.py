@@ -3,10 +3,12 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
+from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Page
 from tagging.calc import prevention
 from tagging.models import TagRequirement
@@ -36,10 +38,8 @@ class PreventionPage(Page, TemplateView):
 class PreventionFile(Page, View):
     permission_required = "tagging.view_tagrequirement"
 
-    def get(self, request: HttpRequest, kind: str) -> HttpResponse:
+    def get(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         found = next((each for each in documents() if each.kind == kind), None)
         if found is None:
             raise Http404
-        response = HttpResponse(found.text, content_type="application/json")
-        response["Content-Disposition"] = f'attachment; filename="{found.filename}"'
-        return response
+        return download(found.text, found.filename.removesuffix(".json"), "json", JSON)

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
-from finops_site.ui.tables import csv_download
 from tagging import queues
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet
@@ -130,6 +130,5 @@ class ChangeSetFile(DetailPage):
             messages.error(request, "Somebody else has to approve it before it leaves as a script.")
             return redirect(reverse("tagging:change_set", args=[row.pk]))
         media, write = change_sets.FILES[kind]
-        response = HttpResponse(write(change_sets.as_changes(row), row.title), content_type=f"{media}; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{slugify(row.title) or "tags"}.{kind}"'
-        return response
+        text = write(change_sets.as_changes(row), row.title)
+        return download(text, slugify(row.title) or "tags", kind, f"{media}; charset=utf-8")

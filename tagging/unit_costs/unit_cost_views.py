@@ -19,9 +19,11 @@ from finops_site.lib import charts
 from finops_site.lib.money import exact_text, formatted
 from finops_site.lib.periods import Month, Period, last_months
 from finops_site.models import Team
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
-from finops_site.ui.tables import BaseTable, MoneyColumn, NumberColumn, csv_response
+from finops_site.ui.table_export import export_rows
+from finops_site.ui.tables import BaseTable, MoneyColumn, NumberColumn
 from tagging.calc import unit_costs
 from tagging.models import Metric
 from tagging.unit_costs import business_metrics
@@ -91,7 +93,7 @@ class UnitCostsPage(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv" and self.metric:
-            return csv_response(UnitCostTable(self.rows, request=None), f"unit-costs-{self.metric}")
+            return csv_download(export_rows(UnitCostTable(self.rows, request=None)), f"unit-costs-{self.metric}")
         return super().get(request, *args, **kwargs)
 
     @cached_property

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -19,9 +19,9 @@ from costs.query.spend import BadQuestion, Group, Pivot, Question, Row
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Empty, Page
-from finops_site.ui.tables import csv_download
 
 METRICS = [
     ("billed_cost", "Billed cost"),
@@ -264,7 +264,7 @@ class Explorer(Page, TemplateView):
             return currency_conversion.rows(self.request.user, self.question, self.target, limit=MOST_ROWS)[0]
         return spend.rows(self.request.user, self.question)
 
-    def csv(self) -> StreamingHttpResponse:
+    def csv(self) -> HttpResponseBase:
         """Every group, none put together, with all digits."""
         assert self.question
         found = self._rows()

@@ -17,7 +17,7 @@ from budgets.models import Alert, AlertDelivery, Recipient, Threshold
 from costs.models import Credential
 from finops_site.mail import outbox
 from finops_site.models import Membership, OutgoingEmail, Team
-from finops_site.registry import Advice, AdviceItem, registry
+from finops_site.registry import AdviceItem, AdviceSource, registry
 from tests.budgets.conftest import at
 
 pytestmark = pytest.mark.django_db
@@ -98,12 +98,12 @@ def test_a_mail_advises_what_its_reader_can_do_about_its_scope(crossed):
         asked.append((user and user.email, filters["team"]))
         return [AdviceItem("Stop what is idle", "/costs/", Decimal("120.00"), "USD")]
 
-    advice = Advice("idle", find, order=1)
+    advice = AdviceSource("idle", find, order=1)
     registry.add(advice)
     try:
         (message,) = sent()
     finally:
-        registry.advice.remove(advice)
+        registry.remove(advice)
     assert "Stop what is idle, saves 120 USD a month" in message.body
     assert asked[0] == ("lea@demo.example", [str(crossed.team_id)])
 

@@ -12,7 +12,7 @@ from budgets.calc import known_changes
 from budgets.calc.forecast import STEPS, History, Outlook
 from budgets.models import Alert, Forecast
 from finops_site.lib.periods import Month
-from finops_site.registry import KnownChange, KnownChanges, Registry, registry
+from finops_site.registry import KnownChange, KnownChangeSource, Registry, registry
 
 FIRST = date(2026, 3, 1)
 MARCH = Month.parse("2026-03").period
@@ -85,10 +85,10 @@ def test_changes_are_told_in_one_line_for_each_event():
 def test_the_registry_asks_everybody_and_orders_by_day():
     house = Registry()
     house.add(
-        KnownChanges("late", lambda period: [change(period.last_day)]),
-        KnownChanges("early", lambda period: [change(period.start)]),
+        KnownChangeSource("late", lambda period: [change(period.last_day)]),
+        KnownChangeSource("early", lambda period: [change(period.start)]),
     )
-    assert [each.first for each in house.changes_in(MARCH)] == [MARCH.start, MARCH.last_day]
+    assert [each.first for each in house.known_changes(MARCH)] == [MARCH.start, MARCH.last_day]
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def knows(monkeypatch):
     """Has a pillar say what will change."""
 
     def knows(find):
-        monkeypatch.setattr(registry, "known_changes", [KnownChanges("test", find)])
+        monkeypatch.setitem(registry.entries, KnownChangeSource, [KnownChangeSource("test", find)])
 
     return knows
 

@@ -23,7 +23,7 @@ from tagging.models import OwnershipRule
 from tests import bills
 
 pytestmark = pytest.mark.django_db
-SEED = Path(__file__).resolve().parents[3] / "shared/data/bills/seed-inventory"
+SEED = Path(__file__).resolve().parents[4] / "shared/data/bills/seed-inventory"
 LINUX = "On Demand Linux m5.large Instance Hour"
 SEED_ROWS = """ResourceId,ResourceType,Region,CostUSD,Tags,CreationDate,InstanceType,State
 i-1,EC2,us-east-1,0.5,Owner=Alice,2025-01-01,m5.large,running

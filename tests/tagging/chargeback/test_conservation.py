@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from costs.calc.allocation_rules import OwnerRule
 from costs.models import CostLine, DeliveryMonth, Pool
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from tagging.chargeback import statement_checks, statements
-from tagging.chargeback.allocation import VIEWS, exact_sum
+from tagging.chargeback.allocation import VIEWS
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, MonthTotal, Split, SplitPart, Statement
 from tests.tagging.ownership.test_reallocation import data, load, payments, reown, some_charges, some_rules  # noqa: F401
 

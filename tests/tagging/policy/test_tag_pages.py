@@ -198,10 +198,10 @@ def test_home_report_figures_and_advice_know_of_tags(bill, lea, fay, client_of):
     assert "1 resource</a> misses tags" in client_of(lea).get("/").content.decode()
     (measure,) = [found for kpi, found in registry.measures(fay, TODAY) if kpi.name == "tag-compliance"]
     assert (measure.value, measure.target, measure.met) == (Decimal("33.3"), Decimal(95), False)
-    (context,) = [found for part, found in registry.sections(fay, MARCH) if part.name == "tags"]
+    (context,) = [found for part, found in registry.report_sections(fay, MARCH) if part.name == "tags"]
     assert "1 of 3 resources" in context["text"]
     payments = str(Team.objects.get(name="Payments").pk)
-    texts = [item.text for item in registry.what_can_be_done(lea, {"team": [payments]}, TODAY)]
+    texts = [item.text for item in registry.advice(lea, {"team": [payments]}, TODAY)]
     assert "1 resource here miss required tags: tag them" in texts
 
 
