@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.person import Person
-from finops_site.registry import Measure
+from finops_site.registry import Better, Measure, Unit
 from finops_site.ui.request_memo import request_memo
 from reservations.inventory import metrics
 from reservations.savings import ledger
@@ -39,7 +39,9 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     if main is None:
         return None
     words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
-    return Measure(percent(main.coverage, 2), "%", Decimal(70), "higher", words, reverse("reservations:overview"))
+    return Measure(
+        percent(main.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
+    )
 
 
 def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
@@ -49,7 +51,9 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
         return None
     words = "of what is committed was used over the last 30 days"
     url = reverse("reservations:overview")
-    return Measure(percent(main.utilisation, 2), "%", metrics.TARGET_UTILISATION * HUNDRED, "higher", words, url)
+    return Measure(
+        percent(main.utilisation, 2), Unit.PERCENT, metrics.TARGET_UTILISATION * HUNDRED, Better.HIGHER, words, url
+    )
 
 
 def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
@@ -58,7 +62,9 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     if main is None or main.savings_rate is None:
         return None
     words = "saved on eligible usage, unused commitments included"
-    return Measure(percent(main.savings_rate, 2), "%", None, "higher", words, reverse("reservations:overview"))
+    return Measure(
+        percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
+    )
 
 
 def savings_kpi(user: Person, as_of: date) -> Measure | None:
@@ -79,4 +85,4 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     words = f"{words}; and {', '.join(others)}" if others else words
     # The target is the company's, and in one currency.
     target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
-    return Measure(main["realised"], code, target, "higher", words, reverse("reservations:savings"))
+    return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, reverse("reservations:savings"), code)

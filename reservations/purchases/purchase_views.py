@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from finops_site.ui.downloads import csv_download
+from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from reservations.actions import RECOMMENDATIONS
 from reservations.calc import purchase_files, purchase_rules
@@ -222,8 +222,5 @@ class PurchaseFile(DetailPage):
             return redirect(row)
         if self.kwargs["kind"] == "csv":
             return csv_download(purchase_files.order_rows([row.order]), f"purchase-{row.pk}")
-        response = HttpResponse(
-            purchase_files.cli_script([row.order]), content_type="text/x-shellscript; charset=utf-8"
-        )
-        response["Content-Disposition"] = f'attachment; filename="purchase-{row.pk}.sh"'
-        return response
+        text = purchase_files.cli_script([row.order])
+        return download(text, f"purchase-{row.pk}", "sh", "text/x-shellscript; charset=utf-8")

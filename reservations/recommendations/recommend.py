@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from finops_site.celery import task
+from finops_site.lib.money import exact_sum
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from reservations.models import Plan, PlanItem
@@ -136,7 +137,7 @@ def _save(solved: SolvedPlan, working: dict[str, Any]) -> None:
         cost_after=decimal_text(solution.cost * to_year),
         lower_bound=decimal_text(solution.lower_bound * to_year),
         gap=decimal_text(solution.gap),
-        upfront=sum((Decimal(item.upfront) for item in items), Decimal(0)),
+        upfront=exact_sum(Decimal(item.upfront) for item in items),
         confidence=solved.demand.grain,
         is_indicative=any(item.is_indicative for item in items),
         notes=build_notes(solved, items),

@@ -41,7 +41,9 @@ def by_basis(announced):
 
 def test_what_it_covered_costs_on_demand_and_what_it_cost_falls_away(reserved):
     announced = known_changes.commitment_changes(SPRING)
-    assert {(change.first, change.end, change.words) for change in announced} == {(date(2026, 4, 20), None, "web ends")}
+    assert {(change.first, change.end, change.description) for change in announced} == {
+        (date(2026, 4, 20), None, "web ends")
+    }
     assert by_basis(announced) == {
         "effective_cost": Decimal("3.60") - Decimal("2.40"),
         "billed_cost": Decimal("3.60"),
@@ -66,7 +68,7 @@ def test_who_asks_for_another_time_is_told_nothing(reserved, django_assert_num_q
 
 
 def test_the_registry_hands_it_on(reserved):
-    assert registry.changes_in(SPRING) == known_changes.commitment_changes(SPRING)
+    assert registry.known_changes(SPRING) == known_changes.commitment_changes(SPRING)
 
 
 def begins(**changes):

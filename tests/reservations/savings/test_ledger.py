@@ -299,7 +299,7 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
     summed = sum(row.realised for row in LedgerMonth.objects.all())
     assert summed == 18
     measure = kpis.savings_kpi(max_, TODAY)
-    assert (measure.value, measure.target, measure.unit, measure.met) == (summed, 150_000, "USD", False)
+    assert (measure.value, measure.target, measure.currency, measure.met) == (summed, 150_000, "USD", False)
     report = monthly_report.make(max_, APRIL, TODAY)
     (gate,) = [gate for gate in report.gates if gate.label == "Savings realised"]
     assert (gate.value, gate.verdict) == ("18.00 USD", "Target at least 150,000.00 USD: not met")
