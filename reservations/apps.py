@@ -57,11 +57,11 @@ class ReservationsConfig(PillarConfig):
             "schedule": crontab(minute="*/10"),
         },
         "sweep-purchases-every-minute": {
-            "task": "reservations.tasks.sweep_purchases",
+            "task": "reservations.tasks.queue_lost_purchases",
             "schedule": crontab(),
         },
         "run-standing-orders-every-morning": {
-            "task": "reservations.tasks.run_standing_orders",
+            "task": "reservations.tasks.request_for_standing_orders",
             "schedule": crontab(hour=6, minute=40),
         },
     }

@@ -78,7 +78,7 @@ class PurchaseQuerySet(PlanQuerySet):
         return set(requested.values_list("batch", flat=True))
 
     def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
-        """Those that she may approve now (reservations.calc.purchase_rules.approval_objection, for many at once)."""
+        """Those that she may approve now (reservations.calc.purchase_rules.approver_objection, for many at once)."""
         if approver.is_administrator or not approver.is_finance:
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)

@@ -60,13 +60,13 @@ def buy_purchase(purchase_id: int) -> None:
 
 
 @shared_task
-def sweep_purchases() -> None:
+def queue_lost_purchases() -> None:
     """Purchases that a lost task or a dead worker left behind."""
     for pk in execution.sweep_purchases(timezone.now()):
         buy_purchase.delay(pk)
 
 
 @shared_task
-def run_standing_orders() -> None:
+def request_for_standing_orders() -> None:
     """Every morning; each order requests something once a month."""
     standing_orders.run_standing_orders(timezone.now())

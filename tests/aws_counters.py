@@ -39,7 +39,7 @@ class Counters:
     def __init__(self):
         self.plan_offers, self.rates, self.plans = [], [], {}
         self.reserved_offers, self.reserved = [], []
-        self.loses, self.refuses, self.asked = "", "", []
+        self.loses, self.refuses, self.operations = "", "", []
         self.before_answering = {}
         self._lock = threading.Lock()
 
@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         is_ec2 = self.path == "/"
         try:
             name, query = from_query(body) if is_ec2 else (self.path.strip("/"), from_json(self.path.strip("/"), body))
-            self.counters.asked.append(name)
+            self.counters.operations.append(name)
             answer = self._answer(name, query)
         except NotUnderstood as problem:
             return self._say(400, error("ValidationException", str(problem), is_ec2), is_ec2)

@@ -100,7 +100,7 @@ class Approver:
     currency: str
 
 
-def approval_objection(
+def approver_objection(
     approver: Approver, *, requested_by: int | None, standing_by: int | None, value: Decimal, currency: str
 ) -> str:
     """Why she may not approve it; empty when she may. Whoever made a standing order requested what it requests."""
@@ -146,7 +146,7 @@ def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
     return [f"It was to be decided and bought until {expires_at:%d %B %Y}."] if now >= expires_at else []
 
 
-def api_objection(
+def api_purchase_objection(
     *, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str
 ) -> str:
     """Why the API must not buy this at this moment; empty when it may. `spent` is what it bought this month."""

@@ -88,7 +88,7 @@ def _less(problem: PurchaseProblem, quantities: Floats, applied: CommitmentAppli
         touched = np.array([bool(idle[option.group]) for option in problem.options])
     else:
         touched = np.ones(len(quantities), dtype=bool)
-    whole = np.array([option.is_whole for option in problem.options])
-    smaller = np.where(whole, np.floor(np.maximum(np.minimum(quantities * 0.98, quantities - 1), 0)), quantities * 0.98)
+    is_whole = np.array([option.is_whole for option in problem.options])
+    smaller = np.where(is_whole, np.floor(np.maximum(np.minimum(quantities * 0.98, quantities - 1), 0)), quantities * 0.98)
     smaller[smaller < 1e-9] = 0.0
     return np.where(touched, smaller, quantities)

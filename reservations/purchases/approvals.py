@@ -28,7 +28,7 @@ def approver_for(user: User) -> purchase_rules.Approver:
 
 def approval_objection(row: PurchaseRequest, user: User) -> str:
     """Why she may not approve it, in words; empty when she may."""
-    return purchase_rules.approval_objection(
+    return purchase_rules.approver_objection(
         approver_for(user),
         requested_by=row.requested_by_id,
         standing_by=row.standing_order.made_by_id if row.standing_order else None,

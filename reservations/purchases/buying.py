@@ -67,7 +67,7 @@ def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> 
     """Why the API must not buy it; empty when it may."""
     if row.currency != policy.currency:
         return f"The monthly ceiling is in {policy.currency}, and this costs {row.currency}: buy it by hand."
-    return purchase_rules.api_objection(
+    return purchase_rules.api_purchase_objection(
         is_on=policy.by_api and policy.credential_id is not None,
         is_stopped=policy.is_stopped,
         ceiling=policy.monthly_ceiling,

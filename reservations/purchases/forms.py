@@ -22,7 +22,7 @@ SHOWN = [("approve", "waiting for my approval"), ("asked", "requested by me")]
 
 
 class PurchaseFilter(django_filters.FilterSet):
-    mine = django_filters.ChoiceFilter(label="Show", choices=SHOWN, empty_label="all", method="filter_shown")
+    shown = django_filters.ChoiceFilter(label="Show", choices=SHOWN, empty_label="all", method="filter_shown")
     state = django_filters.MultipleChoiceFilter(label="State", choices=list(purchase_rules.STATES.items()))
     kind = django_filters.MultipleChoiceFilter(label="Option", choices=[(kind, KINDS[kind]) for kind in OPTIONS])
     team = django_filters.ModelMultipleChoiceFilter(label="Team", queryset=visible_teams)

@@ -171,7 +171,7 @@ def test_an_address_that_is_not_allowed_is_never_spoken_to(row, fay, aws, settin
     settings.FINOPS_STORAGE_ENDPOINTS = []
     with pytest.raises(CannotBuy, match="FINOPS_STORAGE_ENDPOINTS"):
         execution.dry_run_purchase(row.pk, user=fay, now=NOW)
-    assert aws.asked == []
+    assert aws.operations == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_lost_answer_is_doubtful_and_never_bought_twice(loses, row, fay, aws):
     assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert row.state == purchase_rules.DOUBTFUL
-    assert aws.asked.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
+    assert aws.operations.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
     assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="outcome unknown").exists()
     aws.loses = ""
     assert execution.sweep_purchases(SOON) == []

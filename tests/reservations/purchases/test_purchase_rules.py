@@ -53,7 +53,7 @@ def test_what_has_ended_stays_ended_and_what_was_bought_is_not_bought_again(verb
 @settings(max_examples=50)
 @given(st.builds(Approver, st.integers(1, 3), st.booleans(), st.booleans(), st.decimals(0, 200), st.just("USD")))
 def test_only_somebody_else_of_finance_within_her_limit_approves(approver):
-    allowed = not purchase_rules.approval_objection(approver, **SAID)
+    allowed = not purchase_rules.approver_objection(approver, **SAID)
     assert allowed == (
         approver.identity != 1
         and approver.is_finance
@@ -64,7 +64,7 @@ def test_only_somebody_else_of_finance_within_her_limit_approves(approver):
 
 def test_whoever_set_up_the_standing_order_does_not_approve_what_it_asks_for():
     fay = Approver(7, True, False, Decimal(1000), "USD")
-    expected = purchase_rules.approval_objection(fay, **{**SAID, "requested_by": None, "standing_by": 7})
+    expected = purchase_rules.approver_objection(fay, **{**SAID, "requested_by": None, "standing_by": 7})
     assert expected == "Somebody else has to approve what you requested."
 
 
@@ -95,7 +95,7 @@ def test_a_request_lapses_on_the_day_it_says():
 )
 def test_the_switch_and_the_ceiling_stop_the_api(changes, expected):
     arguments = {"is_on": True, "is_stopped": False, "ceiling": Decimal(100), "spent": Decimal(0)}
-    objection = purchase_rules.api_objection(**{**arguments, **changes}, value=Decimal(100), currency="USD")
+    objection = purchase_rules.api_purchase_objection(**{**arguments, **changes}, value=Decimal(100), currency="USD")
     assert (expected in objection) if expected else objection == ""
 
 
