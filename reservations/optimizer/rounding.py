@@ -89,6 +89,7 @@ def _less(problem: PurchaseProblem, quantities: Floats, applied: CommitmentAppli
     else:
         touched = np.ones(len(quantities), dtype=bool)
     is_whole = np.array([option.is_whole for option in problem.options])
-    smaller = np.where(is_whole, np.floor(np.maximum(np.minimum(quantities * 0.98, quantities - 1), 0)), quantities * 0.98)
+    fewer_machines = np.floor(np.maximum(np.minimum(quantities * 0.98, quantities - 1), 0))
+    smaller = np.where(is_whole, fewer_machines, quantities * 0.98)
     smaller[smaller < 1e-9] = 0.0
     return np.where(touched, smaller, quantities)
