@@ -26,8 +26,11 @@ django.setup()
 from datetime import date
 from django.test import Client
 from finops_site.models import User
-from finops_site.periods import Month
-from reservations import collecting, owning, recommending
+from finops_site.lib.periods import Month
+from reservations.inventory.commitment_usage import refresh_usage
+from reservations.recommendations.demand_sources import collect_demand
+from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.recommend import compute_recommendation, create_plan
 
 AS_OF = date(2026, 11, 1)
 
@@ -38,12 +41,12 @@ def timed(what, ask, limit):
     print(f"  {what}: {took:.2f} s, {took / limit:.2f} of the limit of {limit} s", flush=True)
     return answer
 
-timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collecting.collect(AS_OF, 30), 5)
-found = timed("demand of 30 days", lambda: collecting.collect(AS_OF, 30), 5)
-print(f"  {len(found.demand.pools)} pools, grain {found.demand.grain}")
-timed("commitments and coverage of the month", lambda: owning.refresh(Month(2026, 10)), 60)
+timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collect_demand(AS_OF, 30), 5)
+collected = timed("demand of 30 days", lambda: collect_demand(AS_OF, 30), 5)
+print(f"  {len(collected.demand.pools)} pools, grain {collected.demand.grain}")
+timed("commitments and coverage of the month", lambda: refresh_usage(Month(2026, 10)), 60)
 user = User.objects.create_superuser("fay@demo.example", "x")
-plan = recommending.run(recommending.ask(user, recommending.Parameters(), as_of=AS_OF))
+plan = compute_recommendation(create_plan(user, Parameters(), as_of=AS_OF))
 browser = Client(headers={"host": "127.0.0.1"})
 browser.force_login(user)
 for url in ("/reservations/", plan.get_absolute_url(), "/reservations/owned/", "/reservations/purchases/",
