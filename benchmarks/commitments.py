@@ -63,14 +63,14 @@ def problem(pools: int, hours: int, seed: int = 7) -> PurchaseProblem:
     random = np.random.default_rng(seed)
     at = np.arange(hours)
 
-    def each(low: float, high: float) -> np.ndarray:
+    def per_pool(low: float, high: float) -> np.ndarray:
         return random.uniform(low, high, pools)[:, None]
 
-    day = each(0, 0.6) * np.sin(2 * np.pi * (at + each(0, 24)) / 24)
+    day = per_pool(0, 0.6) * np.sin(2 * np.pi * (at + per_pool(0, 24)) / 24)
     week = 0.2 * ((at // 24) % 7 < 5)
-    course = each(-0.3, 0.5) * at / hours
+    course = per_pool(-0.3, 0.5) * at / hours
     noise = 0.08 * random.standard_normal((pools, hours))
-    demand = np.maximum(each(2, 60) * (1 + day + week + course + noise), 0)
+    demand = np.maximum(per_pool(2, 60) * (1 + day + week + course + noise), 0)
     price = random.uniform(0.02, 2, pools)
     family, across = (price * (share + random.uniform(-0.03, 0.03, pools)) for share in (0.63, 0.73))
     groups = [
@@ -97,24 +97,25 @@ def demand(lines: int = 10_000_000) -> None:
 
 def plain(pools: int = 40, hours: int = 2_000) -> None:
     """Ours against the same hours given to HiGHS as one program, which proves the optimum and takes its time."""
-    asked = problem(pools, hours)
+    input_ = problem(pools, hours)
     start = time.perf_counter()
-    ours = solve(asked)
+    ours = solve(input_)
     middle = time.perf_counter()
-    whole = solve(asked, time_limit=600, most_variables=sys.maxsize)
-    took, whole_took = middle - start, time.perf_counter() - middle
+    one_program = solve(input_, time_limit=600, most_variables=sys.maxsize)
+    seconds, one_program_seconds = middle - start, time.perf_counter() - middle
     print(
-        f"{pools} pools x {hours} hours: {took:.1f} s, gap {ours.gap:.3%}; one program {whole_took:.1f} s, "
-        f"gap {whole.gap:.3%}: {whole_took / took:.1f} times as long for a plan that costs {ours.cost / whole.cost:.5f}"
+        f"{pools} pools x {hours} hours: {seconds:.1f} s, gap {ours.gap:.3%}; one program {one_program_seconds:.1f} s, "
+        f"gap {one_program.gap:.3%}: {one_program_seconds / seconds:.1f} times as long for a plan that costs "
+        f"{ours.cost / one_program.cost:.5f}"
     )
 
 
 def main(pools: int = 200, hours: int = 8_760) -> None:
-    found = solve(problem(pools, hours))
+    plan = solve(problem(pools, hours))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{pools} pools x {hours} hours: {found.seconds:.2f} s, gap {found.gap:.3%}, {memory:.0f} MB; "
-        f"{found.cost_before:,.0f} on demand, {found.cost:,.0f} with the plan, no plan below {found.lower_bound:,.0f}"
+        f"{pools} pools x {hours} hours: {plan.seconds:.2f} s, gap {plan.gap:.3%}, {memory:.0f} MB; "
+        f"{plan.cost_before:,.0f} on demand, {plan.cost:,.0f} with the plan, no plan below {plan.lower_bound:,.0f}"
     )
 
 

@@ -118,7 +118,7 @@ def _orm(path: Path) -> None:
                 chunk[column] = chunk[column].map(Decimal)
             for column in _moments(chunk):
                 chunk[column] = pd.to_datetime(chunk[column], utc=True)
-            charge.objects.bulk_create(charge(**each) for each in chunk.to_dict("records"))
+            charge.objects.bulk_create(charge(**cells) for cells in chunk.to_dict("records"))
             pieces.append(_summed(chunk.assign(charge_date=days, charges=1)))
             for name in LABELLED:
                 seen |= {(name, value) for value in chunk[DIMENSIONS[name][0]].unique()}
@@ -127,7 +127,7 @@ def _orm(path: Path) -> None:
         tag_sets = _tag_sets(lines["Tags"].unique(), known)
         for first in range(0, len(lines), 5_000):
             some = lines.iloc[first : first + 5_000].to_dict("records")
-            CostLine.objects.bulk_create(_line(row, tag_sets, each) for each in some)
+            CostLine.objects.bulk_create(_line(row, tag_sets, line) for line in some)
     Dimension.objects.bulk_create(
         (Dimension(name=name, value=value) for name, value in sorted(seen)), ignore_conflicts=True
     )
@@ -143,8 +143,8 @@ def _summed(rows: Any) -> Any:
     from costs.charges.build_cost_lines import DESCRIPTIONS, DIMENSIONS, UNANIMOUS
 
     grain = ["charge_date", "Tags", *(column for column, _ in DIMENSIONS.values() if column in rows)]
-    said = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
-    sums = {**dict.fromkeys(EXACT, "sum"), "charges": "sum", **dict.fromkeys(said, "first")}
+    descriptions = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
+    sums = {**dict.fromkeys(EXACT, "sum"), "charges": "sum", **dict.fromkeys(descriptions, "first")}
     return rows.groupby(grain, sort=False, as_index=False).agg(sums)
 
 
@@ -196,11 +196,11 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
         fresh[text] = TagSet(fingerprint=mark, tags=tags)
     TagSet.objects.bulk_create(fresh.values(), ignore_conflicts=True)
     ids = dict(
-        TagSet.objects.filter(fingerprint__in=[each.fingerprint for each in fresh.values()]).values_list(
+        TagSet.objects.filter(fingerprint__in=[tag_set.fingerprint for tag_set in fresh.values()]).values_list(
             "fingerprint", "pk"
         )
     )
-    known |= {text: ids[each.fingerprint] for text, each in fresh.items()}
+    known |= {text: ids[tag_set.fingerprint] for text, tag_set in fresh.items()}
     return known
 
 

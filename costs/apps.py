@@ -1,5 +1,3 @@
-from typing import Any
-
 from celery.schedules import crontab
 
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
@@ -68,6 +66,7 @@ class CostsConfig(PillarConfig):
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.ingest.demo import load_demo_bills
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
@@ -96,11 +95,5 @@ class CostsConfig(PillarConfig):
             ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
             NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
-            DemoStep("bills", _load_demo_bills, 50),
+            DemoStep("bills", load_demo_bills, 50),
         )
-
-
-def _load_demo_bills(say: Any, *, as_of: Any) -> None:
-    from costs.ingest import demo
-
-    demo.load_demo_bills(say, as_of=as_of)

@@ -10,6 +10,7 @@ from finops_site.registry import (
     Kpi,
     NavItem,
     NavSection,
+    NightlyCheck,
     Panel,
     PendingDecisionSource,
     ReportSection,
@@ -99,24 +100,20 @@ class TaggingConfig(PillarConfig):
             "task": "tagging.tasks.post_statements",
             "schedule": crontab(minute="5-59/10"),
         },
-        "resume-fixing-every-minute": {
-            "task": "tagging.tasks.resume_fixing",
+        "resume-remediation-every-minute": {
+            "task": "tagging.tasks.resume_remediation",
             "schedule": 60,
         },
         "suggest-tags-every-hour": {
             "task": "tagging.tasks.suggest_tags",
             "schedule": crontab(minute=23),
         },
-        "work-out-tag-compliance-every-five-minutes": {
+        "refresh-tag-compliance-every-five-minutes": {
             "task": "tagging.tasks.refresh_compliance",
             "schedule": crontab(minute="*/5"),
         },
-        "watch-tags-every-night": {
-            "task": "tagging.tasks.watch_tags",
-            "schedule": crontab(hour=4, minute=10),
-        },
-        "remind-of-tags-every-monday": {
-            "task": "tagging.tasks.remind_of_tags",
+        "tag-digests-every-monday": {
+            "task": "tagging.tasks.post_tag_digests",
             "schedule": crontab(hour=7, minute=30, day_of_week=1),
         },
     }
@@ -183,49 +180,53 @@ class TaggingConfig(PillarConfig):
         for name in ("TagRequirement", "TagException"):
             auditlog.register(self.get_model(name))
 
-        self._bring_fixes()
+        self._register_remediation()
         registry.add(
             NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 47, SECTION),
             # Before the bills: owners are named while a bill is loaded.
             DemoStep("ownership rules", _make_demo_rules, 40),
         )
-        self._bring_tags()
+        self._register_policy()
 
-    def _bring_tags(self) -> None:
+    def _register_policy(self) -> None:
         """The tag policy: its pages, its figures, and its names of tags for the explorer."""
         from costs.query import spend
+        from tagging.models import TagRequirement
         from tagging.policy import panels as policy_panels
-        from tagging.policy.tag_aliases import aliases
+        from tagging.policy import reminders
 
         may_see = "costs.view_costline"
-        spend.aliases_from(aliases)
+        spend.aliases_from(TagRequirement.objects.key_aliases)
         registry.add(
             NavItem("Tag compliance", "tagging:overview", "tags", may_see, 40, SECTION),
             NavItem("Resources to fix", "tagging:resources", "clipboard-check", may_see, 41, SECTION),
             NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
             NavItem("Exceptions", "tagging:exceptions", "clock", may_see, 45, SECTION),
-            Panel("tags", "tagging/panels/to_fix.html", policy_panels.to_fix, may_see, 45),
+            Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, may_see, 45),
             Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, may_see, 20),
-            ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.report, may_see, 40),
-            AdviceSource("tags", policy_panels.advice, may_see, 60),
+            ReportSection(
+                "tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, may_see, 40
+            ),
+            AdviceSource("tags", policy_panels.tagging_advice, may_see, 60),
+            NightlyCheck("tags", reminders.nightly_check, 30),
             DemoStep("tag policy", _make_demo_policy, 55),
         )
 
-    def _bring_fixes(self) -> None:
+    def _register_remediation(self) -> None:
         """Suggestions, virtual tags, change sets and unit costs."""
         registry.add(
             NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 42, SECTION),
             NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 43, SECTION),
             NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 44, SECTION),
             NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, SECTION),
-            DemoStep("tag suggestions and counts", _make_demo_fixes, 65),
+            DemoStep("tag suggestions and counts", _make_demo_suggestions, 65),
         )
 
 
-def _make_demo_fixes(say: Any, *, as_of: Any) -> None:
+def _make_demo_suggestions(say: Any, *, as_of: Any) -> None:
     from tagging.remediation import demo as remediation_demo
 
-    remediation_demo.make(say, as_of=as_of)
+    remediation_demo.make_suggestions_and_metrics(say, as_of=as_of)
 
 
 def _make_demo_rules(say: Any, *, as_of: Any) -> None:
@@ -243,4 +244,4 @@ def _make_demo_chargeback(say: Any, *, as_of: Any) -> None:
 def _make_demo_policy(say: Any, *, as_of: Any) -> None:
     from tagging.policy import demo as policy_demo
 
-    policy_demo.make(say, as_of=as_of)
+    policy_demo.make_tag_policy(say, as_of=as_of)

@@ -31,5 +31,5 @@ def make_drafts_anew(sender: Any, **_: Any) -> None:
 
 
 @receiver(cost_data_changed)
-def work_out_compliance(sender: Any, **_: Any) -> None:
-    policy_changes.work_out()
+def recompute_compliance(sender: Any, **_: Any) -> None:
+    policy_changes.queue_refresh()

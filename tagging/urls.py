@@ -4,8 +4,8 @@ from django.urls import path, re_path
 
 from tagging.chargeback import chargeback_views, dispute_views, split_views
 from tagging.ownership import ownership_views
-from tagging.policy import compliance_views, exception_views, policy_views, prevention_views
-from tagging.remediation import change_set_views, fix_views
+from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
+from tagging.remediation import change_set_views, suggestion_views, virtual_tag_views
 from tagging.unit_costs import unit_cost_views
 
 app_name = "tagging"
@@ -39,10 +39,12 @@ urlpatterns = [
         chargeback_views.StatementCsv.as_view(),
         name="statement_csv",
     ),
-    path("tagging/suggestions/", fix_views.SuggestionsPage.as_view(), name="suggestions"),
-    path("tagging/virtual-tags/", fix_views.VirtualTagsPage.as_view(), name="virtual_tags"),
-    path("tagging/virtual-tags/claim/", fix_views.ClaimPage.as_view(), name="claim"),
-    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", fix_views.TagByHand.as_view(), name="virtual_tag_add"),
+    path("tagging/suggestions/", suggestion_views.SuggestionsPage.as_view(), name="suggestions"),
+    path("tagging/virtual-tags/", virtual_tag_views.VirtualTagsPage.as_view(), name="virtual_tags"),
+    path("tagging/virtual-tags/claim/", virtual_tag_views.ClaimPage.as_view(), name="claim"),
+    re_path(
+        r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", virtual_tag_views.TagByHand.as_view(), name="virtual_tag_add"
+    ),
     path("tagging/change-sets/", change_set_views.ChangeSetsPage.as_view(), name="change_sets"),
     path("tagging/change-sets/<int:pk>/", change_set_views.ChangeSetPage.as_view(), name="change_set"),
     re_path(
@@ -52,12 +54,12 @@ urlpatterns = [
     ),
     path("unit-costs/", unit_cost_views.UnitCostsPage.as_view(), name="unit_costs"),
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
-    path("tagging/", compliance_views.Overview.as_view(), name="overview"),
-    path("tagging/resources/", compliance_views.ResourcesPage.as_view(), name="resources"),
-    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance_views.ResourcePage.as_view(), name="resource"),
+    path("tagging/", overview_views.ComplianceOverview.as_view(), name="overview"),
+    path("tagging/resources/", resource_views.ResourcesPage.as_view(), name="resources"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", resource_views.ResourcePage.as_view(), name="resource"),
     re_path(
         r"^tagging/resources/(?P<key>[0-9a-f]{32})/exception/$",
-        exception_views.AskForException.as_view(),
+        exception_views.RequestException.as_view(),
         name="exception_add",
     ),
     path("tagging/policy/", policy_views.PolicyPage.as_view(), name="policy"),

@@ -37,7 +37,7 @@ from tagging.models import (
     TagRequirement,
 )
 from tagging.policy import compliance
-from tagging.remediation import change_sets, tag_fixes
+from tagging.remediation import change_sets, suggestions, virtual_tags
 from tests import bills
 from tests.people import person
 
@@ -329,13 +329,13 @@ def of_fixes(name):
         return []
     if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
         said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
-        tag = tag_fixes.set_by_hand(row, "Note", "x", **said)
+        tag = virtual_tags.set_virtual_tag(row, "Note", "x", **said)
         if name.startswith("tag-suggestion"):
-            tag_fixes.rebuild_suggestions(date(2026, 3, 31))
+            suggestions.rebuild_suggestions(date(2026, 3, 31))
             return [Suggestion.objects.first().pk]
         if name.startswith("virtual-tag"):
             return [tag.pk]
-        made = change_sets.from_virtual_tags([tag], title="x", user=person("lea"), now=timezone.now())
+        made = change_sets.create_change_set([tag], title="x", user=person("lea"), now=timezone.now())
         return [made.pk, "csv"] if name == "change_set_file" else [made.pk]
     return []
 
@@ -346,7 +346,7 @@ FIXES = ("suggestions", "virtual", "claim", "change", "unit", "metric", "tag-sug
 
 def of_tags(name, line):
     """The same for the addresses of the tag policy."""
-    compliance.refresh()
+    compliance.refresh_compliance()
     resource = TaggedResource.objects.get()
     if name.startswith(FIXES):
         return of_fixes(name)
@@ -392,7 +392,7 @@ def arguments(name, line):
     ):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
-        return [focus_export.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+        return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":

@@ -11,7 +11,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck
 
-from costs import queues
+from costs import tasks
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.wsgi import application
@@ -28,7 +28,7 @@ REACHED: set[tuple[str, int]] = set()
 
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch):
-    monkeypatch.setattr(queues.load_delivery, "delay", lambda delivery: None)
+    monkeypatch.setattr(tasks.load_delivery, "delay", lambda delivery: None)
 
 
 @pytest.fixture(autouse=True)

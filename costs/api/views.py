@@ -3,7 +3,6 @@
 from collections import defaultdict
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -15,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from costs import queues
 from costs.api import spend_questions
 from costs.api.serializers import (
     CostLineSerializer,
@@ -29,6 +27,7 @@ from costs.api.serializers import (
     TeamSerializer,
     UploadSerializer,
 )
+from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import restatements, uploads
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
@@ -154,8 +153,9 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
     def create(self, request: Request) -> Response:
         said = FocusExportSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        export = said.save(requested_by=request.user)
-        transaction.on_commit(lambda: queues.write(export))
+        export = request_export(
+            said.validated_data["billing_month"], said.validated_data.get("kind", FocusExport.Kind.CSV), request.user
+        )
         return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="The file of an export that is ready", responses={(200, "application/octet-stream"): bytes})

@@ -1,4 +1,4 @@
-"""The questions asked of charges, as Ibis expressions: the same words for DuckDB and for a Spark cluster.
+"""Queries of charges as Ibis expressions: the same for DuckDB and for a Spark cluster.
 
 Pure: no Django. Engines only sum and count; ratios are divided in Python, where decimals stay decimals.
 """
@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import add
-from typing import Any
 
 import ibis
-from ibis import _
+from ibis import Table, _
 
 from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE, NO_NUL
 
@@ -29,10 +28,12 @@ CHARGES = ibis.table(
 ANY_CHARACTER = r"[\s\S]"
 
 
-def of_line(day: date, dimensions: Iterable[tuple[str, int, str]], tags: Sequence[str | None] | None = None) -> Any:
+def charges_of_line(
+    day: date, dimensions: Iterable[tuple[str, int, str]], tags: Sequence[str | None] | None = None
+) -> Table:
     """The charges a cost line sums: of its day and of every dimension: (charge column, width, value).
 
-    `tags` are the texts of tags that are the line's own; None asks for charges whatever their tags.
+    `tags` are the texts of tags that are the line's own; None means charges whatever their tags.
     """
     start = datetime.combine(day, time())
     rows = CHARGES.filter(
@@ -40,37 +41,34 @@ def of_line(day: date, dimensions: Iterable[tuple[str, int, str]], tags: Sequenc
     )
     for column, width, value in dimensions:
         shown = CHARGES[column].fill_null("").left(width)
-        rows = rows.filter(shown == value if NO_NUL not in value else shown.re_search(_pattern(value)))
+        # Any one character may stand where the line shows a replaced NUL byte.
+        pattern = f"^{re.escape(value).replace(NO_NUL, ANY_CHARACTER)}$"
+        rows = rows.filter(shown.re_search(pattern) if NO_NUL in value else shown == value)
     if tags is None:
         return rows
     known = CHARGES.Tags.isin([text for text in tags if text is not None])
     return rows.filter(known | CHARGES.Tags.isnull() if None in tags else known)
 
 
-def _pattern(value: str) -> str:
-    """A pattern of the whole text in which any one character may stand where the line shows a replaced NUL byte."""
-    return f"^{re.escape(value).replace(NO_NUL, ANY_CHARACTER)}$"
-
-
-def tag_texts(rows: Any) -> Any:
+def tag_texts(rows: Table) -> Table:
     """Every text of tags among the rows."""
     return rows.select("Tags").distinct()
 
 
-def sums(rows: Any) -> Any:
+def charge_sums(rows: Table) -> Table:
     """How many charges, and what they sum to."""
     return rows.agg(charges=_.count(), billed_cost=_.BilledCost.sum(), effective_cost=_.EffectiveCost.sum())
 
 
-def first(rows: Any, columns: Sequence[str], most: int) -> Any:
+def first_charges(rows: Table, columns: Sequence[str], most: int) -> Table:
     """The first of the charges in time, as delivered."""
     return rows.order_by("ChargePeriodStart", "SkuId", "BilledCost").select(*columns).limit(most)
 
 
-def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Any:
+def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered` says that a commitment paid, `spot` that none could have; what nobody used is not among it. Of each
+    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Of each
     description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
     of each price.
     """
@@ -83,31 +81,29 @@ def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) 
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
-    found = used.group_by(
+    description = _.ChargeDescription.fill_null("").lower()
+    first_words = [
+        ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="") for choice in words
+    ]
+    use = used.group_by(
         start=_.ChargePeriodStart,
         end=_.ChargePeriodEnd,
         provider=_.ProviderName,
         region=_.RegionId,
         type=_.x_InstanceType,
         operation=_.x_Operation.fill_null(""),
-        description=_words_in(_.ChargeDescription.fill_null("").lower(), words),
+        description=reduce(add, first_words),
         covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
         spot=_.PricingCategory.fill_null("") == "Dynamic",
         currency=_.BillingCurrency,
     ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
-    return found.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+    return use.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
 
 
-def _words_in(text: Any, choices: Sequence[Sequence[str]]) -> Any:
-    """The first word of each choice that the text has, a space before it."""
-    found = [ibis.cases(*((text.contains(word), f" {word}") for word in words), else_="") for words in choices]
-    return reduce(add, found)
+def commitment_use(start: datetime, end: datetime) -> Table:
+    """What the bill shows of each commitment on each day: bought, used and unused, in its own unit and in money.
 
-
-def commitment_use(start: datetime, end: datetime) -> Any:
-    """What the bill says of each commitment on each day: bought, used and unused, in its own unit and in money.
-
-    `quantity` is null where no charge of the group has one: money then says how much was used.
+    `quantity` is null where no charge of the group has one: money then shows how much was used.
     """
     named = CHARGES.filter(
         _.x_Problem.isnull(),
@@ -115,7 +111,7 @@ def commitment_use(start: datetime, end: datetime) -> Any:
         _.ChargePeriodStart >= start,
         _.ChargePeriodStart < end,
     )
-    found = named.group_by(
+    use = named.group_by(
         provider=_.ProviderName.fill_null(""),
         commitment=_.CommitmentDiscountId,
         day=_.ChargePeriodStart.date(),
@@ -139,9 +135,9 @@ def commitment_use(start: datetime, end: datetime) -> Any:
         billed=_.BilledCost.sum(),
         listed=_.ListCost.sum(),
     )
-    return found.order_by("provider", "commitment", "day", "category", "status", "currency")
+    return use.order_by("provider", "commitment", "day", "category", "status", "currency")
 
 
-def sql(question: Any, dialect: str) -> str:
-    """The question in the words of an engine."""
-    return str(ibis.to_sql(question, dialect=dialect))
+def to_sql(query: Table, dialect: str) -> str:
+    """The query in the dialect of an engine."""
+    return str(ibis.to_sql(query, dialect=dialect))

@@ -87,7 +87,7 @@ def read_bill(
             _stage(db, bill, staging)
             return bill
 
-        bill = unfolded.read_whole(stage)
+        bill = unfolded.read_all(stage)
         remarks = _spread_fees(db, bill[0].format, staging)
         progress("checking", 0.5)
         months = _months(db, _table(staging))

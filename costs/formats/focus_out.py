@@ -159,11 +159,11 @@ SOMETIMES = (
 )
 
 
-def _costs(known: Collection[str]) -> dict[str, str]:
+def _cost_sql(known: Collection[str]) -> dict[str, str]:
     """A cost the bill states somewhere is 0 in rows without it, so that the sum stays the bill's; one it never states
     is taken from the next better known.
     """
-    # Where both halves of a bill are here, each charge stands in both: its effective cost is told by one of them.
+    # Where both halves of a bill are here, each charge stands in both: its effective cost is in one of them.
     charged = "c.EffectiveCost" if "EffectiveCost" in known else "c.EffectiveCost, c.BilledCost"
     rest = {
         "effective": "EffectiveCost, c.BilledCost",
@@ -177,14 +177,14 @@ def _costs(known: Collection[str]) -> dict[str, str]:
 def select(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
     """SQL for the charges of one delivery as FOCUS 1.2.
 
-    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own` says
-    that it came as FOCUS, so that its categories are FOCUS's.
+    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own`: it
+    came as FOCUS, so that its categories are FOCUS's.
     """
-    costs, found = _costs(known) | {"own": str(own).lower()}, {name.lower() for name in present}
+    costs, columns_here = _cost_sql(known) | {"own": str(own).lower()}, {name.lower() for name in present}
     columns = []
     for name, sql in COLUMNS.items():
         for sometimes in SOMETIMES:
-            there = f"c.{quoted(sometimes)}" if sometimes.lower() in found else "NULL::VARCHAR"
+            there = f"c.{quoted(sometimes)}" if sometimes.lower() in columns_here else "NULL::VARCHAR"
             sql = sql.replace(f"{{{sometimes}}}", there)
         for key, cost in costs.items():
             sql = sql.replace(f"{{{key}}}", cost)

@@ -23,6 +23,7 @@ from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
 from costs.models import Delivery, DeliveryMonth, Reject
+from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
 
@@ -152,6 +153,9 @@ def retry_delivery(delivery: Delivery) -> bool:
     failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
     try:
         with transaction.atomic():
-            return bool(failed.update(status=Delivery.Status.RECEIVED, message="", progress=0))
+            queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
     except IntegrityError:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
+    if queued:
+        task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
+    return bool(queued)

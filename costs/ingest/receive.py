@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from costs.charges import files
+from costs.charges.bundles import Bundle, find_bundles
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, Source
@@ -51,7 +52,7 @@ def receive_bill(
         "bill_stopped": bill_stopped,
         "currency": currency.upper() if currency else None,
     }
-    bundles = files.bundles(paths)
+    bundles = find_bundles(paths)
     source = _get_or_create_source(source_name, mode)
     return [_receive_bundle(source, bundle, options, user) for bundle in bundles]
 
@@ -68,7 +69,7 @@ def _get_or_create_source(name: str, mode: str | None) -> Source:
 
 
 def _receive_bundle(
-    source: Source, bundle: files.Bundle, options: Mapping[str, str | bool | None], user: Person | None
+    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: Person | None
 ) -> Receipt:
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):

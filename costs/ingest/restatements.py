@@ -45,7 +45,7 @@ def record_restatements(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -
             delivery_id=new.delivery_id,
             replaced_id=old.delivery_id,
             billing_month=new.billing_month,
-            defaults={"told_until": until},
+            defaults={"covered_until": until},
         )
         restatement.costs.all().delete()
         with connection.cursor() as cursor:
@@ -75,7 +75,7 @@ def restatement_summary(delivery: Delivery) -> list[dict[str, Any]]:
     rows = RestatedCost.objects.filter(restatement__delivery=delivery).order_by(
         "restatement__billing_month", "currency"
     )
-    named = rows.values("restatement__billing_month", "restatement__replaced", "restatement__told_until", "currency")
+    named = rows.values("restatement__billing_month", "restatement__replaced", "restatement__covered_until", "currency")
     sums = named.annotate(
         restated=Sum(_gap("billed")),
         restated_effective=Sum(_gap("effective")),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from costs.calc.exchange_rates import HOLIDAYS, Found, Rate, RateBook
+from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, Rate, RateBook
 from costs.models import ExchangeRate
 from costs.query import spend
 from costs.query.spend import Group, Pivot, Question, Row
@@ -66,7 +66,7 @@ class Used:
     currency: str
     target: str
     bucket: date
-    found: Found
+    found: ConversionRate
 
 
 class Exchange:

@@ -47,11 +47,11 @@ def charges_of(line: CostLine) -> Charges:
 
     grain = [(column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()]
     with charges_in(line.delivery_month.charges_glob) as charges:
-        texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
+        texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.charges_of_line(line.charge_date, grain)))]
         own = [text for text in texts if as_line_has_them(text) == line.tag_set.as_delivered]
-        rows = ask.of_line(line.charge_date, grain, own)
-        (found,) = charges.ask(ask.sums(rows))
-        first = charges.ask(ask.first(rows, list(SHOWN), MOST))
+        rows = ask.charges_of_line(line.charge_date, grain, own)
+        (found,) = charges.ask(ask.charge_sums(rows))
+        first = charges.ask(ask.first_charges(rows, list(SHOWN), MOST))
     return Charges(first, found["charges"], found["billed_cost"], found["effective_cost"])
 
 

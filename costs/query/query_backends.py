@@ -15,9 +15,9 @@ from costs.formats.base import CHARGES_TABLE, literal
 
 def _sql(question: Any, dialect: str) -> str:
     # Ibis takes a second to import: only those who ask about charges wait for it, once.
-    from costs.charges.charge_queries import sql
+    from costs.charges.charge_queries import to_sql
 
-    return sql(question, dialect)
+    return to_sql(question, dialect)
 
 
 class Charges(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from costs.calc.period_changes import Change, changes
+from costs.calc.period_changes import CostChange, cost_changes
 from costs.query import currency_conversion, latest_month, spend
 from costs.query.spend import Question
 from finops_site.lib import charts as charting
@@ -123,7 +123,7 @@ def _course(pivot: spend.Pivot, by: str) -> dict[str, Any]:
 class Named:
     """A change with the name people know its thing by."""
 
-    change: Change
+    change: CostChange
     label: str
     currency: str
 
@@ -144,7 +144,7 @@ def _amounts(rows: Sequence[spend.Row], currency: str) -> dict[str, Decimal]:
 
 
 def _drivers(before: Any, after: Any, names: Any, currency: str) -> list[Named]:
-    return [Named(each, names[(each.key,)], currency) for each in changes(before, after)]
+    return [Named(each, names[(each.key,)], currency) for each in cost_changes(before, after)]
 
 
 def difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.template.defaultfilters import filesizeformat
 
+from costs.focus_export import request_export
 from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
 from costs.models import DeliveryMonth, FocusExport, Source
@@ -104,4 +105,4 @@ class ExportForm(forms.Form):
 
     def save(self, user: Person) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
-        return FocusExport.objects.create(billing_month=month.start, kind=self.cleaned_data["kind"], requested_by=user)
+        return request_export(month.start, self.cleaned_data["kind"], user)

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 
 from costs.formats import NAMES
 from costs.models import Source
-from costs.sources import storage, sync
+from costs.sources.health import SourceHealth, source_health
+from costs.sources.places import place_problem
 from costs.web.forms import currency_code
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
@@ -53,8 +54,8 @@ class SourceTable(BaseTable):
     def value_place(self, record: Source) -> str:
         return record.place
 
-    def _health(self, record: Source) -> sync.Health:
-        return sync.health(record, record.last_delivery, timezone.now())
+    def _health(self, record: Source) -> SourceHealth:
+        return source_health(record, record.last_delivery, timezone.now())
 
     def render_health(self, record: Source) -> SafeString:
         found = self._health(record)
@@ -130,28 +131,7 @@ class SourceForm(forms.ModelForm):
         for name, kinds in NEEDED_FOR.items():
             if name != "is_enabled" and said.get("kind") not in kinds:
                 said[name] = None if name == "credential" else ""
-        if problem := _problem(said):
+        place = [said.get(name) or "" for name in ("kind", "bucket", "region", "endpoint")]
+        if problem := place_problem(*place):
             self.add_error(*problem)
         return said
-
-
-def _problem(said: dict[str, Any]) -> tuple[str, str] | None:
-    """(field, what is wrong) with the place that is described; nothing is asked of the network."""
-    kind, bucket = said.get("kind"), said.get("bucket", "")
-    if kind == Source.Kind.UPLOAD:
-        return None
-    if kind == Source.Kind.FOLDER:
-        return _folder_problem(bucket)
-    if not storage.BUCKET.match(bucket):
-        return "bucket", "A bucket has 3 to 63 small letters, digits, dots and dashes."
-    if kind == Source.Kind.AZURE and not said.get("endpoint") and not storage.ACCOUNT.match(said.get("region", "")):
-        return "region", "Name the storage account: 3 to 24 small letters and digits."
-    return None
-
-
-def _folder_problem(folder: str) -> tuple[str, str] | None:
-    try:
-        storage.folder_of(folder)
-    except storage.StorageProblem as problem:
-        return "bucket", str(problem)
-    return None

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from costs.models import Credential
-from costs.sources import storage
+from costs.sources.aws import aws_client
+from costs.sources.storage import StorageProblem
 from reservations.calc import purchase_orders
 from reservations.calc.purchase_orders import Order
 from reservations.calc.terms import MachinePool
@@ -49,7 +50,7 @@ class Offering:
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """Where and as whom a client connects: what costs.sources.storage needs to know of a source."""
+    """Where and as whom a client connects: a costs.sources.storage.CloudAddress."""
 
     region: str
     endpoint: str
@@ -78,8 +79,8 @@ def client_for(order: Order, endpoint: str, credential: Credential | None) -> Pu
     service, region = ("savingsplans", "us-east-1") if order.is_plan else ("ec2", order.region)
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = storage.aws_client(service, AwsAccess(region, endpoint, credential), tries=1)
-    except storage.StorageProblem as problem:
+        client = aws_client(service, AwsAccess(region, endpoint, credential), tries=1)
+    except StorageProblem as problem:
         raise PurchaseRefused(str(problem)) from None
     return SavingsPlanClient(client) if order.is_plan else ReservationClient(client)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from costs.models import DeliveryMonth, Source
-from costs.sources import sync
+from costs.sources.health import is_late, with_last_delivery
 from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -135,8 +135,8 @@ def _rejects(period: ChargebackPeriod) -> ChecklistItem:
 
 
 def _late(now: datetime) -> ChecklistItem:
-    rows = sync.with_last_delivery(Source.objects.all())
-    late = [each.name for each in rows if sync.is_late(each, each.last_delivery, now)]
+    rows = with_last_delivery(Source.objects.all())
+    late = [each.name for each in rows if is_late(each, each.last_delivery, now)]
     url = reverse("costs:sources")
     if late:
         return ChecklistItem("Sources", f"A bill is late from {', '.join(sorted(late)[:5])}.", "warn", url)

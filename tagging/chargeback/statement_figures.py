@@ -22,7 +22,7 @@ from tagging.calc.change_explanation import ChangePart, MonthlyCost
 from tagging.calc.tag_policy import Resource
 from tagging.chargeback import allocation
 from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
-from tagging.policy.compliance import complies
+from tagging.policy.compliance import is_compliant
 
 ZERO = Decimal(0)
 TOP = 10
@@ -351,7 +351,7 @@ def _untagged(team: int, month: Month, basis: str, currency: str) -> Decimal:
     day = month.next.start - timedelta(days=1)
     decided = policy.decide([Resource(tags, *place) for *place, tags, _ in rows], day)
     return exact_sum(
-        row[-1] or ZERO for row, facts in zip(rows, decided, strict=True) if not complies(policy.on(day), facts)
+        row[-1] or ZERO for row, facts in zip(rows, decided, strict=True) if not is_compliant(policy.on(day), facts)
     )
 
 

@@ -10,15 +10,6 @@ from tagging.models.chargeback import (
     Statement,
     StatementLine,
 )
-from tagging.models.fixing import (
-    ChangeSet,
-    Suggestion,
-    SuggestionDecision,
-    TagChange,
-    TaggingAccess,
-    VirtualTag,
-    VirtualTagBatch,
-)
 from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule, StaleVersion
 from tagging.models.policy import (
@@ -27,6 +18,15 @@ from tagging.models.policy import (
     TaggedResource,
     TagRequirement,
     TagVerdict,
+)
+from tagging.models.remediation import (
+    ChangeSet,
+    Suggestion,
+    SuggestionDecision,
+    TagChange,
+    TaggingAccess,
+    VirtualTag,
+    VirtualTagBatch,
 )
 from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 

@@ -14,13 +14,12 @@ from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocat
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from tagging.models import Application, ChargebackPeriod, OwnershipRule
-from tagging.remediation.virtual_tags import virtual_tags
+from tagging.models import Application, ChargebackPeriod, OwnershipRule, VirtualTag
 
 
 def rules_and_tags_in_force() -> Decision:
     """What decides today: the rules in force, in order, and the virtual tags."""
-    return OwnershipRule.objects.as_rules(), virtual_tags()
+    return OwnershipRule.objects.as_rules(), VirtualTag.objects.as_virtual_tags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def rules_and_tags_with(rule: OwnershipRule | None, without: int | None = None) 
         listed.append(rule)
     # A new rule stands behind those of the same order, where its id will put it.
     listed.sort(key=lambda each: (each.order, each.pk or sys.maxsize))
-    return [each.as_rule() for each in listed], virtual_tags()
+    return [each.as_rule() for each in listed], VirtualTag.objects.as_virtual_tags()
 
 
 def preview_rule_change(rule: OwnershipRule | None, without: int | None = None) -> list[CostMove]:

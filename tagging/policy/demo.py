@@ -11,13 +11,13 @@ ENVIRONMENTS = ["Production", "Staging", "Test", "Development"]
 MEANINGS = {"prod": "Production", "stg": "Staging", "qa": "Test", "dev": "Development"}
 
 
-def make(say: Callable[[str], object], *, as_of: date) -> None:
+def make_tag_policy(say: Callable[[str], object], *, as_of: date) -> None:
     """Values for Environment, Team and CostCenter, then every month worked out; done again it changes nothing."""
     _allow("Environment", allowed_values=ENVIRONMENTS, value_aliases=MEANINGS)
     _allow("Team", allowed_values=list(Team.objects.order_by("name").values_list("name", flat=True)))
     _allow("CostCenter", pattern="CC-[0-9]{4}")
-    built = compliance.refresh()
-    reminders.watch(as_of)
+    built = compliance.refresh_compliance()
+    reminders.update_issues(as_of)
     say(f"  tag compliance of {len(built)} months")
 
 

@@ -1,4 +1,4 @@
-"""Documents that keep untagged resources from being made."""
+"""Documents that keep untagged resources from being created."""
 
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ def documents() -> list[prevention.Document]:
 class PreventionPage(Page, TemplateView):
     permission_required = "tagging.view_tagrequirement"
     title = "Prevention"
-    subtitle = "Made from the tag policy: who puts these in place finds fewer resources to fix."
+    subtitle = "Generated from the tag policy: with these in place, fewer untagged resources are created."
     template_name = "tagging/prevention.html"
     breadcrumbs = (("Tag compliance", "tagging:overview"), ("Tag policy", "tagging:policy"))
 
@@ -39,7 +39,7 @@ class PreventionFile(Page, View):
     permission_required = "tagging.view_tagrequirement"
 
     def get(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        found = next((each for each in documents() if each.kind == kind), None)
-        if found is None:
+        document = next((document for document in documents() if document.kind == kind), None)
+        if document is None:
             raise Http404
-        return download(found.text, found.filename.removesuffix(".json"), "json", JSON)
+        return download(document.text, document.kind, "json", JSON)

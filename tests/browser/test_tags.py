@@ -30,7 +30,7 @@ def test_eli_finds_the_dearest_resource_to_fix_on_a_phone(visit, tmp_path):
     ]
     (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
     load_bill(received.delivery)
-    compliance.refresh()
+    compliance.refresh_compliance()
     page = visit("eli", PHONE)
     page.goto("/tagging/resources/")
     first = page.locator("table tbody tr").first

@@ -21,11 +21,11 @@ from finops_site.models import User  # noqa: E402
 from tagging.chargeback import closing, emails, statements  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
 from tagging.policy import reminders  # noqa: E402
-from tagging.remediation import change_sets  # noqa: E402
+from tagging.remediation import provider_tagging  # noqa: E402
 
 
 def apply(pk: str, now: datetime) -> None:
-    change_sets.apply(ChangeSet.objects.get(pk=pk), clock=lambda: now)
+    provider_tagging.apply_change_set(ChangeSet.objects.get(pk=pk), clock=lambda: now)
 
 
 def close(day: str, now: datetime) -> None:
@@ -39,7 +39,7 @@ def post(_: str, now: datetime) -> None:
 
 
 def remind(_: str, now: datetime) -> None:
-    reminders.remind(now)
+    reminders.post_digests(now)
     outbox.send_queued_emails(now)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
-from costs import queues
 from costs.formats.base import BadBill
 from costs.ingest import overlaps, restatements
 from costs.ingest.load import AlreadyDelivered, retry_delivery
@@ -290,7 +288,6 @@ class RetryDelivery(_OneDelivery, View):
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
         if queued:
-            transaction.on_commit(lambda: queues.load(delivery))
             messages.success(request, f"{delivery} is queued again.")
         else:
             messages.info(request, f"{delivery} has not failed: there is nothing to try again.")

@@ -21,7 +21,7 @@ class Command(PlainCommand):
             only = [Month.parse(options["month"])] if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        built = compliance.refresh(only=only, force=not options["stale"])
+        built = compliance.refresh_compliance(only=only, force=not options["stale"])
         figures = [
             {"month": str(each.month), "resources": each.resources, "decisions": each.decisions} for each in built
         ]

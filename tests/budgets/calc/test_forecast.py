@@ -12,8 +12,8 @@ import pytest
 
 from budgets.calc import backtest, forecast
 from budgets.calc.forecast import History
-from costs.demo.bills import COLUMNS, MONTHS, rows
-from costs.demo.company import resources
+from costs.demo.bills import COLUMNS, MONTHS, bill_rows
+from costs.demo.services import resources
 from finops_site.lib.periods import Month
 
 SHAVEDICE = Path("/work/shared/data/shavedice/hourly_normalized.csv.gz")
@@ -35,7 +35,7 @@ def demo():
     as_of, found = date(2026, 11, 25), defaultdict(lambda: defaultdict(float))
     place, running, last = {name: n for n, name in enumerate(COLUMNS)}, resources(as_of), Month.of(as_of)
     for back in range(MONTHS):
-        for row in rows(last.plus(-back), running, last, as_of):
+        for row in bill_rows(last.plus(-back), running, last, as_of):
             day, amount = row[place["ChargePeriodStart"]][:10], float(row[place["BilledCost"]])
             team = json.loads(row[place["Tags"]] or "{}").get("Team", "")
             for key in ("whole", f"service {row[place['ServiceName']]}", f"team {team}"):

@@ -139,8 +139,8 @@ def test_every_kind_of_broken_row_says_where_and_why(tmp_path):
     content = bills.focus_csv(rows) + b"too,few,cells\n" + b"1,2" + b",3" * 80 + b"\n"
     delivery = load(bills.write(tmp_path, "april.csv", content))
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
-    found = [(each.line, each.column, each.reason) for each in delivery.rejects.order_by("line")]
-    assert found[:7] == [
+    rejects = [(row.line, row.column, row.reason) for row in delivery.rejects.order_by("line")]
+    assert rejects[:7] == [
         (5, "BilledCost", "is empty"),
         (6, "ChargePeriodStart", "is not a date of this century"),
         (7, "ChargePeriodStart", "is not a date of this century"),
@@ -149,8 +149,8 @@ def test_every_kind_of_broken_row_says_where_and_why(tmp_path):
         (10, "BilledCost", "is not a number"),
         (11, "BillingPeriodStart", "is empty"),
     ]
-    assert [line for line, _, _ in found[7:]] == [12, 13]
-    assert "Expected Number of Columns" in found[7][2]
+    assert [line for line, _, _ in rejects[7:]] == [12, 13]
+    assert "Expected Number of Columns" in rejects[7][2]
     assert (delivery.rows_read, delivery.rows_loaded, delivery.rows_rejected) == (11, 2, 9)
 
 

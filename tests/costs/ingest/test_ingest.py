@@ -339,8 +339,8 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path, seconds)
 
 
 def _environment():
-    found = connection.settings_dict
-    url = f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
+    server = connection.settings_dict
+    url = f"postgres://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['NAME']}"
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",

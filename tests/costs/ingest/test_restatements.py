@@ -115,7 +115,9 @@ class TestOverlaps:
         load(("5", "10", {}))
         second = load(("5", "10", {}), source="focus export")
         assert "Account 000000000042 also arrives through northwind" in second.message
-        assert [str(each) for each in overlaps.find_overlaps()] == ["000000000042 in 2026-03: focus export, northwind"]
+        assert [str(overlap) for overlap in overlaps.find_overlaps()] == [
+            "000000000042 in 2026-03: focus export, northwind"
+        ]
         page = client_of(fay).get(reverse("costs:deliveries")).content.decode()
         assert "The same account arrives through several sources" in page
 
@@ -131,7 +133,7 @@ class TestOverlaps:
         Source.objects.get(name="northwind").complements.add(Source.objects.get(name="marketplace"))
         assert overlaps.find_overlaps() == []
         load(("5", "10", {}), source="third")
-        assert {each.sources for each in overlaps.find_overlaps()} == {("marketplace", "northwind", "third")}
+        assert {overlap.sources for overlap in overlaps.find_overlaps()} == {("marketplace", "northwind", "third")}
 
     def test_a_withdrawn_bill_counts_no_more_and_may_come_again(self, load, fay, client_of):
         load(("5", "10", {}))

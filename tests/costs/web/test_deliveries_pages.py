@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from costs import queues
+from costs import tasks
 from costs.ingest import uploads
 from costs.ingest.claims import stalled_deliveries
 from costs.ingest.load import load_bill
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 def queued(monkeypatch):
     """The loads handed to the worker; a test that wants one done calls `work`."""
     handed = []
-    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
     return handed
 
 
@@ -318,7 +318,7 @@ def test_without_a_broker_the_bill_waits_and_the_page_says_so(fay, upload, monke
     def down(_):
         raise OperationalError("Connection refused")
 
-    monkeypatch.setattr(queues.load_delivery, "delay", down)
+    monkeypatch.setattr(tasks.load_delivery, "delay", down)
     upload(bills.focus_csv([{}]))
     delivery = Delivery.objects.get()
     assert delivery.status == Delivery.Status.RECEIVED

@@ -11,7 +11,7 @@ from finops_site.celery import app
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.calc import pool_splits
-from tagging.calc.unit_costs import Value
+from tagging.calc.unit_costs import MetricEntry
 from tagging.chargeback import allocation, closing, splits, statements
 from tagging.models import (
     Allocation,
@@ -129,8 +129,8 @@ def test_a_metric_that_is_loaded_makes_the_drafts_anew_at_once(
     app.conf.task_always_eager = True
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            value = Value(Team.objects.get(name="Payments").pk, date(2026, 3, 5), Decimal(1))
-            business_metrics.save(requests, [value], user=fay, now=NOW)
+            value = MetricEntry(Team.objects.get(name="Payments").pk, date(2026, 3, 5), Decimal(1))
+            business_metrics.save_values(requests, [value], user=fay, now=NOW)
     finally:
         app.conf.task_always_eager = False
     assert dict(Statement.objects.values_list("team__name", "shared")) == {"Payments": 8, "Data": 0}

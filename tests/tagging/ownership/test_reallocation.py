@@ -200,7 +200,7 @@ def test_closed_months_are_left_as_they_are(tmp_path, payments, data):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp_path, payments, caplog):
+def test_pillars_hear_that_the_cost_data_changed_and_one_that_fails_harms_nobody(tmp_path, payments, caplog):
     heard = []
 
     def listen(rows, **_):
@@ -220,7 +220,7 @@ def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp
         cost_data_changed.disconnect(fail)
         cost_data_changed.disconnect(listen)
     assert heard == [{MARCH}, {MARCH}, {MARCH}]
-    assert "failed after the books changed" in caplog.text
+    assert "failed after the cost data changed" in caplog.text
 
 
 @pytest.mark.django_db

@@ -23,9 +23,10 @@ from tagging.models import (
     VirtualTag,
     VirtualTagBatch,
 )
-from tagging.remediation import tag_fixes
+from tagging.remediation.batch_application import apply_batch
+from tagging.remediation.suggestion_answers import accept_suggestions
 from tests.people import waiting_for
-from tests.tagging.remediation.test_fixing import NOW, about, load, shop  # noqa: F401
+from tests.tagging.remediation.test_virtual_tags import NOW, about, load, shop  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 SUGGESTIONS, VIRTUAL = "/tagging/suggestions/", "/tagging/virtual-tags/"
@@ -85,8 +86,8 @@ def test_nobody_decides_about_another_teams_resources(shop, client_of):  # noqa:
 
 
 def test_a_batch_is_taken_back_from_the_page(shop, client_of):  # noqa: F811
-    done = tag_fixes.accept(about("i-99"), user=shop["lea"], now=NOW)
-    assert "the numbers follow" in client_of(shop["lea"]).get(VIRTUAL).content.decode()
+    done = accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
+    assert "the figures follow" in client_of(shop["lea"]).get(VIRTUAL).content.decode()
     assert client_of(shop["ola"]).post(VIRTUAL, {"undo": done.batch.pk}).status_code == 404
     client_of(shop["lea"]).post(VIRTUAL, {"undo": done.batch.pk})
     assert set(VirtualTag.objects.values_list("state", flat=True)) == {"undone"}
@@ -104,8 +105,8 @@ def test_a_tag_is_set_by_hand_and_bad_ones_are_refused_in_words(shop, client_of)
 
 
 def test_virtual_tags_are_marked_wherever_tags_are_shown(shop, client_of):  # noqa: F811
-    done = tag_fixes.accept(about("i-99"), user=shop["lea"], now=NOW)
-    tag_fixes.apply(done.batch, NOW)
+    done = accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
+    apply_batch(done.batch, NOW)
     lea = client_of(shop["lea"])
     listed = lea.get("/costs/lines/?resource=i-99").content.decode()
     assert "virtual, set by us: Team: Payments" in listed
@@ -125,7 +126,7 @@ def test_a_lead_claims_and_finance_confirms_on_the_page(shop, client_of):  # noq
 
 
 def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, client_of):  # noqa: F811
-    tag_fixes.accept(about("i-99"), user=shop["lea"], now=NOW)
+    accept_suggestions(about("i-99"), user=shop["lea"], now=NOW)
     eli, lea = client_of(shop["eli"]), client_of(shop["lea"])
     eli.post(
         VIRTUAL, {"verb": "change_set", "title": "March", "pick": list(VirtualTag.objects.values_list("pk", flat=True))}
@@ -148,18 +149,18 @@ def test_a_change_set_is_made_approved_by_another_and_leaves_as_a_file(shop, cli
 
 
 def test_a_change_set_is_made_of_every_virtual_tag_that_the_filters_leave(shop, client_of):  # noqa: F811
-    tag_fixes.accept(Suggestion.objects.all(), user=shop["lea"], now=NOW)
+    accept_suggestions(Suggestion.objects.all(), user=shop["lea"], now=NOW)
     eli = client_of(shop["eli"])
-    mine = VirtualTag.objects.visible_to(shop["eli"])
-    assert 0 < mine.filter(key="Team").count() < mine.count()
+    visible = VirtualTag.objects.visible_to(shop["eli"])
+    assert 0 < visible.filter(key="Team").count() < visible.count()
     page = eli.post(f"{VIRTUAL}?key=Team", {"verb": "change_set_all", "title": "Teams"}, follow=True).content.decode()
     assert "Change set made: Teams" in page
     assert set(ChangeSet.objects.get().changes.values_list("key", flat=True)) == {"Team"}
-    assert ChangeSet.objects.get().changes.count() == mine.filter(key="Team").count()
+    assert ChangeSet.objects.get().changes.count() == visible.filter(key="Team").count()
 
 
-def upload(browser, text, verb="", **said):
-    data = {"name": "orders", "grain": "day", "verb": verb, **said}
+def upload(browser, text, verb="", **fields):
+    data = {"name": "orders", "grain": "day", "verb": verb, **fields}
     if verb != "save":
         data["file"] = SimpleUploadedFile("orders.csv", text.encode())
     else:
@@ -223,13 +224,13 @@ def test_the_page_divides_and_says_what_is_missing(shop, client_of):  # noqa: F8
 def test_a_unit_costs_its_share_of_pools_too_where_that_is_asked_for(shop, client_of):  # noqa: F811
     upload(client_of(shop["fay"]), GOOD, "save")
     payments, pool = Team.objects.get(name="Payments"), Pool.objects.create(name="Support")
-    said = {"billing_month": "2026-03-01", "currency": "USD", "pool": pool, "billed_cost": 0}
+    fields = {"billing_month": "2026-03-01", "currency": "USD", "pool": pool, "billed_cost": 0}
     for team, day in (
         (payments, "2026-03-05"),
         (payments, "2026-03-06"),
         (Team.objects.get(name="Data"), "2026-03-05"),
     ):
-        Allocation.objects.create(team=team, day=day, effective_cost=3, **said)
+        Allocation.objects.create(team=team, day=day, effective_cost=3, **fields)
     answer = client_of(shop["lea"]).get("/unit-costs/?by=day&cost=shared&_export=csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert {row["Team"] for row in rows} == {"Payments"}
@@ -243,43 +244,43 @@ def test_the_api_feeds_counts_whole_or_not_at_all(shop, client_of):  # noqa: F81
         {"team": "Payments", "day": "2026-03", "value": "1000.5"},
         {"team": "Data", "day": "2026-03", "value": "-1"},
     ]
-    said = {"metric": "customers", "grain": "month", "values": rows}
-    answer = fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed = {"metric": "customers", "grain": "month", "values": rows}
+    answer = fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     assert (answer.status_code, "values[1].value" in str(answer.json())) == (400, True)
     assert not Metric.objects.exists()
-    said["values"] = rows[:1]
-    answer = fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed["values"] = rows[:1]
+    answer = fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     assert answer.json() == {"metric": "customers", "new": 1, "changed": 0, "same": 0}
     assert (
-        client_of(shop["lea"]).post("/api/v1/business-metrics/", said, content_type="application/json").status_code
+        client_of(shop["lea"]).post("/api/v1/business-metrics/", feed, content_type="application/json").status_code
         == 403
     )
 
 
 def test_the_audit_log_says_what_changed_by_whom_and_from_where_for_programs_too(shop):  # noqa: F811
     fay = Client(headers={"Authorization": f"Token {make_token(shop['fay'])}"}, REMOTE_ADDR="10.1.2.3")
-    said = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
-    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
-    said["values"][1]["value"] = "7.5"
-    fay.post("/api/v1/business-metrics/", said, content_type="application/json")
+    feed = {"metric": "orders", "values": [{"team": "Payments", "day": f"2026-03-0{n}", "value": "5"} for n in (4, 5)]}
+    fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
+    feed["values"][1]["value"] = "7.5"
+    fay.post("/api/v1/business-metrics/", feed, content_type="application/json")
     entries = LogEntry.objects.get_for_model(MetricValue).order_by("pk")
     assert [entry.changes["value"] for entry in entries] == [["", "5"], ["", "5"], ["5", "7.5"]]
     tag = Suggestion.objects.filter(tag="Team").first()
     fay.post("/api/v1/tag-suggestions/accept/", {"ids": [tag.pk]}, content_type="application/json")
     made = LogEntry.objects.get_for_model(VirtualTag).get()
-    assert {(each.actor, each.remote_addr) for each in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
+    assert {(entry.actor, entry.remote_addr) for entry in (*entries, made)} == {(shop["fay"], "10.1.2.3")}
 
 
 def test_the_api_accepts_refuses_and_sets(shop, client_of):  # noqa: F811
     lea = client_of(shop["lea"])
-    found = lea.get("/api/v1/tag-suggestions/").json()["results"]
-    assert {one["resource"] for one in found} == {"i-99"}
-    ids = [one["id"] for one in found]
-    said = lea.post("/api/v1/tag-suggestions/accept/", {"ids": ids[:3]}, content_type="application/json").json()
-    assert said["accepted"] == 3
-    said = lea.post("/api/v1/tag-suggestions/refuse/", {"ids": ids}, content_type="application/json").json()
-    assert said == {"refused": 1}
-    body = {"resource_key": found[0]["resource_key"], "key": "Note", "value": "x"}
+    suggestions = lea.get("/api/v1/tag-suggestions/").json()["results"]
+    assert {one["resource"] for one in suggestions} == {"i-99"}
+    ids = [one["id"] for one in suggestions]
+    answer = lea.post("/api/v1/tag-suggestions/accept/", {"ids": ids[:3]}, content_type="application/json").json()
+    assert answer["accepted"] == 3
+    answer = lea.post("/api/v1/tag-suggestions/refuse/", {"ids": ids}, content_type="application/json").json()
+    assert answer == {"refused": 1}
+    body = {"resource_key": suggestions[0]["resource_key"], "key": "Note", "value": "x"}
     made = lea.post("/api/v1/virtual-tags/", body, content_type="application/json")
     assert (made.status_code, made.json()["start"]) == (201, "2026-03-01")
     assert (

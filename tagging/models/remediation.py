@@ -1,6 +1,7 @@
-"""Tags that we set ourselves, what we propose to set, and what was sent to the provider to be set there."""
+"""Virtual tags that we set ourselves, suggestions of tags to set, and change sets that set tags at the provider."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -14,15 +15,16 @@ from django.utils import timezone
 
 from costs.calc import allocation_rules
 from finops_site.lib.person import Person
+from tagging.calc.policy_problems import tag_problem
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE
 
 PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
 
 
-class OfTeams(models.QuerySet):
+class TeamRowsQuerySet(models.QuerySet):
     """Rows about resources: each is seen by those who see its `team`; without one, by those who see the company."""
 
-    def visible_to(self, user: Person) -> "OfTeams":
+    def visible_to(self, user: Person) -> "TeamRowsQuerySet":
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 
@@ -32,7 +34,7 @@ class VirtualTagBatch(models.Model):
     words = models.CharField(max_length=300, help_text="what was accepted, in a line")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
     made_at = models.DateTimeField(default=timezone.now)
-    applied_at = models.DateTimeField(null=True, blank=True, help_text="when our numbers followed; null: not yet")
+    applied_at = models.DateTimeField(null=True, blank=True, help_text="when our figures included it; null: not yet")
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     undone_at = models.DateTimeField(null=True, blank=True)
 
@@ -43,7 +45,7 @@ class VirtualTagBatch(models.Model):
         return self.words
 
 
-class VirtualTagQuerySet(OfTeams):
+class VirtualTagQuerySet(TeamRowsQuerySet):
     def in_force(self) -> "VirtualTagQuerySet":
         return self.filter(state=VirtualTag.State.ACTIVE)
 
@@ -52,7 +54,7 @@ class VirtualTagQuerySet(OfTeams):
         return self.in_force().filter(end__isnull=True)
 
     def as_virtual_tags(self) -> list[allocation_rules.VirtualTag]:
-        """Those in force, as costs lays them over what the bills deliver; a later one of the same key wins."""
+        """Those in force, as costs lays them over the delivered tags; a later one of the same key wins."""
         fields = ("provider", "sub_account", "resource", "key", "value", "start", "end")
         return [
             allocation_rules.VirtualTag(*row) for row in self.in_force().order_by("start", "pk").values_list(*fields)
@@ -60,7 +62,7 @@ class VirtualTagQuerySet(OfTeams):
 
 
 class VirtualTag(models.Model):
-    """A tag that we set on a resource for our own numbers, from a charge day on; the provider knows nothing of it."""
+    """A tag that we set on a resource for our own figures, from a charge day on; the provider does not know it."""
 
     class State(models.TextChoices):
         ACTIVE = "active", "in force"
@@ -74,13 +76,17 @@ class VirtualTag(models.Model):
     resource_name = models.CharField("name", max_length=1000, blank=True)
     resource_key = models.CharField(max_length=32, db_index=True, help_text="the key of its TaggedResource")
     team = models.ForeignKey(
-        "finops_site.Team", models.PROTECT, null=True, blank=True, help_text="whose it was; of a claim: who claims it"
+        "finops_site.Team",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        help_text="the resource's owner; of a claim: the team that claims it",
     )
     key = models.CharField(max_length=MOST_KEY)
     value = models.CharField(max_length=MOST_VALUE)
     start = models.DateField("from", help_text="The first charge day it holds on.")
     end = models.DateField("until", null=True, blank=True, help_text="The first charge day it no longer holds on.")
-    evidence = models.JSONField(default=list, help_text="[{kind, words, agree, total}]: why, as it was then")
+    evidence = models.JSONField(default=list, help_text="[{kind, words, agree, total}]: why, as of then")
     confidence = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     batch = models.ForeignKey(VirtualTagBatch, models.PROTECT, related_name="tags")
@@ -125,30 +131,13 @@ class VirtualTag(models.Model):
         return self.state == self.State.ACTIVE and self.start <= day and (self.end is None or day < self.end)
 
 
-def tag_problem(key: str, value: str) -> dict[str, str]:
-    """{field: what is wrong} with a tag that somebody wants to set; empty when nothing is."""
-    if not key.strip():
-        return {"key": "A tag needs a key."}
-    if len(key) > MOST_KEY:
-        return {"key": f"The key has {len(key)} characters: providers keep {MOST_KEY}."}
-    if key.lower().startswith("aws:"):
-        return {"key": "Keys that begin with aws: are written by AWS alone."}
-    if not value.strip():
-        return {"value": "A tag without a value says nothing: write one."}
-    if len(value) > MOST_VALUE:
-        return {"value": f"The value has {len(value)} characters: providers keep {MOST_VALUE}."}
-    if "\0" in key + value:
-        return {"value": "A tag holds no NUL character."}
-    return {}
-
-
-class SuggestionQuerySet(OfTeams):
-    def at_least(self, confidence: Any) -> "SuggestionQuerySet":
+class SuggestionQuerySet(TeamRowsQuerySet):
+    def at_least(self, confidence: Decimal) -> "SuggestionQuerySet":
         return self.filter(confidence__gte=confidence)
 
 
 class Suggestion(models.Model):
-    """What a resource's tag should be, as its kin say; made anew from the latest month, refused ones left out."""
+    """What a tag should be, judging by similar resources; rebuilt from the latest month without refused values."""
 
     class Kind(models.TextChoices):
         SPELLING = "spelling", "spelt otherwise"
@@ -172,14 +161,14 @@ class Suggestion(models.Model):
     cost = models.DecimalField(max_digits=38, decimal_places=18, help_text="the resource's in that month")
     tag = models.CharField(max_length=MOST_KEY)
     state = models.CharField(max_length=20, help_text="what is wrong with the tag: missing, empty or not_allowed")
-    said = models.CharField(max_length=1024, blank=True, help_text="the value that is not allowed")
+    current_value = models.CharField(max_length=1024, blank=True, help_text="the value that is not allowed")
     value = models.CharField(max_length=MOST_VALUE)
     kind = models.CharField("evidence", max_length=10, choices=Kind)
     confidence = models.DecimalField(
-        max_digits=5, decimal_places=4, help_text="lower bound of the share of kin that agree, 0 to 1"
+        max_digits=5, decimal_places=4, help_text="lower bound of the share of similar resources that agree, 0 to 1"
     )
     evidence = models.JSONField(default=list, help_text="[{kind, words, agree, total, group}], the strongest first")
-    alternatives = models.JSONField(default=list, help_text="[{value, confidence}]: what else was thought of")
+    alternatives = models.JSONField(default=list, help_text="[{value, confidence}]: other values with evidence")
     wrong_tags = models.PositiveSmallIntegerField(help_text="how many required tags of the resource are wrong")
 
     objects = SuggestionQuerySet.as_manager()
@@ -195,7 +184,7 @@ class Suggestion(models.Model):
 
 
 class SuggestionDecision(models.Model):
-    """What somebody said to a suggestion: a refused value never comes again, an accepted pattern counts next time."""
+    """An answer to a suggestion: a refused value is never suggested again, an accepted pattern counts next time."""
 
     class Answer(models.TextChoices):
         ACCEPTED = "accepted", "accepted"
@@ -206,7 +195,7 @@ class SuggestionDecision(models.Model):
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True)
     tag = models.CharField(max_length=MOST_KEY)
     value = models.CharField(max_length=MOST_VALUE)
-    patterns = models.JSONField(default=list, help_text="[[kind, group]]: the evidence it stood on")
+    patterns = models.JSONField(default=list, help_text="[[kind, group]]: the evidence it was based on")
     answer = models.CharField(max_length=10, choices=Answer)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, **PERSON)
     at = models.DateTimeField(default=timezone.now)
@@ -223,7 +212,7 @@ class SuggestionDecision(models.Model):
 
 class ChangeSetQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "ChangeSetQuerySet":
-        """All of them; or those whose every resource is of her teams, and those she made herself."""
+        """All of them; or those in which every resource belongs to her teams."""
         if user.sees_whole_company:
             return self
         others = TagChange.objects.exclude(team__in=user.visible_team_ids)
@@ -249,7 +238,7 @@ class ChangeSet(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     reviewed_at = models.DateTimeField(null=True, blank=True)
-    review = models.CharField("what the reviewer says", max_length=1000, blank=True)
+    review = models.CharField("the reviewer's comment", max_length=1000, blank=True)
     applied_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, **PERSON)
     dry_run_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -275,7 +264,7 @@ class ChangeSet(models.Model):
 
 
 class TagChange(models.Model):
-    """One tag of one resource in a change set: before, after, and what became of it."""
+    """One tag of one resource in a change set: before, after, and its result."""
 
     class Result(models.TextChoices):
         WAITING = "waiting", "not applied yet"
@@ -295,14 +284,16 @@ class TagChange(models.Model):
     arn = models.CharField("ARN", max_length=2000, blank=True)
     key = models.CharField(max_length=MOST_KEY)
     before = models.CharField(max_length=1024, blank=True)
-    found = models.CharField("at the provider", max_length=1024, blank=True, help_text="what the dry run found there")
+    provider_value = models.CharField(
+        "at the provider", max_length=1024, blank=True, help_text="the value that the dry run read there"
+    )
     after = models.CharField(max_length=MOST_VALUE)
     result = models.CharField(max_length=10, choices=Result, default=Result.WAITING)
     message = models.CharField(max_length=1000, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OfTeams.as_manager()
+    objects = TeamRowsQuerySet.as_manager()
 
     class Meta:
         ordering = ["sub_account", "region", "resource", "key"]
@@ -315,7 +306,7 @@ class TagChange(models.Model):
 
 
 class TaggingAccess(models.Model):
-    """As whom tags are set in an account; an administrator says so. The secret stays in the credential."""
+    """Which credential sets tags in an account, chosen by an administrator. The secret stays in the credential."""
 
     sub_account = models.CharField("account", max_length=200, unique=True)
     credential = models.ForeignKey("costs.Credential", models.PROTECT, related_name="+")
