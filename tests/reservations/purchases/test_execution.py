@@ -275,7 +275,7 @@ def test_two_doubtful_requests_and_one_reservation_are_decided_by_a_person(row, 
 def test_a_worker_that_died_after_the_call_leaves_a_doubt_that_is_resolved(row, fay, aws):
     started(row, fay)
     assert execution._claim(row.pk, "off-1", [], NOW)
-    assert execution._counter(row).buy(row.order, "off-1") == "ri-0001"
+    assert execution._client_for(row).buy(row.order, "off-1") == "ri-0001"
     row.refresh_from_db()
     assert (row.state, len(aws.reserved)) == (purchase_rules.BUYING, 1)
     assert execution.sweep_purchases(NOW + timedelta(minutes=1)) == [], "it may still be at it"
@@ -308,7 +308,7 @@ def test_what_aws_sold_after_it_was_given_back_is_told_to_finance(row, fay, aws)
     assert claimed
     current = PurchaseRequest.objects.get(pk=row.pk)
     PurchaseRequest.objects.filter(pk=row.pk).update(state=purchase_rules.APPROVED)
-    assert not execution._buy(current, execution._counter(current), clock)
+    assert not execution._buy(current, execution._client_for(current), clock)
     row.refresh_from_db()
     assert "AWS sold it as ri-0001 after all" in row.message
     assert verbs(row)[-1] == "late"
