@@ -120,7 +120,7 @@ def test_fay_approves_hands_out_and_records(row, fay, client_of):
 
 
 def test_a_rejection_says_why(row, fay, client_of):
-    assert "Say why" in post(client_of(fay), row, "reject")
+    assert "Give the reason" in post(client_of(fay), row, "reject")
     assert "It goes away in May" in post(client_of(fay), row, "reject", comment="It goes away in May")
 
 
@@ -198,7 +198,7 @@ def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
     own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     answer = client_of(fay).post(reverse("api:purchase-approve", args=[own.pk]))
     assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you requested.")
-    assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Say why")
+    assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Give the reason")
 
 
 def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811
