@@ -16,7 +16,7 @@ from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 
 SHOWN = 6
 HOURS = Decimal(24)
@@ -43,7 +43,7 @@ def proposed(user: Person) -> Any:
 
 def proposals(user: Person, rows: Any) -> list[PendingDecision]:
     url = f"{reverse('budgets:budgets')}?state={Budget.State.PROPOSED}"
-    return said(rows, "A budget is proposed", "budgets are proposed", url)
+    return decision_items(rows, "A budget is proposed", "budgets are proposed", url)
 
 
 def _periods(user: Person, day: date) -> Any:

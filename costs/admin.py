@@ -86,7 +86,7 @@ class CredentialForm(forms.ModelForm):
 @admin.register(Credential)
 class CredentialAdmin(ModelAdmin):
     form = CredentialForm
-    list_display = ["name", "role_arn", "hparse_secret", "created_at"]
+    list_display = ["name", "role_arn", "has_secret", "created_at"]
 
     def save_model(self, request: HttpRequest, obj: Credential, form: CredentialForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "rest_framework",
     "rest_framework.authtoken",
     "django_tables2",
@@ -89,6 +90,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "finops_site.urls"
 WSGI_APPLICATION = "finops_site.wsgi.application"
+FORM_RENDERER = "finops_site.ui.forms.FormRenderer"
 
 TEMPLATES = [
     {

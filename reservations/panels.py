@@ -8,7 +8,7 @@ from django.urls import reverse
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.registry import AdviceItem, PendingDecision
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 from reservations.calc import purchase_rules
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals
@@ -26,8 +26,10 @@ def purchases_waiting(user: User, rows: PurchaseQuerySet) -> list[PendingDecisio
     waiting = rows.waiting_for(approvals.approver_for(user))
     approved = rows.filter(state=purchase_rules.APPROVED)
     return [
-        *said(waiting, "A purchase waits for your approval", "purchases wait for your approval", url),
-        *said(approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url),
+        *decision_items(waiting, "A purchase waits for your approval", "purchases wait for your approval", url),
+        *decision_items(
+            approved, "An approved purchase is not bought yet", "approved purchases are not bought yet", url
+        ),
     ]
 
 

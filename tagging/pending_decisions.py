@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 from tagging.models import ChangeSet, Dispute, TagException, VirtualTag
 
 
@@ -15,7 +15,7 @@ def disputes(user: Person) -> Any:
 
 
 def disputed(user: Person, rows: Any) -> list[PendingDecision]:
-    return said(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
+    return decision_items(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
 
 
 def exceptions(user: Person) -> Any:
@@ -23,7 +23,7 @@ def exceptions(user: Person) -> Any:
 
 
 def excepted(user: Person, rows: Any) -> list[PendingDecision]:
-    return said(rows, "An exception is asked for", "exceptions are asked for", reverse("tagging:exceptions"))
+    return decision_items(rows, "An exception is asked for", "exceptions are asked for", reverse("tagging:exceptions"))
 
 
 def claims(user: Person) -> Any:
@@ -44,4 +44,4 @@ def change_sets(user: Person) -> Any:
 
 def prepared(user: Person, rows: Any) -> list[PendingDecision]:
     url = reverse("tagging:change_sets")
-    return said(rows, "A change set waits for your review", "change sets wait for your review", url)
+    return decision_items(rows, "A change set waits for your review", "change sets wait for your review", url)

@@ -1,6 +1,7 @@
 """The house stays as it was drawn: floors, no circles, pure modules pure, named migrations."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,18 @@ def test_run_py_needs_nothing_but_the_standard_library():
         if module.split(".")[0] not in sys.stdlib_module_names
     }
     assert strangers == set()
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_direct_dependency_is_pinned(name):
+    def canonical(line):
+        return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", line)[0]).lower()
+
+    def entries(file):
+        return [line for line in (ROOT / file).read_text().splitlines() if re.match(r"\w", line)]
+
+    pinned = {canonical(line): "==" in line for line in entries(f"{name}.txt")}
+    direct = [canonical(line) for line in entries(f"{name}.in")]
+    assert direct
+    assert [entry for entry in direct if not pinned.get(entry)] == []
+    assert all(pinned.values()), "every line of the list is a pin"

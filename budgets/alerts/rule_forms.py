@@ -132,7 +132,7 @@ class RecipientForm(forms.ModelForm):
 def _refuse_what_cannot_be_asked(form: forms.Form, url: str) -> None:
     """At once what would fail every night; a name nobody knows just now may be known by then."""
     try:
-        http_client.looked_up(url, settings.FINOPS_HTTP_ALLOWED_HOSTS)
+        http_client.check_address_resolves(url, settings.FINOPS_HTTP_ALLOWED_HOSTS)
     except http_client.Undeliverable as reason:
-        if not reason.passing:
+        if not reason.temporary:
             form.add_error("url", str(reason))

@@ -19,7 +19,7 @@ from budgets.models import Anomaly
 from costs.models import DayRollup
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, short_day_text
 from finops_site.models import Team
 from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
@@ -132,7 +132,7 @@ class AnomalyPage(DetailPage):
             "id": "course",
             "kind": "bar",
             "title": f"{each.scope_name}, day by day",
-            "categories": [f"{day:%d %b}" for day in days],
+            "categories": [short_day_text(day) for day in days],
             "series": [
                 charts.series("Actual", [spent.get(day) or Decimal(0) for day in days]),
                 charts.threshold("Expected on a day of the jump", usual, len(days)),

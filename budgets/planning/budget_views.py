@@ -29,7 +29,7 @@ from costs.query.spend import LABELS
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
 from finops_site.lib.money import exact_sum
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, short_day_text
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.ui.figures import percent_text
@@ -311,7 +311,7 @@ def course(period: BudgetPeriod, forecast: Forecast | None) -> dict[str, Any]:
         "id": "course",
         "kind": "line",
         "title": f"{period.budget}, day by day",
-        "categories": [f"{day:%d %b}" for day in shown],
+        "categories": [short_day_text(day) for day in shown],
         "series": many,
         "currency": period.budget.currency,
         "note": "Of the days ahead 8 in 10 outcomes lie between low and high.",

@@ -21,6 +21,7 @@ from costs.models import Delivery, DeliveryMonth, Reject, Source
 from costs.querysets import METRICS
 from costs.web.tables import BilledTotalsColumn, OwnerColumn
 from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.periods import moment_text
 from finops_site.ui.figures import month_text
 from finops_site.ui.filters import MonthFilter
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
@@ -138,7 +139,7 @@ class DeliveryTable(BaseTable):
         return format_html(
             '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">by {}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
-            f"{value:%d %b %Y, %H:%M} UTC",
+            moment_text(value),
             by,
         )
 

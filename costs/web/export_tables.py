@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from costs.models import FocusExport
 from costs.web.tables import BilledTotalsColumn
+from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
 
 EXPORT_STATES = {
@@ -47,4 +48,4 @@ class ExportTable(BaseTable):
         return ", ".join(name.replace("_", " ") for name in value)
 
     def render_created_at(self, value: datetime, record: FocusExport) -> str:
-        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the API'}"
+        return f"{moment_text(value)} by {record.requested_by or 'the API'}"

@@ -16,6 +16,7 @@ from costs.models import Source
 from costs.sources.health import SourceHealth, source_health
 from costs.sources.places import place_problem
 from costs.web.forms import currency_code
+from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
 LIGHTS = {
@@ -70,7 +71,7 @@ class SourceTable(BaseTable):
             return status_html(f"{record.sync_message} {record.sync_progress:.0%}", "busy", "loader-2")
         if not record.synced_at:
             return "—"
-        at = f"{record.synced_at:%d %b %Y, %H:%M} UTC"
+        at = moment_text(record.synced_at)
         return format_html('{}<span class="second-line breakable">{}</span>', at, record.sync_message)
 
     def value_looked(self, record: Source) -> str:

@@ -14,12 +14,12 @@ import hashlib
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q
 
+from finops_site.celery import task
 from finops_site.mail.smtp import MailConnection, PermanentFailure, StoredEmail, TemporaryFailure, UnknownOutcome
 from finops_site.models import OutgoingEmail
 
@@ -50,18 +50,14 @@ def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: d
         },
     )
     if is_new and send_after <= now:
-        transaction.on_commit(_wake_a_worker, robust=True)
+        # Without a broker it waits for the sweep every ten minutes.
+        task("finops_site.tasks.send_outgoing_emails").delay_on_commit()
     return is_new
 
 
 def message_id(key: str) -> str:
     """The same for the same key, so that an email that arrives twice is recognised."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{urlsplit(settings.SITE_URL).hostname}>"
-
-
-def _wake_a_worker() -> None:
-    """Without a broker the email waits for the sweep every ten minutes."""
-    current_app.send_task("finops_site.tasks.send_outgoing_emails", ignore_result=True)
 
 
 def send_queued_emails(now: datetime, *, most: int = 1000) -> int:

@@ -13,6 +13,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from finops_site.lib.periods import moment_text, short_day_text
 from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import nightly
 from finops_site.registry import HealthCheck, HealthState, HealthStatus, NightlyCheck, registry
@@ -108,10 +109,12 @@ def _nightly_checks(now: datetime) -> list[HealthStatus]:
 
 def _nightly_check(name: str, run: NightlyRun | None, newest: date, now: datetime) -> HealthStatus:
     if run is None:
-        return HealthStatus(name, HealthState.WARNING, f"Has never run; others did on {newest:%d %b}.")
-    label = f"{name}, {run.as_of:%d %b}"
+        return HealthStatus(name, HealthState.WARNING, f"Has never run; others did on {short_day_text(newest)}.")
+    label = f"{name}, {short_day_text(run.as_of)}"
     if run.as_of < newest:
-        return HealthStatus(label, HealthState.BROKEN, f"Did not run on {newest:%d %b}. Before: {run.summary}")
+        return HealthStatus(
+            label, HealthState.BROKEN, f"Did not run on {short_day_text(newest)}. Before: {run.summary}"
+        )
     if run.outcome == NightlyRun.Outcome.RUNNING and now - run.started_at > LONGEST_CHECK:
         return HealthStatus(label, HealthState.BROKEN, "Began and did not end: did its worker die?")
     return HealthStatus(label, STATES[run.outcome], run.summary or "is running")
@@ -148,7 +151,7 @@ def _backup(now: datetime) -> HealthStatus:
             "Last backup", HealthState.WARNING, "None was made from here: manage.py backup FILE makes one."
         )
     age = now - last.made_at
-    message = f"{last.made_at:%d %b %Y, %H:%M} UTC, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
+    message = f"{moment_text(last.made_at)}, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
     return HealthStatus("Last backup", _warn_if(age > OLD_BACKUP), message)
 
 

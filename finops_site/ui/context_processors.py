@@ -47,16 +47,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
     for link in links:
         link["current"] = link["url"] == current and (current != "/" or request.path == "/")
-    return _grouped(links)
-
-
-def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The links by section, the sections in their order and those that nobody registered after them."""
-    names = list(
-        dict.fromkeys([*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)])
+    # The registered sections in their order, and after them those that nobody registered.
+    names = dict.fromkeys(
+        [*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)]
     )
-    groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
-    return [group for group in groups if group["links"]]
+    return [_group(name, group) for name in names if (group := [link for link in links if link["section"] == name])]
 
 
 def _group(name: str, links: list[dict[str, Any]]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def download(
 
     `inline`: the browser may show it, as it does a PDF.
     """
-    whole = isinstance(content, str | bytes)
-    response = (HttpResponse if whole else StreamingHttpResponse)(content, content_type=content_type)
+    response_class = HttpResponse if isinstance(content, str | bytes) else StreamingHttpResponse
+    response = response_class(content, content_type=content_type)
     filename = f"{slugify(name) or 'export'}.{extension}"
     response["Content-Disposition"] = content_disposition_header(not inline, filename)
     return response

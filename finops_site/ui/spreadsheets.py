@@ -64,7 +64,7 @@ class _Formats(dict[tuple[str, bool], Any]):
         return self[key]
 
 
-def _write(sheet: Worksheet, place: tuple[int, int], value: Any, formats: _Formats) -> None:
+def _write(sheet: Worksheet, place: tuple[int, int], value: object, formats: _Formats) -> None:
     in_header = place[0] == 0
     if isinstance(value, datetime):
         sheet.write_datetime(*place, value.replace(tzinfo=None), formats["yyyy-mm-dd hh:mm:ss", in_header])

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import django_tables2
+from django.db.models import Model, QuerySet
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
+from django_tables2.columns import BoundColumn
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
@@ -17,6 +19,10 @@ from django_tables2.utils import Accessor
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.ui import figures
+from finops_site.ui.figures import Amount
+
+# What a row of a table is made of.
+Record = Model | Mapping[str, Any]
 
 
 class PageData(TableListData):
@@ -39,7 +45,9 @@ class BaseTable(django_tables2.Table):
         template_name = "includes/table.html"
         default = "—"
 
-    def __init__(self, data: Any, *args: Any, totals: list[dict[str, Any]] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, data: QuerySet | Sequence[Record], *args: Any, totals: list[dict[str, Any]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(data, *args, **kwargs)
         self.totals = totals or []
 
@@ -69,14 +77,11 @@ class BaseTable(django_tables2.Table):
         """For each row of sums its (column, cell) pairs; the first column says what they are."""
         for sums in self.totals:
             row, columns = BoundRow(sums, table=self), list(self.columns)
+            # A column is shown where the row holds the first part of its accessor.
             yield [(columns[0], sums.get("label") or "Total")] + [
-                (column, row.get_cell(column.name) if _top(column) in sums else "") for column in columns[1:]
+                (column, row.get_cell(column.name) if re.split(r"\.|__", str(column.accessor))[0] in sums else "")
+                for column in columns[1:]
             ]
-
-
-def _top(column: Any) -> str:
-    """The first part of the column's accessor: what a row of sums must hold for the column to show it."""
-    return re.split(r"\.|__", str(column.accessor))[0]
 
 
 def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[str, Any]]:
@@ -95,17 +100,17 @@ class NumberColumn(django_tables2.Column):
         attrs = {"th": {"class": "number"}, "td": {"class": "number"}, "tf": {"class": "number"}}
         super().__init__(*args, **{"attrs": attrs, **kwargs})
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return f"{value:,}"
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Amount) -> Amount:
         return value
 
 
 class ExactColumn(NumberColumn):
     """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return str(exact_text(value))
 
 
@@ -117,14 +122,14 @@ class MoneyColumn(NumberColumn):
         self.currency = Accessor(currency)
         self.short = short
 
-    def code(self, record: Any) -> str:
+    def code(self, record: Record) -> str:
         return str(self.currency.resolve(record))
 
-    def render(self, value: Any, record: Any) -> SafeString:
+    def render(self, value: Amount, record: Record) -> SafeString:
         draw = figures.money_short_html if self.short else figures.money_html
         return draw(value, self.code(record))
 
-    def value(self, value: Any) -> Decimal | None:
+    def value(self, value: Amount) -> Decimal | None:
         return figures.as_decimal(value)
 
 
@@ -135,7 +140,7 @@ class ChangeColumn(MoneyColumn):
         super().__init__(*args, **kwargs)
         self.before = Accessor(before) if before else None
 
-    def render(self, value: Any, record: Any) -> SafeString:
+    def render(self, value: Amount, record: Record) -> SafeString:
         before = self.before.resolve(record) if self.before else None
         return figures.change_html(value, self.code(record), before)
 
@@ -147,10 +152,10 @@ class PercentColumn(NumberColumn):
         super().__init__(*args, **kwargs)
         self.places = places
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return str(figures.percent_text(value, self.places))
 
-    def value(self, value: Any) -> Decimal | None:
+    def value(self, value: Amount) -> Decimal | None:
         return figures.as_decimal(value)
 
 
@@ -160,10 +165,10 @@ class MonthColumn(django_tables2.Column):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"attrs": {"td": {"class": "nowrap"}}, **kwargs})
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Month | date | str) -> str:
         return figures.month_text(value)
 
-    def value(self, value: Any) -> str:
+    def value(self, value: Month | date | str) -> str:
         return str(Month.of(value)) if isinstance(value, date) else str(value)
 
 
@@ -188,7 +193,7 @@ class TagColumn(django_tables2.Column):
         self.limit = limit
         self.virtual = virtual
 
-    def render(self, value: Mapping[str, Any], record: Any) -> SafeString:
+    def render(self, value: Mapping[str, Any], record: Record) -> SafeString:
         ours = Accessor(self.virtual).resolve(record, quiet=True) or {}
         chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
         shown, rest = chips[: self.limit], chips[self.limit :]
@@ -206,15 +211,15 @@ def tags_text(tags: Mapping[str, Any]) -> str:
     return json.dumps(tags, sort_keys=True, ensure_ascii=False)
 
 
-def tag_chip(key: str, text: Any, virtual: bool = False) -> SafeString:
+def tag_chip(key: str, text: object, virtual: bool = False) -> SafeString:
     """A tag as a chip; one that we set ourselves has an icon and says so."""
-    whole = f"{key}: {'' if text is None else text}"
-    short = whole if len(whole) <= 60 else whole[:59] + "…"
+    full = f"{key}: {'' if text is None else text}"
+    short = full if len(full) <= 60 else full[:59] + "…"
     if virtual:
-        said = f"virtual, set by us: {whole}"[:300]
+        title = f"virtual, set by us: {full}"[:300]
         mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
-        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', said, mark, short)
-    return format_html('<span class="tag-chip" title="{}">{}</span>', whole[:300], short)
+        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', title, mark, short)
+    return format_html('<span class="tag-chip" title="{}">{}</span>', full[:300], short)
 
 
 def _joined(parts: Iterable[SafeString]) -> SafeString:
@@ -231,12 +236,12 @@ class StatusColumn(django_tables2.Column):
         super().__init__(*args, **kwargs)
         self.states = states
 
-    def render(self, value: Any, record: Any, bound_column: Any) -> SafeString:
+    def render(self, value: object, record: Record, bound_column: BoundColumn) -> SafeString:
         raw = Accessor(bound_column.accessor).resolve(record)
         text, tone, icon = self.states.get(str(raw), (str(value), "calm", "point"))
         return status_html(text, tone, icon)
 
-    def value(self, value: Any) -> str:
+    def value(self, value: object) -> str:
         return str(value)
 
 

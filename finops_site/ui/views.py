@@ -1,4 +1,4 @@
-"""The home page: what every pillar has to say to this person."""
+"""The home page, made of what the pillars registered, and the page of one's API token."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ def programme(user: Person) -> dict[str, Any]:
 
 
 def panels(request: HttpRequest) -> list[str]:
-    """Every registered panel, drawn, that this person may see and that has something to say."""
+    """Every registered panel that this person may see and that is not empty, drawn."""
     contexts = [(panel, panel.context(request)) for panel in registry.allowed(Panel, request.user)]
     return [
         render_to_string(panel.template, {"panel": panel, **context}, request=request)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
+from finops_site.lib.periods import short_day_text
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
@@ -99,7 +100,7 @@ def use_chart(days: list[Utilisation]) -> dict[str, Any]:
         "kind": "stacked-bar",
         "title": "Used and unused by day",
         "unit": days[-1].unit,
-        "categories": [f"{day.day:%d %b}" for day in days],
+        "categories": [short_day_text(day.day) for day in days],
         "series": [
             charts.series("Used", [day.used for day in days]),
             charts.series("Unused", [day.unused for day in days], other=True),

@@ -10,7 +10,7 @@ from django.views.generic import TemplateView
 
 from finops_site.lib import charts
 from finops_site.lib.money import percent
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, day_text, short_day_text
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Empty, Page
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND, UPLOAD_BILL
@@ -43,7 +43,8 @@ class CommitmentsOverview(Page, TemplateView):
     def get_subtitle(self) -> str:
         if self.period is None:
             return ""
-        return f"{self.period.start:%d %b} to {self.period.last_day:%d %b %Y}: used, covered, saved, by the bill."
+        days = f"{short_day_text(self.period.start)} to {day_text(self.period.last_day)}"
+        return f"{days}: used, covered, saved, by the bill."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.period is None:
@@ -105,7 +106,7 @@ def day_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "kind": "line",
         "title": "Coverage and utilisation by day",
         "unit": "%",
-        "categories": [f"{row['moment']:%d %b}" for row in rows],
+        "categories": [short_day_text(row["moment"]) for row in rows],
         "series": [
             charts.series("Coverage", [percent(row["coverage"], 2) for row in rows]),
             charts.series("Utilisation", [percent(row["utilisation"], 2) for row in rows]),

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from finops_site.lib.periods import day_text
 from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
@@ -67,7 +68,7 @@ class PurchaseTable(PurchaseTermsTable):
 
     def render_requested(self, value: datetime, record: PurchaseRequest) -> SafeString:
         return format_html(
-            '{}<div class="small text-secondary nowrap">{}</div>', requester_name(record), f"{value:%d %b %Y}"
+            '{}<div class="small text-secondary nowrap">{}</div>', requester_name(record), day_text(value)
         )
 
     def value_requested(self, record: PurchaseRequest) -> str:

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from finops_site.lib import charts
 from finops_site.lib.money import formatted
+from finops_site.lib.periods import short_day_text
 from finops_site.ui.figures import percent_text
 from reservations.calc.terms import KINDS
 from reservations.models import Plan
@@ -182,6 +183,6 @@ def demand_chart(working: dict[str, Any]) -> dict[str, Any]:
         "kind": "line",
         "title": "What it can cover, and how much is committed",
         "unit": working["unit"],
-        "categories": [f"{date.fromisoformat(day['day']):%d %b}" for day in days],
+        "categories": [short_day_text(date.fromisoformat(day["day"])) for day in days],
         "series": [*lines, charts.series("Committed", [level] * len(days), dashed=True)],
     }

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.money import exact_text
+from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import (
     BaseTable,
     MoneyColumn,
@@ -58,7 +59,7 @@ class PlanTable(BaseTable):
         return str(record)
 
     def render_requested(self, value: datetime, record: Plan) -> str:
-        return f"{value:%d %b %Y, %H:%M} UTC by {record.requested_by or 'the system'}"
+        return f"{moment_text(value)} by {record.requested_by or 'the system'}"
 
 
 class PurchaseTermsTable(BaseTable):

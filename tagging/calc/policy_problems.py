@@ -46,7 +46,7 @@ def problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
             yield "values", f"{value[:40]}… has {len(value)} characters; no provider keeps more than {MOST_VALUE}."
     for duplicate in _duplicates(requirement.values, requirement.case):
         yield "values", f"{duplicate!r} is listed twice."
-    problem = pattern_problem(requirement.pattern)
+    problem = _pattern_problem(requirement.pattern)
     if problem:
         yield "pattern", problem
     yield from _value_alias_problems(requirement)
@@ -86,7 +86,7 @@ def _duplicates(words: Sequence[str], case: CaseRule) -> list[str]:
     return [word for number, word in enumerate(words) if folded[number] in folded[:number]]
 
 
-def pattern_problem(pattern: str) -> str:
+def _pattern_problem(pattern: str) -> str:
     """Why a pattern cannot be used; empty when it can."""
     if len(pattern) > MOST_PATTERN:
         return f"The pattern has {len(pattern)} characters: at most {MOST_PATTERN}."

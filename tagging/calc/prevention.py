@@ -70,7 +70,7 @@ class Document:
         return self.size <= self.limit
 
 
-def documents(requirements: Sequence[Requirement]) -> list[Document]:
+def prevention_documents(requirements: Sequence[Requirement]) -> list[Document]:
     """Everything that can be made of the rules in force: the tag policy, the SCPs and the Azure Policy."""
     return [*tag_policies(requirements), *scps(requirements), azure_policy(requirements)]
 

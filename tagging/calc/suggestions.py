@@ -103,7 +103,7 @@ def groups_of(resource: ResourceTags) -> Iterator[tuple[str, str, str]]:
         yield ACCOUNT, f"{resource.provider}/{resource.account}", f"in account {resource.account}"
 
 
-def suggest(
+def suggest_values(
     resources: Sequence[ResourceTags],
     *,
     allowed: Mapping[str, Sequence[str]] | None = None,

@@ -100,7 +100,7 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class PolicyResource:
     """What a decision looks at."""
 
     tags: Mapping[str, str | None]
@@ -128,9 +128,9 @@ class Policy:
 
     def facts(self, tags: Mapping[str, str | None], provider: str, service: str, resource_type: str, on: date) -> Facts:
         """{tag: fact} of every requirement that applies; required ones and optional ones alike."""
-        return self.decide([Resource(tags, provider, service, resource_type)], on)[0]
+        return self.decide([PolicyResource(tags, provider, service, resource_type)], on)[0]
 
-    def decide(self, resources: Sequence[Resource], on: date) -> list[Facts]:
+    def decide(self, resources: Sequence[PolicyResource], on: date) -> list[Facts]:
         """The facts of many resources at once: each pattern is matched once, against all its values."""
         rules = [_Rule(requirement) for requirement in self.requirements if requirement.holds_on(on)]
         by_resource = [_matches(rules, resource) for resource in resources]
@@ -140,7 +140,7 @@ class Policy:
     def current_values(self, tags: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
         """{tag: (the key it stands under, its value)} of the tags that are there, whether allowed or not."""
         rules = [_Rule(requirement) for requirement in self.requirements]
-        matches = _matches(rules, Resource(tags), everywhere=True)
+        matches = _matches(rules, PolicyResource(tags), everywhere=True)
         return {rule.requirement.key: (match.key, match.value) for rule, match in matches if match.key}
 
     def aliases(self) -> dict[str, set[str]]:
@@ -218,7 +218,9 @@ class _Rule:
         return Fact(State.OK, match.key, match.value, match.meant, match.others)
 
 
-def _matches(rules: Sequence[_Rule], resource: Resource, *, everywhere: bool = False) -> list[tuple[_Rule, _TagMatch]]:
+def _matches(
+    rules: Sequence[_Rule], resource: PolicyResource, *, everywhere: bool = False
+) -> list[tuple[_Rule, _TagMatch]]:
     folded: dict[str, list[str]] = defaultdict(list)
     for key in resource.tags:
         folded[key.casefold()].append(key)

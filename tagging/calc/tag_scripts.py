@@ -124,7 +124,7 @@ def _to_paste(edits: Sequence[TagEdit]) -> list[str]:
     return lines
 
 
-def csv_rows(edits: Iterable[TagEdit]) -> list[tuple[str, ...]]:
+def edits_as_csv(edits: Iterable[TagEdit]) -> list[tuple[str, ...]]:
     """A header and a row for each tag; whoever writes them makes them safe for spreadsheets."""
     rows = [
         (

@@ -208,7 +208,7 @@ def gaps(values: Iterable[MetricEntry], grain: str) -> list[Gap]:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class UnitCostPoint:
     """A day or month: its cost (None: no bill), its units (None: not counted), and the cost of one (None: no such)."""
 
     day: date
@@ -231,25 +231,27 @@ class Point:
         return "" if self.units else "nothing was counted"
 
 
-def points(costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: Iterable[date]) -> list[Point]:
+def unit_cost_points(
+    costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: Iterable[date]
+) -> list[UnitCostPoint]:
     """A point for each day, missing ones included."""
-    return [Point(day, costs.get(day), units.get(day)) for day in days]
+    return [UnitCostPoint(day, costs.get(day), units.get(day)) for day in days]
 
 
-def points_by_month(days: Iterable[Point]) -> list[Point]:
+def points_by_month(days: Iterable[UnitCostPoint]) -> list[UnitCostPoint]:
     """A point for each month, of its days that have both a cost and units: the sums, so that their ratio is right."""
-    months: dict[date, list[Point]] = {}
+    months: dict[date, list[UnitCostPoint]] = {}
     for point in days:
         months.setdefault(point.day.replace(day=1), []).append(point)
     return [_combined(month, points) for month, points in months.items()]
 
 
-def overall_per_unit(points: Iterable[Point]) -> Decimal | None:
+def overall_per_unit(points: Iterable[UnitCostPoint]) -> Decimal | None:
     """Cost per unit of all points that have both: the sum of costs / the sum of units, not a mean of ratios."""
     return _combined(date.min, points).per_unit
 
 
-def _combined(day: date, points: Iterable[Point]) -> Point:
+def _combined(day: date, points: Iterable[UnitCostPoint]) -> UnitCostPoint:
     """One point for those that have both a cost and units; a point without either where none has."""
     cost: Decimal | None = None
     units: Decimal | None = None
@@ -257,4 +259,4 @@ def _combined(day: date, points: Iterable[Point]) -> Point:
         if point.cost is not None and point.units is not None:
             cost = EXACT.add(cost or Decimal(0), point.cost)
             units = EXACT.add(units or Decimal(0), point.units)
-    return Point(day, cost, units)
+    return UnitCostPoint(day, cost, units)

@@ -20,7 +20,7 @@ from django.views.generic import TemplateView, View
 from costs import reconciliation
 from costs.query.spend import POOLED
 from finops_site.lib.money import EXACT, exact_sum
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, moment_text
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.registry import registry
@@ -207,7 +207,7 @@ def said_of(period: ChargebackPeriod) -> str:
 
 
 def _closed_words(period: ChargebackPeriod) -> str:
-    return f"Closed on {period.closed_at:%d %b %Y, %H:%M} UTC by {period.closed_by}"
+    return f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
 
 
 class MonthPage(OneMonth, TemplateView):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from costs.models import DeliveryMonth, Source
 from costs.sources.health import is_late, with_last_delivery
 from finops_site.lib.money import EXACT, exact_sum, ratio
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, moment_text
 from finops_site.lib.person import Person
 from tagging.chargeback import allocation, queues, statements
 from tagging.models import ChargebackPeriod, Dispute, MonthTotal, Statement
@@ -69,7 +69,7 @@ def _hold_the_books(period: ChargebackPeriod) -> None:
 
 def check_can_close(period: ChargebackPeriod, today: date) -> None:
     if period.is_closed:
-        when = f"{period.closed_at:%d %b %Y, %H:%M} UTC"
+        when = moment_text(period.closed_at)
         raise AlreadyClosed(f"{period.month} was closed by {period.closed_by} on {when}. Nothing was done twice.")
     if today < period.month.next.start:
         raise CannotClose(f"{period.month} is not over: it can be closed from {period.month.next.start} on.")

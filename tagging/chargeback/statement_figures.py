@@ -19,7 +19,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc import change_explanation
 from tagging.calc.change_explanation import ChangePart, MonthlyCost
-from tagging.calc.tag_policy import Resource
+from tagging.calc.tag_policy import PolicyResource
 from tagging.chargeback import allocation
 from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
 from tagging.policy.compliance import is_compliant
@@ -349,7 +349,7 @@ def _untagged(team: int, month: Month, basis: str, currency: str) -> Decimal:
     rows = list(mine.order_by().values_list(*names, "tag_set__tags").annotate(cost=Sum(basis)))
     policy = TagRequirement.objects.all().as_policy()
     day = month.next.start - timedelta(days=1)
-    decided = policy.decide([Resource(tags, *place) for *place, tags, _ in rows], day)
+    decided = policy.decide([PolicyResource(tags, *place) for *place, tags, _ in rows], day)
     return exact_sum(
         row[-1] or ZERO for row, facts in zip(rows, decided, strict=True) if not is_compliant(policy.on(day), facts)
     )

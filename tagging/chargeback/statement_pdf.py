@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site.lib.money import formatted
+from finops_site.lib.periods import day_text
 from finops_site.registry import TeamBudget, registry
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text
@@ -22,7 +23,7 @@ def render_statements(found: list[Statement], reader: Any) -> bytes:
     """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see."""
     first = found[0]
     period = first.period
-    state = f"Closed on {period.closed_at:%d %b %Y}" if period.is_closed else "Draft: it may still change"
+    state = f"Closed on {day_text(period.closed_at)}" if period.is_closed else "Draft: it may still change"
     numbers = ", ".join(statement.number for statement in found if statement.number)
     budgets = registry.budgets_of(reader, first.team_id, period.month)
     data = {

@@ -19,7 +19,7 @@ from django.utils import timezone
 from costs.models import DeliveryMonth, TagSet
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
-from tagging.calc.tag_policy import Facts, Policy, Resource
+from tagging.calc.tag_policy import Facts, Policy, PolicyResource
 from tagging.models import ComplianceMonth, TagFact, TaggedResource, TagRequirement, TagVerdict
 
 if TYPE_CHECKING:
@@ -212,7 +212,9 @@ def _decide(cursor: "CursorWrapper", policy: Policy, on: date) -> int:
     for first in range(0, len(signatures), DECISIONS_PER_BATCH):
         part = signatures[first : first + DECISIONS_PER_BATCH]
         # The cursor hands JSON out as text.
-        resources = [Resource(json.loads(tags) if isinstance(tags, str) else tags, *place) for _, *place, tags in part]
+        resources = [
+            PolicyResource(json.loads(tags) if isinstance(tags, str) else tags, *place) for _, *place, tags in part
+        ]
         verdicts = _verdict_ids(policy, policy.decide(resources, on))
         with cursor.copy("COPY tagged_verdicts FROM STDIN") as copy:
             for row, verdict in zip(part, verdicts, strict=True):

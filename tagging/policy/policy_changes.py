@@ -10,7 +10,7 @@ from django.db.models import Count, Sum
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from tagging.calc.tag_policy import Policy, Requirement, Resource
+from tagging.calc.tag_policy import Policy, PolicyResource, Requirement
 from tagging.models import TaggedResource, TagRequirement
 from tagging.policy import compliance_figures
 from tagging.policy.compliance import is_compliant
@@ -91,7 +91,7 @@ def preview_change(user: Person, changed: Policy, month: Month, today: date) -> 
     sums = groups.annotate(resources=Count("pk"), amount=Sum("cost")).values_list(*names, "resources", "amount")
     signatures = list(sums)
     day = month.period.last_day
-    decided = changed.decide([Resource(tags, *place) for *place, tags, _, _, _, _ in signatures], day)
+    decided = changed.decide([PolicyResource(tags, *place) for *place, tags, _, _, _, _ in signatures], day)
     before, after = Tally(), Tally()
     policy = changed.on(day)
     for (*_, was_compliant, currency, resources, cost), facts in zip(signatures, decided, strict=True):

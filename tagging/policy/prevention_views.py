@@ -14,10 +14,10 @@ from tagging.calc import prevention
 from tagging.models import TagRequirement
 
 
-def documents() -> list[prevention.Document]:
+def current_documents() -> list[prevention.Document]:
     """Those of the policy in force today."""
     today = timezone.now().date()
-    return prevention.documents(TagRequirement.objects.all().as_policy().on(today).requirements)
+    return prevention.prevention_documents(TagRequirement.objects.all().as_policy().on(today).requirements)
 
 
 class PreventionPage(Page, TemplateView):
@@ -29,7 +29,7 @@ class PreventionPage(Page, TemplateView):
 
     @cached_property
     def documents(self) -> list[prevention.Document]:
-        return documents()
+        return current_documents()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(documents=self.documents, **kwargs)
@@ -39,7 +39,7 @@ class PreventionFile(Page, View):
     permission_required = "tagging.view_tagrequirement"
 
     def get(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        document = next((document for document in documents() if document.kind == kind), None)
+        document = next((document for document in current_documents() if document.kind == kind), None)
         if document is None:
             raise Http404
         return download(document.text, document.kind, "json", JSON)

@@ -12,7 +12,7 @@ from django.views.generic import TemplateView
 from costs.models import CostLine
 from costs.web.views.teams import lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, short_day_text
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, ListPage
 from finops_site.ui.tables import total_rows
@@ -145,7 +145,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
             "id": f"by-day-{code.lower()}",
             "kind": "bar",
             "title": f"Effective cost by day, {code}",
-            "categories": [f"{day['day']:%d %b}" for day in days],
+            "categories": [short_day_text(day["day"]) for day in days],
             "series": [charts.series("Effective cost", [day["effective_cost"] for day in days])],
             "currency": code,
             "table_id": "days",

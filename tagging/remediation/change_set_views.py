@@ -108,7 +108,7 @@ class ChangeSetPage(FollowedPage):
             row = change_sets.review(row.pk, approve=verb == "approve", comment=comment, user=user, now=now)
             return f"It is {row.get_state_display()}."
         if verb == "dry_run":
-            return provider_tagging.dry_run(row, now)
+            return provider_tagging.dry_run_change_set(row, now)
         change_sets.start_applying(row.pk, user=user, now=now)
         return "It is being applied; each tag's result appears below."
 
@@ -123,7 +123,7 @@ class ChangeSetFile(DetailPage):
         row = self.get_object()
         kind = self.kwargs["kind"]
         if kind == "csv":
-            return csv_download(tag_scripts.csv_rows(change_sets.as_edits(row)), str(row))
+            return csv_download(tag_scripts.edits_as_csv(change_sets.as_edits(row)), str(row))
         if row.state in (State.DRAFT, State.REVIEW, State.REJECTED):
             messages.error(request, "Somebody else has to approve it before it leaves as a script.")
             return redirect(reverse("tagging:change_set", args=[row.pk]))

@@ -79,7 +79,7 @@ def _plain_errors(account: str) -> Iterator[None]:
         raise StorageProblem(f"Account {account}: {type(error).__name__}.", is_temporary=True) from None
 
 
-def dry_run(row: ChangeSet, now: datetime) -> str:
+def dry_run_change_set(row: ChangeSet, now: datetime) -> str:
     """Reads which tags each resource carries now, changes nothing there, and returns the outcome in a sentence."""
     changes = list(row.changes.filter(result__in=(*OPEN_RESULTS, TagChange.Result.SAME)))
     for (account, region), here in _by_place(changes).items():

@@ -17,7 +17,7 @@ from finops_site.ops.locks import wait_for
 from tagging.calc import suggestions as calculation
 from tagging.calc.resource_names import ResourceTags
 from tagging.calc.suggestions import PastDecisions, Proposal
-from tagging.calc.tag_policy import Facts, Policy, Resource
+from tagging.calc.tag_policy import Facts, Policy, PolicyResource
 from tagging.models import ComplianceMonth, Suggestion, SuggestionDecision, TaggedResource, TagRequirement
 from tagging.models.remediation import SuggestionQuerySet
 
@@ -64,7 +64,7 @@ def _suggestions(month: Month) -> list[Suggestion]:
     policy = TagRequirement.objects.all().as_policy().on(month.period.last_day)
     rows = _resources(month)
     resources, wrong = _resource_tags(rows, policy, month)
-    proposals = calculation.suggest(
+    proposals = calculation.suggest_values(
         resources,
         allowed={rule.key: rule.values for rule in policy.requirements},
         cost_centers=dict(Team.objects.exclude(cost_center="").values_list("name", "cost_center")),
@@ -133,7 +133,7 @@ def _decide(
 ) -> dict[Signature, Facts]:
     """The facts of each distinct (tag set, provider, service, resource type), decided together."""
     signatures = list(signatures)
-    resources = [Resource(tags.get(tag_set, {}), *place) for tag_set, *place in signatures]
+    resources = [PolicyResource(tags.get(tag_set, {}), *place) for tag_set, *place in signatures]
     return dict(zip(signatures, policy.decide(resources, month.period.last_day), strict=True))
 
 

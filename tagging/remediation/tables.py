@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.query.spend import UNOWNED
+from finops_site.lib.periods import day_text
 from finops_site.ui.figures import icon_html
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, status_html, tag_chip
 from tagging.models import ChangeSet, Suggestion, TagChange, VirtualTag
@@ -175,7 +176,7 @@ class VirtualTagTable(BaseTable):
         return _reason({"agree": 0, **value[0]})
 
     def render_made_by(self, record: VirtualTag) -> SafeString:
-        return format_html(SECOND, record.made_by, f"{record.made_at:%d %b %Y}")
+        return format_html(SECOND, record.made_by, day_text(record.made_at))
 
     def value_made_by(self, record: VirtualTag) -> str:
         return str(record.made_by)

@@ -71,7 +71,7 @@ class BusinessMetrics(APIView):
 
 def _entries(rows: list[dict[str, str]], grain: str) -> list[unit_costs.MetricEntry]:
     """The values of a feed; raises ValidationError with every one that cannot be used."""
-    teams, values, errors = business_metrics.team_names(), {}, []
+    teams, values, errors = business_metrics.team_ids_by_name(), {}, []
     for place, row in enumerate(rows):
         try:
             key = unit_costs.as_team(row["team"], teams), unit_costs.as_day(row["day"], grain)

@@ -18,7 +18,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.people import audit
 from tagging.calc import unit_costs
-from tagging.calc.unit_costs import MetricEntry, Point
+from tagging.calc.unit_costs import MetricEntry, UnitCostPoint
 from tagging.models import Allocation, Metric, MetricValue
 
 BASES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
@@ -34,7 +34,7 @@ class Difference:
     same: int
 
 
-def team_names() -> dict[str, int]:
+def team_ids_by_name() -> dict[str, int]:
     """{name in lower case: id}, as files name teams."""
     return {name.lower(): pk for pk, name in Team.objects.values_list("pk", "name")}
 
@@ -97,9 +97,9 @@ def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[tuple[int, 
         audit.record(entries, action, user)
 
 
-def points(
+def points_by_team(
     user: Person, metric: Metric, teams: Iterable[Team], period: Period, basis: str, *, shared: bool = False
-) -> dict[tuple[Team, str], list[Point]]:
+) -> dict[tuple[Team, str], list[UnitCostPoint]]:
     """{(team, currency): a point for each day, or month, of the period}: the team's cost and what it counted.
 
     Its direct cost by charge day, and its share of pools of the same days where `shared` says so.
@@ -113,7 +113,7 @@ def points(
     for team, day, value in counted.values_list("team", "day", "value"):
         units[team][day] = value
     costs = _costs(user, teams, period, basis, by_month, shared)
-    return {key: unit_costs.points(by_day, units[key[0].pk], days) for key, by_day in costs.items()}
+    return {key: unit_costs.unit_cost_points(by_day, units[key[0].pk], days) for key, by_day in costs.items()}
 
 
 def _costs(

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.periods import Month, Period, last_months, short_day_text
 from finops_site.models import Team
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
@@ -95,10 +95,10 @@ class UnitCostsPage(Page, TemplateView):
         return self.request.GET.get("by") == "month" or self.period.days > DAYS_SHOWN
 
     @cached_property
-    def points(self) -> dict[tuple[Team, str], list[unit_costs.Point]]:
+    def points(self) -> dict[tuple[Team, str], list[unit_costs.UnitCostPoint]]:
         if self.metric is None:
             return {}
-        points = business_metrics.points(
+        points = business_metrics.points_by_team(
             self.request.user, self.metric, self.teams, self.period, self.basis, shared=self.shared
         )
         counted = {key: series for key, series in points.items() if any(p.units is not None for p in series)}
@@ -123,7 +123,7 @@ class UnitCostsPage(Page, TemplateView):
             for point in series
         ]
 
-    def _lines_url(self, team: Team, code: str, point: unit_costs.Point) -> str:
+    def _lines_url(self, team: Team, code: str, point: unit_costs.UnitCostPoint) -> str:
         """Where the team's own cost opens; a share of a pool is no single team's lines."""
         if self.shared:
             return ""
@@ -134,7 +134,7 @@ class UnitCostsPage(Page, TemplateView):
     def _chart(self, code: str) -> dict[str, Any]:
         by_team = {team: points for (team, currency), points in self.points.items() if currency == code}
         days = next(iter(by_team.values()))
-        categories = [month_text(Month.of(p.day)) if self.by_month else f"{p.day:%d %b}" for p in days]
+        categories = [month_text(Month.of(p.day)) if self.by_month else short_day_text(p.day) for p in days]
         series = [
             charts.series(
                 team.name,
@@ -195,7 +195,9 @@ class UploadMetric(FormPage):
 
     def form_valid(self, form: MetricUploadForm) -> HttpResponse:
         data = form.cleaned_data
-        parsed = unit_costs.read_metric_csv(data["text"], teams=business_metrics.team_names(), grain=data["grain"])
+        parsed = unit_costs.read_metric_csv(
+            data["text"], teams=business_metrics.team_ids_by_name(), grain=data["grain"]
+        )
         if self.request.POST.get("verb") == "save" and parsed.is_good:
             metric = data["metric"] or Metric.objects.create(name=data["name"], grain=data["grain"])
             result = business_metrics.save_values(metric, parsed.values, user=self.request.user, now=timezone.now())

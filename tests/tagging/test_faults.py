@@ -140,7 +140,7 @@ def approved(moto, settings, monkeypatch):  # noqa: F811
     credential = Credential.objects.create(name="tagger", role_arn=f"arn:aws:iam::{ACCOUNT}:role/tagger")
     TaggingAccess.objects.create(sub_account=ACCOUNT, credential=credential, endpoint=moto, per_call=1)
     row = _change_set(ids)
-    provider_tagging.dry_run(row, NOW)
+    provider_tagging.dry_run_change_set(row, NOW)
     yield change_sets.start_applying(row.pk, user=person("eli"), now=NOW)
     ec2.terminate_instances(InstanceIds=ids)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagging.calc import unit_costs
-from tagging.calc.unit_costs import Point, read_metric_csv
+from tagging.calc.unit_costs import UnitCostPoint, read_metric_csv
 
 TEAMS = {"payments": 1, "data": 2}
 DAY = date(2026, 3, 1)
@@ -57,13 +57,13 @@ def test_gaps_are_named_and_are_not_zero():
     ],
 )
 def test_the_cost_of_one_unit_or_why_there_is_none(cost, units, per_unit, why):
-    point = Point(DAY, cost and Decimal(cost), units and Decimal(units))
+    point = UnitCostPoint(DAY, cost and Decimal(cost), units and Decimal(units))
     assert (point.per_unit, point.why) == (per_unit and Decimal(per_unit), why)
 
 
 def test_a_month_is_the_ratio_of_its_sums_over_days_that_have_both():
-    days = [Point(DAY, Decimal(10), Decimal(1)), Point(DAY + timedelta(1), Decimal(2), Decimal(3))]
-    (month,) = unit_costs.points_by_month([*days, Point(DAY + timedelta(2), Decimal(99), None)])
+    days = [UnitCostPoint(DAY, Decimal(10), Decimal(1)), UnitCostPoint(DAY + timedelta(1), Decimal(2), Decimal(3))]
+    (month,) = unit_costs.points_by_month([*days, UnitCostPoint(DAY + timedelta(2), Decimal(99), None)])
     assert (month.cost, month.units, month.per_unit) == (12, 4, 3)
     assert unit_costs.overall_per_unit(days) == 3
     assert unit_costs.overall_per_unit([]) is None

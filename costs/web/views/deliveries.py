@@ -21,6 +21,7 @@ from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
 from costs.web import delivery_tables
 from costs.web.forms import UploadForm
+from finops_site.lib.periods import moment_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -142,7 +143,7 @@ class DeliveryPage(DetailPage):
     def get_subtitle(self) -> str:
         delivery = self.object
         known = [part for part in (delivery.format, delivery.provider) if part]
-        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.brought_by}"
+        by = f"received {moment_text(delivery.received_at)} by {delivery.brought_by}"
         return ", ".join([*known, by])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.views.generic import TemplateView
 from costs.query import currency_conversion, filter_choices, latest_month, spend
 from costs.query.spend import BadQuestion, Group, Pivot, Question, Row
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, Period, parse_range
+from finops_site.lib.periods import Month, Period, parse_range, short_day_text
 from finops_site.lib.person import Person
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
@@ -232,7 +232,7 @@ class Explorer(Page, TemplateView):
         assert self.question
         if self.question.grain == "month":
             return month_text(bucket)
-        text = f"{bucket:%d %b}"
+        text = short_day_text(bucket)
         return f"week of {text}" if self.question.grain == "week" else text
 
     def _span(self, bucket: date | None) -> Period:

@@ -12,6 +12,7 @@ from costs.query.result_cache import remembered
 from costs.web.filters import LineFilter
 from costs.web.tables import LineTable
 from finops_site.lib import charts
+from finops_site.lib.periods import short_day_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import total_rows
 
@@ -105,7 +106,7 @@ class LinePage(DetailPage):
             "id": "resource-by-day",
             "kind": "bar",
             "title": f"{self.object.resource_name or self.object.resource} in this bill, by day",
-            "categories": [f"{row['day']:%d %b}" for row in days],
+            "categories": [short_day_text(row["day"]) for row in days],
             "series": [charts.series("Effective cost", [row["effective_cost"] for row in days])],
             "currency": self.object.currency,
             "table_id": "resource-days",

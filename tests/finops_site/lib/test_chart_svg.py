@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops_site.lib import chart_svg, charts
+from finops_site.lib.palette import palette
 
 CSS = Path(chart_svg.__file__).parents[1] / "static/finops/finops.css"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,12 +31,17 @@ def bars(root):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_colours_are_those_of_the_pages(theme):
     block = re.search(rf'\[data-bs-theme="{theme}"\] {{(.*?)\n}}', CSS.read_text(), re.S).group(1)
-    said = dict(re.findall(r"--([\w-]+): (#\w+);", block))
-    ours = chart_svg.PALETTES[theme]
-    assert ours["series"] == [said[f"chart-{place}"] for place in range(1, 11)]
+    css = dict(re.findall(r"--([\w-]+): (#\w+);", block))
+    ours = palette(theme)
+    assert ours["series"] == [css[f"chart-{place}"] for place in range(1, 11)]
     names = {"other": "chart-other", "ink": "ink", "soft": "ink-3", "line": "line", "surface": "surface"}
-    assert {name: said[css] for name, css in names.items()} == {name: ours[name] for name in names}
-    assert (ours["good"], ours["bad"]) == (said["good"], said["bad"])
+    assert {name: css[variable] for name, variable in names.items()} == {name: ours[name] for name in names}
+    assert (ours["good"], ours["bad"]) == (css["good"], css["bad"])
+
+
+def test_a_theme_that_does_not_exist_is_noticed():
+    with pytest.raises(LookupError, match="sepia"):
+        palette("sepia")
 
 
 def test_bars_are_as_high_as_their_amounts_and_credits_hang_below_zero():

@@ -11,12 +11,13 @@ from finops_site.lib.money import (
     STORED_UNIT,
     CurrencyMismatch,
     Money,
+    compact,
     exact_text,
     formatted,
     ratio,
     rounded,
     split,
-    total,
+    total_by_currency,
 )
 
 amounts = st.decimals(-(10**19), 10**19, places=18)
@@ -61,7 +62,7 @@ def test_weights_that_are_none_are_refused(bad):
 
 @given(st.lists(st.tuples(amounts, st.sampled_from(["USD", "EUR", "JPY"]))))
 def test_sums_are_per_currency_and_exact(pairs):
-    sums = total(Money(amount, currency) for amount, currency in pairs)
+    sums = total_by_currency(Money(amount, currency) for amount, currency in pairs)
     for code in {currency for _, currency in pairs}:
         assert plain_sum([sums[code]]) == plain_sum(amount for amount, currency in pairs if currency == code)
 
@@ -103,3 +104,21 @@ def test_nothing_is_not_zero():
     assert exact_text(None) is None
     assert exact_text(D("-0.00")) == "0"
     assert ratio(D(1), D(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0", "0"),
+        ("0.25", "0.25"),
+        ("-0.001", "−0.001"),
+        ("12.5", "12.5"),
+        ("12500", "12.5k"),
+        ("1250000", "1.25M"),
+        ("-3000000", "−3M"),
+        ("999999", "1M"),
+        ("2500000000000", "2.5T"),
+    ],
+)
+def test_a_figure_of_an_axis_has_no_more_places_than_it_needs(value, text):
+    assert compact(D(value), on_axis=True) == text

@@ -38,7 +38,7 @@ def test_lea_reads_her_mail_as_a_mail_program_shows_it(to_lea, lea, client_of):
 
 def test_a_picture_comes_out_of_the_mail_itself(to_lea, lea):
     found = mailbox.mail(to_lea, lea)
-    found.written.get_body(("html",)).set_content("<img src='cid:chart'><img src='cid:other'>", subtype="html")
+    found.parsed.get_body(("html",)).set_content("<img src='cid:chart'><img src='cid:other'>", subtype="html")
     picture = base64.b64encode(PNG).decode()
     assert found.html.strip() == f"<img src='data:image/png;base64,{picture}'><img src=''>"
 

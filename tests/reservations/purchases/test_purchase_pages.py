@@ -198,7 +198,12 @@ def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
     own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     answer = client_of(fay).post(reverse("api:purchase-approve", args=[own.pk]))
     assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you requested.")
-    assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Give the reason")
+    assert (
+        client_of(fay)
+        .post(reverse("api:purchase-reject", args=[own.pk]))
+        .json()["detail"]
+        .startswith("Give the reason")
+    )
 
 
 def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagging.calc.policy_problems import conflicts, problems
-from tagging.calc.tag_policy import CaseRule, Policy, Requirement, Resource, State
+from tagging.calc.tag_policy import CaseRule, Policy, PolicyResource, Requirement, State
 
 DAY = date(2026, 3, 31)
 ENVIRONMENT = Requirement(
@@ -109,7 +109,9 @@ def test_a_rule_applies_to_its_providers_services_types_and_days():
 
 def test_many_resources_are_decided_together():
     policy = Policy((ENVIRONMENT, Requirement("CostCenter", pattern="CC-[0-9]+")))
-    decided = policy.decide([Resource({"env": "prod", "CostCenter": "CC-1"}), Resource({"CostCenter": "7"})], DAY)
+    decided = policy.decide(
+        [PolicyResource({"env": "prod", "CostCenter": "CC-1"}), PolicyResource({"CostCenter": "7"})], DAY
+    )
     assert [{key: one_fact.state for key, one_fact in facts.items()} for facts in decided] == [
         {"Environment": State.OK, "CostCenter": State.OK},
         {"Environment": State.MISSING, "CostCenter": State.NOT_ALLOWED},

@@ -131,7 +131,7 @@ def statements(rules):
 
 
 def test_every_document_keeps_to_its_grammar_and_its_size():
-    for document in prevention.documents(RULES):
+    for document in prevention.prevention_documents(RULES):
         jsonschema.validate(json.loads(document.text), grammar(document))
         assert document.fits, document.title
 
@@ -181,7 +181,7 @@ def test_a_long_policy_becomes_several_that_fit():
 
 
 def test_what_a_document_cannot_say_is_said_beside_it():
-    notes = " ".join(note for document in prevention.documents(RULES) for note in document.notes)
+    notes = " ".join(note for document in prevention.prevention_documents(RULES) for note in document.notes)
     assert "CostCenter: a tag policy knows no patterns" in notes
     assert "CostCenter: an SCP knows no patterns" in notes
     assert "Azure's `match` is not" in notes
@@ -211,7 +211,7 @@ def test_quotes_in_a_tags_name_stay_quotes(key, field):
     values=st.lists(st.text(min_size=1, max_size=60), max_size=10, unique_by=str.casefold),
 )
 def test_whatever_the_policy_the_documents_are_valid(keys, values):
-    for document in prevention.documents([Requirement(key, values=tuple(values)) for key in keys]):
+    for document in prevention.prevention_documents([Requirement(key, values=tuple(values)) for key in keys]):
         parsed = json.loads(document.text)
         jsonschema.validate(parsed, grammar(document))
         if document.kind.startswith("aws-scp"):

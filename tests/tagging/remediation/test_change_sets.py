@@ -188,14 +188,16 @@ def clock():
 
 
 def started(row, people):
-    provider_tagging.dry_run(row, NOW)
+    provider_tagging.dry_run_change_set(row, NOW)
     return change_sets.start_applying(row.pk, user=people["eli"], now=NOW)
 
 
 @pytest.mark.django_db
 class TestAtTheProvider:
     def test_a_dry_run_changes_nothing_and_says_what_would(self, reviewed, machines, moto):
-        assert provider_tagging.dry_run(reviewed, NOW).startswith("Dry run: 3 to set, 0 there already, 1 cannot")
+        assert provider_tagging.dry_run_change_set(reviewed, NOW).startswith(
+            "Dry run: 3 to set, 0 there already, 1 cannot"
+        )
         assert tags_of(moto, machines[0]) == {"Owner": "lea"}
         unable = reviewed.changes.get(result="unable")
         assert "does not say what it is" in unable.message or "region" in unable.message
@@ -215,7 +217,7 @@ class TestAtTheProvider:
         provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         ChangeSet.objects.update(state="approved")
         TagChange.objects.filter(result="ok").update(result="waiting")
-        assert "0 to set, 3 there already" in provider_tagging.dry_run(ChangeSet.objects.get(), NOW)
+        assert "0 to set, 3 there already" in provider_tagging.dry_run_change_set(ChangeSet.objects.get(), NOW)
 
     def test_one_that_was_killed_half_way_goes_on_where_it_was(self, reviewed, people, machines, moto):
         row = started(reviewed, people)

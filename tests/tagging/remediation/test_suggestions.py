@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagging.calc.resource_names import ResourceTags, closest_value, distance, stack, stem
-from tagging.calc.suggestions import PastDecisions, suggest, wilson
+from tagging.calc.suggestions import PastDecisions, suggest_values, wilson
 
 
 def machine(number, values=None, wrong=None, name=None, **more):
@@ -25,7 +25,7 @@ def machine(number, values=None, wrong=None, name=None, **more):
 
 
 def one(resources, **options):
-    (proposal,) = suggest(resources, **options)
+    (proposal,) = suggest_values(resources, **options)
     return proposal
 
 
@@ -62,7 +62,7 @@ def test_kin_that_disagree_make_it_less_sure_and_the_others_are_named():
 
 
 def test_nobody_is_guessed_at_where_nobody_can_be_asked():
-    assert suggest([machine(1, wrong={"Team": ""})]) == []
+    assert suggest_values([machine(1, wrong={"Team": ""})]) == []
 
 
 def test_a_volume_is_its_machines():
@@ -106,7 +106,7 @@ def test_the_stack_is_surer_than_the_account():
 
 def test_the_cost_centre_follows_from_the_team_and_the_team_from_the_owner():
     kin = [machine(n, {"Owner": "lea", "Team": "Payments"}, name="") for n in range(20)]
-    proposals = suggest(
+    proposals = suggest_values(
         [*kin, machine(99, {"Owner": "lea"}, {"CostCenter": "", "Team": ""}, name="")],
         cost_centers={"Payments": "CC-1001"},
     )
@@ -145,14 +145,14 @@ def test_neighbours_that_changed_places_are_one_edit():
 
 def test_only_values_the_policy_allows_are_proposed():
     kin = [machine(n, {"Environment": "Playground"}) for n in range(9)]
-    assert suggest([*kin, machine(99, wrong={"Environment": ""})], allowed={"Environment": ["Production"]}) == []
+    assert suggest_values([*kin, machine(99, wrong={"Environment": ""})], allowed={"Environment": ["Production"]}) == []
 
 
 def test_what_was_refused_never_comes_again_for_that_resource():
     kin = [machine(n, {"Team": "Payments"}) for n in range(10)]
     past = PastDecisions(refused=frozenset({("k99", "Team", "Payments")}))
     bare = [machine(99, wrong={"Team": ""}), machine(98, wrong={"Team": ""})]
-    assert [proposal.key for proposal in suggest([*kin, *bare], past=past)] == ["k98"]
+    assert [proposal.key for proposal in suggest_values([*kin, *bare], past=past)] == ["k98"]
 
 
 def test_an_accepted_pattern_is_surer_next_time_and_a_refused_one_less():
@@ -182,7 +182,7 @@ def test_names_of_any_letters_do_no_harm(pairs):
         else machine(n, {"Team": value or "x"}, name=name, resource=value)
         for n, (name, value) in enumerate(pairs)
     ]
-    for proposal in suggest(resources, allowed={"Owner": ["a"]}):
+    for proposal in suggest_values(resources, allowed={"Owner": ["a"]}):
         assert 0 < proposal.confidence < 1
 
 
@@ -194,5 +194,5 @@ def test_ten_thousand_resources_take_seconds():
         for n in range(10_000)
     ]
     started = time.perf_counter()
-    assert len(suggest(resources)) >= 2_500
+    assert len(suggest_values(resources)) >= 2_500
     assert time.perf_counter() - started < 20
