@@ -55,7 +55,7 @@ class QueryCount:
 
 
 def main(lines: int = LINES, count: int = COUNT, *, profile: bool = False) -> None:
-    """Prints the seconds of a first night and of one after it, their questions, and the share of the limit."""
+    """Prints the seconds of a first night and of one after it, their queries, and the share of the limit."""
     with fresh_database():
         today = timezone.now().date()
         started = time.perf_counter()
@@ -73,11 +73,11 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
     queries, watch = QueryCount(), cProfile.Profile()
     started = time.perf_counter()
     with connection.execute_wrapper(queries), watch if profile else nullcontext():
-        report = evaluate.evaluate_all(as_of, now=timezone.now(), catch_up=False)[0]
+        report = evaluate.evaluate_nights(as_of, now=timezone.now(), catch_up=False)[0]
     seconds = time.perf_counter() - started
     print(
         f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {queries.count} queries; "
-        f"{report.budgets:,} budgets, {len(report.crossings):,} crossings, {report.alerts_made:,} alerts"
+        f"{report.budgets:,} budgets, {len(report.crossings):,} breaches, {report.alerts_made:,} alerts"
     )
     if profile:
         pstats.Stats(watch).sort_stats("cumulative").print_stats(45)
@@ -124,7 +124,7 @@ def _know(name: str, value: str) -> None:
 
 def _budgets(count: int, today: date) -> None:
     from budgets.models import Budget, BudgetPeriod, Recipient, Threshold
-    from budgets.models.budgets import DEFAULT_THRESHOLDS
+    from budgets.models.thresholds import DEFAULT_THRESHOLDS
 
     month, wanted = Month.of(today), cycle(_scopes())
     budgets = Budget.objects.bulk_create(

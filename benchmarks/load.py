@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -31,19 +32,8 @@ db.execute(f"COPY (SELECT * REPLACE (" + ", ".join(f"CAST({name} AS DECIMAL(38, 
 print(time.perf_counter() - start)
 """
 
-# A worker has started long before a bill comes, so its start is not counted; everything after the file's arrival is.
-LOAD = """
-import django, resource, sys, time
-from pathlib import Path
-django.setup()
-from costs.ingest.load import load_bill
-from costs.ingest.receive import receive_bill
-start = time.perf_counter()
-(received,) = receive_bill(sys.argv[2], [Path(sys.argv[1])])
-delivery = load_bill(received.delivery)
-assert delivery.status == "current", delivery.message
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
+# A bill loaded in a process of its own: this command, the path, the name of the source.
+LOAD = (sys.executable, "-m", "benchmarks.load")
 
 EXACT = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "ConsumedQuantity")
 # Ten million would take an hour and a half.
@@ -83,9 +73,7 @@ def _bare(path: Path, target: Path) -> float:
 
 def _load(path: Path, source: str, environment: dict[str, str]) -> tuple[float, int]:
     """Loads in a process of its own, as a worker would; returns seconds and its peak memory in MB."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(path), source], env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([*LOAD, str(path), source], env=environment, check=True, capture_output=True, text=True)
     seconds, peak = done.stdout.split()
     return float(seconds), int(peak)
 
@@ -219,3 +207,25 @@ def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
         **{name: row.get(column, "")[:width] for name, (column, width) in texts.items()},
         **{name: row[column] for name, column in AMOUNTS.items()},
     )
+
+
+def load_as_a_worker(path: str, source: str) -> None:
+    """Prints the seconds and the peak memory in MB.
+
+    A worker has started long before a bill comes, so its start is not counted; everything after the file's arrival is.
+    """
+    from costs.ingest.load import load_bill
+    from costs.ingest.receive import receive_bill
+
+    start = time.perf_counter()
+    (receipt,) = receive_bill(source, [Path(path)])
+    delivery = load_bill(receipt.delivery)
+    assert delivery.status == "current", delivery.message
+    print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    load_as_a_worker(*sys.argv[1:])

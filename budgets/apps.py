@@ -1,4 +1,5 @@
-from typing import Any
+from collections.abc import Callable
+from datetime import date
 
 from celery.schedules import crontab
 
@@ -10,13 +11,14 @@ from finops_site.registry import (
     Kpi,
     NavItem,
     NavSection,
+    NightlyCheck,
     Panel,
     PendingDecisionSource,
     ReportSection,
     registry,
 )
 
-RULE_BUDGETS = {
+CHANGE_BUDGETS = {
     "budgets.add_budget",
     "budgets.change_budget",
     "budgets.approve_budget",
@@ -32,40 +34,36 @@ class BudgetsConfig(PillarConfig):
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {"budgets.view_budget", "budgets.view_alert"},
-        FINANCE: RULE_BUDGETS,
+        FINANCE: CHANGE_BUDGETS,
         # A proposal is for a team she leads; anybody who sees an alert may acknowledge it.
         ENGINEERING: {"budgets.propose_budget", "budgets.change_alert"},
     }
-    never_for_administrators = RULE_BUDGETS
+    never_for_administrators = CHANGE_BUDGETS
     schedule = {
-        "tell-alerts-every-ten-minutes": {
-            "task": "budgets.tasks.tell_alerts",
+        "send-alert-notifications-every-ten-minutes": {
+            "task": "budgets.tasks.send_notifications",
             "schedule": crontab(minute="5-59/10"),
         },
         "escalate-alerts-every-hour": {
             "task": "budgets.tasks.escalate_alerts",
             "schedule": crontab(minute=17),
         },
-        "tell-of-ignored-alerts-every-week": {
-            "task": "budgets.tasks.tell_of_ignored_alerts",
+        "notify-of-ignored-thresholds-every-week": {
+            "task": "budgets.tasks.notify_of_ignored_thresholds",
             "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
-        },
-        "evaluate-budgets-every-night": {
-            "task": "budgets.tasks.evaluate_budgets",
-            "schedule": crontab(hour=4, minute=40),
         },
     }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import panels, receivers  # noqa: F401
+        from budgets import nightly_checks, panels, receivers  # noqa: F401
 
         for name in ("Budget", "BudgetPeriod", "Threshold", "Recipient", "Anomaly"):
             auditlog.register(
                 self.get_model(name),
-                exclude_fields=["judged_as_of"] if name == "Budget" else [],
-                # The address of a channel is as good as a key.
+                exclude_fields=["evaluated_as_of"] if name == "Budget" else [],
+                # The address of a channel is as secret as a key.
                 mask_fields=["url"] if name == "Recipient" else [],
                 mask_callable="budgets.alerts.masking.only_the_host" if name == "Recipient" else None,
             )
@@ -75,18 +73,22 @@ class BudgetsConfig(PillarConfig):
             NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
             NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
             NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Year", "budgets:finance", "report-money", may_see, 32, "Budgets"),
-            Panel("budgets", table, panels.budgets, may_see, 15),
+            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 32, "Budgets"),
+            Panel("budgets", table, panels.budgets_panel, may_see, 15),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
-            ReportSection("budgets", "Budgets", table, panels.report, may_see, 20),
-            BudgetSource("budgets", panels.of_team, may_see),
-            PendingDecisionSource("budgets", panels.proposed, panels.proposals, "budgets.approve_budget", 30),
-            DemoStep("budgets", _make_demo_budgets, 70),
+            ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
+            BudgetSource("budgets", panels.team_budgets, may_see),
+            PendingDecisionSource(
+                "budgets", panels.proposed_budgets, panels.proposal_decisions, "budgets.approve_budget", 30
+            ),
+            NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),
+            NightlyCheck("anomalies", nightly_checks.detect_new_anomalies, 21),
+            DemoStep("budgets", make_demo_budgets, 70),
         )
 
 
-def _make_demo_budgets(say: Any, *, as_of: Any) -> None:
+def make_demo_budgets(say: Callable[[str], object], *, as_of: date) -> None:
     from budgets import demo
 
     demo.make_budgets(say, as_of=as_of)

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from costs import reconciliation
 from costs.formats import focus_out
-from costs.formats.base import METRICS, literal, quoted
+from costs.formats.base import METRICS
+from costs.formats.sql import literal, quoted
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth, FocusExport
 from costs.querysets import METRICS as NAMES
@@ -102,7 +103,7 @@ def write_month(month: Month, path: Path) -> ExportSummary:
     try:
         with limited_duckdb(path.parent) as db:
             charges = _charges_of_all(db, rows)
-            columns = ", ".join(map(quoted if "parquet" in options else focus_out.as_text, focus_out.COLUMNS))
+            columns = ", ".join(map(quoted if "parquet" in options else focus_out.csv_cell, focus_out.COLUMNS))
             db.execute(f"COPY (SELECT {columns} FROM ({charges})) TO {literal(str(half))} ({options})")
             summary = _summarise(db, charges, rows)
         half.replace(path)
@@ -125,7 +126,7 @@ def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]
         table = f"read_parquet({literal(row.charges_glob)})"
         present = [name for name, *_ in db.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
         came_as_focus = row.delivery.format.startswith("focus")
-        selects.append(focus_out.select(table, present, stated[row.delivery.source_id], own=came_as_focus))
+        selects.append(focus_out.export_sql(table, present, stated[row.delivery.source_id], own=came_as_focus))
     return " UNION ALL ".join(selects)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Aggregate, Count, QuerySet, Sum
 
 from costs.charges.totals import stored_totals, totals_as_text
-from costs.formats.base import literal
+from costs.formats.sql import literal
 from costs.ingest.workspace import limited_duckdb
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, Source
 from costs.models.lines import Cost

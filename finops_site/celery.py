@@ -10,10 +10,12 @@ import ctypes
 import logging
 import os
 import signal
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
+from celery.exceptions import NotRegistered
 from celery.signals import worker_process_init
 from django.db import transaction
 from kombu.exceptions import OperationalError
@@ -59,8 +61,16 @@ app.autodiscover_tasks()
 def task(name: str) -> FollowUpTask:
     """The task that is registered as `name`, such as "costs.tasks.load_delivery"; celery's NotRegistered if none is."""
     if name not in app.tasks:
-        app.loader.import_default_modules()
+        # The module alone: having Celery look for all tasks would run every system check too.
+        import_module(name.rpartition(".")[0])
     return app.tasks[name]
+
+
+def task_exists(name: str) -> bool:
+    try:
+        return task(name) is not None
+    except (ImportError, ValueError, NotRegistered):
+        return False
 
 
 @worker_process_init.connect

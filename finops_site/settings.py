@@ -151,7 +151,7 @@ ACCOUNT_ADAPTER = "finops_site.people.account_adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = 1  # hour
-AXES_USERNAME_CALLABLE = "finops_site.people.account_adapter.name_tried"
+AXES_USERNAME_CALLABLE = "finops_site.people.account_adapter.attempted_email"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "429.html"
@@ -231,7 +231,7 @@ CELERY_BEAT_SCHEDULER = "finops_site.ops.beat:Scheduler"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "finops_site.people.audit.NamedByToken",
+        "finops_site.people.audit.TokenAuthenticationForAudit",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

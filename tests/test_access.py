@@ -82,7 +82,7 @@ ACCESS = {
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
     "budgets:budgets": EVERYBODY,
-    "budgets:finance": EVERYBODY,
+    "budgets:annual_plan": EVERYBODY,
     "budgets:budget": LINE_OF_PAYMENTS,
     "budgets:add": FINANCE_ONLY,
     "budgets:grid": FINANCE_ONLY,
@@ -328,8 +328,8 @@ def of_fixes(name):
     if name == "change_sets":
         return []
     if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
-        said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
-        tag = virtual_tags.set_virtual_tag(row, "Note", "x", **said)
+        details = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
+        tag = virtual_tags.set_virtual_tag(row, "Note", "x", **details)
         if name.startswith("tag-suggestion"):
             suggestions.rebuild_suggestions(date(2026, 3, 31))
             return [Suggestion.objects.first().pk]
@@ -353,8 +353,8 @@ def of_tags(name, line):
     if name in ("resource", "exception_add"):
         return [resource.key]
     if name == "exception":
-        said = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
-        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **said).pk]
+        details = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
+        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **details).pk]
     if name in ("requirement", "requirement_remove"):
         return [TagRequirement.objects.first().pk]
     return ["azure-policy"] if name == "prevention_file" else []
@@ -404,8 +404,8 @@ def arguments(name, line):
         "source": delivery.source_id,
         "delivery": delivery.pk,
     }
-    found = ids.get(kind.replace("_", "-").split("-")[0])
-    return [found] if found and (part != "list") else []
+    pk = ids.get(kind.replace("_", "-").split("-")[0])
+    return [pk] if pk and (part != "list") else []
 
 
 def of_purchases(kind, line):
@@ -458,7 +458,7 @@ def of_commitments(kind, line):
 
 def an_approved_purchase(line):
     amounts = ("quantity", "hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost", "utilisation")
-    said = {"kind": "sp_ec2", "term_months": 12, "payment": "none", "currency": "USD", "unit": "USD an hour"}
+    reply = {"kind": "sp_ec2", "term_months": 12, "payment": "none", "currency": "USD", "unit": "USD an hour"}
     return PurchaseRequest.objects.create(
         position=1,
         batch=0,
@@ -468,7 +468,7 @@ def an_approved_purchase(line):
         approved_at=timezone.now(),
         expires_at=timezone.now(),
         **dict.fromkeys(amounts, 1),
-        **said,
+        **reply,
     )
 
 
@@ -483,23 +483,23 @@ def budget_arguments(name, line):
         "-list"
     ):
         return []
-    budget = budget_changes.create(
+    budget = budget_changes.create_budget(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
     if kind.startswith(("alert", "ac")):
-        evaluate.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        evaluate.evaluate_nights(line.charge_date, now=timezone.now(), catch_up=False)
         alert = Alert.objects.filter(budget=budget)[0]
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
         return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
     if kind.startswith(("anomaly", "answer")):
         days = {"day": line.charge_date, "last_day": line.charge_date, "found_as_of": line.charge_date}
-        found = Anomaly.objects.create(
+        anomaly = Anomaly.objects.create(
             kind="team", team_id=line.owner_id, currency="USD", actual=Decimal(9), expected=Decimal(1), **days
         )
-        return [found.pk, *(["expected"] if kind == "answer" else [])]
+        return [anomaly.pk, *(["expected"] if kind == "answer" else [])]
     if kind in ("threshold", "threshold_act", "follow"):
         line = budget.thresholds.first().pk
         return [line] if kind == "follow" else [budget.pk, line, *(["off"] if kind == "threshold_act" else [])]
@@ -520,8 +520,8 @@ def test_every_address_stands_in_the_table():
 @pytest.mark.parametrize("name", sorted(ACCESS))
 def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, people, client, client_of):
     url = reverse(name, args=arguments(name, a_line)) + QUERIES.get(name, "")
-    found = {who: status_for(who, url, people, client, client_of) for who in NAMES}
-    assert found == ACCESS[name], url
+    statuses = {who: status_for(who, url, people, client, client_of) for who in NAMES}
+    assert statuses == ACCESS[name], url
 
 
 def test_a_lead_sees_her_teams_lines_and_nobody_elses(a_line, lea, ola, fay, client_of):

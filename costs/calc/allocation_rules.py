@@ -11,7 +11,7 @@ from datetime import date
 
 import duckdb
 
-from costs.formats.base import literal
+from costs.formats.sql import literal
 
 # What a rule compares for equality: columns of a line.
 PLAIN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category", "commitment_status")
@@ -177,7 +177,7 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
     return f"SELECT a.n, min(r.number) FROM undecided a JOIN owner_rules r ON {' AND '.join(on)} {pattern} GROUP BY a.n"
 
 
-def pattern_problem(pattern: str) -> str:
+def resource_pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
     if len(pattern) > LONGEST_PATTERN:
         return f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are the most."

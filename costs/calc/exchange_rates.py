@@ -26,7 +26,7 @@ class BadRates(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class CurrencyRate:
     """One unit of `base` in `quote`, on a day or (with `monthly`) on the average of the month that begins on it."""
 
     base: str
@@ -37,7 +37,7 @@ class Rate:
     source: str = ""
 
 
-def parse(text: str) -> list[Rate]:
+def parse(text: str) -> list[CurrencyRate]:
     """Rates out of a CSV: the ECB's history (a column for each currency, per euro), its data portal's
     (CURRENCY, CURRENCY_DENOM, TIME_PERIOD, OBS_VALUE), or plain ones (date or month, base, quote, rate).
 
@@ -55,7 +55,7 @@ def parse(text: str) -> list[Rate]:
         raise BadRates(
             "These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two."
         )
-    rates: list[Rate] = []
+    rates: list[CurrencyRate] = []
     for line, row in enumerate(reader, 2):
         cells = {(name or "").strip().lower(): text.strip() for name, text in row.items() if isinstance(text, str)}
         rates += read_row(cells, line)
@@ -64,25 +64,25 @@ def parse(text: str) -> list[Rate]:
     return rates
 
 
-def rates_of_history(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_history(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     day, _ = _when(row.get("date", ""), line)
     for name, text in row.items():
         if len(name) == 3 and name.isalpha() and text not in NO_RATE:
-            yield Rate("EUR", name.upper(), day, _value(text, line), source="ECB")
+            yield CurrencyRate("EUR", name.upper(), day, _value(text, line), source="ECB")
 
 
-def rates_of_portal(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_portal(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     if row["obs_value"] in NO_RATE:
         return
     day, monthly = _when(row["time_period"], line)
     base = _code(row.get("currency_denom", "EUR") or "EUR", line)
-    yield Rate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
+    yield CurrencyRate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
 
 
-def plain_rates(row: dict[str, str], line: int) -> Iterator[Rate]:
+def plain_rates(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     day, monthly = _when(row.get("month") or row.get("date", ""), line)
     value = _value(row["rate"], line)
-    yield Rate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))
+    yield CurrencyRate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))
 
 
 def _when(text: str, line: int) -> tuple[date, bool]:
@@ -123,11 +123,11 @@ class ConversionRate:
 class RateBook:
     """Rates to look things up in."""
 
-    rates: Iterable[Rate]
+    rates: Iterable[CurrencyRate]
 
     @cached_property
-    def _by_day(self) -> dict[bool, dict[date, list[Rate]]]:
-        rates: dict[bool, dict[date, list[Rate]]] = {True: defaultdict(list), False: defaultdict(list)}
+    def _by_day(self) -> dict[bool, dict[date, list[CurrencyRate]]]:
+        rates: dict[bool, dict[date, list[CurrencyRate]]] = {True: defaultdict(list), False: defaultdict(list)}
         for rate in self.rates:
             rates[rate.monthly][rate.day].append(rate)
         return rates
@@ -155,7 +155,7 @@ class RateBook:
         return None
 
 
-def _cross(rates: Iterable[Rate], currency: str, target: str) -> ConversionRate | None:
+def _cross(rates: Iterable[CurrencyRate], currency: str, target: str) -> ConversionRate | None:
     """currency -> target out of rates of one day: straight, turned round, or over a base that both have."""
     listed = list(rates)
     for base in dict.fromkeys(rate.base for rate in listed):
@@ -167,7 +167,7 @@ def _cross(rates: Iterable[Rate], currency: str, target: str) -> ConversionRate 
     return None
 
 
-def _leg(per: Mapping[str, Rate], base: str, currency: str) -> Decimal | None:
+def _leg(per: Mapping[str, CurrencyRate], base: str, currency: str) -> Decimal | None:
     if currency == base:
         return Decimal(1)
     return per[currency].value if currency in per else None

@@ -8,7 +8,8 @@ import duckdb
 
 from costs.charges import files, gzips, json_lines
 from costs.formats import FORMATS, detect
-from costs.formats.base import BadBill, Format, Options, Sheet, formula, literal, quoted
+from costs.formats.base import BadBill, Format, Options, Sheet, formula
+from costs.formats.sql import literal, quoted
 
 # DuckDB reads in blocks of eight of these: small enough for a gigabyte of memory, and longer than any row of a bill.
 LONGEST_LINE = 2 << 20

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import duckdb
 
 from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide_owners, signature_of
-from costs.formats.base import METRICS, NO_NUL, literal, tags
+from costs.formats.base import METRICS
+from costs.formats.sql import NO_NUL, literal, tags
 
 # Cost line column -> charge column, and how many characters the line keeps.
 DIMENSIONS = {

@@ -12,7 +12,8 @@ from operator import add
 import ibis
 from ibis import Table, _
 
-from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE, NO_NUL
+from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE
+from costs.formats.sql import NO_NUL
 
 TYPES = {
     "text": "string",

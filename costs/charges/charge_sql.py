@@ -7,18 +7,8 @@ from datetime import date
 
 from costs.charges import json_lines
 from costs.charges.bill_files import BillFile
-from costs.formats.base import (
-    CHARGE_COLUMNS,
-    FULL,
-    METRICS,
-    aside,
-    beyond,
-    literal,
-    moment,
-    plain_number,
-    quoted,
-    stored,
-)
+from costs.formats.base import CHARGE_COLUMNS, METRICS, aside
+from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
 
 # The problem of a row that is empty: not a charge, and not a reject either.
@@ -109,11 +99,11 @@ def _cast(file: BillFile, kind: str, sql: str) -> str:
 
 def problem_sql(file: BillFile) -> str:
     """SQL naming the first charge column that keeps a row from being a charge; null for good rows."""
-    cases = " ".join(f"WHEN {is_bad} THEN {literal(name)}" for name, is_bad, _ in checks(file))
+    cases = " ".join(f"WHEN {is_bad} THEN {literal(name)}" for name, is_bad, _ in cell_checks(file))
     return f"CASE WHEN empty_row THEN {literal(BLANK)} {cases} END"
 
 
-def checks(file: BillFile) -> list[tuple[str, str, str]]:
+def cell_checks(file: BillFile) -> list[tuple[str, str, str]]:
     """(charge column, SQL that is true when its cell is bad, reason)."""
     checks = [("line", f"{text_column('line')} IS NOT NULL", "is not a JSON object")] if file.kind == "jsonl" else []
     for name in METRICS:

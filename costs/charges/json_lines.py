@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from costs.formats.base import BadBill, Sheet, literal, quoted
+from costs.formats.base import BadBill, Sheet
+from costs.formats.sql import literal, quoted
 
 # The line itself where it is no JSON object.
 UNREAD = '"unread line"'

@@ -19,7 +19,8 @@ from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
-from costs.formats.base import BadBill, Format, Options, literal, tags
+from costs.formats.base import BadBill, Format, Options
+from costs.formats.sql import literal, tags
 from finops_site.lib.money import NO_CURRENCY
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
@@ -90,7 +91,11 @@ def read_bill(
         bill = unfolded.read_all(stage)
         remarks = _spread_fees(db, bill[0].format, staging)
         progress("checking", 0.5)
-        months = _months(db, _table(staging))
+        # (billing month, charges, months of use), the earliest first.
+        months = db.execute(
+            f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
+            FROM {_table(staging)} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
         contents = _summarise(db, bill, staging, [month for month, _, _ in months], options)
         contents.months = _write_months(db, months, staging, target, view=view_of(bill))
         contents.notes += remarks
@@ -120,7 +125,7 @@ def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Pa
     if spread is None or not db.execute(f"SELECT 1 FROM {table} WHERE {spread.fee} LIMIT 1").fetchone():
         return []
     spread_path = staging.with_name("spread.parquet")
-    db.execute(f"COPY ({fee_spreading.select(spread, table)}) TO {literal(str(spread_path))} ({PARQUET})")
+    db.execute(f"COPY ({fee_spreading.spread_fees_sql(spread, table)}) TO {literal(str(spread_path))} ({PARQUET})")
     spread_path.replace(staging)
     return [spread.remark]
 
@@ -187,14 +192,6 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
         notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
     return notes
-
-
-def _months(db: duckdb.DuckDBPyConnection, table: str) -> list[tuple[date, int, list[date]]]:
-    """(billing month, charges, months of use), the earliest first."""
-    return db.execute(
-        f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
-        FROM {table} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
-    ).fetchall()
 
 
 def _write_months(

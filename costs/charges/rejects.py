@@ -7,8 +7,8 @@ import duckdb
 
 from costs.charges import files
 from costs.charges.bill_files import BillFile
-from costs.charges.charge_sql import BLANK, checks, problem_sql, rows_sql, text_column
-from costs.formats.base import NO_NUL, literal
+from costs.charges.charge_sql import BLANK, cell_checks, problem_sql, rows_sql, text_column
+from costs.formats.sql import NO_NUL, literal
 
 # So many rejects are kept with line and reason; all of them are counted.
 MAX_REJECTS = 10_000
@@ -49,15 +49,17 @@ def broken_rows(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list
 
 
 def rows_with_bad_cells(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], table: str) -> list[RejectedRow]:
-    """Rows of which a cell cannot be what its column asks for."""
+    """Rows with a cell that its column cannot hold."""
     numbers = db.execute(f"SELECT DISTINCT x_File FROM {table} WHERE x_Problem <> '{BLANK}' ORDER BY 1").fetchall()
     return [reject for (number,) in numbers for reject in _rows_with_bad_cells(db, bill[number])]
 
 
 def _rows_with_bad_cells(db: duckdb.DuckDBPyConnection, file: BillFile) -> list[RejectedRow]:
     """The rejected rows of one file, read once more in order: the fast pass does not know line numbers."""
-    cells = " ".join(f"WHEN {literal(name)} THEN {text_column(name)}" for name in {name for name, _, _ in checks(file)})
-    reasons = " ".join(f"WHEN {is_bad} THEN {literal(reason)}" for _, is_bad, reason in checks(file))
+    cells = " ".join(
+        f"WHEN {literal(name)} THEN {text_column(name)}" for name in {name for name, _, _ in cell_checks(file)}
+    )
+    reasons = " ".join(f"WHEN {is_bad} THEN {literal(reason)}" for _, is_bad, reason in cell_checks(file))
     # Read as the first time, rejects stored and all: DuckDB cuts a broken row otherwise when it stores none.
     numbered = f"(SELECT *, row_number() OVER () AS {RECORD} FROM {file.source()})"
     db.execute("SET preserve_insertion_order = true")

@@ -5,7 +5,8 @@ from decimal import Decimal
 import duckdb
 
 from costs.charges.build_cost_lines import AMOUNTS
-from costs.formats.base import METRICS, quoted
+from costs.formats.base import METRICS
+from costs.formats.sql import quoted
 from finops_site.lib.money import EXACT, exact_text
 
 # {currency: {metric: amount}}; an amount that no charge states is None.

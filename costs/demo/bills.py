@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from costs.demo.company import PAYER, REGIONS, Resource, pick
+from costs.demo.company import PAYER, REGIONS, DemoResource, pick
 from costs.demo.services import resources
 from finops_site.lib.periods import Month
 
@@ -83,7 +83,7 @@ def write_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> list[Path
     return paths
 
 
-def bill_rows(month: Month, running: list[Resource], last: Month, as_of: date) -> Iterator[list[str]]:
+def bill_rows(month: Month, running: list[DemoResource], last: Month, as_of: date) -> Iterator[list[str]]:
     """Every row of a month's bill, day by day, then support, tax and credit of the payer."""
     spent = Decimal(0)
     age = (last.year - month.year) * 12 + last.number - month.number
@@ -107,7 +107,7 @@ def bill_rows(month: Month, running: list[Resource], last: Month, as_of: date) -
         yield _fee(month, month.start, "Credit", "AWS Credits", "Migration credit", CREDIT)
 
 
-def _quantity(base: Decimal, resource: Resource, day: date, month: Month) -> Decimal:
+def _quantity(base: Decimal, resource: DemoResource, day: date, month: Month) -> Decimal:
     """Steady things are the same every day; the rest has weekdays, month ends and some noise of its own."""
     if resource.rhythm == "steady":
         return base
@@ -120,7 +120,7 @@ def _quantity(base: Decimal, resource: Resource, day: date, month: Month) -> Dec
     return (base * factor / 1000).quantize(Decimal("0.0001"))
 
 
-def _cells_of_resource(resource: Resource, month: Month) -> dict[str, str]:
+def _cells_of_resource(resource: DemoResource, month: Month) -> dict[str, str]:
     account, name = resource.account
     details = json.dumps(resource.details, sort_keys=True) if resource.details else ""
     return _common(month) | {

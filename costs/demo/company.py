@@ -42,7 +42,7 @@ TEAMS = tuple(OWNERS)
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class DemoResource:
     """Something that costs every day it stands: `quantity` units a day at `price` USD, shaped by `rhythm`."""
 
     id: str

@@ -14,7 +14,7 @@ from costs.demo.company import (
     TERMINATED,
     TYPES,
     WORKLOADS,
-    Resource,
+    DemoResource,
     in_region,
     per_day,
     pick,
@@ -23,13 +23,13 @@ from costs.demo.company import (
 )
 
 
-def machines(as_of: date) -> Iterator[Resource]:
+def machines(as_of: date) -> Iterator[DemoResource]:
     for number in range(RUNNING + STOPPED + TERMINATED):
         state = "running" if number < RUNNING else "stopped" if number < RUNNING + STOPPED else "terminated"
         yield from _machine(number, state, as_of)
 
 
-def _machine(number: int, state: str, as_of: date) -> Iterator[Resource]:
+def _machine(number: int, state: str, as_of: date) -> Iterator[DemoResource]:
     kind, region = TYPES[number % 5], tuple(REGIONS)[number % 4]
     system = "Linux"
     if len(MACHINES[kind]) > 1:
@@ -68,9 +68,9 @@ def _compute_instance(
     start: date | None,
     end: date | None,
     tags: dict[str, str],
-) -> Resource:
+) -> DemoResource:
     platform = system if system == "Linux" else f"Windows with {system}"
-    return Resource(
+    return DemoResource(
         id=identity,
         name=name,
         kind="Instance",
@@ -93,9 +93,9 @@ def _compute_instance(
 
 def _volume(
     machine: str, name: str, account: tuple[str, str], region: str, start: date | None, tags: dict[str, str]
-) -> Resource:
+) -> DemoResource:
     size = 100 + 50 * pick(f"volume {name}", 13)
-    return Resource(
+    return DemoResource(
         id=machine.replace("i-", "vol-"),
         name=f"{name}-data",
         kind="Volume",

@@ -12,7 +12,7 @@ from costs.demo.company import (
     REGIONS,
     TEAMS,
     WORKLOADS,
-    Resource,
+    DemoResource,
     in_region,
     per_day,
     pick,
@@ -23,16 +23,16 @@ from costs.demo.machines import machines
 from finops_site.lib.periods import Month
 
 
-def resources(as_of: date) -> list[Resource]:
+def resources(as_of: date) -> list[DemoResource]:
     """Everything the company runs; launches, endings and the runaway job are placed relative to `as_of`."""
     return [*machines(as_of), *buckets(), *databases(), *network(), *other_services(as_of)]
 
 
-def buckets() -> Iterator[Resource]:
+def buckets() -> Iterator[DemoResource]:
     for number in range(BUCKETS):
         name = f"northwind-{WORKLOADS[number % 10]}-{number:02}"
         terabytes = Decimal(1 + pick(f"size {name}", 95)) / 10
-        yield Resource(
+        yield DemoResource(
             id=f"arn:aws:s3:::{name}",
             name=name,
             kind="Bucket",
@@ -51,7 +51,7 @@ def buckets() -> Iterator[Resource]:
         )
 
 
-def databases() -> Iterator[Resource]:
+def databases() -> Iterator[DemoResource]:
     for number, (name, team) in enumerate(
         [
             ("ledger", "Payments"),
@@ -62,7 +62,7 @@ def databases() -> Iterator[Resource]:
             ("identity", "Platform"),
         ]
     ):
-        yield Resource(
+        yield DemoResource(
             id=f"arn:aws:rds:us-east-1:{PRODUCTION[0]}:db:{name}",
             name=name,
             kind="Database",
@@ -81,7 +81,7 @@ def databases() -> Iterator[Resource]:
         )
 
 
-def network() -> Iterator[Resource]:
+def network() -> Iterator[DemoResource]:
     """What everybody shares and nobody tags."""
     for region in REGIONS:
         share = {"us-east-1": 5, "us-west-2": 2, "eu-west-1": 2, "ap-south-1": 1}[region]
@@ -91,7 +91,7 @@ def network() -> Iterator[Resource]:
             "category": "Networking",
             "subcategory": "Network Connectivity",
         }
-        yield Resource(
+        yield DemoResource(
             id="",
             name="",
             kind="",
@@ -104,7 +104,7 @@ def network() -> Iterator[Resource]:
             rhythm="weekday",
             **common,
         )
-        yield Resource(
+        yield DemoResource(
             id=f"nat-0{pick(region, 1 << 32):08x}",
             name=f"nat {region}",
             kind="NAT Gateway",
@@ -117,7 +117,7 @@ def network() -> Iterator[Resource]:
             rhythm="weekday",
             **common,
         )
-        yield Resource(
+        yield DemoResource(
             id=f"arn:aws:elasticloadbalancing:{region}:{PRODUCTION[0]}:loadbalancer/app/web",
             name=f"web {region}",
             kind="Load Balancer",
@@ -133,12 +133,12 @@ def network() -> Iterator[Resource]:
         )
 
 
-def other_services(as_of: date) -> Iterator[Resource]:
+def other_services(as_of: date) -> Iterator[DemoResource]:
     """One of each other service; some adopted, retired or gone wild in the last months."""
     month = Month.of(as_of - timedelta(days=1))
     adopted, retired = month.plus(-1).start, month.plus(-1).start + timedelta(days=14)
     plain: dict[str, Any] = {"account": PRODUCTION, "region": "us-east-1"}
-    yield Resource(
+    yield DemoResource(
         id="E1NORTHWIND",
         name="shop.northwind.example",
         kind="Distribution",
@@ -155,7 +155,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         **plain,
     )
     for team in TEAMS:
-        yield Resource(
+        yield DemoResource(
             id=f"arn:aws:lambda:us-east-1:{PRODUCTION[0]}:function:{team.lower()}-events",
             name=f"{team.lower()}-events",
             kind="Function",
@@ -173,7 +173,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         )
     yield _glue("nightly-etl", Decimal(120), "monthend", None, None, plain)
     yield _glue("clickstream-backfill", Decimal(4_300), "steady", as_of - timedelta(9), as_of - timedelta(5), plain)
-    yield Resource(
+    yield DemoResource(
         id="",
         name="",
         kind="",
@@ -188,7 +188,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         rhythm="weekday",
         **plain,
     )
-    yield Resource(
+    yield DemoResource(
         id=f"arn:aws:es:us-east-1:{PRODUCTION[0]}:domain/search",
         name="search",
         kind="Domain",
@@ -205,7 +205,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         tags=tags_of("opensearch", "Storefront", "Production"),
         **plain,
     )
-    yield Resource(
+    yield DemoResource(
         id=f"arn:aws:sagemaker:us-east-1:{PRODUCTION[0]}:endpoint/fraud-scoring",
         name="fraud-scoring",
         kind="Endpoint",
@@ -222,7 +222,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         tags={"Owner": "eli", "Environment": "Production", "Team": "Payments"},
         **plain,
     )
-    yield Resource(
+    yield DemoResource(
         id=f"arn:aws:rds:us-east-1:{PRODUCTION[0]}:cluster:payments-archive",
         name="payments-archive",
         kind="Cluster",
@@ -239,7 +239,7 @@ def other_services(as_of: date) -> Iterator[Resource]:
         tags={"Owner": "lea", "Environment": "Production"},
         **plain,
     )
-    yield Resource(
+    yield DemoResource(
         id=f"arn:aws:elasticache:us-east-1:{PRODUCTION[0]}:cluster:sessions",
         name="sessions-cache",
         kind="Cluster",
@@ -260,8 +260,8 @@ def other_services(as_of: date) -> Iterator[Resource]:
 
 def _glue(
     name: str, quantity: Decimal, rhythm: str, start: date | None, end: date | None, place: dict[str, Any]
-) -> Resource:
-    return Resource(
+) -> DemoResource:
+    return DemoResource(
         id=f"arn:aws:glue:us-east-1:{PRODUCTION[0]}:job/{name}",
         name=name,
         kind="Job",

@@ -10,7 +10,8 @@ its share of the commitment, fees carry only what was not used, upfront fees car
 
 import re
 
-from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, tags, text
+from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, text
+from costs.formats.sql import tags
 
 CATEGORY = """CASE {lineItem/LineItemType}
     WHEN 'Tax' THEN 'Tax'

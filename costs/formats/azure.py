@@ -7,7 +7,8 @@ not used stands in rows of its own. Billed cost comes from the one, effective co
 
 from dataclasses import replace
 
-from costs.formats.base import FORMULA, Format, Sheet, const, formula, text
+from costs.formats.base import Format, Sheet, const, formula, text
+from costs.formats.sql import FORMULA
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"

@@ -3,7 +3,8 @@
 Column names and what replaced what: the FinOps Open Cost and Usage Specification, versions 1.0-preview to 1.4.
 """
 
-from costs.formats.base import CHARGE_COLUMNS, Format, Sheet, first, formula, literal, text
+from costs.formats.base import CHARGE_COLUMNS, Format, Sheet, first, formula, text
+from costs.formats.sql import literal
 
 # The newest column a file has shows its version; the specification has no version column.
 VERSION_MARKS = (

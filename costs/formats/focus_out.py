@@ -6,7 +6,7 @@ where it is null: costs that the bill states leave as they came.
 
 from collections.abc import Collection
 
-from costs.formats.base import STORED, literal, quoted
+from costs.formats.sql import STORED, literal, quoted
 
 # Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
 CATEGORIES = {
@@ -174,7 +174,7 @@ def _cost_sql(known: Collection[str]) -> dict[str, str]:
     return {key: f"coalesce(c.{name if name in known else rest[key]}, 0::{STORED})" for key, name in names.items()}
 
 
-def select(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
+def export_sql(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
     """SQL for the charges of one delivery as FOCUS 1.2.
 
     `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own`: it
@@ -192,7 +192,7 @@ def select(table: str, present: Collection[str], known: Collection[str], *, own:
     return f"SELECT {', '.join(columns)} FROM {table} c WHERE c.x_Problem IS NULL"
 
 
-def as_text(name: str) -> str:
+def csv_cell(name: str) -> str:
     """A column as FOCUS writes it in CSV: moments in UTC with their Z."""
     if name.endswith(("PeriodStart", "PeriodEnd")):
         return f"strftime({quoted(name)}, '%Y-%m-%dT%H:%M:%SZ') AS {quoted(name)}"

@@ -6,7 +6,8 @@ their benefit is a credit on the usage, so the fees are spread over those credit
 delivery states it.
 """
 
-from costs.formats.base import FORMULA, Format, Rule, Sheet, Spread, aside, const, formula, literal, text
+from costs.formats.base import Format, Rule, Sheet, Spread, aside, const, formula, text
+from costs.formats.sql import FORMULA, literal
 
 CATEGORY = """CASE WHEN {cost_type} = 'tax' THEN 'Tax'
     WHEN {cost_type} IN ('adjustment', 'rounding_error') THEN 'Adjustment'

@@ -2,15 +2,16 @@
 
 ``CostUSD`` is an hourly rate for EC2 and a monthly amount for S3. The person who loads it says the month; a running
 machine is charged for every hour of it. Stopped and terminated machines are charged nothing, as a provider would do,
-unless ``bill_stopped`` asks for the source's own reading, in which they cost as much as running ones.
+unless ``bill_stopped`` chooses the source's own reading, in which they cost as much as running ones.
 """
 
-from costs.formats.base import Format, Rule, Sheet, const, literal, month_moment, text
+from costs.formats.base import Format, Rule, Sheet, const, text
+from costs.formats.sql import literal, month_moment
 from finops_site.lib.periods import Month
 
 
 def _month(sheet: Sheet) -> Month:
-    assert sheet.options.month, "the reader asks for the month before it asks for rows"
+    assert sheet.options.month, "the reader refuses such a bill without a month"
     return sheet.options.month
 
 

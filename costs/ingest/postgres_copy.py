@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 from django.db import connection
 
-from costs.formats.base import literal
+from costs.formats.sql import literal
 
 
 def copy_out(select: str, path: Path) -> None:

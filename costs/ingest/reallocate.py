@@ -20,7 +20,7 @@ from django.db.models import F
 
 from costs.calc.allocation_rules import OwnerRule, VirtualTag, boundaries, cut_sql, signature_of
 from costs.charges.build_cost_lines import TAG_SET, MonthLines
-from costs.formats.base import literal
+from costs.formats.sql import literal
 from costs.ingest.partitions import analyze_partitions
 from costs.ingest.postgres_copy import copy_across, copy_out
 from costs.ingest.publications import check_layers, publication_sql

@@ -53,19 +53,14 @@ def receive_bill(
         "currency": currency.upper() if currency else None,
     }
     bundles = find_bundles(paths)
-    source = _get_or_create_source(source_name, mode)
-    return [_receive_bundle(source, bundle, options, user) for bundle in bundles]
-
-
-def _get_or_create_source(name: str, mode: str | None) -> Source:
-    name = name.strip()
+    name = source_name.strip()
     if not name:
         raise BadBill("A bill needs the name of the source it comes from.")
     source, _ = Source.objects.get_or_create(name=name, defaults={"delivery_mode": mode or Source.Mode.REPLACE})
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])
-    return source
+    return [_receive_bundle(source, bundle, options, user) for bundle in bundles]
 
 
 def _receive_bundle(

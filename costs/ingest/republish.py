@@ -8,7 +8,7 @@ from django.db import transaction
 
 from costs.charges.read_bill import MonthOfCharges
 from costs.charges.totals import stored_totals
-from costs.formats.base import literal
+from costs.formats.sql import literal
 from costs.ingest.publications import remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import limited_duckdb, scratch_folder

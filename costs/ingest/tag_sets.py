@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 from django.db import connection
 
-from costs.formats.base import literal
+from costs.formats.sql import literal
 from costs.ingest.postgres_copy import copy_across, copy_out
 
 # Ordered, so that two loads that bring the same new tag sets cannot wait for each other in a circle.

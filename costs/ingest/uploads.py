@@ -15,7 +15,8 @@ from django.template.defaultfilters import filesizeformat
 from costs.charges import files
 from costs.charges.bundles import find_bundles
 from costs.formats import detect
-from costs.formats.base import BadBill, Options, Sheet, quoted
+from costs.formats.base import BadBill, Options, Sheet
+from costs.formats.sql import quoted
 from costs.ingest.receive import Receipt, receive_bill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from finops_site.celery import task

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, Rate, RateBook
+from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, CurrencyRate, RateBook
 from costs.models import ExchangeRate
 from costs.query import spend
 from costs.query.spend import Group, Pivot, Question, Row
@@ -21,7 +21,7 @@ from finops_site.lib.person import Person
 BATCH = 5_000
 
 
-def load(rates: Iterable[Rate], source: str = "") -> int:
+def load(rates: Iterable[CurrencyRate], source: str = "") -> int:
     """Keeps rates; one for the same currencies and day replaces the one before. Returns how many there were."""
     rows = {
         (rate.base, rate.quote, rate.day, rate.monthly): ExchangeRate(
@@ -56,7 +56,7 @@ def book(period: Period, wanted: Iterable[str]) -> RateBook:
     rows = ExchangeRate.objects.filter(day__gte=period.start.replace(day=1) - HOLIDAYS, day__lt=period.end)
     listed = rows.values_list("base", "quote", "day", "rate", "monthly", "source")
     # A base that both have is enough, so that any row of a wanted quote may help.
-    return RateBook([Rate(*values) for values in listed if values[1] in codes or values[0] in codes])
+    return RateBook([CurrencyRate(*values) for values in listed if values[1] in codes or values[0] in codes])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F, Sum
 
 from costs.charges.build_cost_lines import DIMENSIONS
-from costs.formats.base import NO_NUL
+from costs.formats.sql import NO_NUL
 from costs.models import CostLine
 from costs.query.query_backends import charges_in
 from finops_site.lib.person import Person

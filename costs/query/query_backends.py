@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.base import CHARGES_TABLE, literal
+from costs.formats.base import CHARGES_TABLE
+from costs.formats.sql import literal
 
 
 def _sql(question: Any, dialect: str) -> str:

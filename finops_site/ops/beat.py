@@ -7,6 +7,8 @@ from typing import Any
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from finops_site.celery import task_exists
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,8 +28,8 @@ class Scheduler(DatabaseScheduler):
 
     def disable_entries_without_a_task(self) -> None:
         """Disables what would fail each time it is due: the app that had its task is gone, or has renamed it."""
-        self.app.loader.import_default_modules()
-        for entry in PeriodicTask.objects.filter(enabled=True).exclude(task__in=list(self.app.tasks)):
+        enabled = PeriodicTask.objects.filter(enabled=True)
+        for entry in (entry for entry in enabled if not task_exists(entry.task)):
             logger.warning("the schedule %r is disabled: no app has the task %s", entry.name, entry.task)
             entry.enabled = False
             entry.description = "Disabled: no app has its task any more."

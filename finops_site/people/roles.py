@@ -7,6 +7,8 @@ too (finops_site.E005).
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from finops_site.lib.person import Person
 from finops_site.pillars import installed_pillars
 
@@ -30,7 +32,7 @@ def role_permissions() -> dict[str, set[str]]:
     }
 
 
-def permission_names(permissions: Any) -> set[str]:
+def permission_names(permissions: QuerySet) -> set[str]:
     """The strings, like ``costs.view_costline``, of a queryset of permissions."""
     pairs = permissions.values_list("content_type__app_label", "codename").order_by()
     return {f"{app}.{codename}" for app, codename in pairs}

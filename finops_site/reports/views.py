@@ -11,6 +11,7 @@ from django.views.generic import TemplateView, View
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.reports.report_pdf import render_report
 from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
@@ -23,7 +24,7 @@ class MonthConverter:
     def to_python(self, value: str) -> Month:
         return Month.parse(value)
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: Month) -> str:
         return str(value)
 
 
@@ -51,9 +52,9 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {each.month for each in registry.report_months(self.request.user, today)}:
+        if month not in {row.month for row in registry.report_months(self.request.user, today)}:
             raise Http404("no report of that month")
-        return monthly_report.make(self.request.user, month, today)
+        return monthly_report.make_report(self.request.user, month, today)
 
 
 class ReportPage(_OneReport, TemplateView):
@@ -75,4 +76,4 @@ class ReportPage(_OneReport, TemplateView):
 
 class ReportPdf(_OneReport, View):
     def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
-        return download(monthly_report.pdf(self.report), f"report-{month}", "pdf", PDF, inline=True)
+        return download(render_report(self.report), f"report-{month}", "pdf", PDF, inline=True)

@@ -94,7 +94,7 @@ def programme(user: Person) -> dict[str, Any]:
     if not user.sees_whole_company:
         return {}
     today = timezone.now().date()
-    return {"gates": monthly_report.gates(user, today), "newest": registry.newest_report_month(user, today)}
+    return {"gates": monthly_report.make_gates(user, today), "newest": registry.newest_report_month(user, today)}
 
 
 def panels(request: HttpRequest) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import combinations
 import duckdb
 
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.base import literal
+from costs.formats.sql import literal
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE, CaseRule, Requirement
 
 MOST_PATTERN = 500

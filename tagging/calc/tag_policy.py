@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.base import literal
+from costs.formats.sql import literal
 
 MOST_KEY = 128
 MOST_VALUE = 256

@@ -34,7 +34,7 @@ def render_statements(found: list[Statement], reader: Any) -> bytes:
             section for each in found for section in _sections(statement_figures.statement_details(each), budgets)
         ],
     }
-    return typst_documents.pdf("document", data)
+    return typst_documents.render_pdf("document", data)
 
 
 def _basis(statement: Statement) -> str:

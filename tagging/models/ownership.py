@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from costs.calc.allocation_rules import OwnerRule, pattern_problem
+from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
 from costs.models import Dimension
 from finops_site.lib.person import Person
 
@@ -105,7 +105,7 @@ class OwnershipRule(models.Model):
             raise ValidationError("Give at least one condition: a rule without any would own the whole company.")
         if self.tag_value and not self.tag_key:
             raise ValidationError({"tag_key": "Which tag must have this value?"})
-        problem = pattern_problem(self.resource_pattern)
+        problem = resource_pattern_problem(self.resource_pattern)
         if problem:
             raise ValidationError({"resource_pattern": problem})
         if self.start and self.end and self.end <= self.start:

@@ -58,7 +58,7 @@ def end_open_tags(tags: Sequence[VirtualTag]) -> None:
 def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: Person) -> None:
     """The audit log does not see `bulk_create` and `update`: an entry by hand for each tag, all at once."""
     changes = ((tag, {"state": (state_before, str(tag.state)), "value": ("", tag.value)}) for tag in tags)
-    audit.record(changes, action, user)
+    audit.record_changes(changes, action, user)
 
 
 @transaction.atomic

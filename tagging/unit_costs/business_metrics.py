@@ -94,7 +94,7 @@ def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[tuple[int, 
             for key, row in by_key.items()
             if (key not in before) is is_new
         )
-        audit.record(entries, action, user)
+        audit.record_changes(entries, action, user)
 
 
 def points_by_team(

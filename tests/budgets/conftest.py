@@ -72,7 +72,7 @@ def budget_of(fay):
         budget = Budget(name=name, team=team, start=start, **fields)
         budget.full_clean(exclude=["created_by", "approved_by"])
         periods = [Month.of(start).plus(number).period for number in range(months)]
-        return budget_changes.create(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+        return budget_changes.create_budget(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
 
     return make
 
@@ -82,6 +82,6 @@ def night():
     """Judges one day, and says what was found."""
 
     def night(day: date, **options):
-        return evaluate.evaluate_all(day, now=at(day), catch_up=False, **options)[-1]
+        return evaluate.evaluate_nights(day, now=at(day), catch_up=False, **options)[-1]
 
     return night

@@ -1,4 +1,8 @@
-"""The peer that benchmarks measure against does the job it says: the same rows, sums and rollups."""
+"""The peer that benchmarks measure against writes the same rows, sums and rollups; and what they import exists."""
+
+import ast
+import importlib
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +26,14 @@ def test_pandas_and_bulk_create_write_what_our_load_sums(tmp_path):
         rows = model.objects.filter(delivery_month__in=[theirs, ours])
         assert rows.filter(delivery_month=theirs).totals() == rows.filter(delivery_month=ours).totals()
         assert rows.filter(delivery_month=theirs).count() == rows.filter(delivery_month=ours).count()
+
+
+@pytest.mark.parametrize("path", sorted(Path(load.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_imports_exists(path):
+    """Most of it is imported in a function, long after a bill was loaded."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")

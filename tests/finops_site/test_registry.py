@@ -74,8 +74,8 @@ def test_advice_puts_first_what_saves_most_and_last_what_nobody_knows():
         AdviceItem("reserve it", "/c", Decimal(90), "USD"),
     ]
     house.add(AdviceSource("tags", lambda user, filters, as_of: items if filters == {"team": ["1"]} else []))
-    found = house.advice(Person(), {"team": ["1"]}, DAY, limit=2)
-    assert [item.text for item in found] == ["reserve it", "stop it"]
+    items_shown = house.advice(Person(), {"team": ["1"]}, DAY, limit=2)
+    assert [item.text for item in items_shown] == ["reserve it", "stop it"]
     assert house.advice(Person(), {"team": ["2"]}, DAY) == []
 
 
@@ -89,4 +89,4 @@ def test_a_thing_registered_twice_is_kept_once():
     house = Registry()
     check = NightlyCheck("books", lambda as_of: f"checked {as_of}")
     house.add(check, check)
-    assert [each.run(DAY) for each in house.of(NightlyCheck)] == ["checked 2026-03-15"]
+    assert [entry.run(DAY) for entry in house.of(NightlyCheck)] == ["checked 2026-03-15"]

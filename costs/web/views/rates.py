@@ -62,7 +62,7 @@ class RatesForm(forms.Form):
     file = forms.FileField(help_text="CSV: date (or month), base, quote, rate; or the ECB's history or portal export.")
     source = forms.CharField(required=False, max_length=100, help_text="Who says so, where the file does not.")
 
-    def clean_file(self) -> list[exchange_rates.Rate]:
+    def clean_file(self) -> list[exchange_rates.CurrencyRate]:
         uploaded = self.cleaned_data["file"]
         if uploaded.size > MOST_BYTES:
             raise forms.ValidationError("That is too big for a file of rates.")

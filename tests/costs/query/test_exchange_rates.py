@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
 
-from costs.calc.exchange_rates import BadRates, Rate, RateBook, parse
+from costs.calc.exchange_rates import BadRates, CurrencyRate, RateBook, parse
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, ExchangeRate
@@ -34,7 +34,7 @@ class TestReading:
     def test_the_history_of_the_ecb(self):
         found = parse(HISTORY)
         assert len(found) == 5
-        assert found[0] == Rate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
+        assert found[0] == CurrencyRate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
 
     def test_its_portal_tells_monthly_averages(self):
         assert [(rate.quote, rate.monthly, rate.value) for rate in parse(PORTAL)] == [
@@ -43,7 +43,7 @@ class TestReading:
         ]
 
     def test_rates_of_our_own(self):
-        assert parse(PLAIN) == [Rate("USD", "CHF", MARCH.start, Decimal("0.9"), True, "treasury")]
+        assert parse(PLAIN) == [CurrencyRate("USD", "CHF", MARCH.start, Decimal("0.9"), True, "treasury")]
 
     @pytest.mark.parametrize(
         ("text", "said"),

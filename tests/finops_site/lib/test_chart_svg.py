@@ -25,7 +25,7 @@ def drawn(made, **more):
 
 
 def bars(root):
-    return [each for each in root.iter(f"{SVG}rect") if each.get("width") != "9"]
+    return [element for element in root.iter(f"{SVG}rect") if element.get("width") != "9"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -46,10 +46,10 @@ def test_a_theme_that_does_not_exist_is_noticed():
 
 def test_bars_are_as_high_as_their_amounts_and_credits_hang_below_zero():
     data = [Decimal(100), Decimal(50), Decimal(-25)]
-    tall = [float(each.get("height")) for each in bars(drawn(chart("bar", charts.series("a", data))))]
+    tall = [float(element.get("height")) for element in bars(drawn(chart("bar", charts.series("a", data))))]
     assert tall[0] == pytest.approx(2 * tall[1], abs=0.2)
     assert tall[0] == pytest.approx(4 * tall[2], abs=0.3)
-    tops = [float(each.get("y")) for each in bars(drawn(chart("bar", charts.series("a", data))))]
+    tops = [float(element.get("y")) for element in bars(drawn(chart("bar", charts.series("a", data))))]
     assert tops[2] == pytest.approx(tops[0] + tall[0], abs=0.2)
 
 
@@ -74,13 +74,15 @@ def test_a_forecast_has_its_band_and_a_budget_its_line():
 
 
 def test_bars_across_say_their_amounts():
-    words = [each.text for each in drawn(chart("horizontal-bar", charts.series("a", [Decimal("1234.5")] * 3))).iter()]
+    words = [
+        element.text for element in drawn(chart("horizontal-bar", charts.series("a", [Decimal("1234.5")] * 3))).iter()
+    ]
     assert words.count("1,234.50") == 3
 
 
 def test_shares_fill_the_bar():
     many = [charts.series(name, [Decimal(part)]) for name, part in (("a", 1), ("b", 3))]
-    wide = [float(each.get("width")) for each in bars(drawn(chart("share", *many, names=["x"])))]
+    wide = [float(element.get("width")) for element in bars(drawn(chart("share", *many, names=["x"])))]
     assert wide == [160, 480]
 
 
@@ -96,7 +98,7 @@ def test_nothing_little_and_much_are_drawn(kind, data):
 @given(name=st.text(), kind=st.sampled_from(["stacked-bar", "line", "treemap", "share"]))
 def test_no_name_breaks_the_drawing(name, kind):
     many = [charts.series(name, [Decimal(1)]), charts.series('</text><script x="', [Decimal(2)])]
-    tags = {each.tag for each in drawn(chart(kind, *many, names=[name]) | {"title": name}).iter()}
+    tags = {element.tag for element in drawn(chart(kind, *many, names=[name]) | {"title": name}).iter()}
     assert tags <= {f"{SVG}{tag}" for tag in ("svg", "rect", "text", "line", "polyline", "circle")}
 
 

@@ -37,9 +37,9 @@ def test_the_parts_of_a_split_sum_to_the_whole(amount, parts, unit):
 
 @given(amounts, weights)
 def test_no_part_is_further_than_a_unit_from_its_share_and_no_weight_gets_nothing(amount, parts):
-    whole = sum(parts)
+    total_weight = sum(parts)
     for share, weight in zip(split(amount, parts, unit=STORED_UNIT), parts, strict=True):
-        assert abs(share - amount * weight / whole) <= 2 * STORED_UNIT + abs(amount) * D("1E-25")
+        assert abs(share - amount * weight / total_weight) <= 2 * STORED_UNIT + abs(amount) * D("1E-25")
         assert weight or share == 0
 
 

@@ -18,7 +18,7 @@ from costs import reconciliation
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.models import Backup
-from finops_site.ops import backups
+from finops_site.ops import backups, restore
 from finops_site.ops.commands import BadInput
 from tests import bills
 from tests.people import person
@@ -40,7 +40,7 @@ def house(transactional_db, tmp_path, settings):
 @pytest.fixture
 def made(house, tmp_path):
     path = tmp_path / "tuesday.finops"
-    backups.make(path, timezone.now())
+    backups.make_backup(path, timezone.now())
     return path
 
 
@@ -58,8 +58,8 @@ def elsewhere(transactional_db, tmp_path):
     env["DJANGO_SETTINGS_MODULE"] = "finops_site.settings"
 
     def command(*args):
-        whole = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
-        return subprocess.run(whole, capture_output=True, text=True, env=env, cwd=ROOT)
+        arguments = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
+        return subprocess.run(arguments, capture_output=True, text=True, env=env, cwd=ROOT)
 
     command.folder = folder
     yield command
@@ -98,7 +98,7 @@ def test_a_backup_cut_short_is_noticed_before_anything_is_touched(made, house):
     for share in (0, 0.01, 0.3, 0.6, 0.9, 0.97):
         made.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(backups.BackupProblem, match=r"cut short|is no backup"):
-            backups.restore(made, replace=True)
+            restore.restore_backup(made, replace=True)
     assert sorted(house.rglob("*")) == before
     assert all(check.holds for check in reconciliation.reconcile())
 
@@ -110,7 +110,7 @@ def test_one_changed_byte_is_noticed(made):
     content[place] ^= 1
     made.write_bytes(content)
     with pytest.raises(backups.BackupProblem, match=r"damaged at database\.dump"):
-        backups.restore(made, replace=True)
+        restore.restore_backup(made, replace=True)
 
 
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
@@ -119,7 +119,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
         with tarfile.open(path, "w") as archive:
             archive.addfile(tarfile.TarInfo(name))
         with pytest.raises(backups.BackupProblem, match="does not belong"):
-            backups.check(path)
+            restore.check_backup(path)
 
 
 def test_neither_a_house_in_use_nor_another_backup_is_overwritten(made, house, tmp_path):
@@ -142,6 +142,6 @@ def test_without_the_programs_of_postgres_one_line_says_so(tmp_path, monkeypatch
 
 
 def test_what_is_no_file_is_named(tmp_path):
-    for path, said in (("nothing.finops", "there is no file"), (".", "is a folder")):
-        with pytest.raises(BadInput, match=said):
+    for path, output in (("nothing.finops", "there is no file"), (".", "is a folder")):
+        with pytest.raises(BadInput, match=output):
             call_command("restore", str(tmp_path / path))

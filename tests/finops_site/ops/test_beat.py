@@ -8,12 +8,12 @@ from finops_site.ops.beat import Scheduler
 
 # Beat closes its connections as it likes.
 pytestmark = pytest.mark.django_db(transaction=True)
-NIGHT = "evaluate-budgets-every-night"
+NIGHT = "run-nightly-checks"
 
 
 def test_the_settings_fill_an_empty_schedule():
     Scheduler(app=app).setup_schedule()
-    assert PeriodicTask.objects.get(name=NIGHT).crontab.hour == "4"
+    assert PeriodicTask.objects.get(name=NIGHT).crontab.hour == "5"
 
 
 def test_an_edit_in_the_admin_survives_a_restart_of_beat():

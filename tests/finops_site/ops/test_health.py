@@ -1,5 +1,6 @@
 """The night and the health of the system: one failing check stops no other, and ada sees what is wrong."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -25,8 +26,8 @@ def fails(as_of):
 def test_a_check_that_fails_stops_no_other_and_says_why():
     checks = [NightlyCheck("prices", fails), NightlyCheck("tags", lambda as_of: f"looked at {as_of}")]
     nightly.run_checks(NIGHT, checks=checks)
-    found = {run.check_name: (run.outcome, run.summary) for run in nightly.latest_runs()}
-    assert found == {
+    outcomes = {run.check_name: (run.outcome, run.summary) for run in nightly.latest_runs()}
+    assert outcomes == {
         "prices": ("failed", "ValueError: no tariff of 2026-03-15"),
         "tags": ("done", "looked at 2026-03-15"),
     }
@@ -56,7 +57,7 @@ def test_nights_of_three_months_ago_are_forgotten():
 def test_the_task_runs_every_registered_check_and_the_books_are_one():
     assert run_nightly_checks() == len(registry.of(NightlyCheck))
     assert NightlyRun.objects.get(check_name="books").outcome == "done"
-    assert {"finops_site.tasks.run_nightly_checks"} <= {each["task"] for each in beat_schedule().values()}
+    assert {"finops_site.tasks.run_nightly_checks"} <= {entry["task"] for entry in beat_schedule().values()}
 
 
 @pytest.mark.django_db
@@ -109,13 +110,23 @@ def test_a_check_that_missed_the_newest_night_is_red_and_so_is_one_that_did_not_
     }
 
 
+def test_every_registered_check_that_fails_is_red_on_health(ada, client_of, monkeypatch):
+    failing = [replace(check, run=fails) for check in registry.of(NightlyCheck)]
+    monkeypatch.setitem(registry.entries, NightlyCheck, failing)
+    assert run_nightly_checks() == len(failing) > 0
+    statuses = nightly_statuses()
+    assert [label.rpartition(",")[0] for label in statuses] == [check.name for check in failing]
+    assert {state for state, _ in statuses.values()} == {"bad"}
+    assert f"{len(failing)} things are broken." in client_of(ada).get("/health/").content.decode()
+
+
 def test_ada_sees_last_night_letters_and_the_backup(ada, client_of):
     NightlyRun.objects.create(as_of=NIGHT, check_name="prices", outcome="failed", summary="no tariff <b>")
     OutgoingEmail.objects.create(key="k", to="x@demo.example", content=b"", message_id="m", outcome="refused")
     Backup.objects.create(path="/backups/tuesday.finops", bytes=12_345_678)
     html = client_of(ada).get("/health/").content.decode()
-    for said in ("no tariff &lt;b&gt;", "1 in the last 7 days", "/backups/tuesday.finops", "12.3 MB", "GB are free"):
-        assert said in html, said
+    for text in ("no tariff &lt;b&gt;", "1 in the last 7 days", "/backups/tuesday.finops", "12.3 MB", "GB are free"):
+        assert text in html, text
 
 
 def test_a_night_that_did_not_come_is_told(ada, client_of):

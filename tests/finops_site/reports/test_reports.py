@@ -12,6 +12,7 @@ from finops_site.lib import charts
 from finops_site.lib.periods import Month
 from finops_site.registry import Better, Kpi, Measure, Registry, ReportMonth, ReportMonthSource, ReportSection, Unit
 from finops_site.reports import monthly_report
+from finops_site.reports.report_pdf import render_report
 
 MONTH = Month(2026, 3)
 COVERAGE = Measure(Decimal("71.26"), Unit.PERCENT, Decimal(70), Better.HIGHER, "of eligible usage", "/reservations/")
@@ -48,33 +49,35 @@ CONTEXT = {
 
 
 def part(context, template=""):
-    return monthly_report.part(ReportSection("teams", "Teams of March", template, lambda user, month: None), context)
+    return monthly_report.make_part(
+        ReportSection("teams", "Teams of March", template, lambda user, month: None), context
+    )
 
 
 def page(*parts, gates=()):
     report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
     return "".join(
-        render_to_string("includes/report_part.html", {"part": each, "report": report}) for each in report.parts
+        render_to_string("includes/report_part.html", {"part": part, "report": report}) for part in report.parts
     )
 
 
 def paper(*parts, gates=()):
     report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
-    pages = PdfReader(io.BytesIO(monthly_report.pdf(report))).pages
-    return " ".join(" ".join(each.extract_text() for each in pages).split())
+    pages = PdfReader(io.BytesIO(render_report(report))).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
 
 
 def gate(measure, label="Coverage"):
     house = Registry()
     house.add(Kpi("k", label, lambda user, as_of: measure))
-    return monthly_report._gate(*house.measures(None, date(2026, 3, 31))[0])
+    return monthly_report.make_gate(*house.measures(None, date(2026, 3, 31))[0])
 
 
 def test_the_page_and_the_pdf_say_the_same():
     html, text = page(part(CONTEXT)), paper(part(CONTEXT))
-    for said in ("Teams of March", "1,234.50", "#panic()", "12.3%", "Nobody", "Total", "10.00", "10.0%"):
-        assert said in html, said
-        assert said in text, said
+    for expected in ("Teams of March", "1,234.50", "#panic()", "12.3%", "Nobody", "Total", "10.00", "10.0%"):
+        assert expected in html, expected
+        assert expected in text, expected
 
 
 def test_what_people_write_is_text_on_both():
@@ -118,14 +121,14 @@ def test_words_stand_to_the_left(cells):
     ],
 )
 def test_a_gate_says_in_words_whether_it_is_met(measure, value, verdict):
-    found = gate(measure)
-    assert (found.value, found.verdict) == (value, verdict)
-    assert verdict in paper(gates=[found])
+    shown = gate(measure)
+    assert (shown.value, shown.verdict) == (value, verdict)
+    assert verdict in paper(gates=[shown])
 
 
 def test_a_value_just_short_of_its_target_is_not_shown_as_reaching_it():
-    found = gate(Measure(Decimal("69.96"), Unit.PERCENT, Decimal(70), Better.HIGHER, ""))
-    assert (found.value, found.state) == ("69.96%", "not met")
+    shown = gate(Measure(Decimal("69.96"), Unit.PERCENT, Decimal(70), Better.HIGHER, ""))
+    assert (shown.value, shown.state) == ("69.96%", "not met")
 
 
 def test_the_report_counts_the_gates_that_are_met():

@@ -300,7 +300,7 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
     assert summed == 18
     measure = kpis.savings_kpi(max_, TODAY)
     assert (measure.value, measure.target, measure.currency, measure.met) == (summed, 150_000, "USD", False)
-    report = monthly_report.make(max_, APRIL, TODAY)
+    report = monthly_report.make_report(max_, APRIL, TODAY)
     (gate,) = [gate for gate in report.gates if gate.label == "Savings realised"]
     assert (gate.value, gate.verdict) == ("18.00 USD", "Target at least 150,000.00 USD: not met")
     (part,) = [part for part in report.parts if part.name == "savings"]
@@ -318,9 +318,10 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
 def test_the_report_of_a_month_knows_nothing_of_later_ones(bought, max_):
     assert kpis.savings_kpi(max_, date(2026, 3, 31)).value == 0
     assert (
-        monthly_report.make(max_, Month(2026, 2), TODAY).parts == monthly_report.make(max_, Month(2026, 2), TODAY).parts
+        monthly_report.make_report(max_, Month(2026, 2), TODAY).parts
+        == monthly_report.make_report(max_, Month(2026, 2), TODAY).parts
     )
-    names = [part.name for part in monthly_report.make(max_, Month(2026, 2), TODAY).parts]
+    names = [part.name for part in monthly_report.make_report(max_, Month(2026, 2), TODAY).parts]
     assert "savings" not in names
 
 

@@ -267,7 +267,7 @@ def test_the_statement_says_what_lacks_a_tag_that_the_policy_requires(march, lea
 def test_the_statement_shows_the_teams_budget(march, lea, fay, client_of):
     payments = Team.objects.get(name="Payments")
     budget = Budget(name="Payments 2026", team=payments, start=date(2026, 3, 1), currency="USD")
-    budget_changes.create(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
+    budget_changes.create_budget(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
     page = client_of(lea).get(month_url("statement", payments.pk)).content.decode()
     assert "Budget Payments 2026" in page
     assert "50% of it" in page

@@ -7,7 +7,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
 
-from costs.calc.allocation_rules import OwnerRule, pattern_problem
+from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Pool
@@ -305,7 +305,7 @@ def test_a_leads_line_says_its_rule_and_a_pooled_line_is_not_hers(bill, lea, fay
     ],
 )
 def test_patterns_are_bounded(pattern, problem):
-    assert (problem in pattern_problem(pattern)) if problem else pattern_problem(pattern) == ""
+    assert (problem in resource_pattern_problem(pattern)) if problem else resource_pattern_problem(pattern) == ""
 
 
 def test_a_rule_is_shadowed_only_by_one_that_takes_all_it_would():
