@@ -419,11 +419,11 @@ def of_purchases(kind, line):
     if kind in ("purchases", "purchase-list") or not kind.startswith("purchase"):
         return []
     amounts = dict.fromkeys(("hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost"), 1)
-    asked_on = {"prices": {}, "pools": [], "uncovered": None}
+    snapshot = {"prices": {}, "pools": [], "uncovered": None}
     row = PurchaseRequest.objects.create(
         **{"position": 1, "batch": 0, "team": line.owner, "provider": "AWS", "kind": "ri_standard", "term_months": 12},
         **{"payment": "none", "region": "us-east-1", "instance_type": "m5.large", "system": "Linux", "quantity": 1},
-        **{"unit": "machines", "utilisation": 1, "currency": "USD", "asked_on": asked_on, "state": "exported"},
+        **{"unit": "machines", "utilisation": 1, "currency": "USD", "request_snapshot": snapshot, "state": "exported"},
         **{"requested_by": person("eli"), "approved_by": person("fay"), "expires_at": timezone.now()},
         **amounts,
     )

@@ -11,12 +11,12 @@ from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
 from reservations.calc import discount_application
-from reservations.inventory import notices, owned_commitments
+from reservations.inventory import commitment_usage, notices
 from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
 
 pytestmark = pytest.mark.django_db
-PLACES = [each / "shared/data/bills/focus-spec-examples" for each in Path(__file__).resolve().parents]
+PLACES = [item / "shared/data/bills/focus-spec-examples" for item in Path(__file__).resolve().parents]
 EXAMPLES = next(filter(Path.exists, PLACES), PLACES[3])
 # The specification's examples: used, unused, and what the covered usage costs on demand. The working beside each.
 ON_PAPER = {
@@ -47,11 +47,13 @@ def test_a_focus_example_is_what_was_worked_on_paper(name):
     path = EXAMPLES / f"v1.2_commitment_discount_{name}.csv"
     (received,) = receive_bill("focus", [path], format="focus", currency="USD")
     load_bill(received.delivery)
-    owned_commitments.refresh(Month(2023, 1))
+    commitment_usage.refresh_usage(Month(2023, 1))
     (day,) = Utilisation.objects.all()
     assert (day.used, day.unused) == (Decimal(used), Decimal(unused))
     assert day.commitment.commitment_id == "<my-commitment-discount-id>"
-    assert discount_application.utilisation(day.used, day.unused) == Decimal(used) / (Decimal(used) + Decimal(unused))
+    assert discount_application.utilisation_rate(day.used, day.unused) == Decimal(used) / (
+        Decimal(used) + Decimal(unused)
+    )
     if covered is not None:
         (sums,) = Coverage.objects.sums()
         assert sums["covered_cost_sum"] == Decimal(covered)
@@ -98,19 +100,19 @@ HALVES = {
 @pytest.mark.parametrize("order", [("actual", "amortized"), ("amortized", "actual")])
 def test_azures_halves_together_say_what_was_used_and_what_stood_idle(order, people, tmp_path):
     for view in order:
-        filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **each} for each in HALVES[view]]
-        columns = list(dict.fromkeys(name for each in filled for name in each))
+        filled = [{"benefitId": "", "benefitName": "", "PricingModel": "", **AZURE, **item} for item in HALVES[view]]
+        columns = list(dict.fromkeys(name for item in filled for name in item))
         path = bills.write(tmp_path, f"{view}.csv", bills.csv_text(columns, filled).encode())
         (received,) = receive_bill("azure", [path])
         load_bill(received.delivery)
-    owned_commitments.refresh(Month(2026, 3))
-    found = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
-    assert set(found) == {"azure_reservation", "azure_plan"}
-    reservation, plan = found["azure_reservation"], found["azure_plan"]
+    commitment_usage.refresh_usage(Month(2026, 3))
+    by_kind = {day.commitment.kind: day for day in Utilisation.objects.select_related("commitment")}
+    assert set(by_kind) == {"azure_reservation", "azure_plan"}
+    reservation, plan = by_kind["azure_reservation"], by_kind["azure_plan"]
     # Azure counts no units: money says how much was used, once for both views.
     assert (reservation.used, reservation.unused, reservation.unit) == (48, 24, "EUR")
     assert (plan.used, plan.unused, plan.paid, plan.unused_cost) == (8, 2, 10, 2)
-    assert discount_application.utilisation(plan.used, plan.unused) == Decimal("0.8")
+    assert discount_application.utilisation_rate(plan.used, plan.unused) == Decimal("0.8")
     assert reservation.commitment.name == "VM_RI"
     (sums,) = Coverage.objects.sums()
     assert (sums["covered_cost_sum"], sums["eligible_cost_sum"], sums["unused_cost_sum"]) == (56, 61, 26)
@@ -140,14 +142,14 @@ def row(day, status, quantity, cost, month="2026-03", **changes):
 def load(folder, rows, name="march.csv"):
     (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
     load_bill(received.delivery)
-    owned_commitments.refresh(Month(2026, 3))
+    commitment_usage.refresh_usage(Month(2026, 3))
 
 
 @pytest.fixture
 def half_used(people, tmp_path):
     """Two weeks: the first used to three quarters, the second to half."""
-    rows = [each for day in range(1, 8) for each in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
-    rows += [each for day in range(8, 15) for each in (row(day, "Used", 12, "1.2"), row(day, "Unused", 12, "1.2"))]
+    rows = [item for day in range(1, 8) for item in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
+    rows += [item for day in range(8, 15) for item in (row(day, "Used", 12, "1.2"), row(day, "Unused", 12, "1.2"))]
     load(tmp_path, rows)
     commitment = Commitment.objects.get()
     Commitment.objects.update(
@@ -165,7 +167,7 @@ def test_a_commitment_is_found_with_what_the_bill_says_of_it(half_used):
 
 def test_refreshing_twice_changes_nothing(half_used):
     before = list(Utilisation.objects.values_list("day", "used", "unused_cost"))
-    owned_commitments.refresh(Month(2026, 3))
+    commitment_usage.refresh_usage(Month(2026, 3))
     assert list(Utilisation.objects.values_list("day", "used", "unused_cost")) == before
     assert Commitment.objects.count() == 1
 
@@ -174,7 +176,7 @@ def test_a_bill_that_shows_more_hours_than_were_bought_is_pointed_at(people, tmp
     load(tmp_path, [row(1, "Used", 30, "3"), row(2, "Used", 24, "2.4")])
     commitment = Commitment.objects.get()
     commitment.count = Decimal(1)
-    assert [day.day.day for day in owned_commitments.overused(commitment, commitment.days.all())] == [1]
+    assert [day.day.day for day in commitment_usage.overused(commitment, commitment.days.all())] == [1]
 
 
 def test_a_poor_week_is_noticed_once_with_every_way_out_priced(half_used):
@@ -223,8 +225,8 @@ def test_the_notice_says_what_the_bill_does_that_day(half_used):
 
 def test_notices_go_to_finance_and_the_owners_lead_once(half_used):
     notices.notice_expiries(date(2026, 3, 15))
-    assert notices.send(notices.unsent()) == 1
-    assert notices.send(Notice.objects.all()) == 0
+    assert notices.send_notices(notices.unsent_notices()) == 1
+    assert notices.send_notices(Notice.objects.all()) == 0
     letters = OutgoingEmail.objects.order_by("to")
     assert [letter.to for letter in letters] == ["fay@demo.example", "lea@demo.example"]
     assert "ends on 1 Jun 2026" in letters[0].subject

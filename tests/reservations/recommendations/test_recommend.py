@@ -14,15 +14,16 @@ from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput
-from reservations.calc.price_lists import read
+from reservations.calc.price_lists import parse_price_list
 from reservations.models import Plan
 from reservations.pricing import price_book
+from reservations.recommendations import plan_parameters
 from reservations.recommendations import recommend as recommending
 from tagging.models import OwnershipRule
 from tests import bills
 
 pytestmark = pytest.mark.django_db
-SEED = Path(__file__).resolve().parents[3] / "shared/data/bills/seed-inventory"
+SEED = Path(__file__).resolve().parents[4] / "shared/data/bills/seed-inventory"
 LINUX = "On Demand Linux m5.large Instance Hour"
 SEED_ROWS = """ResourceId,ResourceType,Region,CostUSD,Tags,CreationDate,InstanceType,State
 i-1,EC2,us-east-1,0.5,Owner=Alice,2025-01-01,m5.large,running
@@ -52,10 +53,10 @@ def hour(day, at, machine="i-1", type_="m5.large", **changes):
 
 
 def recommend(as_of=date(2026, 3, 8), lookback_days=7, team=None, time_limit=30.0, **limits):
-    plan = recommending.ask(
-        None, recommending.Parameters(**limits), as_of=as_of, lookback_days=lookback_days, team=team
+    plan = recommending.create_plan(
+        None, plan_parameters.Parameters(**limits), as_of=as_of, lookback_days=lookback_days, team=team
     )
-    return recommending.run(plan, time_limit=time_limit)
+    return recommending.compute_recommendation(plan, time_limit=time_limit)
 
 
 @pytest.fixture
@@ -157,7 +158,9 @@ def test_a_listed_price_takes_the_place_of_the_indicative_ones(week):
         "on_demand,,,0.1,",
         *(f"sp_ec2,{term},{pay},0.04," for term in (12, 36) for pay in ("none", "partial", "all")),
     ]
-    price_book.load(read(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract"))
+    price_book.load_prices(
+        parse_price_list(sheet + "".join(f"AWS,us-east-1,m5.large,{row},USD,2026-02-01\n" for row in rows), "contract")
+    )
     plan = recommend(kinds=("sp_ec2",))
     (item,) = plan.items.all()
     assert (item.quantity, item.rate_source, item.is_indicative) == (Decimal("0.04"), "contract", False)
@@ -182,29 +185,29 @@ def command(*arguments):
 
 def test_an_inventory_without_history_is_advice_of_the_lowest_confidence(tmp_path):
     load(tmp_path, SEED_ROWS, month=Month(2025, 11))
-    found = command()
-    assert (found["confidence"], found["as_of"]) == ("snapshot", "2025-12-01")
-    assert found["working"]["steady"] == {"7": 2, "30": 2}
-    assert any("treated as steady" in note for note in found["notes"])
+    output = command()
+    assert (output["confidence"], output["as_of"]) == ("snapshot", "2025-12-01")
+    assert output["working"]["steady"] == {"7": 2, "30": 2}
+    assert any("treated as steady" in note for note in output["notes"])
     # The inventory's own cost column is no price list, and the advice says which of the two it used.
-    assert any("The bill charges 648.00 for hours that cost 138.24" in note for note in found["notes"])
-    assert Decimal(found["cost_before"]) == Decimal("0.096") * 2 * 8760
-    assert Decimal(found["lower_bound"]) <= Decimal(found["cost_after"]) < Decimal(found["cost_before"])
+    assert any("The bill charges 648.00 for hours that cost 138.24" in note for note in output["notes"])
+    assert Decimal(output["cost_before"]) == Decimal("0.096") * 2 * 8760
+    assert Decimal(output["lower_bound"]) <= Decimal(output["cost_after"]) < Decimal(output["cost_before"])
 
 
 @pytest.mark.skipif(not SEED.exists(), reason="the seed's inventory is not beside this checkout")
 def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
     (received,) = receive_bill("seed", [SEED], month=Month(2025, 11))
     load_bill(received.delivery)
-    found = command()
-    assert found["working"]["steady"]["30"] == 82
-    assert Decimal(found["saving"]) > 27_329
-    assert found["indicative_prices"]
-    assert found["recommendations"][0]["working"]["ratio"]
+    output = command()
+    assert output["working"]["steady"]["30"] == 82
+    assert Decimal(output["saving"]) > 27_329
+    assert output["indicative_prices"]
+    assert output["recommendations"][0]["working"]["ratio"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--as-of", "yesterday"], "is not a day"),
         (["--lookback", "0"], "the lookback must be between 1 and"),
@@ -213,13 +216,13 @@ def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
         (["--team", "Nobody"], "there is no team 'Nobody'"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_two(arguments, said):
-    with pytest.raises(BadInput, match=said) as caught:
+def test_bad_input_is_one_line_and_exit_code_two(arguments, expected):
+    with pytest.raises(BadInput, match=expected) as caught:
         command(*arguments)
     assert caught.value.returncode == 2
     assert not Plan.objects.exists()
 
 
 def test_without_a_bill_the_command_says_what_to_do():
-    found = command("--as-of", "2026-03-15")
-    assert (found["confidence"], found["recommendations"], found["saving"]) == ("none", [], "0")
+    output = command("--as-of", "2026-03-15")
+    assert (output["confidence"], output["recommendations"], output["saving"]) == ("none", [], "0")

@@ -23,10 +23,10 @@ from finops_site.celery import app
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.reports import monthly_report
-from reservations import panels, tasks
+from reservations import kpis, nightly, tasks
 from reservations.calc import realised_savings
 from reservations.models import LedgerMonth, Plan, PurchaseRequest, Rate, Utilisation
-from reservations.purchases import purchase_requests
+from reservations.purchases import approvals, buying, demand_and_prices, purchase_requests
 from reservations.savings import ledger
 from tests import bills
 
@@ -63,9 +63,9 @@ def reserved(day, name="ri-77", used=24, idle=0, rate="0.05", price="0.10"):
     rows = []
     for status, hours, listed in (("Used", used, Decimal(price) * used), ("Unused", idle, 0)):
         amounts = {"EffectiveCost": str(Decimal(rate) * hours), "ListCost": str(listed), "ContractedCost": "0"}
-        said = {"CommitmentDiscountStatus": status, "CommitmentDiscountQuantity": str(hours), **amounts}
+        fields = {"CommitmentDiscountStatus": status, "CommitmentDiscountQuantity": str(hours), **amounts}
         more = {"ConsumedQuantity": str(hours) if status == "Used" else ""}
-        rows += [on_demand(day, 0, **common, **said, **more)] if hours else []
+        rows += [on_demand(day, 0, **common, **fields, **more)] if hours else []
     return rows
 
 
@@ -99,25 +99,25 @@ def item(people, tmp_path):
     working = {"pools": [{"pool": POOL}]}
     plan = Plan.objects.create(as_of=NOW.date(), state="ready", created_at=NOW, working=working)
     steps = [{"buy_on": "2026-03-21", "quantity": "1"}, {"buy_on": "2026-04-21", "quantity": "1"}]
-    said = {"provider": "AWS", "kind": "ri_standard", "term_months": 12, "payment": "none", "region": "us-east-1"}
-    said |= {"instance_type": "m5.large", "system": "Linux", "quantity": 2, "unit": "machines", "hourly": "0.1"}
-    said |= {"upfront": 0, "monthly": 73, "on_demand_cost": 1752, "committed_cost": 876, "utilisation": 1}
+    fields = {"provider": "AWS", "kind": "ri_standard", "term_months": 12, "payment": "none", "region": "us-east-1"}
+    fields |= {"instance_type": "m5.large", "system": "Linux", "quantity": 2, "unit": "machines", "hourly": "0.1"}
+    fields |= {"upfront": 0, "monthly": 73, "on_demand_cost": 1752, "committed_cost": 876, "utilisation": 1}
     row = plan.items.create(
-        position=1, rate_source="list", rate_day=date(2026, 1, 1), working={"ladder": steps}, **said
+        position=1, rate_source="list", rate_day=date(2026, 1, 1), working={"ladder": steps}, **fields
     )
     row.refresh_from_db()
     return row
 
 
 def approve(item, eli, fay, batch=1):
-    row = purchase_requests.ask(item, user=eli, batch=batch, comment="It runs all the time.", now=NOW)
-    return purchase_requests.approve(row.pk, user=fay, comment="Go", now=NOW)
+    row = purchase_requests.request_purchase(item, user=eli, batch=batch, comment="It runs all the time.", now=NOW)
+    return approvals.approve_purchase(row.pk, user=fay, comment="Go", now=NOW)
 
 
 def buy(item, eli, fay, batch=1, reference="ri-77"):
     row = approve(item, eli, fay, batch)
-    purchase_requests.export(row.pk, user=fay, now=NOW)
-    return purchase_requests.record(row.pk, reference=reference, user=fay, now=NOW)
+    buying.export_purchase(row.pk, user=fay, now=NOW)
+    return buying.record_purchase(row.pk, reference=reference, user=fay, now=NOW)
 
 
 def april(*rows_of_a_day):
@@ -178,10 +178,10 @@ def test_two_purchases_do_not_count_the_same_hour_twice(item, eli, fay, tmp_path
     )
     assert line(request=one).realised == 36
     assert line(request=other).realised == 30 * (Decimal("1.2") - Decimal("1.2"))
-    (year,) = ledger.sums(LedgerMonth.objects.filter(month=APRIL.start))
+    (year,) = ledger.sum_lines(LedgerMonth.objects.filter(month=APRIL.start))
     # What the company saved: on demand (2.40 + 1.20) less what it paid for both (1.20 + 1.20), thirty times.
     assert year["realised"] == 30 * (Decimal("3.6") - Decimal("2.4"))
-    assert all(check.holds for check in ledger.checks(None))
+    assert all(check.holds for check in ledger.ledger_checks(None))
 
 
 def test_an_older_commitment_that_stands_idle_for_it_is_charged_to_it(item, eli, fay, tmp_path):
@@ -211,8 +211,8 @@ def test_a_restated_bill_makes_the_ledger_anew(item, eli, fay, tmp_path):
     buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
     assert line().realised == 36
-    whole = april(lambda day: reserved(day, used=12, idle=12), lambda day: on_demand(day, "8.4"))
-    load(tmp_path, APRIL, whole)
+    total = april(lambda day: reserved(day, used=12, idle=12), lambda day: on_demand(day, "8.4"))
+    load(tmp_path, APRIL, total)
     assert (line().realised, line().utilisation) == (0, 36)
     assert LedgerMonth.objects.count() == 2
 
@@ -221,7 +221,7 @@ def test_made_again_from_the_same_bills_it_is_the_same(item, eli, fay, tmp_path)
     buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
     before = [amounts(row) for row in LedgerMonth.objects.order_by("month")]
-    assert ledger.refresh(TODAY) == ledger.refresh(TODAY) == 2
+    assert ledger.refresh_ledger(TODAY) == ledger.refresh_ledger(TODAY) == 2
     assert [amounts(row) for row in LedgerMonth.objects.order_by("month")] == before
 
 
@@ -242,14 +242,14 @@ def test_what_was_approved_and_never_bought_is_a_promise_that_is_missing(item, e
 def test_what_was_taken_back_is_in_no_line(item, eli, fay, tmp_path):
     row = approve(item, eli, fay)
     load(tmp_path, APRIL, april(lambda day: on_demand(day, "9.6")))
-    purchase_requests.withdraw(row.pk, user=eli, comment="", now=NOW)
-    assert ledger.refresh(TODAY) == 0
+    approvals.withdraw_purchase(row.pk, user=eli, comment="", now=NOW)
+    assert ledger.refresh_ledger(TODAY) == 0
 
 
 def test_a_term_is_promised_once_to_the_day(item, eli, fay, tmp_path):
     row = buy(item, eli, fay)
     load(tmp_path, Month(2027, 5), [on_demand(date(2027, 5, 31), "9.6")])
-    ledger.refresh(date(2027, 6, 1))
+    ledger.refresh_ledger(date(2027, 6, 1))
     (sums,) = LedgerMonth.objects.filter(request=row).sums()
     # 365 days of 1.20, from the 21st of March to the 20th of March a year later.
     assert sums["promised_sum"] == 438
@@ -268,8 +268,8 @@ def test_a_bill_without_list_prices_proves_nothing(item, eli, fay, tmp_path):
 def test_what_could_be_covered_is_asked_as_when_it_was_approved(item, eli, fay, tmp_path):
     row = buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
-    asked = ledger._Bills([row], TODAY).demand(row, APRIL)
-    assert asked == purchase_requests.demand(row, APRIL.period)[1] == Decimal("9.6")
+    demand = ledger._Bills([row], TODAY).demand(row, APRIL)
+    assert demand == demand_and_prices.demand_a_day(row, APRIL.period)[1] == Decimal("9.6")
     assert Decimal(row.baseline["demand"]) == Decimal("9.6")
 
 
@@ -277,13 +277,13 @@ def test_many_purchases_ask_as_many_questions_as_one(item, eli, fay, tmp_path):
     row = buy(item, eli, fay)
     load(tmp_path, APRIL, april(reserved, lambda day: on_demand(day, "7.2")))
     with CaptureQueriesContext(connection) as few:
-        ledger.refresh(TODAY)
+        ledger.refresh_ledger(TODAY)
     for number in range(20):
         copy = PurchaseRequest.objects.get(pk=row.pk)
         copy.pk, copy.commitment, copy.batch, copy.token = None, None, 10 + number, f"{number:032x}"
         copy.save()
     with CaptureQueriesContext(connection) as many:
-        assert ledger.refresh(TODAY) == 42
+        assert ledger.refresh_ledger(TODAY) == 42
     assert len(many) == len(few)
 
 
@@ -298,7 +298,7 @@ def bought(item, eli, fay, tmp_path):
 def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bought, max_, client_of):
     summed = sum(row.realised for row in LedgerMonth.objects.all())
     assert summed == 18
-    measure = panels.savings(max_, TODAY)
+    measure = kpis.savings_kpi(max_, TODAY)
     assert (measure.value, measure.target, measure.currency, measure.met) == (summed, 150_000, "USD", False)
     report = monthly_report.make_report(max_, APRIL, TODAY)
     (gate,) = [gate for gate in report.gates if gate.label == "Savings realised"]
@@ -316,7 +316,7 @@ def test_the_sum_of_the_ledger_is_the_figure_the_report_the_page_and_the_api(bou
 
 
 def test_the_report_of_a_month_knows_nothing_of_later_ones(bought, max_):
-    assert panels.savings(max_, date(2026, 3, 31)).value == 0
+    assert kpis.savings_kpi(max_, date(2026, 3, 31)).value == 0
     assert (
         monthly_report.make_report(max_, Month(2026, 2), TODAY).parts
         == monthly_report.make_report(max_, Month(2026, 2), TODAY).parts
@@ -329,20 +329,20 @@ def test_the_books_prove_the_ledger_and_notice_a_line_that_was_touched(bought):
     assert all(check.holds for check in reconciliation.reconcile() if "saving" in check.invariant)
     assert len([check for check in reconciliation.reconcile(APRIL) if "saving" in check.invariant]) == 3
     LedgerMonth.objects.filter(month=APRIL.start).update(realised=19)
-    broken = {check.invariant for check in ledger.checks(None) if not check.holds}
+    broken = {check.invariant for check in ledger.ledger_checks(None) if not check.holds}
     assert broken == {
         "savings promised - realised = the sum of the reasons",
         "savings realised = on demand - paid - displaced",
     }
     LedgerMonth.objects.filter(month=APRIL.start).update(realised=18, on_demand=55, paid=37)
-    (check,) = [check for check in ledger.checks(APRIL) if not check.holds]
+    (check,) = [check for check in ledger.ledger_checks(APRIL) if not check.holds]
     assert check.left == "on_demand 55, paid 37"
     assert check.right == "on_demand 54, paid 36"
 
 
 def test_the_night_makes_it_anew_and_says_that_it_adds_up(bought):
     LedgerMonth.objects.update(realised=0)
-    assert panels.ledger_night(TODAY) == "2 lines of the savings ledger, 6 equations hold."
+    assert nightly.check_savings_ledger(TODAY) == "2 lines of the savings ledger, 6 equations hold."
     assert line().realised == 18
 
 
@@ -356,15 +356,15 @@ def test_whoever_saved_nothing_yet_is_told_what_to_do(people, fay, client_of):
     page = client_of(fay).get(reverse("reservations:savings")).content.decode()
     assert "Nothing has been approved yet" in page
     assert reverse("reservations:recommendations") in page
-    assert panels.savings(fay, TODAY) is None
+    assert kpis.savings_kpi(fay, TODAY) is None
 
 
 def test_what_is_approved_waits_for_a_bill(item, eli, fay, client_of):
     row = approve(item, eli, fay)
-    assert "No bill tells of it yet" in client_of(fay).get(reverse("reservations:savings")).content.decode()
-    assert panels.savings(fay, TODAY).value == 0
+    assert "No bill shows it yet" in client_of(fay).get(reverse("reservations:savings")).content.decode()
+    assert kpis.savings_kpi(fay, TODAY).value == 0
     page = client_of(fay).get(reverse("reservations:saved", args=[row.pk])).content.decode()
-    assert "No bill tells of a day after it was approved yet" in page
+    assert "No bill has a day after its approval yet" in page
 
 
 def test_a_purchase_opens_to_its_months_its_promise_and_its_cost_lines(bought, fay, client_of):
@@ -386,12 +386,12 @@ def test_a_lead_sees_the_purchases_of_her_teams_only(bought, lea, ola, client_of
     PurchaseRequest.objects.update(team=Team.objects.get(name="Payments"))
     url = reverse("reservations:saved", args=[bought.pk])
     assert [client_of(user).get(url).status_code for user in (lea, ola)] == [200, 404]
-    found = {user.email: client_of(user).get("/api/v1/savings/").json()["results"] for user in (lea, ola)}
-    assert [row["month"] for row in found["lea@demo.example"]] == ["2026-04", "2026-03"]
-    assert found["ola@demo.example"] == []
+    results = {user.email: client_of(user).get("/api/v1/savings/").json()["results"] for user in (lea, ola)}
+    assert [row["month"] for row in results["lea@demo.example"]] == ["2026-04", "2026-03"]
+    assert results["ola@demo.example"] == []
     # The aim is the company's, not hers.
-    assert panels.savings(lea, TODAY).target is None
-    assert panels.savings(ola, TODAY) is None
+    assert kpis.savings_kpi(lea, TODAY).target is None
+    assert kpis.savings_kpi(ola, TODAY) is None
 
 
 def test_the_api_filters_by_month_and_refuses_what_is_none(bought, fay, client_of):
