@@ -1,11 +1,11 @@
-"""Celery's doors to ownership, the tag policy and chargeback."""
+"""Celery tasks of ownership, the tag policy and chargeback: each calls one service."""
 
 from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from tagging.chargeback import emails, statements
+from tagging.chargeback import draft_statements, emails
 from tagging.models import ChangeSet, VirtualTagBatch
 from tagging.ownership import rule_application
 from tagging.policy import compliance, reminders
@@ -55,13 +55,13 @@ def resume_applications() -> None:
 
 @shared_task
 def refresh_chargeback() -> None:
-    """Makes anew the drafts that do not say what the books say; nothing when all do."""
-    statements.refresh_stale_drafts(timezone.now())
+    """Computes the drafts that are out of date again; does nothing when there is none."""
+    draft_statements.refresh_stale_drafts(timezone.now())
 
 
 @shared_task
 def post_statements() -> None:
-    """Writes the letters of closed statements that nobody was told of."""
+    """Writes the emails of closed statements that have none yet."""
     emails.post_statement_emails(timezone.now())
 
 

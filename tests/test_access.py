@@ -25,7 +25,7 @@ from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Team
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
-from tagging.chargeback import statements
+from tagging.chargeback import draft_statements
 from tagging.models import (
     Dispute,
     OwnershipRule,
@@ -309,7 +309,7 @@ def chargeback_arguments(name, line):
         return []
     if kind in ("split", "split_remove"):
         return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
-    statements.refresh_stale_drafts()
+    draft_statements.refresh_stale_drafts()
     month, statement_line = "2026-03", StatementLine.objects.get()
     if kind == "dispute_add":
         return [statement_line.pk]
@@ -419,11 +419,11 @@ def of_purchases(kind, line):
     if kind in ("purchases", "purchase-list") or not kind.startswith("purchase"):
         return []
     amounts = dict.fromkeys(("hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost"), 1)
-    asked_on = {"prices": {}, "pools": [], "uncovered": None}
+    snapshot = {"prices": {}, "pools": [], "uncovered": None}
     row = PurchaseRequest.objects.create(
         **{"position": 1, "batch": 0, "team": line.owner, "provider": "AWS", "kind": "ri_standard", "term_months": 12},
         **{"payment": "none", "region": "us-east-1", "instance_type": "m5.large", "system": "Linux", "quantity": 1},
-        **{"unit": "machines", "utilisation": 1, "currency": "USD", "asked_on": asked_on, "state": "exported"},
+        **{"unit": "machines", "utilisation": 1, "currency": "USD", "request_snapshot": snapshot, "state": "exported"},
         **{"requested_by": person("eli"), "approved_by": person("fay"), "expires_at": timezone.now()},
         **amounts,
     )

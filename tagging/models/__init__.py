@@ -11,7 +11,7 @@ from tagging.models.chargeback import (
     StatementLine,
 )
 from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule, StaleVersion
+from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
     TagFact,
@@ -48,7 +48,6 @@ __all__ = [
     "OwnershipRule",
     "Split",
     "SplitPart",
-    "StaleVersion",
     "Statement",
     "StatementLine",
     "Suggestion",

@@ -33,16 +33,12 @@ class RuleForm(forms.ModelForm):
         if self.instance.pk:
             self.initial["version"] = self.instance.version
         else:
-            self.initial.setdefault("order", _behind_all())
+            last = OwnershipRule.objects.order_by("-order").values_list("order", flat=True).first()
+            self.initial.setdefault("order", (last or 0) + 10)
 
     @property
     def read_version(self) -> int:
         return self.cleaned_data.get("version") or 0
-
-
-def _behind_all() -> int:
-    last = OwnershipRule.objects.order_by("-order").values_list("order", flat=True).first()
-    return (last or 0) + 10
 
 
 class RulesFileForm(forms.Form):
@@ -56,7 +52,7 @@ class PoolForm(forms.ModelForm):
 
 
 class FixerForm(forms.Form):
-    """Who sees to what nobody owns in an account; empty: whoever it would be."""
+    """Who finds an owner for the unowned cost of an account; empty: the person it is by default."""
 
     user = forms.ModelChoiceField(
         User.objects.filter(is_active=True), label="Who will fix it", required=False, empty_label="as by default"

@@ -19,7 +19,7 @@ from costs.ingest.receive import receive_bill
 from costs.models import Credential
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
-from tagging.chargeback import statement_checks, statements
+from tagging.chargeback import draft_statements, invariants
 from tagging.models import (
     ChangeSet,
     ChargebackPeriod,
@@ -201,7 +201,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     full_time = 1.0
     for month in months:
         day, now = month.start, datetime(month.next.year, month.next.number, 5, 9, tzinfo=UTC)
-        statements.refresh_stale_drafts(now)
+        draft_statements.refresh_stale_drafts(now)
         for _ in range(3):
             began = time.monotonic()
             outcome = tell("close", day, now, chance.uniform(0, full_time))
@@ -227,7 +227,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
     letters = Counter(OutgoingEmail.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}
-    assert [check for check in statement_checks.check_statements(None) if not check.holds] == []
+    assert [check for check in invariants.check_statements(None) if not check.holds] == []
     print(f"{killed} kills, {len(months)} months")
 
 

@@ -18,7 +18,7 @@ from django.core.mail.utils import DNS_NAME  # noqa: E402
 
 from finops_site.mail import outbox  # noqa: E402
 from finops_site.models import User  # noqa: E402
-from tagging.chargeback import closing, emails, statements  # noqa: E402
+from tagging.chargeback import closing, draft_statements, emails  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
 from tagging.policy import reminders  # noqa: E402
 from tagging.remediation import provider_tagging  # noqa: E402
@@ -30,11 +30,11 @@ def apply(pk: str, now: datetime) -> None:
 
 def close(day: str, now: datetime) -> None:
     period = ChargebackPeriod.objects.get(billing_month=day)
-    closing.close_month(period, User.objects.get(name__startswith="Fay"), seen=period.books, now=now)
+    closing.close_month(period, User.objects.get(name__startswith="Fay"), seen=period.fingerprint, now=now)
 
 
 def post(_: str, now: datetime) -> None:
-    statements.refresh_stale_drafts(now)
+    draft_statements.refresh_stale_drafts(now)
     emails.post_statement_emails(now)
 
 

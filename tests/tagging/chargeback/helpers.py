@@ -7,7 +7,7 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Pool
 from finops_site.models import Team
-from tagging.chargeback import splits, statements
+from tagging.chargeback import draft_statements, splits
 from tagging.models import ChargebackPeriod, OwnershipRule, Split
 from tests import bills
 
@@ -65,7 +65,7 @@ def split_support(support, method="direct", parts=None, **dates):
 
 def drafts():
     """Every month made anew where that is needed; {month: its period}."""
-    statements.refresh_stale_drafts(NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     return {str(period.month): period for period in ChargebackPeriod.objects.all()}
 
 

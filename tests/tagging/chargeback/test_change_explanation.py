@@ -82,10 +82,10 @@ def charge(amount, team="Payments", center="CC-1", currency="USD"):
 
 
 def test_cost_centres_are_debited_and_the_clearing_account_is_credited():
-    found = journal.journal_entries(
+    entries = journal.journal_entries(
         [charge("10.004"), charge("5.5", "Data", "CC-2"), charge("-1", "Web", "CC-3")], expense="6100", clearing="2990"
     )
-    assert [(each.account, each.cost_center, each.debit, each.credit) for each in found] == [
+    assert [(entry.account, entry.cost_center, entry.debit, entry.credit) for entry in entries] == [
         ("6100", "CC-1", dec("10.00"), 0),
         ("6100", "CC-2", dec("5.50"), 0),
         ("6100", "CC-3", 0, dec("1.00")),
@@ -104,10 +104,10 @@ def test_a_missing_cost_centre_is_refused_by_the_name_of_the_team():
 @given(st.lists(st.tuples(COST, st.sampled_from(["USD", "EUR", "JPY", "KWD"])), max_size=12))
 def test_debits_are_credits_and_the_rounded_sum_of_the_statements(charges):
     listed = [charge(f"{amount:f}", currency=code) for amount, code in charges]
-    found = journal.journal_entries(listed, expense="6100", clearing="2990")
+    entries = journal.journal_entries(listed, expense="6100", clearing="2990")
     for code in {code for _, code in charges}:
-        mine = [each for each in found if each.currency == code]
-        assert sum(each.debit for each in mine) == sum(each.credit for each in mine)
-        centers = sum(each.debit - each.credit for each in mine if each.account == "6100")
+        in_currency = [entry for entry in entries if entry.currency == code]
+        assert sum(entry.debit for entry in in_currency) == sum(entry.credit for entry in in_currency)
+        centers = sum(entry.debit - entry.credit for entry in in_currency if entry.account == "6100")
         exact = change_explanation.total_change(ChangePart("", amount) for amount, at in charges if at == code)
         assert centers == rounded(exact, code)

@@ -10,7 +10,7 @@ from django.db import connection
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Source
-from tagging.chargeback import allocation, closing, statements
+from tagging.chargeback import allocation, closing, draft_statements
 from tagging.models import ChargebackPeriod, Statement, StatementLine
 from tests import bills
 from tests.people import person
@@ -53,12 +53,12 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close_month(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     results = at_once(close, close, close)
-    assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
-    (numbered,) = [each for each in results if isinstance(each, list)]
-    assert [each.number for each in numbered] == ["2026-03-0001", "2026-03-0002"]
+    assert sum(isinstance(result, closing.AlreadyClosed) for result in results) == 2
+    (numbered,) = [result for result in results if isinstance(result, list)]
+    assert [result.number for result in numbered] == ["2026-03-0001", "2026-03-0002"]
     assert Statement.objects.exclude(number=None).count() == 2
 
 
@@ -69,15 +69,15 @@ def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_co
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close_month(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     closed, loaded = at_once(close, lambda: load_bill(received.delivery))
     assert loaded.status == "current", loaded
     drafts()
     period = ChargebackPeriod.objects.get(pk=march.pk)
     if isinstance(closed, closing.DraftOutdated):
-        closing.close_month(period, fay, seen=period.books, now=NOW)
-    statements.refresh_stale_drafts(NOW)
+        closing.close_month(period, fay, seen=period.fingerprint, now=NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     charged = sum(Statement.objects.values_list("total", flat=True))
     today = allocation.allocate_month(period.month).totals["USD"]["billed_cost"]
     assert charged + today.unowned + today.unallocated == today.bill
@@ -106,7 +106,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     loader.start()
     closing.check_can_close = slowly
     try:
-        closing.close_month(march, fay, seen=march.books, now=NOW)
+        closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     finally:
         closing.check_can_close = may_close
         loader.join()

@@ -12,7 +12,7 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.calc import pool_splits
 from tagging.calc.unit_costs import MetricEntry
-from tagging.chargeback import allocation, closing, splits, statements
+from tagging.chargeback import allocation, closing, draft_statements, splits
 from tagging.models import (
     Allocation,
     ChargebackPeriod,
@@ -46,7 +46,7 @@ def support(people):
 
 
 def close(period, user, **more):
-    return closing.close_month(period, user, **{"seen": period.books, "now": NOW, **more})
+    return closing.close_month(period, user, **{"seen": period.fingerprint, "now": NOW, **more})
 
 
 def test_a_draft_says_direct_shared_and_unowned_and_they_are_the_bill(support, tmp_path):
@@ -87,9 +87,9 @@ def test_a_pool_without_a_split_is_visible_and_not_lost(support, tmp_path):
 def test_a_draft_is_made_anew_only_where_something_changed(support, tmp_path):
     bill(tmp_path, [*usual(), *usual("2026-02")])
     drafts()
-    assert statements.refresh_stale_drafts(NOW) == []
+    assert draft_statements.refresh_stale_drafts(NOW) == []
     split_support(support, start=Month.parse(MARCH).start)
-    assert statements.refresh_stale_drafts(NOW) == [Month.parse(MARCH)]
+    assert draft_statements.refresh_stale_drafts(NOW) == [Month.parse(MARCH)]
 
 
 def test_a_draft_asks_as_many_questions_for_many_teams_as_for_two(support, tmp_path, django_assert_max_num_queries):
@@ -101,7 +101,7 @@ def test_a_draft_asks_as_many_questions_for_many_teams_as_for_two(support, tmp_p
         rows.append(charge("1", team.name))
     bill(tmp_path, rows)
     with django_assert_max_num_queries(60):
-        statements.refresh_stale_drafts(NOW)
+        draft_statements.refresh_stale_drafts(NOW)
     assert Statement.objects.count() == 32
 
 
@@ -168,8 +168,8 @@ def test_closing_freezes_numbers_and_writes_one_mail_for_each_lead(support, tmp_
     bill(tmp_path, usual())
     march = drafts()[MARCH]
     before = totals(march)
-    found = close(march, fay)
-    assert [statement.number for statement in found] == ["2026-03-0001", "2026-03-0002"]
+    closed = close(march, fay)
+    assert [statement.number for statement in closed] == ["2026-03-0001", "2026-03-0002"]
     assert march.closed_by == fay
     bill(tmp_path, usual(payments="200"), name="newer.csv")
     drafts()
@@ -178,14 +178,14 @@ def test_closing_freezes_numbers_and_writes_one_mail_for_each_lead(support, tmp_
 
 def test_a_month_is_closed_in_order_once_and_only_when_it_is_over(support, tmp_path, fay, max_):
     bill(tmp_path, [*usual("2026-02"), *usual(), *usual("2026-01")])
-    found = drafts()
+    periods = drafts()
     with pytest.raises(closing.CannotClose, match="is not over"):
-        close(found[MARCH], fay, now=NOW.replace(month=3))
-    close(found["2026-02"], fay)
+        close(periods[MARCH], fay, now=NOW.replace(month=3))
+    close(periods["2026-02"], fay)
     with pytest.raises(closing.AlreadyClosed, match="was closed by Fay"):
-        close(found["2026-02"], fay)
+        close(periods["2026-02"], fay)
     with pytest.raises(closing.CannotClose, match="Chargeback began with a later month"):
-        close(found["2026-01"], fay)
+        close(periods["2026-01"], fay)
     close(drafts()[MARCH], fay)
 
 
@@ -282,6 +282,6 @@ def test_a_preview_shows_who_would_pay_what_and_changes_nothing(support, tmp_pat
     march = drafts()[MARCH]
     split.method = "even"
     moved, _ = splits.preview_split(split, {}, march)
-    assert {each.team: (each.before, each.after) for each in moved} == {"Payments": (20, 15), "Data": (10, 15)}
+    assert {change.team: (change.before, change.after) for change in moved} == {"Payments": (20, 15), "Data": (10, 15)}
     assert Split.objects.get().method == "direct"
-    assert drafts()[MARCH].books == march.books
+    assert drafts()[MARCH].fingerprint == march.fingerprint

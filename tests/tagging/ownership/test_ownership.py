@@ -79,8 +79,8 @@ def test_a_changed_rule_can_be_asked_of_months_that_are_loaded(tmp_path, payment
     load(tmp_path, [{"ResourceId": "a", "ServiceName": "S3"}])
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
     assert owners() == {"a": ("Payments", "All S3")}
-    assert [each.lines for each in rule_application.reallocate_open_months()] == [1]
-    assert [each.lines for each in rule_application.reallocate_open_months()] == [0]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [1]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [0]
     assert owners() == {"a": ("Data", "All S3")}
     assert [check for check in reconciliation.reconcile() if not check.holds] == []
 

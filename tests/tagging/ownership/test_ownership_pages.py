@@ -48,8 +48,8 @@ def team(name):
     return Team.objects.get(name=name)
 
 
-def form(**said):
-    return {"name": "All S3", "order": 20, "is_active": "on", "service": "Amazon S3", **said}
+def form(**fields):
+    return {"name": "All S3", "order": 20, "is_active": "on", "service": "Amazon S3", **fields}
 
 
 def owned():
@@ -128,14 +128,14 @@ def test_a_rule_that_cannot_be_is_refused_in_words(bill, fay, client_of, said, w
 def test_rules_of_one_name_may_follow_each_other_in_time(bill, fay, client_of):
     march = {"team": team("Data").pk, "name": "Moved", "end": "2026-03-05"}
     april = {"team": team("Payments").pk, "name": "Moved", "start": "2026-03-05"}
-    for said in (march, april):
-        client_of(fay).post("/ownership/add/", {**form(**said), "save": ""})
+    for fields in (march, april):
+        client_of(fay).post("/ownership/add/", {**form(**fields), "save": ""})
     assert OwnershipRule.objects.filter(name="Moved").count() == 2
 
 
 def test_what_no_bill_has_is_warned_of(bill, fay, client_of):
-    said = form(team=team("Data").pk, service="Amazon S33", tag_key="Teem")
-    answer = client_of(fay).post("/ownership/add/", {**said, "preview": ""})
+    fields = form(team=team("Data").pk, service="Amazon S33", tag_key="Teem")
+    answer = client_of(fay).post("/ownership/add/", {**fields, "preview": ""})
     assert answer.context["warnings"] == ["No bill has the service “Amazon S33”.", "No bill has the tag “Teem”."]
 
 
@@ -157,8 +157,8 @@ def test_rules_are_moved_by_buttons_and_by_dragging(bill, fay, client_of):
         OwnershipRule.objects.create(name=name, team=team("Data"), service=name, order=order)
     ids = {rule.name: rule.pk for rule in OwnershipRule.objects.all()}
 
-    def move(name, **said):
-        client_of(fay).post(reverse("tagging:ownership_move", args=[ids[name]]), said)
+    def move(name, **fields):
+        client_of(fay).post(reverse("tagging:ownership_move", args=[ids[name]]), fields)
         return [rule.name for rule in OwnershipRule.objects.listed()]
 
     assert move("C", to="up") == ["Tag Team", "C", "B"]
@@ -218,8 +218,8 @@ def upload(browser, text):
 
 def test_what_nobody_owns_has_a_name_beside_it(bill, fay, ola, client_of):
     rows = client_of(fay).get("/ownership/unowned/?month=2026-03").context["rows"]
-    found = {row["key"]: (row["amount"], row["fixer"].name, row["fixer"].why) for row in rows}
-    assert found == {
+    fixers = {row["key"]: (row["amount"], row["fixer"].name, row["fixer"].why) for row in rows}
+    assert fixers == {
         "000000000042": (2, "Lea Brandt", "leads Payments, which owns most of the account"),
         "7": (4, str(fay), "finance"),
     }
@@ -253,7 +253,7 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
 ):
     rows = [{"ResourceId": "new", "ServiceName": "Glue", "BillingPeriodStart": "2026-04-01T00:00:00Z"}]
     (received,) = receive_bill("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
-    rule_application.run_application(rule_application.request_application(fay).pk)
+    rule_application.run_application(rule_application.queue_application(fay).pk)
     with django_capture_on_commit_callbacks(execute=True):
         load_bill(received.delivery)
     assert Application.objects.count() == 2
@@ -262,11 +262,11 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
 
 def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):
     url = "/api/v1/ownership-rules/"
-    said = {"name": "S3", "team": "Data", "service": "Amazon S3", "order": 20}
-    preview = client_of(fay).post(f"{url}preview/", said, content_type="application/json").json()
+    fields = {"name": "S3", "team": "Data", "service": "Amazon S3", "order": 20}
+    preview = client_of(fay).post(f"{url}preview/", fields, content_type="application/json").json()
     assert preview["moves"][0] | {"billed_cost": "2"} == preview["moves"][0]
     assert preview["months"] == ["2026-03"]
-    made = client_of(fay).post(url, said, content_type="application/json")
+    made = client_of(fay).post(url, fields, content_type="application/json")
     assert made.status_code == 201
     one = f"{url}{made.json()['id']}/"
     change = {"order": 5}
@@ -276,7 +276,7 @@ def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):
     refused = client_of(fay).post(url, {"name": "x", "service": "y"}, content_type="application/json")
     assert (refused.status_code, refused.json()["team"]) == (400, ["Whose is it? Name a team or a pool."])
     assert client_of(lea).get(url).status_code == 200
-    assert client_of(lea).post(url, said, content_type="application/json").status_code == 403
+    assert client_of(lea).post(url, fields, content_type="application/json").status_code == 403
     assert client_of(lea).post(f"{url}apply/").status_code == 403
     assert client_of(fay).post(f"{url}apply/").status_code == 202
     assert client_of(fay).delete(one).status_code == 204

@@ -247,13 +247,13 @@ def test_what_would_move_is_said_without_moving_it(tmp_path, payments, data):
         OwnerRule(payments.pk, "Renamed", tag_key="Team"),
         OwnerRule(data.pk, "Rest", provider="AWS"),
     ]
-    found = preview_moves([row], (decision, []))
-    assert [(move.owner_before, move.owner, move.pool, move.billed_cost, move.charges) for move in found] == [
+    moves = preview_moves([row], (decision, []))
+    assert [(move.owner_before, move.owner, move.pool, move.billed_cost, move.charges) for move in moves] == [
         (payments.pk, None, pool.pk, Decimal(3), 1),
         (None, data.pk, None, Decimal(5), 1),
     ]
     named = [*decision, OwnerRule(data.pk, "Names", resource_pattern="zzz")]
-    assert preview_moves([row], (named, [])) == found, "rollups and lines say the same"
+    assert preview_moves([row], (named, [])) == moves, "rollups and lines say the same"
     assert {owner for _, owner, _ in owners()} == {"Payments", ""}
 
 
@@ -337,11 +337,11 @@ def test_direct_and_shared_and_unowned_are_the_bill_by_currency_and_day(
 
 def _rules(drawn, payments, pool):
     rules = []
-    for number, said in enumerate(drawn):
-        if "tag_value" in said and "tag_key" not in said:
-            said = {**said, "tag_value": ""}
+    for number, conditions in enumerate(drawn):
+        if "tag_value" in conditions and "tag_key" not in conditions:
+            conditions = {**conditions, "tag_value": ""}
         target = {"team": payments.pk} if number % 2 else {"team": None, "pool": pool.pk}
-        rules.append(OwnerRule(label=f"rule {number}", **target, **said))
+        rules.append(OwnerRule(label=f"rule {number}", **target, **conditions))
     return rules
 
 
@@ -350,7 +350,7 @@ def _by_day(rows):
     return {(each["currency"], each["charge_date"]): (each["b"], each["e"]) for each in sums}
 
 
-def _check_sides(row, whole):
+def _check_sides(row, bill):
     for model in (CostLine, DayRollup):
         rows = model.objects.filter(delivery_month=row)
         sides = [_by_day(rows.of_side(side)) for side in ("direct", "shared", "unowned")]
@@ -358,7 +358,7 @@ def _check_sides(row, whole):
             place: tuple(sum((side[place][n] for side in sides if place in side), Decimal(0)) for n in (0, 1))
             for place in {key for side in sides for key in side}
         }
-        assert added == whole
+        assert added == bill
 
 
 KILLED = """

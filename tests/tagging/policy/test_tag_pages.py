@@ -164,7 +164,7 @@ def test_an_exception_is_asked_for_approved_and_counts_again_when_it_expires(bil
         in client_of(eli).post(url, fields).content.decode()
     )
     exception = TagException.objects.get()
-    assert waiting_for(fay) == [f"An exception is asked for: {exception}"]
+    assert waiting_for(fay) == [f"An exception is requested: {exception}"]
     assert waiting_for(eli) == []
     assert compliance_figures.tally(fay, MARCH, TODAY).count("wrong") == 2
     assert client_of(eli).post(exception.get_absolute_url(), {"verb": "approve"}).status_code == 403

@@ -118,7 +118,7 @@ def test_a_lead_claims_and_finance_confirms_on_the_page(shop, client_of):  # noq
     team = Team.objects.get(name="Payments")
     client_of(shop["lea"]).post(reverse("tagging:claim"), {"resource": "i-98", "team": team.pk})
     tag = VirtualTag.objects.get()
-    assert (waiting_for(shop["fay"]), waiting_for(shop["lea"])) == (["1 virtual tag waits for your word"], [])
+    assert (waiting_for(shop["fay"]), waiting_for(shop["lea"])) == (["1 virtual tag waits for your confirmation"], [])
     assert client_of(shop["lea"]).post(VIRTUAL, {"confirm": tag.pk}).status_code == 403
     client_of(shop["fay"]).post(VIRTUAL, {"confirm": tag.pk})
     tag.refresh_from_db()
