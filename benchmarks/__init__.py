@@ -19,8 +19,8 @@ def fresh_database() -> Iterator[dict[str, str]]:
     before = settings.FINOPS_VAR
     with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
         settings.FINOPS_VAR = folder
-        found = connection.settings_dict
-        url = f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{name}"
+        server = connection.settings_dict
+        url = f"postgres://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{name}"
         try:
             yield {**os.environ, "DATABASE_URL": url, "FINOPS_VAR": folder}
         finally:

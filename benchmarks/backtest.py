@@ -28,13 +28,13 @@ def demand(path: str) -> dict[str, list[float]]:
 
 
 def main(path: str) -> None:
-    known = demand(path)
+    hours_by_region = demand(path)
     how = {"ratio": RATIO, "lookback": LOOKBACK, "term": TERM, "step": STEP}
-    found = {region: backtest(hours, **how) for region, hours in known.items()}
-    print("| deployment | origins | " + " | ".join(each.strategy for each in found["1"]) + " |")
-    print("|---|--:|" + "--:|" * len(found["1"]))
-    for region, rows in found.items():
-        print(f"| {region} | {rows[0].origins} | " + " | ".join(f"{each.saving:.1%}" for each in rows) + " |")
+    results = {region: backtest(hours, **how) for region, hours in hours_by_region.items()}
+    print("| deployment | origins | " + " | ".join(result.strategy for result in results["1"]) + " |")
+    print("|---|--:|" + "--:|" * len(results["1"]))
+    for region, rows in results.items():
+        print(f"| {region} | {rows[0].origins} | " + " | ".join(f"{row.saving:.1%}" for row in rows) + " |")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 
 ACCOUNTS, SERVICES, REGIONS, RESOURCES = 40, 60, 10, 5_000
 
 
 def write(path: Path, lines: int, *, month: str = "2026-10", days: int = 31) -> Path:
     """`lines` FOCUS 1.2 lines of one month as CSV.gz: 57 columns, five tags, skewed over 5,000 resources."""
-    with duckdb_session.connect(memory_limit="4GB") as db:
+    with duckdb_session(memory_limit="4GB") as db:
         db.execute(f"COPY ({_rows(lines, month, days)}) TO '{path}' (FORMAT csv, HEADER, COMPRESSION gzip)")
     return path
 

@@ -43,19 +43,19 @@ FROM (SELECT i, (i / %(days)s * 7) %% 4800 AS t, ((i * 37) %% 9973) / 1000.0 AS 
 """
 
 
-class Asked:
-    """Counts questions."""
+class QueryCount:
+    """Counts queries."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, execute: Callable[..., Any], *said: Any) -> Any:
+    def __call__(self, execute: Callable[..., Any], *arguments: Any) -> Any:
         self.count += 1
-        return execute(*said)
+        return execute(*arguments)
 
 
 def main(lines: int = LINES, count: int = COUNT, *, profile: bool = False) -> None:
-    """Prints the seconds of a first night and of one after it, their questions, and the share of the limit."""
+    """Prints the seconds of a first night and of one after it, their queries, and the share of the limit."""
     with fresh_database():
         today = timezone.now().date()
         started = time.perf_counter()
@@ -70,27 +70,28 @@ def main(lines: int = LINES, count: int = COUNT, *, profile: bool = False) -> No
 def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
     from budgets.evaluation import evaluate
 
-    asked, watch = Asked(), cProfile.Profile()
+    queries, watch = QueryCount(), cProfile.Profile()
     started = time.perf_counter()
-    with connection.execute_wrapper(asked), watch if profile else nullcontext():
-        report = evaluate.evaluate_all(as_of, now=timezone.now(), catch_up=False)[0]
+    with connection.execute_wrapper(queries), watch if profile else nullcontext():
+        report = evaluate.evaluate_nights(as_of, now=timezone.now(), catch_up=False)[0]
     seconds = time.perf_counter() - started
     print(
-        f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {asked.count} questions; "
-        f"{report.budgets:,} budgets, {len(report.crossings):,} crossings, {report.alerts_made:,} alerts"
+        f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {queries.count} queries; "
+        f"{report.budgets:,} budgets, {len(report.crossings):,} breaches, {report.alerts_made:,} alerts"
     )
     if profile:
         pstats.Stats(watch).sort_stats("cumulative").print_stats(45)
 
 
 def _lines(lines: int, today: date) -> None:
-    from costs.ingest import partitions, store_cost_lines
+    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.rollups import roll_up
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from finops_site.models import Team
 
     teams = [Team.objects.create(name=f"Team {number}").pk for number in range(TEAMS)]
     tags = [{"CostCenter": f"CC-{number % 20}", "Owner": f"owner{number}"} for number in range(TAG_SETS)]
-    sets = TagSet.objects.bulk_create(TagSet(fingerprint=f"{n:032}", tags=each) for n, each in enumerate(tags))
+    sets = TagSet.objects.bulk_create(TagSet(fingerprint=f"{n:032}", tags=tag_map) for n, tag_map in enumerate(tags))
     _know("tag", "CostCenter")
     delivery = Delivery.objects.create(
         source=Source.objects.create(name="benchmark"), status="current", fingerprint="x"
@@ -101,16 +102,16 @@ def _lines(lines: int, today: date) -> None:
         row = DeliveryMonth.objects.create(
             delivery=delivery, billing_month=month.start, is_current=True, charge_months=[str(month.start)]
         )
-        partitions.ensure([month.start])
-        said = {
+        ensure_partitions([month.start])
+        parameters = {
             "row": row.pk, "month": month.start, "days": days, "lines": lines // MONTHS, "accounts": ACCOUNTS,
-            "services": SERVICES, "regions": REGIONS, "tag_sets": TAG_SETS, "sets": [each.pk for each in sets],
+            "services": SERVICES, "regions": REGIONS, "tag_sets": TAG_SETS, "sets": [tag_set.pk for tag_set in sets],
             "teams": teams, "many_teams": TEAMS,
         }  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(LINES_OF, said)
-        partitions.analyze([month.start])
-        store_cost_lines.roll_up(row)
+            cursor.execute(LINES_OF, parameters)
+        analyze_partitions([month.start])
+        roll_up(row)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -123,7 +124,7 @@ def _know(name: str, value: str) -> None:
 
 def _budgets(count: int, today: date) -> None:
     from budgets.models import Budget, BudgetPeriod, Recipient, Threshold
-    from budgets.models.budgets import DEFAULT_THRESHOLDS
+    from budgets.models.thresholds import DEFAULT_THRESHOLDS
 
     month, wanted = Month.of(today), cycle(_scopes())
     budgets = Budget.objects.bulk_create(
@@ -132,15 +133,17 @@ def _budgets(count: int, today: date) -> None:
     )
     BudgetPeriod.objects.bulk_create(
         BudgetPeriod(
-            budget=each, start=month.start, end=month.next.start, amount=Decimal(share * 10 ** (2 + number % 4))
+            budget=budget, start=month.start, end=month.next.start, amount=Decimal(share * 10 ** (2 + number % 4))
         )
-        for (number, each), share in zip(enumerate(budgets), cycle(range(1, 10)), strict=False)
+        for (number, budget), share in zip(enumerate(budgets), cycle(range(1, 10)), strict=False)
     )
     Threshold.objects.bulk_create(
-        Threshold(budget=each, kind=kind, percent=percent) for each in budgets for kind, percent in DEFAULT_THRESHOLDS
+        Threshold(budget=budget, kind=kind, percent=percent)
+        for budget in budgets
+        for kind, percent in DEFAULT_THRESHOLDS
     )
     Recipient.objects.bulk_create(
-        Recipient(budget=each, kind="address", address=f"team{each.pk % TEAMS}@demo.example") for each in budgets
+        Recipient(budget=budget, kind="address", address=f"team{budget.pk % TEAMS}@demo.example") for budget in budgets
     )
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reservations.optimizer.linear_program import Group, Option, Problem, solve
+from reservations.optimizer.model import CapacityGroup, Option, PurchaseProblem
+from reservations.optimizer.solve import solve
 
 # In a process of its own, as a worker would.
 DEMAND = """
@@ -25,8 +26,11 @@ django.setup()
 from datetime import date
 from django.test import Client
 from finops_site.models import User
-from finops_site.periods import Month
-from reservations import collecting, owning, recommending
+from finops_site.lib.periods import Month
+from reservations.inventory.commitment_usage import refresh_usage
+from reservations.recommendations.demand_sources import collect_demand
+from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.recommend import compute_recommendation, create_plan
 
 AS_OF = date(2026, 11, 1)
 
@@ -37,12 +41,12 @@ def timed(what, ask, limit):
     print(f"  {what}: {took:.2f} s, {took / limit:.2f} of the limit of {limit} s", flush=True)
     return answer
 
-timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collecting.collect(AS_OF, 30), 5)
-found = timed("demand of 30 days", lambda: collecting.collect(AS_OF, 30), 5)
-print(f"  {len(found.demand.pools)} pools, grain {found.demand.grain}")
-timed("commitments and coverage of the month", lambda: owning.refresh(Month(2026, 10)), 60)
+timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collect_demand(AS_OF, 30), 5)
+collected = timed("demand of 30 days", lambda: collect_demand(AS_OF, 30), 5)
+print(f"  {len(collected.demand.pools)} pools, grain {collected.demand.grain}")
+timed("commitments and coverage of the month", lambda: refresh_usage(Month(2026, 10)), 60)
 user = User.objects.create_superuser("fay@demo.example", "x")
-plan = recommending.run(recommending.ask(user, recommending.Parameters(), as_of=AS_OF))
+plan = compute_recommendation(create_plan(user, Parameters(), as_of=AS_OF))
 browser = Client(headers={"host": "127.0.0.1"})
 browser.force_login(user)
 for url in ("/reservations/", plan.get_absolute_url(), "/reservations/owned/", "/reservations/purchases/",
@@ -54,28 +58,28 @@ print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:
 """
 
 
-def problem(pools: int, hours: int, seed: int = 7) -> Problem:
+def problem(pools: int, hours: int, seed: int = 7) -> PurchaseProblem:
     """Pools in families of five: an EC2 Instance SP for each family and a Compute SP across all."""
     random = np.random.default_rng(seed)
     at = np.arange(hours)
 
-    def each(low: float, high: float) -> np.ndarray:
+    def per_pool(low: float, high: float) -> np.ndarray:
         return random.uniform(low, high, pools)[:, None]
 
-    day = each(0, 0.6) * np.sin(2 * np.pi * (at + each(0, 24)) / 24)
+    day = per_pool(0, 0.6) * np.sin(2 * np.pi * (at + per_pool(0, 24)) / 24)
     week = 0.2 * ((at // 24) % 7 < 5)
-    course = each(-0.3, 0.5) * at / hours
+    course = per_pool(-0.3, 0.5) * at / hours
     noise = 0.08 * random.standard_normal((pools, hours))
-    demand = np.maximum(each(2, 60) * (1 + day + week + course + noise), 0)
+    demand = np.maximum(per_pool(2, 60) * (1 + day + week + course + noise), 0)
     price = random.uniform(0.02, 2, pools)
     family, across = (price * (share + random.uniform(-0.03, 0.03, pools)) for share in (0.63, 0.73))
     groups = [
-        Group(f"EC2 Instance SP {first}", tuple(range(first, last)), tuple(family[first:last].tolist()), 2)
+        CapacityGroup(f"EC2 Instance SP {first}", tuple(range(first, last)), tuple(family[first:last].tolist()), 2)
         for first in range(0, pools, 5)
         for last in [min(first + 5, pools)]
     ]
-    groups.append(Group("Compute SP", tuple(range(pools)), tuple(across.tolist()), 3))
-    return Problem(demand, price, tuple(groups), tuple(Option(g.name, i, 1.0) for i, g in enumerate(groups)))
+    groups.append(CapacityGroup("Compute SP", tuple(range(pools)), tuple(across.tolist()), 3))
+    return PurchaseProblem(demand, price, tuple(groups), tuple(Option(g.name, i, 1.0) for i, g in enumerate(groups)))
 
 
 def demand(lines: int = 10_000_000) -> None:
@@ -93,24 +97,25 @@ def demand(lines: int = 10_000_000) -> None:
 
 def plain(pools: int = 40, hours: int = 2_000) -> None:
     """Ours against the same hours given to HiGHS as one program, which proves the optimum and takes its time."""
-    asked = problem(pools, hours)
+    input_ = problem(pools, hours)
     start = time.perf_counter()
-    ours = solve(asked)
+    ours = solve(input_)
     middle = time.perf_counter()
-    whole = solve(asked, time_limit=600, most_variables=sys.maxsize)
-    took, whole_took = middle - start, time.perf_counter() - middle
+    one_program = solve(input_, time_limit=600, most_variables=sys.maxsize)
+    seconds, one_program_seconds = middle - start, time.perf_counter() - middle
     print(
-        f"{pools} pools x {hours} hours: {took:.1f} s, gap {ours.gap:.3%}; one program {whole_took:.1f} s, "
-        f"gap {whole.gap:.3%}: {whole_took / took:.1f} times as long for a plan that costs {ours.cost / whole.cost:.5f}"
+        f"{pools} pools x {hours} hours: {seconds:.1f} s, gap {ours.gap:.3%}; one program {one_program_seconds:.1f} s, "
+        f"gap {one_program.gap:.3%}: {one_program_seconds / seconds:.1f} times as long for a plan that costs "
+        f"{ours.cost / one_program.cost:.5f}"
     )
 
 
 def main(pools: int = 200, hours: int = 8_760) -> None:
-    found = solve(problem(pools, hours))
+    plan = solve(problem(pools, hours))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{pools} pools x {hours} hours: {found.seconds:.2f} s, gap {found.gap:.3%}, {memory:.0f} MB; "
-        f"{found.cost_before:,.0f} on demand, {found.cost:,.0f} with the plan, no plan below {found.lower_bound:,.0f}"
+        f"{pools} pools x {hours} hours: {plan.seconds:.2f} s, gap {plan.gap:.3%}, {memory:.0f} MB; "
+        f"{plan.cost_before:,.0f} on demand, {plan.cost:,.0f} with the plan, no plan below {plan.lower_bound:,.0f}"
     )
 
 

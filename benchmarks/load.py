@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bill, fresh_database
+from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES
 
 BARE = """
 import duckdb, sys, time
@@ -31,18 +33,8 @@ db.execute(f"COPY (SELECT * REPLACE (" + ", ".join(f"CAST({name} AS DECIMAL(38, 
 print(time.perf_counter() - start)
 """
 
-# A worker has started long before a bill comes, so its start is not counted; everything after the file's arrival is.
-LOAD = """
-import django, resource, sys, time
-from pathlib import Path
-django.setup()
-from costs import ingest
-start = time.perf_counter()
-(received,) = ingest.receive(sys.argv[2], [Path(sys.argv[1])])
-delivery = ingest.load(received.delivery)
-assert delivery.status == "current", delivery.message
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
+# A bill loaded in a process of its own: this command, the path, the name of the source.
+LOAD = (sys.executable, "-m", "benchmarks.load")
 
 EXACT = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "ConsumedQuantity")
 # Ten million would take an hour and a half.
@@ -82,9 +74,7 @@ def _bare(path: Path, target: Path) -> float:
 
 def _load(path: Path, source: str, environment: dict[str, str]) -> tuple[float, int]:
     """Loads in a process of its own, as a worker would; returns seconds and its peak memory in MB."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(path), source], env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([*LOAD, str(path), source], env=environment, check=True, capture_output=True, text=True)
     seconds, peak = done.stdout.split()
     return float(seconds), int(peak)
 
@@ -100,7 +90,11 @@ def _orm(path: Path) -> None:
     """
     import pandas as pd
 
-    from costs.ingest import partitions, store_cost_lines
+    from costs.charges.build_cost_lines import AMOUNTS
+    from costs.charges.totals import totals_as_text
+    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.publications import check_layers
+    from costs.ingest.rollups import roll_up
     from costs.models import CostLine, Dimension
 
     row, known, pieces = _month_of_the_peer(), {}, []
@@ -112,33 +106,33 @@ def _orm(path: Path) -> None:
                 chunk[column] = chunk[column].map(Decimal)
             for column in _moments(chunk):
                 chunk[column] = pd.to_datetime(chunk[column], utc=True)
-            charge.objects.bulk_create(charge(**each) for each in chunk.to_dict("records"))
+            charge.objects.bulk_create(charge(**cells) for cells in chunk.to_dict("records"))
             pieces.append(_summed(chunk.assign(charge_date=days, charges=1)))
-            for name in store_cost_lines.LABELLED:
-                seen |= {(name, value) for value in chunk[store_cost_lines.DIMENSIONS[name][0]].unique()}
+            for name in CATALOGUED:
+                seen |= {(name, value) for value in chunk[READ_FROM_CHARGES[name][0]].unique()}
         lines = _summed(pd.concat(pieces))
-        partitions.ensure([date.fromisoformat(day) for day in lines["charge_date"].unique()])
+        ensure_partitions([date.fromisoformat(day) for day in lines["charge_date"].unique()])
         tag_sets = _tag_sets(lines["Tags"].unique(), known)
         for first in range(0, len(lines), 5_000):
             some = lines.iloc[first : first + 5_000].to_dict("records")
-            CostLine.objects.bulk_create(_line(row, tag_sets, each) for each in some)
+            CostLine.objects.bulk_create(_line(row, tag_sets, line) for line in some)
     Dimension.objects.bulk_create(
         (Dimension(name=name, value=value) for name, value in sorted(seen)), ignore_conflicts=True
     )
-    sums = {column: sum(lines[column], Decimal(0)) for column in store_cost_lines.AMOUNTS.values()}
-    row.totals = store_cost_lines.as_text({"USD": sums})
-    partitions.analyze([date.fromisoformat(day) for day in row.charge_months])
-    store_cost_lines.roll_up(row)
-    store_cost_lines.check(row)
+    sums = {column: sum(lines[column], Decimal(0)) for column in AMOUNTS.values()}
+    row.totals = totals_as_text({"USD": sums})
+    analyze_partitions([date.fromisoformat(day) for day in row.charge_months])
+    roll_up(row)
+    check_layers(row)
 
 
 def _summed(rows: Any) -> Any:
     """The rows by what makes a cost line, with the descriptions that follow from it."""
-    from costs.charges.build_cost_lines import DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import DESCRIPTIONS, UNANIMOUS
 
-    grain = ["charge_date", "Tags", *(column for column, _ in DIMENSIONS.values() if column in rows)]
-    said = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
-    sums = {**dict.fromkeys(EXACT, "sum"), "charges": "sum", **dict.fromkeys(said, "first")}
+    grain = ["charge_date", "Tags", *(column for column, _ in READ_FROM_CHARGES.values() if column in rows)]
+    descriptions = [column for column, _ in {**DESCRIPTIONS, **UNANIMOUS}.values() if column in rows]
+    sums = {**dict.fromkeys(EXACT, "sum"), "charges": "sum", **dict.fromkeys(descriptions, "first")}
     return rows.groupby(grain, sort=False, as_index=False).agg(sums)
 
 
@@ -190,19 +184,19 @@ def _tag_sets(texts: Iterable[str], known: dict[str, Any]) -> dict[str, Any]:
         fresh[text] = TagSet(fingerprint=mark, tags=tags)
     TagSet.objects.bulk_create(fresh.values(), ignore_conflicts=True)
     ids = dict(
-        TagSet.objects.filter(fingerprint__in=[each.fingerprint for each in fresh.values()]).values_list(
+        TagSet.objects.filter(fingerprint__in=[tag_set.fingerprint for tag_set in fresh.values()]).values_list(
             "fingerprint", "pk"
         )
     )
-    known |= {text: ids[each.fingerprint] for text, each in fresh.items()}
+    known |= {text: ids[tag_set.fingerprint] for text, tag_set in fresh.items()}
     return known
 
 
 def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
-    from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, DIMENSIONS, UNANIMOUS
+    from costs.charges.build_cost_lines import AMOUNTS, DESCRIPTIONS, UNANIMOUS
     from costs.models import CostLine
 
-    texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
+    texts = {**READ_FROM_CHARGES, **DESCRIPTIONS, **UNANIMOUS}
     return CostLine(
         delivery_month_id=month.pk,
         billing_month=month.billing_month,
@@ -213,3 +207,25 @@ def _line(month: Any, tag_sets: dict[str, Any], row: dict[str, Any]) -> Any:
         **{name: row.get(column, "")[:width] for name, (column, width) in texts.items()},
         **{name: row[column] for name, column in AMOUNTS.items()},
     )
+
+
+def load_as_a_worker(path: str, source: str) -> None:
+    """Prints the seconds and the peak memory in MB.
+
+    A worker has started long before a bill comes, so its start is not counted; everything after the file's arrival is.
+    """
+    from costs.ingest.load import load_bill
+    from costs.ingest.receive import receive_bill
+
+    start = time.perf_counter()
+    (receipt,) = receive_bill(source, [Path(path)])
+    delivery = load_bill(receipt.delivery)
+    assert delivery.status == "current", delivery.message
+    print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    load_as_a_worker(*sys.argv[1:])

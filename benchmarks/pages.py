@@ -36,7 +36,8 @@ def main(lines: int = 1_000_000, months: int = 12, limit: int = LIMIT_MS) -> Non
 
 def load_months(folder: Path, lines: int, months: int, today: date) -> list[str]:
     """Loads `months` bills of `lines` lines each that end with this month; three of four lines have an owner."""
-    from costs.ingest import deliveries
+    from costs.ingest.load import load_bill
+    from costs.ingest.receive import receive_bill
     from finops_site.models import Team
     from tagging.models import OwnershipRule
 
@@ -47,8 +48,8 @@ def load_months(folder: Path, lines: int, months: int, today: date) -> list[str]
     for back in range(months):
         month = Month.of(today).plus(-back)
         path = bill.write(folder / f"{month}.csv.gz", lines, month=str(month), days=month.days)
-        (received,) = deliveries.receive("benchmark", [path])
-        delivery = deliveries.load(received.delivery)
+        (received,) = receive_bill("benchmark", [path])
+        delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
     return names
 

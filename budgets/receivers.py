@@ -1,19 +1,18 @@
-"""What budgets do when a bill becomes current."""
+"""When a bill becomes current, the budgets of its months are evaluated."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.dispatch import receiver
 
-from budgets import tasks
 from costs.models import DeliveryMonth
 from costs.signals import cost_data_changed
+from finops_site.celery import task
 from finops_site.lib.periods import Month
 
 
 @receiver(cost_data_changed)
-def judge_touched_months(sender: Any, *, rows: Sequence[DeliveryMonth], **_: Any) -> None:
-    """Judges again what the bill touched: by the days of its charges, however they were invoiced."""
+def evaluate_touched_months(sender: object, *, rows: Sequence[DeliveryMonth], **_: object) -> None:
+    """Evaluates the months of its charge days, whichever month they were invoiced in."""
     months = sorted({day[:7] for row in rows for day in row.charge_months})
     if months:
-        tasks.evaluate_touched.delay([str(Month.parse(month)) for month in months])
+        task("budgets.tasks.evaluate_months").delay_on_commit([str(Month.parse(month)) for month in months])

@@ -4,21 +4,21 @@ from django.urls import path
 
 from budgets.alerts import acknowledge_views, alert_views, rule_views
 from budgets.anomalies import anomaly_views
-from budgets.planning import annual_plan_views, budget_views
+from budgets.planning import amount_views, annual_plan_views, budget_edit_views, budget_views
 
 app_name = "budgets"
 
 urlpatterns = [
     path("budgets/", budget_views.BudgetsPage.as_view(), name="budgets"),
-    path("budgets/add/", budget_views.EditBudget.as_view(), name="add"),
-    path("budgets/propose/", budget_views.EditBudget.as_view(proposes=True), name="propose"),
-    path("budgets/grid/", annual_plan_views.GridPage.as_view(), name="grid"),
-    path("budgets/import/", annual_plan_views.ImportPage.as_view(), name="import"),
-    path("budgets/year/", annual_plan_views.FinancePage.as_view(), name="finance"),
+    path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
+    path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
+    path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
+    path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),
+    path("budgets/year/", annual_plan_views.AnnualPlanPage.as_view(), name="annual_plan"),
     path("budgets/<int:pk>/", budget_views.BudgetPage.as_view(), name="budget"),
-    path("budgets/<int:pk>/edit/", budget_views.EditBudget.as_view(), name="edit"),
-    path("budgets/<int:pk>/copy/", budget_views.CopyBudget.as_view(), name="copy"),
-    path("budgets/<int:pk>/state/<str:verb>/", budget_views.ChangeState.as_view(), name="state"),
+    path("budgets/<int:pk>/edit/", budget_edit_views.EditBudget.as_view(), name="edit"),
+    path("budgets/<int:pk>/copy/", budget_edit_views.CopyBudget.as_view(), name="copy"),
+    path("budgets/<int:pk>/state/<str:verb>/", budget_edit_views.ChangeState.as_view(), name="state"),
     path("budgets/<int:pk>/thresholds/add/", rule_views.EditThreshold.as_view(), name="threshold_add"),
     path("budgets/<int:pk>/thresholds/<int:line>/", rule_views.EditThreshold.as_view(), name="threshold"),
     path(

@@ -19,7 +19,7 @@ from costs.models import (
     DeliveryMonth,
     Dimension,
     ExchangeRate,
-    Fetched,
+    FetchedBill,
     FocusExport,
     Reject,
     RestatedCost,
@@ -27,9 +27,10 @@ from costs.models import (
     Source,
     TagSet,
 )
-from costs.models.sources import as_secret
-from costs.sources import storage
-from costs.web.source_tables import SourceForm
+from costs.models.sources import parse_secret
+from costs.sources.places import AWS_ROLE
+from costs.sources.sync import sync_after_change, sync_after_credential_change
+from costs.web.source_form import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
@@ -46,9 +47,13 @@ class SourceAdmin(ModelAdmin):
     readonly_fields = ["created_at"]
     filter_horizontal = ["complements"]
 
+    def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sync_after_change(obj)
+
 
 class CredentialForm(forms.ModelForm):
-    """A secret can be written and never read: an empty field leaves the one that is kept."""
+    """A secret can be written and never read: an empty field leaves the stored one."""
 
     secret = forms.CharField(
         required=False,
@@ -64,13 +69,13 @@ class CredentialForm(forms.ModelForm):
 
     def clean_role_arn(self) -> str:
         role = self.cleaned_data["role_arn"]
-        if role and not storage.ROLE.match(role):
+        if role and not AWS_ROLE.match(role):
             raise forms.ValidationError("A role looks like arn:aws:iam::123456789012:role/name.")
         return role
 
     def clean_secret(self) -> dict[str, Any]:
         text = self.cleaned_data["secret"]
-        return as_secret(text) if text.strip() else {}
+        return parse_secret(text) if text.strip() else {}
 
     def save(self, commit: bool = True) -> Credential:
         if self.cleaned_data["secret"] or self.cleaned_data["forget_secret"]:
@@ -83,6 +88,10 @@ class CredentialAdmin(ModelAdmin):
     form = CredentialForm
     list_display = ["name", "role_arn", "has_secret", "created_at"]
 
+    def save_model(self, request: HttpRequest, obj: Credential, form: CredentialForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sync_after_credential_change(obj)
+
 
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(FactAdmin):
@@ -90,8 +99,8 @@ class ExchangeRateAdmin(FactAdmin):
     list_filter = ["monthly", "base", "quote"]
 
 
-@admin.register(Fetched)
-class FetchedAdmin(FactAdmin):
+@admin.register(FetchedBill)
+class FetchedBillAdmin(FactAdmin):
     list_display = ["name", "source", "delivery", "at"]
     list_select_related = ["source", "delivery__source"]
 
@@ -135,7 +144,7 @@ class FocusExportAdmin(FactAdmin):
 
 @admin.register(Restatement)
 class RestatementAdmin(FactAdmin):
-    list_display = ["__str__", "told_until", "created_at"]
+    list_display = ["__str__", "covered_until", "created_at"]
     list_select_related = ["delivery__source"]
 
 

@@ -1,58 +1,101 @@
-from typing import Any
+from celery.schedules import crontab
 
-from django.apps import AppConfig
-
+from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
+from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     DemoStep,
     HealthCheck,
     Kpi,
     NavItem,
+    NavSection,
     NightlyCheck,
     Panel,
-    ReportMonths,
+    ReportMonthSource,
     ReportSection,
     registry,
 )
 
+WHOLE_COMPANY = {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
+BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
-class CostsConfig(AppConfig):
+
+class CostsConfig(PillarConfig):
     name = "costs"
+    urls = "costs.web.urls"
+    api_urls = "costs.api.urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {"costs.view_costline", "costs.view_exchangerate"},
+        ADMINISTRATOR: WHOLE_COMPANY
+        | BRING_BILLS
+        | {
+            "costs.view_credential",
+            "costs.add_credential",
+            "costs.change_credential",
+            "costs.delete_credential",
+        },
+        FINANCE: WHOLE_COMPANY
+        | BRING_BILLS
+        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
+        EXECUTIVE: WHOLE_COMPANY,
+    }
+    never_for_administrators = {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+    schedule = {
+        "resume-stalled-deliveries-every-minute": {
+            "task": "costs.tasks.resume_stalled_deliveries",
+            "schedule": crontab(),
+        },
+        "look-for-bills-every-hour": {
+            "task": "costs.tasks.synchronise_sources",
+            "schedule": crontab(minute=7),
+        },
+        "remove-superseded-charges-every-night": {
+            "task": "costs.tasks.remove_superseded_lines",
+            "schedule": crontab(hour=3, minute=20),
+        },
+    }
+    enum_names = {
+        "DeliveryMode": "costs.models.deliveries.Source.Mode",
+        "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
+        "ExportKind": "costs.models.exports.FocusExport.Kind",
+        "ExportStatus": "costs.models.exports.FocusExport.Status",
+        "SourceKind": "costs.models.deliveries.Source.Kind",
+    }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.ingest.demo import load_demo_bills
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
 
         may_see = "costs.view_costline"
         registry.add(
+            NavSection("Costs", 10),
+            NavSection("Bills", 50),
             NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
             NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),
-            Panel("spending", "costs/panels/spending.html", panels.spending, may_see, 10),
-            Panel("course", "costs/panels/course.html", panels.course, may_see, 20),
-            Panel("changed", "costs/panels/changed.html", panels.changed, may_see, 30),
-            Panel("by-team", "costs/panels/by_team.html", panels.by_team, may_see, 40),
-            Panel("my-teams", "costs/panels/my_teams.html", panels.my_teams, may_see, 41),
-            Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries, "costs.view_delivery", 50),
+            Panel("spending", "costs/panels/spending.html", panels.spending_panel, may_see, 10),
+            Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20),
+            Panel("changed", "costs/panels/changed.html", panels.changes_panel, may_see, 30),
+            Panel("by-team", "costs/panels/by_team.html", panels.teams_panel, may_see, 40),
+            Panel("my-teams", "costs/panels/my_teams.html", panels.own_teams_panel, may_see, 41),
+            Panel("deliveries", "costs/panels/deliveries.html", panels.deliveries_panel, "costs.view_delivery", 50),
             Kpi("owned-cost", "Cost with an owner", report_section.owned_share, "costs.view_company", 10),
-            ReportMonths("costs", report_section.months, may_see, newest=report_section.newest),
-            ReportSection("spend", "Spend", "", report_section.spending, may_see, 10),
-            ReportSection("by-team", "By team", "", report_section.by_team, may_see, 11),
-            ReportSection("by-service", "By service", "", report_section.by_service, may_see, 12),
-            ReportSection("changed", "What changed", "", report_section.changed, may_see, 13),
-            NightlyCheck("books", health.check_books, 10),
+            ReportMonthSource(
+                "costs", report_section.report_months, may_see, newest=report_section.newest_report_month
+            ),
+            ReportSection("spend", "Spend", "", report_section.spending_section, may_see, 10),
+            ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
+            ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
+            ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
+            NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
-            DemoStep("bills", _load_demo_bills, 50),
+            DemoStep("bills", load_demo_bills, 50),
         )
-
-
-def _load_demo_bills(say: Any, *, as_of: Any) -> None:
-    from costs.ingest import demo
-
-    demo.load_demo_bills(say, as_of=as_of)

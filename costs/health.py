@@ -1,30 +1,35 @@
-"""What costs shows on the page Health, and looks after at night."""
+"""What costs shows on the page Health, and checks at night."""
 
 from datetime import date, datetime
 
 from django.urls import reverse
 
-from costs import reconciliation
 from costs.models import Source
-from costs.sources import sync
-from costs.web.source_tables import LIGHTS
-from finops_site.registry import HealthStatus
+from costs.reconciliation import reconcile
+from costs.sources.health import source_health, with_last_delivery
+from finops_site.registry import HealthState, HealthStatus
+
+# A source's state as the pages of health show it.
+STATES = {
+    "good": HealthState.GOOD,
+    "late": HealthState.BROKEN,
+    "failing": HealthState.BROKEN,
+    "new": HealthState.NOTHING_YET,
+}
 
 
 def sources(now: datetime) -> list[HealthStatus]:
     """Each source in use, as its list shows it."""
-    found = sync.with_last_delivery(Source.objects.filter(is_enabled=True)).order_by("name")
-    return [_light(source, now) for source in found]
+    statuses = []
+    for source in with_last_delivery(Source.objects.filter(is_enabled=True)).order_by("name"):
+        health = source_health(source, source.last_delivery, now)
+        statuses.append(HealthStatus(source.name, STATES[health.state], health.words, reverse("costs:sources")))
+    return statuses
 
 
-def _light(source: Source, now: datetime) -> HealthStatus:
-    health = sync.health(source, source.last_delivery, now)
-    return HealthStatus(source.name, LIGHTS[health.state][1], health.words, reverse("costs:sources"))
-
-
-def check_books(as_of: date) -> str:
-    """Every invariant of the books; raises RuntimeError naming those that do not hold."""
-    checks = reconciliation.check_books()
+def reconcile_nightly(as_of: date) -> str:
+    """Every invariant of the cost data; raises RuntimeError naming those that do not hold."""
+    checks = reconcile()
     broken = [f"{check.invariant} ({check.about})" for check in checks if not check.holds]
     if broken:
         raise RuntimeError(f"{len(broken)} of {len(checks)} checks of the books do not hold: {'; '.join(broken[:5])}")

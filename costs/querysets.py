@@ -1,4 +1,4 @@
-"""Words about many rows: which count, which a person may see, and what they sum to."""
+"""Querysets of bills and costs: which rows count, which a person may see, and what they sum to."""
 
 from collections.abc import Iterable
 from decimal import Decimal

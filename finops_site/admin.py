@@ -1,4 +1,8 @@
-"""The admin's ground: facts that nobody edits, and people, who run the system and may not promote themselves."""
+"""The admin of the site: facts that nobody edits, and people, of whom none may promote herself.
+
+A save in the admin goes through the same service as one on the page: an editable model's admin calls it in its
+`save_model` and `delete_model`. tests/test_admin_edits.py edits each of them and sees the effect.
+"""
 
 from functools import cached_property
 from typing import Any
@@ -13,7 +17,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import admin as _groups_are_registered_there  # noqa: F401
 from django.contrib.auth.models import Group
 from django.core.paginator import Paginator
-from django.db.models import ManyToManyField, QuerySet
+from django.db.models import ManyToManyField, Model, QuerySet
 from django.http import HttpRequest
 from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
@@ -24,7 +28,7 @@ from finops_site.models import Membership, OutgoingEmail, Team, User
 from finops_site.people.roles import ROLES
 
 MOST_ROWS = 1_000
-# What the packages register is either shown in our clothes below or, like groups, kept elsewhere (roles.py).
+# What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
 for packaged in (Group, LogEntry, AccessAttempt, PeriodicTask):
     admin.site.unregister(packaged)
 
@@ -48,10 +52,10 @@ class FactAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -103,8 +107,8 @@ class UserAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
-        mine = obj is not None and obj.pk == request.user.pk
-        return [*self.readonly_fields, *(["groups", "is_active"] if mine else [])]
+        is_herself = obj is not None and obj.pk == request.user.pk
+        return [*self.readonly_fields, *(["groups", "is_active"] if is_herself else [])]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         above = obj is not None and obj.is_superuser and not request.user.is_superuser
@@ -118,7 +122,7 @@ class UserAdmin(ModelAdmin):
             kwargs["queryset"] = Group.objects.filter(name__in=ROLES).order_by("name")
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
@@ -131,9 +135,9 @@ class UserAdmin(ModelAdmin):
 
     def _invite(self, request: HttpRequest, people: list[User]) -> None:
         for person in people:
-            letter = ResetPasswordForm({"email": person.email})
-            if letter.is_valid():
-                letter.save(request)
+            invitation = ResetPasswordForm({"email": person.email})
+            if invitation.is_valid():
+                invitation.save(request)
         names = ", ".join(person.email for person in people) or "nobody: they are switched off"
         self.message_user(request, f"A link to choose a password was sent to {names}.", messages.SUCCESS)
 
@@ -153,7 +157,7 @@ class TeamAdmin(ModelAdmin):
     @admin.display(description="leads")
     def leads(self, team: Team) -> str:
         lead = Membership.Role.LEAD
-        return ", ".join(str(each.user) for each in team.memberships.all() if each.role == lead)
+        return ", ".join(str(member.user) for member in team.memberships.all() if member.role == lead)
 
 
 @admin.register(LogEntry)
@@ -168,7 +172,7 @@ class LogEntryAdmin(PackagedLogEntryAdmin, ModelAdmin):
 class AccessAttemptAdmin(PackagedAccessAttemptAdmin, ModelAdmin):
     """Sign-ins that failed; deleting one lets the person try again."""
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -180,8 +184,8 @@ class PeriodicTaskAdmin(PackagedPeriodicTaskAdmin, ModelAdmin):
 
 
 @admin.register(OutgoingEmail)
-class LetterAdmin(FactAdmin):
-    """What was mailed to whom and what became of it; what it said stays between the two."""
+class OutgoingEmailAdmin(FactAdmin):
+    """Which email went to whom, and its outcome; its content stays between the two."""
 
     list_display = ["created_at", "to", "subject", "outcome", "attempts", "sent_at", "server_reply"]
     list_filter = ["outcome"]

@@ -1,35 +1,85 @@
-"""The ground floor as a Django app."""
+"""The ground floor as a Django app, and as the first of the pillars: it declares its own the way they do."""
 
-from django.apps import AppConfig, apps
+from celery.schedules import crontab
+from django.apps import apps
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig, beat_schedule, enum_names
 
-class FinopsSiteConfig(AppConfig):
+
+class FinopsSiteConfig(PillarConfig):
     name = "finops_site"
     verbose_name = "People"
+    permissions = {
+        EVERYBODY: {"finops_site.view_team"},
+        ADMINISTRATOR: {
+            "finops_site.open_admin",
+            "finops_site.add_user",
+            "finops_site.change_user",
+            "finops_site.view_user",
+            "finops_site.add_team",
+            "finops_site.change_team",
+            "finops_site.add_membership",
+            "finops_site.change_membership",
+            "finops_site.delete_membership",
+            "finops_site.view_membership",
+            "finops_site.view_outgoingemail",
+            "finops_site.view_nightlyrun",
+            "auditlog.view_logentry",
+            "axes.view_accessattempt",
+            "axes.delete_accessattempt",
+            "django_celery_beat.view_periodictask",
+            "django_celery_beat.change_periodictask",
+            "django_celery_beat.view_crontabschedule",
+            "django_celery_beat.add_crontabschedule",
+            "django_celery_beat.view_intervalschedule",
+        },
+        FINANCE: {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
+        ENGINEERING: {"finops_site.open_admin"},
+    }
+    schedule = {
+        "send-emails-that-are-left-every-ten-minutes": {
+            "task": "finops_site.tasks.send_outgoing_emails",
+            "schedule": crontab(minute="*/10"),
+        },
+        "clear-old-emails-every-night": {
+            "task": "finops_site.tasks.clear_old_emails",
+            "schedule": crontab(hour=3, minute=40),
+        },
+        "run-nightly-checks": {
+            "task": "finops_site.tasks.run_nightly_checks",
+            "schedule": crontab(hour=5, minute=10),
+        },
+        # What failed, or died with its worker, has a second try before people come to work.
+        "run-nightly-checks-that-are-left": {
+            "task": "finops_site.tasks.run_nightly_checks",
+            "schedule": crontab(hour=6, minute=10),
+        },
+    }
 
     def ready(self) -> None:
-        # Celery's app is made with Django's, so that tasks handed over by any process go to our broker.
-        from finops_site import celery, checks  # noqa: F401
-        from finops_site.people import roles
+        from auditlog.registry import auditlog
 
+        # Celery's app is made with Django's, so that tasks queued by any process go to our broker.
+        from finops_site import checks  # noqa: F401
+        from finops_site.celery import app as celery_app
+        from finops_site.people import roles
+        from finops_site.registry import NavItem, NavSection, registry
+
+        celery_app.conf.beat_schedule = beat_schedule()
+        settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].update(enum_names())
         # Permissions are made app by app; after the last app with models they are all there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")
-        self._keep_a_log_of_people()
-        self._stand_in_the_sidebar()
-
-    def _keep_a_log_of_people(self) -> None:
-        from auditlog.registry import auditlog
 
         auditlog.register(self.get_model("User"), exclude_fields=["password", "last_login"], m2m_fields={"groups"})
         auditlog.register(self.get_model("Team"))
         auditlog.register(self.get_model("Membership"))
-
-    def _stand_in_the_sidebar(self) -> None:
-        from finops_site.registry import NavItem, registry
-
         registry.add(
+            NavSection("", 0),
+            NavSection("System", 90),
             NavItem("Reports", "reports", "report-analytics", "costs.view_costline", 10),
             NavItem("Health", "health", "heart-rate-monitor", "finops_site.view_nightlyrun", 90, "System"),
         )

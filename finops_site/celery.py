@@ -1,20 +1,76 @@
-"""The Celery application: tasks are thin doors, found in each app's tasks.py."""
+"""The Celery application, and how a service queues its own follow-up.
+
+A service names the task as Django names a view, by a string, so that services and tasks import one another in one
+direction only::
+
+    task("tagging.tasks.apply_ownership").delay_on_commit(application.pk)
+"""
 
 import ctypes
+import logging
 import os
 import signal
+from importlib import import_module
+from typing import Any
 
 from celery import Celery
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import NotRegistered
 from celery.signals import worker_process_init
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
 
 # Read in the worker itself, before it makes its pool.
 WORKER = os.getpid()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finops_site.settings")
 
-app = Celery("finops")
+
+class FollowUpTask(DjangoTask):
+    """A task that is queued once the transaction is committed, and whose queueing fails nobody's request.
+
+    Every task that is queued like this has a sweep in the beat schedule, which does what a lost broker never heard of.
+    """
+
+    abstract = True
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """Queues the task after the commit; at once where there is no transaction."""
+
+        # Not a partial: Django names the callback by its __qualname__ where it fails.
+        def queue() -> None:
+            self.delay_or_wait(*args, **kwargs)
+
+        transaction.on_commit(queue, robust=True)
+
+    def delay_or_wait(self, *args: Any, **kwargs: Any) -> None:
+        """Queues the task now; without a broker it waits for its sweep."""
+        try:
+            self.delay(*args, **kwargs)
+        except OperationalError:
+            logger.warning("no broker: %s%r waits for the next sweep", self.name, args)
+
+
+app = Celery("finops", task_cls=FollowUpTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def task(name: str) -> FollowUpTask:
+    """The task that is registered as `name`, such as "costs.tasks.load_delivery"; celery's NotRegistered if none is."""
+    if name not in app.tasks:
+        # The module alone: having Celery look for all tasks would run every system check too.
+        import_module(name.rpartition(".")[0])
+    return app.tasks[name]
+
+
+def task_exists(name: str) -> bool:
+    try:
+        return task(name) is not None
+    except (ImportError, ValueError, NotRegistered):
+        return False
 
 
 @worker_process_init.connect

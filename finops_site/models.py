@@ -107,7 +107,7 @@ class Membership(models.Model):
 
 
 class OutgoingEmail(models.Model):
-    """An e-mail to one address that goes out once: `key` says what it is about and to whom (see outbox.py)."""
+    """An e-mail to one address that goes out once: `key` names its occasion and its reader (see outbox.py)."""
 
     class Outcome(models.TextChoices):
         WAITING = "waiting", "waiting"
@@ -143,7 +143,7 @@ class OutgoingEmail(models.Model):
 
 
 class NightlyRun(models.Model):
-    """What one nightly check did for one day (see night.py): once done it is not done again."""
+    """What one nightly check did for one day (see ops/nightly.py): once done it is not done again."""
 
     class Outcome(models.TextChoices):
         RUNNING = "running", "running"
@@ -166,7 +166,7 @@ class NightlyRun(models.Model):
 
 
 class Backup(models.Model):
-    """A backup that was finished (see backups.py), as the page Health shows it; the file itself lies elsewhere."""
+    """A backup that was finished (see ops/backups.py), as the page Health shows it; the file itself lies elsewhere."""
 
     made_at = models.DateTimeField(default=timezone.now)
     path = models.CharField(max_length=1000)

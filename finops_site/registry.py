@@ -1,22 +1,28 @@
 """How the site knows the pillars without importing them, and the pillars one another.
 
 A pillar calls ``registry.add`` in ``AppConfig.ready()``; the home page, the sidebar, ``seed_demo``, the monthly report,
-the night and the mails read what was registered.
-Adding a pillar changes no file of the site.
+the nightly run and the emails read what was registered. What a pillar declares before it is ready (addresses,
+permissions, schedule) is in pillars.py. Adding a pillar changes no file of the site.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 
-# The groups of the sidebar, from the top down; what names none of them follows after them.
-SECTIONS = ("", "Costs", "Budgets", "Tags and owners", "Commitments", "Bills", "System")
+
+@dataclass(frozen=True, slots=True)
+class NavSection:
+    """A group of links in the sidebar; a link that names a group nobody registered comes after all of them."""
+
+    label: str
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A block of the home page: `context(request)` fills `template`, or returns None to stay away."""
+    """A block of the home page: `context(request)` fills `template`, or returns None to show nothing."""
 
     name: str
     template: str
@@ -44,50 +50,65 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One part of the demo organisation: `run(say, as_of=...)` makes it, once; lower orders run first."""
+    """One part of the demo organisation: `run(write, as_of=...)` makes it, once, and writes its progress."""
 
     name: str
     run: Callable[..., None]
     order: int = 100
 
 
+class Unit(StrEnum):
+    """What the value of a measure counts; a percentage is 70 for 70 %, money is in the measure's currency."""
+
+    PERCENT = "%"
+    HOURS = "hours"
+    MONEY = "money"
+
+
+class Better(StrEnum):
+    """Which way a measure should go."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Where a figure of the programme stands, and where it should.
+    """The value of a KPI and its target: None where it is not known yet, or where there is no target.
 
-    `value` and `target` are in `unit`: "%" (70 means 70 %), "hours", or a currency code; a `value` of None is not known
-    yet. `better` is "higher" or "lower"; a value that is the target has reached it. `words` say what was measured.
+    A value that equals its target has reached it. `description` names what was measured.
     """
 
     value: Decimal | None
-    unit: str
+    unit: Unit
     target: Decimal | None
-    better: str
-    words: str
+    better: Better
+    description: str
     url: str = ""
+    currency: str = ""
 
     @property
     def met(self) -> bool | None:
         """Whether the target is reached; None where there is no value or no target."""
         if self.value is None or self.target is None:
             return None
-        return self.value <= self.target if self.better == "lower" else self.value >= self.target
+        return self.value <= self.target if self.better == Better.LOWER else self.value >= self.target
 
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A figure of the programme: `measure(user, as_of)` of what the user may see, or None to stay away."""
+    """A figure of the programme: `measure(user, as_of)` of what the user may see, or None to show nothing."""
 
     name: str
     label: str
-    measure: Callable[[Any, date], Measure | None]
+    measure: Callable[[Person, date], Measure | None]
     permission: str = ""
     order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to stay away.
+    """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to show nothing.
 
     The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`),
     and one template and one Typst look draw it. `template` draws the page's part only of a context that holds none of
@@ -97,7 +118,7 @@ class ReportSection:
     name: str
     title: str
     template: str
-    context: Callable[[Any, Month], dict[str, Any] | None]
+    context: Callable[[Person, Month], dict[str, Any] | None]
     permission: str = ""
     order: int = 100
 
@@ -107,50 +128,67 @@ class ReportMonth:
     """A month that has a report, and in a few words what is in it."""
 
     month: Month
-    words: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ReportMonths:
-    """Which months have a report: `find(user, today)`, of what the user may see; `newest`, where it is known sooner."""
+class ReportMonthSource:
+    """Which months have a report: `months(user, today)`, of what the user may see.
+
+    `newest` answers for the last of them alone, where that takes less time.
+    """
 
     name: str
-    find: Callable[[Any, date], Sequence[ReportMonth]]
+    months: Callable[[Person, date], Sequence[ReportMonth]]
     permission: str = ""
     order: int = 100
-    newest: Callable[[Any, date], Month | None] | None = None
+    newest: Callable[[Person, date], Month | None] | None = None
 
-    def last(self, user: Person, today: date) -> Month | None:
+    def newest_month(self, user: Person, today: date) -> Month | None:
         if self.newest:
             return self.newest(user, today)
-        return max((each.month for each in self.find(user, today)), default=None)
+        return max((row.month for row in self.months(user, today)), default=None)
+
+
+class HealthState(StrEnum):
+    GOOD = "good"
+    WARNING = "warn"
+    BROKEN = "bad"
+    RUNNING = "busy"
+    NOTHING_YET = "calm"
 
 
 @dataclass(frozen=True, slots=True)
 class HealthStatus:
-    """How one thing is: `state` is "good", "warn", "bad", "busy" or "calm" (nothing to say yet); `words` say why."""
+    """The state of one part of the system, and a message that gives the reason."""
 
     label: str
-    state: str
-    words: str
+    state: HealthState
+    message: str
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """A group of lights on the page Health: `look(now)` says how each of its things is."""
+    """A group of statuses on the page Health: `run(now)` returns one for each part that it looks at."""
 
     name: str
     title: str
-    look: Callable[[datetime], Sequence[HealthStatus]]
+    run: Callable[[datetime], Sequence[HealthStatus]]
     order: int = 100
+
+
+class NightlyCheckFailed(Exception):
+    """Raised by a nightly check that did what it could: the message, as it is, becomes the red line on Health."""
 
 
 @dataclass(frozen=True, slots=True)
 class NightlyCheck:
-    """Something looked after once a night: `run(as_of)` does it and says in words what was done.
+    """A job of every night: `run(as_of)` does it and returns a summary of what was done, one line for Health.
 
-    It may run twice for one day, and must then do nothing twice.
+    The checks of a night run one after the other, lower orders first. One that raises is red on Health, stops no other
+    and is run again an hour later; so it may run twice for one day, and must then do nothing twice. A night that was
+    missed is not run later: a check that needs every night asks the database which ones are missing.
     """
 
     name: str
@@ -169,37 +207,37 @@ class AdviceItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """What can be done about the cost that `filters` describe (costs.spend's words), the most useful first.
+class AdviceSource:
+    """What can be done about the cost that `filters` describe (those of the explorer), the most useful first.
 
-    `find(user, filters, as_of)` looks only at what `user` may see. A user of None stands for a mail to somebody without
-    a login: advice then keeps to what the filters themselves name.
+    `items(user, filters, as_of)` looks only at what `user` may see. A user of None stands for an email to somebody
+    without a login: advice then keeps to what the filters themselves name.
     """
 
     name: str
-    find: Callable[[Any, Mapping[str, Sequence[str]], date], list[AdviceItem]]
+    items: Callable[[Person | None, Mapping[str, Sequence[str]], date], list[AdviceItem]]
     permission: str = ""
     order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """Something that goes no further until somebody decides: in words, with its address."""
+    """Something that goes no further until somebody decides: what it is, and its address."""
 
     text: str
     url: str
 
 
 @dataclass(frozen=True, slots=True)
-class PendingDecisions:
-    """What waits for a person: `rows(user)`, a queryset of what she may decide, and `items(user, rows)` in words.
+class PendingDecisionSource:
+    """What waits for a person's decision: `rows(user)`, a queryset, and `items(user, rows)`, the texts to show.
 
-    Only those who hold `permission` are asked for; the words only where there are rows.
+    Only those who hold `permission` are asked for; the texts are made only where there are rows.
     """
 
     name: str
-    rows: Callable[[Any], Any]
-    items: Callable[[Any, Any], list[PendingDecision]]
+    rows: Callable[[Person], Any]
+    items: Callable[[Person, Any], list[PendingDecision]]
     permission: str = ""
     order: int = 100
 
@@ -222,22 +260,21 @@ class TeamBudget:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSource:
-    """A keeper of budgets: `find(user, team, month)` says those of one team that the user may see."""
+    """Where budgets are kept: `budgets(user, team, month)` returns those of one team that the user may see."""
 
     name: str
-    find: Callable[[Any, int, Month], list[TeamBudget]]
+    budgets: Callable[[Person, int, Month], list[TeamBudget]]
     permission: str = ""
     order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class KnownChange:
-    """What a contract says of the days ahead before any bill does: a commitment that ends, or one that begins.
+    """A change of cost that a contract announces before any bill does: a commitment that ends, or one that begins.
 
     From `first` up to, not including, `end` (None: for good) the cost that `filters` describe is `amount` more each day
     (less, where it is negative), in `currency`, counted by `basis` ("billed_cost" or "effective_cost"). `filters` name
-    one value of each dimension they know, in costs.spend's words; the team is the one that owns the lines. `words` say
-    what happens.
+    one value of each dimension they restrict, as the explorer's do; the team is the one that owns the lines.
     """
 
     first: date
@@ -245,117 +282,106 @@ class KnownChange:
     basis: str
     amount: Decimal
     currency: str
-    words: str
+    description: str
     end: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class KnownChanges:
-    """Who knows of changes to come: `find(period)` says those whose first day lies in `period`."""
+class KnownChangeSource:
+    """Who knows of changes to come: `changes(period)` returns those whose first day lies in `period`."""
 
     name: str
-    find: Callable[[Period], Sequence[KnownChange]]
+    changes: Callable[[Period], Sequence[KnownChange]]
     order: int = 100
 
 
-Thing = (
+Entry = (
     NavItem
+    | NavSection
     | Panel
     | DemoStep
     | Kpi
     | ReportSection
-    | ReportMonths
+    | ReportMonthSource
     | NightlyCheck
     | HealthCheck
-    | Advice
-    | PendingDecisions
+    | AdviceSource
+    | PendingDecisionSource
     | BudgetSource
-    | KnownChanges
+    | KnownChangeSource
 )
+Kind = TypeVar("Kind", bound=Entry)
 
 
-@dataclass(slots=True)
 class Registry:
-    nav: list[NavItem] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
-    demo_steps: list[DemoStep] = field(default_factory=list)
-    kpis: list[Kpi] = field(default_factory=list)
-    report_sections: list[ReportSection] = field(default_factory=list)
-    report_months: list[ReportMonths] = field(default_factory=list)
-    nightly_checks: list[NightlyCheck] = field(default_factory=list)
-    health_checks: list[HealthCheck] = field(default_factory=list)
-    advice: list[Advice] = field(default_factory=list)
-    waiting: list[PendingDecisions] = field(default_factory=list)
-    budget_sources: list[BudgetSource] = field(default_factory=list)
-    known_changes: list[KnownChanges] = field(default_factory=list)
+    """Every entry, by its kind and in its order."""
 
-    def add(self, *things: Thing) -> None:
-        """Registers each thing in its list, in its order; a thing registered twice is kept once."""
-        for thing in things:
-            home = self._home(thing)
-            if thing not in home:
-                home.append(thing)
-                home.sort(key=lambda known: known.order)
+    def __init__(self) -> None:
+        self.entries: dict[type, list[Any]] = {}
 
-    def _home(self, thing: Thing) -> list[Any]:
-        homes: dict[type, list[Any]] = {
-            NavItem: self.nav,
-            Panel: self.panels,
-            DemoStep: self.demo_steps,
-            Kpi: self.kpis,
-            ReportSection: self.report_sections,
-            ReportMonths: self.report_months,
-            NightlyCheck: self.nightly_checks,
-            HealthCheck: self.health_checks,
-            Advice: self.advice,
-            PendingDecisions: self.waiting,
-            BudgetSource: self.budget_sources,
-            KnownChanges: self.known_changes,
-        }
-        return homes[type(thing)]
+    def add(self, *entries: Entry) -> None:
+        """Registers each entry among those of its kind; one that is registered twice is there once."""
+        for entry in entries:
+            of_its_kind = self.entries.setdefault(type(entry), [])
+            if entry not in of_its_kind:
+                of_its_kind.append(entry)
+                of_its_kind.sort(key=lambda other: other.order)
+
+    def remove(self, entry: Entry) -> None:
+        self.entries[type(entry)].remove(entry)
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """All entries of a kind, in their order."""
+        return self.entries.get(kind, [])
+
+    def allowed(self, kind: type[Kind], user: Person | None) -> list[Kind]:
+        """The entries of a kind that need no permission, or one that `user` holds."""
+        return [
+            entry
+            for entry in self.of(kind)
+            if not (permission := getattr(entry, "permission", "")) or (user is not None and user.has_perm(permission))
+        ]
 
     def measures(self, user: Person, as_of: date) -> list[tuple[Kpi, Measure]]:
-        """Every figure of the programme that this person may see and that has something to say."""
-        found = [(kpi, kpi.measure(user, as_of)) for kpi in allowed(self.kpis, user)]
-        return [(kpi, measure) for kpi, measure in found if measure is not None]
+        """Every figure of the programme that this person may see and that has a measure."""
+        measures = [(kpi, kpi.measure(user, as_of)) for kpi in self.allowed(Kpi, user)]
+        return [(kpi, measure) for kpi, measure in measures if measure is not None]
 
-    def sections(self, user: Person, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
-        """Every part of the report of `month` that this person may see and that has something to say."""
-        found = [(section, section.context(user, month)) for section in allowed(self.report_sections, user)]
-        return [(section, context) for section, context in found if context is not None]
+    def report_sections(self, user: Person, month: Month) -> list[tuple[ReportSection, dict[str, Any]]]:
+        """Every section of the report of `month` that this person may see and that has something to show."""
+        sections = [(section, section.context(user, month)) for section in self.allowed(ReportSection, user)]
+        return [(section, context) for section, context in sections if context is not None]
 
-    def months(self, user: Person, today: date) -> list[ReportMonth]:
-        """Every month that has a report for this person, the newest first; what several say of a month is joined."""
-        found: dict[Month, list[str]] = {}
-        for months in allowed(self.report_months, user):
-            for each in months.find(user, today):
-                found.setdefault(each.month, []).append(each.words)
-        return [ReportMonth(month, "; ".join(filter(None, found[month]))) for month in sorted(found, reverse=True)]
+    def report_months(self, user: Person, today: date) -> list[ReportMonth]:
+        """Every month that has a report for this person, the newest first, with the descriptions of all sources."""
+        descriptions: dict[Month, list[str]] = {}
+        for source in self.allowed(ReportMonthSource, user):
+            for row in source.months(user, today):
+                descriptions.setdefault(row.month, []).append(row.description)
+        return [
+            ReportMonth(month, "; ".join(filter(None, descriptions[month])))
+            for month in sorted(descriptions, reverse=True)
+        ]
 
-    def newest_month(self, user: Person, today: date) -> Month | None:
-        """The newest month that has a report for this person."""
-        found = (months.last(user, today) for months in allowed(self.report_months, user))
-        return max((month for month in found if month), default=None)
+    def newest_report_month(self, user: Person, today: date) -> Month | None:
+        months = (source.newest_month(user, today) for source in self.allowed(ReportMonthSource, user))
+        return max((month for month in months if month), default=None)
 
     def budgets_of(self, user: Person, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""
-        return [found for each in allowed(self.budget_sources, user) for found in each.find(user, team, month)]
+        return [budget for source in self.allowed(BudgetSource, user) for budget in source.budgets(user, team, month)]
 
-    def changes_in(self, period: Period) -> list[KnownChange]:
-        """Every change known to begin in `period`, the earliest first: of the whole company, for the night."""
-        found = [change for each in self.known_changes for change in each.find(period)]
-        return sorted(found, key=lambda change: change.first)
+    def known_changes(self, period: Period) -> list[KnownChange]:
+        """Every change known to begin in `period`, the earliest first: of the whole company, for the nightly run."""
+        changes = [change for source in self.of(KnownChangeSource) for change in source.changes(period)]
+        return sorted(changes, key=lambda change: change.first)
 
-    def what_can_be_done(
-        self, user: Person, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
+    def advice(
+        self, user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date, *, limit: int = 5
     ) -> list[AdviceItem]:
         """The advice of all pillars about this cost, what saves most first; what saves an unknown amount follows."""
-        found = [item for advice in allowed(self.advice, user) for item in advice.find(user, filters, as_of)]
-        return sorted(found, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
-
-
-def allowed(things: Sequence[Any], user: Person) -> list[Any]:
-    return [thing for thing in things if not thing.permission or (user is not None and user.has_perm(thing.permission))]
+        items = [item for source in self.allowed(AdviceSource, user) for item in source.items(user, filters, as_of)]
+        return sorted(items, key=lambda item: (item.amount is None, -(item.amount or 0)))[:limit]
 
 
 registry = Registry()

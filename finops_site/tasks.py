@@ -8,17 +8,17 @@ from finops_site.ops import nightly
 
 
 @shared_task
-def send_letters() -> int:
-    """Sends what waits; called after a commit that posted a letter, and by beat for what is left."""
-    return outbox.send_waiting(timezone.now())
+def send_outgoing_emails() -> int:
+    """Sends what is due; called after a commit that queued an email, and by beat for what is left."""
+    return outbox.send_queued_emails(timezone.now())
 
 
 @shared_task
-def forget_old_letters() -> int:
-    return outbox.tidy_up(timezone.now())
+def clear_old_emails() -> int:
+    return outbox.clear_old_contents(timezone.now())
 
 
 @shared_task
 def run_nightly_checks() -> int:
     """Every registered check, for today; returns how many ran."""
-    return len(nightly.run(timezone.now().date()))
+    return len(nightly.run_checks(timezone.now().date()))

@@ -1,4 +1,4 @@
-"""The site's doors; apps are named as strings only."""
+"""The site's doors; each pillar's are where its `apps.py` says."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from finops_site.api.views import Docs
 from finops_site.mail import mailbox_views
 from finops_site.ops import health_views
+from finops_site.pillars import installed_pillars
 from finops_site.reports import views
 from finops_site.ui.views import ApiToken, Home
 
@@ -26,10 +27,7 @@ urlpatterns = [
     path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", Docs.as_view(url_name="api-schema"), name="api-docs"),
-    path("", include("costs.web.urls")),
-    path("", include("tagging.urls")),
-    path("", include("budgets.urls")),
-    path("", include("reservations.urls")),
+    *(path("", include(pillar.urls)) for pillar in installed_pillars() if pillar.urls),
 ]
 
 if settings.EMBEDDED:

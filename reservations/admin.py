@@ -1,8 +1,7 @@
-"""The admin of commitments: all of it is looked at; commitments are completed by CSV, prices are loaded."""
-
-from typing import Any
+"""The admin of commitments: read-only; commitments are completed by CSV, prices are loaded."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 
 from finops_site.admin import FactAdmin
 from finops_site.lib.person import Person
@@ -16,7 +15,7 @@ class CommitmentAdmin(FactAdmin):
     list_select_related = ["owner"]
     search_fields = ["commitment_id", "name"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)
 
 
@@ -25,7 +24,7 @@ class UtilisationAdmin(FactAdmin):
     list_display = ["commitment", "day", "used", "unused", "unit", "unused_cost", "currency"]
     list_select_related = ["commitment"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)
 
 
@@ -34,7 +33,7 @@ class PlanAdmin(FactAdmin):
     list_display = ["__str__", "state", "confidence", "cost_before", "cost_after", "lower_bound", "currency"]
     list_select_related = ["team"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)
 
 
@@ -44,7 +43,7 @@ class RateAdmin(FactAdmin):
     list_filter = ["kind", "is_indicative"]
     search_fields = ["instance_type", "region"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows
 
 
@@ -60,14 +59,14 @@ class PurchaseRequestAdmin(FactAdmin):
     list_select_related = ["requested_by", "approved_by"]
     search_fields = ["reference", "instance_type"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)
 
 
 @admin.register(StandingOrder)
 class StandingOrderAdmin(FactAdmin):
-    list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "said"]
+    list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "last_result"]
     list_select_related = ["team", "made_by"]
 
-    def visible(self, rows: Any, user: Person) -> Any:
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.visible_to(user)

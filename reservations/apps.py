@@ -1,78 +1,125 @@
-from typing import Any
+from collections.abc import Callable
+from datetime import date
+from functools import partial
 
-from django.apps import AppConfig
+from celery.schedules import crontab
 
+from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
+from finops_site.pillars import PillarConfig
 from finops_site.registry import (
-    Advice,
+    AdviceSource,
     DemoStep,
-    KnownChanges,
+    KnownChangeSource,
     Kpi,
     NavItem,
+    NavSection,
     NightlyCheck,
-    PendingDecisions,
+    PendingDecisionSource,
     ReportSection,
     registry,
 )
 
+# Requested by one, approved by another, and bought by finance alone.
+BUY = {
+    "reservations.add_purchaserequest",
+    "reservations.approve_purchaserequest",
+    "reservations.buy_purchaserequest",
+    "reservations.change_buyingpolicy",
+    "reservations.view_approverlimit",
+    "reservations.add_approverlimit",
+    "reservations.change_approverlimit",
+    "reservations.add_standingorder",
+    "reservations.change_standingorder",
+}
 
-class ReservationsConfig(AppConfig):
+
+class ReservationsConfig(PillarConfig):
     name = "reservations"
+    urls = "reservations.urls"
+    api_urls = "reservations.api.urls"
+    permissions = {
+        # What every role sees, each in its own rows.
+        EVERYBODY: {
+            "reservations.view_commitment",
+            "reservations.view_plan",
+            "reservations.view_rate",
+            "reservations.view_purchaserequest",
+            "reservations.view_standingorder",
+            "reservations.view_ledgermonth",
+        },
+        FINANCE: BUY | {"reservations.add_commitment", "reservations.add_plan", "reservations.add_rate"},
+        ENGINEERING: {"reservations.add_plan", "reservations.add_purchaserequest"},
+    }
+    never_for_administrators = BUY
+    schedule = {
+        "refresh-commitments-every-ten-minutes": {
+            "task": "reservations.tasks.refresh_commitments",
+            "schedule": crontab(minute="*/10"),
+        },
+        "sweep-purchases-every-minute": {
+            "task": "reservations.tasks.queue_lost_purchases",
+            "schedule": crontab(),
+        },
+        "run-standing-orders-every-morning": {
+            "task": "reservations.tasks.request_for_standing_orders",
+            "schedule": crontab(hour=6, minute=40),
+        },
+    }
+    enum_names = {"CommitmentKind": "reservations.calc.terms.KIND_CHOICES"}
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
         from costs import reconciliation
-        from reservations import panels, receivers  # noqa: F401
-        from reservations.inventory import known_changes
+        from reservations import receivers  # noqa: F401
         from reservations.savings import ledger
 
-        auditlog.register(self.get_model("Commitment"))
-        auditlog.register(self.get_model("Rate"))
-        for name in ("BuyingPolicy", "ApproverLimit", "StandingOrder"):
+        for name in ("Commitment", "Rate", "BuyingPolicy", "ApproverLimit", "StandingOrder"):
             auditlog.register(self.get_model(name))
         # What a worker notes while it buys is no decision of anybody.
-        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=["heartbeat_at", "asked_on", "baseline"])
-        reconciliation.also_check(ledger.checks)
-        nav, saved = "Commitments", "reservations.view_ledgermonth"
+        unaudited = ["heartbeat_at", "request_snapshot", "baseline"]
+        auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=unaudited)
+        reconciliation.register_checks(ledger.ledger_checks)
+        self.register_panels()
+
+    def register_panels(self) -> None:
+        """What commitments add to the pages, the nights and the reports of the site."""
+        from reservations import kpis, nightly, panels, reports
+        from reservations.inventory import known_changes
+
+        nav, saved, purchases = "Commitments", "reservations.view_ledgermonth", "reservations.view_purchaserequest"
         see, plans = "reservations.view_commitment", "reservations.view_plan"
+        decides = "reservations.approve_purchaserequest"
         registry.add(
-            NavItem("Overview", "reservations:overview", "gauge", see, 60, "Commitments"),
-            NavItem("Recommendations", "reservations:recommendations", "bulb", plans, 61, "Commitments"),
-            NavItem("Purchases", "reservations:purchases", "credit-card", "reservations.view_purchaserequest", 62, nav),
-            NavItem("Owned", "reservations:commitments", "certificate", see, 63, "Commitments"),
-            NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, "Commitments"),
-            NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, "Commitments"),
+            NavSection(nav, 40),
+            NavItem("Overview", "reservations:overview", "gauge", see, 60, nav),
+            NavItem("Recommendations", "reservations:recommendations", "bulb", plans, 61, nav),
+            NavItem("Purchases", "reservations:purchases", "credit-card", purchases, 62, nav),
+            NavItem("Owned", "reservations:commitments", "certificate", see, 63, nav),
+            NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, nav),
+            NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, nav),
             NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
-            Kpi("savings-realised", "Savings realised", panels.savings, saved, 59),
-            Kpi("commitment-coverage", "Commitment coverage", panels.coverage, see, 60),
-            Kpi("commitment-utilisation", "Commitment utilisation", panels.utilisation, see, 61),
-            Kpi("effective-savings-rate", "Effective savings rate", panels.savings_rate, see, 62),
-            Advice("commitments", panels.advice, plans, 60),
-            PendingDecisions(
-                "purchases",
-                panels.to_decide,
-                panels.purchases_waiting,
-                "reservations.approve_purchaserequest",
-                60,
+            Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
+            Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
+            Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
+            Kpi("effective-savings-rate", "Effective savings rate", kpis.savings_rate_kpi, see, 62),
+            AdviceSource("commitments", panels.commitment_advice, plans, 61),
+            PendingDecisionSource("purchases", panels.purchases_to_decide, panels.purchases_waiting, decides, 60),
+            KnownChangeSource("commitments", known_changes.commitment_changes, 60),
+            NightlyCheck("commitments", nightly.check_commitments, 60),
+            NightlyCheck("purchases", nightly.check_purchases, 61),
+            NightlyCheck("savings-ledger", nightly.check_savings_ledger, 62),
+            ReportSection("savings", "Savings ledger", "", reports.savings_report, saved, 59),
+            ReportSection(
+                "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
             ),
-            KnownChanges("commitments", known_changes.changes, 60),
-            NightlyCheck("commitments", panels.nightly, 60),
-            NightlyCheck("purchases", panels.purchases, 61),
-            NightlyCheck("savings-ledger", panels.ledger_night, 62),
-            ReportSection("savings", "Savings ledger", "", panels.savings_report, saved, 59),
-            ReportSection("commitments", "Commitments", "reservations/report.html", panels.report, see, 60),
-            DemoStep("recommendation", _recommend, 80),
-            DemoStep("purchases", _ask_to_buy, 81),
+            DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),
+            DemoStep("purchases", partial(run_demo_step, "request_purchases"), 82),
         )
 
 
-def _recommend(say: Any, *, as_of: Any) -> None:
+def run_demo_step(name: str, say: Callable[[str], object], *, as_of: date) -> None:
+    """Imported when it runs, for it brings the optimiser with it."""
     from reservations import demo
 
-    demo.recommend(say, as_of=as_of)
-
-
-def _ask_to_buy(say: Any, *, as_of: Any) -> None:
-    from reservations import demo
-
-    demo.ask_to_buy(say, as_of=as_of)
+    getattr(demo, name)(say, as_of=as_of)

@@ -6,49 +6,50 @@ from datetime import UTC, date, datetime, time, timedelta
 from finops_site.models import Team, User
 from finops_site.people import demo
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.inventory import owned_commitments
+from reservations.inventory import commitment_usage
 from reservations.models import Plan, PurchaseRequest
-from reservations.purchases import purchase_requests
-from reservations.recommendations import recommend as recommending
+from reservations.purchases import approvals, purchase_requests
+from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.recommend import compute_recommendation, create_plan
 
-COMPANY = recommending.Parameters(target_coverage=0.7)
+COMPANY = Parameters(target_coverage=0.7)
 # One kind and one term: worked out in a second or two.
-TEAM = recommending.Parameters(target_coverage=0.7, kinds=("sp_compute",), terms=(12,), payments=("none",))
+TEAM = Parameters(target_coverage=0.7, kinds=("sp_compute",), terms=(12,), payments=("none",))
 
 
 def recommend(say: Callable[[str], object], *, as_of: date) -> None:
     """Coverage of every month, and a finished recommendation; one that is there already is left alone."""
-    for month in owned_commitments.months_with_bills():
-        owned_commitments.refresh(month)
+    for month in commitment_usage.months_with_bills():
+        commitment_usage.refresh_usage(month)
     if Plan.objects.exists():
         return
-    plan = recommending.run(recommending.ask(None, COMPANY, as_of=as_of))
+    plan = compute_recommendation(create_plan(None, COMPANY, as_of=as_of))
     say(f"  a recommendation that saves {plan.saving or 0:,.0f} {plan.currency} a year")
 
 
-def ask_to_buy(say: Callable[[str], object], *, as_of: date) -> None:
-    """What engineers of Payments asked for: fay rejected lea's, eli's waits for her."""
+def request_purchases(say: Callable[[str], object], *, as_of: date) -> None:
+    """What engineers of Payments requested: fay rejected lea's, eli's waits for her."""
     people = {name: User.objects.filter(email=f"{name}@{demo.DOMAIN}").first() for name in ("eli", "lea", "fay")}
     team = Team.objects.filter(name="Payments").first()
     if PurchaseRequest.objects.exists() or team is None or None in people.values():
         return
-    plan = recommending.run(recommending.ask(people["eli"], TEAM, as_of=as_of, team=team))
+    plan = compute_recommendation(create_plan(people["eli"], TEAM, as_of=as_of, team=team))
     item = plan.items.first()
     if item is None:
         return
     morning = datetime.combine(as_of - timedelta(days=1), time(9), UTC)
     try:
-        first = purchase_requests.ask(
+        first = purchase_requests.request_purchase(
             item,
             user=people["lea"],
             batch=0,
             comment="All of it at once: it has run all year.",
             now=morning - timedelta(days=3),
         )
-        answer = "Too much at once: we move to smaller machines in spring. Ask for the first batch only."
-        purchase_requests.reject(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
+        answer = "Too much at once: we move to smaller machines in spring. Request the first batch only."
+        approvals.reject_purchase(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
         words = "The first step only, as agreed: these machines stay whatever we do in spring."
-        purchase_requests.ask(item, user=people["eli"], batch=1, comment=words, now=morning)
+        purchase_requests.request_purchase(item, user=people["eli"], batch=1, comment=words, now=morning)
     except CannotBuy as problem:
         say(f"  no purchase: {problem}")
         return

@@ -1,190 +1,23 @@
-"""Forms of the commitment pages."""
+"""What several forms of commitments share."""
 
-from decimal import Decimal
-from typing import Any
-
-import django_filters
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 
-from finops_site.lib.person import Person
 from finops_site.models import Team
-from reservations.calc import price_lists
-from reservations.calc.realised_savings import NAMES as REASON_NAMES
-from reservations.calc.terms import KINDS, OPTIONS, PAYMENTS
-from reservations.inventory import owned_commitments
-from reservations.models import Commitment, LedgerMonth, PurchaseRequest, Rate
-from reservations.recommendations import recommend
-from reservations.recommendations.demand_sources import HISTORY_DAYS
-
-MOST_BYTES = 20 << 20
-MOST_PRICE_BYTES = 512 << 20
+from finops_site.people.managers import TeamQuerySet
 
 
-def teams_of(request: Any) -> Any:
+def visible_teams(request: HttpRequest | None) -> TeamQuerySet:
     """The teams that the filters of this request offer."""
     return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
 
 
-class CommitmentFilter(django_filters.FilterSet):
-    kind = django_filters.MultipleChoiceFilter(label="Kind", choices=list(KINDS.items()))
-    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
-    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=teams_of)
-    end = django_filters.DateFromToRangeFilter(label="Ends")
-
-    class Meta:
-        model = Commitment
-        fields: list[str] = []
-
-
-class RateFilter(django_filters.FilterSet):
-    instance_type = django_filters.CharFilter(label="Type", lookup_expr="istartswith")
-    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
-    kind = django_filters.MultipleChoiceFilter(label="Option", choices=[("on_demand", "On demand"), *KINDS.items()])
-
-    class Meta:
-        model = Rate
-        fields: list[str] = []
-
-
-class LedgerFilter(django_filters.FilterSet):
-    month = django_filters.DateFromToRangeFilter(label="Month")
-    request = django_filters.ModelMultipleChoiceFilter(
-        label="Purchase", queryset=lambda request: _purchases(request), field_name="request"
-    )
-    reason = django_filters.MultipleChoiceFilter(label="Mostly missing for", choices=list(REASON_NAMES.items()))
-
-    class Meta:
-        model = LedgerMonth
-        fields: list[str] = []
-
-
-def _purchases(request: Any) -> Any:
-    if request is None:
-        return PurchaseRequest.objects.none()
-    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
-
-
-def _read(uploaded: Any, most: int) -> str:
+def read_upload(uploaded: UploadedFile, most: int) -> str:
+    """The text of an uploaded file of at most so many bytes."""
     if uploaded.size > most:
         raise forms.ValidationError("That is too big for such a file.")
     try:
         return uploaded.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise forms.ValidationError("The file is not UTF-8 text.") from None
-
-
-class CommitmentsForm(forms.Form):
-    """Commitments as CSV; nothing is kept when a row is wrong."""
-
-    file = forms.FileField(
-        label="CSV",
-        help_text=f"One row for each commitment: {', '.join(owned_commitments.COLUMNS)}; the first three needed.",
-    )
-
-    def clean_file(self) -> str:
-        return _read(self.cleaned_data["file"], MOST_BYTES)
-
-
-class PricesForm(forms.Form):
-    file = forms.FileField(
-        label="Price list",
-        help_text="AWS's offer file of EC2 or of savings plans (JSON), or a sheet (CSV): "
-        + ", ".join((*price_lists.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
-    )
-
-    def clean_file(self) -> list[price_lists.Price]:
-        uploaded = self.cleaned_data["file"]
-        try:
-            return price_lists.read(_read(uploaded, MOST_PRICE_BYTES), uploaded.name)
-        except price_lists.BadPrices as error:
-            raise forms.ValidationError(str(error)) from None
-        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            raise forms.ValidationError(f"This is not such a price list: {error!r}") from None
-
-
-WHY_CAUTIOUS = (
-    "It starts cautious: one year and no upfront, for a commitment is paid whatever comes; at most 70% covered, which "
-    "leaves room to change machines; and used to 90% at least, so that a purchase still pays when a tenth of the use "
-    "goes away. Three years and upfront save more, and bind longer: tick them when you are sure."
-)
-
-
-class PlanForm(forms.Form):
-    """What may be bought, and how much of it. It starts cautious; `WHY_CAUTIOUS` says why."""
-
-    team = forms.ModelChoiceField(
-        Team.objects.none(), required=False, label="For the use of", empty_label="the whole company"
-    )
-    lookback_days = forms.IntegerField(
-        label="Look back, days", initial=30, min_value=1, max_value=HISTORY_DAYS, help_text="7, 30, 60 or 90 are usual."
-    )
-    kinds = forms.MultipleChoiceField(
-        label="Options",
-        choices=[(kind, KINDS[kind]) for kind in OPTIONS],
-        initial=list(OPTIONS),
-        widget=forms.CheckboxSelectMultiple,
-    )
-    terms = forms.TypedMultipleChoiceField(
-        label="Terms",
-        choices=[(12, "1 year"), (36, "3 years")],
-        coerce=int,
-        initial=[12],
-        widget=forms.CheckboxSelectMultiple,
-    )
-    payments = forms.MultipleChoiceField(
-        label="Payment", choices=list(PAYMENTS.items()), initial=["none"], widget=forms.CheckboxSelectMultiple
-    )
-    target_coverage = forms.DecimalField(
-        label="Cover at most, %",
-        required=False,
-        initial=70,
-        min_value=0,
-        max_value=100,
-        help_text="70 leaves room to change; empty is no limit.",
-    )
-    minimum_utilisation = forms.DecimalField(
-        label="Expect to use at least, %", required=False, initial=90, min_value=0, max_value=100
-    )
-    max_upfront = forms.DecimalField(label="Cash on the first day, at most", required=False, min_value=0, max_digits=15)
-    max_monthly = forms.DecimalField(label="Paid each month, at most", required=False, min_value=0, max_digits=15)
-    break_even_months = forms.DecimalField(label="Paid off within, months", required=False, min_value=0, max_value=36)
-    negotiated = forms.DecimalField(
-        label="Negotiated discount, %",
-        required=False,
-        min_value=0,
-        max_value=99,
-        help_text="Off the list prices on demand, by your contract. Prices of your own go into a price list instead.",
-    )
-    negotiated_on_commitments = forms.BooleanField(label="The contract gives it on commitments too", required=False)
-
-    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["team"]
-        field.queryset = Team.objects.visible_to(user)
-        if not user.sees_whole_company:
-            field.required, field.empty_label = True, None
-            field.initial = field.queryset.first()
-
-    def parameters(self) -> recommend.Parameters:
-        """What was asked for, with shares between 0 and 1."""
-        said = self.cleaned_data
-        return recommend.Parameters(
-            terms=tuple(said["terms"]),
-            payments=tuple(said["payments"]),
-            kinds=tuple(said["kinds"]),
-            target_coverage=_share(said["target_coverage"]),
-            minimum_utilisation=_share(said["minimum_utilisation"]),
-            max_upfront=_number(said["max_upfront"]),
-            max_monthly=_number(said["max_monthly"]),
-            break_even_months=_number(said["break_even_months"]),
-            negotiated=_share(said["negotiated"]) or 0.0,
-            negotiated_on_commitments=said["negotiated_on_commitments"],
-        )
-
-
-def _share(percent: Decimal | None) -> float | None:
-    return None if percent is None else float(percent / 100)
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)

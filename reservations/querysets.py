@@ -1,7 +1,7 @@
-"""Words about many commitments: whose they are, which day they hold, what they sum to."""
+"""Questions to many rows: whose they are, which day they hold, what they sum to."""
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -9,6 +9,9 @@ from django.db.models import Q, Sum
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import ENDED, WAITING, Approver
+
+if TYPE_CHECKING:
+    from reservations.models import PlanItem, PurchaseRequest
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -69,13 +72,13 @@ class PlanQuerySet(models.QuerySet):
 class PurchaseQuerySet(PlanQuerySet):
     """Purchases, seen like the plans they come from."""
 
-    def taken_of(self, bought: Any) -> set[int]:
-        """Batches of a purchase of a plan (a PlanItem or a request for one) that are asked for; 0 is all of it."""
-        asked = self.filter(plan=bought.plan, position=bought.position).exclude(state__in=ENDED)
-        return set(asked.values_list("batch", flat=True))
+    def batches_taken(self, purchase: "PlanItem | PurchaseRequest") -> set[int]:
+        """The monthly batches of a purchase of a plan that are requested already; 0 is all of it."""
+        requested = self.filter(plan=purchase.plan, position=purchase.position).exclude(state__in=ENDED)
+        return set(requested.values_list("batch", flat=True))
 
     def waiting_for(self, approver: Approver) -> "PurchaseQuerySet":
-        """Those that she may approve now (reservations.calc.purchase_rules.may_approve, asked of many)."""
+        """Those that she may approve now (reservations.calc.purchase_rules.approver_objection, for many at once)."""
         if approver.is_administrator or not approver.is_finance:
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)

@@ -1,4 +1,4 @@
-"""Celery's doors: ids in, a service called, nothing else."""
+"""The tasks of Celery: ids in, a service called, nothing else."""
 
 from datetime import timedelta
 
@@ -8,65 +8,65 @@ from django.utils import timezone
 
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
-from reservations.inventory import owned_commitments
+from reservations.inventory import commitment_usage
 from reservations.models import Plan
-from reservations.purchases import execution, purchase_requests, standing_orders
+from reservations.purchases import bill_matching, execution, standing_orders
 from reservations.recommendations import recommend
 from reservations.savings import ledger
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
-KNOWN = "reservations:bills-of-{}"
+FINGERPRINT_KEY = "reservations:bills-of-{}"
 
 
 @shared_task
-def work_out(plan_id: int) -> None:
+def compute_plan(plan_id: int) -> None:
     plan = Plan.objects.filter(pk=plan_id, state=Plan.State.WAITING).first()
     if plan:
-        recommend.run(plan)
+        recommend.compute_recommendation(plan)
 
 
 @shared_task
 def refresh_commitments() -> None:
-    """Utilisation and coverage of the months whose bills changed since this was asked last; forgotten work is done."""
+    """Utilisation and coverage of the months whose bills changed since the last run; forgotten plans are queued."""
     for plan in Plan.objects.filter(state=Plan.State.WAITING, created_at__lt=timezone.now() - FORGOTTEN_AFTER):
-        work_out.delay(plan.pk)
-    for month in owned_commitments.months_with_bills():
+        compute_plan.delay(plan.pk)
+    for month in commitment_usage.months_with_bills():
         bills = DeliveryMonth.objects.current().filter(charge_months__contains=[month.start.isoformat()])
-        print_of = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
-        if cache.get(KNOWN.format(month)) != print_of:
-            owned_commitments.refresh(month)
-            cache.set(KNOWN.format(month), print_of, None)
-    _follow()
+        fingerprint = ",".join(str(pk) for pk in bills.order_by("pk").values_list("pk", flat=True))
+        if cache.get(FINGERPRINT_KEY.format(month)) != fingerprint:
+            commitment_usage.refresh_usage(month)
+            cache.set(FINGERPRINT_KEY.format(month), fingerprint, None)
+    _refresh_savings()
 
 
 @shared_task
 def refresh_months(months: list[str]) -> None:
     """The same for these months, whose bill or whose owners have just changed."""
     for month in months:
-        owned_commitments.refresh(Month.parse(month))
-    _follow()
+        commitment_usage.refresh_usage(Month.parse(month))
+    _refresh_savings()
 
 
-def _follow() -> None:
-    """What was bought and is in a bill now is found, for only now its commitment is known; then what it saved."""
+def _refresh_savings() -> None:
+    """Purchases that the bills now show are matched, for only now their commitments are known; then what they saved."""
     now = timezone.now()
-    purchase_requests.find_in_bills(now)
-    ledger.refresh(now.date())
+    bill_matching.match_purchases_with_bills(now)
+    ledger.refresh_ledger(now.date())
 
 
 @shared_task
 def buy_purchase(purchase_id: int) -> None:
-    execution.execute(purchase_id, clock=timezone.now)
+    execution.execute_purchase(purchase_id, clock=timezone.now)
 
 
 @shared_task
-def sweep_purchases() -> None:
+def queue_lost_purchases() -> None:
     """Purchases that a lost task or a dead worker left behind."""
-    for pk in execution.sweep(timezone.now()):
+    for pk in execution.sweep_purchases(timezone.now()):
         buy_purchase.delay(pk)
 
 
 @shared_task
-def run_standing_orders() -> None:
-    """Every morning; each asks once a month."""
-    standing_orders.run_all(timezone.now())
+def request_for_standing_orders() -> None:
+    """Every morning; each order requests something once a month."""
+    standing_orders.run_standing_orders(timezone.now())

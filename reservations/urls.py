@@ -11,8 +11,8 @@ from reservations.savings import savings_views
 app_name = "reservations"
 
 urlpatterns = [
-    path("reservations/", overview_views.Overview.as_view(), name="overview"),
-    path("reservations/expiries/", overview_views.Expiries.as_view(), name="expiries"),
+    path("reservations/", overview_views.CommitmentsOverview.as_view(), name="overview"),
+    path("reservations/expiries/", overview_views.ExpiryCalendar.as_view(), name="expiries"),
     path("reservations/savings/", savings_views.SavingsPage.as_view(), name="savings"),
     path("reservations/savings/<int:pk>/", savings_views.SavedPage.as_view(), name="saved"),
     path("reservations/owned/", commitment_views.CommitmentsPage.as_view(), name="commitments"),
@@ -39,7 +39,7 @@ urlpatterns = [
     ),
     path(
         "reservations/recommendations/<int:pk>/<int:position>/ask/",
-        purchase_views.AskPurchase.as_view(),
+        purchase_views.RequestPurchase.as_view(),
         name="purchase_ask",
     ),
     path("reservations/purchases/", purchase_views.PurchasesPage.as_view(), name="purchases"),

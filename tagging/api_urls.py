@@ -7,6 +7,7 @@ from tagging.chargeback import api as chargeback_api
 from tagging.ownership.api import OwnershipRuleViewSet
 from tagging.policy import api as policy_api
 from tagging.remediation import api as remediation_api
+from tagging.unit_costs.api import BusinessMetrics
 
 router = SimpleRouter()
 router.register("ownership-rules", OwnershipRuleViewSet, basename="ownership-rule")
@@ -19,6 +20,6 @@ urlpatterns = [
     path("chargeback/<str:month>/", chargeback_api.ChargebackMonth.as_view(), name="chargeback-month"),
     path("chargeback/<str:month>/teams/<int:team>/", chargeback_api.ChargebackTeam.as_view(), name="chargeback-team"),
     path("tag-compliance/", policy_api.ComplianceView.as_view(), name="tag-compliance"),
-    path("business-metrics/", remediation_api.BusinessMetrics.as_view(), name="business-metrics"),
+    path("business-metrics/", BusinessMetrics.as_view(), name="business-metrics"),
     *router.urls,
 ]

@@ -1,47 +1,46 @@
-"""What tags, owners and chargeback wait for people to decide: the rows, and the words for them."""
+"""Decisions that tagging and chargeback wait for: the rows, and how the home page lists them."""
 
-from typing import Any
-
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision
-from finops_site.ui.pending_decisions import said
+from finops_site.ui.pending_decisions import decision_items
 from tagging.models import ChangeSet, Dispute, TagException, VirtualTag
 
 
-def disputes(user: Person) -> Any:
+def open_disputes(user: Person) -> QuerySet:
     return Dispute.objects.visible_to(user).open().select_related("line__statement__period", "line__statement__team")
 
 
-def disputed(user: Person, rows: Any) -> list[PendingDecision]:
-    return said(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
+def list_disputes(user: Person, rows: QuerySet) -> list[PendingDecision]:
+    return decision_items(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
 
 
-def exceptions(user: Person) -> Any:
+def requested_exceptions(user: Person) -> QuerySet:
     return TagException.objects.visible_to(user).filter(state=TagException.State.REQUESTED)
 
 
-def excepted(user: Person, rows: Any) -> list[PendingDecision]:
-    return said(rows, "An exception is asked for", "exceptions are asked for", reverse("tagging:exceptions"))
+def list_exceptions(user: Person, rows: QuerySet) -> list[PendingDecision]:
+    return decision_items(rows, "An exception is requested", "exceptions are requested", reverse("tagging:exceptions"))
 
 
-def claims(user: Person) -> Any:
+def waiting_claims(user: Person) -> QuerySet:
     """Tags by which teams claim resources as their own."""
     return VirtualTag.objects.visible_to(user).filter(state=VirtualTag.State.WAITING)
 
 
-def claimed(user: Person, rows: Any) -> list[PendingDecision]:
+def list_claims(user: Person, rows: QuerySet) -> list[PendingDecision]:
     number, url = rows.count(), f"{reverse('tagging:virtual_tags')}?state={VirtualTag.State.WAITING}"
-    words = "1 virtual tag waits" if number == 1 else f"{number} virtual tags wait"
-    return [PendingDecision(f"{words} for your word", url)]
+    waiting = "1 virtual tag waits" if number == 1 else f"{number} virtual tags wait"
+    return [PendingDecision(f"{waiting} for your confirmation", url)]
 
 
-def change_sets(user: Person) -> Any:
+def change_sets_in_review(user: Person) -> QuerySet:
     """Tags for the provider that somebody else prepared."""
     return ChangeSet.objects.visible_to(user).filter(state=ChangeSet.State.REVIEW).exclude(made_by=user)
 
 
-def prepared(user: Person, rows: Any) -> list[PendingDecision]:
+def list_change_sets(user: Person, rows: QuerySet) -> list[PendingDecision]:
     url = reverse("tagging:change_sets")
-    return said(rows, "A change set waits for your review", "change sets wait for your review", url)
+    return decision_items(rows, "A change set waits for your review", "change sets wait for your review", url)

@@ -1,35 +1,37 @@
 """What tagging does when a bill is loaded."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
 
+from costs.charges.build_cost_lines import MonthLines
+from costs.models import DeliveryMonth
 from costs.signals import cost_data_changed, delivery_loaded
-from tagging import queues
-from tagging.chargeback import queues as chargeback_queues
+from finops_site.celery import task
 from tagging.ownership import rule_application
 from tagging.policy import policy_changes
 
 
 @receiver(delivery_loaded)
-def name_owners(sender: Any, *, lines: Any, **_: Any) -> None:
-    rules, tags = rule_application.decision()
-    lines.tag(tags)
-    lines.own(rules)
+def allocate_loaded_lines(sender: Any, *, lines: MonthLines, **_: Any) -> None:
+    rules, tags = rule_application.rules_and_tags_in_force()
+    lines.apply_virtual_tags(tags)
+    lines.assign_owners(rules)
 
 
 @receiver(cost_data_changed)
-def catch_up(sender: Any, *, rows: Any, **_: Any) -> None:
-    """A bill that was loading while rules were applied is asked again: it may know only the rules before."""
-    if rule_application.applied_while_it_loaded(rows):
-        queues.apply(reason="Rules changed while a bill was loaded")
+def reallocate_if_rules_changed(sender: Any, *, rows: Sequence[DeliveryMonth], **_: Any) -> None:
+    """A bill that was loading while rules were applied may have been allocated by the rules before."""
+    if rule_application.rules_changed_during_load(rows):
+        rule_application.queue_application(reason="Rules changed while a bill was loaded")
 
 
 @receiver(cost_data_changed)
-def make_drafts_anew(sender: Any, **_: Any) -> None:
-    chargeback_queues.refresh_chargeback()
+def refresh_drafts(sender: Any, **_: Any) -> None:
+    task("tagging.tasks.refresh_chargeback").delay_on_commit()
 
 
 @receiver(cost_data_changed)
-def work_out_compliance(sender: Any, **_: Any) -> None:
-    policy_changes.work_out()
+def recompute_compliance(sender: Any, **_: Any) -> None:
+    policy_changes.queue_refresh()

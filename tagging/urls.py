@@ -2,47 +2,49 @@
 
 from django.urls import path, re_path
 
-from tagging.chargeback import chargeback_views, dispute_views, split_views
-from tagging.ownership import ownership_views
-from tagging.policy import compliance_views, exception_views, policy_views, prevention_views
-from tagging.remediation import change_set_views, fix_views
+from tagging.chargeback.web import dispute_views, month_views, split_views, statement_views
+from tagging.ownership import pool_views, rule_views, unowned_views
+from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
+from tagging.remediation import change_set_views, suggestion_views, virtual_tag_views
 from tagging.unit_costs import unit_cost_views
 
 app_name = "tagging"
 
 urlpatterns = [
-    path("chargeback/", chargeback_views.ChargebackPage.as_view(), name="chargeback"),
+    path("chargeback/", month_views.ChargebackPage.as_view(), name="chargeback"),
     path("chargeback/splits/", split_views.SplitsPage.as_view(), name="splits"),
     path("chargeback/splits/add/", split_views.AddSplit.as_view(), name="split_add"),
     path("chargeback/splits/<int:pk>/", split_views.SplitPage.as_view(), name="split"),
     path("chargeback/splits/<int:pk>/remove/", split_views.RemoveSplit.as_view(), name="split_remove"),
-    path("chargeback/accounts/", chargeback_views.JournalAccounts.as_view(), name="journal_accounts"),
+    path("chargeback/accounts/", month_views.JournalAccounts.as_view(), name="journal_accounts"),
     path("chargeback/disputes/", dispute_views.DisputesPage.as_view(), name="disputes"),
     path("chargeback/disputes/<int:pk>/", dispute_views.DisputePage.as_view(), name="dispute"),
     path("chargeback/lines/<int:pk>/dispute/", dispute_views.RaiseDispute.as_view(), name="dispute_add"),
-    path("chargeback/<str:month>/", chargeback_views.MonthPage.as_view(), name="chargeback_month"),
-    path("chargeback/<str:month>/close/", chargeback_views.CloseMonth.as_view(), name="chargeback_close"),
-    path("chargeback/<str:month>/refresh/", chargeback_views.RefreshMonth.as_view(), name="chargeback_refresh"),
-    path("chargeback/<str:month>/basis/", chargeback_views.PeriodSettings.as_view(), name="chargeback_basis"),
-    path("chargeback/<str:month>/books/", chargeback_views.BooksOfMonth.as_view(), name="chargeback_books"),
-    path("chargeback/<str:month>/statements.csv", chargeback_views.StatementsCsv.as_view(), name="statements_csv"),
-    path("chargeback/<str:month>/statements.xlsx", chargeback_views.StatementsXlsx.as_view(), name="statements_xlsx"),
+    path("chargeback/<str:month>/", month_views.MonthPage.as_view(), name="chargeback_month"),
+    path("chargeback/<str:month>/close/", month_views.CloseMonth.as_view(), name="chargeback_close"),
+    path("chargeback/<str:month>/refresh/", month_views.RefreshMonth.as_view(), name="chargeback_refresh"),
+    path("chargeback/<str:month>/basis/", month_views.PeriodSettings.as_view(), name="chargeback_basis"),
+    path("chargeback/<str:month>/books/", month_views.ReconciledMonth.as_view(), name="chargeback_books"),
+    path("chargeback/<str:month>/statements.csv", month_views.StatementsCsv.as_view(), name="statements_csv"),
+    path("chargeback/<str:month>/statements.xlsx", month_views.StatementsXlsx.as_view(), name="statements_xlsx"),
     path(
         "chargeback/<str:month>/teams/<int:pk>/statement.pdf",
-        chargeback_views.StatementPdf.as_view(),
+        statement_views.StatementPdf.as_view(),
         name="statement_pdf",
     ),
-    path("chargeback/<str:month>/journal.csv", chargeback_views.JournalCsv.as_view(), name="journal_csv"),
-    path("chargeback/<str:month>/teams/<int:pk>/", chargeback_views.StatementPage.as_view(), name="statement"),
+    path("chargeback/<str:month>/journal.csv", month_views.JournalCsv.as_view(), name="journal_csv"),
+    path("chargeback/<str:month>/teams/<int:pk>/", statement_views.StatementPage.as_view(), name="statement"),
     path(
         "chargeback/<str:month>/teams/<int:pk>/statement.csv",
-        chargeback_views.StatementCsv.as_view(),
+        statement_views.StatementCsv.as_view(),
         name="statement_csv",
     ),
-    path("tagging/suggestions/", fix_views.SuggestionsPage.as_view(), name="suggestions"),
-    path("tagging/virtual-tags/", fix_views.VirtualTagsPage.as_view(), name="virtual_tags"),
-    path("tagging/virtual-tags/claim/", fix_views.ClaimPage.as_view(), name="claim"),
-    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", fix_views.TagByHand.as_view(), name="virtual_tag_add"),
+    path("tagging/suggestions/", suggestion_views.SuggestionsPage.as_view(), name="suggestions"),
+    path("tagging/virtual-tags/", virtual_tag_views.VirtualTagsPage.as_view(), name="virtual_tags"),
+    path("tagging/virtual-tags/claim/", virtual_tag_views.ClaimPage.as_view(), name="claim"),
+    re_path(
+        r"^tagging/resources/(?P<key>[0-9a-f]{32})/tag/$", virtual_tag_views.TagByHand.as_view(), name="virtual_tag_add"
+    ),
     path("tagging/change-sets/", change_set_views.ChangeSetsPage.as_view(), name="change_sets"),
     path("tagging/change-sets/<int:pk>/", change_set_views.ChangeSetPage.as_view(), name="change_set"),
     re_path(
@@ -52,12 +54,12 @@ urlpatterns = [
     ),
     path("unit-costs/", unit_cost_views.UnitCostsPage.as_view(), name="unit_costs"),
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
-    path("tagging/", compliance_views.Overview.as_view(), name="overview"),
-    path("tagging/resources/", compliance_views.ResourcesPage.as_view(), name="resources"),
-    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", compliance_views.ResourcePage.as_view(), name="resource"),
+    path("tagging/", overview_views.ComplianceOverview.as_view(), name="overview"),
+    path("tagging/resources/", resource_views.ResourcesPage.as_view(), name="resources"),
+    re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", resource_views.ResourcePage.as_view(), name="resource"),
     re_path(
         r"^tagging/resources/(?P<key>[0-9a-f]{32})/exception/$",
-        exception_views.AskForException.as_view(),
+        exception_views.RequestException.as_view(),
         name="exception_add",
     ),
     path("tagging/policy/", policy_views.PolicyPage.as_view(), name="policy"),
@@ -68,17 +70,17 @@ urlpatterns = [
     path("tagging/policy/prevention/<slug:kind>/", prevention_views.PreventionFile.as_view(), name="prevention_file"),
     path("tagging/exceptions/", exception_views.ExceptionsPage.as_view(), name="exceptions"),
     path("tagging/exceptions/<int:pk>/", exception_views.ExceptionPage.as_view(), name="exception"),
-    path("ownership/", ownership_views.OwnershipPage.as_view(), name="ownership"),
-    path("ownership/add/", ownership_views.RulePage.as_view(), name="ownership_add"),
-    path("ownership/import/", ownership_views.ImportRules.as_view(), name="ownership_import"),
-    path("ownership/apply/", ownership_views.ApplyNow.as_view(), name="ownership_apply"),
-    path("ownership/progress/", ownership_views.ApplyProgress.as_view(), name="ownership_progress"),
-    path("ownership/unowned/", ownership_views.UnownedPage.as_view(), name="unowned"),
-    path("ownership/unowned/fixer/", ownership_views.FixerPage.as_view(), name="unowned_fixer"),
-    path("ownership/pools/", ownership_views.PoolsPage.as_view(), name="pools"),
-    path("ownership/pools/add/", ownership_views.PoolPage.as_view(), name="pool_add"),
-    path("ownership/pools/<int:pk>/", ownership_views.PoolPage.as_view(), name="pool"),
-    path("ownership/<int:pk>/", ownership_views.RulePage.as_view(), name="ownership_rule"),
-    path("ownership/<int:pk>/remove/", ownership_views.RemoveRule.as_view(), name="ownership_remove"),
-    path("ownership/<int:pk>/move/", ownership_views.MoveRule.as_view(), name="ownership_move"),
+    path("ownership/", rule_views.OwnershipPage.as_view(), name="ownership"),
+    path("ownership/add/", rule_views.RulePage.as_view(), name="ownership_add"),
+    path("ownership/import/", rule_views.ImportRules.as_view(), name="ownership_import"),
+    path("ownership/apply/", rule_views.ApplyNow.as_view(), name="ownership_apply"),
+    path("ownership/progress/", rule_views.ApplyProgress.as_view(), name="ownership_progress"),
+    path("ownership/unowned/", unowned_views.UnownedPage.as_view(), name="unowned"),
+    path("ownership/unowned/fixer/", unowned_views.FixerPage.as_view(), name="unowned_fixer"),
+    path("ownership/pools/", pool_views.PoolsPage.as_view(), name="pools"),
+    path("ownership/pools/add/", pool_views.PoolPage.as_view(), name="pool_add"),
+    path("ownership/pools/<int:pk>/", pool_views.PoolPage.as_view(), name="pool"),
+    path("ownership/<int:pk>/", rule_views.RulePage.as_view(), name="ownership_rule"),
+    path("ownership/<int:pk>/remove/", rule_views.RemoveRule.as_view(), name="ownership_remove"),
+    path("ownership/<int:pk>/move/", rule_views.MoveRule.as_view(), name="ownership_move"),
 ]

@@ -39,100 +39,100 @@ class Counters:
     def __init__(self):
         self.plan_offers, self.rates, self.plans = [], [], {}
         self.reserved_offers, self.reserved = [], []
-        self.loses, self.refuses, self.asked = "", "", []
+        self.loses, self.refuses, self.operations = "", "", []
         self.before_answering = {}
         self._lock = threading.Lock()
 
     # savingsplans
 
-    def DescribeSavingsPlansOfferings(self, **asked):
-        found = [
+    def DescribeSavingsPlansOfferings(self, **query):
+        matches = [
             offer
             for offer in self.plan_offers
-            if offer["planType"] in asked["planTypes"]
-            and offer["durationSeconds"] in asked["durations"]
-            and offer["paymentOption"] in asked["paymentOptions"]
+            if offer["planType"] in query["planTypes"]
+            and offer["durationSeconds"] in query["durations"]
+            and offer["paymentOption"] in query["paymentOptions"]
             and all(
-                {"name": each["name"], "value": value} in offer["properties"]
-                for each in asked.get("filters", ())
-                for value in each["values"]
+                {"name": item["name"], "value": value} in offer["properties"]
+                for item in query.get("filters", ())
+                for value in item["values"]
             )
         ]
-        return {"searchResults": found}
+        return {"searchResults": matches}
 
-    def DescribeSavingsPlansOfferingRates(self, **asked):
-        wanted = {each["name"]: each["values"] for each in asked.get("filters", ())}
+    def DescribeSavingsPlansOfferingRates(self, **query):
+        wanted = {item["name"]: item["values"] for item in query.get("filters", ())}
         rows = [
             row
             for row in self.rates
-            if row["savingsPlanOffering"]["offeringId"] in asked["savingsPlanOfferingIds"]
-            and all(each["value"] in wanted[each["name"]] for each in row["properties"] if each["name"] in wanted)
+            if row["savingsPlanOffering"]["offeringId"] in query["savingsPlanOfferingIds"]
+            and all(item["value"] in wanted[item["name"]] for item in row["properties"] if item["name"] in wanted)
         ]
         # Two pages, as AWS does with many.
         half = len(rows) // 2
         return (
             {"searchResults": rows[half:]}
-            if asked.get("nextToken")
+            if query.get("nextToken")
             else {
                 "searchResults": rows[:half],
                 "nextToken": "more",
             }
         )
 
-    def CreateSavingsPlan(self, **asked):
+    def CreateSavingsPlan(self, **query):
         with self._lock:
-            token = asked["clientToken"]
+            token = query["clientToken"]
             if token not in self.plans:
-                (offer,) = [each for each in self.plan_offers if each["offeringId"] == asked["savingsPlanOfferingId"]]
+                (offer,) = [item for item in self.plan_offers if item["offeringId"] == query["savingsPlanOfferingId"]]
                 number = f"{len(self.plans):08}-0000-4000-8000-000000000000"
                 self.plans[token] = {
                     "savingsPlanId": number,
                     "savingsPlanArn": f"arn:aws:savingsplans::123456789012:savingsplan/{number}",
                     "offeringId": offer["offeringId"],
                     "state": "active",
-                    "commitment": asked["commitment"],
-                    "tags": asked.get("tags", {}),
+                    "commitment": query["commitment"],
+                    "tags": query.get("tags", {}),
                 }
             return {"savingsPlanId": self.plans[token]["savingsPlanId"]}
 
-    def DescribeSavingsPlans(self, **asked):
+    def DescribeSavingsPlans(self, **query):
         return {"savingsPlans": list(self.plans.values())}
 
     # ec2
 
-    def DescribeReservedInstancesOfferings(self, **asked):
-        wanted = {each["Name"]: each["Values"] for each in asked.get("Filters", ())}
+    def DescribeReservedInstancesOfferings(self, **query):
+        wanted = {item["Name"]: item["Values"] for item in query.get("Filters", ())}
         names = {"instance-type": "InstanceType", "product-description": "ProductDescription"}
-        found = [
+        matches = [
             offer
             for offer in self.reserved_offers
             if all(offer[names[name]] in values for name, values in wanted.items())
-            and offer["OfferingType"] == asked["OfferingType"]
-            and asked["MinDuration"] <= offer["Duration"] <= asked["MaxDuration"]
+            and offer["OfferingType"] == query["OfferingType"]
+            and query["MinDuration"] <= offer["Duration"] <= query["MaxDuration"]
         ]
-        return {"ReservedInstancesOfferings": found}
+        return {"ReservedInstancesOfferings": matches}
 
-    def DescribeReservedInstances(self, **asked):
-        (types,) = [each["Values"] for each in asked["Filters"] if each["Name"] == "instance-type"]
-        return {"ReservedInstances": [each for each in self.reserved if each["InstanceType"] in types]}
+    def DescribeReservedInstances(self, **query):
+        (types,) = [item["Values"] for item in query["Filters"] if item["Name"] == "instance-type"]
+        return {"ReservedInstances": [item for item in self.reserved if item["InstanceType"] in types]}
 
-    def PurchaseReservedInstancesOffering(self, **asked):
-        if asked.get("DryRun"):
+    def PurchaseReservedInstancesOffering(self, **query):
+        if query.get("DryRun"):
             raise Refusal("DryRunOperation", 412)
         (offer,) = [
-            each
-            for each in self.reserved_offers
-            if each["ReservedInstancesOfferingId"] == asked["ReservedInstancesOfferingId"]
+            item
+            for item in self.reserved_offers
+            if item["ReservedInstancesOfferingId"] == query["ReservedInstancesOfferingId"]
         ]
-        kept = {name: value for name, value in offer.items() if name not in ("ReservedInstancesOfferingId",)}
-        kept.pop("Marketplace", None)
+        copied = {name: value for name, value in offer.items() if name not in ("ReservedInstancesOfferingId",)}
+        copied.pop("Marketplace", None)
         with self._lock:
             number = f"ri-{len(self.reserved) + 1:04}"
             self.reserved.append(
-                kept
+                copied
                 | {
                     "ReservedInstancesId": number,
-                    "InstanceCount": asked["InstanceCount"],
+                    "InstanceCount": query["InstanceCount"],
                     "State": "payment-pending",
                     "Start": datetime.now(UTC),
                 }
@@ -155,9 +155,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         is_ec2 = self.path == "/"
         try:
-            name, asked = from_query(body) if is_ec2 else (self.path.strip("/"), from_json(self.path.strip("/"), body))
-            self.counters.asked.append(name)
-            answer = self._answer(name, asked)
+            name, query = from_query(body) if is_ec2 else (self.path.strip("/"), from_json(self.path.strip("/"), body))
+            self.counters.operations.append(name)
+            answer = self._answer(name, query)
         except NotUnderstood as problem:
             return self._say(400, error("ValidationException", str(problem), is_ec2), is_ec2)
         except Refusal as refused:
@@ -169,8 +169,8 @@ class Handler(BaseHTTPRequestHandler):
         checked(answer, model)
         return self._say(200, to_xml(name, answer, model) if is_ec2 else json.dumps(answer), is_ec2)
 
-    def _answer(self, name, asked):
-        sells = name in SELLS and not asked.get("DryRun")
+    def _answer(self, name, query):
+        sells = name in SELLS and not query.get("DryRun")
         self.counters.before_answering.get(name, lambda: None)()
         if sells and self.counters.refuses:
             raise Refusal(self.counters.refuses, 403)
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal("InternalServerException", 500)
         if sells and self.counters.loses == "request":
             return None
-        answer = getattr(self.counters, name)(**asked)
+        answer = getattr(self.counters, name)(**query)
         return None if sells and self.counters.loses == "answer" else answer
 
     def _say(self, status, text, is_ec2):
@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *said):
+    def log_message(self, *arguments):
         pass
 
 
@@ -211,21 +211,23 @@ def from_query(body):
     flat = dict(parse_qsl(body.decode(), keep_blank_values=True))
     name, _version = flat.pop("Action"), flat.pop("Version")
     shape = EC2.operation_model(name).input_shape
-    found = structure(flat, "", shape)
+    matches = structure(flat, "", shape)
     if flat:
         raise NotUnderstood(f"unknown parameters {sorted(flat)}")
-    return name, checked(found, shape)
+    return name, checked(matches, shape)
 
 
 def structure(flat, prefix, shape):
-    found = {}
+    matches = {}
     for name, member in shape.members.items():
-        said = member.serialization
-        key = said.get("queryName") or (said["name"][0].upper() + said["name"][1:] if "name" in said else name)
+        serialization = member.serialization
+        key = serialization.get("queryName") or (
+            serialization["name"][0].upper() + serialization["name"][1:] if "name" in serialization else name
+        )
         value = taken(flat, f"{prefix}{key}", member)
         if value is not None:
-            found[name] = value
-    return found
+            matches[name] = value
+    return matches
 
 
 def taken(flat, key, shape):
@@ -237,7 +239,7 @@ def taken(flat, key, shape):
             rows.append(value)
         return rows or None
     text = flat.pop(key, None)
-    kinds = {"integer": int, "long": int, "double": float, "boolean": lambda said: said == "true"}
+    kinds = {"integer": int, "long": int, "double": float, "boolean": lambda text: text == "true"}
     return None if text is None else kinds.get(shape.type_name, str)(text)
 
 
@@ -253,7 +255,7 @@ def inside(value, shape):
             if name in value
         )
     if shape.type_name == "list":
-        return "".join(f"<item>{inside(each, shape.member)}</item>" for each in value)
+        return "".join(f"<item>{inside(item, shape.member)}</item>" for item in value)
     if isinstance(value, bool):
         return str(value).lower()
     return escape(value.isoformat() if isinstance(value, datetime) else str(value))
@@ -296,8 +298,8 @@ def plan_offer(identity, kind="Compute", payment="No Upfront", seconds=YEAR, **p
 
 
 def rate(identity, instance_type, price, usage="BoxUsage", **properties):
-    said = {"region": "us-east-1", "instanceType": instance_type, "productDescription": "Linux/UNIX"}
-    said |= {"tenancy": "shared", **properties}
+    fields = {"region": "us-east-1", "instanceType": instance_type, "productDescription": "Linux/UNIX"}
+    fields |= {"tenancy": "shared", **properties}
     return {
         "savingsPlanOffering": {"offeringId": identity, "paymentOption": "No Upfront", "planType": "Compute"},
         "rate": price,
@@ -306,7 +308,7 @@ def rate(identity, instance_type, price, usage="BoxUsage", **properties):
         "serviceCode": "AmazonEC2",
         "usageType": f"{usage}:{instance_type}",
         "operation": "RunInstances",
-        "properties": [{"name": name, "value": value} for name, value in said.items()],
+        "properties": [{"name": name, "value": value} for name, value in fields.items()],
     }
 
 

@@ -17,14 +17,15 @@ from budgets.evaluation import evaluate
 from budgets.models import Alert, Anomaly, Budget
 from budgets.planning import budget_changes
 from costs import focus_export
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, FocusExport, Pool
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
 from finops_site.models import Team
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
-from tagging.chargeback import statements
+from tagging.chargeback import draft_statements
 from tagging.models import (
     Dispute,
     OwnershipRule,
@@ -36,7 +37,7 @@ from tagging.models import (
     TagRequirement,
 )
 from tagging.policy import compliance
-from tagging.remediation import change_sets, tag_fixes
+from tagging.remediation import change_sets, suggestions, virtual_tags
 from tests import bills
 from tests.people import person
 
@@ -81,7 +82,7 @@ ACCESS = {
     "dev_mail_message": MAIL_TO_LEA,
     "dev_mail_html": MAIL_TO_LEA,
     "budgets:budgets": EVERYBODY,
-    "budgets:finance": EVERYBODY,
+    "budgets:annual_plan": EVERYBODY,
     "budgets:budget": LINE_OF_PAYMENTS,
     "budgets:add": FINANCE_ONLY,
     "budgets:grid": FINANCE_ONLY,
@@ -296,8 +297,8 @@ def a_line(people, tmp_path):
     """A line that Payments owns, by a bill of one charge."""
     team = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=team, tag_key="Team", tag_value="Payments")
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
-    deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([{}]))])
+    load_bill(received.delivery)
     return CostLine.objects.get()
 
 
@@ -308,7 +309,7 @@ def chargeback_arguments(name, line):
         return []
     if kind in ("split", "split_remove"):
         return [Split.objects.create(pool=Pool.objects.create(name="Support"), method="even").pk]
-    statements.refresh_stale()
+    draft_statements.refresh_stale_drafts()
     month, statement_line = "2026-03", StatementLine.objects.get()
     if kind == "dispute_add":
         return [statement_line.pk]
@@ -327,14 +328,14 @@ def of_fixes(name):
     if name == "change_sets":
         return []
     if name.startswith(("tag-suggestion-detail", "virtual-tag-detail", "virtual-tag-end", "change_set")):
-        said = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
-        tag = tag_fixes.set_by_hand(row, "Note", "x", **said)
+        details = {"start": date(2026, 3, 1), "end": None, "user": person("lea"), "now": timezone.now()}
+        tag = virtual_tags.set_virtual_tag(row, "Note", "x", **details)
         if name.startswith("tag-suggestion"):
-            tag_fixes.rebuild_suggestions(date(2026, 3, 31))
+            suggestions.rebuild_suggestions(date(2026, 3, 31))
             return [Suggestion.objects.first().pk]
         if name.startswith("virtual-tag"):
             return [tag.pk]
-        made = change_sets.from_virtual_tags([tag], title="x", user=person("lea"), now=timezone.now())
+        made = change_sets.create_change_set([tag], title="x", user=person("lea"), now=timezone.now())
         return [made.pk, "csv"] if name == "change_set_file" else [made.pk]
     return []
 
@@ -345,15 +346,15 @@ FIXES = ("suggestions", "virtual", "claim", "change", "unit", "metric", "tag-sug
 
 def of_tags(name, line):
     """The same for the addresses of the tag policy."""
-    compliance.refresh()
+    compliance.refresh_compliance()
     resource = TaggedResource.objects.get()
     if name.startswith(FIXES):
         return of_fixes(name)
     if name in ("resource", "exception_add"):
         return [resource.key]
     if name == "exception":
-        said = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
-        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **said).pk]
+        details = {"reason": "no tags there", "expires_on": date(2030, 1, 1), "owner": person("eli")}
+        return [TagException.objects.create(resource_key=resource.key, team=resource.owner, **details).pk]
     if name in ("requirement", "requirement_remove"):
         return [TagRequirement.objects.first().pk]
     return ["azure-policy"] if name == "prevention_file" else []
@@ -391,7 +392,7 @@ def arguments(name, line):
     ):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
-        return [focus_export.run(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+        return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
@@ -403,8 +404,8 @@ def arguments(name, line):
         "source": delivery.source_id,
         "delivery": delivery.pk,
     }
-    found = ids.get(kind.replace("_", "-").split("-")[0])
-    return [found] if found and (part != "list") else []
+    pk = ids.get(kind.replace("_", "-").split("-")[0])
+    return [pk] if pk and (part != "list") else []
 
 
 def of_purchases(kind, line):
@@ -418,11 +419,11 @@ def of_purchases(kind, line):
     if kind in ("purchases", "purchase-list") or not kind.startswith("purchase"):
         return []
     amounts = dict.fromkeys(("hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost"), 1)
-    asked_on = {"prices": {}, "pools": [], "uncovered": None}
+    snapshot = {"prices": {}, "pools": [], "uncovered": None}
     row = PurchaseRequest.objects.create(
         **{"position": 1, "batch": 0, "team": line.owner, "provider": "AWS", "kind": "ri_standard", "term_months": 12},
         **{"payment": "none", "region": "us-east-1", "instance_type": "m5.large", "system": "Linux", "quantity": 1},
-        **{"unit": "machines", "utilisation": 1, "currency": "USD", "asked_on": asked_on, "state": "exported"},
+        **{"unit": "machines", "utilisation": 1, "currency": "USD", "request_snapshot": snapshot, "state": "exported"},
         **{"requested_by": person("eli"), "approved_by": person("fay"), "expires_at": timezone.now()},
         **amounts,
     )
@@ -457,7 +458,7 @@ def of_commitments(kind, line):
 
 def an_approved_purchase(line):
     amounts = ("quantity", "hourly", "upfront", "monthly", "value", "on_demand_cost", "committed_cost", "utilisation")
-    said = {"kind": "sp_ec2", "term_months": 12, "payment": "none", "currency": "USD", "unit": "USD an hour"}
+    reply = {"kind": "sp_ec2", "term_months": 12, "payment": "none", "currency": "USD", "unit": "USD an hour"}
     return PurchaseRequest.objects.create(
         position=1,
         batch=0,
@@ -467,7 +468,7 @@ def an_approved_purchase(line):
         approved_at=timezone.now(),
         expires_at=timezone.now(),
         **dict.fromkeys(amounts, 1),
-        **said,
+        **reply,
     )
 
 
@@ -482,23 +483,23 @@ def budget_arguments(name, line):
         "-list"
     ):
         return []
-    budget = budget_changes.create(
+    budget = budget_changes.create_budget(
         Budget(name="Payments", team_id=line.owner_id, start=line.billing_month),
         {Month.of(line.billing_month).period: Decimal(1)},
         by=None,
     )
     if kind.startswith(("alert", "ac")):
-        evaluate.evaluate_all(line.charge_date, now=timezone.now(), catch_up=False)
+        evaluate.evaluate_nights(line.charge_date, now=timezone.now(), catch_up=False)
         alert = Alert.objects.filter(budget=budget)[0]
         if kind == "acknowledge":
             return [links.acknowledge_url(alert, "lea@demo.example").split("/")[-2]]
         return [alert.pk, *(["acknowledge"] if kind == "act" else [])]
     if kind.startswith(("anomaly", "answer")):
         days = {"day": line.charge_date, "last_day": line.charge_date, "found_as_of": line.charge_date}
-        found = Anomaly.objects.create(
+        anomaly = Anomaly.objects.create(
             kind="team", team_id=line.owner_id, currency="USD", actual=Decimal(9), expected=Decimal(1), **days
         )
-        return [found.pk, *(["expected"] if kind == "answer" else [])]
+        return [anomaly.pk, *(["expected"] if kind == "answer" else [])]
     if kind in ("threshold", "threshold_act", "follow"):
         line = budget.thresholds.first().pk
         return [line] if kind == "follow" else [budget.pk, line, *(["off"] if kind == "threshold_act" else [])]
@@ -519,8 +520,8 @@ def test_every_address_stands_in_the_table():
 @pytest.mark.parametrize("name", sorted(ACCESS))
 def test_an_address_opens_for_those_it_is_for_and_for_nobody_else(name, a_line, people, client, client_of):
     url = reverse(name, args=arguments(name, a_line)) + QUERIES.get(name, "")
-    found = {who: status_for(who, url, people, client, client_of) for who in NAMES}
-    assert found == ACCESS[name], url
+    statuses = {who: status_for(who, url, people, client, client_of) for who in NAMES}
+    assert statuses == ACCESS[name], url
 
 
 def test_a_lead_sees_her_teams_lines_and_nobody_elses(a_line, lea, ola, fay, client_of):

@@ -1,6 +1,7 @@
 """The house stays as it was drawn: floors, no circles, pure modules pure, named migrations."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_an_app_imports_only_the_floors_below_it(app):
 
 def test_no_import_goes_round_in_a_circle():
     names = {name_of(path): path for path in modules()}
-    graph = {name: {found for found in imports(path) if found in names} for name, path in names.items()}
+    graph = {name: {module for module in imports(path) if module in names} for name, path in names.items()}
     done, trail = set(), []
 
     def visit(name):
@@ -81,10 +82,10 @@ def test_no_import_goes_round_in_a_circle():
 
 @pytest.mark.parametrize("pattern", PURE)
 def test_pure_modules_stay_pure(pattern):
-    found = sorted(ROOT.glob(pattern))
-    assert found, f"{pattern} names no module"
+    paths = sorted(ROOT.glob(pattern))
+    assert paths, f"{pattern} names no module"
     impure = {
-        (name_of(path), module) for path in found for module in imports(path) if module.split(".")[0] in FRAMEWORKS
+        (name_of(path), module) for path in paths for module in imports(path) if module.split(".")[0] in FRAMEWORKS
     }
     assert impure == set()
 
@@ -113,6 +114,22 @@ def test_no_migration_is_missing():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
+def task_names(path):
+    """The literal names that a file gives to `task(...)`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "task" and node.args:
+            assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: name the task by a literal string"
+            yield node.args[0].value
+
+
+def test_every_task_that_a_service_queues_by_its_name_is_registered():
+    from finops_site.celery import task_exists
+
+    services = [path for path in modules() if name_of(path) != "finops_site.celery"]
+    unknown = {(name_of(path), name) for path in services for name in task_names(path) if not task_exists(name)}
+    assert unknown == set()
+
+
 def test_run_py_needs_nothing_but_the_standard_library():
     import sys
 
@@ -122,3 +139,18 @@ def test_run_py_needs_nothing_but_the_standard_library():
         if module.split(".")[0] not in sys.stdlib_module_names
     }
     assert strangers == set()
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_direct_dependency_is_pinned(name):
+    def canonical(line):
+        return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", line)[0]).lower()
+
+    def entries(file):
+        return [line for line in (ROOT / file).read_text().splitlines() if re.match(r"\w", line)]
+
+    pinned = {canonical(line): "==" in line for line in entries(f"{name}.txt")}
+    direct = [canonical(line) for line in entries(f"{name}.in")]
+    assert direct
+    assert [entry for entry in direct if not pinned.get(entry)] == []
+    assert all(pinned.values()), "every line of the list is a pin"

@@ -11,8 +11,9 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck
 
-from costs import queues
-from costs.ingest import deliveries
+from costs import tasks
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.wsgi import application
 from tests import bills
 from tests.people import person
@@ -27,7 +28,7 @@ REACHED: set[tuple[str, int]] = set()
 
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch):
-    monkeypatch.setattr(queues.load_delivery, "delay", lambda delivery: None)
+    monkeypatch.setattr(tasks.load_delivery, "delay", lambda delivery: None)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def _one_transaction():
 def cookies(tmp_path) -> dict[str, str]:
     """What Fay's browser sends; she has a bill with a rejected row to ask about."""
     bill = bills.write(tmp_path, "march.csv", bills.focus_csv([{}, {"BilledCost": "abc"}]))
-    deliveries.load(deliveries.receive("northwind", [bill])[0].delivery)
+    load_bill(receive_bill("northwind", [bill])[0].delivery)
     client = Client()
     client.force_login(person("fay"), backend="finops_site.people.backends.RoleBackend")
     return {"sessionid": client.cookies["sessionid"].value, "csrftoken": "c" * 32}
@@ -71,8 +72,8 @@ def test_no_request_is_an_error_of_ours(case, cookies):
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="a worker sees only its own requests")
 def test_requests_really_reached_every_operation():
-    asked = {name for name, _ in REACHED}
+    reached = {name for name, _ in REACHED}
     known = {f"{verb.upper()} {path}" for path, verbs in DESCRIBED["paths"].items() for verb in verbs}
-    assert asked >= known
+    assert reached >= known
     reads = {name for name, status in REACHED if status == 200 and name.startswith("GET")}
     assert {"GET /api/v1/deliveries/", "GET /api/v1/cost-lines/", "GET /api/v1/spend/", "GET /api/v1/me/"} <= reads

@@ -10,21 +10,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.generic import View
 
-from budgets.alerts import actions, emails, ignored_thresholds
-from budgets.alerts.actions import TooLate
+from budgets.alerts import acknowledgement
+from budgets.alerts.acknowledgement import TooLate
+from budgets.alerts.alert_summary import ALERT_STATES, alert_chart, alert_headline
+from budgets.alerts.emails import alert_advice, alert_drivers
+from budgets.alerts.ignored_thresholds import ignored_thresholds
 from budgets.models import Alert, Threshold
+from budgets.querysets import AlertQuerySet
 from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
-
-STATES = {
-    "open": ("open", "bad", "bell-ringing"),
-    "reopened": ("open again", "bad", "bell-ringing"),
-    "acknowledged": ("acknowledged", "busy", "check"),
-    "snoozed": ("snoozed", "calm", "alarm"),
-    "resolved": ("resolved", "good", "circle-check"),
-}
 
 
 class AlertTable(BaseTable):
@@ -34,15 +31,15 @@ class AlertTable(BaseTable):
     period = django_tables2.Column("Period", accessor="period__words", orderable=False)
     value = MoneyColumn("Reached", currency="budget__currency")
     limit = MoneyColumn("Threshold's amount", currency="budget__currency")
-    state = StatusColumn(states=STATES)
-    acknowledged_by = django_tables2.Column("Taken by", orderable=False)
+    state = StatusColumn(states=ALERT_STATES)
+    acknowledged_by = django_tables2.Column("Acknowledged by", orderable=False)
 
     class Meta(BaseTable.Meta):
         model = Alert
         fields = ()
         caption = "Alerts"
 
-    def render_budget(self, value: str, record: Alert) -> Any:
+    def render_budget(self, value: str, record: Alert) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
 
     def value_budget(self, value: str) -> str:
@@ -63,22 +60,22 @@ class AlertsPage(ListPage):
     permission_required = "budgets.view_alert"
     title = "Alerts"
     template_name = "budgets/alerts.html"
-    subtitle = "A threshold crossed in a period is one alert, however often it is judged. Take it, and it stays quiet."
+    subtitle = "A threshold breached in a period is one alert. Acknowledge it, and nobody is reminded of it."
     table_class = AlertTable
     filterset_class = AlertFilter
-    empty = Empty("No alert", "Nothing has crossed a threshold yet. Budgets are judged every night.", "bell")
+    empty = Empty("No alert", "No threshold is breached yet. Budgets are evaluated every night.", "bell")
 
-    def get_queryset(self) -> Any:
-        found = Alert.objects.visible_to(self.request.user)
-        return found.select_related("budget", "threshold__budget", "acknowledged_by", "period")
+    def get_queryset(self) -> AlertQuerySet:
+        alerts = Alert.objects.visible_to(self.request.user)
+        return alerts.select_related("budget", "threshold__budget", "acknowledged_by", "period")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
-        found = {
-            "ignored": ignored_thresholds.ignored(user, timezone.now()),
+        context = {
+            "ignored": ignored_thresholds(user, timezone.now()),
             "may_change": user.has_perm("budgets.change_budget"),
         }
-        return super().get_context_data(**{**found, **kwargs})
+        return super().get_context_data(**{**context, **kwargs})
 
 
 class AlertPage(DetailPage):
@@ -87,28 +84,27 @@ class AlertPage(DetailPage):
     template_name = "budgets/alert.html"
     breadcrumbs = (("Alerts", "budgets:alerts"),)
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> AlertQuerySet:
         return super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period")
 
     def get_subtitle(self) -> str:
         return f"{self.object.period.words}. Opened on {self.object.opened_at:%Y-%m-%d at %H:%M} UTC."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        alert = self.object
-        said = {**alert.said}
+        alert, today = self.object, timezone.now().date()
         may = self.request.user.has_perm("budgets.change_alert") and alert.state != Alert.State.RESOLVED
         context = {
-            "said": said,
-            "state": STATES[alert.state],
-            "history": [{**each, "at": datetime.fromisoformat(each["at"])} for each in alert.history],
+            "figures": alert.figures,
+            "state": ALERT_STATES[alert.state],
+            "history": [{**entry, "at": datetime.fromisoformat(entry["at"])} for entry in alert.history],
             "deliveries": alert.deliveries.all(),
-            "headline": emails.headline_of(alert),
-            "chart": emails.chart(alert),
-            "drivers": emails.drivers(alert),
-            "advice": emails.advice(alert, self.request.user, timezone.now().date()),
+            "headline": alert_headline(alert),
+            "chart": alert_chart(alert),
+            "drivers": alert_drivers(alert),
+            "advice": alert_advice(alert, self.request.user, today),
             "may_act": may,
-            "tomorrow": timezone.now().date() + timedelta(days=1),
-            "in_a_week": timezone.now().date() + timedelta(days=7),
+            "tomorrow": today + timedelta(days=1),
+            "in_a_week": today + timedelta(days=7),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -121,18 +117,14 @@ class ActOnAlert(Page, View):
         now = timezone.now()
         try:
             if verb == "acknowledge":
-                actions.acknowledge(alert, by=request.user, now=now)
-                messages.success(request, "You have it: nobody else is reminded.")
+                acknowledgement.acknowledge(alert, by=request.user, now=now)
+                messages.success(request, "You have acknowledged it: nobody else is reminded.")
             else:
-                actions.snooze(alert, until=_day(request.POST.get("until", "")), by=request.user, now=now)
-                messages.success(request, "It is quiet until then.")
+                until = date.fromisoformat(request.POST.get("until", ""))
+                acknowledgement.snooze(alert, until=until, by=request.user, now=now)
+                messages.success(request, "It is snoozed until then.")
         except TooLate as error:
             messages.error(request, str(error))
+        except ValueError:
+            messages.error(request, f"{request.POST.get('until')!r} is not a day: write it like 2026-03-15.")
         return redirect(alert)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise TooLate(f"{text!r} is not a day: write it like 2026-03-15.") from None

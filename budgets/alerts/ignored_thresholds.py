@@ -1,6 +1,5 @@
-"""Alerts nobody acts on: thresholds that cry too often, each with a proposal, told finance once a week."""
+"""Ignored thresholds: they warn often and nobody acknowledges it. Each has a proposal, mailed to finance weekly."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,8 +8,8 @@ from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.urls import reverse
 
+from budgets.alerts.threshold_changes import change_threshold, switch_off_threshold
 from budgets.models import Alert, Threshold
-from budgets.planning import budget_changes
 from finops_site.lib.person import Person
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
@@ -18,84 +17,92 @@ from finops_site.models import User
 from finops_site.people.roles import FINANCE
 
 LOOKED_BACK = timedelta(days=120)
-ENOUGH = 3
-LIKELIER = Decimal("0.8")
-ACTED_ON = Q(alerts__state=Alert.State.ACKNOWLEDGED) | Q(alerts__acknowledged_at__isnull=False)
+FEWEST_ALERTS = 3
+MOST_IN_MAIL = 20
+HIGHER_PROBABILITY = Decimal("0.8")
+ACKNOWLEDGED = Q(alerts__state=Alert.State.ACKNOWLEDGED) | Q(alerts__acknowledged_at__isnull=False)
+
+
+class NoProposal(ValueError):
+    """Only people can decide what is right for this threshold; the message explains it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
-    """A threshold whose alerts nobody answered, and what to do about it."""
+class IgnoredThreshold:
+    """A threshold whose alerts nobody acknowledged, and what to do about it."""
 
     threshold: Threshold
     alerts: int
     last: datetime
-    proposal: str
+
+    @property
+    def proposal(self) -> str:
+        if _informs_only(self.threshold):
+            return f"remove the threshold of {self.threshold.level}: it informs and asks for nothing"
+        if _may_be_likelier(self.threshold):
+            return f"warn only when an overrun is likelier: raise the probability to {HIGHER_PROBABILITY}"
+        return "raise the amount to what is spent month after month, or notify somebody else"
 
     @property
     def button(self) -> str:
-        """What pressing the proposal's button does; empty where only people can know what is right."""
-        return {"switch off": "Switch it off", "likelier": "Raise it to 0.8"}.get(_cure(self.threshold), "")
+        """The button that follows the proposal; empty where only people can decide what is right."""
+        if _informs_only(self.threshold):
+            return "Switch it off"
+        return f"Raise it to {HIGHER_PROBABILITY}" if _may_be_likelier(self.threshold) else ""
 
     @property
     def url(self) -> str:
         return reverse("budgets:budget", args=[self.threshold.budget_id]) + "#thresholds"
 
 
-def ignored(user: Person, now: datetime) -> list[Ignored]:
-    """Thresholds in force with three alerts or more in four months and no answer to any; the most frequent first."""
+def ignored_thresholds(user: Person, now: datetime) -> list[IgnoredThreshold]:
+    """Active thresholds with three alerts or more in four months, none acknowledged; the most frequent first."""
     recent = Q(alerts__opened_at__gte=now - LOOKED_BACK)
     rows = (
         Threshold.objects.filter(is_active=True, budget__state="active")
         .annotate(count=Count("alerts", filter=recent), last=Max("alerts__opened_at", filter=recent))
-        .annotate(answered=Count("alerts", filter=recent & ACTED_ON))
-        .filter(count__gte=ENOUGH, answered=0)
+        .annotate(acknowledged=Count("alerts", filter=recent & ACKNOWLEDGED))
+        .filter(count__gte=FEWEST_ALERTS, acknowledged=0)
         .select_related("budget")
     )
     if not user.sees_whole_company:
         rows = rows.filter(budget__team__in=user.visible_team_ids)
-    found = [Ignored(row, row.count, row.last, _proposal(row)) for row in rows]
-    return sorted(found, key=lambda each: (-each.alerts, str(each.threshold.budget)))
+    ignored = [IgnoredThreshold(row, row.count, row.last) for row in rows]
+    return sorted(ignored, key=lambda row: (-row.alerts, str(row.threshold.budget)))
 
 
-def _cure(threshold: Threshold) -> str:
-    if threshold.percent is not None and threshold.kind == Threshold.Kind.ACTUAL and threshold.percent < 80:
-        return "switch off"
-    if threshold.kind == Threshold.Kind.FORECAST and threshold.probability < LIKELIER:
-        return "likelier"
-    return ""
-
-
-def _proposal(threshold: Threshold) -> str:
-    words = {
-        "switch off": f"remove the threshold of {threshold.level}: it informs and asks for nothing",
-        "likelier": f"warn only when an overrun is likelier: raise the probability to {LIKELIER}",
-    }
-    return words.get(_cure(threshold), "raise the amount to what is spent month after month, or tell somebody else")
-
-
-def follow(threshold: Threshold, now: datetime) -> str:
-    """Does what was proposed for it, and says what was done; raises services.NotNow where that is for people."""
-    cure = _cure(threshold)
-    if cure == "switch off":
-        budget_changes.switch_off(threshold, now)
+def follow_proposal(threshold: Threshold, now: datetime) -> str:
+    """Does what is proposed for it, and returns what was done in words; raises NoProposal."""
+    if _informs_only(threshold):
+        switch_off_threshold(threshold, now)
         return f"{threshold.budget} does not warn at {threshold} any more."
-    if cure == "likelier":
-        budget_changes.change_threshold(threshold, {"probability": LIKELIER}, now)
-        return f"{threshold.budget} warns of an overrun only when it is likelier than {LIKELIER} now."
-    raise budget_changes.NotNow("There is no button for that: change the amount or the recipients of the budget.")
+    if _may_be_likelier(threshold):
+        change_threshold(threshold, {"probability": HIGHER_PROBABILITY}, now)
+        return f"{threshold.budget} warns of an overrun only when it is likelier than {HIGHER_PROBABILITY} now."
+    raise NoProposal("There is no button for that: change the amount or the recipients of the budget.")
 
 
 @transaction.atomic
-def tell_finance(now: datetime) -> int:
-    """One mail a week to each in finance, where there is anything to say; returns how many letters are new."""
+def notify_finance(now: datetime) -> int:
+    """One e-mail a week to each in finance, where there are any; returns how many e-mails are new."""
     people = list(User.objects.in_role(FINANCE))
-    found = ignored(people[0], now)[:20] if people else []
+    ignored = ignored_thresholds(people[0], now)[:MOST_IN_MAIL] if people else []
+    if not ignored:
+        return 0
     week = "{}-W{:02}".format(*now.isocalendar()[:2])
-    return sum(_write(user, found, week, now) for user in people) if found else 0
+    rows = [{"ignored": row, "url": absolute_url(row.url)} for row in ignored]
+    context = {"rows": rows, "url": absolute_url(reverse("budgets:alerts"))}
+    return sum(
+        outbox.queue_email(
+            f"ignored alerts {week} to {user.email}", make_message("alerts-ignored", user.email, context), now=now
+        )
+        for user in people
+    )
 
 
-def _write(user: User, found: Sequence[Ignored], week: str, now: datetime) -> bool:
-    rows = [{"ignored": each, "url": absolute_url(each.url)} for each in found]
-    message = make_message("alerts-ignored", user.email, {"rows": rows, "url": absolute_url(reverse("budgets:alerts"))})
-    return outbox.post(f"ignored alerts {week} to {user.email}", message, now=now)
+def _informs_only(threshold: Threshold) -> bool:
+    return threshold.percent is not None and threshold.kind == Threshold.Kind.ACTUAL and threshold.percent < 80
+
+
+def _may_be_likelier(threshold: Threshold) -> bool:
+    return threshold.kind == Threshold.Kind.FORECAST and threshold.probability < HIGHER_PROBABILITY

@@ -1,8 +1,7 @@
-"""Links in mails: signed, for one alert and one address, good for two weeks; opening one changes nothing."""
+"""Links in mails: signed, for one alert and one address, valid for two weeks; opening one changes nothing."""
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.core import signing
 from django.urls import reverse
@@ -15,8 +14,8 @@ SALT = "budgets.acknowledge"
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
-    """Whom a link was written to, and about which time the alert was open."""
+class AcknowledgeLink:
+    """To whom a link was sent, about which alert, and about which time that it was open."""
 
     alert: int
     reopened: int
@@ -28,11 +27,10 @@ def acknowledge_url(alert: Alert, address: str) -> str:
     return absolute_url(reverse("budgets:acknowledge", args=[token]))
 
 
-def read(token: str) -> Invitation | None:
+def read_acknowledge_link(token: str) -> AcknowledgeLink | None:
     """Who may acknowledge what by this link; None for one that is forged, damaged or too old."""
     try:
-        said: Any = signing.loads(token, salt=SALT, max_age=GOOD_FOR)
-        alert, reopened, address = said
+        alert, reopened, address = signing.loads(token, salt=SALT, max_age=GOOD_FOR)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    return Invitation(alert, reopened, address)
+    return AcknowledgeLink(alert, reopened, address)

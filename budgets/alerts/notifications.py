@@ -1,22 +1,22 @@
-"""From queued messages to mail and channels: each told once, at the hour its reader wants it.
+"""Sends the queued messages by mail and to channels: each once, at the hour its reader wants it.
 
-A message for a mailbox becomes a letter of the outbox (finops_site/mail/outbox.py) in one transaction with the note
-of which letter that is; what the mail server says comes back from there. Messages for one address about budgets of
-one family are one letter, because they have one cause. A channel is claimed, posted to and marked; a receiver can tell
-a second try by X-FinOps-Delivery.
+Messages for a mailbox become an e-mail of the outbox (finops_site/mail/outbox.py), in one transaction with the note of
+which e-mail that is; its outcome is taken over from there. Messages for one address about budgets of one family are one
+e-mail, because they have one cause. A channel's message is claimed, posted and marked; the receiver recognises a second
+try by X-FinOps-Delivery.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from budgets.alerts import channels, emails
-from budgets.calc.quiet_hours import may_tell_at, next_digest
+from budgets.alerts.alert_summary import alert_severity
+from budgets.calc.headlines import CRITICAL
+from budgets.calc.quiet_hours import earliest_sending, next_digest
 from budgets.models import AlertDelivery, Budget, Recipient
 from finops_site.lib.http_client import Undeliverable
 from finops_site.mail import outbox
@@ -25,142 +25,121 @@ AT_A_TIME = 500
 CLAIM = timedelta(minutes=5)
 MOST_TRIES = 8
 
-# What became of a letter is what became of the messages in it.
-SETTLE = """
+# The outcome of an e-mail is the outcome of the messages in it.
+UPDATE_OUTCOMES = """
     UPDATE budgets_alertdelivery delivery
-    SET outcome = CASE letter.outcome WHEN 'sent' THEN 'sent' WHEN 'refused' THEN 'failed' ELSE 'unknown' END,
-        sent_at = letter.sent_at, attempts = letter.attempts, problem = letter.server_reply
-    FROM finops_site_outgoingemail letter
-    WHERE letter.message_id = delivery.message_id AND delivery.message_id <> '' AND delivery.outcome = ''
-        AND letter.outcome <> 'waiting'
+    SET outcome = CASE email.outcome WHEN 'sent' THEN 'sent' WHEN 'refused' THEN 'failed' ELSE 'unknown' END,
+        sent_at = email.sent_at, attempts = email.attempts, problem = email.server_reply
+    FROM finops_site_outgoingemail email
+    WHERE email.message_id = delivery.message_id AND delivery.message_id <> '' AND delivery.outcome = ''
+        AND email.outcome <> 'waiting'
 """
 
 
-def tell_waiting(now: datetime) -> int:
-    """Writes the letters and posts to the channels that are due; returns how many messages that were."""
-    settle()
-    told = 0
-    while batch := _write_letters(now):
-        told += batch
-    while delivery := _claim_channel(now):
-        told += _post(delivery, now)
-    return told
+def send_due_notifications(now: datetime) -> int:
+    """Writes the e-mails and posts to the channels that are due; returns how many messages that were."""
+    update_outcomes()
+    count = 0
+    while batch := _write_due_emails(now):
+        count += batch
+    while delivery := _claim_channel_message(now):
+        count += _post_to_channel(delivery, now)
+    return count
 
 
-def settle() -> int:
-    """Takes over what the mail servers have said since; returns of how many messages."""
+def update_outcomes() -> int:
+    """Takes over what the mail servers have answered since; returns of how many messages."""
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE)
+        cursor.execute(UPDATE_OUTCOMES)
         return int(cursor.rowcount)
 
 
+def _due_messages(now: datetime) -> QuerySet[AlertDelivery]:
+    due = AlertDelivery.objects.queued().filter(Q(not_before=None) | Q(not_before__lte=now)).order_by("pk")
+    related = due.select_related("alert__budget", "alert__period", "alert__threshold", "recipient", "user")
+    return related.select_for_update(skip_locked=True, of=("self",))
+
+
 @transaction.atomic
-def _write_letters(now: datetime) -> int:
+def _write_due_emails(now: datetime) -> int:
     """Up to AT_A_TIME messages: put off, or written; 0 when none is due."""
-    due = Q(not_before=None) | Q(not_before__lte=now)
-    waiting = AlertDelivery.objects.waiting().filter(due, channel="mail", message_id="")
-    batch = list(_with_all(waiting).order_by("pk").select_for_update(skip_locked=True, of=("self",))[:AT_A_TIME])
-    ready = []
+    batch = list(_due_messages(now).filter(channel="mail", message_id="")[:AT_A_TIME])
     for delivery in batch:
-        later = _later(delivery, now)
-        if later is None:
-            ready.append(delivery)
-        delivery.not_before = later
-    AlertDelivery.objects.bulk_update([each for each in batch if each.not_before], ["not_before"])
-    for group in _groups(ready):
-        _write(group, now)
+        delivery.not_before = _not_before(delivery, now)
+    ready = [delivery for delivery in batch if delivery.not_before is None]
+    AlertDelivery.objects.bulk_update([delivery for delivery in batch if delivery.not_before], ["not_before"])
+    roots = _root_budgets({delivery.alert.budget_id for delivery in ready})
+    # One e-mail for all of a digest, else for what one address hears about one family of budgets.
+    groups: dict[tuple[str, object], list[AlertDelivery]] = defaultdict(list)
+    for delivery in ready:
+        occasion = delivery.occasion.split(":")[0]
+        family = "digest" if _waits_for_digest(delivery) else (roots[delivery.alert.budget_id], occasion)
+        groups[(delivery.address, family)].append(delivery)
+    for group in groups.values():
+        first = emails.severest_first(group)[0]
+        key = f"alert {first.alert_id} {first.occasion} to {first.address}"
+        mail = emails.build_alert_email(group, digest=_waits_for_digest(first), as_of=now.date())
+        outbox.queue_email(key, mail, now=now)
+        AlertDelivery.objects.filter(pk__in=[delivery.pk for delivery in group]).update(
+            message_id=outbox.message_id(key), claimed_at=now, claimed_by="outbox"
+        )
     return len(batch)
 
 
-def _with_all(rows: Any) -> Any:
-    return rows.select_related("alert__budget", "alert__period", "alert__threshold", "recipient", "user")
-
-
-def _later(delivery: AlertDelivery, now: datetime) -> datetime | None:
-    """When it may be told if not now: a digest waits for its morning, everything for the end of quiet hours."""
-    rule = delivery.recipient
-    zone = (rule and rule.time_zone) or (delivery.user and delivery.user.time_zone) or "UTC"
-    if _is_digest(delivery) and delivery.not_before is None:
+def _not_before(delivery: AlertDelivery, now: datetime) -> datetime | None:
+    """When it may be sent if not now: a digest waits for its morning, everything for the end of quiet hours."""
+    recipient = delivery.recipient
+    zone = (recipient and recipient.time_zone) or (delivery.user and delivery.user.time_zone) or "UTC"
+    if _waits_for_digest(delivery) and delivery.not_before is None:
         return next_digest(now, zone)
-    if rule is None:
+    if recipient is None:
         return None
-    at = may_tell_at(now, rule.quiet_from, rule.quiet_until, zone)
+    at = earliest_sending(now, recipient.quiet_from, recipient.quiet_until, zone)
     return at if at > now else None
 
 
-def _is_digest(delivery: AlertDelivery) -> bool:
-    """Who wants a digest hears of what is critical at once all the same."""
+def _waits_for_digest(delivery: AlertDelivery) -> bool:
+    """Whoever wants a digest is notified of what is critical at once all the same."""
     wants = delivery.recipient is not None and delivery.recipient.when == Recipient.When.DIGEST
-    return wants and emails.gravity_of(delivery.alert) != emails.CRITICAL
+    return wants and alert_severity(delivery.alert) != CRITICAL
 
 
-def _groups(ready: Sequence[AlertDelivery]) -> Iterable[list[AlertDelivery]]:
-    """What goes into one letter: all of a digest, else what one address hears about one family of budgets."""
-    roots = _roots({each.alert.budget_id for each in ready})
-    found: dict[tuple[Any, ...], list[AlertDelivery]] = defaultdict(list)
-    for each in ready:
-        family = "digest" if _is_digest(each) else (roots[each.alert.budget_id], each.occasion.split(":")[0])
-        found[(each.address, family)].append(each)
-    return found.values()
-
-
-def _roots(budgets: set[int]) -> dict[int, int]:
+def _root_budgets(budgets: set[int]) -> dict[int, int]:
     """{budget: the one at the top of its family}."""
     parents = dict(Budget.objects.exclude(parent=None).values_list("pk", "parent"))
-    return {pk: _root(pk, parents) for pk in budgets}
+    roots = {}
+    for budget in budgets:
+        root, visited = budget, {budget}
+        while (parent := parents.get(root)) is not None and parent not in visited:
+            root = parent
+            visited.add(root)
+        roots[budget] = root
+    return roots
 
 
-def _root(pk: int, parents: dict[int, int]) -> int:
-    seen = {pk}
-    while (above := parents.get(pk)) is not None and above not in seen:
-        pk = above
-        seen.add(pk)
-    return pk
-
-
-def _write(group: list[AlertDelivery], now: datetime) -> None:
-    first = emails.order(group)[0]
-    key = f"alert {first.alert_id} {first.occasion} to {first.address}"
-    mail = emails.message(group, digest=_is_digest(first), as_of=now.date())
-    outbox.post(key, mail, now=now)
-    AlertDelivery.objects.filter(pk__in=[each.pk for each in group]).update(
-        message_id=outbox.message_id(key), claimed_at=now, claimed_by="outbox"
-    )
-
-
-def _claim_channel(now: datetime) -> AlertDelivery | None:
-    """The next message for a channel that nobody holds, or whose holder has been silent for too long."""
+def _claim_channel_message(now: datetime) -> AlertDelivery | None:
+    """The next message for a channel that no worker holds, or whose worker has been silent for too long."""
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM)
-    due = Q(not_before=None) | Q(not_before__lte=now)
     with transaction.atomic():
-        waiting = AlertDelivery.objects.waiting().exclude(channel="mail").filter(free, due)
-        rows = _with_all(waiting).order_by("pk").select_for_update(skip_locked=True, of=("self",))
-        delivery = rows.first()
+        delivery = _due_messages(now).exclude(channel="mail").filter(free).first()
         if delivery:
             delivery.claimed_at, delivery.attempts = now, delivery.attempts + 1
             delivery.save(update_fields=["claimed_at", "attempts"])
         return delivery
 
 
-def _post(delivery: AlertDelivery, now: datetime) -> int:
-    later = _later(delivery, now)
-    if later:
-        return _mark(delivery, not_before=later, claimed_at=None, attempts=delivery.attempts - 1)
+def _post_to_channel(delivery: AlertDelivery, now: datetime) -> int:
+    """Posts it or puts it off; a temporary failure is tried again after 1, 2, 4 … minutes. Returns 1 once written."""
+    row = AlertDelivery.objects.filter(pk=delivery.pk, outcome="")
+    not_before = _not_before(delivery, now)
+    if not_before:
+        return row.update(not_before=not_before, claimed_at=None, attempts=delivery.attempts - 1)
     try:
-        channels.send(delivery, now)
+        channels.send_to_channel(delivery, now)
     except (Undeliverable, ValidationError) as reason:
-        return _not_taken(delivery, reason, now)
-    return _mark(delivery, outcome=AlertDelivery.Outcome.SENT, sent_at=now, problem="")
-
-
-def _not_taken(delivery: AlertDelivery, reason: Exception, now: datetime) -> int:
-    """What may pass is tried again after 1, 2, 4 … minutes; the rest is written down as failed."""
-    words = "; ".join(reason.messages) if isinstance(reason, ValidationError) else str(reason)
-    if getattr(reason, "passing", False) and delivery.attempts < MOST_TRIES:
-        pause = timedelta(minutes=2 ** (delivery.attempts - 1))
-        return _mark(delivery, not_before=now + pause, claimed_at=None, problem=words)
-    return _mark(delivery, outcome=AlertDelivery.Outcome.FAILED, problem=words)
-
-
-def _mark(delivery: AlertDelivery, **fields: Any) -> int:
-    return AlertDelivery.objects.filter(pk=delivery.pk, outcome="").update(**fields)
+        problem = "; ".join(reason.messages) if isinstance(reason, ValidationError) else str(reason)
+        if getattr(reason, "temporary", False) and delivery.attempts < MOST_TRIES:
+            pause = timedelta(minutes=2 ** (delivery.attempts - 1))
+            return row.update(not_before=now + pause, claimed_at=None, problem=problem)
+        return row.update(outcome=AlertDelivery.Outcome.FAILED, problem=problem)
+    return row.update(outcome=AlertDelivery.Outcome.SENT, sent_at=now, problem="")

@@ -1,4 +1,4 @@
-"""Who is told of an alert: rules of a budget turned into addresses, each once."""
+"""Who is notified of an alert: the recipients of a budget turned into addresses, each once."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,13 @@ class Address:
     recipient: int | None = None
 
 
-def queue(told: Sequence[tuple[Alert, str]], now: datetime) -> int:
-    """Queues a message for everybody who is to hear of (alert, occasion); one queued before stays one. Returns how many
-    are new."""
-    book = _Book([alert for alert, _ in told])
-    wanted = [
+def queue_notifications(occasions: Sequence[tuple[Alert, str]], now: datetime) -> int:
+    """Queues a message for everybody whom (alert, occasion) concerns; one queued before stays one.
+
+    Returns how many are new.
+    """
+    book = AddressBook([alert for alert, _ in occasions])
+    messages = [
         AlertDelivery(
             alert=alert,
             recipient_id=to.recipient,
@@ -34,71 +36,64 @@ def queue(told: Sequence[tuple[Alert, str]], now: datetime) -> int:
             occasion=occasion,
             queued_at=now,
         )
-        for alert, occasion in told
-        for to in book.of(alert)
+        for alert, occasion in occasions
+        for to in book.addresses_of(alert)
     ]
-    known = AlertDelivery.objects.filter(alert__in=[alert.pk for alert, _ in told])
-    before = known.count() if wanted else 0
-    AlertDelivery.objects.bulk_create(wanted, ignore_conflicts=True, batch_size=2000)
-    return known.count() - before if wanted else 0
+    if not messages:
+        return 0
+    deliveries = AlertDelivery.objects.filter(alert__in=[alert.pk for alert, _ in occasions])
+    before = deliveries.count()
+    AlertDelivery.objects.bulk_create(messages, ignore_conflicts=True, batch_size=2000)
+    return deliveries.count() - before
 
 
-class _Book:
+class AddressBook:
     """The addresses of many budgets, out of a handful of queries."""
 
     def __init__(self, alerts: Sequence[Alert]) -> None:
         budgets = {alert.budget_id: alert.budget for alert in alerts}
-        self.rules: dict[int, list[Recipient]] = defaultdict(list)
-        for rule in Recipient.objects.filter(budget__in=budgets).select_related("user"):
-            self.rules[rule.budget_id].append(rule)
+        self.recipients: dict[int, list[Recipient]] = defaultdict(list)
+        for recipient in Recipient.objects.filter(budget__in=budgets).select_related("user"):
+            self.recipients[recipient.budget_id].append(recipient)
         self.teams = {
             team.pk: team for team in Team.objects.filter(pk__in={budget.team_id for budget in budgets.values()})
         }
         self.leads: dict[int, list[User]] = defaultdict(list)
         leads = Membership.objects.filter(team__in=self.teams, role=Membership.Role.LEAD, user__is_active=True)
-        for each in leads.select_related("user"):
-            self.leads[each.team_id].append(each.user)
+        for membership in leads.select_related("user"):
+            self.leads[membership.team_id].append(membership.user)
         self.roles: dict[str, list[User]] = {}
 
-    def of(self, alert: Alert) -> list[Address]:
-        """Everybody once, by address; without any rule the team's leads, or finance for the company's."""
-        rules: list[Recipient | None] = list(self.rules[alert.budget_id]) or [None]
-        found: dict[str, Address] = {}
-        for rule in rules:
-            for to in self._of(rule, alert):
-                found.setdefault(to.address, to)
-        return list(found.values())
+    def addresses_of(self, alert: Alert) -> list[Address]:
+        """Everybody once, by address; without any recipient the team's leads, or finance for the company's."""
+        recipients: list[Recipient | None] = list(self.recipients[alert.budget_id]) or [None]
+        addresses: dict[str, Address] = {}
+        for recipient in recipients:
+            for to in self._addresses_of_recipient(recipient, alert.budget.team_id):
+                addresses.setdefault(to.address, to)
+        return list(addresses.values())
 
-    def _of(self, rule: Recipient | None, alert: Alert) -> Iterator[Address]:
-        kind, pk = (rule.kind, rule.pk) if rule else (Recipient.Kind.LEADS, None)
-        if rule and kind in Recipient.CHANNELS:
+    def _addresses_of_recipient(self, recipient: Recipient | None, team: int | None) -> Iterator[Address]:
+        kind, pk = (recipient.kind, recipient.pk) if recipient else (Recipient.Kind.LEADS, None)
+        if recipient and kind in Recipient.CHANNELS:
             yield Address(f"{kind}:{pk}", kind, None, pk)
-        elif rule and kind == Recipient.Kind.ADDRESS:
-            yield Address(rule.address.lower(), recipient=pk)
+        elif recipient and kind == Recipient.Kind.ADDRESS:
+            yield Address(recipient.address.lower(), recipient=pk)
+        elif recipient and kind == Recipient.Kind.USER:
+            yield from self._mail_to([recipient.user] if recipient.user and recipient.user.is_active else [], pk)
+        elif recipient and kind == Recipient.Kind.ROLE:
+            yield from self._mail_to(self._in_role(recipient.role), pk)
+        elif team is not None and self.leads[team]:
+            yield from self._mail_to(self.leads[team], pk)
+        elif team is not None and self.teams[team].email:
+            # A team without a lead has an address of its own.
+            yield Address(self.teams[team].email.lower(), recipient=pk)
         else:
-            yield from (Address(user.email.lower(), "mail", user.pk, pk) for user in self._users(rule, alert))
-            if kind == Recipient.Kind.LEADS:
-                yield from self._team_mail(alert, pk)
+            yield from self._mail_to(self._in_role(FINANCE), pk)
 
-    def _users(self, rule: Recipient | None, alert: Alert) -> list[User]:
-        if rule and rule.kind == Recipient.Kind.USER:
-            return [rule.user] if rule.user and rule.user.is_active else []
-        if rule and rule.kind == Recipient.Kind.ROLE:
-            return self._in_role(rule.role)
-        if alert.budget.team_id is None:
-            return self._in_role(FINANCE)
-        return self.leads[alert.budget.team_id]
-
-    def _team_mail(self, alert: Alert, rule: int | None) -> Iterator[Address]:
-        """A team without a lead is told at its own address, and one without that has finance told."""
-        team_id = alert.budget.team_id
-        if team_id is None or self.leads[team_id]:
-            return
-        team = self.teams[team_id]
-        if team.email:
-            yield Address(team.email.lower(), recipient=rule)
-        else:
-            yield from (Address(user.email.lower(), "mail", user.pk, rule) for user in self._in_role(FINANCE))
+    def _mail_to(self, users: Sequence[User], recipient: int | None) -> Iterator[Address]:
+        for user in users:
+            yield Address(user.email.lower(), "mail", user.pk, recipient)
 
     def _in_role(self, role: str) -> list[User]:
         if role not in self.roles:

@@ -1,4 +1,4 @@
-"""Forms of what a budget warns at, and whom it tells."""
+"""Forms of when a budget warns, and whom it notifies."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from finops_site.models import User
 from finops_site.people.roles import ROLES
 
 MOST_THRESHOLDS = 50
-# More than these do not read what they are told: a list of the mail server's, or a channel, takes any number.
+# More people than these do not read such mails: a mailing list of the mail server, or a channel, has any number.
 MOST_RECIPIENTS = 100
 TARGETS = ("user", "role", "address", "url")
 
@@ -25,27 +25,25 @@ class ThresholdForm(forms.ModelForm):
         model = Threshold
         fields = ["kind", "percent", "amount", "probability"]
         labels = {"kind": "Warns of", "percent": "Percentage", "amount": "or an amount"}
+        help_texts = {"probability": "Only for a forecast: how likely it must be; 0.5 is more likely than not."}
 
     def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.budget = budget
         self.fields["amount"].widget.attrs["step"] = "any"
-        self.fields[
-            "probability"
-        ].help_text = "Only for a forecast: how likely it must be, 0.5 where it is more likely than not."
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
+        values = super().clean() or {}
         others = Threshold.objects.filter(budget=self.instance.budget, is_active=True).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_THRESHOLDS:
-            raise ValidationError(f"It warns at {MOST_THRESHOLDS} points already: switch one off first.")
-        if not self.errors and others.filter(**said).exists():
-            raise ValidationError("It warns so already.")
-        return said
+            raise ValidationError(f"It has {MOST_THRESHOLDS} thresholds already: switch one off first.")
+        if not self.errors and others.filter(**values).exists():
+            raise ValidationError("It has this threshold already.")
+        return values
 
 
 class RecipientForm(forms.ModelForm):
-    """Who is told. The address of a channel is as good as a key: it is written and never shown again."""
+    """Who is notified. The address of a channel is as secret as a key: it is entered and never shown again."""
 
     role = forms.ChoiceField(required=False, choices=[("", "—"), *((name, name) for name in ROLES)])
     url = forms.URLField(
@@ -83,10 +81,10 @@ class RecipientForm(forms.ModelForm):
     def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.budget = budget
-        self.kept_url, self.kept_kind = self.instance.url, self.instance.kind
+        self.saved_url, self.saved_kind = self.instance.url, self.instance.kind
         self.initial["url"] = ""
-        if self.kept_url:
-            self.fields["url"].help_text = f"Empty: as it is, at {urlsplit(self.kept_url).hostname}."
+        if self.saved_url:
+            self.fields["url"].help_text = f"Leave empty to keep it: it is at {urlsplit(self.saved_url).hostname}."
         self.fields["user"].queryset = User.objects.filter(is_active=True).order_by("name", "email")
         self.fields["secret"].queryset = Credential.objects.exclude(sealed="")
 
@@ -97,42 +95,35 @@ class RecipientForm(forms.ModelForm):
         return secret
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        self._keep_only_its_own(said)
-        if said.get("url") and "url" not in self.errors:
-            _refuse_what_cannot_be_asked(self, said["url"])
-        self._refuse_too_many(said)
-        return said
-
-    def _keep_only_its_own(self, said: dict[str, Any]) -> None:
-        """A recipient has one target, whatever else was filled in before the kind was chosen."""
-        kind = said.get("kind", "")
-        own = "url" if kind in Recipient.CHANNELS else kind
-        if own == "url" and not said.get("url") and kind == self.kept_kind:
-            said["url"] = self.kept_url
-        for name in TARGETS:
-            if name != own:
-                said[name] = None if name == "user" else ""
-                self.errors.pop(name, None)
-        if own != "url":
-            said["secret"] = None
-            self.errors.pop("secret", None)
-
-    def _refuse_too_many(self, said: dict[str, Any]) -> None:
+        values = super().clean() or {}
+        self._drop_other_targets(values)
+        if values.get("url") and "url" not in self.errors:
+            # Refused at once, as it would fail every night; a name that is not known just now may be known by then.
+            try:
+                http_client.check_address_resolves(values["url"], settings.FINOPS_HTTP_ALLOWED_HOSTS)
+            except http_client.Undeliverable as reason:
+                if not reason.temporary:
+                    self.add_error("url", str(reason))
         others = Recipient.objects.filter(budget=self.instance.budget).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_RECIPIENTS:
             raise ValidationError(
-                f"It tells {MOST_RECIPIENTS} already: give the address of a mailing list, or a channel, instead."
+                f"It has {MOST_RECIPIENTS} recipients already: give the address of a mailing list, or a channel."
             )
-        same = {"kind": said.get("kind"), **{name: said.get(name) for name in TARGETS}}
+        same = {"kind": values.get("kind"), **{name: values.get(name) for name in TARGETS}}
         if not self.errors and others.filter(**same).exists():
-            raise ValidationError("It tells them already.")
+            raise ValidationError("It has this recipient already.")
+        return values
 
-
-def _refuse_what_cannot_be_asked(form: forms.Form, url: str) -> None:
-    """At once what would fail every night; a name nobody knows just now may be known by then."""
-    try:
-        http_client.looked_up(url, settings.FINOPS_HTTP_ALLOWED_HOSTS)
-    except http_client.Undeliverable as reason:
-        if not reason.passing:
-            form.add_error("url", str(reason))
+    def _drop_other_targets(self, values: dict[str, Any]) -> None:
+        """A recipient has one target, whatever else was filled in before the kind was chosen."""
+        kind = values.get("kind", "")
+        own = "url" if kind in Recipient.CHANNELS else kind
+        if own == "url" and not values.get("url") and kind == self.saved_kind:
+            values["url"] = self.saved_url
+        for name in TARGETS:
+            if name != own:
+                values[name] = None if name == "user" else ""
+                self.errors.pop(name, None)
+        if own != "url":
+            values["secret"] = None
+            self.errors.pop("secret", None)

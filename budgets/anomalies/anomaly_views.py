@@ -1,4 +1,4 @@
-"""Anomalies: all, and one with its course, what makes it up, and whether it was to be expected."""
+"""Anomalies: the list, and one with its daily cost, what makes it up, and whether it was to be expected."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -7,24 +7,25 @@ from typing import Any
 import django_filters
 import django_tables2
 from django.contrib import messages
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.generic import View
 
-from budgets.anomalies import detection
+from budgets.anomalies.detection import answer_anomaly
 from budgets.models import Anomaly
 from costs.models import DayRollup
-from costs.web.views.teams import lines_url
+from costs.web.links import lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, short_day_text
 from finops_site.models import Team
 from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
 
-STATES = {
+ANOMALY_STATES = {
     "open": ("open", "bad", "alert-triangle"),
     "expected": ("expected", "good", "circle-check"),
     "unexpected": ("not expected", "warn", "hourglass"),
@@ -41,14 +42,14 @@ class AnomalyTable(BaseTable):
     jump = MoneyColumn("More than expected")
     actual = MoneyColumn("Actual")
     expected = MoneyColumn("Expected")
-    state = StatusColumn(states=STATES)
+    state = StatusColumn(states=ANOMALY_STATES)
 
     class Meta(BaseTable.Meta):
         model = Anomaly
         fields = ()
         caption = "Anomalies"
 
-    def render_scope(self, value: str, record: Anomaly) -> Any:
+    def render_scope(self, value: str, record: Anomaly) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
 
     def value_scope(self, value: str) -> str:
@@ -75,11 +76,11 @@ class AnomaliesPage(ListPage):
     subtitle = "Days on which a service or a team cost far more than its weekdays and its month lead one to expect."
     table_class = AnomalyTable
     filterset_class = AnomalyFilter
-    empty = Empty("No anomaly", "Nothing has jumped. Every night the days that are whole are looked at.", "trending-up")
+    empty = Empty("No anomaly", "No cost has jumped. Complete days are checked every night.", "trending-up")
 
-    def get_queryset(self) -> Any:
-        found = Anomaly.objects.visible_to(self.request.user).select_related("team")
-        return found.annotate(jump=F("actual") - F("expected"))
+    def get_queryset(self) -> QuerySet[Anomaly]:
+        anomalies = Anomaly.objects.visible_to(self.request.user).select_related("team")
+        return anomalies.annotate(jump=F("actual") - F("expected"))
 
 
 class AnomalyPage(DetailPage):
@@ -88,57 +89,57 @@ class AnomalyPage(DetailPage):
     template_name = "budgets/anomaly.html"
     breadcrumbs = (("Anomalies", "budgets:anomalies"),)
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> QuerySet[Anomaly]:
         return super().get_queryset().select_related("team", "answered_by")
 
     def get_subtitle(self) -> str:
-        each = self.object
-        days = f"On {each.day}" if each.days == 1 else f"From {each.day} to {each.last_day}"
-        return f"{days}. Effective cost of usage of {each.team or 'nobody'}. Found in the night of {each.found_as_of}."
+        anomaly = self.object
+        days = f"On {anomaly.day}" if anomaly.days == 1 else f"From {anomaly.day} to {anomaly.last_day}"
+        owner = anomaly.team or "no team"
+        return f"{days}. Effective cost of usage of {owner}. Detected in the night of {anomaly.found_as_of}."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        each = self.object
-        parts = [{**part, "amount": Decimal(part["amount"]), "url": self._url(part)} for part in each.contributors]
+        anomaly = self.object
+        parts = []
+        for part in anomaly.contributors:
+            named = {name: [part[name]] for name in ("service", "account", "resource") if part[name]}
+            url = lines_url(anomaly.period, {**anomaly.filters, **named}) if part["service"] else ""
+            parts.append({**part, "amount": Decimal(part["amount"]), "url": url})
         context = {
-            "state": STATES[each.state],
+            "state": ANOMALY_STATES[anomaly.state],
             "parts": parts,
-            "chart": self._chart(),
-            "lines_url": lines_url(each.period, each.filters),
+            "chart": self.get_chart(),
+            "lines_url": lines_url(anomaly.period, anomaly.filters),
             "may_answer": self.request.user.has_perm("budgets.change_alert"),
         }
         return super().get_context_data(**{**context, **kwargs})
 
-    def _url(self, part: dict[str, str]) -> str:
-        if not part["service"]:
-            return ""
-        named = {name: [part[name]] for name in ("service", "account", "resource") if part[name]}
-        return lines_url(self.object.period, {**self.object.filters, **named})
-
-    def _chart(self) -> dict[str, Any]:
-        each = self.object
-        span = Period(each.day - timedelta(days=SHOWN_BEFORE), each.last_day + timedelta(days=SHOWN_AFTER + 1))
+    def get_chart(self) -> dict[str, Any]:
+        """The cost of each day around the anomaly, against what was expected."""
+        anomaly = self.object
+        span = Period(anomaly.day - timedelta(days=SHOWN_BEFORE), anomaly.last_day + timedelta(days=SHOWN_AFTER + 1))
         rows = DayRollup.objects.visible_to(self.request.user).filter(
-            owner=each.team_id,
-            currency=each.currency,
+            owner=anomaly.team_id,
+            currency=anomaly.currency,
             charge_category="Usage",
             charge_date__range=(span.start, span.last_day),
         )
-        if each.kind == Anomaly.Kind.SERVICE:
-            rows = rows.filter(service=each.service, sub_account=each.account)
+        if anomaly.kind == Anomaly.Kind.SERVICE:
+            rows = rows.filter(service=anomaly.service, sub_account=anomaly.account)
         spent = dict(rows.order_by().values_list("charge_date").annotate(Sum("effective_cost")))
         days = [day for day in span.each_day() if day <= max(spent, default=span.last_day)]
-        usual = (each.expected / each.days).quantize(Decimal("0.01"))
+        usual = (anomaly.expected / anomaly.days).quantize(Decimal("0.01"))
         return {
             "id": "course",
             "kind": "bar",
-            "title": f"{each.scope_name}, day by day",
-            "categories": [f"{day:%d %b}" for day in days],
+            "title": f"{anomaly.scope_name}, day by day",
+            "categories": [short_day_text(day) for day in days],
             "series": [
                 charts.series("Actual", [spent.get(day) or Decimal(0) for day in days]),
                 charts.threshold("Expected on a day of the jump", usual, len(days)),
             ],
-            "currency": each.currency,
-            "note": f"It stands out from {each.day} to {each.last_day}.",
+            "currency": anomaly.currency,
+            "note": f"It stands out from {anomaly.day} to {anomaly.last_day}.",
         }
 
 
@@ -153,7 +154,7 @@ class AnswerAnomaly(Page, View):
             raise Http404
         expected = verb == "expected"
         why = request.POST.get("why", "")
-        detection.answer(anomaly, expected=expected, by=request.user, why=why, now=timezone.now())
-        said = "jumps of this kind are told nobody for half a year" if expected else "the next one is told again"
-        messages.success(request, f"Thank you: {said}.")
+        answer_anomaly(anomaly, expected=expected, by=request.user, why=why, now=timezone.now())
+        effect = "nobody is notified of such jumps for half a year" if expected else "the next one is reported again"
+        messages.success(request, f"Thank you: {effect}.")
         return redirect(anomaly)

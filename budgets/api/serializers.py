@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from budgets.evaluation import status
+from budgets.forecast import status
 from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
 from finops_site.api.base import ExactDecimalField, ExactModelSerializer
 
@@ -37,14 +37,14 @@ class PeriodSerializer(ExactModelSerializer):
 class BudgetSerializer(ExactModelSerializer):
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     amount = ExactDecimalField(
-        source="whole", max_digits=38, decimal_places=18, allow_null=True, help_text="of the period that holds today"
+        source="budgeted", max_digits=38, decimal_places=18, allow_null=True, help_text="of the period that holds today"
     )
     spent = ExactDecimalField(source="now_spent", max_digits=38, decimal_places=18, allow_null=True)
     forecast = ExactDecimalField(source="now_p50", max_digits=38, decimal_places=18, allow_null=True)
     chance_of_overrun = ExactDecimalField(
         source="now_chance_of_overrun", max_digits=5, decimal_places=4, allow_null=True
     )
-    landing = serializers.SerializerMethodField(help_text="the same in words")
+    forecast_text = serializers.SerializerMethodField(help_text="the same in words")
 
     class Meta:
         model = Budget
@@ -65,19 +65,19 @@ class BudgetSerializer(ExactModelSerializer):
             "spent",
             "forecast",
             "chance_of_overrun",
-            "landing",
+            "forecast_text",
         ]
 
-    def get_landing(self, budget: Any) -> str:
+    def get_forecast_text(self, budget: Any) -> str:
         if budget.now_method is None:
-            return status.landing(None, None, budget.currency)
-        return status.landing_of(
+            return status.forecast_text(None, None, budget.currency)
+        return status.forecast_text_of(
             budget.now_method,
             budget.now_p10,
             budget.now_p50,
             budget.now_p90,
             budget.now_chance_of_overrun,
-            budget.whole,
+            budget.budgeted,
             budget.currency,
         )
 
@@ -117,12 +117,12 @@ class AlertSerializer(ExactModelSerializer):
             "snoozed_until",
             "resolved_at",
             "note",
-            "said",
+            "figures",
         ]
 
 
 class SnoozeSerializer(serializers.Serializer):
-    until = serializers.DateField(help_text="the day it may speak again")
+    until = serializers.DateField(help_text="the day from which it may notify again")
 
 
 class AnomalySerializer(ExactModelSerializer):

@@ -1,7 +1,9 @@
 """The API of budgets and alerts: the same rows, the same services and the same exact amounts as the pages."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import viewsets
@@ -10,8 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgets.alerts import actions
-from budgets.alerts.actions import TooLate
+from budgets.alerts.acknowledgement import TooLate, acknowledge, snooze
 from budgets.api.serializers import (
     AlertSerializer,
     AnomalySerializer,
@@ -19,13 +20,13 @@ from budgets.api.serializers import (
     BudgetSerializer,
     SnoozeSerializer,
 )
-from budgets.evaluation import status
+from budgets.forecast.status import with_status
 from budgets.models import Alert, Anomaly, Budget
 from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Budgets, with where this period stands and will land"),
+    list=extend_schema(summary="Budgets, with the actual cost and the forecast of this period"),
     retrieve=extend_schema(summary="One budget, with the amounts of its periods"),
 )
 class BudgetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
@@ -37,11 +38,10 @@ class BudgetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     filterset_fields = ["state", "kind", "currency"]
     lookup_value_regex = r"\d+"
 
-    def get_queryset(self) -> Any:
-        found = super().get_queryset().select_related("team")
-        return status.with_standing(found, timezone.now().date())
+    def get_queryset(self) -> QuerySet[Budget]:
+        return with_status(super().get_queryset().select_related("team"), timezone.now().date())
 
-    def get_serializer_class(self) -> Any:
+    def get_serializer_class(self) -> type[BudgetSerializer]:
         return BudgetDetailSerializer if self.action == "retrieve" else BudgetSerializer
 
 
@@ -50,7 +50,7 @@ class BudgetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     retrieve=extend_schema(summary="One alert"),
 )
 class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
-    """A threshold crossed in a period: one alert, however often it is judged."""
+    """A threshold breached in a period: one alert, however often it is evaluated."""
 
     queryset = Alert.objects.all()
     serializer_class = AlertSerializer
@@ -60,33 +60,38 @@ class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     filterset_fields = ["state", "kind", "budget"]
     lookup_value_regex = r"\d+"
 
-    def get_queryset(self) -> Any:
-        found = super().get_queryset()
-        return found.select_related("budget", "threshold__budget", "period", "acknowledged_by")
+    def get_queryset(self) -> QuerySet[Alert]:
+        return super().get_queryset().select_related("budget", "threshold__budget", "period", "acknowledged_by")
 
     @extend_schema(
-        summary="Acknowledge: you take it, and nobody else is reminded",
+        summary="Acknowledge: you look after it, and nobody else is reminded",
         request=None,
-        responses={200: AlertSerializer, 400: OpenApiResponse(BadRequest, "It is resolved, or somebody has it.")},
+        responses={
+            200: AlertSerializer,
+            400: OpenApiResponse(BadRequest, "It is resolved or acknowledged already."),
+        },
     )
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, pk: str) -> Response:
-        return self._act(actions.acknowledge, by=request.user)
+        return self._respond(acknowledge, by=request.user)
 
     @extend_schema(
         summary="Snooze: quiet until a day",
         request=SnoozeSerializer,
-        responses={200: AlertSerializer, 400: OpenApiResponse(BadRequest, "It is resolved, or the day will not do.")},
+        responses={
+            200: AlertSerializer,
+            400: OpenApiResponse(BadRequest, "It is resolved, or that day is refused."),
+        },
     )
     @action(detail=True, methods=["post"])
     def snooze(self, request: Request, pk: str) -> Response:
-        said = SnoozeSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        return self._act(actions.snooze, by=request.user, until=said.validated_data["until"])
+        snoozing = SnoozeSerializer(data=request.data)
+        snoozing.is_valid(raise_exception=True)
+        return self._respond(snooze, by=request.user, until=snoozing.validated_data["until"])
 
-    def _act(self, verb: Any, **said: Any) -> Response:
+    def _respond(self, service: Callable[..., Alert], **values: Any) -> Response:
         try:
-            verb(self.get_object(), now=timezone.now(), **said)
+            service(self.get_object(), now=timezone.now(), **values)
         except TooLate as error:
             raise ValidationError({"detail": str(error)}) from None
         return Response(self.get_serializer(self.get_object()).data)
@@ -106,5 +111,5 @@ class AnomalyViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     filterset_fields = ["state", "kind", "service", "account", "day"]
     lookup_value_regex = r"\d+"
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> QuerySet[Anomaly]:
         return super().get_queryset().select_related("team")

@@ -1,4 +1,4 @@
-"""How much a budget gives to each of its periods. Pure: no Django, no clock."""
+"""How much a budget has for each of its periods. Pure: no Django, no clock."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ THOUSANDS = re.compile(r"\A[+-]?\d{1,3}(,\d{3})+\Z")
 
 
 class BadAmount(ValueError):
-    """What was written is no amount, or not as many as there are periods; the message says which."""
+    """The text is not an amount, or there are not as many amounts as periods; the message explains which."""
 
 
-def periods(kind: str, start: date, end: date | None, *, count: int = 12) -> list[Period]:
+def budget_periods(kind: str, start: date, end: date | None, *, count: int = 12) -> list[Period]:
     """The periods of a budget from `start` on: until `end`, or `count` of them where it goes on.
 
     Months, quarters and years begin on the first of a month; a range and a project are one period. Raises ValueError.
@@ -29,15 +29,15 @@ def periods(kind: str, start: date, end: date | None, *, count: int = 12) -> lis
         if end is None:
             raise ValueError("a range and a project have a last day")
         return [Period(start, end)]
-    step, month, found = MONTHS[kind], Month.of(start), list[Period]()
-    while len(found) < MOST_PERIODS and (month.start < end if end else len(found) < count):
-        found.append(Period(month.start, month.plus(step).start))
+    step, month, periods = MONTHS[kind], Month.of(start), list[Period]()
+    while len(periods) < MOST_PERIODS and (month.start < end if end else len(periods) < count):
+        periods.append(Period(month.start, month.plus(step).start))
         month = month.plus(step)
-    return found
+    return periods
 
 
 def parse_amount(text: str) -> Decimal:
-    """The amount somebody wrote: ``12,400.50``, ``12 400,50``, ``12.400,50``; raises BadAmount.
+    """The amount that somebody typed: ``12,400.50``, ``12 400,50``, ``12.400,50``; raises BadAmount.
 
     Where one separator stands alone, three digits after a comma are thousands, and anything after a dot are decimals.
     """
@@ -52,30 +52,30 @@ def parse_amount(text: str) -> Decimal:
         plain = plain.replace(",", ".")
     if not NUMBER.match(plain):
         raise BadAmount(f"{text.strip()!r} is not an amount: write it like 12400 or 12,400.50.")
-    return checked(Decimal(plain))
+    return check_amount(Decimal(plain))
 
 
-def checked(amount: Decimal) -> Decimal:
+def check_amount(amount: Decimal) -> Decimal:
     """`amount`, if a budget can have it; raises BadAmount."""
     if not amount.is_finite() or amount < 0:
-        raise BadAmount(f"A budget gives nothing less than zero, and {amount} is.")
+        raise BadAmount(f"An amount cannot be less than zero, and {amount} is.")
     if amount >= Decimal(10) ** 18:
         raise BadAmount("That is more than all the money there is.")
     return amount
 
 
-def flat(amount: Decimal, count: int) -> list[Decimal]:
+def flat_amounts(amount: Decimal, count: int) -> list[Decimal]:
     """The same for each period."""
     return [amount] * count
 
 
-def growing(amount: Decimal, percent: Decimal, count: int, currency: str) -> list[Decimal]:
+def growing_amounts(amount: Decimal, percent: Decimal, count: int, currency: str) -> list[Decimal]:
     """`amount` for the first period and `percent` more for each that follows, in whole units of the currency."""
     factor = 1 + percent / 100
     return [rounded(EXACT.multiply(amount, factor**number), currency) for number in range(count)]
 
 
-def shaped(total: Decimal, last_year: Sequence[Decimal], currency: str) -> list[Decimal]:
+def shaped_amounts(total: Decimal, last_year: Sequence[Decimal], currency: str) -> list[Decimal]:
     """`total` in the proportions of last year's periods; the parts sum to it exactly.
 
     Without any cost last year it is spread evenly. A period that was below zero (a credit) gets nothing.
@@ -86,7 +86,7 @@ def shaped(total: Decimal, last_year: Sequence[Decimal], currency: str) -> list[
     return split(total, weights, unit=Decimal(1).scaleb(-places(currency)))
 
 
-def pasted(text: str, count: int) -> list[Decimal]:
+def pasted_amounts(text: str, count: int) -> list[Decimal]:
     """Amounts out of a spreadsheet: a row or a column of cells; raises BadAmount unless there are `count`."""
     cells = [cell for line in text.strip().splitlines() for cell in re.split(r"[\t;]", line) if cell.strip()]
     if len(cells) != count:
@@ -94,12 +94,12 @@ def pasted(text: str, count: int) -> list[Decimal]:
     return [parse_amount(cell) for cell in cells]
 
 
-def rolled_over(whole: Decimal, spent: Decimal) -> Decimal:
-    """What the next period gets besides its own amount: what was not spent, never less than zero."""
-    return max(EXACT.subtract(whole, spent), Decimal(0))
+def carried_over(budgeted: Decimal, spent: Decimal) -> Decimal:
+    """What the next period has besides its own amount: what was not spent, never less than zero."""
+    return max(EXACT.subtract(budgeted, spent), Decimal(0))
 
 
-def automatic(spent: Sequence[Decimal], factor: Decimal, currency: str) -> Decimal | None:
+def automatic_amount(spent: Sequence[Decimal], factor: Decimal, currency: str) -> Decimal | None:
     """The average of the months x factor; None where there is no month to go by, zero where it is below."""
     if not spent:
         return None
@@ -107,7 +107,7 @@ def automatic(spent: Sequence[Decimal], factor: Decimal, currency: str) -> Decim
     return max(rounded(EXACT.multiply(EXACT.divide(total, len(spent)), factor), currency), Decimal(0))
 
 
-def suggestion(spent: Sequence[Decimal], currency: str) -> Decimal | None:
+def suggested_amount(spent: Sequence[Decimal], currency: str) -> Decimal | None:
     """What the last months suggest: their average, a month far off the median left out, rounded up to two digits."""
     if not spent:
         return None
@@ -121,30 +121,32 @@ def suggestion(spent: Sequence[Decimal], currency: str) -> Decimal | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Allocation:
-    """A parent's amount and what its children were given of it."""
+class ParentShare:
+    """A parent's amount, and how much of it its children have."""
 
-    whole: Decimal
-    given: Decimal
+    budgeted: Decimal
+    allocated: Decimal
 
     @property
-    def left(self) -> Decimal:
-        """What is not given yet; below zero, the children have more than there is."""
-        return EXACT.subtract(self.whole, self.given)
+    def unallocated(self) -> Decimal:
+        """What no child has yet; below zero, the children have more than there is."""
+        return EXACT.subtract(self.budgeted, self.allocated)
 
     @property
     def is_over(self) -> bool:
-        return self.given > self.whole
+        return self.allocated > self.budgeted
 
 
-def allocations(parent: Mapping[date, Decimal], children: Sequence[Mapping[date, Decimal]]) -> dict[date, Allocation]:
+def split_among_children(
+    parent: Mapping[date, Decimal], children: Sequence[Mapping[date, Decimal]]
+) -> dict[date, ParentShare]:
     """For each period of the parent what its children have of it; amounts are keyed by first day."""
     starts = sorted(parent)
-    given = dict.fromkeys(starts, Decimal(0))
+    allocated = dict.fromkeys(starts, Decimal(0))
     for child in children:
         for start, amount in child.items():
             # A child's month lies in the parent's period that began last before it.
-            holding = [first for first in starts if first <= start]
-            if holding:
-                given[holding[-1]] += amount
-    return {start: Allocation(parent[start], given[start]) for start in starts}
+            parents = [first for first in starts if first <= start]
+            if parents:
+                allocated[parents[-1]] += amount
+    return {start: ParentShare(parent[start], allocated[start]) for start in starts}

@@ -1,31 +1,17 @@
-"""How well the forecast would have done: judged at 7, 14 and 21 days before each month's end. Pure.
+"""How good the forecast would have been: tested at 7, 14 and 21 days before each month's end. Pure.
 
-Rolling origin: every forecast, its weights and its interval know only what lay before it. The rivals are the product's
-first straight line (spent so far / days so far x days) and the last week again (seasonal naive).
+Rolling origin: every forecast, its weights and its interval know only what lay before it. The rivals are a straight
+line (spent so far / days so far x days) and the last week again (seasonal naive).
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from budgets.calc.forecast import (
-    RESIDUAL_DAYS,
-    RESIDUAL_STEP,
-    SHORTEST,
-    Floats,
-    History,
-    States,
-    beginnings,
-    learn,
-    quantiles_of,
-    residuals,
-    weights,
-)
+from budgets.calc.cost_history import Columns, CostHistory, Floats
+from budgets.calc.forecast import ERROR_DAYS, ERROR_STEP, error_quantiles, method_weights
+from budgets.calc.forecast_methods import SHORTEST, FittedSeries, fit, forecast_errors
 from finops_site.lib.periods import Month
-
-Columns = npt.NDArray[np.intp]
 
 BEFORE_THE_END = (7, 14, 21)
 MONTHS = 12
@@ -33,98 +19,91 @@ RIVALS = ("forecast", "straight line", "seasonal naive")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """Of each series: absolute errors and actual totals, summed over the months judged, and how often it was inside.
+class BacktestResult:
+    """Of each series: errors and actual totals, summed over the tested months, and how often the interval held.
 
-    `missed[rival]` has a row for each of BEFORE_THE_END, `inside` and `judged` count months x days before the end.
+    `missed[rival]` has a row for each of BEFORE_THE_END, `inside` and `tested` count months x days before the end.
     """
 
     missed: dict[str, Floats]
     actual: Floats
     inside: Floats
-    judged: Floats
+    tested: Floats
 
     def wape(self, rival: str = "forecast") -> Floats:
-        """Weighted absolute percentage error of the month's total; not a number where nothing was judged."""
+        """Weighted absolute percentage error of the month's total; not a number where nothing was tested."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = self.missed[rival] / self.actual
-        return found
+            wape: Floats = self.missed[rival] / self.actual
+        return wape
 
     def coverage(self) -> Floats:
         """How often the 80 % interval held the month's total."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = self.inside / self.judged
-        return found
+            coverage: Floats = self.inside / self.tested
+        return coverage
 
-    def pooled(self, rival: str = "forecast") -> list[float]:
+    def pooled_wape(self, rival: str = "forecast") -> list[float]:
         """WAPE over all series, for each of BEFORE_THE_END."""
         return [float(self.missed[rival][n].sum() / self.actual[n].sum()) for n in range(len(BEFORE_THE_END))]
 
     def pooled_coverage(self) -> float:
-        return float(self.inside.sum() / self.judged.sum())
+        return float(self.inside.sum() / self.tested.sum())
 
 
-def run(history: History, states: States | None = None, *, months: int = MONTHS) -> Result:
-    """Judges the last whole `months` of every series."""
-    states = states or learn(history)
+def run_backtest(history: CostHistory, fitted: FittedSeries | None = None, *, months: int = MONTHS) -> BacktestResult:
+    """Tests the last complete `months` of every series."""
+    fitted = fitted or fit(history)
     many, shape = history.daily.shape[0], (len(BEFORE_THE_END), history.daily.shape[0])
     missed = {rival: np.zeros(shape) for rival in RIVALS}
-    result = Result(missed, np.zeros(shape), np.zeros(many), np.zeros(many))
-    spans = list(_whole_months(history))[-months:]
-    for place, horizon in enumerate(BEFORE_THE_END):
-        columns = np.array(_origins(spans, horizon), dtype=np.intp)
-        known = residuals(states, horizon, columns.tolist())
+    result = BacktestResult(missed, np.zeros(shape), np.zeros(many), np.zeros(many))
+    spans = _complete_months(history)[-months:]
+    for place, horizon in enumerate(BEFORE_THE_END if spans else ()):
+        # The origins that any of the months needs: those of the year before the first, up to the last.
+        oldest, newest = max(SHORTEST, spans[0][1] - horizon - ERROR_DAYS), spans[-1][1] - 2 * horizon
+        columns = np.array(range(oldest, newest + 1, ERROR_STEP), dtype=np.intp)
+        errors = forecast_errors(fitted, horizon, columns.tolist())
         for first, end in spans:
-            _judge(result, states, place, (first, end - horizon, end), columns, known)
+            _test_month(result, fitted, place, (first, end - horizon, end), columns, errors)
     return result
 
 
-def _whole_months(history: History) -> Iterator[tuple[int, int]]:
+def _complete_months(history: CostHistory) -> list[tuple[int, int]]:
     """(first column, column after the last) of each month with enough history before it."""
-    month = Month.of(history.first)
+    spans, month = [], Month.of(history.first)
     while month.next.start <= history.end:
         first = (month.start - history.first).days
         if first >= SHORTEST:
-            yield first, first + month.days
+            spans.append((first, first + month.days))
         month = month.next
+    return spans
 
 
-def _origins(spans: Sequence[tuple[int, int]], horizon: int) -> list[int]:
-    """The origins that any of the months needs: those of the year before the first, up to the last."""
-    if not spans:
-        return []
-    newest = spans[-1][1] - 2 * horizon
-    return list(range(max(SHORTEST, spans[0][1] - horizon - RESIDUAL_DAYS), newest + 1, RESIDUAL_STEP))
-
-
-def _judge(
-    result: Result, states: States, place: int, span: tuple[int, int, int], columns: Columns, known: Floats
+def _test_month(
+    result: BacktestResult,
+    fitted: FittedSeries,
+    place: int,
+    span: tuple[int, int, int],
+    columns: Columns,
+    all_errors: Floats,
 ) -> None:
     first, origin, end = span
-    daily, horizon = states.history.daily, end - origin
+    daily, horizon = fitted.history.daily, end - origin
     # What was known then: origins of the year before whose days were over.
-    errors = known[:, :, (columns + horizon <= origin) & (columns >= origin - horizon - RESIDUAL_DAYS)]
-    share = weights(errors)
+    errors = all_errors[:, :, (columns + horizon <= origin) & (columns >= origin - horizon - ERROR_DAYS)]
+    weights = method_weights(errors)
     spent, actual = daily[:, first:origin].sum(axis=1), daily[:, first:end].sum(axis=1)
-    ahead = (states.candidates(origin, horizon) * share).sum(axis=0)
+    forecast = spent + (fitted.forecast_sums(origin, horizon) * weights).sum(axis=0)
     line = spent / (origin - first) * (end - first)
     naive = spent + daily[:, origin - 7 : origin][:, np.arange(horizon) % 7].sum(axis=1)
     # A month counts where the series had history before it and cost in it.
-    counts = (origin - beginnings(states.history) >= SHORTEST) & (np.abs(actual) > 0)
-    for rival, total in zip(RIVALS, (spent + ahead, line, naive), strict=True):
+    counts = (origin - fitted.history.first_columns() >= SHORTEST) & (np.abs(actual) > 0)
+    for rival, total in zip(RIVALS, (forecast, line, naive), strict=True):
         result.missed[rival][place] += np.where(counts, np.abs(total - actual), 0)
     result.actual[place] += np.where(counts, np.abs(actual), 0)
-    _judge_interval(result, (errors * share[:, :, None]).sum(axis=0), (spent + ahead, actual, counts), states, span)
-
-
-def _judge_interval(
-    result: Result, errors: Floats, sums: tuple[Floats, Floats, Floats], states: States, span: tuple[int, int, int]
-) -> None:
-    total, actual, counts = sums
-    _, origin, end = span
-    scale = states.scale(origin, end - origin)
-    likely = quantiles_of(errors)
-    low, high = total + likely[:, 9] * scale, total + likely[:, 89] * scale
+    # Whether the 80 % interval held what the month ended at.
+    scale = fitted.scale(origin, horizon)
+    likely = error_quantiles((errors * weights[:, :, None]).sum(axis=0))
+    low, high = forecast + likely[:, 9] * scale, forecast + likely[:, 89] * scale
     slack = 1e-9 * np.abs(actual)
     result.inside[:] += np.where(counts, (actual >= low - slack) & (actual <= high + slack), 0)
-    result.judged[:] += np.where(counts, 1, 0)
+    result.tested[:] += np.where(counts, 1, 0)

@@ -1,4 +1,4 @@
-"""An alert in a sentence that tells it all, and how grave it is. Pure: no Django.
+"""An alert in one sentence, and how severe it is. Pure: no Django.
 
 Amounts are whole units of the currency in a headline; the mail has every cent below it.
 """
@@ -15,71 +15,64 @@ HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What an alert is about: the budget's name, its period and amount, what stood when it opened."""
+class AlertSummary:
+    """What an alert is about: the budget's name, its period and amount, and the figures when it opened."""
 
     name: str
     kind: str
     period: Period
-    whole: Decimal
+    budgeted: Decimal
     spent: Decimal
-    landing: Decimal
+    forecast: Decimal
     value: Decimal
     limit: Decimal
     currency: str
     as_of: date
 
 
-def headline(story: Story) -> str:
+def headline(summary: AlertSummary) -> str:
     """``Payments is heading 14 % over November: 12,400 of 10,900 USD``."""
-    tell = {"actual": _spent, "forecast": _heading, "rate": _rate, "day": _day, "anomaly": _unusual}
-    return tell[story.kind](story)
+    name, span, value = summary.name, span_text(summary.period), f"{whole_units(summary.value)} {summary.currency}"
+    if summary.kind == "actual":
+        return _actual_headline(summary, span)
+    if summary.kind == "forecast":
+        amounts = f"{whole_units(summary.forecast)} of {whole_units(summary.budgeted)} {summary.currency}"
+        over = _percent_over(summary.forecast, summary.budgeted)
+        if over is None or summary.forecast <= summary.budgeted:
+            return f"{name} may go over {span}: most likely {amounts}"
+        return f"{name} is heading {f'{over} % ' if over else ''}over {span}: {amounts}"
+    if summary.kind == "rate":
+        daily = EXACT.divide(summary.value, Decimal(max(summary.period.days, 1)))
+        pace = whole_units(summary.value if summary.value <= summary.limit else daily)
+        return f"{name} spends {pace} {summary.currency} a day: too much for {whole_units(summary.budgeted)} in {span}"
+    if summary.kind == "day":
+        return f"{name} spent {value} on a single day of {span}"
+    return f"{name} spent {value} more in a day than it should have"
 
 
-def _spent(story: Story) -> str:
-    of = f"{whole_units(story.value)} of {whole_units(story.whole)} {story.currency}"
-    over = _percent_over(story.value, story.whole)
-    if over is None or story.value > story.whole:
-        return f"{story.name} is {f'{over} % ' if over else ''}over {span(story.period)}: {of}"
-    share = ratio(EXACT.multiply(story.value, HUNDRED), story.whole) or Decimal(0)
-    left = max((story.period.end - story.as_of).days, 0)
+def _actual_headline(summary: AlertSummary, span: str) -> str:
+    amounts = f"{whole_units(summary.value)} of {whole_units(summary.budgeted)} {summary.currency}"
+    over = _percent_over(summary.value, summary.budgeted)
+    if over is None or summary.value > summary.budgeted:
+        return f"{summary.name} is {f'{over} % ' if over else ''}over {span}: {amounts}"
+    share = ratio(EXACT.multiply(summary.value, HUNDRED), summary.budgeted) or Decimal(0)
+    left = max((summary.period.end - summary.as_of).days, 0)
     days = "on its last day" if left <= 1 else f"with {left} days to go"
-    return f"{story.name} has spent {_units(share)} % of {span(story.period)}: {of}, {days}"
+    return f"{summary.name} has spent {_whole_percent(share)} % of {span}: {amounts}, {days}"
 
 
-def _heading(story: Story) -> str:
-    of = f"{whole_units(story.landing)} of {whole_units(story.whole)} {story.currency}"
-    over = _percent_over(story.landing, story.whole)
-    if over is None or story.landing <= story.whole:
-        return f"{story.name} may go over {span(story.period)}: most likely {of}"
-    return f"{story.name} is heading {f'{over} % ' if over else ''}over {span(story.period)}: {of}"
-
-
-def _rate(story: Story) -> str:
-    daily = EXACT.divide(story.value, Decimal(max(story.period.days, 1)))
-    pace = story.value if story.value <= story.limit else daily
-    return (
-        f"{story.name} spends {whole_units(pace)} {story.currency} a day: "
-        f"too much for {whole_units(story.whole)} in {span(story.period)}"
-    )
-
-
-def _day(story: Story) -> str:
-    return f"{story.name} spent {whole_units(story.value)} {story.currency} on a single day of {span(story.period)}"
-
-
-def _unusual(story: Story) -> str:
-    return f"{story.name} spent {whole_units(story.value)} {story.currency} more in a day than it should have"
-
-
-def _percent_over(value: Decimal, whole: Decimal) -> str | None:
+def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
     """By how many percent, as text; None where there is no amount to be over."""
-    share = ratio(EXACT.multiply(EXACT.subtract(value, whole), HUNDRED), whole) if whole > 0 else None
-    return None if share is None else _units(share)
+    share = ratio(EXACT.multiply(EXACT.subtract(value, budgeted), HUNDRED), budgeted) if budgeted > 0 else None
+    return None if share is None else _whole_percent(share)
 
 
-def span(period: Period) -> str:
-    """``November``, ``Q4 2026``, ``2026`` or ``3 to 17 Nov``-like days."""
+def _whole_percent(share: Decimal) -> str:
+    return f"{share.quantize(Decimal(1), rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
+
+
+def span_text(period: Period) -> str:
+    """``November``, ``Q4 2026``, ``2026`` or its first and last day."""
     month = Month.of(period.start)
     if period == month.period:
         return month.start.strftime("%B")
@@ -90,26 +83,22 @@ def span(period: Period) -> str:
     return f"{period.start.isoformat()} to {period.last_day.isoformat()}"
 
 
-def full_span(period: Period) -> str:
+def full_span_text(period: Period) -> str:
     """The same with its year: ``November 2026``."""
     month = Month.of(period.start)
-    return month.start.strftime("%B %Y") if period == month.period else span(period)
+    return month.start.strftime("%B %Y") if period == month.period else span_text(period)
 
 
 def whole_units(amount: Decimal) -> str:
-    """``12,400``; less than ten keeps its cents."""
-    places = Decimal(1) if abs(amount) >= 10 else Decimal("0.01")
-    return f"{amount.quantize(places, rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
+    """``12,400``; less than ten has its cents."""
+    unit = Decimal(1) if abs(amount) >= 10 else Decimal("0.01")
+    return f"{amount.quantize(unit, rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
 
 
-def _units(share: Decimal) -> str:
-    return f"{share.quantize(Decimal(1), rounding=ROUND_HALF_EVEN, context=EXACT):,f}"
-
-
-def gravity(kind: str, value: Decimal, whole: Decimal) -> str:
-    """How grave: over the amount is critical; half of it spent is information; all else is a warning."""
-    if kind == "actual":
-        if value >= whole:
-            return CRITICAL
-        return INFORMATION if EXACT.multiply(value, HUNDRED) < EXACT.multiply(whole, Decimal(80)) else WARNING
-    return WARNING
+def severity(kind: str, value: Decimal, budgeted: Decimal) -> str:
+    """How severe: over the amount is critical; less than 80 % of it spent is information; all else is a warning."""
+    if kind != "actual":
+        return WARNING
+    if value >= budgeted:
+        return CRITICAL
+    return INFORMATION if EXACT.multiply(value, HUNDRED) < EXACT.multiply(budgeted, Decimal(80)) else WARNING

@@ -1,4 +1,4 @@
-"""What is known of the days ahead before a bill tells it: which budgets it touches, and by how much. Pure: no Django.
+"""Changes that are known before a bill shows them: which budgets they concern, and by how much. Pure: no Django.
 
 A change that is still ahead is added to the forecast. One that has begun is in the last days only: the days before it
 are lifted by as much, so that the forecast takes the new level at once and not in the course of a week.
@@ -10,16 +10,17 @@ from decimal import Decimal
 
 import numpy as np
 
-from budgets.calc.forecast import Floats, History, Outlook, beginnings
+from budgets.calc.cost_history import CostHistory, Floats
+from budgets.calc.forecast import Distribution
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange
 
-# So long after it began a change is in the history well enough.
+# So many days after it began a change is in the history well enough.
 LIFTED_DAYS = 60
 
 
-def touching(
+def changes_in_scope(
     changes: Iterable[KnownChange],
     filters: Mapping[str, Collection[str]],
     *,
@@ -29,7 +30,7 @@ def touching(
 ) -> list[KnownChange]:
     """The changes that a scope counts: every dimension it filters by is one the change names, with a value of its own.
 
-    What a change does not name (a tag, say) nobody knows of it: a scope that asks for it does not count it.
+    Nobody knows what a change does not name (its tags, for example): a scope that filters by it does not count it.
     """
     return [
         change
@@ -40,54 +41,51 @@ def touching(
     ]
 
 
-def lifted(history: History, changes: Sequence[Sequence[KnownChange]]) -> History:
-    """The history as if what has changed for good lately had always been so; a series' changes stand at its row.
+def lift_history(history: CostHistory, changes: Sequence[Sequence[KnownChange]]) -> CostHistory:
+    """The history as if what has changed for good lately had always been so; `changes` has an entry for each row.
 
     Days before a series began stay empty.
     """
     if not any(changes):
         return history
-    daily, begun = history.daily.copy(), beginnings(history)
-    for row, mine in enumerate(changes):
-        for change in mine:
+    daily, begun = history.daily.copy(), history.first_columns()
+    for row, row_changes in enumerate(changes):
+        for change in row_changes:
             column = (change.first - history.first).days
             if change.end is None and history.days - LIFTED_DAYS <= column < history.days:
                 daily[row, begun[row] : max(column, begun[row])] += float(change.amount)
-    return History(history.first, daily)
+    return CostHistory(history.first, daily)
 
 
-def ahead(changes: Iterable[KnownChange], last_known: date, period: Period) -> Decimal:
+def amount_ahead(changes: Iterable[KnownChange], last_known: date, period: Period) -> Decimal:
     """What the changes that begin after `last_known` add to the days of `period` that follow it."""
     first_ahead = max(period.start, last_known + timedelta(days=1))
-    return sum(
-        (_in_days(change, first_ahead, period.end) for change in changes if change.first > last_known), Decimal(0)
-    )
+    total = Decimal(0)
+    for change in changes:
+        if change.first > last_known:
+            days = (min(change.end or period.end, period.end) - max(change.first, first_ahead)).days
+            total += change.amount * max(days, 0)
+    return total
 
 
-def _in_days(change: KnownChange, start: date, end: date) -> Decimal:
-    days = (min(change.end or end, end) - max(change.first, start)).days
-    return change.amount * max(days, 0)
-
-
-def moved(outlook: Outlook, amount: Decimal) -> Outlook:
+def shift(distribution: Distribution, amount: Decimal) -> Distribution:
     """The same distribution, `amount` higher."""
     if not amount:
-        return outlook
+        return distribution
     by = float(amount)
-    likely: Floats = np.asarray(outlook.likely + by)
-    return Outlook(outlook.likeliest + by, likely, outlook.method)
+    likely: Floats = np.asarray(distribution.likely + by)
+    return Distribution(distribution.likeliest + by, likely, distribution.method)
 
 
-def told(changes: Iterable[KnownChange], currency: str) -> list[str]:
-    """In words, what belongs together in one: ``RI db-main ends on 12 Dec 2026: 24.50 USD a day more``."""
+def describe_changes(changes: Iterable[KnownChange], currency: str) -> list[str]:
+    """In words, one line for each event: ``RI db-main ends on 12 Dec 2026: 24.50 USD a day more``."""
     sums: dict[tuple[date, str, bool], Decimal] = {}
     for change in changes:
-        key = (change.first, change.words, change.end == change.first + timedelta(days=1))
+        key = (change.first, change.description, change.end == change.first + timedelta(days=1))
         sums[key] = sums.get(key, Decimal(0)) + change.amount
-    return [_words(*key, amount, currency) for key, amount in sorted(sums.items()) if amount]
-
-
-def _words(first: date, what: str, once: bool, amount: Decimal, currency: str) -> str:
-    direction = "more" if amount > 0 else "less"
-    how = "once" if once else f"a day {direction}"
-    return f"{what} on {first:%-d %b %Y}: {formatted(abs(amount), currency)} {currency} {how}"
+    lines = []
+    for (first, description, is_once), amount in sorted(sums.items()):
+        how = "once" if is_once else f"a day {'more' if amount > 0 else 'less'}"
+        if amount:
+            lines.append(f"{description} on {first:%-d %b %Y}: {formatted(abs(amount), currency)} {currency} {how}")
+    return lines

@@ -1,4 +1,4 @@
-"""When somebody may be told: quiet hours and the hour of the digest, in her own zone. Pure: no Django, no clock."""
+"""When somebody may be notified: quiet hours and the hour of the digest, in the reader's time zone. Pure."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 DIGEST_AT = time(8)
 
 
-def may_tell_at(now: datetime, quiet_from: time | None, quiet_until: time | None, zone: str) -> datetime:
+def earliest_sending(now: datetime, quiet_from: time | None, quiet_until: time | None, zone: str) -> datetime:
     """`now`, or the end of the quiet hours that `now` lies in; aware UTC. Quiet hours may pass midnight.
 
     On a day whose clocks jump over the hour they end at, they end when the clocks have jumped.

@@ -1,7 +1,6 @@
-"""Alerts: a threshold crossed in a period, who is told of it, and what became of it."""
+"""Alerts: a threshold breached in a period, who is notified of it, and what became of it."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -10,12 +9,13 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.models.budgets import Budget, BudgetPeriod, Threshold, amount_field
-from budgets.querysets import AlertQuerySet, DeliveryOfAlertQuerySet
+from budgets.models.budgets import Budget, BudgetPeriod, amount_field
+from budgets.models.thresholds import Threshold
+from budgets.querysets import AlertDeliveryQuerySet, AlertQuerySet
 
 
 class Recipient(models.Model):
-    """Whom a budget tells, where, and when not."""
+    """Whom a budget notifies, where, and at which hours it does not."""
 
     class Kind(models.TextChoices):
         LEADS = "leads", "leads of its team"
@@ -37,7 +37,7 @@ class Recipient(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
     role = models.CharField(max_length=50, blank=True)
     address = models.EmailField(blank=True)
-    url = models.URLField(max_length=1000, blank=True, help_text="Where a channel takes messages.")
+    url = models.URLField(max_length=1000, blank=True, help_text="Where a channel receives messages.")
     secret = models.ForeignKey(
         "costs.Credential",
         models.PROTECT,
@@ -55,20 +55,20 @@ class Recipient(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        named = {"user": self.user, "role": self.role, "address": self.address}
-        return str(named.get(self.kind) or self.get_kind_display())
+        targets = {"user": self.user, "role": self.role, "address": self.address}
+        return str(targets.get(self.kind) or self.get_kind_display())
 
     def clean(self) -> None:
         needed = {"user": "user", "role": "role", "address": "address", **dict.fromkeys(self.CHANNELS, "url")}
         name = needed.get(self.kind)
         if name and not getattr(self, name):
-            raise ValidationError({name: f"{self.get_kind_display()}: say which."})
+            raise ValidationError({name: f"{self.get_kind_display()}: choose which."})
         if (self.quiet_from is None) != (self.quiet_until is None):
             raise ValidationError({"quiet_until": "Quiet hours have a beginning and an end."})
 
 
 class Alert(models.Model):
-    """A threshold that was crossed in a period: one row however often it is judged, restated or delivered again."""
+    """A threshold breached in a period: one row however often it is evaluated, restated or delivered again."""
 
     class State(models.TextChoices):
         OPEN = "open", "open"
@@ -79,16 +79,16 @@ class Alert(models.Model):
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="alerts")
     period = models.ForeignKey(BudgetPeriod, models.CASCADE, related_name="alerts")
-    # Goes with its budget only: a threshold is switched off, so that what it said stays.
+    # Deleted with its budget only: a threshold is switched off instead, so that its alerts stay.
     threshold = models.ForeignKey(Threshold, models.RESTRICT, related_name="alerts")
     kind = models.CharField(max_length=10, choices=Threshold.Kind)
     state = models.CharField(max_length=15, choices=State, default=State.OPEN)
     as_of = models.DateField(help_text="the night that opened it")
-    judged_as_of = models.DateField(help_text="the last night that judged it")
-    said = models.JSONField(default=dict, help_text="what stood at opening: exact amounts, quantiles, drivers")
-    value = amount_field("what crossed, at opening")
-    limit = amount_field("what it crossed, at opening")
-    peak = amount_field("the highest it was")
+    evaluated_as_of = models.DateField(help_text="the last night that evaluated it")
+    figures = models.JSONField(default=dict, help_text="the period at opening: exact amounts, forecast, known changes")
+    value = amount_field("what reached the limit, at opening")
+    limit = amount_field("the limit in money, at opening")
+    peak = amount_field("the highest value since")
     opened_at = models.DateTimeField(default=timezone.now)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
@@ -97,11 +97,11 @@ class Alert(models.Model):
     acknowledged_as = models.CharField(max_length=254, blank=True, help_text="the address, of somebody without login")
     snoozed_until = models.DateField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolved_as_of = models.DateField(null=True, blank=True, help_text="the night that found it over")
+    resolved_as_of = models.DateField(null=True, blank=True, help_text="the night that resolved it")
     reopened = models.PositiveIntegerField(default=0, help_text="how many times it came back")
     escalated = models.PositiveSmallIntegerField(default=0, help_text="how many steps up it went")
     escalated_at = models.DateTimeField(null=True, blank=True)
-    note = models.TextField(blank=True, help_text="what a person must know: taken back by a newer bill")
+    note = models.TextField(blank=True, help_text="what a reader must know: taken back by a newer bill")
     history = models.JSONField(default=list, help_text="[{at, what, by}], the earliest first")
 
     objects = AlertQuerySet.as_manager()
@@ -119,8 +119,8 @@ class Alert(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("budgets:alert", args=[self.pk])
 
-    def remember(self, what: str, now: datetime, by: Any = "") -> None:
-        """Adds a line to its history; whoever notes it saves it."""
+    def add_history(self, what: str, now: datetime, by: object = "") -> None:
+        """Adds a line to its history; the caller saves it."""
         self.history = [*self.history, {"at": now.isoformat(), "what": what, "by": str(by or "")}]
 
     @property
@@ -141,12 +141,12 @@ class AlertDelivery(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        QUEUED = "", "waiting"
+        QUEUED = "", "queued"
         SENT = "sent", "sent"
         FAILED = "failed", "failed"
-        # The connection was lost after the message: nobody knows whether it was taken.
+        # The connection was lost after the message: nobody knows whether it was delivered.
         UNKNOWN = "unknown", "unknown"
-        # What it would have said was taken back before it was sent.
+        # The breach was taken back before it was sent.
         CANCELLED = "cancelled", "not needed any more"
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
@@ -163,9 +163,9 @@ class AlertDelivery(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.QUEUED, blank=True)
     message_id = models.CharField(max_length=255, blank=True)
-    problem = models.TextField(blank=True, help_text="what the server said")
+    problem = models.TextField(blank=True, help_text="the server's answer, or why it was not sent")
 
-    objects = DeliveryOfAlertQuerySet.as_manager()
+    objects = AlertDeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "alert deliveries"
@@ -182,7 +182,6 @@ class AlertDelivery(models.Model):
 
     @property
     def occasion_words(self) -> str:
-        """What it said, without the numbers that keep it apart from others."""
-        words = {"reopened": "open again", "escalated": "passed on"}
+        """The occasion in words, without the number that makes it unique."""
         name = self.occasion.partition(":")[0]
-        return words.get(name, name)
+        return "open again" if name == "reopened" else name

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from budgets.models.budgets import amount_field
-from budgets.querysets import OfBudget
+from budgets.querysets import BudgetRelatedQuerySet
 from finops_site.lib.periods import Period
 
 
@@ -47,7 +47,7 @@ class Anomaly(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     why = models.CharField(max_length=500, blank=True)
 
-    objects = OfBudget.as_manager()
+    objects = BudgetRelatedQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "anomalies"
@@ -87,8 +87,8 @@ class Anomaly(models.Model):
 
     @property
     def filters(self) -> dict[str, list[str]]:
-        """The lines behind it, in the explorer's words."""
-        found = {"own_team": [str(self.team_id) if self.team_id else "none"], "currency": [self.currency]}
+        """The cost lines behind it, as the explorer's filters."""
+        filters = {"own_team": [str(self.team_id) if self.team_id else "none"], "currency": [self.currency]}
         if self.kind == self.Kind.SERVICE:
-            found |= {"service": [self.service], "account": [self.account]}
-        return {**found, "charge_category": ["Usage"]}
+            filters |= {"service": [self.service], "account": [self.account]}
+        return {**filters, "charge_category": ["Usage"]}

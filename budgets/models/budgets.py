@@ -1,4 +1,4 @@
-"""Budgets: what they count, how much is meant for each period, and who changed it."""
+"""Budgets: what they count, the amount of each period, and who changed it."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,13 +11,13 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.calc.headlines import full_span
+from budgets.calc.headlines import full_span_text
 from budgets.querysets import BudgetQuerySet, PeriodQuerySet
-from costs.query.spend import BadQuestion, Question
+from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
-# What a flag leaves out -> its FOCUS charge category.
+# Each flag of a budget -> the FOCUS charge category that it leaves out when it is off.
 CATEGORIES = {
     "with_credits": "Credit",
     "with_refunds": "Adjustment",
@@ -27,15 +27,15 @@ CATEGORIES = {
 
 
 def amount_field(help_text: str = "", **options: Any) -> models.DecimalField:
-    """An amount in the budget's currency, kept as exactly as cost is."""
+    """An amount in the budget's currency, stored as exactly as cost is."""
     return models.DecimalField(max_digits=38, decimal_places=18, help_text=help_text, **options)
 
 
 class Budget(models.Model):
     """How much a scope of cost may be, period by period.
 
-    The budget of a team counts the cost of that team and of the teams below it, whatever else its scope says, so that
-    nobody who sees the budget sees another team's money. A budget without a team is the company's.
+    The budget of a team counts the cost of that team and of the teams below it, whatever else its scope filters by, so
+    that nobody who sees the budget sees another team's money. A budget without a team is the company's.
     """
 
     class Basis(models.TextChoices):
@@ -92,7 +92,9 @@ class Budget(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
-    judged_as_of = models.DateField(null=True, blank=True, editable=False, help_text="the last night that judged it")
+    evaluated_as_of = models.DateField(
+        null=True, blank=True, editable=False, help_text="the last night that evaluated it"
+    )
 
     objects = BudgetQuerySet.as_manager()
 
@@ -116,7 +118,7 @@ class Budget(models.Model):
             ),
             models.CheckConstraint(condition=~Q(parent=F("id")), name="budget_not_its_own_parent"),
         ]
-        indexes = [models.Index(fields=["state", "judged_as_of"], name="budget_to_judge")]
+        indexes = [models.Index(fields=["state", "evaluated_as_of"], name="budget_to_evaluate")]
 
     def __str__(self) -> str:
         return self.name
@@ -126,7 +128,7 @@ class Budget(models.Model):
 
     @property
     def filters(self) -> dict[str, list[str]]:
-        """What it counts, in the explorer's words, its team among them."""
+        """What it counts, as the explorer's filters, its team among them."""
         scope = {name: [str(value) for value in values] for name, values in self.scope.items()}
         return scope if self.team_id is None or "team" in scope else {**scope, "team": [str(self.team_id)]}
 
@@ -136,23 +138,29 @@ class Budget(models.Model):
         return [category for flag, category in CATEGORIES.items() if not getattr(self, flag)]
 
     def question(self, period: Period, group_by: Sequence[str] = (), grain: str = "") -> Question:
-        """What was spent of it, as costs asks; the categories left out are the asker's to leave out."""
+        """The spend question of its scope; the caller leaves out the categories that it does not count."""
         filters = {**self.filters, "currency": [self.currency]}
         return Question(period, tuple(group_by), grain, self.basis, filters)
 
     def clean(self) -> None:
         self._clean_scope()
         if self.end is None and self.kind in (self.Kind.CUSTOM, self.Kind.PROJECT):
-            raise ValidationError({"end": "Say when it ends: a range and a project have a last day."})
+            raise ValidationError({"end": "Give its end: a range and a project have a last day."})
         if self.auto_months is not None and not (0 < self.auto_months <= 36):
             raise ValidationError({"auto_months": "Between 1 and 36 months."})
         if self.auto_months and self.kind != self.Kind.MONTH:
             raise ValidationError({"auto_months": "Only the budget of each month can follow the last months."})
         if self.parent and self.parent.currency != self.currency:
             raise ValidationError({"parent": f"{self.parent} is in {self.parent.currency}: amounts cannot be added."})
-        self._clean_parent()
+        above, visited = self.parent, set()
+        while above is not None and above.pk not in visited:
+            if above.pk == self.pk:
+                raise ValidationError({"parent": f"{self.parent} is below {self}: a budget cannot be above itself."})
+            visited.add(above.pk)
+            above = above.parent
 
     def _clean_scope(self) -> None:
+        """The scope is a valid filter, and its teams lie in the budget's own team; raises ValidationError."""
         if not isinstance(self.scope, Mapping) or not all(
             isinstance(values, list) and values and all(isinstance(value, str) for value in values)
             for values in self.scope.values()
@@ -162,26 +170,12 @@ class Budget(models.Model):
             Question(Period(self.start, self.start), filters=self.filters)
         except BadQuestion as error:
             raise ValidationError({"scope": str(error)}) from None
-        self._clean_teams()
-
-    def _clean_teams(self) -> None:
-        """Teams of the scope lie in the budget's own team; raises ValidationError."""
-        wanted = set(self.scope.get("team", []))
-        if self.team_id is None or not wanted:
+        teams = set(self.scope.get("team", []))
+        if self.team_id is None or not teams:
             return
         inside = {str(pk) for pk in Team.objects.below(self.team).values_list("pk", flat=True)}
-        if wanted - inside:
+        if teams - inside:
             raise ValidationError({"scope": f"A budget of {self.team} counts {self.team} and the teams below it only."})
-
-    def _clean_parent(self) -> None:
-        above, seen = self.parent, set()
-        while above is not None and above.pk not in seen:
-            if above.pk == self.pk:
-                raise ValidationError(
-                    {"parent": f"{self.parent} stands below {self}: a budget cannot be above itself."}
-                )
-            seen.add(above.pk)
-            above = above.parent
 
 
 class BudgetPeriod(models.Model):
@@ -190,7 +184,7 @@ class BudgetPeriod(models.Model):
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="periods")
     start = models.DateField()
     end = models.DateField()
-    amount = amount_field("what finance gave it, without what was carried over")
+    amount = amount_field("as planned, without what was carried over")
     rolled_over = amount_field("what the period before left unspent", default=Decimal(0))
     is_automatic = models.BooleanField(default=False, help_text="follows the average of the last months")
 
@@ -214,10 +208,10 @@ class BudgetPeriod(models.Model):
     @property
     def words(self) -> str:
         """``November 2026``, ``Q4 2026``, ``2026``, or its first and last day."""
-        return full_span(self.period)
+        return full_span_text(self.period)
 
     @property
-    def whole(self) -> Decimal:
+    def budgeted(self) -> Decimal:
         """What may be spent: the amount and what was carried over."""
         return self.amount + self.rolled_over
 
@@ -240,68 +234,3 @@ class BudgetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget}, version {self.number}"
-
-
-class Threshold(models.Model):
-    """When a budget warns; one that is switched off keeps its alerts."""
-
-    class Kind(models.TextChoices):
-        ACTUAL = "actual", "spent"
-        FORECAST = "forecast", "forecast"
-        RATE = "rate", "rate of the last 3 days"
-        DAY = "day", "a single day"
-        ANOMALY = "anomaly", "unusual day"
-
-    budget = models.ForeignKey(Budget, models.CASCADE, related_name="thresholds")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.ACTUAL)
-    percent = models.DecimalField(
-        max_digits=7, decimal_places=2, null=True, blank=True, help_text="of the period's amount: 80 is 80 %"
-    )
-    amount = amount_field("in the budget's currency, instead of a percentage", null=True, blank=True)
-    probability = models.DecimalField(
-        max_digits=4,
-        decimal_places=3,
-        default=Decimal("0.5"),
-        help_text="For a forecast: how likely it must be, 0.5 where it is more likely than not.",
-    )
-    is_active = models.BooleanField("in force", default=True)
-
-    class Meta:
-        ordering = ["kind", "percent", "amount", "pk"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(percent__isnull=True) ^ Q(amount__isnull=True),
-                name="threshold_percent_or_amount",
-                violation_error_message="Give a percentage or an amount, one of the two.",
-            ),
-            models.CheckConstraint(
-                condition=Q(probability__gt=0) & Q(probability__lt=1),
-                name="threshold_probability",
-                violation_error_message="A probability lies between 0 and 1.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.level}"
-
-    @property
-    def level(self) -> str:
-        """The threshold in words: ``80 %`` or ``500 USD``."""
-        if self.percent is not None:
-            return f"{Decimal(self.percent).normalize():f} %"
-        assert self.amount is not None
-        return f"{Decimal(self.amount).normalize():,f} {self.budget.currency}"
-
-    def clean(self) -> None:
-        if self.percent is not None and not (0 < self.percent <= 1000):
-            raise ValidationError({"percent": "More than 0 %, and up to 1000 %: a threshold of 0 % is always crossed."})
-        if self.amount is not None and self.amount <= 0:
-            raise ValidationError({"amount": "More than zero."})
-
-
-DEFAULT_THRESHOLDS = (
-    (Threshold.Kind.ACTUAL, Decimal(50)),
-    (Threshold.Kind.ACTUAL, Decimal(80)),
-    (Threshold.Kind.ACTUAL, Decimal(100)),
-    (Threshold.Kind.FORECAST, Decimal(100)),
-)

@@ -1,4 +1,4 @@
-"""Where a period will end, as it was judged night by night."""
+"""What each period is forecast to end at, night by night."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,18 +8,18 @@ from budgets.querysets import ForecastQuerySet
 
 
 class Forecast(models.Model):
-    """What was spent of a period as of a day, and the distribution of what it will end at."""
+    """What was spent of a period as of a day, and the distribution of its cost at the end."""
 
     class Method(models.TextChoices):
         MODEL = "model", "weekday profile and smoothed level"
         RUN_RATE = "run rate", "run rate: too little history for more"
         DONE = "done", "the period is over"
-        NONE = "none", "nothing to go by"
+        NONE = "none", "no cost to forecast from"
 
     period = models.ForeignKey(BudgetPeriod, models.CASCADE, related_name="forecasts")
     as_of = models.DateField()
     spent = amount_field("delivered up to and including `as_of`")
-    complete_until = models.DateField(null=True, help_text="the last day taken as wholly delivered")
+    complete_until = models.DateField(null=True, help_text="the last day whose cost is taken as complete")
     p10 = amount_field()
     p50 = amount_field()
     p90 = amount_field()
@@ -42,13 +42,13 @@ class Forecast(models.Model):
 
 
 class Night(models.Model):
-    """A night that was judged, so that the ones missed are known."""
+    """A night that was evaluated, so that missed nights are known."""
 
     as_of = models.DateField(unique=True)
     budgets = models.PositiveIntegerField(default=0)
     alerts_made = models.PositiveIntegerField(default=0)
     mails_queued = models.PositiveIntegerField(default=0)
-    noticed = models.JSONField(default=dict, help_text="{account: its last day that was looked at for anomalies}")
+    anomalies_checked = models.JSONField(default=dict, help_text="{account: the last day checked for anomalies}")
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 

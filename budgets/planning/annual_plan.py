@@ -1,4 +1,4 @@
-"""Finance's view: a year of budgets against what was spent and what is expected, and why they differ."""
+"""The annual plan: a year of budgets against what was spent and what is expected, and why they differ."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,22 +8,23 @@ from decimal import Decimal
 
 from django.db.models import Q, Sum
 
-from budgets.calc import variance
-from budgets.calc.variance import Part, Thing, Use
-from budgets.evaluation import spending, status
-from budgets.models import Budget, BudgetPeriod, Forecast
+from budgets.calc.variance import CostItem, ItemUse, VariancePart, explain_variance
+from budgets.forecast.spending import day_after, monthly_costs
+from budgets.forecast.status import newest_forecasts
+from budgets.models import Budget, BudgetPeriod
 from costs.models import CostLine
 from costs.query import spend
+from costs.query.rows import filtered_rows
 from finops_site.lib.money import EXACT, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 
 ZERO = Decimal(0)
-TARGET = Decimal(5)
+VARIANCE_TARGET = Decimal(5)
 
 
 @dataclass(slots=True)
-class Cell:
+class PlanMonth:
     """A month of a budget: the amount, what was spent, and, for a month that is not over, what is expected."""
 
     amount: Decimal | None = None
@@ -32,108 +33,105 @@ class Cell:
     is_over: bool = False
 
     @property
-    def end(self) -> Decimal | None:
-        """What the month ended or is expected to end at."""
+    def at_end(self) -> Decimal | None:
+        """What the month ended or is forecast to end at."""
         return self.actual if self.is_over else self.forecast
 
     @property
     def variance(self) -> Decimal | None:
-        return None if self.end is None or self.amount is None else EXACT.subtract(self.end, self.amount)
+        return None if self.at_end is None or self.amount is None else EXACT.subtract(self.at_end, self.amount)
 
 
 @dataclass(slots=True)
-class Line:
+class PlanLine:
     """A budget's year."""
 
     budget: Budget
-    cells: dict[Month, Cell] = field(default_factory=dict)
+    months: dict[Month, PlanMonth] = field(default_factory=dict)
 
     def total(self, name: str) -> Decimal | None:
-        return spend.add(getattr(cell, name) for cell in self.cells.values())
+        return spend.add(getattr(month, name) for month in self.months.values())
 
     @property
-    def landing(self) -> Decimal | None:
-        """What the year ends at: months that are over as spent, this one as forecast, later ones as budgeted."""
-        return spend.add(cell.end if cell.end is not None else cell.amount for cell in self.cells.values())
+    def at_year_end(self) -> Decimal | None:
+        """The year's cost: months that are over as spent, this one as forecast, later ones as budgeted."""
+        return spend.add(month.at_end if month.at_end is not None else month.amount for month in self.months.values())
 
 
-def year(user: Person, number: int, today: date) -> list[Line]:
-    """Every active budget of each month that `user` may see, with its twelve months."""
-    months = [Month(number, month) for month in range(1, 13)]
+def load_annual_plan(user: Person, year: int, today: date) -> list[PlanLine]:
+    """Every active monthly budget that `user` may see, with its twelve months."""
+    months = [Month(year, number) for number in range(1, 13)]
     span = Period(months[0].start, months[-1].next.start)
     budgets = list(Budget.objects.visible_to(user).active().filter(kind="month").select_related("team"))
     periods = list(BudgetPeriod.objects.filter(budget__in=budgets, start__gte=span.start, start__lt=span.end))
-    known = Period(span.start, max(span.start, min(span.end, spending.day_after(today))))
-    spent = spending.monthly(budgets, known) if known.days else {}
-    newest = status.newest(periods)
+    known = Period(span.start, max(span.start, min(span.end, day_after(today))))
+    costs = monthly_costs(budgets, known) if known.days else {}
+    forecasts = newest_forecasts(periods)
     lines = {
-        each.pk: Line(each, {month: Cell(is_over=month.next.start <= today) for month in months}) for each in budgets
+        budget.pk: PlanLine(budget, {month: PlanMonth(is_over=month.next.start <= today) for month in months})
+        for budget in budgets
     }
-    for budget in budgets:
-        for start, amount in spent.get(budget.pk, {}).items():
-            lines[budget.pk].cells[Month.of(start)].actual = amount
+    for pk, line in lines.items():
+        for start, amount in costs.get(pk, {}).items():
+            line.months[Month.of(start)].actual = amount
     for period in periods:
-        _fill(lines[period.budget_id].cells[Month.of(period.start)], period, newest.get(period.pk))
+        month, forecast = lines[period.budget_id].months[Month.of(period.start)], forecasts.get(period.pk)
+        month.amount = period.budgeted
+        if forecast and not month.is_over:
+            month.forecast = forecast.p50
     return [line for line in lines.values() if line.total("amount") is not None]
 
 
-def _empty(budget: Budget, months: Sequence[Month], today: date) -> Line:
-    return Line(budget, {month: Cell(is_over=month.next.start <= today) for month in months})
+def without_children(lines: Sequence[PlanLine]) -> list[PlanLine]:
+    """The lines of budgets that have no parent among them, so that nothing counts twice."""
+    budgets = {line.budget.pk for line in lines}
+    return [line for line in lines if line.budget.parent_id not in budgets]
 
 
-def _fill(cell: Cell, period: BudgetPeriod, forecast: Forecast | None) -> None:
-    cell.amount = period.whole
-    if forecast and not cell.is_over:
-        cell.forecast = forecast.p50
-
-
-def by_currency(lines: Sequence[Line]) -> dict[str, dict[str, Decimal | None]]:
-    """The sums of budgets that have no parent among the lines, so that nothing counts twice."""
-    inside = {line.budget.pk for line in lines}
-    tops = [line for line in lines if line.budget.parent_id not in inside]
-    found: dict[str, list[Line]] = defaultdict(list)
-    for line in tops:
-        found[line.budget.currency].append(line)
+def totals_by_currency(lines: Sequence[PlanLine]) -> dict[str, dict[str, Decimal | None]]:
+    by_currency: dict[str, list[PlanLine]] = defaultdict(list)
+    for line in without_children(lines):
+        by_currency[line.budget.currency].append(line)
     return {
         code: {
-            "amount": spend.add(line.total("amount") for line in mine),
-            "actual": spend.add(line.total("actual") for line in mine),
-            "landing": spend.add(line.landing for line in mine),
+            "amount": spend.add(line.total("amount") for line in of_currency),
+            "actual": spend.add(line.total("actual") for line in of_currency),
+            "at_year_end": spend.add(line.at_year_end for line in of_currency),
         }
-        for code, mine in found.items()
+        for code, of_currency in by_currency.items()
     }
 
 
-def kpi(lines: Sequence[Line]) -> Decimal | None:
+def variance_kpi(lines: Sequence[PlanLine]) -> Decimal | None:
     """The KPI "variance": |actual - amount| of every month that is over and every budget, summed, in % of the amounts.
 
-    Absolute values, so that one team's saving does not hide another's overrun; budgets under a parent are judged
+    Absolute values, so that one team's saving does not hide another's overrun; budgets under a parent are counted
     themselves and the parent is left out. None where no month is over, or currencies differ.
     """
     parents = {line.budget.parent_id for line in lines}
-    judged = [line for line in lines if line.budget.pk not in parents]
-    if len({line.budget.currency for line in judged}) != 1:
+    counted = [line for line in lines if line.budget.pk not in parents]
+    if len({line.budget.currency for line in counted}) != 1:
         return None
-    cells = [cell for line in judged for cell in line.cells.values() if cell.is_over and cell.variance is not None]
-    missed = sum((abs(cell.variance or ZERO) for cell in cells), ZERO)
-    share = ratio(missed, sum((cell.amount or ZERO for cell in cells), ZERO))
-    return percent(share)
+    months = [month for line in counted for month in line.months.values() if month.is_over]
+    months = [month for month in months if month.variance is not None]
+    missed = sum((abs(month.variance or ZERO) for month in months), ZERO)
+    return percent(ratio(missed, sum((month.amount or ZERO for month in months), ZERO)))
 
 
-def reasons(user: Person, budget: Budget, month: Month, amount: Decimal) -> list[Part]:
+def variance_reasons(user: Person, budget: Budget, month: Month, amount: Decimal) -> list[VariancePart]:
     """Why `month` cost more or less than `amount`, against the month before; the parts sum to the variance."""
-    return variance.parts(amount, _uses(user, budget, month.previous), _uses(user, budget, month))
+    return explain_variance(amount, _items(user, budget, month.previous), _items(user, budget, month))
 
 
-def _uses(user: Person, budget: Budget, month: Month) -> dict[Thing, Use]:
-    lines = spend.filtered(CostLine.objects.visible_to(user), budget.question(month.period))
-    lines = lines.filter(~Q(charge_category__in=budget.left_out))
-    rows = lines.order_by().values_list("service", "instance_type", "unit", "charge_category", "commitment")
-    found: dict[Thing, Use] = {}
-    for service, kind, unit, category, commitment, cost, quantity in rows.annotate(
+def _items(user: Person, budget: Budget, month: Month) -> dict[CostItem, ItemUse]:
+    lines = filtered_rows(CostLine.objects.visible_to(user), budget.question(month.period))
+    lines = lines.filter(~Q(charge_category__in=budget.left_out)).order_by()
+    grouped = lines.values_list("service", "instance_type", "unit", "charge_category", "commitment")
+    items: dict[CostItem, ItemUse] = {}
+    for service, instance_type, unit, category, commitment, cost, quantity in grouped.annotate(
         cost=Sum(budget.basis), used=Sum("quantity")
     ):
-        thing = Thing(service, kind, unit, category, bool(commitment))
-        before = found.get(thing, Use(ZERO, ZERO))
-        found[thing] = Use(EXACT.add(before.cost, cost or ZERO), (before.quantity or ZERO) + (quantity or ZERO))
-    return found
+        item = CostItem(service, instance_type, unit, category, bool(commitment))
+        before = items.get(item, ItemUse(ZERO, ZERO))
+        items[item] = ItemUse(EXACT.add(before.cost, cost or ZERO), (before.quantity or ZERO) + (quantity or ZERO))
+    return items

@@ -145,14 +145,14 @@ class FocusExportSerializer(serializers.ModelSerializer):
         fields = ["id", "month", "billing_month", "kind", "status", "rows", "bytes", "totals", "filled", "message"]
         read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "message"]
 
-    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            start = Month.parse(said.pop("month")).start
+            start = Month.parse(attrs.pop("month")).start
         except ValueError as error:
             raise serializers.ValidationError({"month": str(error)}) from None
         if not DeliveryMonth.objects.current().filter(billing_month=start).exists():
             raise serializers.ValidationError({"month": "No bill of that month counts."})
-        return {**said, "billing_month": start}
+        return {**attrs, "billing_month": start}
 
 
 class CostLineSerializer(ExactModelSerializer):

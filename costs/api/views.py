@@ -3,7 +3,6 @@
 from collections import defaultdict
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -15,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from costs import queues
 from costs.api import spend_questions
 from costs.api.serializers import (
     CostLineSerializer,
@@ -29,13 +27,16 @@ from costs.api.serializers import (
     TeamSerializer,
     UploadSerializer,
 )
+from costs.calc.dimensions import FILTERABLE
+from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import restatements, uploads
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
-from costs.query import spend
+from costs.query.question import BadQuestion
+from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
-from costs.web.delivery_tables import DeliveryFilter
-from costs.web.views.exports import file_of
+from costs.web.downloads import export_file
+from costs.web.filters import DeliveryFilter
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
@@ -51,14 +52,14 @@ FILTERS = [
         "team", str, many=True, description="name or id, with the teams below; `shared`: in a pool, `none`: unowned"
     ),
     OpenApiParameter("pool", str, many=True, description="name or id of a pool of shared cost; `none`: in none"),
-    *(OpenApiParameter(name, str, many=True) for name in spend.FIELDS if name not in ("team", "pool")),
+    *(OpenApiParameter(name, str, many=True) for name in FILTERABLE if name not in ("team", "pool")),
 ]
 
 
-def asked(request: Request) -> spend_questions.Asked:
-    """The question in a request's address; one that cannot be asked is 400 and says why."""
+def spend_query_of(request: Request) -> spend_questions.SpendQuery:
+    """The question in a request's address; one that cannot be asked is 400, with the reason."""
     try:
-        return spend_questions.asked(request.query_params, request.user, timezone.now().date())
+        return spend_questions.read_query(request.query_params, request.user, timezone.now().date())
     except ValueError as error:
         raise ValidationError({"detail": str(error)}) from None
 
@@ -95,10 +96,10 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         },
     )
     def create(self, request: Request) -> Response:
-        said = UploadSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
+        upload = UploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
         try:
-            received = self._deliver(**said.validated_data)
+            received = self.deliver(**upload.validated_data)
         except BadBill as error:
             raise ValidationError({"detail": str(error)}) from None
         code = status.HTTP_201_CREATED if received.is_new else status.HTTP_200_OK
@@ -106,7 +107,7 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         delivery = self.get_queryset().get(pk=received.delivery.pk)
         return Response(ReceivedSerializer(delivery, context=context).data, status=code)
 
-    def _deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
+    def deliver(self, *, files: list[Any], source: str, **options: Any) -> Any:
         (received,) = uploads.deliver(files, source, user=self.request.user, one=True, **options)
         return received
 
@@ -127,7 +128,7 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     )
     @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
     def changes(self, request: Request, pk: str) -> Response:
-        page = self.paginate_queryset(restatements.changes(self.get_object()).order_by())
+        page = self.paginate_queryset(restatements.restated_costs(self.get_object()).order_by())
         return self.get_paginated_response(RestatedCostSerializer(page, many=True).data)
 
 
@@ -152,16 +153,19 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
         responses={202: FocusExportSerializer, 400: OpenApiResponse(BadRequest, "No bill of that month counts.")},
     )
     def create(self, request: Request) -> Response:
-        said = FocusExportSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        export = said.save(requested_by=request.user)
-        transaction.on_commit(lambda: queues.write(export))
+        serializer = FocusExportSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        export = request_export(
+            serializer.validated_data["billing_month"],
+            serializer.validated_data.get("kind", FocusExport.Kind.CSV),
+            request.user,
+        )
         return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="The file of an export that is ready", responses={(200, "application/octet-stream"): bytes})
     @action(detail=True)
     def file(self, request: Request, pk: str) -> Any:
-        return file_of(self.get_object())
+        return export_file(self.get_object())
 
 
 @extend_schema_view(
@@ -201,7 +205,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
-        return queryset if self.detail else spend.filtered(queryset, asked(self.request).question)
+        return queryset if self.detail else filtered_rows(queryset, spend_query_of(self.request).question)
 
 
 @extend_schema_view(
@@ -245,8 +249,8 @@ class SpendView(APIView):
     )
     def get(self, request: Request) -> Response:
         try:
-            return Response(spend_questions.answer(request.user, asked(request)))
-        except spend.BadQuestion as error:
+            return Response(spend_questions.answer_spend(request.user, spend_query_of(request)))
+        except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
 
 
@@ -255,8 +259,8 @@ def month_to_date(user: Person) -> dict[int, dict[str, dict[str, str | None]]]:
     month = Month.of(timezone.now().date())
     rows = DayRollup.objects.visible_to(user).charged_in(month.period).exclude(owner=None).order_by()
     sums = rows.values("owner", "currency").annotate(billed=Sum("billed_cost"), effective=Sum("effective_cost"))
-    found: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
+    by_team: dict[int, dict[str, dict[str, str | None]]] = defaultdict(dict)
     for row in sums:
         amounts = {"billed_cost": exact_text(row["billed"]), "effective_cost": exact_text(row["effective"])}
-        found[row["owner"]][row["currency"]] = amounts
-    return dict(found)
+        by_team[row["owner"]][row["currency"]] = amounts
+    return dict(by_team)

@@ -1,21 +1,19 @@
 """Who owns a cost line: ordered rules, the first that matches wins. Pure: no Django.
 
-Rules are asked of each distinct (account, service, region, resource, tags), never of each line, and not one by one:
-rules that look at the same things are one table, and a hash join finds those that match. Patterns of names are DuckDB's
-regular expressions, which are RE2: they run in linear time whatever somebody types.
+Rules are matched with each distinct (account, service, region, resource, tags), never with each line, and not one by
+one: rules that look at the same things are one table, and a hash join finds those that match. Patterns of names are
+DuckDB's regular expressions, which are RE2: they run in linear time whatever somebody types.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
-from itertools import groupby
 
 import duckdb
 
-from costs.formats.base import literal
+from costs.calc.dimensions import RULE_FIELDS
+from costs.formats.sql import literal
 
-# What a rule compares for equality: columns of a line.
-PLAIN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category", "commitment_status")
 NAMES = ("resource", "resource_name")
 LONGEST_PATTERN = 500
 # A counted repetition stands for as many copies of what it repeats; more than this is slow, however linear.
@@ -57,8 +55,12 @@ class OwnerRule:
     @property
     def shape(self) -> tuple[tuple[str, ...], str, bool, bool]:
         """What the rule looks at: plain columns, a tag's key in small letters, whether its value, whether names."""
-        plain = tuple(name for name in PLAIN if getattr(self, name))
+        plain = tuple(name for name in RULE_COLUMNS if getattr(self, name))
         return plain, self.tag_key.lower(), bool(self.tag_value), bool(self.resource_pattern)
+
+
+# What a rule compares for equality: columns of a line, in the order in which a rule is written.
+RULE_COLUMNS = tuple(field.name for field in fields(OwnerRule) if field.name in RULE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,13 @@ class VirtualTag:
 def signature_of(rules: Iterable[OwnerRule]) -> tuple[str, ...]:
     """The columns of a line that these rules look at, and its tag set: lines that agree in them have one owner."""
     shapes = {rule.shape for rule in rules}
-    plain = [name for name in PLAIN if any(name in shape[0] for shape in shapes)]
+    plain = [name for name in RULE_COLUMNS if any(name in shape[0] for shape in shapes)]
     return (*plain, *(NAMES if any(shape[3] for shape in shapes) else ()), "tag_set")
 
 
 def boundaries(things: Iterable[OwnerRule | VirtualTag]) -> list[date]:
     """The days on which the answer of rules, or the tags of a resource, may change."""
-    return sorted({day for each in things for day in (each.start, each.end) if day})
+    return sorted({day for thing in things for day in (thing.start, thing.end) if day})
 
 
 def cut_sql(days: Sequence[date], column: str) -> str:
@@ -93,51 +95,49 @@ def cut_sql(days: Sequence[date], column: str) -> str:
     return " + ".join(f"CAST({column} >= DATE '{day}' AS INTEGER)" for day in days) or "CAST(0 AS INTEGER)"
 
 
-def decide(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
-    """Puts into `signatures` whose each is: its columns `owner`, `pool` and `owner_rule` are made anew.
+def decide_owners(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
+    """Names the owner of each of the `signatures`: the columns `owner`, `pool` and `owner_rule` are made again.
 
     `signatures` has the columns of `signature_of(rules)` and `day`, a charge day on which its lines were used;
     `tag_sets` has the tags of each as the map `folded`, keys in small letters.
     """
     db.execute("""
-        CREATE OR REPLACE TEMP TABLE asked AS SELECT row_number() OVER () AS n, s.*, t.folded
+        CREATE OR REPLACE TEMP TABLE undecided AS SELECT row_number() OVER () AS n, s.*, t.folded
         FROM signatures s JOIN (SELECT tag_set, any_value(folded) AS folded FROM tag_sets GROUP BY 1) t USING (tag_set)
     """)
     db.execute("CREATE OR REPLACE TEMP TABLE matches (n BIGINT, rule BIGINT)")
     _write_rules(db, rules)
-    numbered = sorted(enumerate(rules), key=lambda each: each[1].shape)
-    for shape, _ in groupby(numbered, key=lambda each: each[1].shape):
+    for shape in sorted({rule.shape for rule in rules}):
         if any(shape):
             db.execute(f"INSERT INTO matches {_matches_sql(*shape)}")
     db.execute("""
         CREATE OR REPLACE TEMP TABLE signatures AS
         SELECT a.* EXCLUDE (n, folded, owner, pool, owner_rule), r.team AS owner, r.pool AS pool,
         coalesce(r.label, '') AS owner_rule
-        FROM asked a LEFT JOIN (SELECT n, min(rule) AS rule FROM matches GROUP BY n) USING (n)
+        FROM undecided a LEFT JOIN (SELECT n, min(rule) AS rule FROM matches GROUP BY n) USING (n)
         LEFT JOIN owner_rules r ON r.number = rule
     """)
-    for table in ("asked", "matches", "owner_rules", "named"):
+    for table in ("undecided", "matches", "owner_rules", "named"):
         db.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
-    plain = ", ".join(f"{name} VARCHAR" for name in PLAIN)
+    plain = ", ".join(f"{name} VARCHAR" for name in RULE_COLUMNS)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE owner_rules (number BIGINT, team BIGINT, pool BIGINT, label VARCHAR, {plain},
         tag_key VARCHAR, tag_value VARCHAR, has_pattern BOOLEAN, first DATE, until DATE)
     """)
-    if rules:
-        db.execute(f"INSERT INTO owner_rules VALUES {', '.join(_rule_sql(*each) for each in enumerate(rules))}")
+    rows = []
+    for number, rule in enumerate(rules):
+        ids = ["NULL" if pk is None else str(pk) for pk in (rule.team, rule.pool)]
+        texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in RULE_COLUMNS))]
+        tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
+        days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
+        rows.append(f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})")
+    if rows:
+        db.execute(f"INSERT INTO owner_rules VALUES {', '.join(rows)}")
     if any(rule.resource_pattern for rule in rules):
         _find_patterns(db, rules)
-
-
-def _rule_sql(number: int, rule: OwnerRule) -> str:
-    ids = ["NULL" if each is None else str(each) for each in (rule.team, rule.pool)]
-    texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in PLAIN))]
-    tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
-    days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
-    return f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})"
 
 
 def _find_patterns(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> None:
@@ -149,18 +149,18 @@ def _find_patterns(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) ->
     with_pattern = [(number, rule.resource_pattern) for number, rule in enumerate(rules) if rule.resource_pattern]
     for at in range(0, len(with_pattern), PATTERNS_AT_ONCE):
         some = with_pattern[at : at + PATTERNS_AT_ONCE]
-        each = ", ".join(f"CASE WHEN {_found_sql(pattern)} THEN {number} END" for number, pattern in some)
+        cases = ", ".join(f"CASE WHEN {_matches_name(pattern)} THEN {number} END" for number, pattern in some)
         any_of_them = "|".join(f"(?:{pattern})" for _, pattern in some)
-        where = "true" if _compile_problem(any_of_them) else _found_sql(any_of_them)
+        where = "true" if _compile_problem(any_of_them) else _matches_name(any_of_them)
         db.execute(f"""
             INSERT INTO named SELECT resource, resource_name, rule FROM (
-                SELECT resource, resource_name, unnest([{each}]) AS rule
-                FROM (SELECT DISTINCT resource, resource_name FROM asked) WHERE {where}
+                SELECT resource, resource_name, unnest([{cases}]) AS rule
+                FROM (SELECT DISTINCT resource, resource_name FROM undecided) WHERE {where}
             ) WHERE rule IS NOT NULL
         """)
 
 
-def _found_sql(pattern: str) -> str:
+def _matches_name(pattern: str) -> str:
     return " OR ".join(f"regexp_matches({name}, {literal(pattern)})" for name in NAMES)
 
 
@@ -170,17 +170,17 @@ def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: boo
     tag = [f"{value} = r.tag_value" if has_value else f"coalesce({value}, '') <> ''"] if tag_key else []
     on = [
         *(f"a.{name} = r.{name}" for name in plain),
-        *(f"r.{name} = ''" for name in PLAIN if name not in plain),
+        *(f"r.{name} = ''" for name in RULE_COLUMNS if name not in plain),
         f"r.tag_key = {literal(tag_key)} AND (r.tag_value <> '') = {has_value} AND r.has_pattern = {named}",
         *tag,
         "a.day >= r.first AND a.day < r.until",
     ]
     names = " AND ".join(f"w.{name} = a.{name}" for name in NAMES)
     pattern = f"JOIN named w ON w.rule = r.number AND {names}" if named else ""
-    return f"SELECT a.n, min(r.number) FROM asked a JOIN owner_rules r ON {' AND '.join(on)} {pattern} GROUP BY a.n"
+    return f"SELECT a.n, min(r.number) FROM undecided a JOIN owner_rules r ON {' AND '.join(on)} {pattern} GROUP BY a.n"
 
 
-def pattern_problem(pattern: str) -> str:
+def resource_pattern_problem(pattern: str) -> str:
     """Why a resource pattern cannot be used; empty when it can."""
     if len(pattern) > LONGEST_PATTERN:
         return f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are the most."

@@ -1,6 +1,6 @@
 """Exchange rates: read from CSV, looked up for a month or a day, crossed over a common currency. Pure: no Django.
 
-A rate says what one unit of `base` is worth in `quote`. Monthly rates (averages) go before daily ones for a month.
+A rate states what one unit of `base` is worth in `quote`. Monthly rates (averages) go before daily ones for a month.
 """
 
 import csv
@@ -26,7 +26,7 @@ class BadRates(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class CurrencyRate:
     """One unit of `base` in `quote`, on a day or (with `monthly`) on the average of the month that begins on it."""
 
     base: str
@@ -37,7 +37,7 @@ class Rate:
     source: str = ""
 
 
-def parse(text: str) -> list[Rate]:
+def parse(text: str) -> list[CurrencyRate]:
     """Rates out of a CSV: the ECB's history (a column for each currency, per euro), its data portal's
     (CURRENCY, CURRENCY_DENOM, TIME_PERIOD, OBS_VALUE), or plain ones (date or month, base, quote, rate).
 
@@ -46,44 +46,43 @@ def parse(text: str) -> list[Rate]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
     kinds = {
-        ("obs_value", "time_period", "currency"): _portal,
-        ("rate", "base", "quote"): _plain,
-        ("date", "usd"): _history,
+        ("obs_value", "time_period", "currency"): rates_of_portal,
+        ("rate", "base", "quote"): plain_rates,
+        ("date", "usd"): rates_of_history,
     }
-    read = next((read for needed, read in kinds.items() if all(name in names for name in needed)), None)
-    if read is None:
+    read_row = next((read_row for needed, read_row in kinds.items() if all(name in names for name in needed)), None)
+    if read_row is None:
         raise BadRates(
             "These are no rates we know: the header needs date, base, quote and rate, or be one of the ECB's two."
         )
-    rates = [rate for number, row in enumerate(reader, 2) for rate in read(_cells(row), number)]
+    rates: list[CurrencyRate] = []
+    for line, row in enumerate(reader, 2):
+        cells = {(name or "").strip().lower(): text.strip() for name, text in row.items() if isinstance(text, str)}
+        rates += read_row(cells, line)
     if not rates:
         raise BadRates("The file has a header and no rates.")
     return rates
 
 
-def _cells(row: Mapping[str | None, object]) -> dict[str, str]:
-    return {(key or "").strip().lower(): value.strip() for key, value in row.items() if isinstance(value, str)}
-
-
-def _history(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_history(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     day, _ = _when(row.get("date", ""), line)
     for name, text in row.items():
         if len(name) == 3 and name.isalpha() and text not in NO_RATE:
-            yield Rate("EUR", name.upper(), day, _value(text, line), source="ECB")
+            yield CurrencyRate("EUR", name.upper(), day, _value(text, line), source="ECB")
 
 
-def _portal(row: dict[str, str], line: int) -> Iterator[Rate]:
+def rates_of_portal(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     if row["obs_value"] in NO_RATE:
         return
     day, monthly = _when(row["time_period"], line)
     base = _code(row.get("currency_denom", "EUR") or "EUR", line)
-    yield Rate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
+    yield CurrencyRate(base, _code(row["currency"], line), day, _value(row["obs_value"], line), monthly, "ECB")
 
 
-def _plain(row: dict[str, str], line: int) -> Iterator[Rate]:
+def plain_rates(row: dict[str, str], line: int) -> Iterator[CurrencyRate]:
     day, monthly = _when(row.get("month") or row.get("date", ""), line)
     value = _value(row["rate"], line)
-    yield Rate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))
+    yield CurrencyRate(_code(row["base"], line), _code(row["quote"], line), day, value, monthly, row.get("source", ""))
 
 
 def _when(text: str, line: int) -> tuple[date, bool]:
@@ -111,7 +110,7 @@ def _code(text: str, line: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConversionRate:
     """What one unit of a currency is worth in another, and where that comes from."""
 
     value: Decimal
@@ -124,51 +123,51 @@ class Found:
 class RateBook:
     """Rates to look things up in."""
 
-    rates: Iterable[Rate]
+    rates: Iterable[CurrencyRate]
 
     @cached_property
-    def _by_day(self) -> dict[bool, dict[date, list[Rate]]]:
-        found: dict[bool, dict[date, list[Rate]]] = {True: defaultdict(list), False: defaultdict(list)}
+    def _by_day(self) -> dict[bool, dict[date, list[CurrencyRate]]]:
+        rates: dict[bool, dict[date, list[CurrencyRate]]] = {True: defaultdict(list), False: defaultdict(list)}
         for rate in self.rates:
-            found[rate.monthly][rate.day].append(rate)
-        return found
+            rates[rate.monthly][rate.day].append(rate)
+        return rates
 
     @cached_property
     def _days(self) -> list[date]:
         return sorted(self._by_day[False])
 
-    def for_month(self, currency: str, target: str, month: Month) -> Found | None:
+    def for_month(self, currency: str, target: str, month: Month) -> ConversionRate | None:
         """The month's own rate, else the last daily one within it; None when there is neither."""
         monthly = _cross(self._by_day[True].get(month.start, ()), currency, target)
         return monthly or self._last(currency, target, month.start, month.next.start - timedelta(days=1))
 
-    def for_day(self, currency: str, target: str, day: date) -> Found | None:
+    def for_day(self, currency: str, target: str, day: date) -> ConversionRate | None:
         """The day's rate or the last before it within a week, else the month's."""
         daily = self._last(currency, target, day - HOLIDAYS, day)
         return daily or _cross(self._by_day[True].get(day.replace(day=1), ()), currency, target)
 
-    def _last(self, currency: str, target: str, first: date, last: date) -> Found | None:
+    def _last(self, currency: str, target: str, first: date, last: date) -> ConversionRate | None:
         for day in reversed(self._days[: bisect_right(self._days, last)]):
             if day < first:
                 return None
-            if found := _cross(self._by_day[False][day], currency, target):
-                return found
+            if rate := _cross(self._by_day[False][day], currency, target):
+                return rate
         return None
 
 
-def _cross(rates: Iterable[Rate], currency: str, target: str) -> Found | None:
+def _cross(rates: Iterable[CurrencyRate], currency: str, target: str) -> ConversionRate | None:
     """currency -> target out of rates of one day: straight, turned round, or over a base that both have."""
     listed = list(rates)
     for base in dict.fromkeys(rate.base for rate in listed):
         per = {rate.quote: rate for rate in listed if rate.base == base}
         one, other = _leg(per, base, target), _leg(per, base, currency)
         if one and other:
-            told = next(rate for rate in listed if rate.base == base)
-            return Found(EXACT.divide(one, other), told.day, told.monthly, told.source)
+            source = next(rate for rate in listed if rate.base == base)
+            return ConversionRate(EXACT.divide(one, other), source.day, source.monthly, source.source)
     return None
 
 
-def _leg(per: Mapping[str, Rate], base: str, currency: str) -> Decimal | None:
+def _leg(per: Mapping[str, CurrencyRate], base: str, currency: str) -> Decimal | None:
     if currency == base:
         return Decimal(1)
     return per[currency].value if currency in per else None

@@ -4,13 +4,14 @@ Each row of usage gets the fee times its weight over the sum of weights. The sha
 to twelve decimals, and the last row takes what is left: nothing is lost by rounding and no float is near.
 """
 
-from costs.formats.base import STORED, Spread, quoted
+from costs.formats.base import Spread
+from costs.formats.sql import STORED, quoted
 
 # Weights count to a ten-thousandth and fees to 12 decimals, so that their product fits 38 digits up to a billion each.
 WEIGHT_UNITS, FEE_UNITS = 10_000, 1_000_000_000_000
 
 
-def select(spread: Spread, table: str) -> str:
+def spread_fees_sql(spread: Spread, table: str) -> str:
     """SQL for the rows of `table` with effective cost after spreading; groups without any weight stay as they are.
 
     A fee meets the usage that names its commitment. In a service where commitments are matched like that, one that no

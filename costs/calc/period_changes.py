@@ -1,4 +1,4 @@
-"""What changed between two periods: new, gone, more, less; the parts sum to the whole change. Pure: no Django."""
+"""What changed between two periods: new, gone, more, less; the parts sum to the change in total. Pure: no Django."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ KINDS = ("new", "gone", "more", "less")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CostChange:
     """How the cost of one thing differs: `kind` is new, gone, more or less; amounts are in one currency."""
 
     kind: str
@@ -23,30 +23,11 @@ class Change:
         return EXACT.subtract(self.after, self.before)
 
 
-def changes(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> list[Change]:
+def cost_changes(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> list[CostChange]:
     """Every key whose cost differs, largest difference first. A key that only one side knows is new or gone."""
-    found = [_change(key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
-    return sorted((each for each in found if each.difference), key=lambda each: -abs(each.difference))
-
-
-def _change(key: str, before: Decimal | None, after: Decimal | None) -> Change:
-    zero = Decimal(0)
-    if not before and after:
-        return Change("new", key, zero, after)
-    if before and not after:
-        return Change("gone", key, before, after or zero)
-    kind = "more" if (after or zero) > (before or zero) else "less"
-    return Change(kind, key, before or zero, after or zero)
-
-
-def by_kind(found: list[Change]) -> dict[str, list[Change]]:
-    """{kind: its changes}, for all four kinds, in the order of `found`."""
-    return {kind: [each for each in found if each.kind == kind] for kind in KINDS}
-
-
-def whole(found: list[Change]) -> Decimal:
-    """The sum of all differences: exactly what the total changed by."""
-    result = Decimal(0)
-    for each in found:
-        result = EXACT.add(result, each.difference)
-    return result
+    changes = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key) or Decimal(0), after.get(key) or Decimal(0)
+        kind = "new" if not old else "gone" if not new else "more" if new > old else "less"
+        changes.append(CostChange(kind, key, old, new))
+    return sorted((change for change in changes if change.difference), key=lambda change: -abs(change.difference))

@@ -1,32 +1,15 @@
-"""The cost lines of one month while they are in DuckDB: summed, tagged, owned. Pure: no Django."""
+"""From the charges of one month to its cost lines in DuckDB: summed, tagged, owned. Pure: no Django."""
 
 from collections.abc import Sequence
-from datetime import date
 
 import duckdb
 
-from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide, signature_of
-from costs.formats.base import METRICS, NO_NUL, literal, tags
+from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide_owners, signature_of
+from costs.calc.dimensions import READ_FROM_CHARGES
+from costs.formats.base import METRICS
+from costs.formats.sql import NO_NUL, literal, tags
 
-# Cost line column -> charge column, and how many characters the line keeps.
-DIMENSIONS = {
-    "provider": ("ProviderName", 200),
-    "billing_account": ("BillingAccountId", 200),
-    "sub_account": ("SubAccountId", 200),
-    "service": ("ServiceName", 300),
-    "service_category": ("ServiceCategory", 200),
-    "region": ("RegionId", 200),
-    "resource": ("ResourceId", 2000),
-    "instance_type": ("x_InstanceType", 100),
-    "charge_category": ("ChargeCategory", 40),
-    "charge_class": ("ChargeClass", 40),
-    "pricing_category": ("PricingCategory", 40),
-    "commitment": ("CommitmentDiscountId", 1000),
-    "commitment_status": ("CommitmentDiscountStatus", 40),
-    "currency": ("BillingCurrency", 10),
-    "unit": ("ConsumedUnit", 100),
-}
-# Follow from the dimensions; where the charges of a line disagree, the line says nothing (sku) or one of them (names).
+# Follow from the dimensions; where the charges of a line disagree, the line has nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
 UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
 AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
@@ -40,13 +23,13 @@ TAG_SET = f"""pairs, CAST(to_json(map_from_entries(pairs)) AS VARCHAR) AS json,
 # `overlaid`: which virtual tags lie over which lines; `overlays`: each distinct set that this makes.
 OVERLAY = """
     CREATE OR REPLACE TEMP TABLE overlaid AS
-    WITH told AS (SELECT DISTINCT provider, sub_account, resource, charge_date, tag_set AS delivered FROM lines
+    WITH tagged AS (SELECT DISTINCT provider, sub_account, resource, charge_date, tag_set AS delivered FROM lines
         SEMI JOIN virtual_tags USING (provider, sub_account, resource)),
-    said AS (SELECT t.*, v.key, v.value FROM told t JOIN virtual_tags v USING (provider, sub_account, resource)
+    set_by_us AS (SELECT t.*, v.key, v.value FROM tagged t JOIN virtual_tags v USING (provider, sub_account, resource)
         WHERE t.charge_date >= v.first AND t.charge_date < v.until
         QUALIFY row_number() OVER (PARTITION BY provider, sub_account, resource, charge_date, delivered, lower(v.key)
             ORDER BY v.n DESC) = 1),
-    new AS (SELECT s.* FROM said s JOIN (SELECT tag_set, any_value(pairs) AS pairs FROM tag_sets GROUP BY 1) t
+    new AS (SELECT s.* FROM set_by_us s JOIN (SELECT tag_set, any_value(pairs) AS pairs FROM tag_sets GROUP BY 1) t
         ON t.tag_set = s.delivered WHERE NOT list_contains(t.pairs, {'k': s.key, 'v': s.value}))
     SELECT provider, sub_account, resource, charge_date, delivered, list_sort(list({'k': key, 'v': value})) AS ours,
     CAST(to_json(map_from_entries(list_sort(list({'k': key, 'v': value})))) AS VARCHAR) AS virtual
@@ -63,8 +46,8 @@ OVERLAY = """
 """
 
 
-class Lines:
-    """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` hands to its receivers.
+class MonthLines:
+    """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` passes to its receivers.
 
     Tables: `tag_sets` (each distinct tag map), `lines` (a row for each cost line), `signatures` (each distinct thing an
     owner is decided for) with `owner` or `pool`, and `owner_rule`.
@@ -77,52 +60,50 @@ class Lines:
         self.cut = cut_sql((), "charge_date")
 
     def gather(self) -> None:
-        self.db.execute(f"CREATE OR REPLACE TEMP TABLE sums AS {self._sums()}")
+        """Sums the charges to lines: their grain is every one of READ_FROM_CHARGES, the charge day and the tags.
+
+        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
+        """
+        grain = [column for column, _ in READ_FROM_CHARGES.values()]
+        names = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
+        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
+        amounts = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE sums AS
+            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *names, *agreed, *amounts])},
+            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
+            FROM {self.charges} GROUP BY ALL
+        """)
         self._gather_tag_sets()
-        texts = {**DIMENSIONS, **DESCRIPTIONS, **UNANIMOUS}
-        kept = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in texts.items())
+        widths = {**READ_FROM_CHARGES, **DESCRIPTIONS, **UNANIMOUS}
+        texts = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in widths.items())
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT charge_date, t.tag_set, {kept}, {", ".join(AMOUNTS)}, quantity, charges
-            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.said
+            SELECT charge_date, t.tag_set, {texts}, {", ".join(AMOUNTS)}, quantity, charges
+            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text
         """)
         self.db.execute("DROP TABLE sums")
         self._gather_signatures()
 
-    def _sums(self) -> str:
-        """The grain of a cost line is every one of DIMENSIONS, the charge day and the tags.
-
-        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
-        """
-        grain = [column for column, _ in DIMENSIONS.values()]
-        said = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
-        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
-        sums = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
-        return f"""
-            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *said, *agreed, *sums])},
-            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
-            FROM {self.charges} GROUP BY ALL
-        """
-
     def _gather_tag_sets(self) -> None:
-        """`said` is the text as delivered, `raw` the map it tells (null when it tells none), and what TAG_SET makes."""
+        """`tag_text` is the text as delivered, `raw` the map it holds (null if none), and what TAG_SET makes of it."""
         entries = "map_entries(coalesce(raw, MAP {}))"
         clean = f"list_transform({entries}, lambda e: {{'k': {no_nul('e.key')}, 'v': {no_nul('e.value')}}})"
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE tag_sets AS
-            SELECT said, raw, *, md5(json) AS fingerprint, dense_rank() OVER (ORDER BY md5(json)) AS tag_set,
+            SELECT tag_text, raw, *, md5(json) AS fingerprint, dense_rank() OVER (ORDER BY md5(json)) AS tag_set,
             NULL::BIGINT AS delivered, '{{}}' AS virtual
             FROM (
-                SELECT said, raw, {TAG_SET} FROM (SELECT *, list_sort({clean}) AS pairs FROM (
-                    SELECT said, {tags("said")} AS raw FROM (SELECT DISTINCT Tags AS said FROM sums)))
+                SELECT tag_text, raw, {TAG_SET} FROM (SELECT *, list_sort({clean}) AS pairs FROM (
+                    SELECT tag_text, {tags("tag_text")} AS raw FROM (SELECT DISTINCT Tags AS tag_text FROM sums)))
             )
         """)
 
-    def tag(self, tags: Sequence[VirtualTag]) -> None:
-        """Lays our own tags over those of the bill: lines they concern get a tag set that knows both.
+    def apply_virtual_tags(self, tags: Sequence[VirtualTag]) -> None:
+        """Lays our own tags over those of the bill: lines they concern get a tag set that has both.
 
-        Of two tags that say the same key of the same resource on the same day, the later in `tags` counts. A tag that
-        says what the bill says changes nothing.
+        Of two tags with the same key of the same resource on the same day, the later in `tags` counts. A tag that
+        repeats what the bill has changes nothing.
         """
         if not tags:
             return
@@ -154,17 +135,15 @@ class Lines:
             [list(range(len(tags))), *texts, *days],
         )
 
-    def own(self, rules: Sequence[OwnerRule]) -> None:
+    def assign_owners(self, rules: Sequence[OwnerRule]) -> None:
         """Names the owner of every signature: the team or the pool of the first rule that matches, else nobody."""
+        span = self.db.execute("SELECT min(charge_date), max(charge_date) FROM lines").fetchone()
+        first, last = span or (None, None)
+        days = [day for day in boundaries(rules) if first and last and first < day <= last]
         self.columns = signature_of(rules)
-        self.cut = cut_sql(self._within(boundaries(rules)), "charge_date")
+        self.cut = cut_sql(days, "charge_date")
         self._gather_signatures()
-        decide(self.db, rules)
-
-    def _within(self, days: Sequence[date]) -> list[date]:
-        found = self.db.execute("SELECT min(charge_date), max(charge_date) FROM lines").fetchone()
-        first, last = found or (None, None)
-        return [day for day in days if first and last and first < day <= last]
+        decide_owners(self.db, rules)
 
     def _gather_signatures(self) -> None:
         """Each distinct thing to decide for; twice only where the rules change on a day between its lines."""
@@ -182,6 +161,13 @@ class Lines:
     def __len__(self) -> int:
         row = self.db.execute("SELECT count(*) FROM lines").fetchone()
         return int(row[0]) if row else 0
+
+
+def build_cost_lines(db: duckdb.DuckDBPyConnection, charges: str) -> MonthLines:
+    """The cost lines of the Parquet files `charges`, without owners as yet."""
+    lines = MonthLines(db, charges)
+    lines.gather()
+    return lines
 
 
 def shown(column: str, width: int) -> str:

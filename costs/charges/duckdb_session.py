@@ -1,4 +1,4 @@
-"""DuckDB, as this house uses it. Pure: no Django."""
+"""DuckDB in this process, bounded and in UTC. Pure: no Django."""
 
 import errno
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def is_out_of_space(error: duckdb.Error) -> bool:
 
 
 @contextmanager
-def connect(
+def duckdb_session(
     *, threads: int = 2, memory_limit: str = "1GB", scratch: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-process DuckDB of its own: bounded in memory, spilling to `scratch`, in UTC, with nothing to download.
@@ -34,7 +34,7 @@ def connect(
             connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
         yield connection
     except duckdb.Error as error:
-        # DuckDB tells a full disk in words only; to everybody else it is the error of the system that it is.
+        # DuckDB reports a full disk by its message only; everybody else expects the error of the system.
         if is_out_of_space(error):
             raise OSError(errno.ENOSPC, "the disk is full") from error
         raise

@@ -3,12 +3,10 @@
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from isal import igzip, isal_zlib
 
@@ -24,98 +22,9 @@ csv.field_size_limit(16 << 20)
 DELIMITERS = ",;\t|"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """Files that are one delivery: the parts a manifest names, or the loose files of one call."""
-
-    files: tuple[Path, ...]
-    manifest: Path | None = None
-    format: str = "auto"
-
-
 def sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def bundles(paths: Iterable[Path]) -> list[Bundle]:
-    """What a person means by these paths: each manifest is a delivery, and all loose files together are one more.
-
-    A folder stands for the bills in it. Raises BadBill for what is not there or cannot be a bill.
-    """
-    manifests: list[Path] = []
-    loose: list[Path] = []
-    for path in paths:
-        for found in _expand(path):
-            (manifests if found.name.lower().endswith("manifest.json") else loose).append(found)
-    named = [_from_manifest(path) for path in _newest(manifests)]
-    parts = {part for bundle in named for part in bundle.files}
-    rest = tuple(path for path in loose if path not in parts)
-    # Beside a manifest, data files it does not name are superseded versions: only its own parts count.
-    return named or ([Bundle(rest)] if rest else []) if not (named and rest) else _both(named, rest, paths)
-
-
-def _both(named: list[Bundle], rest: tuple[Path, ...], paths: Iterable[Path]) -> list[Bundle]:
-    given = {path.resolve() for path in paths}
-    asked = tuple(path for path in rest if path.resolve() in given)
-    return [*named, Bundle(asked)] if asked else named
-
-
-def _expand(path: Path) -> list[Path]:
-    if not path.exists():
-        raise BadBill(f"{path}: no such file or folder.")
-    if path.is_file():
-        return [path]
-    found = [each for each in sorted(path.rglob("*")) if each.is_file() and _may_be_bill(each)]
-    if not found:
-        raise BadBill(f"{path}: the folder holds no bill (.csv, .csv.gz, .parquet, .jsonl or a manifest).")
-    return found
-
-
-def _may_be_bill(path: Path) -> bool:
-    name = path.name.lower()
-    return not name.startswith(".") and name.endswith((".csv", ".gz", ".parquet", ".jsonl", ".ndjson", "manifest.json"))
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise BadBill(f"{path.name}: not a readable manifest ({error}).") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("reportKeys"), list):
-        raise BadBill(f"{path.name}: not a Cost and Usage Report manifest, it names no reportKeys.")
-    return manifest
-
-
-def _newest(manifests: list[Path]) -> list[Path]:
-    """One manifest for each billing period: the topmost, which AWS keeps pointing at the newest assembly."""
-    chosen: dict[str, Path] = {}
-    for path in sorted(manifests, key=lambda each: (len(each.parts), str(each))):
-        manifest = read_manifest(path)
-        period = manifest.get("billingPeriod")
-        start = period.get("start", "") if isinstance(period, dict) else ""
-        chosen.setdefault(f"{manifest.get('reportName')} {start or path}", path)
-    return list(chosen.values())
-
-
-def _from_manifest(path: Path) -> Bundle:
-    keys = [str(key) for key in read_manifest(path)["reportKeys"]]
-    if not keys:
-        raise BadBill(f"{path.name}: the manifest names no files.")
-    return Bundle(tuple(_locate(key, path) for key in keys), manifest=path)
-
-
-def _locate(key: str, manifest: Path) -> Path:
-    """The file of a report key: keys are bucket paths, so the longest tail that exists beside or above the manifest."""
-    parts = [part for part in key.split("/") if part]
-    if ".." in parts:
-        raise BadBill(f"{manifest.name}: the key {key!r} climbs out of its folder.")
-    for start in range(len(parts)):
-        for folder in (manifest.parent, *list(manifest.parents)[1:4]):
-            candidate = folder.joinpath(*parts[start:])
-            if candidate.is_file():
-                return candidate
-    raise BadBill(f"{manifest.name}: the file {key!r} that the manifest names is not here.")
 
 
 def kind(path: Path, name: str) -> str:
@@ -177,8 +86,14 @@ class Layout:
 def csv_layout(path: Path, name: str) -> Layout:
     """The header of a CSV; raises BadBill when there is none."""
     with path.open("rb") as stream:
-        head = _first_record(stream, name)
+        line = stream.readline(MAX_HEADER)
         first = stream.read(MAX_HEADER).decode("utf-8", "replace")
+    if len(line) >= MAX_HEADER:
+        raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
+    try:
+        head = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
     delimiter = max(DELIMITERS, key=head.count)
     columns = _first_row(head, delimiter)
     if len(columns) < 2:
@@ -187,9 +102,13 @@ def csv_layout(path: Path, name: str) -> Layout:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(column.strip() for column in columns))
     cells = len(_first_row(first, delimiter)) or len(columns)
-    # Some exports leave out the last cells of every row; a single short row is a row cut off.
-    kept = cells if 1 < cells < len(unique) and _all_have(first, delimiter, cells) else len(unique)
-    return Layout(unique[:kept], delimiter, unique[kept:])
+    if 1 < cells < len(unique):
+        # Some exports leave out the last cells of every row; a single short row is a row cut off.
+        rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
+        # The last row may be cut itself.
+        if all(len(row) == cells for row in rows[:-1] or rows):
+            return Layout(unique[:cells], delimiter, unique[cells:])
+    return Layout(unique, delimiter)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -202,22 +121,6 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 def _first_row(text: str, delimiter: str) -> list[str]:
     return next(_rows(text, delimiter), [])
-
-
-def _all_have(text: str, delimiter: str, cells: int) -> bool:
-    """Whether each of the first rows has so many cells; the last, which may be cut, says nothing."""
-    rows = [row for row in islice(_rows(text, delimiter), 1000) if row]
-    return all(len(row) == cells for row in rows[:-1] or rows)
-
-
-def _first_record(stream: BinaryIO, name: str) -> str:
-    line = stream.readline(MAX_HEADER)
-    if len(line) >= MAX_HEADER:
-        raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
-    try:
-        return line.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
 
 
 def _unique(columns: Iterable[str]) -> Iterator[str]:
@@ -235,33 +138,30 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
     Only called for bills that have rejects: it reads up to the last wanted record.
     """
     targets = set(wanted)
-    found: dict[int, int] = {}
+    lines: dict[int, int] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.reader(stream, delimiter=layout.delimiter)
         next(reader, None)
         record, line = 0, reader.line_num
         for row in reader:
             start, line = line + 1, reader.line_num
-            record += _counts(row, layout)
+            # DuckDB sees neither blank lines nor rows of more or fewer cells nor what is not valid UTF-8.
+            is_broken = any("\udc80" <= char <= "\udcff" for cell in row for char in cell)
+            record += len(row) == len(layout.columns) and not is_broken
             if record in targets:
-                found.setdefault(record, start)
+                lines.setdefault(record, start)
             if targets and record >= max(targets):
                 break
-    return found
-
-
-def _counts(row: list[str], layout: Layout) -> bool:
-    """Whether DuckDB sees the row: not a blank line, as many cells as columns, and valid UTF-8."""
-    return len(row) == len(layout.columns) and not any("\udc80" <= char <= "\udcff" for cell in row for char in cell)
+    return lines
 
 
 def line_at(path: Path, offsets: Iterable[int]) -> dict[int, int]:
     """The line number of each byte offset."""
-    found, line, position = {}, 1, 0
+    lines, line, position = {}, 1, 0
     with path.open("rb") as stream:
         for offset in sorted(set(offsets)):
             while position < offset and (chunk := stream.read(min(CHUNK, offset - position))):
                 line += chunk.count(b"\n")
                 position += len(chunk)
-            found[offset] = line
-    return found
+            lines[offset] = line
+    return lines

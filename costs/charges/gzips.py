@@ -20,7 +20,7 @@ from costs.charges import files
 from costs.formats.base import BadBill
 
 SCHEME = "unfolded"
-# A gzip tells its size modulo this (RFC 1952).
+# A gzip states its size modulo this (RFC 1952).
 ROUND = 1 << 32
 SAMPLE = 4 << 20
 # So many of the last blocks are kept, for DuckDB reads those again that it had dropped for want of memory.
@@ -30,14 +30,14 @@ BLOCKS = 4
 Read = TypeVar("Read")
 
 
-class Misjudged(OSError):
+class SizeMisjudged(OSError):
     """The text is longer or shorter than it was taken for."""
 
 
 class Gzips(AbstractFileSystem):  # type: ignore[misc]
     """The gzips of a bill for DuckDB, under the addresses that `address` gives.
 
-    No error may pass through DuckDB's threads: what is wrong with a gzip is kept, and `read_whole` raises it.
+    No error may pass through DuckDB's threads: what is wrong with a gzip is kept, and `read_all` raises it.
     """
 
     protocol = SCHEME
@@ -56,7 +56,7 @@ class Gzips(AbstractFileSystem):  # type: ignore[misc]
         self.names[str(path)] = name
         return f"{SCHEME}://{path}"
 
-    def read_whole(self, attempt: Callable[[], Read]) -> Read:
+    def read_all(self, attempt: Callable[[], Read]) -> Read:
         """What `attempt` makes of the texts, made again where a size was misjudged.
 
         Raises the BadBill that says what is wrong with a gzip (cut off, damaged, without end) before whatever was
@@ -66,31 +66,31 @@ class Gzips(AbstractFileSystem):  # type: ignore[misc]
             read = attempt()
         except (BadBill, duckdb.Error):
             if self._look_again():
-                return self.read_whole(attempt)
+                return self.read_all(attempt)
             raise
-        return self.read_whole(attempt) if self._look_again() else read
+        return self.read_all(attempt) if self._look_again() else read
 
     def _look_again(self) -> bool:
         """Looks through the gzips whose size was misjudged; whether there were any."""
         if self.bad:
             raise self.bad
-        found, self.misjudged = self.misjudged, set()
-        for path in found:
-            self.sizes[path] = self._measured(path)
-        return bool(found)
+        paths, self.misjudged = self.misjudged, set()
+        for path in paths:
+            self.sizes[path] = self._measure(path)
+        return bool(paths)
 
-    def _measured(self, path: str) -> int:
+    def _measure(self, path: str) -> int:
         return sum(map(len, files.unpacked(Path(path), self.names[path], self.limit)))
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> "Text":
-        return Text(self, self._strip_protocol(path))
+    def open(self, path: str, mode: str = "rb", **_: Any) -> "GzipText":
+        return GzipText(self, self._strip_protocol(path))
 
     def size(self, path: str) -> int:
-        kept = self._strip_protocol(path)
-        if kept not in self.sizes:
+        file = self._strip_protocol(path)
+        if file not in self.sizes:
             # Zero is the end of several streams, the last of them empty: of nothing DuckDB would not even read a byte.
-            self.sizes[kept] = likely_size(Path(kept)) or self._measured(kept)
-        return self.sizes[kept]
+            self.sizes[file] = likely_size(Path(file)) or self._measure(file)
+        return self.sizes[file]
 
     def exists(self, path: str, **_: Any) -> bool:
         return Path(self._strip_protocol(path)).exists()
@@ -114,24 +114,24 @@ def readable(db: duckdb.DuckDBPyConnection, limit: int) -> Iterator[Gzips]:
 
 
 def likely_size(path: Path) -> int:
-    """The bytes of the text: what the end of the gzip says, and as many rounds more as its beginning makes likely.
+    """The bytes of the text: what the end of the gzip states, and as many rounds more as its beginning makes likely.
 
     Wrong for several streams, and perhaps for texts of very uneven stuff: whoever reads notices.
     """
     packed = path.stat().st_size
     with path.open("rb") as raw:
         raw.seek(-4, 2)
-        told = int.from_bytes(raw.read(4), "little")
+        size_in_round = int.from_bytes(raw.read(4), "little")
         if packed < SAMPLE:
-            return told
+            return size_in_round
         raw.seek(0)
         with igzip.open(raw, "rb") as text:  # type: ignore[no-untyped-call]
             unpacked = len(text.read(SAMPLE))
             ratio = unpacked / raw.tell()
-    return told + ROUND * max(0, round((packed * ratio - told) / ROUND))
+    return size_in_round + ROUND * max(0, round((packed * ratio - size_in_round) / ROUND))
 
 
-class Text:
+class GzipText:
     """The text of one gzip, read forwards; anew from the start where DuckDB steps back further than the last blocks."""
 
     def __init__(self, gzips: Gzips, path: str) -> None:
@@ -154,44 +154,44 @@ class Text:
         return getattr(self.here, "offset", 0)
 
     def read(self, count: int) -> bytes:
-        """Fewer bytes than asked for make DuckDB stop; `gzips` then knows why."""
+        """Fewer bytes than requested make DuckDB stop; `gzips` then knows why."""
         start = self.tell()
         with self.lock:
             try:
-                found = self._block(start, count)
+                block = self._block(start, count)
             except BadBill as bad:
-                self.gzips.bad, found = bad, b""
-            except Misjudged:
+                self.gzips.bad, block = bad, b""
+            except SizeMisjudged:
                 self.gzips.misjudged.add(self.path)
-                found = b""
-        self.here.offset = start + len(found)
-        return found
+                block = b""
+        self.here.offset = start + len(block)
+        return block
 
     def _block(self, start: int, count: int) -> bytes:
-        kept = self.blocks.get(start, b"")
-        if len(kept) >= count:
-            return kept[:count]
+        cached = self.blocks.get(start, b"")
+        if len(cached) >= count:
+            return cached[:count]
         if start < self.at:
             self._rewind()
         while self.at < start:
             self._next(min(files.CHUNK, start - self.at))
-        self.blocks[start] = found = self._next(count)
+        self.blocks[start] = block = self._next(count)
         if len(self.blocks) > BLOCKS:
             self.blocks.popitem(last=False)
-        return found
+        return block
 
     def _next(self, count: int) -> bytes:
         parts, missing = [], count
         while missing:
             chunk = self.rest or next(self.chunks, b"")
             if not chunk:
-                raise Misjudged
+                raise SizeMisjudged
             parts.append(chunk[:missing])
             self.rest = chunk[missing:]
             missing -= len(parts[-1])
         self.at += count
         if self.at == self.size and (self.rest or next(self.chunks, b"")):
-            raise Misjudged
+            raise SizeMisjudged
         return b"".join(parts)
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from costs.formats.base import BadBill, Sheet, literal, quoted
+from costs.formats.base import BadBill, Sheet
+from costs.formats.sql import literal, quoted
 
 # The line itself where it is no JSON object.
 UNREAD = '"unread line"'
@@ -19,32 +20,29 @@ NUMBER = """'"([A-Za-z_][A-Za-z0-9_.]*)" *: *(-?[0-9][0-9.eE+-]*)'"""
 ROW = "parsed"
 
 
-def _lines(address: str, rest: str) -> str:
-    """Every line as one text; a byte that no text has keeps it whole."""
+def _objects(address: str, rest: str) -> str:
+    """Every line and the JSON object it is, null where it is none; parsed once."""
+    # A delimiter that no text has keeps a line in one piece.
     options = (
         "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = ''"
     )
-    return f"read_csv({literal(address)}, {options}, {rest})"
-
-
-def _objects(address: str, rest: str) -> str:
-    """Every line and the JSON object it is, null where it is none; each worked out once."""
+    lines = f"read_csv({literal(address)}, {options}, {rest})"
     parsed = f"TRY_CAST(regexp_replace(line, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
-    each = f"(SELECT line, {parsed} AS json FROM {_lines(address, rest)})"
-    return f"(SELECT line, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS object FROM {each})"
+    parsed_lines = f"(SELECT line, {parsed} AS json FROM {lines})"
+    return f"(SELECT line, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS object FROM {parsed_lines})"
 
 
 def columns(db: duckdb.DuckDBPyConnection, address: str, name: str, as_text: str) -> dict[str, str]:
-    """{dotted name: SQL} over all lines: exports leave out what is empty, so the first lines do not tell all."""
+    """{dotted name: SQL} over all lines: exports leave out what is empty, so the first lines do not show them all."""
     rest = f"ignore_errors = true, {as_text}, store_rejects = false"
     try:
-        found = db.execute(f"SELECT json_group_structure(object) FROM {_objects(address, rest)}").fetchone()
+        row = db.execute(f"SELECT json_group_structure(object) FROM {_objects(address, rest)}").fetchone()
     except duckdb.Error as error:
         raise BadBill(f"{name}: not readable as JSON lines ({str(error).splitlines()[0][:200]}).") from None
-    shape = json.loads(found[0]) if found and found[0] else {}
+    shape = json.loads(row[0]) if row and row[0] else {}
     if not isinstance(shape, dict):
         raise BadBill(f"{name}: its lines are no JSON objects.")
-    return {".".join(path_): _reads(path_) for path_ in _leaves(shape)}
+    return {".".join(path): f"{ROW}." + ".".join(map(quoted, path)) for path in _leaves(shape)}
 
 
 def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -60,22 +58,16 @@ def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[t
             yield (*above, key)
 
 
-def _reads(path: tuple[str, ...]) -> str:
-    return f"{ROW}." + ".".join(map(quoted, path))
-
-
 def source(address: str, sheet: Sheet, rest: str) -> str:
     """The SQL of its rows: `parsed` holds the object, `unread line` what is none."""
     shape: dict[str, Any] = {}
     for sql in sheet.columns.values():
-        _put(shape, [part.strip('"') for part in sql.removeprefix(f"{ROW}.").split('"."')])
+        *above, leaf = [part.strip('"').replace('""', '"') for part in sql.removeprefix(f"{ROW}.").split('"."')]
+        inner = shape
+        for key in above:
+            inner = inner.setdefault(key, {})
+        inner[leaf] = "VARCHAR"
     return (
         f"(SELECT json_transform(object, {literal(json.dumps(shape))}) AS {ROW}, "
         f"CASE WHEN trim(line) <> '' AND object IS NULL THEN line END AS {UNREAD} FROM {_objects(address, rest)})"
     )
-
-
-def _put(shape: dict[str, Any], path: list[str]) -> None:
-    for key in path[:-1]:
-        shape = shape.setdefault(key.replace('""', '"'), {})
-    shape[path[-1].replace('""', '"')] = "VARCHAR"

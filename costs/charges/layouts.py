@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any
 
 PERIOD = re.compile(r"(^|/)(\d{8}-\d{8}|billing_period=\d{4}-\d{2})(?=/)", re.IGNORECASE)
+# The lists of files in the manifests of AWS and Azure.
+FILE_LISTS = ("reportKeys", "dataFiles", "files", "blobs")
 BILLS = (".csv", ".gz", ".parquet", ".json", ".jsonl", ".ndjson")
 
 
@@ -39,33 +41,28 @@ class BadManifest(ValueError):
     """A manifest that cannot be followed; the message names it."""
 
 
-def packages(entries: Iterable[Entry], manifest: Callable[[str], Any]) -> tuple[list[Package], list[str]]:
+def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> tuple[list[Package], list[str]]:
     """(the newest version of every delivery, oldest period first; what could not be followed).
 
-    `manifest` reads the JSON object of a key.
+    `read_manifest` returns the JSON object of a key.
     """
-    every = {entry.key: entry for entry in entries}
+    by_key = {entry.key: entry for entry in entries}
     periods: dict[str, list[Entry]] = {}
-    loose = []
-    for entry in every.values():
-        period = _period(entry.key)
-        if period:
-            periods.setdefault(period, []).append(entry)
+    newest, problems = [], []
+    for entry in by_key.values():
+        if match := PERIOD.search(entry.key):
+            # Manifests under ``metadata/`` belong to their ``data/``.
+            name = re.sub(r"(^|/)metadata/", r"\1data/", entry.key[: match.end()])
+            periods.setdefault(name, []).append(entry)
         elif _is_bill(entry.key):
-            loose.append(entry)
-    found, problems = [_package(entry.key, [entry]) for entry in loose], []
+            newest.append(_package(entry.key, [entry]))
     for name, members in sorted(periods.items()):
         try:
-            found += _newest(name, members, every, manifest)
+            if chosen := _newest_version(members, by_key, read_manifest):
+                newest.append(_package(name, chosen))
         except BadManifest as error:
             problems.append(str(error))
-    return sorted(found, key=lambda each: each.name), problems
-
-
-def _period(key: str) -> str:
-    """The export and period an object belongs to; manifests under ``metadata/`` belong to their ``data/``."""
-    found = PERIOD.search(key)
-    return re.sub(r"(^|/)metadata/", r"\1data/", key[: found.end()]) if found else ""
+    return sorted(newest, key=lambda package: package.name), problems
 
 
 def _is_bill(key: str) -> bool:
@@ -77,54 +74,43 @@ def _is_manifest(key: str) -> bool:
     return key.lower().endswith("manifest.json")
 
 
-def _newest(
-    name: str, members: Sequence[Entry], every: Mapping[str, Entry], manifest: Callable[[str], Any]
-) -> list[Package]:
+def _newest_version(
+    members: Sequence[Entry], by_key: Mapping[str, Entry], read_manifest: Callable[[str], Any]
+) -> list[Entry]:
+    """The objects of a period that count; empty when there is no bill among them."""
     manifests = [entry for entry in members if _is_manifest(entry.key)]
     if manifests:
         # AWS keeps pointing with the topmost at the newest assembly; of manifests side by side the last written counts.
-        top = min(entry.key.count("/") for entry in manifests)
-        chosen = max((each for each in manifests if each.key.count("/") == top), key=lambda e: (e.modified, e.key))
-        return [_package(name, _named(chosen.key, manifest(chosen.key), every))]
-    bills = [entry for entry in members if _is_bill(entry.key)]
-    return [_package(name, _last_run(bills))] if bills else []
-
-
-def _last_run(bills: Sequence[Entry]) -> list[Entry]:
-    """Every run is a whole copy of the period so far: only the last one counts."""
+        depth = min(entry.key.count("/") for entry in manifests)
+        topmost = [entry for entry in manifests if entry.key.count("/") == depth]
+        chosen = max(topmost, key=lambda entry: (entry.modified, entry.key))
+        return _files_of_manifest(chosen.key, read_manifest(chosen.key), by_key)
+    # Every run is a full copy of the period so far: only the last one counts.
     runs: dict[str, list[Entry]] = {}
-    for entry in bills:
-        runs.setdefault(entry.key.rpartition("/")[0], []).append(entry)
-    return max(runs.values(), key=lambda run: max((entry.modified, entry.key) for entry in run))
+    for entry in members:
+        if _is_bill(entry.key):
+            runs.setdefault(entry.key.rpartition("/")[0], []).append(entry)
+    return max(runs.values(), key=lambda run: max((entry.modified, entry.key) for entry in run), default=[])
 
 
-def _named(key: str, manifest: Any, every: Mapping[str, Entry]) -> list[Entry]:
-    wanted = _keys(manifest)
-    if not wanted:
+def _files_of_manifest(key: str, manifest: object, by_key: Mapping[str, Entry]) -> list[Entry]:
+    """The objects a manifest names, by their keys or by their full addresses; raises BadManifest."""
+    lists = [manifest.get(name) for name in FILE_LISTS] if isinstance(manifest, Mapping) else []
+    listed = next((items for items in lists if isinstance(items, list)), [])
+    keys = [item.get("blobName") if isinstance(item, Mapping) else item for item in listed]
+    names = [name for name in keys if isinstance(name, str) and name]
+    if not names:
         raise BadManifest(f"{key}: the manifest names no files.")
-    return [_find(each, key, every) for each in wanted]
-
-
-def _keys(manifest: Any) -> list[str]:
-    if not isinstance(manifest, Mapping):
-        return []
-    for name in ("reportKeys", "dataFiles", "files", "blobs"):
-        listed = manifest.get(name)
-        if isinstance(listed, list):
-            keys = [each.get("blobName") if isinstance(each, Mapping) else each for each in listed]
-            return [key for key in keys if isinstance(key, str) and key]
-    return []
-
-
-def _find(wanted: str, manifest: str, every: Mapping[str, Entry]) -> Entry:
-    """The object a manifest means, which may say its whole address and not only its key."""
-    key = re.sub(r"^[a-z0-9]+://[^/]+/", "", wanted).lstrip("/")
-    found = every.get(key) or next((entry for name, entry in every.items() if key.endswith(f"/{name}")), None)
-    if found is None:
-        raise BadManifest(f"{manifest}: the file {wanted!r} that the manifest names is not there yet.")
-    return found
+    files = []
+    for name in names:
+        path = re.sub(r"^[a-z0-9]+://[^/]+/", "", name).lstrip("/")
+        file = by_key.get(path) or next((entry for known, entry in by_key.items() if path.endswith(f"/{known}")), None)
+        if file is None:
+            raise BadManifest(f"{key}: the file {name!r} that the manifest names is not there yet.")
+        files.append(file)
+    return files
 
 
 def _package(name: str, entries: Sequence[Entry]) -> Package:
-    said = "\n".join(f"{entry.key} {entry.mark} {entry.size}" for entry in sorted(entries, key=lambda e: e.key))
-    return Package(name, tuple(entry.key for entry in entries), hashlib.sha256(said.encode()).hexdigest())
+    versions = "\n".join(f"{entry.key} {entry.mark} {entry.size}" for entry in sorted(entries, key=lambda e: e.key))
+    return Package(name, tuple(entry.key for entry in entries), hashlib.sha256(versions.encode()).hexdigest())

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from costs.demo.company import PAYER, REGIONS, Resource, as_json, pick, resources
+from costs.demo.company import PAYER, REGIONS, DemoResource, pick
+from costs.demo.services import resources
 from finops_site.lib.periods import Month
 
 MONTHS = 13
@@ -69,44 +70,44 @@ def write_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> list[Path
     folder.mkdir(parents=True, exist_ok=True)
     running = resources(as_of)
     last = Month.of(as_of - timedelta(days=1))
-    spans = [last.plus(-back) for back in reversed(range(months))]
-    return [_write(folder, month, running, last, as_of) for month in spans]
+    paths = []
+    for month in (last.plus(-back) for back in reversed(range(months))):
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(bill_rows(month, running, last, as_of))
+        path = folder / f"northwind-{month}.csv.gz"
+        # Without a time and a name in its header, the same rows are the same bytes.
+        path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0))
+        paths.append(path)
+    return paths
 
 
-def _write(folder: Path, month: Month, running: list[Resource], last: Month, as_of: date) -> Path:
-    path = folder / f"northwind-{month}.csv.gz"
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows(month, running, last, as_of))
-    # Without a time and a name in its header, the same rows are the same bytes.
-    path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0))
-    return path
-
-
-def rows(month: Month, running: list[Resource], last: Month, as_of: date) -> Iterator[list[str]]:
+def bill_rows(month: Month, running: list[DemoResource], last: Month, as_of: date) -> Iterator[list[str]]:
     """Every row of a month's bill, day by day, then support, tax and credit of the payer."""
     spent = Decimal(0)
     age = (last.year - month.year) * 12 + last.number - month.number
     days = [day for day in month.period.each_day() if day < as_of]
     for resource in running:
-        fixed = _fixed(resource, month)
-        base = resource.quantity * _growth(resource.rhythm, age)
+        fixed = _cells_of_resource(resource, month)
+        # How much less it was months ago; machines and databases do not grow, they are launched.
+        base = resource.quantity * (1 - GROWTH.get(resource.rhythm, Decimal(0)) * age)
         for day in days:
             if resource.stands_on(day):
                 quantity = _quantity(base, resource, day, month)
                 cost = quantity * resource.price
                 spent += cost
                 yield _row(fixed, day, quantity, resource.price, cost)
-    yield from _of_the_payer(month, spent, age)
+    # Support and tax, shares of what was spent; a credit half a year ago. All stand on the first, as AWS does it.
+    support = (spent * SUPPORT).quantize(Decimal("0.01"))
+    yield _fee(month, month.start, "Purchase", "AWS Support (Business)", "AWS Business Support", support)
+    tax = ((spent + support) * TAX).quantize(Decimal("0.01"))
+    yield _fee(month, month.start, "Tax", "Tax", "Sales tax", tax)
+    if age == 6:
+        yield _fee(month, month.start, "Credit", "AWS Credits", "Migration credit", CREDIT)
 
 
-def _growth(rhythm: str, age: int) -> Decimal:
-    """How much less it was `age` months ago; machines and databases do not grow, they are launched."""
-    return 1 - GROWTH.get(rhythm, Decimal(0)) * age
-
-
-def _quantity(base: Decimal, resource: Resource, day: date, month: Month) -> Decimal:
+def _quantity(base: Decimal, resource: DemoResource, day: date, month: Month) -> Decimal:
     """Steady things are the same every day; the rest has weekdays, month ends and some noise of its own."""
     if resource.rhythm == "steady":
         return base
@@ -119,7 +120,7 @@ def _quantity(base: Decimal, resource: Resource, day: date, month: Month) -> Dec
     return (base * factor / 1000).quantize(Decimal("0.0001"))
 
 
-def _fixed(resource: Resource, month: Month) -> dict[str, str]:
+def _cells_of_resource(resource: DemoResource, month: Month) -> dict[str, str]:
     account, name = resource.account
     details = json.dumps(resource.details, sort_keys=True) if resource.details else ""
     return _common(month) | {
@@ -144,7 +145,7 @@ def _fixed(resource: Resource, month: Month) -> dict[str, str]:
         "PricingCategory": "Standard",
         "PricingUnit": resource.unit,
         "ConsumedUnit": resource.unit,
-        "Tags": as_json(resource.tags),
+        "Tags": json.dumps(resource.tags, sort_keys=True) if resource.tags else "",
     }
 
 
@@ -164,27 +165,17 @@ def _common(month: Month) -> dict[str, str]:
 
 
 def _row(fixed: dict[str, str], day: date, quantity: Decimal, price: Decimal, cost: Decimal) -> list[str]:
-    amount, units, each = f"{cost:f}", f"{quantity:f}", f"{price:f}"
-    said = {
+    amount, units, unit_price = f"{cost:f}", f"{quantity:f}", f"{price:f}"
+    of_day = {
         "ChargePeriodStart": f"{day}T00:00:00Z",
         "ChargePeriodEnd": f"{day + timedelta(days=1)}T00:00:00Z",
         "PricingQuantity": units,
         "ConsumedQuantity": units,
-        "ListUnitPrice": each,
-        "ContractedUnitPrice": each,
+        "ListUnitPrice": unit_price,
+        "ContractedUnitPrice": unit_price,
     }
     costs = dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), amount)
-    return list({**fixed, **said, **costs}.values())
-
-
-def _of_the_payer(month: Month, spent: Decimal, age: int) -> Iterator[list[str]]:
-    """Support and tax, shares of what was spent; a credit half a year ago. All stand on the first, as AWS does it."""
-    support = (spent * SUPPORT).quantize(Decimal("0.01"))
-    yield _fee(month, month.start, "Purchase", "AWS Support (Business)", "AWS Business Support", support)
-    tax = ((spent + support) * TAX).quantize(Decimal("0.01"))
-    yield _fee(month, month.start, "Tax", "Tax", "Sales tax", tax)
-    if age == 6:
-        yield _fee(month, month.start, "Credit", "AWS Credits", "Migration credit", CREDIT)
+    return list({**fixed, **of_day, **costs}.values())
 
 
 def _fee(month: Month, day: date, category: str, service: str, description: str, amount: Decimal) -> list[str]:

@@ -1,6 +1,6 @@
 """Every format we read, and which of them a header belongs to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from costs.formats.aws_cur import AWS_CUR
 from costs.formats.azure import AZURE_ACTUAL, AZURE_AMORTIZED
@@ -10,7 +10,7 @@ from costs.formats.gcp import GCP
 from costs.formats.oci import OCI
 from costs.formats.seed_inventory import SEED_EC2, SEED_S3
 
-# Where headers are alike, the format with evidence in its rows is asked first.
+# Where headers are alike, the format with evidence in its rows comes first.
 FORMATS: tuple[Format, ...] = (FOCUS, AWS_CUR, AZURE_AMORTIZED, AZURE_ACTUAL, GCP, OCI, SEED_EC2, SEED_S3)
 NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
 
@@ -20,7 +20,7 @@ def detect(
 ) -> Format:
     """The format whose required columns the header has; `wanted` narrows the choice to one format's name.
 
-    `shows` says whether the file's rows have a format's evidence; it is asked only where the header leaves a choice.
+    `shows` returns whether the file's rows have a format's evidence; it is called where the header leaves a choice.
     Raises BadBill naming the nearest format and the columns that are missing.
     """
     choice = [known for known in FORMATS if wanted in ("auto", known.name)]
@@ -30,16 +30,11 @@ def detect(
         if not known.evidence or wanted != "auto" or shows(known):
             return known
     nearest = min(choice, key=lambda known: len(known.missing(sheet)) / len(known.required))
-    raise BadBill(f"{file}: {_why(nearest, sheet)}")
-
-
-def _why(nearest: Format, sheet: Sheet) -> str:
     missing = nearest.missing(sheet)
     if len(missing) == len(nearest.required):
         titles = ", ".join(known.title for known in FORMATS)
-        return f"this is no bill we know: its header has none of the columns we look for. We read {titles}."
-    return f"no known bill has this header; nearest is {nearest.title}, which also needs {_listed(missing)}."
-
-
-def _listed(missing: Sequence[str]) -> str:
-    return ", ".join(" or ".join(name.split("|")) for name in missing)
+        raise BadBill(
+            f"{file}: this is no bill we know: its header has none of the columns we look for. We read {titles}."
+        )
+    needed = ", ".join(" or ".join(name.split("|")) for name in missing)
+    raise BadBill(f"{file}: no known bill has this header; nearest is {nearest.title}, which also needs {needed}.")

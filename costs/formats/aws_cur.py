@@ -8,7 +8,10 @@ Effective cost follows the amortised cost of AWS's Cloud Intelligence Dashboards
 its share of the commitment, fees carry only what was not used, upfront fees carry nothing.
 """
 
-from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, tags, text
+import re
+
+from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, text
+from costs.formats.sql import tags
 
 CATEGORY = """CASE {lineItem/LineItemType}
     WHEN 'Tax' THEN 'Tax'
@@ -101,17 +104,14 @@ def has_discount_column(sheet: Sheet) -> bool:
     return "discount/TotalDiscount" in sheet
 
 
-def _shows_net_fee(sheet: Sheet) -> bool:
-    return any(f"savingsPlan/Net{part}" in sheet for part in _PARTS)
-
-
 def after_discounts(template: str) -> Rule:
     """A formula that reads the net columns where discounts are in a column; an empty net cell means no discount."""
 
     def rule(sheet: Sheet) -> str | None:
         if not has_discount_column(sheet):
             return formula(template)(sheet)
-        net = template.replace(UNUSED, NET_UNUSED) if _shows_net_fee(sheet) else template
+        has_net_fee = any(f"savingsPlan/Net{part}" in sheet for part in _PARTS)
+        net = template.replace(UNUSED, NET_UNUSED) if has_net_fee else template
         for gross, after in NET.items():
             net = net.replace(f"{{{gross}}}", f"{{{after}|{gross}}}").replace(
                 f"{{{gross}:n}}", f"{{{after}|{gross}:n}}"
@@ -121,29 +121,22 @@ def after_discounts(template: str) -> Rule:
     return rule
 
 
-def _tags(sheet: Sheet) -> str | None:
-    """Tags from columns of their own, or from 2.0's map, whose keys say ``user_team`` for ``user:team``."""
+def resource_tags(sheet: Sheet) -> str | None:
+    """Tags from columns of their own, or from 2.0's map, whose keys are ``user_team`` for ``user:team``."""
     if not sheet.has("resource_tags"):
-        return tag_columns(sheet, "resourceTags/") or tag_columns(sheet, "resource_tags_", _with_colon)
-    found = tags(sheet.text("resource_tags") or "NULL")
+        columns = tag_columns(sheet, "resourceTags/")
+        return columns or tag_columns(sheet, "resource_tags_", lambda key: re.sub("^(user|aws)_", r"\1:", key))
+    delivered = tags(sheet.text("resource_tags") or "NULL")
     key = "regexp_replace(_each_.key, '^(user|aws)_', '\\1:')"
-    entries = f"list_transform(map_entries({found}), lambda _each_: {{'k': {key}, 'v': _each_.value}})"
+    entries = f"list_transform(map_entries({delivered}), lambda _each_: {{'k': {key}, 'v': _each_.value}})"
     return f"map_from_entries(list_distinct({entries}))"
 
 
-def _with_colon(key: str) -> str:
-    for prefix in ("user_", "aws_"):
-        if key.startswith(prefix):
-            return f"{prefix[:-1]}:{key[len(prefix) :]}"
-    return key
+# Columns that only 2.0 has.
+_OF_2_0 = ("resource_tags", "product", "cost_category", "discount", "bill_payer_account_name")
 
 
-def _version(sheet: Sheet) -> str:
-    new = ("resource_tags", "product", "cost_category", "discount", "bill_payer_account_name")
-    return "2.0" if any(sheet.has(name) for name in new) else ""
-
-
-def _warnings(sheet: Sheet) -> list[str]:
+def warn_of_missing_net_cost(sheet: Sheet) -> list[str]:
     if has_discount_column(sheet) and "lineItem/NetUnblendedCost" not in sheet:
         return [
             "This export shows private discounts in a column and lacks line_item_net_unblended_cost: billed cost is "
@@ -194,7 +187,7 @@ AWS_CUR = Format(
         "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
         "CommitmentDiscountType": formula(COMMITMENT_TYPE),
         "CommitmentDiscountStatus": formula(STATUS),
-        "Tags": _tags,
+        "Tags": resource_tags,
         # A Marketplace line's product code is a random id: people know the product by its name.
         "x_ServiceTitle": first(
             text("product/ProductName"), json_text("product", "product_name"), text("product/servicename")
@@ -207,8 +200,8 @@ AWS_CUR = Format(
     always=frozenset({"BilledCost", "EffectiveCost"}),
     lenient=frozenset({"ListCost"}),
     tags_are_map=True,
-    version=_version,
-    warnings=_warnings,
+    version=lambda sheet: "2.0" if any(sheet.has(name) for name in _OF_2_0) else "",
+    warnings=warn_of_missing_net_cost,
     remarks={
         f"x_Operation IN ({SPLIT})": (
             "{} rows split the cost of machines among pods or tasks; the machines' own rows carry it, so they count 0."

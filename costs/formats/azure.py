@@ -7,7 +7,8 @@ not used stands in rows of its own. Billed cost comes from the one, effective co
 
 from dataclasses import replace
 
-from costs.formats.base import FORMULA, Format, Sheet, const, formula, text
+from costs.formats.base import Format, Sheet, const, formula, text
+from costs.formats.sql import FORMULA
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -52,33 +53,26 @@ PERIOD = f"coalesce({{BillingPeriodStartDate}}, {{{DATE}}})"
 BLOCK = "'^ *([0-9][0-9,]*) ?(K\\b|M\\b)?'"
 
 
-def _block_size(sheet: Sheet) -> str:
-    unit = sheet.text("UnitOfMeasure") or "NULL::VARCHAR"
-    number = f"TRY_CAST(replace(regexp_extract({unit}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0))"
-    factor = f"CASE regexp_extract({unit}, {BLOCK}, 2) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
-    return f"coalesce({number}, 1) * {factor}"
+BLOCK_NUMBER = f"TRY_CAST(replace(regexp_extract({{UnitOfMeasure}}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0))"
+BLOCK_FACTOR = f"CASE regexp_extract({{UnitOfMeasure}}, {BLOCK}, 2) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
+CONSUMED = f"""CAST(TRY_CAST({{Quantity|UsageQuantity}} AS DECIMAL(25, 12))
+    * CAST(coalesce({BLOCK_NUMBER}, 1) * {BLOCK_FACTOR} AS DECIMAL(13, 0)) AS VARCHAR)"""
 
 
-def _consumed(sheet: Sheet) -> str | None:
-    quantity = sheet.text("Quantity", "UsageQuantity")
-    if not quantity:
-        return None
-    return f"CAST(TRY_CAST({quantity} AS DECIMAL(25, 12)) * CAST({_block_size(sheet)} AS DECIMAL(13, 0)) AS VARCHAR)"
-
-
-def _consumed_unit(sheet: Sheet) -> str | None:
+def unit_without_block(sheet: Sheet) -> str | None:
     unit = sheet.text("UnitOfMeasure")
     return unit and f"coalesce(nullif(trim(regexp_replace({unit}, {BLOCK}, '')), ''), 'Units')"
 
 
-def _tags(sheet: Sheet) -> str | None:
+def json_object_tags(sheet: Sheet) -> str | None:
     """JSON objects, which older exports write without their braces; ``""`` is nothing."""
-    said = sheet.text("Tags")
-    braced = f"CASE WHEN {said} LIKE '{{%' THEN {said} ELSE '{{' || {said} || '}}' END"
-    return said and f"CASE WHEN trim({said}, ' \"') <> '' THEN {braced} END"
+    delivered = sheet.text("Tags")
+    braced = f"CASE WHEN {delivered} LIKE '{{%' THEN {delivered} ELSE '{{' || {delivered} || '}}' END"
+    return delivered and f"CASE WHEN trim({delivered}, ' \"') <> '' THEN {braced} END"
 
 
-def _version(sheet: Sheet) -> str:
+def agreement(sheet: Sheet) -> str:
+    """The kind of agreement an export is of: each has columns of its own."""
     if "costInPricingCurrency" in sheet and "ProductId" in sheet:
         return "MCA"
     return "pay-as-you-go" if "PreTaxCost" in sheet else "EA"
@@ -115,8 +109,8 @@ AZURE_ACTUAL = Format(
         "PricingCategory": formula(PRICING),
         "PricingQuantity": text("Quantity", "UsageQuantity"),
         "PricingUnit": text("UnitOfMeasure"),
-        "ConsumedQuantity": _consumed,
-        "ConsumedUnit": _consumed_unit,
+        "ConsumedQuantity": formula(CONSUMED),
+        "ConsumedUnit": unit_without_block,
         "ListUnitPrice": text("PayGPrice", "MarketPrice"),
         "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
         "BilledCost": formula(f"{{{COST}}}"),
@@ -126,14 +120,14 @@ AZURE_ACTUAL = Format(
         "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
         "CommitmentDiscountType": formula(COMMITMENT_TYPE),
         "CommitmentDiscountStatus": formula(STATUS),
-        "Tags": _tags,
+        "Tags": json_object_tags,
         "x_LineType": text("ChargeType"),
         "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
         "x_UsageType": text("MeterName"),
         "x_Operation": text("MeterSubCategory"),
     },
     lenient=frozenset({"ListCost"}),
-    version=_version,
+    version=agreement,
     view="actual",
     warnings=lambda sheet: [
         "This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost."

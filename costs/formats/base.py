@@ -7,18 +7,16 @@ over rows. Adding a provider means adding one file with one ``Format`` and namin
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from typing import Literal
 
+from costs.formats.sql import FORMULA, literal, quoted
 from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
 
-# The name under which charges are asked, whatever engine answers.
+# The table name under which charges are queried, by whatever engine.
 CHARGES_TABLE = "charges"
-# What stands for a NUL byte, which PostgreSQL has none of.
-NO_NUL = "\ufffd"
 
 METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
@@ -91,7 +89,7 @@ class BadBill(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person says about a bill that the bill does not say itself."""
+    """What a person states about a bill that the bill does not state itself."""
 
     month: Month | None = None
     bill_stopped: bool = False
@@ -116,29 +114,29 @@ class Sheet:
     options: Options = field(default_factory=Options)
 
     def __contains__(self, name: str) -> bool:
-        return self._found(name) is not None
+        return self._column(name) is not None
 
     def has(self, name: str) -> bool:
         """Whether the header has exactly this name."""
         return name in self.columns
 
     @cached_property
-    def _exact(self) -> Mapping[str, str]:
-        return {name.lower(): sql for name, sql in self.columns.items()}
+    def _spellings(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """({name in small letters: SQL}, {name squeezed: SQL of the first column of that name})."""
+        columns = list(self.columns.items())
+        exact = {name.lower(): sql for name, sql in columns}
+        return exact, {squeezed(name): sql for name, sql in reversed(columns)}
 
-    @cached_property
-    def _squeezed(self) -> Mapping[str, str]:
-        return {squeezed(name): sql for name, sql in reversed(list(self.columns.items()))}
-
-    def _found(self, name: str) -> str | None:
-        return self._exact.get(name.lower()) or self._squeezed.get(squeezed(name))
+    def _column(self, name: str) -> str | None:
+        exact, loose = self._spellings
+        return exact.get(name.lower()) or loose.get(squeezed(name))
 
     def text(self, *names: str) -> str | None:
         """SQL for the first of `names` that has a value in the row; None when the file has none of the columns."""
-        found = list(dict.fromkeys(sql for name in names if (sql := self._found(name))))
-        if not found:
+        columns = list(dict.fromkeys(sql for name in names if (sql := self._column(name))))
+        if not columns:
             return None
-        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+        return columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
 
     def starting(self, prefix: str) -> dict[str, str]:
         """The columns whose names start with `prefix`, without it: {rest of the name as written: SQL}."""
@@ -154,16 +152,16 @@ class Format:
     """One kind of bill.
 
     `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the source
-    columns that tell this format from others; ``a|b`` is met by either. `always` are the metrics every row must have.
-    `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row. `tags_are_map`
-    says that the rule for tags yields a map and no JSON text.
+    columns that distinguish this format from others; ``a|b`` is met by either. `always` are the metrics every row must
+    have. `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row.
+    `tags_are_map`: the rule for tags yields a map and no JSON text.
 
     `aside` are values that several columns need, in the order in which they build on one another: rules read them by
     the name that the function `aside` gives.
 
-    `evidence` tells formats of one header apart: SQL that is true for some row of a file of this format (a formula).
+    `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula).
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one bill.
-    `keeps_all` keeps the columns that no rule reads, as text. `warnings` say what a header lets one expect too much of,
+    `keeps_all` keeps the columns that no rule reads, as text. `warnings` name what a header lets one expect in vain,
     `remarks` what is worth knowing about rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
 
@@ -185,7 +183,7 @@ class Format:
     remarks: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, sheet: Sheet) -> list[str]:
-        return [name for name in self.required if not any(each in sheet for each in name.split("|"))]
+        return [name for name in self.required if not any(spelling in sheet for spelling in name.split("|"))]
 
     def extras(self, sheet: Sheet) -> dict[str, str]:
         """The columns that become no charge column but are kept: {name: SQL}."""
@@ -229,8 +227,8 @@ def first(*rules: Rule) -> Rule:
     """The first rule that yields a value in the row."""
 
     def rule(sheet: Sheet) -> str | None:
-        found = [sql for sql in (rule(sheet) for rule in rules) if sql]
-        return f"coalesce({', '.join(found)})" if found else None
+        cells = [sql for sql in (rule(sheet) for rule in rules) if sql]
+        return f"coalesce({', '.join(cells)})" if cells else None
 
     return rule
 
@@ -240,74 +238,18 @@ def formula(template: str) -> Rule:
 
     The number is null where the text is no number, so that a formula over it is null too and never silently less.
     """
-    return lambda sheet: _fill(template, sheet)
 
+    def rule(sheet: Sheet) -> str:
+        def cell(match: re.Match[str]) -> str:
+            name = match[1]
+            sql = sheet.text(*name.removesuffix(":n").split("|"))
+            if not name.endswith(":n"):
+                return sql or "NULL::VARCHAR"
+            return f"CASE WHEN {sql} IS NULL THEN 0 ELSE TRY_CAST({sql} AS {FORMULA}) END" if sql else f"0::{FORMULA}"
 
-def _fill(template: str, sheet: Sheet) -> str:
-    sql, rest = [], template
-    while "{" in rest:
-        before, _, after = rest.partition("{")
-        name, _, rest = after.partition("}")
-        sql.append(before + _column(name, sheet))
-    return "".join([*sql, rest])
+        return re.sub("[{]([^}]*)[}]", cell, template)
 
-
-def _column(name: str, sheet: Sheet) -> str:
-    sql = sheet.text(*name.removesuffix(":n").split("|"))
-    if name.endswith(":n"):
-        return f"CASE WHEN {sql} IS NULL THEN 0 ELSE TRY_CAST({sql} AS {FORMULA}) END" if sql else f"0::{FORMULA}"
-    return sql or "NULL::VARCHAR"
-
-
-STORED = "DECIMAL(38, 18)"
-# Formulas add and subtract before anything is rounded to what is stored; control totals keep up to 28 decimals.
-FORMULA = "DECIMAL(38, 24)"
-FULL = "DECIMAL(38, 28)"
-
-
-def plain_number(sql: str) -> str:
-    """A cell as a spreadsheet may have left it, ``$10,000.00``, without its sign of money and thousands separators."""
-    dressed = "^ *-?[$€£]? ?-?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)? *$"
-    signs = " OR ".join(f"contains({sql}, '{sign}')" for sign in ",$€£")
-    return (
-        f"CASE WHEN ({signs}) AND regexp_matches({sql}, '{dressed}') "
-        f"THEN regexp_replace({sql}, '[$€£, ]', '', 'g') ELSE {sql} END"
-    )
-
-
-def stored(sql: str) -> str:
-    """Text to the stored decimal; null when it is no number (DuckDB rounds halves away from zero at 18 places)."""
-    return f"TRY_CAST({sql} AS {STORED})"
-
-
-def beyond(sql: str) -> str:
-    """What the text says beyond its 18 stored decimals; null where even 38 digits cannot hold it."""
-    rest = f"TRY_CAST({sql} AS {FULL}) - TRY_CAST({stored(sql)} AS {FULL})"
-    return (
-        f"CASE WHEN {sql} IS NULL THEN 0 WHEN contains({sql}, 'e') OR contains({sql}, 'E') THEN coalesce({rest}, 0) "
-        f"WHEN length({sql}) > 19 AND length({sql}) - strpos({sql}, '.') > 18 AND contains({sql}, '.') THEN {rest} "
-        f"ELSE 0 END"
-    )
-
-
-def moment(sql: str) -> str:
-    """Text to a UTC timestamp: ISO with or without an offset, else month/day/year as American spreadsheets write it.
-
-    The year must be recognised by its shape: DuckDB's own cast reads ``5/1/25`` as a day of the year 5.
-    """
-    american = "['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m/%d/%y %H:%M', '%m/%d/%y']"
-    short = "['%m/%d/%y %H:%M:%S', '%m/%d/%y %H:%M', '%m/%d/%y']"
-    return (
-        f"CASE WHEN length({sql}) = 19 AND {sql}[5] = '-' OR {sql} LIKE '____-%Z' THEN TRY_CAST({sql} AS TIMESTAMP) "
-        f"WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
-        f"WHEN regexp_matches({sql}, '/[0-9]{{2}}( |$)') THEN try_strptime({sql}, {short}) "
-        f"ELSE try_strptime({sql}, {american}) END"
-    )
-
-
-def tags(sql: str) -> str:
-    """A JSON object to a map of texts; null when it is no JSON object."""
-    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+    return rule
 
 
 # Parameters of lambdas in SQL are called _each_, _other_ and _at_: a column of the bill by the same name would be read
@@ -319,8 +261,8 @@ def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) ->
     pairs = [f"{{'k': {literal(named(key))}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
     if not pairs:
         return None
-    kept = f"list_filter([{', '.join(pairs)}], lambda _each_: _each_.v IS NOT NULL)"
-    return f"map_from_entries({kept})"
+    present = f"list_filter([{', '.join(pairs)}], lambda _each_: _each_.v IS NOT NULL)"
+    return f"map_from_entries({present})"
 
 
 def json_text(column: str, key: str) -> Rule:
@@ -331,16 +273,3 @@ def json_text(column: str, key: str) -> Rule:
 def aside(name: str) -> str:
     """The name under which a value stands that a format works out aside; no bill has such a column."""
     return quoted(f"aside {name}")
-
-
-def literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def month_moment(month: date) -> str:
-    """The first moment of `month`, as text like every other cell."""
-    return f"'{month:%Y-%m-%d} 00:00:00'"

@@ -3,9 +3,10 @@
 Column names and what replaced what: the FinOps Open Cost and Usage Specification, versions 1.0-preview to 1.4.
 """
 
-from costs.formats.base import CHARGE_COLUMNS, Format, Sheet, first, formula, literal, text
+from costs.formats.base import CHARGE_COLUMNS, Format, Sheet, first, formula, text
+from costs.formats.sql import literal
 
-# The newest column a file has tells its version; the specification has no version column.
+# The newest column a file has shows its version; the specification has no version column.
 VERSION_MARKS = (
     ("1.4", ("InvoiceDetailId", "CommitmentProgramEligibilityDetails")),
     ("1.3", ("ServiceProviderName", "HostProviderName", "AllocatedMethodId", "ContractApplied")),
@@ -18,13 +19,13 @@ PREVIEW = ("ChargeSubcategory", "UsageQuantity", "AmortizedCost", "ChargeType")
 
 
 def version(sheet: Sheet) -> str:
-    """The lowest version of FOCUS that has all the file's telling columns."""
+    """The lowest version of FOCUS that has all of the file's marking columns."""
     if any(mark in sheet for mark in PREVIEW) and "ChargeCategory" not in sheet:
         return "1.0-preview"
     return next((number for number, marks in VERSION_MARKS if any(mark in sheet for mark in marks)), "1.0")
 
 
-# Some exports leave the provider empty; a column that only one of them adds tells it.
+# Some exports leave the provider empty; a column that only one of them adds shows which it is.
 PROVIDER_MARKS = {
     "AWS": ("x_ServiceCode", "x_Discounts", "x_CostCategories"),
     "Google Cloud": ("x_Project", "x_Credits", "x_ServiceId"),
@@ -32,16 +33,16 @@ PROVIDER_MARKS = {
 }
 
 
-def _provider(sheet: Sheet) -> str | None:
+def provider(sheet: Sheet) -> str | None:
     marked = [name for name, marks in PROVIDER_MARKS.items() if any(mark in sheet for mark in marks)]
     guess = literal(marked[0]) if len(marked) == 1 else None
-    found = [sql for sql in (sheet.text("ServiceProviderName", "ProviderName"), guess) if sql]
-    return f"coalesce({', '.join(found)})" if found else None
+    cells = [sql for sql in (sheet.text("ServiceProviderName", "ProviderName"), guess) if sql]
+    return f"coalesce({', '.join(cells)})" if cells else None
 
 
 # 1.4 removed ProviderName and PublisherName for the two columns that 1.3 brought.
 RENAMED = {
-    "ProviderName": _provider,
+    "ProviderName": provider,
     "PublisherName": text("PublisherName", "HostProviderName"),
     # The names of 1.0-preview.
     "ChargeCategory": text("ChargeCategory", "ChargeType"),

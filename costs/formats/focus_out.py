@@ -6,7 +6,7 @@ where it is null: costs that the bill states leave as they came.
 
 from collections.abc import Collection
 
-from costs.formats.base import STORED, literal, quoted
+from costs.formats.sql import STORED, literal, quoted
 
 # Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
 CATEGORIES = {
@@ -159,11 +159,11 @@ SOMETIMES = (
 )
 
 
-def _costs(known: Collection[str]) -> dict[str, str]:
+def _cost_sql(known: Collection[str]) -> dict[str, str]:
     """A cost the bill states somewhere is 0 in rows without it, so that the sum stays the bill's; one it never states
     is taken from the next better known.
     """
-    # Where both halves of a bill are here, each charge stands in both: its effective cost is told by one of them.
+    # Where both halves of a bill are here, each charge stands in both: its effective cost is in one of them.
     charged = "c.EffectiveCost" if "EffectiveCost" in known else "c.EffectiveCost, c.BilledCost"
     rest = {
         "effective": "EffectiveCost, c.BilledCost",
@@ -174,17 +174,17 @@ def _costs(known: Collection[str]) -> dict[str, str]:
     return {key: f"coalesce(c.{name if name in known else rest[key]}, 0::{STORED})" for key, name in names.items()}
 
 
-def select(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
+def export_sql(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
     """SQL for the charges of one delivery as FOCUS 1.2.
 
-    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own` says
-    that it came as FOCUS, so that its categories are FOCUS's.
+    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own`: it
+    came as FOCUS, so that its categories are FOCUS's.
     """
-    costs, found = _costs(known) | {"own": str(own).lower()}, {name.lower() for name in present}
+    costs, columns_here = _cost_sql(known) | {"own": str(own).lower()}, {name.lower() for name in present}
     columns = []
     for name, sql in COLUMNS.items():
         for sometimes in SOMETIMES:
-            there = f"c.{quoted(sometimes)}" if sometimes.lower() in found else "NULL::VARCHAR"
+            there = f"c.{quoted(sometimes)}" if sometimes.lower() in columns_here else "NULL::VARCHAR"
             sql = sql.replace(f"{{{sometimes}}}", there)
         for key, cost in costs.items():
             sql = sql.replace(f"{{{key}}}", cost)
@@ -192,7 +192,7 @@ def select(table: str, present: Collection[str], known: Collection[str], *, own:
     return f"SELECT {', '.join(columns)} FROM {table} c WHERE c.x_Problem IS NULL"
 
 
-def as_text(name: str) -> str:
+def csv_cell(name: str) -> str:
     """A column as FOCUS writes it in CSV: moments in UTC with their Z."""
     if name.endswith(("PeriodStart", "PeriodEnd")):
         return f"strftime({quoted(name)}, '%Y-%m-%dT%H:%M:%SZ') AS {quoted(name)}"

@@ -1,11 +1,13 @@
 """Google Cloud's billing export, standard and detailed, flattened to CSV or as JSON lines.
 
 Billed cost is the cost with its credits, as it is invoiced; list cost is without them. Which month a charge is invoiced
-in is said by `invoice.month` alone. No column holds an amortised cost: fees of commitments are SKUs of their own and
-their benefit is a credit on the usage, so the fees are spread over those credits here, and the delivery says so.
+in stands in `invoice.month` alone. No column holds an amortised cost: fees of commitments are SKUs of their own and
+their benefit is a credit on the usage, so the fees are spread over those credits here; a note on the
+delivery states it.
 """
 
-from costs.formats.base import FORMULA, Format, Rule, Sheet, Spread, aside, const, formula, literal, text
+from costs.formats.base import Format, Rule, Sheet, Spread, aside, const, formula, text
+from costs.formats.sql import FORMULA, literal
 
 CATEGORY = """CASE WHEN {cost_type} = 'tax' THEN 'Tax'
     WHEN {cost_type} IN ('adjustment', 'rounding_error') THEN 'Adjustment'
@@ -18,89 +20,82 @@ LINE_TYPE = (
 COMMITTED = ("COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE")
 
 
-def as_json(said: str) -> str:
+def as_json(list_text: str) -> str:
     """A list as JSON; some flatteners write Python's own notation (single quotes, None)."""
-    python = f"replace({said}, chr(39), chr(34))"
+    python = f"replace({list_text}, chr(39), chr(34))"
     for theirs, json in (("None", "null"), ("True", "true"), ("False", "false")):
         python = f"replace({python}, ': {theirs}', ': {json}')"
-    return f"coalesce(TRY_CAST({said} AS JSON), TRY_CAST({python} AS JSON))"
+    return f"coalesce(TRY_CAST({list_text} AS JSON), TRY_CAST({python} AS JSON))"
 
 
-def _credits(sheet: Sheet) -> str | None:
-    said = sheet.text("credits")
-    return said and f"TRY_CAST({as_json(said)} AS JSON[])"
+def parsed_credits(sheet: Sheet) -> str | None:
+    credits = sheet.text("credits")
+    return credits and f"TRY_CAST({as_json(credits)} AS JSON[])"
 
 
-def _credited(condition: str = "true") -> Rule:
+def sum_of_credits(condition: str = "true") -> Rule:
     """The sum of the row's credits, null when they cannot be read: a row is never repeated for its credits."""
 
     def rule(sheet: Sheet) -> str:
-        said, found = sheet.text("credits"), aside("credits")
-        if not said:
+        credits, parsed = sheet.text("credits"), aside("credits")
+        if not credits:
             return f"0::{FORMULA}"
         amount = f"TRY_CAST(json_extract_string(_each_, '$.amount') AS {FORMULA})"
-        amounts = f"list_transform(list_filter({found}, lambda _each_: {condition}), lambda _each_: {amount})"
+        amounts = f"list_transform(list_filter({parsed}, lambda _each_: {condition}), lambda _each_: {amount})"
         unread = f"list_contains(list_transform({amounts}, lambda _each_: _each_ IS NULL), true)"
         return (
-            f"CASE WHEN {said} IS NULL THEN 0 WHEN {found} IS NULL OR {unread} THEN NULL "
+            f"CASE WHEN {credits} IS NULL THEN 0 WHEN {parsed} IS NULL OR {unread} THEN NULL "
             f"ELSE coalesce(list_sum({amounts}), 0) END"
         )
 
     return rule
 
 
-def _billed(sheet: Sheet) -> str | None:
+def cost_with_credits(sheet: Sheet) -> str | None:
     """Cost with credits; where there are none the text itself, whose digits no sum can lose."""
-    cost, said = sheet.text("cost"), sheet.text("credits")
-    if not (cost and said):
+    cost, credits = sheet.text("cost"), sheet.text("credits")
+    if not (cost and credits):
         return cost
     # A text that is no number makes the row a reject that shows it.
-    net = f"coalesce(CAST(TRY_CAST({cost} AS {FORMULA}) + {aside('credited')} AS VARCHAR), 'credits ' || {said})"
-    return f"CASE WHEN {said} IS NULL OR {said} = '[]' THEN {cost} ELSE {net} END"
+    net = f"coalesce(CAST(TRY_CAST({cost} AS {FORMULA}) + {aside('credited')} AS VARCHAR), 'credits ' || {credits})"
+    return f"CASE WHEN {credits} IS NULL OR {credits} = '[]' THEN {cost} ELSE {net} END"
 
 
-def _net(sheet: Sheet) -> str | None:
+def net_cost(sheet: Sheet) -> str | None:
     return aside("billed") if sheet.text("credits") else sheet.text("cost")
 
 
-def _committed(sheet: Sheet) -> str:
-    names = ", ".join(map(literal, COMMITTED))
-    credits = _credited(f"json_extract_string(_each_, '$.type') IN ({names})")(sheet)
-    return f"CAST(-({credits}) AS VARCHAR)"
+IS_COMMITTED = f"json_extract_string(_each_, '$.type') IN ({', '.join(map(literal, COMMITTED))})"
 
 
-def _commitment(sheet: Sheet) -> str | None:
+def commitment(sheet: Sheet) -> str | None:
     """The commitment of a fee, or the one whose credit usage got; a credit's id may be a description, which is none."""
-    said = sheet.text("subscription.instance_id")
-    said = said and f"nullif({said}, '')"
+    subscription = sheet.text("subscription.instance_id")
+    subscription = subscription and f"nullif({subscription}, '')"
     if not sheet.text("credits"):
-        return said
-    names = ", ".join(map(literal, COMMITTED))
-    chosen = f"list_filter({aside('credits')}, lambda _each_: json_extract_string(_each_, '$.type') IN ({names}))"
+        return subscription
+    chosen = f"list_filter({aside('credits')}, lambda _each_: {IS_COMMITTED})"
     ids = f"list_distinct(list_transform({chosen}, lambda _each_: json_extract_string(_each_, '$.id')))"
     credited = f"CASE WHEN len({ids}) = 1 AND regexp_full_match({ids}[1], '[0-9A-Za-z._/-]+') THEN {ids}[1] END"
-    return f"coalesce({said}, {credited})" if said else credited
+    return f"coalesce({subscription}, {credited})" if subscription else credited
 
 
-def _month(sheet: Sheet) -> str | None:
-    said = sheet.text("invoice.month")
-    return (
-        said
-        and f"CASE WHEN length({said}) = 6 THEN left({said}, 4) || '-' || right({said}, 2) || '-01' ELSE {said} END"
-    )
-
-
-def _tags(sheet: Sheet) -> str:
+def labels_and_tags(sheet: Sheet) -> str:
     """Labels of the resource, then tags, then labels of the project; the first that names a key stands."""
     lists = [sheet.text(name) for name in ("labels", "tags", "project.labels")]
-    found = [f"coalesce(CAST({as_json(said)} AS JSON[]), [])" for said in lists if said]
-    if not found:
+    parsed = [f"coalesce(CAST({as_json(text)} AS JSON[]), [])" for text in lists if text]
+    if not parsed:
         return "NULL::MAP(VARCHAR, VARCHAR)"
     pair = "{'k': json_extract_string(_each_, '$.key'), 'v': coalesce(json_extract_string(_each_, '$.value'), '')}"
-    pairs = f"list_transform(flatten([{', '.join(found)}]), lambda _each_: {pair})"
+    pairs = f"list_transform(flatten([{', '.join(parsed)}]), lambda _each_: {pair})"
     earlier = f"list_transform(({pairs})[:_at_ - 1], lambda _other_: _other_.k)"
     named = f"_each_.k IS NOT NULL AND NOT list_contains({earlier}, _each_.k)"
     return f"map_from_entries(list_filter({pairs}, lambda _each_, _at_: {named}))"
+
+
+# ``202603`` is the month 2026-03.
+MONTH = """CASE WHEN length({invoice.month}) = 6
+    THEN left({invoice.month}, 4) || '-' || right({invoice.month}, 2) || '-01' ELSE {invoice.month} END"""
 
 
 def _moment(name: str) -> str:
@@ -111,7 +106,7 @@ GCP = Format(
     name="gcp",
     title="Google Cloud billing export",
     required=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
-    aside={"credits": _credits, "credited": _credited(), "billed": _billed},
+    aside={"credits": parsed_credits, "credited": sum_of_credits(), "billed": cost_with_credits},
     columns={
         "ProviderName": const("GCP"),
         "PublisherName": text("seller_name"),
@@ -120,7 +115,7 @@ GCP = Format(
         "SubAccountId": text("project.id"),
         "SubAccountName": text("project.name"),
         "BillingCurrency": text("currency"),
-        "BillingPeriodStart": _month,
+        "BillingPeriodStart": formula(MONTH),
         "ChargePeriodStart": formula(_moment("usage_start_time")),
         "ChargePeriodEnd": formula(_moment("usage_end_time")),
         "ChargeCategory": formula(CATEGORY),
@@ -135,12 +130,12 @@ GCP = Format(
         "PricingUnit": text("usage.pricing_unit"),
         "ConsumedQuantity": text("usage.amount"),
         "ConsumedUnit": text("usage.unit"),
-        "BilledCost": _net,
-        "EffectiveCost": _net,
+        "BilledCost": net_cost,
+        "EffectiveCost": net_cost,
         "ListCost": text("cost_at_list", "cost"),
-        "CommitmentDiscountId": _commitment,
-        "Tags": _tags,
-        "x_CommitmentCredits": _committed,
+        "CommitmentDiscountId": commitment,
+        "Tags": labels_and_tags,
+        "x_CommitmentCredits": lambda sheet: f"CAST(-({sum_of_credits(IS_COMMITTED)(sheet)}) AS VARCHAR)",
         "x_LineType": formula(LINE_TYPE),
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),

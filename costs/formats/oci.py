@@ -1,12 +1,6 @@
 """Oracle Cloud cost reports: one price only, so effective cost is what is billed."""
 
-from costs.formats.base import Format, Sheet, const, formula, tag_columns, text
-
-
-def _tags(sheet: Sheet) -> str | None:
-    """``tags/<namespace>.<key>``: the namespace is part of the key."""
-    return tag_columns(sheet, "tags/")
-
+from costs.formats.base import Format, const, formula, tag_columns, text
 
 OCI = Format(
     name="oci",
@@ -39,7 +33,8 @@ OCI = Format(
         "ContractedUnitPrice": text("cost/unitPrice"),
         "BilledCost": text("cost/myCost"),
         "EffectiveCost": text("cost/myCost"),
-        "Tags": _tags,
+        # ``tags/<namespace>.<key>``: the namespace is part of the key.
+        "Tags": lambda sheet: tag_columns(sheet, "tags/"),
         "x_Operation": text("lineItem/backreferenceNo"),
         "x_UsageType": text("product/resource"),
     },

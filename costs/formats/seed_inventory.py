@@ -2,31 +2,27 @@
 
 ``CostUSD`` is an hourly rate for EC2 and a monthly amount for S3. The person who loads it says the month; a running
 machine is charged for every hour of it. Stopped and terminated machines are charged nothing, as a provider would do,
-unless ``bill_stopped`` asks for the source's own reading, in which they cost as much as running ones.
+unless ``bill_stopped`` chooses the source's own reading, in which they cost as much as running ones.
 """
 
-from costs.formats.base import Format, Rule, Sheet, const, literal, month_moment, text
+from costs.formats.base import Format, Rule, Sheet, const, text
+from costs.formats.sql import literal, month_moment
+from finops_site.lib.periods import Month
 
 
-def _month(sheet: Sheet) -> str:
-    assert sheet.options.month, "the reader asks for the month before it asks for rows"
-    return month_moment(sheet.options.month.start)
-
-
-def _month_end(sheet: Sheet) -> str:
-    assert sheet.options.month
-    return month_moment(sheet.options.month.next.start)
+def _month(sheet: Sheet) -> Month:
+    assert sheet.options.month, "the reader refuses such a bill without a month"
+    return sheet.options.month
 
 
 def _hours(sheet: Sheet) -> str:
-    assert sheet.options.month
-    hours = str(sheet.options.month.hours)
+    hours = str(_month(sheet).hours)
     if sheet.options.bill_stopped:
         return hours
     return f"CASE WHEN lower({sheet.text('State')}) = 'running' THEN {hours} ELSE 0 END"
 
 
-def _machine_cost(sheet: Sheet) -> str:
+def cost_of_the_month(sheet: Sheet) -> str:
     # Decimal times integer stays exact; the cast back to text lets every money column take one road.
     rate = sheet.text("CostUSD")
     number = f"TRY_CAST({rate} AS DECIMAL(28, 18))"
@@ -34,7 +30,7 @@ def _machine_cost(sheet: Sheet) -> str:
     return f"CASE WHEN {rate} IS NOT NULL AND {number} IS NULL THEN {rate} ELSE {cost} END"
 
 
-def _tag_list(sheet: Sheet) -> str | None:
+def tags_of_a_list(sheet: Sheet) -> str | None:
     """``Owner=Alice,Environment=Dev`` to a map; a part without ``=`` is a key whose value is empty."""
     if "Tags" not in sheet:
         return None
@@ -54,18 +50,18 @@ COMMON = {
     "InvoiceIssuerName": const("AWS"),
     "BillingAccountId": const("inventory"),
     "SubAccountId": const("inventory"),
-    "BillingPeriodStart": _month,
-    "ChargePeriodStart": _month,
-    "ChargePeriodEnd": _month_end,
+    "BillingPeriodStart": lambda sheet: month_moment(_month(sheet).start),
+    "ChargePeriodStart": lambda sheet: month_moment(_month(sheet).start),
+    "ChargePeriodEnd": lambda sheet: month_moment(_month(sheet).next.start),
     "ChargeCategory": const("Usage"),
     "RegionId": text("Region"),
     "PricingCategory": const("Standard"),
-    "Tags": _tag_list,
+    "Tags": tags_of_a_list,
 }
 
 
 def _same_cost(rule: Rule) -> dict[str, Rule]:
-    """An inventory knows one price: billed, effective and list cost are the same."""
+    """An inventory has one price: billed, effective and list cost are the same."""
     return dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost"), rule)
 
 
@@ -74,7 +70,7 @@ SEED_EC2 = Format(
     title="inventory of EC2 machines",
     required=("ResourceId", "InstanceType", "State", "CostUSD"),
     columns=COMMON
-    | _same_cost(_machine_cost)
+    | _same_cost(cost_of_the_month)
     | {
         "ServiceName": const("Amazon Elastic Compute Cloud"),
         "ServiceCategory": const("Compute"),

@@ -1,4 +1,4 @@
-"""The demo's bills, brought in by the road every bill takes."""
+"""The demo's bills, received and loaded as every bill is."""
 
 from collections.abc import Callable
 from datetime import date
@@ -7,7 +7,8 @@ from pathlib import Path
 from django.conf import settings
 
 from costs.demo.bills import write_bills
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Delivery
 
 SOURCE = "Northwind (AWS)"
@@ -19,10 +20,10 @@ def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
     Raises RuntimeError when a bill of ours cannot be read.
     """
     for path in write_bills(Path(settings.FINOPS_VAR) / "demo", as_of=as_of):
-        (received,) = deliveries.receive(SOURCE, [path])
-        if not received.is_new:
+        (receipt,) = receive_bill(SOURCE, [path])
+        if not receipt.is_new:
             continue
-        delivery = deliveries.load(received.delivery)
+        delivery = load_bill(receipt.delivery)
         if delivery.status != Delivery.Status.CURRENT:
             raise RuntimeError(f"{path.name}: {delivery.message}")
         say(f"  {path.name}: {delivery.rows_loaded:,} charges")

@@ -1,14 +1,14 @@
-"""The same account arriving through two sources: noticed and said, for its cost would count twice."""
+"""The same account arriving through two sources: noticed and reported, for its cost would count twice."""
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.db import connection
 
+from costs.models import Source
 from finops_site.lib.periods import Month
 
-# Pairs of sources that bill the same account for the same month, unless they are said to complement each other.
+# Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
 FIND = """
     WITH billed AS (
         SELECT DISTINCT m.billing_month, r.sub_account, d.source_id
@@ -40,23 +40,23 @@ class Overlap:
         return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
 
 
-def overlaps(source: Any = None) -> list[Overlap]:
+def find_overlaps(source: Source | None = None) -> list[Overlap]:
     """Every account and month that more than one source bills, the latest first; of one source when it is named."""
     with connection.cursor() as cursor:
         cursor.execute(FIND)
-        found = [Overlap(month, account, tuple(names)) for month, account, names in cursor.fetchall()]
-    return [each for each in found if source is None or source.name in each.sources]
+        overlaps = [Overlap(month, account, tuple(names)) for month, account, names in cursor.fetchall()]
+    return [overlap for overlap in overlaps if source is None or source.name in overlap.sources]
 
 
-def warning(source: Any) -> str:
+def overlap_warning(source: Source) -> str:
     """One sentence for the delivery that brought it; empty when no account overlaps."""
-    found = overlaps(source)
-    if not found:
+    overlaps = find_overlaps(source)
+    if not overlaps:
         return ""
-    accounts = sorted({each.account for each in found})
-    others = sorted({name for each in found for name in each.sources} - {source.name})
+    accounts = sorted({overlap.account for overlap in overlaps})
+    others = sorted({name for overlap in overlaps for name in overlap.sources} - {source.name})
     listed = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if len(accounts) > 3 else "")
     return (
         f"Account {listed} also arrives through {', '.join(others)}: its cost counts twice until one of the two bills "
-        "is withdrawn, or the sources are said to complement each other."
+        "is withdrawn, or the sources are marked as complementing each other."
     )

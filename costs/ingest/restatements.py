@@ -1,4 +1,4 @@
-"""What changed when a newer bill replaced an older one, and who has to know."""
+"""What changed when a newer bill replaced an older one, and who should be notified."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value
+from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 
-from costs.models import CostLine, Delivery, DeliveryMonth, RestatedCost, Restatement
+from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, RestatedCost, Restatement
 from finops_site.lib.person import Person
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import FINANCE
@@ -17,7 +17,7 @@ from finops_site.people.roles import FINANCE
 ZERO = Value(Decimal(0), output_field=DecimalField(max_digits=38, decimal_places=18))
 
 # Both versions of a month, in one pass over their day rollups: sums of the older one, of the newer one on the days the
-# older one told, and of the newer one on days after them.
+# older one covers, and of the newer one on days after them.
 INSERT = """
     INSERT INTO costs_restatedcost (restatement_id, service, sub_account, owner_id, pool_id, currency,
         billed_before, billed_after, billed_new, effective_before, effective_after, effective_new)
@@ -37,15 +37,15 @@ INSERT = """
 """
 
 
-def note(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -> None:
-    """Writes down what `new` changes in each version it replaces; nothing when it says the same."""
+def record_restatements(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -> None:
+    """Records what `new` changes in each version it replaces; nothing when nothing changed."""
     for old in replaced:
-        until = _last_day(old)
+        until = DayRollup.objects.filter(delivery_month=old).aggregate(last=Max("charge_date"))["last"]
         restatement, _ = Restatement.objects.get_or_create(
             delivery_id=new.delivery_id,
             replaced_id=old.delivery_id,
             billing_month=new.billing_month,
-            defaults={"told_until": until},
+            defaults={"covered_until": until},
         )
         restatement.costs.all().delete()
         with connection.cursor() as cursor:
@@ -55,18 +55,12 @@ def note(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -> None:
             restatement.delete()
 
 
-def _last_day(month: DeliveryMonth) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT max(charge_date) FROM costs_dayrollup WHERE delivery_month_id = %s", [month.pk])
-        return cursor.fetchone()[0]
-
-
 def _gap(kind: str) -> ExpressionWrapper:
     after, before = Coalesce(F(f"{kind}_after"), ZERO), Coalesce(F(f"{kind}_before"), ZERO)
     return ExpressionWrapper(after - before, output_field=DecimalField(max_digits=38, decimal_places=18))
 
 
-def changes(delivery: Delivery) -> QuerySet:
+def restated_costs(delivery: Delivery) -> QuerySet:
     """What the delivery changed, the largest difference first."""
     rows = RestatedCost.objects.filter(restatement__delivery=delivery).select_related(
         "owner", "pool", "restatement__replaced"
@@ -76,12 +70,12 @@ def changes(delivery: Delivery) -> QuerySet:
     )
 
 
-def summary(delivery: Delivery) -> list[dict[str, Any]]:
-    """For each month and currency: before, after and difference on the days both bills tell, and the new days' cost."""
+def restatement_summary(delivery: Delivery) -> list[dict[str, Any]]:
+    """For each month and currency: the differences on the days both bills cover, and the cost of new days."""
     rows = RestatedCost.objects.filter(restatement__delivery=delivery).order_by(
         "restatement__billing_month", "currency"
     )
-    named = rows.values("restatement__billing_month", "restatement__replaced", "restatement__told_until", "currency")
+    named = rows.values("restatement__billing_month", "restatement__replaced", "restatement__covered_until", "currency")
     sums = named.annotate(
         restated=Sum(_gap("billed")),
         restated_effective=Sum(_gap("effective")),
@@ -92,7 +86,7 @@ def summary(delivery: Delivery) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class MustKnow:
+class PersonToNotify:
     """Somebody whom a restatement concerns, and why."""
 
     name: str
@@ -100,16 +94,16 @@ class MustKnow:
     why: str
 
 
-def who_has_to_know(delivery: Delivery) -> list[MustKnow]:
-    """Finance, and the leads of the teams whose cost of days already told was changed."""
-    changed = changes(delivery).exclude(difference=0, effective_difference=0)
+def people_to_notify(delivery: Delivery) -> list[PersonToNotify]:
+    """Finance, and the leads of the teams whose cost of days already covered was changed."""
+    changed = restated_costs(delivery).exclude(difference=0, effective_difference=0)
     if not changed.exists():
         return []
     teams = Team.objects.filter(pk__in=changed.exclude(owner=None).values("owner"))
     leads = Membership.objects.filter(team__in=teams, role=Membership.Role.LEAD).select_related("user", "team")
     finance = User.objects.in_role(FINANCE)
-    return [MustKnow(str(user), user.email, "finance") for user in finance] + [
-        MustKnow(str(each.user), each.user.email, f"leads {each.team}") for each in leads if each.user.is_active
+    return [PersonToNotify(str(user), user.email, "finance") for user in finance] + [
+        PersonToNotify(str(lead.user), lead.user.email, f"leads {lead.team}") for lead in leads if lead.user.is_active
     ]
 
 

@@ -1,11 +1,9 @@
-"""Bills that come through a browser or the API: put away under harmless names, looked at, received, queued."""
+"""Bills that come through a browser or the API: saved under harmless names, checked, received, queued."""
 
-import errno
 import re
 import shutil
 import uuid
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,19 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from costs import queues
 from costs.charges import files
+from costs.charges.bundles import find_bundles
 from costs.formats import detect
-from costs.formats.base import BadBill, Options, Sheet, quoted
-from costs.ingest import deliveries
+from costs.formats.base import BadBill, Options, Sheet
+from costs.formats.sql import quoted
+from costs.ingest.receive import Receipt, receive_bill
+from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
+from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 
 # With the number that `receive` puts in front it must fit into the 255 bytes of a file system.
 MAX_NAME_BYTES = 200
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def deliver(
@@ -37,36 +37,31 @@ def deliver(
     currency: str | None = None,
     one: bool = False,
     **options: Any,
-) -> list[deliveries.Received]:
+) -> list[Receipt]:
     """Receives uploaded files as bills and queues their loads; all of them or, with BadBill, none.
 
-    Takes the options of `ingest.receive`. What can be told from a header is told here, before anything is queued.
+    Takes the options of `receive_bill`. What a header shows is checked here, before anything is queued.
     With `one`, files that are several bills (each manifest is one) are refused.
     """
-    folder = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
-    try:
-        paths = _put_away(uploaded, folder / "files")
-        bundles = files.bundles(paths)
+    incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
+    with full_disk_as_bad_bill(), scratch_folder(incoming):
+        paths = _save_files(uploaded, incoming / "files")
+        bundles = find_bundles(paths)
         if one and len(bundles) > 1:
             raise BadBill(f"These files are {len(bundles)} bills: send each manifest with its files by itself.")
-        for bundle in bundles:
-            _came_along(bundle, paths)
-            for path in bundle.files:
-                _check_header(path, folder / "head", Options(month=month, currency=currency), format)
+        for path in (path for bundle in bundles for path in bundle.files):
+            if path not in paths:
+                # A manifest may name any file above its folder; only what came with it is the sender's to deliver.
+                raise BadBill(f"{path.name}: the manifest names this file, but it was not delivered with it.")
+            _check_header(path, incoming / "head", Options(month=month, currency=currency), format)
         with transaction.atomic():
-            found = deliveries.receive(
+            receipts = receive_bill(
                 source_name, paths, user=user, month=month, format=format, currency=currency, **options
             )
-            for received in found:
-                if received.is_new:
-                    transaction.on_commit(partial(queues.load, received.delivery))
-        return found
-    except OSError as error:
-        if error.errno in FULL_DISK:
-            raise BadBill("The disk is full: free some space and try again. Nothing was changed.") from error
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            for receipt in receipts:
+                if receipt.is_new:
+                    task("costs.tasks.load_delivery").delay_on_commit(receipt.delivery.pk)
+        return receipts
 
 
 def too_big(uploaded: Sequence[UploadedFile]) -> str:
@@ -87,36 +82,24 @@ def safe_name(name: str) -> str:
     return plain if len(plain.encode()) <= MAX_NAME_BYTES else f"{plain[:24]}…{plain[-20:]}"
 
 
-def _put_away(uploaded: Sequence[UploadedFile], folder: Path) -> list[Path]:
+def _save_files(uploaded: Sequence[UploadedFile], folder: Path) -> list[Path]:
     folder.mkdir(parents=True)
     paths: list[Path] = []
     for number, file in enumerate(uploaded, start=1):
         path = folder / safe_name(file.name or "")
         if path.exists():
             path = folder / f"{number}-{path.name}"
-        _save(file, path)
+        if hasattr(file, "temporary_file_path"):
+            # A rename where it lies on the same disk: big bills are not written twice.
+            shutil.move(file.temporary_file_path(), path)
+        else:
+            with path.open("wb") as target:
+                target.writelines(file.chunks())
         paths.append(path)
     return paths
 
 
-def _save(file: UploadedFile, path: Path) -> None:
-    if hasattr(file, "temporary_file_path"):
-        # A rename where it lies on the same disk: big bills are not written twice.
-        shutil.move(file.temporary_file_path(), path)
-        return
-    with path.open("wb") as target:
-        for chunk in file.chunks():
-            target.write(chunk)
-
-
-def _came_along(bundle: files.Bundle, paths: Sequence[Path]) -> None:
-    """A manifest may name any file above its folder; only what came with it is the sender's to deliver."""
-    for path in bundle.files:
-        if path not in paths:
-            raise BadBill(f"{path.name}: the manifest names this file, but it was not delivered with it.")
-
-
-def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None:
+def _check_header(path: Path, head: Path, options: Options, format_name: str) -> None:
     text = path
     if files.kind(path, path.name) == "gzip":
         files.head_of_gzip(path, head, path.name, limit=settings.BILL_MAX_BYTES)
@@ -125,6 +108,6 @@ def _check_header(path: Path, head: Path, options: Options, wanted: str) -> None
         return
     columns = files.csv_layout(text, path.name).columns
     sheet = Sheet({column: quoted(column) for column in columns}, options)
-    found = detect(sheet, wanted=wanted, file=path.name)
-    if found.needs_month and options.month is None:
-        raise BadBill(f"{path.name}: {found.title} has no dates; say which month it is for.")
+    detected = detect(sheet, wanted=format_name, file=path.name)
+    if detected.needs_month and options.month is None:
+        raise BadBill(f"{path.name}: {detected.title} has no dates; say which month it is for.")

@@ -3,7 +3,7 @@ from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Rejec
 from costs.models.exports import FocusExport
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
 from costs.models.rates import ExchangeRate
-from costs.models.sources import Credential, Fetched
+from costs.models.sources import Credential, FetchedBill
 
 __all__ = [
     "CostLine",
@@ -14,7 +14,7 @@ __all__ = [
     "DeliveryMonth",
     "Dimension",
     "ExchangeRate",
-    "Fetched",
+    "FetchedBill",
     "FocusExport",
     "MonthRollup",
     "Pool",

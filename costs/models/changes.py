@@ -9,12 +9,12 @@ from finops_site.lib.periods import Month
 
 
 class Restatement(models.Model):
-    """A month's bill replaced by a newer one that says something else about days the older one had told."""
+    """A month's bill replaced by a newer one that differs on days the older one covered."""
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="restatements")
     replaced = models.ForeignKey(Delivery, models.CASCADE, related_name="restated_by")
     billing_month = models.DateField()
-    told_until = models.DateField(null=True, help_text="last charge day of the older bill; later days are new")
+    covered_until = models.DateField(null=True, help_text="last charge day of the older bill; later days are new")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -28,7 +28,7 @@ class Restatement(models.Model):
 
 
 class RestatedCost(models.Model):
-    """Before and after of one service, account, team or pool, on the days both bills tell; `new` is of later days."""
+    """Before and after of one service, account, team or pool, on the days both bills cover; `new` is of later days."""
 
     restatement = models.ForeignKey(Restatement, models.CASCADE, related_name="costs")
     service = models.CharField(max_length=300, blank=True)

@@ -60,7 +60,7 @@ class Source(models.Model):
     expected_every_hours = models.PositiveIntegerField(
         "a bill is expected every",
         default=0,
-        help_text="In hours. Finance is told when a bill is late; 0: nobody waits for this source.",
+        help_text="In hours. Finance gets an email when a bill is late; 0: no bill is expected.",
     )
     sync = models.CharField(max_length=10, choices=Sync, default=Sync.NEVER, blank=True, editable=False)
     sync_message = models.TextField(blank=True, editable=False)
@@ -85,7 +85,7 @@ class Source(models.Model):
 
     @property
     def is_fetched(self) -> bool:
-        """Whether we look for its bills, and not people who bring them."""
+        """Whether we look for its bills, and people do not bring them."""
         return self.kind != self.Kind.UPLOAD
 
     @property
@@ -162,7 +162,7 @@ class Delivery(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether it still waits or loads, so that a page goes on asking."""
+        """Whether it still waits or loads, so that a page keeps polling."""
         return self.status in (self.Status.RECEIVED, self.Status.LOADING)
 
     @property
@@ -233,7 +233,7 @@ class DeliveryMonth(models.Model):
     lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
     charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
     totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")
-    revision = models.PositiveIntegerField(default=0, help_text="how often its owners were named anew in place")
+    revision = models.PositiveIntegerField(default=0, help_text="how often its owners were assigned again in place")
 
     objects = DeliveryMonthQuerySet.as_manager()
 

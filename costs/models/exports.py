@@ -1,4 +1,4 @@
-"""Months that people asked for as FOCUS files."""
+"""Months requested as FOCUS files."""
 
 from pathlib import Path
 
@@ -60,5 +60,5 @@ class FocusExport(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether it still waits or is written, so that a page goes on asking."""
+        """Whether it still waits or is written, so that a page keeps polling."""
         return self.status in (self.Status.WAITING, self.Status.WRITING)

@@ -1,4 +1,4 @@
-"""What a source of bills knows about the place it fetches them from."""
+"""What a source needs to fetch bills: credentials, and what it fetched last."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ class Credential(models.Model):
             ) from None
 
 
-class Fetched(models.Model):
+class FetchedBill(models.Model):
     """The version of a delivery that was last fetched from a source, so that only what changed is fetched again."""
 
     source = models.ForeignKey("costs.Source", models.CASCADE, related_name="fetched")
@@ -66,7 +66,7 @@ class Fetched(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name_plural = "fetched"
+        db_table = "costs_fetched"
         ordering = ["source", "name"]
         constraints = [models.UniqueConstraint(fields=["source", "name"], name="fetched_once")]
 
@@ -74,12 +74,12 @@ class Fetched(models.Model):
         return f"{self.source}: {self.name}"
 
 
-def as_secret(text: str) -> dict[str, Any]:
-    """What somebody pasted as a secret, as a JSON object of texts; raises ValidationError."""
+def parse_secret(text: str) -> dict[str, Any]:
+    """The JSON object of texts that somebody pasted as a secret; raises ValidationError."""
     try:
-        found = json.loads(text)
+        secret = json.loads(text)
     except ValueError:
         raise ValidationError('Paste a JSON object, like {"access_key_id": …, "secret_access_key": …}.') from None
-    if not isinstance(found, dict):
+    if not isinstance(secret, dict):
         raise ValidationError("Paste a JSON object.")
-    return found
+    return secret

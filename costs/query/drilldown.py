@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import F, Sum
 
-from costs.charges.build_cost_lines import DIMENSIONS
-from costs.formats.base import NO_NUL
+from costs.calc.dimensions import READ_FROM_CHARGES
+from costs.formats.sql import NO_NUL
 from costs.models import CostLine
 from costs.query.query_backends import charges_in
 from finops_site.lib.person import Person
@@ -43,36 +43,38 @@ class Charges:
 
 def charges_of(line: CostLine) -> Charges:
     """The charges of `line` out of its delivery's Parquet: one file, one month, a bounded question."""
-    from costs.charges import charge_queries as ask
+    from costs.charges.charge_queries import charge_sums, charges_of_line, first_charges, tag_texts
 
-    grain = [(column, width, getattr(line, name)) for name, (column, width) in DIMENSIONS.items()]
+    grain = [(column, width, getattr(line, name)) for name, (column, width) in READ_FROM_CHARGES.items()]
     with charges_in(line.delivery_month.charges_glob) as charges:
-        texts = [row["Tags"] for row in charges.ask(ask.tag_texts(ask.of_line(line.charge_date, grain)))]
+        texts = [row["Tags"] for row in charges.ask(tag_texts(charges_of_line(line.charge_date, grain)))]
         own = [text for text in texts if as_line_has_them(text) == line.tag_set.as_delivered]
-        rows = ask.of_line(line.charge_date, grain, own)
-        (found,) = charges.ask(ask.sums(rows))
-        first = charges.ask(ask.first(rows, list(SHOWN), MOST))
-    return Charges(first, found["charges"], found["billed_cost"], found["effective_cost"])
+        rows = charges_of_line(line.charge_date, grain, own)
+        (sums,) = charges.ask(charge_sums(rows))
+        first = charges.ask(first_charges(rows, list(SHOWN), MOST))
+    return Charges(first, sums["charges"], sums["billed_cost"], sums["effective_cost"])
 
 
 def as_line_has_them(text: str | None) -> dict[str, str | None]:
-    """The tags a text tells as a cost line keeps them: every value a text, no NUL byte."""
+    """The tags of a text as a cost line keeps them: every value a text, no NUL byte.
+
+    A text that names a key twice has no tags: nobody knows which of the values counts.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            raise ValueError("a key stands there twice")
+        return values
+
     try:
-        told = json.loads(text, object_pairs_hook=_once) if text else {}
+        tags = json.loads(text, object_pairs_hook=unique) if text else {}
     except ValueError:
         return {}
-    return {_plain(key): _value(value) for key, value in told.items()} if isinstance(told, dict) else {}
+    return {_plain(key): _value(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that names a key twice tells no tags: nobody knows which of them counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
-
-
-def _value(value: Any) -> str | None:
+def _value(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool):

@@ -3,7 +3,7 @@
 from datetime import date
 
 from costs.models import DayRollup
-from costs.query.result_cache import remembered
+from costs.query.result_cache import cached
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 
@@ -15,11 +15,6 @@ def month(user: Person, today: date) -> Month:
 
 def day(user: Person, today: date) -> date | None:
     """The last charge day up to and including `today`; None where nothing was spent."""
-    return remembered(user, ("latest day", today), lambda: _last_charge_day(user, today))
-
-
-def _last_charge_day(user: Person, today: date) -> date | None:
-    days = DayRollup.objects.visible_to(user).filter(charge_date__lte=today)
+    days = DayRollup.objects.visible_to(user).filter(charge_date__lte=today).order_by("-charge_date")
     # Not max(): the first row from the end of the index is found at once, and all of them are not.
-    found: date | None = days.order_by("-charge_date").values_list("charge_date", flat=True).first()
-    return found
+    return cached(user, ("latest day", today), lambda: days.values_list("charge_date", flat=True).first())

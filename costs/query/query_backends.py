@@ -1,63 +1,68 @@
-"""Who answers questions about charges: DuckDB in the process, or a Spark cluster that FINOPS_CHARGES_ENGINE names."""
+"""What runs queries of charges: DuckDB in the process, or a Spark cluster that FINOPS_CHARGES_ENGINE names."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from glob import glob
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import duckdb
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from costs.charges import duckdb_session
-from costs.formats.base import CHARGES_TABLE, literal
+from costs.charges.duckdb_session import duckdb_session
+from costs.formats.base import CHARGES_TABLE
+from costs.formats.sql import literal
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
-def _sql(question: Any, dialect: str) -> str:
-    # Ibis takes a second to import: only those who ask about charges wait for it, once.
-    from costs.charges.charge_queries import sql
+class ChargeTable(Protocol):
+    """The charges of some files, ready to be queried."""
 
-    return sql(question, dialect)
-
-
-class Charges(Protocol):
-    """The charges of some files, ready to be asked."""
-
-    def ask(self, question: Any) -> list[dict[str, Any]]:
-        """The rows of the answer; decimals are Decimal."""
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
+        """The rows of an Ibis expression over `costs.charges.charge_queries.CHARGES`; decimals are Decimal."""
 
 
 class _DuckDB:
-    def __init__(self, db: Any, globs: Sequence[str]) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection, globs: Sequence[str]) -> None:
         self.db = db
-        listed = ", ".join(literal(each) for each in globs)
-        self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+        files = ", ".join(literal(pattern) for pattern in globs)
+        self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
 
-    def ask(self, question: Any) -> list[dict[str, Any]]:
-        found = self.db.execute(_sql(question, "duckdb"))
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
+        result = self.db.execute(_sql(query, "duckdb"))
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 class _Spark:
     def __init__(self, session: Any, globs: Sequence[str]) -> None:
-        # A session of its own: views of two questions asked at once must not meet.
+        # A session of its own: views of two queries at once must not meet.
         self.session = session.newSession()
-        files = [path for each in globs for path in sorted(glob(each))]
+        files = [path for pattern in globs for path in sorted(glob(pattern))]
         self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(CHARGES_TABLE)
 
-    def ask(self, question: Any) -> list[dict[str, Any]]:
-        return [row.asDict() for row in self.session.sql(_sql(question, "pyspark")).collect()]
+    def ask(self, query: "Table") -> list[dict[str, Any]]:
+        return [row.asDict() for row in self.session.sql(_sql(query, "pyspark")).collect()]
+
+
+def _sql(query: "Table", dialect: str) -> str:
+    # Ibis takes a second to import: only those who ask about charges wait for it, once.
+    from costs.charges.charge_queries import to_sql
+
+    return to_sql(query, dialect)
 
 
 @contextmanager
-def charges_in(*globs: str, threads: int = 1) -> Iterator[Charges]:
-    """The charges of these Parquet files, with the engine that the settings name; DuckDB in so many threads.
+def charges_in(*globs: str, threads: int = 1) -> Iterator[ChargeTable]:
+    """The charges of these Parquet files, with the backend that the settings name; DuckDB in so many threads.
 
     One, for pages are many at a time; work in the background that reads whole months may take more.
     """
     if settings.FINOPS_CHARGES_ENGINE == "duckdb":
-        with duckdb_session.connect(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+        with duckdb_session(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
             yield _DuckDB(db, globs)
     else:
         yield _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)

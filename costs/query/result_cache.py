@@ -1,9 +1,8 @@
-"""Answers that are asked again and again, kept as long as the books they came from.
+"""Results of queries that are asked again and again, kept as long as the cost data they came from.
 
-The key holds what the answer depends on: which publications count and how
-often they were owned anew, the teams and their tree, whose rows are seen, and
-the question. Nothing has to be thrown away when a bill is replaced: new books are a new key. A cache that is down costs
-time and never a page.
+The key holds what a result depends on: which publications count and how often their owners were decided anew, the teams
+and their tree, whose rows are seen, and the question. Nothing has to be thrown away when a bill is replaced: new cost
+data is a new key. A cache that is down costs time and never a page.
 """
 
 import hashlib
@@ -20,48 +19,43 @@ from finops_site.lib.person import Person
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-KEPT_SECONDS = 24 * 3600
+SECONDS = 24 * 3600
 MOST_ROWS = 5_000
 MISSING = object()
 
 # A few hundred publications and teams: a fraction of a millisecond.
-BOOKS = """
+VERSION = """
     SELECT (SELECT md5(string_agg(concat_ws(':', id, revision), ',' ORDER BY id))
             FROM costs_deliverymonth WHERE is_current),
            (SELECT md5(string_agg(concat_ws(':', id, parent_id, name), ',' ORDER BY id)) FROM finops_site_team)
 """
 
 
-def remembered(user: Person, question: Any, make: Callable[[], T]) -> T:
-    """What `make` answers to `question` for `user`, made anew only when the books have changed."""
-    key = _key(user, question)
+def cached(user: Person, question: object, query: Callable[[], T]) -> T:
+    """What `query` returns to `question` for `user`, asked anew only when the cost data has changed."""
+    visible = "all" if user.sees_whole_company else user.visible_team_ids
+    text = repr((data_version(user), visible, question))
+    key = f"result:{hashlib.sha256(text.encode()).hexdigest()}"
     try:
-        known = cache.get(key, MISSING)
+        result = cache.get(key, MISSING)
     except (RedisError, OSError):
         logger.warning("the cache is down: answering from the database")
-        return make()
-    return known if known is not MISSING else _keep(key, make())
-
-
-def _keep(key: str, answer: Any) -> Any:
-    if not isinstance(answer, list | set) or len(answer) <= MOST_ROWS:
+        return query()
+    if result is not MISSING:
+        return result
+    result = query()
+    if not isinstance(result, list | set) or len(result) <= MOST_ROWS:
         try:
-            cache.set(key, answer, KEPT_SECONDS)
+            cache.set(key, result, SECONDS)
         except (RedisError, OSError):
-            logger.warning("the cache is down: an answer was not kept")
-    return answer
+            logger.warning("the cache is down: a result was not kept")
+    return result
 
 
-def _key(user: Person, question: Any) -> str:
-    scope = "all" if user.sees_whole_company else user.visible_team_ids
-    said = repr((books(user), scope, question))
-    return f"answer:{hashlib.sha256(said.encode()).hexdigest()}"
-
-
-def books(user: Person) -> tuple[Any, ...]:
-    """What tells today's books from yesterday's; asked once in a request, which is as long as `user` lives."""
-    if "_books" not in user.__dict__:
+def data_version(user: Person) -> tuple[Any, ...]:
+    """What tells today's cost data from yesterday's; asked once in a request, which is as long as `user` lives."""
+    if "_cost_data_version" not in user.__dict__:
         with connection.cursor() as cursor:
-            cursor.execute(BOOKS)
-            user.__dict__["_books"] = cursor.fetchone()
-    return user.__dict__["_books"]
+            cursor.execute(VERSION)
+            user.__dict__["_cost_data_version"] = cursor.fetchone()
+    return user.__dict__["_cost_data_version"]

@@ -1,4 +1,4 @@
-"""What pages say about a team or the whole company: this month so far, the months before, what changed."""
+"""What pages show of a team or the whole company: this month so far, the months before, what changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,13 @@ from typing import Any
 
 from django.conf import settings
 
-from costs.calc.period_changes import Change, changes
-from costs.query import currency_conversion, latest_month, spend
-from costs.query.spend import Question
+from costs.calc.dimensions import named
+from costs.calc.period_changes import CostChange, cost_changes
+from costs.query import currency_conversion, latest_month
+from costs.query.group_labels import group_labels
+from costs.query.pivots import Pivot, build_pivots
+from costs.query.question import Question
+from costs.query.spend import SpendRow, find_spend, sums_by_currency
 from finops_site.lib import charts as charting
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period
@@ -18,13 +22,15 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 
 MONTHS = 13
+Filters = Mapping[str, Sequence[str]]
+Sums = dict[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A month (so far) and the same days of the month before; both by charge day.
 
-    `shown_in` is the company's reporting currency, into which pages turn all costs; empty for each as it was billed.
+    `shown_in` is the company's reporting currency, into which pages convert all costs; empty for each as it was billed.
     """
 
     month: Month
@@ -33,19 +39,19 @@ class Comparison:
     shown_in: str = ""
 
     @property
-    def is_whole(self) -> bool:
+    def has_full_month(self) -> bool:
         return self.now == self.month.period
 
     @property
     def against(self) -> str:
         """What the change is against, in words."""
-        if self.is_whole:
+        if self.has_full_month:
             return f"against {month_text(self.month.previous, 'long')}"
         return f"against 1 to {self.before.last_day.day} {month_text(self.before.start)}"
 
     @property
-    def said(self) -> str:
-        if self.is_whole:
+    def title(self) -> str:
+        if self.has_full_month:
             return month_text(self.month, "long")
         return f"{month_text(self.month, 'long')}, the first {self.now.days} days"
 
@@ -63,91 +69,89 @@ def compare(user: Person, month: Month, today: date) -> Comparison:
     return Comparison(month, now, Period(month.previous.start, end), shown_in)
 
 
-def rows(user: Person, question: Question, shown_in: str) -> list[spend.Row]:
-    """The answer's rows, turned month by month into the currency to show them in where there is one."""
-    return currency_conversion.rows(user, question, shown_in)[0] if shown_in else spend.rows(user, question)
+def find_spend_in(user: Person, question: Question, shown_in: str) -> list[SpendRow]:
+    """The answer's rows, converted month by month into the currency to show them in where there is one."""
+    if not shown_in:
+        return find_spend(user, question)
+    return currency_conversion.find_converted_spend(user, question, shown_in)[0]
 
 
-def totals(
-    user: Person, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
-) -> dict[str, Decimal | None]:
-    found = rows(user, Question(period, metric=metric, filters=filters), shown_in)
-    return {row.currency: row.amount for row in found}
+def totals_shown_in(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
+    rows = find_spend_in(user, Question(period, metric=metric, filters=filters), shown_in)
+    return {row.currency: row.amount for row in rows}
 
 
-def sums_of_services(
-    user: Person, period: Period, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
-) -> dict[str, Decimal | None]:
+def totals_of_services(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
     """The same as `totals`, out of the question that `drivers` asks: a page with both asks it once."""
-    return spend.sums(rows(user, Question(period, ("service",), "", metric, filters), shown_in))
+    return sums_by_currency(find_spend_in(user, Question(period, ("service",), "", metric, filters), shown_in))
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """Charts of the months before; the rates that turned them, and the currencies that lack one: {code: month}."""
+class MonthlyHistory:
+    """Charts of the months before; the rates that converted them, and the currencies that lack one: {code: month}."""
 
     charts: list[dict[str, Any]]
     target: str
-    rates: Sequence[currency_conversion.Used] = ()
+    rates: Sequence[currency_conversion.AppliedRate] = ()
     apart: Mapping[str, date] = field(default_factory=dict)
 
 
-def course(
-    user: Person, month: Month, by: str, filters: Mapping[str, Sequence[str]], metric: str, shown_in: str = ""
-) -> Course:
+def monthly_history(
+    user: Person, month: Month, by: str, filters: Filters, metric: str, shown_in: str = ""
+) -> MonthlyHistory:
     """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
     period = Period(month.plus(1 - MONTHS).start, month.next.start)
-    found = spend.pivots(user, Question(period, (by,), "month", metric, filters), top=7)
+    pivots = build_pivots(user, Question(period, (by,), "month", metric, filters), top=7)
     if not shown_in:
-        return Course([_course(pivot, by) for pivot in found], "")
-    turn = currency_conversion.Exchange(shown_in, "month", period, {pivot.currency for pivot in found})
-    charts = [_course(pivot, by) for pivot in currency_conversion.pivots(found, turn)]
-    return Course(charts, shown_in, turn.list_used(), turn.missing)
+        return MonthlyHistory([_history_chart(pivot, by) for pivot in pivots], "")
+    exchange = currency_conversion.Exchange(shown_in, "month", period, {pivot.currency for pivot in pivots})
+    charts = [_history_chart(pivot, by) for pivot in currency_conversion.convert_pivots(pivots, exchange)]
+    return MonthlyHistory(charts, shown_in, exchange.list_applied(), exchange.missing)
 
 
-def _course(pivot: spend.Pivot, by: str) -> dict[str, Any]:
-    many = [
-        charting.series(group.label, group.amounts, **({} if group.keys else {"other": True})) for group in pivot.groups
-    ]
+def _history_chart(pivot: Pivot, by: str) -> dict[str, Any]:
     return {
         "id": f"course-{by}-{pivot.currency.lower()}",
         "kind": "stacked-bar",
-        "title": f"Months by {spend.LABELS[by].lower()}, {pivot.currency}",
+        "title": f"Months by {named(by).label.lower()}, {pivot.currency}",
         "categories": [month_text(bucket) for bucket in pivot.buckets],
-        "series": many,
+        "series": [
+            charting.series(group.label, group.amounts, **({} if group.keys else {"other": True}))
+            for group in pivot.groups
+        ],
         "currency": pivot.currency,
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class LabelledChange:
     """A change with the name people know its thing by."""
 
-    change: Change
+    change: CostChange
     label: str
     currency: str
 
 
-def drivers(
-    user: Person, comparison: Comparison, by: str, filters: Mapping[str, Sequence[str]], metric: str
-) -> dict[str, list[Named]]:
+def cost_drivers(
+    user: Person, comparison: Comparison, by: str, filters: Filters, metric: str
+) -> dict[str, list[LabelledChange]]:
     """{currency: every change by `by`, the largest first}; the differences sum to the change of the total."""
-    before = rows(user, Question(comparison.before, (by,), "", metric, filters), comparison.shown_in)
-    after = rows(user, Question(comparison.now, (by,), "", metric, filters), comparison.shown_in)
-    names = spend.labels((by,), [*before, *after])
-    currencies = sorted({row.currency for row in (*before, *after)})
-    return {code: _drivers(_amounts(before, code), _amounts(after, code), names, code) for code in currencies}
+    before, after = (
+        find_spend_in(user, Question(period, (by,), "", metric, filters), comparison.shown_in)
+        for period in (comparison.before, comparison.now)
+    )
+    labels = group_labels((by,), [*before, *after])
+    changed = {}
+    for code in sorted({row.currency for row in (*before, *after)}):
+        amounts = (
+            {row.group[0]: row.amount for row in rows if row.currency == code and row.amount is not None}
+            for rows in (before, after)
+        )
+        changed[code] = [LabelledChange(change, labels[(change.key,)], code) for change in cost_changes(*amounts)]
+    return changed
 
 
-def _amounts(rows: Sequence[spend.Row], currency: str) -> dict[str, Decimal]:
-    return {row.group[0]: row.amount for row in rows if row.currency == currency and row.amount is not None}
-
-
-def _drivers(before: Any, after: Any, names: Any, currency: str) -> list[Named]:
-    return [Named(each, names[(each.key,)], currency) for each in changes(before, after)]
-
-
-def difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:
+def cost_difference(after: Decimal | None, before: Decimal | None) -> Decimal | None:
     if after is None and before is None:
         return None
     return EXACT.subtract(after or Decimal(0), before or Decimal(0))

@@ -1,28 +1,18 @@
-"""What pages say about deliveries: their tables and filters, how far a load is, and which bill replaced which."""
+"""Tables of deliveries, of rows that were not read, and of what a bill changed."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from itertools import pairwise
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-import django_filters
 import django_tables2
-from django.conf import settings
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from drf_spectacular.utils import extend_schema_field
 
-from costs.models import Delivery, DeliveryMonth, Reject, Source
-from costs.querysets import METRICS
+from costs.models import Delivery, Reject
 from costs.web.tables import BilledTotalsColumn, OwnerColumn
-from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.periods import moment_text
 from finops_site.ui.figures import month_text
-from finops_site.ui.filters import MonthFilter
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 STATES = {
@@ -33,30 +23,8 @@ STATES = {
     Delivery.Status.WITHDRAWN: ("Withdrawn", "calm", "ban"),
     Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
 }
-METRIC_WORDS = {
-    "billed_cost": ("Billed cost", "on the invoice"),
-    "effective_cost": ("Effective cost", "amortised over the term of what was bought"),
-    "list_cost": ("List cost", "at public on-demand prices"),
-    "contracted_cost": ("Contracted cost", "at negotiated prices"),
-}
 SHOWN_OF_A_VALUE = 120
 MONTHS_NAMED = 3
-
-
-class DeliveryFilter(django_filters.FilterSet):
-    source = django_filters.ModelMultipleChoiceFilter(queryset=Source.objects.all())
-    status = django_filters.MultipleChoiceFilter(choices=[(state, words[0]) for state, words in STATES.items()])
-    month = MonthFilter(label="Billing month", method="in_month")
-
-    class Meta:
-        model = Delivery
-        fields = ["source", "status", "month"]
-
-    @extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$", "example": "2025-11"})
-    def in_month(self, deliveries: Any, _name: str, month: Any) -> Any:
-        if month is None:
-            return deliveries
-        return deliveries.filter(pk__in=DeliveryMonth.objects.filter(billing_month=month.start).values("delivery"))
 
 
 ASKS_AGAIN = {
@@ -67,11 +35,6 @@ ASKS_AGAIN = {
     "hx-swap": lambda record: "outerHTML",
     "hx-push-url": lambda record: "false",
 }
-
-
-def _while_open(attribute: Callable[[Delivery], str]) -> Callable[[Delivery], str | None]:
-    """The row of an open delivery, and no other, is drawn anew until its load has ended."""
-    return lambda record: attribute(record) if record.is_open else None
 
 
 class DeliveryTable(BaseTable):
@@ -90,7 +53,11 @@ class DeliveryTable(BaseTable):
         order_by = "-received_at"
         row_attrs = {
             "id": lambda record: f"delivery-{record.pk}",
-            **{name: _while_open(attribute) for name, attribute in ASKS_AGAIN.items()},
+            **{
+                # The row of an open delivery, and no other, is drawn anew until its load has ended.
+                name: lambda record, attribute=attribute: attribute(record) if record.is_open else None
+                for name, attribute in ASKS_AGAIN.items()
+            },
         }
 
     caption = "Deliveries"
@@ -138,7 +105,7 @@ class DeliveryTable(BaseTable):
         return format_html(
             '<span class="text-nowrap" title="{} UTC">{}</span><div class="small text-secondary">by {}</div>',
             f"{value:%Y-%m-%d %H:%M:%S}",
-            f"{value:%d %b %Y, %H:%M} UTC",
+            moment_text(value),
             by,
         )
 
@@ -150,7 +117,7 @@ class DeliveryTable(BaseTable):
 
 
 def months_text(months: list[str]) -> SafeString | str:
-    """Sep 2025, Oct 2025; many are told by the first and the last of them."""
+    """Sep 2025, Oct 2025; of many the first and the last."""
     if len(months) <= MONTHS_NAMED:
         return ", ".join(month_text(month) for month in months) or "—"
     return format_html(
@@ -241,129 +208,3 @@ class CorrectionTable(BaseTable):
 
     def value_used(self, record: Mapping[str, Any]) -> str:
         return f"{record['charge_date__year']}-{record['charge_date__month']:02}"
-
-
-@dataclass(slots=True)
-class Publication:
-    """One delivery's version of a billing month, and the amounts of the version it came after."""
-
-    row: DeliveryMonth
-    before: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
-
-    @property
-    def delivery(self) -> Delivery:
-        return self.row.delivery
-
-    @property
-    def lines_url(self) -> str:
-        """The cost lines of the billing month, over all the days its charges were used."""
-        used = sorted(day[:7] for day in self.row.charge_months)
-        asked = {"billing_month": f"{self.row.billing_month:%Y-%m}", "from": used[0], "to": used[-1]}
-        return f"{reverse('costs:lines')}?{urlencode(asked)}"
-
-    @property
-    def amounts(self) -> list[dict[str, Any]]:
-        """Billed cost by currency, with what the version before it said."""
-        return [
-            {"currency": code, "amount": _billed(self.row.totals, code), "before": _billed(self.before, code)}
-            for code in sorted({*self.row.totals, *self.before})
-        ]
-
-
-def _billed(totals: Mapping[str, Mapping[str, str | None]], code: str) -> Decimal | None:
-    return Decimal(totals.get(code, {}).get("billed_cost") or 0) if totals else None
-
-
-@dataclass(slots=True)
-class MonthHistory:
-    """Every version of one billing month that its source delivered, the newest first."""
-
-    billing_month: date
-    publications: list[Publication]
-
-
-def history(delivery: Delivery) -> list[MonthHistory]:
-    """For each of the delivery's months what came before it and what replaced it."""
-    found = []
-    for month, rows in _publications(delivery).items():
-        versions = [Publication(row) for row in rows]
-        if delivery.source.delivery_mode == Source.Mode.REPLACE:
-            for older, newer in pairwise(versions):
-                newer.before = older.row.totals
-        found.append(MonthHistory(month, versions[::-1]))
-    return found
-
-
-def _publications(delivery: Delivery) -> dict[date, list[DeliveryMonth]]:
-    """The source's publications of the delivery's months, the oldest first; loads under way have none to show."""
-    rows = (
-        DeliveryMonth.objects.filter(
-            delivery__source=delivery.source_id, billing_month__in=delivery.months.values("billing_month")
-        )
-        .exclude(delivery__status__in=[Delivery.Status.LOADING, Delivery.Status.FAILED])
-        .select_related("delivery__received_by", "delivery__source")
-        .order_by("billing_month", "delivery_id", "id")
-    )
-    # Lines made anew for other owners leave, for a moment, two publications of one delivery: the later one stands.
-    latest = {(row.billing_month, row.delivery_id): row for row in rows}
-    months: dict[date, list[DeliveryMonth]] = {}
-    for row in latest.values():
-        months.setdefault(row.billing_month, []).append(row)
-    return months
-
-
-def total_figures(delivery: Delivery) -> list[dict[str, Any]]:
-    """For each currency its four sums with all their digits, and what of them storing cannot keep."""
-    return [
-        {
-            "currency": code,
-            "metrics": [
-                _metric_figures(metric, sums.get(metric), delivery.residual.get(code, {}).get(metric))
-                for metric in METRICS
-            ],
-        }
-        for code, sums in sorted(delivery.totals.items())
-    ]
-
-
-def _metric_figures(metric: str, amount: str | None, residual: str | None) -> dict[str, Any]:
-    label, meaning = METRIC_WORDS[metric]
-    figures = {"label": label, "meaning": meaning, "amount": amount}
-    if amount is None or not residual or not Decimal(residual):
-        return figures
-    stored = EXACT.subtract(Decimal(amount), Decimal(residual))
-    return {**figures, "residual": residual, "stored": exact_text(stored)}
-
-
-def progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
-    """The context of includes/progress.html: how far the load is, or how it ended."""
-    waits = delivery.status == Delivery.Status.RECEIVED
-    failed = delivery.status == Delivery.Status.FAILED
-    return {
-        "url": reverse("costs:delivery_progress", args=[delivery.pk]),
-        "percent": None if waits else round(100 * delivery.progress),
-        "label": "Queued" if waits else delivery.stage.capitalize() or STATES[delivery.status][0],
-        "detail": _detail(delivery, now),
-        "done": not delivery.is_open and not failed,
-        "failed": failed,
-        "message": delivery.message if failed else "",
-    }
-
-
-def _detail(delivery: Delivery, now: datetime) -> str:
-    since = f"Received {elapsed(now - delivery.received_at)} ago."
-    if delivery.status == Delivery.Status.RECEIVED:
-        return f"{since} It loads as soon as a worker is free; nothing is lost if you leave this page."
-    silent = timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS)
-    if delivery.heartbeat_at and now - delivery.heartbeat_at > silent:
-        return f"{since} The worker stopped answering; the load is started again within a minute."
-    return since
-
-
-def elapsed(span: timedelta) -> str:
-    """``34 seconds``, ``2 min 5 s``, ``1 h 3 min``."""
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} second{pluralize(seconds)}"
-    minutes, seconds = divmod(seconds, 60)
-    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""The filters of the cost lines page; they take every parameter the explorer links with."""
+"""Filters of the lists of cost lines and of deliveries."""
 
 from datetime import date
 from functools import cached_property
@@ -7,47 +7,71 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from drf_spectacular.utils import extend_schema_field
 
-from costs.models import CostLine
-from costs.query import filter_choices, latest_month, spend
-from costs.query.spend import FIELDS, TAG, Question
-from finops_site.lib.periods import Period, parse_range
+from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
+from costs.models import CostLine, Delivery, DeliveryMonth, Source
+from costs.query import filter_choices, latest_month
+from costs.query.question import Question
+from costs.query.rows import filtered_rows, stored_values
+from costs.query.scope import NOBODY
+from costs.web.delivery_tables import STATES
+from finops_site.lib.periods import Month, Period, parse_range
+from finops_site.lib.person import Person
+from finops_site.ui.filters import MonthFilter
 
-OFFERED = ("service", "team", "pool", "account", "region", "charge_category", "currency")
-# Not drawn in the bar, but a figure of the explorer may carry them.
-CARRIED = tuple(name for name in FIELDS if name not in (*OFFERED, "resource"))
+
+def filters_in(data: QueryDict) -> dict[str, list[str]]:
+    """{dimension: values} of every filter in an address; an empty value filters nothing but a tag: lines without it."""
+    values = {name: data.getlist(name) for name in data if name in FILTERABLE or name.startswith(TAG)}
+    return {name: chosen for name, chosen in values.items() if any(chosen) or name.startswith(TAG)}
+
+
+def value_choices(user: Person, data: QueryDict, name: str) -> list[tuple[str, str]]:
+    """The drop-down of a dimension; where the address asks for lines that have nothing of it, that is a choice too."""
+    choices = filter_choices.values(user, name)
+    if NOBODY in data.getlist(name) and NOBODY not in dict(choices):
+        choices = [*choices, (NOBODY, f"no {DIMENSIONS[name].label.lower()}")]
+    return choices
 
 
 class LineFilter(django_filters.FilterSet):
-    """Cost lines of a span of days; without one, of the latest month that has any."""
+    """Cost lines of a span of days; without one, of the latest month that has any.
 
-    to = django_filters.CharFilter(label="To", method="passed", widget=forms.DateInput())
-    service = django_filters.MultipleChoiceFilter(label="Service", method="passed")
-    team = django_filters.MultipleChoiceFilter(label="Team", method="passed")
-    pool = django_filters.MultipleChoiceFilter(label="Pool", method="passed")
-    account = django_filters.MultipleChoiceFilter(label="Account", method="passed")
-    region = django_filters.MultipleChoiceFilter(label="Region", method="passed")
-    charge_category = django_filters.MultipleChoiceFilter(label="Category", method="passed")
-    currency = django_filters.MultipleChoiceFilter(label="Currency", method="passed")
-    resource = django_filters.CharFilter(label="Resource", method="named")
-    tag = django_filters.CharFilter(label="Tag (Key or Key=value)", method="tagged")
+    It takes every parameter that the explorer links with.
+    """
+
+    OFFERED = (*FILTER_BAR, "currency")
+
+    to = django_filters.CharFilter(label="To", method="answered_by_question", widget=forms.DateInput())
+    resource = django_filters.CharFilter(label="Resource", method="filter_resource")
+    tag = django_filters.CharFilter(label="Tag (Key or Key=value)", method="filter_tag")
     min = django_filters.NumberFilter(label="At least (billed)", field_name="billed_cost", lookup_expr="gte")
 
     class Meta:
         model = CostLine
         fields: list[str] = []
 
-    def __init__(self, data: Any = None, *args: Any, request: Any = None, today: date, **kwargs: Any) -> None:
-        super().__init__(data, *args, request=request, **kwargs)
+    def __init__(
+        self, data: QueryDict, queryset: QuerySet[CostLine], *, request: HttpRequest, today: date, **options: Any
+    ) -> None:
+        super().__init__(data, queryset, request=request, **options)
         self.user, self.today = request.user, today
-        start = django_filters.CharFilter(label="From", method="passed", widget=forms.DateInput())
-        start.field_name, start.model, start.parent = "from", CostLine, self
-        self.filters = {"from": start, **self.filters}
-        if not self.user.sees_whole_company:
-            del self.filters["pool"]
-        for name in set(OFFERED) & set(self.filters):
-            self.filters[name].extra["choices"] = filter_choices.values(self.user, name)
+        start = django_filters.CharFilter(label="From", method="answered_by_question", widget=forms.DateInput())
+        chosen = {
+            name: django_filters.MultipleChoiceFilter(
+                label=DIMENSIONS[name].label,
+                method="answered_by_question",
+                choices=value_choices(self.user, data, name),
+            )
+            for name in filter_choices.offered(self.user, self.OFFERED)
+        }
+        for name, added in {"from": start, **chosen}.items():
+            added.field_name, added.model, added.parent = name, CostLine, self
+        to = self.filters.pop("to")
+        self.filters = {"from": start, "to": to, **chosen, **self.filters}
 
     @cached_property
     def period(self) -> Period:
@@ -60,14 +84,11 @@ class LineFilter(django_filters.FilterSet):
     @cached_property
     def question(self) -> Question:
         """What the dimensions of the address ask; raises ValueError for what nobody can answer."""
-        names = [name for name in self.data if name in (*OFFERED, *CARRIED) or name.startswith(TAG)]
-        filters = {name: self.data.getlist(name) for name in names}
-        # An empty value says nothing, except of a tag: there it means the lines without it.
-        said = {name: values for name, values in filters.items() if any(values) or name.startswith(TAG)}
-        return Question(self.period, filters=said)
+        filters = {name: values for name, values in filters_in(self.data).items() if name != "resource"}
+        return Question(self.period, filters=filters)
 
     @property
-    def by_words(self) -> bool:
+    def needs_lines(self) -> bool:
         """Whether a filter asks what only cost lines know."""
         return any(self.data.get(name, "").strip() for name in ("resource", "tag", "min"))
 
@@ -80,19 +101,38 @@ class LineFilter(django_filters.FilterSet):
             self.form.add_error(None if "from" not in self.form.fields else "from", ValidationError(str(error)))
             return False
 
-    def filter_queryset(self, queryset: Any) -> Any:
-        return spend.filtered(super().filter_queryset(queryset), self.question)
+    def filter_queryset(self, queryset: QuerySet[CostLine]) -> QuerySet[CostLine]:
+        return filtered_rows(super().filter_queryset(queryset), self.question)
 
-    def passed(self, queryset: Any, name: str, value: Any) -> Any:
-        """Answered by `question`."""
+    def answered_by_question(self, queryset: QuerySet[CostLine], name: str, value: object) -> QuerySet[CostLine]:
+        """Filtered by `question`, with all other dimensions of the address."""
         return queryset
 
-    def named(self, queryset: Any, name: str, value: str) -> Any:
-        """Resources by id, or with the words in their id or name."""
+    def filter_resource(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
+        """One resource by its id, or those with the text in their id or name; several by their ids; NOBODY: none."""
+        resources = self.data.getlist(name)
+        if len(resources) > 1 or value == NOBODY:
+            return queryset.filter(resource__in=stored_values(name, resources))
         return queryset.filter(Q(resource__icontains=value) | Q(resource_name__icontains=value))
 
-    def tagged(self, queryset: Any, name: str, value: str) -> Any:
+    def filter_tag(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
         key, _, wanted = value.partition("=")
         if not wanted:
             return queryset.filter(tag_set__tags__has_key=key.strip())
         return queryset.filter(tag_set__tags__contains={key.strip(): wanted.strip()})
+
+
+class DeliveryFilter(django_filters.FilterSet):
+    source = django_filters.ModelMultipleChoiceFilter(queryset=Source.objects.all())
+    status = django_filters.MultipleChoiceFilter(choices=[(state, text) for state, (text, _, _) in STATES.items()])
+    month = MonthFilter(label="Billing month", method="in_month")
+
+    class Meta:
+        model = Delivery
+        fields = ["source", "status", "month"]
+
+    @extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$", "example": "2025-11"})
+    def in_month(self, deliveries: QuerySet[Delivery], _name: str, month: Month | None) -> QuerySet[Delivery]:
+        if month is None:
+            return deliveries
+        return deliveries.filter(pk__in=DeliveryMonth.objects.filter(billing_month=month.start).values("delivery"))

@@ -9,6 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.template.defaultfilters import filesizeformat
 
+from costs.calc import exchange_rates
+from costs.focus_export import request_export
 from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
 from costs.models import DeliveryMonth, FocusExport, Source
@@ -25,27 +27,27 @@ currency_code = RegexValidator(r"\A[A-Za-z]{3}\Z", "Write the currency as its th
 class ManyFiles(forms.FileInput):
     allow_multiple_selected = True
 
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        """With the limit, so that the page can say before hours of upload that a bill is too big."""
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """With the limit, so that the page can warn before hours of upload that a bill is too big."""
         limit = settings.BILL_MAX_UPLOAD_BYTES
-        said = {"data-max-bytes": limit, "data-max-text": filesizeformat(limit)}
-        return super().get_context(name, value, {**(attrs or {}), **said})
+        limits = {"data-max-bytes": limit, "data-max-text": filesizeformat(limit)}
+        return super().get_context(name, value, {**(attrs or {}), **limits})
 
 
 class FilesField(forms.FileField):
-    """Many files; cleans to a list. Empty ones pass: `deliver` says which file is empty."""
+    """Many files; cleans to a list. Empty ones pass: `deliver` names the file that is empty."""
 
     widget = ManyFiles
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        found = [super(FilesField, self).clean(one, initial) for one in data or [None]]
-        if problem := uploads.too_big([file for file in found if file]):
+        files = [super(FilesField, self).clean(one, initial) for one in data or [None]]
+        if problem := uploads.too_big([file for file in files if file]):
             raise forms.ValidationError(problem)
-        return found
+        return files
 
 
-class UploadForm(forms.Form):
-    """A bill and what a person must say about it that the bill does not say itself."""
+class BillUploadForm(forms.Form):
+    """A bill, and what it does not contain itself."""
 
     files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})
     source = forms.CharField(
@@ -71,16 +73,16 @@ class UploadForm(forms.Form):
 
     def deliver(self, user: Person) -> list[Any]:
         """Hands the bill in; raises BadBill."""
-        said = self.cleaned_data
+        chosen = self.cleaned_data
         return uploads.deliver(
-            said["files"],
-            said["source"],
+            chosen["files"],
+            chosen["source"],
             user=user,
-            month=said["month"],
-            format=said["format"] or "auto",
-            mode=said["mode"] or None,
-            currency=said["currency"] or None,
-            bill_stopped=said["bill_stopped"],
+            month=chosen["month"],
+            format=chosen["format"] or "auto",
+            mode=chosen["mode"] or None,
+            currency=chosen["currency"] or None,
+            bill_stopped=chosen["bill_stopped"],
         )
 
     @property
@@ -104,4 +106,26 @@ class ExportForm(forms.Form):
 
     def save(self, user: Person) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
-        return FocusExport.objects.create(billing_month=month.start, kind=self.cleaned_data["kind"], requested_by=user)
+        return request_export(month.start, self.cleaned_data["kind"], user)
+
+
+class RatesForm(forms.Form):
+    """A file of exchange rates."""
+
+    MOST_BYTES = 20 << 20
+
+    file = forms.FileField(help_text="CSV: date (or month), base, quote, rate; or the ECB's history or portal export.")
+    source = forms.CharField(
+        required=False, max_length=100, help_text="Where they come from, if the file does not name it."
+    )
+
+    def clean_file(self) -> list[exchange_rates.CurrencyRate]:
+        uploaded = self.cleaned_data["file"]
+        if uploaded.size > self.MOST_BYTES:
+            raise forms.ValidationError("That is too big for a file of rates.")
+        try:
+            return exchange_rates.parse(uploaded.read().decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise forms.ValidationError("The file is not UTF-8 text.") from None
+        except exchange_rates.BadRates as error:
+            raise forms.ValidationError(str(error)) from None

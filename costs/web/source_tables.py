@@ -1,20 +1,14 @@
-"""What pages say about sources: their table, and the form that describes one."""
-
-from collections.abc import Sequence
-from typing import Any
+"""The table of sources."""
 
 import django_tables2
-from django import forms
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from costs.formats import NAMES
 from costs.models import Source
-from costs.sources import storage, sync
-from costs.web.forms import currency_code
+from costs.sources.health import SourceHealth, source_health
+from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
 LIGHTS = {
@@ -53,23 +47,24 @@ class SourceTable(BaseTable):
     def value_place(self, record: Source) -> str:
         return record.place
 
-    def _health(self, record: Source) -> sync.Health:
-        return sync.health(record, record.last_delivery, timezone.now())
+    def _health(self, record: Source) -> SourceHealth:
+        return source_health(record, record.last_delivery, timezone.now())
 
     def render_health(self, record: Source) -> SafeString:
-        found = self._health(record)
-        badge = status_html(*LIGHTS[found.state])
-        return format_html('{}<span class="second-line breakable">{}</span>', badge, found.words)
+        health = self._health(record)
+        badge = status_html(*LIGHTS[health.state])
+        return format_html('{}<span class="second-line breakable">{}</span>', badge, health.words)
 
     def value_health(self, record: Source) -> str:
-        return f"{LIGHTS[self._health(record).state][0]}. {self._health(record).words}"
+        health = self._health(record)
+        return f"{LIGHTS[health.state][0]}. {health.words}"
 
     def render_looked(self, record: Source) -> SafeString | str:
         if record.sync == Source.Sync.RUNNING:
             return status_html(f"{record.sync_message} {record.sync_progress:.0%}", "busy", "loader-2")
         if not record.synced_at:
             return "—"
-        at = f"{record.synced_at:%d %b %Y, %H:%M} UTC"
+        at = moment_text(record.synced_at)
         return format_html('{}<span class="second-line breakable">{}</span>', at, record.sync_message)
 
     def value_looked(self, record: Source) -> str:
@@ -77,81 +72,3 @@ class SourceTable(BaseTable):
 
     def render_expected(self, value: int) -> str:
         return f"{value} h" if value else "—"
-
-
-_BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
-# The fields that only some kinds of source need: a page shows them for those, and else what is in them counts nothing.
-NEEDED_FOR: dict[str, Sequence[str]] = {
-    "bucket": (Source.Kind.FOLDER, *_BUCKETS),
-    "prefix": _BUCKETS,
-    "region": (Source.Kind.S3, Source.Kind.AZURE),
-    "endpoint": _BUCKETS,
-    "credential": _BUCKETS,
-    "is_enabled": (Source.Kind.FOLDER, *_BUCKETS),
-}
-CALLED = {
-    "bucket": {"folder": "Folder", "s3": "Bucket", "azure": "Container", "gcs": "Bucket"},
-    "region": {"s3": "AWS region", "azure": "Storage account"},
-}
-
-
-class SourceForm(forms.ModelForm):
-    """Where bills come from. An address other than the provider's own can only be chosen among those allowed."""
-
-    endpoint = forms.ChoiceField(required=False)
-    format = forms.ChoiceField(required=False)
-
-    class Meta:
-        model = Source
-        fields = [
-            *("name", "kind", "bucket", "prefix", "region", "endpoint", "credential", "format", "currency"),
-            *("delivery_mode", "is_enabled", "expected_every_hours"),
-        ]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not self.instance.pk:
-            self.initial |= {"kind": Source.Kind.S3, "expected_every_hours": 24}
-        own = [("", "the provider's own address")]
-        self.fields["endpoint"].choices = [*own, *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
-        self.fields["format"].choices = [("", "told by the header"), *((name, name) for name in NAMES)]
-        self.fields["currency"].validators.append(currency_code)
-        self.fields["credential"].empty_label = "the machine's own identity"
-        for name, kinds in NEEDED_FOR.items():
-            names = {f"data-label-{kind}": called for kind, called in CALLED.get(name, {}).items()}
-            said = {"data-needed-by": "kind", "data-needed-for": " ".join(kinds), **names}
-            self.fields[name].widget.attrs |= said
-
-    def clean_currency(self) -> str:
-        return self.cleaned_data["currency"].upper()
-
-    def clean(self) -> dict[str, Any]:
-        said = super().clean()
-        for name, kinds in NEEDED_FOR.items():
-            if name != "is_enabled" and said.get("kind") not in kinds:
-                said[name] = None if name == "credential" else ""
-        if problem := _problem(said):
-            self.add_error(*problem)
-        return said
-
-
-def _problem(said: dict[str, Any]) -> tuple[str, str] | None:
-    """(field, what is wrong) with the place that is described; nothing is asked of the network."""
-    kind, bucket = said.get("kind"), said.get("bucket", "")
-    if kind == Source.Kind.UPLOAD:
-        return None
-    if kind == Source.Kind.FOLDER:
-        return _folder_problem(bucket)
-    if not storage.BUCKET.match(bucket):
-        return "bucket", "A bucket has 3 to 63 small letters, digits, dots and dashes."
-    if kind == Source.Kind.AZURE and not said.get("endpoint") and not storage.ACCOUNT.match(said.get("region", "")):
-        return "region", "Name the storage account: 3 to 24 small letters and digits."
-    return None
-
-
-def _folder_problem(folder: str) -> tuple[str, str] | None:
-    try:
-        storage.folder_of(folder)
-    except storage.StorageProblem as problem:
-        return "bucket", str(problem)
-    return None

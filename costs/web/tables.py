@@ -1,6 +1,8 @@
-"""Tables of cost."""
+"""Tables of cost lines, teams and exchange rates."""
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -11,20 +13,21 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from costs.models import CostLine, Dimension
-from costs.query.spend import SHARED, UNOWNED
+from costs.models import CostLine, Dimension, ExchangeRate
+from costs.query.scope import SHARED, UNOWNED
+from finops_site.templatetags.finops import rate as rate_text
 from finops_site.ui.figures import money_html
-from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, TagColumn
+from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, NumberColumn, TagColumn
 
 
 class BilledTotalsColumn(NumberColumn):
     """The billed cost out of {currency: {metric: exact text}}, an amount for each currency."""
 
-    def render(self, value: Mapping[str, Any]) -> SafeString | str:
+    def render(self, value: Mapping[str, Mapping[str, str]]) -> SafeString | str:
         sums = [(money_html(amount["billed_cost"], code),) for code, amount in sorted(value.items())]
         return format_html_join("", "<div>{}</div>", sums) if sums else "—"
 
-    def value(self, value: Mapping[str, Any]) -> str:
+    def value(self, value: Mapping[str, Mapping[str, str]]) -> str:
         return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
 
 
@@ -37,13 +40,13 @@ class OwnerColumn(django_tables2.Column):
         super().__init__(*args, **options)
         self.pool = django_tables2.A(pool)
 
-    def render(self, value: Any, record: Any) -> str:
+    def render(self, value: object, record: object) -> str:
         if value is not None:
             return str(value)
         pool = self.pool.resolve(record, quiet=True)
         return f"{SHARED}: {pool}" if pool else UNOWNED
 
-    def value(self, value: Any, record: Any) -> str:
+    def value(self, value: object, record: object) -> str:
         return self.render(value, record)
 
 
@@ -92,13 +95,13 @@ class LineTable(BaseTable):
 
     @cached_property
     def account_names(self) -> dict[str, str]:
-        found = Dimension.objects.filter(name="sub_account").exclude(label="")
-        return dict(found.values_list("value", "label")[:5000])
+        labelled = Dimension.objects.filter(name="sub_account").exclude(label="")
+        return dict(labelled.values_list("value", "label")[:5000])
 
-    def render_charge_date(self, value: Any, record: CostLine) -> SafeString:
+    def render_charge_date(self, value: date, record: CostLine) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("costs:line", args=[record.pk]), value.isoformat())
 
-    def value_charge_date(self, value: Any) -> str:
+    def value_charge_date(self, value: date) -> str:
         return value.isoformat()
 
     def render_service(self, value: str, record: CostLine) -> SafeString:
@@ -115,3 +118,44 @@ class LineTable(BaseTable):
 
     def value_sub_account(self, value: str) -> str:
         return value
+
+
+class TeamTable(BaseTable):
+    """Teams with this month so far, the same days before, and the last full month."""
+
+    team = django_tables2.Column()
+    cost_center = django_tables2.Column("Cost centre")
+    now = MoneyColumn("Month so far")
+    change = ChangeColumn("Change", before="before")
+    last = MoneyColumn("Last month")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Teams"
+
+    def render_team(self, value: str, record: dict[str, Any]) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record["url"], value)
+
+
+class ExchangeRateTable(BaseTable):
+    day = DayColumn("Day")
+    monthly = django_tables2.Column("Is", orderable=False)
+    base = django_tables2.Column("One", orderable=False)
+    rate = NumberColumn("Is worth", orderable=False)
+    quote = django_tables2.Column("In", orderable=False)
+    source = django_tables2.Column(orderable=False)
+
+    caption = "Exchange rates"
+
+    class Meta(BaseTable.Meta):
+        model = ExchangeRate
+        fields = ["day", "monthly", "base", "rate", "quote", "source"]
+
+    def render_monthly(self, value: bool) -> str:
+        return "average of the month" if value else "the day's"
+
+    def render_rate(self, value: Decimal) -> str:
+        return rate_text(value)
+
+    def value_rate(self, value: Decimal) -> str:
+        return f"{value.normalize():f}"

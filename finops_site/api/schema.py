@@ -6,7 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from finops_site.api.base import BadRequest, Problem
 
-WORDS = {
+DESCRIPTIONS = {
     "400": "A parameter or field is wrong: `detail`, or a list of complaints under its name.",
     "401": "Nobody is signed in and there is no valid token.",
     "403": "Your role may not do this.",
@@ -16,18 +16,18 @@ WORDS = {
 
 
 class Schema(AutoSchema):
-    """The description of an operation, with the refusals that it can give."""
+    """The description of an operation, with the errors that it can answer."""
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        found = super()._get_response_bodies(direction)
-        for code in self._refusals():
+        bodies = super()._get_response_bodies(direction)
+        for code in self.error_codes():
             body = self._get_response_for_code(BadRequest if code == "400" else Problem, code, direction=direction)
-            found.setdefault(code, body | {"description": WORDS[code]})
-        return dict(sorted(found.items()))
+            bodies.setdefault(code, body | {"description": DESCRIPTIONS[code]})
+        return dict(sorted(bodies.items()))
 
-    def _refusals(self) -> list[str]:
-        asked = {parameter["name"]: parameter["in"] for parameter in self._get_parameters()}
+    def error_codes(self) -> list[str]:
+        parameters = {parameter["name"]: parameter["in"] for parameter in self._get_parameters()}
         takes_body = self.method in ("POST", "PUT", "PATCH") and bool(self._get_request_body())
-        codes = ["400"] if takes_body or "query" in asked.values() else []
-        missing = ["404"] if "{" in self.path or "page" in asked else []
-        return [*codes, "401", "403", *missing, *(["415"] if takes_body else [])]
+        bad_request = ["400"] if takes_body or "query" in parameters.values() else []
+        missing = ["404"] if "{" in self.path or "page" in parameters else []
+        return [*bad_request, "401", "403", *missing, *(["415"] if takes_body else [])]

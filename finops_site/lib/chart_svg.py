@@ -1,10 +1,11 @@
 """Charts drawn on the server, as SVG text, for PDFs and mails. Pure: no Django here.
 
-The chart is the dict of templates/includes/chart.html (see charting); the colours are those of finops.css. Floats place
+The chart is the dict of templates/includes/chart.html (see charts.py); palette.py has the colours. Floats place
 the pixels and nothing else: the exact figures stand in the table beside every chart.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,56 +13,15 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from finops_site.lib import charts
+from finops_site.lib.money import compact
+from finops_site.lib.palette import palette
 
-PALETTES = {
-    "light": {
-        "series": [
-            "#3f6fe0",
-            "#17a68c",
-            "#efa33c",
-            "#8b66d6",
-            "#e0667d",
-            "#48b1e4",
-            "#7f9c3b",
-            "#b9774f",
-            "#5b6b8c",
-            "#c65bb0",
-        ],
-        "other": "#b4bcc9",
-        "ink": "#161b26",
-        "soft": "#626c7e",
-        "line": "#e3e7ed",
-        "surface": "#ffffff",
-        "good": "#0b6b45",
-        "bad": "#b02a1f",
-    },
-    "dark": {
-        "series": [
-            "#6b93f5",
-            "#35c2a6",
-            "#f2b35c",
-            "#a78bea",
-            "#f0879b",
-            "#6cc5ef",
-            "#a0bd5c",
-            "#d39a74",
-            "#8596b8",
-            "#dd84cb",
-        ],
-        "other": "#55606f",
-        "ink": "#e9ecf1",
-        "soft": "#929cac",
-        "line": "#262e3a",
-        "surface": "#151a22",
-        "good": "#6cd6a1",
-        "bad": "#ff9d93",
-    },
-}
 FONT = "Inter, 'Inter Ext', system-ui, sans-serif"
 SIZE = 11
 ROW = 26
 LEGEND_ROW = 18
-STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+# Control characters, halves of a pair, and the two that are no characters at all; tab and line break may stay.
+NOT_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +48,7 @@ def svg(chart: dict[str, Any], *, width: int = 640, height: int = 260, theme: st
     A series of the kind "band" is drawn as a filled strip, one of the kind "line" over the bars as a line. Bars across
     (and treemaps, drawn as such) are as high as their rows need.
     """
-    shades = PALETTES[theme]
+    shades = palette(theme)
     kind = chart["kind"]
     if kind in ("horizontal-bar", "treemap"):
         return _bars_across(chart, shades, width)
@@ -107,7 +67,7 @@ def _upright(chart: dict[str, Any], shades: dict[str, Any], width: int, height: 
         scale, left = _scale(*_extent(chart), height - 4.0, top, zero=False), 2.0
     else:
         scale = _scale(*_extent(chart), height - 26.0, top + 18, zero=True)
-        left = max(_text_width(short(tick)) for tick in scale.ticks) + 12
+        left = max(_text_width(axis_label(tick)) for tick in scale.ticks) + 12
     slot = (width - left - 8) / count
     place = _places(chart, left, slot, width - 8)
     parts = [] if bare else [*legend, *_grid(chart, scale, shades, left, width), *_days(chart, place, shades, height)]
@@ -125,7 +85,7 @@ def _places(chart: dict[str, Any], left: float, slot: float, right: float) -> Ca
 def _marks(
     chart: dict[str, Any], scale: Scale, shades: dict[str, Any], place: Callable[[int], float], slot: float
 ) -> list[str]:
-    bars = [one for one in chart["series"] if _is_bar(one, chart)]
+    bars = _plain(chart) if chart["kind"] in ("stacked-bar", "bar") else []
     stacked = chart["kind"] == "stacked-bar" or (chart["kind"] == "area" and len(_plain(chart)) > 1)
     parts = [_band(one, scale, _shade(chart, one, shades), place) for one in chart["series"] if _kind(one) == "band"]
     draw = _stacked_bars if stacked else _bars_side_by_side
@@ -231,8 +191,8 @@ def _course(one: dict[str, Any], scale: Scale, shade: str, place: Callable[[int]
             continue
         if filled:
             ground = scale.at(max(scale.low, 0.0))
-            whole = [*points, (points[-1][0], ground), (points[0][0], ground)]
-            parts.append(f'<polygon points="{_points(whole)}" fill="{shade}" fill-opacity=".16"/>')
+            area = [*points, (points[-1][0], ground), (points[0][0], ground)]
+            parts.append(f'<polygon points="{_points(area)}" fill="{shade}" fill-opacity=".16"/>')
         style = f'fill="none" stroke="{shade}" stroke-width="2" stroke-linejoin="round"{dash}'
         parts.append(f'<polyline points="{_points(points)}" {style}/>')
     return parts
@@ -253,20 +213,20 @@ def _bars_across(chart: dict[str, Any], shades: dict[str, Any], width: int) -> s
     """A row for each category with its name, its bar and its figure in words."""
     rows = _rows(chart, shades)
     names = min(max((_text_width(name) for name, *_ in rows), default=0.0) + 10, width * 0.38)
-    words = max((_text_width(said) for *_, said in rows), default=0.0) + 10
+    words = max((_text_width(label) for *_, label in rows), default=0.0) + 10
     left, right = names, width - words
     values = [value for _, value, _, _ in rows] or [0.0]
     low, high = min(0.0, *values), max(0.0, *values)
     room = (right - left) / ((high - low) or 1.0)
     zero = left - low * room
     parts = []
-    for number, (name, value, shade, said) in enumerate(rows):
+    for number, (name, value, shade, label) in enumerate(rows):
         middle = number * ROW + ROW / 2
         start, wide = zero + min(value, 0.0) * room, abs(value) * room
         box = f'x="{start:.1f}" y="{middle - 7:.1f}" width="{wide:.1f}" height="14"'
         parts.append(_text(0, middle + 4, _cut(name, names - 8), shades["ink"]))
         parts.append(f'<rect {box} rx="2" fill="{shade}"/>')
-        parts.append(_text(width, middle + 4, said, shades["ink"], "end"))
+        parts.append(_text(width, middle + 4, label, shades["ink"], "end"))
     return _frame(chart, width, max(len(rows), 1) * ROW, parts)
 
 
@@ -280,17 +240,17 @@ def _rows(chart: dict[str, Any], shades: dict[str, Any]) -> list[tuple[str, floa
         ]
     one = many[0]
     figures = zip(chart["categories"], one["data"], charts.words(one, chart), strict=True)
-    return [(str(name), _float(value) or 0.0, _shade(chart, one, shades), said) for name, value, said in figures]
+    return [(str(name), _float(value) or 0.0, _shade(chart, one, shades), label) for name, value, label in figures]
 
 
 def _share(chart: dict[str, Any], shades: dict[str, Any], width: int) -> str:
     """One bar whose parts are the series' first values; parts below zero have no share of it."""
     values = [max(_float(one["data"][0]) or 0.0, 0.0) for one in chart["series"]]
-    whole = sum(values) or 1.0
+    total = sum(values) or 1.0
     legend, top = _legend(chart, shades, 22, width)
     parts, left = list(legend), 0.0
     for one, value in zip(chart["series"], values, strict=True):
-        wide = width * value / whole
+        wide = width * value / total
         style = f'fill="{_shade(chart, one, shades)}" stroke="{shades["surface"]}"'
         parts.append(f'<rect x="{left:.1f}" y="0" width="{wide:.1f}" height="14" rx="2" {style}/>')
         left += wide
@@ -321,7 +281,7 @@ def _grid(chart: dict[str, Any], scale: Scale, shades: dict[str, Any], left: flo
     for tick in scale.ticks:
         height = scale.at(tick)
         parts.append(_line(left, height, width - 8, height, shades["line"]))
-        parts.append(_text(left - 6, height + 4, short(tick), shades["soft"], "end"))
+        parts.append(_text(left - 6, height + 4, axis_label(tick), shades["soft"], "end"))
     return parts
 
 
@@ -339,18 +299,9 @@ def _days(chart: dict[str, Any], place: Callable[[int], float], shades: dict[str
     return parts
 
 
-def short(value: float) -> str:
+def axis_label(tick: float) -> str:
     """A figure of an axis: ``12.5k``, ``3M``, ``0.25``; a true minus in front."""
-    size = abs(value)
-    for step, letter in STEPS:
-        if size >= step:
-            return f"{_signed(value / step)}{letter}"
-    return _signed(value)
-
-
-def _signed(value: float) -> str:
-    text = f"{abs(value):.10g}" if abs(value) < 1 else f"{abs(value):.2f}".rstrip("0").rstrip(".")
-    return f"−{text}" if value < 0 else text
+    return compact(Decimal(f"{tick:.10g}"), on_axis=True)
 
 
 def _extent(chart: dict[str, Any]) -> tuple[float, float]:
@@ -385,10 +336,6 @@ def _plain(chart: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in chart["series"] if _kind(one) not in ("line", "band")]
 
 
-def _is_bar(one: dict[str, Any], chart: dict[str, Any]) -> bool:
-    return chart["kind"] in ("stacked-bar", "bar") and _kind(one) not in ("line", "band")
-
-
 def _known(one: dict[str, Any]) -> list[float]:
     columns = [one["low"], one["high"]] if _kind(one) == "band" else [one["data"]]
     return [float(value) for column in columns for value in column if value is not None]
@@ -420,12 +367,7 @@ def _text(left: float, top: float, text: str, shade: str, anchor: str = "start")
 
 def _safe(text: str) -> str:
     """`text` as XML can hold it: markup in a name stays text, and what no XML may hold is left out."""
-    kept = "".join(letter for letter in text if letter in "\t\n" or _in_xml(ord(letter)))
-    return escape(kept, {'"': "&quot;"})
-
-
-def _in_xml(point: int) -> bool:
-    return point >= 0x20 and not 0xD800 <= point <= 0xDFFF and point not in (0xFFFE, 0xFFFF)
+    return escape(NOT_XML.sub("", text), {'"': "&quot;"})
 
 
 def _text_width(text: str) -> float:

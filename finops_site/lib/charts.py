@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib.money import EXACT, exact_text, formatted
+from finops_site.lib.money import exact_sum, exact_text, formatted
 
 OTHER = "Other"
 ABSENT = "—"
@@ -35,12 +35,12 @@ def band(
 
 def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str, Any]]:
     """The `limit` series with the largest sums, and the rest summed exactly as "Other" (drawn grey, last)."""
-    ranked = sorted(many, key=lambda one: -abs(_sum(one["data"])))
+    ranked = sorted(many, key=lambda one: -abs(exact_sum(filter(None, one["data"]))))
     if len(ranked) <= limit + 1:
         return ranked
     rest = ranked[limit:]
     columns = zip(*(one["data"] for one in rest), strict=True)
-    data = [None if all(value is None for value in column) else _sum(column) for column in columns]
+    data = [None if all(value is None for value in column) else exact_sum(filter(None, column)) for column in columns]
     return [*ranked[:limit], {"name": f"{OTHER} ({len(rest)})", "data": data, "other": True}]
 
 
@@ -59,20 +59,20 @@ def as_table(chart: dict[str, Any]) -> dict[str, Any]:
     many = chart["series"]
     if chart["kind"] == "treemap":
         rows = [[one["name"], words(one, chart)[0]] for one in many]
-        return {"head": ["", _unit(chart)], "rows": rows}
+        return {"head": ["", str(chart.get("currency") or chart.get("unit") or "")], "rows": rows}
     labels = [words(one, chart) for one in many]
     rows = [[category, *cells] for category, *cells in zip(chart["categories"], *labels, strict=True)]
     return {"head": ["", *(one["name"] for one in many)], "rows": rows}
 
 
 def _series_for_browser(one: dict[str, Any], chart: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind") if one.get(name)}
-    columns: dict[str, Any] = {name: _exact(one[name]) for name in ("data", "low", "high") if name in one}
-    return {"name": str(one["name"]), **columns, "labels": words(one, chart), **kept}
-
-
-def _exact(values: Sequence[Any]) -> list[Any]:
-    return [exact_text(value) if isinstance(value, Decimal) else value for value in values]
+    options = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind") if one.get(name)}
+    columns: dict[str, Any] = {
+        name: [exact_text(value) if isinstance(value, Decimal) else value for value in one[name]]
+        for name in ("data", "low", "high")
+        if name in one
+    }
+    return {"name": str(one["name"]), **columns, "labels": words(one, chart), **options}
 
 
 def words(one: dict[str, Any], chart: dict[str, Any]) -> list[str]:
@@ -80,20 +80,9 @@ def words(one: dict[str, Any], chart: dict[str, Any]) -> list[str]:
     return list(one["labels"]) if one.get("labels") else [_words(value, chart) for value in one["data"]]
 
 
-def _words(value: Any, chart: dict[str, Any]) -> str:
+def _words(value: Decimal | int | str | None, chart: dict[str, Any]) -> str:
     if value is None:
         return ABSENT
     if chart.get("currency"):
         return formatted(value if isinstance(value, Decimal) else Decimal(str(value)), chart["currency"])
     return str(exact_text(value)) if isinstance(value, Decimal) else str(value)
-
-
-def _unit(chart: dict[str, Any]) -> str:
-    return str(chart.get("currency") or chart.get("unit") or "")
-
-
-def _sum(values: Sequence[Decimal | None]) -> Decimal:
-    result = Decimal(0)
-    for value in values:
-        result = EXACT.add(result, value or Decimal(0))
-    return result

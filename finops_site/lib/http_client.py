@@ -18,14 +18,14 @@ MOST_BYTES = 64 * 1024
 
 
 class Undeliverable(Exception):
-    """The address was not asked, or did not answer well; the message says why in plain words.
+    """The address was not asked, or its answer was an error; the message gives the reason in plain words.
 
-    `passing`: another try later may go well.
+    `temporary`: another try later may succeed.
     """
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.temporary = temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ def post(
     url: str, body: bytes, headers: Mapping[str, str], *, allowed: Collection[str] = (), total: float = TOTAL_SECONDS
 ) -> Answer:
     """Posts `body`; hosts in `allowed` may be private and unencrypted. Raises Undeliverable for all but a 2xx."""
-    parts = checked(url, allowed)
+    parts = check_address(url, allowed)
     place = _resolved(parts, allowed)
     deadline = time.monotonic() + total
     with _pool(parts, place, total) as pool:
-        answer = _asked(pool, parts, body, headers, deadline)
+        answer = _send(pool, parts, body, headers, deadline)
     if not 200 <= answer.status < 300:
-        raise Undeliverable(_said(answer), passing=answer.status in (408, 425, 429) or answer.status >= 500)
+        raise Undeliverable(_refusal(answer), temporary=answer.status in (408, 425, 429) or answer.status >= 500)
     return answer
 
 
-def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
+def check_address(url: str, allowed: Collection[str] = ()) -> SplitResult:
     """The parts of an address that may be asked; raises Undeliverable, saying why, for one that may not."""
     try:
         parts = urlsplit(url)
@@ -62,19 +62,19 @@ def checked(url: str, allowed: Collection[str] = ()) -> SplitResult:
     return parts
 
 
-def looked_up(url: str, allowed: Collection[str] = ()) -> None:
+def check_address_resolves(url: str, allowed: Collection[str] = ()) -> None:
     """Raises Undeliverable where `post` would refuse the address: asked when somebody types it, not only at night."""
-    _resolved(checked(url, allowed), allowed)
+    _resolved(check_address(url, allowed), allowed)
 
 
 def _resolved(parts: SplitResult, allowed: Collection[str]) -> str:
     """The address to connect to; every one that the name has must be a public one."""
     assert parts.hostname
     try:
-        found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Undeliverable(f"Nobody knows {parts.hostname}.", passing=True) from None
-    places = [str(entry[4][0]).split("%")[0] for entry in found]
+        raise Undeliverable(f"Nobody knows {parts.hostname}.", temporary=True) from None
+    places = [str(entry[4][0]).split("%")[0] for entry in entries]
     if parts.hostname not in allowed and not all(is_public(place) for place in places):
         raise Undeliverable(f"{parts.hostname} lies inside our own network: messages go to public addresses only.")
     return places[0]
@@ -108,35 +108,35 @@ def _pool(parts: SplitResult, place: str, total: float) -> urllib3.HTTPConnectio
     )
 
 
-def _asked(
+def _send(
     pool: urllib3.HTTPConnectionPool, parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: float
 ) -> Answer:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"User-Agent": "FinOps", **headers, "Host": parts.netloc}
     try:
-        found = pool.urlopen("POST", path, body=body, headers=sent, redirect=False, preload_content=False)
-        return Answer(found.status, _body(found, deadline))
+        response = pool.urlopen("POST", path, body=body, headers=sent, redirect=False, preload_content=False)
+        return Answer(response.status, _body(response, deadline))
     except urllib3.exceptions.SSLError as error:
         raise Undeliverable(f"{parts.hostname} has no certificate we trust: {error}") from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise Undeliverable(f"{parts.hostname} did not answer: {type(error).__name__}.", passing=True) from error
+        raise Undeliverable(f"{parts.hostname} did not answer: {type(error).__name__}.", temporary=True) from error
 
 
-def _body(found: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     """The beginning of the answer; one that goes on for ever or drips is cut off."""
     body = b""
     try:
         while len(body) < MOST_BYTES and time.monotonic() < deadline:
-            chunk = found.read1(4096)
+            chunk = response.read1(4096)
             if not chunk:
                 return body
             body += chunk
         return body[:MOST_BYTES]
     finally:
-        found.close()
+        response.close()
 
 
-def _said(answer: Answer) -> str:
+def _refusal(answer: Answer) -> str:
     if 300 <= answer.status < 400:
         return f"The address answers {answer.status} and sends us elsewhere: give the address it means."
     words = " ".join(answer.body.decode("utf-8", "replace").split())[:200]

@@ -5,7 +5,7 @@ Amounts are ``Decimal`` from the text of a bill to the page. They are rounded on
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
@@ -67,6 +67,23 @@ def formatted(amount: Decimal, currency: str) -> str:
     return f"{value if value else abs(value):,f}"
 
 
+def compact(value: Decimal, *, on_axis: bool = False) -> str:
+    """``65.0k``: one place and a letter from a thousand up; smaller amounts are whole numbers or cents.
+
+    On an axis two places at most, without zeros at the end and with a true minus: ``12.5k``, ``0.25``. The browser's
+    charts follow the same rule (`compact` in charts.js), and a test compares the two.
+    """
+    for power, letter in enumerate(("", "k", "M", "B", "T")):
+        places = 2 if on_axis or (not letter and abs(value) < 100) else 1 if letter else 0
+        cut = EXACT.divide(value, Decimal(1000) ** power).quantize(Decimal(1).scaleb(-places), context=EXACT)
+        if abs(cut) < 1000 or letter == "T":
+            break
+    if not on_axis:
+        return f"{cut if cut else abs(cut):,f}{letter}"
+    digits = exact_text(abs(value if abs(value) < 1 else cut))
+    return f"{'−' if value < 0 else ''}{digits}{letter}"
+
+
 def exact_text(amount: Decimal | None) -> str | None:
     """`amount` with all its digits and no exponent; trailing zeros of the fraction are dropped."""
     if amount is None:
@@ -76,7 +93,7 @@ def exact_text(amount: Decimal | None) -> str | None:
     return "0" if text in ("-0", "") else text
 
 
-def total(amounts: Iterable[Money]) -> dict[str, Decimal]:
+def total_by_currency(amounts: Iterable[Money]) -> dict[str, Decimal]:
     """The exact sum for each currency."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for money in amounts:
@@ -84,9 +101,9 @@ def total(amounts: Iterable[Money]) -> dict[str, Decimal]:
     return dict(sums)
 
 
-def ratio(part: Decimal, whole: Decimal) -> Decimal | None:
-    """part / whole, or None where there is no whole to be a part of."""
-    return None if whole == 0 else part / whole
+def ratio(part: Decimal, total: Decimal) -> Decimal | None:
+    """part / total, or None where there is no total to be a part of."""
+    return None if total == 0 else part / total
 
 
 def percent(share: Decimal | None, places: int = 1) -> Decimal | None:
@@ -101,36 +118,24 @@ def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal = STORED
     remainders (the earlier one on a tie). What is smaller than a unit goes to the first share that has a weight.
     Raises ValueError when the weights are negative or all zero.
     """
-    whole = sum(weights, Decimal(0))
-    if whole <= 0 or any(weight < 0 for weight in weights):
+    total_weight = exact_sum(weights)
+    if total_weight <= 0 or any(weight < 0 for weight in weights):
         raise ValueError("weights must not be negative, and one must be more than zero")
-    ideal = [EXACT.divide(EXACT.multiply(amount, weight), whole) for weight in weights]
+    ideal = [EXACT.divide(EXACT.multiply(amount, weight), total_weight) for weight in weights]
     shares = [part.quantize(unit, rounding=ROUND_DOWN, context=EXACT) for part in ideal]
-    return _hand_out(amount, shares, ideal, unit)
-
-
-def _hand_out(amount: Decimal, shares: list[Decimal], ideal: list[Decimal], unit: Decimal) -> list[Decimal]:
     step = unit if amount >= 0 else -unit
-    left = EXACT.subtract(amount, _exact_sum(shares))
+    left = EXACT.subtract(amount, exact_sum(shares))
     order = sorted(range(len(shares)), key=lambda i: -abs(EXACT.subtract(ideal[i], shares[i])))
     order = [i for i in order if ideal[i]] or order
     for i in order[: int(left / step)]:
         shares[i] = EXACT.add(shares[i], step)
-    rest = EXACT.subtract(amount, _exact_sum(shares))
+    rest = EXACT.subtract(amount, exact_sum(shares))
     shares[order[0]] = EXACT.add(shares[order[0]], rest)
     return shares
 
 
-def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     result = Decimal(0)
     for amount in amounts:
         result = EXACT.add(result, amount)
     return result
-
-
-def change(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """after - before for every currency that either side knows."""
-    return {
-        code: EXACT.subtract(after.get(code, Decimal(0)), before.get(code, Decimal(0)))
-        for code in sorted({*before, *after})
-    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,11 +32,11 @@ class Period:
 
     def months(self) -> list["Month"]:
         """Every month that has a day in the period."""
-        month, found = Month.of(self.start), []
+        month, months = Month.of(self.start), []
         while month.start < self.end:
-            found.append(month)
+            months.append(month)
             month = month.next
-        return found
+        return months
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,3 +115,18 @@ def last_months(count: int, today: date) -> Period:
     """The `count` months that end with the month of `today`."""
     month = Month.of(today)
     return Period(month.plus(1 - count).start, month.next.start)
+
+
+def day_text(day: date) -> str:
+    """``23 Nov 2025``, as pages and mails show a day."""
+    return f"{day:%d %b %Y}"
+
+
+def short_day_text(day: date) -> str:
+    """``23 Nov``, where the year is plain: along a chart."""
+    return f"{day:%d %b}"
+
+
+def moment_text(moment: datetime) -> str:
+    """``23 Nov 2025, 14:05 UTC``."""
+    return f"{moment:%d %b %Y, %H:%M} UTC"

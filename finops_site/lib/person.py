@@ -1,4 +1,4 @@
-"""Who asks: what services and querysets need to know of a person, whoever she is. Pure: no Django here."""
+"""The person who asks, as services and querysets need to know her. Pure: no Django here."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ class Person(Protocol):
     @property
     def visible_team_ids(self) -> Sequence[int]: ...
 
-    def has_perm(self, perm: str, obj: Any = None) -> bool: ...
+    def has_perm(self, perm: str, obj: object = None) -> bool: ...
 
 
 class WholeCompany:
@@ -34,5 +34,5 @@ class WholeCompany:
     sees_whole_company = True
     visible_team_ids: Sequence[int] = ()
 
-    def has_perm(self, perm: str, obj: Any = None) -> bool:
+    def has_perm(self, perm: str, obj: object = None) -> bool:
         return False

@@ -30,27 +30,25 @@ def make_message(
     whatever the context holds, so that nobody's bill or tag can add a header.
     """
     recipients = [to] if isinstance(to, str) else list(to)
-    whole = {"site_url": settings.SITE_URL.rstrip("/"), **context}
-    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", whole).split())
-    message = EmailMultiAlternatives(subject, _plain_text(f"emails/{name}-body.txt", whole), to=recipients)
-    message.attach_alternative(render_to_string(f"emails/{name}-body.html", {**whole, "subject": subject}), "text/html")
-    # Says to answering machines and ticket systems: nobody wrote this, do not answer.
+    context = {"site_url": settings.SITE_URL.rstrip("/"), **context}
+    subject = " ".join(_plain_text(f"emails/{name}-subject.txt", context).split())
+    message = EmailMultiAlternatives(subject, _plain_text(f"emails/{name}-body.txt", context), to=recipients)
+    message.attach_alternative(
+        render_to_string(f"emails/{name}-body.html", {**context, "subject": subject}), "text/html"
+    )
+    # For answering machines and ticket systems: nobody wrote this, do not answer.
     message.extra_headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     if unsubscribe_url:
         message.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
-    _show(message, images or {})
-    return message
-
-
-def _show(message: EmailMultiAlternatives, images: Mapping[str, bytes]) -> None:
-    """Puts pictures into the message itself: mail programs fetch nothing from outside unasked."""
+    # Pictures travel in the message itself: mail programs fetch nothing from outside unasked.
     if images:
         message.mixed_subtype = "related"
-    for identity, content in images.items():
+    for identity, content in (images or {}).items():
         picture = MIMEImage(content, "png")
         picture.add_header("Content-ID", f"<{identity}>")
         picture.add_header("Content-Disposition", "inline", filename=f"{identity}.png")
         message.attach(picture)
+    return message
 
 
 def _plain_text(template: str, context: dict[str, Any]) -> str:

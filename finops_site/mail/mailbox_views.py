@@ -44,7 +44,7 @@ class Mailbox(ListPage):
     subtitle = "On this computer mail lands here and goes nowhere."
     empty = Empty("No mail yet", "What the system writes to you appears here: alerts, reminders, statements.", "mail")
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> list[mailbox.Mail]:
         return mailbox.mails(self.request.user)
 
 
@@ -53,10 +53,10 @@ class _OneMail(Page):
 
     @cached_property
     def mail(self) -> mailbox.Mail:
-        found = mailbox.mail(self.kwargs["name"], self.request.user)
-        if found is None:
+        message = mailbox.mail(self.kwargs["name"], self.request.user)
+        if message is None:
             raise Http404
-        return found
+        return message
 
 
 class MailPage(_OneMail, TemplateView):

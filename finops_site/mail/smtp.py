@@ -1,129 +1,100 @@
-"""SMTP that says when it hands a message over: from the first byte of the body on, the server may have taken it."""
+"""Hands a stored email to whatever takes our mail, and says what became of it: an SMTP server, or a laptop's folder."""
 
 import email
 import email.policy
 import smtplib
 from collections.abc import Callable
-from typing import Any
+from email.message import Message
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 
-class Passing(Exception):
-    """The server could not be reached or asked to be tried later: nothing was taken."""
+class TemporaryFailure(Exception):
+    """The server could not be reached or asked to be tried later: it took nothing."""
 
 
-class Refused(Exception):
+class PermanentFailure(Exception):
     """The server will never take this message for this address."""
 
 
-class Doubtful(Exception):
-    """The line broke after the message went out and before the server answered: it was taken, or it was not."""
+class UnknownOutcome(Exception):
+    """The connection broke after the body went out and before the server answered: it was taken, or it was not."""
 
 
-class _Telling:
-    """A part of an SMTP client: calls `before_body` after the server's go-ahead, before anything of the body leaves."""
-
-    before_body: Callable[[], object] | None = None
-    _said_data = False
-
-    def putcmd(self, cmd: str, args: str = "") -> None:
-        super().putcmd(cmd, args)  # type: ignore[misc]
-        self._said_data = cmd.lower() == "data"
-
-    def send(self, s: Any) -> None:
-        if self._said_data and self.before_body:
-            self._said_data = False
-            self.before_body()
-        super().send(s)  # type: ignore[misc]
-
-
-class _Plain(_Telling, smtplib.SMTP):
-    pass
-
-
-class _Tls(_Telling, smtplib.SMTP_SSL):
-    pass
-
-
-class SmtpBackend(EmailBackend):
-    """Django's SMTP with a time-out, whose connection tells when the body goes out."""
-
-    def __init__(self, **options: Any) -> None:
-        options["timeout"] = options.get("timeout") or settings.EMAIL_TIMEOUT or 20
-        super().__init__(**options)
-
-    @property
-    def connection_class(self) -> type[smtplib.SMTP]:
-        return _Tls if self.use_ssl else _Plain
-
-
-class Ready(EmailMultiAlternatives):
-    """A message that was written before: it goes out as the bytes say."""
+class StoredEmail(EmailMultiAlternatives):
+    """A message that was built before: it goes out as its bytes are."""
 
     def __init__(self, content: bytes, to: str) -> None:
-        written = email.message_from_bytes(content, policy=email.policy.SMTP)
-        super().__init__(subject=str(written["Subject"]), from_email=str(written["From"]), to=[to])
-        self.content, self.written = content, written
-        for part in written.walk():
+        parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
+        super().__init__(subject=str(parsed["Subject"]), from_email=str(parsed["From"]), to=[to])
+        self.content, self.parsed = content, parsed
+        for part in parsed.walk():
             if part.get_content_type() == "text/plain" and not self.body:
                 self.body = part.get_content()  # type: ignore[attr-defined]
             elif part.get_content_type() == "text/html":
                 self.attach_alternative(part.get_content(), "text/html")  # type: ignore[attr-defined]
 
-    def message(self, **_: Any) -> Any:
-        return self.written
+    def message(self, **_: object) -> Message:
+        return self.parsed
 
 
-class Line:
-    """One connection to whatever takes our mail: an SMTP server, or a folder on a laptop."""
+class MailConnection:
+    """Django's connection, kept open from one email to the next."""
 
     def __init__(self) -> None:
         self.backend = get_connection()
 
-    def hand_over(self, message: Ready, before_body: Callable[[], object]) -> None:
-        """Sends it; raises Passing, Refused or Doubtful, having called `before_body` once it may have been taken."""
+    def send(self, message: StoredEmail, before_body: Callable[[], object]) -> None:
+        """Raises TemporaryFailure, PermanentFailure or UnknownOutcome; `before_body` is called before the body leaves.
+
+        The steps are smtplib's own, one by one, because only the last of them leaves in doubt what the server has.
+        """
         if not isinstance(self.backend, SmtpBackend):
             before_body()
             self.backend.send_messages([message])
             return
-        gone: list[bool] = []
         client = self._open()
-        client.before_body = lambda: (before_body(), gone.append(True))
+        body_may_have_left = False
         try:
-            client.sendmail(settings.DEFAULT_FROM_EMAIL, message.to, message.content)
+            client.ehlo_or_helo_if_needed()
+            _require_ok(client.mail(settings.DEFAULT_FROM_EMAIL))
+            _require_ok(client.rcpt(message.to[0]))
+            before_body()
+            body_may_have_left = True
+            _require_ok(client.data(message.content))
         except (smtplib.SMTPException, OSError) as error:
             self.close()
-            raise _meaning(error, bool(gone)) from error
+            raise _failure(error, body_may_have_left) from error
 
-    def _open(self) -> Any:
+    def _open(self) -> smtplib.SMTP:
         try:
             self.backend.open()
         except (smtplib.SMTPException, OSError) as error:
-            raise Passing(f"the mail server cannot be reached: {error}") from error
+            raise TemporaryFailure(f"the mail server cannot be reached: {error}") from error
         return self.backend.connection
 
     def close(self) -> None:
-        """Hangs up; a line that is broken already is no reason to fail."""
+        """Hangs up; a connection that is broken already is no reason to fail."""
         try:
             self.backend.close()
         except (smtplib.SMTPException, OSError):
             self.backend.connection = None
 
 
-def _meaning(error: Exception, gone: bool) -> Exception:
-    """What an answer, or its absence, says about the message."""
-    codes = _codes(error)
-    if codes:
-        said = f"the mail server said: {error}"
-        return Refused(said) if all(500 <= code < 600 for code in codes) else Passing(said)
-    return Doubtful(str(error) or type(error).__name__) if gone else Passing(f"the line broke: {error}")
+def _require_ok(reply: tuple[int, bytes]) -> None:
+    code, text = reply
+    if code not in (250, 251):
+        raise smtplib.SMTPResponseException(code, text.decode(errors="replace"))
 
 
-def _codes(error: Exception) -> list[int]:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return [code for code, _ in error.recipients.values()]
-    # A server that hangs up sends 421 or nothing; smtplib tells the second as code -1.
-    return [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0 else []
+def _failure(error: Exception, body_may_have_left: bool) -> Exception:
+    """What an answer, or its absence, means for the message. A server that hangs up answers 421 or nothing."""
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0:
+        text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        reply = f"the mail server answered: {error.smtp_code} {text}"
+        return PermanentFailure(reply) if 500 <= error.smtp_code < 600 else TemporaryFailure(reply)
+    if body_may_have_left:
+        return UnknownOutcome(str(error) or type(error).__name__)
+    return TemporaryFailure(f"the connection broke: {error}")

@@ -1,17 +1,36 @@
 """The scheduler of periodic tasks: the database's, where an administrator's edit lasts."""
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from finops_site.celery import task_exists
+
+logger = logging.getLogger(__name__)
+
 
 class Scheduler(DatabaseScheduler):
-    """Writes the schedule of the settings for tasks it does not know yet, and leaves the others as the admin has them.
+    """Writes the entries that the apps declare and it does not know yet, and leaves the others as the admin has them.
 
-    django-celery-beat's own writes the settings over the database at each start.
+    django-celery-beat's own writes what is declared over the database at each start.
     """
 
-    def update_from_dict(self, mapping: dict[str, Any]) -> None:
-        known = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
-        super().update_from_dict({name: entry for name, entry in mapping.items() if name not in known})
+    def setup_schedule(self) -> None:
+        self.disable_entries_without_a_task()
+        super().setup_schedule()
+
+    def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
+        in_database = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
+        super().update_from_dict({name: entry for name, entry in mapping.items() if name not in in_database})
+
+    def disable_entries_without_a_task(self) -> None:
+        """Disables what would fail each time it is due: the app that had its task is gone, or has renamed it."""
+        enabled = PeriodicTask.objects.filter(enabled=True)
+        for entry in (entry for entry in enabled if not task_exists(entry.task)):
+            logger.warning("the schedule %r is disabled: no app has the task %s", entry.name, entry.task)
+            entry.enabled = False
+            entry.description = "Disabled: no app has its task any more."
+            entry.save()

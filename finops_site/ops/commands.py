@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -17,12 +16,12 @@ class BadInput(CommandError):
 
 
 class PlainCommand(BaseCommand):
-    """A command that prints words for people, or with --json figures for programs."""
+    """A command that prints sentences for people, or with --json figures for programs."""
 
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print figures as JSON, and nothing else")
 
-    def answer(self, figures: Any, words: str, *, as_json: bool) -> None:
+    def answer(self, figures: object, words: str, *, as_json: bool) -> None:
         self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else words)

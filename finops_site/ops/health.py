@@ -1,44 +1,49 @@
-"""How the system is: the servers it needs, last night, letters that wait, the last backup, room on the disk."""
+"""How the system is: the servers it needs, last night, emails that wait, the last backup, room on the disk."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, Min, Q
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from finops_site.lib.periods import moment_text, short_day_text
 from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import nightly
-from finops_site.registry import HealthStatus, registry
+from finops_site.registry import HealthCheck, HealthState, HealthStatus, NightlyCheck, registry
 
 LONG_WAIT = timedelta(hours=1)
 OLD_BACKUP = timedelta(days=2)
 OLD_NIGHT = timedelta(hours=36)
 PATIENCE_SECONDS = 2
 GIGABYTE = 1024**3
-LOW_ROOM, LAST_ROOM = 10 * GIGABYTE, 2 * GIGABYTE
-TONES = {"done": "good", "failed": "bad", "running": "busy"}
+LOW_DISK, LEAST_DISK = 10 * GIGABYTE, 2 * GIGABYTE
+LONGEST_CHECK = timedelta(hours=6)
+STATES = {
+    NightlyRun.Outcome.DONE: HealthState.GOOD,
+    NightlyRun.Outcome.FAILED: HealthState.BROKEN,
+    NightlyRun.Outcome.RUNNING: HealthState.RUNNING,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Lights that belong together, as the page shows them."""
+    """Statuses that belong together, as the page shows them."""
 
     title: str
-    lights: list[HealthStatus]
+    statuses: list[HealthStatus]
 
 
-def database_answers(asked: Any = None) -> bool:
+def database_answers(database: BaseDatabaseWrapper | None = None) -> bool:
     """Whether the database answers at all."""
     try:
-        with (asked or connection).cursor() as cursor:
+        with (database or connection).cursor() as cursor:
             cursor.execute("SELECT 1")
             return bool(cursor.fetchone())
     except Error:
@@ -54,7 +59,7 @@ def cache_answers() -> bool:
 
 
 def broker_answers() -> bool:
-    """Whether tasks can be handed over."""
+    """Whether tasks can be queued."""
     try:
         with Connection(settings.CELERY_BROKER_URL, connect_timeout=PATIENCE_SECONDS) as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_SECONDS)
@@ -64,43 +69,62 @@ def broker_answers() -> bool:
 
 
 def groups(now: datetime) -> list[Group]:
-    """Every light there is: ours first, then what the pillars registered."""
-    ours = [
+    """Every status there is: the site's first, then what the pillars registered."""
+    return [
         Group("Servers", _servers()),
-        Group("Last night", _last_night(now)),
-        Group("Letters", _letters(now)),
-        Group("Backup and room", [_backup(now), room()]),
+        Group("Last night", _nightly_checks(now)),
+        Group("Emails", _emails(now)),
+        Group("Backup and room", [_backup(now), free_disk()]),
+        *(Group(check.title, list(check.run(now))) for check in registry.of(HealthCheck)),
     ]
-    return ours + [Group(check.title, list(check.look(now))) for check in registry.health_checks]
 
 
 def _servers() -> list[HealthStatus]:
     answers = [
-        ("Database", database_answers(), "answers", "does not answer: nothing works without it"),
-        ("Cache", cache_answers(), "answers", "does not answer: pages are slow, and right"),
-        ("Broker", broker_answers(), "answers", "does not answer: bills and letters wait until it is back"),
+        ("Database", database_answers(), "does not answer: nothing works without it"),
+        ("Cache", cache_answers(), "does not answer: pages are slow, and right"),
+        ("Broker", broker_answers(), "does not answer: bills and emails wait until it is back"),
     ]
-    return [HealthStatus(label, "good" if well else "bad", good if well else bad) for label, well, good, bad in answers]
+    return [
+        HealthStatus(label, HealthState.GOOD, "answers") if works else HealthStatus(label, HealthState.BROKEN, problem)
+        for label, works, problem in answers
+    ]
 
 
-def _last_night(now: datetime) -> list[HealthStatus]:
-    runs: Sequence[NightlyRun] = list(nightly.last())
+def _nightly_checks(now: datetime) -> list[HealthStatus]:
+    """Every registered check with its newest run, and what else ran in the newest night."""
+    runs = {run.check_name: run for run in nightly.latest_runs()}
+    names = [check.name for check in registry.of(NightlyCheck)]
     if not runs:
-        if not registry.nightly_checks:
-            return [HealthStatus("Nightly checks", "calm", "No pillar has anything to check at night.")]
-        return [HealthStatus("Nightly checks", "calm", "No night yet: they run at 05:10 UTC.")]
-    lights = [
-        HealthStatus(f"{run.check_name}, {run.as_of:%d %b}", TONES[run.outcome], run.summary or "at work")
-        for run in runs
-    ]
-    if now - max(run.started_at for run in runs) > OLD_NIGHT:
-        lights.insert(
-            0, HealthStatus("Nightly checks", "bad", "They did not run last night: are the worker and beat up?")
+        none = "No night yet: they run at 05:10 UTC." if names else "No pillar has anything to check at night."
+        return [HealthStatus(name, HealthState.NOTHING_YET, none) for name in names or ["Nightly checks"]]
+    newest = max(run.as_of for run in runs.values())
+    names += [name for name, run in runs.items() if name not in names and run.as_of == newest]
+    statuses = [_nightly_check(name, runs.get(name), newest, now) for name in names]
+    if now - max(run.started_at for run in runs.values()) > OLD_NIGHT:
+        problem = "They did not run last night: are the worker and beat up?"
+        statuses.insert(0, HealthStatus("Nightly checks", HealthState.BROKEN, problem))
+    return statuses
+
+
+def _nightly_check(name: str, run: NightlyRun | None, newest: date, now: datetime) -> HealthStatus:
+    if run is None:
+        return HealthStatus(name, HealthState.WARNING, f"Has never run; others did on {short_day_text(newest)}.")
+    label = f"{name}, {short_day_text(run.as_of)}"
+    if run.as_of < newest:
+        return HealthStatus(
+            label, HealthState.BROKEN, f"Did not run on {short_day_text(newest)}. Before: {run.summary}"
         )
-    return lights
+    if run.outcome == NightlyRun.Outcome.RUNNING and now - run.started_at > LONGEST_CHECK:
+        return HealthStatus(label, HealthState.BROKEN, "Began and did not end: did its worker die?")
+    return HealthStatus(label, STATES[run.outcome], run.summary or "is running")
 
 
-def _letters(now: datetime) -> list[HealthStatus]:
+def _warn_if(problem: object) -> HealthState:
+    return HealthState.WARNING if problem else HealthState.GOOD
+
+
+def _emails(now: datetime) -> list[HealthStatus]:
     due = Q(outcome=OutgoingEmail.Outcome.WAITING, send_after__lte=now)
     counts = OutgoingEmail.objects.aggregate(
         waiting=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.WAITING)),
@@ -108,31 +132,33 @@ def _letters(now: datetime) -> list[HealthStatus]:
         refused=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.REFUSED, created_at__gt=now - timedelta(days=7))),
         unknown=Count("pk", filter=Q(outcome=OutgoingEmail.Outcome.UNKNOWN, created_at__gt=now - timedelta(days=7))),
     )
-    url = "/admin/finops_site/letter/?outcome__exact="
+    url = "/admin/finops_site/outgoingemail/?outcome__exact="
     late = counts["oldest"] is not None and now - counts["oldest"] > LONG_WAIT
     wait = f"{counts['waiting']} wait" + (", the oldest for more than an hour" if late else "")
     refused = f"{counts['refused']} in the last 7 days"
-    doubtful = f"{counts['unknown']} in the last 7 days were sent, or not"
+    unknown = f"{counts['unknown']} in the last 7 days were sent, or not"
     return [
-        HealthStatus("Waiting", "warn" if late else "good", wait, f"{url}waiting"),
-        HealthStatus("Refused", "warn" if counts["refused"] else "good", refused, f"{url}refused"),
-        HealthStatus("In doubt", "warn" if counts["unknown"] else "good", doubtful, f"{url}unknown"),
+        HealthStatus("Waiting", _warn_if(late), wait, f"{url}waiting"),
+        HealthStatus("Refused", _warn_if(counts["refused"]), refused, f"{url}refused"),
+        HealthStatus("Unknown", _warn_if(counts["unknown"]), unknown, f"{url}unknown"),
     ]
 
 
 def _backup(now: datetime) -> HealthStatus:
     last = Backup.objects.first()
     if last is None:
-        return HealthStatus("Last backup", "warn", "None was made from here: manage.py backup FILE makes one.")
+        return HealthStatus(
+            "Last backup", HealthState.WARNING, "None was made from here: manage.py backup FILE makes one."
+        )
     age = now - last.made_at
-    words = f"{last.made_at:%d %b %Y, %H:%M} UTC, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
-    return HealthStatus("Last backup", "warn" if age > OLD_BACKUP else "good", words)
+    message = f"{moment_text(last.made_at)}, {last.bytes / 1_000_000:,.1f} MB, {last.path}"
+    return HealthStatus("Last backup", _warn_if(age > OLD_BACKUP), message)
 
 
-def room() -> HealthStatus:
+def free_disk() -> HealthStatus:
     """Free disk where bills lie."""
     folder = settings.FINOPS_VAR
     usage = shutil.disk_usage(folder if folder.exists() else folder.parent)
-    state = "bad" if usage.free < LAST_ROOM else "warn" if usage.free < LOW_ROOM else "good"
-    words = f"{usage.free / GIGABYTE:,.1f} of {usage.total / GIGABYTE:,.1f} GB are free where bills are kept"
-    return HealthStatus("Free disk", state, words)
+    state = HealthState.BROKEN if usage.free < LEAST_DISK else _warn_if(usage.free < LOW_DISK)
+    message = f"{usage.free / GIGABYTE:,.1f} of {usage.total / GIGABYTE:,.1f} GB are free where bills are kept"
+    return HealthStatus("Free disk", state, message)

@@ -9,14 +9,15 @@ from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
 
 from finops_site.ops import health
+from finops_site.registry import HealthState
 from finops_site.ui.pages import Page
 
 BADGES = {
-    "good": ("Good", "circle-check"),
-    "warn": ("Look at it", "alert-triangle"),
-    "bad": ("Broken", "alert-circle"),
-    "busy": ("At work", "clock"),
-    "calm": ("Nothing yet", "point"),
+    HealthState.GOOD: ("Good", "circle-check"),
+    HealthState.WARNING: ("Look at it", "alert-triangle"),
+    HealthState.BROKEN: ("Broken", "alert-circle"),
+    HealthState.RUNNING: ("Running", "clock"),
+    HealthState.NOTHING_YET: ("Nothing yet", "point"),
 }
 
 
@@ -26,28 +27,25 @@ class HealthPage(Page, TemplateView):
     title = "Health"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        found = health.groups(timezone.now())
-        shown = [(group.title, [(light, *BADGES[light.state]) for light in group.lights]) for group in found]
-        lights = [light for group in found for light in group.lights]
-        worst = sum(light.state == "bad" for light in lights), sum(light.state == "warn" for light in lights)
-        return super().get_context_data(groups=shown, subtitle=_in_words(*worst), **kwargs)
-
-
-def _in_words(broken: int, doubtful: int) -> str:
-    if broken:
-        return f"{broken} {'thing is' if broken == 1 else 'things are'} broken."
-    return f"{doubtful} to look at; everything works." if doubtful else "Everything is well."
+        groups = health.groups(timezone.now())
+        states = [status.state for group in groups for status in group.statuses]
+        broken, warnings = states.count(HealthState.BROKEN), states.count(HealthState.WARNING)
+        if broken:
+            subtitle = f"{broken} {'thing is' if broken == 1 else 'things are'} broken."
+        else:
+            subtitle = f"{warnings} to look at; everything works." if warnings else "Everything is well."
+        shown = [(group.title, [(status, *BADGES[status.state]) for status in group.statuses]) for group in groups]
+        return super().get_context_data(groups=shown, subtitle=subtitle, **kwargs)
 
 
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while pages can be served, 503 while not. Without the cache and the broker pages are served, so they are told
-    and decide nothing."""
+    """200 while pages can be served, 503 while not: without the cache and the broker they can."""
     answers = {
         "database": health.database_answers(),
         "cache": health.cache_answers(),
         "broker": health.broker_answers(),
     }
-    words = {name: "ok" if well else "down" for name, well in answers.items()}
-    return JsonResponse(words, status=200 if answers["database"] else 503)
+    states = {name: "ok" if works else "down" for name, works in answers.items()}
+    return JsonResponse(states, status=200 if answers["database"] else 503)

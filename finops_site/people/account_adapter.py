@@ -9,7 +9,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
 
-def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
+def attempted_email(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
     """The address somebody tried to sign in with, for the log of failures."""
-    tried = (credentials or {}).get("email") or request.POST.get("login", "")
-    return tried.lower()
+    email = (credentials or {}).get("email") or request.POST.get("login", "")
+    return email.lower()

@@ -1,28 +1,29 @@
 """The audit log knows who and from where also when a program asks, and when many rows are written at once."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from auditlog.context import auditlog_value
 from django.db.models import Model
 from rest_framework.authentication import TokenAuthentication
+from rest_framework.authtoken.models import Token
 from rest_framework.request import Request
 
 from finops_site.lib.person import Person
+from finops_site.models import User
 
 
-class NamedByToken(TokenAuthentication):
-    """A token names its person later than the audit log's middleware looks, which sees nobody: it is told here."""
+class TokenAuthenticationForAudit(TokenAuthentication):
+    """A token names its person later than the audit log's middleware looks, which sees nobody: it is set here."""
 
-    def authenticate(self, request: Request) -> Any:
-        found = super().authenticate(request)
-        said = auditlog_value.get(None)
-        if found and said is not None:
-            said["actor"] = found[0]
-        return found
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
+        user_and_token = super().authenticate(request)
+        context = auditlog_value.get(None)
+        if user_and_token and context is not None:
+            context["actor"] = user_and_token[0]
+        return user_and_token
 
 
-def record(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Person) -> None:
+def record_changes(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Person) -> None:
     """Entries for rows that were written in one go, which the log does not see: (row, {field: (before, after)}).
 
     With the address of the request at hand, if there is one. `action` is one of LogEntry.Action.
@@ -30,8 +31,8 @@ def record(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], actio
     from auditlog.models import LogEntry
     from django.contrib.contenttypes.models import ContentType
 
-    said = auditlog_value.get(None) or {}
-    where = {name: said.get(name) for name in ("remote_addr", "remote_port")}
+    context = auditlog_value.get(None) or {}
+    address = {name: context.get(name) for name in ("remote_addr", "remote_port")}
     LogEntry.objects.bulk_create(
         [
             LogEntry(
@@ -43,7 +44,7 @@ def record(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], actio
                 changes={name: list(both) for name, both in changes.items()},
                 actor=user,
                 actor_email=getattr(user, "email", None),
-                **where,
+                **address,
             )
             for row, changes in changed
         ],

@@ -2,19 +2,19 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
 
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE, FINANCE
-from finops_site.registry import registry
+from finops_site.registry import DemoStep, registry
 
 DOMAIN = "demo.example"
 TEAMS = {"Payments": "CC-1001", "Data": "CC-1002", "Storefront": "CC-1003", "Platform": "CC-1004"}
-# name -> (how she is called, role, {team: role in it})
+# name -> (full name, role, {team: role in it})
 PEOPLE: dict[str, tuple[str, str, dict[str, str]]] = {
     "ada": ("Ada Okafor", ADMINISTRATOR, {}),
     "fay": ("Fay Lindqvist", FINANCE, {}),
@@ -26,7 +26,7 @@ PEOPLE: dict[str, tuple[str, str, dict[str, str]]] = {
 
 
 def password() -> str:
-    """The password of all demo people: run.py makes one and says it."""
+    """The password of all demo people: run.py makes one and prints it."""
     return os.environ.get("FINOPS_DEMO_PASSWORD") or secrets.token_urlsafe(9)
 
 
@@ -35,8 +35,8 @@ def make_people(demo_password: str) -> None:
     """Teams, people, roles and memberships; what is there already stays, with this password."""
     for name, center in TEAMS.items():
         Team.objects.update_or_create(name=name, defaults={"cost_center": center, "email": f"{name.lower()}@{DOMAIN}"})
-    for name, (called, role, teams) in PEOPLE.items():
-        user, _ = User.objects.get_or_create(email=f"{name}@{DOMAIN}", defaults={"name": called})
+    for name, (full_name, role, teams) in PEOPLE.items():
+        user, _ = User.objects.get_or_create(email=f"{name}@{DOMAIN}", defaults={"name": full_name})
         user.set_password(demo_password)
         user.save(update_fields=["password"])
         user.groups.set([Group.objects.get(name=role)])
@@ -46,9 +46,9 @@ def make_people(demo_password: str) -> None:
             )
 
 
-def make(say: Any, *, as_of: date, demo_password: str) -> None:
+def make_demo(write: Callable[[str], object], *, as_of: date, demo_password: str) -> None:
     """The people, then what every pillar has registered, in order."""
-    say("making the demo organisation")
+    write("making the demo organisation")
     make_people(demo_password)
-    for step in registry.demo_steps:
-        step.run(say, as_of=as_of)
+    for step in registry.of(DemoStep):
+        step.run(write, as_of=as_of)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.auth.models import BaseUserManager
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.expressions import RawSQL
 
@@ -10,11 +10,11 @@ from finops_site.lib.person import Person
 
 # Every team of a member and every team below it, however deep; UNION (not ALL) ends on a circle.
 TEAMS_OF_USER = """
-    WITH RECURSIVE mine(id) AS (
+    WITH RECURSIVE of_user(id) AS (
         SELECT team_id FROM finops_site_membership WHERE user_id = %s
         UNION
-        SELECT team.id FROM finops_site_team team JOIN mine ON team.parent_id = mine.id
-    ) SELECT id FROM mine
+        SELECT team.id FROM finops_site_team team JOIN of_user ON team.parent_id = of_user.id
+    ) SELECT id FROM of_user
 """
 TEAMS_BELOW = """
     WITH RECURSIVE branch(id) AS (
@@ -30,7 +30,7 @@ class UserManager(BaseUserManager):
 
     use_in_migrations = True
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> Any:
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> AbstractBaseUser:
         if not email:
             raise ValueError("a user needs an e-mail address")
         user = self.model(email=self.normalize_email(email).lower(), **fields)
@@ -42,10 +42,10 @@ class UserManager(BaseUserManager):
         """Those who hold a role and may sign in, by address."""
         return self.filter(groups__name=role, is_active=True).order_by("email")
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> AbstractBaseUser:
         return self.create_user(email, password, **{"is_superuser": True, **fields})
 
-    def get_by_natural_key(self, email: str | None) -> Any:
+    def get_by_natural_key(self, email: str | None) -> AbstractBaseUser:
         return self.get(email__iexact=email)
 
 
@@ -56,6 +56,6 @@ class TeamQuerySet(models.QuerySet):
             return self
         return self.filter(pk__in=user.visible_team_ids)
 
-    def below(self, team: Any) -> "TeamQuerySet":
+    def below(self, team: models.Model) -> "TeamQuerySet":
         """`team` and every team under it."""
         return self.filter(pk__in=RawSQL(TEAMS_BELOW, [team.pk]))

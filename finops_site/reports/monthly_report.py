@@ -20,13 +20,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from finops_site.lib import chart_svg
-from finops_site.lib.money import EXACT, formatted, ratio
+from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.registry import Kpi, Measure, ReportSection, registry
-from finops_site.reports import typst_documents
-from finops_site.ui.figures import month_text, percent_text, signed_text
+from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
+from finops_site.ui.figures import month_text
 
 CONTRACT = ("text", "stats", "charts", "tables", "links")
 ABSENT = "—"
@@ -57,7 +55,7 @@ class Gate:
     value: str
     target: str
     state: str
-    words: str
+    description: str
     url: str
 
     @property
@@ -81,60 +79,61 @@ class Report:
     @property
     def summary(self) -> str:
         """How many gates are met, in a sentence; empty where none has a target."""
-        judged = [gate for gate in self.gates if gate.state]
-        met = sum(gate.state == "met" for gate in judged)
-        return f"{met} of {len(judged)} {'target' if len(judged) == 1 else 'targets'} met." if judged else ""
+        with_target = [gate for gate in self.gates if gate.state]
+        met = sum(gate.state == "met" for gate in with_target)
+        return (
+            f"{met} of {len(with_target)} {'target' if len(with_target) == 1 else 'targets'} met."
+            if with_target
+            else ""
+        )
 
 
-def make(user: Person, month: Month, today: date) -> Report:
+def make_report(user: Person, month: Month, today: date) -> Report:
     """The report of `month` as it stands today: the figures of the programme on its last day, then every section."""
     as_of = min(today, month.period.last_day)
     whose = "The whole company" if user.sees_whole_company else "Your own teams"
+    is_over = month.period.end <= today
+    over = "Costs by charge day; a later bill may still add to them."
+    state = over if is_over else f"The month is not over: as of {today:%d %B %Y}."
     return Report(
         month,
         f"{month_text(month, 'long')} report",
-        f"{whose}. {_state(month, today)}",
-        gates(user, as_of),
-        [part(section, context) for section, context in registry.sections(user, month)],
+        f"{whose}. {state}",
+        make_gates(user, as_of),
+        [make_part(section, context) for section, context in registry.report_sections(user, month)],
     )
 
 
-def _state(month: Month, today: date) -> str:
-    if month.period.end <= today:
-        return "Costs by charge day; a later bill may still add to them."
-    return f"The month is not over: as of {today:%d %B %Y}."
-
-
-def gates(user: Person, as_of: date) -> list[Gate]:
+def make_gates(user: Person, as_of: date) -> list[Gate]:
     """Every figure of the programme that `user` may see, in words."""
-    return [_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
+    return [make_gate(kpi, measure) for kpi, measure in registry.measures(user, as_of)]
 
 
-def _gate(kpi: Kpi, measure: Measure) -> Gate:
-    side = "at most" if measure.better == "lower" else "at least"
-    target = "" if measure.target is None else f"{side} {_figure(measure.target, measure.unit)}"
+def make_gate(kpi: Kpi, measure: Measure) -> Gate:
+    side = "at most" if measure.better == Better.LOWER else "at least"
+    target = "" if measure.target is None else f"{side} {_figure(measure.target, measure)}"
     state = {True: "met", False: "not met", None: ""}[measure.met]
-    return Gate(kpi.label, _shown(measure), target, state, measure.words, measure.url)
+    return Gate(kpi.label, _shown(measure), target, state, measure.description, measure.url)
 
 
 def _shown(measure: Measure) -> str:
     """The value in words, with as many digits as it takes not to look like the target while it is not there."""
     if measure.value is None:
         return ABSENT
-    text = _figure(measure.value, measure.unit)
-    looks_met = measure.target is not None and text == _figure(measure.target, measure.unit)
-    return text if not looks_met or measure.met else _figure(measure.value, measure.unit, places=4)
+    text = _figure(measure.value, measure)
+    looks_met = measure.target is not None and text == _figure(measure.target, measure)
+    return text if not looks_met or measure.met else _figure(measure.value, measure, places=4)
 
 
-def _figure(value: Decimal, unit: str, *, places: int = 1) -> str:
+def _figure(value: Decimal, measure: Measure, *, places: int = 1) -> str:
     """``70%``, ``5.2 hours`` or ``1,234.50 USD``."""
-    if re.fullmatch("[A-Z]{3}", unit):
-        return f"{formatted(value, unit)} {unit}"
+    if measure.unit == Unit.MONEY:
+        return f"{formatted(value, measure.currency)} {measure.currency}"
     text = f"{value.quantize(Decimal(1).scaleb(-places), context=EXACT):,f}".rstrip("0").rstrip(".")
-    return f"{text}%" if unit == "%" else f"{text} {unit}"
+    return f"{text}%" if measure.unit == Unit.PERCENT else f"{text} {measure.unit}"
 
 
-def part(section: ReportSection, context: Mapping[str, Any]) -> Part:
+def make_part(section: ReportSection, context: Mapping[str, Any]) -> Part:
     """The section as both the page and the PDF draw it; a template of its own only where the contract is not filled."""
     text = context.get("text") or []
     fills = any(name in context for name in CONTRACT)
@@ -153,7 +152,13 @@ def part(section: ReportSection, context: Mapping[str, Any]) -> Part:
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     """The table with every cell as a dict, and the numbers of the columns that stand to the right."""
-    rows, totals = ([[_cell(cell) for cell in row] for row in table.get(name, ())] for name in ("rows", "totals"))
+    rows, totals = (
+        [
+            [{"before": None, **cell} if isinstance(cell, Mapping) else {"text": str(cell)} for cell in row]
+            for row in table.get(name, ())
+        ]
+        for name in ("rows", "totals")
+    )
     numbers = [place for place in range(1, len(table["head"])) if _is_number([*rows, *totals], place)]
     head = [{"text": name, "number": place in numbers} for place, name in enumerate(table["head"])]
     for row in (*rows, *totals):
@@ -162,98 +167,8 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {"title": table.get("title", ""), "head": head, "rows": rows, "totals": totals, "numbers": numbers}
 
 
-def _cell(cell: Any) -> dict[str, Any]:
-    return {"before": None, **cell} if isinstance(cell, Mapping) else {"text": str(cell)}
-
-
 def _is_number(rows: Iterable[Sequence[Mapping[str, Any]]], place: int) -> bool:
     cells = [row[place] for row in rows]
     texts = [cell["text"] for cell in cells if cell.get("text") not in (None, "", ABSENT)]
     amounts = any("amount" in cell for cell in cells)
     return (amounts or bool(texts)) and all(FIGURE.match(text) for text in texts)
-
-
-def pdf(report: Report) -> bytes:
-    """The report as a PDF: the same figures as on the page, the same bytes for the same figures."""
-    files: dict[str, str | bytes] = {}
-    for each in report.parts:
-        for number, chart in enumerate(each.charts):
-            files[f"{each.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
-    data = {
-        "title": report.title,
-        "subtitle": report.subtitle,
-        "note": "Figures are rounded for reading; the pages hold every digit.",
-        "summary": report.summary,
-        "gates": [_gate_on_paper(gate) for gate in report.gates],
-        "sections": [_on_paper(each) for each in report.parts],
-    }
-    return typst_documents.pdf("report", data, files)
-
-
-def _gate_on_paper(gate: Gate) -> dict[str, str]:
-    return {
-        "label": gate.label,
-        "value": gate.value,
-        "state": gate.state,
-        "verdict": gate.verdict,
-        "words": gate.words,
-    }
-
-
-def _on_paper(each: Part) -> dict[str, Any]:
-    return {
-        "title": each.title,
-        "text": each.text or ([] if not each.template else ["This part stands on the page of the report."]),
-        "stats": [_stat_on_paper(stat) for stat in each.stats],
-        "charts": [
-            {"file": f"{each.name}-{number}", "title": chart.get("title") or "Chart"}
-            for number, chart in enumerate(each.charts)
-        ],
-        "tables": [_table_on_paper(table) for table in each.tables],
-    }
-
-
-def _stat_on_paper(stat: Mapping[str, Any]) -> dict[str, Any]:
-    code = stat.get("currency")
-    value = _amount(stat.get("amount"), code) if code else str(stat.get("value", ABSENT))
-    return {"label": str(stat["label"]), "value": value, "note": _note(stat)}
-
-
-def _note(stat: Mapping[str, Any]) -> str:
-    """What stands under a figure: its change in words, then its note."""
-    said = [str(stat["note"])] if stat.get("note") else []
-    amount, before = stat.get("amount"), stat.get("before")
-    if stat.get("currency") and amount is not None and before is not None:
-        gap = {"amount": EXACT.subtract(amount, before), "currency": stat["currency"], "before": before}
-        said.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
-    return ". ".join(said)
-
-
-def _table_on_paper(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": table["title"],
-        "head": [name["text"] for name in table["head"]],
-        "rows": [[_cell_on_paper(cell) for cell in row] for row in table["rows"]],
-        "totals": [[_cell_on_paper(cell) for cell in row] for row in table["totals"]],
-        "numbers": table["numbers"],
-    }
-
-
-def _cell_on_paper(cell: Mapping[str, Any]) -> Any:
-    if "amount" not in cell:
-        return str(cell.get("text", ""))
-    return _change(cell) if cell.get("change") else _amount(cell["amount"], cell["currency"])
-
-
-def _amount(amount: Decimal | None, code: str) -> Any:
-    return ABSENT if amount is None else {"amount": formatted(amount, code), "currency": code}
-
-
-def _change(cell: Mapping[str, Any]) -> str:
-    """``+1,234.50 USD (+3.2%)``."""
-    amount, before = cell["amount"], cell.get("before")
-    if amount is None:
-        return ABSENT
-    share = None if before is None else ratio(amount, abs(before))
-    percent = "" if share is None else f" ({'+' if share > 0 else ''}{percent_text(share)})"
-    return signed_text(amount, cell["currency"]) + percent.replace("-", "−")

@@ -18,7 +18,7 @@ PICTURE = b"""
 """
 
 
-def pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str | bytes] | None = None) -> bytes:
+def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str | bytes] | None = None) -> bytes:
     """The PDF of ``templates/pdf/<template>.typ`` filled with `data`; raises typst.TypstError where it cannot be made.
 
     `data` must hold `title` and may hold `subtitle`, `note` (the footer) and `company`. It travels as JSON, so that no
@@ -26,19 +26,22 @@ def pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str | bytes]
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    whole = {"company": settings.FINOPS_COMPANY, **data}
-    drawings = {f"file:{name}": _text(content) for name, content in (files or {}).items()}
-    return _compiled(folder / f"{template}.typ", folder, "pdf", {"data": json.dumps(whole), **drawings})
+    content = json.dumps({"company": settings.FINOPS_COMPANY, **data})
+    drawings = {
+        f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
+        for name, drawing in (files or {}).items()
+    }
+    return _compile(folder / f"{template}.typ", folder, "pdf", {"data": content, **drawings})
 
 
-def png(svg: str, *, width: int = 640, ppi: float = 144.0, surface: str = "#ffffff") -> bytes:
+def render_png(svg: str, *, width: int = 640, ppi: float = 144.0, surface: str = "#ffffff") -> bytes:
     """The drawing as a picture for a mail, `width` points wide; 144 pixels an inch are sharp on a phone."""
     inputs = {"svg": svg, "width": str(width), "surface": surface}
-    return _compiled(PICTURE, FONTS, "png", inputs, ppi=ppi)
+    return _compile(PICTURE, FONTS, "png", inputs, ppi=ppi)
 
 
-def _compiled(source: Path | bytes, root: Path, kind: str, inputs: dict[str, str], **more: Any) -> bytes:
-    made = typst.compile(
+def _compile(source: Path | bytes, root: Path, kind: str, inputs: dict[str, str], **more: Any) -> bytes:
+    document = typst.compile(
         str(source) if isinstance(source, Path) else source,
         root=str(root),
         font_paths=[str(FONTS)],
@@ -47,8 +50,4 @@ def _compiled(source: Path | bytes, root: Path, kind: str, inputs: dict[str, str
         timestamp=NO_TIME,
         **more,
     )
-    return made[0] if isinstance(made, list) else made
-
-
-def _text(content: str | bytes) -> str:
-    return content if isinstance(content, str) else content.decode()
+    return document[0] if isinstance(document, list) else document

@@ -3,13 +3,16 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from finops_site.reports import monthly_report
+from finops_site.reports.report_pdf import render_report
+from finops_site.ui.downloads import PDF, download
 from finops_site.ui.pages import Action, Empty, Page
 
 
@@ -21,7 +24,7 @@ class MonthConverter:
     def to_python(self, value: str) -> Month:
         return Month.parse(value)
 
-    def to_url(self, value: Any) -> str:
+    def to_url(self, value: Month) -> str:
         return str(value)
 
 
@@ -38,7 +41,7 @@ class ReportsPage(Page, TemplateView):
         return f"Every month of {whose} on one page, and as a PDF to forward."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        months = registry.months(self.request.user, timezone.now().date())
+        months = registry.report_months(self.request.user, timezone.now().date())
         return super().get_context_data(months=months, empty=self.empty.for_user(self.request.user), **kwargs)
 
 
@@ -49,9 +52,9 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {each.month for each in registry.months(self.request.user, today)}:
+        if month not in {row.month for row in registry.report_months(self.request.user, today)}:
             raise Http404("no report of that month")
-        return monthly_report.make(self.request.user, month, today)
+        return monthly_report.make_report(self.request.user, month, today)
 
 
 class ReportPage(_OneReport, TemplateView):
@@ -72,7 +75,5 @@ class ReportPage(_OneReport, TemplateView):
 
 
 class ReportPdf(_OneReport, View):
-    def get(self, request: HttpRequest, month: Month) -> HttpResponse:
-        answer = HttpResponse(monthly_report.pdf(self.report), content_type="application/pdf")
-        answer["Content-Disposition"] = f'inline; filename="report-{month}.pdf"'
-        return answer
+    def get(self, request: HttpRequest, month: Month) -> HttpResponseBase:
+        return download(render_report(self.report), f"report-{month}", "pdf", PDF, inline=True)

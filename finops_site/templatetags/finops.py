@@ -7,12 +7,16 @@ from django import template
 from django.http import QueryDict
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
+from django_filters import FilterSet
 
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.ui import figures
-from finops_site.ui.filters import active_filters, dressed, dressed_field
+from finops_site.ui.block_tags import register_frame
+from finops_site.ui.filters import active_filters, filter_controls
+from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
+from finops_site.ui.tables import status_html
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 
 register = template.Library()
@@ -23,13 +27,39 @@ register.simple_tag(figures.amount_html, name="amount")
 register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
+register.simple_tag(status_html, name="status_badge")
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
 register.filter("rounded", formatted)
+register.filter(widget_class)
+
+# {% card "Title" text="One sentence" body="flush" %} head {% cardbody %} content {% endcard %}
+# `body`: "content" (with padding; the default), "flush" (tables), "bare" (the content brings its own wrappers).
+register_frame(
+    register,
+    "card",
+    "includes/card.html",
+    positional=["title", "text"],
+    optional=["body", "css", "id", "label"],
+    divider="cardbody",
+)
+# {% stat "Spent" icon="cash" note="of 1,000" %} the figure {% statfoot %} more beside the note {% endstat %}
+register_frame(
+    register,
+    "stat",
+    "includes/stat_frame.html",
+    positional=["label"],
+    optional=["icon", "note", "name"],
+    divider="statfoot",
+    before_divider="content",
+    after_divider="foot",
+)
+# {% scrolling_table "What it is" css="compact" %}<thead>...<tbody>...{% endscrolling_table %}
+register_frame(register, "scrolling_table", "includes/scrolling_table.html", positional=["label"], optional=["css"])
 
 
-@register.filter
-def percent(share: Any, places: int = 1) -> SafeString | str:
+@register.filter("percent")
+def percent_or_dash(share: figures.Amount, places: int = 1) -> SafeString | str:
     """The ratio 0.123 as ``12.3%``; None as a dash that says why."""
     return figures.percent_text(share, places) or figures.NOT_IN_THE_BILL
 
@@ -47,26 +77,17 @@ def query(context: template.Context, **changes: Any) -> str:
 
 
 @register.inclusion_tag("includes/chips.html", takes_context=True)
-def chips(context: template.Context, filterset: Any) -> dict[str, Any]:
+def chips(context: template.Context, filterset: FilterSet) -> dict[str, Any]:
     """The filters in force, each with a link that removes it alone."""
     request = context["request"]
     return {"chips": active_filters(filterset, request.GET), "clear_url": request.path}
 
 
-@register.simple_tag
-def filter_fields(filterset: Any) -> list[dict[str, Any]]:
-    """The fields of a filter form with the classes and kinds the filter bar draws them by."""
-    return dressed(filterset.form)
+register.simple_tag(filter_controls)
 
 
-@register.inclusion_tag("includes/field.html")
-def form_field(field: Any) -> dict[str, Any]:
-    """A bound field with its label, hint and errors."""
-    return {"field": field, **dressed_field(field)}
-
-
-@register.simple_tag
-def difference(after: Any, before: Any) -> Any:
+@register.simple_tag(name="difference")
+def exact_difference(after: figures.Amount, before: figures.Amount) -> Decimal:
     """after - before, exactly; both in the same currency."""
     return EXACT.subtract(figures.as_decimal(after), figures.as_decimal(before))
 

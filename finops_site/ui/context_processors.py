@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from finops_site.people.roles import role_of
-from finops_site.registry import SECTIONS, registry
+from finops_site.registry import NavItem, NavSection, registry
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -42,20 +42,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
     links += [
         {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
-        for item in registry.nav
-        if not item.permission or request.user.has_perm(item.permission)
+        for item in registry.allowed(NavItem, request.user)
     ]
     current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
     for link in links:
         link["current"] = link["url"] == current and (current != "/" or request.path == "/")
-    return _grouped(links)
-
-
-def _grouped(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The links by section, the sections in the order of the registry's list and new ones after them."""
-    names = list(dict.fromkeys([*SECTIONS, *(link["section"] for link in links)]))
-    groups = [_group(name, [link for link in links if link["section"] == name]) for name in names]
-    return [group for group in groups if group["links"]]
+    # The registered sections in their order, and after them those that nobody registered.
+    names = dict.fromkeys(
+        [*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)]
+    )
+    return [_group(name, group) for name in names if (group := [link for link in links if link["section"] == name])]
 
 
 def _group(name: str, links: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,21 +1,20 @@
 """How figures read on pages: rounded text for the eye, the exact digits in the title, never colour alone."""
 
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from decimal import Decimal
 
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from finops_site.lib.money import EXACT, exact_text, formatted, ratio
+from finops_site.lib.money import EXACT, compact, exact_text, formatted, ratio
 from finops_site.lib.periods import Month
 from finops_site.ui.icons import known_icons
 
+# What a template or a table may hand over as an amount or a share; None is "not in the bill".
+Amount = Decimal | int | str | None
+
 NOT_IN_THE_BILL = mark_safe('<span class="absent" title="not in the bill">—</span>')
-STEPS = tuple((Decimal(1000) ** place, letter) for place, letter in enumerate(("", "k", "M", "B", "T")))
-TENTH = Decimal("0.1")
-CENT = Decimal("0.01")
 
 
 def icon_html(name: str, css: str = "") -> SafeString:
@@ -30,7 +29,7 @@ def icon_html(name: str, css: str = "") -> SafeString:
     )
 
 
-def as_decimal(amount: Any) -> Decimal:
+def as_decimal(amount: Amount) -> Decimal:
     """Decimals, whole numbers and exact text; a float raises TypeError, for its digits are already lost."""
     if isinstance(amount, float):
         raise TypeError("money is never a float")
@@ -43,7 +42,7 @@ def needs_currency(currency: str | None) -> str:
     return currency
 
 
-def money_html(amount: Any, currency: str | None) -> SafeString:
+def money_html(amount: Amount, currency: str | None) -> SafeString:
     """``1,234.50 USD``; None is shown as not in the bill, an empty currency raises ValueError."""
     code = needs_currency(currency)
     if amount is None:
@@ -52,7 +51,7 @@ def money_html(amount: Any, currency: str | None) -> SafeString:
     return _money_span(formatted(value, code), value, code)
 
 
-def amount_html(amount: Any, currency: str | None) -> SafeString:
+def amount_html(amount: Amount, currency: str | None) -> SafeString:
     """``1,234.50`` for tables whose caption or total names the currency; the title carries digits and currency."""
     code = needs_currency(currency)
     if amount is None:
@@ -61,29 +60,13 @@ def amount_html(amount: Any, currency: str | None) -> SafeString:
     return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), code, formatted(value, code))
 
 
-def short_text(amount: Any) -> str:
-    """``65.0k``: one decimal and a letter from a thousand up; smaller amounts are whole numbers or cents."""
-    value = as_decimal(amount)
-    for size, letter in STEPS:
-        cut = EXACT.divide(value, size).quantize(_step(value, letter), rounding=ROUND_HALF_EVEN)
-        if abs(cut) < 1000 or letter == "T":
-            break
-    return f"{cut if cut else abs(cut):,f}{letter}"
-
-
-def _step(value: Decimal, letter: str) -> Decimal:
-    if letter:
-        return TENTH
-    return Decimal(1) if abs(value) >= 100 else CENT
-
-
-def money_short_html(amount: Any, currency: str | None) -> SafeString:
+def money_short_html(amount: Amount, currency: str | None) -> SafeString:
     """``65.0k USD`` with the exact amount in the title."""
     code = needs_currency(currency)
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
-    return _money_span(short_text(value), value, code)
+    return _money_span(compact(value), value, code)
 
 
 def _money_span(text: str, value: Decimal, code: str) -> SafeString:
@@ -96,7 +79,7 @@ def _money_span(text: str, value: Decimal, code: str) -> SafeString:
     )
 
 
-def percent_text(share: Any, places: int = 1) -> str | None:
+def percent_text(share: Amount, places: int = 1) -> str | None:
     """The ratio 0.123 as ``12.3%``; None stays None."""
     if share is None:
         return None
@@ -109,14 +92,17 @@ def signed_text(amount: Decimal, currency: str) -> str:
     return f"{'+' if amount > 0 else ''}{formatted(amount, currency)} {currency}".replace("-", "−")
 
 
-def change_html(amount: Any, currency: str | None, before: Any = None) -> SafeString:
+def change_html(amount: Amount, currency: str | None, before: Amount = None) -> SafeString:
     """``+1,234.50 USD`` with an arrow, a word for those who hear it, and, given `before`, the percentage."""
     code = needs_currency(currency)
     if amount is None:
         return NOT_IN_THE_BILL
     value = as_decimal(amount)
     text = formatted(value, code)
-    direction, arrow, word = _direction(value if text.strip("-0.,") else Decimal(0))
+    direction, arrow, word = ("none", "minus", "unchanged")
+    if value and text.strip("-0.,"):
+        rises = value > 0
+        direction, arrow, word = ("up", "arrow-up-right", "more") if rises else ("down", "arrow-down-right", "less")
     return format_html(
         '<span class="change change-{}" title="{} {}">{}<span class="visually-hidden">{} </span>{}{} '
         '<span class="currency">{}</span>{}</span>',
@@ -132,27 +118,18 @@ def change_html(amount: Any, currency: str | None, before: Any = None) -> SafeSt
     )
 
 
-def _direction(value: Decimal) -> tuple[str, str, str]:
-    if value == 0:
-        return "none", "minus", "unchanged"
-    return ("up", "arrow-up-right", "more") if value > 0 else ("down", "arrow-down-right", "less")
-
-
-def _share_of(value: Decimal, before: Any) -> SafeString | str:
+def _share_of(value: Decimal, before: Amount) -> SafeString | str:
     share = None if before is None else ratio(value, abs(as_decimal(before)))
     if share is None:
         return ""
     return format_html(' <span class="change-share">({}{})</span>', "+" if share > 0 else "", percent_text(share))
 
 
-def month_text(value: Any, style: str = "") -> str:
+def month_text(value: Month | date | str | None, style: str = "") -> str:
     """``Nov 2025`` (``November 2025`` with style "long") for a Month, a date or the text ``2025-11``."""
     if value is None or value == "":
         return "—"
-    return _first_day(value).strftime("%B %Y" if style == "long" else "%b %Y")
-
-
-def _first_day(value: Any) -> date:
-    if isinstance(value, Month):
-        return value.start
-    return value if isinstance(value, date) else Month.parse(str(value)[:7]).start
+    if isinstance(value, str):
+        value = Month.parse(value[:7])
+    day = value.start if isinstance(value, Month) else value
+    return day.strftime("%B %Y" if style == "long" else "%b %Y")

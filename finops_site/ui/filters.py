@@ -5,7 +5,10 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.db.models import QuerySet
+from django.forms import BoundField
 from django.http import QueryDict
+from django.utils.choices import flatten_choices
 from django_filters.fields import DateRangeField, DateTimeRangeField
 
 from finops_site.lib.periods import Month
@@ -18,7 +21,7 @@ class MonthInput(forms.DateInput):
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__({"placeholder": "2025-11", "pattern": r"\d{4}-\d{2}", **(attrs or {})})
 
-    def format_value(self, value: Any) -> str | None:
+    def format_value(self, value: Month | str | None) -> str | None:
         return value if value is None or isinstance(value, str) else str(value)
 
 
@@ -27,7 +30,7 @@ class MonthField(forms.CharField):
 
     widget = MonthInput
 
-    def clean(self, value: Any) -> Month | None:
+    def clean(self, value: str | None) -> Month | None:
         text = super().clean(value)
         if not text:
             return None
@@ -42,7 +45,7 @@ class MonthFilter(django_filters.Filter):
 
     field_class = MonthField
 
-    def filter(self, queryset: Any, value: Month | None) -> Any:
+    def filter(self, queryset: QuerySet, value: Month | None) -> QuerySet:
         if value is None:
             return queryset
         first, past = value.start, value.next.start
@@ -55,101 +58,60 @@ class MonthFilter(django_filters.Filter):
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter in force: what it says and the address of the page without it."""
+    """A filter in force: its label, its value in words, and the address of the page without it."""
 
     label: str
     text: str
     url: str
 
 
-def active_filters(filterset: Any, parameters: QueryDict) -> list[Chip]:
+def active_filters(filterset: django_filters.FilterSet, parameters: QueryDict) -> list[Chip]:
     """One chip for each value given for a filter of the set; unknown parameters have none."""
-    found = []
-    for bound in filterset.form:
-        for name in _names(bound):
-            found += [_chip(bound, name, value, parameters) for value in parameters.getlist(name) if value.strip()]
-    return found
+    return [
+        _chip(bound, name, value, parameters)
+        for bound in filterset.form
+        for name in _parameter_names(bound)
+        for value in parameters.getlist(name)
+        if value.strip()
+    ]
 
 
-def dressed(form: Any) -> list[dict[str, Any]]:
-    """The form's fields, each with the kind of control the filter bar draws: range, search, select, multiple, input."""
-    return [{"field": bound, "kind": _dress_filter(bound)} for bound in form]
+def filter_controls(filterset: django_filters.FilterSet) -> list[tuple[BoundField, str]]:
+    """The filter bar's fields, each with the kind of control: range, hidden, multiple, select, search or input."""
+    return [(bound, _control(bound)) for bound in filterset.form]
 
 
-def _dress_filter(bound: Any) -> str:
+def _control(bound: BoundField) -> str:
     widget = bound.field.widget
     if isinstance(widget, forms.MultiWidget):
         for part, edge in zip(widget.widgets, ("from", "to"), strict=False):
-            part.attrs.update({"class": "form-control", "aria-label": f"{bound.label} {edge}", "title": edge})
+            part.attrs.update({"aria-label": f"{bound.label} {edge}", "title": edge})
             if isinstance(bound.field, DateRangeField | DateTimeRangeField):
                 part.input_type = "date"
         return "range"
-    if widget.is_hidden:
+    if type(widget) is forms.TextInput:
+        # The list is refreshed while somebody types into it: see finops.js.
+        widget.input_type = "search"
+        return "search"
+    if bound.is_hidden:
         return "hidden"
     if isinstance(widget, forms.SelectMultiple):
-        widget.attrs.update({"class": "form-select", "data-pick": "", "size": 4})
         return "multiple"
-    if isinstance(widget, forms.Select):
-        widget.attrs.setdefault("class", "form-select")
-        return "select"
-    widget.attrs.setdefault("class", "form-control")
-    return "search" if _searches(widget) else "input"
+    return "select" if isinstance(widget, forms.Select) else "input"
 
 
-def _searches(widget: Any) -> bool:
-    """Whether it is a plain text field, which then refreshes the list while somebody types."""
-    if type(widget) is not forms.TextInput:
-        return False
-    widget.input_type = "search"
-    return True
-
-
-def dressed_field(bound: Any) -> dict[str, Any]:
-    """{"kind", "control"} of a field in an ordinary form."""
+def _parameter_names(bound: BoundField) -> list[str]:
     widget = bound.field.widget
-    if isinstance(widget, forms.CheckboxInput):
-        return {"kind": "check", "control": bound.as_widget(attrs={"class": "form-check-input"})}
-    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
-        return {"kind": "group", "control": bound.as_widget(attrs={"class": "form-check-input"})}
-    style = "form-select" if isinstance(widget, forms.Select) else "form-control"
-    attrs = {"class": style + (" is-invalid" if bound.errors else "")}
-    if isinstance(widget, forms.SelectMultiple):
-        attrs["data-pick"] = ""
-    return {"kind": "input", "control": bound.as_widget(attrs=attrs)}
+    suffixes = widget.widgets_names if isinstance(widget, forms.MultiWidget) else [""]
+    return [bound.html_name + suffix for suffix in suffixes]
 
 
-def _names(bound: Any) -> list[str]:
-    widget = bound.field.widget
-    if not isinstance(widget, forms.MultiWidget):
-        return [bound.html_name]
-    return [bound.html_name + suffix for suffix in widget.widgets_names]
-
-
-def _chip(bound: Any, name: str, value: str, parameters: QueryDict) -> Chip:
+def _chip(bound: BoundField, name: str, value: str, parameters: QueryDict) -> Chip:
+    """What the drop-down calls the value, or the value itself; and the address without it."""
     rest = parameters.copy()
     rest.setlist(name, [other for other in rest.getlist(name) if other != value])
     for paging in PAGING_PARAMETERS:
         rest.pop(paging, None)
-    return Chip(str(bound.label) + _edge(name), _words(bound, value), f"?{rest.urlencode()}")
-
-
-def _edge(name: str) -> str:
-    if name.endswith(("_after", "_min")):
-        return " from"
-    return " to" if name.endswith(("_before", "_max")) else ""
-
-
-def _words(bound: Any, value: str) -> str:
-    """What the drop-down calls the value, or the value itself."""
-    for key, label in _flat(getattr(bound.field, "choices", ())):
-        if str(key) == value:
-            return str(label)
-    return value
-
-
-def _flat(choices: Any) -> Any:
-    for key, label in choices:
-        if isinstance(label, list | tuple):
-            yield from label
-        else:
-            yield key, label
+    edge = " from" if name.endswith(("_after", "_min")) else " to" if name.endswith(("_before", "_max")) else ""
+    labels = {str(key): str(label) for key, label in flatten_choices(getattr(bound.field, "choices", ()))}
+    return Chip(f"{bound.label}{edge}", labels.get(value, value), f"?{rest.urlencode()}")

@@ -60,7 +60,7 @@ class _Key:
     def value_of(self, row: Model) -> Any:
         return attrgetter(self.name.replace(LOOKUP_SEP, "."))(row)
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """A value out of an address; raises ValidationError for what the column cannot hold."""
         if value is None and self.field.null:
             return None
@@ -70,7 +70,7 @@ class _Key:
         self.field.run_validators(value)
         return value
 
-    def beyond(self, value: Any) -> Q:
+    def beyond(self, value: object) -> Q:
         """Rows that come after those with `value`."""
         if value is None:
             return Q(**{f"{self.name}__isnull": False}) if self.descending else Q(pk__in=[])
@@ -78,7 +78,7 @@ class _Key:
         nulls_last = self.field.null and not self.descending
         return further | Q(**{f"{self.name}__isnull": True}) if nulls_last else further
 
-    def same(self, value: Any) -> Q:
+    def same(self, value: object) -> Q:
         return Q(**{f"{self.name}__isnull": True}) if value is None else Q(**{self.name: value})
 
 
@@ -101,8 +101,8 @@ def cursor_after(queryset: QuerySet, ordering: Sequence[str], rows: int) -> str 
     """
     keys = _keys(queryset, ordering)
     names = [key.name for key in keys]
-    found = queryset.order_by(*(key.ordering for key in keys)).values_list(*names)[rows - 1 : rows]
-    return next((_packed(values) for values in found), None)
+    last = queryset.order_by(*(key.ordering for key in keys)).values_list(*names)[rows - 1 : rows]
+    return next((_packed(values) for values in last), None)
 
 
 def _forwards(queryset: QuerySet, keys: list[_Key], size: int, cursor: list[Any] | None) -> KeysetPage:
@@ -129,20 +129,17 @@ def _rows(queryset: QuerySet, keys: list[_Key], size: int, cursor: list[Any] | N
     return list(queryset.order_by(*(key.ordering for key in keys))[: size + 1])
 
 
-def _beyond(keys: list[_Key], values: list[Any]) -> Any:
-    if _comparable(keys):
-        # (a, id) > (x, y) walks one index straight from the cursor; the same said with OR does not.
+def _beyond(keys: list[_Key], values: list[Any]) -> Q | TupleLessThan | TupleGreaterThan:
+    one_direction = len({key.descending for key in keys}) == 1
+    if one_direction and not any(key.field.null for key in keys):
+        # (a, id) > (x, y) walks one index straight from the cursor; the same condition with OR does not.
         lookup = TupleLessThan if keys[0].descending else TupleGreaterThan
         return lookup(Tuple(*(F(key.name) for key in keys)), tuple(values))
-    same, found = Q(), []
+    same, conditions = Q(), []
     for key, value in zip(keys, values, strict=True):
-        found.append(same & key.beyond(value))
+        conditions.append(same & key.beyond(value))
         same &= key.same(value)
-    return reduce(or_, found)
-
-
-def _comparable(keys: list[_Key]) -> bool:
-    return len({key.descending for key in keys}) == 1 and not any(key.field.null for key in keys)
+    return reduce(or_, conditions)
 
 
 def _keys(queryset: QuerySet, ordering: Sequence[str]) -> list[_Key]:

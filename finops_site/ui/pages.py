@@ -22,10 +22,12 @@ from django.views.generic import DetailView, FormView, TemplateView
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from finops_site.lib.person import Person
+from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.filters import active_filters
 from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
-from finops_site.ui.spreadsheets import TooManyRows, xlsx_response
-from finops_site.ui.tables import BaseTable, PageData, csv_response
+from finops_site.ui.spreadsheets import TooManyRows
+from finops_site.ui.table_export import export_rows
+from finops_site.ui.tables import BaseTable, PageData, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +166,13 @@ class ListPage(_VisibleRows, Page, TemplateView):
     export_name = ""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.GET.get("_export") == "csv":
-            return csv_response(self.make_table(self.ordered_rows()), self.get_export_name())
-        if request.GET.get("_export") == "xlsx":
-            return self._workbook()
+        export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
+        if export:
+            try:
+                return export(export_rows(self.make_table(self.ordered_rows())), self.get_export_name())
+            except TooManyRows as refused:
+                return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
         return super().get(request, *args, **kwargs)
-
-    def _workbook(self) -> HttpResponseBase:
-        try:
-            return xlsx_response(self.make_table(self.ordered_rows()), self.get_export_name())
-        except TooManyRows as refused:
-            return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
 
     def get_template_names(self) -> list[str]:
         return [self.fragment_template_name if self.wants_fragment("list") else self.template_name]
@@ -196,7 +194,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
         """The rows of sums under the table, one for each currency: ``total_rows(self.rows.totals())``."""
         return []
 
-    def make_table(self, data: Any, **kwargs: Any) -> BaseTable:
+    def make_table(self, data: QuerySet | Sequence[Record] | PageData, **kwargs: Any) -> BaseTable:
         table = self.table_class(data, request=None, **kwargs)
         table.request = self.request
         return table
@@ -222,8 +220,10 @@ class ListPage(_VisibleRows, Page, TemplateView):
 
     def _keyset_page(self) -> KeysetPage:
         cursors = {name: self.request.GET.get(name) for name in ("after", "before")}
-        if number := self._page_number():
-            cursors = {"after": self.cursor_of_page(number)}
+        # ?page=1000, as people write it; the first page needs no cursor.
+        page = self.request.GET.get("page", "")
+        if page.isdecimal() and len(page) < 8 and int(page) > 1:
+            cursors = {"after": self.cursor_of_page(int(page))}
             if not cursors["after"]:
                 raise Http404("the list has no such page")
         try:
@@ -235,15 +235,10 @@ class ListPage(_VisibleRows, Page, TemplateView):
         """Where a numbered page of a long list begins; None where the list is shorter."""
         return cursor_after(self.rows, self._ordering(), (number - 1) * self.per_page)
 
-    def _page_number(self) -> int:
-        """The page of ``?page=1000``, 0 where none or the first is asked for."""
-        asked = self.request.GET.get("page", "")
-        return int(asked) if asked.isdecimal() and len(asked) < 8 and int(asked) > 1 else 0
-
     def _sort(self) -> str:
         """The column the list is sorted by, with its sign; what is not on offer is the default."""
-        asked = self.request.GET.get("sort", "")
-        return asked if asked.lstrip("-") in {name.lstrip("-") for name in self.orderings} else self.orderings[0]
+        sort = self.request.GET.get("sort", "")
+        return sort if sort.lstrip("-") in {name.lstrip("-") for name in self.orderings} else self.orderings[0]
 
     def _ordering(self) -> list[str]:
         sort = self._sort()
@@ -251,8 +246,8 @@ class ListPage(_VisibleRows, Page, TemplateView):
 
     def _numbered_table(self) -> BaseTable:
         table = self.make_table(self.rows)
-        if asked := self.request.GET.getlist("sort"):
-            table.order_by = asked
+        if sort := self.request.GET.getlist("sort"):
+            table.order_by = sort
         return table
 
     def _paged_table(self) -> BaseTable:
@@ -323,10 +318,10 @@ class FormPage(Page, FormView):
     def object(self) -> Any:
         if self.model is None or "pk" not in self.kwargs:
             return None
-        found = self.model._default_manager.visible_to(self.request.user).filter(pk=self.kwargs["pk"]).first()
-        if found is None:
+        row = self.model._default_manager.visible_to(self.request.user).filter(pk=self.kwargs["pk"]).first()
+        if row is None:
             raise Http404
-        return found
+        return row
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:

@@ -9,9 +9,9 @@ Answer = TypeVar("Answer")
 
 
 def request_memo(user: Person, key: Hashable, work_out: Callable[[], Answer]) -> Answer:
-    """The answer of `work_out`, kept with the person who asks: she is loaded anew for each request, and so is it."""
-    kept: dict[Hashable, Any] = user.__dict__.setdefault("worked_out", {})
-    if key not in kept:
-        kept[key] = work_out()
-    answer: Answer = kept[key]
+    """The answer of `work_out`, kept on the user object: each request loads the user anew, so it lasts one request."""
+    memo: dict[Hashable, Any] = user.__dict__.setdefault("worked_out", {})
+    if key not in memo:
+        memo[key] = work_out()
+    answer: Answer = memo[key]
     return answer

@@ -4,100 +4,92 @@ A spreadsheet keeps 15 digits of a number: an amount with more is written as tex
 """
 
 import io
+import re
+import tempfile
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpResponse
-from django.utils.text import slugify
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from finops_site.lib.money import exact_text
-from finops_site.ui.tables import BaseTable, csv_rows, safe_cell
+from finops_site.ui.table_export import safe_cell
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 DIGITS_KEPT = 15
 LONGEST_TEXT = 32_767
 MOST_ROWS = 1_048_576
+# What XML may not hold.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class TooManyRows(ValueError):
     """More rows than a sheet holds; the message says what to do instead."""
 
 
-def xlsx_response(table: BaseTable, filename: str) -> HttpResponse:
-    """The whole table as ``<filename>.xlsx``: the rows of its CSV. Raises TooManyRows."""
-    return xlsx_download(csv_rows(table), filename)
-
-
-def xlsx_download(rows: Iterable[Iterable[Any]], filename: str) -> HttpResponse:
-    """Any rows, the header first, as ``<filename>.xlsx``. Raises TooManyRows."""
-    response = HttpResponse(xlsx(rows, title=filename), content_type=CONTENT_TYPE)
-    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.xlsx"'
-    return response
-
-
 def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet") -> bytes:
-    """Rows, the header first and frozen, as a workbook. Raises TooManyRows beyond what a sheet holds."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(_sheet_name(title))
-    sheet.freeze_panes = "A2"
-    try:
-        _fill(sheet, rows)
-    except Exception:
-        # openpyxl writes into a temporary file, which only a sheet that is closed lets go of.
-        sheet.close()
-        sheet._writer.cleanup()
-        raise
+    """Rows, the header first and frozen, as a workbook. Raises TooManyRows beyond what a sheet holds.
+
+    A row goes to the disk as soon as the next one begins, so that memory does not grow with their number.
+    """
     file = io.BytesIO()
-    book.save(file)
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "tmpdir": folder}
+        book = Workbook(file, options)
+        allowed = "".join(char for char in title if char not in "[]:*?/\\'" and char.isprintable())
+        sheet = book.add_worksheet(allowed[:31].strip() or "Sheet")
+        sheet.freeze_panes(1, 0)
+        formats = _Formats(book)
+        for number, row in enumerate(rows):
+            if number >= MOST_ROWS:
+                raise TooManyRows(f"A sheet holds {MOST_ROWS:,} rows; export it as CSV, or filter it first.")
+            for column, value in enumerate(row):
+                _write(sheet, (number, column), value, formats)
+        book.close()
     return file.getvalue()
 
 
-def _fill(sheet: Any, rows: Iterable[Iterable[Any]]) -> None:
-    for number, row in enumerate(rows):
-        if number >= MOST_ROWS:
-            raise TooManyRows(f"A sheet holds {MOST_ROWS:,} rows; export it as CSV, or filter it first.")
-        sheet.append([_cell(sheet, value, bold=not number) for value in row])
+class _Formats(dict[tuple[str, bool], Any]):
+    """(number format, whether in the header) -> the workbook's format; a workbook holds each once."""
+
+    def __init__(self, book: Workbook) -> None:
+        super().__init__()
+        self.book = book
+
+    def __missing__(self, key: tuple[str, bool]) -> Any:
+        number_format, bold = key
+        self[key] = self.book.add_format({"num_format": number_format or "General", "bold": bold})
+        return self[key]
 
 
-def _cell(sheet: Any, value: Any, *, bold: bool) -> WriteOnlyCell:
-    written, shown = _written(value)
-    cell = WriteOnlyCell(sheet, value=written)
-    if isinstance(written, str):
-        # What begins with = stays text: openpyxl would make a formula of it.
-        cell.data_type = "s"
-    if shown:
-        cell.number_format = shown
-    if bold:
-        cell.font = Font(bold=True)
-    return cell
-
-
-def _written(value: Any) -> tuple[Any, str]:
-    """What goes into the cell, and how it is shown."""
-    if isinstance(value, Decimal):
-        return _number(value)
+def _write(sheet: Worksheet, place: tuple[int, int], value: object, formats: _Formats) -> None:
+    in_header = place[0] == 0
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None), "yyyy-mm-dd hh:mm:ss"
-    if isinstance(value, bool | int | float | date):
-        return (str(value), "") if isinstance(value, int) and len(str(value)) > DIGITS_KEPT else (value, "")
-    text = ILLEGAL_CHARACTERS_RE.sub("", str(safe_cell(value)))
-    return text[:LONGEST_TEXT], "@" if text else ""
+        sheet.write_datetime(*place, value.replace(tzinfo=None), formats["yyyy-mm-dd hh:mm:ss", in_header])
+    elif isinstance(value, date):
+        sheet.write_datetime(*place, value, formats["yyyy-mm-dd", in_header])
+    elif isinstance(value, bool):
+        sheet.write_boolean(*place, value, formats["", in_header])
+    elif isinstance(value, Decimal | int | float) and _digits(value) <= DIGITS_KEPT:
+        sheet.write_number(*place, value, formats[_number_format(value), in_header])
+    elif text := CONTROL_CHARACTERS.sub("", safe_cell(value)):
+        # As text even where it begins with "=".
+        sheet.write_string(*place, text[:LONGEST_TEXT], formats["@", in_header])
 
 
-def _number(amount: Decimal) -> tuple[Any, str]:
-    text = exact_text(amount) or ""
-    if len(text.lstrip("-0.").replace(".", "")) > DIGITS_KEPT:
-        return text, "@"
-    places = len(text.partition(".")[2])
-    return amount, "#,##0" + (f".{'0' * max(places, 2)}")
+def _digits(number: Decimal | int | float) -> int:
+    """How many digits a spreadsheet must keep; a float has no more than it can."""
+    if isinstance(number, float):
+        return 0
+    text = exact_text(number) or "" if isinstance(number, Decimal) else str(number)
+    return len(text.lstrip("-0.").replace(".", ""))
 
 
-def _sheet_name(title: str) -> str:
-    kept = "".join(letter for letter in title if letter not in "[]:*?/\\'" and letter.isprintable())
-    return kept[:31].strip() or "Sheet"
+def _number_format(number: Decimal | int | float) -> str:
+    """As many places as the amount has, and two at least; whole numbers and floats as the spreadsheet likes."""
+    if not isinstance(number, Decimal):
+        return ""
+    places = len((exact_text(number) or "").partition(".")[2])
+    return f"#,##0.{'0' * max(places, 2)}"

@@ -1,21 +1,17 @@
-"""Tables of money: columns that read the same on every page, sums under them, and their CSV with every digit."""
+"""Tables of money: columns that read the same on every page, and sums under them."""
 
-import csv
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 import django_tables2
-from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.db.models import Model, QuerySet
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
-from django.utils.text import slugify
+from django_tables2.columns import BoundColumn
 from django_tables2.data import TableListData
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
@@ -23,11 +19,10 @@ from django_tables2.utils import Accessor
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.ui import figures
+from finops_site.ui.figures import Amount
 
-ROWS_IN_A_WRITE = 500
-PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
-# A cell that begins so is run as a formula by spreadsheets.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What a row of a table is made of.
+Record = Model | Mapping[str, Any]
 
 
 class PageData(TableListData):
@@ -50,7 +45,9 @@ class BaseTable(django_tables2.Table):
         template_name = "includes/table.html"
         default = "—"
 
-    def __init__(self, data: Any, *args: Any, totals: list[dict[str, Any]] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, data: QuerySet | Sequence[Record], *args: Any, totals: list[dict[str, Any]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(data, *args, **kwargs)
         self.totals = totals or []
 
@@ -80,14 +77,11 @@ class BaseTable(django_tables2.Table):
         """For each row of sums its (column, cell) pairs; the first column says what they are."""
         for sums in self.totals:
             row, columns = BoundRow(sums, table=self), list(self.columns)
+            # A column is shown where the row holds the first part of its accessor.
             yield [(columns[0], sums.get("label") or "Total")] + [
-                (column, row.get_cell(column.name) if _top(column) in sums else "") for column in columns[1:]
+                (column, row.get_cell(column.name) if re.split(r"\.|__", str(column.accessor))[0] in sums else "")
+                for column in columns[1:]
             ]
-
-
-def _top(column: Any) -> str:
-    """The first part of the column's accessor: what a row of sums must hold for the column to show it."""
-    return re.split(r"\.|__", str(column.accessor))[0]
 
 
 def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[str, Any]]:
@@ -106,17 +100,17 @@ class NumberColumn(django_tables2.Column):
         attrs = {"th": {"class": "number"}, "td": {"class": "number"}, "tf": {"class": "number"}}
         super().__init__(*args, **{"attrs": attrs, **kwargs})
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return f"{value:,}"
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Amount) -> Amount:
         return value
 
 
 class ExactColumn(NumberColumn):
     """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return str(exact_text(value))
 
 
@@ -128,14 +122,14 @@ class MoneyColumn(NumberColumn):
         self.currency = Accessor(currency)
         self.short = short
 
-    def code(self, record: Any) -> str:
+    def code(self, record: Record) -> str:
         return str(self.currency.resolve(record))
 
-    def render(self, value: Any, record: Any) -> SafeString:
+    def render(self, value: Amount, record: Record) -> SafeString:
         draw = figures.money_short_html if self.short else figures.money_html
         return draw(value, self.code(record))
 
-    def value(self, value: Any) -> Decimal | None:
+    def value(self, value: Amount) -> Decimal | None:
         return figures.as_decimal(value)
 
 
@@ -146,7 +140,7 @@ class ChangeColumn(MoneyColumn):
         super().__init__(*args, **kwargs)
         self.before = Accessor(before) if before else None
 
-    def render(self, value: Any, record: Any) -> SafeString:
+    def render(self, value: Amount, record: Record) -> SafeString:
         before = self.before.resolve(record) if self.before else None
         return figures.change_html(value, self.code(record), before)
 
@@ -158,10 +152,10 @@ class PercentColumn(NumberColumn):
         super().__init__(*args, **kwargs)
         self.places = places
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Amount) -> str:
         return str(figures.percent_text(value, self.places))
 
-    def value(self, value: Any) -> Decimal | None:
+    def value(self, value: Amount) -> Decimal | None:
         return figures.as_decimal(value)
 
 
@@ -171,10 +165,10 @@ class MonthColumn(django_tables2.Column):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"attrs": {"td": {"class": "nowrap"}}, **kwargs})
 
-    def render(self, value: Any) -> str:
+    def render(self, value: Month | date | str) -> str:
         return figures.month_text(value)
 
-    def value(self, value: Any) -> str:
+    def value(self, value: Month | date | str) -> str:
         return str(Month.of(value)) if isinstance(value, date) else str(value)
 
 
@@ -199,7 +193,7 @@ class TagColumn(django_tables2.Column):
         self.limit = limit
         self.virtual = virtual
 
-    def render(self, value: Mapping[str, Any], record: Any) -> SafeString:
+    def render(self, value: Mapping[str, Any], record: Record) -> SafeString:
         ours = Accessor(self.virtual).resolve(record, quiet=True) or {}
         chips = [tag_chip(key, text, key in ours) for key, text in sorted(value.items())]
         shown, rest = chips[: self.limit], chips[self.limit :]
@@ -217,15 +211,15 @@ def tags_text(tags: Mapping[str, Any]) -> str:
     return json.dumps(tags, sort_keys=True, ensure_ascii=False)
 
 
-def tag_chip(key: str, text: Any, virtual: bool = False) -> SafeString:
+def tag_chip(key: str, text: object, virtual: bool = False) -> SafeString:
     """A tag as a chip; one that we set ourselves has an icon and says so."""
-    whole = f"{key}: {'' if text is None else text}"
-    short = whole if len(whole) <= 60 else whole[:59] + "…"
+    full = f"{key}: {'' if text is None else text}"
+    short = full if len(full) <= 60 else full[:59] + "…"
     if virtual:
-        said = f"virtual, set by us: {whole}"[:300]
+        title = f"virtual, set by us: {full}"[:300]
         mark = format_html('{}<span class="visually-hidden">virtual: </span>', figures.icon_html("sparkles"))
-        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', said, mark, short)
-    return format_html('<span class="tag-chip" title="{}">{}</span>', whole[:300], short)
+        return format_html('<span class="tag-chip virtual" dir="auto" title="{}">{}{}</span>', title, mark, short)
+    return format_html('<span class="tag-chip" title="{}">{}</span>', full[:300], short)
 
 
 def _joined(parts: Iterable[SafeString]) -> SafeString:
@@ -242,12 +236,12 @@ class StatusColumn(django_tables2.Column):
         super().__init__(*args, **kwargs)
         self.states = states
 
-    def render(self, value: Any, record: Any, bound_column: Any) -> SafeString:
+    def render(self, value: object, record: Record, bound_column: BoundColumn) -> SafeString:
         raw = Accessor(bound_column.accessor).resolve(record)
         text, tone, icon = self.states.get(str(raw), (str(value), "calm", "point"))
         return status_html(text, tone, icon)
 
-    def value(self, value: Any) -> str:
+    def value(self, value: object) -> str:
         return str(value)
 
 
@@ -255,74 +249,3 @@ def status_html(text: str, tone: str = "calm", icon: str = "point") -> SafeStrin
     return format_html(
         '<span class="status-badge tone-{}">{}<span>{}</span></span>', tone, figures.icon_html(icon), text
     )
-
-
-def safe_cell(value: Any) -> Any:
-    """`value` as a CSV cell that no spreadsheet runs: text that looks like a formula gets an apostrophe in front."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return exact_text(value)
-    if isinstance(value, bool | int | float | date | datetime):
-        return str(value)
-    if isinstance(value, Mapping):
-        value = tags_text(value)
-    text = str(value).replace("\0", "")
-    if text.startswith(FORMULA_STARTS) and not PLAIN_NUMBER.match(text):
-        return f"'{text}"
-    return text
-
-
-def csv_response(table: BaseTable, filename: str) -> StreamingHttpResponse:
-    """The whole table as ``<filename>.csv``, amounts with every digit and their currency."""
-    return csv_download(csv_rows(table), filename)
-
-
-def csv_download(rows: Iterable[Iterable[Any]], filename: str) -> StreamingHttpResponse:
-    """Any rows, the header first, as ``<filename>.csv``; streamed, and safe to open in a spreadsheet."""
-    response = StreamingHttpResponse(_csv_text(rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{slugify(filename) or "export"}.csv"'
-    return response
-
-
-def _csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """The rows as text of a CSV, some hundreds at a time: a write for each row would take longer than the row."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, ROWS_IN_A_WRITE)):
-        page = io.StringIO()
-        csv.writer(page).writerows([safe_cell(cell) for cell in row] for row in batch)
-        yield page.getvalue()
-
-
-def csv_rows(table: BaseTable) -> Iterator[Iterable[Any]]:
-    """The header and every row; a table that shows amounts without a column of their currency gets one.
-
-    A table over very many rows names in `Meta.csv_fields` its {header: field}: then no model is made for a row.
-    """
-    fields = getattr(type(table).Meta, "csv_fields", None)
-    if fields and isinstance(table.data.data, QuerySet):
-        yield list(fields)
-        yield from table.data.data.select_related(None).values_list(*fields.values()).iterator(chunk_size=5000)
-    else:
-        yield from _drawn_rows(table)
-
-
-def _drawn_rows(table: BaseTable) -> Iterator[list[Any]]:
-    columns = [bound for bound in table.columns.iterall() if not bound.column.exclude_from_export]
-    currencies = _missing_currencies(columns)
-    yield [str(bound.header) for bound in columns] + ["Currency"] * len(currencies)
-    for record in _records(table):
-        row = BoundRow(record, table=table)
-        yield [row.get_cell_value(bound.name) for bound in columns] + [code(record) for code in currencies]
-
-
-def _missing_currencies(columns: list[Any]) -> list[Callable[[Any], str]]:
-    accessors = {str(bound.accessor) for bound in columns}
-    money = [bound.column for bound in columns if isinstance(bound.column, MoneyColumn)]
-    missing = {str(column.currency): column.code for column in money if str(column.currency) not in accessors}
-    return list(missing.values())
-
-
-def _records(table: BaseTable) -> Iterable[Any]:
-    data = table.data.data
-    return data.iterator(chunk_size=2000) if isinstance(data, QuerySet) else data

@@ -1,4 +1,4 @@
-"""The home page: what every pillar has to say to this person."""
+"""The home page, made of what the pillars registered, and the page of one's API token."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 from finops_site.lib.person import Person
 from finops_site.people.roles import role_of
 from finops_site.people.tokens import drop_token, make_token
-from finops_site.registry import registry
+from finops_site.registry import Panel, registry
 from finops_site.reports import monthly_report
 from finops_site.ui.pages import Action, Empty, Page
 from finops_site.ui.pending_decisions import waiting_for
@@ -94,13 +94,12 @@ def programme(user: Person) -> dict[str, Any]:
     if not user.sees_whole_company:
         return {}
     today = timezone.now().date()
-    return {"gates": monthly_report.gates(user, today), "newest": registry.newest_month(user, today)}
+    return {"gates": monthly_report.make_gates(user, today), "newest": registry.newest_report_month(user, today)}
 
 
 def panels(request: HttpRequest) -> list[str]:
-    """Every registered panel, drawn, that this person may see and that has something to say."""
-    allowed = [panel for panel in registry.panels if not panel.permission or request.user.has_perm(panel.permission)]
-    contexts = [(panel, panel.context(request)) for panel in allowed]
+    """Every registered panel that this person may see and that is not empty, drawn."""
+    contexts = [(panel, panel.context(request)) for panel in registry.allowed(Panel, request.user)]
     return [
         render_to_string(panel.template, {"panel": panel, **context}, request=request)
         for panel, context in contexts

@@ -1,12 +1,12 @@
-"""Commitments and recommendations as JSON. Amounts are decimal strings."""
+"""The API of commitments, recommendations, purchases and savings. Amounts are decimal strings."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -14,35 +14,28 @@ from rest_framework.response import Response
 
 from finops_site.api.base import (
     BadRequest,
-    ExactDecimalField,
-    ExactModelSerializer,
     HoldsPermission,
-    MonthTextField,
     VisibleRows,
 )
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
-from reservations import queues
-from reservations.calc import purchase_rules
-from reservations.calc.realised_savings import REASONS
-from reservations.calc.terms import OPTIONS, PAYMENTS
-from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
-from reservations.purchases import purchase_requests
+from reservations.api.serializers import (
+    CommentSerializer,
+    CommitmentSerializer,
+    ExportSerializer,
+    PlanSerializer,
+    PurchaseSerializer,
+    RecommendationRequestSerializer,
+    SavedYearSerializer,
+    SavingSerializer,
+)
+from reservations.calc import purchase_files, purchase_rules
+from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest
+from reservations.purchases import approvals, buying
 from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations.plan_parameters import InvalidParameters
 from reservations.savings import ledger
-
-
-class CommitmentSerializer(ExactModelSerializer):
-    owner = serializers.CharField(source="owner.name", default=None, allow_null=True, read_only=True)
-
-    class Meta:
-        model = Commitment
-        fields = [
-            *("id", "provider", "commitment_id", "name", "kind", "term_months", "payment", "scope", "account"),
-            *("region", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
-            *("recurring_hourly", "currency", "start", "end", "owner", "source", "first_seen", "last_seen"),
-        ]
 
 
 @extend_schema_view(
@@ -57,61 +50,6 @@ class CommitmentViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     permission_classes = [HoldsPermission]
     permission_required = "reservations.view_commitment"
     lookup_value_regex = r"\d+"
-
-
-class PlanItemSerializer(ExactModelSerializer):
-    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
-    working = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = PlanItem
-        fields = [
-            *("position", "provider", "kind", "term_months", "payment", "region", "instance_type", "system"),
-            *("quantity", "unit", "hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "saving"),
-            *("utilisation", "break_even_months", "rate_source", "rate_day", "is_indicative", "working"),
-        ]
-
-
-class PlanSerializer(ExactModelSerializer):
-    team = serializers.CharField(source="team.name", default=None, allow_null=True, read_only=True)
-    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True, allow_null=True)
-    items = PlanItemSerializer(many=True, read_only=True)
-    notes = serializers.ListField(child=serializers.CharField(), read_only=True)
-    parameters = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = Plan
-        fields = [
-            *("id", "state", "as_of", "lookback_days", "team", "currency", "cost_before", "cost_after"),
-            *("lower_bound", "gap", "saving", "upfront", "confidence", "is_indicative", "notes", "parameters"),
-            *("message", "created_at", "ready_at", "items"),
-        ]
-
-
-class AskSerializer(serializers.Serializer):
-    """What may be bought. Shares are between 0 and 1, terms in months."""
-
-    as_of = serializers.DateField(required=False)
-    lookback_days = serializers.IntegerField(default=30, min_value=1, max_value=demand_sources.HISTORY_DAYS)
-    team = serializers.CharField(required=False, allow_null=True, max_length=100)
-    kinds = serializers.ListField(child=serializers.ChoiceField(list(OPTIONS)), required=False, min_length=1)
-    terms = serializers.ListField(child=serializers.ChoiceField([12, 36]), required=False, min_length=1)
-    payments = serializers.ListField(child=serializers.ChoiceField(list(PAYMENTS)), required=False, min_length=1)
-    target_coverage = serializers.FloatField(required=False, min_value=0, max_value=1, help_text="cover at most")
-    minimum_coverage = serializers.FloatField(required=False, min_value=0, max_value=1)
-    minimum_utilisation = serializers.FloatField(required=False, min_value=0, max_value=1)
-    max_upfront = serializers.FloatField(required=False, min_value=0, max_value=1e14)
-    max_monthly = serializers.FloatField(required=False, min_value=0, max_value=1e14)
-    break_even_months = serializers.FloatField(required=False, min_value=0, max_value=36)
-    negotiated = serializers.FloatField(
-        required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
-    )
-    negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
-
-    def parameters(self) -> recommend.Parameters:
-        """What was asked for. Raises recommending.BadRequest."""
-        said = self.validated_data
-        return recommend.Parameters.from_json(dict(said))
 
 
 @extend_schema_view(
@@ -132,80 +70,39 @@ class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListM
         return super().get_queryset().select_related("team").prefetch_related("items")
 
     @extend_schema(
-        summary="Ask for a recommendation",
-        description="It is worked out in the background: ask for it until its `state` is `ready` or `failed`.",
-        request=AskSerializer,
-        responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "Something asked for makes no sense.")},
+        summary="Request a recommendation",
+        description="It is computed in the background: poll it until its `state` is `ready` or `failed`.",
+        request=RecommendationRequestSerializer,
+        responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "A limit makes no sense: `detail` names it.")},
     )
     def create(self, request: Request) -> Response:
-        said = AskSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
+        body = RecommendationRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
         try:
-            plan = self._ask(said)
-        except recommend.BadRequest as error:
+            plan = recommend.request_recommendation(
+                request.user,
+                body.parameters(),
+                as_of=values.get("as_of") or demand_sources.newest_billed_day(timezone.now().date()),
+                lookback_days=values["lookback_days"],
+                team=visible_team(request.user, values.get("team")),
+            )
+        except InvalidParameters as error:
             raise ValidationError({"detail": str(error)}) from None
-        transaction.on_commit(lambda: queues.work(plan))
         return Response(PlanSerializer(plan).data, status=status.HTTP_202_ACCEPTED)
 
-    def _ask(self, said: AskSerializer) -> Plan:
-        asked: Any = said.validated_data
-        return recommend.ask(
-            self.request.user,
-            said.parameters(),
-            as_of=asked.get("as_of") or demand_sources.newest_day(timezone.now().date()),
-            lookback_days=asked["lookback_days"],
-            team=_team(self.request.user, asked.get("team")),
-        )
 
-
-def _team(user: Person, name: str | None) -> Team | None:
+def visible_team(user: Person, name: str | None) -> Team | None:
     """The team by its name; who does not see the whole company must name one of hers."""
     if not name and user.sees_whole_company:
         return None
-    found = Team.objects.visible_to(user).filter(name=name or "").first()
-    if found is None:
+    team = Team.objects.visible_to(user).filter(name=name or "").first()
+    if team is None:
         raise ValidationError({"team": [f"there is no team {name!r} that you may see: name one of yours."]})
-    return found
+    return team
 
 
-class PurchaseEventSerializer(serializers.ModelSerializer):
-    by = serializers.CharField(source="by.email", default=None, allow_null=True, read_only=True)
-
-    class Meta:
-        model = PurchaseEvent
-        fields = ["at", "by", "verb", "before", "after", "comment"]
-
-
-class PurchaseSerializer(ExactModelSerializer):
-    team = serializers.CharField(source="team.name", default=None, allow_null=True, read_only=True)
-    saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
-    standing_order = serializers.CharField(source="standing_order.name", default=None, allow_null=True, read_only=True)
-    requested_by = serializers.CharField(source="requested_by.email", default=None, allow_null=True, read_only=True)
-    approved_by = serializers.CharField(source="approved_by.email", default=None, allow_null=True, read_only=True)
-    events = PurchaseEventSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = PurchaseRequest
-        fields = [
-            *("id", "state", "plan", "position", "batch", "team", "standing_order", "provider", "kind"),
-            *("term_months", "payment", "region", "instance_type", "system", "quantity", "unit", "hourly", "upfront"),
-            *("monthly", "value", "on_demand_cost", "committed_cost", "saving", "utilisation", "currency"),
-            *("is_indicative", "requested_by", "requested_at", "comment", "expires_at", "approved_by", "approved_at"),
-            *("executed_at", "through_api", "reference", "commitment", "message", "events"),
-        ]
-
-
-class CommentSerializer(serializers.Serializer):
-    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
-
-
-class HandedOutSerializer(serializers.Serializer):
-    purchase = PurchaseSerializer()
-    commands = serializers.CharField(help_text="for the AWS CLI; empty where it expired instead", allow_blank=True)
-    csv = serializers.CharField(allow_blank=True)
-
-
-REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` says why.")
+REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `detail` holds the reason.")
 
 
 @extend_schema_view(
@@ -213,9 +110,9 @@ REFUSED = OpenApiResponse(BadRequest, "It cannot be done now, or not by you: `de
     retrieve=extend_schema(summary="One purchase, with what happened to it"),
 )
 class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
-    """Purchases of commitments: asked for by one person, approved by another, bought, found in a bill.
+    """Purchases of commitments: requested by one person, approved by another, bought, found in a bill.
 
-    A request whose prices or demand moved expires instead of being approved or handed out: look at its `state`.
+    A request whose prices or demand moved expires instead of being approved or exported: look at its `state`.
     """
 
     queryset = PurchaseRequest.objects.all()
@@ -237,13 +134,13 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         )
 
     @extend_schema(
-        summary="Approve what somebody else asked for",
+        summary="Approve what somebody else requested",
         request=CommentSerializer,
         responses={200: PurchaseSerializer, 400: REFUSED},
     )
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        return Response(PurchaseSerializer(self._act(purchase_requests.approve, comment=self._comment())).data)
+        return Response(PurchaseSerializer(self._take_step(approvals.approve_purchase, comment=self._comment())).data)
 
     @extend_schema(
         summary="Reject it, with the reason",
@@ -252,69 +149,47 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     )
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
-        return Response(PurchaseSerializer(self._act(purchase_requests.reject, comment=self._comment())).data)
+        return Response(PurchaseSerializer(self._take_step(approvals.reject_purchase, comment=self._comment())).data)
 
     @extend_schema(
-        summary="Hand out what is approved, to be bought by a person",
+        summary="Export what is approved, to be bought by hand",
         request=None,
-        responses={200: HandedOutSerializer, 400: REFUSED},
+        responses={200: ExportSerializer, 400: REFUSED},
     )
     @action(detail=True, methods=["post"])
     def export(self, request: Request, pk: str) -> Response:
-        row = self._act(purchase_requests.export)
+        row = self._take_step(buying.export_purchase)
         orders = [row.order] if row.state == purchase_rules.EXPORTED else []
-        commands, sheet = (purchase_rules.commands(orders), purchase_rules.as_csv(orders)) if orders else ("", "")
+        commands, sheet = (
+            (purchase_files.cli_script(orders), purchase_files.orders_as_csv(orders)) if orders else ("", "")
+        )
         return Response({"purchase": PurchaseSerializer(row).data, "commands": commands, "csv": sheet})
 
     def _comment(self) -> str:
-        said = CommentSerializer(data=self.request.data)
-        said.is_valid(raise_exception=True)
-        return str(said.validated_data["comment"])
+        body = CommentSerializer(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        return str(body.validated_data["comment"])
 
-    def _act(self, verb: Any, **said: Any) -> PurchaseRequest:
+    def _take_step(self, service: Callable[..., PurchaseRequest], **values: str) -> PurchaseRequest:
         try:
-            verb(self.get_object().pk, user=self.request.user, now=timezone.now(), **said)
+            service(self.get_object().pk, user=self.request.user, now=timezone.now(), **values)
         except purchase_rules.CannotBuy as problem:
             raise ValidationError({"detail": str(problem)}) from None
         return self.get_object()
-
-
-class SavingSerializer(ExactModelSerializer):
-    month = MonthTextField()
-    purchase = serializers.IntegerField(source="request_id", help_text="id of the purchase request")
-    commitment = serializers.CharField(
-        source="request.commitment.commitment_id", default="", help_text="the id by which the bill knows it"
-    )
-
-    class Meta:
-        model = LedgerMonth
-        fields = [
-            *("month", "purchase", "commitment", "currency", "days", "promised", "on_demand", "paid", "realised"),
-            *REASONS,
-            "reason",
-        ]
-
-
-_EXACT = {"max_digits": 38, "decimal_places": 18}
-
-
-class SavedYearSerializer(serializers.Serializer):
-    """Twelve months in one currency: promised - realised = the sum of the five reasons."""
-
-    currency = serializers.CharField()
-    promised = ExactDecimalField(**_EXACT)
-    realised = ExactDecimalField(**_EXACT)
-    timing = ExactDecimalField(**_EXACT)
-    demand = ExactDecimalField(**_EXACT)
-    utilisation = ExactDecimalField(**_EXACT)
-    displaced = ExactDecimalField(**_EXACT)
-    price = ExactDecimalField(**_EXACT)
 
 
 _MONTHS = [
     OpenApiParameter(name, str, description=f"the {which} month, like 2026-03")
     for name, which in (("from", "first"), ("to", "last"))
 ]
+
+
+def month_parameter(request: Request, name: str) -> Month | None:
+    text = request.query_params.get(name)
+    try:
+        return Month.parse(text) if text else None
+    except ValueError as error:
+        raise ValidationError({name: [str(error)]}) from None
 
 
 class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
@@ -330,8 +205,7 @@ class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet)
         return super().list(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        bounds = {name: _month(self.request, name) for name in ("from", "to")}
-        first, last = bounds["from"], bounds["to"]
+        first, last = (month_parameter(self.request, name) for name in ("from", "to"))
         queryset = queryset.filter(month__gte=first.start) if first else queryset
         return queryset.filter(month__lte=last.start) if last else queryset
 
@@ -342,13 +216,5 @@ class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet)
     )
     @action(detail=False, pagination_class=None)
     def year(self, request: Request) -> Response:
-        rows = ledger.sums(ledger.of_year(request.user, timezone.now().date()))
+        rows = ledger.sum_lines(ledger.lines_of_year(request.user, timezone.now().date()))
         return Response(SavedYearSerializer(rows, many=True).data)
-
-
-def _month(request: Any, name: str) -> Month | None:
-    text = request.query_params.get(name)
-    try:
-        return Month.parse(text) if text else None
-    except ValueError as error:
-        raise ValidationError({name: [str(error)]}) from None

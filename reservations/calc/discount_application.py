@@ -6,24 +6,24 @@ normalised units, the smallest first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from finops_site.lib.money import ratio
-from reservations.calc.terms import RESERVED, SP_COMPUTE, SP_EC2, Pool, is_size_flexible, units
+from reservations.calc.terms import RESERVED, SP_COMPUTE, SP_EC2, MachinePool, is_size_flexible, units
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Machines of one pool (with its account) that ran in the hour, in one zone."""
 
-    pool: Pool
+    pool: MachinePool
     machines: Decimal
     zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedCommitment:
     """A commitment in force: `amount` machines of the pool, or of a plan currency an hour.
 
     A `zone` makes a reservation zonal. Plans have their rate and the on-demand price for every pool, accounts left out.
@@ -31,46 +31,51 @@ class Owned:
 
     name: str
     kind: str
-    pool: Pool
+    pool: MachinePool
     amount: Decimal
     zone: str = ""
-    rates: Mapping[Pool, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    rates: Mapping[MachinePool, tuple[Decimal, Decimal]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class HourResult:
     """`used` of each commitment in its own unit, and the machines of each usage that stayed on demand."""
 
     used: dict[str, Decimal]
     left: list[Decimal]
 
 
-def apply(usage: Sequence[Usage], owned: Sequence[Owned]) -> Applied:
+def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment]) -> HourResult:
     """One hour. Raises ValueError for two commitments of one name or an amount below zero."""
-    if len({each.name for each in owned}) < len(owned):
+    if len({commitment.name for commitment in owned}) < len(owned):
         raise ValueError("two commitments have the same id")
-    if any(each.amount < 0 for each in owned) or any(each.machines < 0 for each in usage):
+    if any(commitment.amount < 0 for commitment in owned) or any(use.machines < 0 for use in usage):
         raise ValueError("hours must not be negative")
-    left = [each.machines for each in usage]
-    used = {each.name: Decimal(0) for each in owned}
-    for each in sorted(owned, key=_turn):
-        take = _plan if each.kind in (SP_EC2, SP_COMPUTE) else _reservation
-        used[each.name] = take(each, usage, left)
-    return Applied(used, left)
+    left = [use.machines for use in usage]
+    used = {commitment.name: Decimal(0) for commitment in owned}
+    for commitment in sorted(owned, key=_turn):
+        take = _apply_plan if commitment.kind in (SP_EC2, SP_COMPUTE) else _apply_reservation
+        used[commitment.name] = take(commitment, usage, left)
+    return HourResult(used, left)
 
 
-def _turn(owned: Owned) -> tuple[int, Decimal]:
+def _turn(owned: OwnedCommitment) -> tuple[int, Decimal]:
     if owned.kind in RESERVED:
         return (0 if owned.zone else 1), Decimal(0)
     best = max((1 - rate / price for rate, price in owned.rates.values()), default=Decimal(0))
     return (2 if owned.kind == SP_EC2 else 3), -best
 
 
-def _reservation(owned: Owned, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_reservation(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
     flexible = not owned.zone and is_size_flexible(owned.pool)
     own = units(owned.pool.type) if flexible else Decimal(1)
     room = owned.amount * (own or 1)
-    for index in sorted(range(len(usage)), key=lambda i: _closeness(owned, usage[i])):
+
+    def closeness(index: int) -> tuple[bool, Decimal]:
+        pool = usage[index].pool
+        return pool.account != owned.pool.account, units(pool.type) or Decimal(0)
+
+    for index in sorted(range(len(usage)), key=closeness):
         if _is_covered(owned, usage[index], flexible):
             weight = (units(usage[index].pool.type) if flexible else None) or Decimal(1)
             taken = min(left[index], room / weight)
@@ -79,45 +84,35 @@ def _reservation(owned: Owned, usage: Sequence[Usage], left: list[Decimal]) -> D
     return owned.amount - room / (own or 1)
 
 
-def _closeness(owned: Owned, usage: Usage) -> tuple[bool, Decimal]:
-    return usage.pool.account != owned.pool.account, units(usage.pool.type) or Decimal(0)
-
-
-def _is_covered(owned: Owned, usage: Usage, flexible: bool) -> bool:
-    mine, other = owned.pool, usage.pool
-    same = (mine.provider, mine.region, mine.system, mine.tenancy) == (
-        other.provider,
-        other.region,
-        other.system,
-        other.tenancy,
-    )
+def _is_covered(owned: OwnedCommitment, usage: Usage, flexible: bool) -> bool:
+    own, other = owned.pool, usage.pool
+    same = all(getattr(own, name) == getattr(other, name) for name in ("provider", "region", "system", "tenancy"))
     if not same or (owned.zone and owned.zone != usage.zone):
         return False
-    return mine.family == other.family and units(other.type) is not None if flexible else mine.type == other.type
+    return own.family == other.family and units(other.type) is not None if flexible else own.type == other.type
 
 
-def _plan(owned: Owned, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
     room = owned.amount
-    priced = [(index, owned.rates[key]) for index, each in enumerate(usage) if (key := _key(each.pool)) in owned.rates]
-    for index, (rate, _) in sorted(
-        priced, key=lambda each: (usage[each[0]].pool.account != owned.pool.account, each[1][0] / each[1][1])
-    ):
+    priced = []
+    for index, use in enumerate(usage):
+        listed = replace(use.pool, account="")
+        if listed in owned.rates:
+            rate, on_demand = owned.rates[listed]
+            priced.append((use.pool.account != owned.pool.account, rate / on_demand, index, rate))
+    for _, _, index, rate in sorted(priced):
         taken = min(left[index], room / rate) if rate else left[index]
         left[index] -= taken
         room -= taken * rate
     return owned.amount - room
 
 
-def _key(pool: Pool) -> Pool:
-    return Pool(pool.provider, pool.region, pool.type, pool.system, pool.tenancy)
-
-
-def utilisation(used: Decimal, unused: Decimal) -> Decimal | None:
+def utilisation_rate(used: Decimal, unused: Decimal) -> Decimal | None:
     """used / bought, in hours, normalised units or currency; None where nothing was bought."""
     return ratio(used, used + unused)
 
 
-def coverage(covered: Decimal, eligible: Decimal) -> Decimal | None:
+def coverage_rate(covered: Decimal, eligible: Decimal) -> Decimal | None:
     """covered / eligible, in hours for reservations, at on-demand prices for plans; None without eligible usage."""
     return ratio(covered, eligible)
 

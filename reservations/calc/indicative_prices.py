@@ -1,4 +1,4 @@
-"""Indicative prices for the demo company's machines, for who has loaded no price list yet. Pure: no Django.
+"""Indicative prices for the demo company's machines, for whoever has loaded no price list yet. Pure: no Django.
 
 They are worked out and on nobody's list: on-demand prices of us-east-1 times a factor for the region, less the
 discounts AWS commonly gives (a standard RI or EC2 Instance SP of one year without upfront about 37 %, of three years
@@ -6,12 +6,20 @@ with all upfront about 62 %; convertible RIs and Compute SPs less). Licences get
 January 2026.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from reservations.calc.price_lists import Price
-from reservations.calc.terms import ON_DEMAND, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2, UPFRONT_SHARE, Pool
+from reservations.calc.terms import (
+    ON_DEMAND,
+    RI_CONVERTIBLE,
+    RI_STANDARD,
+    SP_COMPUTE,
+    SP_EC2,
+    UPFRONT_SHARE,
+    MachinePool,
+)
 
 SOURCE = "indicative: common discounts, January 2026"
 DAY = date(2026, 1, 1)
@@ -55,48 +63,49 @@ PAYMENTS = ("none", "partial", "all")
 CENT_OF_A_MIL = Decimal("1E-6")
 
 
-def prices() -> Iterator[Price]:
+def indicative_prices() -> Iterator[Price]:
     """Every indicative price, in USD."""
     for region, factor in FACTORS.items():
         for type_, (machine, windows) in MACHINES.items():
-            yield from _machine(Pool("AWS", region, type_), Decimal(machine) * factor, Decimal(0))
+            yield from _machine(MachinePool("AWS", region, type_), Decimal(machine) * factor, Decimal(0))
             yield from _machine(
-                Pool("AWS", region, type_, "Windows"), Decimal(machine) * factor, Decimal(windows) * factor
+                MachinePool("AWS", region, type_, "Windows"), Decimal(machine) * factor, Decimal(windows) * factor
             )
             for edition, licence in SQL_SERVER.items() if type_ in LICENSED_TYPES else ():
-                pool = Pool("AWS", region, type_, f"Windows with SQL Server {edition}")
+                pool = MachinePool("AWS", region, type_, f"Windows with SQL Server {edition}")
                 yield from _machine(pool, Decimal(machine) * factor, (Decimal(windows) + licence) * factor)
         for type_, (system, price) in DATABASES.items():
-            yield from _database(Pool("AWS", region, type_, system), Decimal(price) * factor)
+            pool, on_demand = MachinePool("AWS", region, type_, system), Decimal(price) * factor
+            yield _price(pool, ON_DEMAND, on_demand)
+            yield from _discounted(pool, RI_STANDARD, DATABASE_DISCOUNTS, on_demand)
 
 
-def _machine(pool: Pool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
+def _machine(pool: MachinePool, machine: Decimal, licence: Decimal) -> Iterator[Price]:
     yield _price(pool, ON_DEMAND, machine + licence)
-    for kind, terms in DISCOUNTS.items():
-        for months, discounts in terms.items():
-            for payment, discount in zip(PAYMENTS, discounts, strict=True):
-                yield _priced(pool, kind, months, payment, machine * (1 - Decimal(discount)) + licence)
+    for kind, discounts in DISCOUNTS.items():
+        yield from _discounted(pool, kind, discounts, machine, licence)
 
 
-def _database(pool: Pool, price: Decimal) -> Iterator[Price]:
-    yield _price(pool, ON_DEMAND, price)
-    for months, discounts in DATABASE_DISCOUNTS.items():
-        for payment, discount in zip(PAYMENTS, discounts, strict=True):
-            if discount:
-                yield _priced(pool, RI_STANDARD, months, payment, price * (1 - Decimal(discount)))
-
-
-def _priced(pool: Pool, kind: str, months: int, payment: str, effective: Decimal) -> Price:
-    """A price of an option; of a reservation, the share that is paid upfront is for the whole term."""
-    if kind in (SP_EC2, SP_COMPUTE):
-        return _price(pool, kind, effective, months, payment)
-    share = UPFRONT_SHARE[payment]
-    upfront = (effective * share * months * 730).quantize(CENT_OF_A_MIL)
-    return _price(pool, kind, effective * (1 - share), months, payment, upfront)
+def _discounted(
+    pool: MachinePool,
+    kind: str,
+    discounts: Mapping[int, Sequence[str | None]],
+    price: Decimal,
+    licence: Decimal = Decimal(0),
+) -> Iterator[Price]:
+    """Prices of a kind for each term and payment; of a reservation, what is paid upfront is for the whole term."""
+    for months, by_payment in discounts.items():
+        for payment, discount in zip(PAYMENTS, by_payment, strict=True):
+            if discount is None:
+                continue
+            effective = price * (1 - Decimal(discount)) + licence
+            share = Decimal(0) if kind in (SP_EC2, SP_COMPUTE) else UPFRONT_SHARE[payment]
+            upfront = (effective * share * months * 730).quantize(CENT_OF_A_MIL) if share else Decimal(0)
+            yield _price(pool, kind, effective * (1 - share), months, payment, upfront)
 
 
 def _price(
-    pool: Pool, kind: str, hourly: Decimal, months: int = 0, payment: str = "", upfront: Decimal = Decimal(0)
+    pool: MachinePool, kind: str, hourly: Decimal, months: int = 0, payment: str = "", upfront: Decimal = Decimal(0)
 ) -> Price:
     amount = hourly.quantize(CENT_OF_A_MIL)
     return Price(pool, kind, amount, "USD", SOURCE, DAY, months, payment, upfront, is_indicative=True)

@@ -14,17 +14,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from reservations.calc.terms import (
+    AWS_CLASSES,
+    AWS_PAYMENTS,
     HOURS_A_MONTH,
     HOURS_A_YEAR,
     KINDS,
     ON_DEMAND,
     PAYMENTS,
-    RI_CONVERTIBLE,
-    RI_STANDARD,
     SP_COMPUTE,
     SP_EC2,
     UPFRONT_SHARE,
-    Pool,
+    MachinePool,
     system_of,
 )
 
@@ -35,12 +35,12 @@ class BadPrices(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What an hour of a pool's machine costs under one option, who says so and since when.
+    """What an hour of a pool's machine costs under one option, by which list and since when.
 
     `upfront` is for the whole term of one machine; of a savings plan `hourly` is the plan's rate and holds everything.
     """
 
-    pool: Pool
+    pool: MachinePool
     kind: str
     hourly: Decimal
     currency: str
@@ -84,7 +84,7 @@ def break_even_months(on_demand: Decimal, price: Price) -> Decimal | None:
     return price.cash / saved
 
 
-def read(text: str, source: str) -> list[Price]:
+def parse_price_list(text: str, source: str) -> list[Price]:
     """The prices of a file, whichever of the three kinds it is. Raises BadPrices."""
     if text.lstrip()[:1] != "{":
         return list(from_sheet(text, source))
@@ -103,8 +103,8 @@ def read(text: str, source: str) -> list[Price]:
 
 _TENANCIES = {"Shared": "default", "Dedicated": "dedicated", "Host": "host"}
 _SOFTWARE = {"SQL Std": " with SQL Server Standard", "SQL Ent": " with SQL Server Enterprise"}
-_CLASSES = {"standard": RI_STANDARD, "convertible": RI_CONVERTIBLE}
-_PAID = {"No Upfront": "none", "Partial Upfront": "partial", "All Upfront": "all"}
+_CLASSES = {name: kind for kind, name in AWS_CLASSES.items()}
+_PAID = {name: payment for payment, name in AWS_PAYMENTS.items()}
 _LENGTHS = {"1yr": 12, "3yr": 36}
 
 
@@ -123,21 +123,25 @@ def from_ec2_offers(offers: Mapping[str, Any], source: str) -> Iterator[Price]:
             yield from _reserved(term, pool, source, day)
 
 
-def _machine(product: Mapping[str, Any]) -> Pool | None:
-    said = product.get("attributes", {})
-    if not product.get("productFamily", "").startswith("Compute Instance") or "instanceType" not in said:
+def _machine(product: Mapping[str, Any]) -> MachinePool | None:
+    attributes = product.get("attributes", {})
+    if not product.get("productFamily", "").startswith("Compute Instance") or "instanceType" not in attributes:
         return None
-    if said.get("capacitystatus", "Used") != "Used" or said.get("licenseModel") == "Bring your own license":
+    if attributes.get("capacitystatus", "Used") != "Used" or attributes.get("licenseModel") == "Bring your own license":
         return None
-    system = said.get("operatingSystem", "Linux") + _SOFTWARE.get(said.get("preInstalledSw", "NA"), "")
-    tenancy = _TENANCIES.get(said.get("tenancy", "Shared"))
-    return Pool("AWS", said.get("regionCode", ""), said["instanceType"], system, tenancy) if tenancy else None
+    system = attributes.get("operatingSystem", "Linux") + _SOFTWARE.get(attributes.get("preInstalledSw", "NA"), "")
+    tenancy = _TENANCIES.get(attributes.get("tenancy", "Shared"))
+    return (
+        MachinePool("AWS", attributes.get("regionCode", ""), attributes["instanceType"], system, tenancy)
+        if tenancy
+        else None
+    )
 
 
-def _reserved(term: Mapping[str, Any], pool: Pool, source: str, day: date) -> Iterator[Price]:
-    said = term.get("termAttributes", {})
-    kind, payment = _CLASSES.get(said.get("OfferingClass", "")), _PAID.get(said.get("PurchaseOption", ""))
-    months = _LENGTHS.get(said.get("LeaseContractLength", ""))
+def _reserved(term: Mapping[str, Any], pool: MachinePool, source: str, day: date) -> Iterator[Price]:
+    terms = term.get("termAttributes", {})
+    kind, payment = _CLASSES.get(terms.get("OfferingClass", "")), _PAID.get(terms.get("PurchaseOption", ""))
+    months = _LENGTHS.get(terms.get("LeaseContractLength", ""))
     if kind and payment and months:
         for currency, hourly, upfront in _amounts(term):
             yield Price(pool, kind, hourly, currency, source, day, months, payment, upfront)
@@ -145,19 +149,19 @@ def _reserved(term: Mapping[str, Any], pool: Pool, source: str, day: date) -> It
 
 def _amounts(term: Mapping[str, Any]) -> Iterator[tuple[str, Decimal, Decimal]]:
     """(currency, per hour, once) of a term's price dimensions."""
-    found: dict[str, list[Decimal]] = {}
+    by_currency: dict[str, list[Decimal]] = {}
     for dimension in term.get("priceDimensions", {}).values():
         for currency, text in dimension.get("pricePerUnit", {}).items():
-            sums = found.setdefault(currency, [Decimal(0), Decimal(0)])
+            sums = by_currency.setdefault(currency, [Decimal(0), Decimal(0)])
             sums[dimension.get("unit") == "Quantity"] += Decimal(text)
-    for currency, (hourly, upfront) in found.items():
+    for currency, (hourly, upfront) in by_currency.items():
         yield currency, hourly, upfront
 
 
 def from_savings_plans(offers: Mapping[str, Any], source: str) -> Iterator[Price]:
     """Rates of Compute and EC2 Instance Savings Plans for EC2 machines."""
     day = _day(offers, source)
-    plans = {each["sku"]: each for each in offers.get("products", [])}
+    plans = {plan["sku"]: plan for plan in offers.get("products", [])}
     families = {"ComputeSavingsPlans": SP_COMPUTE, "EC2InstanceSavingsPlans": SP_EC2}
     for term in offers["terms"]["savingsPlan"]:
         plan = plans.get(term["sku"], {})
@@ -177,7 +181,7 @@ def _plan_rate(
         return
     system = system_of(rate.get("discountedOperation", ""), "")
     paid = rate["discountedRate"]
-    pool = Pool("AWS", rate.get("discountedRegionCode", ""), type_, system)
+    pool = MachinePool("AWS", rate.get("discountedRegionCode", ""), type_, system)
     yield Price(pool, kind, Decimal(paid["price"]), paid["currency"], source, day, months, payment)
 
 
@@ -203,45 +207,44 @@ def from_sheet(text: str, source: str) -> Iterator[Price]:
 
 
 def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Price:
-    said = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
-    kind = said["option"]
+    cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
+    kind = cells["option"]
     if kind not in {ON_DEMAND, *KINDS}:
         raise BadPrices(f"{place}: option {kind!r} is none of {', '.join((ON_DEMAND, *KINDS))}.")
-    payment = said.get("payment", "")
+    payment = cells.get("payment", "")
     if kind != ON_DEMAND and payment not in PAYMENTS:
         raise BadPrices(f"{place}: payment {payment!r} is none of {', '.join(PAYMENTS)}.")
-    term = said.get("term", "") or "0"
+    term = cells.get("term", "") or "0"
     if not term.isdecimal() or (kind != ON_DEMAND and int(term) not in (12, 36)):
         raise BadPrices(f"{place}: term {term!r} is neither 12 nor 36 months.")
-    pool = Pool(
-        said["provider"], said["region"], said["type"], said.get("system") or "Linux", said.get("tenancy") or "default"
+    pool = MachinePool(
+        cells["provider"],
+        cells["region"],
+        cells["type"],
+        cells.get("system") or "Linux",
+        cells.get("tenancy") or "default",
     )
-    hourly, upfront = (_amount(said.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
-    return Price(
-        pool, kind, hourly, said["currency"], source, _sheet_day(said["date"], place), int(term), payment, upfront
-    )
+    hourly, upfront = (_amount(cells.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
+    try:
+        day = date.fromisoformat(cells["date"])
+    except ValueError:
+        raise BadPrices(f"{place}: date {cells['date']!r} is not written like 2026-01-31.") from None
+    return Price(pool, kind, hourly, cells["currency"], source, day, int(term), payment, upfront)
 
 
 def _amount(text: str, column: str, place: str) -> Decimal:
     try:
-        found = Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
         raise BadPrices(f"{place}: {column} {text!r} is no number.") from None
-    if not found.is_finite() or found < 0:
+    if not amount.is_finite() or amount < 0:
         raise BadPrices(f"{place}: {column} {text!r} cannot be a price.")
-    return found
+    return amount
 
 
-def _sheet_day(text: str, place: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadPrices(f"{place}: date {text!r} is not written like 2026-01-31.") from None
-
-
-def newest(prices: Iterable[Price]) -> dict[tuple[Pool, str, int, str], Price]:
-    """The price that holds of each pool and option: a listed one before an indicative one, then the latest."""
-    found: dict[tuple[Pool, str, int, str], Price] = {}
-    for price in sorted(prices, key=lambda each: (not each.is_indicative, each.day)):
-        found[(price.pool, price.kind, price.term_months, price.payment)] = price
-    return found
+def current_prices(prices: Iterable[Price]) -> dict[tuple[MachinePool, str, int, str], Price]:
+    """The price in force of each pool and option: a listed one before an indicative one, then the latest."""
+    current: dict[tuple[MachinePool, str, int, str], Price] = {}
+    for price in sorted(prices, key=lambda price: (not price.is_indicative, price.day)):
+        current[(price.pool, price.kind, price.term_months, price.payment)] = price
+    return current

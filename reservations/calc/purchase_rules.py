@@ -1,20 +1,16 @@
 """The rules of buying with four eyes: states, who may do what, what has moved since. Pure: no Django.
 
-A request is asked for by one person and approved by another; what was approved is bought by hand from an export, or
-through the provider's API. Every step goes through `after`, so that no state can be reached any other way.
+A purchase is requested by one person and approved by another; what was approved is bought by hand from an export, or
+through the provider's API. Every step goes through `next_state`, so that no state can be reached any other way.
 """
 
-import csv
-import io
-import re
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from reservations.calc.terms import HOURS_A_YEAR, RI_CONVERTIBLE, RI_STANDARD, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
 APPROVED: Final = "approved"
@@ -33,14 +29,14 @@ STATES: Final = {
     REJECTED: "rejected",
     WITHDRAWN: "withdrawn",
     EXPIRED: "expired",
-    EXPORTED: "handed out to be bought",
+    EXPORTED: "exported to buy by hand",
     BUYING: "being bought",
-    DOUBTFUL: "bought, or not",
+    DOUBTFUL: "outcome unknown",
     BOUGHT: "bought",
     SEEN: "seen in a bill",
 }
 # (state, verb) -> state: nothing else can happen to a request.
-MOVES: Final = {
+TRANSITIONS: Final = {
     (WAITING, "approve"): APPROVED,
     (WAITING, "reject"): REJECTED,
     (WAITING, "withdraw"): WITHDRAWN,
@@ -62,7 +58,7 @@ MOVES: Final = {
 # In these states money is spent, or may be.
 SPENT: Final = (EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
 ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
-LASTS: Final = timedelta(days=14)
+REQUEST_LASTS: Final = timedelta(days=14)
 # A recommendation that is older is worked out anew before anything is bought from it.
 PLAN_LASTS: Final = timedelta(days=35)
 # So long AWS may take to show what it sold.
@@ -72,30 +68,30 @@ PRICE_MAY_MOVE: Final = Decimal("0.01")
 DEMAND_MAY_FALL: Final = Decimal("0.10")
 
 
-STOPPED: Final = "Buying is stopped: finance has pulled the switch."
+STOPPED: Final = "Buying is stopped by finance."
 DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and its price."
 
 
 class CannotBuy(ValueError):
-    """What keeps a request from its next step, in words for the person who asked for it."""
+    """What keeps a request from its next step, in words for the person who tried it."""
 
 
-def after(state: str, verb: str) -> str:
+def next_state(state: str, verb: str) -> str:
     """The state a verb leads to; raises CannotBuy where it leads nowhere."""
-    found = MOVES.get((state, verb))
-    if found is None:
+    following = TRANSITIONS.get((state, verb))
+    if following is None:
         raise CannotBuy(f"That cannot be done now: the request is {STATES[state]}.")
-    return found
+    return following
 
 
-def value_of(hourly: Decimal, term_months: int) -> Decimal:
+def term_value(hourly: Decimal, term_months: int) -> Decimal:
     """What is committed to over the whole term, upfront included, in the currency of `hourly`."""
     return hourly * HOURS_A_YEAR * term_months / 12
 
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """Who wants to approve: the roles she holds, and up to which whole-term value she may."""
+    """Who wants to approve: the roles she holds, and up to which whole-term value she may approve."""
 
     identity: int
     is_finance: bool
@@ -104,16 +100,16 @@ class Approver:
     currency: str
 
 
-def may_approve(
+def approver_objection(
     approver: Approver, *, requested_by: int | None, standing_by: int | None, value: Decimal, currency: str
 ) -> str:
-    """Empty when she may; else the reason in words. Whoever set up a standing order asked for what it asks for."""
+    """Why she may not approve it; empty when she may. Whoever made a standing order requested what it requests."""
     if approver.is_administrator:
         return "Administrators run the system: they do not approve purchases."
     if not approver.is_finance:
         return "Only finance approves purchases."
     if approver.identity in (requested_by, standing_by):
-        return "Somebody else has to approve what you asked for."
+        return "Somebody else has to approve what you requested."
     if approver.currency != currency:
         return f"Your limit is in {approver.currency}, and this costs {currency}."
     if value > approver.limit:
@@ -121,34 +117,38 @@ def may_approve(
     return ""
 
 
-def moved(
+def describe_moves(
     frozen: Mapping[str, Decimal], now: Mapping[str, Decimal], demand_then: Decimal, demand_now: Decimal | None
 ) -> list[str]:
-    """What has moved since prices and demand were frozen, in sentences; none when all stands.
+    """What has moved since prices and demand were frozen, in sentences; none when nothing has.
 
-    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None: no bill says.
+    Prices are by their name, an hour each. Demand is on-demand cost a day of what it can cover; None where no bill
+    shows it.
     """
-    words = []
+    moves = []
     for name, price in frozen.items():
         new = now.get(name)
         if new is None:
-            words.append(f"{name} is on no price list any more.")
+            moves.append(f"{name} is on no price list any more.")
         elif price and abs(new - price) > price * PRICE_MAY_MOVE:
-            words.append(f"The price of {name} was {price:f} an hour and is {new:f} now.")
+            moves.append(f"The price of {name} was {price:f} an hour and is {new:f} now.")
     if demand_now is not None and demand_now < demand_then * (1 - DEMAND_MAY_FALL):
         fell = (demand_then - demand_now) / demand_then
-        words.append(
+        moves.append(
             f"What it can cover cost {demand_then:,.2f} a day on demand and costs {demand_now:,.2f} now: "
             f"{fell:.0%} less."
         )
-    return words
+    return moves
 
 
-def lapsed(expires_at: datetime, now: datetime) -> list[str]:
+def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
+    """A sentence where its time is over."""
     return [f"It was to be decided and bought until {expires_at:%d %B %Y}."] if now >= expires_at else []
 
 
-def stops(*, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str) -> str:
+def api_purchase_objection(
+    *, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, value: Decimal, currency: str
+) -> str:
     """Why the API must not buy this at this moment; empty when it may. `spent` is what it bought this month."""
     if is_stopped:
         return STOPPED
@@ -160,201 +160,3 @@ def stops(*, is_on: bool, is_stopped: bool, ceiling: Decimal, spent: Decimal, va
             "already."
         )
     return ""
-
-
-# As a file.
-
-_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
-_CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
-_PAID: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
-YEAR_SECONDS: Final = 31_536_000
-TAG: Final = "finops-purchase"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be bought, in our words; `token` makes it once."""
-
-    number: int
-    kind: str
-    term_months: int
-    payment: str
-    region: str
-    instance_type: str
-    system: str
-    quantity: Decimal
-    hourly: Decimal
-    upfront: Decimal
-    currency: str
-    token: str
-
-    @property
-    def is_plan(self) -> bool:
-        return self.kind in _PLAN_TYPES
-
-    @property
-    def seconds(self) -> int:
-        return self.term_months // 12 * YEAR_SECONDS
-
-    @property
-    def commitment(self) -> str:
-        """What a savings plan commits to an hour, as AWS takes it."""
-        return f"{self.quantity.quantize(Decimal('0.001')):f}"
-
-
-def plan_question(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a savings plan."""
-    asked: dict[str, object] = {
-        "planTypes": [_PLAN_TYPES[order.kind]],
-        "durations": [order.seconds],
-        "paymentOptions": [_PAID[order.payment]],
-        "currencies": [order.currency],
-    }
-    if order.kind == SP_EC2:
-        asked["filters"] = [
-            {"name": "region", "values": [order.region]},
-            {"name": "instanceFamily", "values": [order.instance_type]},
-        ]
-    return asked
-
-
-def plan_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of CreateSavingsPlan. An upfront payment follows from the payment option of the offering.
-
-    The client token makes AWS sell it once; under the tag it is found where an answer got lost.
-    """
-    return {
-        "savingsPlanOfferingId": offering,
-        "commitment": order.commitment,
-        "clientToken": order.token,
-        "tags": {TAG: order.token},
-    }
-
-
-def reserved_question(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a reserved instance; nobody else's marketplace ones."""
-    return {
-        "Filters": [
-            {"Name": "instance-type", "Values": [order.instance_type]},
-            {"Name": "product-description", "Values": [product_of(order.system)]},
-        ],
-        "OfferingClass": _CLASSES[order.kind],
-        "OfferingType": _PAID[order.payment],
-        "MinDuration": order.seconds,
-        "MaxDuration": order.seconds,
-        "IncludeMarketplace": False,
-    }
-
-
-def product_of(system: str) -> str:
-    """AWS's name of an operating system in reservations."""
-    named = {"Linux": "Linux/UNIX", "RHEL": "Red Hat Enterprise Linux", "SUSE": "SUSE Linux"}
-    return named.get(system, system)
-
-
-def reserved_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of PurchaseReservedInstancesOffering; AWS refuses an upfront payment above the limit price."""
-    asked: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
-    if order.upfront:
-        most = float(order.upfront * (1 + PRICE_MAY_MOVE))
-        asked["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
-    return asked
-
-
-def commands(orders: Iterable[Order]) -> str:
-    """A script for the AWS CLI: it looks the offering up, shows it, asks, and buys once.
-
-    Every value is quoted for the shell, whatever a bill or a person wrote into it.
-    """
-    lines = ["#!/bin/sh", "set -eu", ""]
-    for order in orders:
-        lines += [
-            f"# Request {order.number}",
-            *(_plan_command(order) if order.is_plan else _reserved_command(order)),
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def _line(*words: object) -> str:
-    return " ".join(shlex.quote(str(word)) for word in words)
-
-
-def _asked(order: Order) -> list[str]:
-    return [
-        'test -n "$offering" && test "$offering" != None || { echo "No such offering is sold." >&2; exit 1; }',
-        'printf "%s, offering %s: buy it? [yes/no] " ' + shlex.quote(_named(order)) + ' "$offering"',
-        'read -r answer && test "$answer" = yes || exit 1',
-    ]
-
-
-def _named(order: Order) -> str:
-    """The order in one line without anything a terminal would act on."""
-    said = f"{order.kind} {order.instance_type} {order.region} {order.term_months} months, {order.quantity:f}"
-    return re.sub(r"[^\w .,:/-]", "?", said)
-
-
-def _plan_command(order: Order) -> list[str]:
-    look = ["aws", "savingsplans", "describe-savings-plans-offerings", "--plan-types", _PLAN_TYPES[order.kind]]
-    look += [
-        "--durations",
-        str(order.seconds),
-        "--payment-options",
-        _PAID[order.payment],
-        "--currencies",
-        order.currency,
-    ]
-    if order.kind == SP_EC2:
-        look += ["--filters", f"name=region,values={order.region}", f"name=instanceFamily,values={order.instance_type}"]
-    look += ["--query", "searchResults[0].offeringId", "--output", "text"]
-    buy = [
-        "aws",
-        "savingsplans",
-        "create-savings-plan",
-        "--commitment",
-        order.commitment,
-        "--client-token",
-        order.token,
-    ]
-    return [f"offering=$({_line(*look)})", *_asked(order), f'{_line(*buy)} --savings-plan-offering-id "$offering"']
-
-
-def _reserved_command(order: Order) -> list[str]:
-    region = ["--region", order.region]
-    look = ["aws", "ec2", "describe-reserved-instances-offerings", *region, "--instance-type", order.instance_type]
-    look += ["--product-description", product_of(order.system), "--offering-class", _CLASSES[order.kind]]
-    look += ["--offering-type", _PAID[order.payment]]
-    look += ["--min-duration", str(order.seconds), "--max-duration", str(order.seconds)]
-    look += ["--no-include-marketplace", "--filters", "Name=scope,Values=Region"]
-    look += ["--query", "ReservedInstancesOfferings[0].ReservedInstancesOfferingId", "--output", "text"]
-    buy = ["aws", "ec2", "purchase-reserved-instances-offering", *region, "--instance-count", str(int(order.quantity))]
-    if order.upfront:
-        most = (order.upfront * (1 + PRICE_MAY_MOVE)).quantize(Decimal("0.01"))
-        buy += ["--limit-price", f"Amount={most:f},CurrencyCode={order.currency}"]
-    return [
-        f"offering=$({_line(*look)})",
-        *_asked(order),
-        f'{_line(*buy)} --reserved-instances-offering-id "$offering"',
-    ]
-
-
-CSV_COLUMNS: Final = (
-    *("request", "kind", "term_months", "payment", "region", "instance_type", "system", "quantity"),
-    *("hourly", "upfront", "currency", "token"),
-)
-
-
-def rows(orders: Sequence[Order]) -> list[list[str]]:
-    """The orders as rows of a sheet, with a header; amounts with every digit."""
-    found = [list(CSV_COLUMNS)]
-    for order in orders:
-        values = [getattr(order, "number" if name == "request" else name) for name in CSV_COLUMNS]
-        found.append([f"{value:f}" if isinstance(value, Decimal) else str(value) for value in values])
-    return found
-
-
-def as_csv(orders: Sequence[Order]) -> str:
-    """`rows` as text."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows(orders))
-    return out.getvalue()

@@ -32,7 +32,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a month's bill says of a purchase: summed over `days` days, where `of_days` had been promised.
+    """What a month's bill shows of a purchase: summed over `days` days, where `of_days` had been promised.
 
     `on_demand`: what ran under it, at on-demand prices; `paid`: effective cost, unused included; `used` and `unused`
     in the commitment's own unit; `demand`: what it could have covered, a day; `displaced`: see `displacement`.
@@ -49,7 +49,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerLine:
     """One month of one purchase. promised - realised = timing + demand + utilisation + displaced + price, exactly."""
 
     promised: Decimal
@@ -73,7 +73,7 @@ class Line:
         return max(REASONS, key=lambda name: towards * getattr(self, name))
 
 
-def line(promise: Promise, proof: Proof) -> Line:
+def ledger_line(promise: Promise, proof: Proof) -> LedgerLine:
     """A month of the ledger, in the promise's currency, cut at the eighteenth decimal.
 
     timing: days without it. demand and utilisation: value that idle hours did not cover, as far as demand fell, and
@@ -81,18 +81,18 @@ def line(promise: Promise, proof: Proof) -> Line:
     """
     # Sums of 18 decimals need more than Python's 28 digits.
     with localcontext(EXACT):
-        return _line(promise, proof)
-
-
-def _line(promise: Promise, proof: Proof) -> Line:
-    a_day = promise.on_demand - promise.paid
-    promised, active = a_day * proof.of_days, a_day * proof.days
-    realised = proof.on_demand - proof.paid - proof.displaced
-    idle = _idle(promise, proof)
-    fell = _share(idle * _fall(promise, proof))
-    timing, gap = promised - active, promised - realised
-    rest = gap - timing - idle - proof.displaced
-    return Line(promised, realised, timing, fell, idle - fell, proof.displaced, rest)
+        a_day = promise.on_demand - promise.paid
+        promised, active = a_day * proof.of_days, a_day * proof.days
+        realised = proof.on_demand - proof.paid - proof.displaced
+        idle = _idle(promise, proof)
+        # The share by which demand fell under the frozen baseline; none where nobody knows it.
+        fall = ZERO
+        if proof.demand is not None and promise.demand > 0:
+            fall = max(ZERO, ONE - EXACT.divide(max(proof.demand, ZERO), promise.demand))
+        fell = _cut(idle * fall)
+        timing, gap = promised - active, promised - realised
+        rest = gap - timing - idle - proof.displaced
+        return LedgerLine(promised, realised, timing, fell, idle - fell, proof.displaced, rest)
 
 
 def _idle(promise: Promise, proof: Proof) -> Decimal:
@@ -101,17 +101,10 @@ def _idle(promise: Promise, proof: Proof) -> Decimal:
     if not bought or not promise.utilisation:
         return ZERO
     got = EXACT.divide(EXACT.divide(proof.used, bought), promise.utilisation)
-    return _share(promise.on_demand * proof.days * (ONE - got))
+    return _cut(promise.on_demand * proof.days * (ONE - got))
 
 
-def _fall(promise: Promise, proof: Proof) -> Decimal:
-    """The share by which demand fell under the frozen baseline; 0 where it did not, or nobody knows."""
-    if proof.demand is None or promise.demand <= 0:
-        return ZERO
-    return max(ZERO, ONE - EXACT.divide(max(proof.demand, ZERO), promise.demand))
-
-
-def _share(amount: Decimal) -> Decimal:
+def _cut(amount: Decimal) -> Decimal:
     return amount.quantize(UNIT, context=EXACT)
 
 
@@ -128,15 +121,15 @@ def displacement(unused: Decimal, baseline: Decimal, weights: Sequence[Decimal])
     return split(more, taken) if more else [ZERO] * len(weights)
 
 
-NAMES = {
+REASON_NAMES = {
     "timing": "days without it",
     "demand": "less to cover",
     "utilisation": "less of it used",
     "displaced": "older commitments idle",
     "price": "other prices",
 }
-# What a reason says where it takes from what was promised, and where it adds to it.
-WORDS = {
+# The text of a reason where it takes from what was promised, and where it adds to it.
+REASON_TEXTS = {
     "timing": (
         "the bill does not show it on every day that was promised",
         "the bill shows it longer than was promised",
@@ -154,10 +147,10 @@ WORDS = {
 }
 
 
-def because(parts: Mapping[str, Decimal], currency: str) -> str:
+def explain_gap(parts: Mapping[str, Decimal], currency: str) -> str:
     """The gap in words, the largest reason first: `parts` holds each of REASONS, promised less realised.
 
-    What rounds to nothing in the currency is not said.
+    What rounds to nothing in the currency is left out.
     """
     with localcontext(EXACT):
         gap = sum((parts[name] for name in REASONS), ZERO)
@@ -167,10 +160,10 @@ def because(parts: Mapping[str, Decimal], currency: str) -> str:
     if not rounded(gap, currency):
         head = "As promised in sum"
     towards = -1 if gap < 0 else 1
-    said = sorted((name for name in REASONS if rounded(parts[name], currency)), key=lambda n: -towards * parts[n])
-    return f"{head}: {'; '.join(_reason(parts[name], name, currency) for name in said)}."
-
-
-def _reason(part: Decimal, name: str, currency: str) -> str:
-    word = "less" if part > 0 else "more"
-    return f"{formatted(abs(part), currency)} {word} because {WORDS[name][part < 0]}"
+    names = sorted((name for name in REASONS if rounded(parts[name], currency)), key=lambda n: -towards * parts[n])
+    reasons = [
+        f"{formatted(abs(parts[name]), currency)} {'less' if parts[name] > 0 else 'more'} because "
+        f"{REASON_TEXTS[name][parts[name] < 0]}"
+        for name in names
+    ]
+    return f"{head}: {'; '.join(reasons)}."

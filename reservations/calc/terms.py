@@ -1,4 +1,4 @@
-"""The words of commitments: kinds, terms, payments, pools and normalised units. Pure: no Django.
+"""The terms of commitments: kinds, lengths, payments, pools and normalised units. Pure: no Django.
 
 Normalised units are AWS's (EC2 user guide, "How Reserved Instances are applied"): nano 0.25 ... xlarge 8, n xlarge 8n.
 """
@@ -33,6 +33,9 @@ KINDS: Final = {
 KIND_CHOICES: Final = list(KINDS.items())
 TERMS: Final = (12, 36)
 PAYMENTS: Final = {"none": "No upfront", "partial": "Partial upfront", "all": "All upfront"}
+# AWS's names, in its price lists and its API.
+AWS_PAYMENTS: Final = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
+AWS_CLASSES: Final = {RI_STANDARD: "standard", RI_CONVERTIBLE: "convertible"}
 # What is paid for the whole term on its first day.
 UPFRONT_SHARE: Final = {"none": Decimal(0), "partial": Decimal("0.5"), "all": Decimal(1)}
 
@@ -43,7 +46,7 @@ _LICENSED = ("windows", "rhel", "red hat", "suse", "sles", "sql")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pool:
+class MachinePool:
     """Machines that one price list entry covers: what demand is counted by. An empty account means all accounts."""
 
     provider: str
@@ -78,19 +81,19 @@ def units(type_: str) -> Decimal | None:
     return Decimal(8 * int(many[1])) if many else None
 
 
-def is_size_flexible(pool: Pool) -> bool:
+def is_size_flexible(pool: MachinePool) -> bool:
     """Whether a regional RI covers other sizes of its family: EC2, Linux without licence, default tenancy."""
     licensed = any(word in pool.system.lower() for word in _LICENSED)
     plain = pool.tenancy == "default" and not licensed
     return is_plan_eligible(pool) and plain and units(pool.type) is not None
 
 
-def is_plan_eligible(pool: Pool) -> bool:
+def is_plan_eligible(pool: MachinePool) -> bool:
     """Whether savings plans for compute cover it: EC2 machines, not databases or caches."""
     return pool.provider == "AWS" and pool.type.count(".") == 1
 
 
-# In this order: a licence that comes with Windows is told before Windows.
+# In this order: a licence that comes with Windows is recognised before Windows.
 SYSTEM_WORDS: Final = {
     "sql server enterprise": "Windows with SQL Server Enterprise",
     "sql server standard": "Windows with SQL Server Standard",
@@ -106,11 +109,11 @@ MULTI_AZ: Final = "multi-az"
 
 
 def system_of(operation: str, description: str) -> str:
-    """The operating system a charge names in its words or its CUR operation; Linux where neither says another."""
-    said = description.lower()
+    """The operating system by a charge's description or CUR operation; Linux where neither names another."""
+    lower = description.lower()
     for word, name in SYSTEM_WORDS.items():
-        if word in said:
-            return f"{name} Multi-AZ" if MULTI_AZ in said else name
+        if word in lower:
+            return f"{name} Multi-AZ" if MULTI_AZ in lower else name
     return _OPERATIONS.get(operation.partition(":")[2], "Linux")
 
 

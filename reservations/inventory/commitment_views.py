@@ -1,4 +1,4 @@
-"""What is owned: the list, one commitment, and completing them by CSV."""
+"""The pages of owned commitments: the list, one commitment, and completing them by CSV."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,12 +11,15 @@ from django.utils import timezone
 
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
+from finops_site.lib.periods import short_day_text
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
-from reservations.forms import CommitmentFilter, CommitmentsForm
-from reservations.inventory import metrics, notices, owned_commitments
-from reservations.inventory.overview_views import LOAD, WORK_OUT
+from finops_site.ui.tables import BaseTable
+from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
+from reservations.inventory import commitment_csv, commitment_usage, commitment_use, contingency, metrics
+from reservations.inventory.forms import CommitmentFilter, CommitmentsForm
+from reservations.inventory.tables import COMMITMENT_STATES, CommitmentTable, DayUseTable
 from reservations.models import Commitment, Utilisation
-from reservations.tables import STATES, CommitmentTable, DayUseTable
+from reservations.querysets import CommitmentQuerySet
 
 SHOWN_DAYS = 60
 
@@ -25,22 +28,22 @@ class CommitmentsPage(ListPage):
     permission_required = "reservations.view_commitment"
     model = Commitment
     title = "Owned commitments"
-    subtitle = "Found in the bills and completed by CSV. Used and unused are of the last 30 days a bill tells of."
+    subtitle = "Found in the bills and completed by CSV. Used and unused are of the newest 30 days in the bills."
     breadcrumbs = (("Commitments", "reservations:overview"),)
     table_class = CommitmentTable
     filterset_class = CommitmentFilter
-    actions = (LOAD,)
+    actions = (LOAD_COMMITMENTS,)
     empty = Empty(
         "Nothing is committed yet",
         "Reserved instances and plans appear here when a bill shows them, or from a CSV. "
         "Until then: what would be worth buying?",
         "certificate",
-        WORK_OUT,
+        RECOMMEND,
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> CommitmentQuerySet:
         rows = super().get_queryset().select_related("owner")
-        period = metrics.last_days(self.request.user)
+        period = metrics.newest_period(self.request.user)
         days = Utilisation.objects.filter(commitment=OuterRef("pk"), currency=OuterRef("currency"))
         days = days.within(period) if period else days.none()
         totals = days.order_by().values("commitment")
@@ -49,7 +52,7 @@ class CommitmentsPage(ListPage):
             unused=Subquery(totals.annotate(sum=Sum("unused_cost")).values("sum")),
         )
 
-    def make_table(self, data: Any, **kwargs: Any) -> Any:
+    def make_table(self, data: CommitmentQuerySet, **kwargs: Any) -> BaseTable:
         rows = list(data)
         for row in rows:
             # In money: units of two commitments would not compare.
@@ -63,41 +66,41 @@ class CommitmentPage(DetailPage):
     template_name = "reservations/commitment.html"
     breadcrumbs = (("Commitments", "reservations:overview"), ("Owned", "reservations:commitments"))
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> CommitmentQuerySet:
         return super().get_queryset().select_related("owner")
 
     def get_subtitle(self) -> str:
-        one = self.object
-        return f"{one.get_kind_display()}, {one.provider or 'provider not said'}, {one.get_source_display()}"
+        row = self.object
+        return f"{row.get_kind_display()}, {row.provider or 'unknown provider'}, {row.get_source_display()}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         commitment, today = self.object, timezone.now().date()
         days = list(reversed(commitment.days.order_by("-day")[:SHOWN_DAYS]))
         last = days[-1].day if days else today
-        month = notices.last(30, last + timedelta(days=1))
-        use = notices.use_of(commitment, month)
+        month = commitment_use.days_before(30, last + timedelta(days=1))
+        use = commitment_use.use_of(commitment, month)
         context = {
             "commitment": commitment,
-            "state": STATES[commitment.state(today)],
+            "state": COMMITMENT_STATES[commitment.state(today)],
             "use": use,
-            "after": notices.after_the_end(commitment, month.end),
+            "after": commitment_use.cost_after_end(commitment, month.end),
             "days": DayUseTable(list(reversed(days))[:31], request=None) if days else None,
-            "chart": _chart(days) if days else None,
-            "overused": owned_commitments.overused(commitment, days),
+            "chart": use_chart(days) if days else None,
+            "overused": commitment_usage.overused(commitment, days),
             "notices": commitment.notices.all()[:10],
-            "contingency": notices.contingency(commitment, use, today) if use.unused_cost else [],
+            "contingency": contingency.contingency(commitment, use, today) if use.unused_cost else [],
             "count": exact_text(commitment.count),
         }
         return super().get_context_data(**{**context, **kwargs})
 
 
-def _chart(days: list[Utilisation]) -> dict[str, Any]:
+def use_chart(days: list[Utilisation]) -> dict[str, Any]:
     return {
         "id": "use-by-day",
         "kind": "stacked-bar",
         "title": "Used and unused by day",
         "unit": days[-1].unit,
-        "categories": [f"{day.day:%d %b}" for day in days],
+        "categories": [short_day_text(day.day) for day in days],
         "series": [
             charts.series("Used", [day.used for day in days]),
             charts.series("Unused", [day.unused for day in days], other=True),
@@ -109,7 +112,7 @@ class LoadCommitments(FormPage):
     permission_required = "reservations.add_commitment"
     form_class = CommitmentsForm
     title = "Load commitments"
-    subtitle = "Completes what bills do not say: term, payment, dates, owner. A row for an id that is known changes it."
+    subtitle = "Completes what bills do not show: term, payment, dates, owner. A row for a known id changes it."
     breadcrumbs = (("Commitments", "reservations:overview"),)
     submit_label = "Load"
     cancel_url_name = "reservations:commitments"
@@ -117,8 +120,8 @@ class LoadCommitments(FormPage):
 
     def form_valid(self, form: CommitmentsForm) -> HttpResponse:
         try:
-            count = owned_commitments.load_csv(form.cleaned_data["file"])
-        except owned_commitments.BadCommitments as error:
+            count = commitment_csv.load_csv(form.cleaned_data["file"])
+        except commitment_csv.BadCommitments as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
         messages.success(self.request, f"{count:,} commitments are loaded.")

@@ -16,12 +16,12 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
 from costs.models import CostLine
-from costs.query.spend import NOBODY, team_or_shared
+from costs.query.scope import NOBODY, team_or_shared
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange
 from reservations.calc.terms import ON_DEMAND as ON_DEMAND_PRICE
-from reservations.calc.terms import Pool
+from reservations.calc.terms import MachinePool
 from reservations.models import Commitment
 from reservations.pricing import price_book
 
@@ -46,15 +46,15 @@ GROUPS = {
 Key = tuple[str, ...]
 
 
-def changes(period: Period) -> list[KnownChange]:
+def commitment_changes(period: Period) -> list[KnownChange]:
     """What commitments that end or begin in `period` change; one that a bill has shown already has begun."""
     beginning = Commitment.objects.filter(start__gte=period.start, start__lt=period.end, first_seen__isnull=True)
     return [*_endings(list(Commitment.objects.ending_in(period))), *_beginnings(list(beginning), period)]
 
 
 def _endings(ending: Sequence[Commitment]) -> Iterator[KnownChange]:
-    known = {(each.provider, each.commitment_id): each for each in ending}
-    days, sums = _measured(_used(ending)) if ending else ({}, {})
+    known = {(commitment.provider, commitment.commitment_id): commitment for commitment in ending}
+    days, sums = _measure_use(_daily_use(ending)) if ending else ({}, {})
     for key, (effective, billed, on_demand) in sums.items():
         commitment, filters = known[key[:2]], dict(zip(GROUPS, key, strict=True))
         currency, count = filters.pop("currency"), days[key[:2]]
@@ -65,59 +65,62 @@ def _endings(ending: Sequence[Commitment]) -> Iterator[KnownChange]:
                 yield KnownChange(commitment.end, filters, basis, amount, currency, f"{commitment} ends")
 
 
-def _used(ending: Sequence[Commitment]) -> Iterable[tuple[Any, ...]]:
-    """By day what they cover and what is paid for them, in the last weeks before they end; one question for all."""
+def _daily_use(ending: Sequence[Commitment]) -> Iterable[tuple[Any, ...]]:
+    """By day what they cover and what is paid for them, in the last weeks before they end; in one query for all."""
     wanted = Q(pk__in=[])
-    for each in ending:
-        newest = min(filter(None, (each.end, each.last_seen and each.last_seen + timedelta(days=1))))
+    for commitment in ending:
+        after_last_seen = commitment.last_seen and commitment.last_seen + timedelta(days=1)
+        newest = min(filter(None, (commitment.end, after_last_seen)))
         span = Q(charge_date__gte=newest - timedelta(days=MEASURED_DAYS), charge_date__lt=newest)
-        wanted |= span & Q(commitment=each.commitment_id, provider=each.provider)
+        wanted |= span & Q(commitment=commitment.commitment_id, provider=commitment.provider)
     covered = Q(charge_category="Usage") & ~Q(commitment_status="Unused")
     lines = CostLine.objects.current().filter(wanted).order_by().annotate(team=team_or_shared())
-    found = lines.values_list("charge_date", *GROUPS.values())
-    return found.annotate(Sum("effective_cost"), Sum("billed_cost"), on_demand=Sum(ON_DEMAND, filter=covered))
+    grouped = lines.values_list("charge_date", *GROUPS.values())
+    return grouped.annotate(Sum("effective_cost"), Sum("billed_cost"), on_demand=Sum(ON_DEMAND, filter=covered))
 
 
-def _measured(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Key, int], dict[Key, list[Decimal]]]:
+def _measure_use(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Key, int], dict[Key, list[Decimal]]]:
     """({commitment: days it was used}, {group: its effective and billed cost, and its cost on demand})."""
     days, sums = defaultdict[Key, set[date]](set), defaultdict[Key, list[Decimal]](lambda: [ZERO] * 3)
     for day, *rest in rows:
         key = tuple(str(NOBODY if value is None else value) for value in rest[:-3])
         days[key[:2]].add(day)
         sums[key] = [EXACT.add(known, more or ZERO) for known, more in zip(sums[key], rest[-3:], strict=True)]
-    return {key: len(each) for key, each in days.items()}, sums
+    return {key: len(used) for key, used in days.items()}, sums
 
 
 def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[KnownChange]:
+    """Their payments, and what they cover if both are known: a fee alone would only make the forecast dearer."""
     pools = {
-        each.pk: Pool(each.provider, each.region, each.instance_type, each.system or "Linux") for each in beginning
+        row.pk: MachinePool(row.provider, row.region, row.instance_type, row.system or "Linux") for row in beginning
     }
     prices = price_book.prices_of(pools.values(), period.end) if beginning else {}
-    for each in beginning:
-        price = prices.get((pools[each.pk], ON_DEMAND_PRICE, 0, ""))
-        yield from _beginning(each, price.hourly if price and price.currency == each.currency else None)
+    for commitment in beginning:
+        assert commitment.start
+        change = partial(
+            KnownChange, commitment.start, currency=commitment.currency, description=f"{commitment} begins"
+        )
+        known = _filters(commitment)
+        fees, usage = {**known, "charge_category": "Purchase"}, {**known, "charge_category": "Usage"}
+        if commitment.upfront:
+            next_day = commitment.start + timedelta(days=1)
+            yield change(fees, "billed_cost", commitment.upfront, end=next_day)
+        price = prices.get((pools[commitment.pk], ON_DEMAND_PRICE, 0, ""))
+        hourly = price.hourly if price and price.currency == commitment.currency else None
+        paid_hourly, count = commitment.recurring_hourly, commitment.count
+        if hourly is None or paid_hourly is None or not count or commitment.kind not in MACHINES:
+            continue
+        covered, paid = -DAY * hourly * count, DAY * paid_hourly
+        days = (commitment.end - commitment.start).days if commitment.end else 0
+        spread = EXACT.divide(commitment.upfront or ZERO, days) if days else ZERO
+        yield change(usage, "billed_cost", covered, end=commitment.end)
+        yield change(fees, "billed_cost", paid, end=commitment.end)
+        yield change(usage, "effective_cost", covered + paid + spread, end=commitment.end)
 
 
-def _beginning(each: Commitment, hourly: Decimal | None) -> Iterator[KnownChange]:
-    """Its payments, and what it covers if both are known: a fee alone would only make the forecast dearer."""
-    assert each.start
-    tell = partial(KnownChange, each.start, currency=each.currency, words=f"{each} begins")
-    fees = {**_filters(each), "charge_category": "Purchase"}
-    if each.upfront:
-        yield tell(fees, "billed_cost", each.upfront, end=each.start + timedelta(days=1))
-    if hourly is None or each.recurring_hourly is None or not each.count or each.kind not in MACHINES:
-        return
-    covered, paid = -DAY * hourly * each.count, DAY * each.recurring_hourly
-    spread = EXACT.divide(each.upfront or ZERO, (each.end - each.start).days) if each.end else ZERO
-    usage = {**_filters(each), "charge_category": "Usage"}
-    yield tell(usage, "billed_cost", covered, end=each.end)
-    yield tell(fees, "billed_cost", paid, end=each.end)
-    yield tell(usage, "effective_cost", covered + paid + spread, end=each.end)
-
-
-def _filters(each: Commitment) -> dict[str, str]:
+def _filters(commitment: Commitment) -> dict[str, str]:
     """What is known of the cost it changes before a bill shows it."""
-    known = {"provider": each.provider, "region": each.region}
-    team = str(each.owner_id) if each.owner_id else ""
-    known |= {"team": team, "own_team": team, "account": each.account if each.scope == "account" else ""}
+    known = {"provider": commitment.provider, "region": commitment.region}
+    team = str(commitment.owner_id) if commitment.owner_id else ""
+    known |= {"team": team, "own_team": team, "account": commitment.account if commitment.scope == "account" else ""}
     return {name: value for name, value in known.items() if value}

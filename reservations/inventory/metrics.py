@@ -1,6 +1,6 @@
 """How well commitments work: utilisation, coverage, effective savings rate and unused cost, from stored days."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,11 +11,12 @@ from django.db.models.functions import TruncMonth
 
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
-from reservations.calc.discount_application import coverage, effective_savings_rate, utilisation
+from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
 from reservations.models import Coverage, Utilisation
+from reservations.querysets import UtilisationQuerySet
 
 DAYS = 30
-# What the programme aims for.
+# The targets of the programme.
 TARGET_COVERAGE = Decimal("0.70")
 TARGET_UTILISATION = Decimal("0.80")
 DIMENSIONS = {"account": "account", "family": "family", "region": "region", "team": "owner__name"}
@@ -23,7 +24,7 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CommitmentMetrics:
     """The sums of a period in one currency, and the ratios they make; None where there is nothing to divide by."""
 
     currency: str
@@ -38,52 +39,52 @@ class Standing:
     @property
     def coverage(self) -> Decimal | None:
         """Of on-demand cost."""
-        return coverage(self.covered, self.eligible)
+        return coverage_rate(self.covered, self.eligible)
 
     @property
     def coverage_hours(self) -> Decimal | None:
-        return coverage(self.covered_hours, self.eligible_hours)
+        return coverage_rate(self.covered_hours, self.eligible_hours)
 
     @property
     def utilisation(self) -> Decimal | None:
         """Of what was paid for commitments, in money, so that different units add up."""
-        return utilisation(self.committed - self.unused_cost, self.unused_cost) if self.committed else None
+        return utilisation_rate(self.committed - self.unused_cost, self.unused_cost) if self.committed else None
 
     @property
     def savings_rate(self) -> Decimal | None:
         return effective_savings_rate(self.paid, self.eligible)
 
 
-def newest_day(user: Person) -> date | None:
-    """The last day that has any use."""
+def newest_usage_day(user: Person) -> date | None:
+    """The newest day that has any use."""
     return Coverage.objects.visible_to(user).aggregate(day=Max("day"))["day"]
 
 
-def last_days(user: Person, days: int = DAYS) -> Period | None:
+def newest_period(user: Person, days: int = DAYS) -> Period | None:
     """The `days` days that end with the newest; None while there is no use at all."""
-    newest = newest_day(user)
-    return None if newest is None else days_until(newest, days)
+    newest = newest_usage_day(user)
+    return None if newest is None else period_ending_on(newest, days)
 
 
-def days_until(newest: date, days: int = DAYS) -> Period:
+def period_ending_on(newest: date, days: int = DAYS) -> Period:
     """The `days` days of which `newest` is the last."""
     return Period(newest - timedelta(days=days - 1), newest + timedelta(days=1))
 
 
-def standings(user: Person, period: Period) -> list[Standing]:
+def metrics_by_currency(user: Person, period: Period) -> list[CommitmentMetrics]:
     """One for each currency, the largest first."""
-    paid = {row["currency"]: row["paid_sum"] for row in _paid(user, period).sums()}
+    paid = {row["currency"]: row["paid_sum"] for row in _usage_days(user, period).sums()}
     rows = Coverage.objects.visible_to(user).within(period).sums()
-    found = [_standing(row, paid.get(row["currency"], ZERO)) for row in rows]
-    return sorted(found, key=lambda each: -each.eligible)
+    metrics = [_build_metrics(row, paid.get(row["currency"], ZERO)) for row in rows]
+    return sorted(metrics, key=lambda metric: -metric.eligible)
 
 
-def _paid(user: Person, period: Period) -> Any:
+def _usage_days(user: Person, period: Period) -> UtilisationQuerySet:
     return Utilisation.objects.visible_to(user).within(period)
 
 
-def _standing(row: Mapping[str, Any], committed: Decimal) -> Standing:
-    return Standing(
+def _build_metrics(row: Mapping[str, Any], committed: Decimal) -> CommitmentMetrics:
+    return CommitmentMetrics(
         row["currency"],
         row["eligible_cost_sum"] or ZERO,
         row["covered_cost_sum"] or ZERO,
@@ -95,39 +96,39 @@ def _standing(row: Mapping[str, Any], committed: Decimal) -> Standing:
     )
 
 
-def by(user: Person, period: Period, dimension: str) -> list[dict[str, Any]]:
+def metrics_by_dimension(user: Person, period: Period, dimension: str) -> list[dict[str, Any]]:
     """A row for each value of account, family, region or team, the most that runs on demand first."""
     field = DIMENSIONS[dimension]
     rows = Coverage.objects.visible_to(user).within(period).sums(field)
-    found = []
+    groups = []
     for row in rows:
-        each = _standing(row, ZERO)
-        found.append(
+        metrics = _build_metrics(row, ZERO)
+        groups.append(
             {
                 "name": row[field] or ("unowned" if dimension == "team" else "—"),
-                "currency": each.currency,
-                "eligible": each.eligible,
-                "covered": each.covered,
-                "on_demand": each.eligible - each.covered,
-                "unused": each.unused_cost,
-                "coverage": each.coverage,
-                "savings_rate": each.savings_rate,
+                "currency": metrics.currency,
+                "eligible": metrics.eligible,
+                "covered": metrics.covered,
+                "on_demand": metrics.eligible - metrics.covered,
+                "unused": metrics.unused_cost,
+                "coverage": metrics.coverage,
+                "savings_rate": metrics.savings_rate,
             }
         )
-    return sorted(found, key=lambda each: -each["on_demand"])
+    return sorted(groups, key=lambda group: -group["on_demand"])
 
 
-def by_day(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
+def metrics_by_day(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
     """Coverage and utilisation of each day."""
     rows = Coverage.objects.visible_to(user).within(period).filter(currency=currency).sums("day")
-    paid = {row["day"]: row for row in _paid(user, period).filter(currency=currency).sums("day")}
+    paid = {row["day"]: row for row in _usage_days(user, period).filter(currency=currency).sums("day")}
     return [_ratios(row["day"], row, paid.get(row["day"], {})) for row in rows]
 
 
-def by_month(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
+def metrics_by_month(user: Person, period: Period, currency: str) -> list[dict[str, Any]]:
     """Coverage and utilisation of each month, with their sums."""
     rows = Coverage.objects.visible_to(user).within(period).filter(currency=currency)
-    paid = _paid(user, period).filter(currency=currency).annotate(month=TruncMonth("day")).sums("month")
+    paid = _usage_days(user, period).filter(currency=currency).annotate(month=TruncMonth("day")).sums("month")
     known = {row["month"]: row for row in paid}
     return [
         _ratios(row["month"], row, known.get(row["month"], {}))
@@ -136,36 +137,32 @@ def by_month(user: Person, period: Period, currency: str) -> list[dict[str, Any]
 
 
 def _ratios(moment: date, row: Mapping[str, Any], paid: Mapping[str, Any]) -> dict[str, Any]:
-    each = _standing(row, paid.get("paid_sum") or ZERO)
+    metrics = _build_metrics(row, paid.get("paid_sum") or ZERO)
     return {
         "moment": moment,
-        "currency": each.currency,
-        "coverage": each.coverage,
-        "utilisation": each.utilisation,
-        "savings_rate": each.savings_rate,
-        "eligible": each.eligible,
-        "covered": each.covered,
-        "unused": each.unused_cost,
-        "paid": each.paid,
+        "currency": metrics.currency,
+        "coverage": metrics.coverage,
+        "utilisation": metrics.utilisation,
+        "savings_rate": metrics.savings_rate,
+        "eligible": metrics.eligible,
+        "covered": metrics.covered,
+        "unused": metrics.unused_cost,
+        "paid": metrics.paid,
     }
 
 
-def idle(user: Person, period: Period, limit: int = 10) -> list[dict[str, Any]]:
+def idle_commitments(user: Person, period: Period, limit: int = 10) -> list[dict[str, Any]]:
     """Commitments with unused cost in the period, the dearest first: each named and priced."""
-    rows = _paid(user, period).sums("commitment", "commitment__name", "commitment__commitment_id")
+    rows = _usage_days(user, period).sums("commitment", "commitment__name", "commitment__commitment_id")
     named = [
         {
             "pk": row["commitment"],
             "name": row["commitment__name"] or row["commitment__commitment_id"].rpartition("/")[2],
             "currency": row["currency"],
             "unused": row["unused_cost_sum"],
-            "utilisation": utilisation(row["paid_sum"] - row["unused_cost_sum"], row["unused_cost_sum"]),
+            "utilisation": utilisation_rate(row["paid_sum"] - row["unused_cost_sum"], row["unused_cost_sum"]),
         }
         for row in rows
         if row["unused_cost_sum"]
     ]
-    return sorted(named, key=lambda each: -each["unused"])[:limit]
-
-
-def added(rows: Iterable[Mapping[str, Any]], name: str) -> Decimal:
-    return sum((row[name] for row in rows if row[name] is not None), ZERO)
+    return sorted(named, key=lambda row: -row["unused"])[:limit]

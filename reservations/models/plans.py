@@ -79,7 +79,7 @@ class Plan(models.Model):
         return self.items.count()
 
 
-class Bought:
+class PurchaseTerms:
     """What a recommended purchase and a request for one say of it in the same words."""
 
     @property
@@ -107,7 +107,7 @@ class Bought:
         return self.on_demand_cost - self.committed_cost
 
 
-class PlanItem(Bought, models.Model):
+class PlanItem(PurchaseTerms, models.Model):
     """One purchase of a plan. Costs are for a year, in the plan's currency."""
 
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="items")

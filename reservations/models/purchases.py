@@ -1,4 +1,4 @@
-"""Purchases: asked for by one, approved by another, bought, found in a bill, and worth what months prove."""
+"""Purchases: requested by one, approved by another, bought, found in a bill, and worth what months prove."""
 
 import uuid
 from decimal import Decimal
@@ -10,10 +10,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc import purchase_rules
+from reservations.calc import purchase_files, purchase_orders, purchase_rules
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 from reservations.models.commitments import amount
-from reservations.models.plans import Bought
+from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
 
 
@@ -65,7 +65,7 @@ class ApproverLimit(models.Model):
 
 
 class StandingOrder(models.Model):
-    """Each month asks for the newest plan's next batch, while what is owned is well used. It buys nothing itself."""
+    """Each month requests the newest plan's next batch, while what is owned is well used. It buys nothing itself."""
 
     name = models.CharField(max_length=100, unique=True)
     team = models.ForeignKey(
@@ -80,8 +80,8 @@ class StandingOrder(models.Model):
     )
     is_active = models.BooleanField(default=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
-    asked_month = models.DateField(null=True, blank=True, editable=False, help_text="the month it asked for last")
-    said = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
+    last_request_month = models.DateField(null=True, blank=True, editable=False, help_text="of its last request")
+    last_result = models.TextField(blank=True, editable=False, help_text="what it did last, and why")
 
     objects = PlanQuerySet.as_manager()
 
@@ -95,14 +95,14 @@ class StandingOrder(models.Model):
         return reverse("reservations:standing_orders")
 
 
-class PurchaseRequest(Bought, models.Model):
+class PurchaseRequest(PurchaseTerms, models.Model):
     """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
 
     State = models.TextChoices("State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()})
 
     plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
     position = models.PositiveIntegerField(help_text="of the purchase in its plan")
-    batch = models.PositiveIntegerField(help_text="of the ladder, 1 is the first; 0 the whole")
+    batch = models.PositiveIntegerField(help_text="which monthly batch, 1 is the first; 0 is all of it")
     team = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True)
     standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
     state = models.CharField(max_length=10, choices=State, default=purchase_rules.WAITING)
@@ -124,7 +124,7 @@ class PurchaseRequest(Bought, models.Model):
     utilisation = amount("promised share of it that is used")
     currency = models.CharField(max_length=10)
     is_indicative = models.BooleanField(default=False)
-    asked_on = models.JSONField(default=dict, help_text="prices and demand when it was asked for, exact text")
+    request_snapshot = models.JSONField(default=dict, help_text="prices and demand when it was requested, exact text")
     baseline = models.JSONField(default=dict, help_text="the same when it was approved: frozen for the ledger")
     token = models.UUIDField(
         default=uuid.uuid4, unique=True, editable=False, help_text="makes the purchase happen once"
@@ -183,9 +183,9 @@ class PurchaseRequest(Bought, models.Model):
         return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property
-    def order(self) -> purchase_rules.Order:
-        said = {name: getattr(self, name) for name in purchase_rules.CSV_COLUMNS if name not in ("request", "token")}
-        return purchase_rules.Order(number=self.pk, token=str(self.token), **said)
+    def order(self) -> purchase_orders.Order:
+        values = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
+        return purchase_orders.Order(number=self.pk, token=str(self.token), **values)
 
 
 class PurchaseEvent(models.Model):

@@ -1,7 +1,7 @@
 """Machines that ran in every hour, by pool, from what bills say about use. Pure: no Django.
 
 Bills that are hourly say it outright. Of a daily bill only the share of each day's hours is known, which hides peaks
-and nights; of a snapshot only what ran at one moment. Whoever reads the demand is told which it was.
+and nights; of a snapshot only what ran at one moment. `Demand.grain` keeps which it was.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from reservations.calc.terms import Pool, is_plan_eligible
+from reservations.calc.terms import MachinePool, is_plan_eligible
 from reservations.optimizer.optimum import Hours, steady_units
 
 HOURLY: Final = "hourly"
@@ -25,10 +25,10 @@ STEADY_SHARE: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class MachineUse:
     """`hours` of machines of one pool between two moments (UTC); `machines` says how many did it, 0 if unknown."""
 
-    pool: Pool
+    pool: MachinePool
     start: datetime
     end: datetime
     hours: Decimal
@@ -39,7 +39,7 @@ class Use:
 class Demand:
     """`machines[pool, hour]` from `start` on; `notes` are what a reader must know about the bill."""
 
-    pools: list[Pool]
+    pools: list[MachinePool]
     machines: Hours
     start: datetime
     grain: str
@@ -51,30 +51,32 @@ class Demand:
 
     def steady(self, share: float = STEADY_SHARE) -> dict[int, int]:
         """{days: machines that ran in more than `share` of the last so many days' hours}, counted per pool."""
-        found = {}
+        counts = {}
         for days in STEADY_DAYS:
             if self.hours >= days * 24 or days == STEADY_DAYS[0]:
                 last = self.machines[:, -days * 24 :]
-                found[days] = sum(steady_units(row, share) for row in last)
-        return found
+                counts[days] = sum(steady_units(row, share) for row in last)
+        return counts
 
 
-def build(uses: Iterable[Use], start: datetime, end: datetime) -> Demand:
+def build_demand(uses: Iterable[MachineUse], start: datetime, end: datetime) -> Demand:
     """Demand of the hours from `start` to `end`. Raises ValueError when the end is not after the start."""
     count = int((end - start) / HOUR)
     if count <= 0:
         raise ValueError("the time to look at ends before it starts")
-    kept = [use for use in uses if use.end > use.start and use.hours and use.start < end and use.end > start]
-    pools = sorted({use.pool for use in kept})
+    relevant = [use for use in uses if use.end > use.start and use.hours and use.start < end and use.end > start]
+    pools = sorted({use.pool for use in relevant})
     machines = np.zeros((len(pools), count))
     row = {pool: index for index, pool in enumerate(pools)}
-    capped = sum(_add(machines[row[use.pool]], use, start, count) for use in kept)
+    capped = sum(_add(machines[row[use.pool]], use, start, count) for use in relevant)
     notes = _notes(machines, capped)
     np.maximum(machines, 0.0, out=machines)
-    return _without_the_idle(Demand(pools, machines, start, _grain(kept), notes))
+    ran = machines.sum(axis=1) > 1e-9
+    pools = [pool for pool, has_run in zip(pools, ran, strict=True) if has_run]
+    return Demand(pools, machines[ran], start, _grain(relevant) if pools else NONE, notes)
 
 
-def _add(row: Hours, use: Use, start: datetime, count: int) -> bool:
+def _add(row: Hours, use: MachineUse, start: datetime, count: int) -> bool:
     """Spreads a use over its hours; whether it claimed more hours than its machines can run in the time."""
     span = (use.end - use.start) / HOUR
     hours = float(use.hours)
@@ -103,14 +105,7 @@ def _notes(machines: Hours, capped: int) -> list[str]:
     return notes
 
 
-def _without_the_idle(demand: Demand) -> Demand:
-    used = demand.machines.sum(axis=1) > 1e-9
-    pools = [pool for pool, kept in zip(demand.pools, used, strict=True) if kept]
-    grain = demand.grain if pools else NONE
-    return Demand(pools, demand.machines[used], demand.start, grain, demand.notes)
-
-
-def _grain(uses: list[Use]) -> str:
+def _grain(uses: list[MachineUse]) -> str:
     """By the span that most of the hours come in."""
     sums = dict.fromkeys((HOURLY, DAILY, SNAPSHOT), Decimal(0))
     for use in uses:

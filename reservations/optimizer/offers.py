@@ -16,21 +16,21 @@ from reservations.calc.terms import (
     SP_COMPUTE,
     SP_EC2,
     TERMS,
-    Pool,
+    MachinePool,
     is_plan_eligible,
     is_size_flexible,
     units,
 )
 from reservations.optimizer.demand import Demand
-from reservations.optimizer.linear_program import Floats, Group, Limits, Option, Problem
+from reservations.optimizer.model import CapacityGroup, Floats, Option, PurchaseLimits, PurchaseProblem
 
 RANKS: Final = {SP_EC2: 2, SP_COMPUTE: 3}
-Prices = Mapping[tuple[Pool, str, int, str], Price]
+Prices = Mapping[tuple[MachinePool, str, int, str], Price]
 NEAR: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PurchaseScope:
     """What may be bought. `negotiated` is the share off list prices that the contract gives, on demand and, where it
     says so, on commitments. `cash_rate` is what cash costs a year; it makes upfront dearer in the choice."""
 
@@ -41,7 +41,7 @@ class Wish:
     cash_rate: float = 0.0
     negotiated: Decimal = Decimal(0)
     negotiated_on_commitments: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: PurchaseLimits = field(default_factory=PurchaseLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Offer:
     kind: str
     term_months: int
     payment: str
-    pools: tuple[Pool, ...]
+    pools: tuple[MachinePool, ...]
     price: Price
     on_demand: Decimal
     scale: float
@@ -66,54 +66,54 @@ class Offer:
 class Market:
     """A problem with the meaning of its pools and options; `unpriced` pools stay on demand and out of it."""
 
-    problem: Problem
-    pools: list[Pool]
+    problem: PurchaseProblem
+    pools: list[MachinePool]
     offers: list[Offer]
-    unpriced: list[Pool]
+    unpriced: list[MachinePool]
 
 
-def market(demand: Demand, prices: Prices, wish: Wish) -> Market:
-    """Everything the wish allows, for the pools that have an on-demand price; dominated offers are left out."""
-    index = [i for i, pool in enumerate(demand.pools) if _on_demand(prices, pool, wish)]
+def build_market(demand: Demand, prices: Prices, scope: PurchaseScope) -> Market:
+    """Everything that the scope allows, for the pools that have an on-demand price; dominated offers are left out."""
+    index = [i for i, pool in enumerate(demand.pools) if _on_demand(prices, pool, scope)]
     pools = [demand.pools[i] for i in index]
-    priced = np.array([float(_on_demand(prices, pool, wish) or 0) for pool in pools])
-    builder = _Builder(pools, priced, prices, wish)
+    priced = np.array([float(_on_demand(prices, pool, scope) or 0) for pool in pools])
+    builder = _Builder(pools, priced, prices, scope)
     builder.add_reservations()
     builder.add_plans()
-    groups, options, offers = _without_dominated(builder.groups, builder.options, builder.offers, wish)
-    problem = Problem(demand.machines[index], priced, tuple(groups), tuple(options), wish.limits)
+    groups, options, offers = _without_dominated(builder.groups, builder.options, builder.offers, scope)
+    problem = PurchaseProblem(demand.machines[index], priced, tuple(groups), tuple(options), scope.limits)
     unpriced = [pool for pool in demand.pools if pool not in set(pools)]
     return Market(problem, pools, offers, unpriced)
 
 
-def _on_demand(prices: Prices, pool: Pool, wish: Wish) -> Decimal | None:
+def _on_demand(prices: Prices, pool: MachinePool, scope: PurchaseScope) -> Decimal | None:
     price = prices.get((_listed(pool), ON_DEMAND, 0, ""))
-    return price.hourly * (1 - wish.negotiated) if price and price.hourly > 0 else None
+    return price.hourly * (1 - scope.negotiated) if price and price.hourly > 0 else None
 
 
-def _listed(pool: Pool) -> Pool:
+def _listed(pool: MachinePool) -> MachinePool:
     """The pool as lists know it: of no account."""
     return replace(pool, account="")
 
 
 class _Builder:
-    def __init__(self, pools: Sequence[Pool], on_demand: Floats, prices: Prices, wish: Wish) -> None:
-        self.pools, self.on_demand, self.prices, self.wish = list(pools), on_demand, prices, wish
-        self.groups: list[Group] = []
+    def __init__(self, pools: Sequence[MachinePool], on_demand: Floats, prices: Prices, scope: PurchaseScope) -> None:
+        self.pools, self.on_demand, self.prices, self.scope = list(pools), on_demand, prices, scope
+        self.groups: list[CapacityGroup] = []
         self.options: list[Option] = []
         self.offers: list[Offer] = []
 
     def _allowed(self, kind: str) -> list[tuple[int, str]]:
-        if kind not in self.wish.kinds:
+        if kind not in self.scope.kinds:
             return []
-        return [(term, payment) for term in self.wish.terms for payment in self.wish.payments]
+        return [(term, payment) for term in self.scope.terms for payment in self.scope.payments]
 
-    def _price(self, pool: Pool, kind: str, term: int, payment: str) -> Price | None:
-        found = self.prices.get((_listed(pool), kind, term, payment))
-        if found is None or not self.wish.negotiated_on_commitments:
-            return found
-        share = 1 - self.wish.negotiated
-        return replace(found, hourly=found.hourly * share, upfront=found.upfront * share)
+    def _price(self, pool: MachinePool, kind: str, term: int, payment: str) -> Price | None:
+        price = self.prices.get((_listed(pool), kind, term, payment))
+        if price is None or not self.scope.negotiated_on_commitments:
+            return price
+        share = 1 - self.scope.negotiated
+        return replace(price, hourly=price.hourly * share, upfront=price.upfront * share)
 
     def add_reservations(self) -> None:
         """A group for every size-flexible family of a region, and for every other pool."""
@@ -126,19 +126,16 @@ class _Builder:
         for members in families.values():
             base = min(members, key=lambda i: (units(self.pools[i].type) or 1, self.pools[i].type))
             sizes = [float((units(self.pools[i].type) or 1) / (units(self.pools[base].type) or 1)) for i in members]
-            self._add_reservation(base, members, sizes)
-
-    def _add_reservation(self, base: int, members: list[int], sizes: list[float]) -> None:
-        found = [
-            price
-            for kind in RESERVED
-            for term, payment in self._allowed(kind)
-            if (price := self._price(self.pools[base], kind, term, payment))
-        ]
-        if found:
-            self.groups.append(Group("RI", tuple(members), tuple(sizes), 1))
-            for price in found:
-                self._add(price, base, tuple(members), len(self.groups) - 1, 1.0, is_whole=True)
+            prices = [
+                price
+                for kind in RESERVED
+                for term, payment in self._allowed(kind)
+                if (price := self._price(self.pools[base], kind, term, payment))
+            ]
+            if prices:
+                self.groups.append(CapacityGroup("RI", tuple(members), tuple(sizes), 1))
+                for price in prices:
+                    self._add(price, base, tuple(members), len(self.groups) - 1, 1.0, is_whole=True)
 
     def add_plans(self) -> None:
         """EC2 Instance SPs for each family of a region, Compute SPs over everything."""
@@ -152,36 +149,36 @@ class _Builder:
 
     def _add_plan(self, kind: str, members: list[int]) -> None:
         """Plans whose rates differ by one factor only are bought from one group, in the first one's currency."""
-        made: list[tuple[int, tuple[int, ...], Floats]] = []
+        known: list[tuple[int, tuple[int, ...], Floats]] = []
         for term, payment in self._allowed(kind):
-            found = {i: price for i in members if (price := self._price(self.pools[i], kind, term, payment))}
-            held = tuple(i for i, price in found.items() if price.hourly > 0)
+            prices = {i: price for i in members if (price := self._price(self.pools[i], kind, term, payment))}
+            held = tuple(i for i, price in prices.items() if price.hourly > 0)
             if not held:
                 continue
-            rates = np.array([float(found[i].hourly) for i in held])
+            rates = np.array([float(prices[i].hourly) for i in held])
             base = max(held, key=lambda i: self.on_demand[i])
-            for group, pools, weights in made:
+            for group, pools, weights in known:
                 if pools == held and np.ptp(rates / weights) <= NEAR * float((rates / weights).max()):
-                    self._add(found[base], base, held, group, float((rates / weights).mean()))
+                    self._add(prices[base], base, held, group, float((rates / weights).mean()))
                     break
             else:
-                self.groups.append(Group(kind, held, tuple(rates.tolist()), RANKS[kind]))
-                made.append((len(self.groups) - 1, held, rates))
-                self._add(found[base], base, held, len(self.groups) - 1, 1.0)
+                self.groups.append(CapacityGroup(kind, held, tuple(rates.tolist()), RANKS[kind]))
+                known.append((len(self.groups) - 1, held, rates))
+                self._add(prices[base], base, held, len(self.groups) - 1, 1.0)
 
     def _add(
         self, price: Price, base: int, members: tuple[int, ...], group: int, scale: float, is_whole: bool = False
     ) -> None:
         on_demand = Decimal(str(self.on_demand[base]))
         months = break_even_months(on_demand, price)
-        limit = self.wish.break_even_months
+        limit = self.scope.break_even_months
         if limit is not None and (months is None or months > limit):
             return
         # Of a plan a unit is `scale` of its currency an hour; of a reservation it is a machine of the base type.
         one = scale / float(price.hourly) if price.is_plan else 1.0
         cash, monthly = float(price.cash) * one, float(price.monthly) * one
         hourly = scale if price.is_plan else float(price.effective)
-        dearer = hourly + _cost_of_cash(cash, price.term_months, self.wish.cash_rate)
+        dearer = hourly + _cost_of_cash(cash, price.term_months, self.scope.cash_rate)
         name = f"{price.kind} {price.term_months} {price.payment}"
         self.options.append(Option(name, group, dearer, cash, monthly, is_whole))
         pools = tuple(self.pools[i] for i in members)
@@ -198,23 +195,23 @@ def _cost_of_cash(cash: float, months: int, rate: float) -> float:
 
 
 def _without_dominated(
-    groups: list[Group], options: list[Option], offers: list[Offer], wish: Wish
-) -> tuple[list[Group], list[Option], list[Offer]]:
+    groups: list[CapacityGroup], options: list[Option], offers: list[Offer], scope: PurchaseScope
+) -> tuple[list[CapacityGroup], list[Option], list[Offer]]:
     """Leaves out what another offer covers as widely for no more cost (and cash, where that is limited)."""
-    limited = wish.limits.upfront is not None or wish.limits.monthly is not None
-    kept = [i for i in range(len(options)) if not _is_dominated(i, groups, options, limited)]
-    alive = sorted({options[i].group for i in kept})
+    limited = scope.limits.upfront is not None or scope.limits.monthly is not None
+    remaining = [i for i in range(len(options)) if not _is_dominated(i, groups, options, limited)]
+    alive = sorted({options[i].group for i in remaining})
     number = {old: new for new, old in enumerate(alive)}
     return (
         [groups[old] for old in alive],
-        [replace(options[i], group=number[options[i].group]) for i in kept],
-        [offers[i] for i in kept],
+        [replace(options[i], group=number[options[i].group]) for i in remaining],
+        [offers[i] for i in remaining],
     )
 
 
-def _is_dominated(index: int, groups: list[Group], options: list[Option], limited: bool) -> bool:
-    mine = options[index]
-    own = groups[mine.group]
+def _is_dominated(index: int, groups: list[CapacityGroup], options: list[Option], limited: bool) -> bool:
+    candidate = options[index]
+    own = groups[candidate.group]
     for other, option in enumerate(options):
         if other == index:
             continue
@@ -224,19 +221,13 @@ def _is_dominated(index: int, groups: list[Group], options: list[Option], limite
         same = len(wide.pools) == len(own.pools)
         weights = dict(zip(wide.pools, wide.weights, strict=True))
         pairs = [(weights[pool], weight) for pool, weight in zip(own.pools, own.weights, strict=True)]
-        if _costs_no_more(option, mine, pairs, limited) and (
-            not same
-            or _before(option, mine, groups, other < index)
-            or not _costs_no_more(mine, option, [(b, a) for a, b in pairs], limited)
+        # Of two that cost the same a plan stays, for it follows machines that change; else the earlier one.
+        is_preferred = (wide.rank, other < index) > (own.rank, False)
+        if _costs_no_more(option, candidate, pairs, limited) and (
+            not same or is_preferred or not _costs_no_more(candidate, option, [(b, a) for a, b in pairs], limited)
         ):
             return True
     return False
-
-
-def _before(option: Option, than: Option, groups: list[Group], earlier: bool) -> bool:
-    """Which of two that cost the same stays: a plan, for it follows machines that change."""
-    ranks = groups[option.group].rank, groups[than.group].rank
-    return ranks[0] > ranks[1] if ranks[0] != ranks[1] else earlier
 
 
 def _costs_no_more(option: Option, than: Option, pairs: Iterable[tuple[float, float]], limited: bool) -> bool:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hours = NDArray[np.float64]
+DemandLike = Sequence[float] | Sequence[int] | Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Layer:
     cost: float
 
 
-def checked(demand: Any) -> Hours:
+def demand_array(demand: DemandLike) -> Hours:
     """Demand as an array. Raises ValueError for hours that are negative or no numbers."""
     hours = np.asarray(demand, dtype=np.float64)
     if hours.size and (not np.isfinite(hours).all() or hours.min() < 0):
@@ -54,65 +54,56 @@ def checked(demand: Any) -> Hours:
     return hours
 
 
-def cost(demand: Any, level: float, *, on_demand: float, committed: float) -> float:
+def cost(demand: DemandLike, level: float, *, on_demand: float, committed: float) -> float:
     """What the hours cost with `level` units committed: the commitment, and on demand what is above it."""
-    hours = checked(demand)
+    hours = demand_array(demand)
     above = np.maximum(hours - level, 0.0)
     return committed * level * len(hours) + on_demand * fsum(above.tolist())
 
 
-def optimum(demand: Any, *, on_demand: float, committed: float) -> Optimum:
+def optimum(demand: DemandLike, *, on_demand: float, committed: float) -> Optimum:
     """The cheapest level, the smallest of several. Raises ValueError for rates that are not above zero."""
-    hours = checked(demand)
+    hours = demand_array(demand)
     if on_demand <= 0 or committed < 0:
         raise ValueError("rates must be above zero")
     without = on_demand * fsum(hours.tolist())
     if not len(hours) or committed >= on_demand:
         return Optimum(0.0, without, without)
-    level = _level(np.sort(hours), committed / on_demand)
+    share = committed / on_demand
+    position = max(0, int(np.ceil(len(hours) * (1 - share) - 1e-9)) - 1)
+    # The smallest level that is exceeded in at most `share` of the hours.
+    level = float(np.sort(hours)[position]) if share < 1 else 0.0
     return Optimum(level, cost(hours, level, on_demand=on_demand, committed=committed), without)
 
 
-def _level(ordered: Hours, share: float) -> float:
-    """The smallest level that is exceeded in at most `share` of the hours, which are in ascending order."""
-    count = len(ordered)
-    position = max(0, int(np.ceil(count * (1 - share) - 1e-9)) - 1)
-    if count * share >= count:
-        return 0.0
-    return float(ordered[position])
-
-
-def layers(demand: Any, tariffs: Sequence[Tariff]) -> list[Layer]:
+def layers(demand: DemandLike, tariffs: Sequence[Tariff]) -> list[Layer]:
     """The cheapest tariff for every level of demand: the lower envelope, exact for any number of tariffs.
 
     A unit between two neighbouring levels of the sorted demand runs in the same share u of the hours, so that tariff i
     costs fixed_i + used_i u for it; neighbours under one tariff are one layer.
     """
-    hours = np.sort(checked(demand))
+    hours = np.sort(demand_array(demand))
     if not len(hours) or not tariffs:
         return []
     edges = np.concatenate([[0.0], hours])
     widths = np.diff(edges)
     shares = (len(hours) - np.arange(len(hours))) / len(hours)
-    prices = np.array([[each.fixed] for each in tariffs]) + np.array([[each.used] for each in tariffs]) * shares
+    fixed, used = (np.array([[getattr(tariff, name)] for tariff in tariffs]) for name in ("fixed", "used"))
+    prices = fixed + used * shares
     best = prices.argmin(axis=0)
     costs = prices.min(axis=0) * widths * len(hours)
-    return _joined(tariffs, edges, best, costs)
-
-
-def _joined(tariffs: Sequence[Tariff], edges: Hours, best: NDArray[np.int64], costs: Hours) -> list[Layer]:
-    found: list[Layer] = []
+    joined: list[Layer] = []
     starts = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
     for first, past in pairwise(starts):
         low, high = float(edges[first]), float(edges[past])
         if high > low:
-            found.append(Layer(tariffs[int(best[first])].name, low, high, fsum(costs[first:past].tolist())))
-    return found
+            joined.append(Layer(tariffs[int(best[first])].name, low, high, fsum(costs[first:past].tolist())))
+    return joined
 
 
-def steady_units(demand: Any, share: float) -> int:
+def steady_units(demand: DemandLike, share: float) -> int:
     """How many machines ran in more than `share` of the hours: what observed use, and no label, calls steady."""
-    hours = checked(demand)
+    hours = demand_array(demand)
     if not len(hours):
         return 0
     ordered = np.sort(hours)[::-1]

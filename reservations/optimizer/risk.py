@@ -10,8 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from reservations.optimizer.linear_program import Floats, Limits, Problem, Solution, apply, solve
-from reservations.optimizer.optimum import Hours, checked, cost, optimum
+from reservations.optimizer.application import apply_purchases
+from reservations.optimizer.model import Floats, PurchaseProblem, Solution
+from reservations.optimizer.optimum import DemandLike, Hours, cost, demand_array, optimum
+from reservations.optimizer.solve import solve
 
 FALLS: Final = (0.0, 0.1, 0.2, 0.3)
 # The batches a cautious buyer takes: 10 to 20 per cent, then 20 to 30, until the plan is reached.
@@ -19,7 +21,7 @@ BATCHES: Final = (0.15, 0.25, 0.30, 0.30)
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class BacktestResult:
     """One way to decide, over all origins: costs are sums, `saving` is the share of on demand that it saved."""
 
     strategy: str
@@ -32,12 +34,8 @@ class Replayed:
         return 0.0 if self.on_demand == 0 else 1 - self.cost / self.on_demand
 
 
-def _quantile(past: Hours, ratio: float) -> float:
-    return optimum(past, on_demand=1.0, committed=ratio).level
-
-
 STRATEGIES: Final[dict[str, Callable[[Hours, float], float]]] = {
-    "optimum of the lookback": _quantile,
+    "optimum of the lookback": lambda past, ratio: optimum(past, on_demand=1.0, committed=ratio).level,
     "cover the minimum": lambda past, ratio: float(past.min()),
     "cover the average": lambda past, ratio: float(past.mean()),
     "none": lambda past, ratio: 0.0,
@@ -45,13 +43,13 @@ STRATEGIES: Final[dict[str, Callable[[Hours, float], float]]] = {
 HINDSIGHT: Final = "hindsight"
 
 
-def backtest(demand: object, *, ratio: float, lookback: int, term: int, step: int) -> list[Replayed]:
+def backtest(demand: DemandLike, *, ratio: float, lookback: int, term: int, step: int) -> list[BacktestResult]:
     """Every strategy over the origins that history allows, and hindsight, which nothing can beat.
 
     `ratio` is committed rate / on-demand rate; the other numbers are hours. Costs are in on-demand hours. Raises
     ValueError where the history is shorter than lookback + term.
     """
-    hours = checked(demand)
+    hours = demand_array(demand)
     origins = range(lookback, len(hours) - term + 1, step)
     if not len(origins):
         raise ValueError(f"history of {len(hours):,} hours is too short for {lookback:,} to learn and {term:,} to pay")
@@ -63,7 +61,7 @@ def backtest(demand: object, *, ratio: float, lookback: int, term: int, step: in
             sums[name] += cost(future, decide(past, ratio), on_demand=1.0, committed=ratio)
         sums[HINDSIGHT] += optimum(future, on_demand=1.0, committed=ratio).cost
         total += float(future.sum())
-    return [Replayed(name, len(origins), value, total) for name, value in sums.items()]
+    return [BacktestResult(name, len(origins), value, total) for name, value in sums.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Scenario:
         return self.on_demand - self.cost
 
 
-def falls(problem: Problem, quantities: Floats, shares: Sequence[float] = FALLS) -> list[Scenario]:
+def demand_falls(problem: PurchaseProblem, quantities: Floats, shares: Sequence[float] = FALLS) -> list[Scenario]:
     """The plan kept while every pool's demand falls by each share."""
     return [
         _scenario("as observed" if not share else f"demand falls by {share:.0%}", problem, quantities, 1 - share)
@@ -87,7 +85,7 @@ def falls(problem: Problem, quantities: Floats, shares: Sequence[float] = FALLS)
     ]
 
 
-def migration(problem: Problem, quantities: Floats, pools: Sequence[int], name: str) -> Scenario:
+def migration(problem: PurchaseProblem, quantities: Floats, pools: Sequence[int], name: str) -> Scenario:
     """The plan kept while these pools move away, to machines that nothing of the plan covers."""
     factor = np.ones((len(problem.on_demand), 1))
     factor[list(pools)] = 0.0
@@ -96,14 +94,14 @@ def migration(problem: Problem, quantities: Floats, pools: Sequence[int], name: 
     return Scenario(name, moved.cost + elsewhere, moved.on_demand + elsewhere)
 
 
-def _scenario(name: str, problem: Problem, quantities: Floats, factor: float | Floats) -> Scenario:
+def _scenario(name: str, problem: PurchaseProblem, quantities: Floats, factor: float | Floats) -> Scenario:
     changed = replace(problem, demand=problem.demand * factor)
-    found = apply(changed, quantities)
-    return Scenario(name, found.cost, float((changed.on_demand[:, None] * changed.demand).sum()))
+    applied = apply_purchases(changed, quantities)
+    return Scenario(name, applied.cost, float((changed.on_demand[:, None] * changed.demand).sum()))
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class FrontierPoint:
     """A plan a person may pick: cash on the first day, saving as observed, and when demand falls by 30 per cent."""
 
     upfront: float
@@ -112,26 +110,22 @@ class Point:
     solution: Solution
 
 
-def frontier(problem: Problem, most: float, points: int = 5, time_limit: float = 5.0) -> list[Point]:
+def frontier(problem: PurchaseProblem, most: float, points: int = 5, time_limit: float = 5.0) -> list[FrontierPoint]:
     """Plans for upfront budgets from nothing to `most`, cheapest first."""
-    found = []
+    frontier_points = []
     for budget in np.linspace(0.0, most, points) if most > 0 else [0.0]:
-        limits = replace(problem.limits, upfront=_smaller(problem.limits, float(budget)))
-        limited = replace(problem, limits=limits)
-        plan = solve(limited, time_limit=time_limit)
-        paid = sum(each.upfront * float(q) for each, q in zip(problem.options, plan.quantities, strict=True))
-        worst = falls(problem, plan.quantities, [0.3])[0].saving
-        found.append(Point(paid, plan.cost_before - plan.cost, worst, plan))
-    return found
-
-
-def _smaller(limits: Limits, budget: float) -> float:
-    return budget if limits.upfront is None else min(budget, limits.upfront)
+        limit = problem.limits.upfront
+        upfront = float(budget) if limit is None else min(float(budget), limit)
+        plan = solve(replace(problem, limits=replace(problem.limits, upfront=upfront)), time_limit=time_limit)
+        paid = sum(option.upfront * float(q) for option, q in zip(problem.options, plan.quantities, strict=True))
+        worst = demand_falls(problem, plan.quantities, [0.3])[0].saving
+        frontier_points.append(FrontierPoint(paid, plan.cost_before - plan.cost, worst, plan))
+    return frontier_points
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A batch of a ladder: how much to buy when, and until when it holds."""
+class Batch:
+    """One of the monthly batches of a purchase: how much to buy when, and until when it holds."""
 
     buy_on: date
     quantity: float
@@ -139,18 +133,18 @@ class Step:
     ends_on: date
 
 
-def ladder(quantity: float, *, first: date, term_months: int, is_whole: bool) -> list[Step]:
+def monthly_batches(quantity: float, *, first: date, term_months: int, is_whole: bool) -> list[Batch]:
     """The plan's quantity in monthly batches, so that purchases can be decided anew and do not all end on one day."""
-    steps: list[Step] = []
+    batches: list[Batch] = []
     reached, target = 0.0, 0.0
     for number, share in enumerate(BATCHES):
         target += share
         wanted = quantity if number == len(BATCHES) - 1 else target * quantity
         wanted = float(round(wanted)) if is_whole else round(wanted, 3)
         if wanted > reached:
-            steps.append(Step(_later(first, number), wanted - reached, wanted, _later(first, number + term_months)))
+            batches.append(Batch(_later(first, number), wanted - reached, wanted, _later(first, number + term_months)))
             reached = wanted
-    return steps
+    return batches
 
 
 def _later(day: date, months: int) -> date:

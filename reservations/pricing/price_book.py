@@ -1,11 +1,11 @@
-"""Prices kept: lists loaded, and the price that holds on a day."""
+"""Stored prices: lists are loaded, and the price in force on a day is looked up."""
 
 from collections.abc import Iterable
 from datetime import date
 
 from reservations.calc import indicative_prices
-from reservations.calc.price_lists import Price, newest
-from reservations.calc.terms import Pool
+from reservations.calc.price_lists import Price, current_prices
+from reservations.calc.terms import MachinePool
 from reservations.models import Rate
 from reservations.optimizer.offers import Prices
 
@@ -14,9 +14,9 @@ FIELDS = ("hourly", "upfront", "source")
 KEY = ["provider", "region", "instance_type", "system", "tenancy", "kind", "term_months", "payment", "currency", "day"]
 
 
-def load(prices: Iterable[Price]) -> int:
-    """Keeps prices; one of the same day that is there already is replaced. Returns how many."""
-    rows = {_key(price): _rate(price) for price in prices}
+def load_prices(prices: Iterable[Price]) -> int:
+    """Stores prices; one of the same day that is there already is replaced. Returns how many."""
+    rows = {_key(price): _build_rate(price) for price in prices}
     Rate.objects.bulk_create(
         rows.values(),
         batch_size=CHUNK,
@@ -31,7 +31,7 @@ def _key(price: Price) -> tuple[object, ...]:
     return (price.pool, price.kind, price.term_months, price.payment, price.currency, price.day, price.is_indicative)
 
 
-def _rate(price: Price) -> Rate:
+def _build_rate(price: Price) -> Rate:
     pool = price.pool
     return Rate(
         provider=pool.provider,
@@ -51,13 +51,8 @@ def _rate(price: Price) -> Rate:
     )
 
 
-def load_indicative() -> int:
-    """Keeps the indicative prices that come with the product."""
-    return load(indicative_prices.prices())
-
-
-def prices_of(pools: Iterable[Pool], as_of: date, currency: str = "USD") -> Prices:
-    """The prices that hold on a day for these machines: listed ones first; indicative ones where there is no list.
+def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") -> Prices:
+    """The prices in force on a day for these machines: listed ones first; indicative ones where there is no list.
 
     The indicative prices that ship count though nobody loaded them; they are labelled wherever they are used.
     """
@@ -66,12 +61,14 @@ def prices_of(pools: Iterable[Pool], as_of: date, currency: str = "USD") -> Pric
         region__in={region for region, _ in wanted}, instance_type__in={type_ for _, type_ in wanted}
     ).filter(day__lte=as_of, currency=currency)
     known = [_price(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted]
-    shipped = [each for each in indicative_prices.prices() if (each.pool.region, each.pool.type) in wanted]
-    return newest([*(shipped if currency == "USD" else ()), *known])
+    shipped = [
+        price for price in indicative_prices.indicative_prices() if (price.pool.region, price.pool.type) in wanted
+    ]
+    return current_prices([*(shipped if currency == "USD" else ()), *known])
 
 
 def _price(rate: Rate) -> Price:
-    pool = Pool(rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy)
+    pool = MachinePool(rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy)
     return Price(
         pool,
         rate.kind,

@@ -1,15 +1,14 @@
 """Price lists: what is there, and loading more."""
 
-from typing import Any
-
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.urls import reverse_lazy
 
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
-from reservations.forms import PricesForm, RateFilter
 from reservations.models import Rate
 from reservations.pricing import price_book
-from reservations.tables import RateTable
+from reservations.pricing.forms import PricesForm, RateFilter
+from reservations.pricing.tables import PriceTable
 
 LOAD = Action("Load a price list", "reservations:prices_load", "upload", "reservations.add_rate", primary=True)
 
@@ -18,21 +17,23 @@ class PricesPage(ListPage):
     permission_required = "reservations.view_rate"
     model = Rate
     title = "Prices"
-    subtitle = "What machines cost on demand and under each option. Without a list, prices are indicative, and say so."
+    subtitle = (
+        "What machines cost on demand and under each option. Without a list, prices are indicative, and marked so."
+    )
     breadcrumbs = (("Commitments", "reservations:overview"),)
-    table_class = RateTable
+    table_class = PriceTable
     filterset_class = RateFilter
     orderings = ("-day",)
     actions = (LOAD,)
     empty = Empty(
         "No price list yet",
-        "Recommendations stand on indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
+        "Recommendations use indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
         "receipt-2",
         LOAD,
     )
 
-    def get_queryset(self) -> Any:
-        # Prices are nobody's secret: everybody sees all of them.
+    def get_queryset(self) -> QuerySet[Rate]:
+        # Prices are no secret: everybody sees all of them.
         return Rate.objects.all()
 
 
@@ -46,6 +47,6 @@ class LoadPrices(FormPage):
     success_url = reverse_lazy("reservations:prices")
 
     def save(self, form: PricesForm) -> int:
-        count = price_book.load(form.cleaned_data["file"])
+        count = price_book.load_prices(form.cleaned_data["file"])
         messages.success(self.request, f"{count:,} prices are loaded.")
         return count

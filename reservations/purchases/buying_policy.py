@@ -1,4 +1,4 @@
-"""Verbs of the buying policy: the switch, what the API may, and up to what each approver approves."""
+"""The buying policy is changed: the switch, what the API may buy, and up to what each approver approves."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,15 +6,15 @@ from typing import Any
 
 from django.db import transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy
-from reservations.purchases import purchase_requests
+from reservations.purchases import buying
 
 
 @transaction.atomic
-def pull_switch(*, stop: bool) -> BuyingPolicy:
-    """Stops all buying, or lets it go on. A purchase that a worker is about to send asks under the same lock."""
+def set_buying_switch(*, stop: bool) -> BuyingPolicy:
+    """Stops all buying, or resumes it. A purchase that a worker is about to send reads it under the same lock."""
     policy = BuyingPolicy.get(lock=True)
     policy.is_stopped = stop
     policy.save()
@@ -22,8 +22,8 @@ def pull_switch(*, stop: bool) -> BuyingPolicy:
 
 
 @transaction.atomic
-def set_policy(user: Person, **changes: Any) -> BuyingPolicy:
-    """Changes it. Whoever raises the common limit keeps the old one until somebody else sets hers."""
+def set_policy(user: User, **changes: Any) -> BuyingPolicy:
+    """Changes the policy. Whoever raises the common limit keeps the old one until somebody else sets hers."""
     policy = BuyingPolicy.get(lock=True)
     before = policy.default_limit
     for name, value in changes.items():
@@ -35,7 +35,7 @@ def set_policy(user: Person, **changes: Any) -> BuyingPolicy:
 
 
 @transaction.atomic
-def set_limit(user: Person, approver: Any, limit: Decimal) -> ApproverLimit:
+def set_limit(user: User, approver: User, limit: Decimal) -> ApproverLimit:
     """Up to what somebody else approves; raises CannotBuy for one's own."""
     if approver.pk == user.pk:
         raise CannotBuy("Somebody else of finance sets your limit.")
@@ -43,9 +43,9 @@ def set_limit(user: Person, approver: Any, limit: Decimal) -> ApproverLimit:
     return row
 
 
-def used(policy: BuyingPolicy, now: datetime) -> dict[str, Any]:
+def ceiling_use(policy: BuyingPolicy, now: datetime) -> dict[str, Any]:
     """What the API committed to in the calendar month of `now`, and the share of the ceiling that it is."""
-    spent = purchase_requests.spent_by_api(now)
+    spent = buying.spent_by_api(now)
     share = min(int(100 * spent / policy.monthly_ceiling), 100) if policy.monthly_ceiling else None
     left = max(policy.monthly_ceiling - spent, Decimal(0))
     return {"spent": spent, "percent": share, "left": left, "currency": policy.currency}

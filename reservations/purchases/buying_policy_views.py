@@ -28,7 +28,7 @@ class BuyingPolicyPage(FormPage):
     form_class = PolicyForm
     template_name = "reservations/buying_policy.html"
     title = "Buying policy"
-    subtitle = "Holds for every purchase, whoever asked for it and whoever approved it."
+    subtitle = "Holds for every purchase, whoever requested and whoever approved it."
     breadcrumbs = CRUMBS
     actions = (LIMIT,)
     success_message = "The buying policy is saved."
@@ -46,7 +46,7 @@ class BuyingPolicyPage(FormPage):
         rows = ApproverLimit.objects.select_related("user", "set_by")
         context = {
             "policy": policy,
-            "used": buying_policy.used(policy, timezone.now()),
+            "used": buying_policy.ceiling_use(policy, timezone.now()),
             "limits": LimitTable(rows, request=None) if rows else None,
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -59,11 +59,11 @@ class BuyingSwitch(Page, View):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        policy = buying_policy.pull_switch(stop=request.POST.get("stop") == "1")
+        policy = buying_policy.set_buying_switch(stop=request.POST.get("stop") == "1")
         if policy.is_stopped:
-            messages.warning(request, "Buying is stopped. Nothing is bought until somebody of finance lets it go on.")
+            messages.warning(request, "Buying is stopped. Nothing is bought until somebody of finance resumes it.")
         else:
-            messages.success(request, "Buying goes on.")
+            messages.success(request, "Buying is resumed.")
         return redirect("reservations:buying_policy")
 
 
@@ -84,9 +84,8 @@ class ApproverLimitPage(FormPage):
         return f"Limit of {self.object.user}" if self.object else "Set an approver's limit"
 
     def form_valid(self, form: LimitForm) -> HttpResponse:
-        said = form.cleaned_data
         try:
-            buying_policy.set_limit(self.request.user, said["user"], said["limit"])
+            buying_policy.set_limit(self.request.user, form.cleaned_data["user"], form.cleaned_data["limit"])
         except CannotBuy as problem:
             form.add_error("user", str(problem))
             return self.form_invalid(form)

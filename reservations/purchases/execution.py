@@ -2,8 +2,9 @@
 
 A worker first asks (offer, price, what is owned already), then claims the request under the lock of the policy, where
 the switch, the ceiling and the demand are read once more, and only then makes the one call. So a request whose worker
-died was either never claimed, and is started again, or may be bought: then it is doubtful. A doubtful one is never
-bought again by itself. AWS is asked what it shows; what it shows is recorded, and a person decides about the rest.
+died was either never claimed, and is started again, or may be bought: then its outcome is unknown (doubtful). A
+doubtful one is never bought again by itself. AWS is asked what it shows; what it shows is recorded, and a person
+decides about the rest.
 """
 
 import logging
@@ -17,8 +18,10 @@ from finops_site.lib.person import Person
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
-from reservations.purchases import purchase_clients, purchase_requests
-from reservations.purchases.purchase_clients import Counter, Offered, Refused, Unknown
+from reservations.purchases import approvals, buying, purchase_clients
+from reservations.purchases.demand_and_prices import changes_since_decision, pool_of
+from reservations.purchases.purchase_clients import Offering, OutcomeUnknown, PurchaseClient, PurchaseRefused
+from reservations.purchases.purchase_events import locked
 
 logger = logging.getLogger(__name__)
 
@@ -27,84 +30,77 @@ COMMITTED = ", committed"
 STALLED_AFTER = timedelta(minutes=5)
 LOST_AFTER = timedelta(minutes=2)
 # So long the sweep goes on asking AWS about a doubtful purchase; then people only.
-ASKED_FOR = timedelta(hours=24)
+CHECKED_FOR = timedelta(hours=24)
+# By these a reservation that AWS shows could be another request's.
+SHAPE = ("kind", "term_months", "payment", "region", "instance_type", "system", "quantity")
 
 
-def _counter(row: PurchaseRequest) -> Counter:
+def _client_for(row: PurchaseRequest) -> PurchaseClient:
     policy = BuyingPolicy.get()
-    return purchase_clients.counter(row.order, policy.endpoint, policy.credential)
+    return purchase_clients.client_for(row.order, policy.endpoint, policy.credential)
 
 
-def _approved_prices(row: PurchaseRequest) -> dict[str, Decimal]:
-    """The committed price of an hour by machine, as it was approved."""
-    kept = row.baseline.get("prices", {}).items()
-    found = {name.removesuffix(COMMITTED): Decimal(price) for name, price in kept if name.endswith(COMMITTED)}
-    if row.order.is_plan:
-        return found
-    name = f"{row.instance_type} {row.system} in {row.region}"
-    return {name: found.get(name, row.hourly / row.quantity)}
-
-
-def _look(row: PurchaseRequest, shop: Counter) -> tuple[Offered, list[str]]:
-    """What AWS sells now, and what has moved since the approval. Raises Refused."""
-    approved = _approved_prices(row)
+def _compare_with_approval(row: PurchaseRequest, client: PurchaseClient) -> tuple[Offering, str]:
+    """What AWS sells now, and in words what has moved since the approval. Raises PurchaseRefused."""
+    stored = row.baseline.get("prices", {}).items()
+    approved = {name.removesuffix(COMMITTED): Decimal(price) for name, price in stored if name.endswith(COMMITTED)}
+    if not row.order.is_plan:
+        name = f"{row.instance_type} {row.system} in {row.region}"
+        approved = {name: approved.get(name, row.hourly / row.quantity)}
     if not approved:
-        raise Refused("No price was kept when it was approved, so that AWS's cannot be compared: buy it by hand.")
-    offered = shop.find(row.order, [purchase_requests.pool_of(name) for name in approved])
-    words = purchase_rules.moved(approved, offered.prices, Decimal(0), None)
-    return offered, [f"AWS's price now: {each}" for each in words]
+        raise PurchaseRefused(
+            "No price was stored when it was approved, so that AWS's cannot be compared: buy it by hand."
+        )
+    offering = client.find_offering(row.order, [pool_of(name) for name in approved])
+    moves = purchase_rules.describe_moves(approved, offering.prices, Decimal(0), None)
+    return offering, " ".join(f"AWS's price now: {move}" for move in moves)
 
 
-def dry_run(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def dry_run_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
     """Looks at AWS's offer and price without buying; where the price moved, the request expires. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
-    purchase_rules.after(row.state, "buy")
-    if words := purchase_requests.may_buy(BuyingPolicy.get(), row, now):
-        raise CannotBuy(words)
+    purchase_rules.next_state(row.state, "buy")
+    if objection := buying.api_objection(BuyingPolicy.get(), row, now):
+        raise CannotBuy(objection)
     try:
-        shop = _counter(row)
-        offered, moved = _look(row, shop)
-        if not moved:
-            shop.rehearse(row.order, offered.identity)
-    except Refused as refused:
-        raise CannotBuy(str(refused)) from None
-    if moved:
-        return purchase_requests.expire(pk, user=user, comment=" ".join(moved), now=now)
-    return purchase_requests.rehearsed(pk, offering=offered.identity, user=user, comment=_said(offered, row), now=now)
+        client = _client_for(row)
+        offering, moves = _compare_with_approval(row, client)
+        if not moves:
+            client.check_permission(row.order, offering.identity)
+    except PurchaseRefused as refusal:
+        raise CannotBuy(str(refusal)) from None
+    if moves:
+        return approvals.expire_purchase(pk, user=user, comment=moves, now=now)
+    prices = ", ".join(f"{name} {price.normalize():f}" for name, price in sorted(offering.prices.items())[:3])
+    more = f" and {len(offering.prices) - 3} more" if len(offering.prices) > 3 else ""
+    answer = f"AWS sells it as {offering.identity} at the approved price ({prices}{more}, {row.currency} an hour)."
+    return buying.note_dry_run(pk, offering=offering.identity, user=user, comment=answer, now=now)
 
 
-def _said(offered: Offered, row: PurchaseRequest) -> str:
-    prices = ", ".join(f"{name} {price.normalize():f}" for name, price in sorted(offered.prices.items())[:3])
-    more = f" and {len(offered.prices) - 3} more" if len(offered.prices) > 3 else ""
-    return f"AWS sells it as {offered.identity} at the approved price ({prices}{more}, {row.currency} an hour)."
-
-
-def execute(pk: int, *, clock: Callable[[], datetime]) -> bool:
+def execute_purchase(pk: int, *, clock: Callable[[], datetime]) -> bool:
     """Buys a request that was started; False when it is not to be bought, or another worker is at it."""
     row = PurchaseRequest.objects.filter(pk=pk, state=purchase_rules.BUYING, heartbeat_at=None).first()
     if row is None:
         return False
     try:
-        shop = _counter(row)
-        offered, moved = _look(row, shop)
-        known = shop.known(row.order)
-    except Refused as refused:
-        return _stand_down(pk, "give_back", f"Nothing was bought. {refused}", clock())
-    if moved:
-        return _stand_down(pk, "expire", " ".join(moved), clock())
-    if not _claim(pk, offered.identity, known, clock()):
+        client = _client_for(row)
+        offering, moves = _compare_with_approval(row, client)
+        known = client.owned_ids(row.order)
+    except PurchaseRefused as refusal:
+        return _stand_down(pk, buying.mark_not_bought, f"Nothing was bought. {refusal}", clock())
+    if moves:
+        return _stand_down(pk, approvals.expire_purchase, moves, clock())
+    if not _claim(pk, offering.identity, known, clock()):
         return False
-    return _buy(PurchaseRequest.objects.get(pk=pk), shop, clock)
+    return _buy(PurchaseRequest.objects.get(pk=pk), client, clock)
 
 
-def _stand_down(pk: int, verb: str, words: str, now: datetime) -> bool:
+@transaction.atomic
+def _stand_down(pk: int, verb: Callable[..., PurchaseRequest], comment: str, now: datetime) -> bool:
     """Back to approved, or expired: nothing was bought. Another worker may have been quicker, and is right."""
-    with transaction.atomic():
-        row = purchase_requests.locked(pk)
-        if row.state == purchase_rules.BUYING and row.heartbeat_at is None:
-            (purchase_requests.give_back if verb == "give_back" else purchase_requests.expire)(
-                pk, user=None, comment=words, now=now
-            )
+    row = locked(pk)
+    if row.state == purchase_rules.BUYING and row.heartbeat_at is None:
+        verb(pk, user=None, comment=comment, now=now)
     return False
 
 
@@ -112,33 +108,34 @@ def _stand_down(pk: int, verb: str, words: str, now: datetime) -> bool:
 def _claim(pk: int, offering: str, known: list[str], now: datetime) -> bool:
     """The last moment: under the lock of the policy all gates are read again, and this worker becomes the one."""
     policy = BuyingPolicy.get(lock=True)
-    row = purchase_requests.locked(pk)
+    row = locked(pk)
     if row.state != purchase_rules.BUYING or row.heartbeat_at is not None:
         return False
-    if words := purchase_requests.may_buy(policy, row, now):
-        return _stand_down(pk, "give_back", f"Nothing was bought. {words}", now)
-    if words := " ".join(purchase_requests.moved(row, now)):
-        return _stand_down(pk, "expire", words, now)
+    if objection := buying.api_objection(policy, row, now):
+        return _stand_down(pk, buying.mark_not_bought, f"Nothing was bought. {objection}", now)
+    if changes := " ".join(changes_since_decision(row, now)):
+        return _stand_down(pk, approvals.expire_purchase, changes, now)
     row.offering, row.known_before, row.heartbeat_at, row.executed_at = offering, known, now, now
     row.save()
     return True
 
 
-def _buy(row: PurchaseRequest, shop: Counter, clock: Callable[[], datetime]) -> bool:
+def _buy(row: PurchaseRequest, client: PurchaseClient, clock: Callable[[], datetime]) -> bool:
+    """The one call, and what its answer means."""
     try:
-        reference = shop.buy(row.order, row.offering)
-    except Refused as refused:
-        purchase_requests.give_back(row.pk, user=None, comment=f"Nothing was bought. {refused}", now=clock())
+        reference = client.buy(row.order, row.offering)
+    except PurchaseRefused as refusal:
+        buying.mark_not_bought(row.pk, user=None, comment=f"Nothing was bought. {refusal}", now=clock())
         return False
-    except Unknown as unknown:
-        purchase_requests.doubt(row.pk, comment=str(unknown), now=clock())
+    except OutcomeUnknown as doubt:
+        buying.mark_doubtful(row.pk, comment=str(doubt), now=clock())
         return False
     try:
-        purchase_requests.record(row.pk, reference=reference, user=None, now=clock())
+        buying.record_purchase(row.pk, reference=reference, user=None, now=clock())
     except CannotBuy as problem:
-        # Somebody said meanwhile that it was not bought: what AWS says must not be lost.
+        # Somebody decided meanwhile that it was not bought: AWS's answer must not be lost.
         logger.error("purchase %s was bought as %s, and could not be recorded: %s", row.pk, reference, problem)
-        purchase_requests.late(row.pk, comment=f"AWS sold it as {reference} after all. {problem}", now=clock())
+        buying.note_late_answer(row.pk, comment=f"AWS sold it as {reference} after all. {problem}", now=clock())
         return False
     return True
 
@@ -146,51 +143,42 @@ def _buy(row: PurchaseRequest, shop: Counter, clock: Callable[[], datetime]) -> 
 # When nobody knows.
 
 
-def look(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def check_outcome(pk: int, *, user: Person | None, now: datetime, comment: str = "") -> PurchaseRequest:
     """Asks AWS what became of a doubtful purchase, and records it where AWS shows exactly it. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     if row.state != purchase_rules.DOUBTFUL:
         raise CannotBuy(f"There is no doubt about it: the request is {purchase_rules.STATES[row.state]}.")
     try:
-        shown = _counter(row).bought(row.order, row.known_before)
-    except Refused as refused:
-        raise CannotBuy(str(refused)) from None
+        shown = _client_for(row).bought_ids(row.order, row.known_before)
+    except PurchaseRefused as refusal:
+        raise CannotBuy(str(refusal)) from None
     taken = PurchaseRequest.objects.filter(reference__in=shown).exclude(pk=pk)
     left = sorted(set(shown) - set(taken.values_list("reference", flat=True)))
-    if len(left) == 1 and not _rivals(row):
-        return purchase_requests.record(
-            pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now
-        )
-    return purchase_requests.looked(pk, user=user, comment=_found(left, now), now=now)
+    if len(left) == 1 and not _has_rival(row):
+        return buying.record_purchase(pk, reference=left[0], user=user, comment=f"AWS shows it as {left[0]}.", now=now)
+    if left:
+        answer = f"AWS shows {', '.join(left)}: more than one request may have bought that, so that a person decides."
+    else:
+        answer = f"At {now:%d %b, %H:%M} UTC AWS showed nothing that was bought by it."
+    return buying.note_outcome_check(pk, user=user, comment=answer, now=now)
 
 
-def _found(left: list[str], now: datetime) -> str:
-    if not left:
-        return f"At {now:%d %b, %H:%M} UTC AWS showed nothing that was bought by it."
-    return f"AWS shows {', '.join(left)}: more than one request may have bought that, so that a person decides."
-
-
-def _rivals(row: PurchaseRequest) -> bool:
+def _has_rival(row: PurchaseRequest) -> bool:
     """Whether another request of the same shape may have bought what AWS shows; a plan's tag leaves no such doubt."""
     if row.order.is_plan:
         return False
-    same = {
-        name: getattr(row, name) for name in ("kind", "term_months", "payment", "region", "instance_type", "system")
-    }
-    open_ = PurchaseRequest.objects.filter(
-        state__in=(purchase_rules.BUYING, purchase_rules.DOUBTFUL), quantity=row.quantity, **same
-    )
-    return open_.exclude(pk=row.pk).exists()
+    same = PurchaseRequest.objects.filter(**{name: getattr(row, name) for name in SHAPE}).exclude(pk=row.pk)
+    return same.filter(state__in=(purchase_rules.BUYING, purchase_rules.DOUBTFUL)).exists()
 
 
-def sweep(now: datetime) -> list[int]:
+def sweep_purchases(now: datetime) -> list[int]:
     """What was left behind: purchases that no worker took (returned, to be queued), dead workers, open doubts."""
     bought = PurchaseRequest.objects.filter(through_api=True)
     for row in bought.filter(state=purchase_rules.BUYING, heartbeat_at__lt=now - STALLED_AFTER):
-        purchase_requests.doubt(row.pk, comment="The worker was gone before AWS's answer was written down.", now=now)
-    for row in bought.filter(state=purchase_rules.DOUBTFUL, executed_at__gt=now - ASKED_FOR):
+        buying.mark_doubtful(row.pk, comment="The worker was gone before AWS's answer was written down.", now=now)
+    for row in bought.filter(state=purchase_rules.DOUBTFUL, executed_at__gt=now - CHECKED_FOR):
         try:
-            look(row.pk, user=None, now=now)
+            check_outcome(row.pk, user=None, now=now)
         except CannotBuy as problem:
             logger.warning("purchase %s stays doubtful: %s", row.pk, problem)
     lost = bought.filter(state=purchase_rules.BUYING, heartbeat_at=None, executed_at__lt=now - LOST_AFTER)

@@ -1,5 +1,6 @@
-"""Forms of buying: asking, the policy, limits, standing orders, and the filters of the list."""
+"""Forms of buying: a request, the policy, limits, standing orders, and the filters of the list."""
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -12,32 +13,33 @@ from finops_site.models import Team, User
 from finops_site.people.roles import FINANCE
 from reservations.calc import purchase_rules
 from reservations.calc.terms import KINDS, OPTIONS
-from reservations.forms import teams_of
+from reservations.forms import visible_teams
 from reservations.models import ApproverLimit, BuyingPolicy, PlanItem, PurchaseRequest, StandingOrder
-from reservations.purchases import purchase_requests
+from reservations.purchases import approvals
+from reservations.querysets import PurchaseQuerySet
 
-MINE = [("approve", "waiting for me"), ("asked", "asked for by me")]
+SHOWN = [("approve", "waiting for my approval"), ("asked", "requested by me")]
 
 
 class PurchaseFilter(django_filters.FilterSet):
-    mine = django_filters.ChoiceFilter(label="Show", choices=MINE, empty_label="all", method="of_mine")
+    shown = django_filters.ChoiceFilter(label="Show", choices=SHOWN, empty_label="all", method="filter_shown")
     state = django_filters.MultipleChoiceFilter(label="State", choices=list(purchase_rules.STATES.items()))
     kind = django_filters.MultipleChoiceFilter(label="Option", choices=[(kind, KINDS[kind]) for kind in OPTIONS])
-    team = django_filters.ModelMultipleChoiceFilter(label="Team", queryset=teams_of)
+    team = django_filters.ModelMultipleChoiceFilter(label="Team", queryset=visible_teams)
 
     class Meta:
         model = PurchaseRequest
         fields: list[str] = []
 
-    def of_mine(self, rows: Any, name: str, value: str) -> Any:
+    def filter_shown(self, rows: PurchaseQuerySet, name: str, value: str) -> PurchaseQuerySet:
         user = self.request.user
-        return (
-            rows.waiting_for(purchase_requests.approver(user)) if value == "approve" else rows.filter(requested_by=user)
-        )
+        if value == "approve":
+            return rows.waiting_for(approvals.approver_for(user))
+        return rows.filter(requested_by=user)
 
 
-class AskForm(forms.Form):
-    """How much of a recommended purchase is asked for, and why."""
+class PurchaseRequestForm(forms.Form):
+    """How much of a recommended purchase is requested, and why."""
 
     batch = forms.TypedChoiceField(label="Buy", coerce=int, widget=forms.RadioSelect)
     comment = forms.CharField(
@@ -50,29 +52,25 @@ class AskForm(forms.Form):
 
     def __init__(self, *args: Any, item: PlanItem, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = batches(item)
+        choices = batch_choices(item)
         self.fields["batch"].choices = choices
-        # The first step of the ladder: what can be undone by not buying the second.
+        # The first monthly batch: what can be undone by not buying the second.
         self.fields["batch"].initial = next((n for n, _ in choices if n == 1), choices[0][0] if choices else None)
 
 
-def batches(item: PlanItem) -> list[tuple[int, str]]:
-    """What may still be asked for: all of it while nothing is, else the batches that are left."""
-    taken = PurchaseRequest.objects.taken_of(item)
+def batch_choices(item: PlanItem) -> list[tuple[int, str]]:
+    """What may still be requested: all of it while nothing is, else the monthly batches that are left."""
+    taken = PurchaseRequest.objects.batches_taken(item)
     if 0 in taken:
         return []
     ladder = item.working.get("ladder", [])
-    found = [] if taken else [(0, f"All of it: {_quantity(item.quantity, item)}")]
-    steps = [
-        (number, f"Batch {number} of {len(ladder)}: {_quantity(step['quantity'], item)}, planned for {step['buy_on']}")
-        for number, step in enumerate(ladder, 1)
+    all_of_it = [] if taken else [(0, f"All of it: {exact_text(item.quantity)} {item.unit}")]
+    batches = [
+        (number, f"Batch {number} of {len(ladder)}: {batch['quantity']} {item.unit}, planned for {batch['buy_on']}")
+        for number, batch in enumerate(ladder, 1)
         if number not in taken
     ]
-    return found + (steps if len(ladder) > 1 or not found else [])
-
-
-def _quantity(value: Any, item: PlanItem) -> str:
-    return f"{value if isinstance(value, str) else exact_text(value)} {item.unit}"
+    return all_of_it + (batches if len(ladder) > 1 or not all_of_it else [])
 
 
 class PolicyForm(forms.ModelForm):
@@ -89,7 +87,7 @@ class PolicyForm(forms.ModelForm):
         fields = ["by_api", "credential", "monthly_ceiling", "default_limit"]
         labels = {"monthly_ceiling": "Monthly ceiling of the API, USD", "default_limit": "Limit of an approver, USD"}
         help_texts = {
-            "by_api": "Otherwise a purchase is handed out as commands or a sheet, and a person buys it.",
+            "by_api": "Otherwise a purchase is exported as commands or a sheet, and a person buys it.",
             "monthly_ceiling": "Whole terms, committed in a calendar month.",
             "default_limit": "Whole terms. Whoever raises it keeps the old one herself until somebody else sets hers.",
         }
@@ -100,13 +98,13 @@ class PolicyForm(forms.ModelForm):
             self.initial[name] = exact_text(self.initial.get(name))
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
+        values = super().clean() or {}
         for name in ("monthly_ceiling", "default_limit"):
-            if said.get(name) is not None and said[name] < 0:
+            if values.get(name) is not None and values[name] < 0:
                 self.add_error(name, "It must not be negative.")
-        if said.get("by_api") and not said.get("credential"):
-            self.add_error("credential", "Say as whom the API buys.")
-        return said
+        if values.get("by_api") and not values.get("credential"):
+            self.add_error("credential", "Choose as whom the API buys.")
+        return values
 
 
 class LimitForm(forms.ModelForm):
@@ -126,7 +124,7 @@ class LimitForm(forms.ModelForm):
         else:
             field.queryset = field.queryset.filter(approver_limit=None)
 
-    def clean_limit(self) -> Any:
+    def clean_limit(self) -> Decimal:
         limit = self.cleaned_data["limit"]
         if limit < 0:
             raise forms.ValidationError("It must not be negative.")

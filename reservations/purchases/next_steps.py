@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.models import BuyingPolicy, PurchaseRequest
-from reservations.purchases import purchase_requests
+from reservations.purchases import approvals, buying
 
 MAY_BUY = "reservations.buy_purchaserequest"
-FINANCE_BUYS = "Only finance buys what is approved."
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextStep:
     """A verb that is possible in the state of a request. `why` is empty for whoever may do it now."""
 
     verb: str
@@ -28,57 +27,45 @@ class Step:
         return not self.why
 
 
-def of(row: PurchaseRequest, user: Person, now: datetime) -> list[Step]:
-    """Every step that the state of the request knows, for this person, in the order in which they are thought of."""
+def steps_for(row: PurchaseRequest, user: User, now: datetime) -> list[NextStep]:
+    """Every step that the state of the request allows, for this person, in the order of a purchase."""
     policy = BuyingPolicy.get()
-    buys = "" if user.has_perm(MAY_BUY) else FINANCE_BUYS
-    stopped = buys or (purchase_rules.STOPPED if policy.is_stopped else "")
-    steps = {
-        purchase_rules.WAITING: lambda: [_approve(row, user), _reject(user), _withdraw(row, user)],
-        purchase_rules.APPROVED: lambda: [_export(stopped), *_by_api(row, policy, buys, now), _withdraw(row, user)],
-        purchase_rules.EXPORTED: lambda: [_record(buys), _withdraw(row, user)],
-        purchase_rules.DOUBTFUL: lambda: [_look(buys), _record(buys), _give_back(buys)],
-    }
-    return steps.get(row.state, list)()
+    not_buyer = "" if user.has_perm(MAY_BUY) else "Only finance buys what is approved."
+    withdraw = NextStep(
+        "withdraw",
+        "Withdraw",
+        "arrow-back-up",
+        approvals.withdrawal_objection(row, user),
+        "ghost",
+        "It is not bought, and may be requested again.",
+    )
+    record = NextStep("record", "It is bought: record its id", "clipboard-check", not_buyer, "primary")
+    if row.state == purchase_rules.WAITING:
+        return [
+            NextStep("approve", "Approve", "check", approvals.approval_objection(row, user), "primary"),
+            NextStep("reject", "Reject", "x", approvals.rejection_objection(user)),
+            withdraw,
+        ]
+    if row.state == purchase_rules.APPROVED:
+        stopped = not_buyer or (purchase_rules.STOPPED if policy.is_stopped else "")
+        export = NextStep("export", "Export to buy by hand", "file-export", stopped, "primary")
+        return [export, *_api_steps(row, not_buyer or buying.api_objection(policy, row, now)), withdraw]
+    if row.state == purchase_rules.EXPORTED:
+        return [record, withdraw]
+    if row.state == purchase_rules.DOUBTFUL:
+        sure = "Only when you have seen in AWS's console that it was not bought: it can then be bought again."
+        not_bought = NextStep("give_back", "It was not bought", "arrow-back-up", not_buyer, "ghost", sure)
+        return [NextStep("look", "Ask AWS again", "refresh", not_buyer), record, not_bought]
+    return []
 
 
-def _approve(row: PurchaseRequest, user: Person) -> Step:
-    return Step("approve", "Approve", "check", purchase_requests.objection(row, user), "primary")
-
-
-def _reject(user: Person) -> Step:
-    return Step("reject", "Reject", "x", purchase_requests.may_reject(user))
-
-
-def _withdraw(row: PurchaseRequest, user: Person) -> Step:
-    why = purchase_requests.may_withdraw(row, user)
-    return Step("withdraw", "Take back", "arrow-back-up", why, "ghost", "It is not bought, and may be asked for again.")
-
-
-def _export(why: str) -> Step:
-    return Step("export", "Hand out to be bought", "file-export", why, "primary")
-
-
-def _by_api(row: PurchaseRequest, policy: BuyingPolicy, buys: str, now: datetime) -> list[Step]:
-    why = buys or purchase_requests.may_buy(policy, row, now)
+def _api_steps(row: PurchaseRequest, why: str) -> list[NextStep]:
+    """Buying at AWS, and before it the dry run."""
     if why:
-        return [Step("buy", "Buy at AWS", "credit-card", why)]
+        return [NextStep("buy", "Buy at AWS", "credit-card", why)]
     why = purchase_rules.DRY_RUN_FIRST if row.dry_run_at is None else ""
-    return [Step("dry_run", "Dry run at AWS", "eye"), Step("buy", "Buy at AWS", "credit-card", why, confirm=_sure(row))]
-
-
-def _sure(row: PurchaseRequest) -> str:
-    return f"AWS charges it, and nobody takes it back: {row.value:,.2f} {row.currency} over {row.term_months} months."
-
-
-def _record(why: str) -> Step:
-    return Step("record", "It is bought: record its id", "clipboard-check", why, "primary")
-
-
-def _look(why: str) -> Step:
-    return Step("look", "Ask AWS again", "refresh", why)
-
-
-def _give_back(why: str) -> Step:
-    sure = "Only when you have seen in AWS's console that it was not bought: it can then be bought again."
-    return Step("give_back", "It was not bought", "arrow-back-up", why, "ghost", sure)
+    sure = f"AWS charges it, and nobody takes it back: {row.value:,.2f} {row.currency} over {row.term_months} months."
+    return [
+        NextStep("dry_run", "Dry run at AWS", "eye"),
+        NextStep("buy", "Buy at AWS", "credit-card", why, confirm=sure),
+    ]

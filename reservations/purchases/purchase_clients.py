@@ -1,24 +1,30 @@
-"""AWS's counters: what savings plans and reserved instances it sells now, at which price, and buying one.
+"""Clients of AWS: which savings plans and reserved instances it sells now, at which price, and buying one.
 
-Each counter speaks to one API and knows nothing of requests and their states. An error leaves as one of two: `Refused`,
-when AWS certainly sold nothing, and `Unknown`, when it may have. Neither holds AWS's own text: it may name accounts.
+A client speaks to one API and knows nothing of requests and their states. It raises one of two errors:
+`PurchaseRefused`, when AWS certainly sold nothing, and `OutcomeUnknown`, when it may have. Neither holds AWS's own
+text: it may name accounts.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from costs.sources import storage
-from reservations.calc import purchase_rules
-from reservations.calc.purchase_rules import Order
-from reservations.calc.terms import Pool
+from costs.models import Credential
+from costs.sources.aws import aws_client
+from costs.sources.storage import StorageProblem
+from reservations.calc import purchase_orders
+from reservations.calc.purchase_orders import Order
+from reservations.calc.terms import MachinePool
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 SECONDS_AN_HOUR = 3600
 # A plan or reservation whose payment failed was not sold.
 FAILED = "payment-failed"
-WORDS = {
+REASONS = {
     "UnauthorizedOperation": "the role may not buy (ec2:PurchaseReservedInstancesOffering).",
     "AccessDeniedException": "the role may not buy (savingsplans:CreateSavingsPlan).",
     "ServiceQuotaExceededException": "the account may not buy more of these.",
@@ -26,16 +32,16 @@ WORDS = {
 }
 
 
-class Refused(Exception):
-    """AWS sold nothing, and says why; or could not be asked at all."""
+class PurchaseRefused(Exception):
+    """AWS sold nothing, with its reason; or it could not be asked at all."""
 
 
-class Unknown(Exception):
-    """No answer came, or none that says whether it was sold."""
+class OutcomeUnknown(Exception):
+    """No answer came, or none that shows whether it was sold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class Offering:
     """What AWS sells now: its id, and the effective price of an hour by machine ("m5.large Linux in us-east-1")."""
 
     identity: str
@@ -43,175 +49,179 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where and as whom a client speaks: what costs.sources.storage asks of a source."""
+class AwsAccess:
+    """Where and as whom a client connects: a costs.sources.storage.CloudAddress."""
 
     region: str
     endpoint: str
-    credential: Any
+    credential: Credential | None
 
 
-class Counter(Protocol):
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
-        """What is sold under the words of the order. Raises Refused when it is nothing, or not one thing."""
+class PurchaseClient(Protocol):
+    def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        """What AWS sells for the order. Raises PurchaseRefused when it is nothing, or not one thing."""
 
-    def rehearse(self, order: Order, offering: str) -> None:
-        """Asks whether we may buy it, without buying; where AWS offers no such question, nothing."""
+    def check_permission(self, order: Order, offering: str) -> None:
+        """Asks whether we may buy it, without buying; does nothing where AWS offers no such question."""
 
-    def known(self, order: Order) -> list[str]:
-        """Ids of what is owned already and looks like the order, so that what is new can be told."""
+    def owned_ids(self, order: Order) -> list[str]:
+        """Ids of what is owned already and looks like the order, so that what is new is recognised."""
 
     def buy(self, order: Order, offering: str) -> str:
-        """Buys it, once, and returns the provider's id. Raises Refused or Unknown."""
+        """Buys it, once, and returns the provider's id. Raises PurchaseRefused or OutcomeUnknown."""
 
-    def bought(self, order: Order, known: Sequence[str]) -> list[str]:
+    def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
         """Ids of what was bought by this order, as far as AWS shows it."""
 
 
-def counter(order: Order, endpoint: str, credential: Any) -> Counter:
-    """The counter that sells this. Raises Refused when we cannot speak to it."""
+def client_for(order: Order, endpoint: str, credential: Credential | None) -> PurchaseClient:
+    """The client of the API that sells this. Raises PurchaseRefused when we cannot connect to it."""
     service, region = ("savingsplans", "us-east-1") if order.is_plan else ("ec2", order.region)
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = storage.aws_client(service, Place(region, endpoint, credential), tries=1)
-    except storage.StorageProblem as problem:
-        raise Refused(str(problem)) from None
-    return SavingsPlans(client) if order.is_plan else Reservations(client)
+        client = aws_client(service, AwsAccess(region, endpoint, credential), tries=1)
+    except StorageProblem as problem:
+        raise PurchaseRefused(str(problem)) from None
+    return SavingsPlanClient(client) if order.is_plan else ReservationClient(client)
 
 
 @contextmanager
-def _words() -> Iterator[None]:
+def _purchase_errors() -> Iterator[None]:
+    """Turns what botocore raises into PurchaseRefused or OutcomeUnknown."""
     from botocore import exceptions
 
     try:
         yield
     except exceptions.ClientError as error:
-        said = error.response
-        code = str(said.get("Error", {}).get("Code", "an error"))
-        if said.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
-            raise Unknown(f"AWS answered {code}.") from None
-        raise Refused(f"AWS answered {code}{': ' + WORDS[code] if code in WORDS else '.'}") from None
+        response = error.response
+        code = str(response.get("Error", {}).get("Code", "an error"))
+        if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
+            raise OutcomeUnknown(f"AWS answered {code}.") from None
+        raise PurchaseRefused(f"AWS answered {code}{': ' + REASONS[code] if code in REASONS else '.'}") from None
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.NoCredentialsError) as error:
-        raise Refused(f"AWS could not be reached: {type(error).__name__}.") from None
+        raise PurchaseRefused(f"AWS could not be reached: {type(error).__name__}.") from None
     except exceptions.ParamValidationError:
-        raise Refused("AWS does not sell anything by such a name.") from None
+        raise PurchaseRefused("AWS does not sell anything by such a name.") from None
     except exceptions.BotoCoreError as error:
-        raise Unknown(f"No answer came: {type(error).__name__}.") from None
+        raise OutcomeUnknown(f"No answer came: {type(error).__name__}.") from None
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def _query_errors() -> Iterator[None]:
     """Errors of a question: whatever went wrong, nothing was bought."""
     try:
-        with _words():
+        with _purchase_errors():
             yield
-    except Unknown as unknown:
-        raise Refused(str(unknown)) from None
+    except OutcomeUnknown as doubt:
+        raise PurchaseRefused(str(doubt)) from None
 
 
-def _all(ask: Any, name: str, token: str, **asked: Any) -> Iterator[dict[str, Any]]:
+def _all_rows(
+    operation: Callable[..., dict[str, Any]], name: str, token: str, **query: object
+) -> Iterator[dict[str, Any]]:
     """Every row of a paged answer."""
-    with _asking():
+    with _query_errors():
         while True:
-            page = ask(**asked)
+            page = operation(**query)
             yield from page.get(name, ())
             if not page.get(token):
                 return
-            asked[token] = page[token]
+            query[token] = page[token]
 
 
-def _only(found: Sequence[str]) -> str:
-    if not found:
-        raise Refused("AWS sells no such offering now.")
-    if len(found) > 1:
-        raise Refused(f"AWS sells {len(found)} such offerings: buy it by hand, where one can be chosen.")
-    return found[0]
+def _only_one(identities: Sequence[str]) -> str:
+    if not identities:
+        raise PurchaseRefused("AWS sells no such offering now.")
+    if len(identities) > 1:
+        raise PurchaseRefused(f"AWS sells {len(identities)} such offerings: buy it by hand, where one can be chosen.")
+    return identities[0]
 
 
-class SavingsPlans:
+class SavingsPlanClient:
     """Savings plans: a client token makes a purchase happen once, a tag finds it again."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: "BaseClient") -> None:
         self.client = client
 
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
-        asked = purchase_rules.plan_question(order)
-        rows = list(_all(self.client.describe_savings_plans_offerings, "searchResults", "nextToken", **asked))
-        identity = _only([row["offeringId"] for row in rows if row["durationSeconds"] == order.seconds])
-        return Offered(identity, self._prices(identity, list(pools)))
+    def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        query = purchase_orders.plan_offering_query(order)
+        rows = list(_all_rows(self.client.describe_savings_plans_offerings, "searchResults", "nextToken", **query))
+        identity = _only_one([row["offeringId"] for row in rows if row["durationSeconds"] == order.seconds])
+        return Offering(identity, self._prices(identity, list(pools)))
 
-    def _prices(self, identity: str, pools: Sequence[Pool]) -> dict[str, Decimal]:
+    def _prices(self, identity: str, pools: Sequence[MachinePool]) -> dict[str, Decimal]:
         filters = [
             {"name": "region", "values": sorted({pool.region for pool in pools})},
             {"name": "instanceType", "values": sorted({pool.type for pool in pools})},
             {"name": "tenancy", "values": ["shared"]},
         ]
-        asked = {"savingsPlanOfferingIds": [identity], "products": ["EC2"], "filters": filters}
-        rows = _all(self.client.describe_savings_plans_offering_rates, "searchResults", "nextToken", **asked)
+        query = {"savingsPlanOfferingIds": [identity], "products": ["EC2"], "filters": filters}
+        rows = _all_rows(self.client.describe_savings_plans_offering_rates, "searchResults", "nextToken", **query)
         sold = {}
         for row in rows:
-            said = {each["name"]: each["value"] for each in row.get("properties", ())}
+            properties = {item["name"]: item["value"] for item in row.get("properties", ())}
             # Capacity that is reserved and stands idle has rates of its own.
             if "BoxUsage" in row.get("usageType", "BoxUsage"):
-                named = (said.get("region"), said.get("instanceType"), said.get("productDescription"))
-                sold[named] = Decimal(row["rate"])
-        keys = {str(pool): (pool.region, pool.type, purchase_rules.product_of(pool.system)) for pool in pools}
+                key = tuple(properties.get(name) for name in ("region", "instanceType", "productDescription"))
+                sold[key] = Decimal(row["rate"])
+        keys = {str(pool): (pool.region, pool.type, purchase_orders.aws_product(pool.system)) for pool in pools}
         return {name: sold[key] for name, key in keys.items() if key in sold}
 
-    def rehearse(self, order: Order, offering: str) -> None:
+    def check_permission(self, order: Order, offering: str) -> None:
         """AWS has no dry run for savings plans."""
 
-    def known(self, order: Order) -> list[str]:
+    def owned_ids(self, order: Order) -> list[str]:
         return []
 
     def buy(self, order: Order, offering: str) -> str:
-        with _words():
+        with _purchase_errors():
             return str(
-                self.client.create_savings_plan(**purchase_rules.plan_purchase(order, offering))["savingsPlanId"]
+                self.client.create_savings_plan(**purchase_orders.plan_purchase(order, offering))["savingsPlanId"]
             )
 
-    def bought(self, order: Order, known: Sequence[str]) -> list[str]:
-        rows = _all(self.client.describe_savings_plans, "savingsPlans", "nextToken")
-        mine = [row for row in rows if row.get("tags", {}).get(purchase_rules.TAG) == order.token]
-        return [row["savingsPlanId"] for row in mine if row.get("state") != FAILED]
+    def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
+        rows = _all_rows(self.client.describe_savings_plans, "savingsPlans", "nextToken")
+        tagged = [row for row in rows if row.get("tags", {}).get(purchase_orders.TAG) == order.token]
+        return [row["savingsPlanId"] for row in tagged if row.get("state") != FAILED]
 
 
-class Reservations:
-    """Reserved instances: AWS takes no token here, so that only what is new afterwards tells what was bought."""
+class ReservationClient:
+    """Reserved instances: AWS takes no token here, so that only what is new afterwards shows what was bought."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: "BaseClient") -> None:
         self.client = client
 
-    def find(self, order: Order, pools: Iterable[Pool]) -> Offered:
-        asked = purchase_rules.reserved_question(order)
-        rows = _all(
-            self.client.describe_reserved_instances_offerings, "ReservedInstancesOfferings", "NextToken", **asked
+    def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        query = purchase_orders.reservation_offering_query(order)
+        rows = _all_rows(
+            self.client.describe_reserved_instances_offerings, "ReservedInstancesOfferings", "NextToken", **query
         )
-        fitting = {row["ReservedInstancesOfferingId"]: row for row in rows if _is_regional(row) and _fits(row, order)}
-        identity = _only(sorted(fitting))
-        name = str(Pool("AWS", order.region, order.instance_type, order.system))
-        return Offered(identity, {name: _effective(fitting[identity])})
+        regional = [row for row in rows if row.get("Scope", "Region") == "Region" and not row.get("AvailabilityZone")]
+        fitting = {row["ReservedInstancesOfferingId"]: row for row in regional if _fits(row, order)}
+        identity = _only_one(sorted(fitting))
+        name = str(MachinePool("AWS", order.region, order.instance_type, order.system))
+        return Offering(identity, {name: _effective_hourly(fitting[identity])})
 
-    def rehearse(self, order: Order, offering: str) -> None:
+    def check_permission(self, order: Order, offering: str) -> None:
         from botocore.exceptions import ClientError
 
-        asked = {**purchase_rules.reserved_purchase(order, offering), "DryRun": True}
-        with _asking():
+        parameters = {**purchase_orders.reservation_purchase(order, offering), "DryRun": True}
+        with _query_errors():
             try:
-                self.client.purchase_reserved_instances_offering(**asked)
+                self.client.purchase_reserved_instances_offering(**parameters)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") != "DryRunOperation":
                     raise
 
-    def known(self, order: Order) -> list[str]:
+    def owned_ids(self, order: Order) -> list[str]:
         return sorted(row["ReservedInstancesId"] for row in self._owned(order))
 
     def buy(self, order: Order, offering: str) -> str:
-        with _words():
-            asked = purchase_rules.reserved_purchase(order, offering)
-            return str(self.client.purchase_reserved_instances_offering(**asked)["ReservedInstancesId"])
+        with _purchase_errors():
+            parameters = purchase_orders.reservation_purchase(order, offering)
+            return str(self.client.purchase_reserved_instances_offering(**parameters)["ReservedInstancesId"])
 
-    def bought(self, order: Order, known: Sequence[str]) -> list[str]:
+    def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
         return [
             row["ReservedInstancesId"]
             for row in self._owned(order)
@@ -224,22 +234,18 @@ class Reservations:
     def _owned(self, order: Order) -> list[dict[str, Any]]:
         """Reservations of this machine; EC2 answers this question in one page."""
         filters = [{"Name": "instance-type", "Values": [order.instance_type]}]
-        with _asking():
+        with _query_errors():
             return list(self.client.describe_reserved_instances(Filters=filters).get("ReservedInstances", ()))
-
-
-def _is_regional(row: dict[str, Any]) -> bool:
-    return row.get("Scope", "Region") == "Region" and not row.get("AvailabilityZone")
 
 
 def _fits(row: dict[str, Any], order: Order) -> bool:
     """Whether an offering or a reservation is what was ordered, whatever the filters were worth."""
-    asked = purchase_rules.reserved_question(order)
+    query = purchase_orders.reservation_offering_query(order)
     return (
         row.get("InstanceType") == order.instance_type
-        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == purchase_rules.product_of(order.system)
-        and row.get("OfferingClass") == asked["OfferingClass"]
-        and row.get("OfferingType") == asked["OfferingType"]
+        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == purchase_orders.aws_product(order.system)
+        and row.get("OfferingClass") == query["OfferingClass"]
+        and row.get("OfferingType") == query["OfferingType"]
         and row.get("Duration") == order.seconds
         and row.get("CurrencyCode", order.currency) == order.currency
         and row.get("InstanceTenancy", "default") == "default"
@@ -247,8 +253,8 @@ def _fits(row: dict[str, Any], order: Order) -> bool:
     )
 
 
-def _effective(row: dict[str, Any]) -> Decimal:
+def _effective_hourly(row: dict[str, Any]) -> Decimal:
     """An hour of it: what is paid at once spread over the term, and what is paid each hour."""
-    hourly = sum((Decimal(str(each["Amount"])) for each in row.get("RecurringCharges", ())), Decimal(0))
+    hourly = sum((Decimal(str(charge["Amount"])) for charge in row.get("RecurringCharges", ())), Decimal(0))
     fixed = Decimal(str(row.get("FixedPrice") or 0)) * SECONDS_AN_HOUR / row["Duration"]
     return fixed + hourly + Decimal(str(row.get("UsagePrice") or 0))

@@ -1,48 +1,50 @@
-"""Buying with four eyes: asked for from a recommendation, decided by somebody else, handed out or bought, recorded."""
+"""Buying with four eyes: requested from a recommendation, decided by somebody else, exported or bought, recorded."""
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from finops_site.lib.money import ratio
-from finops_site.lib.person import Person
-from finops_site.ui.figures import percent_text
+from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
-from finops_site.ui.tables import csv_download
-from reservations import queues
-from reservations.calc import purchase_rules
+from reservations.actions import RECOMMENDATIONS
+from reservations.calc import purchase_files, purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest
-from reservations.purchases import execution, next_steps, purchase_requests
-from reservations.purchases.forms import AskForm, PurchaseFilter
+from reservations.purchases import approvals, buying, execution, next_steps, purchase_requests
+from reservations.purchases.forms import PurchaseFilter, PurchaseRequestForm
 from reservations.purchases.next_steps import MAY_BUY
+from reservations.purchases.purchase_figures import (
+    demand_then_and_now,
+    demand_url,
+    price_moves,
+    purchase_progress,
+    purchase_stats,
+)
 from reservations.purchases.tables import (
     PURCHASE_STATES,
     PriceMoveTable,
     PurchaseEventTable,
     PurchaseTable,
-    asker,
+    requester_name,
 )
+from reservations.querysets import PurchaseQuerySet
 
 SHOWN_PRICES = 6
 CRUMBS = (("Commitments", "reservations:overview"),)
-RECOMMENDATIONS = Action("Recommendations", "reservations:recommendations", "bulb", "reservations.view_plan")
 ORDERS = Action("Standing orders", "reservations:standing_orders", "refresh", "reservations.view_standingorder")
 POLICY = Action("Buying policy", "reservations:buying_policy", "shield-lock", "reservations.change_buyingpolicy")
-DECIDES = "reservations.approve_purchaserequest"
-# What each verb of the page needs; who may take back what is hers the service knows.
+MAY_DECIDE = "reservations.approve_purchaserequest"
+# What each verb of the page needs; who may withdraw her own request the service knows.
 PERMISSIONS = {
-    "approve": DECIDES,
-    "reject": DECIDES,
+    "approve": MAY_DECIDE,
+    "reject": MAY_DECIDE,
     "withdraw": "reservations.add_purchaserequest",
     "export": MAY_BUY,
     "dry_run": MAY_BUY,
@@ -57,32 +59,32 @@ class PurchasesPage(ListPage):
     permission_required = "reservations.view_purchaserequest"
     model = PurchaseRequest
     title = "Purchases"
-    subtitle = "Asked for by one person, approved by another, bought, and followed to the first bill that shows it."
+    subtitle = "Requested by one person, approved by another, bought, and followed to the first bill that shows it."
     breadcrumbs = CRUMBS
     table_class = PurchaseTable
     filterset_class = PurchaseFilter
     orderings = ("-requested_at", "value")
     actions = (ORDERS, POLICY)
     empty = Empty(
-        "Nothing is asked for",
-        "Open a recommendation, look at the proof of one purchase, and ask for it: somebody else approves it.",
+        "No purchase is requested",
+        "Open a recommendation, look at the demand behind one purchase, and request it: somebody else approves it.",
         "credit-card",
         RECOMMENDATIONS,
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> PurchaseQuerySet:
         rows = super().get_queryset()
         return rows.select_related("team", "requested_by", "approved_by", "standing_order")
 
 
-class AskPurchase(FormPage):
-    """Asks for a recommended purchase, or for one batch of its ladder."""
+class RequestPurchase(FormPage):
+    """Requests a recommended purchase, or one monthly batch of it."""
 
     permission_required = "reservations.add_purchaserequest"
-    form_class = AskForm
+    form_class = PurchaseRequestForm
     template_name = "reservations/purchase_ask.html"
-    title = "Ask for this purchase"
-    submit_label = "Ask for approval"
+    title = "Request this purchase"
+    submit_label = "Request approval"
 
     @cached_property
     def object(self) -> PlanItem:
@@ -101,20 +103,21 @@ class AskPurchase(FormPage):
         kwargs.pop("instance")
         return kwargs
 
-    def form_valid(self, form: AskForm) -> HttpResponse:
-        said = form.cleaned_data
+    def form_valid(self, form: PurchaseRequestForm) -> HttpResponse:
         try:
-            row = purchase_requests.ask(self.object, user=self.request.user, now=timezone.now(), **said)
+            row = purchase_requests.request_purchase(
+                self.object, user=self.request.user, now=timezone.now(), **form.cleaned_data
+            )
         except CannotBuy as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
-        messages.success(self.request, "It is asked for: somebody else of finance was told, and decides.")
+        messages.success(self.request, "It is requested: somebody else of finance got an email, and decides.")
         return redirect(row)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         item = self.object
-        proof = reverse("reservations:recommended_item", args=[item.plan_id, item.position])
-        return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": proof, **kwargs})
+        url = reverse("reservations:recommended_item", args=[item.plan_id, item.position])
+        return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": url, **kwargs})
 
 
 class PurchasePage(FollowedPage):
@@ -123,35 +126,35 @@ class PurchasePage(FollowedPage):
     template_name = "reservations/purchase.html"
     breadcrumbs = (*CRUMBS, ("Purchases", "reservations:purchases"))
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> PurchaseQuerySet:
         rows = super().get_queryset()
         return rows.select_related("plan", "team", "requested_by", "approved_by", "standing_order", "commitment")
 
     def get_subtitle(self) -> str:
         row = self.object
-        return f"Request {row.pk}, asked for by {asker(row)} for {row.team or 'the whole company'}."
+        return f"Request {row.pk}, by {requester_name(row)} for {row.team or 'the whole company'}."
 
     def progress(self) -> dict[str, Any] | None:
-        return progress(self.object) if self.object.state == purchase_rules.BUYING else None
+        return purchase_progress(self.object) if self.object.state == purchase_rules.BUYING else None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.asks_progress:
             return super().get_context_data(**kwargs)
         row, now = self.object, timezone.now()
-        found, moves = next_steps.of(row, self.request.user, now), prices(row, now)
+        steps, moves = next_steps.steps_for(row, self.request.user, now), price_moves(row, now)
         context = {
             "row": row,
-            "asker": asker(row),
+            "requester": requester_name(row),
             "state": PURCHASE_STATES[row.state],
-            "stats": stats(row),
-            "proof": proof(row, self.request.user),
+            "stats": purchase_stats(row),
+            "demand_url": demand_url(row, self.request.user),
             "prices": PriceMoveTable(moves[:SHOWN_PRICES], request=None),
             "other_prices": PriceMoveTable(moves[SHOWN_PRICES:], request=None) if moves[SHOWN_PRICES:] else None,
-            "demand": demand(row),
+            "demand": demand_then_and_now(row),
             "events": PurchaseEventTable(row.events.select_related("by"), request=None),
-            "allowed": [step for step in found if step.is_allowed and step.verb != "record"],
-            "records": any(step.is_allowed and step.verb == "record" for step in found),
-            "refused": [step for step in found if not step.is_allowed],
+            "allowed": [step for step in steps if step.is_allowed and step.verb != "record"],
+            "records": any(step.is_allowed and step.verb == "record" for step in steps),
+            "refused": [step for step in steps if not step.is_allowed],
             "files": row.state == purchase_rules.EXPORTED and self.request.user.has_perm(MAY_BUY),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -164,44 +167,39 @@ class PurchasePage(FollowedPage):
         if not request.user.has_perm(PERMISSIONS[verb]):
             raise PermissionDenied
         try:
-            done = self._do(row, verb)
+            done = self._take_step(row, verb)
         except CannotBuy as problem:
             messages.error(request, str(problem))
         else:
             expired = done.state == purchase_rules.EXPIRED
-            say = messages.warning if expired else messages.success
-            say(request, f"It expired: {done.message}" if expired else SAID[verb].format(done.message).strip())
+            text = f"It expired: {done.message}" if expired else RESULTS[verb].format(done.message).strip()
+            messages.add_message(request, messages.WARNING if expired else messages.SUCCESS, text)
         return redirect(row)
 
-    def _do(self, row: PurchaseRequest, verb: str) -> PurchaseRequest:
-        user, now, said = self.request.user, timezone.now(), self.request.POST
-        comment = said.get("comment", "")
+    def _take_step(self, row: PurchaseRequest, verb: str) -> PurchaseRequest:
+        post, values = self.request.POST, {"user": self.request.user, "now": timezone.now()}
+        if verb in ("export", "buy"):
+            return SERVICES[verb](row.pk, **values)
         if verb == "record":
-            return purchase_requests.record(
-                row.pk, reference=said.get("reference", ""), user=user, comment=comment, now=now
-            )
-        if verb == "export":
-            return purchase_requests.export(row.pk, user=user, now=now)
-        if verb == "buy":
-            done = purchase_requests.start(row.pk, user=user, now=now)
-            if done.state == purchase_rules.BUYING:
-                transaction.on_commit(lambda: queues.buy(done.pk))
-            return done
-        return VERBS[verb](row.pk, user=user, comment=comment, now=now)
+            values["reference"] = post.get("reference", "")
+        return SERVICES[verb](row.pk, comment=post.get("comment", ""), **values)
 
 
-VERBS: dict[str, Any] = {
-    "approve": purchase_requests.approve,
-    "reject": purchase_requests.reject,
-    "withdraw": purchase_requests.withdraw,
-    "give_back": purchase_requests.give_back,
-    "dry_run": execution.dry_run,
-    "look": execution.look,
+SERVICES: dict[str, Callable[..., PurchaseRequest]] = {
+    "approve": approvals.approve_purchase,
+    "reject": approvals.reject_purchase,
+    "withdraw": approvals.withdraw_purchase,
+    "export": buying.export_purchase,
+    "dry_run": execution.dry_run_purchase,
+    "buy": buying.start_purchase,
+    "look": execution.check_outcome,
+    "record": buying.record_purchase,
+    "give_back": buying.mark_not_bought,
 }
-SAID = {
+RESULTS = {
     "approve": "It is approved, and can be bought.",
-    "reject": "It is rejected, and whoever asked for it is told why.",
-    "withdraw": "It is taken back.",
+    "reject": "It is rejected, and whoever requested it gets the reason by email.",
+    "withdraw": "It is withdrawn.",
     "export": "Take the commands or the sheet, buy it, and record the id that AWS gives it.",
     "dry_run": "{}",
     "buy": "It is being bought.",
@@ -211,68 +209,8 @@ SAID = {
 }
 
 
-def stats(row: PurchaseRequest) -> list[dict[str, Any]]:
-    share = ratio(row.saving, row.on_demand_cost) if row.on_demand_cost else None
-    code = row.currency
-    return [
-        {
-            "label": "Committed over its term",
-            "amount": row.value,
-            "currency": code,
-            "note": f"{row.term_months} months, upfront included",
-        },
-        {
-            "label": "Promised saving, a year",
-            "amount": row.saving,
-            "currency": code,
-            "note": f"{percent_text(share)} of what runs under it on demand" if share is not None else "",
-        },
-        {"label": "Cash on the first day", "amount": row.upfront, "currency": code},
-        {"label": "Paid each month", "amount": row.monthly, "currency": code},
-    ]
-
-
-def proof(row: PurchaseRequest, user: Person) -> str:
-    """Where the recommendation shows the demand and the formula; empty when it is gone."""
-    if row.plan is None or not user.has_perm("reservations.view_plan"):
-        return ""
-    return reverse("reservations:recommended_item", args=[row.plan_id, row.position])
-
-
-def prices(row: PurchaseRequest, now: datetime) -> list[dict[str, Any]]:
-    """An hour of each machine on demand and committed: when asked for, when approved, now. What moved most is first."""
-    then, approved = ((each or {}).get("prices", {}) for each in (row.asked_on, row.baseline))
-    today = purchase_requests.situation(row, now.date(), row.asked_on.get("pools", []))["prices"]
-    rows = [
-        {
-            "name": name,
-            "then": Decimal(price),
-            "approved": Decimal(approved[name]) if name in approved else None,
-            "now": Decimal(today[name]) if name in today else None,
-            "change": (Decimal(today[name]) / Decimal(price) - 1) if name in today and Decimal(price) else None,
-        }
-        for name, price in then.items()
-    ]
-    return sorted(rows, key=lambda each: (each["now"] is not None, -abs(each["change"] or 0), each["name"]))
-
-
-def demand(row: PurchaseRequest) -> dict[str, Any]:
-    """What it can cover costs so much a day on demand: when asked for, and now. None: no bill says."""
-    before = row.asked_on.get("uncovered")
-    return {"then": None if before is None else Decimal(before), "now": purchase_requests.demand(row)[0]}
-
-
-def progress(row: PurchaseRequest) -> dict[str, Any]:
-    return {
-        "url": f"{row.get_absolute_url()}?progress=1",
-        "percent": None,
-        "label": "Being bought at AWS" if row.heartbeat_at else "Waiting for a worker",
-        "detail": "The offer is looked up once more, then it is bought once.",
-    }
-
-
 class PurchaseFile(DetailPage):
-    """What is to be bought as a script of the AWS CLI or as a sheet, while it is handed out."""
+    """What is to be bought as a script of the AWS CLI or as a sheet, while it is exported and not bought yet."""
 
     permission_required = MAY_BUY
     model = PurchaseRequest
@@ -280,10 +218,9 @@ class PurchaseFile(DetailPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         row = self.get_object()
         if row.state != purchase_rules.EXPORTED:
-            messages.error(request, "Only what is handed out to be bought leaves as a file, so that it is bought once.")
+            messages.error(request, "Only an exported purchase can be downloaded as a file, so that it is bought once.")
             return redirect(row)
         if self.kwargs["kind"] == "csv":
-            return csv_download(purchase_rules.rows([row.order]), f"purchase-{row.pk}")
-        response = HttpResponse(purchase_rules.commands([row.order]), content_type="text/x-shellscript; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="purchase-{row.pk}.sh"'
-        return response
+            return csv_download(purchase_files.order_rows([row.order]), f"purchase-{row.pk}")
+        text = purchase_files.cli_script([row.order])
+        return download(text, f"purchase-{row.pk}", "sh", "text/x-shellscript; charset=utf-8")

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse_lazy
 
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
+from finops_site.ui.tables import BaseTable
 from reservations.models import StandingOrder
 from reservations.purchases.forms import StandingOrderForm
+from reservations.purchases.standing_orders import save_standing_order
 from reservations.purchases.tables import StandingOrderTable
 
 CRUMBS = (("Commitments", "reservations:overview"), ("Purchases", "reservations:purchases"))
@@ -19,21 +22,21 @@ class StandingOrdersPage(ListPage):
     permission_required = "reservations.view_standingorder"
     model = StandingOrder
     title = "Standing orders"
-    subtitle = "Each month they ask for the newest plan's next batch while what is owned is well used."
+    subtitle = "Each month they request the newest plan's next batch while what is owned is well used."
     breadcrumbs = CRUMBS
     table_class = StandingOrderTable
     actions = (ADD,)
     empty = Empty(
         "No standing order",
-        "It asks each month for the next batch of the newest recommendation; each request is approved as any other.",
+        "It requests the next batch of the newest recommendation each month; a request is approved as any other.",
         "refresh",
         ADD,
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> QuerySet[StandingOrder]:
         return super().get_queryset().select_related("team", "made_by")
 
-    def make_table(self, data: Any, **kwargs: Any) -> Any:
+    def make_table(self, data: QuerySet[StandingOrder], **kwargs: Any) -> BaseTable:
         edits = self.request.user.has_perm("reservations.change_standingorder")
         return super().make_table(data, edits=edits, **kwargs)
 
@@ -43,7 +46,7 @@ class StandingOrderPage(FormPage):
     model = StandingOrder
     form_class = StandingOrderForm
     breadcrumbs = (*CRUMBS, ("Standing orders", "reservations:standing_orders"))
-    subtitle = "Whoever makes it asks for what it asks for: somebody else approves that."
+    subtitle = "What it requests counts as requested by whoever makes it: somebody else approves that."
     cancel_url_name = "reservations:standing_orders"
     success_url = reverse_lazy("reservations:standing_orders")
     success_message = "The standing order is saved."
@@ -55,6 +58,4 @@ class StandingOrderPage(FormPage):
         return {**super().get_form_kwargs(), "user": self.request.user}
 
     def save(self, form: StandingOrderForm) -> StandingOrder:
-        if self.object is None:
-            form.instance.made_by = self.request.user
-        return form.save()
+        return save_standing_order(form.save(commit=False), self.request.user)

@@ -1,5 +1,6 @@
 """Tables of purchases, of their steps, of prices then and now, of approvers and of standing orders."""
 
+from datetime import date, datetime
 from typing import Any
 
 import django_tables2
@@ -7,33 +8,36 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from finops_site.lib.periods import day_text
 from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
-from reservations.tables import BoughtTable
+from reservations.recommendations.tables import PurchaseTermsTable
 
-PURCHASE_STATES = {
-    purchase_rules.WAITING: ("Waiting for approval", "warn", "hourglass"),
-    purchase_rules.APPROVED: ("Approved", "good", "check"),
-    purchase_rules.REJECTED: ("Rejected", "bad", "x"),
-    purchase_rules.WITHDRAWN: ("Taken back", "calm", "arrow-back-up"),
-    purchase_rules.EXPIRED: ("Expired", "calm", "clock"),
-    purchase_rules.EXPORTED: ("Handed out to be bought", "busy", "file-export"),
-    purchase_rules.BUYING: ("Being bought", "busy", "loader-2"),
-    purchase_rules.DOUBTFUL: ("Bought, or not", "bad", "help"),
-    purchase_rules.BOUGHT: ("Bought", "good", "circle-check"),
-    purchase_rules.SEEN: ("Seen in a bill", "good", "receipt-2"),
+# Of each state the tone and the icon of its badge.
+LOOKS = {
+    purchase_rules.WAITING: ("warn", "hourglass"),
+    purchase_rules.APPROVED: ("good", "check"),
+    purchase_rules.REJECTED: ("bad", "x"),
+    purchase_rules.WITHDRAWN: ("calm", "arrow-back-up"),
+    purchase_rules.EXPIRED: ("calm", "clock"),
+    purchase_rules.EXPORTED: ("busy", "file-export"),
+    purchase_rules.BUYING: ("busy", "loader-2"),
+    purchase_rules.DOUBTFUL: ("bad", "help"),
+    purchase_rules.BOUGHT: ("good", "circle-check"),
+    purchase_rules.SEEN: ("good", "receipt-2"),
 }
+PURCHASE_STATES = {state: (purchase_rules.STATES[state].capitalize(), *look) for state, look in LOOKS.items()}
 VERBS = {
-    "ask": "Asked for",
+    "ask": "Requested",
     "approve": "Approved",
     "reject": "Rejected",
-    "withdraw": "Taken back",
+    "withdraw": "Withdrawn",
     "expire": "Expired",
-    "export": "Handed out to be bought",
+    "export": "Exported to buy by hand",
     "dry_run": "Dry run",
     "buy": "Sent to be bought",
-    "doubt": "In doubt",
+    "doubt": "Outcome unknown",
     "look": "Asked AWS again",
     "record": "Bought",
     "give_back": "Not bought",
@@ -43,37 +47,39 @@ VERBS = {
 ORDER_STATES = {"True": ("Active", "good", "player-play"), "False": ("Paused", "calm", "player-pause")}
 
 
-def asker(row: PurchaseRequest) -> str:
+def requester_name(row: PurchaseRequest) -> str:
     if row.requested_by:
         return str(row.requested_by)
     return f"standing order {row.standing_order}" if row.standing_order else "nobody"
 
 
-class PurchaseTable(BoughtTable):
+class PurchaseTable(PurchaseTermsTable):
     state = StatusColumn(states=PURCHASE_STATES, orderable=False)
     value = MoneyColumn("Over its term")
     saving = MoneyColumn("Saving, a year", orderable=False)
-    asked = django_tables2.Column("Asked for by", accessor="requested_at", orderable=False)
+    requested = django_tables2.Column("Requested by", accessor="requested_at", orderable=False)
     approved = django_tables2.Column("Approved by", accessor="approved_by", orderable=False)
 
     caption = "Purchases"
 
     class Meta(BaseTable.Meta):
         model = PurchaseRequest
-        fields = ["what", "quantity", "state", "value", "saving", "asked", "approved"]
+        fields = ["what", "quantity", "state", "value", "saving", "requested", "approved"]
 
-    def render_asked(self, value: Any, record: PurchaseRequest) -> SafeString:
-        return format_html('{}<div class="small text-secondary nowrap">{}</div>', asker(record), f"{value:%d %b %Y}")
+    def render_requested(self, value: datetime, record: PurchaseRequest) -> SafeString:
+        return format_html(
+            '{}<div class="small text-secondary nowrap">{}</div>', requester_name(record), day_text(value)
+        )
 
-    def value_asked(self, record: PurchaseRequest) -> str:
-        return asker(record)
+    def value_requested(self, record: PurchaseRequest) -> str:
+        return requester_name(record)
 
 
 class PurchaseEventTable(BaseTable):
     at = django_tables2.DateTimeColumn(verbose_name="When, UTC", format="j M Y, H:i")
     verb = django_tables2.Column("What")
     by = django_tables2.Column("Who", empty_values=())
-    comment = django_tables2.Column("Said")
+    comment = django_tables2.Column("Comment")
 
     caption = "What happened"
 
@@ -94,7 +100,7 @@ class PurchaseEventTable(BaseTable):
 
 class PriceMoveTable(BaseTable):
     name = django_tables2.Column("Price")
-    then = ExactColumn("Asked for")
+    then = ExactColumn("Requested")
     approved = ExactColumn("Approved")
     now = ExactColumn("Now")
     change = PercentColumn("Change")
@@ -127,8 +133,8 @@ class StandingOrderTable(BaseTable):
     team = django_tables2.Column("For", empty_values=())
     state = StatusColumn(states=ORDER_STATES, accessor="is_active")
     minimum_utilisation = PercentColumn("While used at least", places=0)
-    asked_month = DayColumn("Asked last")
-    said = django_tables2.Column("What it did last")
+    last_request_month = DayColumn("Last request")
+    last_result = django_tables2.Column("What it did last")
     made_by = django_tables2.Column("Made by")
 
     caption = "Standing orders"
@@ -136,13 +142,13 @@ class StandingOrderTable(BaseTable):
     class Meta(BaseTable.Meta):
         model = StandingOrder
         orderable = False
-        fields = ["name", "team", "state", "minimum_utilisation", "asked_month", "said", "made_by"]
+        fields = ["name", "team", "state", "minimum_utilisation", "last_request_month", "last_result", "made_by"]
 
     def __init__(self, *args: Any, edits: bool = False, **kwargs: Any) -> None:
         self.edits = edits
         super().__init__(*args, **kwargs)
 
-    def render_name(self, record: StandingOrder) -> Any:
+    def render_name(self, record: StandingOrder) -> str:
         if not self.edits:
             return record.name
         url = reverse("reservations:standing_order", args=[record.pk])
@@ -151,5 +157,5 @@ class StandingOrderTable(BaseTable):
     def render_team(self, record: StandingOrder) -> str:
         return str(record.team or "the whole company")
 
-    def render_asked_month(self, value: Any) -> str:
+    def render_last_request_month(self, value: date) -> str:
         return f"{value:%b %Y}"

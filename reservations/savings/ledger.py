@@ -1,7 +1,7 @@
 """The savings ledger: each accepted purchase month by month, made again from the days that bills prove.
 
-A purchase promises from the day it was approved, for one term. Of each month only the days count that bills tell of:
-neither is a saving promised for a day that nobody has billed yet, nor is one proved.
+A purchase promises from the day it was approved, for one term. Of each month only the days count that bills
+show: for a day that is not billed yet no saving is promised, and none is proved.
 """
 
 from calendar import monthrange
@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.reconciliation import Check
@@ -23,11 +23,11 @@ from finops_site.lib.periods import Month, Period, last_months
 from finops_site.lib.person import Person
 from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
-from reservations.calc.realised_savings import REASONS, UNIT, ZERO, Promise, Proof, displacement, line
+from reservations.calc.realised_savings import REASONS, UNIT, ZERO, Promise, Proof, displacement, ledger_line
 from reservations.models import Commitment, Coverage, LedgerMonth, PurchaseRequest, Utilisation
 from reservations.querysets import LedgerQuerySet
 
-# What the programme aims for: saved by commitments in twelve months, in this currency.
+# The target of the programme: saved by commitments in twelve months, in this currency.
 TARGET = Decimal(150_000)
 TARGET_CURRENCY = "USD"
 YEAR_DAYS = Decimal(365)
@@ -36,29 +36,29 @@ MEASURES = ("on_demand", "paid", "used", "unused")
 
 
 @transaction.atomic
-def refresh(today: date) -> int:
+def refresh_ledger(today: date) -> int:
     """Makes the ledger anew, from each purchase's first month to the newest day that has a bill; returns its lines."""
     # Two at once would write every line twice.
     wait_for("savings ledger")
     accepted = list(PurchaseRequest.objects.filter(state__in=ACCEPTED).order_by("approved_at", "pk"))
     bills = _Bills(accepted, today)
     LedgerMonth.objects.all().delete()
-    lines = [each for month in bills.months() for each in _month(month, bills)]
+    lines = [line for month in bills.months() for line in _lines_of_month(month, bills)]
     return len(LedgerMonth.objects.bulk_create(lines, batch_size=2_000))
 
 
 @dataclass(frozen=True)
 class _Bills:
-    """What bills say of all accepted purchases: a question for each measure, however many purchases there are."""
+    """What bills show of all accepted purchases: a query for each measure, however many purchases there are."""
 
     accepted: Sequence[PurchaseRequest]
     today: date
 
     @cached_property
     def known(self) -> Period | None:
-        """The days since the first purchase was approved that a bill tells of."""
-        found = [model.objects.aggregate(day=Max("day"))["day"] for model in (Coverage, Utilisation)]
-        newest = max((day for day in found if day), default=None)
+        """The days since the first purchase was approved that are in the bills."""
+        newest_days = [model.objects.aggregate(day=Max("day"))["day"] for model in (Coverage, Utilisation)]
+        newest = max((day for day in newest_days if day), default=None)
         if newest is None or not self.accepted:
             return None
         past = min(newest, self.today) + timedelta(days=1)
@@ -70,27 +70,27 @@ class _Bills:
 
     @cached_property
     def use(self) -> dict[tuple[int, date, str], dict[str, Any]]:
-        """{(commitment, month, currency): sums}; a day whose bill does not say the on-demand price proves nothing."""
+        """{(commitment, month, currency): sums}; a day without an on-demand price in its bill proves nothing."""
         rows = self._of(Utilisation).filter(commitment__in=[row.commitment_id for row in self.accepted])
         sums = {f"{name}_sum": Sum(name) for name in MEASURES}
-        found = rows.filter(on_demand__isnull=False).values("commitment", "month", "currency")
+        groups = rows.filter(on_demand__isnull=False).values("commitment", "month", "currency")
         return {
             (row["commitment"], row["month"], row["currency"]): {name: row[f"{name}_sum"] for name in MEASURES}
             | {"days": row["n"]}
-            for row in found.annotate(n=Count("day", distinct=True), **sums)
+            for row in groups.annotate(n=Count("day", distinct=True), **sums)
         }
 
-    def _of(self, model: Any) -> Any:
+    def _of(self, model: type[Coverage] | type[Utilisation]) -> QuerySet:
         return model.objects.within(self.known).annotate(month=TruncMonth("day")).order_by()
 
     @cached_property
     def eligible(self) -> dict[tuple[date, str], list[dict[str, Any]]]:
         """{(month, currency): at on-demand prices, by region, family and team}."""
-        found: dict[tuple[date, str], list[dict[str, Any]]] = defaultdict(list)
+        groups: dict[tuple[date, str], list[dict[str, Any]]] = defaultdict(list)
         rows = self._of(Coverage).values("month", "currency", "region", "family", "owner")
-        for row in rows.annotate(whole=Sum("eligible_cost")):
-            found[row["month"], row["currency"]].append(row)
-        return found
+        for row in rows.annotate(total=Sum("eligible_cost")):
+            groups[row["month"], row["currency"]].append(row)
+        return groups
 
     @cached_property
     def covered_days(self) -> dict[date, int]:
@@ -108,13 +108,14 @@ class _Bills:
         days = self.covered_days.get(month.start)
         if not days:
             return None
-        found, reach = self.eligible[month.start, row.currency], row.reach.items()
-        covered = (each["whole"] for each in found if reach <= each.items())
-        return EXACT.divide(sum(covered, ZERO), days)
+        groups, reach = self.eligible[month.start, row.currency], row.reach.items()
+        within_reach = (group["total"] for group in groups if reach <= group.items())
+        return EXACT.divide(sum(within_reach, ZERO), days)
 
     def idle(self, currency: str, month: Month, before: date) -> Decimal:
-        found = (row for row in self.older if (row["month"], row["currency"]) == (month.start, currency))
-        seen = (row for row in found if row["commitment__first_seen"] and row["commitment__first_seen"] <= before)
+        """Unused cost in the month of commitments that bills showed before a day."""
+        rows = (row for row in self.older if (row["month"], row["currency"]) == (month.start, currency))
+        seen = (row for row in rows if row["commitment__first_seen"] and row["commitment__first_seen"] <= before)
         return sum((row["idle"] for row in seen), ZERO)
 
 
@@ -124,32 +125,26 @@ def _start(row: PurchaseRequest) -> date:
     return row.approved_at.date()
 
 
-def _end(row: PurchaseRequest) -> date:
-    """The first day that is promised no more: a term after the approval."""
-    start = _start(row)
-    month = Month.of(start).plus(row.term_months)
-    return date(month.year, month.number, min(start.day, monthrange(month.year, month.number)[1]))
-
-
 def _promised_days(row: PurchaseRequest, month: Month, known: Period) -> int:
-    """Days of the month that were promised, as far as bills tell of them."""
-    first, past = max(_start(row), month.start), min(_end(row), month.next.start, known.end)
+    """Days of the month that were promised, as far as they are in the bills; the promise ends a term after approval."""
+    start = _start(row)
+    last_month = Month.of(start).plus(row.term_months)
+    last_day = monthrange(last_month.year, last_month.number)[1]
+    end = date(last_month.year, last_month.number, min(start.day, last_day))
+    first, past = max(start, month.start), min(end, month.next.start, known.end)
     return max((past - first).days, 0)
 
 
-def _month(month: Month, bills: _Bills) -> list[LedgerMonth]:
-    proofs = {row.pk: _proof(row, month, bills) for row in bills.accepted}
+def _lines_of_month(month: Month, bills: _Bills) -> list[LedgerMonth]:
+    proofs: dict[int, Proof] = {}
+    for row in bills.accepted:
+        use = bills.use.get((row.commitment_id or 0, month.start, row.currency), {})
+        sums = {name: use.get(name) or ZERO for name in MEASURES}
+        promised = _promised_days(row, month, bills.known) if bills.known else 0
+        proofs[row.pk] = Proof(use.get("days", 0), promised, demand=bills.demand(row, month), **sums)
     active = [row for row in bills.accepted if proofs[row.pk].of_days or proofs[row.pk].days]
-    taken = _displaced(active, proofs, month, bills)
-    return [_kept(row, month, proofs[row.pk], taken.get(row.pk, ZERO)) for row in active]
-
-
-def _proof(row: PurchaseRequest, month: Month, bills: _Bills) -> Proof:
-    known = bills.known
-    said = bills.use.get((row.commitment_id or 0, month.start, row.currency), {})
-    sums = {name: said.get(name) or ZERO for name in MEASURES}
-    promised = _promised_days(row, month, known) if known else 0
-    return Proof(said.get("days", 0), promised, demand=bills.demand(row, month), **sums)
+    displaced = _displaced(active, proofs, month, bills)
+    return [_build_line(row, month, proofs[row.pk], displaced.get(row.pk, ZERO)) for row in active]
 
 
 def _displaced(
@@ -160,27 +155,28 @@ def _displaced(
     for row in active:
         if proofs[row.pk].days:
             groups[row.currency].append(row)
-    found: dict[int, Decimal] = {}
+    displaced: dict[int, Decimal] = {}
     for currency, rows in groups.items():
         first = rows[0]
         days = len([day for day in month.period.each_day() if bills.known and day in bills.known])
         baseline = EXACT.multiply(Decimal(first.baseline.get("idle") or 0), days)
         unused = bills.idle(currency, month, _start(first))
         shares = displacement(unused, baseline, [proofs[row.pk].on_demand for row in rows])
-        found |= {row.pk: share for row, share in zip(rows, shares, strict=True)}
-    return found
+        displaced |= {row.pk: share for row, share in zip(rows, shares, strict=True)}
+    return displaced
 
 
 def promise_of(row: PurchaseRequest) -> Promise:
     """A day of what was approved, from the frozen baseline."""
     a_day = [
-        EXACT.divide(each, YEAR_DAYS).quantize(UNIT, context=EXACT) for each in (row.on_demand_cost, row.committed_cost)
+        EXACT.divide(amount, YEAR_DAYS).quantize(UNIT, context=EXACT)
+        for amount in (row.on_demand_cost, row.committed_cost)
     ]
     return Promise(*a_day, utilisation=row.utilisation, demand=Decimal(row.baseline.get("demand") or 0))
 
 
-def _kept(row: PurchaseRequest, month: Month, proof: Proof, taken: Decimal) -> LedgerMonth:
-    found = line(promise_of(row), replace(proof, displaced=taken))
+def _build_line(row: PurchaseRequest, month: Month, proof: Proof, displaced: Decimal) -> LedgerMonth:
+    line = ledger_line(promise_of(row), replace(proof, displaced=displaced))
     return LedgerMonth(
         request=row,
         month=month.start,
@@ -188,50 +184,52 @@ def _kept(row: PurchaseRequest, month: Month, proof: Proof, taken: Decimal) -> L
         days=proof.days,
         on_demand=proof.on_demand,
         paid=proof.paid,
-        reason=found.reason,
-        **{name: getattr(found, name) for name in ("promised", "realised", *REASONS)},
+        reason=line.reason,
+        **{name: getattr(line, name) for name in ("promised", "realised", *REASONS)},
     )
 
 
 # What pages, the report, the figure of the programme and the API show: all of it from `sums`.
 
 
-def of_year(user: Person, as_of: date) -> LedgerQuerySet:
+def lines_of_year(user: Person, as_of: date) -> LedgerQuerySet:
     """The lines of the twelve months up to that of `as_of`, of purchases the user may see."""
     return LedgerMonth.objects.visible_to(user).within(last_months(12, as_of))
 
 
-def sums(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
+def sum_lines(rows: LedgerQuerySet, *by: str) -> list[dict[str, Any]]:
     """A row for each value of `by` and currency: promised, realised, gap, and the reasons that sum to it."""
     names = (*by, "currency")
-    found = []
+    totals = []
     for row in rows.sums(*by):
         amounts = {name: row[f"{name}_sum"] for name in LedgerQuerySet.NAMES}
         gap = EXACT.subtract(amounts["promised"], amounts["realised"])
-        found.append({name: row[name] for name in names} | amounts | {"gap": gap})
-    return found
+        totals.append({name: row[name] for name in names} | amounts | {"gap": gap})
+    return totals
 
 
-def year(user: Person, as_of: date) -> dict[str, dict[str, Decimal]]:
+def savings_of_year(user: Person, as_of: date) -> dict[str, dict[str, Decimal]]:
     """{currency: promised and realised} of twelve months: what the KPI shows."""
-    return {row["currency"]: {n: row[n] for n in ("promised", "realised")} for row in sums(of_year(user, as_of))}
+    return {
+        row["currency"]: {n: row[n] for n in ("promised", "realised")} for row in sum_lines(lines_of_year(user, as_of))
+    }
 
 
-# Proved with the books.
+# Proved with the reconciliation.
 
 
-def checks(month: Month | None) -> Iterator[Check]:
+def ledger_checks(month: Month | None) -> Iterator[Check]:
     """The equations of the ledger, of the month asked for or of all, added up line by line."""
     rows = LedgerMonth.objects.within(month.period) if month else LedgerMonth.objects.all()
     by_month: dict[tuple[Month, str], list[LedgerMonth]] = defaultdict(list)
     for row in rows.order_by("month", "currency", "request"):
         by_month[Month.of(row.month), row.currency].append(row)
-    for (each, code), lines in by_month.items():
-        yield from _equations(f"{each}, {code}", lines)
-        yield _as_billed(each, code, lines)
+    for (of_month, code), lines in by_month.items():
+        yield from _check_equations(f"{of_month}, {code}", lines)
+        yield _check_against_bills(of_month, code, lines)
 
 
-def _equations(about: str, lines: list[LedgerMonth]) -> Iterator[Check]:
+def _check_equations(about: str, lines: list[LedgerMonth]) -> Iterator[Check]:
     added = {name: _added(lines, name) for name in LedgerQuerySet.NAMES}
     with localcontext(EXACT):
         gap, reasons = added["promised"] - added["realised"], sum((added[name] for name in REASONS), ZERO)
@@ -240,9 +238,9 @@ def _equations(about: str, lines: list[LedgerMonth]) -> Iterator[Check]:
     yield Check("savings realised = on demand - paid - displaced", about, _text(added["realised"]), _text(proved))
 
 
-def _as_billed(month: Month, code: str, lines: list[LedgerMonth]) -> Check:
+def _check_against_bills(month: Month, code: str, lines: list[LedgerMonth]) -> Check:
     """The ledger against the days of the bills: an hour that two purchases claimed would be in it twice."""
-    owned = Commitment.objects.filter(purchase__in=[each.request_id for each in lines])
+    owned = Commitment.objects.filter(purchase__in=[line.request_id for line in lines])
     days = Utilisation.objects.within(month.period).filter(commitment__in=owned, currency=code, on_demand__isnull=False)
     billed = days.aggregate(on_demand=Sum("on_demand"), paid=Sum("paid"))
     left = ", ".join(f"{name} {_text(_added(lines, name))}" for name in ("on_demand", "paid"))
@@ -252,7 +250,7 @@ def _as_billed(month: Month, code: str, lines: list[LedgerMonth]) -> Check:
 
 def _added(lines: Iterable[LedgerMonth], name: str) -> Decimal:
     with localcontext(EXACT):
-        return sum((getattr(each, name) for each in lines), ZERO)
+        return sum((getattr(line, name) for line in lines), ZERO)
 
 
 def _text(amount: Decimal) -> str:

@@ -1,13 +1,12 @@
 """From what a bill calls an AWS resource to the ARN that the Resource Groups Tagging API wants. Pure: no Django.
 
 Bills name resources as their services do: `i-0abc`, `vol-0abc`, a bucket's name, a whole ARN. The API takes ARNs only,
-of one account and one region in a call, and does not know every service: what it cannot tag is said plainly, with what
-to do instead. Forms of ARNs: AWS Service Authorization Reference; what the API supports: "Services that support the
+of one account and one region in a call, and does not know every service: what it cannot tag is named, with what to do
+instead. Forms of ARNs: AWS Service Authorization Reference; what the API supports: "Services that support the
 Resource Groups Tagging API" (AWS documentation).
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-eusc):([a-z0-9-]+):([a-z0-9-]*):(\d{12}|):(.+)\Z")
@@ -68,7 +67,7 @@ class Target:
     problem: str = ""
 
     @property
-    def can(self) -> bool:
+    def is_taggable(self) -> bool:
         return not self.problem
 
 
@@ -86,7 +85,7 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
-def target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
+def tagging_target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
     """The ARN of a resource as its bill names it, or why the API cannot tag it; never raises."""
     if provider and not provider.lower().startswith(("aws", "amazon")):
         return Target(problem=f"it is {provider}'s: this API tags AWS resources only")
@@ -102,10 +101,10 @@ def target(provider: str, service: str, resource: str, account: str, region: str
 
 
 def _of_arn(arn: str, account: str, region: str) -> Target:
-    found = ARN.match(arn)
-    if not found:
+    match = ARN.match(arn)
+    if not match:
         return Target(problem="it looks like an ARN and is not one")
-    partition, service, its_region, its_account, rest = found.groups()
+    partition, service, its_region, its_account, rest = match.groups()
     if service in UNABLE:
         return Target(problem=UNABLE[service])
     if service == "s3" and "/" in rest:
@@ -124,45 +123,35 @@ def _of_arn(arn: str, account: str, region: str) -> Target:
 
 
 def _of_id(service: str, resource: str, account: str, region: str) -> Target:
-    name = service.lower()
+    service = service.lower()
     partition = partition_of(region)
     prefix = f"arn:{partition}"
     zone = HOSTED_ZONE.match(resource)
-    if DISTRIBUTION.match(resource) and "cloudfront" in name:
+    if DISTRIBUTION.match(resource) and "cloudfront" in service:
         home = HOME_REGIONS["cloudfront"].get(partition, region)
         return Target(f"{prefix}:cloudfront::{account}:distribution/{resource}", account, home)
-    if zone and "route 53" in name.replace("route53", "route 53"):
-        return Target(
-            f"{prefix}:route53:::hostedzone/{zone.group(1)}", account, HOME_REGIONS["route53"].get(partition, region)
-        )
+    if zone and "route 53" in service.replace("route53", "route 53"):
+        home = HOME_REGIONS["route53"].get(partition, region)
+        return Target(f"{prefix}:route53:::hostedzone/{zone.group(1)}", account, home)
     if not REGION.match(region):
         return Target(problem=f"its region is not known: {region or 'the bill names none'}")
-    return _regional(name, resource, account, region, prefix)
+    return _regional(service, resource, account, region, prefix)
 
 
-def _regional(name: str, resource: str, account: str, region: str, prefix: str) -> Target:
-    known = EC2_ID.match(resource)
-    kind = EC2.get(known.group(1)) if known else None
+def _regional(service: str, resource: str, account: str, region: str, prefix: str) -> Target:
+    ec2_id = EC2_ID.match(resource)
+    kind = EC2.get(ec2_id.group(1)) if ec2_id else None
     if kind:
         # Images and snapshots have no account in their ARN, as EC2 writes it.
         owner = "" if kind in ("image", "snapshot") else account
         return Target(f"{prefix}:ec2:{region}:{owner}:{kind}/{resource}", account, region)
     if FILE_SYSTEM.match(resource):
-        which = "fsx" if "fsx" in name else "elasticfilesystem"
+        which = "fsx" if "fsx" in service else "elasticfilesystem"
         return Target(f"{prefix}:{which}:{region}:{account}:file-system/{resource}", account, region)
-    if ("s3" in name or "simple storage" in name) and BUCKET.match(resource):
+    if ("s3" in service or "simple storage" in service) and BUCKET.match(resource):
         return Target(f"{prefix}:s3:::{resource}", account, region)
-    if "lambda" in name and re.match(r"[\w-]{1,64}\Z", resource):
+    if "lambda" in service and re.match(r"[\w-]{1,64}\Z", resource):
         return Target(f"{prefix}:lambda:{region}:{account}:function:{resource}", account, region)
-    if "dynamodb" in name and re.match(r"[\w.-]{3,255}\Z", resource):
+    if "dynamodb" in service and re.match(r"[\w.-]{3,255}\Z", resource):
         return Target(f"{prefix}:dynamodb:{region}:{account}:table/{resource}", account, region)
     return Target(problem="its id does not say what it is: this API needs an ARN, and the bill has none")
-
-
-def by_call(targets: Mapping[int, Target]) -> dict[tuple[str, str], list[int]]:
-    """{(account, region): the keys of `targets` there}: one call never crosses either."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for key, one in targets.items():
-        if one.can:
-            found.setdefault((one.account, one.region), []).append(key)
-    return found

@@ -5,15 +5,15 @@ price, `commitment` what commitments saved less or more, and `price` the exact r
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, STORED_UNIT
+from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
 TAKEN, GIVEN = "taken", "given"
 UNMEASURED, SHARED, BOOKED, RESTATED = "unmeasured", "shared", "booked", "restated"
-WORDS = {
+KIND_LABELS = {
     NEW: "New resources",
     GONE: "Resources that are gone",
     TAKEN: "Resources that others owned before",
@@ -31,8 +31,8 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What one thing cost in a month, in one unit of quantity: `saved` is what commitments took off the price."""
+class MonthlyCost:
+    """The cost of one thing in a month, in one unit of quantity: `saved` is what commitments took off the price."""
 
     thing: str
     unit: str
@@ -45,119 +45,102 @@ class Item:
         """What it would have cost without commitments."""
         return EXACT.add(self.cost, self.saved)
 
+    def plus(self, other: "MonthlyCost") -> "MonthlyCost":
+        quantity = None
+        if self.quantity is not None and other.quantity is not None:
+            quantity = EXACT.add(self.quantity, other.quantity)
+        cost, saved = EXACT.add(self.cost, other.cost), EXACT.add(self.saved, other.saved)
+        return MonthlyCost(self.thing, self.unit, cost, quantity, saved)
+
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the change, in the currency of its items, and the thing it is about (empty: the whole statement)."""
+class ChangePart:
+    """A part of the change, in the currency of its costs, and the thing it is about (empty: the statement)."""
 
     kind: str
     amount: Decimal
     thing: str = ""
 
 
-def explain(
-    before: Iterable[Item], after: Iterable[Item], others: tuple[Set[str], Set[str]] = (frozenset(), frozenset())
-) -> list[Part]:
-    """The parts of the change from one month's items to the next's; they sum to it exactly.
+def explain_change(
+    before: Iterable[MonthlyCost],
+    after: Iterable[MonthlyCost],
+    others: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
+) -> list[ChangePart]:
+    """The parts of the change from one month's costs to the next's; they sum to it exactly.
 
     `others` are the things that other owners had in the month before, and those they have in the later one: what only
-    changed hands is neither new nor gone.
+    changed its owner is neither new nor gone.
     """
-    was, now = _by_place(before), _by_place(after)
-    old, new = {thing for thing, _ in was}, {thing for thing, _ in now}
-    parts: list[Part] = []
-    for place in sorted({*was, *now}):
-        parts += _explain_one(place, was.get(place), now.get(place), old, new)
-    return [_moved(part, *others) for part in parts if part.amount]
+    costs_before, costs_after = _sum_by_thing_and_unit(before), _sum_by_thing_and_unit(after)
+    things_before, things_after = {thing for thing, _ in costs_before}, {thing for thing, _ in costs_after}
+    parts: list[ChangePart] = []
+    for key in sorted({*costs_before, *costs_after}):
+        was, now, thing = costs_before.get(key), costs_after.get(key), key[0]
+        if was and now:
+            parts += _explain_price_and_quantity(thing, was, now)
+        elif now:
+            new = TAKEN if thing in others[0] else NEW
+            # Where the thing was there before, a kind of its usage began.
+            parts.append(ChangePart(MORE if thing in things_before else new, now.cost, thing))
+        elif was:
+            gone = GIVEN if thing in others[1] else GONE
+            parts.append(ChangePart(LESS if thing in things_after else gone, EXACT.subtract(ZERO, was.cost), thing))
+    return [part for part in parts if part.amount]
 
 
-def _moved(part: Part, owned_before: Set[str], owned_now: Set[str]) -> Part:
-    if part.kind == NEW and part.thing in owned_before:
-        return replace(part, kind=TAKEN)
-    if part.kind == GONE and part.thing in owned_now:
-        return replace(part, kind=GIVEN)
-    return part
+def _sum_by_thing_and_unit(costs: Iterable[MonthlyCost]) -> dict[tuple[str, str], MonthlyCost]:
+    sums: dict[tuple[str, str], MonthlyCost] = {}
+    for cost in costs:
+        key = (cost.thing, cost.unit)
+        known = sums.get(key)
+        sums[key] = known.plus(cost) if known else cost
+    return sums
 
 
-def _by_place(items: Iterable[Item]) -> dict[tuple[str, str], Item]:
-    found: dict[tuple[str, str], Item] = {}
-    for item in items:
-        place = (item.thing, item.unit)
-        known = found.get(place)
-        found[place] = _added(known, item) if known else item
-    return found
-
-
-def _added(one: Item, other: Item) -> Item:
-    quantity = None
-    if one.quantity is not None and other.quantity is not None:
-        quantity = EXACT.add(one.quantity, other.quantity)
-    return Item(one.thing, one.unit, EXACT.add(one.cost, other.cost), quantity, EXACT.add(one.saved, other.saved))
-
-
-def _explain_one(
-    place: tuple[str, str], was: Item | None, now: Item | None, old: set[str], new: set[str]
-) -> Iterable[Part]:
-    thing = place[0]
-    if was is None or now is None:
-        amount = EXACT.subtract(now.cost if now else ZERO, was.cost if was else ZERO)
-        if now and thing not in old:
-            return [Part(NEW, amount, thing)]
-        if was and thing not in new:
-            return [Part(GONE, amount, thing)]
-        # The thing was there, this kind of its usage began or ended.
-        return [Part(MORE if now else LESS, amount, thing)]
-    return _changed(thing, was, now)
-
-
-def _changed(thing: str, was: Item, now: Item) -> list[Part]:
+def _explain_price_and_quantity(thing: str, was: MonthlyCost, now: MonthlyCost) -> list[ChangePart]:
     change = EXACT.subtract(now.cost, was.cost)
     if not was.quantity or not now.quantity:
-        return [Part(UNMEASURED, change, thing)]
+        return [ChangePart(UNMEASURED, change, thing)]
     commitment = EXACT.subtract(was.saved, now.saved)
-    grown = EXACT.subtract(now.quantity, was.quantity)
-    usage = EXACT.divide(EXACT.multiply(was.price_paid, grown), was.quantity).quantize(STORED_UNIT, context=EXACT)
+    growth = EXACT.subtract(now.quantity, was.quantity)
+    usage = EXACT.divide(EXACT.multiply(was.price_paid, growth), was.quantity).quantize(STORED_UNIT, context=EXACT)
     price = EXACT.subtract(EXACT.subtract(change, commitment), usage)
     return [
-        Part(MORE if grown > 0 else LESS, usage, thing),
-        Part(PRICE, price, thing),
-        Part(COMMITMENT, commitment, thing),
+        ChangePart(MORE if growth > 0 else LESS, usage, thing),
+        ChangePart(PRICE, price, thing),
+        ChangePart(COMMITMENT, commitment, thing),
     ]
 
 
-def of_statement(
-    parts: Iterable[Part], before: Mapping[str, Decimal], after: Mapping[str, Decimal], told: tuple[Decimal, Decimal]
-) -> list[Part]:
+def explain_statement_change(
+    parts: Iterable[ChangePart],
+    before: Mapping[str, Decimal],
+    after: Mapping[str, Decimal],
+    direct_costs: tuple[Decimal, Decimal],
+) -> list[ChangePart]:
     """The parts of a statement's change: those of direct cost, then shared cost and bookings.
 
     `before` and `after` are the sums of the two statements by the names direct, shared (with spread) and booked;
-    `told` is the direct cost of both months by the items. Where a statement was closed before its bill was restated,
-    the items say something else than it: the difference is a part of its own, so that the sum stays exact.
+    `direct_costs` is the direct cost of both months in today's bills. Where a statement was closed before its bill was
+    restated, the two differ: the difference is a part of its own, so that the sum stays exact.
     """
-    found = list(parts)
-    direct = EXACT.subtract(after.get("direct", ZERO), before.get("direct", ZERO))
-    restated = EXACT.subtract(direct, EXACT.subtract(told[1], told[0]))
-    for kind, amount in (
-        (RESTATED, restated),
-        (SHARED, EXACT.subtract(after.get("shared", ZERO), before.get("shared", ZERO))),
-        (BOOKED, EXACT.subtract(after.get("booked", ZERO), before.get("booked", ZERO))),
-    ):
-        if amount:
-            found.append(Part(kind, amount))
-    return found
+    changes = {
+        name: EXACT.subtract(after.get(name, ZERO), before.get(name, ZERO)) for name in ("direct", "shared", "booked")
+    }
+    restated = EXACT.subtract(changes["direct"], EXACT.subtract(direct_costs[1], direct_costs[0]))
+    others = ((RESTATED, restated), (SHARED, changes["shared"]), (BOOKED, changes["booked"]))
+    return [*parts, *(ChangePart(kind, amount) for kind, amount in others if amount)]
 
 
-def by_kind(parts: Iterable[Part]) -> dict[str, Decimal]:
+def sum_by_kind(parts: Iterable[ChangePart]) -> dict[str, Decimal]:
     """{kind: its sum} in the order of WORDS, without those that are not there."""
     sums: dict[str, Decimal] = {}
     for part in parts:
         sums[part.kind] = EXACT.add(sums.get(part.kind, ZERO), part.amount)
-    return {kind: sums[kind] for kind in WORDS if kind in sums}
+    return {kind: sums[kind] for kind in KIND_LABELS if kind in sums}
 
 
-def whole(parts: Iterable[Part]) -> Decimal:
-    """The sum of all parts: exactly what the total changed by."""
-    result = ZERO
-    for part in parts:
-        result = EXACT.add(result, part.amount)
-    return result
+def total_change(parts: Iterable[ChangePart]) -> Decimal:
+    """The sum of all parts: exactly the change of the total."""
+    return exact_sum(part.amount for part in parts)

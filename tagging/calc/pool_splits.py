@@ -1,24 +1,23 @@
 """How pools of shared cost are split among teams. Pure: no Django.
 
 Every function is about one currency and one view of cost (billed or effective). A pool is split by the weights of its
-billing month, and with them each charge day by itself, so that every day sums to its bill exactly: shares are
-`finops_site.money.split`, in stored units by the largest remainder.
+billing month, and with them each charge day by itself, so that every day sums to its bill exactly: shares come from
+`finops_site.lib.money.split`, in stored units by the largest remainder.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from finops_site.lib.money import EXACT, exact_text, formatted, split
+from finops_site.lib.money import EXACT, exact_sum, exact_text, formatted, split
 
 EVEN, FIXED, DIRECT, METRIC = "even", "fixed", "direct", "metric"
 METHODS = (EVEN, FIXED, DIRECT, METRIC)
 HUNDRED = Decimal(100)
 ZERO = Decimal(0)
-Amounts = dict[tuple[int, date], Decimal]
 
 
 class BadSplit(ValueError):
@@ -50,8 +49,8 @@ def pool(number: int) -> Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """How one pool is split. `parts` are who takes part, with a percentage each where shares are fixed.
+class SplitRule:
+    """How one pool is split. `parts` are the teams and pools that take part, with percentages where these are fixed.
 
     Without parts every team with direct cost takes part (by metric: every team that has a value). Raises BadSplit when
     fixed shares do not make 100, a share is negative, or the method does not fit its parts.
@@ -68,30 +67,24 @@ class Rule:
         if Party("pool", self.pool) in self.parts:
             raise CircleOfPools([self.pool, self.pool])
         if self.method == FIXED:
-            _need_hundred(self.parts)
-        if self.method == METRIC:
-            _need_metric(self)
+            self._check_shares()
+        if self.method == METRIC and not self.metric:
+            raise BadSplit("Which usage metric? Choose one.")
+        if self.method == METRIC and any(party.kind == "pool" for party in self.parts):
+            raise BadSplit("A usage metric has values of teams only: a pool cannot take a share by it.")
+
+    def _check_shares(self) -> None:
+        shares = [share or ZERO for share in self.parts.values()]
+        if any(share < 0 for share in shares):
+            raise BadSplit("A share cannot be less than nothing.")
+        total = exact_sum(shares)
+        if total != HUNDRED:
+            gap = EXACT.subtract(HUNDRED, total)
+            difference = f"{exact_text(gap)} % are missing" if gap > 0 else f"{exact_text(-gap)} % too much"
+            raise BadSplit(f"The shares make {exact_text(total)} %, not 100 %: {difference}.")
 
 
-def _need_hundred(parts: Mapping[Party, Decimal | None]) -> None:
-    shares = [share or ZERO for share in parts.values()]
-    if any(share < 0 for share in shares):
-        raise BadSplit("A share cannot be less than nothing.")
-    whole = _sum(shares)
-    if whole != HUNDRED:
-        gap = EXACT.subtract(HUNDRED, whole)
-        said = f"{exact_text(gap)} % are missing" if gap > 0 else f"{exact_text(-gap)} % too much"
-        raise BadSplit(f"The shares make {exact_text(whole)} %, not 100 %: {said}.")
-
-
-def _need_metric(rule: Rule) -> None:
-    if not rule.metric:
-        raise BadSplit("Which usage metric? Choose one.")
-    if any(party.kind == "pool" for party in rule.parts):
-        raise BadSplit("A usage metric has values of teams only: a pool cannot take a share by it.")
-
-
-def order(rules: Mapping[int, Rule]) -> list[int]:
+def order_pools(rules: Mapping[int, SplitRule]) -> list[int]:
     """The pools, each after all those that feed it. Raises CircleOfPools with the path."""
     done: list[int] = []
     trail: list[int] = []
@@ -121,96 +114,84 @@ class Weights:
     problem: str = ""
 
     @property
-    def whole(self) -> Decimal:
-        return _sum(self.of.values())
+    def total(self) -> Decimal:
+        return exact_sum(self.of.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Where the cost of pools went: to teams, into other pools, and what is left with nobody to take it.
+class SplitResult:
+    """Where the cost of pools went: to teams, into other pools, and what is left because nobody can take it.
 
     `shares` and `fed` are {(pool, team or pool it fed, charge day): amount}, `left` is {(pool, charge day): amount};
     for each day shares + left = what the bills put into pools.
     """
 
-    shares: Mapping[tuple[int, int, date], Decimal]
-    fed: Mapping[tuple[int, int, date], Decimal]
-    left: Amounts
-    weights: Mapping[int, Weights]
+    shares: dict[tuple[int, int, date], Decimal] = field(default_factory=dict)
+    fed: dict[tuple[int, int, date], Decimal] = field(default_factory=dict)
+    left: dict[tuple[int, date], Decimal] = field(default_factory=dict)
+    weights: dict[int, Weights] = field(default_factory=dict)
 
     @property
     def problems(self) -> dict[int, str]:
         """Pools that nobody can take, and what to do about it."""
         with_cost = {number for number, _ in self.left}
-        return {number: found.problem for number, found in self.weights.items() if number in with_cost}
+        return {number: weights.problem for number, weights in self.weights.items() if number in with_cost}
 
 
 def split_pools(
     held: Mapping[tuple[int, date], Decimal],
-    rules: Mapping[int, Rule],
+    rules: Mapping[int, SplitRule],
     direct: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
-) -> Outcome:
+) -> SplitResult:
     """Splits what the bills put into pools.
 
     `held` is {(pool, charge day): amount}, `direct` each team's direct cost of the month, `metrics` {metric: {team:
     its sum of the month}}. A pool without a rule, or whose weights are all zero or not usable, stays in `left`.
     Raises CircleOfPools.
     """
-    waiting: dict[int, dict[date, Decimal]] = defaultdict(dict)
+    amounts: dict[int, dict[date, Decimal]] = defaultdict(dict)
     own: dict[int, Decimal] = defaultdict(Decimal)
     for (number, day), amount in held.items():
-        waiting[number][day] = EXACT.add(waiting[number].get(day, ZERO), amount)
+        amounts[number][day] = EXACT.add(amounts[number].get(day, ZERO), amount)
         own[number] = EXACT.add(own[number], amount)
-    in_order = order(rules)
-    shares: dict[tuple[int, int, date], Decimal] = {}
-    fed: dict[tuple[int, int, date], Decimal] = {}
-    weights: dict[int, Weights] = {}
-    left: Amounts = {}
-    for number in [*in_order, *sorted({*waiting} - {*in_order})]:
-        _split_one(number, rules, direct, own, metrics, waiting, shares, fed, weights, left)
-    # What was fed into a pool without a rule waits there, after those that have one.
-    for number in sorted(set(waiting) - set(in_order)):
-        weights.setdefault(number, weights_of(None, direct, own, metrics))
-        left.update({(number, day): amount for day, amount in waiting[number].items() if amount})
-    return Outcome(shares, fed, left, weights)
+    result = SplitResult()
+    ordered = order_pools(rules)
+    for number in ordered:
+        result.weights[number] = pool_weights(rules[number], direct, own, metrics)
+        _split_pool(number, amounts, result)
+    # Pools without a rule come last: by then they hold what others fed into them.
+    for number in sorted({*amounts} - {*ordered}):
+        result.weights[number] = pool_weights(None, direct, own, metrics)
+        _split_pool(number, amounts, result)
+    return result
 
 
-def _split_one(
-    number: int,
-    rules: Mapping[int, Rule],
-    direct: Mapping[int, Decimal],
-    own: Mapping[int, Decimal],
-    metrics: Mapping[str, Mapping[int, Decimal]],
-    waiting: dict[int, dict[date, Decimal]],
-    shares: dict[tuple[int, int, date], Decimal],
-    fed: dict[tuple[int, int, date], Decimal],
-    weights: dict[int, Weights],
-    left: Amounts,
-) -> None:
-    found = weights[number] = weights_of(rules.get(number), direct, own, metrics)
-    parties = [party for party in sorted(found.of) if found.of[party] > 0]
-    for day, amount in sorted(waiting[number].items()):
+def _split_pool(number: int, amounts: dict[int, dict[date, Decimal]], result: SplitResult) -> None:
+    """Splits each day of a pool by its weights; a share of another pool is added to that pool's `amounts`."""
+    weights = result.weights[number]
+    parties = [party for party in sorted(weights.of) if weights.of[party] > 0]
+    for day, amount in sorted(amounts[number].items()):
         if not amount:
             continue
-        if found.problem:
-            left[number, day] = amount
+        if weights.problem:
+            result.left[number, day] = amount
             continue
-        for party, part in zip(parties, split(amount, [found.of[each] for each in parties]), strict=True):
+        for party, part in zip(parties, split(amount, [weights.of[party] for party in parties]), strict=True):
             if party.kind == "team":
-                shares[number, party.id, day] = part
+                result.shares[number, party.id, day] = part
             else:
-                fed[number, party.id, day] = part
-                waiting[party.id][day] = EXACT.add(waiting[party.id].get(day, ZERO), part)
+                result.fed[number, party.id, day] = part
+                amounts[party.id][day] = EXACT.add(amounts[party.id].get(day, ZERO), part)
 
 
-def weights_of(
-    rule: Rule | None,
+def pool_weights(
+    rule: SplitRule | None,
     direct: Mapping[int, Decimal],
     pools: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
 ) -> Weights:
-    """The weights of everybody who takes part; `problem` says why nobody can."""
+    """The weights of all that take part; `problem` is the reason where nobody can."""
     if rule is None:
         return Weights({}, "No split says who shares this pool: add one.")
     values = metrics.get(rule.metric, {})
@@ -218,12 +199,19 @@ def weights_of(
         return Weights({}, f"The metric {rule.metric} has a team whose sum of the month is negative: mend it.")
     everybody = values if rule.method == METRIC else {number: cost for number, cost in direct.items() if cost}
     parts = list(rule.parts) or [team(number) for number in sorted(everybody)]
-    found = {party: _weight(rule, party, direct, pools, values) for party in parts}
-    return Weights(found, "" if any(found.values()) else _why_nobody(rule))
+    weights = {party: _weight(rule, party, direct, pools, values) for party in parts}
+    if any(weights.values()):
+        return Weights(weights)
+    reasons = {
+        METRIC: f"The metric {rule.metric} has no value for any team in this month: load it.",
+        DIRECT: "No team that shares this pool has direct cost in this currency and month.",
+    }
+    nobody = "No team has direct cost in this currency and month: name those who share this pool."
+    return Weights(weights, reasons.get(rule.method, nobody))
 
 
 def _weight(
-    rule: Rule,
+    rule: SplitRule,
     party: Party,
     direct: Mapping[int, Decimal],
     pools: Mapping[int, Decimal],
@@ -239,72 +227,14 @@ def _weight(
     return max(ZERO, (direct if party.kind == "team" else pools).get(party.id, ZERO))
 
 
-def _why_nobody(rule: Rule) -> str:
-    if rule.method == METRIC:
-        return f"The metric {rule.metric} has no value for any team in this month: load it."
-    if rule.method == DIRECT:
-        return "No team that shares this pool has direct cost in this currency and month."
-    return "No team has direct cost in this currency and month: name those who share this pool."
-
-
-def formula(rule: Rule, party: Party, weights: Weights, currency: str) -> str:
-    """In words how the share of a party came about: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
-    mine, whole = weights.of[party], weights.whole
-    percent = f"{EXACT.divide(EXACT.multiply(mine, HUNDRED), whole):.1f} %"
+def share_formula(rule: SplitRule, party: Party, weights: Weights, currency: str) -> str:
+    """How the share of a party was computed, for the statement: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
+    weight, total = weights.of[party], weights.total
+    percent = f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f} %"
     if rule.method == EVEN:
         return f"evenly among {len(weights.of)}: {percent}"
     if rule.method == FIXED:
-        return f"fixed share: {exact_text(mine)} %"
+        return f"fixed share: {exact_text(weight)} %"
     if rule.method == METRIC:
-        return f"{rule.metric} {mine.normalize():,f} of {whole.normalize():,f}: {percent}"
-    return f"direct cost {formatted(mine, currency)} of {formatted(whole, currency)} {currency}: {percent}"
-
-
-def spread_discounts(
-    savings: Mapping[tuple[str, int], Decimal], eligible: Mapping[tuple[str, int], Decimal]
-) -> dict[int, Decimal]:
-    """What each team pays more (or less) when the discounts of commitments are spread; the sum is exactly zero.
-
-    `savings` is what commitments saved each team, by service: contracted cost less effective cost of its covered
-    usage. `eligible` is the contracted cost of all its usage of the service, covered or not. A team gives back what it
-    saved and gets of the service's savings the share that its eligible usage has: everybody then pays the service's
-    average rate of the month.
-    """
-    found: dict[int, Decimal] = defaultdict(Decimal)
-    for service in sorted({service for service, _ in savings}):
-        mine = {number: saved for (name, number), saved in savings.items() if name == service}
-        weights = {number: cost for (name, number), cost in eligible.items() if name == service and cost > 0}
-        if not weights:
-            continue
-        shares = split(_sum(mine.values()), list(weights.values()))
-        for number, saved in mine.items():
-            found[number] = EXACT.add(found[number], saved)
-        for number, share in zip(weights, shares, strict=True):
-            found[number] = EXACT.subtract(found[number], share)
-    return {number: amount for number, amount in found.items() if amount}
-
-
-def gaps(days: Iterable[date], known: Iterable[date]) -> list[date]:
-    """The days of a month for which a metric says nothing."""
-    return sorted(set(days) - set(known))
-
-
-def spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Consecutive days as (first, last), for a message that stays short."""
-    first = last = None
-    for day in sorted(days):
-        if last is not None and (day - last).days == 1:
-            last = day
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = day
-    if first is not None and last is not None:
-        yield first, last
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result
+        return f"{rule.metric} {weight.normalize():,f} of {total.normalize():,f}: {percent}"
+    return f"direct cost {formatted(weight, currency)} of {formatted(total, currency)} {currency}: {percent}"

@@ -3,7 +3,7 @@
 Grammar and limits: AWS Organizations user guide, "Tag policy syntax and examples", "Example SCPs for tagging resources"
 and "Quotas" (an SCP has at most 5,120 bytes, a tag policy 10,000 characters, five SCPs fit one account or unit); IAM
 user guide, "Multiple keys or values in a condition"; Azure Policy, "definition structure" and "tag governance". What a
-document cannot say is said beside it, in `notes`.
+document cannot express is written beside it, in `notes`.
 """
 
 import json
@@ -46,8 +46,8 @@ CREATED: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
         ("rds:db", "rds:cluster", "dynamodb:table", "elasticfilesystem:file-system", "secretsmanager:secret"),
     ),
 }
-AWS_WORDS = {"aws", "amazon web services", "amazon"}
-AZURE_WORDS = {"azure", "microsoft", "microsoft azure"}
+AWS_NAMES = {"aws", "amazon web services", "amazon"}
+AZURE_NAMES = {"azure", "microsoft", "microsoft azure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,6 @@ class Document:
 
     kind: str
     title: str
-    filename: str
     text: str
     limit: int
     notes: tuple[str, ...] = ()
@@ -71,36 +70,35 @@ class Document:
         return self.size <= self.limit
 
 
-def documents(requirements: Sequence[Requirement]) -> list[Document]:
+def prevention_documents(requirements: Sequence[Requirement]) -> list[Document]:
     """Everything that can be made of the rules in force: the tag policy, the SCPs and the Azure Policy."""
     return [*tag_policies(requirements), *scps(requirements), azure_policy(requirements)]
 
 
-def _of(requirements: Iterable[Requirement], words: set[str]) -> list[Requirement]:
+def _of_provider(requirements: Iterable[Requirement], names: set[str]) -> list[Requirement]:
     """The rules of a provider; of two for one tag the first."""
-    found: dict[str, Requirement] = {}
-    for each in requirements:
-        if not each.providers or {name.casefold() for name in each.providers} & words:
-            found.setdefault(each.key.casefold(), each)
-    return list(found.values())
+    rules: dict[str, Requirement] = {}
+    for rule in requirements:
+        if not rule.providers or {name.casefold() for name in rule.providers} & names:
+            rules.setdefault(rule.key.casefold(), rule)
+    return list(rules.values())
 
 
 def _scoped(rules: Iterable[Requirement]) -> Iterator[str]:
-    for each in rules:
-        if each.services or each.resource_types:
-            yield f"{each.key} is asked here of every resource: a document cannot tell services as bills name them."
+    for rule in rules:
+        if rule.services or rule.resource_types:
+            yield f"{rule.key} is required of every resource here: documents do not know services as bills name them."
 
 
 def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:
     """AWS Organizations tag policies: spelling and allowed values of every tag, enforced where values are listed."""
-    rules = [each for each in _of(requirements, AWS_WORDS) if AWS_KEY.match(each.key)]
+    rules = [rule for rule in _of_provider(requirements, AWS_NAMES) if AWS_KEY.match(rule.key)]
     notes = [*_scoped(rules), *_tag_policy_notes(requirements, rules)]
-    parts = _packed({_policy_key(each): _tag_policy_rule(each) for each in rules})
+    parts = _split_by_size({rule.key.lower(): _tag_policy_rule(rule) for rule in rules})
     return [
         Document(
             kind=_numbered("aws-tag-policy", number, len(parts)),
             title="AWS Organizations tag policy" + (f", part {number}" if len(parts) > 1 else ""),
-            filename=f"{_numbered('aws-tag-policy', number, len(parts))}.json",
             text=_text({"tags": part}),
             limit=TAG_POLICY_CHARACTERS,
             notes=tuple(notes),
@@ -113,32 +111,28 @@ def _numbered(name: str, number: int, of: int) -> str:
     return f"{name}-{number}" if of > 1 else name
 
 
-def _policy_key(rule: Requirement) -> str:
-    return rule.key.lower()
-
-
 def _tag_policy_rule(rule: Requirement) -> dict[str, Any]:
-    found: dict[str, Any] = {"tag_key": {"@@assign": rule.key}}
+    entry: dict[str, Any] = {"tag_key": {"@@assign": rule.key}}
     values = [value for value in rule.values if value and "*" not in value]
     if values:
-        found["tag_value"] = {"@@assign": values}
+        entry["tag_value"] = {"@@assign": values}
     if rule.required and values:
-        found["enforced_for"] = {"@@assign": [name for _, _, types in CREATED.values() for name in types]}
-    return found
+        entry["enforced_for"] = {"@@assign": [name for _, _, types in CREATED.values() for name in types]}
+    return entry
 
 
 def _tag_policy_notes(requirements: Sequence[Requirement], rules: Sequence[Requirement]) -> Iterator[str]:
-    for each in _of(requirements, AWS_WORDS):
-        if each not in rules:
-            yield f"{each.key} is left out: AWS has no tag of this name."
-    for each in rules:
-        if each.pattern:
-            yield f"{each.key}: a tag policy knows no patterns; any value passes here and is found on our pages."
-        if any("*" in value for value in each.values):
-            yield f"{each.key}: values with a star are left out, for a tag policy would read the star as anything."
+    for rule in _of_provider(requirements, AWS_NAMES):
+        if rule not in rules:
+            yield f"{rule.key} is left out: AWS has no tag of this name."
+    for rule in rules:
+        if rule.pattern:
+            yield f"{rule.key}: a tag policy knows no patterns; any value passes here; wrong ones appear on our pages."
+        if any("*" in value for value in rule.values):
+            yield f"{rule.key}: values with a star are left out, for a tag policy would read the star as anything."
 
 
-def _packed(entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _split_by_size(entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The entries in as many parts as the size limit asks for; one empty part where there is nothing."""
     parts: list[dict[str, Any]] = [{}]
     for key, entry in entries.items():
@@ -153,13 +147,16 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
 
     One statement for each tag: conditions inside a statement must all hold, and one missing tag is enough to refuse.
     """
-    rules = [each for each in _of(requirements, AWS_WORDS) if each.required and AWS_KEY.match(each.key)]
-    statements = [statement for each in rules for statement in _statements(each)]
-    parts = _filled(statements)
+    rules = [rule for rule in _of_provider(requirements, AWS_NAMES) if rule.required and AWS_KEY.match(rule.key)]
+    parts: list[list[dict[str, Any]]] = [[]]
+    for statement in (statement for rule in rules for statement in _statements(rule)):
+        if parts[-1] and len(_scp_text([*parts[-1], statement]).encode()) > SCP_BYTES:
+            parts.append([])
+        parts[-1].append(statement)
     notes = [
         "Test it on one account first: what tags its resources in a second step is refused.",
         *_scoped(rules),
-        *(f"{each.key}: an SCP knows no patterns; it asks for the key alone." for each in rules if each.pattern),
+        *(f"{rule.key}: an SCP knows no patterns; it checks for the key alone." for rule in rules if rule.pattern),
     ]
     if len(parts) > SCPS_OF_A_TARGET:
         notes.append(f"{len(parts)} policies are more than the {SCPS_OF_A_TARGET} that fit one account or unit.")
@@ -167,7 +164,6 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
         Document(
             kind=_numbered("aws-scp", number, len(parts)),
             title="AWS service control policy" + (f", part {number}" if len(parts) > 1 else ""),
-            filename=f"{_numbered('aws-scp', number, len(parts))}.json",
             text=_scp_text(part),
             limit=SCP_BYTES,
             notes=tuple(notes),
@@ -197,15 +193,6 @@ def _sid(verb: str, key: str, where: str) -> str:
     return f"{verb}{letters}{where}"
 
 
-def _filled(statements: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    parts: list[list[dict[str, Any]]] = [[]]
-    for statement in statements:
-        if parts[-1] and len(_scp_text([*parts[-1], statement]).encode()) > SCP_BYTES:
-            parts.append([])
-        parts[-1].append(statement)
-    return parts
-
-
 def _scp_text(statements: Sequence[dict[str, Any]]) -> str:
     # Without blanks: they count when it is uploaded by the command line.
     document = {"Version": "2012-10-17", "Statement": list(statements)}
@@ -214,26 +201,26 @@ def _scp_text(statements: Sequence[dict[str, Any]]) -> str:
 
 def azure_policy(requirements: Sequence[Requirement]) -> Document:
     """An Azure Policy definition that refuses resources without a required tag; the effect is a parameter."""
-    mine = [each for each in _of(requirements, AZURE_WORDS) if each.required]
-    rules = [each for each in mine if not set(each.key) & AZURE_FORBIDDEN and len(each.key) <= AZURE_KEY]
-    wrong = [condition for each in rules for condition in _azure_conditions(each)]
+    required = [rule for rule in _of_provider(requirements, AZURE_NAMES) if rule.required]
+    rules = [rule for rule in required if not set(rule.key) & AZURE_FORBIDDEN and len(rule.key) <= AZURE_KEY]
+    conditions = [condition for rule in rules for condition in _azure_conditions(rule)]
     notes = [
         *_scoped(rules),
         *(
-            f"{each.key} is left out: Azure allows none of < > % & \\ ? / in a tag's name."
-            for each in mine
-            if each not in rules
+            f"{rule.key} is left out: Azure allows none of < > % & \\ ? / in a tag's name."
+            for rule in required
+            if rule not in rules
         ),
         *(
-            f"{each.key}: the pattern is left out, Azure's `match` is not a regular expression."
-            for each in rules
-            if each.pattern
+            f"{rule.key}: the pattern is left out, Azure's `match` is not a regular expression."
+            for rule in rules
+            if rule.pattern
         ),
     ]
     definition = {
         "properties": {
             "displayName": "Require the tags of the tag policy"[:AZURE_NAME],
-            "description": f"Resources need {', '.join(each.key for each in rules) or 'no tag'}."[:AZURE_DESCRIPTION],
+            "description": f"Resources need {', '.join(rule.key for rule in rules) or 'no tag'}."[:AZURE_DESCRIPTION],
             "policyType": "Custom",
             # Indexed: only what supports tags and a location is looked at.
             "mode": "Indexed",
@@ -245,10 +232,10 @@ def azure_policy(requirements: Sequence[Requirement]) -> Document:
                     "metadata": {"displayName": "Effect", "description": "Audit first, then deny."},
                 }
             },
-            "policyRule": {"if": {"anyOf": wrong}, "then": {"effect": "[parameters('effect')]"}},
+            "policyRule": {"if": {"anyOf": conditions}, "then": {"effect": "[parameters('effect')]"}},
         }
     }
-    return Document("azure-policy", "Azure Policy", "azure-policy.json", _text(definition), 1_048_576, tuple(notes))
+    return Document("azure-policy", "Azure Policy", _text(definition), 1_048_576, tuple(notes))
 
 
 def _azure_conditions(rule: Requirement) -> Iterator[dict[str, Any]]:
@@ -268,5 +255,5 @@ def azure_field(key: str) -> str:
     return f"tags['{key}']"
 
 
-def _text(document: Any) -> str:
+def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)

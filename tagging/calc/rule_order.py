@@ -1,34 +1,32 @@
-"""What can be said about an ordered list of ownership rules without asking the books. Pure: no Django."""
+"""What an ordered list of ownership rules shows by itself, without any cost data. Pure: no Django."""
 
 from collections.abc import Sequence
 
-from costs.calc.allocation_rules import EVER, NEVER, PLAIN, OwnerRule
+from costs.calc.allocation_rules import EVER, NEVER, RULE_COLUMNS, OwnerRule
 
 
-def shadows(rules: Sequence[OwnerRule]) -> dict[int, int]:
+def shadowed_rules(rules: Sequence[OwnerRule]) -> dict[int, int]:
     """{position of a rule that can never own anything: position of the earlier rule that takes everything it would}.
 
-    A rule is shadowed when an earlier one holds on all its days and asks for nothing that it does not ask for. What
-    patterns of names have in common is not judged: two patterns shadow each other only when they are the same.
+    A rule is shadowed when an earlier one holds on all its days and has no condition that it does not have. Patterns of
+    names are not compared: one shadows another only when they are the same.
     """
-    found = {}
+    shadowed: dict[int, int] = {}
     for number, rule in enumerate(rules):
-        earlier = (before for before in range(number) if before not in found and _takes_all_of(rules[before], rule))
-        if (first := next(earlier, None)) is not None:
-            found[number] = first
-    return found
+        wider = (at for at in range(number) if at not in shadowed and _covers(rules[at], rule))
+        if (first := next(wider, None)) is not None:
+            shadowed[number] = first
+    return shadowed
 
 
-def _takes_all_of(wide: OwnerRule, narrow: OwnerRule) -> bool:
+def _covers(wide: OwnerRule, narrow: OwnerRule) -> bool:
+    """Whether `wide` matches everything that `narrow` does."""
     if not any(wide.shape):
         return False
     in_time = (wide.start or EVER) <= (narrow.start or EVER) and (narrow.end or NEVER) <= (wide.end or NEVER)
-    plain = all(getattr(wide, name) in ("", getattr(narrow, name)) for name in (*PLAIN, "resource_pattern"))
-    return in_time and plain and _takes_tag(wide, narrow)
-
-
-def _takes_tag(wide: OwnerRule, narrow: OwnerRule) -> bool:
-    if not wide.tag_key:
-        return True
+    same_conditions = all(
+        getattr(wide, name) in ("", getattr(narrow, name)) for name in (*RULE_COLUMNS, "resource_pattern")
+    )
     same_key = wide.tag_key.lower() == narrow.tag_key.lower()
-    return same_key and wide.tag_value.lower() in ("", narrow.tag_value.lower())
+    same_tag = same_key and wide.tag_value.lower() in ("", narrow.tag_value.lower())
+    return in_time and same_conditions and (not wide.tag_key or same_tag)

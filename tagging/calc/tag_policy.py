@@ -1,33 +1,28 @@
 """What tags a resource should carry, and which of three things is wrong with each. Pure: no Django.
 
 Three facts about a tag are never mixed: its key is missing, its value is empty, its value is not allowed. Patterns are
-RE2, asked through DuckDB: they run in linear time whatever somebody types (Python's own engine can be made to run for
+RE2, matched by DuckDB: they run in linear time whatever somebody types (Python's own engine can be made to run for
 years by thirty characters), and they are the same patterns as those of the ownership rules. All values of one decision
-are asked together, so that a month costs one query for each pattern.
+are matched together, so that a month costs one query for each pattern.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from itertools import combinations
 
-import duckdb
-
-from costs.charges import duckdb_session
-from costs.formats.base import literal
+from costs.charges.duckdb_session import duckdb_session
+from costs.formats.sql import literal
 
 MOST_KEY = 128
 MOST_VALUE = 256
-MOST_PATTERN = 500
-MOST_VALUES = 500
 # No tag of a provider is longer; what is longer in a bill is cut before a pattern sees it.
 MOST_MATCHED = 1024
 
 
 class State(StrEnum):
-    """What is the case with one tag of one resource."""
+    """The state of one tag of one resource."""
 
     MISSING = "missing"
     EMPTY = "empty"
@@ -45,10 +40,10 @@ class CaseRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is the case with one tag: the key it was found under, its value as it stands, and what that value means.
+    """One tag of a resource: its state, the key it stands under, its value as written, and what that value means.
 
     `meant` is the value after aliases (`prod` means `Production`), empty unless the state is OK. `others` are further
-    keys of the same resource that name the same tag (`env` beside `Environment`) and say something else.
+    keys of the same resource that name the same tag (`env` beside `Environment`) with a different value.
     """
 
     state: State
@@ -105,7 +100,7 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class PolicyResource:
     """What a decision looks at."""
 
     tags: Mapping[str, str | None]
@@ -125,39 +120,40 @@ class Policy:
 
     def on(self, day: date) -> "Policy":
         """Only the requirements that hold on a day."""
-        return Policy(tuple(each for each in self.requirements if each.holds_on(day)))
+        return Policy(tuple(rule for rule in self.requirements if rule.holds_on(day)))
 
     def deciding(self) -> tuple[Requirement, ...]:
-        """The requirements without what people only read: two policies that decide alike are alike."""
-        return tuple(replace(each, description="", start=None, end=None) for each in self.requirements)
+        """The requirements without what does not decide anything: two policies that decide alike compare equal."""
+        return tuple(replace(rule, description="", start=None, end=None) for rule in self.requirements)
 
     def facts(self, tags: Mapping[str, str | None], provider: str, service: str, resource_type: str, on: date) -> Facts:
         """{tag: fact} of every requirement that applies; required ones and optional ones alike."""
-        return self.decide([Resource(tags, provider, service, resource_type)], on)[0]
+        return self.decide([PolicyResource(tags, provider, service, resource_type)], on)[0]
 
-    def decide(self, resources: Sequence[Resource], on: date) -> list[Facts]:
-        """The facts of many resources at once: each pattern is asked once, of all its values."""
-        rules = [_Rule(each) for each in self.requirements if each.holds_on(on)]
-        looks = [_looks(rules, one) for one in resources]
-        matching = _matching(pair for found in looks for pair in found)
-        return [{rule.asked.key: _fact(rule, look, matching) for rule, look in found} for found in looks]
+    def decide(self, resources: Sequence[PolicyResource], on: date) -> list[Facts]:
+        """The facts of many resources at once: each pattern is matched once, against all its values."""
+        rules = [_Rule(requirement) for requirement in self.requirements if requirement.holds_on(on)]
+        by_resource = [_matches(rules, resource) for resource in resources]
+        allowed = _values_that_match(pair for matches in by_resource for pair in matches)
+        return [{rule.requirement.key: rule.fact(match, allowed) for rule, match in matches} for matches in by_resource]
 
-    def found(self, tags: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
-        """{tag: (the key it stands under, its value)} of what is there, whether it is allowed or not."""
-        looks = _looks([_Rule(each) for each in self.requirements], Resource(tags), everywhere=True)
-        return {rule.asked.key: (look.key, look.value) for rule, look in looks if look.key}
+    def current_values(self, tags: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
+        """{tag: (the key it stands under, its value)} of the tags that are there, whether allowed or not."""
+        rules = [_Rule(requirement) for requirement in self.requirements]
+        matches = _matches(rules, PolicyResource(tags), everywhere=True)
+        return {rule.requirement.key: (match.key, match.value) for rule, match in matches if match.key}
 
     def aliases(self) -> dict[str, set[str]]:
-        """{tag in small letters: every key, in small letters, that means it}, as the explorer asks for them."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for each in self.requirements:
-            found[each.key.lower()] |= {name.lower() for name in each.names} | {f"user:{each.key.lower()}"}
-        return dict(found)
+        """{tag in lower case: every key, in lower case, that means it}, as the cost explorer looks them up."""
+        keys: dict[str, set[str]] = defaultdict(set)
+        for rule in self.requirements:
+            keys[rule.key.lower()] |= {name.lower() for name in rule.names} | {f"user:{rule.key.lower()}"}
+        return dict(keys)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A tag as found: under which key, what it says, what that means, and what else names it."""
+class _TagMatch:
+    """A requirement matched to the tags of a resource: under which key, its value, its meaning, other keys for it."""
 
     key: str = ""
     value: str = ""
@@ -166,26 +162,28 @@ class _Look:
 
 
 class _Rule:
-    """A requirement made ready to be asked of many resources."""
+    """A requirement prepared for checking many resources."""
 
-    def __init__(self, asked: Requirement) -> None:
-        self.asked = asked
-        self.names = [name.casefold() for name in asked.names]
-        self.scopes = [{each.casefold() for each in words} for _, words in asked.scopes]
-        self.aliases = {alias.casefold(): meant for alias, meant in asked.value_aliases.items()}
-        self.allowed = {each.casefold(): each for each in asked.values} if asked.case is CaseRule.IGNORE else {}
-        # The case rule stands in front of the pattern, as the engine is asked.
-        self.pattern = f"(?i){asked.pattern}" if asked.pattern and asked.case is CaseRule.IGNORE else asked.pattern
+    def __init__(self, requirement: Requirement) -> None:
+        self.requirement = requirement
+        self.names = [name.casefold() for name in requirement.names]
+        self.scopes = [{word.casefold() for word in words} for _, words in requirement.scopes]
+        self.aliases = {alias.casefold(): meant for alias, meant in requirement.value_aliases.items()}
+        ignores_case = requirement.case is CaseRule.IGNORE
+        self.allowed = {value.casefold(): value for value in requirement.values} if ignores_case else {}
+        # The case rule stands in front of the pattern, as the engine wants it.
+        self.pattern = f"(?i){requirement.pattern}" if requirement.pattern and ignores_case else requirement.pattern
 
-    def applies_to(self, *told: str) -> bool:
-        return all(not wanted or value.casefold() in wanted for wanted, value in zip(self.scopes, told, strict=True))
+    def applies_to(self, *place: str) -> bool:
+        """Whether it applies to a (provider, service, resource type)."""
+        return all(not scope or value.casefold() in scope for scope, value in zip(self.scopes, place, strict=True))
 
     def keys(self, folded: Mapping[str, Sequence[str]]) -> list[str]:
         """Keys that mean this tag: spelled as the policy does, then with other capitals, then its aliases."""
         return [
             key
             for name in self.names
-            for key in sorted(folded.get(name, ()), key=lambda each: (each not in self.asked.names, each))
+            for key in sorted(folded.get(name, ()), key=lambda key: (key not in self.requirement.names, key))
         ]
 
     def meaning(self, value: str) -> str:
@@ -193,176 +191,60 @@ class _Rule:
         meant = self.aliases.get(value.casefold(), value)
         return self.allowed.get(meant.casefold(), meant)
 
-    def look(self, tags: Mapping[str, str | None], folded: Mapping[str, Sequence[str]]) -> _Look:
-        """The first of its keys that says something; else the first that is there at all."""
+    def match(self, tags: Mapping[str, str | None], folded: Mapping[str, Sequence[str]]) -> _TagMatch:
+        """The first of its keys that has a value; else the first that is there at all."""
         keys = self.keys(folded)
         if not keys:
-            return _Look()
-        said = {key: (tags[key] or "").strip() for key in keys}
-        key = next((each for each in keys if said[each]), keys[0])
-        others = tuple(each for each in keys if each != key and said[each] and said[each] != said[key])
-        return _Look(key, said[key], self.meaning(said[key]), others)
+            return _TagMatch()
+        values = {key: (tags[key] or "").strip() for key in keys}
+        key = next((key for key in keys if values[key]), keys[0])
+        others = tuple(other for other in keys if other != key and values[other] and values[other] != values[key])
+        return _TagMatch(key, values[key], self.meaning(values[key]), others)
 
-    def allows(self, look: _Look, matching: Mapping[str, set[str]]) -> bool:
-        if self.asked.case is CaseRule.LOWER and look.value != look.value.lower():
+    def allows(self, match: _TagMatch, matching: Mapping[str, set[str]]) -> bool:
+        if self.requirement.case is CaseRule.LOWER and match.value != match.value.lower():
             return False
         if self.pattern:
-            return look.meant in matching[self.pattern]
-        return not self.asked.values or look.meant in self.asked.values
+            return match.meant in matching[self.pattern]
+        return not self.requirement.values or match.meant in self.requirement.values
+
+    def fact(self, match: _TagMatch, matching: Mapping[str, set[str]]) -> Fact:
+        if not match.key:
+            return Fact(State.MISSING)
+        if not match.value:
+            return Fact(State.EMPTY, match.key)
+        if not self.allows(match, matching):
+            return Fact(State.NOT_ALLOWED, match.key, match.value, "", match.others)
+        return Fact(State.OK, match.key, match.value, match.meant, match.others)
 
 
-def _looks(rules: Sequence[_Rule], one: Resource, *, everywhere: bool = False) -> list[tuple[_Rule, _Look]]:
+def _matches(
+    rules: Sequence[_Rule], resource: PolicyResource, *, everywhere: bool = False
+) -> list[tuple[_Rule, _TagMatch]]:
     folded: dict[str, list[str]] = defaultdict(list)
-    for key in one.tags:
+    for key in resource.tags:
         folded[key.casefold()].append(key)
     return [
-        (rule, rule.look(one.tags, folded))
+        (rule, rule.match(resource.tags, folded))
         for rule in rules
-        if everywhere or rule.applies_to(one.provider, one.service, one.resource_type)
+        if everywhere or rule.applies_to(resource.provider, resource.service, resource.resource_type)
     ]
 
 
-def _fact(rule: _Rule, look: _Look, matching: Mapping[str, set[str]]) -> Fact:
-    if not look.key:
-        return Fact(State.MISSING)
-    if not look.value:
-        return Fact(State.EMPTY, look.key)
-    if not rule.allows(look, matching):
-        return Fact(State.NOT_ALLOWED, look.key, look.value, "", look.others)
-    return Fact(State.OK, look.key, look.value, look.meant, look.others)
-
-
-def _matching(looks: Iterable[tuple[_Rule, _Look]]) -> dict[str, set[str]]:
-    """{pattern: the values that match it whole}."""
+def _values_that_match(matches: Iterable[tuple[_Rule, _TagMatch]]) -> dict[str, set[str]]:
+    """{pattern: the values that match all of it}."""
     values: dict[str, set[str]] = defaultdict(set)
-    for rule, look in looks:
+    for rule, match in matches:
         if rule.pattern:
-            values[rule.pattern].add(look.meant)
+            values[rule.pattern].add(match.meant)
     if not values:
         return {}
-    with duckdb_session.connect(threads=1, memory_limit="256MB") as db:
-        return {pattern: _matched(db, pattern, asked) for pattern, asked in values.items()}
-
-
-def _matched(db: duckdb.DuckDBPyConnection, pattern: str, values: Iterable[str]) -> set[str]:
-    asked = [value for value in values if len(value) <= MOST_MATCHED]
-    rows = db.execute(
-        f"SELECT v FROM (SELECT unnest($1::VARCHAR[]) AS v) WHERE regexp_full_match(v, {literal(pattern)})", [asked]
-    ).fetchall()
-    return {row[0] for row in rows}
-
-
-def is_compliant(facts: Facts, required: Iterable[str]) -> bool:
-    """Whether every required tag that applies is there and allowed."""
-    return all(facts[key].is_ok for key in required if key in facts)
-
-
-# What is wrong with a policy, said before it is saved.
-
-
-def problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
-    """(field, what is wrong with it), for a person, of one requirement by itself."""
-    yield from _key_problems(requirement)
-    if requirement.values and requirement.pattern:
-        yield "pattern", "Give allowed values or a pattern, not both: it would not be clear which of them decides."
-    if len(requirement.values) > MOST_VALUES:
-        yield (
-            "values",
-            f"{len(requirement.values)} allowed values are too many: write a pattern (at most {MOST_VALUES}).",
-        )
-    for value in requirement.values:
-        if len(value) > MOST_VALUE:
-            yield "values", f"{value[:40]}… has {len(value)} characters; no provider keeps more than {MOST_VALUE}."
-    for doubled in _doubled(requirement.values, requirement.case):
-        yield "values", f"{doubled!r} stands there twice."
-    problem = pattern_problem(requirement.pattern)
-    if problem:
-        yield "pattern", problem
-    yield from _value_alias_problems(requirement)
-    if requirement.start and requirement.end and requirement.end <= requirement.start:
-        yield "end", f"It would end ({requirement.end}) before it starts ({requirement.start})."
-
-
-def _key_problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
-    for where, keys in (("key", [requirement.key]), ("key_aliases", requirement.key_aliases)):
-        for key in keys:
-            if not key.strip():
-                yield where, "A tag needs a key."
-            elif len(key) > MOST_KEY:
-                yield where, f"{key[:40]}… has {len(key)} characters; AWS keeps {MOST_KEY} of a key."
-            elif key.lower().startswith("aws:"):
-                yield where, f"{key}: keys that begin with aws: are written by AWS alone and cannot be required."
-    for doubled in _doubled(requirement.names, CaseRule.IGNORE):
-        yield "key_aliases", f"{doubled!r} names this tag already: keys are compared without regard to case."
-
-
-def _value_alias_problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
-    allowed = {each.casefold(): each for each in requirement.values}
-    meanings: dict[str, set[str]] = defaultdict(set)
-    for alias, meant in requirement.value_aliases.items():
-        meanings[alias.casefold()].add(meant)
-        if requirement.values and meant not in requirement.values:
-            yield "value_aliases", f"{alias} would mean {meant}, which is not an allowed value."
-        elif allowed.get(alias.casefold(), meant) != meant:
-            yield "value_aliases", f"{alias} is an allowed value itself and cannot mean {meant}."
-    for alias, meant_all in meanings.items():
-        if len(meant_all) > 1:
-            yield "value_aliases", f"{alias} would mean {' and '.join(sorted(meant_all))}: an alias means one value."
-
-
-def _doubled(words: Sequence[str], case: CaseRule) -> list[str]:
-    folded = [word.casefold() if case is CaseRule.IGNORE else word for word in words]
-    return [word for number, word in enumerate(words) if folded[number] in folded[:number]]
-
-
-def pattern_problem(pattern: str) -> str:
-    """Why a pattern cannot be used; empty when it can."""
-    if len(pattern) > MOST_PATTERN:
-        return f"The pattern has {len(pattern)} characters: at most {MOST_PATTERN}."
-    if not pattern:
-        return ""
-    with duckdb_session.connect(threads=1, memory_limit="64MB") as db:
-        try:
-            db.execute(f"SELECT regexp_full_match('', {literal(pattern)})").fetchall()
-        except duckdb.Error as error:
-            return f"Not a regular expression (RE2): {str(error).strip().splitlines()[0]}"
-    return ""
-
-
-def conflicts(requirements: Sequence[Requirement]) -> Iterator[tuple[str, Requirement, Requirement]]:
-    """(what is wrong, one, other): keys that name two tags, and two rules for one tag at one time and place."""
-    for one, other in combinations(requirements, 2):
-        mine, theirs = ({name.casefold() for name in each.names} for each in (one, other))
-        if one.key.casefold() == other.key.casefold():
-            if _overlap(one, other):
-                yield _overlap_words(one, other), one, other
-        elif mine & theirs:
-            shared = next(name for name in one.names if name.casefold() in theirs)
-            yield f"{shared!r} would name two tags, {one.key} and {other.key}: a key means one tag.", one, other
-
-
-def _overlap(one: Requirement, other: Requirement) -> bool:
-    in_time = (one.end is None or other.start is None or other.start < one.end) and (
-        other.end is None or one.start is None or one.start < other.end
-    )
-    return in_time and all(_meet(mine, theirs) for (_, mine), (_, theirs) in zip(one.scopes, other.scopes, strict=True))
-
-
-def _meet(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    folded = {each.casefold() for each in mine}
-    return not mine or not theirs or any(each.casefold() in folded for each in theirs)
-
-
-def _overlap_words(one: Requirement, other: Requirement) -> str:
-    scopes = [
-        f"{name} {', '.join(theirs or mine)}"
-        for (name, mine), (_, theirs) in zip(one.scopes, other.scopes, strict=True)
-        if mine or theirs
-    ]
-    where = f" for {'; '.join(scopes)}" if scopes else ""
-    since = max([each for each in (one.start, other.start) if each], default=None)
-    when = f" from {since} on" if since else ""
-    return (
-        f"{one.key} has two rules at once{where}{when}: end the older one on the day the newer one starts, "
-        "or give them different providers, services or resource types."
-    )
+    matching = {}
+    with duckdb_session(threads=1, memory_limit="256MB") as db:
+        for pattern, candidates in values.items():
+            rows = db.execute(
+                f"SELECT v FROM (SELECT unnest($1::VARCHAR[]) AS v) WHERE regexp_full_match(v, {literal(pattern)})",
+                [[value for value in candidates if len(value) <= MOST_MATCHED]],
+            ).fetchall()
+            matching[pattern] = {row[0] for row in rows}
+    return matching

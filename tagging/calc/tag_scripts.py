@@ -21,8 +21,8 @@ PER_CALL = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A tag to set, and where; `before` is what the bill says there now."""
+class TagEdit:
+    """A tag to set, and where; `before` is the value in the bill."""
 
     target: Target
     resource: str
@@ -37,23 +37,23 @@ def _one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)[:200]
 
 
-def _calls(changes: Iterable[Change]) -> dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]]:
+def _calls(edits: Iterable[TagEdit]) -> dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]]:
     """{(account, region): {tags: ARNs}}: resources that get the same tags go together."""
     tags: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
-    for one in changes:
-        if one.target.can:
-            tags[one.target.account, one.target.region, one.target.arn][one.key] = one.after
-    found: dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for edit in edits:
+        if edit.target.is_taggable:
+            tags[edit.target.account, edit.target.region, edit.target.arn][edit.key] = edit.after
+    calls: dict[tuple[str, str], dict[tuple[tuple[str, str], ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for (account, region, arn), pairs in sorted(tags.items()):
-        found[account, region][tuple(sorted(pairs.items()))].append(arn)
-    return found
+        calls[account, region][tuple(sorted(pairs.items()))].append(arn)
+    return calls
 
 
 def chunks(items: Sequence[str], size: int) -> list[list[str]]:
     return [list(items[first : first + size]) for first in range(0, len(items), size)]
 
 
-def cli(changes: Sequence[Change], title: str) -> str:
+def shell_script(edits: Sequence[TagEdit], title: str) -> str:
     """A shell script of ``aws resourcegroupstaggingapi tag-resources``; each account has its own profile to set."""
     lines = [
         "#!/bin/sh",
@@ -61,87 +61,83 @@ def cli(changes: Sequence[Change], title: str) -> str:
         "# Run each part signed in to its account; it takes tag:TagResources and the service's own right to tag.",
         "set -eu",
     ]
-    for (account, region), groups in sorted(_calls(changes).items()):
+    for (account, region), groups in sorted(_calls(edits).items()):
         lines += ["", f"# account {account}, region {region}"]
         for tags, arns in sorted(groups.items()):
-            told = json.dumps(dict(tags), ensure_ascii=False, sort_keys=True)
+            pairs = json.dumps(dict(tags), ensure_ascii=False, sort_keys=True)
             for part in chunks(arns, PER_CALL):
                 words = ["aws", "resourcegroupstaggingapi", "tag-resources", "--region", region]
-                words += ["--resource-arn-list", *part, "--tags", told]
+                words += ["--resource-arn-list", *part, "--tags", pairs]
                 lines.append(shlex.join(words))
-    return "\n".join([*lines, *_unable(changes), ""])
+    return "\n".join([*lines, *_not_taggable(edits), ""])
 
 
-def _unable(changes: Iterable[Change]) -> list[str]:
-    found = sorted({(one.resource, one.target.problem) for one in changes if not one.target.can})
-    return ["", *(f"# not here: {_one_line(resource)}: {_one_line(problem)}" for resource, problem in found)]
+def _not_taggable(edits: Iterable[TagEdit]) -> list[str]:
+    problems = sorted({(edit.resource, edit.target.problem) for edit in edits if not edit.target.is_taggable})
+    return ["", *(f"# not here: {_one_line(resource)}: {_one_line(problem)}" for resource, problem in problems)]
 
 
 def hcl(text: str) -> str:
     """A Terraform string: quotes, backslashes, control signs and template marks are escaped."""
-    told = json.dumps(text, ensure_ascii=False)
-    return told.replace("${", "$${").replace("%{", "%%{")
+    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
 
 
-def terraform(changes: Sequence[Change], title: str) -> str:
+def terraform_file(edits: Sequence[TagEdit], title: str) -> str:
     """Terraform: `aws_ec2_tag` for EC2, the map to paste for the rest; a provider alias for each place."""
     lines = [f"# {_one_line(title)}", "# Nothing here creates or destroys a resource; it sets tags alone."]
-    places = sorted({(one.target.account, one.target.region) for one in changes if _is_ec2(one)})
+    places = sorted({(edit.target.account, edit.target.region) for edit in edits if _is_ec2(edit)})
     for account, region in places:
         alias = _alias(account, region)
         lines += ["", 'provider "aws" {', f"  alias  = {hcl(alias)}", f"  region = {hcl(region)}"]
         lines += [f"  allowed_account_ids = [{hcl(account)}]", "}"]
-    ordered = sorted(changes, key=lambda one: (one.target.account, one.target.region, one.target.arn, one.key))
-    for number, one in enumerate((each for each in ordered if _is_ec2(each)), 1):
-        identity = one.target.arn.rsplit("/", 1)[-1]
+    ordered = sorted(edits, key=lambda edit: (edit.target.account, edit.target.region, edit.target.arn, edit.key))
+    for number, edit in enumerate(filter(_is_ec2, ordered), 1):
         lines += ["", f'resource "aws_ec2_tag" "tag_{number}" {{']
-        lines += [f"  provider    = aws.{_alias(one.target.account, one.target.region)}"]
+        lines += [f"  provider    = aws.{_alias(edit.target.account, edit.target.region)}"]
         lines += [
-            f"  resource_id = {hcl(identity)}",
-            f"  key         = {hcl(one.key)}",
-            f"  value       = {hcl(one.after)}",
+            f"  resource_id = {hcl(edit.target.arn.rsplit('/', 1)[-1])}",
+            f"  key         = {hcl(edit.key)}",
+            f"  value       = {hcl(edit.after)}",
         ]
         lines += ["}"]
-    lines += _to_paste([one for one in ordered if one.target.can and not _is_ec2(one)])
-    return "\n".join([*lines, *_unable(changes), ""])
+    lines += _to_paste([edit for edit in ordered if edit.target.is_taggable and not _is_ec2(edit)])
+    return "\n".join([*lines, *_not_taggable(edits), ""])
 
 
-def _is_ec2(one: Change) -> bool:
-    return one.target.can and one.target.arn.split(":")[2] == "ec2"
+def _is_ec2(edit: TagEdit) -> bool:
+    return edit.target.is_taggable and edit.target.arn.split(":")[2] == "ec2"
 
 
 def _alias(account: str, region: str) -> str:
     return f"a{account}_{region.replace('-', '_')}"
 
 
-def _to_paste(changes: Sequence[Change]) -> list[str]:
-    by_arn: dict[str, list[Change]] = defaultdict(list)
-    for one in changes:
-        by_arn[one.target.arn].append(one)
+def _to_paste(edits: Sequence[TagEdit]) -> list[str]:
+    by_arn: dict[str, list[TagEdit]] = defaultdict(list)
+    for edit in edits:
+        by_arn[edit.target.arn].append(edit)
     lines = []
-    for arn, many in by_arn.items():
+    for arn, same_resource in by_arn.items():
         lines += ["", f"# {_one_line(arn)}", "#   tags = {"]
-        lines += [f"#     {_one_line(hcl(one.key))} = {_one_line(hcl(one.after))}" for one in many] + ["#   }"]
+        lines += [f"#     {_one_line(hcl(edit.key))} = {_one_line(hcl(edit.after))}" for edit in same_resource]
+        lines.append("#   }")
     return lines
 
 
-HEAD = ("account", "region", "resource", "name", "arn", "key", "before", "after", "note")
-
-
-def csv_rows(changes: Iterable[Change]) -> list[tuple[str, ...]]:
+def edits_as_csv(edits: Iterable[TagEdit]) -> list[tuple[str, ...]]:
     """A header and a row for each tag; whoever writes them makes them safe for spreadsheets."""
     rows = [
         (
-            one.target.account,
-            one.target.region,
-            one.resource,
-            one.name,
-            one.target.arn,
-            one.key,
-            one.before,
-            one.after,
-            one.target.problem,
+            edit.target.account,
+            edit.target.region,
+            edit.resource,
+            edit.name,
+            edit.target.arn,
+            edit.key,
+            edit.before,
+            edit.after,
+            edit.target.problem,
         )
-        for one in changes
+        for edit in edits
     ]
-    return [HEAD, *rows]
+    return [("account", "region", "resource", "name", "arn", "key", "before", "after", "note"), *rows]

@@ -26,7 +26,7 @@ DAY_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MetricEntry:
     """How many on a day (of a month: on its first day), for a team."""
 
     team: int
@@ -35,8 +35,8 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What of a file cannot be used, and why."""
+class MetricProblem:
+    """A value of a file that cannot be used, and why."""
 
     line: int
     column: str
@@ -55,11 +55,11 @@ class Gap:
 
 
 @dataclass(slots=True)
-class Read:
-    """What a file says: the values, what is wrong with it, and what is missing from it."""
+class MetricFile:
+    """What a file holds: the values, what is wrong with it, and what is missing from it."""
 
-    values: list[Value] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    values: list[MetricEntry] = field(default_factory=list)
+    problems: list[MetricProblem] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
     @property
@@ -67,8 +67,8 @@ class Read:
         return bool(self.values) and not self.problems
 
 
-def decoded(content: bytes) -> str:
-    """The file's text; raises ValueError, saying so, where it is none."""
+def decode_csv(content: bytes) -> str:
+    """The file's text; raises ValueError with the reason where it is not text."""
     if len(content) > MOST_BYTES:
         raise ValueError(f"The file has {len(content):,} bytes: {MOST_BYTES:,} at most.")
     try:
@@ -77,42 +77,42 @@ def decoded(content: bytes) -> str:
         raise ValueError("The file is not UTF-8 text: save it as CSV UTF-8.") from None
 
 
-def read(text: str, *, teams: Mapping[str, int], grain: str) -> Read:
+def read_metric_csv(text: str, *, teams: Mapping[str, int], grain: str) -> MetricFile:
     """Reads ``team,day,value`` (or ``team,month,value``), the header first; `teams` are {name in small letters: id}."""
-    found = Read()
+    parsed = MetricFile()
     reader = csv.reader(io.StringIO(text.replace("\0", "")))
     try:
         rows = list(reader)
     except csv.Error as error:
-        found.problems.append(Problem(reader.line_num, "", "", f"Not a CSV: {error}."))
-        return found
-    places = _places(rows[0] if rows else [], grain, found)
+        parsed.problems.append(MetricProblem(reader.line_num, "", "", f"Not a CSV: {error}."))
+        return parsed
+    places = _columns(rows[0] if rows else [], grain, parsed)
     if places:
         seen: dict[tuple[int, date], int] = {}
         for line, row in enumerate(rows[1:], 2):
-            if any(cell.strip() for cell in row) and len(found.problems) < MOST_PROBLEMS:
-                _row(found, line, row, places, teams, grain, seen)
-        if not found.values and not found.problems:
-            found.problems.append(Problem(2, "", "", "The file has a header and no values."))
-    found.gaps = gaps(found.values, grain)
-    return found
+            if any(cell.strip() for cell in row) and len(parsed.problems) < MOST_PROBLEMS:
+                _read_row(parsed, line, row, places, teams, grain, seen)
+        if not parsed.values and not parsed.problems:
+            parsed.problems.append(MetricProblem(2, "", "", "The file has a header and no values."))
+    parsed.gaps = gaps(parsed.values, grain)
+    return parsed
 
 
-def _places(head: Sequence[str], grain: str, found: Read) -> dict[str, int]:
+def _columns(head: Sequence[str], grain: str, parsed: MetricFile) -> dict[str, int]:
     """Where each column stands; none, with a problem, where one is missing."""
     names = [cell.strip().lower() for cell in head]
     when = next((name for name in (grain, "date", DAY, MONTH) if name in names), grain)
     wanted = {"team": "team", "when": when, "value": "value"}
     missing = [name for name in wanted.values() if name not in names]
     if missing:
-        said = f"The first line must name the columns team, {grain} and value; {', '.join(missing)} is not there."
-        found.problems.append(Problem(1, missing[0], ",".join(head)[:100], said))
+        reason = f"The first line must name the columns team, {grain} and value; {', '.join(missing)} is not there."
+        parsed.problems.append(MetricProblem(1, missing[0], ",".join(head)[:100], reason))
         return {}
     return {role: names.index(name) for role, name in wanted.items()}
 
 
-def _row(
-    found: Read,
+def _read_row(
+    parsed: MetricFile,
     line: int,
     row: Sequence[str],
     places: Mapping[str, int],
@@ -120,24 +120,24 @@ def _row(
     grain: str,
     seen: dict[tuple[int, date], int],
 ) -> None:
-    told = {role: row[place].strip() if place < len(row) else "" for role, place in places.items()}
+    cells = {role: row[place].strip() if place < len(row) else "" for role, place in places.items()}
     try:
-        team = as_team(told["team"], teams)
-        day = as_day(told["when"], grain)
-        value = as_value(told["value"])
-    except Refused as refused:
-        found.problems.append(Problem(line, refused.column, refused.text[:100], str(refused)))
+        team = as_team(cells["team"], teams)
+        day = as_day(cells["when"], grain)
+        value = as_value(cells["value"])
+    except InvalidValue as error:
+        parsed.problems.append(MetricProblem(line, error.column, error.text[:100], str(error)))
         return
     if (team, day) in seen:
-        words = f"{told['team']} has {told['when']} in line {seen[team, day]} already."
-        found.problems.append(Problem(line, "team", told["team"][:100], words))
+        reason = f"{cells['team']} has {cells['when']} in line {seen[team, day]} already."
+        parsed.problems.append(MetricProblem(line, "team", cells["team"][:100], reason))
         return
     seen[team, day] = line
-    found.values.append(Value(team, day, value))
+    parsed.values.append(MetricEntry(team, day, value))
 
 
-class Refused(ValueError):
-    """A value that cannot be used: which column, what it says, and why."""
+class InvalidValue(ValueError):
+    """A value that cannot be used: its column, its text, and why."""
 
     def __init__(self, column: str, text: str, reason: str) -> None:
         self.column, self.text = column, text
@@ -145,75 +145,70 @@ class Refused(ValueError):
 
 
 def as_team(text: str, teams: Mapping[str, int]) -> int:
-    """The team's id; raises Refused for a team nobody knows."""
+    """The team's id; raises InvalidValue for an unknown team."""
     if text.lower() not in teams:
-        raise Refused("team", text, f"There is no team {text[:60]!r}.")
+        raise InvalidValue("team", text, f"There is no team {text[:60]!r}.")
     return teams[text.lower()]
 
 
 def as_day(text: str, grain: str) -> date:
-    """The day, or the first of the month; raises Refused for anything else."""
+    """The day, or the first of the month; raises InvalidValue for anything else."""
     try:
         if grain == MONTH:
-            return Month.parse(text if text.count("-") == 1 else _first_of_month(text)).start
+            # A whole day of a metric by month must be the first of the month.
+            if text.count("-") == 1:
+                return Month.parse(text).start
+            if (day := date.fromisoformat(text)).day == 1:
+                return day
+            raise ValueError
         if not DAY_TEXT.match(text):
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
         like = "2026-03" if grain == MONTH else "2026-03-31"
-        raise Refused(grain, text, f"{text[:40]!r} is not a {grain}: write it like {like}.") from None
-
-
-def _first_of_month(text: str) -> str:
-    day = date.fromisoformat(text)
-    if day.day != 1:
-        raise ValueError
-    return text[:7]
+        raise InvalidValue(grain, text, f"{text[:40]!r} is not a {grain}: write it like {like}.") from None
 
 
 def as_value(text: str) -> Decimal:
-    """An exact number that is not negative and not finer than 18 decimals; raises Refused."""
+    """An exact number that is not negative and not finer than 18 decimals; raises InvalidValue."""
     if not text:
-        raise Refused("value", text, "There is no value: leave the line out where nothing was counted.")
+        raise InvalidValue("value", text, "There is no value: leave the line out where nothing was counted.")
     if not NUMBER.match(text):
-        raise Refused("value", text, f"{text[:40]!r} is not a number: digits, with a point for decimals.")
+        raise InvalidValue("value", text, f"{text[:40]!r} is not a number: digits, with a point for decimals.")
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise Refused("value", text, f"{text[:40]!r} is not a number.") from None
+        raise InvalidValue("value", text, f"{text[:40]!r} is not a number.") from None
     if value < 0:
-        raise Refused("value", text, f"{text[:40]} is negative: nothing is counted less than zero times.")
+        raise InvalidValue("value", text, f"{text[:40]} is negative: nothing is counted less than zero times.")
     if value >= MOST:
-        raise Refused("value", text, f"{text[:40]} is too large.")
+        raise InvalidValue("value", text, f"{text[:40]} is too large.")
     if value != value.quantize(PLACES, context=EXACT):
-        raise Refused("value", text, f"{text[:40]} has more than 18 decimals.")
+        raise InvalidValue("value", text, f"{text[:40]} has more than 18 decimals.")
     return value
 
 
-def gaps(values: Iterable[Value], grain: str) -> list[Gap]:
+def gaps(values: Iterable[MetricEntry], grain: str) -> list[Gap]:
     """What is missing between the first and the last of each team."""
     by_team: dict[int, list[date]] = {}
-    for each in values:
-        by_team.setdefault(each.team, []).append(each.day)
-    found = []
+    for entry in values:
+        by_team.setdefault(entry.team, []).append(entry.day)
+    missing = []
     for team, days in by_team.items():
-        ordered = sorted(days)
-        for before, after in pairwise(ordered):
-            first, last, count = _between(before, after, grain)
-            if count:
-                found.append(Gap(team, first, last, count))
-    return found
-
-
-def _between(before: date, after: date, grain: str) -> tuple[date, date, int]:
-    if grain == DAY:
-        return before + timedelta(1), after - timedelta(1), (after - before).days - 1
-    one, other = Month.of(before).next, Month.of(after)
-    return one.start, other.previous.start, (other.year - one.year) * 12 + other.number - one.number
+        for before, after in pairwise(sorted(days)):
+            if grain == DAY:
+                gap = Gap(team, before + timedelta(1), after - timedelta(1), (after - before).days - 1)
+            else:
+                first, end = Month.of(before).next, Month.of(after)
+                count = (end.year - first.year) * 12 + end.number - first.number
+                gap = Gap(team, first.start, end.previous.start, count)
+            if gap.count:
+                missing.append(gap)
+    return missing
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class UnitCostPoint:
     """A day or month: its cost (None: no bill), its units (None: not counted), and the cost of one (None: no such)."""
 
     day: date
@@ -236,34 +231,32 @@ class Point:
         return "" if self.units else "nothing was counted"
 
 
-def points(costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: Iterable[date]) -> list[Point]:
+def unit_cost_points(
+    costs: Mapping[date, Decimal], units: Mapping[date, Decimal], days: Iterable[date]
+) -> list[UnitCostPoint]:
     """A point for each day, missing ones included."""
-    return [Point(day, costs.get(day), units.get(day)) for day in days]
+    return [UnitCostPoint(day, costs.get(day), units.get(day)) for day in days]
 
 
-def by_month(many: Iterable[Point]) -> list[Point]:
+def points_by_month(days: Iterable[UnitCostPoint]) -> list[UnitCostPoint]:
     """A point for each month, of its days that have both a cost and units: the sums, so that their ratio is right."""
-    months: dict[date, list[Point]] = {}
-    for point in many:
+    months: dict[date, list[UnitCostPoint]] = {}
+    for point in days:
         months.setdefault(point.day.replace(day=1), []).append(point)
-    return [
-        Point(month, _sum([p.cost for p in both(days)]), _sum([p.units for p in both(days)]))
-        for month, days in months.items()
-    ]
+    return [_combined(month, points) for month, points in months.items()]
 
 
-def both(many: Iterable[Point]) -> list[Point]:
-    return [point for point in many if point.cost is not None and point.units is not None]
-
-
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount or Decimal(0))
-    return total if amounts else None
-
-
-def whole(many: Iterable[Point]) -> Decimal | None:
+def overall_per_unit(points: Iterable[UnitCostPoint]) -> Decimal | None:
     """Cost per unit of all points that have both: the sum of costs / the sum of units, not a mean of ratios."""
-    days = both(many)
-    return ratio(_sum([p.cost for p in days]) or Decimal(0), _sum([p.units for p in days]) or Decimal(0))
+    return _combined(date.min, points).per_unit
+
+
+def _combined(day: date, points: Iterable[UnitCostPoint]) -> UnitCostPoint:
+    """One point for those that have both a cost and units; a point without either where none has."""
+    cost: Decimal | None = None
+    units: Decimal | None = None
+    for point in points:
+        if point.cost is not None and point.units is not None:
+            cost = EXACT.add(cost or Decimal(0), point.cost)
+            units = EXACT.add(units or Decimal(0), point.units)
+    return UnitCostPoint(day, cost, units)

@@ -1,37 +1,41 @@
-"""A billing month computed from today's books: what each team's statement says, day by day conserving the bill.
+"""Allocates a billing month to teams from today's cost data, so that every charge day adds up to its bill.
 
-Nothing is written here. The books are asked three questions a month (direct, shared, unowned; pools by day; covered
+Nothing is written here. The database is asked three questions a month (direct and unowned cost; pools by day; covered
 usage where discounts are spread), whatever the number of teams.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Count, F, Max, Sum
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models import F, Max, Sum
+from django.db.models.functions import Coalesce
 
-from costs.models import CostLine, DayRollup, DeliveryMonth, Pool
+from costs.models import CostLine, DayRollup, Pool
 from costs.querysets import SIDES
-from finops_site.lib.money import EXACT
+from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
-from finops_site.models import Team
 from tagging.calc import pool_splits
-from tagging.calc.pool_splits import BadSplit, Outcome, Rule
+from tagging.calc.discount_spreading import spread_discounts
+from tagging.calc.metric_gaps import describe_gaps
+from tagging.calc.pool_splits import BadSplit, SplitResult, SplitRule
+from tagging.chargeback.cost_queries import current_rows_of_month
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, Split
 
 BILLED, EFFECTIVE = "billed_cost", "effective_cost"
 VIEWS = (BILLED, EFFECTIVE)
 ZERO = Decimal(0)
 NOT_BY_SERVICE = "Other charges"
+SPREAD_FORMULA = "discounts of commitments at the service's average: what you saved, less your share of all savings"
+# Sums in both views of cost: {view: sum}.
+Amounts = Mapping[str, Decimal]
+Results = Mapping[tuple[str, str], SplitResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AllocatedCost:
     """One amount of a team's statement, in both views of cost, with the formula of each in words."""
 
     team: int
@@ -39,14 +43,14 @@ class Line:
     kind: str
     key: str
     label: str
-    amounts: Mapping[str, Decimal]
+    amounts: Amounts
     service: str = ""
     pool: int | None = None
     formulas: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Equation:
+class MonthEquation:
     """bill = direct + shared + unallocated + unowned, in one currency and one view."""
 
     bill: Decimal = ZERO
@@ -57,72 +61,93 @@ class Equation:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
-    """A month as its statements would say it today. `totals` is {currency: {view: Equation}}."""
+class MonthAllocation:
+    """A month as its statements would be today. `totals` is {currency: {view: MonthEquation}}."""
 
-    lines: list[Line]
+    lines: list[AllocatedCost]
     allocations: list[Allocation]
-    totals: dict[str, dict[str, Equation]]
+    totals: dict[str, dict[str, MonthEquation]]
     problems: list[str]
 
 
-def compute(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -> Computed:
-    """Statements' lines, allocations by day and totals of a billing month, by today's books, splits and metrics."""
-    owned, until = _owned(month)
-    held = _held(month)
-    rules, problems = rules_of(month)
-    metrics, gaps = _metrics(rules.values(), month, until)
-    outcomes: dict[tuple[str, str], Outcome] = {}
-    for code in sorted({currency for *_, currency in owned} | {currency for *_, currency in held}):
+@dataclass(frozen=True, slots=True)
+class MonthCost:
+    """The cost of a billing month before pools are split.
+
+    `by_owner` is {(team, or None where it is unowned; service; currency): sums} of what no pool holds, `pooled` {(pool,
+    charge day, currency): sums}; `until` is the last charge day.
+    """
+
+    by_owner: dict[tuple[int | None, str, str], Amounts]
+    pooled: dict[tuple[int, date, str], Amounts]
+    until: date | None
+
+    @classmethod
+    def read(cls, month: Month) -> "MonthCost":
+        views = {view: Sum(view) for view in VIEWS}
+        owned = current_rows_of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
+        owned = list(owned.annotate(until=Max("charge_date"), **views))
+        held = current_rows_of_month(DayRollup, month).filter(SIDES["shared"])
+        held = held.values("pool", "charge_date", "currency").annotate(**views)
+        return cls(
+            {(row["owner"], row["service"], row["currency"]): cls._amounts(row) for row in owned},
+            {(row["pool"], row["charge_date"], row["currency"]): cls._amounts(row) for row in held},
+            max((row["until"] for row in owned), default=None),
+        )
+
+    @staticmethod
+    def _amounts(row: Mapping[str, Decimal | None]) -> Amounts:
+        return {view: row[view] or ZERO for view in VIEWS}
+
+    @property
+    def currencies(self) -> list[str]:
+        return sorted({key[-1] for key in (*self.by_owner, *self.pooled)})
+
+    def direct(self, code: str, view: str) -> dict[int, Decimal]:
+        """{team: its direct cost} in one currency and view."""
+        sums: dict[int, Decimal] = defaultdict(Decimal)
+        for (team, _, currency), amounts in self.by_owner.items():
+            if team is not None and currency == code:
+                sums[team] = EXACT.add(sums[team], amounts[view])
+        return dict(sums)
+
+    def pools(self, code: str, view: str) -> dict[tuple[int, date], Decimal]:
+        """{(pool, charge day): what the bills put into it} in one currency and view."""
+        return {(pool, day): sums[view] for (pool, day, currency), sums in self.pooled.items() if currency == code}
+
+    def unowned(self, code: str, view: str) -> Decimal:
+        rows = self.by_owner.items()
+        return exact_sum(sums[view] for (team, _, currency), sums in rows if team is None and currency == code)
+
+
+def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.USED) -> MonthAllocation:
+    """Statement lines, allocations by day and totals of a billing month, by today's cost data, splits and metrics."""
+    cost = MonthCost.read(month)
+    rules, problems = split_rules_of(month)
+    metrics, gaps = _metric_sums(rules.values(), month, cost.until)
+    results: dict[tuple[str, str], SplitResult] = {}
+    for code in cost.currencies:
         for view in VIEWS:
-            direct = _by_team(owned, code, view)
-            pooled = {(pool, day): sums[view] for (pool, day, at), sums in held.items() if at == code}
-            outcomes[code, view] = pool_splits.split_pools(pooled, rules, direct, metrics)
-    moved = _spread(month) if discounts == ChargebackPeriod.Discounts.SPREAD else {}
+            pooled, direct = cost.pools(code, view), cost.direct(code, view)
+            results[code, view] = pool_splits.split_pools(pooled, rules, direct, metrics)
+    moved = _spread_discounts(month) if discounts == ChargebackPeriod.Discounts.SPREAD else {}
     names = dict(Pool.objects.values_list("pk", "name"))
-    lines = [*_direct_lines(owned), *_shared_lines(outcomes, rules, names), *_spread_lines(moved)]
-    allocations = [*_allocations(month, outcomes), *_moved(month, moved)]
-    said = [*problems, *gaps, *_left_words(outcomes, names)]
-    return Computed(lines, allocations, _totals(owned, held, outcomes), list(dict.fromkeys(said)))
+    left = [
+        f"{names[pool]} ({code}): {problem}"
+        for (code, _), result in sorted(results.items())
+        for pool, problem in sorted(result.problems.items())
+    ]
+    return MonthAllocation(
+        [*_direct_lines(cost), *_shared_lines(results, rules, names), *_spread_lines(moved)],
+        _allocation_rows(month, results, moved),
+        _equations(cost, results),
+        list(dict.fromkeys([*problems, *gaps, *left])),
+    )
 
 
-def of_month(model: Any, month: Month) -> Any:
-    """Current rows of a billing month, with the span of charge days that lets the database skip partitions."""
-    rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).only("charge_months"))
-    days = [date.fromisoformat(day) for row in rows for day in row.charge_months]
-    found = model.objects.current().filter(billing_month=month.start).order_by()
-    if days:
-        found = found.filter(charge_date__gte=min(days), charge_date__lt=Month.of(max(days)).next.start)
-    return found
-
-
-Owned = dict[tuple[int | None, str, str], dict[str, Decimal]]
-Held = dict[tuple[int, date, str], dict[str, Decimal]]
-
-
-def _owned(month: Month) -> tuple[Owned, date | None]:
-    """{(team or None, service, currency): {view: sum}} of what no pool holds, and the last charge day there is."""
-    rows = of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
-    found: Owned = {}
-    until = None
-    for row in rows.annotate(until=Max("charge_date"), **{view: Sum(view) for view in VIEWS}):
-        found[row["owner"], row["service"], row["currency"]] = {view: row[view] or ZERO for view in VIEWS}
-        until = max(until or row["until"], row["until"])
-    return found, until
-
-
-def _held(month: Month) -> Held:
-    """{(pool, charge day, currency): {view: sum}}."""
-    rows = of_month(DayRollup, month).filter(SIDES["shared"]).values("pool", "charge_date", "currency")
-    return {
-        (row["pool"], row["charge_date"], row["currency"]): {view: row[view] or ZERO for view in VIEWS}
-        for row in rows.annotate(**{view: Sum(view) for view in VIEWS})
-    }
-
-
-def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
-    """{pool: how it is split in the month}, and in words which splits cannot be followed."""
-    rules: dict[int, Rule] = {}
+def split_rules_of(month: Month) -> tuple[dict[int, SplitRule], list[str]]:
+    """{pool: how it is split in the month}, and for each split that cannot be followed a sentence that says why."""
+    rules: dict[int, SplitRule] = {}
     problems = []
     for split in Split.objects.in_month(month).with_parts():
         try:
@@ -130,7 +155,7 @@ def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
         except BadSplit as error:
             problems.append(f"{split.pool}: {error}")
     try:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     except pool_splits.CircleOfPools as circle:
         names = dict(Pool.objects.values_list("pk", "name"))
         for pool in circle.path:
@@ -139,191 +164,115 @@ def rules_of(month: Month) -> tuple[dict[int, Rule], list[str]]:
     return rules, problems
 
 
-def _metrics(
-    rules: Iterable[Rule], month: Month, until: date | None
+def _metric_sums(
+    rules: Iterable[SplitRule], month: Month, until: date | None
 ) -> tuple[dict[str, dict[int, Decimal]], list[str]]:
-    """{metric: {team: its sum of the month}}, and in words on which days a metric says nothing."""
+    """{metric: {team: its sum of the month}}, and a sentence for each daily metric that has no value on some days."""
     wanted = {rule.metric for rule in rules if rule.metric}
     if not wanted:
         return {}, []
     rows = MetricValue.objects.filter(metric__name__in=wanted).in_month(month)
-    days: dict[str, set[date]] = defaultdict(set)
+    days_with_value: dict[str, set[date]] = defaultdict(set)
     sums: dict[str, dict[int, Decimal]] = {name: defaultdict(Decimal) for name in wanted}
     for name, team, day, value in rows.order_by("day").values_list("metric__name", "team", "day", "value"):
         sums[name][team] = EXACT.add(sums[name][team], value)
-        days[name].add(day)
-    by_day = Metric.objects.filter(name__in=wanted, grain=Metric.Grain.DAY)
-    said = [_gap_words(metric.name, days[metric.name], month, until) for metric in by_day]
-    return {name: dict(found) for name, found in sums.items()}, [each for each in said if each]
+        days_with_value[name].add(day)
+    days = [day for day in month.period.each_day() if until and day <= until]
+    daily = Metric.objects.filter(name__in=days_with_value, grain=Metric.Grain.DAY)
+    gaps = [describe_gaps(metric.name, days, days_with_value[metric.name]) for metric in daily]
+    return {name: dict(by_team) for name, by_team in sums.items()}, [gap for gap in gaps if gap]
 
 
-def _gap_words(name: str, known: set[date], month: Month, until: date | None) -> str:
-    if not known or until is None:
-        return ""
-    told = [day for day in month.period.each_day() if day <= until]
-    missing = pool_splits.gaps(told, known)
-    if not missing:
-        return ""
-    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in pool_splits.spans(missing)]
-    shown = ", ".join(spans[:3]) + (f" and {len(spans) - 3} more" if len(spans) > 3 else "")
-    return (
-        f"The metric {name} has no value on {len(missing)} of {len(told)} days ({shown}): "
-        "the pool is split by the days that have one."
-    )
-
-
-def _by_team(owned: Owned, code: str, view: str) -> dict[int, Decimal]:
-    sums: dict[int, Decimal] = defaultdict(Decimal)
-    for (team, _, currency), amounts in owned.items():
-        if team is not None and currency == code:
-            sums[team] = EXACT.add(sums[team], amounts[view])
-    return dict(sums)
-
-
-def _direct_lines(owned: Owned) -> Iterator[Line]:
-    for (team, service, currency), amounts in sorted(owned.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
+def _direct_lines(cost: MonthCost) -> Iterator[AllocatedCost]:
+    for (team, service, currency), amounts in sorted(
+        cost.by_owner.items(), key=lambda row: (row[0][0] or 0, row[0][1:])
+    ):
         if team is not None:
             label = service or NOT_BY_SERVICE
-            yield Line(team, currency, "direct", f"direct:{service}", label, amounts, service=service)
+            yield AllocatedCost(team, currency, "direct", f"direct:{service}", label, amounts, service=service)
 
 
 def _shared_lines(
-    outcomes: Mapping[tuple[str, str], Outcome], rules: Mapping[int, Rule], names: Mapping[int, str]
-) -> Iterator[Line]:
+    results: Results, rules: Mapping[int, SplitRule], names: Mapping[int, str]
+) -> Iterator[AllocatedCost]:
     sums: dict[tuple[int, int, str], dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(VIEWS, ZERO))
-    for (code, view), outcome in outcomes.items():
-        for (pool, team, _), amount in outcome.shares.items():
-            mine = sums[pool, team, code]
-            mine[view] = EXACT.add(mine[view], amount)
+    for (code, view), result in results.items():
+        for (pool, team, _), amount in result.shares.items():
+            amounts = sums[pool, team, code]
+            amounts[view] = EXACT.add(amounts[view], amount)
     for (pool, team, code), amounts in sorted(sums.items()):
-        formulas = {view: _formula(rules[pool], team, outcomes[code, view], code) for view in VIEWS}
-        yield Line(team, code, "shared", f"shared:{pool}", names[pool], amounts, pool=pool, formulas=formulas)
+        formulas = {view: _formula(rules[pool], team, results[code, view], code) for view in VIEWS}
+        yield AllocatedCost(team, code, "shared", f"shared:{pool}", names[pool], amounts, pool=pool, formulas=formulas)
 
 
-def _formula(rule: Rule, team: int, outcome: Outcome, code: str) -> str:
-    weights = outcome.weights.get(rule.pool)
+def _formula(rule: SplitRule, team: int, result: SplitResult, code: str) -> str:
+    weights = result.weights.get(rule.pool)
     party = pool_splits.team(team)
     if weights is None or weights.problem or not weights.of.get(party):
         return "no share in this view of cost"
-    return pool_splits.formula(rule, party, weights, code)
+    return pool_splits.share_formula(rule, party, weights, code)
 
 
-def _spread(month: Month) -> dict[str, dict[int, Decimal]]:
+def _spread_discounts(month: Month) -> dict[str, dict[int, Decimal]]:
     """{currency: {team: what spreading the discounts of commitments moves to it}}, in effective cost."""
-    usage = of_month(CostLine, month).filter(charge_category="Usage", owner__isnull=False)
+    usage = current_rows_of_month(CostLine, month).filter(charge_category="Usage", owner__isnull=False)
     reference = Coalesce("contracted_cost", "list_cost", "effective_cost")
     covered = usage.filter(commitment_status="Used").values("owner", "service", "currency")
     savings: dict[str, dict[tuple[str, int], Decimal]] = defaultdict(dict)
     for row in covered.annotate(saved=Sum(reference - F(EFFECTIVE))):
         if row["saved"]:
             savings[row["currency"]][row["service"], row["owner"]] = row["saved"]
-    services = {service for found in savings.values() for service, _ in found}
+    services = {service for by_service in savings.values() for service, _ in by_service}
     eligible: dict[str, dict[tuple[str, int], Decimal]] = defaultdict(dict)
-    every = usage.filter(service__in=services).values("owner", "service", "currency")
-    for row in every.annotate(cost=Sum(reference)) if services else ():
+    usage_of_services = usage.filter(service__in=services).values("owner", "service", "currency")
+    for row in usage_of_services.annotate(cost=Sum(reference)) if services else ():
         eligible[row["currency"]][row["service"], row["owner"]] = row["cost"]
-    return {code: pool_splits.spread_discounts(found, eligible[code]) for code, found in savings.items()}
+    return {code: spread_discounts(saved, eligible[code]) for code, saved in savings.items()}
 
 
-def _spread_lines(moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[Line]:
-    words = "discounts of commitments at the service's average: what you saved, less your share of all savings"
+def _spread_lines(moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[AllocatedCost]:
+    formulas = dict.fromkeys(VIEWS, SPREAD_FORMULA)
     for code, teams in sorted(moved.items()):
         for team, amount in sorted(teams.items()):
             amounts = {BILLED: ZERO, EFFECTIVE: amount}
-            formulas = dict.fromkeys(VIEWS, words)
-            yield Line(team, code, "spread", "spread", "Spread discounts", amounts, formulas=formulas)
+            yield AllocatedCost(team, code, "spread", "spread", "Spread discounts", amounts, formulas=formulas)
 
 
-def _allocations(month: Month, outcomes: Mapping[tuple[str, str], Outcome]) -> list[Allocation]:
-    """Both views of the same share in one row."""
-    rows: dict[tuple[Any, ...], Allocation] = {}
-    for (code, view), outcome in outcomes.items():
-        found: list[tuple[int, int | None, int | None, date, Decimal]] = [
-            *((pool, team, None, day, amount) for (pool, team, day), amount in outcome.shares.items()),
-            *((pool, None, into, day, amount) for (pool, into, day), amount in outcome.fed.items()),
-            *((pool, None, None, day, amount) for (pool, day), amount in outcome.left.items()),
-        ]
-        for pool, team, into, day, amount in found:
-            row = rows.setdefault((code, pool, team, into, day), _empty(month, code, pool, team, into, day))
-            setattr(row, view, amount)
+def _allocation_rows(month: Month, results: Results, moved: Mapping[str, Mapping[int, Decimal]]) -> list[Allocation]:
+    """Both views of the same share in one row; what spreading discounts moves in rows without a pool."""
+    rows: dict[tuple[str, int | None, int | None, int | None, date], Allocation] = {}
+
+    def write(key: tuple[str, int | None, int | None, int | None, date], view: str, amount: Decimal) -> None:
+        code, pool, team, into, day = key
+        if key not in rows:
+            place = {"billing_month": month.start, "day": day, "currency": code}
+            zero = dict.fromkeys(VIEWS, ZERO)
+            rows[key] = Allocation(pool_id=pool, team_id=team, into_id=into, **place, **zero)
+        setattr(rows[key], view, amount)
+
+    for (code, view), result in results.items():
+        for (pool, team, day), amount in result.shares.items():
+            write((code, pool, team, None, day), view, amount)
+        for (pool, into, day), amount in result.fed.items():
+            write((code, pool, None, into, day), view, amount)
+        for (pool, day), amount in result.left.items():
+            write((code, pool, None, None, day), view, amount)
+    for code, teams in moved.items():
+        for team, amount in teams.items():
+            write((code, None, team, None, month.start), EFFECTIVE, amount)
     return list(rows.values())
 
 
-def _empty(month: Month, code: str, pool: int | None, team: int | None, into: int | None, day: date) -> Allocation:
-    zero = dict.fromkeys(VIEWS, ZERO)
-    return Allocation(
-        billing_month=month.start, day=day, pool_id=pool, team_id=team, into_id=into, currency=code, **zero
-    )
-
-
-def _moved(month: Month, moved: Mapping[str, Mapping[int, Decimal]]) -> Iterator[Allocation]:
-    for code, teams in moved.items():
-        for team, amount in teams.items():
-            row = _empty(month, code, None, team, None, month.start)
-            row.effective_cost = amount
-            yield row
-
-
-def _totals(owned: Owned, held: Held, outcomes: Mapping[tuple[str, str], Outcome]) -> dict[str, dict[str, Equation]]:
-    """Each part summed from its own side: the bill is not their sum but what the books say."""
-    found: dict[str, dict[str, Equation]] = defaultdict(dict)
-    for (code, view), outcome in outcomes.items():
-        mine = {key: amounts[view] for key, amounts in owned.items() if key[2] == code}
-        pooled = [amounts[view] for key, amounts in held.items() if key[2] == code]
-        found[code][view] = Equation(
-            bill=exact_sum([*mine.values(), *pooled]),
-            direct=exact_sum(amount for key, amount in mine.items() if key[0] is not None),
-            shared=exact_sum(outcome.shares.values()),
-            unallocated=exact_sum(outcome.left.values()),
-            unowned=exact_sum(amount for key, amount in mine.items() if key[0] is None),
+def _equations(cost: MonthCost, results: Results) -> dict[str, dict[str, MonthEquation]]:
+    """Each part summed from its own side: the bill is not their sum but that of the cost data."""
+    equations: dict[str, dict[str, MonthEquation]] = defaultdict(dict)
+    for (code, view), result in results.items():
+        direct, unowned = exact_sum(cost.direct(code, view).values()), cost.unowned(code, view)
+        equations[code][view] = MonthEquation(
+            bill=exact_sum([direct, unowned, *cost.pools(code, view).values()]),
+            direct=direct,
+            shared=exact_sum(result.shares.values()),
+            unallocated=exact_sum(result.left.values()),
+            unowned=unowned,
         )
-    return dict(found)
-
-
-def _left_words(outcomes: Mapping[tuple[str, str], Outcome], names: Mapping[int, str]) -> list[str]:
-    return [
-        f"{names[pool]} ({code}): {problem}"
-        for (code, _), outcome in sorted(outcomes.items())
-        for pool, problem in sorted(outcome.problems.items())
-    ]
-
-
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        result = EXACT.add(result, amount)
-    return result
-
-
-def marks() -> dict[Month, str]:
-    """For every billing month in the books a mark of all that its statements are made of: bills, splits, metrics."""
-    parts: dict[Month, list[str]] = defaultdict(list)
-    current = DeliveryMonth.objects.current().order_by("billing_month", "pk")
-    for day, pk, revision in current.values_list("billing_month", "pk", "revision"):
-        parts[Month.of(day)].append(f"bill {pk} {revision}")
-    splits = list(Split.objects.order_by("pk").values_list("pk", "version", "start", "end", "metric"))
-    counted = _metric_marks({metric for *_, metric in splits if metric})
-    for month, found in parts.items():
-        for pk, version, start, end, metric in splits:
-            if (start is None or start <= month.start) and (end is None or month.start < end):
-                found.append(f"split {pk} {version} {counted.get((metric, month), '')}")
-    return {month: hashlib.sha256("\n".join(found).encode()).hexdigest() for month, found in parts.items()}
-
-
-def _metric_marks(metrics: set[int]) -> dict[tuple[int, Month], str]:
-    if not metrics:
-        return {}
-    by_month = MetricValue.objects.filter(metric__in=metrics).order_by().annotate(month=TruncMonth("day"))
-    rows = by_month.values("metric", "month").annotate(n=Count("pk"), total=Sum("value"), last=Max("changed_at"))
-    return {(row["metric"], Month.of(row["month"])): f"{row['n']} {row['total']} {row['last']}" for row in rows}
-
-
-def team_names(teams: Iterable[int]) -> dict[int, Team]:
-    return Team.objects.in_bulk(set(teams))
-
-
-def days_of(month: Month) -> tuple[date, date]:
-    """First and last charge day that the bills of a billing month may hold, for links to their lines."""
-    rows = DeliveryMonth.objects.current().filter(billing_month=month.start).values_list("charge_months", flat=True)
-    days = [date.fromisoformat(day) for row in rows for day in row] or [month.start]
-    return min(days), Month.of(max(days)).next.start - timedelta(days=1)
+    return dict(equations)

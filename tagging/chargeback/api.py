@@ -67,8 +67,8 @@ class ChargebackMonthSerializer(ExactModelSerializer):
         fields = ["month", "state", "basis", "discounts", "closed_at", "totals"]
 
     def to_representation(self, instance: ChargebackPeriod) -> dict[str, Any]:
-        found = super().to_representation(instance)
-        return found if self.context["user"].sees_whole_company else {**found, "totals": []}
+        data = super().to_representation(instance)
+        return data if self.context["user"].sees_whole_company else {**data, "totals": []}
 
 
 class ChargebackSerializer(ChargebackMonthSerializer):
@@ -80,12 +80,12 @@ class ChargebackSerializer(ChargebackMonthSerializer):
         fields = [*ChargebackMonthSerializer.Meta.fields, "statements"]
 
     @extend_schema_field(StatementSerializer(many=True))
-    def get_statements(self, period: ChargebackPeriod) -> Any:
+    def get_statements(self, period: ChargebackPeriod) -> list[dict[str, Any]]:
         rows = Statement.objects.visible_to(self.context["user"]).filter(period=period)
         return StatementSerializer(rows, many=True).data
 
 
-class WholeStatementSerializer(StatementSerializer):
+class StatementWithLinesSerializer(StatementSerializer):
     """A statement with its lines."""
 
     lines = StatementLineSerializer(many=True)
@@ -94,7 +94,7 @@ class WholeStatementSerializer(StatementSerializer):
         fields = [*StatementSerializer.Meta.fields, "lines"]
 
 
-class _Chargeback(APIView):
+class ChargebackView(APIView):
     permission_classes = [HoldsPermission]
     permission_required = "tagging.view_statement"
 
@@ -106,8 +106,8 @@ class _Chargeback(APIView):
         return get_object_or_404(ChargebackPeriod.objects.prefetch_related("totals"), billing_month=start)
 
 
-class ChargebackMonths(_Chargeback):
-    # No docstring: the summary says it.
+class ChargebackMonths(ChargebackView):
+    # No docstring: the schema shows the summary.
 
     @extend_schema(summary="Months of chargeback, the latest first", responses=ChargebackMonthSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -115,7 +115,7 @@ class ChargebackMonths(_Chargeback):
         return Response(ChargebackMonthSerializer(rows, many=True, context={"user": request.user}).data)
 
 
-class ChargebackMonth(_Chargeback):
+class ChargebackMonth(ChargebackView):
     @extend_schema(
         summary="One billing month: its equation and the statements you may see",
         parameters=[MONTH],
@@ -125,15 +125,15 @@ class ChargebackMonth(_Chargeback):
         return Response(ChargebackSerializer(self.period(month), context={"user": request.user}).data)
 
 
-class ChargebackTeam(_Chargeback):
+class ChargebackTeam(ChargebackView):
     @extend_schema(
         summary="One team's statements of a billing month, one for each currency, with their lines",
         parameters=[MONTH, OpenApiParameter("team", int, OpenApiParameter.PATH, description="the team's id")],
-        responses=WholeStatementSerializer(many=True),
+        responses=StatementWithLinesSerializer(many=True),
     )
     def get(self, request: Request, month: str, team: int) -> Response:
         period = self.period(month)
-        found = get_object_or_404(Team.objects.visible_to(request.user), pk=team)
-        rows = Statement.objects.visible_to(request.user).filter(period=period, team=found)
-        listed = rows.prefetch_related("lines__pool", "lines__corrects").order_by("currency")
-        return Response(WholeStatementSerializer(listed, many=True).data)
+        visible_team = get_object_or_404(Team.objects.visible_to(request.user), pk=team)
+        rows = Statement.objects.visible_to(request.user).filter(period=period, team=visible_team)
+        statements = rows.prefetch_related("lines__pool", "lines__corrects").order_by("currency")
+        return Response(StatementWithLinesSerializer(statements, many=True).data)

@@ -3,163 +3,146 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from auditlog.context import disable_auditlog
 from django.db import transaction
 
 from costs.models import Pool
+from finops_site.celery import task
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
+from finops_site.models import Team
 from tagging.calc import pool_splits
 from tagging.calc.pool_splits import BadSplit, Party
-from tagging.chargeback import allocation, queues
+from tagging.chargeback.allocation import MonthAllocation, allocate_month
 from tagging.models import ChargebackPeriod, Split, SplitPart
 
-Parts = Mapping[Party, Decimal | None]
+SplitParts = Mapping[Party, Decimal | None]
+SETTINGS = ("pool_id", "method", "metric_id", "start", "end")
 
 
-def save(split: Split, parts: Parts) -> Split:
-    """Saves a split with who takes part, and lets the drafts be made anew.
+def save_split(split: Split, parts: SplitParts) -> Split:
+    """Saves a split with the teams and pools that take part, and has the drafts refreshed.
 
-    Raises splitting.BadSplit for shares that do not make 100, a circle of pools, dates that overlap those of another
+    Raises pool_splits.BadSplit for shares that do not make 100, a circle of pools, dates that overlap those of another
     split of the pool, or a change to a month that is closed.
     """
     with transaction.atomic():
-        # Two people who edit at once would each see a world without the other's circle or dates.
-        list(Pool.objects.select_for_update().order_by("pk").values_list("pk"))
-        check(split, parts)
-        fresh = split.pk is None
-        if not fresh:
+        _lock_pools()
+        check_split(split, parts)
+        if split.pk:
             split.version = Split.objects.values_list("version", flat=True).get(pk=split.pk) + 1
         split.save()
         _save_parts(split, parts)
-        transaction.on_commit(queues.refresh_chargeback)
+        task("tagging.tasks.refresh_chargeback").delay_on_commit()
     return split
 
 
-def delete(split: Split) -> None:
-    """Removes a split that no closed month was made by. Raises BadSplit."""
+def delete_split(split: Split) -> None:
+    """Removes a split that no closed month was made by, and has the drafts refreshed. Raises BadSplit."""
     with transaction.atomic():
-        list(Pool.objects.select_for_update().order_by("pk").values_list("pk"))
+        _lock_pools()
         if closed := _closed_months(split):
             raise BadSplit(f"{closed[-1]} is closed and was split by it: end it instead, with the month after.")
         split.delete()
-        transaction.on_commit(queues.refresh_chargeback)
+        task("tagging.tasks.refresh_chargeback").delay_on_commit()
 
 
-def check(split: Split, parts: Parts) -> None:
-    """Raises BadSplit, saying what to change, when the split cannot be saved like this."""
-    _need_order_of_dates(split)
-    _rule(split, parts)
-    _no_overlap(split)
-    _no_circle(split, parts)
-    _closed_months_stay(split, parts)
+def _lock_pools() -> None:
+    """Two people who edit splits at once would not see the other's circle or dates: the second one waits."""
+    list(Pool.objects.select_for_update().order_by("pk").values_list("pk"))
 
 
-def _need_order_of_dates(split: Split) -> None:
+def check_split(split: Split, parts: SplitParts) -> None:
+    """Raises BadSplit, with what to change, when the split cannot be saved like this."""
     if split.start and split.end and split.end <= split.start:
         raise BadSplit("A split must hold for at least one month: until is after from.")
+    metric = split.metric.name if split.metric else ""
+    rule = pool_splits.SplitRule(split.pool_id, split.method, dict(parts), metric)
+    others = [other for other in Split.objects.with_parts() if other.pk != split.pk and _overlap(other, split)]
+    if same_pool := next((other for other in others if other.pool_id == split.pool_id), None):
+        raise BadSplit(
+            f"{split.pool} is split already {split_months(same_pool)}: end that split first, or choose other months."
+        )
+    _check_circle(rule, others)
+    _check_closed_months(split, parts)
 
 
-def _rule(split: Split, parts: Parts) -> pool_splits.Rule:
-    return pool_splits.Rule(split.pool_id, split.method, dict(parts), split.metric.name if split.metric else "")
-
-
-def _others(split: Split) -> list[Split]:
-    return [each for each in Split.objects.with_parts() if each.pk != split.pk and _meet(each, split)]
-
-
-def _meet(one: Split, other: Split) -> bool:
+def _overlap(one: Split, other: Split) -> bool:
     """Whether there is a month in which both hold."""
     begins = one.start is None or other.end is None or one.start < other.end
     return begins and (other.start is None or one.end is None or other.start < one.end)
 
 
-def _no_overlap(split: Split) -> None:
-    twice = next((each for each in _others(split) if each.pool_id == split.pool_id), None)
-    if twice:
-        raise BadSplit(f"{split.pool} is split already {dates(twice)}: end that split first, or choose other months.")
-
-
-def dates(split: Split) -> str:
-    """``from 2026-01 until 2026-06``, as far as it is said."""
+def split_months(split: Split) -> str:
+    """``from 2026-01 until 2026-06``, or ``always``."""
     if not split.start and not split.end:
         return "always"
     start = f"from {Month.of(split.start)}" if split.start else "from the beginning"
     return f"{start} until {Month.of(split.end)}" if split.end else f"{start} on"
 
 
-def _no_circle(split: Split, parts: Parts) -> None:
-    """Pools that feed one another in a month in which their splits hold together."""
-    others = _others(split)
-    rules = {split.pool_id: _rule(split, parts)}
-    for each in others:
+def _check_circle(rule: pool_splits.SplitRule, others: list[Split]) -> None:
+    """Pools may not feed one another in a month in which their splits hold together."""
+    rules = {rule.pool: rule}
+    for other in others:
         try:
-            rules.setdefault(each.pool_id, each.as_rule())
+            rules.setdefault(other.pool_id, other.as_rule())
         except BadSplit:
             continue
     try:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     except pool_splits.CircleOfPools as circle:
         raise pool_splits.CircleOfPools(circle.path, dict(Pool.objects.values_list("pk", "name"))) from None
 
 
 def _closed_months(split: Split) -> list[Month]:
-    held = [
+    return sorted(
         month
         for month in ChargebackPeriod.objects.closed_months()
         if (split.start is None or split.start <= month.start) and (split.end is None or month.start < split.end)
-    ]
-    return sorted(held)
+    )
 
 
-def _closed_months_stay(split: Split, parts: Parts) -> None:
-    """What closed months were split by is not changed: a split may be ended after them, and another begun."""
-    before = Split.objects.with_parts().filter(pk=split.pk).first() if split.pk else None
-    was = _closed_months(before) if before else []
+def _check_closed_months(split: Split, parts: SplitParts) -> None:
+    """The split of a closed month is not changed: it may be ended after that month, and another one begun."""
+    stored = Split.objects.with_parts().filter(pk=split.pk).first() if split.pk else None
+    was = _closed_months(stored) if stored else []
     now = _closed_months(split)
     if was != now:
         month = ({*was} ^ {*now}).pop()
         raise BadSplit(f"{month} is closed: begin and end splits after the last closed month.")
-    if before and was and _said(before, _parts_of(before)) != _said(split, parts):
+    if not stored or not was:
+        return
+    unchanged = all(getattr(stored, name) == getattr(split, name) for name in SETTINGS if name != "end")
+    if not unchanged or stored.parts_by_party() != dict(parts):
         raise BadSplit(
             f"{was[-1]} is closed and was split by it: end this split with {was[-1].next}, and add one from there on."
         )
 
 
-def _parts_of(split: Split) -> Parts:
-    return {
-        pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id): part.share
-        for part in split.parts.all()
-    }
-
-
-def _said(split: Split, parts: Parts) -> Any:
-    return split.pool_id, split.method, split.metric_id, split.start, dict(parts)
-
-
-def _save_parts(split: Split, parts: Parts) -> None:
-    """One by one, so that the audit log says who took part before and after."""
-    for part in split.parts.all():
-        party = pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id)
+def _save_parts(split: Split, parts: SplitParts) -> None:
+    """Saves the parts one by one, so that the audit log has each part before and after."""
+    stored = {part.party: part for part in split.parts.all()}
+    for party, part in stored.items():
         if party not in parts:
             part.delete()
         elif part.share != parts[party]:
             part.share = parts[party]
             part.save()
-    known = set(_parts_of(Split.objects.with_parts().get(pk=split.pk)))
-    for party in [each for each in parts if each not in known]:
-        SplitPart.objects.create(
-            split=split,
-            share=parts[party],
-            team_id=party.id if party.kind == "team" else None,
-            into_id=party.id if party.kind == "pool" else None,
-        )
+    for party in parts:
+        if party not in stored:
+            _create_part(split, party, parts[party])
+
+
+def _create_part(split: Split, party: Party, share: Decimal | None) -> None:
+    column = "team_id" if party.kind == "team" else "into_id"
+    SplitPart.objects.create(split=split, share=share, **{column: party.id})
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What a team would pay of shared cost in a month: now, and after the change."""
+class SharedCostChange:
+    """The shared cost of a team in a month: now, and after the change of a split."""
 
     team: str
     currency: str
@@ -171,56 +154,46 @@ class Moved:
         return EXACT.subtract(self.after, self.before)
 
 
-def preview(split: Split, parts: Parts, period: ChargebackPeriod) -> tuple[list[Moved], list[str]]:
-    """What saving the split would move in a month, by team, on its basis; and what a person must know.
+def preview_split(
+    split: Split, parts: SplitParts, period: ChargebackPeriod
+) -> tuple[list[SharedCostChange], list[str]]:
+    """What saving the split would change in a month, by team, on its basis; and the problems that it would have.
 
-    The split is saved, the month computed and everything taken back: what the page shows is what saving does.
-    Raises BadSplit.
+    The split is saved, the month computed and everything rolled back: what the page shows is what saving does. Raises
+    BadSplit.
     """
-    before = allocation.compute(period.month, discounts=period.discounts)
+    before = allocate_month(period.month, discounts=period.discounts)
     with transaction.atomic():
         save_point = transaction.savepoint()
         try:
-            check(split, parts)
-            copy = Split.objects.get(pk=split.pk) if split.pk else Split()
-            for name in ("pool_id", "method", "metric_id", "start", "end"):
-                setattr(copy, name, getattr(split, name))
-            _write_quietly(copy, parts)
-            after = allocation.compute(period.month, discounts=period.discounts)
+            check_split(split, parts)
+            # No entry in the audit log: it is rolled back.
+            with disable_auditlog():
+                copy = Split.objects.get(pk=split.pk) if split.pk else Split()
+                for name in SETTINGS:
+                    setattr(copy, name, getattr(split, name))
+                copy.save()
+                copy.parts.all().delete()
+                for party, share in parts.items():
+                    _create_part(copy, party, share)
+            after = allocate_month(period.month, discounts=period.discounts)
         finally:
             transaction.savepoint_rollback(save_point)
-    return _moves(before, after, period.basis), after.problems
-
-
-def _write_quietly(split: Split, parts: Parts) -> None:
-    """Without a trace in the audit log: it is taken back."""
-    from auditlog.context import disable_auditlog
-
-    with disable_auditlog():
-        split.save()
-        split.parts.all().delete()
-        for party, share in parts.items():
-            kwargs = {"team_id": party.id} if party.kind == "team" else {"into_id": party.id}
-            SplitPart.objects.create(split=split, share=share, **kwargs)
-
-
-def _moves(before: allocation.Computed, after: allocation.Computed, basis: str) -> list[Moved]:
-    was, now = _shared_by_team(before, basis), _shared_by_team(after, basis)
-    names = allocation.team_names(team for team, _ in {*was, *now})
+    was, now = _shared_by_team(before, period.basis), _shared_by_team(after, period.basis)
+    teams = Team.objects.in_bulk({team for team, _ in {*was, *now}})
     zero = Decimal(0)
-    rows = [
-        Moved(names[team].name, code, was.get((team, code), zero), now.get((team, code), zero))
+    changes = [
+        SharedCostChange(teams[team].name, code, was.get((team, code), zero), now.get((team, code), zero))
         for team, code in {*was, *now}
     ]
-    return sorted(
-        (row for row in rows if row.difference), key=lambda row: (row.currency, -abs(row.difference), row.team)
-    )
+    changes.sort(key=lambda change: (change.currency, -abs(change.difference), change.team))
+    return [change for change in changes if change.difference], after.problems
 
 
-def _shared_by_team(computed: allocation.Computed, basis: str) -> dict[tuple[int, str], Decimal]:
+def _shared_by_team(allocation: MonthAllocation, basis: str) -> dict[tuple[int, str], Decimal]:
     sums: dict[tuple[int, str], Decimal] = {}
-    for line in computed.lines:
+    for line in allocation.lines:
         if line.kind == "shared":
-            place = (line.team, line.currency)
-            sums[place] = EXACT.add(sums.get(place, Decimal(0)), line.amounts[basis])
+            key = (line.team, line.currency)
+            sums[key] = EXACT.add(sums.get(key, Decimal(0)), line.amounts[basis])
     return sums

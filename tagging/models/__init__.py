@@ -10,7 +10,16 @@ from tagging.models.chargeback import (
     Statement,
     StatementLine,
 )
-from tagging.models.fixing import (
+from tagging.models.metrics import Metric, MetricValue
+from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
+from tagging.models.policy import (
+    ComplianceMonth,
+    TagFact,
+    TaggedResource,
+    TagRequirement,
+    TagVerdict,
+)
+from tagging.models.remediation import (
     ChangeSet,
     Suggestion,
     SuggestionDecision,
@@ -19,25 +28,15 @@ from tagging.models.fixing import (
     VirtualTag,
     VirtualTagBatch,
 )
-from tagging.models.metrics import Metric, MetricValue
-from tagging.models.ownership import CONDITIONS, KNOWN, Application, Changed, Fixer, OwnershipRule
-from tagging.models.policy import (
-    ComplianceMonth,
-    TagFact,
-    TaggedResource,
-    TagRequirement,
-    TagVerdict,
-)
 from tagging.models.reminders import TagDigest, TagException, TagIssue, TagReminder
 
 __all__ = [
+    "BILLED_CONDITIONS",
     "CONDITIONS",
-    "KNOWN",
     "Adjustment",
     "Allocation",
     "Application",
     "ChangeSet",
-    "Changed",
     "ChargebackPeriod",
     "ComplianceMonth",
     "Dispute",

@@ -1,4 +1,6 @@
-"""Which billing months are charged back, how pools are split, and what each team's statement says."""
+"""Billing months of chargeback, splits of pools, the statements of teams, and disputes about them."""
+
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
@@ -13,7 +15,7 @@ from tagging.calc import pool_splits
 
 class ChargebackPeriodQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "ChargebackPeriodQuerySet":
-        """That a month is charged back is nobody's secret; its statements are each team's own."""
+        """Everybody may see which months are charged back; a team's statements are its own."""
         return self
 
     def closed(self) -> "ChargebackPeriodQuerySet":
@@ -23,9 +25,8 @@ class ChargebackPeriodQuerySet(models.QuerySet):
         return self.filter(state=ChargebackPeriod.State.DRAFT)
 
     def closed_months(self) -> set[Month]:
-        """The billing months whose statements are final: nothing names their owners anew."""
-        closed = self.closed().values_list("billing_month", flat=True)
-        return {Month.of(day) for day in closed}
+        """The billing months whose statements are final: they are never reallocated."""
+        return {Month.of(day) for day in self.closed().values_list("billing_month", flat=True)}
 
 
 class ChargebackPeriod(models.Model):
@@ -53,8 +54,11 @@ class ChargebackPeriod(models.Model):
     discounts = models.CharField(
         "discounts of commitments", max_length=10, choices=Discounts.choices, default=Discounts.USED
     )
-    books = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="the mark of the books, splits and metrics it was made of"
+    fingerprint = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="hash of the bills, splits and metrics that it was computed from",
     )
     problems = models.JSONField(default=list, blank=True, editable=False, help_text="[text] that a person must know")
     computed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -84,7 +88,7 @@ class ChargebackPeriod(models.Model):
 
 class SplitQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "SplitQuerySet":
-        """How shared cost is split concerns everybody who takes a share."""
+        """Everybody may see how shared cost is split: all teams take shares of it."""
         return self
 
     def in_month(self, month: Month) -> "SplitQuerySet":
@@ -141,17 +145,19 @@ class Split(models.Model):
     def is_changed_by_hand(self) -> bool:
         return self.version > 1
 
-    def as_rule(self) -> pool_splits.Rule:
-        """What the pure module splits by. Raises splitting.BadSplit when it cannot be followed."""
-        parts = {
-            pool_splits.team(part.team_id) if part.team_id else pool_splits.pool(part.into_id): part.share
-            for part in self.parts.all()
-        }
-        return pool_splits.Rule(self.pool_id, self.method, parts, self.metric.name if self.metric else "")
+    def as_rule(self) -> pool_splits.SplitRule:
+        """The split as the arithmetic takes it. Raises pool_splits.BadSplit when it cannot be followed."""
+        return pool_splits.SplitRule(
+            self.pool_id, self.method, self.parts_by_party(), self.metric.name if self.metric else ""
+        )
+
+    def parts_by_party(self) -> dict[pool_splits.Party, Decimal | None]:
+        """{team or pool that takes part: its percentage, where shares are fixed}."""
+        return {part.party: part.share for part in self.parts.all()}
 
 
 class SplitPart(models.Model):
-    """Who takes part in a split: a team or another pool; with its percentage where shares are fixed."""
+    """A team or another pool that takes part in a split; with its percentage where shares are fixed."""
 
     split = models.ForeignKey(Split, models.CASCADE, related_name="parts")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
@@ -172,9 +178,13 @@ class SplitPart(models.Model):
         share = "" if self.share is None else f" {self.share.normalize():f} %"
         return f"{self.team or self.into}{share}"
 
+    @property
+    def party(self) -> pool_splits.Party:
+        return pool_splits.team(self.team_id) if self.team_id else pool_splits.pool(self.into_id)
+
 
 class Allocation(models.Model):
-    """What of a pool's cost on one charge day a team takes, or a pool it feeds, or (neither) what nobody can take.
+    """The share of a pool's cost on one charge day of a team, of another pool, or (neither) that nobody can take.
 
     Without a pool it is what spreading the discounts of commitments moves to a team (zero in sum). Money in both views.
     """
@@ -242,7 +252,7 @@ class Statement(models.Model):
     corrections = money(default=0)
     adjustments = money(default=0)
     total = money(default=0)
-    told_at = models.DateTimeField(null=True, blank=True, help_text="when the letters to its leads were written")
+    notified_at = models.DateTimeField(null=True, blank=True, help_text="when the emails to its leads were written")
 
     objects = StatementQuerySet.as_manager()
 
@@ -268,7 +278,7 @@ class Statement(models.Model):
 
 
 class StatementLine(models.Model):
-    """One amount of a statement and in words where it is from."""
+    """One amount of a statement, and the formula that it comes from, in words."""
 
     class Kind(models.TextChoices):
         DIRECT = "direct", "Direct"
@@ -306,6 +316,9 @@ class DisputeQuerySet(models.QuerySet):
 
     def open(self) -> "DisputeQuerySet":
         return self.filter(state=Dispute.State.OPEN)
+
+    def with_statement(self) -> "DisputeQuerySet":
+        return self.select_related("line__statement__period", "line__statement__team", "raised_by", "resolved_by")
 
 
 class Dispute(models.Model):

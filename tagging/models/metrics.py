@@ -10,7 +10,7 @@ from finops_site.lib.person import Person
 
 class MetricQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "MetricQuerySet":
-        """What is counted is no secret; each team's values are."""
+        """Everybody sees which metrics exist; a team's values are only for those who see the team."""
         return self
 
 

@@ -1,61 +1,43 @@
-"""Whose a cost is: the rules that name owners, and how their answer gets into the books."""
-
-from typing import Any
+"""Ownership rules, which allocate cost to teams and pools, and their application to the open months."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from costs.calc.allocation_rules import OwnerRule, pattern_problem
+from costs.calc.allocation_rules import RULE_COLUMNS, OwnerRule, resource_pattern_problem
+from costs.calc.dimensions import CATALOGUED
 from costs.models import Dimension
 from finops_site.lib.person import Person
 
-CONDITIONS = (
-    "provider",
-    "billing_account",
-    "sub_account",
-    "service",
-    "region",
-    "charge_category",
-    "commitment_status",
-    "resource_pattern",
-    "tag_key",
-    "tag_value",
-)
-
-
-# Conditions whose values the bills know: one that no bill has is probably misspelt.
-KNOWN = ("provider", "billing_account", "sub_account", "service", "region", "charge_category")
-
-
-class Changed(Exception):
-    """Somebody else saved the rule after it was read: nothing was written."""
+CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
+# Conditions on what bills carry: a value that no bill has is probably misspelt.
+BILLED_CONDITIONS = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
 
 
 class OwnershipRuleQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "OwnershipRuleQuerySet":
-        """Rules are no secret to those who may read them; what they own is."""
+        """Whoever may read rules reads all of them; the cost that they allocate is filtered elsewhere."""
         return self if user.has_perm("tagging.view_ownershiprule") else self.none()
 
     def listed(self) -> "OwnershipRuleQuerySet":
-        """In the order they are asked, with whom they name."""
+        """In the order in which they are tried, with their team or pool."""
         return self.select_related("team", "pool").order_by("order", "pk")
 
     def as_rules(self) -> list[OwnerRule]:
-        """The rules in force, in order, as costs asks for them."""
+        """The rules in force, in order, as the arithmetic of costs takes them."""
         return [rule.as_rule() for rule in self.filter(is_active=True).order_by("order", "pk")]
 
 
 class OwnershipRule(models.Model):
     """Cost that meets every condition given belongs to the team or is shared in the pool.
 
-    Rules are asked in order and the first match wins. `start` and `end` are charge days: a rule holds from `start` up
+    Rules are tried in order and the first match wins. `start` and `end` are charge days: a rule holds from `start` up
     to, not including, `end`.
     """
 
-    order = models.PositiveIntegerField(default=100, help_text="Lower numbers are asked first.")
+    order = models.PositiveIntegerField(default=100, help_text="Lower numbers are tried first.")
     name = models.CharField(max_length=200, help_text="Shown beside every cost line this rule owns.")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
     pool = models.ForeignKey("costs.Pool", models.PROTECT, related_name="ownership_rules", null=True, blank=True)
@@ -105,16 +87,20 @@ class OwnershipRule(models.Model):
             raise ValidationError("Give at least one condition: a rule without any would own the whole company.")
         if self.tag_value and not self.tag_key:
             raise ValidationError({"tag_key": "Which tag must have this value?"})
-        problem = pattern_problem(self.resource_pattern)
+        problem = resource_pattern_problem(self.resource_pattern)
         if problem:
             raise ValidationError({"resource_pattern": problem})
         if self.start and self.end and self.end <= self.start:
             raise ValidationError({"end": "A rule must hold for at least one day: until is after from."})
-        if twin := self._twin():
-            raise ValidationError({"name": f"There is a rule of this name for some of these days: {twin.said_days}."})
+        if overlap := self._overlapping_rule():
+            raise ValidationError(
+                {"name": f"There is a rule of this name for some of these days: {overlap.days_text}."}
+            )
 
-    def _twin(self) -> "OwnershipRule | None":
-        """Another rule of the name that is in force on some of the same days: lines could not say which it was."""
+    def _overlapping_rule(self) -> "OwnershipRule | None":
+        """Another rule of this name in force on some of the same days: a cost line, which keeps the name of its rule,
+        could not show which of the two it was.
+        """
         others = OwnershipRule.objects.filter(name=self.name, is_active=True).exclude(pk=self.pk)
         if self.end:
             others = others.filter(Q(start__isnull=True) | Q(start__lt=self.end))
@@ -123,49 +109,34 @@ class OwnershipRule(models.Model):
         return others.first() if self.is_active else None
 
     @property
-    def target(self) -> Any:
-        """The team or the pool."""
-        return self.team or self.pool
+    def days_text(self) -> str:
+        """The charge days on which it holds: ``from 2026-01-01 until 2026-03-01``."""
+        ends = [("from", self.start), ("until", self.end)]
+        return " ".join(f"{word} {day}" for word, day in ends if day) or "always"
 
     @property
-    def said_days(self) -> str:
-        """On which charge days it holds, in words."""
-        if not self.start and not self.end:
-            return "always"
-        return " ".join(
-            part for part in (f"from {self.start}" * bool(self.start), f"until {self.end}" * bool(self.end)) if part
-        )
-
-    @property
-    def said_conditions(self) -> list[tuple[str, str]]:
-        """(what it looks at, the value) of every condition given, as pages show them."""
-        given = [
+    def condition_labels(self) -> list[tuple[str, str]]:
+        """(label of the field, value) of every condition that is set, as pages show them."""
+        labels = [
             (str(self._meta.get_field(name).verbose_name), getattr(self, name))
             for name in CONDITIONS
             if name not in ("tag_key", "tag_value") and getattr(self, name)
         ]
-        return [*given, (f"tag {self.tag_key}", self.tag_value or "any value")] if self.tag_key else given
+        return [*labels, (f"tag {self.tag_key}", self.tag_value or "any value")] if self.tag_key else labels
 
     def warnings(self) -> list[str]:
-        """What no bill has: no error, for it may come, but probably misspelt."""
-        said = [(name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in KNOWN]
+        """Conditions on something that no bill has: not an error, for it may come, but probably misspelt."""
+        conditions = [
+            (name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in BILLED_CONDITIONS
+        ]
         unknown = [
             f"No bill has the {label} “{value}”."
-            for name, label, value in said
+            for name, label, value in conditions
             if value and not Dimension.objects.filter(name=name, value=value).exists()
         ]
         if self.tag_key and not Dimension.objects.filter(name="tag", value__iexact=self.tag_key).exists():
             unknown.append(f"No bill has the tag “{self.tag_key}”.")
         return unknown
-
-    @transaction.atomic
-    def save_version(self, version: int) -> None:
-        """Saves what was made of version `version`; raises Changed when it is no longer the one that stands."""
-        found = OwnershipRule.objects.select_for_update().filter(pk=self.pk).values_list("version", flat=True).first()
-        if found != version:
-            raise Changed
-        self.version = version + 1
-        self.save()
 
     def as_rule(self) -> OwnerRule:
         conditions = {name: getattr(self, name) for name in CONDITIONS}
@@ -175,7 +146,7 @@ class OwnershipRule(models.Model):
 
 
 class Application(models.Model):
-    """Rules and virtual tags asked again of every open month: waiting, under way or done."""
+    """One application of the rules and virtual tags in force to every open month: queued, running or done."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -206,7 +177,7 @@ class Application(models.Model):
 
 
 class Fixer(models.Model):
-    """Who sees to it that what nobody owns in an account gets an owner."""
+    """The person who finds an owner for the unowned cost of an account."""
 
     sub_account = models.CharField("account", max_length=200, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The tags resources should carry, the resources of each month with what is wrong with them, and who may be late."""
+"""The tags that resources should carry, and the resources of each month with what is wrong with their tags."""
 
 from datetime import date
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 from costs.models.lines import TagSet, money
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from tagging.calc import tag_policy
-from tagging.calc.tag_policy import CaseRule, Policy, Requirement, State
+from tagging.calc import policy_problems
+from tagging.calc.tag_policy import MOST_KEY, CaseRule, Policy, Requirement, State
 
 
 class TagRequirementQuerySet(models.QuerySet):
@@ -24,6 +24,10 @@ class TagRequirementQuerySet(models.QuerySet):
         """All of it, past and future rules too; `Policy.on` picks those of a day."""
         return Policy(tuple(row.as_requirement() for row in self.order_by("order", "pk")))
 
+    def key_aliases(self) -> dict[str, set[str]]:
+        """{tag in lower case: every key, in lower case, that means it}: the cost explorer groups by it."""
+        return self.as_policy().aliases()
+
 
 class TagRequirement(models.Model):
     """One tag of the policy: its keys, what values it may have, which resources need it and from when."""
@@ -33,14 +37,14 @@ class TagRequirement(models.Model):
         EXACT = CaseRule.EXACT.value, "exactly as written here"
         LOWER = CaseRule.LOWER.value, "small letters only"
 
-    key = models.CharField(max_length=tag_policy.MOST_KEY, help_text="As it should be written on a resource.")
+    key = models.CharField(max_length=MOST_KEY, help_text="As it should be written on a resource.")
     is_required = models.BooleanField(
         "required", default=True, help_text="A resource without it does not comply; an optional tag is only reported."
     )
     description = models.CharField(max_length=500, blank=True, help_text="What people should write, in a sentence.")
     allowed_values = models.JSONField(default=list, blank=True, help_text="Any value will do where none is listed.")
     pattern = models.CharField(
-        max_length=tag_policy.MOST_PATTERN,
+        max_length=policy_problems.MOST_PATTERN,
         blank=True,
         help_text="A regular expression (RE2) the whole value must match.",
     )
@@ -70,14 +74,18 @@ class TagRequirement(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError for what cannot work by itself or beside the other rules."""
-        found: dict[str, list[str]] = {}
-        for where, words in tag_policy.problems(self.as_requirement()):
-            found.setdefault(FIELDS.get(where, where), []).append(words)
-        if found:
-            raise ValidationError(found)
+        # What the pure policy calls a field -> what the model calls it.
+        fields = {"values": "allowed_values", "start": "starts_on", "end": "ends_on"}
+        requirement = self.as_requirement()
+        errors: dict[str, list[str]] = {}
+        for name, problem in policy_problems.problems(requirement):
+            errors.setdefault(fields.get(name, name), []).append(problem)
+        if errors:
+            raise ValidationError(errors)
         others = [row.as_requirement() for row in TagRequirement.objects.exclude(pk=self.pk)]
-        mine = self.as_requirement()
-        clashes = [words for words, *pair in tag_policy.conflicts([*others, mine]) if mine in pair]
+        clashes = [
+            problem for problem, *pair in policy_problems.conflicts([*others, requirement]) if requirement in pair
+        ]
         if clashes:
             raise ValidationError(clashes)
 
@@ -99,10 +107,6 @@ class TagRequirement(models.Model):
         )
 
 
-# What the pure policy calls a field -> what the model calls it.
-FIELDS = {"values": "allowed_values", "start": "starts_on", "end": "ends_on"}
-
-
 class TagVerdict(models.Model):
     """A distinct outcome of the policy: {tag: state}. Few of them exist, however many resources there are."""
 
@@ -111,7 +115,7 @@ class TagVerdict(models.Model):
     is_compliant = models.BooleanField(help_text="every required tag is there and allowed")
 
     def __str__(self) -> str:
-        return ", ".join(f"{key} {state}" for key, (state, _) in sorted(self.facts.items())) or "nothing asked"
+        return ", ".join(f"{key} {state}" for key, (state, _) in sorted(self.facts.items())) or "nothing required"
 
     @property
     def wrong(self) -> list[tuple[str, str]]:
@@ -129,7 +133,7 @@ class TagFact(models.Model):
         OK = State.OK.value, "right"
 
     verdict = models.ForeignKey(TagVerdict, models.CASCADE, related_name="tag_facts")
-    tag = models.CharField(max_length=tag_policy.MOST_KEY)
+    tag = models.CharField(max_length=MOST_KEY)
     is_required = models.BooleanField()
     state = models.CharField(max_length=20, choices=State)
 
@@ -142,10 +146,10 @@ class TagFact(models.Model):
 
 
 class ComplianceMonth(models.Model):
-    """Which charge months are worked out, from which books and which policy."""
+    """Which charge months are computed, and from which bills and which policy."""
 
     charge_month = models.DateField(unique=True)
-    made_from = models.CharField(max_length=32, help_text="md5 of the publications and the policy it was made from")
+    made_from = models.CharField(max_length=32, help_text="md5 of the publications and the policy it was computed from")
     resources = models.BigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0, help_text="how often its figures have changed")
     built_at = models.DateTimeField(default=timezone.now)
@@ -159,7 +163,7 @@ class ComplianceMonth(models.Model):
 
 class TaggedResourceQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "TaggedResourceQuerySet":
-        """Everything, or what her teams and the teams below them own; what nobody owns is for the whole company."""
+        """Everything, or what her teams and the teams below them own; unowned rows are for the whole company."""
         return self if user.sees_whole_company else self.filter(owner__in=user.visible_team_ids)
 
     def in_month(self, month: Month) -> "TaggedResourceQuerySet":
@@ -182,16 +186,14 @@ class TaggedResourceQuerySet(models.QuerySet):
         )
 
     def wrong(self, today: date) -> "TaggedResourceQuerySet":
-        """What does not comply and has no exception in force: what people should fix."""
+        """Resources that do not comply and have no exception in force: what people should fix."""
         return self.taggable().filter(verdict__is_compliant=False).exclude(excepted_on(today))
 
 
 def excepted_on(today: date) -> Q:
     """An exception counts while it has not expired; of a past month, when it had not at the month's end."""
-    in_force = Q(excepted_until__isnull=False) & (
-        Q(excepted_until__gte=today) | Q(excepted_until__gte=F("last_day_of_month"))
-    )
-    return in_force
+    in_force = Q(excepted_until__gte=today) | Q(excepted_until__gte=F("last_day_of_month"))
+    return Q(excepted_until__isnull=False) & in_force
 
 
 class TaggedResource(models.Model):

@@ -22,7 +22,7 @@ class TagExceptionQuerySet(models.QuerySet):
 
 
 class TagException(models.Model):
-    """A resource may do without a tag until a day: somebody asked for it, somebody of finance said yes."""
+    """A resource may do without a tag until a day: somebody requested it, somebody of finance approved it."""
 
     class State(models.TextChoices):
         REQUESTED = "requested", "waits for finance"
@@ -69,7 +69,7 @@ class TagException(models.Model):
 
     def clean(self) -> None:
         if not self.reason.strip():
-            raise ValidationError({"reason": "Say why it cannot be tagged."})
+            raise ValidationError({"reason": "Write why it cannot be tagged."})
 
     def state_on(self, today: date) -> str:
         """Its state, `expired` once its last day is past."""
@@ -104,7 +104,7 @@ class TagDigest(models.Model):
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True)
     recipient = models.EmailField()
     made_at = models.DateTimeField(default=timezone.now)
-    resources = models.PositiveIntegerField(help_text="how many it tells of")
+    resources = models.PositiveIntegerField(help_text="how many it lists")
 
     class Meta:
         ordering = ["-week", "level", "recipient"]
@@ -119,7 +119,7 @@ class TagDigest(models.Model):
 
 
 class TagReminder(models.Model):
-    """That a person was asked about a resource in a week: the database allows it once."""
+    """A resource that a person was reminded of in a week: the database allows it once."""
 
     digest = models.ForeignKey(TagDigest, models.CASCADE, related_name="reminders")
     week = models.DateField()

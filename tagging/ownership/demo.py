@@ -1,14 +1,13 @@
-"""The demo's ownership rules: by tag, by person, by name; what all share is in pools, and the rest visibly unowned."""
+"""The demo's ownership rules: by tag, by person, by name; shared cost is in pools, and the rest visibly unowned."""
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from costs.models import Pool
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 
-# Kim has left, and nobody has taken over what carries her name: it is unowned until somebody writes a rule.
+# Kim has left the company: what carries her name is unowned until somebody writes a rule for it.
 PEOPLE = {
     "Payments": ("lea", "eli"),
     "Data": ("ola", "raj"),
@@ -30,21 +29,21 @@ POOLS: dict[str, tuple[str, list[dict[str, str]]]] = {
 
 
 def make_ownership_rules(say: Callable[[str], object], *, as_of: date) -> None:
-    """Rules and pools for the demo's company; those that are there already are made to say this again."""
+    """Rules and pools for the demo's company; those that exist already are set back to these values."""
     for name, (description, fillings) in POOLS.items():
         pool, _ = Pool.objects.update_or_create(name=name, defaults={"description": description})
         for conditions in fillings:
-            (what,) = conditions.values()
-            _rule(5, f"{name}: {what}", pool=pool, **conditions)
+            (value,) = conditions.values()
+            _set_rule(5, f"{name}: {value}", pool=pool, **conditions)
     for name, people in PEOPLE.items():
         team = Team.objects.get(name=name)
-        _rule(10, f"Tag Team is {name}", team=team, tag_key="Team", tag_value=name)
+        _set_rule(10, f"Tag Team is {name}", team=team, tag_key="Team", tag_value=name)
         for person in people:
-            _rule(20, f"Tag Owner is {person}", team=team, tag_key="Owner", tag_value=person)
+            _set_rule(20, f"Tag Owner is {person}", team=team, tag_key="Owner", tag_value=person)
     for name, pattern in PATTERNS.items():
-        _rule(30, f"Named like {name}", team=Team.objects.get(name=name), resource_pattern=pattern)
+        _set_rule(30, f"Named like {name}", team=Team.objects.get(name=name), resource_pattern=pattern)
     say(f"  {OwnershipRule.objects.count()} ownership rules, {Pool.objects.count()} pools")
 
 
-def _rule(order: int, name: str, **said: Any) -> None:
-    OwnershipRule.objects.update_or_create(name=name, defaults={"order": order, **said})
+def _set_rule(order: int, name: str, **values: Team | Pool | str) -> None:
+    OwnershipRule.objects.update_or_create(name=name, defaults={"order": order, **values})

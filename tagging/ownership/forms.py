@@ -6,7 +6,7 @@ from django import forms
 
 from costs.models import Pool
 from finops_site.models import Team, User
-from tagging.models import CONDITIONS, KNOWN, OwnershipRule
+from tagging.models import BILLED_CONDITIONS, CONDITIONS, OwnershipRule
 
 
 class RuleForm(forms.ModelForm):
@@ -28,21 +28,17 @@ class RuleForm(forms.ModelForm):
         self.fields["team"].empty_label = "no team"
         self.fields["pool"].empty_label = "no pool"
         self.fields["pool"].help_text = "For what several teams share. Name a team or a pool."
-        for name in (*KNOWN, "tag_key"):
+        for name in (*BILLED_CONDITIONS, "tag_key"):
             self.fields[name].widget.attrs["list"] = f"known-{name}"
         if self.instance.pk:
             self.initial["version"] = self.instance.version
         else:
-            self.initial.setdefault("order", _behind_all())
+            last = OwnershipRule.objects.order_by("-order").values_list("order", flat=True).first()
+            self.initial.setdefault("order", (last or 0) + 10)
 
     @property
     def read_version(self) -> int:
         return self.cleaned_data.get("version") or 0
-
-
-def _behind_all() -> int:
-    last = OwnershipRule.objects.order_by("-order").values_list("order", flat=True).first()
-    return (last or 0) + 10
 
 
 class RulesFileForm(forms.Form):
@@ -56,7 +52,7 @@ class PoolForm(forms.ModelForm):
 
 
 class FixerForm(forms.Form):
-    """Who sees to what nobody owns in an account; empty: whoever it would be."""
+    """Who finds an owner for the unowned cost of an account; empty: the person it is by default."""
 
     user = forms.ModelChoiceField(
         User.objects.filter(is_active=True), label="Who will fix it", required=False, empty_label="as by default"

@@ -1,4 +1,4 @@
-"""What pages say about ownership: what each rule owns, what nobody owns and who will fix it, what a change moves."""
+"""Figures of ownership pages: the cost of each rule, unowned cost and who will fix it, and what a change moves."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,59 +8,60 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.urls import reverse
 
-from costs.ingest import reallocation
+from costs.ingest.reallocate import CostMove
 from costs.models import Dimension, MonthRollup, Pool
 from costs.query import spend
-from costs.query.result_cache import remembered
-from costs.query.spend import Question
+from costs.query.group_labels import group_labels
+from costs.query.question import Question
+from costs.query.result_cache import cached
+from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED
 from costs.querysets import SIDES
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import FINANCE
 from tagging.calc import rule_order
-from tagging.models import Fixer, OwnershipRule
+from tagging.models import Application, Fixer, OwnershipRule
 
 METRIC = "billed_cost"
-SAID = {
+SIDE_LABELS = {
     "direct": ("Direct", "of a team", "users-group"),
     "shared": ("Shared", "in pools, split among teams", "stack-2"),
     "unowned": ("Unowned", "no rule matched", "help"),
 }
 
 
-def lines_url(period: Period, **filters: Any) -> str:
+def month_lines_url(period: Period, **filters: Any) -> str:
     """The cost lines of a month that meet these filters."""
     query = {**filters, "from": period.start, "to": period.last_day}
     return f"{reverse('costs:lines')}?{urlencode(query, doseq=True)}"
 
 
-def sides(user: Person, month: Month) -> list[dict[str, Any]]:
-    """Stat cards: direct, shared and unowned of the month by charge day, which are the whole; per currency."""
-    sums = remembered(user, ("sides", month), lambda: _sides(user, month))
-    whole = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
-    links = {"bill": {}, "unowned": {"team": spend.NOBODY}, "shared": {"team": spend.POOLED}}
+def allocation_stats(user: Person, month: Month) -> list[dict[str, Any]]:
+    """Stat cards: direct, shared and unowned of the month by charge day, and the bill that they make; per currency."""
+
+    def sum_sides() -> list[dict[str, Any]]:
+        rows = MonthRollup.objects.visible_to(user).charged_in(month.period).order_by("currency")
+        sums = {side: Sum(METRIC, filter=which, default=Decimal(0)) for side, which in SIDES.items()}
+        return list(rows.values("currency").annotate(**sums))
+
+    bill = {"bill": ("The bill", "direct + shared + unowned", "file-invoice")}
+    links = {"bill": {}, "unowned": {"team": NOBODY}, "shared": {"team": POOLED}}
     return [
         {
             "label": label,
-            "amount": row[side] if side in row else spend.add(row[part] for part in SAID),
+            "amount": row[side] if side in row else spend.add(row[part] for part in SIDE_LABELS),
             "currency": row["currency"],
             "note": note,
             "icon": icon,
-            "url": lines_url(month.period, currency=row["currency"], **links[side]) if side in links else "",
+            "url": month_lines_url(month.period, currency=row["currency"], **links[side]) if side in links else "",
         }
-        for row in sums
-        for side, (label, note, icon) in {**SAID, **whole}.items()
+        for row in cached(user, ("sides", month), sum_sides)
+        for side, (label, note, icon) in {**SIDE_LABELS, **bill}.items()
     ]
-
-
-def _sides(user: Person, month: Month) -> list[dict[str, Any]]:
-    rows = MonthRollup.objects.visible_to(user).charged_in(month.period).order_by("currency")
-    sums = {side: Sum(METRIC, filter=which, default=Decimal(0)) for side, which in SIDES.items()}
-    return list(rows.values("currency").annotate(**sums))
 
 
 @dataclass(slots=True)
@@ -79,14 +80,14 @@ class RuleRow:
 
 
 def rule_rows(user: Person, month: Month) -> list[RuleRow]:
-    """Every rule in its order, with what it owned in the month of what `user` may see.
+    """Every rule in its order, with the cost of the month that it owns, as far as `user` may see it.
 
-    Rules of one name are told apart by their days; the name is what a line keeps.
+    Rules of one name have different days and share their cost here: a cost line keeps only the name.
     """
     rules = list(OwnershipRule.objects.visible_to(user).listed())
-    owned = remembered(user, ("owned by rule", month), lambda: _owned(user, month))
+    owned = cached(user, ("owned by rule", month), lambda: _cost_by_rule(user, month))
     active = [rule for rule in rules if rule.is_active]
-    shadows = rule_order.shadows([rule.as_rule() for rule in active])
+    shadows = rule_order.shadowed_rules([rule.as_rule() for rule in active])
     shadowed = {active[number].pk: active[by] for number, by in shadows.items()}
     return [
         RuleRow(
@@ -94,27 +95,34 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
             [(code, amount) for code, amount, _ in owned.get(rule.name, [])],
             sum(charges for *_, charges in owned.get(rule.name, [])),
             shadowed.get(rule.pk),
-            lines_url(month.period, rule=rule.name),
+            month_lines_url(month.period, rule=rule.name),
         )
         for rule in rules
     ]
 
 
-def _owned(user: Person, month: Month) -> dict[str, list[tuple[str, Decimal | None, int]]]:
+def _cost_by_rule(user: Person, month: Month) -> dict[str, list[tuple[str, Decimal | None, int]]]:
     rows = MonthRollup.objects.visible_to(user).charged_in(month.period).exclude(owner_rule="").order_by("currency")
-    found = defaultdict(list)
+    costs = defaultdict(list)
     for row in rows.values("owner_rule", "currency").annotate(amount=Sum(METRIC), n=Sum("charges")):
-        found[row["owner_rule"]].append((row["currency"], row["amount"], row["n"]))
-    return dict(found)
+        costs[row["owner_rule"]].append((row["currency"], row["amount"], row["n"]))
+    return dict(costs)
 
 
-def moved(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
+def summarise_moves(moves: Sequence[CostMove]) -> dict[str, Any]:
     """What would change hands: the sums by month, and by from and to, each by currency; and the teams concerned."""
-    names = _names(moves)
-    pairs: dict[tuple[str, str, str], list[reallocation.Move]] = defaultdict(list)
-    months: dict[tuple[date, str], list[reallocation.Move]] = defaultdict(list)
+    teams = dict(Team.objects.values_list("pk", "name"))
+    pools = dict(Pool.objects.values_list("pk", "name"))
+
+    def name(team: int | None, pool: int | None) -> str:
+        if team is not None:
+            return teams.get(team, f"team {team}")
+        return f"{SHARED}: {pools.get(pool, pool)}" if pool is not None else UNOWNED
+
+    pairs: dict[tuple[str, str, str], list[CostMove]] = defaultdict(list)
+    months: dict[tuple[date, str], list[CostMove]] = defaultdict(list)
     for move in moves:
-        ends = (names(move.owner_before, move.pool_before), names(move.owner, move.pool))
+        ends = (name(move.owner_before, move.pool_before), name(move.owner, move.pool))
         pairs[(*ends, move.currency)].append(move)
         months[(move.billing_month, move.currency)].append(move)
     return {
@@ -131,7 +139,7 @@ def moved(moves: Sequence[reallocation.Move]) -> dict[str, Any]:
     }
 
 
-def _sums(moves: Iterable[reallocation.Move]) -> dict[str, Any]:
+def _sums(moves: Iterable[CostMove]) -> dict[str, Any]:
     moves = list(moves)
     return {
         "billed": spend.add(move.billed_cost for move in moves) or Decimal(0),
@@ -140,70 +148,56 @@ def _sums(moves: Iterable[reallocation.Move]) -> dict[str, Any]:
     }
 
 
-def _names(moves: Sequence[reallocation.Move]) -> Any:
-    teams = dict(Team.objects.values_list("pk", "name"))
-    pools = dict(Pool.objects.values_list("pk", "name"))
-
-    def name(team: int | None, pool: int | None) -> str:
-        if team is not None:
-            return teams.get(team, f"team {team}")
-        return f"{spend.SHARED}: {pools.get(pool, pool)}" if pool is not None else spend.UNOWNED
-
-    return name
-
-
-def unowned(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
-    """What nobody owns in the month, by account, service, region or a tag: the largest first, per currency."""
-    question = Question(month.period, (by,), "", METRIC, {"team": [spend.NOBODY]})
-    found = spend.rows(user, question)
-    names = spend.labels((by,), found)
-    fixers = fixers_of([row.group[0] for row in found]) if by == "account" else {}
+def unowned_rows(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
+    """Unowned cost of the month by account, service, region or a tag: the largest first, per currency."""
+    question = Question(month.period, (by,), "", METRIC, {"team": [NOBODY]})
+    spent = spend.find_spend(user, question)
+    labels = group_labels((by,), spent)
+    fixers = fixers_of([row.group[0] for row in spent]) if by == "account" else {}
     rows = [
         {
             "key": row.group[0],
-            "label": names[row.group],
+            "label": labels[row.group],
             "currency": row.currency,
             "amount": row.amount,
             "fixer": fixers.get(row.group[0]),
-            "url": lines_url(month.period, team=spend.NOBODY, **{by: row.group[0]}) if row.group[0] else "",
+            "url": month_lines_url(month.period, team=NOBODY, **{by: row.group[0]}) if row.group[0] else "",
         }
-        for row in found
+        for row in spent
         if row.amount
     ]
     return sorted(rows, key=lambda row: -abs(row["amount"]))
 
 
 @dataclass(frozen=True, slots=True)
-class WhoFixes:
-    """Who will find an owner, and why it is that person."""
+class ExpectedFixer:
+    """The person who should find an owner, and why it is that person."""
 
     name: str
     why: str
     user_id: int | None = None
 
 
-def fixers_of(accounts: Iterable[str]) -> dict[str, WhoFixes]:
+def fixers_of(accounts: Iterable[str]) -> dict[str, ExpectedFixer]:
     """{account: who will fix it}: whoever was named; else the lead of the team that owns most there; else finance."""
     accounts = list(dict.fromkeys(accounts))
-    named = {
-        each.sub_account: each.user for each in Fixer.objects.filter(sub_account__in=accounts).select_related("user")
-    }
-    leads = _leads_of(account for account in accounts if account not in named)
+    assigned = Fixer.objects.filter(sub_account__in=accounts).select_related("user")
+    named = {fixer.sub_account: fixer.user for fixer in assigned}
+    leads = _largest_owners_leads(account for account in accounts if account not in named)
     finance = User.objects.in_role(FINANCE).order_by("email").first()
-    found = {}
+    fixers = {}
     for account in accounts:
         if user := named.get(account):
-            found[account] = WhoFixes(str(user), "named", user.pk)
+            fixers[account] = ExpectedFixer(str(user), "named", user.pk)
         elif lead := leads.get(account):
-            found[account] = WhoFixes(
-                str(lead.user), f"leads {lead.team}, which owns most of the account", lead.user_id
-            )
+            why = f"leads {lead.team}, which owns most of the account"
+            fixers[account] = ExpectedFixer(str(lead.user), why, lead.user_id)
         else:
-            found[account] = WhoFixes(str(finance or "Finance"), "finance", finance and finance.pk)
-    return found
+            fixers[account] = ExpectedFixer(str(finance or "Finance"), "finance", finance and finance.pk)
+    return fixers
 
 
-def _leads_of(accounts: Iterable[str]) -> dict[str, Membership]:
+def _largest_owners_leads(accounts: Iterable[str]) -> dict[str, Membership]:
     """The lead of the team with the most direct cost in each account, over all months."""
     rows = MonthRollup.objects.current().filter(sub_account__in=list(accounts)).of_side("direct").order_by()
     sums = rows.values_list("sub_account", "owner").annotate(amount=Sum(METRIC))
@@ -211,10 +205,32 @@ def _leads_of(accounts: Iterable[str]) -> dict[str, Membership]:
     for account, team, amount in sums:
         largest[account] = max(largest.get(account, (Decimal(0), 0)), (amount or Decimal(0), team))
     leads = Membership.objects.filter(role=Membership.Role.LEAD, user__is_active=True).select_related("user", "team")
-    by_team = {each.team_id: each for each in leads.order_by("-user__email")}
+    by_team = {lead.team_id: lead for lead in leads.order_by("-user__email")}
     return {account: by_team[team] for account, (_, team) in largest.items() if team in by_team}
 
 
 def account_names() -> Mapping[str, str]:
-    found: QuerySet = Dimension.objects.filter(name="sub_account")
-    return {each.value: str(each) for each in found}
+    return {account.value: str(account) for account in Dimension.objects.filter(name="sub_account")}
+
+
+def application_progress(application: Application | None) -> dict[str, Any] | None:
+    """The progress bar of an application, while it runs and when it failed."""
+    if application is None or application.state == Application.State.DONE:
+        return None
+    labels = {
+        Application.State.QUEUED: "Rules wait to be applied",
+        Application.State.RUNNING: "Applying the rules",
+        Application.State.FAILED: "Rules were not applied",
+    }
+    is_queued = application.state == Application.State.QUEUED
+    failed = application.state == Application.State.FAILED
+    advice = f"{application.message} The months that were done are complete; apply again to do the rest."
+    return {
+        "url": reverse("tagging:ownership_progress"),
+        "percent": None if is_queued else round(application.progress * 100),
+        "label": labels[Application.State(application.state)],
+        "detail": f"{application.stage}: {application.lines:,} lines changed so far" if application.stage else "",
+        "failed": failed,
+        "done": False,
+        "message": advice if failed else "",
+    }

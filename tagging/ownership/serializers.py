@@ -1,7 +1,8 @@
-"""What the API of ownership says and takes."""
+"""What the API of ownership shows and accepts."""
 
 from typing import Any
 
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
@@ -28,21 +29,23 @@ class OwnershipRuleSerializer(serializers.ModelSerializer):
         model = OwnershipRule
         fields = ["id", "order", "name", "team", "pool", "start", "until", "is_active", *CONDITIONS, "version"]
 
-    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
-        """The same sentences as on the page."""
-        rule = self.made_of(said)
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The same checks and messages as on the page."""
+        rule = self.build_rule(attrs)
         try:
             rule.full_clean()
         except DjangoValidationError as error:
-            found = {("until" if name == "end" else name): texts for name, texts in error.message_dict.items()}
-            whole = found.pop("__all__", [])
-            raise serializers.ValidationError({**found, **({"detail": " ".join(whole)} if whole else {})}) from None
-        return said
+            problems = {("until" if name == "end" else name): texts for name, texts in error.message_dict.items()}
+            detail = problems.pop(NON_FIELD_ERRORS, [])
+            raise serializers.ValidationError(
+                {**problems, **({"detail": " ".join(detail)} if detail else {})}
+            ) from None
+        return attrs
 
-    def made_of(self, said: dict[str, Any]) -> OwnershipRule:
+    def build_rule(self, attrs: dict[str, Any]) -> OwnershipRule:
         """The rule as it would be; nothing is saved."""
         rule = OwnershipRule.objects.get(pk=self.instance.pk) if self.instance else OwnershipRule()
-        for name, value in said.items():
+        for name, value in attrs.items():
             if name != "version":
                 setattr(rule, name, value)
         return rule
@@ -56,7 +59,7 @@ class ApplicationSerializer(serializers.ModelSerializer):
 
 
 class MoveSerializer(serializers.Serializer):
-    """Cost that would change hands; names of a team, or of a pool behind `Shared:`, or `Unowned`."""
+    """Cost that would change its owner: the name of a team, or of a pool after `Shared:`, or `Unowned`."""
 
     before = serializers.CharField()
     after = serializers.CharField()
@@ -67,7 +70,7 @@ class MoveSerializer(serializers.Serializer):
 
 
 class PreviewSerializer(serializers.Serializer):
-    charges = serializers.IntegerField(help_text="charges of open months that would change hands")
+    charges = serializers.IntegerField(help_text="charges of open months that would change their owner")
     teams = serializers.ListField(child=serializers.CharField())
     months = serializers.ListField(child=serializers.CharField(), help_text="billing months, 2025-11")
     moves = MoveSerializer(many=True)

@@ -1,5 +1,6 @@
 """The API of tag compliance: the same figures as the pages."""
 
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -17,14 +18,15 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
 from tagging.models import TagFact, TaggedResource
+from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import TARGET, Tally
-from tagging.policy.filters import STATES as WORKLIST_STATES
+from tagging.policy.filters import WORKLIST_STATES as WORKLIST_STATES
 from tagging.policy.filters import ResourceFilter
 from tagging.policy.serializers import ComplianceSerializer, TaggedResourceSerializer
 
 GROUPS = ("team", "account", "service", "provider", "tag")
-MONTH = OpenApiParameter("month", str, description="a charge month, 2025-11; the latest that is worked out by default")
+MONTH = OpenApiParameter("month", str, description="a charge month, 2025-11; the latest that is computed by default")
 TEAM = OpenApiParameter("team", str, description="name or id of a team; the teams below are included")
 
 
@@ -44,44 +46,45 @@ class ComplianceView(APIView):
         month = _month(request.query_params.get("month", ""), today)
         group = request.query_params.get("group_by", "")
         if group and group not in GROUPS:
-            raise ValidationError({"detail": f"{group!r} is nothing to group by: use {', '.join(GROUPS)}."})
+            raise ValidationError({"detail": f"{group!r} is no group: use {', '.join(GROUPS)}."})
         filters = _of_team(request)
         return Response(_answer(request.user, month, today, group, filters))
 
 
-def _month(asked: str, today: Any) -> Month | None:
-    """The month asked for; a month that is not worked out is 400 and says so."""
-    if not asked:
+def _month(text: str, today: date) -> Month | None:
+    """The month named, or the latest; a month that is not computed is 400."""
+    if not text:
         return compliance_figures.month_for("", today)
     try:
-        month = Month.parse(asked)
+        month = Month.parse(text)
     except ValueError as error:
         raise ValidationError({"detail": str(error)}) from None
-    if month not in compliance_figures.months():
-        raise ValidationError({"detail": f"{month} is not worked out: no current bill has charges of it."})
+    if month not in compliance_figures.computed_months():
+        raise ValidationError({"detail": f"{month} is not computed: no current bill has charges of it."})
     return month
 
 
 def _of_team(request: Request) -> dict[str, Any]:
     """The filter for a team and the teams below it; a team that is not visible is as if it were not there."""
-    asked = request.query_params.get("team", "")
-    if not asked:
+    text = request.query_params.get("team", "")
+    if not text:
         return {}
-    found = Team.objects.visible_to(request.user)
-    team = found.filter(pk=asked).first() if asked.isdecimal() and len(asked) < 18 else found.filter(name=asked).first()
-    if team is None or "\0" in asked:
-        raise ValidationError({"detail": f"There is no team {asked!r}."})
+    by_id = text.isdecimal() and len(text) < 18
+    team = Team.objects.visible_to(request.user).filter(**{"pk" if by_id else "name": text}).first()
+    if team is None or "\0" in text:
+        raise ValidationError({"detail": f"There is no team {text!r}."})
     return {"owner__in": sorted(Team.objects.below(team).values_list("pk", flat=True))}
 
 
-def _answer(user: Person, month: Month | None, today: Any, group: str, filters: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"month": month and str(month), "target": str(TARGET), "group_by": group}
+def _answer(user: Person, month: Month | None, today: date, group: str, filters: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"month": month and str(month), "target": str(TARGET), "group_by": group}
     if month is None:
-        return told | {"total": _told("", "", Tally()), "groups": [], "untaggable": []}
-    found = _groups(user, month, today, group, filters)
-    return told | {
-        "total": _told("", "all", compliance_figures.tally(user, month, today, filters)),
-        "groups": [_told(key, name, tally, _states(group)) for key, name, tally in found],
+        return answer | {"total": _tally_row("", "", Tally()), "groups": [], "untaggable": []}
+    states = tuple(state.value for state in State) if group == "tag" else compliance_figures.STATES
+    groups = _groups(user, month, today, group, filters)
+    return answer | {
+        "total": _tally_row("", "all", compliance_figures.tally(user, month, today, filters)),
+        "groups": [_tally_row(key, name, tally, states) for key, name, tally in groups],
         "untaggable": [
             {"reason": row["why_not"], "currency": row["currency"], "cost": exact_text(row["amount"])}
             for row in compliance_figures.untaggable(user, month, filters)
@@ -90,24 +93,23 @@ def _answer(user: Person, month: Month | None, today: Any, group: str, filters: 
 
 
 def _groups(
-    user: Person, month: Month, today: Any, group: str, filters: dict[str, Any]
+    user: Person, month: Month, today: date, group: str, filters: dict[str, Any]
 ) -> list[tuple[str, str, Tally]]:
     if group == "tag":
         return [(tag, tag, tally) for tag, tally in compliance_figures.by_tag(user, month, filters).items()]
     if not group:
         return []
-    found = compliance_figures.by_group(user, month, today, group, filters)
-    names = compliance_figures.names(group, found)
-    return sorted((key, names.get(key, key), tally) for key, tally in found.items())
+    tallies = compliance_figures.by_group(user, month, today, group, filters)
+    labels = compliance_figures.group_labels(group, tallies)
+    return sorted((key, labels.get(key, key), tally) for key, tally in tallies.items())
 
 
-def _states(group: str) -> tuple[str, ...]:
-    return tuple(state.value for state in State) if group == "tag" else compliance_figures.STATES
-
-
-def _told(key: str, name: str, tally: Tally, states: tuple[str, ...] = compliance_figures.STATES) -> dict[str, Any]:
-    share = compliance_figures.share_ok(tally) if State.OK.value in states else tally.by_resources
-    counted = tally.count(*states) if State.OK.value in states else tally.counted
+def _tally_row(
+    key: str, name: str, tally: Tally, states: tuple[str, ...] = compliance_figures.STATES
+) -> dict[str, Any]:
+    of_a_tag = State.OK.value in states
+    share = compliance_figures.share_ok(tally) if of_a_tag else tally.by_resources
+    counted = tally.count(*states) if of_a_tag else tally.counted
     return {
         "key": key,
         "name": name,
@@ -129,7 +131,7 @@ def _told(key: str, name: str, tally: Tally, states: tuple[str, ...] = complianc
             OpenApiParameter("state", str, enum=[value for value, _ in WORKLIST_STATES], default="wrong"),
             OpenApiParameter("tag", str, description="a tag of the policy"),
             OpenApiParameter("fact", str, enum=TagFact.State.values),
-            OpenApiParameter("q", str, description="words in the resource's id or name"),
+            OpenApiParameter("q", str, description="text in the resource's id or name"),
             *(OpenApiParameter(name, str, many=True) for name in ("team", "account", "service", "provider")),
         ],
     )
@@ -144,13 +146,13 @@ class TagResourceViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericVie
     pagination_class = KeysetPages
     keyset = ("-cost", "-id")
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> TaggedResourceQuerySet:
         return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
 
-    def filter_queryset(self, queryset: Any) -> Any:
+    def filter_queryset(self, queryset: TaggedResourceQuerySet) -> TaggedResourceQuerySet:
         today = timezone.now().date()
         _month(self.request.query_params.get("month", ""), today)
-        found = ResourceFilter(self.request.query_params, queryset=queryset, request=self.request, today=today)
-        if not found.is_valid():
-            raise ValidationError(found.errors)
-        return found.qs
+        filterset = ResourceFilter(self.request.query_params, queryset=queryset, request=self.request, today=today)
+        if not filterset.is_valid():
+            raise ValidationError(filterset.errors)
+        return filterset.qs

@@ -1,16 +1,16 @@
-"""The resources of a charge month with what is wrong with their tags: rebuilt in sets, kept fresh, told apart by books.
+"""The resources of a charge month with what is wrong with their tags: rebuilt when the bills or the policy change.
 
-Lines are summed and sorted by PostgreSQL; Python decides once for each distinct (tag set, provider, service, resource
-type), of which there are a few thousand where there are millions of lines.
+PostgreSQL sums and sorts the lines; Python decides once for each distinct (tag set, provider, service, resource type),
+of which there are a few thousand where there are millions of lines.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -19,12 +19,15 @@ from django.utils import timezone
 from costs.models import DeliveryMonth, TagSet
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
-from tagging.calc.tag_policy import Facts, Policy, Resource
+from tagging.calc.tag_policy import Facts, Policy, PolicyResource
 from tagging.models import ComplianceMonth, TagFact, TaggedResource, TagRequirement, TagVerdict
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
 
 logger = logging.getLogger(__name__)
 
-DECIDED_AT_ONCE = 20_000
+DECISIONS_PER_BATCH = 20_000
 
 # Why charges cannot carry tags, the first that fits; charges of a resource can. Where a provider lets people tag what
 # they reserve, that tags nothing that runs, so purchases stand apart too.
@@ -56,7 +59,7 @@ GATHER = f"""
     ) l
     GROUP BY provider, sub_account, service, region, resource_type, owner_id, pool_id, currency, tag_set_id, why, 11
 """
-# The tags of the last day; where a resource has lines of several sets that day, one that says something, the dearest.
+# The tags of the last day; where a resource has lines of several sets that day, the dearest that is not empty.
 LAST_TAGS = """
     CREATE TEMP TABLE tagged_last ON COMMIT DROP AS
     SELECT DISTINCT ON (provider, sub_account, resource) provider, sub_account, resource, tag_set_id
@@ -112,93 +115,81 @@ EXCEPT = """
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A month that was rebuilt: how many resources it has and how many distinct decisions they took."""
+class RebuiltMonth:
+    """A month that was rebuilt: how many resources it has, and how many distinct decisions they took."""
 
     month: Month
     resources: int
     decisions: int
 
 
-def months() -> list[Month]:
+def charge_months() -> list[Month]:
     """Every charge month of the current bills, the latest first."""
     lists = DeliveryMonth.objects.current().values_list("charge_months", flat=True)
     return sorted({Month.of(date.fromisoformat(day)) for days in lists for day in days}, reverse=True)
 
 
-def refresh(*, only: Iterable[Month] | None = None, force: bool = False) -> list[Built]:
-    """Rebuilds the charge months whose books or policy have changed since; all of them when forced."""
-    there = months()
-    asked = set(there if only is None else only)
-    wanted = there if force else stale_months()
-    built = [rebuild(month) for month in wanted if month in asked]
+def refresh_compliance(*, only: Iterable[Month] | None = None, force: bool = False) -> list[RebuiltMonth]:
+    """Rebuilds the charge months whose bills or policy have changed since; all of them when forced."""
+    months = charge_months()
+    selected = set(months if only is None else only)
+    rebuilt = [rebuild_month(month) for month in (months if force else stale_months()) if month in selected]
     if only is None:
-        _forget(there)
-    return built
+        days = [month.start for month in months]
+        TaggedResource.objects.exclude(charge_month__in=days).delete()
+        ComplianceMonth.objects.exclude(charge_month__in=days).delete()
+    return rebuilt
 
 
 def stale_months() -> list[Month]:
-    """Charge months whose figures are not those of today's books and policy, the latest first."""
-    known = dict(ComplianceMonth.objects.values_list("charge_month", "made_from"))
-    books, policy = _Books(), TagRequirement.objects.all().as_policy()
-    return [month for month in months() if known.get(month.start) != books.mark(month, policy)]
+    """Charge months whose figures are not those of today's bills and policy, the latest first."""
+    stored = dict(ComplianceMonth.objects.values_list("charge_month", "made_from"))
+    publications, policy = _Publications(), TagRequirement.objects.all().as_policy()
+    return [month for month in charge_months() if stored.get(month.start) != publications.fingerprint(month, policy)]
 
 
-class _Books:
-    """The current publications, asked for once."""
+class _Publications:
+    """The current publications of bills, read once."""
 
     def __init__(self) -> None:
         current = DeliveryMonth.objects.current().order_by("pk")
         self.rows = list(current.values_list("pk", "revision", "charge_months"))
 
-    def of(self, month: Month) -> list[int]:
-        """Those with charges of a month."""
-        return [pk for pk, _ in self.versions(month)]
-
     def versions(self, month: Month) -> list[tuple[int, int]]:
-        """The same, with how often the owners and tags of each were named anew."""
+        """(id, how often its owners and tags were reallocated) of those with charges of a month."""
         return [(pk, revision) for pk, revision, days in self.rows if month.start.isoformat() in days]
 
-    def mark(self, month: Month, policy: Policy) -> str:
-        """What tells the figures of a month from those of other books or another policy."""
-        return hashlib.md5(repr((self.versions(month), policy.on(_last_day(month)).deciding())).encode()).hexdigest()
+    def fingerprint(self, month: Month, policy: Policy) -> str:
+        """Differs when the bills of a month or the policy that holds in it differ."""
+        rules = policy.on(month.period.last_day).deciding()
+        return hashlib.md5(repr((self.versions(month), rules)).encode()).hexdigest()
 
 
-def _last_day(month: Month) -> date:
-    return month.next.start - timedelta(days=1)
-
-
-def _forget(there: Sequence[Month]) -> None:
-    """Months that no bill knows any more."""
-    days = [month.start for month in there]
-    TaggedResource.objects.exclude(charge_month__in=days).delete()
-    ComplianceMonth.objects.exclude(charge_month__in=days).delete()
-
-
-def rebuild(month: Month) -> Built:
-    """Works a charge month out anew; readers see the old figures until all of the new ones are there."""
+def rebuild_month(month: Month) -> RebuiltMonth:
+    """Recomputes a charge month; readers see the old figures until all of the new ones are there."""
     with transaction.atomic(), connection.cursor() as cursor:
         wait_for(f"compliance {month}")
-        books, policy = _Books(), TagRequirement.objects.all().as_policy()
-        _gather(cursor, month, books.of(month))
-        decisions = _decide(cursor, policy, _last_day(month))
+        publications, policy = _Publications(), TagRequirement.objects.all().as_policy()
+        _gather(cursor, month, [pk for pk, _ in publications.versions(month)])
+        decisions = _decide(cursor, policy, month.period.last_day)
         cursor.execute("DELETE FROM tagging_taggedresource WHERE charge_month = %s", [month.start])
-        cursor.execute(STORE, {"start": month.start, "last": _last_day(month)})
+        cursor.execute(STORE, {"start": month.start, "last": month.period.last_day})
         resources = cursor.rowcount
         cursor.execute("DROP TABLE tagged_lines, tagged_last, tagged_new, tagged_verdicts")
         cursor.execute(EXCEPT.format(where="AND r.charge_month = %s"), [month.start])
         row, _ = ComplianceMonth.objects.get_or_create(charge_month=month.start)
         ComplianceMonth.objects.filter(pk=row.pk).update(
-            made_from=books.mark(month, policy),
+            made_from=publications.fingerprint(month, policy),
             resources=resources,
             revision=F("revision") + 1,
             built_at=timezone.now(),
         )
     logger.info("compliance of %s: %s rows by %s decisions", month, resources, decisions)
-    return Built(month, resources, decisions)
+    return RebuiltMonth(month, resources, decisions)
 
 
-def _gather(cursor: Any, month: Month, publications: list[int]) -> None:
+def _gather(cursor: "CursorWrapper", month: Month, publications: list[int]) -> None:
+    """Fills `tagged_new` with the resources of a month and their last tags."""
     # The sums of a big month do not fit the server's default and would be sorted on disk.
     cursor.execute("SET LOCAL work_mem = '256MB'")
     cursor.execute(GATHER, {"publications": publications, "start": month.start, "end": month.next.start})
@@ -210,7 +201,7 @@ def _gather(cursor: Any, month: Month, publications: list[int]) -> None:
     cursor.execute("ANALYZE tagged_new")
 
 
-def _decide(cursor: Any, policy: Policy, on: date) -> int:
+def _decide(cursor: "CursorWrapper", policy: Policy, on: date) -> int:
     """Fills `tagged_verdicts` with the outcome of each distinct signature; returns how many there are."""
     cursor.execute(
         "CREATE TEMP TABLE tagged_verdicts (tag_set_id bigint, provider text, service text, resource_type text, "
@@ -218,10 +209,13 @@ def _decide(cursor: Any, policy: Policy, on: date) -> int:
     )
     cursor.execute(SIGNATURES)
     signatures = cursor.fetchall()
-    for first in range(0, len(signatures), DECIDED_AT_ONCE):
-        part = signatures[first : first + DECIDED_AT_ONCE]
-        asked = [Resource(_as_map(tags), *place) for _, *place, tags in part]
-        verdicts = _verdicts(policy, policy.decide(asked, on))
+    for first in range(0, len(signatures), DECISIONS_PER_BATCH):
+        part = signatures[first : first + DECISIONS_PER_BATCH]
+        # The cursor hands JSON out as text.
+        resources = [
+            PolicyResource(json.loads(tags) if isinstance(tags, str) else tags, *place) for _, *place, tags in part
+        ]
+        verdicts = _verdict_ids(policy, policy.decide(resources, on))
         with cursor.copy("COPY tagged_verdicts FROM STDIN") as copy:
             for row, verdict in zip(part, verdicts, strict=True):
                 copy.write_row((*row[:4], verdict))
@@ -229,65 +223,64 @@ def _decide(cursor: Any, policy: Policy, on: date) -> int:
     return len(signatures)
 
 
-def _as_map(tags: Any) -> dict[str, str | None]:
-    return json.loads(tags) if isinstance(tags, str) else tags
+# {tag: [state, whether it is required]}: what a verdict keeps of the facts.
+Outcome = dict[str, list[Any]]
 
 
-def outcome(policy: Policy, facts: Facts) -> dict[str, list[Any]]:
-    """{tag: [state, whether it is required]}: what a verdict keeps of the facts."""
-    required = {each.key: each.required for each in policy.requirements}
+def _outcome(policy: Policy, facts: Facts) -> Outcome:
+    required = {rule.key: rule.required for rule in policy.requirements}
     return {key: [fact.state.value, required[key]] for key, fact in facts.items()}
 
 
-def complies(policy: Policy, facts: Facts) -> bool:
+def _is_compliant(outcome: Outcome) -> bool:
+    return all(state == "ok" for state, required in outcome.values() if required)
+
+
+def is_compliant(policy: Policy, facts: Facts) -> bool:
     """Whether every required tag is right."""
-    return all(state == "ok" for state, required in outcome(policy, facts).values() if required)
+    return _is_compliant(_outcome(policy, facts))
 
 
-def _verdicts(policy: Policy, decided: list[Facts]) -> list[int]:
+def _verdict_ids(policy: Policy, decided: list[Facts]) -> list[int]:
     """The verdict of each resource; an outcome that never occurred before gets its row."""
-    outcomes = [outcome(policy, facts) for facts in decided]
-    marks = [hashlib.md5(json.dumps(each, sort_keys=True).encode()).hexdigest() for each in outcomes]
+    outcomes = [_outcome(policy, facts) for facts in decided]
+    marks = [hashlib.md5(json.dumps(outcome, sort_keys=True).encode()).hexdigest() for outcome in outcomes]
     distinct = dict(zip(marks, outcomes, strict=True))
-    known = _ids(distinct)
-    fresh = {mark: facts for mark, facts in sorted(distinct.items()) if mark not in known}
-    if fresh:
-        _write(fresh)
-        known = _ids(distinct)
-    return [known[mark] for mark in marks]
+    ids = _stored_ids(distinct)
+    missing = {mark: outcome for mark, outcome in sorted(distinct.items()) if mark not in ids}
+    if missing:
+        _store_verdicts(missing)
+        ids = _stored_ids(distinct)
+    return [ids[mark] for mark in marks]
 
 
-def _ids(marks: Iterable[str]) -> dict[str, int]:
+def _stored_ids(marks: Iterable[str]) -> dict[str, int]:
     return dict(TagVerdict.objects.filter(fingerprint__in=list(marks)).values_list("fingerprint", "pk"))
 
 
-def _write(fresh: dict[str, dict[str, list[Any]]]) -> None:
+def _store_verdicts(outcomes: dict[str, Outcome]) -> None:
     TagVerdict.objects.bulk_create(
         [
-            TagVerdict(
-                fingerprint=mark,
-                facts=facts,
-                is_compliant=all(state == "ok" for state, required in facts.values() if required),
-            )
-            for mark, facts in fresh.items()
+            TagVerdict(fingerprint=mark, facts=outcome, is_compliant=_is_compliant(outcome))
+            for mark, outcome in outcomes.items()
         ],
         ignore_conflicts=True,
     )
-    ids = _ids(fresh)
+    ids = _stored_ids(outcomes)
     TagFact.objects.bulk_create(
         [
             TagFact(verdict_id=ids[mark], tag=key, state=state, is_required=required)
-            for mark, facts in fresh.items()
-            for key, (state, required) in facts.items()
+            for mark, outcome in outcomes.items()
+            for key, (state, required) in outcome.items()
         ],
         ignore_conflicts=True,
     )
 
 
 def apply_exceptions(key: str) -> None:
-    """Lets a decision about a resource count at once, from the month in which it was decided."""
+    """Applies a decision about a resource at once, from the month in which it was decided."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(EXCEPT.format(where="AND r.key = %s"), [key])
-        # Answers that are kept know their figures by this count.
+        # Cached answers know their figures by this count.
         touched = TaggedResource.objects.filter(key=key).values("charge_month")
         ComplianceMonth.objects.filter(charge_month__in=touched).update(revision=F("revision") + 1)

@@ -1,35 +1,39 @@
 """How much of what a person sees complies with the tag policy: counts and exact costs, per currency.
 
 Compliance = what complies / what is counted. Counted is every resource that can carry tags and has no exception in
-force. Charges that cannot carry tags are never counted; they are told apart, with their sum.
+force. Charges that cannot carry tags are never counted; they stand apart, with their sum.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, F, QuerySet, Sum, Value
 
+from costs.calc.dimensions import DIMENSIONS
 from costs.models import Dimension
-from costs.query.result_cache import remembered
-from costs.query.spend import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
-from finops_site.lib.money import EXACT, ratio
+from costs.query.result_cache import cached
+from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
+from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
 from tagging.models import ComplianceMonth, TaggedResource, TagRequirement
 
+Answer = TypeVar("Answer")
+Filters = Mapping[str, Any] | None
+# (group, state, currency, resources, cost), as the database sums them.
+Sums = list[tuple[Any, ...]]
 # The share of resources, and of cost, that should comply.
 TARGET = Decimal("0.95")
 COMPLIANT, WRONG, EXCEPTED = "compliant", "wrong", "excepted"
 STATES = (COMPLIANT, WRONG, EXCEPTED)
 # What figures may be grouped by -> the field.
-GROUPS = {"team": "owner", "account": "sub_account", "service": "service", "provider": "provider"}
-LABELS = {"team": "Team", "account": "Account", "service": "Service", "provider": "Provider"}
+GROUPS = {name: DIMENSIONS[name].field for name in ("team", "account", "service", "provider")}
 
 
 @dataclass(slots=True)
@@ -48,10 +52,8 @@ class Tally:
         return sum(self.resources.get(state, 0) for state in states)
 
     def amount(self, currency: str, *states: str) -> Decimal:
-        result = Decimal(0)
-        for state in states:
-            result = EXACT.add(result, self.cost.get(currency, {}).get(state, Decimal(0)))
-        return result
+        sums = self.cost.get(currency, {})
+        return exact_sum(sums.get(state, Decimal(0)) for state in states)
 
     @property
     def counted(self) -> int:
@@ -72,134 +74,129 @@ class Tally:
 
 
 def versions() -> tuple[Any, ...]:
-    """What tells today's figures from those of before: which months are worked out, and how often they changed."""
+    """Differs when the figures do: which months are computed, and how often they changed."""
     return tuple(ComplianceMonth.objects.values_list("pk", "revision"))
 
 
-def months() -> list[Month]:
-    """The charge months that are worked out, the latest first."""
+def computed_months() -> list[Month]:
+    """The charge months that are computed, the latest first."""
     return [Month.of(day) for day in ComplianceMonth.objects.values_list("charge_month", flat=True)]
 
 
 def month_for(text: str, today: date) -> Month | None:
-    """The month asked for if it is there, else the latest up to today's; None where there is none yet."""
-    there = months()
+    """The month named if it is computed, else the latest up to today's; None where there is none yet."""
+    months = computed_months()
     try:
-        asked = Month.parse(text)
+        named = Month.parse(text)
     except ValueError:
-        asked = None
-    if asked in there:
-        return asked
-    past = [month for month in there if month.start <= today]
-    return (past or there or [None])[0]
+        named = None
+    if named in months:
+        return named
+    past = [month for month in months if month.start <= today]
+    return (past or months or [None])[0]
 
 
-def rows(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> QuerySet:
+def resources_of_month(user: Person, month: Month, filters: Filters = None) -> QuerySet:
     """The resources of a month that `user` may see."""
     return TaggedResource.objects.visible_to(user).in_month(month).filter(**(filters or {}))
 
 
-def kept(user: Person, question: tuple[Any, ...], make: Any) -> Any:
-    """An answer kept as long as books, policy, exceptions and the day stay the same."""
-    return remembered(user, ("compliance", versions(), *question), make)
+def cached_answer(user: Person, question: tuple[Any, ...], compute: Callable[[], Answer]) -> Answer:
+    """An answer cached as long as bills, policy, exceptions and the day stay the same."""
+    return cached(user, ("compliance", versions(), *question), compute)
 
 
-def tally(user: Person, month: Month, today: date, filters: Mapping[str, Any] | None = None) -> Tally:
+def tally(user: Person, month: Month, today: date, filters: Filters = None) -> Tally:
     """All that is counted in a month."""
     return by_group(user, month, today, None, filters).get("", Tally())
 
 
-def by_group(
-    user: Person, month: Month, today: date, group: str | None, filters: Mapping[str, Any] | None = None
-) -> dict[str, Tally]:
-    """{value of the group: its tally}; NOBODY stands for what nobody owns, POOLED for what pools hold."""
+def by_group(user: Person, month: Month, today: date, group: str | None, filters: Filters = None) -> dict[str, Tally]:
+    """{value of the group: its tally}; NOBODY stands for what is unowned, POOLED for what pools hold."""
+
+    def compute() -> Sums:
+        value = team_or_shared() if group == "team" else F(GROUPS[group]) if group else Value("")
+        rows = resources_of_month(user, month, filters).taggable().with_state(today).annotate(group=value)
+        sums = rows.order_by().values("group", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))
+        return [
+            (NOBODY if key is None else key, *rest)
+            for key, *rest in sums.values_list("group", "state", "currency", "resources", "amount")
+        ]
+
     question = ("by", str(month), today, group, sorted((filters or {}).items()))
-    return _tallies(kept(user, question, lambda: _grouped(rows(user, month, filters), today, group)))
+    return _tallies(cached_answer(user, question, compute))
 
 
-def _grouped(found: QuerySet, today: date, group: str | None) -> list[tuple[Any, ...]]:
-    value = team_or_shared() if group == "team" else F(GROUPS[group]) if group else Value("")
-    sums = found.taggable().with_state(today).annotate(group=value).order_by().values("group", "state", "currency")
-    counted = sums.annotate(resources=Count("pk"), amount=Sum("cost"))
-    return [
-        (NOBODY if key is None else key, *rest)
-        for key, *rest in counted.values_list("group", "state", "currency", "resources", "amount")
-    ]
+def _tallies(sums: Sums) -> dict[str, Tally]:
+    tallies: dict[str, Tally] = {}
+    for key, *values in sums:
+        tallies.setdefault(key, Tally()).add(*values)
+    return tallies
 
 
-def _tallies(found: Iterable[tuple[Any, ...]]) -> dict[str, Tally]:
-    result: dict[str, Tally] = {}
-    for key, *sums in found:
-        result.setdefault(key, Tally()).add(*sums)
-    return result
+def by_tag(user: Person, month: Month, filters: Filters = None) -> dict[str, Tally]:
+    """{tag: how many resources have each of its states}, in the policy's order; exceptions do not count here."""
 
+    def compute() -> Sums:
+        names = ("verdict__tag_facts__tag", "verdict__tag_facts__state", "currency")
+        rows = resources_of_month(user, month, filters).taggable().filter(verdict__tag_facts__isnull=False)
+        sums = rows.order_by().values(*names).annotate(resources=Count("pk"), amount=Sum("cost"))
+        return list(sums.values_list(*names, "resources", "amount"))
 
-def by_tag(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> dict[str, Tally]:
-    """{tag: how many resources have each of its states}, in the policy's order; exceptions are not looked at here."""
     question = ("tag", str(month), sorted((filters or {}).items()))
-    found = _tallies(kept(user, question, lambda: _by_tag(rows(user, month, filters))))
     order = {key: number for number, key in enumerate(requirements())}
-    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
-
-
-def _by_tag(found: QuerySet) -> list[tuple[Any, ...]]:
-    names = ("verdict__tag_facts__tag", "verdict__tag_facts__state", "currency")
-    sums = found.taggable().filter(verdict__tag_facts__isnull=False).order_by().values(*names)
-    return list(sums.annotate(resources=Count("pk"), amount=Sum("cost")).values_list(*names, "resources", "amount"))
+    tallies = _tallies(cached_answer(user, question, compute))
+    return dict(sorted(tallies.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
 def requirements() -> dict[str, bool]:
     """{tag: whether it is required}, in the policy's order."""
-    found: dict[str, bool] = {}
+    tags: dict[str, bool] = {}
     for key, required in TagRequirement.objects.order_by("order", "pk").values_list("key", "is_required"):
-        found[key] = found.get(key, False) or required
-    return found
+        tags[key] = tags.get(key, False) or required
+    return tags
 
 
-def share_ok(one: Tally) -> Decimal | None:
-    """The share of the resources a tag is asked of that have it right."""
-    return ratio(Decimal(one.count(State.OK)), Decimal(one.count(*State)))
+def share_ok(tally: Tally) -> Decimal | None:
+    """The share of the resources that need a tag and have it right."""
+    return ratio(Decimal(tally.count(State.OK)), Decimal(tally.count(*State)))
 
 
-def untaggable(user: Person, month: Month, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def untaggable(user: Person, month: Month, filters: Filters = None) -> list[dict[str, Any]]:
     """Why charges cannot carry tags, with the sum of each reason and currency."""
-    question = ("untaggable", str(month), sorted((filters or {}).items()))
-    return kept(user, question, lambda: _untaggable(rows(user, month, filters)))
+
+    def compute() -> list[dict[str, Any]]:
+        labels = dict(TaggedResource.WhyNot.choices)
+        rows = resources_of_month(user, month, filters).exclude(why_not="").order_by().values("why_not", "currency")
+        sums = rows.annotate(amount=Sum("cost"), charged=Sum("lines")).order_by("currency", "why_not")
+        return [{**row, "label": labels[row["why_not"]]} for row in sums]
+
+    return cached_answer(user, ("untaggable", str(month), sorted((filters or {}).items())), compute)
 
 
-def _untaggable(found: QuerySet) -> list[dict[str, Any]]:
-    labels = dict(TaggedResource.WhyNot.choices)
-    sums = found.exclude(why_not="").order_by().values("why_not", "currency")
-    summed = sums.annotate(amount=Sum("cost"), charged=Sum("lines")).order_by("currency", "why_not")
-    return [{**row, "label": labels[row["why_not"]]} for row in summed]
-
-
-def course(user: Person, today: date, count: int = 13, filters: Mapping[str, Any] | None = None) -> dict[Month, Tally]:
+def compliance_by_month(user: Person, today: date, count: int = 13, filters: Filters = None) -> dict[Month, Tally]:
     """The tally of each of the last months, the earliest first."""
-    last = sorted(month for month in months() if month.start <= today)[-count:]
-    question = ("course", [str(month) for month in last], today, sorted((filters or {}).items()))
-    found = kept(user, question, lambda: _course(user, last, today, filters))
-    tallies = _tallies(found)
-    return {month: tallies.get(str(month), Tally()) for month in last}
+    months = sorted(month for month in computed_months() if month.start <= today)[-count:]
+
+    def compute() -> Sums:
+        rows = TaggedResource.objects.visible_to(user).filter(charge_month__in=[month.start for month in months])
+        groups = rows.filter(**(filters or {})).taggable().with_state(today).order_by()
+        sums = groups.values("charge_month", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))
+        return [
+            (str(Month.of(row["charge_month"])), row["state"], row["currency"], row["resources"], row["amount"])
+            for row in sums
+        ]
+
+    question = ("course", [str(month) for month in months], today, sorted((filters or {}).items()))
+    tallies = _tallies(cached_answer(user, question, compute))
+    return {month: tallies.get(str(month), Tally()) for month in months}
 
 
-def _course(
-    user: Person, last: Sequence[Month], today: date, filters: Mapping[str, Any] | None
-) -> list[tuple[Any, ...]]:
-    mine = TaggedResource.objects.visible_to(user).filter(charge_month__in=[month.start for month in last])
-    sums = mine.filter(**(filters or {})).taggable().with_state(today).order_by()
-    counted = sums.values("charge_month", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))
-    return [
-        (str(Month.of(row["charge_month"])), row["state"], row["currency"], row["resources"], row["amount"])
-        for row in counted
-    ]
-
-
-def names(group: str, values: Iterable[str]) -> dict[str, str]:
+def group_labels(group: str, values: Iterable[str]) -> dict[str, str]:
     """What people call the values of a group."""
     values = list(values)
     if group == "team":
         teams = Team.objects.filter(pk__in=[value for value in values if value.isdigit()])
         return {str(team.pk): team.name for team in teams} | {NOBODY: UNOWNED, POOLED: SHARED}
-    known = Dimension.objects.filter(name=GROUPS[group], value__in=values).exclude(label="")
-    return {each.value: f"{each.label} ({each.value})" for each in known} | {"": f"no {LABELS[group].lower()}"}
+    labelled = Dimension.objects.filter(name=GROUPS[group], value__in=values).exclude(label="")
+    return {row.value: f"{row.label} ({row.value})" for row in labelled} | {"": f"no {group}"}

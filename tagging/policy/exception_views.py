@@ -1,4 +1,4 @@
-"""Exceptions from the tag policy: asked for by engineering, decided by finance."""
+"""Exceptions from the tag policy: requested by engineering, decided by finance."""
 
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from tagging.models import TagException, TaggedResource
+from tagging.models.reminders import TagExceptionQuerySet
 from tagging.policy import exceptions
 from tagging.policy.explanations import Explainer
 from tagging.policy.forms import DecisionForm, ExceptionForm
@@ -38,11 +39,11 @@ class ExceptionsPage(ListPage):
         request.today = timezone.now().date()  # type: ignore[attr-defined]
         return super().dispatch(request, *args, **kwargs)
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> TagExceptionQuerySet:
         return super().get_queryset().select_related("team", "owner")
 
 
-class AskForException(FormPage):
+class RequestException(FormPage):
     permission_required = "tagging.add_tagexception"
     form_class = ExceptionForm
     title = "Ask for an exception"
@@ -53,8 +54,8 @@ class AskForException(FormPage):
     @cached_property
     def row(self) -> TaggedResource:
         """The resource as the person sees it, the latest month."""
-        mine = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
-        row = mine.select_related("owner", "tag_set", "verdict").order_by("-charge_month", "-last_day").first()
+        visible = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        row = visible.select_related("owner", "tag_set", "verdict").order_by("-charge_month", "-last_day").first()
         if row is None:
             raise Http404
         return row
@@ -68,7 +69,7 @@ class AskForException(FormPage):
         return str(self.row)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        wrong = [line.tag for line in Explainer().wrong(self.row)]
+        wrong = [status.tag for status in Explainer().wrong(self.row)]
         more = {"user": self.request.user, "row": self.row, "wrong": wrong, "today": timezone.now().date()}
         return {**super().get_form_kwargs(), **more}
 
@@ -79,15 +80,11 @@ class AskForException(FormPage):
         try:
             return super().form_valid(form)
         except IntegrityError:
-            form.add_error(None, "Somebody has asked for this at the same moment: finance has not answered yet.")
+            form.add_error(None, "Somebody has requested this at the same moment: finance has not answered yet.")
             return self.form_invalid(form)
 
     def save(self, form: ExceptionForm) -> TagException:
-        asked, row = form.save(commit=False), self.row
-        asked.resource_key, asked.resource, asked.resource_name = row.key, row.resource, row.resource_name
-        asked.team = row.owner
-        asked.save()
-        return asked
+        return exceptions.request_exception(form.save(commit=False), self.row)
 
 
 class ExceptionPage(DetailPage):
@@ -98,7 +95,7 @@ class ExceptionPage(DetailPage):
     template_name = "tagging/exception.html"
     breadcrumbs = CRUMBS
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> TagExceptionQuerySet:
         return super().get_queryset().select_related("team", "owner", "decided_by")
 
     def get_title(self) -> str:
@@ -124,7 +121,7 @@ class ExceptionPage(DetailPage):
             messages.error(request, "The answer is too long: a thousand characters at most.")
             return redirect(self.object)
         try:
-            row = exceptions.decide(
+            row = exceptions.decide_exception(
                 self.object.pk,
                 request.POST.get("verb", ""),
                 user=request.user,

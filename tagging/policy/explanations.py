@@ -1,12 +1,12 @@
-"""What is wrong with the tags of a resource, in words a person can act on."""
+"""What is wrong with the tags of a resource, and what to do about it."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
 
 from tagging.calc.tag_policy import Policy, Requirement, State
 from tagging.models import TaggedResource, TagRequirement
 
-WORDS = {
+STATE_LABELS = {
     State.MISSING: "key missing",
     State.EMPTY: "value empty",
     State.NOT_ALLOWED: "value not allowed",
@@ -22,8 +22,8 @@ ICONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One tag of a resource: what is the case, what stands there, and what to do."""
+class TagStatus:
+    """One tag of a resource: its state, the key and value it has, and what to do."""
 
     tag: str
     required: bool
@@ -33,8 +33,8 @@ class Line:
     todo: str = ""
 
     @property
-    def words(self) -> str:
-        return WORDS[self.state]
+    def label(self) -> str:
+        return STATE_LABELS[self.state]
 
     @property
     def tone(self) -> str:
@@ -45,14 +45,14 @@ class Line:
         return ICONS[self.state]
 
     @property
-    def said(self) -> str:
+    def with_value(self) -> str:
         """``Environment (Playground)``"""
         return self.tag + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")
 
     @property
     def short(self) -> str:
         """``Environment: value not allowed (Playground)``"""
-        return f"{self.tag}: {self.words}" + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")
+        return f"{self.tag}: {self.label}" + (f" ({self.value})" if self.state is State.NOT_ALLOWED else "")
 
 
 class Explainer:
@@ -60,54 +60,43 @@ class Explainer:
 
     def __init__(self) -> None:
         self.policy = TagRequirement.objects.all().as_policy()
-        self._on: dict[Any, Policy] = {}
+        self._policies: dict[date, Policy] = {}
 
-    def policy_of(self, row: TaggedResource) -> Policy:
-        day = row.last_day_of_month
-        if day not in self._on:
-            self._on[day] = self.policy.on(day)
-        return self._on[day]
-
-    def lines(self, row: TaggedResource) -> list[Line]:
-        """Every tag the policy asks of a resource, in the policy's order."""
+    def statuses(self, row: TaggedResource) -> list[TagStatus]:
+        """Every tag the policy has for a resource, in the policy's order."""
         if row.verdict is None:
             return []
-        policy = self.policy_of(row)
-        found = policy.found(row.tag_set.tags if row.tag_set else {})
-        rules = {each.key: each for each in policy.requirements if _applies(each, row)}
+        day = row.last_day_of_month
+        if day not in self._policies:
+            self._policies[day] = self.policy.on(day)
+        policy = self._policies[day]
+        current = policy.current_values(row.tag_set.tags if row.tag_set else {})
+        place = (row.provider, row.service, row.resource_type)
+        rules = {rule.key: rule for rule in policy.requirements if rule.applies_to(*place)}
         order = {key: number for number, key in enumerate(rules)}
         facts = sorted(row.verdict.facts.items(), key=lambda item: order.get(item[0], len(order)))
-        return [_line(tag, State(state), required, found, rules.get(tag)) for tag, (state, required) in facts]
+        return [
+            TagStatus(tag, required, State(state), *current.get(tag, ("", "")), _todo(tag, state, rules.get(tag)))
+            for tag, (state, required) in facts
+        ]
 
-    def wrong(self, row: TaggedResource) -> list[Line]:
-        return [line for line in self.lines(row) if line.required and line.state is not State.OK]
-
-
-def _applies(rule: Requirement, row: TaggedResource) -> bool:
-    return rule.applies_to(row.provider, row.service, row.resource_type)
-
-
-def _line(tag: str, state: State, required: bool, found: dict[str, tuple[str, str]], rule: Requirement | None) -> Line:
-    key, value = found.get(tag, ("", ""))
-    return Line(tag, required, state, key, value, _todo(tag, state, rule))
+    def wrong(self, row: TaggedResource) -> list[TagStatus]:
+        """The required tags that are not right."""
+        return [status for status in self.statuses(row) if status.required and status.state is not State.OK]
 
 
-def _todo(tag: str, state: State, rule: Requirement | None) -> str:
+def _todo(tag: str, state: str, rule: Requirement | None) -> str:
     """What to do, in a sentence; nothing for what is right."""
-    if state is State.OK:
+    if state == State.OK:
         return ""
-    verb = f"Add the tag {tag}" if state is State.MISSING else f"Give the tag {tag} a value"
-    if state is State.NOT_ALLOWED:
-        verb = f"Change the value of {tag}"
+    verb = {State.MISSING: f"Add the tag {tag}", State.NOT_ALLOWED: f"Change the value of {tag}"}.get(
+        State(state), f"Give the tag {tag} a value"
+    )
     if rule is None:
         return f"{verb}."
-    return f"{verb}{_wanted(rule)}."
-
-
-def _wanted(rule: Requirement) -> str:
     if rule.values:
-        shown = ", ".join(rule.values[:6]) + (", …" if len(rule.values) > 6 else "")
-        return f": one of {shown}"
+        more = ", …" if len(rule.values) > 6 else ""
+        return f"{verb}: one of {', '.join(rule.values[:6])}{more}."
     if rule.pattern:
-        return f": it must match {rule.pattern}"
-    return f": {rule.description.rstrip('.')}" if rule.description else ""
+        return f"{verb}: it must match {rule.pattern}."
+    return f"{verb}: {rule.description.rstrip('.')}." if rule.description else f"{verb}."

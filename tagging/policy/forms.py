@@ -9,13 +9,10 @@ from costs.query import filter_choices
 from finops_site.lib.person import Person
 from finops_site.models import User
 from tagging.models import TagException, TaggedResource, TagRequirement
-from tagging.policy import policy_changes
-
-LONGEST_EXCEPTION = timedelta(days=366)
 
 
-class WordsField(forms.CharField):
-    """A list, one word a line; cleans to a list of texts without blanks at their ends."""
+class ListField(forms.CharField):
+    """A list, one entry a line; cleans to a list of texts without blanks at their ends."""
 
     widget = forms.Textarea
 
@@ -29,39 +26,39 @@ class WordsField(forms.CharField):
         return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
 
 
-class MeaningsField(WordsField):
+class AliasesField(ListField):
     """``prod = Production``, one a line; cleans to {what people write: what it means}."""
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(f"{alias} = {meant}" for alias, meant in value.items()) if isinstance(value, dict) else value
 
     def clean(self, value: Any) -> dict[str, str]:  # type: ignore[override]
-        found: dict[str, str] = {}
+        aliases: dict[str, str] = {}
         for line in super().clean(value):
             alias, sign, meant = (part.strip() for part in line.partition("="))
             if not sign or not alias or not meant:
+                raise forms.ValidationError(f"{line!r}: write an alias and what it means, like prod = Production")
+            if aliases.get(alias, meant) != meant:
                 raise forms.ValidationError(
-                    f"{line!r}: write what people say and what it means, like prod = Production"
+                    f"{alias} would mean {aliases[alias]} and {meant}: an alias means one value."
                 )
-            if found.get(alias, meant) != meant:
-                raise forms.ValidationError(f"{alias} would mean {found[alias]} and {meant}: an alias means one value.")
-            found[alias] = meant
-        return found
+            aliases[alias] = meant
+        return aliases
 
 
 class RequirementForm(forms.ModelForm):
-    """One rule of the policy. Ended months stay as they are unless somebody says otherwise."""
+    """One rule of the policy. Ended months stay as they are unless finance chooses otherwise."""
 
     PAST = [
         ("keep", "Keep them: the change counts from this month on"),
-        ("change", "Change them too: figures that people have seen become others"),
+        ("change", "Change them too: figures that people have seen will change"),
     ]
 
-    allowed_values = WordsField(help_text="One a line. Any value will do where none is given.")
-    value_aliases = MeaningsField(help_text="What people write and what it means, one a line: prod = Production")
-    key_aliases = WordsField(label="Also known as", help_text="Other keys that mean this tag, one a line: env")
-    services = WordsField(help_text="Only these services, as the bill names them; empty: all.")
-    resource_types = WordsField(help_text="Only these types, as the bill names them; empty: all.")
+    allowed_values = ListField(help_text="One a line. Any value will do where none is given.")
+    value_aliases = AliasesField(help_text="What people write and what it means, one a line: prod = Production")
+    key_aliases = ListField(label="Also known as", help_text="Other keys that mean this tag, one a line: env")
+    services = ListField(help_text="Only these services, as the bill names them; empty: all.")
+    resource_types = ListField(help_text="Only these types, as the bill names them; empty: all.")
     providers = forms.MultipleChoiceField(required=False, help_text="Only these providers; none: all.")
     past = forms.ChoiceField(label="Months that have ended", choices=PAST, widget=forms.RadioSelect, initial="keep")
 
@@ -79,9 +76,9 @@ class RequirementForm(forms.ModelForm):
     def __init__(self, *args: Any, user: Person, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
-        known = filter_choices.values(user, "provider")
-        kept = [(name, name) for name in self.instance.providers if name not in dict(known)]
-        self.fields["providers"].choices = [*known, *kept]
+        choices = filter_choices.values(user, "provider")
+        others = [(name, name) for name in self.instance.providers if name not in dict(choices)]
+        self.fields["providers"].choices = [*choices, *others]
         self.before = TagRequirement.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
 
     @property
@@ -91,12 +88,12 @@ class RequirementForm(forms.ModelForm):
     def clean_starts_on(self) -> date | None:
         """A day before this month is only for those who change ended months; an old rule keeps the day it had."""
         day = self.cleaned_data.get("starts_on")
-        first = policy_changes.first_of_month(self.today)
-        kept = self.before.starts_on if self.before else None
-        if day and day < first and day != kept and self.data.get(self.add_prefix("past")) != "change":
+        first = self.today.replace(day=1)
+        current = self.before.starts_on if self.before else None
+        if day and day < first and day != current and self.data.get(self.add_prefix("past")) != "change":
             raise forms.ValidationError(
                 f"{day} lies before this month: months that have ended would change. "
-                f"Choose {first} or later, or say below that ended months change too."
+                f"Choose {first} or later, or choose below that ended months change too."
             )
         return day
 
@@ -122,24 +119,24 @@ class ExceptionForm(forms.ModelForm):
         self.row, self.today = row, today
         self.fields["tag"].choices = [("", "every tag"), *((key, key) for key in wrong)]
         people = User.objects.filter(is_active=True, teams=row.owner) if row.owner_id else User.objects.none()
-        offered = people | User.objects.filter(pk=user.pk)
-        self.fields["owner"].queryset = offered.distinct().order_by("email")
+        people = people | User.objects.filter(pk=user.pk)
+        self.fields["owner"].queryset = people.distinct().order_by("email")
         self.fields["owner"].initial = user.pk
 
     def clean_expires_on(self) -> date:
         day = self.cleaned_data["expires_on"]
         if day <= self.today:
             raise forms.ValidationError("An exception ends in the future.")
-        if day > self.today + LONGEST_EXCEPTION:
-            raise forms.ValidationError("A year at most: ask again then, if it is still needed.")
+        if day > self.today + timedelta(days=366):
+            raise forms.ValidationError("A year at most: request it again then, if it is still needed.")
         return day
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        open_ones = TagException.objects.filter(resource_key=self.row.key, state=TagException.State.REQUESTED)
-        if open_ones.filter(tag=said.get("tag", "")).exists():
-            raise forms.ValidationError("Somebody has asked for this already: finance has not answered yet.")
-        return said
+        data = super().clean() or {}
+        open_requests = TagException.objects.filter(resource_key=self.row.key, state=TagException.State.REQUESTED)
+        if open_requests.filter(tag=data.get("tag", "")).exists():
+            raise forms.ValidationError("Somebody has requested this already: finance has not answered yet.")
+        return data
 
 
 class DecisionForm(forms.Form):

@@ -1,49 +1,37 @@
-"""Verbs of the tag policy: keep ended months as they were, change it, and say beforehand what would change."""
+"""Services of the tag policy: change it, keep ended months as they were, and preview what would change."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Sum
 
+from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.ops.queues import hand_over
-from tagging.calc.tag_policy import Policy, Requirement, Resource
+from tagging.calc.tag_policy import Policy, PolicyResource, Requirement
 from tagging.models import TaggedResource, TagRequirement
 from tagging.policy import compliance_figures
-from tagging.policy.compliance import complies
+from tagging.policy.compliance import is_compliant
 from tagging.policy.compliance_figures import COMPLIANT, WRONG, Tally
 
 
-def first_of_month(today: date) -> date:
-    return Month.of(today).start
-
-
 def rewrites_the_past(old: Requirement | None, new: Requirement | None, today: date) -> list[Month]:
-    """The ended months that are worked out and in which `new` instead of `old` would decide differently."""
-    ended = [month for month in compliance_figures.months() if month.next.start <= today]
-    return [month for month in ended if _in(old, month) != _in(new, month)]
+    """The ended months that are computed and in which `new` instead of `old` would decide differently."""
 
+    def deciding(rule: Requirement | None, month: Month) -> tuple[Requirement, ...]:
+        return Policy((rule,)).on(month.period.last_day).deciding() if rule else ()
 
-def _in(rule: Requirement | None, month: Month) -> Requirement | None:
-    """What a rule says in a month; nothing where it does not hold."""
-    if rule is None or not rule.holds_on(month.next.start.replace(day=1) - ONE_DAY):
-        return None
-    return replace(rule, description="", start=None, end=None)
-
-
-ONE_DAY = date(2000, 1, 2) - date(2000, 1, 1)
+    ended = [month for month in compliance_figures.computed_months() if month.next.start <= today]
+    return [month for month in ended if deciding(old, month) != deciding(new, month)]
 
 
 @transaction.atomic
-def save(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement:
+def save_requirement(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement:
     """Saves a new or changed rule; to keep ended months, the old one ends this month and the changed one begins."""
     old = TagRequirement.objects.select_for_update().filter(pk=row.pk).first() if row.pk else None
-    first = first_of_month(today)
+    first = Month.of(today).start
     before = old.as_requirement() if old else None
     if keep_past and rewrites_the_past(before, row.as_requirement(), today):
         row.starts_on = max(first, row.starts_on or first)
@@ -52,30 +40,28 @@ def save(row: TagRequirement, *, keep_past: bool, today: date) -> TagRequirement
             old.save()
             row.pk, row._state.adding = None, True
     row.save()
-    transaction.on_commit(work_out)
+    queue_refresh()
     return row
 
 
 @transaction.atomic
-def remove(row: TagRequirement, *, keep_past: bool, today: date) -> None:
+def remove_requirement(row: TagRequirement, *, keep_past: bool, today: date) -> None:
     """Takes a rule out of the policy: from this month on, or of ended months too."""
     if keep_past and rewrites_the_past(row.as_requirement(), None, today):
-        row.ends_on = first_of_month(today)
+        row.ends_on = Month.of(today).start
         row.save()
     else:
         row.delete()
-    transaction.on_commit(work_out)
+    queue_refresh()
 
 
-def work_out() -> None:
-    """Has the months worked out whose figures are no longer true; without a broker the sweep does it."""
-    from tagging.tasks import refresh_compliance
-
-    hand_over(refresh_compliance)
+def queue_refresh() -> None:
+    """Has the months recomputed whose bills or policy have changed."""
+    task("tagging.tasks.refresh_compliance").delay_on_commit()
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ChangePreview:
     """Compliance of a month before and after a change of the policy, excepted resources left out of both."""
 
     month: Month
@@ -85,10 +71,10 @@ class Preview:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """{label, before, after} by resources, then by cost for each currency."""
-        rows = [_row("Resources that comply", self.before.by_resources, self.after.by_resources)]
+        figures = [("Resources that comply", self.before.by_resources, self.after.by_resources)]
         for code in sorted({*self.before.currencies, *self.after.currencies}):
-            rows.append(_row(f"Cost that complies, {code}", self.before.by_cost(code), self.after.by_cost(code)))
-        return rows
+            figures.append((f"Cost that complies, {code}", self.before.by_cost(code), self.after.by_cost(code)))
+        return [{"label": label, "before": before, "after": after} for label, before, after in figures]
 
     @property
     def newly_wrong(self) -> int:
@@ -96,33 +82,25 @@ class Preview:
         return self.after.count(WRONG) - self.before.count(WRONG)
 
 
-def _row(label: str, before: Decimal | None, after: Decimal | None) -> dict[str, Any]:
-    return {"label": label, "before": before, "after": after}
-
-
-def preview(user: Person, changed: Policy, month: Month, today: date) -> Preview:
+def preview_change(user: Person, changed: Policy, month: Month, today: date) -> ChangePreview:
     """What compliance of a month, of what `user` sees, would be under `changed`; nothing is saved."""
-    found = list(_signatures(user, month, today))
-    asked = [Resource(tags, *place) for *place, tags, _, _, _, _ in found]
-    day = month.next.start - ONE_DAY
-    decided = changed.decide(asked, day)
-    before, after = Tally(), Tally()
-    current = changed.on(day)
-    for (*_, was, currency, resources, cost), facts in zip(found, decided, strict=True):
-        before.add(COMPLIANT if was else WRONG, currency, resources, cost)
-        after.add(COMPLIANT if complies(current, facts) else WRONG, currency, resources, cost)
-    return Preview(month, before, after)
-
-
-def _signatures(user: Person, month: Month, today: date) -> Iterable[tuple[Any, ...]]:
-    """Each distinct thing to decide, with how many resources it is and what they cost."""
-    mine = TaggedResource.objects.visible_to(user).in_month(month).taggable().with_state(today)
+    visible = TaggedResource.objects.visible_to(user).in_month(month).taggable().with_state(today)
+    # Each distinct thing to decide, with how many resources it is and what they cost.
     names = ("provider", "service", "resource_type", "tag_set__tags", "verdict__is_compliant", "currency")
-    sums = mine.exclude(state="excepted").order_by().values(*names, "tag_set")
-    return sums.annotate(resources=Count("pk"), amount=Sum("cost")).values_list(*names, "resources", "amount")
+    groups = visible.exclude(state="excepted").order_by().values(*names, "tag_set")
+    sums = groups.annotate(resources=Count("pk"), amount=Sum("cost")).values_list(*names, "resources", "amount")
+    signatures = list(sums)
+    day = month.period.last_day
+    decided = changed.decide([PolicyResource(tags, *place) for *place, tags, _, _, _, _ in signatures], day)
+    before, after = Tally(), Tally()
+    policy = changed.on(day)
+    for (*_, was_compliant, currency, resources, cost), facts in zip(signatures, decided, strict=True):
+        before.add(COMPLIANT if was_compliant else WRONG, currency, resources, cost)
+        after.add(COMPLIANT if is_compliant(policy, facts) else WRONG, currency, resources, cost)
+    return ChangePreview(month, before, after)
 
 
 def with_change(row: TagRequirement) -> Policy:
-    """The policy as it would be with a rule added, changed or left out."""
-    others = [each.as_requirement() for each in TagRequirement.objects.exclude(pk=row.pk)]
+    """The policy as it would be with a rule added or changed."""
+    others = [other.as_requirement() for other in TagRequirement.objects.exclude(pk=row.pk)]
     return Policy((*others, row.as_requirement()))

@@ -1,6 +1,7 @@
-"""The tag policy: read by everybody, edited by finance, with what it would do before it is saved."""
+"""The tag policy: read by everybody, edited by finance, with a preview of each change."""
 
 import json
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.generic import View
 
+from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.models import TagRequirement
 from tagging.policy import compliance_figures, policy_changes
@@ -24,7 +26,7 @@ class PolicyPage(ListPage):
     permission_required = "tagging.view_tagrequirement"
     model = TagRequirement
     title = "Tag policy"
-    subtitle = "The tags every resource should carry. A month is judged by the rules that hold on its last day."
+    subtitle = "The tags every resource should carry. The rules that hold on its last day decide about a month."
     table_class = RequirementTable
     breadcrumbs = (("Tag compliance", "tagging:overview"),)
     template_name = "tagging/policy.html"
@@ -33,7 +35,7 @@ class PolicyPage(ListPage):
         Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement", primary=True),
     )
     empty = Empty(
-        "No tag is asked for",
+        "No tag is required",
         "Without a policy every resource complies. Start with Owner and Environment.",
         "tags",
         Action("Add a tag", "tagging:requirement_add", "plus", "tagging.add_tagrequirement"),
@@ -44,22 +46,16 @@ class PolicyPage(ListPage):
             return self.as_json()
         return super().get(request, *args, **kwargs)
 
-    def as_json(self) -> HttpResponse:
+    def as_json(self) -> HttpResponseBase:
         """The whole policy for programs, as it is stored."""
-        told = [row_as_json(row) for row in self.get_queryset().order_by("order", "pk")]
-        response = HttpResponse(json.dumps(told, indent=2, ensure_ascii=False), content_type="application/json")
-        response["Content-Disposition"] = 'attachment; filename="tag-policy.json"'
-        return response
-
-
-def row_as_json(row: TagRequirement) -> dict[str, Any]:
-    names = [field.name for field in TagRequirement._meta.fields if field.name != "id"]
-    told = {name: getattr(row, name) for name in names}
-    return told | {name: told[name].isoformat() for name in ("starts_on", "ends_on") if told[name]}
+        names = [field.name for field in TagRequirement._meta.fields if field.name != "id"]
+        rows = list(self.get_queryset().order_by("order", "pk").values(*names))
+        text = json.dumps(rows, indent=2, ensure_ascii=False, default=date.isoformat)
+        return download(text, "tag-policy", "json", JSON)
 
 
 class RequirementPage(FormPage):
-    """Adds a rule, or changes one; `preview` shows what would become of compliance and saves nothing."""
+    """Adds a rule, or changes one; `preview` shows what compliance would become and saves nothing."""
 
     permission_required = EDIT
     model = TagRequirement
@@ -81,16 +77,18 @@ class RequirementPage(FormPage):
             return self.render_to_response(self.get_context_data(form=form, preview=self._preview(form)))
         return super().form_valid(form)
 
-    def _preview(self, form: RequirementForm) -> policy_changes.Preview | None:
+    def _preview(self, form: RequirementForm) -> policy_changes.ChangePreview | None:
         month = compliance_figures.month_for("", form.today)
         if month is None:
             return None
-        return policy_changes.preview(self.request.user, policy_changes.with_change(form.instance), month, form.today)
+        return policy_changes.preview_change(
+            self.request.user, policy_changes.with_change(form.instance), month, form.today
+        )
 
     def save(self, form: RequirementForm) -> TagRequirement:
-        row = policy_changes.save(form.instance, keep_past=form.keep_past, today=form.today)
+        row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)
         since = f" from {row.starts_on} on" if row.starts_on else ""
-        messages.success(self.request, f"The policy asks for {row}{since}. Compliance is being worked out anew.")
+        messages.success(self.request, f"The policy has a rule for {row}{since}. Compliance is being recomputed.")
         return row
 
 
@@ -109,6 +107,6 @@ class RemoveRequirement(Page, View):
             messages.info(request, "This rule is gone already.")
             return redirect("tagging:policy")
         name, keep = str(self.row), request.POST.get("past") != "change"
-        policy_changes.remove(self.row, keep_past=keep, today=timezone.now().date())
-        messages.success(request, f"The policy no longer asks for {name}. Compliance is being worked out anew.")
+        policy_changes.remove_requirement(self.row, keep_past=keep, today=timezone.now().date())
+        messages.success(request, f"The policy no longer has a rule for {name}. Compliance is being recomputed.")
         return redirect("tagging:policy")

@@ -1,5 +1,6 @@
 """Tag compliance as JSON: exact counts and exact decimal strings."""
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -19,7 +20,7 @@ class StateCostSerializer(serializers.Serializer):
 class TallySerializer(serializers.Serializer):
     """`counted` = compliant + wrong; `compliance` = compliant / counted. Costs are exact, by currency and state."""
 
-    key = serializers.CharField(help_text="the group's value; `none`: owned by nobody, `shared`: held by pools")
+    key = serializers.CharField(help_text="the group's value; `none`: unowned, `shared`: held by pools")
     name = serializers.CharField()
     resources = serializers.DictField(child=serializers.IntegerField(), help_text="by state")
     counted = serializers.IntegerField()
@@ -36,7 +37,7 @@ class UntaggableSerializer(serializers.Serializer):
 
 
 class ComplianceSerializer(serializers.Serializer):
-    month = serializers.CharField(allow_null=True, help_text="the charge month, null while none is worked out")
+    month = serializers.CharField(allow_null=True, help_text="the charge month, null while none is computed")
     target = serializers.CharField(help_text="the share that should comply")
     group_by = serializers.CharField(allow_blank=True)
     total = TallySerializer()
@@ -44,7 +45,7 @@ class ComplianceSerializer(serializers.Serializer):
     untaggable = UntaggableSerializer(many=True, help_text="charges that cannot carry tags; not counted")
 
 
-class TagLineSerializer(serializers.Serializer):
+class TagStatusSerializer(serializers.Serializer):
     tag = serializers.CharField()
     required = serializers.BooleanField()
     state = serializers.CharField(help_text="ok, missing, empty or not_allowed")
@@ -72,12 +73,10 @@ class TaggedResourceSerializer(serializers.ModelSerializer):
         ]
         read_only_fields = fields
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._explainer: Explainer | None = None
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer()
 
-    @extend_schema_field(TagLineSerializer(many=True))
-    def get_facts(self, row: TaggedResource) -> Any:
-        if self._explainer is None:
-            self._explainer = Explainer()
-        return TagLineSerializer(self._explainer.lines(row), many=True).data
+    @extend_schema_field(TagStatusSerializer(many=True))
+    def get_facts(self, row: TaggedResource) -> list[dict[str, Any]]:
+        return TagStatusSerializer(self._explainer.statuses(row), many=True).data

@@ -1,8 +1,7 @@
-"""Tables of tags and their owners."""
+"""Tables of resources, of the tag policy and of exceptions from it."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
 import django_tables2
 from django.urls import reverse
@@ -10,11 +9,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from costs.models import Dimension
-from costs.query.spend import UNOWNED
+from costs.query.scope import UNOWNED
 from costs.web.tables import OwnerColumn
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
-from tagging.models import TaggedResource
-from tagging.policy.explanations import Explainer, Line
+from tagging.models import TagException, TaggedResource, TagRequirement
+from tagging.policy.explanations import Explainer, TagStatus
 
 
 class ResourceTable(BaseTable):
@@ -48,8 +47,8 @@ class ResourceTable(BaseTable):
 
     @cached_property
     def account_names(self) -> dict[str, str]:
-        found = Dimension.objects.filter(name="sub_account").exclude(label="")
-        return dict(found.values_list("value", "label")[:5000])
+        labelled = Dimension.objects.filter(name="sub_account").exclude(label="")
+        return dict(labelled.values_list("value", "label")[:5000])
 
     def render_resource(self, value: str, record: TaggedResource) -> SafeString | str:
         if not value:
@@ -78,22 +77,23 @@ class ResourceTable(BaseTable):
     def render_wrong(self, record: TaggedResource) -> SafeString | str:
         if record.why_not:
             return status_html("cannot carry tags", "calm", "ban")
-        lines = self.explainer.wrong(record)
-        if not lines:
+        statuses = self.explainer.wrong(record)
+        if not statuses:
             return status_html("complies", "good", "circle-check")
-        return format_html('<span class="facts-wrong">{}</span>', format_html_join("", "{}", _badges(lines)))
+        return format_html('<span class="facts-wrong">{}</span>', format_html_join("", "{}", _badges(statuses)))
 
     def value_wrong(self, record: TaggedResource) -> str:
-        return "; ".join(line.short for line in self.explainer.wrong(record))
+        return "; ".join(status.short for status in self.explainer.wrong(record))
 
 
-def _badges(lines: Sequence[Line]) -> Iterator[tuple[SafeString]]:
+def _badges(statuses: Sequence[TagStatus]) -> Iterator[tuple[SafeString]]:
     """A badge for each kind of fault with its tags: four badges for one missing key each make a tall row."""
-    kinds: dict[str, list[Line]] = {}
-    for line in lines:
-        kinds.setdefault(line.words, []).append(line)
-    for words, alike in kinds.items():
-        yield (status_html(f"{words}: {', '.join(line.said for line in alike)}", alike[0].tone, alike[0].icon),)
+    by_label: dict[str, list[TagStatus]] = {}
+    for status in statuses:
+        by_label.setdefault(status.label, []).append(status)
+    for label, alike in by_label.items():
+        tags = ", ".join(status.with_value for status in alike)
+        yield (status_html(f"{label}: {tags}", alike[0].tone, alike[0].icon),)
 
 
 class ExceptionTable(BaseTable):
@@ -111,7 +111,7 @@ class ExceptionTable(BaseTable):
         orderable = False
         caption = "Exceptions"
 
-    def render_resource(self, value: str, record: Any) -> SafeString:
+    def render_resource(self, value: str, record: TagException) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), record.resource_name or value)
 
     def value_resource(self, value: str) -> str:
@@ -120,12 +120,12 @@ class ExceptionTable(BaseTable):
     def render_tag(self, value: str) -> str:
         return value or "every tag"
 
-    def render_state(self, value: str, record: Any) -> SafeString:
+    def render_state(self, value: str, record: TagException) -> SafeString:
         state = record.state_on(self.request.today)
         text, tone, icon = EXCEPTION_STATES[state]
         return status_html(text, tone, icon)
 
-    def value_state(self, record: Any) -> str:
+    def value_state(self, record: TagException) -> str:
         return record.state_on(self.request.today)
 
 
@@ -142,8 +142,8 @@ class RequirementTable(BaseTable):
     """The policy, as people read it."""
 
     key = django_tables2.Column("Tag")
-    is_required = django_tables2.Column("Asked for")
-    values = django_tables2.Column("What it may say", accessor="pk")
+    is_required = django_tables2.Column("Required")
+    values = django_tables2.Column("Allowed values", accessor="pk")
     key_aliases = django_tables2.Column("Also known as", default="—")
     scope = django_tables2.Column("Applies to", accessor="pk")
     since = django_tables2.Column("From", accessor="pk")
@@ -152,7 +152,7 @@ class RequirementTable(BaseTable):
         orderable = False
         caption = "Tag policy"
 
-    def render_key(self, value: str, record: Any) -> SafeString:
+    def render_key(self, value: str, record: TagRequirement) -> SafeString:
         if self.request.user.has_perm("tagging.change_tagrequirement"):
             url = reverse("tagging:requirement", args=[record.pk])
             value = format_html('<a href="{}">{}</a>', url, value)
@@ -161,26 +161,26 @@ class RequirementTable(BaseTable):
     def value_key(self, value: str) -> str:
         return value
 
-    def render_is_required(self, value: bool, record: Any) -> SafeString:
+    def render_is_required(self, value: bool, record: TagRequirement) -> SafeString:
         return status_html("required", "busy", "flag") if record.is_required else status_html("optional")
 
-    def value_is_required(self, record: Any) -> str:
+    def value_is_required(self, record: TagRequirement) -> str:
         return "required" if record.is_required else "optional"
 
-    def render_values(self, record: Any) -> str:
+    def render_values(self, record: TagRequirement) -> str:
         rule = record.as_requirement()
-        said = ", ".join(rule.values) or (f"matches {rule.pattern}" if rule.pattern else "anything but nothing")
+        allowed = ", ".join(rule.values) or (f"matches {rule.pattern}" if rule.pattern else "anything but nothing")
         aliases = ", ".join(f"{alias} = {meant}" for alias, meant in rule.value_aliases.items())
-        words = f"{said}; {aliases}" if aliases else said
-        return words if rule.case.value == "ignore" else f"{words} ({record.get_case_rule_display()})"
+        text = f"{allowed}; {aliases}" if aliases else allowed
+        return text if rule.case.value == "ignore" else f"{text} ({record.get_case_rule_display()})"
 
     def render_key_aliases(self, value: list[str]) -> str:
         return ", ".join(value)
 
-    def render_scope(self, record: Any) -> str:
+    def render_scope(self, record: TagRequirement) -> str:
         scopes = [f"{name} {', '.join(words)}" for name, words in record.as_requirement().scopes if words]
         return "; ".join(scopes) or "everything that can carry tags"
 
-    def render_since(self, record: Any) -> str:
+    def render_since(self, record: TagRequirement) -> str:
         start = str(record.starts_on or "always")
         return f"{start} until {record.ends_on}" if record.ends_on else start

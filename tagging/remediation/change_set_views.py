@@ -1,10 +1,9 @@
-"""Pages of change sets: what is to be tagged at the provider, who approved it, and what became of each tag."""
+"""Pages of change sets: what is to be tagged at the provider, who approved it, and the result of each tag."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -12,14 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, ListPage
-from finops_site.ui.tables import csv_download
-from tagging import queues
 from tagging.calc import tag_scripts
 from tagging.models import ChangeSet
-from tagging.remediation import change_sets
+from tagging.models.remediation import ChangeSetQuerySet
+from tagging.remediation import change_sets, provider_tagging
 from tagging.remediation.tables import CHANGE_SET_STATES, ChangeSetTable, TagChangeTable
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation.virtual_tags import RemediationError
 
 State = ChangeSet.State
 CRUMBS = (("Tag compliance", "tagging:overview"), ("Virtual tags", "tagging:virtual_tags"))
@@ -46,7 +45,7 @@ class ChangeSetsPage(ListPage):
         Action("Virtual tags", "tagging:virtual_tags", "sparkles"),
     )
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> ChangeSetQuerySet:
         return super().get_queryset().select_related("made_by", "reviewed_by").annotate(n=Count("changes"))
 
 
@@ -59,14 +58,14 @@ class ChangeSetPage(FollowedPage):
     def progress(self) -> dict[str, Any] | None:
         if self.object.state != State.APPLYING:
             return None
-        counts = change_sets.tally(self.object)
-        whole = sum(counts.values()) - counts.get("unable", 0)
+        counts = change_sets.count_results(self.object)
+        total = sum(counts.values()) - counts.get("unable", 0)
         done = counts.get("ok", 0) + counts.get("same", 0) + counts.get("failed", 0)
         return {
             "url": f"{self.object.get_absolute_url()}?progress=1",
-            "percent": 100 * done // whole if whole else None,
+            "percent": 100 * done // total if total else None,
             "label": "Being applied",
-            "detail": f"{done} of {whole} tags",
+            "detail": f"{done} of {total} tags",
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -75,16 +74,16 @@ class ChangeSetPage(FollowedPage):
         row, user = self.object, self.request.user
         table = TagChangeTable(row.changes.select_related("team"), request=None)
         table.request = self.request
-        extra = {
+        context = {
             "table": table,
             "state": CHANGE_SET_STATES[row.state],
-            "tally": change_sets.tally(row),
+            "tally": change_sets.count_results(row),
             "may": {verb: user.has_perm(name) for verb, name in PERMISSIONS.items()},
             "own": row.made_by_id == user.pk,
             "may_be_sent": row.state in (State.DRAFT, State.REJECTED),
             "may_be_applied": row.state in (State.APPROVED, State.PARTLY),
         }
-        return super().get_context_data(**{**extra, **kwargs})
+        return super().get_context_data(**{**context, **kwargs})
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.object = row = self.get_object()
@@ -95,23 +94,22 @@ class ChangeSetPage(FollowedPage):
             raise PermissionDenied
         try:
             messages.success(request, self._do(row, verb))
-        except CannotFix as problem:
+        except RemediationError as problem:
             messages.error(request, str(problem))
         return redirect(row)
 
     def _do(self, row: ChangeSet, verb: str) -> str:
         user, now = self.request.user, timezone.now()
         if verb == "submit":
-            change_sets.submit(row.pk, user=user)
+            change_sets.submit(row.pk)
             return "It waits for somebody else's approval."
         if verb in ("approve", "reject"):
-            words = self.request.POST.get("review", "")
-            done = change_sets.review(row.pk, approve=verb == "approve", words=words, user=user, now=now)
-            return f"It is {done.get_state_display()}."
+            comment = self.request.POST.get("review", "")
+            row = change_sets.review(row.pk, approve=verb == "approve", comment=comment, user=user, now=now)
+            return f"It is {row.get_state_display()}."
         if verb == "dry_run":
-            return change_sets.dry_run(row, now)
-        done = change_sets.start(row.pk, user=user, now=now)
-        transaction.on_commit(lambda: queues.apply_changes(done))
+            return provider_tagging.dry_run_change_set(row, now)
+        change_sets.start_applying(row.pk, user=user, now=now)
         return "It is being applied; each tag's result appears below."
 
 
@@ -125,11 +123,10 @@ class ChangeSetFile(DetailPage):
         row = self.get_object()
         kind = self.kwargs["kind"]
         if kind == "csv":
-            return csv_download(tag_scripts.csv_rows(change_sets.as_changes(row)), str(row))
+            return csv_download(tag_scripts.edits_as_csv(change_sets.as_edits(row)), str(row))
         if row.state in (State.DRAFT, State.REVIEW, State.REJECTED):
             messages.error(request, "Somebody else has to approve it before it leaves as a script.")
             return redirect(reverse("tagging:change_set", args=[row.pk]))
         media, write = change_sets.FILES[kind]
-        response = HttpResponse(write(change_sets.as_changes(row), row.title), content_type=f"{media}; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{slugify(row.title) or "tags"}.{kind}"'
-        return response
+        text = write(change_sets.as_edits(row), row.title)
+        return download(text, slugify(row.title) or "tags", kind, f"{media}; charset=utf-8")

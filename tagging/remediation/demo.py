@@ -9,15 +9,15 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import Metric, MetricValue
 from tagging.policy import compliance
-from tagging.remediation import tag_fixes
+from tagging.remediation.suggestions import rebuild_suggestions
 
 ORDERS = {"Storefront": 14_000, "Payments": 9_500}
 CUSTOMERS = {"Storefront": 61_000, "Payments": 42_000, "Data": 480}
 DAYS, MONTHS = 92, 13
 
 
-def make(say: Callable[[str], object], *, as_of: date) -> None:
-    """Counts of the last months with their week-ends, growth and two days that nobody counted; then suggestions."""
+def make_suggestions_and_metrics(say: Callable[[str], object], *, as_of: date) -> None:
+    """Counts of the last months with week-ends, growth and two days without a count; then suggestions."""
     orders, _ = Metric.objects.update_or_create(
         name="orders", defaults={"grain": Metric.Grain.DAY, "description": "Orders paid, by the day they were placed."}
     )
@@ -37,8 +37,8 @@ def make(say: Callable[[str], object], *, as_of: date) -> None:
         for n, month in enumerate(Month.of(as_of).plus(-n) for n in range(MONTHS, 0, -1))
     ]
     MetricValue.objects.bulk_create(rows, ignore_conflicts=True)
-    compliance.refresh()
-    say(f"  {len(rows)} counts of orders and customers, {tag_fixes.rebuild_suggestions(as_of)} suggestions")
+    compliance.refresh_compliance()
+    say(f"  {len(rows)} counts of orders and customers, {rebuild_suggestions(as_of)} suggestions")
 
 
 def _orders(name: str, base: int, day: date, as_of: date) -> Decimal:

@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from costs.query.spend import UNOWNED
+from costs.query.scope import UNOWNED
+from finops_site.lib.periods import day_text
 from finops_site.ui.figures import icon_html
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, NumberColumn, PercentColumn, status_html, tag_chip
 from tagging.models import ChangeSet, Suggestion, TagChange, VirtualTag
@@ -36,13 +37,18 @@ RESULTS = {
 }
 
 
-def _resource(record: Any) -> SafeString:
+def _resource_cell(record: Suggestion | VirtualTag | TagChange) -> SafeString:
     name = record.resource_name or record.resource.rsplit("/", 1)[-1]
     url = reverse("tagging:resource", args=[record.resource_key])
     second = (
         format_html('<span class="second-line breakable">{}</span>', record.resource) if name != record.resource else ""
     )
     return format_html('<a href="{}" dir="auto">{}</a>{}', url, name, second)
+
+
+def _checkbox(record: Suggestion | VirtualTag) -> SafeString:
+    html = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}">'
+    return format_html(html, record.pk, f"Select {record}"[:200])
 
 
 class SuggestionTable(BaseTable):
@@ -67,25 +73,19 @@ class SuggestionTable(BaseTable):
         fields = ()
         caption = "Suggestions"
 
-    def _may(self) -> bool:
-        return bool(self.request and self.request.user.has_perm("tagging.decide_suggestion"))
-
     def render_pick(self, record: Suggestion) -> SafeString | str:
-        if not self._may():
-            return ""
-        words = f"Select {record}"[:200]
-        return format_html(
-            '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}">', record.pk, words
-        )
+        return _checkbox(record) if self.request.user.has_perm("tagging.decide_suggestion") else ""
 
     def render_resource(self, record: Suggestion) -> SafeString:
-        return _resource(record)
+        return _resource_cell(record)
 
     def value_resource(self, record: Suggestion) -> str:
         return record.resource
 
     def render_proposal(self, record: Suggestion) -> SafeString:
-        now = f"now {record.said}" if record.said else {"missing": "key missing"}.get(record.state, "value empty")
+        now = "key missing" if record.state == "missing" else "value empty"
+        if record.current_value:
+            now = f"now {record.current_value}"
         chip = tag_chip(record.tag, record.value, virtual=True)
         return format_html('{}<span class="second-line" dir="auto">{}</span>', chip, now)
 
@@ -93,9 +93,9 @@ class SuggestionTable(BaseTable):
         return record.tag
 
     def render_evidence(self, value: list[dict[str, Any]], record: Suggestion) -> SafeString:
-        first = format_html('<span class="said">{}</span>', _reason(value[0]))
-        more = format_html_join("", "<li>{} ({})</li>", ((_reason(each), _percent(each)) for each in value[1:6]))
-        others = ", ".join(f"{each['value']} ({_percent(each)})" for each in record.alternatives)
+        first = format_html('<span class="evidence">{}</span>', _reason(value[0]))
+        more = format_html_join("", "<li>{} ({})</li>", ((_reason(reason), _percent(reason)) for reason in value[1:6]))
+        others = ", ".join(f"{other['value']} ({_percent(other)})" for other in record.alternatives)
         if others:
             more = format_html("{}<li>otherwise {}</li>", more, others)
         if not more:
@@ -103,30 +103,29 @@ class SuggestionTable(BaseTable):
         return format_html('{}<details class="more-tags"><summary>more</summary><ul>{}</ul></details>', first, more)
 
     def value_evidence(self, value: list[dict[str, Any]]) -> str:
-        return "; ".join(_reason(each) for each in value)
+        return "; ".join(_reason(reason) for reason in value)
 
     def render_answer(self, record: Suggestion) -> SafeString | str:
-        if not self._may():
+        if not self.request.user.has_perm("tagging.decide_suggestion"):
             return ""
-        words = str(record)[:200]
-        yes = format_html(ANSWER, "outline", "accept", record.pk, "Accept", words, icon_html("check"))
-        no = format_html(ANSWER, "ghost", "refuse", record.pk, "Refuse", words, icon_html("x"))
+        label = str(record)[:200]
+        button = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}</button>'
+        yes = format_html(button, "outline", "accept", record.pk, "Accept", label, icon_html("check"))
+        no = format_html(button, "ghost", "refuse", record.pk, "Refuse", label, icon_html("x"))
         return format_html('<span class="row-actions">{}{}</span>', yes, no)
-
-
-ANSWER = '<button class="btn btn-sm btn-{}" name="{}" value="{}" aria-label="{} {}">{}</button>'
 
 
 SECOND = '{}<span class="second-line">{}</span>'
 
 
-def _reason(each: dict[str, Any]) -> str:
-    votes = f"{each['agree']} of {each['total']}: " if each.get("total") else ""
-    return f"{votes}{each['words']}"
+def _reason(reason: dict[str, Any]) -> str:
+    """``10 of 10: resources named checkout…``"""
+    votes = f"{reason['agree']} of {reason['total']}: " if reason.get("total") else ""
+    return f"{votes}{reason['words']}"
 
 
-def _percent(each: dict[str, Any]) -> str:
-    return f"{float(each['confidence']):.0%}"
+def _percent(evidence: dict[str, Any]) -> str:
+    return f"{float(evidence['confidence']):.0%}"
 
 
 class VirtualTagTable(BaseTable):
@@ -153,20 +152,12 @@ class VirtualTagTable(BaseTable):
         fields = ()
         caption = "Virtual tags"
 
-    def _may(self, permission: str) -> bool:
-        return bool(self.request and self.request.user.has_perm(permission))
-
     def render_pick(self, record: VirtualTag) -> SafeString | str:
-        if record.state != VirtualTag.State.ACTIVE or not self._may("tagging.add_changeset"):
-            return ""
-        return format_html(
-            '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="Select {}">',
-            record.pk,
-            str(record)[:200],
-        )
+        may_pick = record.state == VirtualTag.State.ACTIVE and self.request.user.has_perm("tagging.add_changeset")
+        return _checkbox(record) if may_pick else ""
 
     def render_resource(self, record: VirtualTag) -> SafeString:
-        return _resource(record)
+        return _resource_cell(record)
 
     def value_resource(self, record: VirtualTag) -> str:
         return record.resource
@@ -179,13 +170,13 @@ class VirtualTagTable(BaseTable):
         return record.key
 
     def render_evidence(self, value: list[dict[str, Any]]) -> SafeString:
-        return format_html('<span class="said">{}</span>', self.value_evidence(value))
+        return format_html('<span class="evidence">{}</span>', self.value_evidence(value))
 
     def value_evidence(self, value: list[dict[str, Any]]) -> str:
         return _reason({"agree": 0, **value[0]})
 
     def render_made_by(self, record: VirtualTag) -> SafeString:
-        return format_html(SECOND, record.made_by, f"{record.made_at:%d %b %Y}")
+        return format_html(SECOND, record.made_by, day_text(record.made_at))
 
     def value_made_by(self, record: VirtualTag) -> str:
         return str(record.made_by)
@@ -197,16 +188,16 @@ class VirtualTagTable(BaseTable):
         return record.state
 
     def render_answer(self, record: VirtualTag) -> SafeString | str:
-        if record.state == VirtualTag.State.WAITING and self._may("tagging.confirm_virtualtag"):
-            return _buttons(("confirm", record.pk, "Confirm"), ("decline", record.pk, "Decline"))
-        if record.state == VirtualTag.State.ACTIVE and record.end is None and self._may("tagging.add_virtualtag"):
-            return _buttons(("end", record.pk, "End today"))
-        return ""
-
-
-def _buttons(*many: tuple[str, int, str]) -> SafeString:
-    drawn = format_html_join("", '<button class="btn btn-sm btn-outline" name="{}" value="{}">{}</button>', many)
-    return format_html('<span class="row-actions">{}</span>', drawn)
+        has_perm = self.request.user.has_perm
+        buttons: list[tuple[str, int, str]] = []
+        if record.state == VirtualTag.State.WAITING and has_perm("tagging.confirm_virtualtag"):
+            buttons = [("confirm", record.pk, "Confirm"), ("decline", record.pk, "Decline")]
+        elif record.state == VirtualTag.State.ACTIVE and record.end is None and has_perm("tagging.add_virtualtag"):
+            buttons = [("end", record.pk, "End today")]
+        if not buttons:
+            return ""
+        html = format_html_join("", '<button class="btn btn-sm btn-outline" name="{}" value="{}">{}</button>', buttons)
+        return format_html('<span class="row-actions">{}</span>', html)
 
 
 class ChangeSetTable(BaseTable):
@@ -216,7 +207,7 @@ class ChangeSetTable(BaseTable):
     made_at = DayColumn("Made")
     reviewed_by = django_tables2.Column("Reviewed by", default="—")
     state = django_tables2.Column()
-    message = django_tables2.Column("What became of it", default="—")
+    message = django_tables2.Column("Outcome", default="—")
 
     class Meta(BaseTable.Meta):
         model = ChangeSet
@@ -236,7 +227,7 @@ class TagChangeTable(BaseTable):
     place = django_tables2.Column("Account and region", accessor="sub_account")
     key = django_tables2.Column("Tag")
     before = django_tables2.Column("In the bill", default="—")
-    found = django_tables2.Column("At the provider", default="—")
+    provider_value = django_tables2.Column("At the provider", default="—")
     after = django_tables2.Column("New value")
     result = django_tables2.Column()
     message = django_tables2.Column(visible=False)
@@ -249,7 +240,7 @@ class TagChangeTable(BaseTable):
         caption = "Tags to set"
 
     def render_resource(self, record: TagChange) -> SafeString:
-        return _resource(record)
+        return _resource_cell(record)
 
     def value_resource(self, record: TagChange) -> str:
         return record.resource

@@ -1,9 +1,129 @@
-"""The tags that we set ourselves, as costs asks for them."""
+"""Services of virtual tags: write them, set one by hand, end one, undo a batch. Each queues its own application."""
 
-from costs.calc.allocation_rules import VirtualTag
-from tagging.models import VirtualTag as Stored
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from auditlog.models import LogEntry
+from django.db import transaction
+
+from finops_site.celery import task
+from finops_site.lib.person import Person
+from finops_site.people import audit
+from tagging.calc.policy_problems import tag_problem
+from tagging.models import Suggestion, SuggestionDecision, TaggedResource, VirtualTag, VirtualTagBatch
+
+BATCH_SIZE = 2000
 
 
-def virtual_tags() -> list[VirtualTag]:
-    """Every virtual tag in force, in the order in which a later one counts before an earlier."""
-    return Stored.objects.as_virtual_tags()
+class RemediationError(ValueError):
+    """Why it cannot be done, for a person."""
+
+
+def queue_application(batch: VirtualTagBatch) -> None:
+    """Has the tags of a batch, as they are now, applied to the open months after the commit."""
+    VirtualTagBatch.objects.filter(pk=batch.pk).update(applied_at=None)
+    task("tagging.tasks.apply_virtual_tags").delay_on_commit(batch.pk)
+
+
+def resource_fields(row: TaggedResource | Suggestion) -> dict[str, str]:
+    """The columns of a virtual tag that name its resource."""
+    names = ("provider", "sub_account", "resource", "resource_name")
+    key = row.key if isinstance(row, TaggedResource) else row.resource_key
+    return {**{name: getattr(row, name) for name in names}, "resource_key": key}
+
+
+def write_tags(tags: Sequence[VirtualTag], user: Person) -> int:
+    """Writes the tags, each in the place of an open one of the same key, with audit log entries; returns how many."""
+    end_open_tags(tags)
+    VirtualTag.objects.bulk_create(tags, batch_size=BATCH_SIZE)
+    _log(tags, LogEntry.Action.CREATE, "", user)
+    return len(tags)
+
+
+def end_open_tags(tags: Sequence[VirtualTag]) -> None:
+    """Open tags of the same key end where the new ones begin; one that would not hold for a day is undone."""
+    starts = {(tag.resource_key, tag.key.lower()): tag.start for tag in tags}
+    open_tags = VirtualTag.objects.open().filter(resource_key__in={key for key, _ in starts}).select_for_update()
+    for tag in open_tags:
+        start = starts.get((tag.resource_key, tag.key.lower()))
+        if start is None:
+            continue
+        if start > tag.start:
+            tag.end = start
+        else:
+            tag.state = VirtualTag.State.UNDONE
+        tag.save()
+
+
+def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: Person) -> None:
+    """The audit log does not see `bulk_create` and `update`: an entry by hand for each tag, all at once."""
+    changes = ((tag, {"state": (state_before, str(tag.state)), "value": ("", tag.value)}) for tag in tags)
+    audit.record_changes(changes, action, user)
+
+
+@transaction.atomic
+def set_virtual_tag(
+    row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: Person, now: datetime
+) -> VirtualTag:
+    """Sets one tag on a resource the person sees; raises RemediationError where it may not be."""
+    problems = list(tag_problem(key, value).values())
+    if problems:
+        raise RemediationError(problems[0])
+    if end is not None and end <= start:
+        raise RemediationError("It must hold for a day at least: until is after from.")
+    batch = VirtualTagBatch.objects.create(words=f"{key}={value} on {row}"[:300], made_by=user, made_at=now)
+    tag = VirtualTag(
+        **resource_fields(row),
+        team_id=row.owner_id,
+        key=key.strip(),
+        value=value.strip(),
+        start=start,
+        end=end,
+        evidence=[{"kind": "hand", "words": f"set by {user}"}],
+        batch=batch,
+        made_by=user,
+        made_at=now,
+    )
+    write_tags([tag], user)
+    Suggestion.objects.filter(resource_key=row.key, tag__iexact=tag.key).delete()
+    queue_application(batch)
+    return tag
+
+
+@transaction.atomic
+def end_virtual_tag(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
+    """The tag no longer holds from `day` on; a day on or before its first undoes it."""
+    tag = VirtualTag.objects.select_for_update().get(pk=pk)
+    if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
+        raise RemediationError(f"{tag} is not in force on {day} any more: it is {tag.get_state_display()}.")
+    if day <= tag.start:
+        tag.state = VirtualTag.State.UNDONE
+    else:
+        tag.end = day
+    tag.decided_by, tag.decided_at = user, now
+    tag.save()
+    queue_application(tag.batch)
+    return tag
+
+
+@transaction.atomic
+def undo_batch(pk: int, *, user: Person, now: datetime) -> int:
+    """Undoes a whole batch as if it had never been, once; returns how many tags."""
+    batch = VirtualTagBatch.objects.select_for_update().get(pk=pk)
+    if batch.undone_at:
+        raise RemediationError(f"{batch.undone_by} has undone this on {batch.undone_at:%Y-%m-%d %H:%M} UTC.")
+    tags = list(batch.tags.filter(state=VirtualTag.State.ACTIVE))
+    batch.undone_by, batch.undone_at = user, now
+    batch.save()
+    batch.tags.filter(pk__in=[tag.pk for tag in tags]).update(
+        state=VirtualTag.State.UNDONE, decided_by=user, decided_at=now
+    )
+    for tag in tags:
+        tag.state = VirtualTag.State.UNDONE
+        # What was accepted is open again: the acceptance no longer counts as a pattern.
+        SuggestionDecision.objects.filter(
+            resource_key=tag.resource_key, tag=tag.key, value=tag.value, answer=SuggestionDecision.Answer.ACCEPTED
+        ).delete()
+    _log(tags, LogEntry.Action.UPDATE, VirtualTag.State.ACTIVE, user)
+    queue_application(batch)
+    return len(tags)

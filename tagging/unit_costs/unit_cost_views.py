@@ -1,76 +1,33 @@
-"""Pages of unit costs: what one order or customer costs a team over time, and where the counts come from."""
+"""Pages of unit costs: what one order or customer costs a team over time, and the upload of counts."""
 
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-import django_tables2
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.generic import TemplateView
 
 from finops_site.lib import charts
-from finops_site.lib.money import exact_text, formatted
-from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.periods import Month, Period, last_months, short_day_text
 from finops_site.models import Team
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
-from finops_site.ui.tables import BaseTable, MoneyColumn, NumberColumn, csv_response
+from finops_site.ui.table_export import export_rows
 from tagging.calc import unit_costs
 from tagging.models import Metric
 from tagging.unit_costs import business_metrics
+from tagging.unit_costs.forms import MetricUploadForm
+from tagging.unit_costs.tables import UnitCostTable, price
 
 UPLOAD = "tagging.change_metric"
 MOST_TEAMS = 12
 SHOWN_PROBLEMS = 50
 DAYS_SHOWN = 62
-PRICE_PLACES = Decimal("0.0001")
-
-
-def price(amount: Decimal | None) -> Decimal | None:
-    """A cost per unit to four decimals: a cent is too coarse for one order."""
-    return None if amount is None else amount.quantize(PRICE_PLACES)
-
-
-class UnitCostTable(BaseTable):
-    day = django_tables2.Column("When")
-    team = django_tables2.Column()
-    cost = MoneyColumn("Cost")
-    units = NumberColumn("Units", default="missing")
-    per_unit = django_tables2.Column(
-        "Cost per unit", default="—", attrs={"td": {"class": "number"}, "th": {"class": "number"}}
-    )
-    currency = django_tables2.Column()
-    why = django_tables2.Column("Note", default="")
-
-    class Meta(BaseTable.Meta):
-        orderable = False
-        caption = "Unit costs"
-
-    def render_cost(self, value: Any, record: dict[str, Any]) -> Any:
-        text = formatted(value, record["currency"])
-        return format_html('<a href="{}">{}</a>', record["url"], text) if record["url"] else text
-
-    def value_cost(self, value: Any) -> Any:
-        return value
-
-    def render_units(self, value: Decimal) -> str:
-        return f"{exact_text(value)}"
-
-    def value_units(self, value: Decimal) -> Decimal:
-        return value
-
-    def render_per_unit(self, value: Decimal) -> str:
-        return f"{price(value):,f}"
-
-    def value_per_unit(self, value: Decimal) -> Decimal:
-        return value
 
 
 class UnitCostsPage(Page, TemplateView):
@@ -91,20 +48,20 @@ class UnitCostsPage(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv" and self.metric:
-            return csv_response(UnitCostTable(self.rows, request=None), f"unit-costs-{self.metric}")
+            return csv_download(export_rows(UnitCostTable(self.rows, request=None)), f"unit-costs-{self.metric}")
         return super().get(request, *args, **kwargs)
 
     @cached_property
     def metric(self) -> Metric | None:
-        asked = self.request.GET.get("metric", "")
-        known = Metric.objects.visible_to(self.request.user)
-        found = known.filter(pk=asked).first() if asked.isdecimal() and len(asked) < 18 else None
-        return found or known.first()
+        pk = self.request.GET.get("metric", "")
+        metrics = Metric.objects.visible_to(self.request.user)
+        chosen = metrics.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 18 else None
+        return chosen or metrics.first()
 
     @cached_property
     def basis(self) -> str:
-        asked = self.request.GET.get("basis", "")
-        return asked if asked in business_metrics.BASES else "effective_cost"
+        basis = self.request.GET.get("basis", "")
+        return basis if basis in business_metrics.BASES else "effective_cost"
 
     @cached_property
     def shared(self) -> bool:
@@ -113,7 +70,7 @@ class UnitCostsPage(Page, TemplateView):
 
     @cached_property
     def period(self) -> Period:
-        """From the first month asked for to the last; else the last three that have counts."""
+        """From the first month chosen to the last; else the last three that have counts."""
         try:
             first, last = (Month.parse(self.request.GET.get(name, "")) for name in ("from", "to"))
             if first <= last and first.plus(36) > last:
@@ -127,9 +84,9 @@ class UnitCostsPage(Page, TemplateView):
 
     @cached_property
     def teams(self) -> list[Team]:
-        asked = [each for each in self.request.GET.getlist("team") if each.isdecimal() and len(each) < 18]
-        mine = Team.objects.visible_to(self.request.user).order_by("name")
-        return list((mine.filter(pk__in=asked) if asked else mine)[:MOST_TEAMS])
+        chosen = [pk for pk in self.request.GET.getlist("team") if pk.isdecimal() and len(pk) < 18]
+        teams = Team.objects.visible_to(self.request.user).order_by("name")
+        return list((teams.filter(pk__in=chosen) if chosen else teams)[:MOST_TEAMS])
 
     @cached_property
     def by_month(self) -> bool:
@@ -138,16 +95,16 @@ class UnitCostsPage(Page, TemplateView):
         return self.request.GET.get("by") == "month" or self.period.days > DAYS_SHOWN
 
     @cached_property
-    def found(self) -> dict[tuple[Team, str], list[unit_costs.Point]]:
+    def points(self) -> dict[tuple[Team, str], list[unit_costs.UnitCostPoint]]:
         if self.metric is None:
             return {}
-        points = business_metrics.points(
+        points = business_metrics.points_by_team(
             self.request.user, self.metric, self.teams, self.period, self.basis, shared=self.shared
         )
-        counted = {key: many for key, many in points.items() if any(each.units is not None for each in many)}
+        counted = {key: series for key, series in points.items() if any(p.units is not None for p in series)}
         if not self.by_month or self.metric.grain == Metric.Grain.MONTH:
             return counted
-        return {key: unit_costs.by_month(many) for key, many in counted.items()}
+        return {key: unit_costs.points_by_month(series) for key, series in counted.items()}
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -162,11 +119,11 @@ class UnitCostsPage(Page, TemplateView):
                 "why": point.why,
                 "url": self._lines_url(team, code, point),
             }
-            for (team, code), many in self.found.items()
-            for point in many
+            for (team, code), series in self.points.items()
+            for point in series
         ]
 
-    def _lines_url(self, team: Team, code: str, point: unit_costs.Point) -> str:
+    def _lines_url(self, team: Team, code: str, point: unit_costs.UnitCostPoint) -> str:
         """Where the team's own cost opens; a share of a pool is no single team's lines."""
         if self.shared:
             return ""
@@ -175,41 +132,39 @@ class UnitCostsPage(Page, TemplateView):
         return f"{reverse('costs:lines')}?{urlencode(query)}"
 
     def _chart(self, code: str) -> dict[str, Any]:
-        mine = {team: many for (team, currency), many in self.found.items() if currency == code}
-        days = next(iter(mine.values()))
-        words = [month_text(Month.of(p.day)) if self.by_month else f"{p.day:%d %b}" for p in days]
+        by_team = {team: points for (team, currency), points in self.points.items() if currency == code}
+        days = next(iter(by_team.values()))
+        categories = [month_text(Month.of(p.day)) if self.by_month else short_day_text(p.day) for p in days]
         series = [
             charts.series(
                 team.name,
-                [price(point.per_unit) for point in many],
-                labels=[f"{price(p.per_unit):,f}" if p.per_unit is not None else charts.ABSENT for p in many],
+                [price(point.per_unit) for point in points],
+                labels=[f"{price(p.per_unit):,f}" if p.per_unit is not None else charts.ABSENT for p in points],
             )
-            for team, many in mine.items()
+            for team, points in by_team.items()
         ]
         return {
             "id": f"unit-{code.lower()}",
             "kind": "line",
             "title": f"{code} per unit: {self.metric}",
-            "categories": words,
+            "categories": categories,
             "series": series,
             "unit": code,
             "table_id": "unit-table",
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        codes = sorted({code for _, code in self.found})
-        stats = [
-            {
-                "label": f"{team}: {code} per unit",
-                "value": f"{price(whole):,f}" if whole is not None else charts.ABSENT,
-                "note": self._missing(many),
-            }
-            for (team, code), many in self.found.items()
-            for whole in [unit_costs.whole(many)]
-        ]
+        codes = sorted({code for _, code in self.points})
+        stats = []
+        for (team, code), points in self.points.items():
+            overall = unit_costs.overall_per_unit(points)
+            missing = sum(point.units is None for point in points)
+            note = f"{missing} of {len(points)} {'months' if self.by_month else 'days'} not counted" if missing else ""
+            value = charts.ABSENT if overall is None else f"{price(overall):,f}"
+            stats.append({"label": f"{team}: {code} per unit", "value": value, "note": note})
         query = self.request.GET.copy()
         query["_export"] = "csv"
-        extra = {
+        context = {
             "metric": self.metric,
             "metrics": Metric.objects.visible_to(self.request.user),
             "basis": self.basis,
@@ -224,78 +179,41 @@ class UnitCostsPage(Page, TemplateView):
             "csv_url": f"?{query.urlencode()}",
             "empty": self.empty.for_user(self.request.user),
         }
-        return super().get_context_data(**{**extra, **kwargs})
-
-    def _missing(self, many: list[unit_costs.Point]) -> str:
-        missing = sum(point.units is None for point in many)
-        return f"{missing} of {len(many)} {'months' if self.by_month else 'days'} not counted" if missing else ""
-
-
-class UploadForm(forms.Form):
-    name = forms.CharField(
-        label="Metric",
-        max_length=100,
-        widget=forms.TextInput({"list": "metrics", "autocomplete": "off"}),
-        help_text="A known one, or a new name: what is counted, in the plural.",
-    )
-    grain = forms.ChoiceField(label="Counted", choices=Metric.Grain.choices, initial=Metric.Grain.DAY)
-    file = forms.FileField(
-        required=False,
-        allow_empty_file=True,
-        help_text="CSV with the columns team, day (2026-03-31) or month (2026-03), value.",
-    )
-    text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput())
-
-    def clean_name(self) -> str:
-        return self.cleaned_data["name"].strip()
-
-    def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        try:
-            if said.get("file") is not None:
-                said["text"] = unit_costs.decoded(said["file"].read(unit_costs.MOST_BYTES + 1))
-            elif not said.get("text"):
-                self.add_error("file", "Choose a file.")
-        except ValueError as error:
-            self.add_error("file", str(error))
-        known = Metric.objects.filter(name__iexact=said.get("name", "")).first()
-        if known and said.get("grain") != known.grain:
-            self.add_error("grain", f"{known} is counted {known.get_grain_display()}.")
-        said["metric"] = known
-        return said
+        return super().get_context_data(**{**context, **kwargs})
 
 
 class UploadMetric(FormPage):
-    """First what the file would do, then, by a second press of the button, it is done."""
+    """First a preview of what the file would do; a second press of the button does it."""
 
     permission_required = UPLOAD
-    form_class = UploadForm
+    form_class = MetricUploadForm
     title = "Upload counts"
     template_name = "tagging/metric_upload.html"
     breadcrumbs = (("Unit costs", "tagging:unit_costs"),)
     submit_label = "Look at it first"
     cancel_url_name = "tagging:unit_costs"
 
-    def form_valid(self, form: UploadForm) -> HttpResponse:
-        said = form.cleaned_data
-        read = unit_costs.read(said["text"], teams=business_metrics.team_names(), grain=said["grain"])
-        if self.request.POST.get("verb") == "save" and read.is_good:
-            return self._save(said, read)
+    def form_valid(self, form: MetricUploadForm) -> HttpResponse:
+        data = form.cleaned_data
+        parsed = unit_costs.read_metric_csv(
+            data["text"], teams=business_metrics.team_ids_by_name(), grain=data["grain"]
+        )
+        if self.request.POST.get("verb") == "save" and parsed.is_good:
+            metric = data["metric"] or Metric.objects.create(name=data["name"], grain=data["grain"])
+            result = business_metrics.save_values(metric, parsed.values, user=self.request.user, now=timezone.now())
+            messages.success(
+                self.request, f"{metric}: {result.new} new, {result.changed} changed, {result.same} as before."
+            )
+            return redirect(metric.get_absolute_url())
         names = dict(Team.objects.values_list("pk", "name"))
         preview = {
-            "read": read,
-            "problems": read.problems[:SHOWN_PROBLEMS],
-            "difference": business_metrics.compared(said["metric"], read.values),
-            "gaps": [(names[gap.team], gap) for gap in read.gaps[:SHOWN_PROBLEMS]],
-            "teams": len({each.team for each in read.values}),
+            "parsed": parsed,
+            "problems": parsed.problems[:SHOWN_PROBLEMS],
+            "difference": business_metrics.compare_values(data["metric"], parsed.values),
+            "gaps": [(names[gap.team], gap) for gap in parsed.gaps[:SHOWN_PROBLEMS]],
+            "teams": len({entry.team for entry in parsed.values}),
         }
-        return self.render_to_response(self.get_context_data(form=form, preview=preview, text=said["text"]))
-
-    def _save(self, said: dict[str, Any], read: unit_costs.Read) -> HttpResponse:
-        metric = said["metric"] or Metric.objects.create(name=said["name"], grain=said["grain"])
-        done = business_metrics.save(metric, read.values, user=self.request.user, now=timezone.now())
-        messages.success(self.request, f"{metric}: {done.new} new, {done.changed} changed, {done.same} as before.")
-        return redirect(metric.get_absolute_url())
+        return self.render_to_response(self.get_context_data(form=form, preview=preview, text=data["text"]))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"metrics": Metric.objects.all(), **kwargs})

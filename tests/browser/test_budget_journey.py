@@ -13,7 +13,8 @@ from budgets.alerts import notifications
 from budgets.evaluation import evaluate
 from budgets.models import Alert, Budget
 from budgets.planning import budget_changes
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.mail import outbox
 from finops_site.models import Team
@@ -38,11 +39,11 @@ def spending_team(transactional_db, tmp_path, today):
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Payments", team=payments, tag_key="Team", tag_value="Payments")
     month = Month.of(today)
-    rows = [_row(each, each.start, "3100.00", {}) for each in (month.plus(-3), month.plus(-2), month.plus(-1))]
+    rows = [_row(past, past.start, "3100.00", {}) for past in (month.plus(-3), month.plus(-2), month.plus(-1))]
     days = [month.start + timedelta(days=number) for number in range(today.day)]
     rows += [_row(month, day, "100.00", {}) for day in days]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
     return payments
 
 
@@ -51,11 +52,13 @@ def crossed(spending_team, today):
     """Her budget of this month is spent, and everybody is told."""
     month = Month.of(today)
     budget = Budget(name="Payments", team=spending_team, start=month.start)
-    budget_changes.create(budget, {month.period: Decimal(50), month.next.period: Decimal(4000)}, by=person("fay"))
+    budget_changes.create_budget(
+        budget, {month.period: Decimal(50), month.next.period: Decimal(4000)}, by=person("fay")
+    )
     now = timezone.now()
-    evaluate.evaluate_all(today, now=now, catch_up=False)
-    notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    evaluate.evaluate_nights(today, now=now, catch_up=False)
+    notifications.send_due_notifications(now)
+    outbox.send_queued_emails(now)
     return budget
 
 
@@ -125,14 +128,14 @@ def test_lea_proposes_a_budget_on_a_phone_and_fay_approves_it(spending_team, vis
     finance = visit("fay")
     finance.goto(Budget.objects.get().get_absolute_url())
     finance.get_by_role("button", name="Approve").click()
-    expect(finance.locator("main")).to_contain_text("is approved and counts from now on")
+    expect(finance.locator("main")).to_contain_text("is approved and in force from now on")
     assert Budget.objects.get().state == "active"
 
 
 def test_lea_takes_her_alert_out_of_the_mail_by_confirming_and_snoozes_it(
     crossed, visit, at_once, chromium, live_server
 ):
-    (letter,) = [each for each in mail.outbox if each.to == ["lea@demo.example"]]
+    (letter,) = [message for message in mail.outbox if message.to == ["lea@demo.example"]]
     link = re.search(r"https?://[^/\s]+(/alerts/acknowledge/\S+)", letter.body).group(1)
     # Her phone, where she is not signed in.
     page = chromium.new_context(base_url=live_server.url, viewport=PHONE).new_page()
@@ -140,7 +143,7 @@ def test_lea_takes_her_alert_out_of_the_mail_by_confirming_and_snoozes_it(
     expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
     assert not Alert.objects.filter(state="acknowledged").exists(), "to look at it acknowledges nothing"
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("body")).to_contain_text("Thank you: it is yours now.")
+    expect(page.locator("body")).to_contain_text("Thank you: you have acknowledged it.")
     page.context.close()
     assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", "lea@demo.example")}
     page = visit("lea")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from finops_site.lib.periods import Month
-from tagging.chargeback import statements
+from tagging.chargeback import draft_statements, periods
 from tagging.models import ChargebackPeriod, Dispute
 from tests.browser.conftest import DESKTOP, PHONE, follow
 from tests.people import person
@@ -26,7 +26,7 @@ def month(transactional_db, tmp_path):
     split_support(company())
     last = Month.of(timezone.now().date()).previous
     bill(tmp_path, usual(str(last)))
-    statements.refresh_stale()
+    draft_statements.refresh_stale_drafts()
     return str(last)
 
 
@@ -35,7 +35,7 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     follow(page, "Chargeback")
     expect(page.locator("main table")).to_contain_text("187.10")
     page.locator("main table tbody a").first.click()
-    expect(page.locator("#close")).to_contain_text("sums of the month hold to the last digit")
+    expect(page.locator("#close")).to_contain_text("sums of the month are equal to the last digit")
     page.get_by_role("button", name=f"Close {month}").click()
     page.locator("#confirm-yes").click()
     expect(page.locator("main")).to_contain_text("2 statements are numbered")
@@ -58,7 +58,7 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     lead.get_by_role("link", name="Dispute Amazon EC2").click()
     lead.get_by_label("What is wrong with it?").fill("Half of it is Data's")
     lead.get_by_role("button", name="Dispute this line").click()
-    expect(lead.locator("main")).to_contain_text("Finance is told")
+    expect(lead.locator("main")).to_contain_text("Finance is notified")
 
     page.goto(f"/chargeback/disputes/{Dispute.objects.get().pk}/")
     page.get_by_label("Answer").fill("Moved")
@@ -76,8 +76,8 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     sums = [sum(Decimal(row[side] or 0) for row in rows) for side in ("Debit", "Credit")]
     assert sums == [Decimal("180.10"), Decimal("180.10")]
     # The correcting entry is in the month that is open, and names the statement that it corrects.
-    statements.refresh_stale()
-    open_month = statements.open_period().month
+    draft_statements.refresh_stale_drafts()
+    open_month = periods.open_period().month
     page.goto(f"/chargeback/{open_month}/teams/{Dispute.objects.get().line.statement.team_id}/")
     expect(page.locator("main")).to_contain_text(f"after dispute {Dispute.objects.get().pk} of statement {month}-")
 

@@ -6,11 +6,12 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.models import Team
 from tagging.models import ChangeSet, OwnershipRule, TagRequirement, VirtualTag
 from tagging.policy import compliance
-from tagging.remediation import tag_fixes
+from tagging.remediation import suggestions
 from tests import bills
 from tests.browser.conftest import PHONE, follow
 from tests.people import person
@@ -42,11 +43,11 @@ def shop(transactional_db, tmp_path):
         }
         for n in range(10)
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "b.csv", bills.focus_csv(rows, **when))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
-    compliance.refresh()
-    tag_fixes.rebuild_suggestions(today)
+    compliance.refresh_compliance()
+    suggestions.rebuild_suggestions(today)
 
 
 def test_fay_accepts_them_all_and_compliance_passes_95_percent(shop, visit, at_once):

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -32,8 +33,8 @@ def bill(transactional_db, tmp_path):
         for day in (today.replace(day=1), before.replace(day=1))
         for number, (team, service) in enumerate([("Payments", "Amazon EC2"), ("Data", "Amazon S3")])
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
 
 

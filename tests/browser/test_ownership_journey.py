@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -30,8 +31,8 @@ def bill(transactional_db, tmp_path):
         {"BilledCost": "100.25", **common},
         {"BilledCost": "44.75", "ServiceName": "Amazon S3", "Tags": "", "ResourceId": "lake", **common},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
 
 
@@ -39,7 +40,7 @@ def test_fay_gives_what_nobody_owns_to_a_team_and_sees_before_what_moves(visit, 
     page = visit("fay")
     follow(page, "Ownership")
     expect(page.locator("main")).to_contain_text("44.75")
-    page.get_by_role("link", name="What nobody owns").click()
+    page.get_by_role("link", name="Unowned cost").click()
     page.get_by_label("Show").select_option("service")
     expect(page).to_have_url(re.compile("by=service"))
     page.get_by_role("row", name="Amazon S3").get_by_role("link", name="Rule").click()

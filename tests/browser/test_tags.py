@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.models import Team
 from tagging.models import OwnershipRule, TagRequirement
 from tagging.policy import compliance
@@ -27,9 +28,9 @@ def test_eli_finds_the_dearest_resource_to_fix_on_a_phone(visit, tmp_path):
         {"ResourceId": "i-1", "ResourceName": "cheap", "EffectiveCost": "1"},
         {"ResourceId": "i-2", "ResourceName": "dear", "EffectiveCost": "90"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
-    deliveries.load(received.delivery)
-    compliance.refresh()
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **days))])
+    load_bill(received.delivery)
+    compliance.refresh_compliance()
     page = visit("eli", PHONE)
     page.goto("/tagging/resources/")
     first = page.locator("table tbody tr").first

@@ -9,7 +9,8 @@ import pytest
 from budgets.evaluation import evaluate
 from budgets.models import Budget
 from budgets.planning import budget_changes
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -39,8 +40,8 @@ def deliver(tmp_path):
             first = Month.parse(month).plus(number)
             days = [day for day in first.period.each_day() if until is None or day <= until]
             rows += [_row(first, day, cost if isinstance(cost, str) else cost(day), more) for day in days]
-        (received,) = deliveries.receive("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
-        return deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
+        return load_bill(received.delivery)
 
     return deliver
 
@@ -71,7 +72,7 @@ def budget_of(fay):
         budget = Budget(name=name, team=team, start=start, **fields)
         budget.full_clean(exclude=["created_by", "approved_by"])
         periods = [Month.of(start).plus(number).period for number in range(months)]
-        return budget_changes.create(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+        return budget_changes.create_budget(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
 
     return make
 
@@ -81,6 +82,6 @@ def night():
     """Judges one day, and says what was found."""
 
     def night(day: date, **options):
-        return evaluate.evaluate_all(day, now=at(day), catch_up=False, **options)[-1]
+        return evaluate.evaluate_nights(day, now=at(day), catch_up=False, **options)[-1]
 
     return night

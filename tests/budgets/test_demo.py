@@ -40,16 +40,16 @@ def test_the_demo_crosses_50_80_and_100_in_order_as_the_days_go_by_and_a_dry_run
     month, first = Month.of(AS_OF - timedelta(days=1)), {}
     for number in range((AS_OF - month.start).days + 1):
         day = month.start + timedelta(days=number)
-        said = night_by_hand(day)
-        assert (said["as_of"], said["dry_run"], said["nights"]) == (str(day), True, [str(day)])
-        found = {
-            (each["budget"], each["kind"], int(each["threshold"]))
-            for each in said["crossings"]
-            if each["period"]["from"] == str(month.start)
+        figures = night_by_hand(day)
+        assert (figures["as_of"], figures["dry_run"], figures["nights"]) == (str(day), True, [str(day)])
+        breached = {
+            (breach["budget"], breach["kind"], int(breach["threshold"]))
+            for breach in figures["crossings"]
+            if breach["period"]["from"] == str(month.start)
         }
-        gone = {key for key in first if key[1] == "actual"} - found
+        gone = {key for key in first if key[1] == "actual"} - breached
         assert gone == set(), "what is spent stays spent"
-        for key in found:
+        for key in breached:
             first.setdefault(key, day)
     assert [model.objects.count() for model in WRITTEN] == before
     for name in ("Northwind", "Payments"):

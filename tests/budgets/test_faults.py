@@ -60,7 +60,7 @@ def sink(settings):
     handler = Sink()
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
-    settings.EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 1
     yield handler
     controller.stop()
@@ -69,34 +69,31 @@ def sink(settings):
 @pytest.fixture
 def budget(a_quarter, payments, budget_of):
     """Half of 3,000 is crossed in March, and all of it by its end: four are told."""
-    found = budget_of("Payments", "3000", team=payments)
-    tell_duty(found)
-    return found
+    budget = budget_of("Payments", "3000", team=payments)
+    tell_duty(budget)
+    return budget
 
 
 def tell_duty(budget):
-    Recipient.objects.bulk_create(Recipient(budget=budget, kind="address", address=each) for each in DUTY)
+    Recipient.objects.bulk_create(Recipient(budget=budget, kind="address", address=address) for address in DUTY)
 
 
 def whole_night(day, now=None):
     """What beat starts, one after the other."""
     now = now or at(day)
-    evaluate.evaluate_all(day, now=now, catch_up=False)
-    notifications.tell_waiting(now)
-    outbox.send_waiting(now)
+    evaluate.evaluate_nights(day, now=now, catch_up=False)
+    notifications.send_due_notifications(now)
+    outbox.send_queued_emails(now)
 
 
 def finish(now):
     """The sweeps of the next hours, until nothing waits."""
     for _ in range(60):
         now += timedelta(minutes=6)
-        notifications.tell_waiting(now)
-        outbox.send_waiting(now)
-        notifications.settle()
-        if (
-            not AlertDelivery.objects.waiting().exists()
-            and not OutgoingEmail.objects.filter(outcome="waiting").exists()
-        ):
+        notifications.send_due_notifications(now)
+        outbox.send_queued_emails(now)
+        notifications.update_outcomes()
+        if not AlertDelivery.objects.queued().exists() and not OutgoingEmail.objects.filter(outcome="waiting").exists():
             return
     raise AssertionError("something waits for ever")
 
@@ -131,14 +128,14 @@ class Worker:
         more = ["--without-gossip", "--without-mingle", "-l", "INFO"]
         self.process = subprocess.Popen([*celery, *more], cwd=ROOT, env=env, stdout=self.log, stderr=self.log)
 
-    def hand(self, task):
+    def hand(self, task, *arguments):
         with Connection(f"{self.url}/0") as broker:
-            task.apply_async(connection=broker)
+            task.apply_async(arguments, connection=broker)
 
     def child(self):
         """The process that works, once there is one: a killed one lies there until the pool has looked."""
-        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next((int(pid) for pid in found if _lives(pid)), None)
+        pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return next((int(pid) for pid in pids if _lives(pid)), None)
 
     def kill_child(self, after):
         """Kills what works, after so many seconds; the worker starts another, the broker hands it the task again."""
@@ -168,9 +165,9 @@ def _lives(pid):
 
 @pytest.fixture
 def worker(tmp_path, sink, settings):
-    found = Worker(tmp_path, settings.EMAIL_PORT)
-    yield found
-    found.stop()
+    worker = Worker(tmp_path, settings.EMAIL_PORT)
+    yield worker
+    worker.stop()
 
 
 def until(true, seconds=60):
@@ -187,7 +184,7 @@ def budget_of_today(number, team, today):
     made = Budget(
         name=f"Budget {number}", team=team, kind="custom", start=span.start, end=span.end, with_tax=bool(number % 2)
     )
-    budget_changes.create(made, {span: Decimal(100)}, by=None)
+    budget_changes.create_budget(made, {span: Decimal(100)}, by=None)
     tell_duty(made)
 
 
@@ -196,11 +193,11 @@ def test_a_worker_killed_at_random_points_of_the_night_tells_everybody_once(paym
     deliver(str(Month.of(today).plus(-2)), "100.00", months=3, until=today)
     chance, killed = random.Random(20261125), set()
     budget_of_today(0, payments, today)
-    worker.hand(tasks.evaluate_budgets)
+    worker.hand(tasks.evaluate_months, [str(Month.of(today))])
     until(lambda: len(sink.taken) >= 4)
     for number in range(1, KILLS + 1):
         budget_of_today(number, payments, today)
-        worker.hand(tasks.evaluate_budgets)
+        worker.hand(tasks.evaluate_months, [str(Month.of(today))])
         killed.add(worker.kill_child(after=chance.uniform(0.05, 1.5)))
     assert len(killed) >= KILLS * 0.9, "processes were killed while they worked"
     until(lambda: Alert.objects.values("budget").distinct().count() == KILLS + 1, seconds=60 + 3 * KILLS)
@@ -252,10 +249,10 @@ def test_beat_started_twice_and_four_workers_on_one_budget_tell_once(budget, sin
             connection.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join(60)
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join(60)
     assert wrong == []
     finish(at(MARCH_20TH))
     counts = assert_told_once(sink)
@@ -291,10 +288,10 @@ def test_a_night_whose_clocks_change_tells_once_and_after_the_quiet_hours(
 
 def test_a_month_that_closes_during_the_run_keeps_its_alerts_apart_and_tells_them_once(budget, sink, lea):
     last = datetime(2026, 3, 31, 23, 59, 50, tzinfo=UTC)
-    evaluate.evaluate_all(last.date(), now=last, catch_up=False)
+    evaluate.evaluate_nights(last.date(), now=last, catch_up=False)
     after = last + timedelta(seconds=20)
-    notifications.tell_waiting(after)
-    evaluate.evaluate_all(after.date(), now=after, catch_up=False)
+    notifications.send_due_notifications(after)
+    evaluate.evaluate_nights(after.date(), now=after, catch_up=False)
     finish(after)
     assert_told_once(sink)
     assert set(Alert.objects.values_list("period__start", flat=True)) == {date(2026, 3, 1)}

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from budgets.evaluation import evaluate, spending
+from budgets.evaluation import evaluate
+from budgets.forecast import spending
 from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Night, Recipient, Threshold
 from budgets.planning import budget_changes
 from finops_site.lib.periods import Month, Period
@@ -22,16 +23,16 @@ MARCH = Month.parse("2026-03").period
 
 
 def kinds(report):
-    return [(each["kind"], each["threshold"]) for each in report.crossings]
+    return [(breach["kind"], breach["threshold"]) for breach in report.crossings]
 
 
 def test_a_budget_crosses_its_thresholds_in_order_as_the_days_go_by(a_quarter, payments, budget_of, night):
     budget_of("Payments", "3000", team=payments)
     opened = {}
     for day in (1, 2, 14, 15, 23, 24, 29, 30):
-        for each in night(date(2026, 3, day)).crossings:
-            if each["period"]["from"] == "2026-03-01":
-                opened.setdefault((each["kind"], each["threshold"]), day)
+        for breach in night(date(2026, 3, day)).crossings:
+            if breach["period"]["from"] == "2026-03-01":
+                opened.setdefault((breach["kind"], breach["threshold"]), day)
     assert opened == {("forecast", "100"): 1, ("actual", "50"): 15, ("actual", "80"): 24, ("actual", "100"): 30}
     assert Alert.objects.filter(period__start=date(2026, 3, 1)).count() == 4
 
@@ -59,13 +60,13 @@ def test_an_earlier_night_run_again_changes_no_alert(a_quarter, payments, budget
     budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
     night(date(2026, 3, 2))
-    assert set(Alert.objects.values_list("state", "judged_as_of")) == {("open", date(2026, 3, 20))}
+    assert set(Alert.objects.values_list("state", "evaluated_as_of")) == {("open", date(2026, 3, 20))}
 
 
 def test_missed_nights_are_caught_up_in_order(a_quarter, payments, budget_of):
     budget_of("Payments", "3000", team=payments)
-    evaluate.evaluate_all(date(2026, 3, 10), now=at(date(2026, 3, 10)))
-    reports = evaluate.evaluate_all(date(2026, 3, 16), now=at(date(2026, 3, 16)))
+    evaluate.evaluate_nights(date(2026, 3, 10), now=at(date(2026, 3, 10)))
+    reports = evaluate.evaluate_nights(date(2026, 3, 16), now=at(date(2026, 3, 16)))
     assert [report.as_of.day for report in reports] == [11, 12, 13, 14, 15, 16]
     assert Alert.objects.get(kind="actual").as_of == date(2026, 3, 15), (
         "the day it happened, not the day of catching up"
@@ -85,8 +86,8 @@ def test_leads_are_told_and_finance_for_the_company(a_quarter, payments, budget_
     budget_of("Payments", "2000", team=payments)
     budget_of("Company", "2000")
     night(date(2026, 3, 11))
-    told = set(AlertDelivery.objects.values_list("alert__budget__name", "address"))
-    assert told == {("Payments", "lea@demo.example"), ("Company", "fay@demo.example")}
+    notified = set(AlertDelivery.objects.values_list("alert__budget__name", "address"))
+    assert notified == {("Payments", "lea@demo.example"), ("Company", "fay@demo.example")}
 
 
 def test_a_team_without_a_lead_is_told_at_its_own_address(a_quarter, payments, budget_of, night):
@@ -114,7 +115,7 @@ def test_a_newer_bill_takes_a_crossing_back_and_says_so(a_quarter, payments, bud
     report = night(date(2026, 3, 15))
     alert.refresh_from_db()
     assert alert.state == "resolved"
-    assert alert.note == "taken back: a newer bill says 1,350.00 USD are spent; it was 1,500.00 USD when this opened"
+    assert alert.note == "taken back: a newer bill shows 1,350.00 USD; it was 1,500.00 USD when this alert opened"
     assert report.mails_queued == 0, "nobody had been told yet"
     assert alert.deliveries.get().outcome == "cancelled"
 
@@ -161,12 +162,12 @@ def test_a_scope_that_matches_nothing_is_judged_in_peace(a_quarter, budget_of, n
 
 
 def test_a_budget_that_is_deleted_before_its_turn_stops_no_other(a_quarter, payments, budget_of, night):
-    gone, kept = budget_of("Gone", "100", team=payments), budget_of("Kept", "3000", team=payments)
+    gone, remaining = budget_of("Gone", "100", team=payments), budget_of("Kept", "3000", team=payments)
     night(date(2026, 3, 19))
-    pks = [gone.pk, kept.pk]
+    pks = [gone.pk, remaining.pk]
     gone.delete()
     report = night(date(2026, 3, 20), budgets=pks)
-    assert (report.budgets, {each["budget"] for each in report.crossings}) == (1, {"Kept"})
+    assert (report.budgets, {breach["budget"] for breach in report.crossings}) == (1, {"Kept"})
     assert set(Alert.objects.values_list("budget__name", flat=True)) == {"Kept"}
 
 
@@ -180,7 +181,7 @@ def test_a_threshold_of_1000_percent_is_one_and_0_percent_is_refused(a_quarter, 
     budget = budget_of("Payments", "100", team=payments)
     Threshold(budget=budget, kind="actual", percent=Decimal(1000)).save()
     assert ("actual", "1000") in kinds(night(date(2026, 3, 10)))
-    with pytest.raises(Exception, match="always crossed"):
+    with pytest.raises(Exception, match="always breached"):
         Threshold(budget=budget, kind="actual", percent=Decimal(0)).clean()
 
 
@@ -190,10 +191,10 @@ def test_a_rate_a_day_and_an_unusual_day_warn(payments, deliver, budget_of, nigh
     budget = budget_of("Payments", "4000", team=payments)
     for kind, percent, amount in (("rate", "150", None), ("day", None, "500"), ("anomaly", None, "500")):
         Threshold.objects.create(budget=budget, kind=kind, percent=percent, amount=amount)
-    found = {each["kind"]: Decimal(each["value"]) for each in night(date(2026, 3, 12)).crossings}
-    assert found["day"] == 900
-    assert round(found["anomaly"]) == 800
-    assert round(found["rate"]) == round(Decimal(1100) / 3 * 31)
+    values = {breach["kind"]: Decimal(breach["value"]) for breach in night(date(2026, 3, 12)).crossings}
+    assert values["day"] == 900
+    assert round(values["anomaly"]) == 800
+    assert round(values["rate"]) == round(Decimal(1100) / 3 * 31)
 
 
 def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay):
@@ -212,22 +213,22 @@ def test_scopes_count_what_the_explorer_counts(payments, deliver, budget_of, fay
     ]
     for number, scope in enumerate(scopes):
         budget = budget_of(f"budget {number}", "100", scope=scope)
-        found = spending.spent(budget, MARCH)
-        assert found == (spend.totals(fay, budget.question(MARCH)).get("USD") or 0), scope
+        cost = spending.total_cost(budget, MARCH)
+        assert cost == (spend.total_spend(fay, budget.question(MARCH)).get("USD") or 0), scope
 
 
 def test_a_team_counts_the_teams_below_it(a_quarter, payments, budget_of):
     data = Team.objects.get(name="Data")
     Team.objects.filter(pk=payments.pk).update(parent=data)
-    assert spending.spent(budget_of("Data", "100", team=data), MARCH) == 3100
+    assert spending.total_cost(budget_of("Data", "100", team=data), MARCH) == 3100
 
 
 def test_credits_and_taxes_can_be_left_out(payments, deliver, budget_of):
     deliver("2026-03", "100.00", until=date(2026, 3, 2))
     deliver("2026-02", "-50.00", ChargeCategory="Credit")
     both = Period(date(2026, 2, 1), date(2026, 4, 1))
-    assert spending.spent(budget_of("with", "1"), both) == 200 - 28 * 50
-    assert spending.spent(budget_of("without", "1", with_credits=False), both) == 200
+    assert spending.total_cost(budget_of("with", "1"), both) == 200 - 28 * 50
+    assert spending.total_cost(budget_of("without", "1", with_credits=False), both) == 200
 
 
 def test_many_budgets_cost_no_more_questions_than_one(a_quarter, payments, budget_of, night, django_assert_num_queries):
@@ -236,9 +237,9 @@ def test_many_budgets_cost_no_more_questions_than_one(a_quarter, payments, budge
     def questions(day):
         with CaptureQueriesContext(
             connection,
-        ) as found:
+        ) as queries:
             night(day)
-        return len(found)
+        return len(queries)
 
     budget_of("first", "10", team=payments)
     night(date(2026, 3, 4))
@@ -253,12 +254,12 @@ def test_what_is_left_goes_to_the_next_month_where_the_budget_says_so(a_quarter,
     night(date(2026, 3, 3))
     assert budget.periods.get(start=date(2026, 3, 1)).rolled_over == 700, "February cost 2,800"
     night(date(2026, 3, 3))
-    assert budget.periods.get(start=date(2026, 3, 1)).whole == 4200
+    assert budget.periods.get(start=date(2026, 3, 1)).budgeted == 4200
 
 
 def test_an_automatic_budget_follows_the_last_months(a_quarter, payments, fay, night):
     budget = Budget(name="Auto", team=payments, start=date(2026, 1, 1), auto_months=2, auto_factor=Decimal("1.1"))
-    budget_changes.create(budget, {}, by=fay)
+    budget_changes.create_budget(budget, {}, by=fay)
     night(date(2026, 3, 1))
     assert budget.periods.get().amount == Decimal("3245.00"), "(3,100 + 2,800) / 2 x 1.1"
 
@@ -270,7 +271,7 @@ def test_two_evaluators_judge_a_budget_one_after_the_other(transactional_db, peo
 
     def judge():
         try:
-            reports.append(evaluate.evaluate_all(day, now=at(day), catch_up=False)[0])
+            reports.append(evaluate.evaluate_nights(day, now=at(day), catch_up=False)[0])
         finally:
             connection.close()
 
@@ -284,13 +285,13 @@ def test_two_evaluators_judge_a_budget_one_after_the_other(transactional_db, peo
 
 
 def test_a_budget_deleted_between_reading_and_judging_is_left_out(a_quarter, payments, budget_of, night, monkeypatch):
-    gone, kept = budget_of("gone", "1000", team=payments), budget_of("kept", "1000", team=payments)
-    groups = list(evaluate._groups(date(2026, 3, 20), None))
+    gone, remaining = budget_of("gone", "1000", team=payments), budget_of("kept", "1000", team=payments)
+    groups = list(evaluate.groups_of_one_shape(date(2026, 3, 20), None))
     Budget.objects.filter(pk=gone.pk).delete()
-    report = evaluate.Report(date(2026, 3, 20))
+    report = evaluate.NightReport(date(2026, 3, 20))
     for group in groups:
-        evaluate._judge_group(group, report, at(date(2026, 3, 20)), ())
-    assert {each["budget_id"] for each in report.crossings} == {kept.pk}
+        evaluate.evaluate_group(group, report, at(date(2026, 3, 20)), ())
+    assert {breach["budget_id"] for breach in report.crossings} == {remaining.pk}
 
 
 def test_a_month_closing_during_the_run_keeps_its_own_alerts(a_quarter, payments, budget_of, night):
@@ -305,29 +306,29 @@ def test_a_bill_that_becomes_current_has_its_months_judged(a_quarter, payments, 
     from budgets import tasks
 
     budget = budget_of("Payments", "3000", team=payments)
-    assert evaluate.touched([Month.parse("2026-03")]) == [budget.pk]
-    assert evaluate.touched([Month.parse("2025-03")]) == []
+    assert evaluate.budgets_in([Month.parse("2026-03")]) == [budget.pk]
+    assert evaluate.budgets_in([Month.parse("2025-03")]) == []
     day = date(2026, 5, 20)
-    evaluate.evaluate_all(day, now=at(day), budgets=[budget.pk], months=[Month.parse("2026-03")])
+    evaluate.evaluate_nights(day, now=at(day), budgets=[budget.pk], months=[Month.parse("2026-03")])
     assert Forecast.objects.filter(period__start=date(2026, 3, 1)).exists()
     assert not Alert.objects.filter(period__start=date(2026, 3, 1)).exists(), "March is long over: it warns nobody"
     assert not Night.objects.exists(), "a bill is no night"
-    assert tasks.evaluate_touched.name == "budgets.tasks.evaluate_touched"
+    assert tasks.evaluate_months.name == "budgets.tasks.evaluate_months"
 
 
 def test_the_command_prints_the_night_as_json(a_quarter, payments, budget_of):
     budget_of("Payments", "3000", team=payments)
     out = StringIO()
     call_command("evaluate_budgets", as_of="2026-03-20", json=True, stdout=out)
-    said = json.loads(out.getvalue())
-    assert (said["alerts_made"], said["mails_queued"], len(said["crossings"])) == (2, 2, 2)
-    assert said["crossings"][0]["value"] == "2000"
+    figures = json.loads(out.getvalue())
+    assert (figures["alerts_made"], figures["mails_queued"], len(figures["crossings"])) == (2, 2, 2)
+    assert figures["crossings"][0]["value"] == "2000"
 
 
 def test_a_day_that_is_none_is_said_in_a_line(db):
-    with pytest.raises(CommandError, match="'tomorrow' is not a day") as said:
+    with pytest.raises(CommandError, match="'tomorrow' is not a day") as error:
         call_command("evaluate_budgets", as_of="tomorrow")
-    assert said.value.returncode == 2
+    assert error.value.returncode == 2
 
 
 def test_a_snoozed_alert_comes_back_when_its_day_has_come(a_quarter, payments, budget_of, night):
@@ -342,7 +343,7 @@ def test_a_snoozed_alert_comes_back_when_its_day_has_come(a_quarter, payments, b
 def test_a_raised_amount_resolves_and_says_why(a_quarter, payments, budget_of, night, fay):
     budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 15))
-    budget_changes.change(budget, {MARCH: Decimal(9000)}, version=1, by=fay, why="a launch")
+    budget_changes.change_budget(budget, {MARCH: Decimal(9000)}, version=1, by=fay, why="a launch")
     night(date(2026, 3, 16))
     assert Alert.objects.get(kind="actual").note == "resolved: the amount was raised to 9,000.00 USD"
 

@@ -21,25 +21,25 @@ MARCH = Month.parse("2026-03").period
 
 @pytest.fixture
 def budget(a_quarter, payments, budget_of, night):
-    found = budget_of("Payments", "3000", team=payments)
+    budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
-    return found
+    return budget
 
 
 def form_of(client, budget, **changes):
     form = client.get(reverse("budgets:edit", args=[budget.pk])).context["form"]
-    said = {name: form[name].value() for name in form.fields}
-    return {name: value for name, value in {**said, **changes}.items() if value not in (None, False)}
+    values = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in {**values, **changes}.items() if value not in (None, False)}
 
 
 def test_every_page_opens_and_says_where_it_lands(budget, fay, client_of):
     client = client_of(fay)
     page = client.get(f"{reverse('budgets:budget', args=[budget.pk])}?period=2026-03-01").content.decode()
-    assert "landing between" in page
+    assert "forecast between" in page
     assert "chance of overrun" in page
-    why = client.get(f"{reverse('budgets:finance')}?year=2026&budget={budget.pk}&month=2026-03")
+    why = client.get(f"{reverse('budgets:annual_plan')}?year=2026&budget={budget.pk}&month=2026-03")
     assert sum(why.context["why"]["reasons"].values()) == why.context["why"]["total"] == 100
-    assert client.get(f"{reverse('budgets:finance')}?year=2026&_export=xlsx").content[:2] == b"PK"
+    assert client.get(f"{reverse('budgets:annual_plan')}?year=2026&_export=xlsx").content[:2] == b"PK"
     assert client.get(f"{reverse('budgets:budgets')}?_export=xlsx").content[:2] == b"PK"
     assert client.get(reverse("budgets:alert", args=[Alert.objects.first().pk])).status_code == 200
     assert client.get("/").status_code == 200
@@ -58,7 +58,7 @@ def test_the_second_of_two_editors_is_told_and_overwrites_nothing(budget, fay, c
 
 
 def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of):
-    said = {
+    values = {
         "name": "Mine",
         "team": payments.pk,
         "basis": "billed_cost",
@@ -71,9 +71,9 @@ def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of
         "percent": "10",
         "why": "a launch",
     }
-    assert client_of(ola).post(reverse("budgets:propose"), said).status_code == 200, "not a team of hers"
+    assert client_of(ola).post(reverse("budgets:propose"), values).status_code == 200, "not a team of hers"
     assert not Budget.objects.exists()
-    client_of(lea).post(reverse("budgets:propose"), said)
+    client_of(lea).post(reverse("budgets:propose"), values)
     budget = Budget.objects.get()
     assert (budget.state, list(budget.periods.values_list("amount", flat=True)[:3])) == ("proposed", [1000, 1100, 1210])
     assert waiting_for(fay) == [f"A budget is proposed: {budget}"]
@@ -89,29 +89,29 @@ def test_a_lead_proposes_and_finance_approves(payments, lea, ola, fay, client_of
 def test_an_amount_is_suggested_before_anything_is_saved(payments, deliver, fay, lea, ola, client_of):
     this = Month.of(timezone.now().date())
     deliver(str(this.plus(-3)), lambda day: "3100.00" if day.day == 1 else "0", months=3)
-    said = {"name": "New", "team": payments.pk, "currency": "USD", "basis": "billed_cost", "kind": "month"}
-    said |= {"start": this.start, "auto_factor": "1", "way": "flat", "suggest": "1"}
-    page = client_of(fay).post(reverse("budgets:add"), said)
+    values = {"name": "New", "team": payments.pk, "currency": "USD", "basis": "billed_cost", "kind": "month"}
+    values |= {"start": this.start, "auto_factor": "1", "way": "flat", "suggest": "1"}
+    page = client_of(fay).post(reverse("budgets:add"), values)
     assert page.context["suggestion"].amount == 3100
     assert (page.context["form"]["amount"].value(), page.context["form"]["name"].value()) == ("3100", "New")
-    assert client_of(lea).post(reverse("budgets:propose"), said).context["suggestion"].amount == 3100
-    assert client_of(ola).post(reverse("budgets:propose"), said).context["suggestion"] is None, "not a team of hers"
-    assert client_of(ola).post(reverse("budgets:propose"), {**said, "team": ""}).context["suggestion"] is None
+    assert client_of(lea).post(reverse("budgets:propose"), values).context["suggestion"].amount == 3100
+    assert client_of(ola).post(reverse("budgets:propose"), values).context["suggestion"] is None, "not a team of hers"
+    assert client_of(ola).post(reverse("budgets:propose"), {**values, "team": ""}).context["suggestion"] is None
     assert not Budget.objects.exists()
 
 
 def test_teams_outside_of_the_budgets_own_are_refused_in_words(payments, fay, client_of):
     data = type(payments).objects.get(name="Data")
-    said = {"name": "x", "team": payments.pk, "kind": "month", "start": "2026-03-01", "currency": "USD"}
-    said |= {"basis": "billed_cost", "auto_factor": 1, "way": "flat", "amount": "5", "teams": [data.pk]}
-    page = client_of(fay).post(reverse("budgets:add"), said)
+    values = {"name": "x", "team": payments.pk, "kind": "month", "start": "2026-03-01", "currency": "USD"}
+    values |= {"basis": "billed_cost", "auto_factor": 1, "way": "flat", "amount": "5", "teams": [data.pk]}
+    page = client_of(fay).post(reverse("budgets:add"), values)
     assert page.context["form"].errors["teams"] == ["A budget of Payments counts Payments and the teams below it only."]
 
 
 def test_an_amount_that_is_none_is_said_beside_its_field(payments, fay, client_of):
-    said = {"name": "x", "kind": "month", "start": "2026-03-01", "currency": "USD", "basis": "billed_cost"}
-    page = client_of(fay).post(reverse("budgets:add"), {**said, "auto_factor": 1, "way": "flat", "amount": "-5"})
-    assert "nothing less than zero" in page.context["form"].errors["amount"][0]
+    values = {"name": "x", "kind": "month", "start": "2026-03-01", "currency": "USD", "basis": "billed_cost"}
+    page = client_of(fay).post(reverse("budgets:add"), {**values, "auto_factor": 1, "way": "flat", "amount": "-5"})
+    assert "cannot be less than zero" in page.context["form"].errors["amount"][0]
 
 
 def test_the_grid_is_saved_together_or_not_at_all(budget, fay, client_of):
@@ -142,7 +142,7 @@ def test_copying_to_next_year_keeps_the_shape(a_quarter, payments, budget_of, fa
     budget = budget_of("Payments", "1000", team=payments, start=date(2026, 1, 1))
     budget_changes.copy_to_next_year(budget, percent=Decimal(5), version=1, by=fay)
     assert BudgetPeriod.objects.get(start=date(2027, 3, 1)).amount == 1050
-    with pytest.raises(budget_changes.Stale):
+    with pytest.raises(budget_changes.StaleBudget):
         budget_changes.copy_to_next_year(budget, percent=Decimal(0), version=1, by=fay)
 
 

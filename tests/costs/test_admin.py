@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from costs import admin
-from costs.ingest import deliveries
-from costs.models import CostLine, Delivery, DeliveryFile, Dimension, Reject, Source, TagSet
+from costs import admin, tasks
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
+from costs.models import CostLine, Credential, Delivery, DeliveryFile, Dimension, Reject, Source, TagSet
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
@@ -29,18 +30,41 @@ def bill(tmp_path):
         OwnershipRule.objects.create(team=team, tag_key="Team", tag_value=name, order=team.pk)
     april = {"ChargePeriodStart": "2026-04-01T00:00:00Z", "ResourceName": "april-web"}
     rows = [{}, {"ResourceName": "data-db", "Tags": '{"Team": "Data"}'}, {"BilledCost": "abc"}, april]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
 
 
 def test_ada_changes_how_a_source_delivers(bill):
     ada = signed_in(person("ada"))
-    said = {"name": "renamed", "delivery_mode": "append", "kind": "upload", "expected_every_hours": "24"}
-    response = ada.post(address(Source, f"{bill.source_id}/change/"), said)
+    fields = {"name": "renamed", "delivery_mode": "append", "kind": "upload", "expected_every_hours": "24"}
+    response = ada.post(address(Source, f"{bill.source_id}/change/"), fields)
     assert response.status_code == 302
     bill.source.refresh_from_db()
     assert (bill.source.name, bill.source.delivery_mode) == ("renamed", "append")
     assert ada.post(address(Source, f"{bill.source_id}/delete/"), {"post": "yes"}).status_code == 403
+
+
+def test_a_source_or_its_credential_edited_in_the_admin_is_looked_at_at_once(
+    monkeypatch, settings, tmp_path, django_capture_on_commit_callbacks
+):
+    settings.FINOPS_FOLDERS = [str(tmp_path)]
+    queued = []
+    monkeypatch.setattr(tasks.synchronise_source, "delay", queued.append)
+    ada, fields = signed_in(person("ada")), {"kind": "folder", "bucket": "aws", "delivery_mode": "replace"}
+    with django_capture_on_commit_callbacks(execute=True):
+        response = ada.post(
+            address(Source, "add/"), {"name": "watched", "is_enabled": "on", "expected_every_hours": "24", **fields}
+        )
+    assert response.status_code == 302
+    source = Source.objects.get()
+    assert queued == [source.pk]
+    bucket = {"kind": "s3", "bucket": "bills", "credential": Credential.objects.create(name="role")}
+    Source.objects.update(**bucket)
+    Source.objects.create(name="switched off", is_enabled=False, **bucket)
+    with django_capture_on_commit_callbacks(execute=True):
+        response = ada.post(address(Credential, f"{bucket['credential'].pk}/change/"), {"name": "another role"})
+    assert response.status_code == 302
+    assert queued == [source.pk, source.pk]
 
 
 def test_eli_sees_no_sources_and_no_deliveries(bill):

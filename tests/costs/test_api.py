@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from costs import queues
-from costs.ingest import deliveries
+from costs import tasks
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -30,7 +31,7 @@ PAYMENTS = {"BilledCost": "1.10"}
 @pytest.fixture(autouse=True)
 def queued(monkeypatch):
     handed = []
-    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
     return handed
 
 
@@ -57,8 +58,8 @@ def bill(tmp_path):
 
 
 def deliver(tmp_path, rows, name="bill.csv", source="northwind"):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
 
@@ -69,9 +70,9 @@ def get(client, path, **parameters):
     return response.json()
 
 
-def upload(client, content, name="march.csv", **said):
+def upload(client, content, name="march.csv", **fields):
     return client.post(
-        "/api/v1/deliveries/", {"files": SimpleUploadedFile(name, content), "source": "northwind", **said}
+        "/api/v1/deliveries/", {"files": SimpleUploadedFile(name, content), "source": "northwind", **fields}
     )
 
 
@@ -125,11 +126,11 @@ def test_elis_token_gets_only_the_lines_of_payments(api, bill):
 
 def test_a_line_says_everything_with_every_digit(api, bill):
     line = CostLine.objects.get(resource="i-nobody")
-    found = get(api("fay"), f"cost-lines/{line.pk}/")
-    assert found["billed_cost"] == "0.000000000000000001"
-    assert (found["quantity"], found["unit"], found["currency"]) == ("24", "Hours", "USD")
-    assert (found["billing_month"], found["charge_date"]) == ("2026-03", "2026-03-05")
-    assert (found["delivery"], found["owner"], found["tags"]) == (bill.pk, None, {})
+    answer = get(api("fay"), f"cost-lines/{line.pk}/")
+    assert answer["billed_cost"] == "0.000000000000000001"
+    assert (answer["quantity"], answer["unit"], answer["currency"]) == ("24", "Hours", "USD")
+    assert (answer["billing_month"], answer["charge_date"]) == ("2026-03", "2026-03-05")
+    assert (answer["delivery"], answer["owner"], answer["tags"]) == (bill.pk, None, {})
     euro = CostLine.objects.get(currency="EUR")
     assert get(api("max"), f"cost-lines/{euro.pk}/")["list_cost"] is None
 
@@ -161,13 +162,13 @@ def test_lines_are_paged_by_cursor_and_never_by_offset(api, tmp_path):
 
 def test_lines_are_filtered_by_the_words_of_spend(api, bill):
     fay = api("fay")
-    for asked in [{"resource": "i-data"}, {"team": "Data"}, {"tag:Team": "Data"}]:
-        lines = get(fay, "cost-lines/", **{"from": "2026-03", **asked})["results"]
-        assert [line["resource"] for line in lines] == ["i-data"], asked
+    for query in [{"resource": "i-data"}, {"team": "Data"}, {"tag:Team": "Data"}]:
+        lines = get(fay, "cost-lines/", **{"from": "2026-03", **query})["results"]
+        assert [line["resource"] for line in lines] == ["i-data"], query
     assert get(fay, "cost-lines/", **{"from": "2026-04-02", "to": "2026-04-02"})["results"][0]["currency"] == "EUR"
     assert get(fay, "cost-lines/", to="2026-02")["results"] == []
-    for asked in [{"acount": "1"}, {"from": "soon"}, {"team": "Nowhere"}, {"service": "\0"}]:
-        assert fay.get("/api/v1/cost-lines/", asked).status_code == 400, asked
+    for query in [{"acount": "1"}, {"from": "soon"}, {"team": "Nowhere"}, {"service": "\0"}]:
+        assert fay.get("/api/v1/cost-lines/", query).status_code == 400, query
 
 
 def test_spend_by_service_and_month_is_exact(api, bill):
@@ -191,7 +192,7 @@ MARCH = {"from": "2026-03", "to": "2026-03"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "totals"),
+    ("query", "totals"),
     [
         ({"team": "Payments"}, {"USD": "1.1"}),
         ({"team": ["Payments", "none"]}, {"USD": "1.100000000000000001"}),
@@ -210,8 +211,8 @@ MARCH = {"from": "2026-03", "to": "2026-03"}
         ({"to": "2026-04", "currency": "EUR"}, {"EUR": "3"}),
     ],
 )
-def test_spend_is_filtered(api, bill, asked, totals):
-    assert get(api("fay"), "spend/", **{**MARCH, **asked})["totals"] == totals
+def test_spend_is_filtered(api, bill, query, totals):
+    assert get(api("fay"), "spend/", **{**MARCH, **query})["totals"] == totals
 
 
 def test_spend_by_team_day_and_tag_uses_the_names_people_know(api, bill):
@@ -227,7 +228,7 @@ def test_spend_by_team_day_and_tag_uses_the_names_people_know(api, bill):
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("query", "says"),
     [
         ({"group_by": "colour"}, "'colour' is nothing to group"),
         ({"group_by": "service,service"}, "different things"),
@@ -247,8 +248,8 @@ def test_spend_by_team_day_and_tag_uses_the_names_people_know(api, bill):
         ({"service": "a\0b"}, "NUL"),
     ],
 )
-def test_what_cannot_be_asked_is_told_why(api, asked, says):
-    response = api("fay").get("/api/v1/spend/", asked)
+def test_what_cannot_be_asked_is_told_why(api, query, says):
+    response = api("fay").get("/api/v1/spend/", query)
     assert response.status_code == 400
     assert says in response.json()["detail"]
 
@@ -323,7 +324,7 @@ def test_fay_delivers_a_bill_and_reads_its_exact_totals(api, queued, django_capt
     assert (received["status"], received["already_delivered"]) == ("received", False)
     assert received["files"][0]["name"] == "march.csv"
     assert queued == [received["id"]]
-    deliveries.load(Delivery.objects.get())
+    load_bill(Delivery.objects.get())
     loaded = get(fay, f"deliveries/{received['id']}/")
     assert (loaded["status"], loaded["billing_months"]) == ("current", ["2026-03"])
     assert loaded["totals"]["USD"]["billed_cost"] == exact
@@ -338,7 +339,7 @@ def test_fay_delivers_a_bill_and_reads_its_exact_totals(api, queued, django_capt
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "says"),
+    ("content", "fields", "says"),
     [
         (b"name,age\nada,36\n", {}, {"detail": "none of the columns we look for"}),
         (b"", {}, {"detail": "march.csv: the file is empty"}),
@@ -350,8 +351,8 @@ def test_fay_delivers_a_bill_and_reads_its_exact_totals(api, queued, django_capt
         (bills.focus_csv([{}]), {"files": ""}, {"files": ""}),
     ],
 )
-def test_what_is_no_bill_is_refused_with_its_reason(api, content, said, says):
-    response = upload(api("fay"), content, **said)
+def test_what_is_no_bill_is_refused_with_its_reason(api, content, fields, says):
+    response = upload(api("fay"), content, **fields)
     assert response.status_code == 400
     for name, words in says.items():
         assert words in str(response.json()[name])
@@ -381,8 +382,8 @@ def test_several_manifests_are_several_bills(api):
 def test_lists_are_filtered_as_on_the_page(api, bill, tmp_path):
     other = deliver(tmp_path, [{"BilledCost": "9"}], name="o.csv", source="azure")
     fay = api("fay")
-    assert [each["id"] for each in get(fay, "deliveries/", source=other.source_id)["results"]] == [other.pk]
-    assert [each["id"] for each in get(fay, "deliveries/", month="2026-04")["results"]] == [bill.pk]
+    assert [row["id"] for row in get(fay, "deliveries/", source=other.source_id)["results"]] == [other.pk]
+    assert [row["id"] for row in get(fay, "deliveries/", month="2026-04")["results"]] == [bill.pk]
     assert fay.get("/api/v1/deliveries/?month=soon").status_code == 400
     assert fay.get("/api/v1/deliveries/?page=99").status_code == 404
 
@@ -408,4 +409,6 @@ def test_the_documentation_is_read_under_a_policy_of_its_own(client):
     assert {"/api/v1/deliveries/", "/api/v1/cost-lines/", "/api/v1/spend/", "/api/v1/teams/"} <= set(schema["paths"])
     spend = schema["paths"]["/api/v1/spend/"]["get"]
     assert {"400", "401", "403", "200"} == set(spend["responses"])
-    assert {"group_by", "from", "to", "metric", "service", "team"} <= {each["name"] for each in spend["parameters"]}
+    assert {"group_by", "from", "to", "metric", "service", "team"} <= {
+        parameter["name"] for parameter in spend["parameters"]
+    }

@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 
 from costs import reconciliation
-from costs.demo import bills, company
+from costs.demo import bills
+from costs.demo.services import resources
 from costs.ingest import demo as ingest_demo
 from costs.models import CostLine, Delivery
 from finops_site.models import Team
@@ -53,28 +54,28 @@ def test_on_the_first_of_a_month_the_last_bill_is_the_month_before(tmp_path):
 
 
 def test_about_65_000_dollars_a_month_rising_slowly(rows):
-    whole = [total(rows[month]) for month in sorted(rows)[:-1]]
-    assert all(52_000 < amount < 70_000 for amount in whole)
-    assert sum(whole[-3:]) / 3 > sum(whole[:3]) / 3 * Decimal("1.03")
-    assert 62_000 < whole[-1] < 68_000
+    full_months = [total(rows[month]) for month in sorted(rows)[:-1]]
+    assert all(52_000 < amount < 70_000 for amount in full_months)
+    assert sum(full_months[-3:]) / 3 > sum(full_months[:3]) / 3 * Decimal("1.03")
+    assert 62_000 < full_months[-1] < 68_000
 
 
 def test_120_machines_of_which_82_ran_every_hour_of_yesterday():
-    found = company.resources(AS_OF)
-    machines = {each.name for each in found if each.kind in ("Instance", "Volume")}
+    everything = resources(AS_OF)
+    machines = {resource.name for resource in everything if resource.kind in ("Instance", "Volume")}
     yesterday = date(2026, 11, 22)
-    running = [each for each in found if each.kind == "Instance" and each.stands_on(yesterday)]
+    running = [resource for resource in everything if resource.kind == "Instance" and resource.stands_on(yesterday)]
     assert len({name.removesuffix("-data") for name in machines}) == 120
-    assert [each.quantity for each in running] == [24] * 82
-    assert len([each for each in found if each.kind == "Bucket"]) == 80
+    assert [resource.quantity for resource in running] == [24] * 82
+    assert len([resource for resource in everything if resource.kind == "Bucket"]) == 80
 
 
 def test_one_in_five_resources_carries_all_five_tags():
-    found = [each for each in company.resources(AS_OF) if each.id]
-    compliant = [each for each in found if set(each.tags) >= FIVE]
-    assert 0.17 < len(compliant) / len(found) < 0.23
-    owned = [each for each in found if "Owner" in each.tags]
-    assert len(owned) / len(found) > 0.85
+    named = [resource for resource in resources(AS_OF) if resource.id]
+    compliant = [resource for resource in named if set(resource.tags) >= FIVE]
+    assert 0.17 < len(compliant) / len(named) < 0.23
+    owned = [resource for resource in named if "Owner" in resource.tags]
+    assert len(owned) / len(named) > 0.85
 
 
 def test_every_price_times_its_quantity_is_the_cost(rows):
@@ -104,15 +105,15 @@ def test_a_runaway_job_stands_out(rows):
 def test_the_demo_comes_in_by_the_road_every_bill_takes(settings, tmp_path, rows):
     settings.FINOPS_VAR = tmp_path
     people_demo.make_people("a-long-enough-password")
-    said = []
-    make_ownership_rules(said.append, as_of=AS_OF)
-    ingest_demo.load_demo_bills(said.append, as_of=AS_OF)
+    output = []
+    make_ownership_rules(output.append, as_of=AS_OF)
+    ingest_demo.load_demo_bills(output.append, as_of=AS_OF)
     assert Delivery.objects.filter(status=Delivery.Status.CURRENT).count() == 13
     expected = sum(total(month) for month in rows.values())
     assert CostLine.objects.current().totals(["billed_cost"])["USD"]["billed_cost"] == expected
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     _every_team_owns_something_and_some_of_it_nobody(expected)
-    ingest_demo.load_demo_bills(said.append, as_of=AS_OF)
+    ingest_demo.load_demo_bills(output.append, as_of=AS_OF)
     assert Delivery.objects.count() == 13, "the second time everything is here already"
 
 

@@ -15,7 +15,8 @@ from django.urls import reverse
 
 from costs import focus_export
 from costs.formats import focus_out
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import FocusExport
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
@@ -40,8 +41,8 @@ FALSE_ALARMS = {
 def load(tmp_path):
     def load(source, *texts):
         paths = [bills.write(tmp_path, f"{source}-{number}.csv", text) for number, text in enumerate(texts)]
-        (received,) = deliveries.receive(source, paths)
-        delivery = deliveries.load(received.delivery)
+        (received,) = receive_bill(source, paths)
+        delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
         return delivery
 
@@ -61,7 +62,7 @@ def rows(path, *columns):
 
 
 def test_the_totals_are_those_of_the_books_in_every_currency(three_clouds, tmp_path):
-    written = focus_export.write(MARCH, tmp_path / "march.parquet")
+    written = focus_export.write_month(MARCH, tmp_path / "march.parquet")
     assert written.totals["USD"]["billed_cost"] == "3.606", "0.096 + 0.01 + 1 + 2.5"
     assert written.totals["EUR"]["billed_cost"] == "92.1134567890123", "81.99 of Azure and 10.1234567890123 of Google"
     assert written.totals["EUR"]["effective_cost"] == "92.1134567890123"
@@ -76,24 +77,24 @@ def test_the_totals_are_those_of_the_books_in_every_currency(three_clouds, tmp_p
 
 
 def test_it_has_the_57_columns_of_focus_1_2_and_loads_again_to_the_same_totals(three_clouds, tmp_path):
-    written = focus_export.write(MARCH, tmp_path / "march.csv")
+    written = focus_export.write_month(MARCH, tmp_path / "march.csv")
     header = (tmp_path / "march.csv").read_text().splitlines()[0].split(",")
     assert (len(header), header) == (57, list(focus_out.COLUMNS))
-    (received,) = deliveries.receive("again", [tmp_path / "march.csv"])
-    again = deliveries.load(received.delivery)
+    (received,) = receive_bill("again", [tmp_path / "march.csv"])
+    again = load_bill(received.delivery)
     assert (again.format, again.rows_rejected) == ("focus 1.2", 0)
     assert again.totals == written.totals
 
 
 def test_what_a_bill_leaves_open_is_filled_and_said(load, tmp_path):
     load("aws", bills.cur_csv([{}]))
-    written = focus_export.write(MARCH, tmp_path / "x.parquet")
+    written = focus_export.write_month(MARCH, tmp_path / "x.parquet")
     assert written.filled == ["contracted_cost"], "AWS reports state no negotiated price"
 
 
 def test_a_corrected_row_stays_a_correction(load, tmp_path):
     load("aws", bills.cur_csv([{"lineItem/UsageStartDate": "2026-02-27T00:00:00Z"}]))
-    focus_export.write(MARCH, tmp_path / "x.parquet")
+    focus_export.write_month(MARCH, tmp_path / "x.parquet")
     assert rows(tmp_path / "x.parquet", "ChargeClass", "BillingPeriodStart::VARCHAR", "ChargePeriodStart::VARCHAR") == [
         ("Correction", "2026-03-01 00:00:00", "2026-02-27 00:00:00")
     ]
@@ -105,19 +106,19 @@ def test_a_corrected_row_stays_a_correction(load, tmp_path):
 )
 def test_units_are_written_as_focus_writes_them(load, tmp_path, unit, expected):
     load("aws", bills.cur_csv([{"pricing/unit": unit}]))
-    focus_export.write(MARCH, tmp_path / "x.parquet")
+    focus_export.write_month(MARCH, tmp_path / "x.parquet")
     assert rows(tmp_path / "x.parquet", "PricingUnit") == [(expected,)]
 
 
 def test_the_command_writes_the_file_and_prints_exact_totals(three_clouds, tmp_path, capsys):
     call_command("export_focus", month="2026-03", out=str(tmp_path / "march.csv.gz"), json=True)
-    said = json.loads(capsys.readouterr().out)
-    assert said["totals"]["USD"]["billed_cost"] == "3.606"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["totals"]["USD"]["billed_cost"] == "3.606"
     assert (tmp_path / "march.csv.gz").stat().st_size > 0
 
 
 @pytest.mark.parametrize(
-    ("month", "name", "said"),
+    ("month", "name", "message"),
     [
         ("2031-01", "x.csv", "No bill of 2031-01 counts"),
         ("2026-03", "x.xlsx", "must end in"),
@@ -125,8 +126,8 @@ def test_the_command_writes_the_file_and_prints_exact_totals(three_clouds, tmp_p
         ("2026-03", "nowhere/x.csv", "nowhere"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_no_file(three_clouds, tmp_path, month, name, said):
-    with pytest.raises(BadInput, match=said):
+def test_bad_input_is_one_line_and_leaves_no_file(three_clouds, tmp_path, month, name, message):
+    with pytest.raises(BadInput, match=message):
         call_command("export_focus", month=month, out=str(tmp_path / name))
     assert list(tmp_path.glob("*.part")) == []
     assert not (tmp_path / name).exists()
@@ -138,7 +139,7 @@ def test_fay_asks_for_a_month_on_the_page_and_fetches_it(
     browser = client_of(fay)
     with django_capture_on_commit_callbacks():
         browser.post(reverse("costs:exports"), {"month": "2026-03", "kind": "csv.gz"})
-    export = focus_export.run(FocusExport.objects.get())
+    export = focus_export.write_export(FocusExport.objects.get())
     assert (export.status, export.requested_by) == ("ready", fay)
     assert "focus-1.2-2026-03.csv.gz" in browser.get(reverse("costs:exports")).content.decode()
     assert browser.get(reverse("costs:export_file", args=[export.pk])).getvalue()[:2] == b"\x1f\x8b"
@@ -149,9 +150,9 @@ def test_the_api_takes_the_question_and_gives_the_file(
 ):
     browser = client_of(fay)
     with django_capture_on_commit_callbacks():
-        asked = browser.post("/api/v1/focus-exports/", {"month": "2026-03", "kind": "parquet"})
-    assert (asked.status_code, asked.json()["status"]) == (202, "waiting")
-    export = focus_export.run(FocusExport.objects.get())
+        response = browser.post("/api/v1/focus-exports/", {"month": "2026-03", "kind": "parquet"})
+    assert (response.status_code, response.json()["status"]) == (202, "waiting")
+    export = focus_export.write_export(FocusExport.objects.get())
     assert browser.get(f"/api/v1/focus-exports/{export.pk}/").json()["totals"]["USD"]["billed_cost"] == "3.606"
     assert browser.get(f"/api/v1/focus-exports/{export.pk}/file/").getvalue()[:4] == b"PAR1"
     assert browser.post("/api/v1/focus-exports/", {"month": "2031-01"}).status_code == 400
@@ -161,8 +162,8 @@ def test_an_export_whose_worker_died_is_written_by_the_sweep(three_clouds, fay):
     FocusExport.objects.create(billing_month=MARCH.start, status="writing", created_at="2026-01-01T00:00:00Z")
     from django.utils import timezone
 
-    (found,) = focus_export.forgotten(timezone.now())
-    assert focus_export.run(found).status == "ready"
+    (export,) = focus_export.stalled_exports(timezone.now())
+    assert focus_export.write_export(export).status == "ready"
 
 
 @pytest.mark.slow
@@ -170,7 +171,7 @@ def test_an_export_whose_worker_died_is_written_by_the_sweep(three_clouds, fay):
     not VALIDATOR, reason="the FOCUS Foundation's validator needs a Python 3.12 of its own; none is here"
 )
 def test_the_foundations_validator_finds_nothing_but_its_known_false_alarms(three_clouds, tmp_path):
-    focus_export.write(MARCH, tmp_path / "march.parquet")
+    focus_export.write_month(MARCH, tmp_path / "march.parquet")
     failed, passed = validated(tmp_path / "march.parquet", tmp_path)
     assert passed > 300
     assert failed - FALSE_ALARMS == set()

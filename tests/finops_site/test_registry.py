@@ -6,7 +6,17 @@ from decimal import Decimal
 import pytest
 
 from finops_site.lib.periods import Month
-from finops_site.registry import Advice, AdviceItem, Kpi, Measure, NightlyCheck, Registry, ReportSection
+from finops_site.registry import (
+    AdviceItem,
+    AdviceSource,
+    Better,
+    Kpi,
+    Measure,
+    NightlyCheck,
+    Registry,
+    ReportSection,
+    Unit,
+)
 
 DAY = date(2026, 3, 15)
 
@@ -24,23 +34,23 @@ class Person:
 @pytest.mark.parametrize(
     ("value", "target", "better", "met"),
     [
-        ("70", "70", "higher", True),
-        ("69.999", "70", "higher", False),
-        ("5", "5", "lower", True),
-        ("5.0001", "5", "lower", False),
-        ("0", "5", "lower", True),
-        (None, "5", "lower", None),
-        ("5", None, "lower", None),
+        ("70", "70", Better.HIGHER, True),
+        ("69.999", "70", Better.HIGHER, False),
+        ("5", "5", Better.LOWER, True),
+        ("5.0001", "5", Better.LOWER, False),
+        ("0", "5", Better.LOWER, True),
+        (None, "5", Better.LOWER, None),
+        ("5", None, Better.LOWER, None),
     ],
 )
 def test_a_measure_says_whether_its_target_is_reached(value, target, better, met):
-    made = Measure(value and Decimal(value), "%", target and Decimal(target), better, "words")
+    made = Measure(value and Decimal(value), Unit.PERCENT, target and Decimal(target), better, "words")
     assert made.met is met
 
 
 def test_figures_and_sections_are_for_those_who_may_see_them_and_may_stay_away():
     house = Registry()
-    coverage = Measure(Decimal(40), "%", Decimal(70), "higher", "of eligible hours")
+    coverage = Measure(Decimal(40), Unit.PERCENT, Decimal(70), Better.HIGHER, "of eligible hours")
     house.add(
         Kpi("late", "Late", lambda user, as_of: coverage, order=2),
         Kpi("secret", "Secret", lambda user, as_of: coverage, "costs.view_company"),
@@ -52,8 +62,8 @@ def test_figures_and_sections_are_for_those_who_may_see_them_and_may_stay_away()
     )
     assert [kpi.name for kpi, _ in house.measures(Person(), DAY)] == ["early", "late"]
     assert [kpi.name for kpi, _ in house.measures(Person("costs.view_company"), DAY)] == ["early", "late", "secret"]
-    assert [section.name for section, _ in house.sections(Person(), Month(2026, 3))] == ["spend"]
-    assert len(house.sections(Person("costs.view_company"), Month(2026, 3))) == 2
+    assert [section.name for section, _ in house.report_sections(Person(), Month(2026, 3))] == ["spend"]
+    assert len(house.report_sections(Person("costs.view_company"), Month(2026, 3))) == 2
 
 
 def test_advice_puts_first_what_saves_most_and_last_what_nobody_knows():
@@ -63,20 +73,20 @@ def test_advice_puts_first_what_saves_most_and_last_what_nobody_knows():
         AdviceItem("stop it", "/b", Decimal(5), "USD"),
         AdviceItem("reserve it", "/c", Decimal(90), "USD"),
     ]
-    house.add(Advice("tags", lambda user, filters, as_of: items if filters == {"team": ["1"]} else []))
-    found = house.what_can_be_done(Person(), {"team": ["1"]}, DAY, limit=2)
-    assert [item.text for item in found] == ["reserve it", "stop it"]
-    assert house.what_can_be_done(Person(), {"team": ["2"]}, DAY) == []
+    house.add(AdviceSource("tags", lambda user, filters, as_of: items if filters == {"team": ["1"]} else []))
+    items_shown = house.advice(Person(), {"team": ["1"]}, DAY, limit=2)
+    assert [item.text for item in items_shown] == ["reserve it", "stop it"]
+    assert house.advice(Person(), {"team": ["2"]}, DAY) == []
 
 
 def test_advice_behind_a_permission_is_kept_from_a_mail_to_nobody_in_particular():
     house = Registry()
-    house.add(Advice("prices", lambda user, filters, as_of: [AdviceItem("buy", "/")], "costs.view_company"))
-    assert house.what_can_be_done(None, {}, DAY) == []
+    house.add(AdviceSource("prices", lambda user, filters, as_of: [AdviceItem("buy", "/")], "costs.view_company"))
+    assert house.advice(None, {}, DAY) == []
 
 
 def test_a_thing_registered_twice_is_kept_once():
     house = Registry()
     check = NightlyCheck("books", lambda as_of: f"checked {as_of}")
     house.add(check, check)
-    assert [each.run(DAY) for each in house.nightly_checks] == ["checked 2026-03-15"]
+    assert [entry.run(DAY) for entry in house.of(NightlyCheck)] == ["checked 2026-03-15"]

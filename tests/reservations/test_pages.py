@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month
 from finops_site.models import Team
-from reservations.inventory import owned_commitments
+from reservations.inventory import commitment_usage
 from reservations.models import Commitment, Plan
-from reservations.recommendations import recommend
+from reservations.recommendations import plan_parameters, recommend
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -72,14 +73,16 @@ def committed(day, used, unused):
 def march(people, tmp_path):
     """Twenty days of two machines on demand, and of a plan that is used to three quarters."""
     rows = [row for day in range(1, 21) for row in [machine(day, 48), *committed(day, "1.8", "0.6")]]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
-    owned_commitments.refresh(Month(2026, 3))
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
+    commitment_usage.refresh_usage(Month(2026, 3))
 
 
 @pytest.fixture
 def plan(march):
-    return recommend.run(recommend.ask(None, recommend.Parameters(), as_of=date(2026, 3, 21)))
+    return recommend.compute_recommendation(
+        recommend.create_plan(None, plan_parameters.Parameters(), as_of=date(2026, 3, 21))
+    )
 
 
 def test_fay_sees_coverage_utilisation_savings_rate_and_unused_cost(march, fay, client_of):
@@ -134,7 +137,7 @@ def test_a_csv_completes_a_commitment_and_the_calendar_says_what_happens_that_da
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "discounts"),
     [
         ("AWS,a,sp_ec2,\nAWS,a,sp_ec2,\n", "the id &#x27;a&#x27; stands in row 2 already"),
         ("AWS,a,nonsense,\n", "kind &#x27;nonsense&#x27; is none of"),
@@ -142,12 +145,12 @@ def test_a_csv_completes_a_commitment_and_the_calendar_says_what_happens_that_da
         (",a,sp_ec2,\n", "must not be empty"),
     ],
 )
-def test_a_wrong_row_is_named_and_nothing_is_kept(rows, said, fay, client_of):
+def test_a_wrong_row_is_named_and_nothing_is_kept(rows, discounts, fay, client_of):
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     file = SimpleUploadedFile("owned.csv", f"provider,id,kind,owner\n{rows}".encode())
     page = client_of(fay).post(reverse("reservations:commitments_load"), {"file": file}).content.decode()
-    assert said in page
+    assert discounts in page
     assert not Commitment.objects.exists()
 
 
@@ -165,13 +168,13 @@ def test_a_recommendation_opens_to_its_demand_and_formula(plan, fay, client_of):
 def test_an_engineer_asks_for_her_own_team_and_cannot_see_the_companys(plan, eli, client_of):
     browser = client_of(eli)
     assert browser.get(plan.get_absolute_url()).status_code == 404
-    asked = {"lookback_days": 30, "kinds": ["sp_ec2"], "terms": [12], "payments": ["none"], "target_coverage": 70}
+    values = {"lookback_days": 30, "kinds": ["sp_ec2"], "terms": [12], "payments": ["none"], "target_coverage": 70}
     payments = Team.objects.get(name="Payments")
-    response = browser.post(reverse("reservations:recommend"), {**asked, "team": payments.pk})
-    mine = Plan.objects.get(requested_by=eli)
-    assert response.url == mine.get_absolute_url()
-    assert (mine.team, mine.parameters["target_coverage"]) == (payments, 0.7)
-    assert browser.get(mine.get_absolute_url()).status_code == 200
+    response = browser.post(reverse("reservations:recommend"), {**values, "team": payments.pk})
+    own_plan = Plan.objects.get(requested_by=eli)
+    assert response.url == own_plan.get_absolute_url()
+    assert (own_plan.team, own_plan.parameters["target_coverage"]) == (payments, 0.7)
+    assert browser.get(own_plan.get_absolute_url()).status_code == 200
 
 
 def test_an_executive_reads_and_does_not_ask(plan, max_, client_of):
@@ -182,19 +185,19 @@ def test_an_executive_reads_and_does_not_ask(plan, max_, client_of):
 
 
 def test_the_api_tells_it_in_exact_text(plan, fay, client_of):
-    found = client_of(fay).get(f"/api/v1/recommendations/{plan.pk}/").json()
-    assert Decimal(found["cost_before"]) - Decimal(found["cost_after"]) == Decimal(found["saving"])
-    assert found["items"][0]["working"]["ladder"]
+    answer_json = client_of(fay).get(f"/api/v1/recommendations/{plan.pk}/").json()
+    assert Decimal(answer_json["cost_before"]) - Decimal(answer_json["cost_after"]) == Decimal(answer_json["saving"])
+    assert answer_json["items"][0]["working"]["ladder"]
     (commitment,) = client_of(fay).get("/api/v1/commitments/").json()["results"]
     assert commitment["commitment_id"] == ARN
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "values",
     [{"target_coverage": 2}, {"terms": [5]}, {"team": "Nobody"}, {"minimum_coverage": 0.9, "target_coverage": 0.1}],
 )
-def test_the_api_refuses_what_makes_no_sense(asked, fay, client_of):
-    response = client_of(fay).post("/api/v1/recommendations/", asked, content_type="application/json")
+def test_the_api_refuses_what_makes_no_sense(values, fay, client_of):
+    response = client_of(fay).post("/api/v1/recommendations/", values, content_type="application/json")
     assert response.status_code == 400, response.content
     assert not Plan.objects.exists()
 
@@ -202,15 +205,15 @@ def test_the_api_refuses_what_makes_no_sense(asked, fay, client_of):
 def test_a_discount_of_the_contract_is_asked_with_in_the_form_and_by_the_api(plan, fay, client_of):
     fay_client = client_of(fay)
     form = fay_client.get(reverse("reservations:recommend")).context["form"]
-    asked = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    values = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
     fay_client.post(
-        reverse("reservations:recommend"), asked | {"negotiated": "12.5", "negotiated_on_commitments": "on"}
+        reverse("reservations:recommend"), values | {"negotiated": "12.5", "negotiated_on_commitments": "on"}
     )
     by_api = {"negotiated": 0.125, "negotiated_on_commitments": True}
     fay_client.post("/api/v1/recommendations/", by_api, content_type="application/json")
     newest = Plan.objects.exclude(pk=plan.pk).values_list("parameters", flat=True)
-    said = [(each["negotiated"], each["negotiated_on_commitments"]) for each in newest]
-    assert said == [(0.125, True), (0.125, True)]
+    discounts = [(entry["negotiated"], entry["negotiated_on_commitments"]) for entry in newest]
+    assert discounts == [(0.125, True), (0.125, True)]
 
 
 def test_the_form_starts_cautious_and_says_why(people, fay, client_of):

@@ -14,11 +14,12 @@ import boto3
 import pytest
 from auditlog.models import LogEntry
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Credential
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
-from tagging.chargeback import statement_checks, statements
+from tagging.chargeback import draft_statements, invariants
 from tagging.models import (
     ChangeSet,
     ChargebackPeriod,
@@ -31,7 +32,7 @@ from tagging.models import (
     VirtualTagBatch,
 )
 from tagging.policy import compliance
-from tagging.remediation import change_sets
+from tagging.remediation import change_sets, provider_tagging
 from tests import bills
 from tests.costs.ingest.test_ingest import ROOT, _environment
 from tests.finops_site.mail.test_outbox import server  # noqa: F401
@@ -49,7 +50,7 @@ LONG = 60
 
 @pytest.fixture
 def worker():
-    """Starts workers: each is a function ``tell(verb, argument, now, seconds)`` that says what came of it."""
+    """Starts workers: each is a function ``tell(verb, argument, now, seconds)`` that returns the outcome."""
     started = []
 
     def start(**environment):
@@ -63,7 +64,7 @@ def worker():
         )
         started.append(process)
         assert process.stdout.readline() == "ready\n"
-        return Told(process)
+        return WorkerProcess(process)
 
     yield start
     for process in started:
@@ -71,7 +72,7 @@ def worker():
         process.wait(10)
 
 
-class Told:
+class WorkerProcess:
     def __init__(self, process):
         self.process = process
 
@@ -83,16 +84,16 @@ class Told:
     def answer(self):
         return self.process.stdout.readline().strip()
 
-    def __call__(self, *said):
-        self.begin(*said)
+    def __call__(self, *command):
+        self.begin(*command)
         return self.answer()
 
 
 class Provider:
-    """Counts how often it was asked to tag each resource, and kills who asks at the moment it is told to."""
+    """Counts how often it was asked to tag each resource, and kills who asks at the moment it is set to."""
 
     def __init__(self):
-        self.asked, self.set, self.victim, self.left, self.first = Counter(), set(), None, 0, False
+        self.calls, self.set, self.victim, self.left, self.first = Counter(), set(), None, 0, False
 
     def strike(self, victim, after, *, before_it_is_set):
         self.victim, self.left, self.first = victim, after, before_it_is_set
@@ -100,14 +101,14 @@ class Provider:
     def answer(self, really, arns):
         self.left -= 1
         hit = self.victim is not None and self.left == 0
-        self.asked.update(arns)
+        self.calls.update(arns)
         if hit and self.first:
             self.kill()
-        said = really()
+        result = really()
         self.set.update(arns)
         if hit and not self.first:
             self.kill()
-        return said
+        return result
 
     def kill(self):
         os.kill(self.victim.child, signal.SIGKILL)
@@ -117,13 +118,13 @@ class Provider:
 def provider(monkeypatch):
     from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend as Backend
 
-    really, found = Backend.tag_resources, Provider()
+    really, provider = Backend.tag_resources, Provider()
 
     def tag_resources(self, resource_arns, tags):
-        return found.answer(lambda: really(self, resource_arns, tags), resource_arns)
+        return provider.answer(lambda: really(self, resource_arns, tags), resource_arns)
 
     monkeypatch.setattr(Backend, "tag_resources", tag_resources)
-    return found
+    return provider
 
 
 @pytest.fixture
@@ -135,12 +136,12 @@ def approved(moto, settings, monkeypatch):  # noqa: F811
     ec2 = boto3.client("ec2", endpoint_url=moto, region_name="us-east-1")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     many = {"MinCount": MACHINES, "MaxCount": MACHINES, "InstanceType": "t3.micro"}
-    ids = [each["InstanceId"] for each in ec2.run_instances(ImageId=image, **many)["Instances"]]
+    ids = [instance["InstanceId"] for instance in ec2.run_instances(ImageId=image, **many)["Instances"]]
     credential = Credential.objects.create(name="tagger", role_arn=f"arn:aws:iam::{ACCOUNT}:role/tagger")
     TaggingAccess.objects.create(sub_account=ACCOUNT, credential=credential, endpoint=moto, per_call=1)
     row = _change_set(ids)
-    change_sets.dry_run(row, NOW)
-    yield change_sets.start(row.pk, user=person("eli"), now=NOW)
+    provider_tagging.dry_run_change_set(row, NOW)
+    yield change_sets.start_applying(row.pk, user=person("eli"), now=NOW)
     ec2.terminate_instances(InstanceIds=ids)
 
 
@@ -153,40 +154,40 @@ def _change_set(ids):
         VirtualTag.objects.create(resource=place(one), resource_key=f"{n:032}", value=f"Payments {n}", **common)
         for n, one in enumerate(ids)
     ]
-    row = change_sets.from_virtual_tags(tags, title="March", user=eli, now=NOW)
-    change_sets.submit(row.pk, user=eli)
-    return change_sets.review(row.pk, approve=True, words="", user=lea, now=NOW)
+    row = change_sets.create_change_set(tags, title="March", user=eli, now=NOW)
+    change_sets.submit(row.pk)
+    return change_sets.review(row.pk, approve=True, comment="", user=lea, now=NOW)
 
 
 def test_what_sets_tags_may_be_killed_at_any_call_and_no_result_is_lost(approved, provider, worker, moto):  # noqa: F811
     tell, chance, now, killed = worker(FINOPS_STORAGE_ENDPOINTS=moto), random.Random(4), NOW, 0
     # {resource whose result is kept: how often it had been asked for by then}
-    kept = {}
+    saved = {}
     while ChangeSet.objects.get().state == "applying" and killed < KILLS:
         provider.strike(tell, chance.randint(1, 3), before_it_is_set=chance.random() < 0.5)
         killed += tell("apply", approved.pk, now) == "killed"
         done = set(approved.changes.filter(result="ok").values_list("arn", flat=True))
-        assert kept.keys() <= done <= provider.set, "a result that was kept stays, and none says more than is true"
-        kept |= {arn: provider.asked[arn] for arn in done - kept.keys()}
+        assert saved.keys() <= done <= provider.set, "a result that was kept stays, and none says more than is true"
+        saved |= {arn: provider.calls[arn] for arn in done - saved.keys()}
         now += timedelta(minutes=5)
     assert killed > 5
-    assert list(change_sets.forgotten(now)) == [approved], "the sweep finds it"
+    assert list(change_sets.stalled_change_sets(now)) == [approved], "the sweep finds it"
     provider.strike(None, 0, before_it_is_set=False)
     assert tell("apply", approved.pk, now) == "ended 0"
     approved.refresh_from_db()
-    assert (approved.state, change_sets.tally(approved)) == ("applied", {"ok": MACHINES})
+    assert (approved.state, change_sets.count_results(approved)) == ("applied", {"ok": MACHINES})
     assert _tags_at_the_provider(moto, approved) == {one.arn: {"Team": one.after} for one in approved.changes.all()}
-    assert kept
-    assert {arn: provider.asked[arn] for arn in kept} == kept, "what is known to be set is not sent again"
-    print(f"{killed} kills, {MACHINES} resources, {sum(provider.asked.values()) - MACHINES} told again")
+    assert saved
+    assert {arn: provider.calls[arn] for arn in saved} == saved, "what is known to be set is not sent again"
+    print(f"{killed} kills, {MACHINES} resources, {sum(provider.calls.values()) - MACHINES} sent again")
 
 
 def _tags_at_the_provider(endpoint, row):
     client = boto3.client("resourcegroupstaggingapi", endpoint_url=endpoint, region_name="us-east-1")
-    found = client.get_resources(ResourceARNList=list(row.changes.values_list("arn", flat=True)))
+    answer = client.get_resources(ResourceARNList=list(row.changes.values_list("arn", flat=True)))
     return {
-        each["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]}
-        for each in found["ResourceTagMappingList"]
+        mapping["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in mapping["Tags"]}
+        for mapping in answer["ResourceTagMappingList"]
     }
 
 
@@ -197,18 +198,18 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     for month in months:
         bill(tmp_path, usual(str(month)), name=f"{month}.csv", source=f"northwind {month}")
     tell, chance, killed = worker(), random.Random(5), 0
-    whole = 1.0
+    full_time = 1.0
     for month in months:
         day, now = month.start, datetime(month.next.year, month.next.number, 5, 9, tzinfo=UTC)
-        statements.refresh_stale(now)
+        draft_statements.refresh_stale_drafts(now)
         for _ in range(3):
             began = time.monotonic()
-            said = tell("close", day, now, chance.uniform(0, whole))
-            killed += said == "killed"
+            outcome = tell("close", day, now, chance.uniform(0, full_time))
+            killed += outcome == "killed"
             period = ChargebackPeriod.objects.get(billing_month=day)
-            numbers = [each.number for each in period.statements.order_by("number")]
-            if said == "ended 0":
-                whole = time.monotonic() - began
+            numbers = [statement.number for statement in period.statements.order_by("number")]
+            if outcome == "ended 0":
+                full_time = time.monotonic() - began
             if period.is_closed:
                 break
             assert numbers == [None, None], "all or nothing"
@@ -226,7 +227,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     assert len([entry for entry in closings if entry.changes["state"][1] == "closed"]) == len(months)
     letters = Counter(OutgoingEmail.objects.filter(key__startswith="statement ").values_list("to", flat=True))
     assert letters == {"lea@demo.example": len(months), "ola@demo.example": len(months)}
-    assert [check for check in statement_checks.checks(None) if not check.holds] == []
+    assert [check for check in invariants.check_statements(None) if not check.holds] == []
     print(f"{killed} kills, {len(months)} months")
 
 
@@ -237,9 +238,9 @@ def test_two_who_remind_at_the_same_moment_send_one_mail(tmp_path, worker, serve
     for key in ("Owner", "Environment", "Team", "CostCenter", "Project"):
         TagRequirement.objects.get_or_create(key=key)
     rows = [{"ResourceId": f"i-{n}", "Tags": '{"Team": "Payments"}' if n else ""} for n in range(40)]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
-    compliance.refresh()
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
+    compliance.refresh_compliance()
     two = [worker(EMAIL_URL=f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}") for _ in range(2)]
     for week in range(5):
         for one in two:

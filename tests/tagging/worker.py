@@ -18,29 +18,29 @@ from django.core.mail.utils import DNS_NAME  # noqa: E402
 
 from finops_site.mail import outbox  # noqa: E402
 from finops_site.models import User  # noqa: E402
-from tagging.chargeback import closing, emails, statements  # noqa: E402
+from tagging.chargeback import closing, draft_statements, emails  # noqa: E402
 from tagging.models import ChangeSet, ChargebackPeriod  # noqa: E402
 from tagging.policy import reminders  # noqa: E402
-from tagging.remediation import change_sets  # noqa: E402
+from tagging.remediation import provider_tagging  # noqa: E402
 
 
 def apply(pk: str, now: datetime) -> None:
-    change_sets.apply(ChangeSet.objects.get(pk=pk), clock=lambda: now)
+    provider_tagging.apply_change_set(ChangeSet.objects.get(pk=pk), clock=lambda: now)
 
 
 def close(day: str, now: datetime) -> None:
     period = ChargebackPeriod.objects.get(billing_month=day)
-    closing.close(period, User.objects.get(name__startswith="Fay"), seen=period.books, now=now)
+    closing.close_month(period, User.objects.get(name__startswith="Fay"), seen=period.fingerprint, now=now)
 
 
 def post(_: str, now: datetime) -> None:
-    statements.refresh_stale(now)
-    emails.post_statements(now)
+    draft_statements.refresh_stale_drafts(now)
+    emails.post_statement_emails(now)
 
 
 def remind(_: str, now: datetime) -> None:
-    reminders.remind(now)
-    outbox.send_waiting(now)
+    reminders.post_digests(now)
+    outbox.send_queued_emails(now)
 
 
 VERBS = {"apply": apply, "close": close, "post": post, "remind": remind}

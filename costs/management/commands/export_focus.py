@@ -20,7 +20,7 @@ class Command(PlainCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path = Path(options["out"]).resolve()
         try:
-            written = focus_export.write(Month.parse(options["month"]), path)
+            written = focus_export.write_month(Month.parse(options["month"]), path)
         except ValueError as error:
             raise BadInput(error) from None
         except OSError as error:

@@ -1,11 +1,12 @@
-"""Loads bills from this machine: the same road as the upload page, without a worker."""
+"""Loads bills from this machine: the same way as the upload page, without a worker."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from costs.formats import NAMES
-from costs.ingest import deliveries as ingest
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Delivery, Source
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month
@@ -26,17 +27,8 @@ class Command(PlainCommand):
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        deliveries = [self._load(received) for received in self._receive(options)]
-        figures = [as_figures(delivery, is_new) for delivery, is_new in deliveries]
-        words = "\n".join(in_words(delivery, is_new) for delivery, is_new in deliveries)
-        self.answer(figures, words, as_json=options["json"])
-        failed = [delivery for delivery, _ in deliveries if delivery.status == Delivery.Status.FAILED]
-        if failed:
-            raise BadInput(" ".join(delivery.message for delivery in failed))
-
-    def _receive(self, options: dict[str, Any]) -> list[ingest.Received]:
         try:
-            return ingest.receive(
+            receipts = receive_bill(
                 options["source"],
                 [Path(path) for path in options["paths"]],
                 month=Month.parse(options["month"]) if options["month"] else None,
@@ -47,15 +39,19 @@ class Command(PlainCommand):
             )
         except ValueError as error:
             raise BadInput(error) from None
+        deliveries = []
+        for receipt in receipts:
+            waits = receipt.is_new or receipt.delivery.status == Delivery.Status.RECEIVED
+            deliveries.append((load_bill(receipt.delivery) if waits else receipt.delivery, receipt.is_new))
+        figures = [delivery_figures(delivery, is_new) for delivery, is_new in deliveries]
+        words = "\n".join(delivery_in_words(delivery, is_new) for delivery, is_new in deliveries)
+        self.answer(figures, words, as_json=options["json"])
+        failed = [delivery for delivery, _ in deliveries if delivery.status == Delivery.Status.FAILED]
+        if failed:
+            raise BadInput(" ".join(delivery.message for delivery in failed))
 
-    def _load(self, received: ingest.Received) -> tuple[Delivery, bool]:
-        delivery = received.delivery
-        if received.is_new or delivery.status == Delivery.Status.RECEIVED:
-            delivery = ingest.load(delivery)
-        return delivery, received.is_new
 
-
-def as_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
+def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
     return {
         "id": delivery.pk,
         "source": delivery.source.name,
@@ -72,7 +68,7 @@ def as_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
     }
 
 
-def in_words(delivery: Delivery, is_new: bool) -> str:
+def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
     if delivery.status == Delivery.Status.FAILED:
         return f"{delivery}: not loaded."
     sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in delivery.totals.items())

@@ -15,20 +15,20 @@ class Command(PlainCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("paths", nargs="+", metavar="PATH")
-        parser.add_argument("--source", default="", help="who says so, where the file does not")
+        parser.add_argument("--source", default="", help="who published them, where the file does not name it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = sum(currency_conversion.load(self._read(Path(path)), options["source"]) for path in options["paths"])
+        count = 0
+        for path in map(Path, options["paths"]):
+            try:
+                rates = exchange_rates.parse(path.read_text("utf-8-sig"))
+            except exchange_rates.BadRates as error:
+                raise BadInput(f"{path.name}: {error}") from None
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadInput(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}.") from None
+            count += currency_conversion.load_rates(rates, options["source"])
         self.answer(
             {"rates": count, "currencies": currency_conversion.currencies()},
             f"{count:,} rates.",
             as_json=options["json"],
         )
-
-    def _read(self, path: Path) -> list[exchange_rates.Rate]:
-        try:
-            return exchange_rates.parse(path.read_text("utf-8-sig"))
-        except exchange_rates.BadRates as error:
-            raise BadInput(f"{path.name}: {error}") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}.") from None

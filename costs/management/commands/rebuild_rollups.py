@@ -3,7 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from costs.ingest import deliveries, store_cost_lines
+from costs.ingest.republish import republish_month
+from costs.ingest.rollups import roll_up
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput, PlainCommand
@@ -26,8 +27,8 @@ class Command(PlainCommand):
         rows = list(rows.filter(billing_month=month.start) if month else rows)
         for row in rows:
             if options["lines"]:
-                deliveries.republish(row)
+                republish_month(row)
             else:
-                store_cost_lines.roll_up(row)
+                roll_up(row)
         done = [str(row) for row in rows]
         self.answer({"rebuilt": done}, f"Rebuilt {len(done)} months.", as_json=options["json"])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,13 +14,15 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
-from costs import queues
 from costs.formats.base import BadBill
-from costs.ingest import deliveries as ingest
 from costs.ingest import overlaps, restatements
+from costs.ingest.load import AlreadyDelivered, retry_delivery
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
-from costs.web import delivery_tables
-from costs.web.forms import UploadForm
+from costs.web import delivery_figures, delivery_tables
+from costs.web.filters import DeliveryFilter
+from costs.web.forms import BillUploadForm
+from finops_site.lib.periods import moment_text
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -37,7 +39,7 @@ class DeliveriesPage(ListPage):
     subtitle = "The bills that came in, and which of them count."
     actions = (ADJUSTMENTS, EXPORTS, UPLOAD)
     table_class = delivery_tables.DeliveryTable
-    filterset_class = delivery_tables.DeliveryFilter
+    filterset_class = DeliveryFilter
     template_name = "costs/deliveries.html"
     empty = Empty(
         title="No bill has been delivered yet",
@@ -50,10 +52,10 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.overlaps(), **kwargs)
+        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
 
 
-def with_columns(rows: Any) -> Any:
+def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Deliveries with what the columns of their table read."""
     return rows.select_related("source", "received_by").prefetch_related("months")
 
@@ -78,7 +80,7 @@ class DeliveryRow(_OneDelivery, View):
 
 class UploadPage(FormPage):
     permission_required = "costs.add_delivery"
-    form_class = UploadForm
+    form_class = BillUploadForm
     template_name = "costs/delivery_upload.html"
     title = "Upload a bill"
     subtitle = "It is kept as it came, read, checked to the last digit, and then replaces its months in one step."
@@ -86,18 +88,22 @@ class UploadPage(FormPage):
     submit_label = "Upload"
     cancel_url_name = "costs:deliveries"
 
-    def form_valid(self, form: UploadForm) -> HttpResponseBase:
+    def form_valid(self, form: BillUploadForm) -> HttpResponseBase:
         try:
-            found = form.deliver(self.request.user)
+            bills = form.deliver(self.request.user)
         except BadBill as error:
             form.add_error("files", str(error))
             return self.form_invalid(form)
-        for received in found:
-            _tell(self.request, received)
-        address = delivery_url(found[0].delivery) if len(found) == 1 else reverse("costs:deliveries")
+        for received in bills:
+            if received.is_new:
+                link = delivery_link(received.delivery)
+                messages.success(self.request, format_html("Received as {}. It is queued.", link))
+            else:
+                messages.warning(self.request, already_here(received.delivery))
+        address = delivery_url(bills[0].delivery) if len(bills) == 1 else reverse("costs:deliveries")
         return JsonResponse({"redirect": address}) if self._by_script() else redirect(address)
 
-    def form_invalid(self, form: UploadForm) -> HttpResponseBase:
+    def form_invalid(self, form: BillUploadForm) -> HttpResponseBase:
         if self._by_script():
             return JsonResponse({"errors": form.errors}, status=400)
         return super().form_invalid(form)
@@ -113,13 +119,6 @@ def delivery_url(delivery: Delivery) -> str:
 
 def delivery_link(delivery: Delivery) -> SafeString:
     return format_html('<a href="{}">delivery {} of {}</a>', delivery_url(delivery), delivery.pk, delivery.source)
-
-
-def _tell(request: HttpRequest, received: ingest.Received) -> None:
-    if received.is_new:
-        messages.success(request, format_html("Received as {}. It is queued.", delivery_link(received.delivery)))
-    else:
-        messages.warning(request, already_here(received.delivery))
 
 
 def already_here(delivery: Delivery) -> SafeString:
@@ -142,7 +141,7 @@ class DeliveryPage(DetailPage):
     def get_subtitle(self) -> str:
         delivery = self.object
         known = [part for part in (delivery.format, delivery.provider) if part]
-        by = f"received {delivery.received_at:%d %b %Y, %H:%M} UTC by {delivery.brought_by}"
+        by = f"received {moment_text(delivery.received_at)} by {delivery.brought_by}"
         return ", ".join([*known, by])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -151,17 +150,19 @@ class DeliveryPage(DetailPage):
         context = {
             "delivery": delivery,
             "state": delivery_tables.STATES[delivery.status],
-            "progress": delivery_tables.progress(delivery, timezone.now()),
-            "totals": delivery_tables.total_figures(delivery),
-            "history": delivery_tables.history(delivery),
+            "progress": delivery_figures.load_progress(delivery, timezone.now()),
+            "totals": delivery_figures.total_figures(delivery),
+            "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
             "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT
             and self.request.user.has_perm("costs.add_delivery"),
-            "restated": restatements.summary(delivery),
-            "changes": delivery_tables.ChangeTable(restatements.changes(delivery)[:CHANGES_ON_THE_PAGE], request=None),
-            "must_know": restatements.who_has_to_know(delivery),
+            "restated": restatements.restatement_summary(delivery),
+            "changes": delivery_tables.ChangeTable(
+                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
+            ),
+            "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -173,7 +174,7 @@ class DeliveryProgress(_OneDelivery, View):
         delivery = self.get_delivery()
         if not delivery.is_open:
             return HttpResponseClientRefresh()
-        progress = delivery_tables.progress(delivery, timezone.now())
+        progress = delivery_figures.load_progress(delivery, timezone.now())
         return render(request, "includes/progress.html", {"progress": progress})
 
 
@@ -208,8 +209,8 @@ class RejectsPage(_ListOfDelivery):
 
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
-        kept = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{kept}"
+        limit = "" if rejected <= listed else f" The first {listed:,} are listed."
+        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{limit}"
 
 
 class ChangesPage(_ListOfDelivery):
@@ -217,11 +218,11 @@ class ChangesPage(_ListOfDelivery):
 
     table_class = delivery_tables.ChangeTable
     title = "What this bill changed"
-    subtitle = "Against the bill it replaced: the days both tell, and the days that are new."
-    empty = Empty(title="Nothing was changed", text="It replaced no bill, or said the same.", icon="equal")
+    subtitle = "Against the bill it replaced: the days that both have, and the days that are new."
+    empty = Empty(title="Nothing was changed", text="It replaced no bill, or one with the same amounts.", icon="equal")
 
     def get_queryset(self) -> Any:
-        return restatements.changes(self.delivery)
+        return restatements.restated_costs(self.delivery)
 
     def get_export_name(self) -> str:
         return f"changes of delivery {self.kwargs['pk']}"
@@ -251,8 +252,10 @@ class WithdrawDelivery(_OneDelivery, View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
-        if ingest.withdraw(delivery):
-            messages.success(request, f"{delivery} counts no more. Its files are kept; deliver it again to undo this.")
+        if withdraw_delivery(delivery):
+            messages.success(
+                request, f"{delivery} no longer counts. Its files are kept; deliver it again to undo this."
+            )
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
         return redirect(delivery_url(delivery))
@@ -262,14 +265,16 @@ class FileDownload(_OneDelivery, View):
     """A file of a bill, byte for byte as it was delivered; never shown by the browser, whatever is in it."""
 
     def get(self, request: HttpRequest, pk: int, file: int) -> HttpResponseBase:
-        found = get_object_or_404(
+        delivered = get_object_or_404(
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
         try:
-            stream = found.full_path.open("rb")
+            stream = delivered.full_path.open("rb")
         except FileNotFoundError:
             raise Http404("The file is not on this server's disk any more.") from None
-        return FileResponse(stream, as_attachment=True, filename=found.name, content_type="application/octet-stream")
+        return FileResponse(
+            stream, as_attachment=True, filename=delivered.name, content_type="application/octet-stream"
+        )
 
 
 class RetryDelivery(_OneDelivery, View):
@@ -281,12 +286,11 @@ class RetryDelivery(_OneDelivery, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
         try:
-            queued = ingest.retry(delivery)
-        except ingest.AlreadyDelivered as error:
+            queued = retry_delivery(delivery)
+        except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
         if queued:
-            transaction.on_commit(lambda: queues.load(delivery))
             messages.success(request, f"{delivery} is queued again.")
         else:
             messages.info(request, f"{delivery} has not failed: there is nothing to try again.")

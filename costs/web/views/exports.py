@@ -4,13 +4,13 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.generic import View
 
-from costs import focus_export, queues
 from costs.models import FocusExport
+from costs.web.downloads import export_file
+from costs.web.export_tables import ExportTable
 from costs.web.forms import ExportForm
 from finops_site.ui.pages import Empty, ListPage, Page
 
@@ -19,9 +19,9 @@ class ExportsPage(ListPage):
     permission_required = "costs.view_delivery"
     model = FocusExport
     title = "FOCUS exports"
-    subtitle = "Any billing month of all sources as FOCUS 1.2, with totals that are the books'. Kept for a week."
+    subtitle = "Any billing month of all sources as FOCUS 1.2, with the totals of the cost lines. Kept for a week."
     breadcrumbs = (("Deliveries", "costs:deliveries"),)
-    table_class = focus_export.ExportTable
+    table_class = ExportTable
     template_name = "costs/exports.html"
     fragment_template_name = "costs/list_that_waits.html"
     empty = Empty("No export yet", "Choose a month above: the file is written while you wait here.", "file-export")
@@ -37,7 +37,6 @@ class ExportsPage(ListPage):
         if not self.form.is_valid():
             return self.render_to_response(self.get_context_data())
         export = self.form.save(request.user)
-        transaction.on_commit(lambda: queues.write(export))
         messages.success(request, f"{export} is being written.")
         return redirect("costs:exports")
 
@@ -53,12 +52,4 @@ class ExportFile(Page, View):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         export = get_object_or_404(FocusExport.objects.visible_to(request.user), pk=pk)
-        return file_of(export)
-
-
-def file_of(export: FocusExport) -> FileResponse:
-    """Its file as a download; 404 while there is none."""
-    try:
-        return FileResponse(export.path.open("rb"), as_attachment=True, filename=export.file_name)
-    except FileNotFoundError:
-        raise Http404("The file is not written yet, or not kept any more.") from None
+        return export_file(export)

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from costs.models import CostLine
 from costs.query import drilldown, spend
-from costs.query.result_cache import remembered
+from costs.query.result_cache import cached
 from costs.web.filters import LineFilter
 from costs.web.tables import LineTable
 from finops_site.lib import charts
+from finops_site.lib.periods import short_day_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import total_rows
 
@@ -50,19 +51,19 @@ class LinesPage(ListPage):
         """The sums of all that the filters leave, from the smallest table that knows them."""
         if not self.filterset.is_valid():
             return []
-        if self.filterset.by_words:
+        if self.filterset.needs_lines:
             return total_rows(self.rows.totals(["billed_cost", "effective_cost"]))
         sums: dict[str, dict[str, Any]] = {}
         for metric in ("billed_cost", "effective_cost"):
-            question = self.filterset.question.asking(metric)
-            for currency, amount in spend.totals(self.request.user, question).items():
+            question = self.filterset.question.for_metric(metric)
+            for currency, amount in spend.total_spend(self.request.user, question).items():
                 sums.setdefault(currency, {})[metric] = amount
         return total_rows(sums)
 
     def cursor_of_page(self, number: int) -> str | None:
         """Kept, because skipping thousands of lines takes as long as all the rest of the page."""
         question = ("page", number, self.request.GET.urlencode(), self.filterset.period, self.per_page)
-        return remembered(self.request.user, question, partial(super().cursor_of_page, number))
+        return cached(self.request.user, question, partial(super().cursor_of_page, number))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(sums=self.get_sums(), **kwargs)
@@ -105,7 +106,7 @@ class LinePage(DetailPage):
             "id": "resource-by-day",
             "kind": "bar",
             "title": f"{self.object.resource_name or self.object.resource} in this bill, by day",
-            "categories": [f"{row['day']:%d %b}" for row in days],
+            "categories": [short_day_text(row["day"]) for row in days],
             "series": [charts.series("Effective cost", [row["effective_cost"] for row in days])],
             "currency": self.object.currency,
             "table_id": "resource-days",

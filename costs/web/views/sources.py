@@ -3,16 +3,16 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.views.generic import View
 
-from costs import queues
 from costs.models import Source
-from costs.sources import sync
-from costs.web.source_tables import SourceForm, SourceTable
+from costs.sources.health import with_last_delivery
+from costs.sources.sync import queue_sync, sync_after_change
+from costs.web.source_form import SourceForm
+from costs.web.source_tables import SourceTable
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 
 ADD = Action("Connect a source", "costs:source_add", "plug", "costs.add_source", primary=True)
@@ -34,7 +34,7 @@ class SourcesPage(ListPage):
     )
 
     def get_queryset(self) -> Any:
-        return sync.with_last_delivery(super().get_queryset()).order_by("name")
+        return with_last_delivery(super().get_queryset()).order_by("name")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         waits = self.get_queryset().filter(sync=Source.Sync.RUNNING).exists()
@@ -57,8 +57,7 @@ class SourcePage(FormPage):
 
     def save(self, form: SourceForm) -> Source:
         source = form.save()
-        if source.is_fetched and source.is_enabled:
-            transaction.on_commit(lambda: queues.synchronise(source))
+        if sync_after_change(source):
             messages.success(self.request, f"{source} is saved; its bills are being looked for.")
         else:
             messages.success(self.request, f"{source} is saved.")
@@ -73,8 +72,7 @@ class SynchroniseNow(Page, View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         source = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
-        if source.is_fetched:
-            transaction.on_commit(lambda: queues.synchronise(source))
+        if queue_sync(source):
             messages.success(request, f"Looking for bills of {source}.")
         else:
             messages.info(request, f"{source} is not fetched from: people deliver its bills.")

@@ -19,8 +19,8 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = backups.make(Path(options["file"]), timezone.now())
+            backup = backups.make_backup(Path(options["file"]), timezone.now())
         except backups.BackupProblem as problem:
             raise BadInput(problem) from None
-        words = f"{made.path}: the database and {made.files:,} files of bills, {made.bytes:,} bytes."
-        self.answer(made.figures(), words, as_json=options["json"])
+        words = f"{backup.path}: the database and {backup.files:,} files of bills, {backup.bytes:,} bytes."
+        self.answer(backup.figures(), words, as_json=options["json"])

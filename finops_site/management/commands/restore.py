@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from finops_site.ops import backups
+from finops_site.ops.backups import BackupProblem
 from finops_site.ops.commands import BadInput, PlainCommand
+from finops_site.ops.restore import restore_backup
 
 
 class Command(PlainCommand):
@@ -23,10 +24,16 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = backups.restore(Path(options["file"]), replace=options["replace"])
-        except backups.BackupProblem as problem:
+            done = restore_backup(Path(options["file"]), replace=options["replace"])
+        except BackupProblem as problem:
             raise BadInput(problem) from None
-        checks, holds = _check_books()
+        # The ground floor knows this command by its name only.
+        output, holds = io.StringIO(), True
+        try:
+            call_command("check_books", json=True, stdout=output)
+        except CommandError:
+            holds = False
+        checks = json.loads(output.getvalue())["checks"]
         held = sum(check["holds"] for check in checks)
         words = f"Restored the backup of {done['made_at']}: {done['files']:,} files of bills, the database."
         words += f" {held} of {len(checks)} checks of the books hold."
@@ -35,13 +42,3 @@ class Command(PlainCommand):
         self.answer(figures, words, as_json=options["json"])
         if not holds:
             raise CommandError("the books do not hold: see check_books.", returncode=1)
-
-
-def _check_books() -> tuple[list[dict[str, Any]], bool]:
-    """What `check_books` finds; the ground floor knows it by name only."""
-    said = io.StringIO()
-    try:
-        call_command("check_books", json=True, stdout=said)
-    except CommandError:
-        return json.loads(said.getvalue())["checks"], False
-    return json.loads(said.getvalue())["checks"], True

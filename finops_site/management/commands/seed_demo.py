@@ -22,19 +22,16 @@ class Command(PlainCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["if_empty"] and User.objects.exists():
             return
-        self._refuse_strangers()
-        as_of, demo_password = _day(options["as_of"]), demo.password()
-        said: list[str] = []
-        say = said.append if options["json"] else self.stderr.write
-        demo.make(say, as_of=as_of, demo_password=demo_password)
-        figures = {"people": User.objects.count(), "teams": Team.objects.count(), "as_of": as_of.isoformat()}
-        words = f"The demo organisation stands: {figures['people']} people in {figures['teams']} teams."
-        self.answer(figures | {"said": said}, words, as_json=options["json"])
-
-    def _refuse_strangers(self) -> None:
         others = User.objects.exclude(email__endswith=f"@{demo.DOMAIN}").count()
         if others:
             raise BadInput(f"there are {others} people who are not the demo's: it is made in an empty site only.")
+        as_of, demo_password = _day(options["as_of"]), demo.password()
+        progress: list[str] = []
+        write = progress.append if options["json"] else self.stderr.write
+        demo.make_demo(write, as_of=as_of, demo_password=demo_password)
+        figures = {"people": User.objects.count(), "teams": Team.objects.count(), "as_of": as_of.isoformat()}
+        words = f"The demo organisation stands: {figures['people']} people in {figures['teams']} teams."
+        self.answer(figures | {"said": progress}, words, as_json=options["json"])
 
 
 def _day(text: str | None) -> date:

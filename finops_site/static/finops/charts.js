@@ -20,16 +20,13 @@
 
   function geometry(value) { return value === null || value === undefined ? null : Number(value); }
 
-  function short(value) {
-    var size = Math.abs(value);
-    var steps = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
-    for (var place = 0; place < steps.length; place++) {
-      if (size >= steps[place][0]) return trim(value / steps[place][0]) + steps[place][1];
-    }
-    return size !== 0 && size < 1 ? String(Number(value.toPrecision(2))) : trim(value);
+  /* As finops_site/lib/money.py has it for an axis: 12.5k, 3M, 0.25. */
+  function compact(value) {
+    var size = Math.abs(value), power = 0;
+    function cut() { return Math.round(size / Math.pow(1000, power) * 100) / 100; }
+    while (power < 4 && cut() >= 1000) power++;
+    return (value < 0 ? "\u2212" : "") + (size < 1 ? Number(size.toPrecision(10)) : cut()) + ["", "k", "M", "B", "T"][power];
   }
-
-  function trim(value) { return String(Math.round(value * 10) / 10); }
 
   function unit(chart) { return chart.currency || chart.unit || ""; }
 
@@ -81,7 +78,7 @@
       legend: legend ? { show: false } : undefined,
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
       xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
-      yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: short }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
+      yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: compact }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
       series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme, tone(one, place, theme)) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
     };
   }

@@ -119,9 +119,7 @@
           field.value = values[0] || "";
         }
       });
-      form.querySelectorAll("select[data-pick]").forEach(function (select) {
-        select.dispatchEvent(new Event("finops:refresh"));
-      });
+      form.querySelectorAll("select[multiple]").forEach(function (select) { if (select.tomselect) select.tomselect.sync(); });
     });
   }
 
@@ -147,124 +145,19 @@
     if (place) place.textContent = text;
   }
 
-  /* select[multiple][data-pick]: a button that opens a searchable list of check boxes. The select stays the truth. */
-  var SHOWN = 200;
-
+  /* select[multiple] becomes Tom Select: searchable, its list made of check boxes. The select stays the truth. */
   function pick(select) {
-    if (select.dataset.picked) return;
-    select.dataset.picked = "yes";
-    var label = document.querySelector('label[for="' + select.id + '"]');
-    var words = label ? label.textContent.trim() : select.name;
-    var box = build("div", "pick");
-    var button = build("button", "form-select pick-button", { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
-    var panel = build("div", "pick-panel", { role: "dialog", "aria-label": words });
-    var search = build("input", "form-control", { type: "search", placeholder: "Search", "aria-label": "Search " + words, autocomplete: "off" });
-    var list = build("div", "pick-list", { role: "group", "aria-label": words });
-    var foot = build("div", "pick-foot");
-    var count = build("span", "pick-count", { role: "status" });
-    var clear = build("button", "btn btn-sm btn-ghost", { type: "button" });
-    clear.textContent = "Clear";
-    foot.append(count, clear);
-    panel.append(search, list, foot);
-    panel.hidden = true;
-    select.before(box);
-    box.append(button, panel, select);
-    select.classList.add("visually-hidden");
-    select.tabIndex = -1;
+    if (select.tomselect) return;
+    var picker = new TomSelect(select, {
+      plugins: ["dropdown_input", "checkbox_options", "remove_button"],
+      placeholder: "Any", hidePlaceholder: true, allowEmptyOption: false, maxOptions: 200, hideSelected: false, closeAfterSelect: false, refreshThrottle: 0
+    });
+    picker.control_input.placeholder = "Search";
     select.setAttribute("aria-hidden", "true");
-    if (label) { label.id = label.id || select.id + "-label"; button.id = select.id + "-button"; label.htmlFor = button.id; }
-    if (select.options.length < 8) search.classList.add("visually-hidden");
-
-    function face() {
-      var chosen = Array.from(select.selectedOptions);
-      button.textContent = !chosen.length ? "Any" : chosen.length === 1 ? chosen[0].text : chosen.length + " chosen";
-      button.classList.toggle("has-value", chosen.length > 0);
-      button.setAttribute("aria-label", words + ": " + (chosen.map(function (one) { return one.text; }).join(", ") || "any"));
-      clear.hidden = !chosen.length;
-    }
-
-    function draw() {
-      var asked = search.value.trim().toLowerCase();
-      var found = Array.from(select.options).filter(function (option) {
-        return option.value !== "" && option.text.toLowerCase().includes(asked);
-      });
-      list.replaceChildren.apply(list, found.slice(0, SHOWN).map(row));
-      count.textContent = !found.length ? "No match" : found.length > SHOWN ? "First " + SHOWN + " of " + found.length : found.length + " to choose from";
-    }
-
-    function row(option) {
-      var line = build("label", "pick-row");
-      var check = build("input", "form-check-input", { type: "checkbox" });
-      check.checked = option.selected;
-      check.option = option;
-      check.addEventListener("change", function (event) {
-        event.stopPropagation();
-        option.selected = check.checked;
-        changed();
-      });
-      var text = build("span", "");
-      text.textContent = option.text;
-      line.append(check, text);
-      return line;
-    }
-
-    function changed() {
-      face();
-      select.dispatchEvent(new Event("change", { bubbles: true }));
-    }
-
-    function open() {
-      panel.hidden = false;
-      button.setAttribute("aria-expanded", "true");
-      search.value = "";
-      draw();
-      panel.classList.toggle("to-left", panel.getBoundingClientRect().right > document.documentElement.clientWidth - 8);
-      (select.options.length < 8 ? list.querySelector("input") || search : search).focus();
-    }
-
-    function close(refocus) {
-      if (panel.hidden) return;
-      panel.hidden = true;
-      button.setAttribute("aria-expanded", "false");
-      if (refocus) button.focus();
-    }
-
-    button.addEventListener("click", function () { if (panel.hidden) open(); else close(true); });
-    search.addEventListener("input", function (event) { event.stopPropagation(); draw(); });
-    search.addEventListener("change", function (event) { event.stopPropagation(); });
-    clear.addEventListener("click", function () {
-      Array.from(select.options).forEach(function (option) { option.selected = false; });
-      draw();
-      changed();
-      search.focus();
+    /* The search box is no field of the form: what is typed into it changes no filter. */
+    [picker.wrapper, picker.dropdown].forEach(function (part) {
+      ["change", "input"].forEach(function (name) { part.addEventListener(name, function (event) { event.stopPropagation(); }); });
     });
-    box.addEventListener("keydown", function (event) {
-      if (event.key === "Escape" && !panel.hidden) { event.stopPropagation(); close(true); }
-      if (event.key === "Enter" && event.target === search) event.preventDefault();
-      if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event);
-    });
-    box.addEventListener("focusout", function (event) { if (event.relatedTarget && !box.contains(event.relatedTarget)) close(false); });
-    document.addEventListener("click", function (event) { if (!box.contains(event.target)) close(false); });
-    select.addEventListener("finops:refresh", function () {
-      face();
-      list.querySelectorAll("input").forEach(function (check) { check.checked = check.option.selected; });
-    });
-
-    function move(event) {
-      if (panel.hidden) { if (event.target === button) { event.preventDefault(); open(); } return; }
-      var stops = [search].concat(Array.from(list.querySelectorAll("input")));
-      var next = stops[stops.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)];
-      if (next) { event.preventDefault(); next.focus(); }
-    }
-
-    face();
-  }
-
-  function build(tag, css, attributes) {
-    var element = document.createElement(tag);
-    element.className = css;
-    Object.entries(attributes || {}).forEach(function (pair) { element.setAttribute(pair[0], pair[1]); });
-    return element;
   }
 
   /* Forms sent without htmx: empty fields stay out of the address too. */
@@ -291,7 +184,7 @@
 
   function begin(root) {
     root.querySelectorAll(".table-wrap").forEach(function (box) { widths.observe(box); });
-    root.querySelectorAll("select[data-pick]").forEach(pick);
+    root.querySelectorAll("select[multiple]").forEach(pick);
     root.querySelectorAll("form[data-filters]").forEach(shorten);
     root.querySelectorAll("[data-autosubmit]").forEach(function (field) {
       field.addEventListener("change", function () { (field.form || field).requestSubmit(); });

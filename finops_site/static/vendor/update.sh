@@ -2,7 +2,7 @@
 # For maintainers only: fetches the vendored files anew from npm. Users of the product need no node and no network.
 # Change the versions below, run it, look at the pages, commit what changed together with README.md.
 set -eu
-TABLER=1.6.1 ECHARTS=6.1.0 INTER=5.3.0 ICONS=3.51.0
+TABLER=1.6.1 ECHARTS=6.1.0 TOM_SELECT=2.6.2 INTER=5.3.0 ICONS=3.51.0
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -28,12 +28,16 @@ sprite() {
 
 unpack "@tabler/core@$TABLER" tabler
 unpack "echarts@$ECHARTS" echarts
+unpack "tom-select@$TOM_SELECT" tom-select
 unpack "@fontsource-variable/inter@$INTER" inter
 unpack "@tabler/icons@$ICONS" icons
 
 without_map "$work/tabler/dist/css/tabler.min.css" > "$here/tabler/tabler.min.css"
 without_map "$work/tabler/dist/js/tabler.min.js" > "$here/tabler/tabler.min.js"
 cp "$work/echarts/dist/echarts.min.js" "$work/echarts/LICENSE" "$work/echarts/NOTICE" "$here/echarts/"
+without_map "$work/tom-select/dist/js/tom-select.complete.min.js" > "$here/tom-select/tom-select.complete.min.js"
+without_map "$work/tom-select/dist/css/tom-select.bootstrap5.min.css" > "$here/tom-select/tom-select.bootstrap5.min.css"
+cp "$work/tom-select/LICENSE" "$here/tom-select/"
 cp "$work/inter/files/inter-latin-wght-normal.woff2" "$work/inter/files/inter-latin-ext-wght-normal.woff2" "$work/inter/LICENSE" "$here/inter/"
 cp "$work/icons/LICENSE" "$here/tabler-icons/LICENSE"
 sprite > "$here/tabler-icons/sprite.svg"

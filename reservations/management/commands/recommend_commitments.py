@@ -1,4 +1,4 @@
-"""Works out what to commit to, and prints it with its bound, its confidence and its working."""
+"""Computes what to commit to, and prints it with its bound, its confidence and its working."""
 
 from argparse import ArgumentParser
 from datetime import date
@@ -10,14 +10,15 @@ from finops_site.lib.money import exact_text, formatted
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput, PlainCommand
 from reservations.calc.terms import KINDS, PAYMENTS
-from reservations.models import Plan
+from reservations.models import Plan, PlanItem
 from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
 
 MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
 
 
 class Command(PlainCommand):
-    help = "Says which commitments to buy for the demand of the last days, and that nothing cheaper exists."
+    help = "Recommends commitments for the demand of the last days, with a cost that no plan can be below."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -39,54 +40,52 @@ class Command(PlainCommand):
         parser.add_argument("--time-limit", type=float, default=recommend.TIME_LIMIT, metavar="SECONDS")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        today = timezone.now().date()
-        as_of = _day(options["as_of"]) if options["as_of"] else demand_sources.newest_day(today)
         try:
-            parameters = _parameters(options)
-            plan = recommend.ask(
-                None, parameters, as_of=as_of, lookback_days=options["lookback"], team=_team(options["team"])
+            plan = recommend.create_plan(
+                None,
+                read_parameters(options),
+                as_of=read_day(options["as_of"]),
+                lookback_days=options["lookback"],
+                team=read_team(options["team"]),
             )
-        except recommend.BadRequest as error:
+        except InvalidParameters as error:
             raise BadInput(error) from None
-        plan = recommend.run(plan, time_limit=options["time_limit"])
-        self.answer(as_figures(plan), in_words(plan), as_json=options["json"])
+        plan = recommend.compute_recommendation(plan, time_limit=options["time_limit"])
+        self.answer(plan_as_figures(plan), plan_as_text(plan), as_json=options["json"])
 
 
-def _day(text: str) -> date:
+def read_day(text: str | None) -> date:
+    """A day like 2026-03-15; without one the newest that is billed."""
+    if not text:
+        return demand_sources.newest_billed_day(timezone.now().date())
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise BadInput(f"{text!r} is not a day: write it like 2026-03-15") from None
 
 
-def _team(name: str | None) -> Team | None:
-    found = Team.objects.filter(name=name).first() if name else None
-    if name and found is None:
+def read_team(name: str | None) -> Team | None:
+    team = Team.objects.filter(name=name).first() if name else None
+    if name and team is None:
         raise BadInput(f"there is no team {name!r}.")
-    return found
+    return team
 
 
-def _parameters(options: dict[str, Any]) -> recommend.Parameters:
+def read_parameters(options: dict[str, Any]) -> Parameters:
     chosen = {
         "terms": tuple(12 * years for years in options["term"] or ()),
         "payments": tuple(options["payment"] or ()),
         "kinds": tuple(options["kind"] or ()),
     }
-    return recommend.Parameters(
+    limits = ("target_coverage", "minimum_coverage", "max_upfront", "max_monthly", "minimum_utilisation", "cash_rate")
+    return Parameters(
         **{name: value for name, value in chosen.items() if value},
-        target_coverage=options["target_coverage"],
-        minimum_coverage=options["minimum_coverage"],
-        max_upfront=options["max_upfront"],
-        max_monthly=options["max_monthly"],
-        minimum_utilisation=options["minimum_utilisation"],
+        **{name: options[name] for name in (*limits, "negotiated", "negotiated_on_commitments")},
         break_even_months=options["break_even"],
-        cash_rate=options["cash_rate"],
-        negotiated=options["negotiated"],
-        negotiated_on_commitments=options["negotiated_on_commitments"],
     )
 
 
-def as_figures(plan: Plan) -> dict[str, Any]:
+def plan_as_figures(plan: Plan) -> dict[str, Any]:
     """A recommendation as programs read it: money as exact decimal text, a year of the observed demand."""
     return {
         "id": plan.pk,
@@ -99,12 +98,12 @@ def as_figures(plan: Plan) -> dict[str, Any]:
         "indicative_prices": plan.is_indicative,
         "notes": plan.notes,
         "parameters": plan.parameters,
-        "recommendations": [_item(item) for item in plan.items.all()],
+        "recommendations": [item_as_figures(item) for item in plan.items.all()],
         "working": plan.working,
     }
 
 
-def _item(item: Any) -> dict[str, Any]:
+def item_as_figures(item: PlanItem) -> dict[str, Any]:
     amounts = ("quantity", "hourly", "upfront", "monthly", "on_demand_cost", "committed_cost", "saving")
     return {
         "option": item.kind,
@@ -119,7 +118,8 @@ def _item(item: Any) -> dict[str, Any]:
     }
 
 
-def in_words(plan: Plan) -> str:
+def plan_as_text(plan: Plan) -> str:
+    """A recommendation as people read it."""
     code = plan.currency
     if plan.cost_before is None or plan.saving is None or plan.cost_after is None or plan.lower_bound is None:
         return plan.message

@@ -1,4 +1,4 @@
-"""Asks the ownership rules again of months that are loaded already."""
+"""Applies the ownership rules and virtual tags again to months that are loaded already."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,7 +9,7 @@ from tagging.ownership import rule_application
 
 
 class Command(PlainCommand):
-    help = "Tags and owns every open month anew by today's virtual tags and rules; closed months stay."
+    help = "Applies today's virtual tags and ownership rules to every open month; closed months stay."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -20,7 +20,8 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        done = list(rule_application.apply_to_books([month] if month else None))
-        said = f"Named the owners of {len(done)} months; {sum(each.lines for each in done):,} lines changed."
-        figures = {"reassigned": [str(each.row) for each in done], "lines": sum(each.lines for each in done)}
-        self.answer(figures, said, as_json=options["json"])
+        months = list(rule_application.reallocate_open_months([month] if month else None))
+        lines = sum(reallocated.lines for reallocated in months)
+        text = f"Reallocated {len(months)} months; {lines:,} lines changed."
+        figures = {"reassigned": [str(reallocated.row) for reallocated in months], "lines": lines}
+        self.answer(figures, text, as_json=options["json"])

@@ -13,11 +13,14 @@ from django.core import mail
 from django.urls import reverse
 
 from budgets.alerts import escalation, ignored_thresholds, links, notifications
+from budgets.alerts.alert_summary import alert_chart
+from budgets.forecast import spending
 from budgets.models import Alert, AlertDelivery, Recipient, Threshold
 from costs.models import Credential
+from finops_site.lib.periods import Period
 from finops_site.mail import outbox
 from finops_site.models import Membership, OutgoingEmail, Team
-from finops_site.registry import Advice, AdviceItem, registry
+from finops_site.registry import AdviceItem, AdviceSource, registry
 from tests.budgets.conftest import at
 
 pytestmark = pytest.mark.django_db
@@ -34,9 +37,9 @@ def crossed(a_quarter, payments, budget_of, night):
 
 def sent(now=THE_20TH):
     """What lies in mailboxes after everything that is due has been told."""
-    notifications.tell_waiting(now)
-    outbox.send_waiting(now)
-    notifications.settle()
+    notifications.send_due_notifications(now)
+    outbox.send_queued_emails(now)
+    notifications.update_outcomes()
     return mail.outbox
 
 
@@ -45,7 +48,7 @@ def test_lea_is_told_once_in_one_mail_what_happened_and_what_to_do(crossed):
     assert message.to == ["lea@demo.example"]
     assert message.subject == "Payments is heading 3 % over March: 3,100 of 3,000 USD (and 1 more)"
     assert "Spent so far: 2,000.00 USD" in message.body
-    assert "Forecast: Landing between" in message.body
+    assert "At period end: Forecast between" in message.body
     assert "/alerts/acknowledge/" in message.body
     assert sent(THE_20TH + timedelta(days=1)) == [message]
     assert set(AlertDelivery.objects.values_list("outcome", flat=True)) == {"sent"}
@@ -59,6 +62,19 @@ def test_the_mail_names_what_grew_and_links_to_its_lines(payments, deliver, budg
     (message,) = sent()
     assert "Amazon Elastic Compute Cloud +" in message.body
     assert "/costs/lines/?" in message.body
+
+
+@pytest.mark.parametrize("scope", [{"region": ["us-east-1"]}, {"tag:Team": ["Payments"]}, {"billing_account": ["x"]}])
+def test_the_chart_of_a_mail_has_the_cost_of_any_scope(a_quarter, payments, budget_of, night, scope):
+    budget = budget_of("Payments", "3000", team=payments, scope=scope)
+    night(date(2026, 3, 20))
+    alert = Alert(budget=budget, period=budget.periods.get(start=date(2026, 3, 1)), as_of=date(2026, 3, 20))
+    alert.value = alert.limit = Decimal(3000)
+    spent = alert_chart(alert)["series"][0]["data"]
+    expected = spending.total_cost(budget, Period(date(2026, 3, 1), date(2026, 3, 20)))
+    assert Decimal(spent[18]) == expected
+    assert spent[19] is None
+    assert (expected > 0) is ("billing_account" not in scope)
 
 
 def test_three_thresholds_in_one_night_are_one_letter_the_gravest_first(a_quarter, payments, budget_of, night):
@@ -92,20 +108,20 @@ def test_a_month_that_was_judged_while_it_ran_still_warns_when_its_last_bill_com
 
 
 def test_a_mail_advises_what_its_reader_can_do_about_its_scope(crossed):
-    asked = []
+    requests = []
 
     def find(user, filters, as_of):
-        asked.append((user and user.email, filters["team"]))
+        requests.append((user and user.email, filters["team"]))
         return [AdviceItem("Stop what is idle", "/costs/", Decimal("120.00"), "USD")]
 
-    advice = Advice("idle", find, order=1)
+    advice = AdviceSource("idle", find, order=1)
     registry.add(advice)
     try:
         (message,) = sent()
     finally:
-        registry.advice.remove(advice)
+        registry.remove(advice)
     assert "Stop what is idle, saves 120 USD a month" in message.body
-    assert asked[0] == ("lea@demo.example", [str(crossed.team_id)])
+    assert requests[0] == ("lea@demo.example", [str(crossed.team_id)])
 
 
 def test_what_a_bill_says_is_no_markup_in_the_mail(payments, deliver, budget_of, night):
@@ -126,7 +142,7 @@ def test_a_digest_gathers_everything_until_eight_and_critical_alerts_do_not_wait
     (message,) = sent(at(date(2026, 3, 20), hour=9))
     assert message.subject == "2 alerts of your budgets"
     night(date(2026, 3, 31))
-    assert [each.subject[:26] for each in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 3 % over March"]
+    assert [message.subject[:26] for message in sent(at(date(2026, 3, 31)))[1:]] == ["Payments is 3 % over March"]
 
 
 def test_quiet_hours_are_of_the_readers_clock(crossed, lea):
@@ -148,11 +164,11 @@ def test_what_is_taken_back_before_it_was_told_is_never_told(crossed, deliver, n
 
 def test_an_address_that_bounces_is_said_and_stops_nobody_else(crossed, lea):
     OutgoingEmail.objects.all().delete()
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     OutgoingEmail.objects.update(
-        outcome=OutgoingEmail.Outcome.REFUSED, said="the mail server said: 550 no such mailbox"
+        outcome=OutgoingEmail.Outcome.REFUSED, server_reply="the mail server said: 550 no such mailbox"
     )
-    notifications.settle()
+    notifications.update_outcomes()
     problems = set(AlertDelivery.objects.values_list("outcome", "problem"))
     assert problems == {("failed", "the mail server said: 550 no such mailbox")}
 
@@ -165,7 +181,7 @@ def test_five_hundred_recipients_are_five_hundred_letters(a_quarter, payments, b
     )
     budget.thresholds.exclude(kind="forecast").delete()
     night(date(2026, 3, 20))
-    assert notifications.tell_waiting(THE_20TH) == 500
+    assert notifications.send_due_notifications(THE_20TH) == 500
     assert OutgoingEmail.objects.count() == 500
 
 
@@ -207,16 +223,16 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
     channel(budget_of("Payments", "3000", team=payments), "webhook", hook, secret)
     night(date(2026, 3, 20))
     Hook.answers = [503]
-    notifications.tell_waiting(THE_20TH)
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     assert len(Hook.taken) == 1, "the next try is not before a minute has passed"
-    notifications.tell_waiting(THE_20TH + timedelta(minutes=2))
+    notifications.send_due_notifications(THE_20TH + timedelta(minutes=2))
     (first, _body), (second, again) = Hook.taken
     assert first["X-FinOps-Delivery"] == second["X-FinOps-Delivery"]
-    said = json.loads(again)
+    payload = json.loads(again)
     alert = Alert.objects.get()
-    assert (said["amount"], said["forecast"], said["currency"]) == ("3000", alert.said["p50"], "USD")
-    assert said["url"].endswith(f"/alerts/{alert.pk}/")
+    assert (payload["amount"], payload["forecast"], payload["currency"]) == ("3000", alert.figures["p50"], "USD")
+    assert payload["url"].endswith(f"/alerts/{alert.pk}/")
     at_, made = (part.split("=")[1] for part in second["X-FinOps-Signature"].split(","))
     assert hmac.new(b"s3cret", f"{at_}.".encode() + again, hashlib.sha256).hexdigest() == made
     assert AlertDelivery.objects.get().outcome == "sent"
@@ -226,7 +242,7 @@ def test_a_webhook_is_signed_and_says_the_same_name_at_every_try(a_quarter, paym
 def test_channels_get_their_own_form(a_quarter, payments, budget_of, night, hook, kind, finds):
     channel(budget_of("A & <B>", "3000", team=payments), kind, hook)
     night(date(2026, 3, 20))
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     ((_, body),) = Hook.taken
     assert finds in body.decode()
     assert ("A &amp; &lt;B&gt;" in body.decode()) is (kind == "slack")
@@ -236,7 +252,7 @@ def test_channels_get_their_own_form(a_quarter, payments, budget_of, night, hook
 def test_a_webhook_into_our_own_network_is_refused_and_said(a_quarter, payments, budget_of, night, url):
     channel(budget_of("Payments", "3000", team=payments), "webhook", url)
     night(date(2026, 3, 20))
-    notifications.tell_waiting(THE_20TH)
+    notifications.send_due_notifications(THE_20TH)
     delivery = AlertDelivery.objects.get()
     assert delivery.outcome == "failed"
     assert "network" in delivery.problem or "https" in delivery.problem
@@ -244,11 +260,11 @@ def test_a_webhook_into_our_own_network_is_refused_and_said(a_quarter, payments,
 
 def test_nobody_answers_so_it_goes_up_step_by_step_and_ends_with_finance(crossed, ola, fay):
     Team.objects.filter(name="Payments").update(parent=Team.objects.get(name="Data"))
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(hours=23)) == 0
-    passed = [escalation.escalate_unanswered(THE_20TH + timedelta(hours=25 * day)) for day in range(1, 6)]
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=23)) == 0
+    passed = [escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=25 * day)) for day in range(1, 6)]
     assert passed == [1, 1, 1, 0, 0]
-    told = AlertDelivery.objects.filter(occasion__startswith="escalated").order_by("pk")
-    assert list(told.values_list("address", flat=True)) == [
+    escalations = AlertDelivery.objects.filter(occasion__startswith="escalated").order_by("pk")
+    assert list(escalations.values_list("address", flat=True)) == [
         *("lea@demo.example", "ola@demo.example", "fay@demo.example")
     ]
     assert Alert.objects.get(kind="actual").escalated == 0, "half of it spent only informs"
@@ -256,13 +272,13 @@ def test_nobody_answers_so_it_goes_up_step_by_step_and_ends_with_finance(crossed
 
 def test_a_step_without_anybody_new_is_passed_over(crossed, fay):
     Membership.objects.all().delete()
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(hours=25)) == 1
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(hours=25)) == 1
     assert AlertDelivery.objects.get(occasion__startswith="escalated").address == "fay@demo.example"
 
 
 def test_what_is_acknowledged_goes_up_no_further(crossed, lea):
     Alert.objects.update(state="acknowledged")
-    assert escalation.escalate_unanswered(THE_20TH + timedelta(days=3)) == 0
+    assert escalation.escalate_unacknowledged(THE_20TH + timedelta(days=3)) == 0
 
 
 class TestLink:
@@ -281,7 +297,7 @@ class TestLink:
             client.head(url)
         alert.refresh_from_db()
         assert alert.state == "open"
-        assert "it is yours now" in client.post(url).content.decode()
+        assert "Thank you: you have acknowledged it." in client.post(url).content.decode()
         alert.refresh_from_db()
         assert (alert.state, alert.acknowledged_by) == ("acknowledged", lea)
         assert alert.response_time is not None
@@ -320,10 +336,13 @@ def test_thresholds_nobody_acts_on_are_told_finance_once_a_week(a_quarter, payme
     for month in (1, 2, 3):
         night(date(2026, month, 28))
     now = at(date(2026, 3, 30))
-    found = ignored_thresholds.ignored(fay, now)
-    assert (found[0].threshold.budget, found[0].alerts) == (budget, 3)
-    assert [ignored_thresholds.tell_finance(now), ignored_thresholds.tell_finance(now + timedelta(hours=1))] == [1, 0]
+    ignored = ignored_thresholds.ignored_thresholds(fay, now)
+    assert (ignored[0].threshold.budget, ignored[0].alerts) == (budget, 3)
+    assert [ignored_thresholds.notify_finance(now), ignored_thresholds.notify_finance(now + timedelta(hours=1))] == [
+        1,
+        0,
+    ]
     Alert.objects.update(acknowledged_at=now)
-    assert ignored_thresholds.ignored(fay, now) == []
+    assert ignored_thresholds.ignored_thresholds(fay, now) == []
     assert Threshold.objects.filter(budget=budget).count() == 4
-    assert Decimal(0) < found[0].alerts
+    assert Decimal(0) < ignored[0].alerts

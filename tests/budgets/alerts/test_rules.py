@@ -9,10 +9,10 @@ import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
 
+from budgets import permissions
 from budgets.alerts import ignored_thresholds
 from budgets.alerts.rule_forms import MOST_RECIPIENTS
 from budgets.models import Alert, AlertDelivery, Budget, Recipient, Threshold
-from budgets.planning import budget_changes
 from costs.models import Credential
 from tests.budgets.conftest import at
 
@@ -22,9 +22,9 @@ THE_20TH = at(date(2026, 3, 20))
 
 @pytest.fixture
 def budget(a_quarter, payments, budget_of, night):
-    found = budget_of("Payments", "3000", team=payments)
+    budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
-    return found
+    return budget
 
 
 @pytest.fixture
@@ -49,33 +49,33 @@ def channel():
     server.server_close()
 
 
-def add(client, budget, what, **said):
-    return client.post(reverse(f"budgets:{what}_add", args=[budget.pk]), said)
+def add(client, budget, what, **values):
+    return client.post(reverse(f"budgets:{what}_add", args=[budget.pk]), values)
 
 
 def problems(answer):
     return " ".join(text for errors in answer.context["form"].errors.values() for text in errors)
 
 
-def warns_at(budget, **said):
-    return {"kind": "actual", "probability": "0.5", **said}
+def warns_at(budget, **values):
+    return {"kind": "actual", "probability": "0.5", **values}
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("values", "refused"),
     [
-        ({"percent": "0"}, "a threshold of 0 % is always crossed"),
-        ({"percent": "-5"}, "a threshold of 0 % is always crossed"),
+        ({"percent": "0"}, "a threshold of 0 % is always breached"),
+        ({"percent": "-5"}, "a threshold of 0 % is always breached"),
         ({"percent": "1000.01"}, "up to 1000 %"),
         ({"amount": "0"}, "More than zero"),
         ({}, "one of the two"),
         ({"percent": "10", "amount": "10"}, "one of the two"),
-        ({"percent": "80"}, "It warns so already"),
+        ({"percent": "80"}, "It has this threshold already"),
         ({"kind": "forecast", "percent": "90", "probability": "1"}, "between 0 and 1"),
     ],
 )
-def test_a_threshold_that_makes_no_sense_is_refused_with_the_reason(budget, fay, client_of, said, refused):
-    assert refused in problems(add(client_of(fay), budget, "threshold", **warns_at(budget, **said)))
+def test_a_threshold_that_makes_no_sense_is_refused_with_the_reason(budget, fay, client_of, values, refused):
+    assert refused in problems(add(client_of(fay), budget, "threshold", **warns_at(budget, **values)))
     assert budget.thresholds.count() == 4
 
 
@@ -128,23 +128,23 @@ def test_a_lead_says_who_hears_of_her_teams_budget_and_not_when_it_warns(budget,
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("values", "refused"),
     [
         ({"kind": "webhook", "url": "https://127.0.0.1/hook"}, "inside our own network"),
         ({"kind": "webhook", "url": "https://10.1.2.3/hook"}, "inside our own network"),
         ({"kind": "webhook", "url": "https://[::1]/hook"}, "inside our own network"),
         ({"kind": "slack", "url": "http://8.8.8.8/hook"}, "must begin with https"),
         ({"kind": "webhook", "url": "https://fay:secret@8.8.8.8/"}, "without name or password"),
-        ({"kind": "webhook"}, "say which"),
+        ({"kind": "webhook"}, "choose which"),
         ({"kind": "address", "address": "nobody at all"}, "valid email address"),
         ({"kind": "address", "address": "a@demo.example\nBcc: all@demo.example"}, "valid email address"),
-        ({"kind": "user"}, "say which"),
-        ({"kind": "leads"}, "It tells them already"),
+        ({"kind": "user"}, "choose which"),
+        ({"kind": "leads"}, "It has this recipient already"),
         ({"kind": "role", "role": "finance", "quiet_from": "22:00"}, "a beginning and an end"),
     ],
 )
-def test_a_recipient_that_cannot_be_told_is_refused_at_once(budget, fay, client_of, said, refused):
-    assert refused in problems(add(client_of(fay), budget, "recipient", **{"when": "at once", **said}))
+def test_a_recipient_that_cannot_be_told_is_refused_at_once(budget, fay, client_of, values, refused):
+    assert refused in problems(add(client_of(fay), budget, "recipient", **{"when": "at once", **values}))
     assert budget.recipients.count() == 1
 
 
@@ -172,7 +172,7 @@ def test_a_channel_is_tried_out_signed_and_its_address_is_never_shown_again(
     assert body["headline"] == "A test message: alerts of the budget Payments will come here."
     change = reverse("budgets:recipient", args=[budget.pk, line.pk])
     pages = client.get(change).content.decode() + client.get(budget.get_absolute_url()).content.decode()
-    assert "The test message was taken" in pages
+    assert "The test message was delivered" in pages
     assert "token=abc" not in pages
     assert "s3cret" not in pages
     assert "token=abc" not in str(LogEntry.objects.get_for_object(line).first().changes)
@@ -185,8 +185,8 @@ def test_a_credential_that_signs_nothing_is_refused(budget, fay, client_of):
     other = Credential(name="AWS")
     other.seal({"secret_access_key": "x"})
     other.save()
-    said = {"kind": "webhook", "url": "https://8.8.8.8/hook", "secret": other.pk, "when": "at once"}
-    assert "ask an administrator" in problems(add(client_of(fay), budget, "recipient", **said))
+    values = {"kind": "webhook", "url": "https://8.8.8.8/hook", "secret": other.pk, "when": "at once"}
+    assert "ask an administrator" in problems(add(client_of(fay), budget, "recipient", **values))
 
 
 def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, lea, client_of):
@@ -195,9 +195,9 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
     for period in budget.periods.all()[1:3]:
         Alert.objects.create(
             budget=budget, period=period, threshold=half, kind="actual", as_of=first.as_of,
-            judged_as_of=first.as_of, value=1, limit=1, peak=1,
+            evaluated_as_of=first.as_of, value=1, limit=1, peak=1,
         )  # fmt: skip
-    assert [each.threshold for each in ignored_thresholds.ignored(fay, first.opened_at)] == [half]
+    assert [ignored.threshold for ignored in ignored_thresholds.ignored_thresholds(fay, first.opened_at)] == [half]
     Alert.objects.update(opened_at=THE_20TH)
     follow = reverse("budgets:follow", args=[half.pk])
     assert client_of(lea).post(follow).status_code == 403
@@ -209,18 +209,18 @@ def test_what_nobody_acts_on_is_shown_with_a_button_that_mends_it(budget, fay, l
 
 def test_a_likelier_overrun_is_asked_for_where_forecasts_cry_too_often(budget, fay):
     forecast = Threshold.objects.get(budget=budget, kind="forecast")
-    said = ignored_thresholds.follow(forecast, THE_20TH)
-    assert "likelier than 0.8" in said
-    assert budget.thresholds.get(kind="forecast", is_active=True).probability == ignored_thresholds.LIKELIER
+    message = ignored_thresholds.follow_proposal(forecast, THE_20TH)
+    assert "likelier than 0.8" in message
+    assert budget.thresholds.get(kind="forecast", is_active=True).probability == ignored_thresholds.HIGHER_PROBABILITY
 
 
 def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, fay, lea, client_of):
-    said = {
+    values = {
         "name": "Narrow", "team": payments.pk, "basis": "billed_cost", "currency": "USD", "kind": "month",
         "start": "2026-03-01", "auto_factor": "1", "way": "flat", "amount": "10", "charge_category": ["Usage"],
         "tag": "Team=Payments\nTeam=Checkout\n", "teams": [payments.pk],
     }  # fmt: skip
-    client_of(fay).post(reverse("budgets:add"), said)
+    client_of(fay).post(reverse("budgets:add"), values)
     assert Budget.objects.get().scope == {
         "tag:Team": ["Payments", "Checkout"],
         "charge_category": ["Usage"],
@@ -230,4 +230,4 @@ def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, f
     assert offered["tag"].value() == "Team=Payments\nTeam=Checkout"
     assert "pool" in offered.fields
     assert "pool" not in client_of(lea).get(reverse("budgets:propose")).context["form"].fields
-    assert budget_changes.led_teams(lea) == {payments.pk}
+    assert permissions.led_teams(lea) == {payments.pk}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from budgets.anomalies import detection
 from budgets.calc import anomaly_detection
-from budgets.calc.forecast import History
+from budgets.calc.cost_history import CostHistory
 from budgets.models import Anomaly
 from finops_site.models import OutgoingEmail
 from tests.budgets.conftest import at
@@ -21,46 +21,46 @@ amounts = st.decimals("-1000", "1000", places=2)
 
 
 def history(*series):
-    return History(FIRST, np.array(series, dtype=float))
+    return CostHistory(FIRST, np.array(series, dtype=float))
 
 
-def found(*series, since=84, running=None):
+def jumps_in(*series, since=84, running=None):
     past = history(*series)
     rows = len(series)
-    return anomaly_detection.jumps(past, np.full(rows, 10.0), [since] * rows, [past.days - 1] * rows, running)
+    return anomaly_detection.find_jumps(past, np.full(rows, 10.0), [since] * rows, [past.days - 1] * rows, running)
 
 
 def weekdays(days, base=100.0, noise=3.0, seed=1):
     """Weekends cost a third; the first of a month has a fee of its own."""
     random = np.random.default_rng(seed)
-    each = [FIRST + timedelta(days=number) for number in range(days)]
-    shape = [(base if day.weekday() < 5 else base / 3) + (500 if day.day == 1 else 0) for day in each]
+    dates = [FIRST + timedelta(days=number) for number in range(days)]
+    shape = [(base if day.weekday() < 5 else base / 3) + (500 if day.day == 1 else 0) for day in dates]
     return np.array(shape) + random.normal(0, noise, days)
 
 
 def test_a_job_that_runs_away_for_five_days_is_one_jump_of_five_days():
     series = weekdays(120)
     series[100:105] += 400
-    (jump,) = found(series)
+    (jump,) = jumps_in(series)
     assert (jump.first, jump.last) == (100, 104)
     assert jump.excess == pytest.approx(2000, abs=100)
 
 
 def test_weekends_firsts_and_noise_are_no_jumps():
-    assert found(*(weekdays(151, seed=seed) for seed in range(20)), since=84) == []
+    assert jumps_in(*(weekdays(151, seed=seed) for seed in range(20)), since=84) == []
 
 
 def test_something_new_that_costs_much_at_once_stands_out():
     series = np.zeros(120)
     series[110:112] = 900
-    (jump,) = found(series)
+    (jump,) = jumps_in(series)
     assert (jump.first, jump.last, jump.excess) == (110, 111, pytest.approx(1800))
 
 
 def test_a_jump_goes_on_in_the_next_night_and_counts_only_the_new_days():
     series = weekdays(120)
     series[100:105] += 400
-    (jump,) = found(series, since=103, running={0: (100, 102)})
+    (jump,) = jumps_in(series, since=103, running={0: (100, 102)})
     assert (jump.first, jump.last) == (100, 104)
     assert jump.excess == pytest.approx(800, abs=60)
 
@@ -68,7 +68,7 @@ def test_a_jump_goes_on_in_the_next_night_and_counts_only_the_new_days():
 def test_a_step_that_stays_is_what_things_cost_after_two_weeks():
     series = weekdays(130)
     series[100:] += 400
-    assert [(each.first, each.last) for each in found(series)] == [(100, 113)]
+    assert [(jump.first, jump.last) for jump in jumps_in(series)] == [(100, 113)]
 
 
 @settings(max_examples=30, deadline=None)
@@ -76,12 +76,12 @@ def test_a_step_that_stays_is_what_things_cost_after_two_weeks():
 def test_what_stands_far_out_is_found_wherever_it_falls(seed, column, size):
     series = weekdays(120, seed=seed)
     series[column] += size
-    assert column in [each.first for each in found(series)]
+    assert column in [jump.first for jump in jumps_in(series)]
 
 
 @given(amounts, st.dictionaries(st.tuples(st.text("ab", min_size=1, max_size=3)), amounts, max_size=12))
 def test_the_parts_sum_to_the_jump_and_the_largest_comes_first(excess, differences):
-    parts = anomaly_detection.parts(excess, differences)
+    parts = anomaly_detection.explain_jump(excess, differences)
     assert sum((amount for _, amount in parts), Decimal(0)) == excess
     named = [amount for key, amount in parts if key]
     assert named == sorted(named, reverse=True)
@@ -90,7 +90,7 @@ def test_the_parts_sum_to_the_jump_and_the_largest_comes_first(excess, differenc
 
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_the_undisturbed_day_is_the_same_weekday_just_before_the_jump(first, later):
-    column = anomaly_detection.undisturbed(first + later, first)
+    column = anomaly_detection.column_before_jump(first + later, first)
     assert first - 7 <= column < first
     assert (first + later - column) % 7 == 0
 
@@ -108,18 +108,18 @@ def jumped(payments, deliver):
 
 
 def look(day=date(2026, 3, 21)):
-    return detection.notice(day, now=at(day))
+    return detection.detect_anomalies(day, now=at(day))
 
 
 @pytest.mark.django_db
 def test_the_jump_is_found_once_with_its_cause_and_told_once_to_lead_and_finance(jumped, fay, lea):
     assert look() == 1
     assert look() == look(date(2026, 3, 22)) == 0
-    (each,) = Anomaly.objects.all()
-    assert (each.kind, each.team.name, each.day, each.last_day) == ("service", "Payments", *JUMP_DAYS)
-    assert (each.actual, each.excess) == (1200, 1000)
-    assert sum(Decimal(part["amount"]) for part in each.contributors) == each.excess
-    assert each.contributors[0]["service"] == each.service
+    (anomaly,) = Anomaly.objects.all()
+    assert (anomaly.kind, anomaly.team.name, anomaly.day, anomaly.last_day) == ("service", "Payments", *JUMP_DAYS)
+    assert (anomaly.actual, anomaly.excess) == (1200, 1000)
+    assert sum(Decimal(part["amount"]) for part in anomaly.contributors) == anomaly.excess
+    assert anomaly.contributors[0]["service"] == anomaly.service
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == ["fay@demo.example", "lea@demo.example"]
     assert "cost 1,000.00 USD more than expected" in OutgoingEmail.objects.first().subject
 
@@ -132,8 +132,8 @@ def test_a_day_is_looked_at_when_its_bill_is_whole(payments, deliver, fay, lea):
     assert Anomaly.objects.get().last_day == JUMP_DAYS[0], "the 18th is not whole"
     deliver("2026-03", lambda day: "600.00" if day in JUMP_DAYS else "100.00", until=date(2026, 3, 21))
     assert look(date(2026, 3, 21)) == 0
-    each = Anomaly.objects.get()
-    assert (each.last_day, each.excess) == (JUMP_DAYS[1], 1000)
+    anomaly = Anomaly.objects.get()
+    assert (anomaly.last_day, anomaly.excess) == (JUMP_DAYS[1], 1000)
     assert OutgoingEmail.objects.count() == 2
 
 
@@ -148,7 +148,7 @@ def test_a_bill_that_is_restated_opens_nothing_and_takes_back(jumped, deliver, f
 @pytest.mark.django_db
 def test_an_answer_is_learnt_for_jumps_of_its_kind(jumped, deliver, fay, lea):
     look()
-    detection.answer(Anomaly.objects.get(), expected=True, by=lea, why="a load test", now=at(date(2026, 3, 22)))
+    detection.answer_anomaly(Anomaly.objects.get(), expected=True, by=lea, why="a load test", now=at(date(2026, 3, 22)))
     letters = OutgoingEmail.objects.count()
     costs = {**dict.fromkeys(JUMP_DAYS, "600.00"), date(2026, 3, 26): "700.00"}
     deliver("2026-03", lambda day: costs.get(day, "100.00"), until=date(2026, 3, 29))
@@ -161,18 +161,18 @@ def test_an_answer_is_learnt_for_jumps_of_its_kind(jumped, deliver, fay, lea):
 @pytest.mark.django_db
 def test_lea_reads_answers_and_ola_sees_nothing(jumped, lea, ola, max_, client_of):
     look()
-    each = Anomaly.objects.get()
-    page = client_of(lea).get(each.get_absolute_url())
+    anomaly = Anomaly.objects.get()
+    page = client_of(lea).get(anomaly.get_absolute_url())
     assert page.context["object"].excess == sum(part["amount"] for part in page.context["parts"])
     assert "/costs/lines/?" in page.content.decode()
-    client_of(lea).post(reverse("budgets:answer", args=[each.pk, "expected"]), {"why": "ours"})
-    each.refresh_from_db()
-    assert (each.state, each.answered_by, each.why) == ("expected", lea, "ours")
-    assert client_of(ola).get(each.get_absolute_url()).status_code == 404
-    assert client_of(max_).post(reverse("budgets:answer", args=[each.pk, "expected"])).status_code == 403
-    assert client_of(lea).post(reverse("budgets:answer", args=[each.pk, "maybe"])).status_code == 404
-    said = client_of(lea).get("/api/v1/anomalies/").json()["results"][0]
-    assert Decimal(said["actual"]) == 1200
+    client_of(lea).post(reverse("budgets:answer", args=[anomaly.pk, "expected"]), {"why": "ours"})
+    anomaly.refresh_from_db()
+    assert (anomaly.state, anomaly.answered_by, anomaly.why) == ("expected", lea, "ours")
+    assert client_of(ola).get(anomaly.get_absolute_url()).status_code == 404
+    assert client_of(max_).post(reverse("budgets:answer", args=[anomaly.pk, "expected"])).status_code == 403
+    assert client_of(lea).post(reverse("budgets:answer", args=[anomaly.pk, "maybe"])).status_code == 404
+    shown = client_of(lea).get("/api/v1/anomalies/").json()["results"][0]
+    assert Decimal(shown["actual"]) == 1200
 
 
 @pytest.mark.django_db

@@ -5,48 +5,48 @@ from decimal import Decimal
 
 import pytest
 
-from budgets.calc.headlines import Story, gravity, headline, span
+from budgets.calc.headlines import AlertSummary, headline, severity, span_text
 from finops_site.lib.periods import Month, Period
 
 NOVEMBER = Month.parse("2026-11").period
 
 
-def story(kind, value, *, whole="10900", spent="7000", landing="12400", limit="10900", period=NOVEMBER, as_of=21):
-    amounts = [Decimal(text) for text in (whole, spent, landing, value, limit)]
-    return Story("Payments", kind, period, *amounts, "USD", date(2026, 11, as_of))
+def summary(kind, value, *, budgeted="10900", spent="7000", forecast="12400", limit="10900", period=NOVEMBER, as_of=21):
+    amounts = [Decimal(text) for text in (budgeted, spent, forecast, value, limit)]
+    return AlertSummary("Payments", kind, period, *amounts, "USD", date(2026, 11, as_of))
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("alert", "text"),
     [
-        (story("forecast", "12400"), "Payments is heading 14 % over November: 12,400 of 10,900 USD"),
+        (summary("forecast", "12400"), "Payments is heading 14 % over November: 12,400 of 10,900 USD"),
         (
-            story("forecast", "10700", landing="10700"),
+            summary("forecast", "10700", forecast="10700"),
             "Payments may go over November: most likely 10,700 of 10,900 USD",
         ),
-        (story("actual", "8938"), "Payments has spent 82 % of November: 8,938 of 10,900 USD, with 10 days to go"),
-        (story("actual", "11227"), "Payments is 3 % over November: 11,227 of 10,900 USD"),
-        (story("actual", "3", whole="0", limit="0"), "Payments is over November: 3.00 of 0.00 USD"),
-        (story("day", "2250.50"), "Payments spent 2,250 USD on a single day of November"),
-        (story("anomaly", "900"), "Payments spent 900 USD more in a day than it should have"),
+        (summary("actual", "8938"), "Payments has spent 82 % of November: 8,938 of 10,900 USD, with 10 days to go"),
+        (summary("actual", "11227"), "Payments is 3 % over November: 11,227 of 10,900 USD"),
+        (summary("actual", "3", budgeted="0", limit="0"), "Payments is over November: 3.00 of 0.00 USD"),
+        (summary("day", "2250.50"), "Payments spent 2,250 USD on a single day of November"),
+        (summary("anomaly", "900"), "Payments spent 900 USD more in a day than it should have"),
         (
-            story("actual", "8938", as_of=30),
+            summary("actual", "8938", as_of=30),
             "Payments has spent 82 % of November: 8,938 of 10,900 USD, on its last day",
         ),
     ],
 )
-def test_a_headline_says_who_what_when_and_how_much(told, says):
-    assert headline(told) == says
+def test_a_headline_says_who_what_when_and_how_much(alert, text):
+    assert headline(alert) == text
 
 
 def test_a_span_is_called_as_people_call_it():
-    assert span(Period(date(2026, 10, 1), date(2027, 1, 1))) == "Q4 2026"
-    assert span(Period(date(2026, 1, 1), date(2027, 1, 1))) == "2026"
-    assert span(Period(date(2026, 3, 3), date(2026, 3, 18))) == "2026-03-03 to 2026-03-17"
+    assert span_text(Period(date(2026, 10, 1), date(2027, 1, 1))) == "Q4 2026"
+    assert span_text(Period(date(2026, 1, 1), date(2027, 1, 1))) == "2026"
+    assert span_text(Period(date(2026, 3, 3), date(2026, 3, 18))) == "2026-03-03 to 2026-03-17"
 
 
 def test_over_the_amount_is_critical_and_half_of_it_is_information():
-    assert [gravity("actual", Decimal(value), Decimal(100)) for value in (50, 79, 80, 99, 100, 140)] == [
+    assert [severity("actual", Decimal(value), Decimal(100)) for value in (50, 79, 80, 99, 100, 140)] == [
         *("information", "information", "warning", "warning", "critical", "critical")
     ]
-    assert gravity("forecast", Decimal(140), Decimal(100)) == "warning"
+    assert severity("forecast", Decimal(140), Decimal(100)) == "warning"

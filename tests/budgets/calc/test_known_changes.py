@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgets.calc import known_changes
-from budgets.calc.forecast import STEPS, History, Outlook
+from budgets.calc.cost_history import CostHistory
+from budgets.calc.forecast import STEPS, Distribution
 from budgets.models import Alert, Forecast
 from finops_site.lib.periods import Month
-from finops_site.registry import KnownChange, KnownChanges, Registry, registry
+from finops_site.registry import KnownChange, KnownChangeSource, Registry, registry
 
 FIRST = date(2026, 3, 1)
 MARCH = Month.parse("2026-03").period
@@ -24,8 +25,8 @@ def change(first, amount="10", *, filters=EC2, basis="billed_cost", currency="US
 
 
 def touched(filters, **how):
-    said = {"basis": "billed_cost", "currency": "USD", **how}
-    return bool(known_changes.touching([change(FIRST)], filters, **said))
+    scope = {"basis": "billed_cost", "currency": "USD", **how}
+    return bool(known_changes.changes_in_scope([change(FIRST)], filters, **scope))
 
 
 def test_a_scope_counts_a_change_that_names_all_it_filters_by():
@@ -46,36 +47,38 @@ def test_each_day_ahead_counts_once(first, lasts, known):
     last_known = FIRST + timedelta(days=known)
     days = [day for day in MARCH.each_day() if day > last_known and start <= day and (end is None or day < end)]
     expected = 10 * len(days) if start > last_known else 0
-    assert known_changes.ahead([change(start, end=end)], last_known, MARCH) == expected
+    assert known_changes.amount_ahead([change(start, end=end)], last_known, MARCH) == expected
 
 
 def test_what_has_begun_lifts_the_days_before_it_and_none_before_the_series_began():
-    history = History(FIRST, np.array([[0.0, 0, 5, 5, 15, 15], [1.0, 1, 1, 1, 1, 1]]))
-    found = known_changes.lifted(history, [[change(date(2026, 3, 5))], []])
-    assert found.daily.tolist() == [[0, 0, 15, 15, 15, 15], [1, 1, 1, 1, 1, 1]]
+    history = CostHistory(FIRST, np.array([[0.0, 0, 5, 5, 15, 15], [1.0, 1, 1, 1, 1, 1]]))
+    lifted = known_changes.lift_history(history, [[change(date(2026, 3, 5))], []])
+    assert lifted.daily.tolist() == [[0, 0, 15, 15, 15, 15], [1, 1, 1, 1, 1, 1]]
     assert history.daily[0, 2] == 5, "the days as they were stay"
-    assert known_changes.lifted(history, [[change(date(2026, 3, 9))], []]).daily.tolist() == history.daily.tolist()
-    assert known_changes.lifted(history, [[], []]) is history
+    assert (
+        known_changes.lift_history(history, [[change(date(2026, 3, 9))], []]).daily.tolist() == history.daily.tolist()
+    )
+    assert known_changes.lift_history(history, [[], []]) is history
 
 
 def test_a_distribution_is_moved_as_a_whole():
-    outlook = Outlook(100.0, np.linspace(80, 120, STEPS), "model")
-    found = known_changes.moved(outlook, Decimal(50))
-    assert (found.likeliest, found.quantile(0.5), found.method) == (150, 150, "model")
-    assert found.chance_above(150) == outlook.chance_above(100)
+    distribution = Distribution(100.0, np.linspace(80, 120, STEPS), "model")
+    shifted = known_changes.shift(distribution, Decimal(50))
+    assert (shifted.likeliest, shifted.quantile(0.5), shifted.method) == (150, 150, "model")
+    assert shifted.chance_above(150) == distribution.chance_above(100)
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=99), st.floats(0, 1))
 def test_a_quantile_is_numpys(likely, share):
-    found = Outlook(0.0, np.sort(np.array(likely)), "model").quantile(share)
-    assert found == pytest.approx(float(np.quantile(likely, share)), rel=1e-6, abs=1e-3)
+    quantile = Distribution(0.0, np.sort(np.array(likely)), "model").quantile(share)
+    assert quantile == pytest.approx(float(np.quantile(likely, share)), rel=1e-6, abs=1e-3)
 
 
 def test_changes_are_told_in_one_line_for_each_event():
     more = [change(date(2026, 3, 12), "20.4"), change(date(2026, 3, 12), "4.1"), change(date(2026, 3, 13), "-3")]
     once = KnownChange(FIRST, EC2, "billed_cost", Decimal(900), "USD", "Plan begins", date(2026, 3, 2))
-    assert known_changes.told([*more, once], "USD") == [
+    assert known_changes.describe_changes([*more, once], "USD") == [
         "Plan begins on 1 Mar 2026: 900.00 USD once",
         "RI db ends on 12 Mar 2026: 24.50 USD a day more",
         "RI db ends on 13 Mar 2026: 3.00 USD a day less",
@@ -85,10 +88,10 @@ def test_changes_are_told_in_one_line_for_each_event():
 def test_the_registry_asks_everybody_and_orders_by_day():
     house = Registry()
     house.add(
-        KnownChanges("late", lambda period: [change(period.last_day)]),
-        KnownChanges("early", lambda period: [change(period.start)]),
+        KnownChangeSource("late", lambda period: [change(period.last_day)]),
+        KnownChangeSource("early", lambda period: [change(period.start)]),
     )
-    assert [each.first for each in house.changes_in(MARCH)] == [MARCH.start, MARCH.last_day]
+    assert [known.first for known in house.known_changes(MARCH)] == [MARCH.start, MARCH.last_day]
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def knows(monkeypatch):
     """Has a pillar say what will change."""
 
     def knows(find):
-        monkeypatch.setattr(registry, "known_changes", [KnownChanges("test", find)])
+        monkeypatch.setitem(registry.entries, KnownChangeSource, [KnownChangeSource("test", find)])
 
     return knows
 
@@ -120,7 +123,7 @@ def test_a_commitment_that_ends_on_the_20th_is_in_the_forecast_of_the_10th(
     assert float(after.p50) == pytest.approx(3700, abs=1)
     assert after.chance_of_overrun > Decimal("0.5")
     alert = Alert.objects.get(kind="forecast")
-    assert alert.said["foreseen"] == ["RI db ends on 20 Mar 2026: 50.00 USD a day more"]
+    assert alert.figures["foreseen"] == ["RI db ends on 20 Mar 2026: 50.00 USD a day more"]
 
 
 @pytest.mark.django_db
@@ -130,8 +133,8 @@ def test_the_forecast_does_not_fall_back_when_the_change_has_begun(payments, del
     budget_of("Payments", "3500", team=payments)
     knows(lambda period: [change(date(2026, 3, 20), "50", filters={"team": str(payments.pk)})])
     for day in (18, 20, 22, 23, 25, 29):
-        found = forecast_as_of(night, date(2026, 3, day))
-        assert round(found.p50) == 3700, day
+        forecast = forecast_as_of(night, date(2026, 3, day))
+        assert round(forecast.p50) == 3700, day
     assert Alert.objects.get(kind="forecast").reopened == 0
 
 
@@ -151,5 +154,5 @@ def test_a_budget_above_the_team_counts_the_change_and_another_teams_does_not(
                            (("Company", None), ("Payments", payments), ("Data", data)))  # fmt: skip
     knows(lambda period: [change(date(2026, 3, 20), "50", filters={"team": str(payments.pk)})])
     night(date(2026, 3, 10))
-    found = dict(Forecast.objects.values_list("period__budget", "p50"))
-    assert [round(found[each.pk]) for each in (company, own, other)] == [3700, 3700, 0]
+    likely = dict(Forecast.objects.values_list("period__budget", "p50"))
+    assert [round(likely[budget.pk]) for budget in (company, own, other)] == [3700, 3700, 0]

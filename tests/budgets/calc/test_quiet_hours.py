@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.calc.quiet_hours import may_tell_at, next_digest
+from budgets.calc.quiet_hours import earliest_sending, next_digest
 
 NIGHT = (time(22), time(7))
 
@@ -31,22 +31,22 @@ def utc(text):
     ],
 )
 def test_what_is_crossed_at_night_is_told_in_the_morning(now, zone, at):
-    assert may_tell_at(utc(now), *NIGHT, zone) == utc(at)
+    assert earliest_sending(utc(now), *NIGHT, zone) == utc(at)
 
 
 def test_without_quiet_hours_everything_is_told_at_once():
     now = utc("2026-03-10T03:00")
-    assert may_tell_at(now, None, None, "UTC") == may_tell_at(now, time(5), time(5), "UTC") == now
+    assert earliest_sending(now, None, None, "UTC") == earliest_sending(now, time(5), time(5), "UTC") == now
 
 
 def test_a_siesta_lies_within_one_day():
-    assert may_tell_at(utc("2026-03-10T14:30"), time(14), time(16), "UTC") == utc("2026-03-10T16:00")
-    assert may_tell_at(utc("2026-03-10T16:00"), time(14), time(16), "UTC") == utc("2026-03-10T16:00")
+    assert earliest_sending(utc("2026-03-10T14:30"), time(14), time(16), "UTC") == utc("2026-03-10T16:00")
+    assert earliest_sending(utc("2026-03-10T16:00"), time(14), time(16), "UTC") == utc("2026-03-10T16:00")
 
 
 def test_quiet_hours_that_end_in_the_hour_that_does_not_exist_end_all_the_same():
     # Two o'clock of 29 March 2026 does not exist in Berlin: half past two is half past three there.
-    assert may_tell_at(utc("2026-03-29T00:30"), time(22), time(2, 30), "Europe/Berlin") == utc("2026-03-29T01:30")
+    assert earliest_sending(utc("2026-03-29T00:30"), time(22), time(2, 30), "Europe/Berlin") == utc("2026-03-29T01:30")
 
 
 @given(
@@ -57,7 +57,7 @@ def test_quiet_hours_that_end_in_the_hour_that_does_not_exist_end_all_the_same()
 )
 def test_told_never_before_it_happened_and_never_later_than_a_day(now, start, end, zone):
     now = now.replace(tzinfo=UTC)
-    at = may_tell_at(now, start, end, zone)
+    at = earliest_sending(now, start, end, zone)
     assert now <= at + timedelta(hours=1), "but for the hour that comes twice"
     assert at - now <= timedelta(hours=26)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from costs.charges import read_bill
+from costs.charges.read_bill import BillContents, read_bill
+from costs.charges.rejects import MAX_REJECTS
 from costs.formats.base import METRICS, BadBill, Options
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
@@ -90,7 +91,7 @@ class Fuzzer:
         try:
             (scratch / name).write_bytes(content)
             options = Options(month=Month(2026, 3) if name.startswith("inventory") else None)
-            reading = read_bill.read(
+            contents = read_bill(
                 self.db,
                 [(name, scratch / name)],
                 target=scratch / "out",
@@ -102,18 +103,18 @@ class Fuzzer:
             return "refused" if name in str(refusal) and "\n" not in str(refusal) else f"refused: {refusal!s}"
         finally:
             shutil.rmtree(scratch)
-        conserved(reading)
-        return "partly" if reading.rows_rejected else "loaded"
+        conserved(contents)
+        return "partly" if contents.rows_rejected else "loaded"
 
 
-def conserved(reading: read_bill.Reading) -> None:
+def conserved(contents: BillContents) -> None:
     """Every row is loaded or rejected, every reject says why, and what was read is what was stored and the residual."""
-    assert reading.rows_read == reading.rows_loaded + reading.rows_rejected
-    assert len(reading.rejects) == min(reading.rows_rejected, read_bill.MAX_REJECTS)
-    assert all(each.reason for each in reading.rejects)
-    for code, sums in reading.totals.items():
+    assert contents.rows_read == contents.rows_loaded + contents.rows_rejected
+    assert len(contents.rejects) == min(contents.rows_rejected, MAX_REJECTS)
+    assert all(reject.reason for reject in contents.rejects)
+    for code, sums in contents.totals.items():
         for metric in METRICS:
-            stored = [m.totals[code][metric] for m in reading.months if m.totals.get(code, {}).get(metric) is not None]
+            stored = [m.totals[code][metric] for m in contents.months if m.totals.get(code, {}).get(metric) is not None]
             known = sum(stored, Decimal(0))
-            rest = reading.residual[code][metric] or Decimal(0)
+            rest = contents.residual[code][metric] or Decimal(0)
             assert EXACT.add(known, rest) == (sums[metric] or Decimal(0)), (code, metric)

@@ -10,7 +10,8 @@ from django.test import override_settings
 
 from costs import reconciliation
 from costs.formats.base import BadBill
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill, retry_delivery
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, Reject, TagSet
 from finops_site.lib.periods import Month
 from tests import bills
@@ -21,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 
 def load(path, source="northwind", **options):
-    (received,) = deliveries.receive(source, [path], **options)
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [path], **options)
+    return load_bill(received.delivery)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def _the_good_month_still_stands(good_month):
     good_month.refresh_from_db()
     assert good_month.status == Delivery.Status.CURRENT
     assert CostLine.objects.current().filter(delivery_month__delivery=good_month).totals()["USD"]["billed_cost"] == 10
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     assert not CostLine.objects.filter(delivery_month__is_current=False).exists()
 
 
@@ -85,13 +86,13 @@ def test_an_empty_file_and_a_zip_are_refused_before_they_are_kept(tmp_path):
     for name, content in [("nothing.csv", b""), ("bill.zip", b"PK\x03\x04....")]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(BadBill, match=name):
-            deliveries.receive("northwind", [tmp_path / name])
+            receive_bill("northwind", [tmp_path / name])
     assert Delivery.objects.count() == 1
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path):
     with pytest.raises(BadBill, match="no such file"):
-        deliveries.receive("northwind", [tmp_path / "nowhere.csv"])
+        receive_bill("northwind", [tmp_path / "nowhere.csv"])
 
 
 def test_a_zip_bomb_stops_at_the_limit(tmp_path):
@@ -107,7 +108,7 @@ def test_a_manifest_that_climbs_out_of_its_folder_is_refused(tmp_path):
     manifest = tmp_path / "cur-Manifest.json"
     manifest.write_text('{"reportKeys": ["../../etc/passwd"], "billingPeriod": {"start": "20260301T000000.000Z"}}')
     with pytest.raises(BadBill, match="climbs out"):
-        deliveries.receive("northwind", [manifest])
+        receive_bill("northwind", [manifest])
 
 
 def test_one_broken_row_among_ten_thousand_is_named_and_the_rest_counts(tmp_path):
@@ -138,8 +139,8 @@ def test_every_kind_of_broken_row_says_where_and_why(tmp_path):
     content = bills.focus_csv(rows) + b"too,few,cells\n" + b"1,2" + b",3" * 80 + b"\n"
     delivery = load(bills.write(tmp_path, "april.csv", content))
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
-    found = [(each.line, each.column, each.reason) for each in delivery.rejects.order_by("line")]
-    assert found[:7] == [
+    rejects = [(row.line, row.column, row.reason) for row in delivery.rejects.order_by("line")]
+    assert rejects[:7] == [
         (5, "BilledCost", "is empty"),
         (6, "ChargePeriodStart", "is not a date of this century"),
         (7, "ChargePeriodStart", "is not a date of this century"),
@@ -148,8 +149,8 @@ def test_every_kind_of_broken_row_says_where_and_why(tmp_path):
         (10, "BilledCost", "is not a number"),
         (11, "BillingPeriodStart", "is empty"),
     ]
-    assert [line for line, _, _ in found[7:]] == [12, 13]
-    assert "Expected Number of Columns" in found[7][2]
+    assert [line for line, _, _ in rejects[7:]] == [12, 13]
+    assert "Expected Number of Columns" in rejects[7][2]
     assert (delivery.rows_read, delivery.rows_loaded, delivery.rows_rejected) == (11, 2, 9)
 
 
@@ -209,7 +210,7 @@ def test_tags_that_are_no_json_do_not_cost_the_charge(tmp_path):
 
 
 def test_the_same_bill_again_is_a_message_and_not_double_cost(tmp_path, good_month):
-    (again,) = deliveries.receive("northwind", [tmp_path / "good.csv"])
+    (again,) = receive_bill("northwind", [tmp_path / "good.csv"])
     assert (again.is_new, again.delivery) == (False, good_month)
     assert Delivery.objects.count() == 1
 
@@ -217,8 +218,8 @@ def test_the_same_bill_again_is_a_message_and_not_double_cost(tmp_path, good_mon
 def test_files_of_two_formats_are_not_mixed_into_one_delivery(tmp_path):
     one = bills.write(tmp_path, "focus.csv", bills.focus_csv([{}]))
     two = bills.write(tmp_path, "cur.csv", bills.cur_csv([{}]))
-    (received,) = deliveries.receive("mixed", [one, two])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("mixed", [one, two])
+    delivery = load_bill(received.delivery)
     assert delivery.status == Delivery.Status.FAILED
     assert "different formats (aws-cur, focus)" in delivery.message
 
@@ -233,9 +234,9 @@ def test_a_failed_delivery_can_be_tried_again(tmp_path):
     with override_settings(BILL_MAX_BYTES=100):
         delivery = load(path)
     assert delivery.status == Delivery.Status.FAILED
-    assert deliveries.retry(delivery)
-    assert not deliveries.retry(delivery), "it waits already"
-    assert deliveries.load(delivery).totals["USD"]["billed_cost"] == "297"
+    assert retry_delivery(delivery)
+    assert not retry_delivery(delivery), "it waits already"
+    assert load_bill(delivery).totals["USD"]["billed_cost"] == "297"
 
 
 def test_one_tag_set_is_kept_once_however_many_lines_carry_it(tmp_path):

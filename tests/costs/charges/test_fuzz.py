@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from costs.charges import duckdb_session
+from costs.charges.duckdb_session import duckdb_session
 from tests.costs.charges import fuzzing
 
 COUNT = int(os.environ.get("FINOPS_FUZZ", "60"))
@@ -24,7 +24,7 @@ MOST_GROWTH_MB = 200
 @pytest.mark.parametrize("name", sorted(SEEDS))
 def test_a_broken_bill_is_refused_in_words_or_loaded_with_conserved_sums(name, tmp_path):
     chance, outcomes = random.Random(name + OTHERS), Counter()
-    with duckdb_session.connect(threads=1) as db:
+    with duckdb_session(threads=1) as db:
         fuzzer = fuzzing.Fuzzer(tmp_path, db)
         assert fuzzer.outcome(name, SEEDS[name]) == "loaded"
         before = peak_megabytes()

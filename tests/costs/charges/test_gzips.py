@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from costs.charges import duckdb_session, gzips
+from costs.charges import gzips
+from costs.charges.duckdb_session import duckdb_session
 from costs.formats.base import BadBill
 
 BLOCK = 1 << 20
@@ -20,18 +21,18 @@ def text():
 
 def read(path, tmp_path, limit=1 << 40):
     """(rows, different rows, their sum) as DuckDB finds them with two threads and little memory."""
-    with duckdb_session.connect(memory_limit="200MB", scratch=tmp_path) as db, gzips.readable(db, limit) as unfolded:
+    with duckdb_session(memory_limit="200MB", scratch=tmp_path) as db, gzips.readable(db, limit) as unfolded:
         address = unfolded.address(path, "bill.csv.gz")
         columns = (
             "columns = {'n': 'BIGINT', 'said': 'VARCHAR'}, header = true, auto_detect = false, compression = 'none'"
         )
         source = f"read_csv('{address}', {columns}, buffer_size = {4 * BLOCK})"
-        return unfolded.read_whole(
+        return unfolded.read_all(
             lambda: db.execute(f"SELECT count(*), count(DISTINCT said), sum(n) FROM {source}").fetchone()
         )
 
 
-def test_a_text_of_many_blocks_is_read_whole_by_two_threads(text, tmp_path):
+def test_a_text_of_many_blocks_is_read_all_by_two_threads(text, tmp_path):
     path = tmp_path / "bill.csv.gz"
     path.write_bytes(gzip.compress(text, 1))
     assert read(path, tmp_path) == (ROWS, ROWS, ROWS * (ROWS - 1) // 2)
@@ -56,17 +57,17 @@ def test_a_block_that_was_dropped_is_unpacked_again(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "limit", "said"),
+    ("spoil", "limit", "message"),
     [
         (lambda packed: packed[:-100_000], 1 << 40, "bill.csv.gz: the gzip file ends early"),
         (lambda packed: packed[:-500_000] + b"\xff" * 1_000 + packed[-499_000:], 1 << 40, "the gzip file is damaged"),
         (lambda packed: packed, 9 * BLOCK, "unfolds to more than 9,437,184 bytes"),
     ],
 )
-def test_what_is_wrong_in_a_later_block_is_said_in_words(spoil, limit, said, text, tmp_path):
+def test_what_is_wrong_in_a_later_block_is_said_in_words(spoil, limit, message, text, tmp_path):
     path = tmp_path / "bill.csv.gz"
     path.write_bytes(spoil(gzip.compress(text, 1)))
-    with pytest.raises(BadBill, match=said):
+    with pytest.raises(BadBill, match=message):
         read(path, tmp_path, limit)
 
 

@@ -10,7 +10,8 @@ import pytest
 from django.db.models import Sum
 
 from costs import reconciliation
-from costs.ingest import deliveries as ingest
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery
 from finops_site.lib.periods import Month
 from tests import bills
@@ -36,11 +37,11 @@ needs_shared = pytest.mark.skipif(not READ, reason="the shared bills are not her
 
 
 def load(paths, source="known", **options):
-    return [ingest.load(received.delivery) for received in ingest.receive(source, paths, **options)]
+    return [load_bill(received.delivery) for received in receive_bill(source, paths, **options)]
 
 
 def assert_green():
-    broken = [check for check in reconciliation.check_books() if not check.holds]
+    broken = [check for check in reconciliation.reconcile() if not check.holds]
     assert broken == []
 
 
@@ -53,22 +54,22 @@ def test_a_known_bill_loads_to_its_truth(name, fay, client_of):
     assert (delivery.rows_read, delivery.rows_rejected) == (known["rows"], 0)
     (sums,) = delivery.totals.values()
     # What a provider's own columns do not say, the truth leaves open.
-    said = {METRICS[name]: amount for name, amount in known["totals"].items() if amount is not None}
-    assert {ours: sums[ours] for ours in said} == said
+    stated = {METRICS[name]: amount for name, amount in known["totals"].items() if amount is not None}
+    assert {ours: sums[ours] for ours in stated} == stated
     assert_green()
     for group, table in TABLES.items():
-        found, wanted = answered(client_of(fay), group, delivery), expected(known, table, group)
-        assert found.keys() == wanted.keys(), table
+        answer, wanted = answered(client_of(fay), group, delivery), expected(known, table, group)
+        assert answer.keys() == wanted.keys(), table
         for value, (amount, rows) in wanted.items():
-            assert abs(found[value] - amount) <= rows * HALF_A_STORED_DIGIT, (table, value)
+            assert abs(answer[value] - amount) <= rows * HALF_A_STORED_DIGIT, (table, value)
 
 
 def answered(client, group, delivery):
     """{value: sum} of the API for everything the delivery charges, in the view that it carries."""
     months = sorted(day[:7] for month in delivery.months.all() for day in month.charge_months)
     metric = "effective_cost" if delivery.format.startswith("azure-amortized") else "billed_cost"
-    asked = {"group_by": group, "from": months[0], "to": months[-1], "metric": metric}
-    rows = client.get("/api/v1/spend/", asked).json()["results"]
+    query = {"group_by": group, "from": months[0], "to": months[-1], "metric": metric}
+    rows = client.get("/api/v1/spend/", query).json()["results"]
     return {row[group] or "": Decimal(row[metric]) for row in rows}
 
 
@@ -226,8 +227,8 @@ def test_parquet_and_csv_of_one_bill_agree(tmp_path):
     assert from_parquet.totals == from_csv.totals
     keys = ("charge_date", "tag_set", "billed_cost", "resource")
     by_source = [
-        list(CostLine.objects.filter(delivery_month__delivery=each).order_by("billed_cost").values(*keys))
-        for each in (from_csv, from_parquet)
+        list(CostLine.objects.filter(delivery_month__delivery=delivery).order_by("billed_cost").values(*keys))
+        for delivery in (from_csv, from_parquet)
     ]
     assert by_source[0] == by_source[1]
 
@@ -237,8 +238,8 @@ def test_the_sums_by_service_account_and_category_are_the_truths(tmp_path):
     load([SHARED / "focus-sample/focus_sample_1.0.csv"])
     known = READ["focus-sample/focus_sample_1.0.csv"]
     for field, key in [("service", "by_service"), ("charge_category", "by_category"), ("provider", "by_provider")]:
-        found = dict(CostLine.objects.order_by().values_list(field).annotate(Sum("billed_cost")))
-        assert found == {name: Decimal(sums["billed"]) for name, sums in known[key].items()}, field
+        sums = dict(CostLine.objects.order_by().values_list(field).annotate(Sum("billed_cost")))
+        assert sums == {name: Decimal(sums["billed"]) for name, sums in known[key].items()}, field
 
 
 def test_the_hand_written_bills_are_csv():

@@ -8,7 +8,8 @@ import pytest
 from django.db.models import Sum
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, Dimension
 from tests import bills
 
@@ -21,9 +22,9 @@ def load(tmp_path):
 
     def load(*texts, source="known", name="bill.csv", **options):
         paths = [bills.write(tmp_path, f"{number}-{name}", text) for number, text in enumerate(texts)]
-        (received,) = deliveries.receive(source, paths, **options)
-        delivery = deliveries.load(received.delivery)
-        assert [check for check in reconciliation.check_books() if not check.holds] == []
+        (received,) = receive_bill(source, paths, **options)
+        delivery = load_bill(received.delivery)
+        assert [check for check in reconciliation.reconcile() if not check.holds] == []
         return delivery
 
     return load
@@ -75,9 +76,9 @@ class TestCur2:
         assert Dimension.objects.get(name="service", value="AmazonEC2").label == "Amazon Elastic Compute Cloud"
 
     def test_any_subset_of_its_columns_will_do(self, load):
-        kept = ("bill_payer_account_id", "bill_billing_period_start_date", "line_item_line_item_type")
-        kept += ("line_item_usage_start_date", "line_item_unblended_cost", "line_item_currency_code")
-        row = {name: CUR2_ROW[name] for name in kept}
+        subset = ("bill_payer_account_id", "bill_billing_period_start_date", "line_item_line_item_type")
+        subset += ("line_item_usage_start_date", "line_item_unblended_cost", "line_item_currency_code")
+        row = {name: CUR2_ROW[name] for name in subset}
         assert costs(load(bills.csv_text(list(row), [row]).encode())) == ("0.096", "0.096")
 
     def test_parquet_with_maps_and_doubles_reads_as_the_csv_does(self, load, tmp_path):
@@ -164,8 +165,8 @@ class TestCur:
         kinds += [("Credit", "-1"), ("Tax", "8.9")]
         delivery = load(bills.cur_csv({"lineItem/LineItemType": k, "lineItem/UnblendedCost": c} for k, c in kinds))
         assert costs(delivery) == ("97.9", "97.9")
-        found = dict(CostLine.objects.order_by().values_list("charge_category").annotate(Sum("billed_cost")))
-        assert found == {
+        sums = dict(CostLine.objects.order_by().values_list("charge_category").annotate(Sum("billed_cost")))
+        assert sums == {
             "Usage": Decimal(98),  # the refund stays with what it takes back
             "Adjustment": Decimal(-8),
             "Credit": Decimal(-1),
@@ -280,8 +281,8 @@ class TestAzure:
 
     def test_unused_and_used_commitments_are_told_apart(self, load):
         load(azure_csv(AMORTIZED))
-        found = CostLine.objects.exclude(commitment="").values_list("commitment_status", "commitment", "effective_cost")
-        assert sorted(found) == [("Unused", "f39d", Decimal(24)), ("Used", "f39d", Decimal(48))]
+        lines = CostLine.objects.exclude(commitment="").values_list("commitment_status", "commitment", "effective_cost")
+        assert sorted(lines) == [("Unused", "f39d", Decimal(24)), ("Used", "f39d", Decimal(48))]
 
     def test_ids_are_grouped_without_regard_to_case_and_named_as_billed(self, load):
         shouted = {"ResourceId": AZURE_ROW["ResourceId"].upper(), "ResourceName": "Web-1"}
@@ -308,7 +309,7 @@ class TestAzure:
         assert (line.quantity, line.unit if unit else "Units") == expected
 
     @pytest.mark.parametrize(
-        ("said", "tags"),
+        ("delivered", "tags"),
         [
             ('"env": "prod","a": "b, c: {d}"', {"env": "prod", "a": "b, c: {d}"}),
             ('{"env": "prod"}', {"env": "prod"}),
@@ -317,8 +318,8 @@ class TestAzure:
             ("", {}),
         ],
     )
-    def test_tags_are_read_with_and_without_braces(self, load, said, tags):
-        load(azure_csv([{"Tags": said}]))
+    def test_tags_are_read_with_and_without_braces(self, load, delivered, tags):
+        load(azure_csv([{"Tags": delivered}]))
         assert CostLine.objects.get().tag_set.tags == tags
 
     def test_a_localised_header_is_read_by_the_names_in_brackets(self, load):
@@ -382,7 +383,11 @@ def flat(row):
     """A row as flatteners write it: dotted names, lists in Python's own notation."""
     cells = {}
     for name, value in row.items():
-        inner = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+        inner = (
+            {f"{name}.{key}": inner_value for key, inner_value in value.items()}
+            if isinstance(value, dict)
+            else {name: value}
+        )
         cells.update(inner)
     return cells
 
@@ -435,8 +440,8 @@ class TestGoogleCloud:
         ]
         delivery = load(write(rows), name=name)
         assert costs(delivery, "EUR") == ("36", "36")
-        found = CostLine.objects.values_list("resource_name", "charge_category", "billed_cost", "effective_cost")
-        assert sorted(found) == [
+        lines = CostLine.objects.values_list("resource_name", "charge_category", "billed_cost", "effective_cost")
+        assert sorted(lines) == [
             ("", "Purchase", Decimal(10), Decimal(0)),
             ("a", "Usage", Decimal(7), Decimal("14.5")),
             ("b", "Usage", Decimal(9), Decimal("11.5")),
@@ -460,8 +465,8 @@ class TestGoogleCloud:
 
         rows = [fee("A", 10), fee("B", 6), fee("C", 5), used("A", -3), used("B", -1)]
         assert costs(load(write(rows), name=name), "EUR") == ("37", "37")
-        found = CostLine.objects.values_list("commitment", "charge_category", "effective_cost")
-        assert sorted(found) == [
+        lines = CostLine.objects.values_list("commitment", "charge_category", "effective_cost")
+        assert sorted(lines) == [
             ("A", "Purchase", Decimal(0)),
             ("A", "Usage", Decimal(17)),
             ("B", "Purchase", Decimal(0)),
@@ -475,8 +480,8 @@ class TestGoogleCloud:
         fee = {"sku": sku, "subscription": {"instance_id": "A"}, "resource": {"name": ""}}
         given = {**credit(-3, "COMMITTED_USAGE_DISCOUNT"), "id": "Committed Usage Discount: CPU"}
         load(write([fee, {"credits": [given], "subscription": {"instance_id": ""}}]), name=name)
-        found = CostLine.objects.values_list("commitment", "effective_cost")
-        assert sorted(found) == [("", Decimal(17)), ("A", Decimal(0))]
+        lines = CostLine.objects.values_list("commitment", "effective_cost")
+        assert sorted(lines) == [("", Decimal(17)), ("A", Decimal(0))]
 
     def test_thirds_of_a_fee_sum_to_the_fee(self, load, write, name):
         fee = {"sku": {"id": "F", "description": "Commitment v1"}, "cost": 100}
@@ -504,8 +509,8 @@ class TestJsonLines:
         text = gcp_lines([{}]) + b"\n{broken\n[1]\n" + gcp_lines([{"cost": "much"}])
         delivery = load(text, name="x.jsonl")
         assert (delivery.rows_read, delivery.rows_loaded, delivery.rows_rejected) == (4, 1, 3)
-        found = [(each.line, each.column, each.value, each.reason) for each in delivery.rejects.order_by("line")]
-        assert found == [
+        rejects = [(row.line, row.column, row.value, row.reason) for row in delivery.rejects.order_by("line")]
+        assert rejects == [
             (3, "line", "{broken", "is not a JSON object"),
             (4, "line", "[1]", "is not a JSON object"),
             (5, "BilledCost", "much", "is not a number"),

@@ -18,8 +18,11 @@ from django.utils import timezone
 from kombu import Connection
 
 import run
-from costs import queues, tasks
-from costs.ingest import deliveries
+from costs import tasks
+from costs.ingest.claims import stalled_deliveries
+from costs.ingest.leftovers import remove_leftovers
+from costs.ingest.load import load_bill, retry_delivery
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from tests import bills
 from tests.costs.ingest.test_ingest import ROOT, _environment, assert_green, billed
@@ -57,7 +60,7 @@ def _tell(process, delivery, seconds):
 
 def receive(folder, cost, rows=ROWS):
     text = bills.focus_csv({"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(rows))
-    (received,) = deliveries.receive("northwind", [bills.write(folder, "bill.csv.gz", text)])
+    (received,) = receive_bill("northwind", [bills.write(folder, "bill.csv.gz", text)])
     return received.delivery
 
 
@@ -66,7 +69,7 @@ def resumed(worker, delivery):
     long_ago = timezone.now() - timedelta(hours=1)
     Delivery.objects.filter(status=Delivery.Status.LOADING).update(heartbeat_at=long_ago)
     Delivery.objects.filter(status=Delivery.Status.RECEIVED).update(received_at=long_ago)
-    if delivery in deliveries.stalled(timezone.now()):
+    if delivery in stalled_deliveries(timezone.now()):
         assert worker(delivery, 60) == "ended 0"
     delivery.refresh_from_db()
     return delivery
@@ -76,13 +79,13 @@ def assert_whole(delivery, cost):
     """The books hold this bill once and nothing else, in the database and on the disk."""
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     assert billed() == {"USD": cost * ROWS}
-    deliveries.tidy_up(timezone.now())
+    remove_leftovers(timezone.now())
     current = DeliveryMonth.objects.get(is_current=True)
     for model in (CostLine, MonthRollup, DayRollup):
         assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
     assert CostLine.objects.count() == ROWS
-    assert sorted(each.name for each in delivery.folder.iterdir()) == ["charges", "delivered"]
-    assert [each.name for each in delivery.folder.glob("charges/*/*")] == ["charges.parquet"]
+    assert sorted(path.name for path in delivery.folder.iterdir()) == ["charges", "delivered"]
+    assert [path.name for path in delivery.folder.glob("charges/*/*")] == ["charges.parquet"]
 
 
 def test_a_worker_killed_at_a_hundred_moments_costs_nothing_but_time(tmp_path, worker):
@@ -90,12 +93,12 @@ def test_a_worker_killed_at_a_hundred_moments_costs_nothing_but_time(tmp_path, w
     good = receive(tmp_path, "1")
     began = time.monotonic()
     assert worker(good, 60) == "ended 0"
-    whole = time.monotonic() - began
+    undisturbed = time.monotonic() - began
     stages, before = set(), 1
     for moment in range(MOMENTS):
         cost = 2 + moment
         delivery = receive(tmp_path, str(cost))
-        worker(delivery, chance.uniform(0, whole))
+        worker(delivery, chance.uniform(0, undisturbed))
         delivery.refresh_from_db()
         stages.add((delivery.status, delivery.stage))
         loaded = delivery.status == Delivery.Status.CURRENT
@@ -117,14 +120,14 @@ def test_a_disk_that_fills_up_in_the_middle_is_said_and_the_load_can_be_tried_ag
             {"BilledCost": "1", "ResourceId": f"i-{n:032x}", "Tags": f'{{"n": "{n * 7919:x}"}}'} for n in range(30_000)
         ]
         path = bills.write(tmp_path, "bill.csv.gz", bills.focus_csv(rows))
-        (received,) = deliveries.receive("northwind", [path])
-        failed = deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [path])
+        failed = load_bill(received.delivery)
         assert failed.message == "The disk is full: free some space and try again. Nothing was changed."
         assert CostLine.objects.count() == 0
         assert_green()
         subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
-        assert deliveries.retry(failed)
-        assert deliveries.load(failed).status == Delivery.Status.CURRENT
+        assert retry_delivery(failed)
+        assert load_bill(failed).status == Delivery.Status.CURRENT
         assert billed() == {"USD": 30_000}
         assert_green()
     finally:
@@ -134,11 +137,16 @@ def test_a_disk_that_fills_up_in_the_middle_is_said_and_the_load_can_be_tried_ag
 @contextmanager
 def no_database():
     """The server throws everybody out of the test's database and lets nobody in again."""
-    found = connection.settings_dict
-    address = {"host": found["HOST"], "port": found["PORT"], "user": found["USER"], "password": found["PASSWORD"]}
+    server_settings = connection.settings_dict
+    address = {
+        "host": server_settings["HOST"],
+        "port": server_settings["PORT"],
+        "user": server_settings["USER"],
+        "password": server_settings["PASSWORD"],
+    }
     connection.close()
     with psycopg.connect(dbname="postgres", autocommit=True, **address) as server:
-        name = found["NAME"]
+        name = server_settings["NAME"]
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         yield
@@ -148,8 +156,8 @@ def no_database():
 def test_a_database_that_goes_away_in_the_middle_costs_nothing_but_time(tmp_path, worker):
     good = receive(tmp_path, "1")
     assert worker(good, 60) == "ended 0"
-    delivery, said = receive(tmp_path, "2"), []
-    loading = threading.Thread(target=lambda: said.append(worker(delivery, 60)))
+    delivery, endings = receive(tmp_path, "2"), []
+    loading = threading.Thread(target=lambda: endings.append(worker(delivery, 60)))
     loading.start()
     while not Delivery.objects.filter(pk=delivery.pk, stage="reading").exists():
         time.sleep(0.002)
@@ -157,7 +165,7 @@ def test_a_database_that_goes_away_in_the_middle_costs_nothing_but_time(tmp_path
         loading.join(30)
         with pytest.raises(OperationalError):
             billed()
-    assert said == ["ended 1"], "the load was under way and did not end well"
+    assert endings == ["ended 1"], "the load was under way and did not end well"
     assert billed() == {"USD": ROWS}
     assert_whole(resumed(worker, delivery), 2)
     assert_green()
@@ -165,10 +173,10 @@ def test_a_database_that_goes_away_in_the_middle_costs_nothing_but_time(tmp_path
 
 def test_without_a_broker_a_bill_waits_for_the_sweep(tmp_path, worker, monkeypatch):
     nobody = Connection("redis://127.0.0.1:1/0", transport_options={"socket_connect_timeout": 1})
-    task = queues.load_delivery
+    task = tasks.load_delivery
     monkeypatch.setattr(task, "delay", lambda pk: task.apply_async([pk], connection=nobody, retry=False))
     delivery = receive(tmp_path, "3")
-    queues.load(delivery)
+    task.delay_on_commit(delivery.pk)
     assert delivery.status == Delivery.Status.RECEIVED
     assert_whole(resumed(worker, delivery), 3)
     assert_green()
@@ -272,5 +280,5 @@ def test_a_process_that_only_serves_pages_hands_tasks_to_our_broker():
     code = (
         "import django; django.setup(); from costs.tasks import load_delivery as task; print(task.app.conf.broker_url)"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=_environment(), capture_output=True, text=True)
-    assert said.stdout.strip() == django_settings.CELERY_BROKER_URL, said.stderr
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=_environment(), capture_output=True, text=True)
+    assert result.stdout.strip() == django_settings.CELERY_BROKER_URL, result.stderr

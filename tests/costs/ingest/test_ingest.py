@@ -17,7 +17,16 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from costs import reconciliation
-from costs.ingest import deliveries, store_cost_lines
+from costs.ingest import store_cost_lines as store_cost_lines_module
+from costs.ingest.activate import activate_delivery
+from costs.ingest.claims import DeliveryTaken, claim, stalled_deliveries
+from costs.ingest.leftovers import remove_leftovers
+from costs.ingest.load import load_bill, mark_failed, retry_delivery
+from costs.ingest.postgres_copy import copy_in
+from costs.ingest.receive import receive_bill
+from costs.ingest.republish import republish_month, swap_publications
+from costs.ingest.rollups import roll_up
+from costs.ingest.store_cost_lines import store_cost_lines
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, Dimension, MonthRollup
 from costs.querysets import METRICS
 from tests import bills
@@ -26,12 +35,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def receive(folder, name, rows, source="northwind", **options):
-    (received,) = deliveries.receive(source, [bills.write(folder, name, bills.focus_csv(rows))], **options)
+    (received,) = receive_bill(source, [bills.write(folder, name, bills.focus_csv(rows))], **options)
     return received.delivery
 
 
 def load(folder, name, rows, **options):
-    delivery = deliveries.load(receive(folder, name, rows, **options))
+    delivery = load_bill(receive(folder, name, rows, **options))
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
 
@@ -46,7 +55,7 @@ def fall_silent():
 
 
 def assert_green():
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 @pytest.mark.django_db
@@ -100,8 +109,8 @@ def test_a_bill_that_was_replaced_may_come_back(tmp_path):
 def test_the_bill_received_last_wins_in_whatever_order_the_loads_end(tmp_path):
     earlier = receive(tmp_path, "earlier.csv", [{"BilledCost": "10"}])
     later = receive(tmp_path, "later.csv", [{"BilledCost": "12"}])
-    deliveries.load(later)
-    late = deliveries.load(earlier)
+    load_bill(later)
+    late = load_bill(earlier)
     assert late.status == Delivery.Status.SUPERSEDED
     assert billed() == {"USD": 12}
     assert_green()
@@ -141,11 +150,11 @@ def test_the_rollups_can_be_thrown_away_and_made_again(tmp_path):
     load(tmp_path, "march.csv", [{"BilledCost": "0.1"}, {"BilledCost": "0.2", "ServiceName": "S3"}])
     MonthRollup.objects.all().delete()
     DayRollup.objects.update(billed_cost=7)
-    assert {check.invariant for check in reconciliation.check_books() if not check.holds} == {
+    assert {check.invariant for check in reconciliation.reconcile() if not check.holds} == {
         "month rollups = charges",
         "day rollups = charges",
     }
-    store_cost_lines.roll_up(DeliveryMonth.objects.get())
+    roll_up(DeliveryMonth.objects.get())
     assert_green()
 
 
@@ -153,7 +162,7 @@ def test_the_rollups_can_be_thrown_away_and_made_again(tmp_path):
 def test_the_books_notice_a_line_that_was_changed(tmp_path):
     load(tmp_path, "march.csv", [{"BilledCost": "0.1"}, {"BilledCost": "0.2", "ResourceId": "i-2"}])
     CostLine.objects.filter(resource="i-2").update(billed_cost=Decimal("0.200000000000000001"))
-    broken = [check for check in reconciliation.check_books() if not check.holds]
+    broken = [check for check in reconciliation.reconcile() if not check.holds]
     assert {check.invariant for check in broken} == {"cost lines = charges", "direct + shared + unowned = the bill"}
 
 
@@ -162,7 +171,7 @@ def test_lines_published_again_are_the_same_lines(tmp_path):
     load(tmp_path, "march.csv", [{"BilledCost": "0.1"}, {"BilledCost": "0.2", "ResourceId": "i-2"}])
     before = CostLine.objects.current().totals()
     old = DeliveryMonth.objects.get()
-    fresh = deliveries.republish(old)
+    fresh = republish_month(old)
     assert fresh.pk != old.pk
     assert CostLine.objects.current().totals() == before
     assert CostLine.objects.count() == 2, "the old lines are gone"
@@ -172,15 +181,15 @@ def test_lines_published_again_are_the_same_lines(tmp_path):
 @pytest.mark.django_db
 def test_a_load_that_died_starts_again_and_leaves_nothing_twice(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
-    claimed = deliveries._claim(delivery)
+    claimed = claim(delivery)
     (claimed.folder / "scratch-1").mkdir()
     DeliveryMonth.objects.create(delivery=claimed, billing_month=date(2026, 3, 1))
-    with pytest.raises(deliveries.Taken):
-        deliveries.load(delivery)
+    with pytest.raises(DeliveryTaken):
+        load_bill(delivery)
     silent = timezone.now() - timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS + 1)
     Delivery.objects.update(heartbeat_at=silent)
-    assert list(deliveries.stalled(timezone.now())) == [delivery]
-    loaded = deliveries.load(delivery)
+    assert list(stalled_deliveries(timezone.now())) == [delivery]
+    loaded = load_bill(delivery)
     assert (loaded.status, loaded.attempt) == (Delivery.Status.CURRENT, 2)
     assert billed() == {"USD": 10}
     assert DeliveryMonth.objects.count() == 1
@@ -191,11 +200,11 @@ def test_a_load_that_died_starts_again_and_leaves_nothing_twice(tmp_path):
 @pytest.mark.django_db
 def test_a_worker_that_was_taken_over_changes_nothing_any_more(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
-    zombie = deliveries._claim(delivery)
+    zombie = claim(delivery)
     fall_silent()
-    deliveries.load(delivery)
-    with pytest.raises(deliveries.Taken):
-        deliveries.activate(zombie, [])
+    load_bill(delivery)
+    with pytest.raises(DeliveryTaken):
+        activate_delivery(zombie, [])
     assert billed() == {"USD": 10}
 
 
@@ -204,15 +213,14 @@ def test_a_bill_that_counts_meanwhile_takes_nothing_from_one_that_still_loads(tm
     april = {"BillingPeriodStart": "2026-04-01T00:00:00Z", "ChargePeriodStart": "2026-04-02T00:00:00Z"}
     slow = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
     quick = receive(tmp_path, "april.csv", [{**april, "BilledCost": "5"}])
-    activate = deliveries.activate
 
     def overtaken(delivery, months):
-        monkeypatch.setattr(deliveries, "activate", activate)
-        assert deliveries.load(quick).status == Delivery.Status.CURRENT
-        activate(delivery, months)
+        monkeypatch.setattr("costs.ingest.load.activate_delivery", activate_delivery)
+        assert load_bill(quick).status == Delivery.Status.CURRENT
+        activate_delivery(delivery, months)
 
-    monkeypatch.setattr(deliveries, "activate", overtaken)
-    assert deliveries.load(slow).status == Delivery.Status.CURRENT
+    monkeypatch.setattr("costs.ingest.load.activate_delivery", overtaken)
+    assert load_bill(slow).status == Delivery.Status.CURRENT
     assert billed() == {"USD": 15}
     assert_green()
 
@@ -220,22 +228,21 @@ def test_a_bill_that_counts_meanwhile_takes_nothing_from_one_that_still_loads(tm
 @pytest.mark.django_db
 def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, monkeypatch):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
-    copy_in = store_cost_lines.copy_in
 
     def taken_over(path, table, columns):
         """The other looks for remains before these lines are there; this file is open and goes in all the same."""
         if table == CostLine._meta.db_table:
-            monkeypatch.setattr(store_cost_lines, "copy_in", copy_in)
-            kept = path.read_bytes()
+            monkeypatch.setattr(store_cost_lines_module, "copy_in", copy_in)
+            content = path.read_bytes()
             fall_silent()
-            deliveries.load(delivery)
+            load_bill(delivery)
             path = tmp_path / "open.csv"
-            path.write_bytes(kept)
+            path.write_bytes(content)
         copy_in(path, table, columns)
 
-    monkeypatch.setattr(store_cost_lines, "copy_in", taken_over)
+    monkeypatch.setattr(store_cost_lines_module, "copy_in", taken_over)
     with pytest.raises(duckdb.IOException):
-        deliveries.load(delivery)
+        load_bill(delivery)
     current = DeliveryMonth.objects.get()
     for model in (CostLine, MonthRollup, DayRollup):
         assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
@@ -245,11 +252,11 @@ def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, mo
 @pytest.mark.django_db
 def test_the_failure_of_a_worker_that_was_taken_over_touches_nothing_of_the_other(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
-    zombie = deliveries._claim(delivery)
+    zombie = claim(delivery)
     fall_silent()
-    other = deliveries._claim(delivery)
+    other = claim(delivery)
     DeliveryMonth.objects.create(delivery=other, billing_month=date(2026, 3, 1))
-    deliveries._fail(zombie, "the disk is full")
+    mark_failed(zombie, "the disk is full")
     other.refresh_from_db()
     assert (other.status, other.message, other.months.count()) == (Delivery.Status.LOADING, "", 1)
 
@@ -257,14 +264,13 @@ def test_the_failure_of_a_worker_that_was_taken_over_touches_nothing_of_the_othe
 @pytest.mark.django_db
 def test_tidying_up_leaves_a_month_alone_that_is_made_anew_just_then(tmp_path, monkeypatch):
     load(tmp_path, "march.csv", [{"BilledCost": "10"}])
-    swap = deliveries._swap
 
     def tidied(old, fresh):
-        deliveries.tidy_up(timezone.now())
-        return swap(old, fresh)
+        remove_leftovers(timezone.now())
+        return swap_publications(old, fresh)
 
-    monkeypatch.setattr(deliveries, "_swap", tidied)
-    deliveries.republish(DeliveryMonth.objects.get())
+    monkeypatch.setattr("costs.ingest.republish.swap_publications", tidied)
+    republish_month(DeliveryMonth.objects.get())
     assert billed() == {"USD": 10}
     assert_green()
 
@@ -274,12 +280,12 @@ def test_a_full_disk_is_said_and_the_load_can_be_tried_again(tmp_path, monkeypat
     load(tmp_path, "good.csv", [{"BilledCost": "10"}])
     delivery = receive(tmp_path, "newer.csv", [{"BilledCost": "11"}])
     with monkeypatch.context() as full:
-        full.setattr(deliveries.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
-        failed = deliveries.load(delivery)
+        full.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10}))
+        failed = load_bill(delivery)
     assert failed.message == "The disk is full: free some space and try again. Nothing was changed."
     assert billed() == {"USD": 10}
-    deliveries.retry(failed)
-    deliveries.load(failed)
+    retry_delivery(failed)
+    load_bill(failed)
     assert billed() == {"USD": 11}
 
 
@@ -291,7 +297,7 @@ def test_what_nobody_knows_is_tidied_up(tmp_path):
     hour_ago = time.time() - 4000
     os.utime(orphan, (hour_ago, hour_ago))
     os.utime(delivery.folder, (hour_ago, hour_ago))
-    deliveries.tidy_up(timezone.now())
+    remove_leftovers(timezone.now())
     assert not orphan.exists()
     assert delivery.folder.exists()
 
@@ -299,10 +305,10 @@ def test_what_nobody_knows_is_tidied_up(tmp_path):
 LOADER = """
 import django, sys
 django.setup()
-from costs import ingest
+from costs.ingest.load import load_bill
 from costs.models import Delivery
 print("loading", flush=True)
-ingest.load(Delivery.objects.get(pk=int(sys.argv[1])))
+load_bill(Delivery.objects.get(pk=int(sys.argv[1])))
 """
 
 
@@ -325,16 +331,16 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path, seconds)
     if delivery.status != Delivery.Status.CURRENT:
         assert billed() == {"USD": 10}, "the last good month stands"
         fall_silent()
-        deliveries.load(delivery)
+        load_bill(delivery)
     assert billed() == {"USD": 30}
-    deliveries.tidy_up(timezone.now())
+    remove_leftovers(timezone.now())
     assert CostLine.objects.count() == 30_000
     assert_green()
 
 
 def _environment():
-    found = connection.settings_dict
-    url = f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
+    server = connection.settings_dict
+    url = f"postgres://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['NAME']}"
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -393,23 +399,22 @@ def test_a_second_bill_that_comes_while_the_first_loads_counts_in_the_end(tmp_pa
     first = receive(tmp_path, "march.csv", [{"BilledCost": "1"}])
     second = receive(tmp_path, "corrected.csv", [{"BilledCost": "2"}])
     inside, go_on = threading.Event(), threading.Event()
-    publish_ = store_cost_lines.publish
 
     def slowly(db, delivery, *args, **kwargs):
         if delivery.pk == first.pk:
             inside.set()
             assert go_on.wait(30)
-        return publish_(db, delivery, *args, **kwargs)
+        return store_cost_lines(db, delivery, *args, **kwargs)
 
     def load_first():
-        deliveries.load(first)
+        load_bill(first)
         connections.close_all()
 
-    monkeypatch.setattr(store_cost_lines, "publish", slowly)
+    monkeypatch.setattr("costs.ingest.load.store_cost_lines", slowly)
     worker = threading.Thread(target=load_first)
     worker.start()
     assert inside.wait(30)
-    assert deliveries.load(second).status == Delivery.Status.CURRENT
+    assert load_bill(second).status == Delivery.Status.CURRENT
     go_on.set()
     worker.join()
     first.refresh_from_db()

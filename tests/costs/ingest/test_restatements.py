@@ -6,7 +6,9 @@ import pytest
 from django.urls import reverse
 
 from costs import reconciliation
-from costs.ingest import deliveries, overlaps, restatements
+from costs.ingest import overlaps, restatements
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, RestatedCost, Source
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -27,9 +29,9 @@ def load(tmp_path, people):
         text = bills.focus_csv(
             [{"BilledCost": cost, "ChargePeriodStart": DAYS[day], **more} for day, cost, more in rows]
         )
-        (received,) = deliveries.receive(source, [bills.write(tmp_path, "bill.csv", text)])
-        delivery = deliveries.load(received.delivery)
-        assert [check for check in reconciliation.check_books() if not check.holds] == []
+        (received,) = receive_bill(source, [bills.write(tmp_path, "bill.csv", text)])
+        delivery = load_bill(received.delivery)
+        assert [check for check in reconciliation.reconcile() if not check.holds] == []
         return delivery
 
     return load
@@ -41,7 +43,7 @@ DATA = {"Tags": '{"Team": "Data"}', "ServiceName": "S3"}
 def test_a_restated_month_tells_before_after_and_difference_by_service_account_and_team(load):
     load(("5", "10", {}), ("6", "4", DATA))
     newer = load(("5", "12.5", {}), ("6", "4", DATA))
-    (change,) = restatements.changes(newer)
+    (change,) = restatements.restated_costs(newer)
     assert (change.service, change.sub_account, change.owner.name) == (
         "Amazon Elastic Compute Cloud",
         "000000000042",
@@ -53,9 +55,9 @@ def test_a_restated_month_tells_before_after_and_difference_by_service_account_a
 def test_days_that_are_new_are_no_restatement_of_the_old_ones(load):
     load(("5", "10", {}))
     newer = load(("5", "10", {}), ("6", "3", {}))
-    (summary,) = restatements.summary(newer)
+    (summary,) = restatements.restatement_summary(newer)
     assert (summary["restated"], summary["new"]) == (0, 3)
-    assert restatements.who_has_to_know(newer) == []
+    assert restatements.people_to_notify(newer) == []
 
 
 def test_a_bill_that_says_the_same_restates_nothing(load):
@@ -67,7 +69,7 @@ def test_a_bill_that_says_the_same_restates_nothing(load):
 def test_finance_and_the_leads_of_changed_teams_have_to_know(load):
     load(("5", "10", {}), ("6", "4", DATA))
     newer = load(("5", "11", {}), ("6", "4", DATA))
-    assert [(person.name.split()[0].lower(), person.why) for person in restatements.who_has_to_know(newer)] == [
+    assert [(person.name.split()[0].lower(), person.why) for person in restatements.people_to_notify(newer)] == [
         ("fay", "finance"),
         ("lea", "leads Payments"),
     ]
@@ -76,7 +78,7 @@ def test_finance_and_the_leads_of_changed_teams_have_to_know(load):
 def test_a_service_that_went_away_is_a_difference_too(load):
     load(("5", "10", {}), ("5", "4", DATA))
     newer = load(("5", "10", {}))
-    (change,) = restatements.changes(newer)
+    (change,) = restatements.restated_costs(newer)
     assert (change.service, change.owner, change.billed_after, change.difference) == ("S3", None, None, -4)
 
 
@@ -113,7 +115,9 @@ class TestOverlaps:
         load(("5", "10", {}))
         second = load(("5", "10", {}), source="focus export")
         assert "Account 000000000042 also arrives through northwind" in second.message
-        assert [str(each) for each in overlaps.overlaps()] == ["000000000042 in 2026-03: focus export, northwind"]
+        assert [str(overlap) for overlap in overlaps.find_overlaps()] == [
+            "000000000042 in 2026-03: focus export, northwind"
+        ]
         page = client_of(fay).get(reverse("costs:deliveries")).content.decode()
         assert "The same account arrives through several sources" in page
 
@@ -121,15 +125,15 @@ class TestOverlaps:
         load(("5", "10", {}))
         load(("5", "10", {"SubAccountId": "43"}), source="second")
         load(("5", "10", {"BillingPeriodStart": "2026-04-01T00:00:00Z"}), source="third")
-        assert overlaps.overlaps() == []
+        assert overlaps.find_overlaps() == []
 
     def test_sources_that_complement_each_other_do_not_overlap(self, load):
         load(("5", "10", {}))
         load(("5", "10", {}), source="marketplace")
         Source.objects.get(name="northwind").complements.add(Source.objects.get(name="marketplace"))
-        assert overlaps.overlaps() == []
+        assert overlaps.find_overlaps() == []
         load(("5", "10", {}), source="third")
-        assert {each.sources for each in overlaps.overlaps()} == {("marketplace", "northwind", "third")}
+        assert {overlap.sources for overlap in overlaps.find_overlaps()} == {("marketplace", "northwind", "third")}
 
     def test_a_withdrawn_bill_counts_no_more_and_may_come_again(self, load, fay, client_of):
         load(("5", "10", {}))
@@ -138,5 +142,5 @@ class TestOverlaps:
         second.refresh_from_db()
         assert second.status == Delivery.Status.WITHDRAWN
         assert CostLine.objects.current().totals()["USD"]["billed_cost"] == 10
-        assert overlaps.overlaps() == []
+        assert overlaps.find_overlaps() == []
         assert load(("5", "7", {}), source="focus export").status == Delivery.Status.CURRENT

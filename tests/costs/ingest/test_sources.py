@@ -17,9 +17,12 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs import tasks
+from costs.ingest.load import load_bill
 from costs.models import Credential, Delivery, Source
-from costs.sources import storage, sync
+from costs.sources import sync
+from costs.sources.health import is_late, source_health, warn_of_late_bills
+from costs.sources.kinds import storage_of
 from costs.sources.storage import StorageProblem
 from finops_site.mail import outbox
 from tests import bills
@@ -31,7 +34,7 @@ SECRET = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret-inde
 
 
 def loaded(done):
-    return [deliveries.load(received.delivery) for received in done.received if received.is_new]
+    return [load_bill(received.delivery) for received in done.received if received.is_new]
 
 
 @pytest.fixture
@@ -69,13 +72,13 @@ class TestFolder:
         done = sync.synchronise(folder)
         assert len(loaded(done)) == 1
         assert "broken.csv: the file is empty" in folder.sync_message
-        assert sync.health(folder, timezone.now(), timezone.now()).state == "failing"
+        assert source_health(folder, timezone.now(), timezone.now()).state == "failing"
 
     def test_only_folders_the_machine_allows_are_watched(self, inbox, folder):
         for bucket in ("/etc", "../../etc", "/"):
             folder.bucket = bucket
             with pytest.raises(StorageProblem, match="FINOPS_FOLDERS"):
-                storage.of(folder)
+                storage_of(folder)
 
     def test_links_are_not_followed(self, inbox, folder, tmp_path):
         (tmp_path / "secret.csv").write_bytes(BILL)
@@ -83,7 +86,7 @@ class TestFolder:
         assert sync.synchronise(folder).received == []
 
     def test_two_workers_do_not_fetch_at_once(self, inbox, folder):
-        sync._claim(folder)
+        sync.claim_source(folder)
         with pytest.raises(sync.Busy):
             sync.synchronise(folder)
         Source.objects.update(sync_started_at=timezone.now() - timedelta(hours=7))
@@ -113,8 +116,8 @@ def bucket(s3, settings, monkeypatch):
     client.create_bucket(Bucket="bills")
     yield client
     for page in client.get_paginator("list_objects_v2").paginate(Bucket="bills"):
-        for each in page.get("Contents", ()):
-            client.delete_object(Bucket="bills", Key=each["Key"])
+        for item in page.get("Contents", ()):
+            client.delete_object(Bucket="bills", Key=item["Key"])
     client.delete_bucket(Bucket="bills")
 
 
@@ -187,7 +190,7 @@ class TestS3:
         aws.save()
         with pytest.raises(StorageProblem) as problem:
             sync.synchronise(aws)
-        assert problem.value.passing
+        assert problem.value.is_temporary
 
     def test_no_request_leaves_to_an_address_that_is_not_allowed(self, aws, settings):
         settings.FINOPS_STORAGE_ENDPOINTS = []
@@ -200,8 +203,8 @@ class TestCredentials:
         credential = Credential(name="keys")
         credential.seal(SECRET)
         credential.save()
-        kept = Credential.objects.values().get()
-        assert "very-secret" not in str(kept)
+        stored = Credential.objects.values().get()
+        assert "very-secret" not in str(stored)
         assert Credential.objects.get().secret() == SECRET
 
     def test_a_secret_sealed_with_a_lost_key_is_asked_for_again(self, settings):
@@ -350,48 +353,46 @@ class TestHealth:
     )
     def test_a_light_says_whether_bills_come_in_time(self, folder, hours, state, words):
         now = timezone.now()
-        found = sync.health(folder, now - timedelta(hours=hours, minutes=1), now)
-        assert (found.state, found.words) == (state, words)
+        health = source_health(folder, now - timedelta(hours=hours, minutes=1), now)
+        assert (health.state, health.words) == (state, words)
 
     def test_finance_is_told_once_for_each_bill_that_is_late(self, folder, inbox, people):
         bills.write(inbox, "march.csv", BILL)
         loaded(sync.synchronise(folder))
         later = timezone.now() + timedelta(hours=31)
-        assert [sync.warn_of_late(later) for _ in range(3)] == [1, 0, 0]
-        assert outbox.send_waiting(later) == 1
+        assert [warn_of_late_bills(later) for _ in range(3)] == [1, 0, 0]
+        assert outbox.send_queued_emails(later) == 1
         (message,) = mail.outbox
         assert (message.to, message.subject) == (["fay@demo.example"], "Bill overdue: watched")
         assert "Last delivery 31 h ago, expected every 24 h." in message.body
         assert "/sources/" in message.body
         bills.write(inbox, "april.csv", bills.focus_csv([{"BilledCost": "5"}]))
         loaded(sync.synchronise(folder))
-        assert sync.warn_of_late(timezone.now()) == 0
-        assert sync.warn_of_late(timezone.now() + timedelta(hours=40)) == 1, "late again after a bill that came"
+        assert warn_of_late_bills(timezone.now()) == 0
+        assert warn_of_late_bills(timezone.now() + timedelta(hours=40)) == 1, "late again after a bill that came"
 
     def test_a_source_nobody_waits_for_is_never_late(self, folder):
         folder.expected_every_hours = 0
-        assert not sync.is_late(folder, None, timezone.now() + timedelta(days=90))
+        assert not is_late(folder, None, timezone.now() + timedelta(days=90))
 
 
 class TestPages:
     def test_fay_connects_a_folder_and_its_bills_are_looked_for(
         self, fay, client_of, inbox, django_capture_on_commit_callbacks, monkeypatch
     ):
-        from costs import queues
-
-        asked = []
-        monkeypatch.setattr(queues.synchronise_source, "delay", asked.append)
+        queued = []
+        monkeypatch.setattr(tasks.synchronise_source, "delay", queued.append)
         described = {"name": "mine", "kind": "folder", "bucket": "aws", "delivery_mode": "replace", "is_enabled": "on"}
         with django_capture_on_commit_callbacks(execute=True):
             client_of(fay).post(reverse("costs:source_add"), {**described, "expected_every_hours": "24"})
         source = Source.objects.get()
-        assert asked == [source.pk]
+        assert queued == [source.pk]
         page = client_of(fay).get(reverse("costs:sources")).content.decode()
         assert "mine" in page
         assert "No bill has come yet." in page
 
     @pytest.mark.parametrize(
-        ("described", "said"),
+        ("described", "message"),
         [
             ({"kind": "folder", "bucket": "/etc"}, "FINOPS_FOLDERS"),
             ({"kind": "s3", "bucket": "Not A Bucket"}, "3 to 63 small letters"),
@@ -403,11 +404,11 @@ class TestPages:
             ({"kind": "upload", "currency": "euro"}, "3"),
         ],
     )
-    def test_a_place_that_cannot_be_is_refused_in_words(self, fay, client_of, inbox, described, said):
-        whole = {"name": "mine", "delivery_mode": "replace", "expected_every_hours": "0", **described}
-        page = client_of(fay).post(reverse("costs:source_add"), whole)
+    def test_a_place_that_cannot_be_is_refused_in_words(self, fay, client_of, inbox, described, message):
+        fields = {"name": "mine", "delivery_mode": "replace", "expected_every_hours": "0", **described}
+        page = client_of(fay).post(reverse("costs:source_add"), fields)
         assert page.status_code == 200
-        assert said in page.content.decode()
+        assert message in page.content.decode()
         assert not Source.objects.exists()
 
     def test_what_another_kind_needs_is_not_kept(self, fay, client_of, inbox):
@@ -420,19 +421,18 @@ class TestPages:
     def test_a_button_looks_for_bills_at_once(
         self, fay, client_of, folder, django_capture_on_commit_callbacks, monkeypatch
     ):
-        from costs import queues
-
-        asked = []
-        monkeypatch.setattr(queues.synchronise_source, "delay", asked.append)
+        queued = []
+        monkeypatch.setattr(tasks.synchronise_source, "delay", queued.append)
         with django_capture_on_commit_callbacks(execute=True):
             client_of(fay).post(reverse("costs:source_sync", args=[folder.pk]))
-        assert asked == [folder.pk]
+        assert queued == [folder.pk]
 
-    def test_the_task_fetches_and_hands_the_loads_on(self, inbox, folder, monkeypatch):
-        from costs import tasks
-
-        handed = []
-        monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
+    def test_the_task_fetches_and_queues_the_loads(
+        self, inbox, folder, monkeypatch, django_capture_on_commit_callbacks
+    ):
+        queued = []
+        monkeypatch.setattr(tasks.load_delivery, "delay", queued.append)
         bills.write(inbox, "march.csv", BILL)
-        tasks.synchronise_source(folder.pk)
-        assert handed == [Delivery.objects.get().pk]
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.synchronise_source(folder.pk)
+        assert queued == [Delivery.objects.get().pk]

@@ -12,7 +12,7 @@ import django
 
 django.setup()
 
-from costs.ingest import deliveries  # noqa: E402
+from costs.ingest.load import load_bill  # noqa: E402
 from costs.models import Delivery  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def run(delivery: int, seconds: float) -> str:
 
 def load(delivery: int) -> None:
     try:
-        deliveries.load(Delivery.objects.get(pk=delivery))
+        load_bill(Delivery.objects.get(pk=delivery))
         os._exit(0)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Costs in another currency: by the rate of their month or day, said beside them, and never by one that is missing."""
+"""Costs in another currency: by the rate of their month or day, shown beside them, and never by one that is missing."""
 
 import re
 from datetime import date
@@ -11,11 +11,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
 
-from costs.calc.exchange_rates import BadRates, Rate, RateBook, parse
-from costs.ingest import deliveries
+from costs.calc.exchange_rates import BadRates, CurrencyRate, RateBook, parse
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, ExchangeRate
 from costs.query import currency_conversion, trends
-from costs.web.views.teams import team_rows
+from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
 from tests import bills
@@ -31,9 +32,9 @@ PLAIN = "month,base,quote,rate,source\n2026-03,USD,CHF,0.9,treasury\n"
 
 class TestReading:
     def test_the_history_of_the_ecb(self):
-        found = parse(HISTORY)
-        assert len(found) == 5
-        assert found[0] == Rate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
+        rates = parse(HISTORY)
+        assert len(rates) == 5
+        assert rates[0] == CurrencyRate("EUR", "USD", date(2026, 3, 31), Decimal("1.25"), source="ECB")
 
     def test_its_portal_tells_monthly_averages(self):
         assert [(rate.quote, rate.monthly, rate.value) for rate in parse(PORTAL)] == [
@@ -42,10 +43,10 @@ class TestReading:
         ]
 
     def test_rates_of_our_own(self):
-        assert parse(PLAIN) == [Rate("USD", "CHF", MARCH.start, Decimal("0.9"), True, "treasury")]
+        assert parse(PLAIN) == [CurrencyRate("USD", "CHF", MARCH.start, Decimal("0.9"), True, "treasury")]
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("a,b\n1,2\n", "the header needs date, base, quote and rate"),
             ("date,base,quote,rate\n", "no rates"),
@@ -56,8 +57,8 @@ class TestReading:
             ("date,base,quote,rate\n2026-03-05,EURO,USD,1\n", "'EURO' is no currency"),
         ],
     )
-    def test_what_cannot_be_read_is_said_with_its_line(self, text, said):
-        with pytest.raises(BadRates, match=said):
+    def test_what_cannot_be_read_is_said_with_its_line(self, text, message):
+        with pytest.raises(BadRates, match=message):
             parse(text)
 
 
@@ -69,8 +70,8 @@ class TestLookingUp:
         assert self.BOOK.for_month("EUR", "JPY", MARCH).value == 160, "no average: the last day of the month"
 
     def test_a_day_takes_the_last_rate_before_it_within_a_week(self):
-        found = self.BOOK.for_day("EUR", "USD", date(2026, 3, 1))
-        assert (found.value, found.day) == (Decimal("1.10"), date(2026, 2, 27))
+        rate = self.BOOK.for_day("EUR", "USD", date(2026, 3, 1))
+        assert (rate.value, rate.day) == (Decimal("1.10"), date(2026, 2, 27))
         assert self.BOOK.for_day("EUR", "JPY", date(2026, 3, 20)) is None
 
     def test_a_rate_is_turned_round_and_crossed_over_the_euro(self):
@@ -89,9 +90,9 @@ def spent(tmp_path, db):
         {"BilledCost": "10", "BillingCurrency": "EUR", "ServiceName": "EC2"},
         {"BilledCost": "7", "BillingCurrency": "EUR", "ChargePeriodStart": "2026-04-01T00:00:00Z"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
-    currency_conversion.load(parse(PORTAL))
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows))])
+    load_bill(received.delivery)
+    currency_conversion.load_rates(parse(PORTAL))
 
 
 def words(page):
@@ -163,7 +164,7 @@ class TestShowing:
     def test_a_team_is_shown_in_it_too(self, spent, fay, client_of, settings):
         settings.FINOPS_REPORTING_CURRENCY = "EUR"
         with time_machine.travel("2026-04-02T08:00:00Z", tick=False):
-            rows = team_rows(fay, trends.compare(fay, Month(2026, 3), date(2026, 4, 2)))
+            rows = team_spend_rows(fay, trends.compare(fay, Month(2026, 3), date(2026, 4, 2)))
         assert [(row["currency"], row["now"]) for row in rows if row["team"] == "Unowned"] == [("EUR", Decimal(110))]
 
     def test_costs_stay_stored_in_the_currency_they_were_billed_in(self, spent):
@@ -173,8 +174,8 @@ class TestShowing:
 @pytest.mark.django_db
 class TestLoading:
     def test_a_rate_for_the_same_day_replaces_the_one_before(self):
-        currency_conversion.load(parse(PORTAL))
-        currency_conversion.load(parse(PORTAL.replace("1.28", "1.30")))
+        currency_conversion.load_rates(parse(PORTAL))
+        currency_conversion.load_rates(parse(PORTAL.replace("1.28", "1.30")))
         assert ExchangeRate.objects.get(quote="USD").rate == Decimal("1.30")
 
     def test_the_command(self, tmp_path, capsys):

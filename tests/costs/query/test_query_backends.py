@@ -14,12 +14,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
-from costs.charges import charge_queries as ask
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import drilldown
 from costs.query.query_backends import charges_in
 from finops_site.models import Team
+from reservations.calc.charge_queries import machine_use
 from tagging.models import OwnershipRule
 from tests import bills
 
@@ -47,10 +48,12 @@ def cluster(tmp_path_factory):
         return log
 
     address = f"spark://127.0.0.1:{port}"
-    said(start("master", "master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", free_port()), "ALIVE")
+    wait_for(
+        start("master", "master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", free_port()), "ALIVE"
+    )
     for name in ("one", "two"):
         options = ["--host", "127.0.0.1", "--webui-port", free_port(), "-c", 1, "-m", "1g", address]
-        said(start(name, "worker.Worker", *options), "Successfully registered")
+        wait_for(start(name, "worker.Worker", *options), "Successfully registered")
     yield address
     for process in reversed(started):
         os.killpg(process.pid, 15)
@@ -63,7 +66,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def said(log, word, seconds=60):
+def wait_for(log, word, seconds=60):
     deadline = time.monotonic() + seconds
     while word not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()[-500:]
@@ -82,10 +85,8 @@ def engine(request, settings):
 @pytest.fixture
 def load(tmp_path):
     def load(*rows, **more):
-        (received,) = deliveries.receive(
-            "northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **more))]
-        )
-        delivery = deliveries.load(received.delivery)
+        (received,) = receive_bill("northwind", [bills.write(tmp_path, "bill.csv", bills.focus_csv(rows, **more))])
+        delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
         return delivery.months.get()
 
@@ -98,9 +99,9 @@ HOUR = {"ChargePeriodStart": "2026-03-05T07:00:00Z", "SkuPriceDetails": '{"Insta
 def test_a_line_is_followed_down_to_its_charges_to_the_last_digit(engine, load):
     amounts = ["0.123456789012345678", "1E-18", "12345678901234567.000000000000000001"]
     load(*({"BilledCost": amount} for amount in amounts), {"BilledCost": "5", "ResourceId": "i-2"})
-    found = drilldown.charges_of(CostLine.objects.get(resource="i-1"))
-    assert (found.count, found.billed_cost) == (3, Decimal("12345678901234567.123456789012345680"))
-    assert sorted(row["BilledCost"] for row in found.rows) == sorted(map(Decimal, amounts))
+    charges = drilldown.charges_of(CostLine.objects.get(resource="i-1"))
+    assert (charges.count, charges.billed_cost) == (3, Decimal("12345678901234567.123456789012345680"))
+    assert sorted(row["BilledCost"] for row in charges.rows) == sorted(map(Decimal, amounts))
 
 
 @pytest.mark.parametrize(
@@ -119,14 +120,14 @@ def test_names_with_percent_signs_and_null_bytes_find_their_charges(engine, load
 
 
 def test_the_hours_of_machines_are_summed_by_pool_and_price_and_their_machines_counted_once(engine, load):
-    said = {"ChargeDescription": "On Demand Windows with SQL Server Web, Multi-AZ"}
+    licensed = {"ChargeDescription": "On Demand Windows with SQL Server Web, Multi-AZ"}
     month = load(
-        {**HOUR, **said, "ConsumedQuantity": "0.5"},
-        {**HOUR, **said, "ConsumedQuantity": "0.25"},
+        {**HOUR, **licensed, "ConsumedQuantity": "0.5"},
+        {**HOUR, **licensed, "ConsumedQuantity": "0.25"},
         {**HOUR, "ChargeDescription": "Windows", "ConsumedQuantity": "1", "ResourceId": "i-2"},
         {**HOUR, "ChargeDescription": "anything", "ConsumedQuantity": "1", "ResourceId": "i-3"},
     )
-    question = ask.machine_use(datetime(2026, 3, 1), datetime(2026, 4, 1), [["sql server", "windows"], ["multi-az"]])
+    question = machine_use(datetime(2026, 3, 1), datetime(2026, 4, 1), [["sql server", "windows"], ["multi-az"]])
     with charges_in(month.charges_glob) as charges:
         rows = charges.ask(question)
     assert {row["start"] for row in rows} == {datetime(2026, 3, 5, 7)}

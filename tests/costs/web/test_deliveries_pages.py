@@ -14,8 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from costs import queues
-from costs.ingest import deliveries, uploads
+from costs import tasks
+from costs.ingest import uploads
+from costs.ingest.claims import stalled_deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, Source
 from tests import bills
 from tests.people import person, signed_in
@@ -29,13 +32,13 @@ pytestmark = pytest.mark.django_db
 def queued(monkeypatch):
     """The loads handed to the worker; a test that wants one done calls `work`."""
     handed = []
-    monkeypatch.setattr(queues.load_delivery, "delay", handed.append)
+    monkeypatch.setattr(tasks.load_delivery, "delay", handed.append)
     return handed
 
 
 def work(queued):
     while queued:
-        deliveries.load(Delivery.objects.get(pk=queued.pop(0)))
+        load_bill(Delivery.objects.get(pk=queued.pop(0)))
 
 
 @pytest.fixture
@@ -52,16 +55,16 @@ def hand_in(client, *contents, source="northwind", name="march.csv", **fields):
 def upload(fay, django_capture_on_commit_callbacks):
     """Fay sends files through the page; what is to happen after the commit happens."""
 
-    def send(*contents, client=fay, **said):
+    def send(*contents, client=fay, **options):
         with django_capture_on_commit_callbacks(execute=True):
-            return hand_in(client, *contents, **said)
+            return hand_in(client, *contents, **options)
 
     return send
 
 
 def delivered(tmp_path, rows, name="march.csv", source="northwind", **options):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], **options)
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], **options)
+    return load_bill(received.delivery)
 
 
 def page(client, delivery, suffix=""):
@@ -86,8 +89,8 @@ def test_fay_uploads_a_bill_and_sees_its_total_to_the_last_digit(fay, upload, qu
 def test_the_list_says_what_each_bill_holds_and_what_of_it_was_not_read(fay, tmp_path):
     delivered(tmp_path, [{"BilledCost": "abc"}, {}, {"BillingCurrency": "EUR", "BilledCost": "7.25"}])
     text = fay.get("/deliveries/").content.decode()
-    for said in ["northwind", "Mar 2026", "focus", "Current", "3 read, 1 not read", "7.25", "EUR", "1.00", "USD"]:
-        assert said in text, said
+    for words in ["northwind", "Mar 2026", "focus", "Current", "3 read, 1 not read", "7.25", "EUR", "1.00", "USD"]:
+        assert words in text, words
 
 
 def test_the_list_is_narrowed_by_source_status_and_month(fay, tmp_path):
@@ -239,8 +242,8 @@ def test_many_files_are_one_delivery_and_options_are_kept(upload, queued):
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     assert delivery.totals["USD"]["billed_cost"] == "3"
     assert delivery.source.delivery_mode == Source.Mode.APPEND
-    said = {"month": "2026-03", "format": "focus", "bill_stopped": True, "currency": None}
-    assert delivery.options == said
+    options = {"month": "2026-03", "format": "focus", "bill_stopped": True, "currency": None}
+    assert delivery.options == options
     assert sorted(file.name for file in delivery.files.all()) == ["2-march.csv", "march.csv"]
 
 
@@ -315,7 +318,7 @@ def test_without_a_broker_the_bill_waits_and_the_page_says_so(fay, upload, monke
     def down(_):
         raise OperationalError("Connection refused")
 
-    monkeypatch.setattr(queues.load_delivery, "delay", down)
+    monkeypatch.setattr(tasks.load_delivery, "delay", down)
     upload(bills.focus_csv([{}]))
     delivery = Delivery.objects.get()
     assert delivery.status == Delivery.Status.RECEIVED
@@ -323,7 +326,7 @@ def test_without_a_broker_the_bill_waits_and_the_page_says_so(fay, upload, monke
     assert "Queued" in text
     assert f'hx-get="/deliveries/{delivery.pk}/progress/"' in text
     later = timezone.now() + timedelta(minutes=5)
-    assert list(deliveries.stalled(later)) == [delivery], "the sweep takes it up"
+    assert list(stalled_deliveries(later)) == [delivery], "the sweep takes it up"
 
 
 def test_the_page_follows_the_load_until_it_ends(fay, upload, queued):
@@ -386,7 +389,7 @@ def test_what_is_in_a_bill_or_its_name_is_never_markup(fay, tmp_path):
 
 def test_a_file_comes_back_byte_for_byte_and_is_never_shown(fay, tmp_path):
     content = bills.focus_csv([{}])
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "page.html", content)])
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "page.html", content)])
     file = received.delivery.files.get()
     response = page(fay, received.delivery, f"files/{file.pk}/")
     assert b"".join(response.streaming_content) == content
@@ -427,10 +430,10 @@ def test_bills_that_add_up_are_not_compared(fay, tmp_path):
 
 
 def test_fay_tries_a_failed_load_again(fay, tmp_path, queued, monkeypatch, django_capture_on_commit_callbacks):
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "m.csv", bills.focus_csv([{}]))])
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "m.csv", bills.focus_csv([{}]))])
     with monkeypatch.context() as full:
-        full.setattr(deliveries.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
-        failed = deliveries.load(received.delivery)
+        full.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10}))
+        failed = load_bill(received.delivery)
     text = page(fay, failed).content.decode()
     assert "The disk is full" in text
     assert "Try again" in text
@@ -447,9 +450,9 @@ def test_fay_tries_a_failed_load_again(fay, tmp_path, queued, monkeypatch, djang
 
 def test_a_failed_bill_that_came_again_meanwhile_is_not_loaded_twice(fay, tmp_path, queued):
     path = bills.write(tmp_path, "m.csv", bills.focus_csv([{"BilledCost": "abc"}]))
-    failed = deliveries.load(deliveries.receive("northwind", [path])[0].delivery)
+    failed = load_bill(receive_bill("northwind", [path])[0].delivery)
     assert failed.status == Delivery.Status.FAILED
-    waiting = deliveries.receive("northwind", [path])[0].delivery
+    waiting = receive_bill("northwind", [path])[0].delivery
     response = fay.post(reverse("costs:delivery_retry", args=[failed.pk]), follow=True)
     assert f'already here as <a href="/deliveries/{waiting.pk}/">' in response.content.decode()
     assert queued == []

@@ -13,10 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import spend, trends
-from costs.query.spend import BadQuestion, Question
+from costs.query.pivots import build_pivots
+from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Month, parse_range
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -67,8 +69,8 @@ def bill(people, tmp_path, monkeypatch):
 
 
 def deliver(tmp_path, rows, source="northwind"):
-    (received,) = deliveries.receive(source, [bills.write(tmp_path, f"{source}.csv", bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(tmp_path, f"{source}.csv", bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 
@@ -84,12 +86,12 @@ def sheet(client, path, **parameters):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def asked(user, text="2026-02", to="2026-03", group_by=(), **more):
-    return {row.group: row.amount for row in spend.rows(user, Question(parse_range(text, to), group_by, **more))}
+def amounts_of(user, text="2026-02", to="2026-03", group_by=(), **more):
+    return {row.group: row.amount for row in spend.find_spend(user, Question(parse_range(text, to), group_by, **more))}
 
 
 def test_lea_sees_payments_ola_data_and_fay_the_bill(bill, lea, ola, fay):
-    assert [asked(user)[()] for user in (lea, ola, fay)] == [
+    assert [amounts_of(user)[()] for user in (lea, ola, fay)] == [
         D("27.400000000000000001"),
         D("10"),
         D("35.900000000000000001"),
@@ -99,22 +101,22 @@ def test_lea_sees_payments_ola_data_and_fay_the_bill(bill, lea, ola, fay):
 @pytest.mark.parametrize("group_by", [("service",), ("team",), ("tag:Team",), ("resource",), ("team", "service")])
 @pytest.mark.parametrize("grain", ["", "month", "week", "day"])
 def test_every_way_to_group_sums_to_the_bill(bill, fay, group_by, grain):
-    found = spend.rows(fay, Question(parse_range("2026-02", "2026-03"), group_by, grain))
-    assert spend.add(row.amount for row in found) == D("35.900000000000000001")
+    rows = spend.find_spend(fay, Question(parse_range("2026-02", "2026-03"), group_by, grain))
+    assert spend.add(row.amount for row in rows) == D("35.900000000000000001")
 
 
 @pytest.mark.parametrize("top", [1, 2, 10])
 def test_the_largest_groups_and_the_rest_are_the_whole(bill, fay, top):
-    (pivot,) = spend.pivots(fay, Question(parse_range("2026-02", "2026-03"), ("service",), "month"), top=top)
+    (pivot,) = build_pivots(fay, Question(parse_range("2026-02", "2026-03"), ("service",), "month"), top=top)
     assert len([group for group in pivot.groups if group.keys]) == min(top, 4)
-    for number, whole in enumerate(pivot.sums):
-        assert spend.add(group.amounts[number] for group in pivot.groups) == whole
+    for number, total in enumerate(pivot.sums):
+        assert spend.add(group.amounts[number] for group in pivot.groups) == total
 
 
 def test_a_filter_by_a_team_includes_the_teams_below(bill, fay):
     data, payments = Team.objects.get(name="Data"), Team.objects.get(name="Payments")
     Team.objects.filter(pk=data.pk).update(parent=payments)
-    assert asked(fay, filters={"team": [str(payments.pk)]})[()] == D("37.400000000000000001")
+    assert amounts_of(fay, filters={"team": [str(payments.pk)]})[()] == D("37.400000000000000001")
 
 
 @pytest.mark.parametrize(
@@ -144,18 +146,18 @@ def test_every_figure_of_the_explorer_opens_to_lines_that_sum_to_it(bill, fay, c
     links = {link.replace("&amp;", "&") for link in re.findall(r'href="(/costs/lines/\?[^"]+)"', text)}
     assert len(links) > 8
     for link in links:
-        said = parse_qs(urlparse(link).query, keep_blank_values=True)
-        lines = sheet(browser, "/costs/lines/", **said)
-        period = parse_range(said["from"][0], said["to"][0])
-        filters = {name: values for name, values in said.items() if name not in ("from", "to", "currency")}
+        query = parse_qs(urlparse(link).query, keep_blank_values=True)
+        lines = sheet(browser, "/costs/lines/", **query)
+        period = parse_range(query["from"][0], query["to"][0])
+        filters = {name: values for name, values in query.items() if name not in ("from", "to", "currency")}
         assert sum((D(line["Billed cost"]) for line in lines), D(0)) == (
-            spend.totals(fay, Question(period, filters=filters))["USD"] if lines else None
+            spend.total_spend(fay, Question(period, filters=filters))["USD"] if lines else None
         ), link
 
 
 def test_the_csv_of_the_explorer_has_every_group_and_digit(bill, fay, client_of):
-    found = sheet(client_of(fay), "/costs/", group_by="service", period="3-months")
-    amounts = {(row["label"], row["month"]): row["billed_cost"] for row in found}
+    rows = sheet(client_of(fay), "/costs/", group_by="service", period="3-months")
+    amounts = {(row["label"], row["month"]): row["billed_cost"] for row in rows}
     assert amounts["AWS Lambda", "2026-03-01"] == "0.000000000000000001"
     assert sum(D(amount) for amount in amounts.values()) == D("35.900000000000000001")
 
@@ -215,17 +217,17 @@ def test_what_changed_is_split_into_new_gone_more_and_less(bill, lea, client_of)
 def test_an_open_month_is_compared_with_the_same_days_before(bill, fay):
     comparison = trends.compare(fay, Month(2026, 3), date(2026, 3, 20))
     assert (comparison.now.last_day, comparison.before.last_day) == (date(2026, 3, 19), date(2026, 2, 19))
-    whole = trends.compare(fay, Month(2026, 2), date(2026, 3, 20))
-    assert whole.is_whole
+    february = trends.compare(fay, Month(2026, 2), date(2026, 3, 20))
+    assert february.has_full_month
 
 
 def test_the_changes_by_service_sum_to_the_change_of_the_total(bill, fay):
     comparison = trends.compare(fay, Month(2026, 3), date(2026, 3, 20))
-    (named,) = trends.drivers(fay, comparison, "service", {}, "billed_cost").values()
+    (changes,) = trends.cost_drivers(fay, comparison, "service", {}, "billed_cost").values()
     before, after = (
-        trends.totals(fay, period, {}, "billed_cost")["USD"] for period in (comparison.before, comparison.now)
+        trends.totals_shown_in(fay, period, {}, "billed_cost")["USD"] for period in (comparison.before, comparison.now)
     )
-    assert spend.add(each.change.difference for each in named) == after - before
+    assert spend.add(labelled.change.difference for labelled in changes) == after - before
 
 
 @pytest.mark.parametrize(("who", "total"), [("lea", "12.30"), ("fay", "13.80"), ("max", "13.80")])
@@ -261,9 +263,9 @@ PAGES = {
 def queries(client, path):
     """How many questions a page asks that nobody has asked before."""
     cache.clear()
-    with CaptureQueriesContext(connection) as found:
+    with CaptureQueriesContext(connection) as captured:
         assert client.get(path).status_code == 200
-    return len(found)
+    return len(captured)
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from pypdf import PdfReader
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.web import report_section
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -31,9 +32,9 @@ def two_months(people, tmp_path):
     for order, name in enumerate(["Payments", "Data"]):
         team = Team.objects.get(name=name)
         OwnershipRule.objects.create(name=f"Tag {name}", team=team, tag_key="Team", tag_value=name, order=order)
-    path = bills.write(tmp_path, "bill.csv", bills.focus_csv([charge(*each) for each in CHARGES]))
-    (received,) = deliveries.receive("northwind", [path])
-    assert deliveries.load(received.delivery).status == "current"
+    path = bills.write(tmp_path, "bill.csv", bills.focus_csv([charge(*row) for row in CHARGES]))
+    (received,) = receive_bill("northwind", [path])
+    assert load_bill(received.delivery).status == "current"
 
 
 def charge(month, team, service, cost):
@@ -61,9 +62,9 @@ def amounts(table, column):
 def test_finance_reads_the_company_on_the_page_and_in_the_pdf(two_months, fay, client_of):
     html = client_of(fay).get(URL).content.decode()
     text = text_of(client_of(fay).get(f"{URL}pdf/"))
-    for said in ("March 2026 report", "175.25", "18.25", "Payments", "Data", "Unowned", "AWS Lambda", "gone"):
-        assert said in html, said
-        assert said in text, said
+    for words in ("March 2026 report", "175.25", "18.25", "Payments", "Data", "Unowned", "AWS Lambda", "gone"):
+        assert words in html, words
+        assert words in text, words
 
 
 def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_of):
@@ -72,24 +73,24 @@ def test_a_lead_reads_her_own_teams_and_no_others_money(two_months, lea, client_
     for page in (html, text):
         assert "130.00" in page
         assert "30.0%" in page
-        assert not [said for said in ("175.25", "Amazon S3", "40.00", "Unowned", "Tax") if said in page]
+        assert not [words for words in ("175.25", "Amazon S3", "40.00", "Unowned", "Tax") if words in page]
 
 
 def test_the_rows_of_each_table_sum_to_its_total_and_to_the_change(two_months, fay):
-    for make in (report_section.by_team, report_section.by_service):
+    for make in (report_section.team_section, report_section.service_section):
         (table,) = make(fay, Month(2026, 3))["tables"]
         assert sum(filter(None, amounts(table, 1))) == Decimal("175.25") == table["totals"][0][1]["amount"]
         assert sum(filter(None, amounts(table, 2))) == Decimal("18.25") == table["totals"][0][2]["amount"]
-    (table,) = report_section.changed(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
     assert sum(amounts(table, 4)) == Decimal("18.25") == table["totals"][0][4]["amount"]
 
 
 def test_what_is_not_among_the_dearest_is_one_row_that_keeps_the_sums(two_months, fay, monkeypatch):
     monkeypatch.setattr(report_section, "SHOWN", 1)
-    (table,) = report_section.by_service(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.service_section(fay, Month(2026, 3))["tables"]
     assert amounts(table, 1) == [Decimal("130"), Decimal("45.25")]
     assert amounts(table, 2) == [Decimal("30"), Decimal("-11.75")]
-    (table,) = report_section.changed(fay, Month(2026, 3))["tables"]
+    (table,) = report_section.changes_section(fay, Month(2026, 3))["tables"]
     assert [row[0].get("text") if isinstance(row[0], dict) else row[0] for row in table["rows"]] == [
         "Amazon EC2",
         "3 more",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops_site.lib import chart_svg, charts
+from finops_site.lib.palette import palette
 
 CSS = Path(chart_svg.__file__).parents[1] / "static/finops/finops.css"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,26 +25,31 @@ def drawn(made, **more):
 
 
 def bars(root):
-    return [each for each in root.iter(f"{SVG}rect") if each.get("width") != "9"]
+    return [element for element in root.iter(f"{SVG}rect") if element.get("width") != "9"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_colours_are_those_of_the_pages(theme):
     block = re.search(rf'\[data-bs-theme="{theme}"\] {{(.*?)\n}}', CSS.read_text(), re.S).group(1)
-    said = dict(re.findall(r"--([\w-]+): (#\w+);", block))
-    ours = chart_svg.PALETTES[theme]
-    assert ours["series"] == [said[f"chart-{place}"] for place in range(1, 11)]
+    css = dict(re.findall(r"--([\w-]+): (#\w+);", block))
+    ours = palette(theme)
+    assert ours["series"] == [css[f"chart-{place}"] for place in range(1, 11)]
     names = {"other": "chart-other", "ink": "ink", "soft": "ink-3", "line": "line", "surface": "surface"}
-    assert {name: said[css] for name, css in names.items()} == {name: ours[name] for name in names}
-    assert (ours["good"], ours["bad"]) == (said["good"], said["bad"])
+    assert {name: css[variable] for name, variable in names.items()} == {name: ours[name] for name in names}
+    assert (ours["good"], ours["bad"]) == (css["good"], css["bad"])
+
+
+def test_a_theme_that_does_not_exist_is_noticed():
+    with pytest.raises(LookupError, match="sepia"):
+        palette("sepia")
 
 
 def test_bars_are_as_high_as_their_amounts_and_credits_hang_below_zero():
     data = [Decimal(100), Decimal(50), Decimal(-25)]
-    tall = [float(each.get("height")) for each in bars(drawn(chart("bar", charts.series("a", data))))]
+    tall = [float(element.get("height")) for element in bars(drawn(chart("bar", charts.series("a", data))))]
     assert tall[0] == pytest.approx(2 * tall[1], abs=0.2)
     assert tall[0] == pytest.approx(4 * tall[2], abs=0.3)
-    tops = [float(each.get("y")) for each in bars(drawn(chart("bar", charts.series("a", data))))]
+    tops = [float(element.get("y")) for element in bars(drawn(chart("bar", charts.series("a", data))))]
     assert tops[2] == pytest.approx(tops[0] + tall[0], abs=0.2)
 
 
@@ -68,13 +74,15 @@ def test_a_forecast_has_its_band_and_a_budget_its_line():
 
 
 def test_bars_across_say_their_amounts():
-    words = [each.text for each in drawn(chart("horizontal-bar", charts.series("a", [Decimal("1234.5")] * 3))).iter()]
+    words = [
+        element.text for element in drawn(chart("horizontal-bar", charts.series("a", [Decimal("1234.5")] * 3))).iter()
+    ]
     assert words.count("1,234.50") == 3
 
 
 def test_shares_fill_the_bar():
     many = [charts.series(name, [Decimal(part)]) for name, part in (("a", 1), ("b", 3))]
-    wide = [float(each.get("width")) for each in bars(drawn(chart("share", *many, names=["x"])))]
+    wide = [float(element.get("width")) for element in bars(drawn(chart("share", *many, names=["x"])))]
     assert wide == [160, 480]
 
 
@@ -90,7 +98,7 @@ def test_nothing_little_and_much_are_drawn(kind, data):
 @given(name=st.text(), kind=st.sampled_from(["stacked-bar", "line", "treemap", "share"]))
 def test_no_name_breaks_the_drawing(name, kind):
     many = [charts.series(name, [Decimal(1)]), charts.series('</text><script x="', [Decimal(2)])]
-    tags = {each.tag for each in drawn(chart(kind, *many, names=[name]) | {"title": name}).iter()}
+    tags = {element.tag for element in drawn(chart(kind, *many, names=[name]) | {"title": name}).iter()}
     assert tags <= {f"{SVG}{tag}" for tag in ("svg", "rect", "text", "line", "polyline", "circle")}
 
 

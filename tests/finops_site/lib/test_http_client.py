@@ -89,7 +89,7 @@ def test_a_message_arrives_as_it_was_written(receiver):
 def test_an_answer_that_is_no_yes_is_said(receiver, path, says, passing):
     with pytest.raises(Undeliverable, match=says) as refused:
         post(f"{receiver}/{path}")
-    assert refused.value.passing is passing
+    assert refused.value.temporary is passing
     assert len(Receiver.taken) == 1, "a redirect is not followed"
 
 
@@ -97,7 +97,7 @@ def test_a_receiver_that_hangs_is_given_up(receiver):
     start = time.monotonic()
     with pytest.raises(Undeliverable, match="did not answer") as refused:
         post(f"{receiver}/silent", total=0.5)
-    assert refused.value.passing
+    assert refused.value.temporary
     assert time.monotonic() - start < 2
 
 

@@ -11,12 +11,13 @@ from finops_site.lib.money import (
     STORED_UNIT,
     CurrencyMismatch,
     Money,
+    compact,
     exact_text,
     formatted,
     ratio,
     rounded,
     split,
-    total,
+    total_by_currency,
 )
 
 amounts = st.decimals(-(10**19), 10**19, places=18)
@@ -36,9 +37,9 @@ def test_the_parts_of_a_split_sum_to_the_whole(amount, parts, unit):
 
 @given(amounts, weights)
 def test_no_part_is_further_than_a_unit_from_its_share_and_no_weight_gets_nothing(amount, parts):
-    whole = sum(parts)
+    total_weight = sum(parts)
     for share, weight in zip(split(amount, parts, unit=STORED_UNIT), parts, strict=True):
-        assert abs(share - amount * weight / whole) <= 2 * STORED_UNIT + abs(amount) * D("1E-25")
+        assert abs(share - amount * weight / total_weight) <= 2 * STORED_UNIT + abs(amount) * D("1E-25")
         assert weight or share == 0
 
 
@@ -61,7 +62,7 @@ def test_weights_that_are_none_are_refused(bad):
 
 @given(st.lists(st.tuples(amounts, st.sampled_from(["USD", "EUR", "JPY"]))))
 def test_sums_are_per_currency_and_exact(pairs):
-    sums = total(Money(amount, currency) for amount, currency in pairs)
+    sums = total_by_currency(Money(amount, currency) for amount, currency in pairs)
     for code in {currency for _, currency in pairs}:
         assert plain_sum([sums[code]]) == plain_sum(amount for amount, currency in pairs if currency == code)
 
@@ -103,3 +104,21 @@ def test_nothing_is_not_zero():
     assert exact_text(None) is None
     assert exact_text(D("-0.00")) == "0"
     assert ratio(D(1), D(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0", "0"),
+        ("0.25", "0.25"),
+        ("-0.001", "−0.001"),
+        ("12.5", "12.5"),
+        ("12500", "12.5k"),
+        ("1250000", "1.25M"),
+        ("-3000000", "−3M"),
+        ("999999", "1M"),
+        ("2500000000000", "2.5T"),
+    ],
+)
+def test_a_figure_of_an_axis_has_no_more_places_than_it_needs(value, text):
+    assert compact(D(value), on_axis=True) == text

@@ -1,12 +1,20 @@
 """Months and half-open periods."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops_site.lib.periods import Month, Period, last_months, parse_range
+from finops_site.lib.periods import (
+    Month,
+    Period,
+    day_text,
+    last_months,
+    moment_text,
+    parse_range,
+    short_day_text,
+)
 
 days = st.dates(date(1990, 1, 1), date(2100, 1, 1))
 
@@ -65,3 +73,9 @@ def test_a_range_that_ends_before_it_starts_is_said():
 
 def test_the_last_months_end_with_this_one():
     assert last_months(13, date(2026, 11, 23)) == Period(date(2025, 11, 1), date(2026, 12, 1))
+
+
+def test_days_and_moments_read_the_same_everywhere():
+    assert day_text(date(2025, 11, 3)) == "03 Nov 2025"
+    assert short_day_text(date(2025, 11, 3)) == "03 Nov"
+    assert moment_text(datetime(2025, 11, 3, 4, 5, tzinfo=UTC)) == "03 Nov 2025, 04:05 UTC"

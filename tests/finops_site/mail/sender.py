@@ -1,4 +1,4 @@
-"""Sends letters in forks that a test kills: a time in, the fork's number out once it sends, "ended" once it is gone."""
+"""Sends emails in forks that a test kills: a time in, the fork's number out once it sends, "ended" once it is gone."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def main() -> None:
         if child == 0:
             connection.ensure_connection()
             print(os.getpid(), flush=True)
-            outbox.send_waiting(datetime.fromisoformat(line.strip()))
+            outbox.send_queued_emails(datetime.fromisoformat(line.strip()))
             os._exit(0)
         os.waitpid(child, 0)
         print("ended", flush=True)

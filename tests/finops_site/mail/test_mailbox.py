@@ -37,10 +37,10 @@ def test_lea_reads_her_mail_as_a_mail_program_shows_it(to_lea, lea, client_of):
 
 
 def test_a_picture_comes_out_of_the_mail_itself(to_lea, lea):
-    found = mailbox.mail(to_lea, lea)
-    found.written.get_body(("html",)).set_content("<img src='cid:chart'><img src='cid:other'>", subtype="html")
+    message = mailbox.mail(to_lea, lea)
+    message.parsed.get_body(("html",)).set_content("<img src='cid:chart'><img src='cid:other'>", subtype="html")
     picture = base64.b64encode(PNG).decode()
-    assert found.html.strip() == f"<img src='data:image/png;base64,{picture}'><img src=''>"
+    assert message.html.strip() == f"<img src='data:image/png;base64,{picture}'><img src=''>"
 
 
 def test_nobody_reads_anothers_mail_but_an_administrator(to_lea, ola, ada, client_of):

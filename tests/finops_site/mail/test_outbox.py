@@ -1,4 +1,4 @@
-"""Letters go out once: whatever the mail server answers, whoever dies, however many send at the same time."""
+"""Emails go out once: whatever the mail server answers, whoever dies, however many send at the same time."""
 
 import os
 import random
@@ -29,7 +29,7 @@ KILLS = int(os.environ.get("FINOPS_KILLS", "25"))
 
 
 class Server:
-    """A real SMTP server on loopback that keeps what it took and answers as it is told."""
+    """A real SMTP server on loopback that keeps what it took and answers as the test wants."""
 
     def __init__(self):
         self.taken, self.answers = [], []
@@ -53,8 +53,8 @@ class Server:
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -62,17 +62,17 @@ def server(settings):
     handler = Server()
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
-    settings.EMAIL_BACKEND = "finops_site.mail.smtp.SmtpBackend"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
     settings.EMAIL_TIMEOUT = 2
     yield handler
     controller.stop()
 
 
-def post(number, to="lea@demo.example", **options):
+def queue(number, to="lea@demo.example", **options):
     message = EmailMultiAlternatives(f"Statement {number}", "12,345.67 USD\n.a line that begins with a dot", to=[to])
     message.attach_alternative("<p>12,345.67 USD</p>", "text/html")
-    return outbox.post(f"statement {number} to {to}", message, now=NOW, **options)
+    return outbox.queue_email(f"statement {number} to {to}", message, now=NOW, **options)
 
 
 def outcomes():
@@ -80,10 +80,10 @@ def outcomes():
 
 
 @pytest.mark.django_db
-def test_a_letter_posted_twice_is_one_letter(server):
-    assert [post(1), post(1)] == [True, False]
-    assert outbox.send_waiting(NOW) == 1
-    assert outbox.send_waiting(NOW) == 0
+def test_an_email_queued_twice_is_one_email(server):
+    assert [queue(1), queue(1)] == [True, False]
+    assert outbox.send_queued_emails(NOW) == 1
+    assert outbox.send_queued_emails(NOW) == 0
     ((to, text),) = server.taken
     assert to == "lea@demo.example"
     assert f"Message-ID: {outbox.message_id('statement 1 to lea@demo.example')}" in text
@@ -91,29 +91,29 @@ def test_a_letter_posted_twice_is_one_letter(server):
 
 
 @pytest.mark.django_db
-def test_a_letter_of_the_quiet_hours_waits_for_the_morning(server):
-    post(1, send_after=NOW + timedelta(hours=1))
-    assert outbox.send_waiting(NOW) == 0
-    assert outbox.send_waiting(LATER) == 1
+def test_an_email_of_the_quiet_hours_waits_for_the_morning(server):
+    queue(1, send_after=NOW + timedelta(hours=1))
+    assert outbox.send_queued_emails(NOW) == 0
+    assert outbox.send_queued_emails(LATER) == 1
 
 
 @pytest.mark.django_db
 def test_a_server_that_says_later_is_asked_later(server):
     server.answers = ["451 greylisted, come back", "421 too busy"]
-    post(1)
-    assert outbox.send_waiting(NOW) == 0
-    assert outbox.send_waiting(NOW) == 0, "not before its pause is over"
+    queue(1)
+    assert outbox.send_queued_emails(NOW) == 0
+    assert outbox.send_queued_emails(NOW) == 0, "not before its pause is over"
     assert "greylisted" in OutgoingEmail.objects.get().server_reply
-    assert outbox.send_waiting(NOW + timedelta(minutes=3)) == 0
-    assert outbox.send_waiting(LATER) == 1
+    assert outbox.send_queued_emails(NOW + timedelta(minutes=3)) == 0
+    assert outbox.send_queued_emails(LATER) == 1
     assert sum(server.ids().values()) == 1
 
 
 @pytest.mark.django_db
-def test_an_address_that_does_not_exist_ends_its_letter_and_no_other(server):
-    post(1, to="nobody@demo.example")
-    post(2)
-    assert outbox.send_waiting(NOW) == 1
+def test_an_address_that_does_not_exist_ends_its_email_and_no_other(server):
+    queue(1, to="nobody@demo.example")
+    queue(2)
+    assert outbox.send_queued_emails(NOW) == 1
     refused = OutgoingEmail.objects.get(to="nobody@demo.example")
     assert refused.outcome == OutgoingEmail.Outcome.REFUSED
     assert "no such mailbox" in refused.server_reply
@@ -122,65 +122,65 @@ def test_an_address_that_does_not_exist_ends_its_letter_and_no_other(server):
 @pytest.mark.django_db
 def test_a_server_that_is_gone_loses_nothing(settings):
     settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
-        "finops_site.mail.smtp.SmtpBackend",
+        "django.core.mail.backends.smtp.EmailBackend",
         "127.0.0.1",
         1,
     )
-    post(1)
-    assert outbox.send_waiting(NOW) == 0
-    letter = OutgoingEmail.objects.get()
-    assert (letter.outcome, letter.send_after) == ("waiting", NOW + timedelta(minutes=2))
+    queue(1)
+    assert outbox.send_queued_emails(NOW) == 0
+    email = OutgoingEmail.objects.get()
+    assert (email.outcome, email.send_after) == ("waiting", NOW + timedelta(minutes=2))
     OutgoingEmail.objects.update(created_at=NOW - timedelta(days=6))
-    assert outbox.send_waiting(LATER) == 0
+    assert outbox.send_queued_emails(LATER) == 0
     assert OutgoingEmail.objects.get().outcome == OutgoingEmail.Outcome.REFUSED
 
 
 @pytest.mark.django_db
-def test_a_line_that_breaks_after_the_body_is_doubtful_and_the_letter_goes_out_once_more(server):
+def test_a_connection_that_breaks_after_the_body_leaves_the_outcome_unknown_and_the_email_goes_out_once_more(server):
     server.answers = ["hang up"]
-    post(1)
-    outbox.send_waiting(NOW)
-    letter = OutgoingEmail.objects.get()
-    assert (letter.outcome, letter.may_be_duplicate) == ("waiting", True)
-    assert letter.server_reply.startswith("sent, or not")
-    assert outbox.send_waiting(LATER) == 1
-    assert list(server.ids().values()) == [2], "one Message-ID, so that a mailbox sees one letter"
+    queue(1)
+    outbox.send_queued_emails(NOW)
+    email = OutgoingEmail.objects.get()
+    assert (email.outcome, email.may_be_duplicate) == ("waiting", True)
+    assert email.server_reply.startswith("sent, or not")
+    assert outbox.send_queued_emails(LATER) == 1
+    assert list(server.ids().values()) == [2], "one Message-ID, so that a mailbox sees one email"
 
 
 @pytest.mark.django_db
-def test_a_letter_that_is_doubtful_twice_stays_so_and_says_it(server):
+def test_an_email_of_unknown_outcome_twice_stays_so_and_shows_it(server):
     server.answers = ["hang up", "hang up"]
-    post(1)
-    outbox.send_waiting(NOW)
-    outbox.send_waiting(LATER)
-    assert outbox.send_waiting(LATER + timedelta(days=1)) == 0
+    queue(1)
+    outbox.send_queued_emails(NOW)
+    outbox.send_queued_emails(LATER)
+    assert outbox.send_queued_emails(LATER + timedelta(days=1)) == 0
     assert outcomes() == {"statement 1 to lea@demo.example": "unknown"}
 
 
 @pytest.mark.django_db
-def test_a_letter_in_somebodys_hands_is_left_alone(server):
-    post(1)
+def test_an_email_that_another_worker_claimed_is_left_alone(server):
+    queue(1)
     OutgoingEmail.objects.update(claimed_until=NOW + timedelta(minutes=5))
-    assert outbox.send_waiting(NOW) == 0
-    assert outbox.send_waiting(LATER) == 1
+    assert outbox.send_queued_emails(NOW) == 0
+    assert outbox.send_queued_emails(LATER) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_was_never_posted(server):
+def test_what_is_rolled_back_was_never_queued(server):
     with transaction.atomic():
-        post(1)
+        queue(1)
         transaction.set_rollback(True)
-    assert outbox.send_waiting(NOW) == 0
+    assert outbox.send_queued_emails(NOW) == 0
     assert server.taken == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_four_senders_at_the_same_time_send_each_letter_once(server):
+def test_four_senders_at_the_same_time_send_each_email_once(server):
     for number in range(40):
-        post(number)
+        queue(number)
 
     def send():
-        outbox.send_waiting(NOW)
+        outbox.send_queued_emails(NOW)
         connection.close()
 
     senders = [threading.Thread(target=send) for _ in range(4)]
@@ -194,12 +194,12 @@ def test_four_senders_at_the_same_time_send_each_letter_once(server):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_sender_killed_at_random_moments_loses_no_letter_and_doubles_none_that_is_not_doubtful(server, settings):
+def test_a_sender_killed_at_random_moments_loses_no_email_and_doubles_none_whose_outcome_is_known(server, settings):
     environment = _environment() | {
         "EMAIL_URL": f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}",
         "PYTHONPATH": str(ROOT),
     }
-    chance, now, posted = random.Random(7), NOW, 0
+    chance, now, queued = random.Random(7), NOW, 0
     forks = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("sender.py")],
         cwd=ROOT,
@@ -211,7 +211,7 @@ def test_a_sender_killed_at_random_moments_loses_no_letter_and_doubles_none_that
     assert forks.stdout.readline() == "ready\n"
     for _ in range(KILLS):
         for _ in range(3):
-            posted += post(posted)
+            queued += queue(queued)
         forks.stdin.write(f"{now.isoformat()}\n")
         forks.stdin.flush()
         child = int(forks.stdout.readline())
@@ -225,19 +225,19 @@ def test_a_sender_killed_at_random_moments_loses_no_letter_and_doubles_none_that
     forks.wait(10)
     while OutgoingEmail.objects.filter(outcome="waiting").exists():
         now += timedelta(minutes=6)
-        outbox.send_waiting(now)
-    doubtful = set(OutgoingEmail.objects.filter(may_be_duplicate=True).values_list("message_id", flat=True))
+        outbox.send_queued_emails(now)
+    unknown = set(OutgoingEmail.objects.filter(may_be_duplicate=True).values_list("message_id", flat=True))
     arrived = Counter({line.split(": ")[1].strip(): times for line, times in server.ids().items()})
-    assert len(arrived) == posted == 3 * KILLS, "every letter arrived"
-    assert {identity for identity, times in arrived.items() if times > 1} <= doubtful
+    assert len(arrived) == queued == 3 * KILLS, "every email arrived"
+    assert {identity for identity, times in arrived.items() if times > 1} <= unknown
     assert max(arrived.values()) <= 2
-    print(f"{KILLS} kills, {posted} letters, {len(doubtful)} doubtful, {sum(arrived.values()) - posted} arrived twice")
+    print(f"{KILLS} kills, {queued} emails, {len(unknown)} unknown, {sum(arrived.values()) - queued} arrived twice")
 
 
 @pytest.mark.django_db
-def test_what_old_letters_said_is_forgotten_and_that_they_were_sent_is_not(server):
-    post(1)
-    outbox.send_waiting(NOW)
-    assert outbox.tidy_up(NOW + timedelta(days=91)) == 1
-    letter = OutgoingEmail.objects.get()
-    assert (bytes(letter.content), letter.outcome, letter.subject) == (b"", "sent", "Statement 1")
+def test_the_content_of_old_emails_is_cleared_and_that_they_were_sent_is_not(server):
+    queue(1)
+    outbox.send_queued_emails(NOW)
+    assert outbox.clear_old_contents(NOW + timedelta(days=91)) == 1
+    email = OutgoingEmail.objects.get()
+    assert (bytes(email.content), email.outcome, email.subject) == (b"", "sent", "Statement 1")

@@ -15,9 +15,10 @@ from django.db import connection
 from django.utils import timezone
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.models import Backup
-from finops_site.ops import backups
+from finops_site.ops import backups, restore
 from finops_site.ops.commands import BadInput
 from tests import bills
 from tests.people import person
@@ -31,15 +32,15 @@ def house(transactional_db, tmp_path, settings):
     settings.FINOPS_VAR = tmp_path / "var"
     person("ada")
     rows = [{"BilledCost": "1234567890.123456789012345678", "ResourceId": "i-1"}, {"BilledCost": "-0.5"}]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    assert deliveries.load(received.delivery).status == "current"
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
     return settings.FINOPS_VAR
 
 
 @pytest.fixture
 def made(house, tmp_path):
     path = tmp_path / "tuesday.finops"
-    backups.make(path, timezone.now())
+    backups.make_backup(path, timezone.now())
     return path
 
 
@@ -57,8 +58,8 @@ def elsewhere(transactional_db, tmp_path):
     env["DJANGO_SETTINGS_MODULE"] = "finops_site.settings"
 
     def command(*args):
-        whole = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
-        return subprocess.run(whole, capture_output=True, text=True, env=env, cwd=ROOT)
+        arguments = [sys.executable, str(ROOT / "manage.py"), *map(str, args)]
+        return subprocess.run(arguments, capture_output=True, text=True, env=env, cwd=ROOT)
 
     command.folder = folder
     yield command
@@ -72,7 +73,7 @@ def test_what_was_backed_up_comes_back_to_the_last_digit_and_only_into_an_empty_
     assert restored.returncode == 0, restored.stderr
     assert json.loads(restored.stdout)["green"] is True
     there = json.loads(elsewhere("check_books", "--json").stdout)
-    assert there["totals"] == json.loads(json.dumps(reconciliation.totals()))
+    assert there["totals"] == json.loads(json.dumps(reconciliation.current_totals()))
     assert "1234567889.623456789012345678" in json.dumps(there["totals"])
     again = elsewhere("restore", made)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
@@ -97,9 +98,9 @@ def test_a_backup_cut_short_is_noticed_before_anything_is_touched(made, house):
     for share in (0, 0.01, 0.3, 0.6, 0.9, 0.97):
         made.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(backups.BackupProblem, match=r"cut short|is no backup"):
-            backups.restore(made, replace=True)
+            restore.restore_backup(made, replace=True)
     assert sorted(house.rglob("*")) == before
-    assert all(check.holds for check in reconciliation.check_books())
+    assert all(check.holds for check in reconciliation.reconcile())
 
 
 def test_one_changed_byte_is_noticed(made):
@@ -109,7 +110,7 @@ def test_one_changed_byte_is_noticed(made):
     content[place] ^= 1
     made.write_bytes(content)
     with pytest.raises(backups.BackupProblem, match=r"damaged at database\.dump"):
-        backups.restore(made, replace=True)
+        restore.restore_backup(made, replace=True)
 
 
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
@@ -118,7 +119,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
         with tarfile.open(path, "w") as archive:
             archive.addfile(tarfile.TarInfo(name))
         with pytest.raises(backups.BackupProblem, match="does not belong"):
-            backups.check(path)
+            restore.check_backup(path)
 
 
 def test_neither_a_house_in_use_nor_another_backup_is_overwritten(made, house, tmp_path):
@@ -141,6 +142,6 @@ def test_without_the_programs_of_postgres_one_line_says_so(tmp_path, monkeypatch
 
 
 def test_what_is_no_file_is_named(tmp_path):
-    for path, said in (("nothing.finops", "there is no file"), (".", "is a folder")):
-        with pytest.raises(BadInput, match=said):
+    for path, output in (("nothing.finops", "there is no file"), (".", "is a folder")):
+        with pytest.raises(BadInput, match=output):
             call_command("restore", str(tmp_path / path))

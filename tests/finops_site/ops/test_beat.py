@@ -8,12 +8,12 @@ from finops_site.ops.beat import Scheduler
 
 # Beat closes its connections as it likes.
 pytestmark = pytest.mark.django_db(transaction=True)
-NIGHT = "evaluate-budgets-every-night"
+NIGHT = "run-nightly-checks"
 
 
 def test_the_settings_fill_an_empty_schedule():
     Scheduler(app=app).setup_schedule()
-    assert PeriodicTask.objects.get(name=NIGHT).crontab.hour == "4"
+    assert PeriodicTask.objects.get(name=NIGHT).crontab.hour == "5"
 
 
 def test_an_edit_in_the_admin_survives_a_restart_of_beat():
@@ -23,3 +23,13 @@ def test_an_edit_in_the_admin_survives_a_restart_of_beat():
     Scheduler(app=app).setup_schedule()
     task = PeriodicTask.objects.get(name=NIGHT)
     assert (task.crontab, task.enabled) == (later, False)
+
+
+def test_an_entry_whose_task_no_app_has_any_more_is_disabled_and_the_others_are_not():
+    Scheduler(app=app).setup_schedule()
+    hourly, _ = CrontabSchedule.objects.get_or_create(minute="0")
+    PeriodicTask.objects.create(name="of-an-app-that-left", task="carbon.tasks.weigh", crontab=hourly)
+    Scheduler(app=app).setup_schedule()
+    disabled = PeriodicTask.objects.get(enabled=False)
+    assert disabled.name == "of-an-app-that-left"
+    assert disabled.description == "Disabled: no app has its task any more."

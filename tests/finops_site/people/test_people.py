@@ -2,7 +2,9 @@
 
 import pytest
 from axes.models import AccessAttempt
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError
@@ -41,8 +43,8 @@ def test_who_leaves_a_team_no_longer_sees_it(lea):
 @pytest.mark.parametrize(
     ("name", "whole"), [("ada", True), ("fay", True), ("max", True), ("lea", False), ("eli", False)]
 )
-def test_who_sees_the_whole_company(name, whole, people):
-    assert people[name].sees_whole_company is whole
+def test_who_sees_the_whole_company(name, names, people):
+    assert people[name].sees_whole_company is names
 
 
 def test_an_address_is_one_person_whatever_its_case(people):
@@ -80,7 +82,7 @@ def test_the_groups_hold_what_the_table_says_and_no_more():
     group = Group.objects.get(name=roles.EXECUTIVE)
     group.permissions.add(Permission.objects.get(codename="change_user"))
     roles.sync_roles()
-    assert roles.permission_names(group.permissions.all()) == roles.ROLES[roles.EXECUTIVE]
+    assert roles.permission_names(group.permissions.all()) == roles.role_permissions()[roles.EXECUTIVE]
 
 
 def test_every_permission_of_the_table_is_declared_by_a_model():
@@ -88,12 +90,20 @@ def test_every_permission_of_the_table_is_declared_by_a_model():
 
 
 def test_administrators_are_not_finance():
-    changing = {name for name in roles.ROLES[roles.ADMINISTRATOR] if ".view_" not in name}
+    changing = {name for name in roles.role_permissions()[roles.ADMINISTRATOR] if ".view_" not in name}
     assert not {name for name in changing if any(word in name for word in MONEY)}
 
 
+def test_what_an_app_keeps_from_administrators_is_an_error_where_one_holds_it(monkeypatch):
+    assert roles.forbidden_to_administrators() == []
+    budgets = apps.get_app_config("budgets")
+    monkeypatch.setattr(budgets, "permissions", {roles.ADMINISTRATOR: {"budgets.approve_budget"}})
+    assert roles.forbidden_to_administrators() == ["budgets.approve_budget"]
+    assert "finops_site.E006" in {message.id for message in run_checks()}
+
+
 def test_executives_change_nothing():
-    assert all(".view_" in name for name in roles.ROLES[roles.EXECUTIVE])
+    assert all(".view_" in name for name in roles.role_permissions()[roles.EXECUTIVE])
 
 
 def test_checks_find_nothing_wrong():

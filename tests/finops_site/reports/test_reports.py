@@ -10,11 +10,12 @@ from pypdf import PdfReader
 
 from finops_site.lib import charts
 from finops_site.lib.periods import Month
-from finops_site.registry import Kpi, Measure, Registry, ReportMonth, ReportMonths, ReportSection
+from finops_site.registry import Better, Kpi, Measure, Registry, ReportMonth, ReportMonthSource, ReportSection, Unit
 from finops_site.reports import monthly_report
+from finops_site.reports.report_pdf import render_report
 
 MONTH = Month(2026, 3)
-COVERAGE = Measure(Decimal("71.26"), "%", Decimal(70), "higher", "of eligible usage", "/reservations/")
+COVERAGE = Measure(Decimal("71.26"), Unit.PERCENT, Decimal(70), Better.HIGHER, "of eligible usage", "/reservations/")
 CHART = {
     "id": "c",
     "kind": "bar",
@@ -48,33 +49,35 @@ CONTEXT = {
 
 
 def part(context, template=""):
-    return monthly_report.part(ReportSection("teams", "Teams of March", template, lambda user, month: None), context)
+    return monthly_report.make_part(
+        ReportSection("teams", "Teams of March", template, lambda user, month: None), context
+    )
 
 
 def page(*parts, gates=()):
     report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
     return "".join(
-        render_to_string("includes/report_part.html", {"part": each, "report": report}) for each in report.parts
+        render_to_string("includes/report_part.html", {"part": part, "report": report}) for part in report.parts
     )
 
 
 def paper(*parts, gates=()):
     report = monthly_report.Report(MONTH, "March 2026 report", "The whole company.", list(gates), list(parts))
-    pages = PdfReader(io.BytesIO(monthly_report.pdf(report))).pages
-    return " ".join(" ".join(each.extract_text() for each in pages).split())
+    pages = PdfReader(io.BytesIO(render_report(report))).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
 
 
 def gate(measure, label="Coverage"):
     house = Registry()
     house.add(Kpi("k", label, lambda user, as_of: measure))
-    return monthly_report._gate(*house.measures(None, date(2026, 3, 31))[0])
+    return monthly_report.make_gate(*house.measures(None, date(2026, 3, 31))[0])
 
 
 def test_the_page_and_the_pdf_say_the_same():
     html, text = page(part(CONTEXT)), paper(part(CONTEXT))
-    for said in ("Teams of March", "1,234.50", "#panic()", "12.3%", "Nobody", "Total", "10.00", "10.0%"):
-        assert said in html, said
-        assert said in text, said
+    for expected in ("Teams of March", "1,234.50", "#panic()", "12.3%", "Nobody", "Total", "10.00", "10.0%"):
+        assert expected in html, expected
+        assert expected in text, expected
 
 
 def test_what_people_write_is_text_on_both():
@@ -112,24 +115,27 @@ def test_words_stand_to_the_left(cells):
     ("measure", "value", "verdict"),
     [
         (COVERAGE, "71.3%", "Target at least 70%: met"),
-        (Measure(Decimal(6), "%", Decimal(5), "lower", ""), "6%", "Target at most 5%: not met"),
-        (Measure(None, "hours", Decimal(24), "lower", ""), "—", "Target at most 24 hours: not known yet"),
-        (Measure(Decimal("1234.5"), "USD", None, "higher", ""), "1,234.50 USD", "No target"),
+        (Measure(Decimal(6), Unit.PERCENT, Decimal(5), Better.LOWER, ""), "6%", "Target at most 5%: not met"),
+        (Measure(None, Unit.HOURS, Decimal(24), Better.LOWER, ""), "—", "Target at most 24 hours: not known yet"),
+        (Measure(Decimal("1234.5"), Unit.MONEY, None, Better.HIGHER, "", currency="USD"), "1,234.50 USD", "No target"),
     ],
 )
 def test_a_gate_says_in_words_whether_it_is_met(measure, value, verdict):
-    found = gate(measure)
-    assert (found.value, found.verdict) == (value, verdict)
-    assert verdict in paper(gates=[found])
+    shown = gate(measure)
+    assert (shown.value, shown.verdict) == (value, verdict)
+    assert verdict in paper(gates=[shown])
 
 
 def test_a_value_just_short_of_its_target_is_not_shown_as_reaching_it():
-    found = gate(Measure(Decimal("69.96"), "%", Decimal(70), "higher", ""))
-    assert (found.value, found.state) == ("69.96%", "not met")
+    shown = gate(Measure(Decimal("69.96"), Unit.PERCENT, Decimal(70), Better.HIGHER, ""))
+    assert (shown.value, shown.state) == ("69.96%", "not met")
 
 
 def test_the_report_counts_the_gates_that_are_met():
-    late, unknown = Measure(Decimal(6), "%", Decimal(5), "lower", ""), Measure(None, "%", None, "higher", "")
+    late, unknown = (
+        Measure(Decimal(6), Unit.PERCENT, Decimal(5), Better.LOWER, ""),
+        Measure(None, Unit.PERCENT, None, Better.HIGHER, ""),
+    )
     gates = [gate(COVERAGE), gate(late), gate(unknown)]
     assert monthly_report.Report(MONTH, "", "", gates, []).summary == "1 of 2 targets met."
 
@@ -137,8 +143,13 @@ def test_the_report_counts_the_gates_that_are_met():
 def test_what_several_say_of_a_month_is_one_row_and_the_newest_comes_first():
     house = Registry()
     house.add(
-        ReportMonths("costs", lambda user, today: [ReportMonth(Month(2026, 2), "2 USD"), ReportMonth(MONTH, "3 USD")]),
-        ReportMonths("more", lambda user, today: [ReportMonth(MONTH, "closed")]),
+        ReportMonthSource(
+            "costs", lambda user, today: [ReportMonth(Month(2026, 2), "2 USD"), ReportMonth(MONTH, "3 USD")]
+        ),
+        ReportMonthSource("more", lambda user, today: [ReportMonth(MONTH, "closed")]),
     )
-    found = house.months(None, date(2026, 3, 9))
-    assert [(str(each.month), each.words) for each in found] == [("2026-03", "3 USD; closed"), ("2026-02", "2 USD")]
+    months = house.report_months(None, date(2026, 3, 9))
+    assert [(str(row.month), row.description) for row in months] == [
+        ("2026-03", "3 USD; closed"),
+        ("2026-02", "2 USD"),
+    ]

@@ -28,7 +28,7 @@ def made(name="Payments", rows=1):
         "company": "Northwind",
         "sections": [{**section, "stats": [{"label": name, "value": money}]}],
     }
-    return typst_documents.pdf("document", data, {"c": chart_svg.svg(CHART)})
+    return typst_documents.render_pdf("document", data, {"c": chart_svg.svg(CHART)})
 
 
 def pages(content):
@@ -47,18 +47,18 @@ def test_amounts_below_zero_stand_in_parentheses_with_their_currency():
 
 
 def test_every_page_says_which_it_is_and_repeats_the_head_of_the_table():
-    found = pages(made(rows=90))
-    assert len(found) > 1
-    assert [f"Page {number} of {len(found)}" in page for number, page in enumerate(found, 1)] == [True] * len(found)
-    assert all("Northwind" in page and "Team" in page for page in found)
+    texts = pages(made(rows=90))
+    assert len(texts) > 1
+    assert [f"Page {number} of {len(texts)}" in page for number, page in enumerate(texts, 1)] == [True] * len(texts)
+    assert all("Northwind" in page and "Team" in page for page in texts)
 
 
 def test_the_same_input_gives_the_same_bytes():
     assert made() == made()
-    assert typst_documents.png(chart_svg.svg(CHART)) == typst_documents.png(chart_svg.svg(CHART))
+    assert typst_documents.render_png(chart_svg.svg(CHART)) == typst_documents.render_png(chart_svg.svg(CHART))
 
 
 def test_a_picture_is_as_wide_as_asked():
-    picture = typst_documents.png(chart_svg.svg(CHART), width=320)
+    picture = typst_documents.render_png(chart_svg.svg(CHART), width=320)
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 640

@@ -12,7 +12,7 @@ from django.forms import ModelForm
 from django.urls import include, path
 
 from finops_site.models import Membership, Team, User
-from finops_site.registry import NavItem, Panel, Registry
+from finops_site.registry import NavItem, NavSection, Panel, Registry
 from finops_site.ui.filters import MonthFilter
 from finops_site.ui.keyset import BadCursor, keyset_page
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage
@@ -232,8 +232,8 @@ def walk(client, address: str, link: str) -> list[str]:
         page = client.get(address)
         assert page.status_code == 200
         seen.append(names_on(page))
-        found = re.search(rf'rel="{link}" href="([^"]+)"', page.content.decode())
-        address = "/long/" + found[1].replace("&amp;", "&") if found else ""
+        match = re.search(rf'rel="{link}" href="([^"]+)"', page.content.decode())
+        address = "/long/" + match[1].replace("&amp;", "&") if match else ""
     return seen
 
 
@@ -287,15 +287,15 @@ def test_nulls_are_walked_in_the_order_of_the_database(ordering):
         User.objects.create(email=f"{n}@demo.example", last_login=seen)
     sign = "-" if ordering[0] == "-" else ""
     wanted = list(User.objects.order_by(ordering, f"{sign}id").values_list("email", flat=True))
-    found, after, pages = [], None, []
+    walked, after, pages = [], None, []
     while True:
         page = keyset_page(User.objects.all(), [ordering], size=2, after=after)
         pages.append([user.email for user in page.rows])
-        found += pages[-1]
+        walked += pages[-1]
         if not page.after:
             break
         after = page.after
-    assert found == wanted
+    assert walked == wanted
     back = keyset_page(User.objects.all(), [ordering], size=2, before=page.before)
     assert [user.email for user in back.rows] == pages[-2]
 
@@ -380,6 +380,7 @@ def test_the_sidebar_shows_what_the_person_may_open(client, lea, monkeypatch):
 def test_the_sidebar_groups_its_links_and_shows_no_group_that_is_empty_for_the_person(client, lea, monkeypatch):
     house = Registry()
     house.add(
+        *(NavSection(label, order) for label, order in (("Bills", 50), ("Costs", 10), ("", 0))),
         NavItem("Odd", "home", "cash", section="Something new"),
         NavItem("Bill", "home", "cash", "costs.view_company", section="Bills"),
         NavItem("Spend", "home", "cash", section="Costs"),
@@ -387,8 +388,8 @@ def test_the_sidebar_groups_its_links_and_shows_no_group_that_is_empty_for_the_p
     )
     monkeypatch.setattr("finops_site.ui.context_processors.registry", house)
     page = client.get("/").content.decode()
-    said = re.findall(r"<summary>([^<]+)<|<li><a.*?<span>([^<]+)</span>", page)
-    assert [group or link for group, link in said] == ["Home", "Alone", "Costs", "Spend", "Something new", "Odd"]
+    entries = re.findall(r"<summary>([^<]+)<|<li><a.*?<span>([^<]+)</span>", page)
+    assert [group or link for group, link in entries] == ["Home", "Alone", "Costs", "Spend", "Something new", "Odd"]
 
 
 @pytest.mark.parametrize("address", ["/teams/", "/", "/accounts/password/change/", "/nope/"])

@@ -1,8 +1,9 @@
 """Workbooks: numbers that are numbers, digits that are not lost, and text that does not run."""
 
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django_tables2 import Column
@@ -10,6 +11,8 @@ from openpyxl import load_workbook
 
 from finops_site.lib.periods import Month
 from finops_site.ui import spreadsheets
+from finops_site.ui.downloads import xlsx_download
+from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import BaseTable, MoneyColumn
 
 
@@ -42,6 +45,31 @@ def test_what_no_sheet_may_hold_is_left_out():
     assert len(sheet.title) <= 31
 
 
+def memory(name):
+    """A line of /proc/self/status in bytes: VmRSS is what is in use, VmHWM its peak."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.slow
+def test_the_memory_for_many_rows_is_that_for_few():
+    rows = ([f"resource {number}", Decimal(number) / 8, "USD"] for number in range(200_000))
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    content = spreadsheets.xlsx(rows)
+    more = memory("VmHWM") - before - 2 * len(content)
+    assert more < 16_000_000, f"{more:,} bytes beside the file itself, which is the answer"
+
+
+def test_days_moments_and_whole_numbers_are_what_they_are():
+    sheet = opened(["Day", "At", "Rows", "Yes"], [date(2026, 3, 1), datetime(2026, 3, 1, 4, 5, tzinfo=UTC), 7, True])
+    assert [cell.value for cell in sheet[2]] == [datetime(2026, 3, 1), datetime(2026, 3, 1, 4, 5), 7, True]
+    assert sheet["A2"].number_format == "yyyy-mm-dd"
+    assert sheet["A1"].font.bold
+    assert not sheet["A2"].font.bold
+    assert opened(["id"], [1234567890123456])["A2"].value == "1234567890123456"
+
+
 def test_more_rows_than_a_sheet_holds_are_refused_in_words(monkeypatch):
     monkeypatch.setattr(spreadsheets, "MOST_ROWS", 2)
     with pytest.raises(spreadsheets.TooManyRows, match="export it as CSV"):
@@ -55,7 +83,7 @@ class Accounts(BaseTable):
 
 def test_money_of_a_table_is_a_number_and_an_account_number_stays_text():
     table = Accounts([{"account": "012345678901", "spend": Decimal("12.50"), "currency": "USD"}])
-    answer = spreadsheets.xlsx_response(table, "accounts")
+    answer = xlsx_download(export_rows(table), "accounts")
     row = load_workbook(io.BytesIO(answer.content)).active[2]
     assert [cell.value for cell in row] == ["012345678901", 12.5, "USD"]
 

@@ -9,6 +9,8 @@ import django_tables2
 import pytest
 from django.test import RequestFactory
 
+from finops_site.ui.downloads import csv_download
+from finops_site.ui.table_export import export_rows, safe_cell
 from finops_site.ui.tables import (
     BaseTable,
     ChangeColumn,
@@ -19,8 +21,6 @@ from finops_site.ui.tables import (
     PercentColumn,
     StatusColumn,
     TagColumn,
-    csv_response,
-    safe_cell,
     total_rows,
 )
 
@@ -59,7 +59,7 @@ def html(*rows: dict[str, object], **options: object) -> str:
 
 
 def exported(*rows: dict[str, object], table: type[BaseTable] = Costs) -> list[list[str]]:
-    response = csv_response(table(rows), "Cost lines: November")
+    response = csv_download(export_rows(table(rows)), "Cost lines: November")
     text = b"".join(response.streaming_content).decode()
     return list(csv.reader(io.StringIO(text)))
 
@@ -162,5 +162,5 @@ def test_a_nul_does_not_reach_the_csv():
 
 
 def test_the_file_name_is_plain():
-    response = csv_response(Costs([]), 'x"; evil\r\nSet-Cookie: a=b')
+    response = csv_download(export_rows(Costs([])), 'x"; evil\r\nSet-Cookie: a=b')
     assert response["Content-Disposition"] == 'attachment; filename="x-evil-set-cookie-ab.csv"'

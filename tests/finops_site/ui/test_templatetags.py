@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.template import Context, Template
+from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 
 from finops_site.lib.periods import Month
@@ -138,3 +138,71 @@ def test_a_stat_card_shows_the_change_since_before():
     assert "110.00 " in html
     assert "+10.00 " in html
     assert "(+10.0%)" in html
+
+
+def flat(html: str) -> str:
+    return "".join(line.strip() for line in html.splitlines())
+
+
+def test_a_card_has_a_title_and_a_padded_content():
+    html = flat(drawn("{% card name %}<p>{{ word }}</p>{% endcard %}", name="R&D", word="<b>"))
+    assert html == (
+        '<section class="card"><div class="card-head"><h2>R&amp;D</h2></div>'
+        '<div class="card-content"><p>&lt;b&gt;</p></div></section>'
+    )
+
+
+def test_a_card_has_a_sentence_a_head_and_a_table_to_its_edges():
+    template = (
+        "{% card title text=why body='flush' id='teams' css='wide' label='Teams' %}"
+        "<a href='/'>All</a>{% cardbody %}<table></table>{% endcard %}"
+    )
+    html = flat(drawn(template, title="By team", why="in <USD>"))
+    assert html == (
+        '<section class="card wide" id="teams" aria-label="Teams">'
+        "<div class=\"card-head\"><h2>By team</h2><p>in &lt;USD&gt;</p><a href='/'>All</a></div>"
+        '<div class="card-flush"><table></table></div></section>'
+    )
+
+
+def test_a_bare_card_leaves_the_wrappers_to_its_content_and_an_empty_one_has_none():
+    assert flat(drawn("{% card 'A' body='bare' %}<p>x</p>{% endcard %}")).endswith("</div><p>x</p></section>")
+    assert flat(drawn("{% card 'A' %}{% endcard %}")).endswith("</h2></div></section>")
+
+
+def test_cards_stand_inside_one_another_and_in_loops():
+    html = flat(
+        drawn("{% for n in few %}{% card n %}{% card 'in' %}{{ n }}{% endcard %}{% endcard %}{% endfor %}", few="ab")
+    )
+    assert html.count("<section") == 4
+    assert '<h2>in</h2></div><div class="card-content">b</div>' in html
+
+
+@pytest.mark.parametrize("tag", ["{% card %}", "{% card 'A' colour='red' %}", "{% stat %}", "{% scrolling_table %}"])
+def test_a_frame_with_wrong_arguments_is_noticed(tag):
+    with pytest.raises(TemplateSyntaxError):
+        drawn(f"{tag}{{% end{tag.split()[1]} %}}")
+
+
+def test_a_stat_has_its_figure_and_what_stands_below_it():
+    html = flat(drawn("{% stat 'Used' icon='home' note='of ten' %}{{ n }}{% statfoot %}<i>x</i>{% endstat %}", n=7))
+    assert html.startswith('<section class="card stat" aria-label="Used"><div class="stat-label"><svg class="icon"')
+    assert html.endswith(
+        '<span>Used</span></div><div class="stat-value">7</div>'
+        '<div class="stat-foot"><span class="stat-note">of ten</span><i>x</i></div></section>'
+    )
+    assert "stat-foot" not in drawn("{% stat 'Used' %}7{% endstat %}")
+
+
+def test_a_scrolling_table_is_a_region_that_the_keyboard_reaches():
+    html = flat(drawn("{% scrolling_table 'Use' css='compact' %}<tbody></tbody>{% endscrolling_table %}"))
+    assert html == (
+        '<div class="table-wrap phone-scroll" tabindex="0" role="region" aria-label="Use">'
+        '<table class="data compact"><tbody></tbody></table></div>'
+    )
+
+
+def test_a_status_badge_has_icon_tone_and_text():
+    html = drawn("{% status_badge 'open' 'warn' 'clock' %}")
+    assert html.startswith('<span class="status-badge tone-warn"><svg')
+    assert html.endswith("<span>open</span></span>")

@@ -4,81 +4,92 @@ from decimal import Decimal
 
 import pytest
 
-from reservations.calc.discount_application import Owned, Usage, apply, coverage, effective_savings_rate, utilisation
-from reservations.calc.terms import RI_STANDARD, SP_COMPUTE, SP_EC2, Pool, is_size_flexible, system_of, units
+from reservations.calc.discount_application import (
+    OwnedCommitment,
+    Usage,
+    apply_to_hour,
+    coverage_rate,
+    effective_savings_rate,
+    utilisation_rate,
+)
+from reservations.calc.terms import RI_STANDARD, SP_COMPUTE, SP_EC2, MachinePool, is_size_flexible, system_of, units
 
-LARGE = Pool("AWS", "us-east-1", "m5.large")
-XLARGE = Pool("AWS", "us-east-1", "m5.xlarge")
-WINDOWS = Pool("AWS", "us-east-1", "m5.xlarge", "Windows")
+LARGE = MachinePool("AWS", "us-east-1", "m5.large")
+XLARGE = MachinePool("AWS", "us-east-1", "m5.xlarge")
+WINDOWS = MachinePool("AWS", "us-east-1", "m5.xlarge", "Windows")
 RATES = {LARGE: (Decimal("0.06"), Decimal("0.10")), XLARGE: (Decimal("0.14"), Decimal("0.20"))}
 
 
 def test_zonal_comes_before_regional_before_family_plan_before_compute_plan():
     usage = [Usage(LARGE, Decimal(4), "us-east-1a")]
     owned = [
-        Owned("compute", SP_COMPUTE, LARGE, Decimal("0.07"), rates={LARGE: (Decimal("0.07"), Decimal("0.10"))}),
-        Owned("family", SP_EC2, LARGE, Decimal("0.06"), rates=RATES),
-        Owned("regional", RI_STANDARD, LARGE, Decimal(1)),
-        Owned("zonal", RI_STANDARD, LARGE, Decimal(1), zone="us-east-1a"),
+        OwnedCommitment(
+            "compute", SP_COMPUTE, LARGE, Decimal("0.07"), rates={LARGE: (Decimal("0.07"), Decimal("0.10"))}
+        ),
+        OwnedCommitment("family", SP_EC2, LARGE, Decimal("0.06"), rates=RATES),
+        OwnedCommitment("regional", RI_STANDARD, LARGE, Decimal(1)),
+        OwnedCommitment("zonal", RI_STANDARD, LARGE, Decimal(1), zone="us-east-1a"),
     ]
-    found = apply(usage, owned)
-    assert found.left == [0]
-    assert found.used == {"zonal": 1, "regional": 1, "family": Decimal("0.06"), "compute": Decimal("0.07")}
+    result = apply_to_hour(usage, owned)
+    assert result.left == [0]
+    assert result.used == {"zonal": 1, "regional": 1, "family": Decimal("0.06"), "compute": Decimal("0.07")}
     # With one machine less it is the compute plan that stands idle.
-    assert apply([Usage(LARGE, Decimal(3), "us-east-1a")], owned).used["compute"] == 0
+    assert apply_to_hour([Usage(LARGE, Decimal(3), "us-east-1a")], owned).used["compute"] == 0
 
 
 def test_a_regional_reservation_covers_other_sizes_by_normalised_units():
     # One xlarge (8 units) covers two large (4 each).
-    found = apply([Usage(LARGE, Decimal(3))], [Owned("ri", RI_STANDARD, XLARGE, Decimal(1))])
-    assert (found.left, found.used["ri"]) == ([1], 1)
+    result = apply_to_hour([Usage(LARGE, Decimal(3))], [OwnedCommitment("ri", RI_STANDARD, XLARGE, Decimal(1))])
+    assert (result.left, result.used["ri"]) == ([1], 1)
     # Half of one covers one.
-    assert apply([Usage(LARGE, Decimal(1))], [Owned("ri", RI_STANDARD, XLARGE, Decimal(1))]).used["ri"] == Decimal(
-        "0.5"
-    )
+    assert apply_to_hour([Usage(LARGE, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, XLARGE, Decimal(1))]).used[
+        "ri"
+    ] == Decimal("0.5")
 
 
 @pytest.mark.parametrize(
     ("reserved", "zone"),
-    [(WINDOWS, ""), (XLARGE, "us-east-1a"), (Pool("AWS", "us-east-1", "m5.xlarge", "Linux", "dedicated"), "")],
+    [(WINDOWS, ""), (XLARGE, "us-east-1a"), (MachinePool("AWS", "us-east-1", "m5.xlarge", "Linux", "dedicated"), "")],
 )
 def test_licensed_zonal_and_dedicated_reservations_cover_their_own_size_only(reserved, zone):
-    other = Pool("AWS", "us-east-1", "m5.large", reserved.system, reserved.tenancy)
+    other = MachinePool("AWS", "us-east-1", "m5.large", reserved.system, reserved.tenancy)
     usage = [Usage(other, Decimal(2), "us-east-1a"), Usage(reserved, Decimal(1), "us-east-1a")]
-    found = apply(usage, [Owned("ri", RI_STANDARD, reserved, Decimal(2), zone)])
-    assert (found.left, found.used["ri"]) == ([2, 0], 1)
+    result = apply_to_hour(usage, [OwnedCommitment("ri", RI_STANDARD, reserved, Decimal(2), zone)])
+    assert (result.left, result.used["ri"]) == ([2, 0], 1)
 
 
 def test_a_plan_goes_first_where_it_discounts_most():
     # 40 % off the large, 30 % off the xlarge: 0.06 covers one large, and nothing is left for the xlarge.
     usage = [Usage(XLARGE, Decimal(1)), Usage(LARGE, Decimal(1))]
-    assert apply(usage, [Owned("sp", SP_EC2, LARGE, Decimal("0.06"), rates=RATES)]).left == [1, 0]
+    assert apply_to_hour(usage, [OwnedCommitment("sp", SP_EC2, LARGE, Decimal("0.06"), rates=RATES)]).left == [1, 0]
 
 
 def test_the_buyers_account_comes_first_then_the_others():
-    mine, other = (Pool("AWS", "us-east-1", "m5.large", account=name) for name in ("buyer", "other"))
-    found = apply([Usage(other, Decimal(1)), Usage(mine, Decimal(1))], [Owned("ri", RI_STANDARD, mine, Decimal(1))])
-    assert found.left == [1, 0]
-    assert apply([Usage(other, Decimal(1))], [Owned("ri", RI_STANDARD, mine, Decimal(1))]).left == [0]
+    own, other = (MachinePool("AWS", "us-east-1", "m5.large", account=name) for name in ("buyer", "other"))
+    result = apply_to_hour(
+        [Usage(other, Decimal(1)), Usage(own, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, own, Decimal(1))]
+    )
+    assert result.left == [1, 0]
+    assert apply_to_hour([Usage(other, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, own, Decimal(1))]).left == [0]
 
 
 def test_two_commitments_of_one_id_are_refused():
-    twice = [Owned("ri", RI_STANDARD, LARGE, Decimal(1))] * 2
+    twice = [OwnedCommitment("ri", RI_STANDARD, LARGE, Decimal(1))] * 2
     with pytest.raises(ValueError, match="the same id"):
-        apply([Usage(LARGE, Decimal(1))], twice)
+        apply_to_hour([Usage(LARGE, Decimal(1))], twice)
 
 
 def test_negative_hours_are_refused():
     with pytest.raises(ValueError, match="not be negative"):
-        apply([Usage(LARGE, Decimal(-1))], [])
+        apply_to_hour([Usage(LARGE, Decimal(-1))], [])
 
 
 def test_the_ratios_and_that_nothing_divides_by_nothing():
-    assert utilisation(Decimal(3), Decimal(1)) == Decimal("0.75")
-    assert coverage(Decimal(7), Decimal(10)) == Decimal("0.7")
+    assert utilisation_rate(Decimal(3), Decimal(1)) == Decimal("0.75")
+    assert coverage_rate(Decimal(7), Decimal(10)) == Decimal("0.7")
     # Paid 80 (10 of it for nothing) for what costs 100 on demand.
     assert effective_savings_rate(Decimal(80), Decimal(100)) == Decimal("0.2")
-    assert [utilisation(Decimal(0), Decimal(0)), coverage(Decimal(0), Decimal(0))] == [None, None]
+    assert [utilisation_rate(Decimal(0), Decimal(0)), coverage_rate(Decimal(0), Decimal(0))] == [None, None]
     assert effective_savings_rate(Decimal(1), Decimal(0)) is None
 
 
@@ -99,8 +110,8 @@ def test_normalised_units_are_awss(type_, size):
 
 def test_metal_has_no_units_and_databases_are_not_size_flexible_machines():
     assert units("m5.metal") is None
-    assert not is_size_flexible(Pool("AWS", "us-east-1", "m5.metal"))
-    assert not is_size_flexible(Pool("AWS", "us-east-1", "db.r5.large"))
+    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "m5.metal"))
+    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "db.r5.large"))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from reservations.calc import indicative_prices
-from reservations.calc.price_lists import BadPrices, break_even_months, newest, read
-from reservations.calc.terms import ON_DEMAND, RI_STANDARD, SP_COMPUTE, Pool
+from reservations.calc.price_lists import BadPrices, break_even_months, current_prices, parse_price_list
+from reservations.calc.terms import ON_DEMAND, RI_STANDARD, SP_COMPUTE, MachinePool
 
-LARGE = Pool("AWS", "us-east-1", "m5.large")
+LARGE = MachinePool("AWS", "us-east-1", "m5.large")
 
 
 def ec2_offers(**product):
@@ -43,7 +43,7 @@ def ec2_offers(**product):
 
 
 def test_an_ec2_offer_file_has_on_demand_and_reserved_prices():
-    on_demand, reserved = read(json.dumps(ec2_offers()), "ec2.json")
+    on_demand, reserved = parse_price_list(json.dumps(ec2_offers()), "ec2.json")
     assert (on_demand.pool, on_demand.kind, on_demand.hourly) == (LARGE, ON_DEMAND, Decimal("0.096"))
     assert (reserved.kind, reserved.term_months, reserved.payment) == (RI_STANDARD, 12, "partial")
     assert (reserved.hourly, reserved.upfront, reserved.day) == (Decimal("0.029"), Decimal("254.04"), date(2026, 2, 3))
@@ -56,7 +56,7 @@ def test_an_ec2_offer_file_has_on_demand_and_reserved_prices():
     "product", [{"capacitystatus": "AllocatedCapacityReservation"}, {"licenseModel": "Bring your own license"}]
 )
 def test_unused_capacity_and_own_licences_are_no_price_of_a_machine(product):
-    assert read(json.dumps(ec2_offers(**product)), "ec2.json") == []
+    assert parse_price_list(json.dumps(ec2_offers(**product)), "ec2.json") == []
 
 
 def test_a_savings_plan_file_has_the_rates_of_machines():
@@ -74,21 +74,23 @@ def test_a_savings_plan_file_has_the_rates_of_machines():
         ],
         "terms": {"savingsPlan": [{"sku": "P", "leaseContractLength": {"duration": 3}, "rates": [rate]}]},
     }
-    (found,) = read(json.dumps(offers), "sp.json")
-    assert (found.pool, found.kind, found.term_months, found.payment) == (LARGE, SP_COMPUTE, 36, "all")
-    assert (found.effective, found.monthly, found.cash) == (Decimal("0.07"), 0, Decimal("0.07") * 26280)
+    (price,) = parse_price_list(json.dumps(offers), "sp.json")
+    assert (price.pool, price.kind, price.term_months, price.payment) == (LARGE, SP_COMPUTE, 36, "all")
+    assert (price.effective, price.monthly, price.cash) == (Decimal("0.07"), 0, Decimal("0.07") * 26280)
 
 
 SHEET = "provider,region,type,option,term,payment,hourly,upfront,currency,date\n"
 
 
 def test_a_sheet_of_any_provider_is_read():
-    (found,) = read(SHEET + "Azure,westeurope,D2s_v5,azure_reservation,12,none,0.061,,EUR,2026-01-31\n", "azure.csv")
-    assert (found.pool.provider, found.hourly, found.currency) == ("Azure", Decimal("0.061"), "EUR")
+    (price,) = parse_price_list(
+        SHEET + "Azure,westeurope,D2s_v5,azure_reservation,12,none,0.061,,EUR,2026-01-31\n", "azure.csv"
+    )
+    assert (price.pool.provider, price.hourly, price.currency) == ("Azure", Decimal("0.061"), "EUR")
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         ("AWS,r,t,nonsense,12,none,1,0,USD,2026-01-31", "row 2: option 'nonsense'"),
         ("AWS,r,t,sp_ec2,24,none,1,0,USD,2026-01-31", "row 2: term '24'"),
@@ -98,34 +100,37 @@ def test_a_sheet_of_any_provider_is_read():
         ("AWS,r,t,sp_ec2,12,none,1,0,USD,31/01/2026", "row 2: date '31/01/2026'"),
     ],
 )
-def test_a_wrong_row_is_named(row, said):
-    with pytest.raises(BadPrices, match=said):
-        read(SHEET + row + "\n", "sheet.csv")
+def test_a_wrong_row_is_named(row, expected):
+    with pytest.raises(BadPrices, match=expected):
+        parse_price_list(SHEET + row + "\n", "sheet.csv")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("{", "no whole JSON"),
         ('{"terms": {}}', "neither an EC2 offer file"),
         ("a,b\n1,2\n", "the header lacks provider"),
     ],
 )
-def test_a_file_that_is_no_price_list_is_refused(text, said):
-    with pytest.raises(BadPrices, match=said):
-        read(text, "x")
+def test_a_file_that_is_no_price_list_is_refused(text, expected):
+    with pytest.raises(BadPrices, match=expected):
+        parse_price_list(text, "x")
 
 
 def test_a_listed_price_counts_before_an_indicative_one_and_the_newest_before_older():
-    shipped = [each for each in indicative_prices.prices() if each.pool == LARGE and each.kind == ON_DEMAND]
+    shipped = [
+        listed for listed in indicative_prices.indicative_prices() if listed.pool == LARGE and listed.kind == ON_DEMAND
+    ]
     old, new = (
-        read(json.dumps({**ec2_offers(), "publicationDate": day}), day)[0] for day in ("2025-01-01", "2025-06-01")
+        parse_price_list(json.dumps({**ec2_offers(), "publicationDate": day}), day)[0]
+        for day in ("2025-01-01", "2025-06-01")
     )
-    assert newest([new, *shipped, old])[(LARGE, ON_DEMAND, 0, "")].source == "2025-06-01"
+    assert current_prices([new, *shipped, old])[(LARGE, ON_DEMAND, 0, "")].source == "2025-06-01"
 
 
 def test_every_indicative_price_says_so_and_is_below_on_demand():
-    known = newest(indicative_prices.prices())
+    known = current_prices(indicative_prices.indicative_prices())
     for (pool, kind, _, _), price in known.items():
         assert price.is_indicative
         if kind != ON_DEMAND:

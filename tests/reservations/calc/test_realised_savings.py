@@ -34,11 +34,11 @@ ON_PAPER = {
 
 @pytest.mark.parametrize("name", ON_PAPER)
 def test_a_month_is_what_was_worked_on_paper(name):
-    (days, *said), expected = ON_PAPER[name]
-    on_demand, paid, used, unused, demand, displaced = map(Decimal, said)
-    found = realised_savings.line(PLAN, Proof(days, 30, on_demand, paid, used, unused, demand, displaced))
-    assert found.promised == 72
-    got = (found.realised, found.timing, found.demand, found.utilisation, found.displaced, found.price)
+    (days, *figures), expected = ON_PAPER[name]
+    on_demand, paid, used, unused, demand, displaced = map(Decimal, figures)
+    line = realised_savings.ledger_line(PLAN, Proof(days, 30, on_demand, paid, used, unused, demand, displaced))
+    assert line.promised == 72
+    got = (line.realised, line.timing, line.demand, line.utilisation, line.displaced, line.price)
     assert got == tuple(map(Decimal, expected))
 
 
@@ -56,15 +56,15 @@ def proofs(draw):
 @settings(max_examples=100)
 @given(PROMISES, proofs())
 def test_the_reasons_sum_to_the_gap_to_the_last_digit(promise, proof):
-    found = realised_savings.line(promise, proof)
+    line = realised_savings.ledger_line(promise, proof)
     with localcontext(EXACT):
-        _check(found, proof)
+        _check(line, proof)
 
 
-def _check(found, proof):
-    assert sum(getattr(found, name) for name in realised_savings.REASONS) == found.promised - found.realised
-    assert found.realised == proof.on_demand - proof.paid - proof.displaced
-    assert (found.reason == "") == (found.gap == 0)
+def _check(line, proof):
+    assert sum(getattr(line, name) for name in realised_savings.REASONS) == line.promised - line.realised
+    assert line.realised == proof.on_demand - proof.paid - proof.displaced
+    assert (line.reason == "") == (line.gap == 0)
 
 
 @settings(max_examples=100)
@@ -84,12 +84,12 @@ def test_all_lines_together_claim_what_the_company_saved_and_no_more(rows, unuse
     shares = realised_savings.displacement(unused, baseline, [proof.on_demand for _, proof in rows])
     with localcontext(EXACT):
         lines = [
-            realised_savings.line(promise, replace(proof, displaced=share))
+            realised_savings.ledger_line(promise, replace(proof, displaced=share))
             for (promise, proof), share in zip(rows, shares, strict=True)
         ]
         saved = sum((proof.on_demand - proof.paid for _, proof in rows), Decimal(0))
         lost = min(max(unused - baseline, 0), sum(proof.on_demand for _, proof in rows))
-        assert sum((each.realised for each in lines), Decimal(0)) == saved - lost
+        assert sum((month_line.realised for month_line in lines), Decimal(0)) == saved - lost
 
 
 def test_no_purchase_is_charged_for_more_than_it_covered():
@@ -98,12 +98,12 @@ def test_no_purchase_is_charged_for_more_than_it_covered():
     assert realised_savings.displacement(Decimal(24), Decimal(4), [Decimal(30), Decimal(10)]) == [15, 5]
 
 
-def parts(**said):
-    return dict.fromkeys(realised_savings.REASONS, Decimal(0)) | {name: Decimal(text) for name, text in said.items()}
+def parts(**figures):
+    return dict.fromkeys(realised_savings.REASONS, Decimal(0)) | {name: Decimal(text) for name, text in figures.items()}
 
 
 @pytest.mark.parametrize(
-    ("gap", "said"),
+    ("gap", "figures"),
     [
         ({}, "As promised."),
         ({"price": "0.004"}, "As promised."),
@@ -124,5 +124,5 @@ def parts(**said):
         ({"timing": "5", "price": "-5"}, "As promised in sum: 5.00 less because"),
     ],
 )
-def test_the_gap_is_said_in_words_with_every_reason_priced(gap, said):
-    assert realised_savings.because(parts(**gap), "USD").startswith(said)
+def test_the_gap_is_said_in_words_with_every_reason_priced(gap, figures):
+    assert realised_savings.explain_gap(parts(**gap), "USD").startswith(figures)

@@ -5,69 +5,71 @@ from decimal import Decimal
 
 import pytest
 
-from reservations.calc.terms import Pool
-from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, Use, build
-from reservations.optimizer.risk import backtest, falls, ladder, migration
+from reservations.calc.terms import MachinePool
+from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, MachineUse, build_demand
+from reservations.optimizer.risk import backtest, demand_falls, migration, monthly_batches
 from tests.reservations.optimizer.test_linear_program import steady
 
-LARGE = Pool("AWS", "us-east-1", "m5.large")
+LARGE = MachinePool("AWS", "us-east-1", "m5.large")
 START = datetime(2026, 10, 25)
 
 
 def use(hour, hours, span=1, machines=0):
     start = START + timedelta(hours=hour)
-    return Use(LARGE, start, start + timedelta(hours=span), Decimal(hours), machines)
+    return MachineUse(LARGE, start, start + timedelta(hours=span), Decimal(hours), machines)
 
 
 def day(*uses, days=1):
-    return build(uses, START, START + timedelta(days=days))
+    return build_demand(uses, START, START + timedelta(days=days))
 
 
 def test_hourly_use_is_taken_as_it_is():
-    found = day(use(0, 2), use(1, 3))
-    assert found.machines[0, :3].tolist() == [2, 3, 0]
-    assert (found.grain, found.notes) == (HOURLY, [])
+    result = day(use(0, 2), use(1, 3))
+    assert result.machines[0, :3].tolist() == [2, 3, 0]
+    assert (result.grain, result.notes) == (HOURLY, [])
 
 
 def test_daily_use_is_the_share_of_the_day():
-    found = day(use(0, 36, span=24))
-    assert found.machines[0].tolist() == [1.5] * 24
-    assert found.grain == DAILY
+    result = day(use(0, 36, span=24))
+    assert result.machines[0].tolist() == [1.5] * 24
+    assert result.grain == DAILY
 
 
 def test_a_month_in_one_line_is_a_snapshot_of_steady_machines():
-    found = build([use(0, 82 * 720, span=720)], START, START + timedelta(days=30))
-    assert found.grain == SNAPSHOT
-    assert found.steady() == {7: 82, 30: 82}
+    result = build_demand([use(0, 82 * 720, span=720)], START, START + timedelta(days=30))
+    assert result.grain == SNAPSHOT
+    assert result.steady() == {7: 82, 30: 82}
 
 
 def test_an_hour_billed_twice_when_clocks_go_back_counts_once():
-    found = day(use(0, 1, machines=1), use(1, 2, machines=1), use(2, 1, machines=1))
-    assert found.machines[0, :4].tolist() == [1, 1, 1, 0]
-    assert "clocks are set back" in found.notes[0]
+    result = day(use(0, 1, machines=1), use(1, 2, machines=1), use(2, 1, machines=1))
+    assert result.machines[0, :4].tolist() == [1, 1, 1, 0]
+    assert "clocks are set back" in result.notes[0]
 
 
 def test_a_cluster_of_five_is_one_resource_and_five_machines():
-    cluster = Use(Pool("AWS", "us-east-1", "r6g.xlarge.search"), START, START + timedelta(days=1), Decimal(120), 1)
-    found = day(cluster)
-    assert found.machines[0, 0] == 5
-    assert found.notes == []
+    cluster = MachineUse(
+        MachinePool("AWS", "us-east-1", "r6g.xlarge.search"), START, START + timedelta(days=1), Decimal(120), 1
+    )
+    result = day(cluster)
+    assert result.machines[0, 0] == 5
+    assert result.notes == []
 
 
 def test_corrections_below_zero_count_as_none_and_are_said():
-    found = day(use(0, 2), use(1, -1))
-    assert found.machines[0, :2].tolist() == [2, 0]
-    assert "less than no use" in found.notes[0]
+    result = day(use(0, 2), use(1, -1))
+    assert result.machines[0, :2].tolist() == [2, 0]
+    assert "less than no use" in result.notes[0]
 
 
 def test_zero_hours_are_no_demand():
-    found = day(use(0, 0), use(1, 0))
-    assert (found.pools, found.grain) == ([], NONE)
+    result = day(use(0, 0), use(1, 0))
+    assert (result.pools, result.grain) == ([], NONE)
 
 
 def test_a_time_that_ends_before_it_starts_is_refused():
     with pytest.raises(ValueError, match="ends before it starts"):
-        build([], START, START)
+        build_demand([], START, START)
 
 
 def test_a_machine_is_steady_that_ran_in_more_than_95_per_cent_of_the_hours():
@@ -77,10 +79,12 @@ def test_a_machine_is_steady_that_ran_in_more_than_95_per_cent_of_the_hours():
 
 def test_nothing_beats_hindsight_and_no_commitment_saves_nothing():
     demand = [10 + (hour // 24) % 7 for hour in range(24 * 200)]
-    found = {each.strategy: each.saving for each in backtest(demand, ratio=0.5, lookback=720, term=1440, step=720)}
-    assert found["none"] == 0
-    assert found["hindsight"] >= max(found.values())
-    assert found["cover the minimum"] == pytest.approx(10 * 0.5 / 13, rel=0.02)
+    result = {
+        outcome.strategy: outcome.saving for outcome in backtest(demand, ratio=0.5, lookback=720, term=1440, step=720)
+    }
+    assert result["none"] == 0
+    assert result["hindsight"] >= max(result.values())
+    assert result["cover the minimum"] == pytest.approx(10 * 0.5 / 13, rel=0.02)
 
 
 def test_a_history_that_is_too_short_is_said():
@@ -92,9 +96,9 @@ def test_a_fall_of_demand_is_paid_for_by_what_was_committed():
     problem = steady()
     import numpy as np
 
-    rows = falls(problem, np.array([0.0, 10.0]))
+    rows = demand_falls(problem, np.array([0.0, 10.0]))
     # 24 hours x 10 machines at 0.5 whatever runs; on demand 240, 216, 192, 168.
-    assert [round(each.saving) for each in rows] == [120, 96, 72, 48]
+    assert [round(outcome.saving) for outcome in rows] == [120, 96, 72, 48]
     gone = migration(problem, np.array([0.0, 10.0]), [0], "all of it moves")
     assert (gone.cost, gone.saving) == (360, -120)
 
@@ -102,6 +106,6 @@ def test_a_fall_of_demand_is_paid_for_by_what_was_committed():
 def test_a_ladder_buys_in_batches_up_to_the_plan_and_spreads_the_ends():
     from datetime import date
 
-    steps = ladder(20, first=date(2026, 1, 31), term_months=12, is_whole=True)
+    steps = monthly_batches(20, first=date(2026, 1, 31), term_months=12, is_whole=True)
     assert [(step.quantity, step.total) for step in steps] == [(3, 3), (5, 8), (6, 14), (6, 20)]
     assert [str(step.ends_on) for step in steps] == ["2027-01-28", "2027-02-28", "2027-03-28", "2027-04-28"]

@@ -26,49 +26,49 @@ def test_the_published_example_is_solved_to_the_last_digit():
                 sums[row["USAGE_HOUR"]] += float(row["NORM_USAGE"])
     values = [value for _, value in sorted(sums.items())][:-1]
     demand = [value / max(values) * 100 for value in values]
-    found = optimum(demand, on_demand=2.1, committed=1.0)
+    result = optimum(demand, on_demand=2.1, committed=1.0)
     assert len(demand) == 335
-    assert found.level == pytest.approx(77.45372966909703, abs=1e-11)
-    assert found.cost == pytest.approx(29326.43297812675, abs=1e-8)
-    assert found.on_demand == pytest.approx(53792.86, abs=0.005)
+    assert result.level == pytest.approx(77.45372966909703, abs=1e-11)
+    assert result.cost == pytest.approx(29326.43297812675, abs=1e-8)
+    assert result.on_demand == pytest.approx(53792.86, abs=0.005)
     assert cost(demand, 100, on_demand=2.1, committed=1.0) == pytest.approx(33500)
     # The paper's grid of 100 levels comes close, and never below.
     grid = min(cost(demand, level, on_demand=2.1, committed=1.0) for level in range(101))
-    assert found.cost <= grid
+    assert result.cost <= grid
 
 
 def test_a_unit_is_worth_it_that_runs_in_more_than_the_rates_ratio_of_the_hours():
     # Four hours at 1, 2, 3, 4 machines; half price: the second machine runs in 3 of 4, the third in 2 of 4.
-    found = optimum([1, 2, 3, 4], on_demand=1.0, committed=0.5)
-    assert (found.level, found.cost, found.on_demand) == (2, 2 * 0.5 * 4 + 1 + 2, 10)
+    result = optimum([1, 2, 3, 4], on_demand=1.0, committed=0.5)
+    assert (result.level, result.cost, result.on_demand) == (2, 2 * 0.5 * 4 + 1 + 2, 10)
 
 
 @settings(max_examples=50, deadline=None)
 @given(hours, st.floats(0.05, 1.2))
 def test_no_other_level_is_cheaper(demand, committed):
-    found = optimum(demand, on_demand=1.0, committed=committed)
+    result = optimum(demand, on_demand=1.0, committed=committed)
     levels = [0.0, *demand]
     best = min(cost(demand, level, on_demand=1.0, committed=committed) for level in levels)
-    assert found.cost == pytest.approx(best, rel=1e-9, abs=1e-9)
+    assert result.cost == pytest.approx(best, rel=1e-9, abs=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
 @given(hours, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 2)), min_size=1, max_size=4))
 def test_the_lower_envelope_costs_what_the_cheapest_tariff_of_every_unit_costs(demand, prices):
     tariffs = [Tariff(str(number), *price) for number, price in enumerate(prices)]
-    found = layers(demand, tariffs)
+    result = layers(demand, tariffs)
     edges = sorted({0.0, *demand})
     best = 0.0
     for low, high in pairwise(edges):
         share = sum(1 for value in demand if value >= high) / len(demand)
-        best += (high - low) * len(demand) * min(each.fixed + each.used * share for each in tariffs)
-    assert sum(layer.cost for layer in found) == pytest.approx(best, rel=1e-9, abs=1e-9)
+        best += (high - low) * len(demand) * min(tariff.fixed + tariff.used * share for tariff in tariffs)
+    assert sum(layer.cost for layer in result) == pytest.approx(best, rel=1e-9, abs=1e-9)
 
 
 def test_with_one_commitment_the_envelope_is_the_quantile():
-    found = layers([1, 2, 3, 4], [Tariff("on demand", 0, 1.0), Tariff("reserved", 0.5, 0)])
+    result = layers([1, 2, 3, 4], [Tariff("on demand", 0, 1.0), Tariff("reserved", 0.5, 0)])
     # The third machine runs in half of the hours: it costs the same either way, and the first tariff named has it.
-    named = [(layer.tariff, layer.low, layer.high) for layer in found]
+    named = [(layer.tariff, layer.low, layer.high) for layer in result]
     assert named == [("reserved", 0, 2), ("on demand", 2, 4)]
 
 
@@ -77,8 +77,8 @@ def test_a_commitment_that_costs_as_much_as_on_demand_is_not_bought():
 
 
 def test_demand_of_zero_costs_nothing():
-    found = optimum([0, 0], on_demand=1.0, committed=0.5)
-    assert (found.level, found.cost) == (0, 0)
+    result = optimum([0, 0], on_demand=1.0, committed=0.5)
+    assert (result.level, result.cost) == (0, 0)
     assert optimum([], on_demand=1.0, committed=0.5).cost == 0
 
 

@@ -14,9 +14,9 @@ from finops_site.models import OutgoingEmail
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest, Rate
-from reservations.purchases import buying_policy, execution, purchase_requests
+from reservations.purchases import approvals, buying, buying_policy, execution
 from tests import aws_counters
-from tests.reservations.purchases.test_purchase_requests import NOW, RATE, asked, item, make_item  # noqa: F401
+from tests.reservations.purchases.test_purchase_requests import NOW, RATE, item, make_item, requested  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(minutes=20)
@@ -61,14 +61,14 @@ def policy(aws, people):
     credential = Credential(name="buyer")
     credential.seal({"access_key_id": "testing", "secret_access_key": "testing"})
     credential.save()
-    said = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
-    BuyingPolicy.objects.update_or_create(pk=1, defaults=said)
+    fields = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
+    BuyingPolicy.objects.update_or_create(pk=1, defaults=fields)
     return BuyingPolicy.get()
 
 
 def approved(item, eli, fay, **changes):  # noqa: F811
-    row = asked(item, eli, **changes)
-    return purchase_requests.approve(row.pk, user=fay, comment="Go", now=NOW)
+    row = requested(item, eli, **changes)
+    return approvals.approve_purchase(row.pk, user=fay, comment="Go", now=NOW)
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def plan_row(item, eli, fay, policy):  # noqa: F811
 
 
 def started(row, fay):
-    execution.dry_run(row.pk, user=fay, now=NOW)
-    return purchase_requests.start(row.pk, user=fay, now=NOW)
+    execution.dry_run_purchase(row.pk, user=fay, now=NOW)
+    return buying.start_purchase(row.pk, user=fay, now=NOW)
 
 
 def clock():
@@ -102,7 +102,7 @@ def verbs(row):
 
 
 def test_a_dry_run_looks_and_buys_nothing(row, fay, aws):
-    seen = execution.dry_run(row.pk, user=fay, now=NOW)
+    seen = execution.dry_run_purchase(row.pk, user=fay, now=NOW)
     assert seen.state == purchase_rules.APPROVED
     assert seen.message == (
         "AWS sells it as off-1 at the approved price (m5.large Linux in us-east-1 0.05, USD an hour)."
@@ -112,22 +112,22 @@ def test_a_dry_run_looks_and_buys_nothing(row, fay, aws):
 
 def test_before_the_dry_run_nothing_is_bought(row, fay):
     with pytest.raises(CannotBuy, match="First the dry run"):
-        purchase_requests.start(row.pk, user=fay, now=NOW)
+        buying.start_purchase(row.pk, user=fay, now=NOW)
 
 
 def test_reserved_instances_are_bought_once_and_recorded(row, fay, aws):
     started(row, fay)
-    assert execution.execute(row.pk, clock=clock)
-    assert not execution.execute(row.pk, clock=clock), "the task came twice"
+    assert execution.execute_purchase(row.pk, clock=clock)
+    assert not execution.execute_purchase(row.pk, clock=clock), "the task came twice"
     row.refresh_from_db()
     assert (row.state, row.reference) == (purchase_rules.BOUGHT, "ri-0001")
-    assert [each["InstanceCount"] for each in aws.reserved] == [1]
+    assert [bought["InstanceCount"] for bought in aws.reserved] == [1]
     assert verbs(row) == ["ask", "approve", "dry_run", "buy", "record"]
 
 
 def test_a_savings_plan_is_bought_under_its_token_and_tag(plan_row, fay, aws):
     started(plan_row, fay)
-    assert execution.execute(plan_row.pk, clock=clock)
+    assert execution.execute_purchase(plan_row.pk, clock=clock)
     plan_row.refresh_from_db()
     (sold,) = aws.plans.values()
     assert list(aws.plans) == [str(plan_row.token)]
@@ -137,25 +137,25 @@ def test_a_savings_plan_is_bought_under_its_token_and_tag(plan_row, fay, aws):
 
 def test_a_price_that_moved_between_approval_and_dry_run_lets_it_expire(row, fay, aws):
     aws.reserved_offers[0]["RecurringCharges"][0]["Amount"] = 0.052
-    seen = execution.dry_run(row.pk, user=fay, now=NOW)
+    seen = execution.dry_run_purchase(row.pk, user=fay, now=NOW)
     assert seen.state == purchase_rules.EXPIRED
     assert "The price of m5.large Linux in us-east-1 was 0.05 an hour and is 0.052 now" in seen.message
 
 
 def test_a_price_within_a_hundredth_is_the_price(row, fay, aws):
     aws.reserved_offers[0]["RecurringCharges"][0]["Amount"] = 0.0505
-    assert execution.dry_run(row.pk, user=fay, now=NOW).state == purchase_rules.APPROVED
+    assert execution.dry_run_purchase(row.pk, user=fay, now=NOW).state == purchase_rules.APPROVED
 
 
 def test_upfront_is_part_of_the_price(row, fay, aws):
     aws.reserved_offers[0] |= {"FixedPrice": 8.76}
-    assert execution.dry_run(row.pk, user=fay, now=NOW).state == purchase_rules.EXPIRED
+    assert execution.dry_run_purchase(row.pk, user=fay, now=NOW).state == purchase_rules.EXPIRED
 
 
 def test_a_price_that_moved_between_dry_run_and_purchase_buys_nothing(plan_row, fay, aws):
     started(plan_row, fay)
     aws.rates[0]["rate"] = "0.07"
-    assert not execution.execute(plan_row.pk, clock=clock)
+    assert not execution.execute_purchase(plan_row.pk, clock=clock)
     plan_row.refresh_from_db()
     assert (plan_row.state, aws.plans) == (purchase_rules.EXPIRED, {})
     assert "0.06 an hour and is 0.07 now" in plan_row.message
@@ -164,46 +164,46 @@ def test_a_price_that_moved_between_dry_run_and_purchase_buys_nothing(plan_row, 
 def test_what_aws_does_not_sell_is_said(row, fay, aws):
     aws.reserved_offers = aws.reserved_offers[1:]
     with pytest.raises(CannotBuy, match="AWS sells no such offering now"):
-        execution.dry_run(row.pk, user=fay, now=NOW)
+        execution.dry_run_purchase(row.pk, user=fay, now=NOW)
 
 
 def test_an_address_that_is_not_allowed_is_never_spoken_to(row, fay, aws, settings):
     settings.FINOPS_STORAGE_ENDPOINTS = []
     with pytest.raises(CannotBuy, match="FINOPS_STORAGE_ENDPOINTS"):
-        execution.dry_run(row.pk, user=fay, now=NOW)
-    assert aws.asked == []
+        execution.dry_run_purchase(row.pk, user=fay, now=NOW)
+    assert aws.operations == []
 
 
 @pytest.mark.parametrize(
-    ("gate", "said"),
+    ("gate", "fields"),
     [
-        (lambda: buying_policy.pull_switch(stop=True), "pulled the switch"),
+        (lambda: buying_policy.set_buying_switch(stop=True), "stopped by finance"),
         (lambda: BuyingPolicy.objects.update(monthly_ceiling=437), "ceiling of 437.00"),
         (lambda: BuyingPolicy.objects.update(by_api=False), "not switched on"),
     ],
 )
-def test_the_gates_hold_for_what_is_on_its_way(gate, said, row, fay, aws):
+def test_the_gates_hold_for_what_is_on_its_way(gate, fields, row, fay, aws):
     started(row, fay)
     gate()
-    assert not execution.execute(row.pk, clock=clock)
+    assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert (row.state, aws.reserved) == (purchase_rules.APPROVED, [])
-    assert said in row.message
+    assert fields in row.message
 
 
 def test_two_purchases_share_the_ceiling(row, item, eli, fay, aws):  # noqa: F811
     BuyingPolicy.objects.update(monthly_ceiling=500)
     started(row, fay)
-    assert execution.execute(row.pk, clock=clock)
+    assert execution.execute_purchase(row.pk, clock=clock)
     other = approved(item, eli, fay, batch=2)
     with pytest.raises(CannotBuy, match=r"438.00 of this month's ceiling of 500.00"):
-        execution.dry_run(other.pk, user=fay, now=NOW)
+        execution.dry_run_purchase(other.pk, user=fay, now=NOW)
 
 
 def test_a_refusal_gives_it_back_under_a_new_token(row, fay, aws):
     started(row, fay)
     aws.refuses = "UnauthorizedOperation"
-    assert not execution.execute(row.pk, clock=clock)
+    assert not execution.execute_purchase(row.pk, clock=clock)
     again = PurchaseRequest.objects.get(pk=row.pk)
     assert (again.state, again.token == row.token) == (purchase_rules.APPROVED, False)
     assert "the role may not buy" in again.message
@@ -213,13 +213,13 @@ def test_a_refusal_gives_it_back_under_a_new_token(row, fay, aws):
 def test_a_lost_answer_is_doubtful_and_never_bought_twice(loses, row, fay, aws):
     started(row, fay)
     aws.loses = loses
-    assert not execution.execute(row.pk, clock=clock)
+    assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert row.state == purchase_rules.DOUBTFUL
-    assert aws.asked.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
-    assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="bought, or not").exists()
+    assert aws.operations.count("PurchaseReservedInstancesOffering") == 2, "the dry run, and one purchase: no retry"
+    assert OutgoingEmail.objects.filter(to="fay@demo.example", subject__contains="outcome unknown").exists()
     aws.loses = ""
-    assert execution.sweep(SOON) == []
+    assert execution.sweep_purchases(SOON) == []
     row.refresh_from_db()
     if loses == "answer":
         assert (row.state, row.reference) == (purchase_rules.BOUGHT, "ri-0001")
@@ -231,10 +231,10 @@ def test_a_lost_answer_is_doubtful_and_never_bought_twice(loses, row, fay, aws):
 def test_a_lost_answer_of_a_savings_plan_is_found_by_its_tag(plan_row, fay, aws):
     started(plan_row, fay)
     aws.loses = "answer"
-    execution.execute(plan_row.pk, clock=clock)
+    execution.execute_purchase(plan_row.pk, clock=clock)
     aws.loses = ""
     aws.plans["another"] = {**next(iter(aws.plans.values())), "savingsPlanId": "9" * 36, "tags": {}}
-    execution.sweep(SOON)
+    execution.sweep_purchases(SOON)
     plan_row.refresh_from_db()
     assert (plan_row.state, plan_row.reference) == (
         purchase_rules.BOUGHT,
@@ -249,25 +249,25 @@ def test_what_was_owned_before_is_not_taken_for_the_purchase(row, fay, aws):
     aws.reserved.append(owned | {"State": "active"})
     started(row, fay)
     aws.loses = "request"
-    execution.execute(row.pk, clock=clock)
-    execution.sweep(SOON)
+    execution.execute_purchase(row.pk, clock=clock)
+    execution.sweep_purchases(SOON)
     row.refresh_from_db()
     assert (row.state, row.reference) == (purchase_rules.DOUBTFUL, "")
 
 
 def test_two_doubtful_requests_and_one_reservation_are_decided_by_a_person(row, item, eli, fay, aws):  # noqa: F811
     other = approved(item, eli, fay, batch=2)
-    for each, loses in ((row, "answer"), (other, "request")):
-        started(each, fay)
+    for doubtful, loses in ((row, "answer"), (other, "request")):
+        started(doubtful, fay)
         aws.loses = loses
-        execution.execute(each.pk, clock=clock)
+        execution.execute_purchase(doubtful.pk, clock=clock)
     PurchaseRequest.objects.filter(pk=other.pk).update(known_before=[])
-    execution.sweep(SOON)
+    execution.sweep_purchases(SOON)
     row.refresh_from_db()
     assert row.state == purchase_rules.DOUBTFUL
     assert "more than one request may have bought that" in row.message
-    purchase_requests.record(row.pk, reference="ri-0001", user=fay, now=SOON)
-    execution.sweep(SOON)
+    buying.record_purchase(row.pk, reference="ri-0001", user=fay, now=SOON)
+    execution.sweep_purchases(SOON)
     other.refresh_from_db()
     assert (other.state, other.reference) == (purchase_rules.DOUBTFUL, "")
 
@@ -275,11 +275,11 @@ def test_two_doubtful_requests_and_one_reservation_are_decided_by_a_person(row, 
 def test_a_worker_that_died_after_the_call_leaves_a_doubt_that_is_resolved(row, fay, aws):
     started(row, fay)
     assert execution._claim(row.pk, "off-1", [], NOW)
-    assert execution._counter(row).buy(row.order, "off-1") == "ri-0001"
+    assert execution._client_for(row).buy(row.order, "off-1") == "ri-0001"
     row.refresh_from_db()
     assert (row.state, len(aws.reserved)) == (purchase_rules.BUYING, 1)
-    assert execution.sweep(NOW + timedelta(minutes=1)) == [], "it may still be at it"
-    execution.sweep(SOON)
+    assert execution.sweep_purchases(NOW + timedelta(minutes=1)) == [], "it may still be at it"
+    execution.sweep_purchases(SOON)
     row.refresh_from_db()
     assert (row.state, row.reference) == (purchase_rules.BOUGHT, "ri-0001")
     assert verbs(row)[-2:] == ["doubt", "record"]
@@ -287,19 +287,19 @@ def test_a_worker_that_died_after_the_call_leaves_a_doubt_that_is_resolved(row, 
 
 def test_a_task_that_was_lost_before_the_call_is_started_again(row, fay, aws):
     started(row, fay)
-    assert execution.sweep(NOW + timedelta(minutes=1)) == []
-    assert execution.sweep(SOON) == [row.pk]
-    assert execution.execute(row.pk, clock=lambda: SOON)
+    assert execution.sweep_purchases(NOW + timedelta(minutes=1)) == []
+    assert execution.sweep_purchases(SOON) == [row.pk]
+    assert execution.execute_purchase(row.pk, clock=lambda: SOON)
     assert len(aws.reserved) == 1
 
 
 def test_that_it_was_not_bought_is_said_only_after_aws_had_time_to_show_it(row, fay, aws):
     started(row, fay)
     aws.loses = "request"
-    execution.execute(row.pk, clock=clock)
+    execution.execute_purchase(row.pk, clock=clock)
     with pytest.raises(CannotBuy, match="look again in a quarter of an hour"):
-        purchase_requests.give_back(row.pk, user=fay, comment="", now=NOW)
-    assert purchase_requests.give_back(row.pk, user=fay, comment="", now=SOON).state == purchase_rules.APPROVED
+        buying.mark_not_bought(row.pk, user=fay, comment="", now=NOW)
+    assert buying.mark_not_bought(row.pk, user=fay, comment="", now=SOON).state == purchase_rules.APPROVED
 
 
 def test_what_aws_sold_after_it_was_given_back_is_told_to_finance(row, fay, aws):
@@ -308,7 +308,7 @@ def test_what_aws_sold_after_it_was_given_back_is_told_to_finance(row, fay, aws)
     assert claimed
     current = PurchaseRequest.objects.get(pk=row.pk)
     PurchaseRequest.objects.filter(pk=row.pk).update(state=purchase_rules.APPROVED)
-    assert not execution._buy(current, execution._counter(current), clock)
+    assert not execution._buy(current, execution._client_for(current), clock)
     row.refresh_from_db()
     assert "AWS sold it as ri-0001 after all" in row.message
     assert verbs(row)[-1] == "late"
@@ -323,8 +323,8 @@ def committed_row(aws):
     credential = Credential(name="buyer")
     credential.seal({"access_key_id": "testing", "secret_access_key": "testing"})
     credential.save()
-    said = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
-    BuyingPolicy.objects.update_or_create(pk=1, defaults=said)
+    fields = {"by_api": True, "monthly_ceiling": 1000, "credential": credential, "endpoint": aws.address}
+    BuyingPolicy.objects.update_or_create(pk=1, defaults=fields)
     return started(approved(row_item, person("eli"), person("fay")), person("fay"))
 
 
@@ -338,15 +338,15 @@ def test_two_workers_at_once_buy_once(transactional_db, aws):
     def work():
         try:
             start.wait(10)
-            done.append(execution.execute(row.pk, clock=clock))
+            done.append(execution.execute_purchase(row.pk, clock=clock))
         finally:
             connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(30)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
     assert sorted(done) == [False, True]
     assert len(aws.reserved) == 1
 
@@ -360,15 +360,15 @@ def test_a_switch_pulled_while_the_worker_still_asks_aws_holds(transactional_db,
 
     def pull():
         try:
-            buying_policy.pull_switch(stop=True)
+            buying_policy.set_buying_switch(stop=True)
         finally:
             connection.close()
 
     aws.before_answering["DescribeReservedInstances"] = pull
-    assert not execution.execute(row.pk, clock=clock)
+    assert not execution.execute_purchase(row.pk, clock=clock)
     row.refresh_from_db()
     assert (row.state, aws.reserved) == (purchase_rules.APPROVED, [])
-    assert "pulled the switch" in row.message
+    assert "stopped by finance" in row.message
 
 
 def test_motos_offerings_are_found_and_rehearsed(row, fay, settings):
@@ -380,7 +380,7 @@ def test_motos_offerings_are_found_and_rehearsed(row, fay, settings):
     settings.FINOPS_STORAGE_ENDPOINTS = [f"http://{host}:{port}"]
     BuyingPolicy.objects.update(endpoint=f"http://{host}:{port}")
     try:
-        seen = execution.dry_run(row.pk, user=fay, now=NOW)
+        seen = execution.dry_run_purchase(row.pk, user=fay, now=NOW)
     finally:
         server.stop()
     assert seen.state == purchase_rules.APPROVED, seen.message
@@ -409,14 +409,14 @@ def test_while_it_is_bought_the_page_asks_how_far_it_is(row, fay, aws, client_of
     part = client_of(fay).get(url, {"progress": "1"}, **asks)
     assert "Waiting for a worker" in part.content.decode()
     assert "<html" not in part.content.decode()
-    execution.execute(row.pk, clock=clock)
+    execution.execute_purchase(row.pk, clock=clock)
     assert client_of(fay).get(url, {"progress": "1"}, **asks).headers["HX-Refresh"] == "true"
 
 
 def test_a_doubt_is_asked_about_on_the_page(row, fay, aws, client_of):
     started(row, fay)
     aws.loses = "answer"
-    execution.execute(row.pk, clock=clock)
+    execution.execute_purchase(row.pk, clock=clock)
     url = row.get_absolute_url()
     assert "Nobody knows yet whether AWS sold it" in client_of(fay).get(url).content.decode()
     page = client_of(fay).post(url, {"verb": "look"}, follow=True).content.decode()

@@ -10,7 +10,7 @@ from costs.models import Credential
 from finops_site.models import Team
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, BuyingPolicy, Plan, PurchaseRequest, StandingOrder
-from reservations.purchases import buying_policy, purchase_requests
+from reservations.purchases import approvals, buying_policy, purchase_requests
 from tests.people import waiting_for
 from tests.reservations.purchases.test_purchase_requests import fred, make_item  # noqa: F401
 
@@ -32,11 +32,11 @@ def item(people):
 
 @pytest.fixture
 def row(item, eli):
-    return purchase_requests.ask(item, user=eli, batch=1, comment="It runs.", now=timezone.now())
+    return purchase_requests.request_purchase(item, user=eli, batch=1, comment="It runs.", now=timezone.now())
 
 
-def post(client, row, verb, **said):
-    return client.post(row.get_absolute_url(), {"verb": verb, **said}, follow=True).content.decode()
+def post(client, row, verb, **values):
+    return client.post(row.get_absolute_url(), {"verb": verb, **values}, follow=True).content.decode()
 
 
 def test_eli_asks_for_a_batch_from_its_proof(item, eli, client_of):
@@ -60,9 +60,9 @@ def test_max_reads_and_asks_for_nothing(item, row, max_, client_of):
 
 
 def test_fay_reads_why_she_may_not_approve_her_own(item, fay, client_of):
-    own = purchase_requests.ask(item, user=fay, batch=1, comment="", now=timezone.now())
+    own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     page = client_of(fay).get(own.get_absolute_url()).content.decode()
-    assert "Somebody else has to approve what you asked for." in page
+    assert "Somebody else has to approve what you requested." in page
     assert 'value="approve"' not in page
     post(client_of(fay), own, "approve")
     own.refresh_from_db()
@@ -72,8 +72,8 @@ def test_fay_reads_why_she_may_not_approve_her_own(item, fay, client_of):
 def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # noqa: F811
     url = reverse("reservations:purchases")
 
-    def shows(user, mine):
-        return row.get_absolute_url() in client_of(user).get(url, {"mine": mine}).content.decode()
+    def shows(user, shown):
+        return row.get_absolute_url() in client_of(user).get(url, {"shown": shown}).content.decode()
 
     assert shows(fay, "approve")
     assert not shows(eli, "approve")
@@ -88,25 +88,25 @@ def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # n
 def test_home_says_what_waits_for_whoever_may_decide(row, item, fay, fred, eli, lea, max_, client_of):  # noqa: F811
     assert waiting_for(fay) == waiting_for(fred) == [f"A purchase waits for your approval: {row}"]
     assert waiting_for(eli) == waiting_for(lea) == waiting_for(max_) == []
-    hers = purchase_requests.ask(item, user=fay, batch=2, comment="The rest.", now=timezone.now())
+    hers = purchase_requests.request_purchase(item, user=fay, batch=2, comment="The rest.", now=timezone.now())
     assert waiting_for(fred) == ["2 purchases wait for your approval"]
     assert waiting_for(fay) == [f"A purchase waits for your approval: {row}"], "not her own"
     page = client_of(fay).get("/").content.decode()
     assert f'<a href="{row.get_absolute_url()}">A purchase waits for your approval' in page
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
-    purchase_requests.approve(hers.pk, user=fred, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(hers.pk, user=fred, comment="", now=timezone.now())
     assert waiting_for(fay) == ["2 approved purchases are not bought yet"]
 
 
 def test_ola_finds_nothing_of_payments(row, ola, client_of):
     assert client_of(ola).get(row.get_absolute_url()).status_code == 404
-    assert "Nothing is asked for" in client_of(ola).get(reverse("reservations:purchases")).content.decode()
+    assert "No purchase is requested" in client_of(ola).get(reverse("reservations:purchases")).content.decode()
 
 
 def test_fay_approves_hands_out_and_records(row, fay, client_of):
     client = client_of(fay)
     file = reverse("reservations:purchase_file", args=[row.pk, "sh"])
-    assert "Only what is handed out" in client.get(file, follow=True).content.decode()
+    assert "Only an exported purchase" in client.get(file, follow=True).content.decode()
     assert "It is approved" in post(client, row, "approve", comment="Go")
     assert "export it and buy it by hand" in client.get(row.get_absolute_url()).content.decode(), "why the API does not"
     assert "record the id" in post(client, row, "export")
@@ -120,7 +120,7 @@ def test_fay_approves_hands_out_and_records(row, fay, client_of):
 
 
 def test_a_rejection_says_why(row, fay, client_of):
-    assert "Say why" in post(client_of(fay), row, "reject")
+    assert "Give the reason" in post(client_of(fay), row, "reject")
     assert "It goes away in May" in post(client_of(fay), row, "reject", comment="It goes away in May")
 
 
@@ -128,24 +128,24 @@ def test_the_switch_is_one_button(row, fay, eli, client_of):
     switch = reverse("reservations:buying_switch")
     assert client_of(eli).post(switch, {"stop": "1"}).status_code == 403
     assert "Buying is stopped" in client_of(fay).post(switch, {"stop": "1"}, follow=True).content.decode()
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
-    assert "finance has pulled the switch" in post(client_of(fay), row, "export")
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
+    assert "Buying is stopped by finance" in post(client_of(fay), row, "export")
     client_of(fay).post(switch, {"stop": "0"})
     assert "record the id" in post(client_of(fay), row, "export")
 
 
 def test_finance_says_what_the_api_may(fay, client_of):
     url = reverse("reservations:buying_policy")
-    said = {"by_api": "on", "monthly_ceiling": "5000", "default_limit": "25000", "credential": ""}
-    assert "Say as whom the API buys" in client_of(fay).post(url, said).content.decode()
-    said["credential"] = Credential.objects.create(name="buyer").pk
-    page = client_of(fay).post(url, said, follow=True).content.decode()
+    values = {"by_api": "on", "monthly_ceiling": "5000", "default_limit": "25000", "credential": ""}
+    assert "Choose as whom the API buys" in client_of(fay).post(url, values).content.decode()
+    values["credential"] = Credential.objects.create(name="buyer").pk
+    page = client_of(fay).post(url, values, follow=True).content.decode()
     assert "The buying policy is saved" in page
     assert "5,000.00" in page
     assert 'value="5000"' in page, "and no more digits than somebody typed"
     policy = BuyingPolicy.get()
     assert (policy.by_api, policy.monthly_ceiling) == (True, 5000)
-    assert "must not be negative" in client_of(fay).post(url, {**said, "monthly_ceiling": "-1"}).content.decode()
+    assert "must not be negative" in client_of(fay).post(url, {**values, "monthly_ceiling": "-1"}).content.decode()
 
 
 def test_nobody_sets_her_own_limit(fay, fred, client_of):  # noqa: F811
@@ -173,11 +173,11 @@ def test_a_standing_order_is_made_and_paused(fay, eli, client_of):
 
 def test_what_is_used_of_the_ceiling_is_of_this_month(row, fay):
     buying_policy.set_policy(fay, monthly_ceiling=876)
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     PurchaseRequest.objects.update(through_api=True, executed_at=timezone.now(), state=purchase_rules.BOUGHT)
-    assert buying_policy.used(BuyingPolicy.get(), timezone.now())["percent"] == 50
+    assert buying_policy.ceiling_use(BuyingPolicy.get(), timezone.now())["percent"] == 50
     PurchaseRequest.objects.update(executed_at=EARLY)
-    assert buying_policy.used(BuyingPolicy.get(), timezone.now())["percent"] == 0
+    assert buying_policy.ceiling_use(BuyingPolicy.get(), timezone.now())["percent"] == 0
 
 
 def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli, ola, client_of):
@@ -186,8 +186,8 @@ def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli,
     assert client_of(eli).post(approve).status_code == 403
     assert client_of(ola).get(detail).status_code == 404
     assert client_of(fay).post(export).json()["detail"].startswith("That cannot be done now")
-    said = client_of(fay).post(approve, {"comment": "Go"}, content_type="application/json").json()
-    assert (said["state"], said["approved_by"], said["value"]) == ("approved", "fay@demo.example", "438")
+    values = client_of(fay).post(approve, {"comment": "Go"}, content_type="application/json").json()
+    assert (values["state"], values["approved_by"], values["value"]) == ("approved", "fay@demo.example", "438")
     given = client_of(fay).post(export).json()
     assert "purchase-reserved-instances-offering" in given["commands"]
     assert given["csv"].startswith("request,kind")
@@ -195,18 +195,23 @@ def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli,
 
 
 def test_by_the_api_her_own_is_refused_in_words(item, fay, client_of):
-    own = purchase_requests.ask(item, user=fay, batch=1, comment="", now=timezone.now())
+    own = purchase_requests.request_purchase(item, user=fay, batch=1, comment="", now=timezone.now())
     answer = client_of(fay).post(reverse("api:purchase-approve", args=[own.pk]))
-    assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you asked for.")
-    assert client_of(fay).post(reverse("api:purchase-reject", args=[own.pk])).json()["detail"].startswith("Say why")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Somebody else has to approve what you requested.")
+    assert (
+        client_of(fay)
+        .post(reverse("api:purchase-reject", args=[own.pk]))
+        .json()["detail"]
+        .startswith("Give the reason")
+    )
 
 
 def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F811
     from auditlog.models import LogEntry
 
-    purchase_requests.approve(row.pk, user=fay, comment="", now=timezone.now())
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
     buying_policy.set_limit(fay, fred, 7)
-    buying_policy.pull_switch(stop=True)
-    for each in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
-        assert LogEntry.objects.get_for_object(each).exists()
+    buying_policy.set_buying_switch(stop=True)
+    for entry in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
+        assert LogEntry.objects.get_for_object(entry).exists()
     assert "approved" in LogEntry.objects.get_for_object(row).first().changes["state"][1]

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Pool
 from finops_site.models import Team
-from tagging.chargeback import splits, statements
+from tagging.chargeback import draft_statements, splits
 from tagging.models import ChargebackPeriod, OwnershipRule, Split
 from tests import bills
 
@@ -42,8 +43,8 @@ def charge(cost, team="Payments", service="Amazon EC2", day="05", month=MARCH, *
 
 
 def bill(folder, rows, source="northwind", name="bill.csv"):
-    (received,) = deliveries.receive(source, [bills.write(folder, name, bills.focus_csv(rows))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [bills.write(folder, name, bills.focus_csv(rows))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 
@@ -59,12 +60,12 @@ def usual(month=MARCH, payments="100.10", data="50", support="30.000000000000000
 
 
 def split_support(support, method="direct", parts=None, **dates):
-    return splits.save(Split(pool=support, method=method, **dates), parts or {})
+    return splits.save_split(Split(pool=support, method=method, **dates), parts or {})
 
 
 def drafts():
     """Every month made anew where that is needed; {month: its period}."""
-    statements.refresh_stale(NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     return {str(period.month): period for period in ChargebackPeriod.objects.all()}
 
 

@@ -43,7 +43,7 @@ def march(people, tmp_path):
 
 @pytest.fixture
 def closed(march, fay):
-    closing.close(march, fay, seen=march.books, now=NOW)
+    closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     drafts()
     return march
 
@@ -61,11 +61,11 @@ def test_the_month_shows_the_bill_as_an_equation_and_finance_closes_it(march, fa
     page = browser.get(month_url()).content.decode()
     for words in ("In pools nobody can take", "187.10", "7.00", "Close the month", "Draft"):
         assert words in page
-    answer = browser.post(month_url("chargeback_close"), {"seen": march.books}, follow=True)
+    answer = browser.post(month_url("chargeback_close"), {"seen": march.fingerprint}, follow=True)
     assert "2 statements are numbered" in answer.content.decode()
     march.refresh_from_db()
     assert march.is_closed
-    again = browser.post(month_url("chargeback_close"), {"seen": march.books}, follow=True).content.decode()
+    again = browser.post(month_url("chargeback_close"), {"seen": march.fingerprint}, follow=True).content.decode()
     assert "was closed by Fay" in again
     entry = LogEntry.objects.get_for_object(march).filter(changes__state__1="closed").get()
     assert entry.changes["state"] == ["draft", "closed"]
@@ -79,12 +79,12 @@ def test_a_month_that_moved_is_not_closed_and_says_so(march, fay, client_of):
 
 @pytest.mark.parametrize("who", ["ada", "max", "lea"])
 def test_only_finance_closes(march, who, people, client_of):
-    assert client_of(people[who]).post(month_url("chargeback_close"), {"seen": march.books}).status_code == 403
+    assert client_of(people[who]).post(month_url("chargeback_close"), {"seen": march.fingerprint}).status_code == 403
 
 
 def test_the_basis_is_fixed_when_the_month_is_closed(closed, fay, client_of):
-    said = {"basis": "effective_cost", "discounts": "used"}
-    answer = client_of(fay).post(month_url("chargeback_basis"), said, follow=True).content.decode()
+    fields = {"basis": "effective_cost", "discounts": "used"}
+    answer = client_of(fay).post(month_url("chargeback_basis"), fields, follow=True).content.decode()
     assert "its basis stays what it was" in answer
     assert ChargebackPeriod.objects.get(pk=closed.pk).basis == "billed_cost"
 
@@ -116,8 +116,8 @@ def test_the_files_of_a_month_sum_to_its_bill(closed, fay, lea, client_of):
     rows = read(client_of(fay).get(month_url("statements_csv")))
     amount = rows[0].index("Amount")
     assert sum(Decimal(row[amount]) for row in rows[1:]) == Decimal("187.100000000000000001")
-    mine = read(client_of(lea).get(month_url("statements_csv")))
-    assert {row[mine[0].index("Team")] for row in mine[1:]} == {"Payments"}
+    own_rows = read(client_of(lea).get(month_url("statements_csv")))
+    assert {row[own_rows[0].index("Team")] for row in own_rows[1:]} == {"Payments"}
 
 
 def test_the_statement_is_a_pdf_and_the_month_a_workbook(closed, lea, client_of):
@@ -139,12 +139,12 @@ def test_the_journal_balances_and_is_refused_without_a_cost_centre(closed, fay, 
 
 
 def test_the_api_says_the_same_to_the_last_digit(closed, fay, lea, client_of):
-    whole = client_of(fay).get(f"/api/v1/chargeback/{MARCH}/").json()
-    assert whole["totals"][0]["bill"] == "187.100000000000000001"
-    assert [each["team"] for each in whole["statements"]] == ["Data", "Payments"]
-    mine = client_of(lea).get(f"/api/v1/chargeback/{MARCH}/").json()
-    assert mine["totals"] == []
-    assert [each["number"] for each in mine["statements"]] == ["2026-03-0002"]
+    company_month = client_of(fay).get(f"/api/v1/chargeback/{MARCH}/").json()
+    assert company_month["totals"][0]["bill"] == "187.100000000000000001"
+    assert [listed["team"] for listed in company_month["statements"]] == ["Data", "Payments"]
+    own_month = client_of(lea).get(f"/api/v1/chargeback/{MARCH}/").json()
+    assert own_month["totals"] == []
+    assert [listed["number"] for listed in own_month["statements"]] == ["2026-03-0002"]
     team = Team.objects.get(name="Payments").pk
     (statement,) = client_of(lea).get(f"/api/v1/chargeback/{MARCH}/teams/{team}/").json()
     assert sum(Decimal(line["amount"]) for line in statement["lines"]) == Decimal(statement["total"])
@@ -152,14 +152,14 @@ def test_the_api_says_the_same_to_the_last_digit(closed, fay, lea, client_of):
 
 
 def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, ola):
-    assert emails.post_statements(NOW) == 2
-    assert emails.post_statements(NOW) == 0
+    assert emails.post_statement_emails(NOW) == 2
+    assert emails.post_statement_emails(NOW) == 0
     # As after a crash between the letters and the note that they are written.
-    Statement.objects.update(told_at=None)
-    assert emails.post_statements(NOW) == 0
+    Statement.objects.update(notified_at=None)
+    assert emails.post_statement_emails(NOW) == 0
     assert sorted(OutgoingEmail.objects.values_list("to", flat=True)) == sorted([lea.email, ola.email])
-    assert outbox.send_waiting(NOW) == 2
-    message = next(each for each in mail.outbox if each.to == [lea.email])
+    assert outbox.send_queued_emails(NOW) == 2
+    message = next(sent for sent in mail.outbox if sent.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
     assert b"statement-2026-03-0002." in OutgoingEmail.objects.get(to=lea.email).content
@@ -169,7 +169,7 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     line = StatementLine.objects.get(statement__team__name="Payments", kind="direct")
     url = reverse("tagging:dispute_add", args=[line.pk])
     answer = client_of(lea).post(url, {"comment": "web-2 is Data's"}, follow=True)
-    assert "Finance is told" in answer.content.decode()
+    assert "Finance is notified" in answer.content.decode()
     assert "disputed already" in client_of(lea).post(url, {"comment": "Again"}).content.decode()
     dispute = Dispute.objects.get()
     assert waiting_for(fay) == [f"A lead disputes a line: {dispute}"]
@@ -177,32 +177,32 @@ def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, 
     resolve = reverse("tagging:dispute", args=[dispute.pk])
     assert client_of(lea).post(resolve, {"answer": "So it is"}).status_code == 403
     to = Team.objects.get(name="Data")
-    said = {"answer": "Moved, thank you", "amount": "40.05", "to_team": to.pk}
-    client_of(fay).post(resolve, said)
-    twice = client_of(fay).post(resolve, said).content.decode()
+    fields = {"answer": "Moved, thank you", "amount": "40.05", "to_team": to.pk}
+    client_of(fay).post(resolve, fields)
+    twice = client_of(fay).post(resolve, fields).content.decode()
     assert "has resolved it already" in twice
     adjustment = Adjustment.objects.get()
     assert (str(adjustment.period.month), adjustment.amount) == ("2026-04", Decimal("40.05"))
     april = drafts()["2026-04"]
     assert totals(april) == {"Payments": Decimal("-40.05"), "Data": Decimal("40.05")}
-    told = dict(OutgoingEmail.objects.values_list("to", "subject"))
-    assert set(told) == {fay.email, lea.email}
-    assert told[fay.email].startswith("Disputed: Amazon EC2 of Payments")
-    assert told[lea.email].startswith("Corrected: Amazon EC2 of Payments")
-    outbox.send_waiting(timezone.now())
-    resolved = next(each for each in mail.outbox if each.to == [lea.email])
+    subjects = dict(OutgoingEmail.objects.values_list("to", "subject"))
+    assert set(subjects) == {fay.email, lea.email}
+    assert subjects[fay.email].startswith("Disputed: Amazon EC2 of Payments")
+    assert subjects[lea.email].startswith("Corrected: Amazon EC2 of Payments")
+    outbox.send_queued_emails(timezone.now())
+    resolved = next(sent for sent in mail.outbox if sent.to == [lea.email])
     assert "Moved, thank you" in resolved.body
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_an_amount_given_back_to_nobody_is_still_somewhere(march, lea, fay):
     line = StatementLine.objects.get(statement__team__name="Payments", kind="direct")
     dispute = disputes.raise_dispute(line, lea, "Not ours", NOW)
-    disputes.resolve(dispute, fay, "Right", NOW, disputes.Move(Decimal(10), None))
-    found = drafts()[MARCH]
-    assert found.totals.get().given_back == 10
-    assert sum(totals(found).values()) == Decimal("170.100000000000000001")
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    disputes.resolve_dispute(dispute, fay, "Right", NOW, disputes.CorrectingEntry(Decimal(10), None))
+    period = drafts()[MARCH]
+    assert period.totals.get().given_back == 10
+    assert sum(totals(period).values()) == Decimal("170.100000000000000001")
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_a_disputed_line_stays_when_the_draft_no_longer_has_it(march, lea, tmp_path):
@@ -222,29 +222,29 @@ def test_a_member_who_does_not_lead_disputes_nothing(march, eli, client_of):
 def test_finance_previews_a_split_before_she_saves_it(march, fay, client_of):
     split = Split.objects.get()
     url = reverse("tagging:split", args=[split.pk])
-    said = {"pool": split.pool_id, "method": "fixed", "shares": "Payments = 60\nData = 30", "start": "", "end": ""}
-    assert "make 90 %, not 100 %" in client_of(fay).post(url, said).content.decode()
-    said["shares"] = "Payments = 25\ndata = 75 %"
-    page = client_of(fay).post(url, {**said, "preview": "1"}).content.decode()
+    fields = {"pool": split.pool_id, "method": "fixed", "shares": "Payments = 60\nData = 30", "start": "", "end": ""}
+    assert "make 90 %, not 100 %" in client_of(fay).post(url, fields).content.decode()
+    fields["shares"] = "Payments = 25\ndata = 75 %"
+    page = client_of(fay).post(url, {**fields, "preview": "1"}).content.decode()
     assert "22.50" in page
     assert Split.objects.get().method == "direct"
-    assert client_of(fay).post(url, said).status_code == 302
+    assert client_of(fay).post(url, fields).status_code == 302
     assert dict(Split.objects.get().parts.values_list("team__name", "share")) == {"Payments": 25, "Data": 75}
     logged = LogEntry.objects.get_for_object(split).filter(action=LogEntry.Action.UPDATE).first()
     assert logged.changes["method"] == ["direct", "fixed"]
 
 
 def test_check_books_finds_a_statement_that_was_tampered_with(closed):
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     Statement.objects.filter(team__name="Data").update(total=1)
-    broken = {check.invariant for check in reconciliation.check_books() if not check.holds}
+    broken = {check.invariant for check in reconciliation.reconcile() if not check.holds}
     assert broken == {"lines of a statement = its total", "statements = direct + shared + corrections - given back"}
 
 
 def test_check_books_covers_corrections_of_a_restated_month(closed, tmp_path):
     bill(tmp_path, usual(payments="60.05", nobody="9"), name="newer.csv")
     drafts()
-    checks = reconciliation.check_books()
+    checks = reconciliation.reconcile()
     assert [check for check in checks if not check.holds] == []
     assert "statements + corrections + unowned = the bill of a closed month" in {check.invariant for check in checks}
 
@@ -267,7 +267,7 @@ def test_the_statement_says_what_lacks_a_tag_that_the_policy_requires(march, lea
 def test_the_statement_shows_the_teams_budget(march, lea, fay, client_of):
     payments = Team.objects.get(name="Payments")
     budget = Budget(name="Payments 2026", team=payments, start=date(2026, 3, 1), currency="USD")
-    budget_changes.create(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
+    budget_changes.create_budget(budget, {march.month.period: Decimal(200)}, by=fay, why="for the test")
     page = client_of(lea).get(month_url("statement", payments.pk)).content.decode()
     assert "Budget Payments 2026" in page
     assert "50% of it" in page

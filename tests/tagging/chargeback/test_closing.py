@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import Source
-from tagging.chargeback import allocation, closing, statements
+from tagging.chargeback import allocation, closing, draft_statements
 from tagging.models import ChargebackPeriod, Statement, StatementLine
 from tests import bills
 from tests.people import person
@@ -52,33 +53,33 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
     results = at_once(close, close, close)
-    assert sum(isinstance(each, closing.AlreadyClosed) for each in results) == 2
-    (numbered,) = [each for each in results if isinstance(each, list)]
-    assert [each.number for each in numbered] == ["2026-03-0001", "2026-03-0002"]
+    assert sum(isinstance(result, closing.AlreadyClosed) for result in results) == 2
+    (numbered,) = [result for result in results if isinstance(result, list)]
+    assert [result.number for result in numbered] == ["2026-03-0001", "2026-03-0002"]
     assert Statement.objects.exclude(number=None).count() == 2
 
 
 def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_corrections(march, tmp_path):
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05", nobody="9")))
-    (received,) = deliveries.receive("northwind", [path])
+    (received,) = receive_bill("northwind", [path])
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
-        return closing.close(period, fay, seen=march.books, now=NOW)
+        return closing.close_month(period, fay, seen=march.fingerprint, now=NOW)
 
-    closed, loaded = at_once(close, lambda: deliveries.load(received.delivery))
+    closed, loaded = at_once(close, lambda: load_bill(received.delivery))
     assert loaded.status == "current", loaded
     drafts()
     period = ChargebackPeriod.objects.get(pk=march.pk)
-    if isinstance(closed, closing.BooksMoved):
-        closing.close(period, fay, seen=period.books, now=NOW)
-    statements.refresh_stale(NOW)
+    if isinstance(closed, closing.DraftOutdated):
+        closing.close_month(period, fay, seen=period.fingerprint, now=NOW)
+    draft_statements.refresh_stale_drafts(NOW)
     charged = sum(Statement.objects.values_list("total", flat=True))
-    today = allocation.compute(period.month).totals["USD"]["billed_cost"]
+    today = allocation.allocate_month(period.month).totals["USD"]["billed_cost"]
     assert charged + today.unowned + today.unallocated == today.bill
 
 
@@ -86,9 +87,9 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     """The order that races leave to luck, forced: the bill is activated while closing holds the books."""
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05")))
-    (received,) = deliveries.receive("northwind", [path])
+    (received,) = receive_bill("northwind", [path])
     holding, done = threading.Event(), []
-    may_close = closing._may_close
+    may_close = closing.check_can_close
 
     def slowly(*args):
         holding.set()
@@ -98,16 +99,16 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
 
     def load():
         holding.wait()
-        deliveries.load(received.delivery)
+        load_bill(received.delivery)
         connection.close()
 
     loader = threading.Thread(target=load)
     loader.start()
-    closing._may_close = slowly
+    closing.check_can_close = slowly
     try:
-        closing.close(march, fay, seen=march.books, now=NOW)
+        closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     finally:
-        closing._may_close = may_close
+        closing.check_can_close = may_close
         loader.join()
     assert done == [False]
     drafts()

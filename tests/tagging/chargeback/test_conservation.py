@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from costs.calc.allocation_rules import OwnerRule
 from costs.models import CostLine, DeliveryMonth, Pool
-from finops_site.lib.money import EXACT
-from tagging.chargeback import statement_checks, statements
-from tagging.chargeback.allocation import VIEWS, exact_sum
+from finops_site.lib.money import EXACT, exact_sum
+from tagging.chargeback import draft_statements, invariants
+from tagging.chargeback.allocation import VIEWS
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, MonthTotal, Split, SplitPart, Statement
 from tests.tagging.ownership.test_reallocation import data, load, payments, reown, some_charges, some_rules  # noqa: F401
 
@@ -54,9 +54,9 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
     row = load(tmp_path, rows, source=f"s{os.urandom(6).hex()}")
     reown(row, _rules(said, [payments, data], pools))
     _split(how, pools, payments, data)
-    statements.refresh_stale()
+    draft_statements.refresh_stale_drafts()
     ChargebackPeriod.objects.update(basis=basis[0], discounts=basis[1])
-    statements.refresh_stale()
+    draft_statements.refresh_stale_drafts()
     lines = CostLine.objects.filter(delivery_month=row)
     for view in VIEWS:
         direct, nobodys = (
@@ -64,12 +64,12 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
             _by_day(lines.filter(owner=None, pool=None), view),
         )
         taken = _by_day(Allocation.objects.filter(into=None).exclude(pool=None), view, "day")
-        whole = _by_day(lines, view)
-        for place, amount in whole.items():
+        bill_by_day = _by_day(lines, view)
+        for place, amount in bill_by_day.items():
             assert exact_sum(side.get(place, 0) for side in (direct, taken, nobodys)) == amount, (view, place)
-        assert not {place for place, amount in taken.items() if amount} - whole.keys()
+        assert not {place for place, amount in taken.items() if amount} - bill_by_day.keys()
     _check_statements(lines, basis[0])
-    assert [check for check in statement_checks.checks(None) if not check.holds] == []
+    assert [check for check in invariants.check_statements(None) if not check.holds] == []
 
 
 def _forget():
@@ -82,10 +82,10 @@ def _forget():
 def _rules(drawn, teams, pools):
     targets = [{"team": team.pk} for team in teams] + [{"team": None, "pool": pool.pk} for pool in pools]
     rules = []
-    for number, said in enumerate(drawn):
-        if "tag_value" in said and "tag_key" not in said:
-            said = {**said, "tag_value": ""}
-        rules.append(OwnerRule(label=f"rule {number}", **targets[-1 - number % len(targets)], **said))
+    for number, conditions in enumerate(drawn):
+        if "tag_value" in conditions and "tag_key" not in conditions:
+            conditions = {**conditions, "tag_value": ""}
+        rules.append(OwnerRule(label=f"rule {number}", **targets[-1 - number % len(targets)], **conditions))
     return rules
 
 
@@ -109,10 +109,10 @@ def _split(how, pools, one, other):
 
 
 def _by_day(rows, view, day="charge_date"):
-    found = defaultdict(Decimal)
+    sums = defaultdict(Decimal)
     for place in rows.order_by().values("currency", day).annotate(amount=Sum(view)):
-        found[place["currency"], place[day]] = place["amount"] or Decimal(0)
-    return found
+        sums[place["currency"], place[day]] = place["amount"] or Decimal(0)
+    return sums
 
 
 def _check_statements(lines, view):

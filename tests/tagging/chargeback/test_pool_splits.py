@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops_site.lib.money import EXACT
-from tagging.calc import pool_splits
-from tagging.calc.pool_splits import BadSplit, CircleOfPools, Rule, pool, split_pools, team
+from tagging.calc import discount_spreading, pool_splits
+from tagging.calc.pool_splits import BadSplit, CircleOfPools, SplitRule, pool, split_pools, team
 
 DAY = date(2026, 3, 1)
 SUPPORT, TAX, CLUSTER = 1, 2, 3
@@ -31,42 +31,42 @@ def test_a_pool_is_split_evenly_by_shares_by_direct_cost_or_by_a_metric():
     held, direct = {(SUPPORT, DAY): Decimal(10)}, {PAYMENTS: Decimal(30), DATA: Decimal(10)}
     metrics = {"requests": {PAYMENTS: Decimal(1), DATA: Decimal(4)}}
     fixed = {team(PAYMENTS): Decimal("12.5"), team(DATA): Decimal("87.5")}
-    found = [
+    results = [
         shares(split_pools(held, {SUPPORT: rule}, direct, metrics))
         for rule in (
-            Rule(SUPPORT, "even"),
-            Rule(SUPPORT, "fixed", fixed),
-            Rule(SUPPORT, "direct"),
-            Rule(SUPPORT, "metric", metric="requests"),
+            SplitRule(SUPPORT, "even"),
+            SplitRule(SUPPORT, "fixed", fixed),
+            SplitRule(SUPPORT, "direct"),
+            SplitRule(SUPPORT, "metric", metric="requests"),
         )
     ]
-    amounts = [(each[SUPPORT, PAYMENTS], each[SUPPORT, DATA]) for each in found]
+    amounts = [(result[SUPPORT, PAYMENTS], result[SUPPORT, DATA]) for result in results]
     assert amounts == [(5, 5), (Decimal("1.25"), Decimal("8.75")), (Decimal("7.5"), Decimal("2.5")), (2, 8)]
 
 
 def test_a_pool_feeds_a_pool_and_nothing_stays_behind():
     rules = {
-        TAX: Rule(TAX, "direct", {pool(SUPPORT): None, team(DATA): None}),
-        SUPPORT: Rule(SUPPORT, "even", {team(PAYMENTS): None}),
+        TAX: SplitRule(TAX, "direct", {pool(SUPPORT): None, team(DATA): None}),
+        SUPPORT: SplitRule(SUPPORT, "even", {team(PAYMENTS): None}),
     }
     held = {(TAX, DAY): Decimal(8), (SUPPORT, DAY): Decimal(10)}
-    found = split_pools(held, rules, {DATA: Decimal(30)}, {})
-    assert found.fed == {(TAX, SUPPORT, DAY): 2}
-    assert shares(found) == {(TAX, DATA): 6, (SUPPORT, PAYMENTS): 12}
-    assert found.left == {}
+    result = split_pools(held, rules, {DATA: Decimal(30)}, {})
+    assert result.fed == {(TAX, SUPPORT, DAY): 2}
+    assert shares(result) == {(TAX, DATA): 6, (SUPPORT, PAYMENTS): 12}
+    assert result.left == {}
 
 
 def test_a_circle_of_pools_is_refused_with_its_path():
     rules = {
-        SUPPORT: Rule(SUPPORT, "even", {pool(TAX): None}),
-        TAX: Rule(TAX, "even", {pool(CLUSTER): None}),
-        CLUSTER: Rule(CLUSTER, "even", {pool(SUPPORT): None}),
+        SUPPORT: SplitRule(SUPPORT, "even", {pool(TAX): None}),
+        TAX: SplitRule(TAX, "even", {pool(CLUSTER): None}),
+        CLUSTER: SplitRule(CLUSTER, "even", {pool(SUPPORT): None}),
     }
     with pytest.raises(CircleOfPools) as caught:
-        pool_splits.order(rules)
+        pool_splits.order_pools(rules)
     assert caught.value.path == [SUPPORT, TAX, CLUSTER, SUPPORT]
-    said = str(CircleOfPools(caught.value.path, {SUPPORT: "Support", TAX: "Tax", CLUSTER: "Cluster"}))
-    assert "Support → Tax → Cluster → Support" in said
+    message = str(CircleOfPools(caught.value.path, {SUPPORT: "Support", TAX: "Tax", CLUSTER: "Cluster"}))
+    assert "Support → Tax → Cluster → Support" in message
 
 
 @pytest.mark.parametrize(
@@ -83,37 +83,37 @@ def test_a_circle_of_pools_is_refused_with_its_path():
 )
 def test_a_split_that_cannot_be_followed_is_refused_in_words(method, parts, says):
     with pytest.raises(BadSplit, match=says):
-        Rule(SUPPORT, method, parts)
+        SplitRule(SUPPORT, method, parts)
 
 
 def test_a_pool_that_nobody_can_take_stays_visible():
     held = {(SUPPORT, DAY): Decimal(10), (TAX, DAY): Decimal(3)}
-    found = split_pools(held, {SUPPORT: Rule(SUPPORT, "direct")}, {}, {})
-    assert found.left == {(SUPPORT, DAY): 10, (TAX, DAY): 3}
-    assert "has direct cost" in found.problems[SUPPORT]
-    assert "add one" in found.problems[TAX]
+    result = split_pools(held, {SUPPORT: SplitRule(SUPPORT, "direct")}, {}, {})
+    assert result.left == {(SUPPORT, DAY): 10, (TAX, DAY): 3}
+    assert "has direct cost" in result.problems[SUPPORT]
+    assert "add one" in result.problems[TAX]
 
 
 def test_a_metric_below_zero_is_said_and_splits_nothing():
-    rules = {SUPPORT: Rule(SUPPORT, "metric", metric="requests")}
+    rules = {SUPPORT: SplitRule(SUPPORT, "metric", metric="requests")}
     metrics = {"requests": {PAYMENTS: Decimal(-1), DATA: Decimal(4)}}
-    found = split_pools({(SUPPORT, DAY): Decimal(10)}, rules, {}, metrics)
-    assert found.left == {(SUPPORT, DAY): 10}
-    assert "negative" in found.problems[SUPPORT]
+    result = split_pools({(SUPPORT, DAY): Decimal(10)}, rules, {}, metrics)
+    assert result.left == {(SUPPORT, DAY): 10}
+    assert "negative" in result.problems[SUPPORT]
 
 
 def test_the_formula_says_in_words_how_a_share_came_about():
     direct = {PAYMENTS: Decimal(30), DATA: Decimal(10)}
-    rule = Rule(SUPPORT, "direct")
-    weights = pool_splits.weights_of(rule, direct, {}, {})
-    said = pool_splits.formula(rule, team(PAYMENTS), weights, "USD")
-    assert said == "direct cost 30.00 of 40.00 USD: 75.0 %"
+    rule = SplitRule(SUPPORT, "direct")
+    weights = pool_splits.pool_weights(rule, direct, {}, {})
+    text = pool_splits.share_formula(rule, team(PAYMENTS), weights, "USD")
+    assert text == "direct cost 30.00 of 40.00 USD: 75.0 %"
 
 
 def test_spread_discounts_move_money_from_who_had_the_luck_to_everybody():
     savings = {("EC2", PAYMENTS): Decimal(40)}
     eligible = {("EC2", PAYMENTS): Decimal(100), ("EC2", DATA): Decimal(300)}
-    assert pool_splits.spread_discounts(savings, eligible) == {PAYMENTS: Decimal(30), DATA: Decimal(-30)}
+    assert discount_spreading.spread_discounts(savings, eligible) == {PAYMENTS: Decimal(30), DATA: Decimal(-30)}
 
 
 AMOUNT = st.decimals(min_value=-(10**9), max_value=10**9, places=18, allow_nan=False, allow_infinity=False)
@@ -138,7 +138,7 @@ def rules_of_pools(draw):
             cut = sorted(draw(st.lists(st.integers(0, 100), min_size=len(parts) - 1, max_size=len(parts) - 1)))
             ends = [0, *cut, 100]
             parts = {party: Decimal(high - low) for party, low, high in zip(parts, ends[:-1], ends[1:], strict=True)}
-        rules[number] = Rule(number, method, parts, "m" if method == "metric" else "")
+        rules[number] = SplitRule(number, method, parts, "m" if method == "metric" else "")
     return rules
 
 
@@ -150,24 +150,27 @@ def rules_of_pools(draw):
     st.dictionaries(TEAMS, WEIGHT),
 )
 def test_shares_and_what_is_left_are_the_pools_on_every_day_to_the_last_digit(held, rules, direct, metric):
-    found = split_pools(held, rules, direct, {"m": metric})
+    result = split_pools(held, rules, direct, {"m": metric})
     for day in {day for _, day in held}:
-        taken = total(amount for (_, _, when), amount in found.shares.items() if when == day)
-        left = total(amount for (_, when), amount in found.left.items() if when == day)
+        taken = total(amount for (_, _, when), amount in result.shares.items() if when == day)
+        left = total(amount for (_, when), amount in result.left.items() if when == day)
         assert EXACT.add(taken, left) == total(amount for (_, when), amount in held.items() if when == day)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.tuples(POOLS, DAYS), AMOUNT), rules_of_pools(), st.dictionaries(TEAMS, WEIGHT))
 def test_each_pool_gives_away_exactly_what_it_got(held, rules, direct):
-    found = split_pools(held, rules, direct, {})
+    result = split_pools(held, rules, direct, {})
     for number in range(1, 6):
-        got = total(amount for (each, _), amount in held.items() if each == number)
-        got = EXACT.add(got, total(amount for (_, into, _), amount in found.fed.items() if into == number))
+        got = total(amount for (source, _), amount in held.items() if source == number)
+        got = EXACT.add(got, total(amount for (_, into, _), amount in result.fed.items() if into == number))
         gave = total(
-            amount for taken in (found.shares, found.fed) for (each, _, _), amount in taken.items() if each == number
+            amount
+            for taken in (result.shares, result.fed)
+            for (source, _, _), amount in taken.items()
+            if source == number
         )
-        left = total(amount for (each, _), amount in found.left.items() if each == number)
+        left = total(amount for (source, _), amount in result.left.items() if source == number)
         assert got == EXACT.add(gave, left)
 
 
@@ -177,4 +180,4 @@ def test_each_pool_gives_away_exactly_what_it_got(held, rules, direct):
     st.dictionaries(st.tuples(st.sampled_from("ab"), TEAMS), AMOUNT),
 )
 def test_spreading_discounts_changes_no_total(savings, eligible):
-    assert total(pool_splits.spread_discounts(savings, eligible).values()) == 0
+    assert total(discount_spreading.spread_discounts(savings, eligible).values()) == 0

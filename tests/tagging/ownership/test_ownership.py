@@ -7,10 +7,12 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from costs import reconciliation
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, MonthRollup, Pool
 from costs.query import spend
-from costs.query.spend import Question
+from costs.query.question import Question
+from costs.query.scope import NOBODY, POOLED
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
@@ -31,8 +33,8 @@ def data():
 
 
 def load(folder, rows):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, "march.csv", bills.focus_csv(rows))])
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
 
 
 def owners():
@@ -77,10 +79,10 @@ def test_a_changed_rule_can_be_asked_of_months_that_are_loaded(tmp_path, payment
     load(tmp_path, [{"ResourceId": "a", "ServiceName": "S3"}])
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
     assert owners() == {"a": ("Payments", "All S3")}
-    assert [each.lines for each in rule_application.apply_to_books()] == [1]
-    assert [each.lines for each in rule_application.apply_to_books()] == [0]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [1]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [0]
     assert owners() == {"a": ("Data", "All S3")}
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
 
 
 def test_a_rule_that_is_not_in_force_owns_nothing(tmp_path, payments):
@@ -104,13 +106,13 @@ def test_a_rule_may_name_a_pool_and_what_a_pool_holds_is_not_unowned(tmp_path, p
     sides = {side: _billed(CostLine.objects.current().of_side(side)) for side in ("direct", "shared", "unowned")}
     assert sides == {"direct": Decimal(1), "shared": Decimal("1.5"), "unowned": Decimal(4)}
     assert _billed(MonthRollup.objects.filter(pool=support, owner_rule="Credits")) == Decimal("-0.5")
-    assert [check for check in reconciliation.check_books() if not check.holds] == []
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
     march = Month.parse("2026-03").period
-    by_team = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("team",)))}
-    assert by_team == {str(payments.pk): 1, spend.POOLED: Decimal("1.5"), spend.NOBODY: 4}
-    unowned = spend.totals(fay, Question(march, filters={"team": [spend.NOBODY]}))
+    by_team = {row.group[0]: row.amount for row in spend.find_spend(fay, Question(march, ("team",)))}
+    assert by_team == {str(payments.pk): 1, POOLED: Decimal("1.5"), NOBODY: 4}
+    unowned = spend.total_spend(fay, Question(march, filters={"team": [NOBODY]}))
     assert unowned == {"USD": 4}
-    by_rule = {row.group[0]: row.amount for row in spend.rows(fay, Question(march, ("rule",)))}
+    by_rule = {row.group[0]: row.amount for row in spend.find_spend(fay, Question(march, ("rule",)))}
     assert by_rule == {"Support plan": 2, "Credits": Decimal("-0.5"), "Tag Team": 1, "": 4}
 
 

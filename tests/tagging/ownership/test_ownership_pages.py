@@ -7,8 +7,9 @@ import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
 
-from costs.calc.allocation_rules import OwnerRule, pattern_problem
-from costs.ingest import deliveries
+from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Pool
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -39,16 +40,16 @@ def bill(people, tmp_path):
         {"ResourceId": "b", "ServiceName": "Amazon S3", "Tags": "", "BilledCost": "2"},
         {"ResourceId": "", "ServiceName": "AWS Support", "Tags": "", "BilledCost": "4", "SubAccountId": "7"},
     ]
-    (received,) = deliveries.receive("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
-    return deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
 
 
 def team(name):
     return Team.objects.get(name=name)
 
 
-def form(**said):
-    return {"name": "All S3", "order": 20, "is_active": "on", "service": "Amazon S3", **said}
+def form(**fields):
+    return {"name": "All S3", "order": 20, "is_active": "on", "service": "Amazon S3", **fields}
 
 
 def owned():
@@ -127,14 +128,14 @@ def test_a_rule_that_cannot_be_is_refused_in_words(bill, fay, client_of, said, w
 def test_rules_of_one_name_may_follow_each_other_in_time(bill, fay, client_of):
     march = {"team": team("Data").pk, "name": "Moved", "end": "2026-03-05"}
     april = {"team": team("Payments").pk, "name": "Moved", "start": "2026-03-05"}
-    for said in (march, april):
-        client_of(fay).post("/ownership/add/", {**form(**said), "save": ""})
+    for fields in (march, april):
+        client_of(fay).post("/ownership/add/", {**form(**fields), "save": ""})
     assert OwnershipRule.objects.filter(name="Moved").count() == 2
 
 
 def test_what_no_bill_has_is_warned_of(bill, fay, client_of):
-    said = form(team=team("Data").pk, service="Amazon S33", tag_key="Teem")
-    answer = client_of(fay).post("/ownership/add/", {**said, "preview": ""})
+    fields = form(team=team("Data").pk, service="Amazon S33", tag_key="Teem")
+    answer = client_of(fay).post("/ownership/add/", {**fields, "preview": ""})
     assert answer.context["warnings"] == ["No bill has the service “Amazon S33”.", "No bill has the tag “Teem”."]
 
 
@@ -156,8 +157,8 @@ def test_rules_are_moved_by_buttons_and_by_dragging(bill, fay, client_of):
         OwnershipRule.objects.create(name=name, team=team("Data"), service=name, order=order)
     ids = {rule.name: rule.pk for rule in OwnershipRule.objects.all()}
 
-    def move(name, **said):
-        client_of(fay).post(reverse("tagging:ownership_move", args=[ids[name]]), said)
+    def move(name, **fields):
+        client_of(fay).post(reverse("tagging:ownership_move", args=[ids[name]]), fields)
         return [rule.name for rule in OwnershipRule.objects.listed()]
 
     assert move("C", to="up") == ["Tag Team", "C", "B"]
@@ -217,8 +218,8 @@ def upload(browser, text):
 
 def test_what_nobody_owns_has_a_name_beside_it(bill, fay, ola, client_of):
     rows = client_of(fay).get("/ownership/unowned/?month=2026-03").context["rows"]
-    found = {row["key"]: (row["amount"], row["fixer"].name, row["fixer"].why) for row in rows}
-    assert found == {
+    fixers = {row["key"]: (row["amount"], row["fixer"].name, row["fixer"].why) for row in rows}
+    assert fixers == {
         "000000000042": (2, "Lea Brandt", "leads Payments, which owns most of the account"),
         "7": (4, str(fay), "finance"),
     }
@@ -251,21 +252,21 @@ def test_a_bill_that_was_loading_while_rules_changed_is_asked_again(
     bill, fay, tmp_path, django_capture_on_commit_callbacks
 ):
     rows = [{"ResourceId": "new", "ServiceName": "Glue", "BillingPeriodStart": "2026-04-01T00:00:00Z"}]
-    (received,) = deliveries.receive("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
-    rule_application.run_application(rule_application.request_application(fay).pk)
+    (received,) = receive_bill("other", [bills.write(tmp_path, "april.csv", bills.focus_csv(rows, Tags=""))])
+    rule_application.run_application(rule_application.queue_application(fay).pk)
     with django_capture_on_commit_callbacks(execute=True):
-        deliveries.load(received.delivery)
+        load_bill(received.delivery)
     assert Application.objects.count() == 2
     assert set(Application.objects.values_list("state", flat=True)) == {"done"}
 
 
 def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):
     url = "/api/v1/ownership-rules/"
-    said = {"name": "S3", "team": "Data", "service": "Amazon S3", "order": 20}
-    preview = client_of(fay).post(f"{url}preview/", said, content_type="application/json").json()
+    fields = {"name": "S3", "team": "Data", "service": "Amazon S3", "order": 20}
+    preview = client_of(fay).post(f"{url}preview/", fields, content_type="application/json").json()
     assert preview["moves"][0] | {"billed_cost": "2"} == preview["moves"][0]
     assert preview["months"] == ["2026-03"]
-    made = client_of(fay).post(url, said, content_type="application/json")
+    made = client_of(fay).post(url, fields, content_type="application/json")
     assert made.status_code == 201
     one = f"{url}{made.json()['id']}/"
     change = {"order": 5}
@@ -275,7 +276,7 @@ def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):
     refused = client_of(fay).post(url, {"name": "x", "service": "y"}, content_type="application/json")
     assert (refused.status_code, refused.json()["team"]) == (400, ["Whose is it? Name a team or a pool."])
     assert client_of(lea).get(url).status_code == 200
-    assert client_of(lea).post(url, said, content_type="application/json").status_code == 403
+    assert client_of(lea).post(url, fields, content_type="application/json").status_code == 403
     assert client_of(lea).post(f"{url}apply/").status_code == 403
     assert client_of(fay).post(f"{url}apply/").status_code == 202
     assert client_of(fay).delete(one).status_code == 204
@@ -304,13 +305,13 @@ def test_a_leads_line_says_its_rule_and_a_pooled_line_is_not_hers(bill, lea, fay
     ],
 )
 def test_patterns_are_bounded(pattern, problem):
-    assert (problem in pattern_problem(pattern)) if problem else pattern_problem(pattern) == ""
+    assert (problem in resource_pattern_problem(pattern)) if problem else resource_pattern_problem(pattern) == ""
 
 
 def test_a_rule_is_shadowed_only_by_one_that_takes_all_it_would():
     wide = OwnerRule(1, "wide", tag_key="Team")
     narrow = OwnerRule(2, "narrow", tag_key="team", tag_value="x", service="S3")
     early = OwnerRule(1, "early", service="S3", end=date(2026, 1, 1))
-    assert rule_order.shadows([wide, narrow, early]) == {1: 0}
-    assert rule_order.shadows([early, OwnerRule(2, "always", service="S3"), narrow]) == {2: 1}
-    assert rule_order.shadows([narrow, wide, early]) == {}
+    assert rule_order.shadowed_rules([wide, narrow, early]) == {1: 0}
+    assert rule_order.shadowed_rules([early, OwnerRule(2, "always", service="S3"), narrow]) == {2: 1}
+    assert rule_order.shadowed_rules([narrow, wide, early]) == {}

@@ -18,10 +18,15 @@ from hypothesis import strategies as st
 
 from costs import reconciliation
 from costs.calc.allocation_rules import OwnerRule, VirtualTag
-from costs.ingest import deliveries, reallocation
+from costs.ingest.load import load_bill
+from costs.ingest.reallocate import preview_moves, reallocate_month
+from costs.ingest.receive import receive_bill
+from costs.ingest.republish import republish_month
+from costs.ingest.withdraw import withdraw_delivery
 from costs.models import CostLine, DayRollup, DeliveryMonth, Dimension, MonthRollup, Pool, TagSet
 from costs.query import drilldown, spend
-from costs.query.spend import Question
+from costs.query.question import Question
+from costs.query.scope import NOBODY
 from costs.signals import cost_data_changed
 from finops_site.lib.periods import Month
 from finops_site.models import Team
@@ -46,14 +51,14 @@ def load(folder, rows, month=MARCH, source="northwind", **defaults):
     end = f"{month.next.start}T00:00:00Z"
     dates = {"BillingPeriodStart": f"{month.start}T00:00:00Z", "BillingPeriodEnd": end, **defaults}
     path = bills.write(folder, f"{source}-{month}.csv", bills.focus_csv(rows, **dates))
-    (received,) = deliveries.receive(source, [path])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill(source, [path])
+    delivery = load_bill(received.delivery)
     assert delivery.status == delivery.Status.CURRENT, delivery.message
     return delivery.months.get(is_current=True)
 
 
 def reown(row, rules=(), tags=()):
-    return reallocation.reown(row, lambda: (rules, tags))
+    return reallocate_month(row, lambda: (rules, tags))
 
 
 def owners():
@@ -62,7 +67,7 @@ def owners():
 
 
 def broken():
-    return [check for check in reconciliation.check_books() if not check.holds]
+    return [check for check in reconciliation.reconcile() if not check.holds]
 
 
 @pytest.mark.django_db
@@ -86,7 +91,7 @@ def test_a_month_owned_in_place_is_the_month_loaded_under_the_same_rules(tmp_pat
     assert reown(row, rules) == 5
     in_place = owners()
     with _rules_at_load(rules):
-        deliveries.republish(row)
+        republish_month(row)
     assert owners() == in_place
     assert [owner for _, owner, _ in in_place] == ["Support", "Payments", "Data", "Payments", "Data"]
     assert broken() == []
@@ -100,7 +105,7 @@ class _rules_at_load:
 
     def __enter__(self):
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(rule_application, "decision", lambda: self.decision)
+        self.patch.setattr(rule_application, "rules_and_tags_in_force", lambda: self.decision)
 
     def __exit__(self, *_):
         self.patch.undo()
@@ -120,10 +125,10 @@ def test_pages_answer_anew_as_soon_as_a_month_is_owned_anew(tmp_path, fay):
     payments = Team.objects.get(name="Payments")
     row = load(tmp_path, [{"ResourceId": "a"}])
     question = Question(MARCH.period, ("team",))
-    assert [each.group for each in spend.rows(fay, question)] == [(spend.NOBODY,)]
+    assert [each.group for each in spend.find_spend(fay, question)] == [(NOBODY,)]
     reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
     tomorrow = type(fay).objects.get(pk=fay.pk)
-    assert [each.group for each in spend.rows(tomorrow, question)] == [(str(payments.pk),)]
+    assert [each.group for each in spend.find_spend(tomorrow, question)] == [(str(payments.pk),)]
 
 
 @pytest.mark.django_db
@@ -143,7 +148,7 @@ def test_a_virtual_tag_is_seen_by_rules_rollups_and_the_explorer_and_the_charges
     assert line.tag_set.virtual == {"Environment": "Production"}
     assert line.tag_set.as_delivered == {"environment": "", "Team": "Payments"}
     assert drilldown.charges_of(line).count == 1
-    by_environment = spend.rows(fay, Question(MARCH.period, ("tag:Environment",)))
+    by_environment = spend.find_spend(fay, Question(MARCH.period, ("tag:Environment",)))
     assert {each.group: each.amount for each in by_environment} == {("Production",): 1, ("",): 2}
     assert Dimension.objects.filter(name="tag", value="Environment").exists()
     assert broken() == []
@@ -164,7 +169,7 @@ def test_a_bill_that_is_loaded_gets_the_same_tag_sets_as_one_that_is_there(tmp_p
     reown(row, rules, tags)
     in_place = dict(CostLine.objects.current().values_list("resource", "tag_set"))
     with _rules_at_load(rules, tags):
-        deliveries.republish(row)
+        republish_month(row)
     assert dict(CostLine.objects.current().values_list("resource", "tag_set")) == in_place
     assert TagSet.objects.get(pk=in_place["i-1"]).tags == {"Team": "Data"}
     assert TagSet.objects.get(pk=in_place["i-3"]).delivered is None, "a tag that says what the bill says is not ours"
@@ -190,13 +195,13 @@ def test_closed_months_are_left_as_they_are(tmp_path, payments, data):
     ChargebackPeriod.objects.create(billing_month=MARCH.start, state=ChargebackPeriod.State.CLOSED)
     before = list(CostLine.objects.filter(delivery_month=march).values())
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
-    assert [each.row.pk for each in rule_application.apply_to_books()] == [april.pk]
+    assert [each.row.pk for each in rule_application.reallocate_open_months()] == [april.pk]
     assert list(CostLine.objects.filter(delivery_month=march).values()) == before
     assert CostLine.objects.get(delivery_month=april).owner == data
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp_path, payments, caplog):
+def test_pillars_hear_that_the_cost_data_changed_and_one_that_fails_harms_nobody(tmp_path, payments, caplog):
     heard = []
 
     def listen(rows, **_):
@@ -211,12 +216,12 @@ def test_pillars_hear_that_the_books_changed_and_one_that_fails_harms_nobody(tmp
         row = load(tmp_path, [{"ResourceId": "a"}])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
         reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
-        deliveries.withdraw(row.delivery)
+        withdraw_delivery(row.delivery)
     finally:
         cost_data_changed.disconnect(fail)
         cost_data_changed.disconnect(listen)
     assert heard == [{MARCH}, {MARCH}, {MARCH}]
-    assert "failed after the books changed" in caplog.text
+    assert "failed after the cost data changed" in caplog.text
 
 
 @pytest.mark.django_db
@@ -242,13 +247,13 @@ def test_what_would_move_is_said_without_moving_it(tmp_path, payments, data):
         OwnerRule(payments.pk, "Renamed", tag_key="Team"),
         OwnerRule(data.pk, "Rest", provider="AWS"),
     ]
-    found = reallocation.moves([row], (decision, []))
-    assert [(move.owner_before, move.owner, move.pool, move.billed_cost, move.charges) for move in found] == [
+    moves = preview_moves([row], (decision, []))
+    assert [(move.owner_before, move.owner, move.pool, move.billed_cost, move.charges) for move in moves] == [
         (payments.pk, None, pool.pk, Decimal(3), 1),
         (None, data.pk, None, Decimal(5), 1),
     ]
     named = [*decision, OwnerRule(data.pk, "Names", resource_pattern="zzz")]
-    assert reallocation.moves([row], (named, [])) == found, "rollups and lines say the same"
+    assert preview_moves([row], (named, [])) == moves, "rollups and lines say the same"
     assert {owner for _, owner, _ in owners()} == {"Payments", ""}
 
 
@@ -332,11 +337,11 @@ def test_direct_and_shared_and_unowned_are_the_bill_by_currency_and_day(
 
 def _rules(drawn, payments, pool):
     rules = []
-    for number, said in enumerate(drawn):
-        if "tag_value" in said and "tag_key" not in said:
-            said = {**said, "tag_value": ""}
+    for number, conditions in enumerate(drawn):
+        if "tag_value" in conditions and "tag_key" not in conditions:
+            conditions = {**conditions, "tag_value": ""}
         target = {"team": payments.pk} if number % 2 else {"team": None, "pool": pool.pk}
-        rules.append(OwnerRule(label=f"rule {number}", **target, **said))
+        rules.append(OwnerRule(label=f"rule {number}", **target, **conditions))
     return rules
 
 
@@ -345,7 +350,7 @@ def _by_day(rows):
     return {(each["currency"], each["charge_date"]): (each["b"], each["e"]) for each in sums}
 
 
-def _check_sides(row, whole):
+def _check_sides(row, bill):
     for model in (CostLine, DayRollup):
         rows = model.objects.filter(delivery_month=row)
         sides = [_by_day(rows.of_side(side)) for side in ("direct", "shared", "unowned")]
@@ -353,7 +358,7 @@ def _check_sides(row, whole):
             place: tuple(sum((side[place][n] for side in sides if place in side), Decimal(0)) for n in (0, 1))
             for place in {key for side in sides for key in side}
         }
-        assert added == whole
+        assert added == bill
 
 
 KILLED = """
@@ -361,18 +366,18 @@ import os, django
 django.setup()
 from django.db import connection
 from django.db.models import Sum
-from costs import publish, reowning
+from costs.calc.allocation_rules import OwnerRule
+from costs.ingest import reallocate
 from costs.models import DeliveryMonth
-from costs.owners import OwnerRule
 
 def stop(row):
     print("half way", flush=True)
     import time
     time.sleep(60)
 
-publish.roll_up = stop
+reallocate.roll_up = stop
 row = DeliveryMonth.objects.get(pk=int(os.environ["ROW"]))
-reowning.reown(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
+reallocate.reallocate_month(row, lambda: ([OwnerRule(int(os.environ["TEAM"]), "Tag", tag_key="Team")], []))
 """
 
 

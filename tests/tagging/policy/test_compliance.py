@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from finops_site.celery import app
 from finops_site.lib.periods import Month
@@ -28,8 +29,8 @@ def at_once():
 
 
 def load(folder, rows, name="march.csv", **defaults):
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
-    delivery = deliveries.load(received.delivery)
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
 
@@ -51,17 +52,17 @@ def test_a_resource_has_its_last_tags_its_cost_and_its_days(tmp_path):
         {"ResourceId": "i-2", "Tags": '{"Owner": ""}', **on(5)},
     ]
     load(tmp_path, rows)
-    (built,) = compliance.refresh()
-    found = resources()
+    (built,) = compliance.refresh_compliance()
+    rows_by_id = resources()
     assert (built.month, built.resources) == (MARCH, 2)
-    assert found["i-1"].verdict.is_compliant
-    assert (found["i-1"].cost, found["i-1"].billed_cost) == (Decimal("12.50"), Decimal(3))
-    assert (found["i-1"].first_day, found["i-1"].last_day) == (date(2026, 3, 3), date(2026, 3, 4))
-    assert found["i-1"].service == "AWS Data Transfer"
-    assert not found["i-2"].verdict.is_compliant
-    assert found["i-2"].verdict.facts["Owner"] == ["empty", True]
-    assert found["i-2"].verdict.facts["Project"] == ["missing", True]
-    assert found["i-2"].verdict.facts["Application"] == ["missing", False]
+    assert rows_by_id["i-1"].verdict.is_compliant
+    assert (rows_by_id["i-1"].cost, rows_by_id["i-1"].billed_cost) == (Decimal("12.50"), Decimal(3))
+    assert (rows_by_id["i-1"].first_day, rows_by_id["i-1"].last_day) == (date(2026, 3, 3), date(2026, 3, 4))
+    assert rows_by_id["i-1"].service == "AWS Data Transfer"
+    assert not rows_by_id["i-2"].verdict.is_compliant
+    assert rows_by_id["i-2"].verdict.facts["Owner"] == ["empty", True]
+    assert rows_by_id["i-2"].verdict.facts["Project"] == ["missing", True]
+    assert rows_by_id["i-2"].verdict.facts["Application"] == ["missing", False]
 
 
 def test_what_cannot_carry_tags_stands_apart_with_its_reason(tmp_path):
@@ -76,7 +77,7 @@ def test_what_cannot_carry_tags_stands_apart_with_its_reason(tmp_path):
         {"ResourceId": "sp-1", "ChargeCategory": "Purchase", "CommitmentDiscountId": "sp-1"},
     ]
     load(tmp_path, rows)
-    compliance.refresh()
+    compliance.refresh_compliance()
     counts = TaggedResource.objects.values_list("why_not", "cost").order_by("why_not")
     assert list(counts) == [
         ("", Decimal(1)),
@@ -98,7 +99,7 @@ def test_what_is_told_apart_sums_to_the_cost_lines(tmp_path):
         for n in range(60)
     ]
     load(tmp_path, [*rows, {"ResourceId": "", "EffectiveCost": "3.000000000000000001"}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     for owner in (None, payments):
         lines = CostLine.objects.current().filter(owner=owner).totals(["effective_cost"])["USD"]["effective_cost"]
         assert sum(row.cost for row in TaggedResource.objects.filter(owner=owner)) == lines
@@ -108,7 +109,7 @@ def test_a_resource_that_changed_hands_has_a_row_for_each_owner_and_its_last_tag
     payments = Team.objects.create(name="Payments")
     OwnershipRule.objects.create(name="Tag", team=payments, tag_key="Team", tag_value="Payments")
     load(tmp_path, [{"Tags": "", **on(2)}, {"Tags": ALL_FIVE, **on(3)}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     rows = TaggedResource.objects.order_by("first_day")
     assert [(row.owner, row.cost, row.verdict.is_compliant) for row in rows] == [
         (None, Decimal(1), True),
@@ -119,32 +120,32 @@ def test_a_resource_that_changed_hands_has_a_row_for_each_owner_and_its_last_tag
 
 def test_a_month_is_worked_out_again_only_when_its_books_or_the_policy_change(tmp_path):
     load(tmp_path, [{}])
-    assert [built.month for built in compliance.refresh()] == [MARCH]
-    assert compliance.refresh() == []
+    assert [built.month for built in compliance.refresh_compliance()] == [MARCH]
+    assert compliance.refresh_compliance() == []
     TagRequirement.objects.filter(key="Owner").update(starts_on=date(2026, 4, 1))
     assert compliance.stale_months() == [MARCH]
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert "Owner" not in resources()["i-1"].verdict.facts
     TagRequirement.objects.filter(key="Team").update(starts_on=date(2026, 3, 20))
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert "Team" in resources()["i-1"].verdict.facts
     load(tmp_path, [{"ResourceId": "i-9"}], "again.csv")
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert set(resources()) == {"i-9"}
 
 
 def test_a_month_that_no_bill_knows_any_more_is_forgotten(tmp_path):
     delivery = load(tmp_path, [{}])
-    compliance.refresh()
+    compliance.refresh_compliance()
     delivery.months.update(is_current=False)
-    compliance.refresh()
+    compliance.refresh_compliance()
     assert not TaggedResource.objects.exists()
     assert not ComplianceMonth.objects.exists()
 
 
 def test_outcomes_are_kept_once_however_many_resources_have_them(tmp_path):
     load(tmp_path, [{"ResourceId": f"i-{n}", "Tags": f'{{"Owner": "p{n}"}}'} for n in range(50)])
-    (built,) = compliance.refresh()
+    (built,) = compliance.refresh_compliance()
     assert (built.resources, built.decisions, TagVerdict.objects.count()) == (50, 50, 1)
 
 
@@ -155,11 +156,11 @@ def test_keys_that_differ_only_by_case_and_long_right_to_left_values_are_kept_an
         {"ResourceId": "b", "Tags": '{"OWNER": "   "}'},
     ]
     load(tmp_path, rows)
-    compliance.refresh()
-    found = resources()
-    assert found["a"].verdict.facts["Owner"][0] == "ok"
-    assert len(found["a"].tag_set.tags) == 50
-    assert found["b"].verdict.facts["Owner"][0] == "empty"
+    compliance.refresh_compliance()
+    rows_by_id = resources()
+    assert rows_by_id["a"].verdict.facts["Owner"][0] == "ok"
+    assert len(rows_by_id["a"].tag_set.tags) == 50
+    assert rows_by_id["b"].verdict.facts["Owner"][0] == "empty"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -168,6 +169,6 @@ def test_a_bill_that_is_loaded_or_owned_anew_is_worked_out_at_once(tmp_path, lea
     assert resources()["i-1"].owner is None
     payments = Team.objects.get(name="Payments")
     OwnershipRule.objects.create(name="Tag Team", team=payments, tag_key="Team", tag_value="Payments")
-    assert [each.lines for each in rule_application.apply_to_books()] == [1]
+    assert [month.lines for month in rule_application.reallocate_open_months()] == [1]
     assert resources()["i-1"].owner == payments
     assert not compliance.stale_months()

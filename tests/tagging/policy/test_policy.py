@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagging.calc.tag_policy import CaseRule, Policy, Requirement, Resource, State, conflicts, problems
+from tagging.calc.policy_problems import conflicts, problems
+from tagging.calc.tag_policy import CaseRule, Policy, PolicyResource, Requirement, State
 
 DAY = date(2026, 3, 31)
 ENVIRONMENT = Requirement(
@@ -19,8 +20,8 @@ ENVIRONMENT = Requirement(
 
 
 def fact(requirement, tags, **place):
-    whole = {"provider": "AWS", "service": "EC2", "resource_type": "Instance", "on": DAY} | place
-    return Policy((requirement,)).facts(tags, **whole).get(requirement.key)
+    place = {"provider": "AWS", "service": "EC2", "resource_type": "Instance", "on": DAY} | place
+    return Policy((requirement,)).facts(tags, **place).get(requirement.key)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,13 @@ def fact(requirement, tags, **place):
     ],
 )
 def test_a_tag_is_missing_or_empty_or_not_allowed_or_ok(tags, state, key, meant):
-    found = fact(ENVIRONMENT, tags)
-    assert (found.state, found.key, found.meant) == (state, key, meant)
+    result = fact(ENVIRONMENT, tags)
+    assert (result.state, result.key, result.meant) == (state, key, meant)
 
 
 def test_of_keys_that_differ_only_by_case_the_policys_own_counts_and_the_others_are_told():
-    found = fact(ENVIRONMENT, {"environment": "Staging", "Environment": "Production", "ENV": "Production"})
-    assert (found.key, found.value, found.others) == ("Environment", "Production", ("environment",))
+    result = fact(ENVIRONMENT, {"environment": "Staging", "Environment": "Production", "ENV": "Production"})
+    assert (result.key, result.value, result.others) == ("Environment", "Production", ("environment",))
 
 
 def test_an_alias_that_says_something_stands_in_for_an_empty_value():
@@ -108,8 +109,10 @@ def test_a_rule_applies_to_its_providers_services_types_and_days():
 
 def test_many_resources_are_decided_together():
     policy = Policy((ENVIRONMENT, Requirement("CostCenter", pattern="CC-[0-9]+")))
-    found = policy.decide([Resource({"env": "prod", "CostCenter": "CC-1"}), Resource({"CostCenter": "7"})], DAY)
-    assert [{key: each.state for key, each in facts.items()} for facts in found] == [
+    decided = policy.decide(
+        [PolicyResource({"env": "prod", "CostCenter": "CC-1"}), PolicyResource({"CostCenter": "7"})], DAY
+    )
+    assert [{key: one_fact.state for key, one_fact in facts.items()} for facts in decided] == [
         {"Environment": State.OK, "CostCenter": State.OK},
         {"Environment": State.MISSING, "CostCenter": State.NOT_ALLOWED},
     ]
@@ -120,10 +123,10 @@ def test_many_resources_are_decided_together():
     tags=st.dictionaries(st.sampled_from(["Environment", "environment", "env", "ENV", "Owner"]), st.text(max_size=20)),
 )
 def test_whatever_the_tags_exactly_one_thing_is_the_case(tags):
-    found = fact(ENVIRONMENT, tags)
+    result = fact(ENVIRONMENT, tags)
     own = [value for key, value in tags.items() if key.lower() in ("environment", "env")]
-    assert (found.state is State.MISSING) == (not own)
-    assert (found.state is State.EMPTY) == (bool(own) and not any(value.strip() for value in own))
+    assert (result.state is State.MISSING) == (not own)
+    assert (result.state is State.EMPTY) == (bool(own) and not any(value.strip() for value in own))
 
 
 @pytest.mark.parametrize(
@@ -147,20 +150,20 @@ def test_whatever_the_tags_exactly_one_thing_is_the_case(tags):
     ],
 )
 def test_a_rule_that_cannot_work_says_why(rule, where, says):
-    found = dict(problems(rule))
-    assert says in found[where]
+    by_field = dict(problems(rule))
+    assert says in by_field[where]
 
 
 def test_an_alias_that_names_two_tags_is_refused():
-    (found,) = conflicts([ENVIRONMENT, Requirement("Owner"), Requirement("Env")])
-    assert "'env' would name two tags, Environment and Env" in found[0]
+    (conflict,) = conflicts([ENVIRONMENT, Requirement("Owner"), Requirement("Env")])
+    assert "'env' would name two tags, Environment and Env" in conflict[0]
 
 
 def test_two_rules_for_one_tag_may_not_hold_at_once():
     aws = Requirement("Owner", providers=("AWS",))
     assert list(conflicts([aws, Requirement("owner", providers=("Azure",))])) == []
-    (found,) = conflicts([aws, Requirement("owner", services=("EC2",), start=DAY)])
-    assert "Owner has two rules at once for provider AWS; service EC2 from 2026-03-31 on" in found[0]
+    (conflict,) = conflicts([aws, Requirement("owner", services=("EC2",), start=DAY)])
+    assert "Owner has two rules at once for provider AWS; service EC2 from 2026-03-31 on" in conflict[0]
     assert list(conflicts([Requirement("Owner", end=DAY), Requirement("Owner", start=DAY)])) == []
 
 

@@ -127,11 +127,11 @@ def grammar(document):
 
 
 def statements(rules):
-    return [each for found in prevention.scps(rules) for each in json.loads(found.text)["Statement"]]
+    return [statement for document in prevention.scps(rules) for statement in json.loads(document.text)["Statement"]]
 
 
 def test_every_document_keeps_to_its_grammar_and_its_size():
-    for document in prevention.documents(RULES):
+    for document in prevention.prevention_documents(RULES):
         jsonschema.validate(json.loads(document.text), grammar(document))
         assert document.fits, document.title
 
@@ -147,17 +147,23 @@ def test_the_tag_policy_says_spelling_and_values_and_enforces_listed_ones():
 
 
 def test_an_scp_refuses_a_missing_tag_each_by_its_own_statement():
-    found = statements(RULES)
-    needed = [each for each in found if each["Sid"].startswith("Need")]
-    assert {next(iter(each["Condition"]["Null"])) for each in needed} == {
+    all_statements = statements(RULES)
+    needed = [statement for statement in all_statements if statement["Sid"].startswith("Need")]
+    assert {next(iter(statement["Condition"]["Null"])) for statement in needed} == {
         f"aws:RequestTag/{key}" for key in ("Owner", "Environment", "CostCenter", "Project")
     }
-    assert all(len(each["Condition"]["Null"]) == 1 for each in found if "Null" in each["Condition"])
-    assert len({each["Sid"] for each in found}) == len(found)
+    assert all(
+        len(statement["Condition"]["Null"]) == 1 for statement in all_statements if "Null" in statement["Condition"]
+    )
+    assert len({statement["Sid"] for statement in all_statements}) == len(all_statements)
 
 
 def test_an_scp_refuses_values_that_are_not_allowed_by_the_case_rule():
-    operators = {each["Sid"]: each["Condition"] for each in statements(RULES) if each["Sid"].startswith("Values")}
+    operators = {
+        statement["Sid"]: statement["Condition"]
+        for statement in statements(RULES)
+        if statement["Sid"].startswith("Values")
+    }
     assert "StringNotEqualsIgnoreCase" in operators["ValuesEnvironmentEC2"]
     assert operators["ValuesProjectEC2"]["StringNotEquals"] == {"aws:RequestTag/Project": ["apollo"]}
 
@@ -167,15 +173,15 @@ def test_a_long_policy_becomes_several_that_fit():
     for document in [*prevention.scps(rules), *prevention.tag_policies(rules)]:
         assert document.fits
         jsonschema.validate(json.loads(document.text), grammar(document))
-    found = statements(rules)
-    assert {each["Sid"] for each in found if each["Sid"].startswith("Need")} == {
+    all_statements = statements(rules)
+    assert {statement["Sid"] for statement in all_statements if statement["Sid"].startswith("Need")} == {
         f"NeedKey{n}{where}" for n in range(30) for where in ("EC2", "Other")
     }
     assert any("more than the 5" in note for note in prevention.scps(rules)[0].notes)
 
 
 def test_what_a_document_cannot_say_is_said_beside_it():
-    notes = " ".join(note for document in prevention.documents(RULES) for note in document.notes)
+    notes = " ".join(note for document in prevention.prevention_documents(RULES) for note in document.notes)
     assert "CostCenter: a tag policy knows no patterns" in notes
     assert "CostCenter: an SCP knows no patterns" in notes
     assert "Azure's `match` is not" in notes
@@ -186,7 +192,7 @@ def test_what_a_document_cannot_say_is_said_beside_it():
 
 def test_azure_asks_for_its_own_tags_and_audits_first():
     definition = json.loads(prevention.azure_policy(RULES).text)["properties"]
-    fields = {each["field"] for each in definition["policyRule"]["if"]["anyOf"]}
+    fields = {condition["field"] for condition in definition["policyRule"]["if"]["anyOf"]}
     assert "tags['Subscription']" in fields
     assert "tags['Application']" not in fields
     assert definition["parameters"]["effect"]["defaultValue"] == "Audit"
@@ -205,9 +211,9 @@ def test_quotes_in_a_tags_name_stay_quotes(key, field):
     values=st.lists(st.text(min_size=1, max_size=60), max_size=10, unique_by=str.casefold),
 )
 def test_whatever_the_policy_the_documents_are_valid(keys, values):
-    for document in prevention.documents([Requirement(key, values=tuple(values)) for key in keys]):
-        told = json.loads(document.text)
-        jsonschema.validate(told, grammar(document))
+    for document in prevention.prevention_documents([Requirement(key, values=tuple(values)) for key in keys]):
+        parsed = json.loads(document.text)
+        jsonschema.validate(parsed, grammar(document))
         if document.kind.startswith("aws-scp"):
             assert document.fits
-            assert all(re.fullmatch(r"[A-Za-z0-9]+", each["Sid"]) for each in told["Statement"])
+            assert all(re.fullmatch(r"[A-Za-z0-9]+", statement["Sid"]) for statement in parsed["Statement"])

@@ -7,10 +7,13 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from costs.ingest import deliveries
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.mail import outbox
 from finops_site.models import Team
-from tagging.models import OwnershipRule, TagDigest, TagReminder
+from finops_site.ops import nightly
+from finops_site.registry import NightlyCheck, registry
+from tagging.models import OwnershipRule, TagDigest, TagIssue, TagReminder
 from tagging.policy import compliance, reminders
 from tests import bills
 
@@ -21,9 +24,9 @@ ALL_FIVE = '{"Owner": "lea", "Environment": "x", "Team": "Payments", "CostCenter
 
 def load(folder, name, tags):
     rows = [{"ResourceId": "i-1", "Tags": tags}, {"ResourceId": "i-2", "ResourceName": "db", "Tags": ALL_FIVE}]
-    (received,) = deliveries.receive("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
-    deliveries.load(received.delivery)
-    compliance.refresh()
+    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows))])
+    load_bill(received.delivery)
+    compliance.refresh_compliance()
 
 
 @pytest.fixture
@@ -38,8 +41,8 @@ def week(number):
     """What is mailed on the Monday that many weeks later: [(to, subject)]."""
     with time_machine.travel(MONDAY + timedelta(weeks=number), tick=False):
         mail.outbox.clear()
-        reminders.remind(timezone.now())
-        outbox.send_waiting(timezone.now())
+        reminders.post_digests(timezone.now())
+        outbox.send_queued_emails(timezone.now())
     return sorted((*message.recipients(), message.subject) for message in mail.outbox)
 
 
@@ -66,7 +69,7 @@ def test_the_mail_says_what_to_do_and_leads_to_each_resource(wrong):
 def test_nobody_gets_two_mails_about_one_thing_in_a_week(wrong):
     assert len(week(0)) == 1
     with time_machine.travel(MONDAY + timedelta(days=3), tick=False):
-        assert reminders.remind(timezone.now()) == 0
+        assert reminders.post_digests(timezone.now()) == 0
     assert (TagDigest.objects.count(), TagReminder.objects.count()) == (1, 1)
 
 
@@ -74,7 +77,7 @@ def test_one_that_was_late_one_week_is_not_asked_again_before_seven_days(wrong):
     posted = []
     for days in (2, 7, 9):
         with time_machine.travel(MONDAY + timedelta(days=days), tick=False):
-            posted.append(reminders.remind(timezone.now()))
+            posted.append(reminders.post_digests(timezone.now()))
     assert posted == [1, 0, 1]
 
 
@@ -95,3 +98,17 @@ def test_a_change_of_its_tags_starts_the_two_weeks_anew(wrong, tmp_path):
 def test_what_nobody_owns_is_finances_from_the_start(wrong, tmp_path):
     load(tmp_path, "nobody.csv", "")
     assert [to for to, _ in week(0)] == ["fay@demo.example"]
+
+
+def test_the_night_updates_the_issues_and_health_sees_whether_it_did(wrong, monkeypatch):
+    (check,) = [check for check in registry.of(NightlyCheck) if check.name == "tags"]
+    (run,) = nightly.run_checks(MONDAY.date(), checks=[check])
+    assert (run.outcome, run.summary) == ("done", "0 months recomputed, 1 resources do not comply")
+    assert TagIssue.objects.count() == 1
+
+    def fails(today):
+        raise ValueError("no month")
+
+    monkeypatch.setattr("tagging.policy.reminders.update_issues", fails)
+    (run,) = nightly.run_checks(MONDAY.date() + timedelta(days=1), checks=[check])
+    assert (run.outcome, run.summary) == ("failed", "ValueError: no month")

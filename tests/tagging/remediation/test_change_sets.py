@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from costs.models import Credential
 from finops_site.models import Team
 from tagging.calc import arns, tag_scripts
-from tagging.calc.tag_scripts import Change
+from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggingAccess, VirtualTag, VirtualTagBatch
-from tagging.remediation import change_sets
-from tagging.remediation.tag_fixes import CannotFix
+from tagging.remediation import change_sets, provider_tagging
+from tagging.remediation.virtual_tags import RemediationError
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -59,8 +59,8 @@ HOSTILE = [
     ],
 )
 def test_an_id_becomes_an_arn(service, resource, region, arn):
-    found = arns.target("AWS", service, resource, ACCOUNT, region)
-    assert (found.arn, found.problem) == (arn, "")
+    target = arns.tagging_target("AWS", service, resource, ACCOUNT, region)
+    assert (target.arn, target.problem) == (arn, "")
 
 
 @pytest.mark.parametrize(
@@ -79,21 +79,21 @@ def test_an_id_becomes_an_arn(service, resource, region, arn):
     ],
 )
 def test_what_this_api_cannot_tag_is_said_plainly(provider, resource, account, region, words):
-    assert words in arns.target(provider, "", resource, account, region).problem
+    assert words in arns.tagging_target(provider, "", resource, account, region).problem
 
 
 def test_an_arn_of_another_part_of_aws_keeps_its_region():
-    found = arns.target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
-    assert (found.account, found.region, found.can) == (ACCOUNT, "cn-north-1", True)
+    target = arns.tagging_target("AWS", "", f"arn:aws-cn:rds:cn-north-1:{ACCOUNT}:db:x", "", "")
+    assert (target.account, target.region, target.is_taggable) == (ACCOUNT, "cn-north-1", True)
 
 
 def change(key="Team", after="x", resource="i-0abcdef12", name=""):
-    return Change(arns.target("AWS", "EC2", resource, ACCOUNT, "us-east-1"), resource, name, key, "", after)
+    return TagEdit(arns.tagging_target("AWS", "EC2", resource, ACCOUNT, "us-east-1"), resource, name, key, "", after)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_shell_sees_hostile_words_as_words(text, tmp_path):
-    script = tag_scripts.cli([change(after=text), change(key=text), change(resource=f"odd {text}")], text)
+    script = tag_scripts.shell_script([change(after=text), change(key=text), change(resource=f"odd {text}")], text)
     aws = tmp_path / "aws"
     aws.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\0" "$word"; done\n')
     aws.chmod(0o755)
@@ -109,22 +109,22 @@ def test_a_shell_sees_hostile_words_as_words(text, tmp_path):
 @settings(max_examples=50)
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=40))
 def test_a_terraform_string_says_what_it_said(text):
-    told = tag_scripts.hcl(text)
-    assert "\n" not in told
-    assert "${" not in told.replace("$${", "")
-    assert json.loads(told.replace("$${", "${").replace("%%{", "%{")) == text
+    escaped = tag_scripts.hcl(text)
+    assert "\n" not in escaped
+    assert "${" not in escaped.replace("$${", "")
+    assert json.loads(escaped.replace("$${", "${").replace("%%{", "%{")) == text
 
 
 def test_terraform_sets_tags_of_ec2_and_shows_the_rest_to_paste():
-    bucket = Change(
-        arns.target("AWS", "Amazon S3", "my-bucket", ACCOUNT, "us-east-1"), "my-bucket", "", "Team", "", "x"
+    bucket = TagEdit(
+        arns.tagging_target("AWS", "Amazon S3", "my-bucket", ACCOUNT, "us-east-1"), "my-bucket", "", "Team", "", "x"
     )
-    told = tag_scripts.terraform([change(), bucket, change(resource="odd")], "March\nsecond")
-    assert 'resource "aws_ec2_tag" "tag_1"' in told
-    assert 'resource_id = "i-0abcdef12"' in told
-    assert "# arn:aws:s3:::my-bucket" in told
-    assert "# not here: odd" in told
-    assert all(line.startswith("#") for line in told.splitlines() if "second" in line)
+    text = tag_scripts.terraform_file([change(), bucket, change(resource="odd")], "March\nsecond")
+    assert 'resource "aws_ec2_tag" "tag_1"' in text
+    assert 'resource_id = "i-0abcdef12"' in text
+    assert "# arn:aws:s3:::my-bucket" in text
+    assert "# not here: odd" in text
+    assert all(line.startswith("#") for line in text.splitlines() if "second" in line)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def machines(moto, settings, monkeypatch):
     ec2 = boto3.client("ec2", endpoint_url=moto, region_name="us-east-1")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=3, MaxCount=3, InstanceType="t3.micro")["Instances"]
-    ids = [each["InstanceId"] for each in made]
+    ids = [instance["InstanceId"] for instance in made]
     ec2.create_tags(Resources=ids, Tags=[{"Key": "Owner", "Value": "lea"}])
     yield ids
     ec2.terminate_instances(InstanceIds=ids)
@@ -172,15 +172,15 @@ def reviewed(people, machines, moto):
         )
         for n, one in enumerate([*machines, ""])
     ]  # fmt: skip
-    row = change_sets.from_virtual_tags(tags, title="March", user=people["eli"], now=NOW)
-    change_sets.submit(row.pk, user=people["eli"])
-    return change_sets.review(row.pk, approve=True, words="", user=people["lea"], now=NOW)
+    row = change_sets.create_change_set(tags, title="March", user=people["eli"], now=NOW)
+    change_sets.submit(row.pk)
+    return change_sets.review(row.pk, approve=True, comment="", user=people["lea"], now=NOW)
 
 
 def tags_of(moto, machine):
     ec2 = boto3.client("ec2", endpoint_url=moto, region_name="us-east-1")
-    (found,) = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
-    return {each["Key"]: each["Value"] for each in found["Tags"]}
+    (instance,) = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
+    return {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
 
 
 def clock():
@@ -188,34 +188,36 @@ def clock():
 
 
 def started(row, people):
-    change_sets.dry_run(row, NOW)
-    return change_sets.start(row.pk, user=people["eli"], now=NOW)
+    provider_tagging.dry_run_change_set(row, NOW)
+    return change_sets.start_applying(row.pk, user=people["eli"], now=NOW)
 
 
 @pytest.mark.django_db
 class TestAtTheProvider:
     def test_a_dry_run_changes_nothing_and_says_what_would(self, reviewed, machines, moto):
-        assert change_sets.dry_run(reviewed, NOW).startswith("Dry run: 3 to set, 0 there already, 1 cannot")
+        assert provider_tagging.dry_run_change_set(reviewed, NOW).startswith(
+            "Dry run: 3 to set, 0 there already, 1 cannot"
+        )
         assert tags_of(moto, machines[0]) == {"Owner": "lea"}
         unable = reviewed.changes.get(result="unable")
         assert "does not say what it is" in unable.message or "region" in unable.message
 
     def test_without_a_dry_run_nothing_is_applied(self, reviewed, people):
-        with pytest.raises(CannotFix, match="First the dry run"):
-            change_sets.start(reviewed.pk, user=people["eli"], now=NOW)
+        with pytest.raises(RemediationError, match="First the dry run"):
+            change_sets.start_applying(reviewed.pk, user=people["eli"], now=NOW)
 
     def test_tags_are_set_and_every_result_is_kept(self, reviewed, machines, moto, people):
-        assert change_sets.apply(started(reviewed, people), clock=clock)
+        assert provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "applied"
-        assert change_sets.tally(reviewed) == {"ok": 3, "unable": 1}
+        assert change_sets.count_results(reviewed) == {"ok": 3, "unable": 1}
         assert [tags_of(moto, one) for one in machines] == [{"Owner": "lea", "Team": "Payments"}] * 3
 
     def test_again_it_finds_everything_there(self, reviewed, people):
-        change_sets.apply(started(reviewed, people), clock=clock)
+        provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         ChangeSet.objects.update(state="approved")
         TagChange.objects.filter(result="ok").update(result="waiting")
-        assert "0 to set, 3 there already" in change_sets.dry_run(ChangeSet.objects.get(), NOW)
+        assert "0 to set, 3 there already" in provider_tagging.dry_run_change_set(ChangeSet.objects.get(), NOW)
 
     def test_one_that_was_killed_half_way_goes_on_where_it_was(self, reviewed, people, machines, moto):
         row = started(reviewed, people)
@@ -232,22 +234,22 @@ class TestAtTheProvider:
             return NOW
 
         with pytest.raises(Killed):
-            change_sets.apply(row, clock=dies)
+            provider_tagging.apply_change_set(row, clock=dies)
         # Nobody else takes it while its worker may still live.
-        assert not change_sets.apply(ChangeSet.objects.get(), clock=clock)
+        assert not provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=clock)
         later = NOW + timedelta(minutes=5)
-        assert list(change_sets.forgotten(later)) == [row]
-        assert change_sets.apply(ChangeSet.objects.get(), clock=lambda: later)
-        assert change_sets.tally(row) == {"ok": 3, "unable": 1}
+        assert list(change_sets.stalled_change_sets(later)) == [row]
+        assert provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=lambda: later)
+        assert change_sets.count_results(row) == {"ok": 3, "unable": 1}
         assert ChangeSet.objects.get().attempt == 2
 
-    def test_an_account_nobody_said_how_to_enter_fails_in_words(self, reviewed, people):
+    def test_an_account_without_tagging_access_fails_with_the_reason(self, reviewed, people):
         TaggingAccess.objects.all().delete()
-        change_sets.apply(started(reviewed, people), clock=clock)
+        provider_tagging.apply_change_set(started(reviewed, people), clock=clock)
         reviewed.refresh_from_db()
         assert reviewed.state == "partly"
         failed = reviewed.changes.filter(result="failed").first()
-        assert "Nobody has said as whom" in failed.message
+        assert f"Account {ACCOUNT} has no tagging access: an administrator adds it in the admin." in failed.message
 
     def test_no_secret_is_in_any_message(self, reviewed, people):
         credential = Credential.objects.get()
@@ -255,13 +257,13 @@ class TestAtTheProvider:
         credential.save()
         TaggingAccess.objects.update(endpoint="http://127.0.0.1:9/")
         row = started(reviewed, people)
-        change_sets.apply(row, clock=clock, wait=lambda _: None)
-        told = " ".join(row.changes.values_list("message", flat=True))
-        assert "FINOPS_STORAGE_ENDPOINTS" in told
-        assert "secret-indeed" not in told
-        assert "AKID" not in told
+        provider_tagging.apply_change_set(row, clock=clock, wait=lambda _: None)
+        text = " ".join(row.changes.values_list("message", flat=True))
+        assert "FINOPS_STORAGE_ENDPOINTS" in text
+        assert "secret-indeed" not in text
+        assert "AKID" not in text
 
     def test_who_made_it_does_not_approve_it(self, reviewed, people):
         ChangeSet.objects.update(state="review")
-        with pytest.raises(CannotFix, match="Somebody else"):
-            change_sets.review(reviewed.pk, approve=True, words="", user=people["eli"], now=NOW)
+        with pytest.raises(RemediationError, match="Somebody else"):
+            change_sets.review(reviewed.pk, approve=True, comment="", user=people["eli"], now=NOW)

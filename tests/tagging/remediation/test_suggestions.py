@@ -1,4 +1,4 @@
-"""What a tag should say, judged by kin: pure, so that every rule can be read here."""
+"""Which value a tag should have, judging by similar resources: pure, so that every rule can be read here."""
 
 import time
 from decimal import Decimal
@@ -7,25 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagging.calc.suggestions import Learnt, Seen, distance, respelt, stack, stem, suggest, wilson
+from tagging.calc.resource_names import ResourceTags, closest_value, distance, stack, stem
+from tagging.calc.suggestions import PastDecisions, suggest_values, wilson
 
 
-def machine(number, says=None, wrong=None, name=None, **more):
-    return Seen(
+def machine(number, values=None, wrong=None, name=None, **more):
+    return ResourceTags(
         key=f"k{number}",
         provider="AWS",
         account=more.pop("account", "1"),
         resource=more.pop("resource", f"i-{number:08x}"),
         name=f"checkout-{number:03}" if name is None else name,
-        says=says or {},
+        values=values or {},
         wrong=wrong or {},
         **more,
     )
 
 
 def one(resources, **options):
-    (found,) = suggest(resources, **options)
-    return found
+    (proposal,) = suggest_values(resources, **options)
+    return proposal
 
 
 @pytest.mark.parametrize(
@@ -46,30 +47,30 @@ def test_confidence_lies_below_the_share_and_grows_with_agreement(agree, more):
 
 def test_siblings_that_are_named_alike_say_what_is_missing():
     kin = [machine(n, {"Team": "Payments"}) for n in range(10)]
-    found = one([*kin, machine(99, wrong={"Team": ""})])
-    assert (found.value, found.confidence) == ("Payments", Decimal("0.8589"))
-    assert {reason.kind for reason in found.evidence} == {"name", "account"}
-    assert (found.evidence[0].agree, found.evidence[0].total) == (10, 10)
+    proposal = one([*kin, machine(99, wrong={"Team": ""})])
+    assert (proposal.value, proposal.confidence) == ("Payments", Decimal("0.8589"))
+    assert {reason.kind for reason in proposal.evidence} == {"name", "account"}
+    assert (proposal.evidence[0].agree, proposal.evidence[0].total) == (10, 10)
 
 
 def test_kin_that_disagree_make_it_less_sure_and_the_others_are_named():
     kin = [machine(n, {"Team": "Payments" if n % 3 else "Data"}) for n in range(9)]
-    found = one([*kin, machine(99, wrong={"Team": ""})])
-    assert found.value == "Payments"
-    assert found.confidence < Decimal("0.6")
-    assert [value for value, _ in found.alternatives] == ["Data"]
+    proposal = one([*kin, machine(99, wrong={"Team": ""})])
+    assert proposal.value == "Payments"
+    assert proposal.confidence < Decimal("0.6")
+    assert [value for value, _ in proposal.alternatives] == ["Data"]
 
 
 def test_nobody_is_guessed_at_where_nobody_can_be_asked():
-    assert suggest([machine(1, wrong={"Team": ""})]) == []
+    assert suggest_values([machine(1, wrong={"Team": ""})]) == []
 
 
 def test_a_volume_is_its_machines():
     owner = machine(7, {"Team": "Data"}, name="etl-007", resource="i-0abcdef12345678")
     volume = machine(8, wrong={"Team": ""}, name="whatever", resource="vol-0abcdef12345678")
-    found = one([owner, volume])
-    assert (found.value, found.kind) == ("Data", "related")
-    assert found.confidence > Decimal("0.9")
+    proposal = one([owner, volume])
+    assert (proposal.value, proposal.kind) == ("Data", "related")
+    assert proposal.confidence > Decimal("0.9")
 
 
 def test_a_snapshot_is_its_volumes_as_its_tags_say():
@@ -79,12 +80,12 @@ def test_a_snapshot_is_its_volumes_as_its_tags_say():
 
 
 def test_a_disk_is_found_by_its_machines_name():
-    found = one([machine(11, {"Owner": "eli"}), machine(12, wrong={"Owner": ""}, name="checkout-011-data")])
-    assert found.evidence[0].words == "checkout-011, which it belongs to"
+    proposal = one([machine(11, {"Owner": "eli"}), machine(12, wrong={"Owner": ""}, name="checkout-011-data")])
+    assert proposal.evidence[0].words == "checkout-011, which it belongs to"
 
 
 @pytest.mark.parametrize(
-    ("tags", "resource", "said"),
+    ("tags", "resource", "name"),
     [
         ({"aws:cloudformation:stack-name": "shop"}, "i-1", "AWS/1/shop"),
         ({"kubernetes.io/cluster/blue": "owned"}, "i-1", "AWS/1/blue"),
@@ -92,8 +93,8 @@ def test_a_disk_is_found_by_its_machines_name():
         ({"Team": "x"}, "i-1", ""),
     ],
 )
-def test_a_stack_is_told_by_tags_and_resource_groups(tags, resource, said):
-    assert stack(machine(1, tags=tags, resource=resource)) == said
+def test_a_stack_is_known_by_tags_and_resource_groups(tags, resource, name):
+    assert stack(machine(1, tags=tags, resource=resource)) == name
 
 
 def test_the_stack_is_surer_than_the_account():
@@ -105,22 +106,22 @@ def test_the_stack_is_surer_than_the_account():
 
 def test_the_cost_centre_follows_from_the_team_and_the_team_from_the_owner():
     kin = [machine(n, {"Owner": "lea", "Team": "Payments"}, name="") for n in range(20)]
-    found = suggest(
+    proposals = suggest_values(
         [*kin, machine(99, {"Owner": "lea"}, {"CostCenter": "", "Team": ""}, name="")],
         cost_centers={"Payments": "CC-1001"},
     )
-    assert [(each.tag, each.value) for each in found] == [("Team", "Payments"), ("CostCenter", "CC-1001")]
+    assert [(item.tag, item.value) for item in proposals] == [("Team", "Payments"), ("CostCenter", "CC-1001")]
     # One cannot be surer of the cost centre than of the team it follows from.
-    assert found[1].confidence < found[0].confidence
+    assert proposals[1].confidence < proposals[0].confidence
 
 
 def test_our_own_rules_know_the_team():
-    found = one([machine(1, wrong={"Team": ""}, team="Data", name="")])
-    assert (found.value, found.kind) == ("Data", "books")
+    proposal = one([machine(1, wrong={"Team": ""}, team="Data", name="")])
+    assert (proposal.value, proposal.kind) == ("Data", "books")
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "meant"),
     [
         ("Prodction", "Production"),
         ("prod", "Production"),
@@ -129,13 +130,13 @@ def test_our_own_rules_know_the_team():
         ("sandbox", None),
     ],
 )
-def test_a_value_that_is_spelt_otherwise(said, meant):
-    found = respelt(said, ["Production", "Dev", "Staging"])
-    assert (found and found[0]) == meant
+def test_a_value_that_is_spelt_otherwise(text, meant):
+    closest = closest_value(text, ["Production", "Dev", "Staging"])
+    assert (closest and closest[0]) == meant
 
 
 def test_what_is_as_near_to_two_values_means_neither():
-    assert respelt("Team-X", ["Team-A", "Team-B"]) is None
+    assert closest_value("Team-X", ["Team-A", "Team-B"]) is None
 
 
 def test_neighbours_that_changed_places_are_one_edit():
@@ -144,14 +145,14 @@ def test_neighbours_that_changed_places_are_one_edit():
 
 def test_only_values_the_policy_allows_are_proposed():
     kin = [machine(n, {"Environment": "Playground"}) for n in range(9)]
-    assert suggest([*kin, machine(99, wrong={"Environment": ""})], allowed={"Environment": ["Production"]}) == []
+    assert suggest_values([*kin, machine(99, wrong={"Environment": ""})], allowed={"Environment": ["Production"]}) == []
 
 
 def test_what_was_refused_never_comes_again_for_that_resource():
     kin = [machine(n, {"Team": "Payments"}) for n in range(10)]
-    learnt = Learnt(refused=frozenset({("k99", "Team", "Payments")}))
+    past = PastDecisions(refused=frozenset({("k99", "Team", "Payments")}))
     bare = [machine(99, wrong={"Team": ""}), machine(98, wrong={"Team": ""})]
-    assert [found.key for found in suggest([*kin, *bare], learnt=learnt)] == ["k98"]
+    assert [proposal.key for proposal in suggest_values([*kin, *bare], past=past)] == ["k98"]
 
 
 def test_an_accepted_pattern_is_surer_next_time_and_a_refused_one_less():
@@ -159,17 +160,17 @@ def test_an_accepted_pattern_is_surer_next_time_and_a_refused_one_less():
     bare = machine(99, wrong={"Team": ""})
     pattern = ("name", "checkout", "Team", "Payments")
     before = one([*kin, bare]).confidence
-    assert one([*kin, bare], learnt=Learnt(accepted={pattern: 10})).confidence > before
-    lower = one([*kin, bare], learnt=Learnt(declined=dict.fromkeys([pattern], 10)))
-    assert next(each for each in lower.evidence if each.group == "checkout").confidence < before
+    assert one([*kin, bare], past=PastDecisions(accepted={pattern: 10})).confidence > before
+    lower = one([*kin, bare], past=PastDecisions(declined=dict.fromkeys([pattern], 10)))
+    assert next(reason for reason in lower.evidence if reason.group == "checkout").confidence < before
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("checkout-011-data", "checkout"), ("northwind-etl-03", "northwind-etl"), ("i-0abc", "i"), ("", ""), ("007", "")],
 )
-def test_the_stem_of_a_name(name, said):
-    assert stem(name) == said
+def test_the_stem_of_a_name(name, expected):
+    assert stem(name) == expected
 
 
 @settings(max_examples=50)
@@ -181,8 +182,8 @@ def test_names_of_any_letters_do_no_harm(pairs):
         else machine(n, {"Team": value or "x"}, name=name, resource=value)
         for n, (name, value) in enumerate(pairs)
     ]
-    for found in suggest(resources, allowed={"Owner": ["a"]}):
-        assert 0 < found.confidence < 1
+    for proposal in suggest_values(resources, allowed={"Owner": ["a"]}):
+        assert 0 < proposal.confidence < 1
 
 
 def test_ten_thousand_resources_take_seconds():
@@ -193,5 +194,5 @@ def test_ten_thousand_resources_take_seconds():
         for n in range(10_000)
     ]
     started = time.perf_counter()
-    assert len(suggest(resources)) >= 2_500
+    assert len(suggest_values(resources)) >= 2_500
     assert time.perf_counter() - started < 20

@@ -1,0 +1,52 @@
+"""Acknowledging and snoozing alerts."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from budgets.models import Alert
+from finops_site.models import User
+
+LONGEST_SNOOZE_DAYS = 92
+OPEN = (Alert.State.OPEN, Alert.State.REOPENED)
+
+
+class TooLate(ValueError):
+    """The alert is resolved, or somebody has acknowledged it already; the message explains which."""
+
+
+@transaction.atomic
+def acknowledge(alert: Alert, *, by: User | None = None, address: str = "", now: datetime) -> Alert:
+    """Somebody acknowledges it: `by` a person, or `address` of somebody without a login. The first one counts.
+
+    What else is open of the same budget and period has the same cause: it is acknowledged with it.
+    """
+    current = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
+    if current.state == Alert.State.RESOLVED:
+        raise TooLate("It is resolved already: there is nothing to acknowledge.")
+    if current.state == Alert.State.ACKNOWLEDGED:
+        raise TooLate(f"{current.acknowledged_by or current.acknowledged_as or 'Somebody'} acknowledged it already.")
+    same_cause = Alert.objects.filter(budget=current.budget_id, period=current.period_id, state__in=OPEN)
+    others = same_cause.exclude(pk=current.pk).select_for_update(of=("self",)).order_by("pk")
+    for row, what in [(current, "acknowledged"), *((row, f"acknowledged with {current.threshold}") for row in others)]:
+        row.state, row.acknowledged_at = Alert.State.ACKNOWLEDGED, row.acknowledged_at or now
+        row.acknowledged_by, row.acknowledged_as, row.snoozed_until = by, address, None
+        row.add_history(what, now, by or address)
+        row.save()
+    return current
+
+
+@transaction.atomic
+def snooze(alert: Alert, *, until: date, by: User, now: datetime) -> Alert:
+    """Silent until a day: if it is still breached then, it opens again and notifies. Counts as acknowledged."""
+    current = Alert.objects.select_for_update().get(pk=alert.pk)
+    if current.state == Alert.State.RESOLVED:
+        raise TooLate("It is resolved already: there is nothing to snooze.")
+    if not (0 < (until - now.date()).days <= LONGEST_SNOOZE_DAYS):
+        raise TooLate(f"Choose a day after today, {LONGEST_SNOOZE_DAYS} days ahead at the most.")
+    current.state, current.snoozed_until = Alert.State.SNOOZED, until
+    current.acknowledged_at = current.acknowledged_at or now
+    current.acknowledged_by = current.acknowledged_by or by
+    current.add_history(f"snoozed until {until}", now, by)
+    current.save()
+    return current

@@ -1,0 +1,192 @@
+"""The alerts of a night: opened where a threshold is breached, updated while it is, resolved when it no longer is."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import F, Q
+
+from budgets.alerts.recipients import queue_notifications
+from budgets.calc.alert_lifecycle import AlertStatus, AlertUpdate, open_alert, update_alert
+from budgets.calc.breaches import Breach, ThresholdRule, breach_has_ended, find_breaches
+from budgets.forecast.period_forecasts import PeriodForecast
+from budgets.models import Alert, AlertDelivery, Forecast, Threshold
+from finops_site.lib.money import exact_text, formatted
+
+UPDATED = (
+    "state",
+    "evaluated_as_of",
+    "peak",
+    "snoozed_until",
+    "reopened",
+    "resolved_at",
+    "resolved_as_of",
+    "note",
+    "history",
+)
+
+
+@dataclass(slots=True)
+class AlertChanges:
+    """What a night did to alerts."""
+
+    breaches: list[dict[str, Any]] = field(default_factory=list)
+    new: list[tuple[Alert, str]] = field(default_factory=list)
+    updated: list[tuple[Alert, AlertUpdate]] = field(default_factory=list)
+    alerts_made: int = 0
+    mails_queued: int = 0
+
+
+def update_alerts(forecasts: Sequence[PeriodForecast], now: datetime, *, still_evaluated: timedelta) -> AlertChanges:
+    """Compares each period with its budget's thresholds and saves what that changes; the messages are queued."""
+    rules: dict[int, list[ThresholdRule]] = defaultdict(list)
+    budgets = [forecast.period.budget_id for forecast in forecasts]
+    for row in Threshold.objects.filter(budget__in=budgets, is_active=True):
+        rules[row.budget_id].append(ThresholdRule(row.pk, row.kind, row.percent, row.amount, row.probability))
+    alerts = _alerts_by_threshold([forecast.period.pk for forecast in forecasts])
+    too_late = _periods_too_late(forecasts, still_evaluated)
+    changes = AlertChanges()
+    for forecast in forecasts:
+        status, period = forecast.status(), forecast.period
+        breaches = {breach.rule.id: breach for breach in find_breaches(status, rules[period.budget_id])}
+        changes.breaches += [_breach_as_json(forecast, breach) for breach in breaches.values()]
+        for rule in rules[period.budget_id]:
+            existing, breach = alerts.get((period.pk, rule.id)), breaches.get(rule.id)
+            if existing is None:
+                if breach and period.pk not in too_late and (update := open_alert(breach, forecast.as_of)):
+                    changes.new.append((_new_alert(forecast, breach, now), update.occasion))
+            elif update := update_alert(existing[1], breach, forecast.as_of, over=breach_has_ended(status, rule)):
+                _apply_update(existing[0], update, forecast, now)
+                changes.updated.append((existing[0], update))
+    _save_alerts(changes, now)
+    return changes
+
+
+def _periods_too_late(forecasts: Sequence[PeriodForecast], still_evaluated: timedelta) -> set[int]:
+    """Periods that open no alert any more; the alerts they have are still updated.
+
+    A period that is long over, or that was over before its budget was first evaluated: a new budget warns of what can
+    still be avoided, not of last year.
+    """
+    over = {forecast.period.pk: forecast for forecast in forecasts if forecast.period.end <= forecast.as_of}
+    in_time = Forecast.objects.filter(period__in=over, as_of__lt=F("period__end"))
+    evaluated_in_time = set(in_time.values_list("period", flat=True))
+    return {
+        pk
+        for pk, forecast in over.items()
+        if pk not in evaluated_in_time or forecast.period.end <= forecast.as_of - still_evaluated
+    }
+
+
+def _alerts_by_threshold(periods: Sequence[int]) -> dict[tuple[int, int], tuple[Alert, AlertStatus]]:
+    """{(period, threshold): the alert, and how it stands}."""
+    alerts = list(Alert.objects.filter(period__in=periods))
+    occasions: dict[int, set[str]] = defaultdict(set)
+    # A notice of the end counts as soon as it is queued, so that it is queued once.
+    notified = Q(outcome__in=["sent", "unknown"]) | Q(occasion__startswith="taken back")
+    for pk, occasion in AlertDelivery.objects.filter(notified, alert__in=alerts).values_list("alert", "occasion"):
+        occasions[pk].add(occasion)
+    return {
+        (alert.period_id, alert.threshold_id): (
+            alert,
+            AlertStatus(
+                kind=alert.kind,
+                state=alert.state,
+                evaluated_as_of=alert.evaluated_as_of,
+                peak=alert.peak,
+                snoozed_until=alert.snoozed_until,
+                resolved_as_of=alert.resolved_as_of,
+                reopened=alert.reopened,
+                was_notified=any(not occasion.startswith("taken back") for occasion in occasions[alert.pk]),
+                end_was_notified=f"taken back:{alert.reopened}" in occasions[alert.pk],
+            ),
+        )
+        for alert in alerts
+    }
+
+
+def _new_alert(forecast: PeriodForecast, breach: Breach, now: datetime) -> Alert:
+    amounts = {
+        "amount": forecast.period.budgeted,
+        "spent": forecast.spent,
+        "p10": forecast.at_period_end(0.1),
+        "p50": forecast.at_period_end(0.5),
+        "p90": forecast.at_period_end(0.9),
+        "chance_of_overrun": forecast.chance_above(forecast.period.budgeted),
+    }
+    figures = {name: exact_text(amount) for name, amount in amounts.items()} | {
+        "currency": forecast.currency,
+        "complete_until": forecast.complete_until.isoformat() if forecast.complete_until else "",
+        "method": forecast.method,
+        "foreseen": forecast.change_texts,
+    }
+    return Alert(
+        budget=forecast.period.budget,
+        period=forecast.period,
+        threshold_id=breach.rule.id,
+        kind=breach.rule.kind,
+        as_of=forecast.as_of,
+        evaluated_as_of=forecast.as_of,
+        figures=figures,
+        value=breach.value,
+        limit=breach.limit,
+        peak=breach.value,
+        opened_at=now,
+        history=[{"at": now.isoformat(), "what": "opened", "by": ""}],
+    )
+
+
+def _breach_as_json(forecast: PeriodForecast, breach: Breach) -> dict[str, Any]:
+    rule, period = breach.rule, forecast.period
+    return {
+        "budget": period.budget.name,
+        "budget_id": period.budget_id,
+        "period": {"from": period.start.isoformat(), "to": period.period.last_day.isoformat()},
+        "kind": rule.kind,
+        "threshold": exact_text(rule.percent if rule.percent is not None else rule.amount),
+        "unit": "percent" if rule.percent is not None else forecast.currency,
+        "value": exact_text(breach.value),
+        "limit": exact_text(breach.limit),
+        "currency": forecast.currency,
+        "spent": exact_text(forecast.spent),
+        "forecast": exact_text(forecast.at_period_end(0.5)),
+        "chance_of_overrun": exact_text(forecast.chance_above(period.budgeted)),
+    }
+
+
+def _apply_update(alert: Alert, update: AlertUpdate, forecast: PeriodForecast, now: datetime) -> None:
+    """Writes the update into the alert; the caller saves it."""
+    status, before = update.status, alert.state
+    for name in ("evaluated_as_of", "peak", "snoozed_until", "reopened", "resolved_as_of", "state"):
+        setattr(alert, name, getattr(status, name))
+    if status.state == before:
+        return
+    is_resolved = status.state == Alert.State.RESOLVED
+    text = _why_resolved(alert, forecast) if is_resolved else "open again: it is breached once more"
+    alert.resolved_at = now if is_resolved else None
+    alert.note = text if is_resolved else ""
+    alert.add_history(text, now)
+
+
+def _why_resolved(alert: Alert, forecast: PeriodForecast) -> str:
+    currency, budgeted = forecast.currency, forecast.period.budgeted
+    if alert.kind == Threshold.Kind.FORECAST:
+        return f"resolved: the forecast fell back to {formatted(forecast.at_period_end(0.5), currency)} {currency}"
+    if budgeted > Decimal(alert.figures.get("amount") or 0):
+        return f"resolved: the amount was raised to {formatted(budgeted, currency)} {currency}"
+    before, now = formatted(alert.value, currency), formatted(forecast.spent, currency)
+    return f"taken back: a newer bill shows {now} {currency}; it was {before} {currency} when this alert opened"
+
+
+def _save_alerts(changes: AlertChanges, now: datetime) -> None:
+    Alert.objects.bulk_create([alert for alert, _ in changes.new], batch_size=1000)
+    changes.alerts_made = len(changes.new)
+    Alert.objects.bulk_update([alert for alert, _ in changes.updated], UPDATED, batch_size=500)
+    ended = [alert.pk for alert, update in changes.updated if update.cancels_queued]
+    queued = AlertDelivery.objects.queued().filter(alert__in=ended, claimed_at__isnull=True)
+    queued.update(outcome=AlertDelivery.Outcome.CANCELLED)
+    occasions = [(alert, update.occasion) for alert, update in changes.updated if update.occasion]
+    changes.mails_queued = queue_notifications([*changes.new, *occasions], now)

@@ -1,0 +1,107 @@
+"""How budgets stand today, in figures for tables and in sentences for people."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
+from budgets.models import BudgetPeriod, Forecast
+from costs.query import trends
+from costs.query.trends import Comparison, LabelledChange
+from finops_site.lib.money import EXACT, formatted, ratio
+from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import Person
+from finops_site.ui.figures import percent_text
+
+# (words, tone, icon): for a badge that does not depend on its colour.
+Badge = tuple[str, str, str]
+SHOWN = ("spent", "p10", "p50", "p90", "chance_of_overrun", "method", "as_of")
+
+
+def with_status(budgets: QuerySet, today: date) -> QuerySet:
+    """Budgets with the budgeted amount of the period that holds `today` and its newest forecast."""
+    period = BudgetPeriod.objects.filter(budget=OuterRef("pk"), start__lte=today, end__gt=today)
+    newest = Forecast.objects.filter(
+        period__budget=OuterRef("pk"), period__start__lte=today, period__end__gt=today
+    ).order_by("-as_of")
+    sums = period.annotate(sum=F("amount") + F("rolled_over")).values("sum")[:1]
+    latest = {f"now_{name}": Subquery(newest.values(name)[:1]) for name in SHOWN}
+    return budgets.annotate(budgeted=Subquery(sums)).annotate(**latest)
+
+
+def forecast_text(forecast: Forecast | None, budgeted: Decimal | None, currency: str) -> str:
+    """``forecast between 61,200 and 64,800, most likely 62,900, chance of overrun 34 %``."""
+    if forecast is None:
+        return "not evaluated yet: the next night makes the first forecast"
+    return forecast_text_of(
+        forecast.method, forecast.p10, forecast.p50, forecast.p90, forecast.chance_of_overrun, budgeted, currency
+    )
+
+
+def forecast_text_of(
+    method: str, low: Decimal, likely: Decimal, high: Decimal, chance: Decimal, budgeted: Decimal | None, currency: str
+) -> str:
+    """The same of a forecast's figures."""
+    if method == Forecast.Method.NONE:
+        return "no forecast: its scope has had no cost"
+    if method == Forecast.Method.DONE:
+        return f"ended at {formatted(likely, currency)} {currency}"
+    text = (
+        f"forecast between {formatted(low, currency)} and {formatted(high, currency)}, "
+        f"most likely {formatted(likely, currency)} {currency}"
+    )
+    if budgeted is not None:
+        text += f", chance of overrun {percent_text(chance, 0)}".replace("%", " %")
+    return f"{text} (a run rate: less than four weeks of history)" if method == Forecast.Method.RUN_RATE else text
+
+
+def share_spent(spent: Decimal | None, budgeted: Decimal | None) -> Decimal | None:
+    """How much of the amount is spent; None where there is no amount."""
+    return None if spent is None or budgeted is None else ratio(spent, budgeted)
+
+
+def status_badge(forecast: Forecast | None, budgeted: Decimal | None) -> Badge:
+    """How a budget stands."""
+    if forecast is None or budgeted is None:
+        return ("not evaluated", "calm", "circle-dashed")
+    return status_badge_of(forecast.spent, forecast.chance_of_overrun, budgeted)
+
+
+def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge:
+    """The same of a forecast's figures."""
+    if spent > budgeted:
+        return ("over", "bad", "alert-circle")
+    if chance >= Decimal("0.5"):
+        return ("heading over", "bad", "trending-up")
+    if chance >= Decimal("0.2"):
+        return ("at risk", "warn", "alert-triangle")
+    return ("on track", "good", "circle-check")
+
+
+def newest_forecasts(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:
+    """{period id: its newest forecast}."""
+    rows = Forecast.objects.filter(period__in=[period.pk for period in periods])
+    return {row.period_id: row for row in rows.order_by("period_id", "-as_of").distinct("period_id")}
+
+
+def cost_drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[LabelledChange]]:
+    """What changed by service since the days before the period: the largest first, of what `user` may see.
+
+    A month is compared with the same days of the month before; other periods with as many days before them.
+    """
+    span = period.period
+    end = min(span.end, (until or span.last_day) + timedelta(days=1))
+    now = Period(span.start, max(end, span.start))
+    month = Month.of(span.start)
+    start = month.previous.start if span == month.period else span.start - timedelta(days=span.days)
+    before = Period(start, min(start + timedelta(days=now.days), span.start))
+    comparison = Comparison(month, now, before)
+    budget = period.budget
+    filters = {**budget.filters, "currency": [budget.currency]}
+    return comparison, trends.cost_drivers(user, comparison, "service", filters, budget.basis).get(budget.currency, [])
+
+
+def variance_share(actual: Decimal, budgeted: Decimal) -> Decimal | None:
+    """(actual - amount) / amount; None for an amount of nothing."""
+    return ratio(EXACT.subtract(actual, budgeted), budgeted)

@@ -1,0 +1,26 @@
+"""Who may change a budget, and who decides whom it notifies."""
+
+from budgets.models import Budget
+from finops_site.lib.person import Person
+from finops_site.models import Membership, Team
+
+
+def led_teams(user: Person) -> set[int]:
+    """The teams she leads and every team below: those she may propose a budget for."""
+    led = Team.objects.filter(memberships__user=user, memberships__role=Membership.Role.LEAD)
+    return {pk for team in led for pk in Team.objects.below(team).values_list("pk", flat=True)}
+
+
+def may_edit_budget(user: Person, budget: Budget) -> bool:
+    """Finance edits; a lead changes what she proposed until it is approved."""
+    if user.has_perm("budgets.change_budget"):
+        return True
+    is_proposal = budget.state in (Budget.State.DRAFT, Budget.State.PROPOSED)
+    return is_proposal and may_edit_recipients(user, budget)
+
+
+def may_edit_recipients(user: Person, budget: Budget) -> bool:
+    """Finance, and whoever leads the budget's team or one above it, decide who is notified."""
+    if user.has_perm("budgets.change_budget"):
+        return True
+    return user.has_perm("budgets.propose_budget") and budget.team_id in led_teams(user)

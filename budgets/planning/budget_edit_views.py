@@ -1,0 +1,148 @@
+"""The forms and buttons that create and change a budget."""
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.generic import View
+
+from budgets.models import Budget
+from budgets.permissions import led_teams, may_edit_budget
+from budgets.planning import budget_changes
+from budgets.planning.budget_changes import StaleBudget, WrongState
+from budgets.planning.budget_forms import BudgetForm, CopyForm, ReasonForm
+from budgets.planning.suggestions import suggest_amount
+from finops_site.ui.pages import FormPage, Page
+
+
+class EditBudget(FormPage):
+    """Creates and changes a budget; the second of two editors gets a warning, and nothing of hers is lost."""
+
+    permission_required = "budgets.view_budget"
+    model = Budget
+    form_class = BudgetForm
+    template_name = "budgets/form.html"
+    breadcrumbs = (("Budgets", "budgets:budgets"),)
+    cancel_url_name = "budgets:budgets"
+    proposes = False
+
+    @cached_property
+    def teams(self) -> set[int] | None:
+        user = self.request.user
+        return None if user.has_perm("budgets.change_budget") else led_teams(user)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if user.is_authenticated:
+            if self.object is not None:
+                allowed = may_edit_budget(user, self.object)
+            elif self.proposes:
+                allowed = user.has_perm("budgets.propose_budget") and (self.teams is None or bool(self.teams))
+            else:
+                allowed = user.has_perm("budgets.add_budget")
+            if not allowed:
+                raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_title(self) -> str:
+        return f"Edit {self.object}" if self.object else "Propose a budget" if self.proposes else "New budget"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        extra = {"user": self.request.user, "today": timezone.now().date(), "teams": self.teams}
+        return {**super().get_form_kwargs(), **extra}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.render_suggestion() if "suggest" in request.POST else super().post(request, *args, **kwargs)
+
+    def render_suggestion(self) -> HttpResponse:
+        """The form again as it was filled in, with what the last months of its scope suggest; nothing is saved."""
+        form = self.get_form()
+        form.is_valid()
+        suggestion = suggest_amount(form.instance, timezone.now().date()) if form.scope_is_clear else None
+        kwargs = self.get_form_kwargs()
+        kwargs["data"] = kwargs["data"].copy()
+        if suggestion and not kwargs["data"].get("amount"):
+            kwargs["data"]["amount"] = f"{suggestion.amount.normalize():f}"
+        again = self.form_class(**kwargs)
+        return self.render_to_response(self.get_context_data(form=again, suggestion=suggestion, has_suggested=True))
+
+    def form_valid(self, form: BudgetForm) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except StaleBudget as error:
+            form.add_error(None, str(error))
+            newest = Budget.objects.get(pk=self.object.pk)
+            # What is saved next is a change of the newest, knowingly.
+            form.data = form.data.copy()
+            form.data["version"] = newest.version
+            return self.render_to_response(self.get_context_data(form=form, newest=newest), status=409)
+
+    def save(self, form: BudgetForm) -> Budget:
+        why, by = form.cleaned_data["why"], self.request.user
+        if self.object is None:
+            state = Budget.State.PROPOSED if self.proposes else Budget.State.ACTIVE
+            return budget_changes.create_budget(form.instance, form.new_amounts or {}, by=by, why=why, state=state)
+        if self.teams is not None:
+            form.instance.state = Budget.State.PROPOSED
+        version = form.cleaned_data["version"] or 0
+        return budget_changes.change_budget(
+            form.instance, form.new_amounts, version=version, by=by, why=why, what="edited"
+        )
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        suggestion = suggest_amount(self.object, timezone.now().date()) if self.object else None
+        return super().get_context_data(**{"suggestion": suggestion, **kwargs})
+
+
+class ChangeState(Page, View):
+    """Approve, send back or archive: a button with a reason."""
+
+    permission_required = "budgets.approve_budget"
+    verbs = {
+        "approve": (budget_changes.approve_budget, "is approved and in force from now on"),
+        "send-back": (budget_changes.send_back_budget, "is sent back"),
+        "archive": (budget_changes.archive_budget, "is archived"),
+    }
+
+    def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+        budget = get_object_or_404(Budget.objects.visible_to(request.user), pk=pk)
+        form = ReasonForm(request.POST)
+        if verb not in self.verbs or not form.is_valid():
+            messages.error(request, "Open the budget again and press its button there.")
+            return redirect(budget)
+        change, done = self.verbs[verb]
+        try:
+            change(budget, **form.cleaned_data, by=request.user)
+            messages.success(request, f"{budget} {done}.")
+        except (StaleBudget, WrongState) as error:
+            messages.error(request, str(error))
+        return redirect(budget)
+
+
+class CopyBudget(FormPage):
+    permission_required = "budgets.change_budget"
+    model = Budget
+    form_class = CopyForm
+    title = "Copy to next year"
+    breadcrumbs = (("Budgets", "budgets:budgets"),)
+    submit_label = "Copy"
+    cancel_url_name = "budgets:budgets"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        kwargs = super().get_form_kwargs()
+        kwargs.pop("instance", None)
+        return {**kwargs, "initial": {"version": self.object.version, "percent": 0}}
+
+    def form_valid(self, form: CopyForm) -> HttpResponse:
+        try:
+            return super().form_valid(form)
+        except (StaleBudget, WrongState) as error:
+            form.add_error(None, str(error))
+            return self.form_invalid(form)
+
+    def save(self, form: CopyForm) -> Budget:
+        return budget_changes.copy_to_next_year(self.object, **form.cleaned_data, by=self.request.user)

@@ -1,0 +1,98 @@
+"""The table of budgets and its filters."""
+
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+import django_tables2
+from django.db.models import F, Q, QuerySet
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from budgets.calc.headlines import whole_units
+from budgets.forecast.status import share_spent, status_badge_of
+from budgets.models import Budget
+from finops_site.models import Team
+from finops_site.ui.figures import percent_text
+from finops_site.ui.tables import BaseTable, MoneyColumn, PercentColumn, StatusColumn, status_html
+
+BUDGET_STATES = {
+    "draft": ("draft", "calm", "pencil"),
+    "proposed": ("proposed", "warn", "hourglass"),
+    "active": ("active", "good", "circle-check"),
+    "archived": ("archived", "calm", "archive"),
+}
+
+
+class ForecastColumn(MoneyColumn):
+    """The likeliest cost at the period's end, and under it the range that holds 8 in 10 outcomes."""
+
+    def render(self, value: Decimal, record: Any) -> SafeString:
+        if record.now_p10 == record.now_p90:
+            return super().render(value, record)
+        low, high = whole_units(record.now_p10), whole_units(record.now_p90)
+        return format_html('{}<span class="second-line">{} to {}</span>', super().render(value, record), low, high)
+
+
+class BudgetTable(BaseTable):
+    name = django_tables2.Column("Budget")
+    team = django_tables2.Column("Team", accessor="team__name", default="Company")
+    budgeted = MoneyColumn("Amount")
+    now_spent = MoneyColumn("Actual")
+    used = django_tables2.Column("Used", accessor="now_spent", orderable=False)
+    now_p50 = ForecastColumn("Forecast")
+    chance = PercentColumn("Chance of overrun", accessor="now_chance_of_overrun", places=0)
+    state = StatusColumn(states=BUDGET_STATES)
+
+    class Meta(BaseTable.Meta):
+        model = Budget
+        fields = ()
+        caption = "Budgets"
+
+    def render_name(self, value: str, record: Budget) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
+
+    def value_name(self, value: str) -> str:
+        return value
+
+    def render_used(self, value: Decimal, record: Any) -> SafeString | str:
+        """A bar with its words: the share in figures and the budget's status, whatever the colours."""
+        if record.budgeted is None:
+            return "—"
+        share = share_spent(value, record.budgeted)
+        badge = status_html(*status_badge_of(value, record.now_chance_of_overrun, record.budgeted))
+        if share is None:
+            return badge
+        return format_html(
+            '<progress max="100" value="{}" aria-label="{} of the amount is spent"></progress>'
+            '<span class="second-line">{} {}</span>',
+            min(max(int(share * 100), 0), 100),
+            percent_text(share, 0),
+            percent_text(share, 0),
+            badge,
+        )
+
+    def value_used(self, value: Decimal, record: Any) -> Decimal | None:
+        return share_spent(value, record.budgeted)
+
+
+class BudgetFilter(django_filters.FilterSet):
+    name = django_filters.CharFilter(label="Name", lookup_expr="icontains")
+    team = django_filters.ModelChoiceFilter(label="Team", queryset=None)
+    state = django_filters.MultipleChoiceFilter(label="State", choices=Budget.State.choices)
+    kind = django_filters.ChoiceFilter(label="Period", choices=Budget.Kind.choices)
+    risk = django_filters.ChoiceFilter(
+        label="Status", choices=[("over", "over"), ("heading", "heading over")], method="filter_by_risk"
+    )
+
+    class Meta:
+        model = Budget
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["team"].queryset = Team.objects.visible_to(self.request.user)
+
+    def filter_by_risk(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        over = Q(now_spent__gt=F("budgeted"))
+        return queryset.filter(over if value == "over" else ~over & Q(now_chance_of_overrun__gte=Decimal("0.5")))

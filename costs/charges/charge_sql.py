@@ -1,0 +1,123 @@
+"""SQL that makes charges of a file's rows: mapped to texts, cast, and each checked. Pure: no Django.
+
+Every row is kept, with the name of the column that keeps it from being a charge, if one does (`x_Problem`).
+"""
+
+from datetime import date
+
+from costs.charges import json_lines
+from costs.charges.bill_files import BillFile
+from costs.formats.base import CHARGE_COLUMNS, METRICS, aside
+from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
+from finops_site.lib.money import NO_CURRENCY
+
+# The problem of a row that is empty: not a charge, and not a reject either.
+BLANK = "blank"
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
+
+
+def select_charges(number: int, file: BillFile) -> str:
+    """SQL for the rows of a file as charges; `number` is the place of the file in its bill."""
+    columns = ", ".join(
+        [
+            *map(quoted, CHARGE_COLUMNS),
+            *(quoted(f"x_{name}Beyond") for name in METRICS),
+            *(f"{_extra(name)} AS {quoted(name)}" for name in file.format.extras(file.sheet)),
+        ]
+    )
+    return f"""SELECT {columns},
+        date_trunc('month', "BillingPeriodStart")::DATE AS "x_BillingMonth", {number} AS "x_File",
+        {problem_sql(file)} AS "x_Problem"
+        FROM {rows_sql(file, file.source())}"""
+
+
+def rows_sql(file: BillFile, source: str, *more_columns: str) -> str:
+    """The rows of a file, first mapped to texts and then cast, so that no text is worked out twice."""
+    texts = _texts(file)
+    cells = [*file.sheet.columns.values(), *([json_lines.UNREAD] if file.kind == "jsonl" else [])]
+    all_empty = f"coalesce({', '.join(cells)}) IS NULL"
+    mapped = [f"{sql} AS {text_column(name)}" for name, sql in texts.items()]
+    mapped += [f"{sql} AS {_extra(name)}" for name, sql in file.format.extras(file.sheet).items()]
+    mapped += [f"{json_lines.UNREAD} AS {text_column('line')}"] if file.kind == "jsonl" else []
+    first_metric = texts[next(name for name in METRICS if name in file.format.always)]
+    mapped.append(f"CASE WHEN {stored(first_metric)} IS NULL THEN {all_empty} ELSE false END AS empty_row")
+    cast = [f"{_cast(file, kind, text_column(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
+    cast += [f"CAST({beyond(text_column(name))} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
+    texts_of_rows = f"(SELECT {', '.join([*more_columns, *mapped])} FROM {_prepared(file, source)})"
+    return f"(SELECT *, {', '.join(cast)} FROM {texts_of_rows})"
+
+
+def _prepared(file: BillFile, source: str) -> str:
+    """The rows with what several columns need: worked out once, and in the plan once."""
+    for name, rule in file.format.aside.items():
+        source = f"(SELECT *, {rule(file.sheet) or 'NULL'} AS {aside(name)} FROM {source})"
+    metrics = ", ".join(f"{_rule_sql(file, name)} AS {_as_delivered(name)}" for name in METRICS)
+    return f"(SELECT *, {metrics} FROM {source})"
+
+
+def _rule_sql(file: BillFile, name: str) -> str:
+    """SQL for the text of a charge column as the format reads it; of a metric with its signs and separators."""
+    rule = file.format.columns.get(name)
+    return (rule(file.sheet) if rule else None) or "NULL::VARCHAR"
+
+
+def _as_delivered(name: str) -> str:
+    """The name under which a metric's text stands before it is a plain number."""
+    return quoted(f"delivered {name}")
+
+
+def text_column(name: str) -> str:
+    """The name under which a charge column's text is at hand while it is cast."""
+    return quoted(f"text of {name}")
+
+
+def _extra(name: str) -> str:
+    """The name under which a column that no rule reads is carried along."""
+    return quoted(f"extra {name}")
+
+
+def _texts(file: BillFile) -> dict[str, str]:
+    """SQL for the text of every charge column; the currency is in capitals, and XXX where the bill has none."""
+    texts = {name: _rule_sql(file, name) for name in CHARGE_COLUMNS}
+    texts |= {name: plain_number(_as_delivered(name)) for name in METRICS}
+    if texts["BillingCurrency"] == "NULL::VARCHAR":
+        default = "USD" if file.format.needs_month else NO_CURRENCY
+        texts["BillingCurrency"] = literal(file.sheet.options.currency or default)
+    return texts | {"BillingCurrency": f"upper(trim({texts['BillingCurrency']}))"}
+
+
+def _cast(file: BillFile, kind: str, sql: str) -> str:
+    if kind in ("money", "number"):
+        return stored(sql)
+    if kind == "moment":
+        return moment(sql)
+    if kind == "tags":
+        # As text, whatever it is: to make maps of a million texts takes longer than all the rest of a row.
+        return f"CAST(to_json({sql}) AS VARCHAR)" if file.format.tags_are_map else sql
+    return sql
+
+
+def problem_sql(file: BillFile) -> str:
+    """SQL naming the first charge column that keeps a row from being a charge; null for good rows."""
+    cases = " ".join(f"WHEN {is_bad} THEN {literal(name)}" for name, is_bad, _ in cell_checks(file))
+    return f"CASE WHEN empty_row THEN {literal(BLANK)} {cases} END"
+
+
+def cell_checks(file: BillFile) -> list[tuple[str, str, str]]:
+    """(charge column, SQL that is true when its cell is bad, reason)."""
+    checks = [("line", f"{text_column('line')} IS NOT NULL", "is not a JSON object")] if file.kind == "jsonl" else []
+    for name in METRICS:
+        text, value, rest = text_column(name), quoted(name), quoted(f"x_{name}Beyond")
+        if name in file.format.always:
+            checks.append((name, f"{text} IS NULL", "is empty"))
+        if name not in file.format.lenient:
+            checks.append((name, f"{value} IS NULL AND {text} IS NOT NULL", "is not a number"))
+            checks.append((name, f"{rest} IS NULL", "has more digits than can be kept"))
+    for name in ("BillingPeriodStart", "ChargePeriodStart"):
+        checks.append((name, f"{text_column(name)} IS NULL", "is empty"))
+        outside = f"{quoted(name)} NOT BETWEEN '{FIRST_DAY}' AND '{LAST_DAY}'"
+        checks.append((name, f"coalesce({outside}, true)", "is not a date of this century"))
+    checks.append(("BillingCurrency", '"BillingCurrency" IS NULL', "is empty"))
+    code = "length(BillingCurrency) = 3 AND regexp_full_match(BillingCurrency, '[A-Z]{3}')"
+    checks.append(("BillingCurrency", f"NOT ({code})", "is not a currency code"))
+    return checks

@@ -1,0 +1,69 @@
+"""SQL that DuckDB reads: literals, names, exact decimals, moments and tags out of texts. Pure: no Django."""
+
+from datetime import date
+
+# What stands for a NUL byte, which PostgreSQL has none of.
+NO_NUL = "\ufffd"
+
+STORED = "DECIMAL(38, 18)"
+# Formulas add and subtract before anything is rounded to what is stored; control totals keep up to 28 decimals.
+FORMULA = "DECIMAL(38, 24)"
+FULL = "DECIMAL(38, 28)"
+
+
+def plain_number(sql: str) -> str:
+    """A cell as a spreadsheet may have left it, ``$10,000.00``, without its sign of money and thousands separators."""
+    dressed = "^ *-?[$€£]? ?-?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)? *$"
+    signs = " OR ".join(f"contains({sql}, '{sign}')" for sign in ",$€£")
+    return (
+        f"CASE WHEN ({signs}) AND regexp_matches({sql}, '{dressed}') "
+        f"THEN regexp_replace({sql}, '[$€£, ]', '', 'g') ELSE {sql} END"
+    )
+
+
+def stored(sql: str) -> str:
+    """Text to the stored decimal; null when it is no number (DuckDB rounds halves away from zero at 18 places)."""
+    return f"TRY_CAST({sql} AS {STORED})"
+
+
+def beyond(sql: str) -> str:
+    """What the text has beyond its 18 stored decimals; null where even 38 digits cannot hold it."""
+    rest = f"TRY_CAST({sql} AS {FULL}) - TRY_CAST({stored(sql)} AS {FULL})"
+    return (
+        f"CASE WHEN {sql} IS NULL THEN 0 WHEN contains({sql}, 'e') OR contains({sql}, 'E') THEN coalesce({rest}, 0) "
+        f"WHEN length({sql}) > 19 AND length({sql}) - strpos({sql}, '.') > 18 AND contains({sql}, '.') THEN {rest} "
+        f"ELSE 0 END"
+    )
+
+
+def moment(sql: str) -> str:
+    """Text to a UTC timestamp: ISO with or without an offset, else month/day/year as American spreadsheets write it.
+
+    The year must be recognised by its shape: DuckDB's own cast reads ``5/1/25`` as a day of the year 5.
+    """
+    american = "['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m/%d/%y %H:%M', '%m/%d/%y']"
+    short = "['%m/%d/%y %H:%M:%S', '%m/%d/%y %H:%M', '%m/%d/%y']"
+    return (
+        f"CASE WHEN length({sql}) = 19 AND {sql}[5] = '-' OR {sql} LIKE '____-%Z' THEN TRY_CAST({sql} AS TIMESTAMP) "
+        f"WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
+        f"WHEN regexp_matches({sql}, '/[0-9]{{2}}( |$)') THEN try_strptime({sql}, {short}) "
+        f"ELSE try_strptime({sql}, {american}) END"
+    )
+
+
+def tags(sql: str) -> str:
+    """A JSON object to a map of texts; null when it is no JSON object."""
+    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def month_moment(month: date) -> str:
+    """The first moment of `month`, as text like every other cell."""
+    return f"'{month:%Y-%m-%d} 00:00:00'"

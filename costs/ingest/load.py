@@ -1,0 +1,161 @@
+"""Loading a bill: its files are read, its cost lines stored, and all of it made current at once.
+
+A crash at any point leaves the last good month standing: nothing counts until `activate_delivery` flips it in one
+transaction, and a load that is started again first removes what the dead one left.
+"""
+
+import errno
+import logging
+import shutil
+from pathlib import Path
+
+import duckdb
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from costs.charges.read_bill import BillContents, read_bill
+from costs.charges.totals import totals_as_text
+from costs.formats.base import BadBill, Options
+from costs.ingest.activate import activate_delivery
+from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress, running_attempt
+from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
+from costs.ingest.receive import same_bill
+from costs.ingest.store_cost_lines import store_cost_lines
+from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
+from costs.models import Delivery, DeliveryMonth, Reject
+from finops_site.celery import task
+from finops_site.lib.periods import Month
+from finops_site.ops.locks import wait_for
+
+logger = logging.getLogger(__name__)
+
+# So many times the size of the files must be free on the disk.
+ROOM_FACTOR = 3
+
+
+class AlreadyDelivered(Exception):
+    """The same files with the same options are here already: a message, not double cost."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        super().__init__(
+            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
+            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
+        )
+
+
+def load_bill(delivery: Delivery) -> Delivery:
+    """Loads a received delivery to the end; its status and message show how it went.
+
+    Raises DeliveryTaken when another worker has it. What is wrong with the bill never raises: the delivery's message
+    names it. What is wrong with us (the database is gone, a defect) does, after writing it down where that is still
+    possible.
+    """
+    claimed = claim(delivery)
+    scratch = claimed.folder / f"scratch-{claimed.attempt}"
+    try:
+        with heartbeat(claimed), full_disk_as_bad_bill(), scratch_folder(scratch):
+            _load(claimed, scratch)
+    except (BadBill, LayersDiffer, OSError) as error:
+        mark_failed(claimed, str(error))
+    except DeliveryTaken:
+        logger.warning("delivery %s was taken over while it loaded", claimed.pk)
+    claimed.refresh_from_db()
+    return claimed
+
+
+def _load(delivery: Delivery, scratch: Path) -> None:
+    report_progress(delivery, "reading", 0.05)
+    _remove_remains(delivery, scratch)
+    packed_bytes = sum(file.bytes for file in delivery.files.all())
+    if shutil.disk_usage(delivery.folder).free < packed_bytes * ROOM_FACTOR:
+        raise OSError(errno.ENOSPC, "the disk is full")
+    with limited_duckdb(scratch) as db:
+        contents = _read(db, delivery, scratch)
+        _record_contents(delivery, contents)
+        months: list[DeliveryMonth] = []
+        try:
+            for number, month in enumerate(contents.months):
+                share = 0.55 + 0.4 * number / len(contents.months)
+                report_progress(delivery, f"cost lines of {Month.of(month.billing_month)}", share)
+                months.append(store_cost_lines(db, delivery, month, scratch=scratch))
+            report_progress(delivery, "activating", 0.97)
+            activate_delivery(delivery, months)
+        except Exception:
+            # An attempt that took over removed what it saw, and these may have come after it looked.
+            discard_publications(months)
+            raise
+
+
+def _remove_remains(delivery: Delivery, scratch: Path) -> None:
+    """What an attempt that died left behind: publications nobody sees, charges, scratch folders."""
+    with transaction.atomic():
+        wait_for(lines_lock(delivery.pk))
+        remains = delivery.months.filter(is_current=False)
+        remove_publications(remains)
+        remains.delete()
+    delivery.rejects.all().delete()
+    shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
+    for folder in delivery.folder.glob("scratch-*"):
+        if folder != scratch:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(db: duckdb.DuckDBPyConnection, delivery: Delivery, scratch: Path) -> BillContents:
+    options = delivery.options
+    return read_bill(
+        db,
+        [(file.name, file.full_path) for file in delivery.files.select_related("delivery")],
+        target=delivery.folder / "charges",
+        scratch=scratch,
+        options=Options(
+            month=Month.parse(options["month"]) if options.get("month") else None,
+            bill_stopped=bool(options.get("bill_stopped")),
+            currency=options.get("currency"),
+        ),
+        format_name=options.get("format") or "auto",
+        limit=settings.BILL_MAX_BYTES,
+        progress=lambda stage, share: report_progress(delivery, stage, share),
+    )
+
+
+def _record_contents(delivery: Delivery, contents: BillContents) -> None:
+    delivery.format = contents.format
+    delivery.provider = contents.provider
+    delivery.rows_read = contents.rows_read
+    delivery.rows_loaded = contents.rows_loaded
+    delivery.rows_rejected = contents.rows_rejected
+    delivery.totals = totals_as_text(contents.totals)
+    delivery.residual = totals_as_text(contents.residual)
+    unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
+    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *contents.notes])
+    counts = ["rows_read", "rows_loaded", "rows_rejected"]
+    with transaction.atomic():
+        Reject.objects.bulk_create(
+            Reject(
+                delivery=delivery, file=row.file, line=row.line, column=row.column, value=row.value, reason=row.reason
+            )
+            for row in contents.rejects
+        )
+        delivery.save(update_fields=["format", "provider", *counts, "totals", "residual", "message"])
+
+
+def mark_failed(delivery: Delivery, message: str) -> None:
+    """Fails the delivery and removes its lines, unless another attempt took it over."""
+    failed = running_attempt(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
+    if failed:
+        remove_publications(delivery.months.filter(is_current=False))
+        delivery.months.filter(is_current=False).delete()
+
+
+def retry_delivery(delivery: Delivery) -> bool:
+    """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
+    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
+    try:
+        with transaction.atomic():
+            queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
+    except IntegrityError:
+        raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
+    if queued:
+        task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
+    return bool(queued)

@@ -1,0 +1,62 @@
+"""Publications of a month: their rows in PostgreSQL, how they are removed, and the check that all layers agree."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import date
+
+from django.db import DatabaseError, connection, transaction
+
+from costs.charges.build_cost_lines import AMOUNTS
+from costs.charges.totals import totals_as_text
+from costs.models import CostLine, DayRollup, DeliveryMonth, MonthRollup
+
+
+class LayersDiffer(AssertionError):
+    """Two layers of the same month do not sum to the same; the month is not published."""
+
+
+def publication_sql(row: DeliveryMonth) -> str:
+    """The condition of being one of its lines; the charge months let PostgreSQL leave all other partitions alone."""
+    months = [date.fromisoformat(day) for day in row.charge_months]
+    last = max(months).replace(day=28)
+    return (
+        f"delivery_month_id = {row.pk} AND charge_date >= '{min(months)}' "
+        f"AND charge_date < date_trunc('month', DATE '{last}' + 7)::date"
+    )
+
+
+def lines_lock(delivery_id: int) -> str:
+    """The lock that whoever copies lines of a delivery shares, and whoever removes them waits for."""
+    return f"lines of delivery {delivery_id}"
+
+
+def check_layers(row: DeliveryMonth) -> None:
+    """Raises LayersDiffer unless lines and both rollups sum to the charges, per currency, to the last stored digit."""
+    for model in (CostLine, MonthRollup, DayRollup):
+        by_metric = {
+            currency: {AMOUNTS[name]: amount for name, amount in sums.items()}
+            for currency, sums in model.objects.filter(delivery_month=row).totals().items()
+        }
+        totals = totals_as_text(by_metric)
+        if totals != row.totals:
+            raise LayersDiffer(f"{model._meta.verbose_name}s of {row} sum to {totals}, its charges to {row.totals}")
+
+
+def remove_publications(rows: Iterable[DeliveryMonth]) -> None:
+    """Deletes publications that do not count, with their lines and rollups; charges and files stay."""
+    for row in rows:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for model in (MonthRollup, DayRollup):
+                cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
+            if row.charge_months:
+                cursor.execute(f"DELETE FROM costs_costline WHERE {publication_sql(row)}")
+
+
+def discard_publications(rows: Sequence[DeliveryMonth]) -> None:
+    """Removes those of the publications that do not count, if the database answers; the next attempt does it too."""
+    with suppress(DatabaseError):
+        # One whose row is gone has lines all the same.
+        current = set(
+            DeliveryMonth.objects.current().filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
+        )
+        remove_publications(row for row in rows if row.pk not in current)

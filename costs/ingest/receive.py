@@ -1,0 +1,115 @@
+"""Receiving a bill: its files are kept as they came, and its deliveries wait to be loaded."""
+
+import hashlib
+import json
+import logging
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from costs.charges import files
+from costs.charges.bundles import Bundle, find_bundles
+from costs.formats.base import BadBill
+from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
+from costs.models import Delivery, DeliveryFile, Source
+from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A delivery and whether it is new; a bill that is here already is not received twice."""
+
+    delivery: Delivery
+    is_new: bool
+
+
+def receive_bill(
+    source_name: str,
+    paths: Sequence[Path],
+    *,
+    user: Person | None = None,
+    month: Month | None = None,
+    format: str = "auto",
+    mode: str | None = None,
+    bill_stopped: bool = False,
+    currency: str | None = None,
+) -> list[Receipt]:
+    """Keeps the files of a bill and returns its deliveries, one for each manifest and one for all loose files.
+
+    Raises BadBill when a path holds no bill.
+    """
+    options = {
+        "month": str(month) if month else None,
+        "format": format,
+        "bill_stopped": bill_stopped,
+        "currency": currency.upper() if currency else None,
+    }
+    bundles = find_bundles(paths)
+    name = source_name.strip()
+    if not name:
+        raise BadBill("A bill needs the name of the source it comes from.")
+    source, _ = Source.objects.get_or_create(name=name, defaults={"delivery_mode": mode or Source.Mode.REPLACE})
+    if mode and source.delivery_mode != mode:
+        source.delivery_mode = mode
+        source.save(update_fields=["delivery_mode"])
+    return [_receive_bundle(source, bundle, options, user) for bundle in bundles]
+
+
+def _receive_bundle(
+    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: Person | None
+) -> Receipt:
+    incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
+    with full_disk_as_bad_bill(), scratch_folder(incoming):
+        copies = []
+        for number, path in enumerate(bundle.files):
+            files.kind(path, path.name)
+            name = f"{number:03}-{path.name}"
+            copy = incoming / name
+            shutil.copyfile(path, copy)
+            sha256, size = files.sha256(copy), copy.stat().st_size
+            copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
+        return _record_delivery(source, copies, incoming, options, user)
+
+
+def _record_delivery(
+    source: Source,
+    copies: list[DeliveryFile],
+    incoming: Path,
+    options: Mapping[str, str | bool | None],
+    user: Person | None,
+) -> Receipt:
+    """Writes the delivery and moves its files into its folder, both or neither."""
+    parts = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    try:
+        with transaction.atomic():
+            delivery = Delivery.objects.create(
+                source=source, fingerprint=fingerprint, options=options, received_by=user
+            )
+            for file in copies:
+                file.delivery = delivery
+            DeliveryFile.objects.bulk_create(copies)
+            if delivery.folder.exists():
+                # From before the database was restored: neither ours to write into nor to delete.
+                aside = delivery.folder.with_name(f"{delivery.folder.name}.left-{uuid.uuid4().hex[:8]}")
+                logger.warning("%s is there already: moved to %s", delivery.folder, aside)
+                delivery.folder.rename(aside)
+            delivery.folder.mkdir(parents=True)
+            incoming.rename(delivery.folder / "delivered")
+    except IntegrityError:
+        return Receipt(same_bill(source, fingerprint), is_new=False)
+    return Receipt(delivery, is_new=True)
+
+
+def same_bill(source: Source, fingerprint: str) -> Delivery:
+    """The delivery of these files with these options that counts or will."""
+    statuses = [Delivery.Status.RECEIVED, Delivery.Status.LOADING, Delivery.Status.CURRENT]
+    return Delivery.objects.get(source=source, fingerprint=fingerprint, status__in=statuses)

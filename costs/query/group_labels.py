@@ -1,0 +1,39 @@
+"""What people call the groups of an answer: team names, account names, "no Team tag"."""
+
+from collections.abc import Sequence
+
+from costs.calc import dimensions
+from costs.calc.dimensions import Choices
+from costs.models import Dimension, Pool
+from costs.query.scope import NOBODY, WITHOUT_TEAM, ids_in
+from costs.query.spend import SpendRow
+from finops_site.models import Team
+
+
+def group_labels(group_by: Sequence[str], rows: Sequence[SpendRow]) -> dict[tuple[str, ...], str]:
+    """{group: its label}."""
+    columns = [value_labels(name, number, rows) for number, name in enumerate(group_by)]
+    return {
+        row.group: " · ".join(columns[number].get(value, value) for number, value in enumerate(row.group))
+        for row in rows
+    }
+
+
+def value_labels(name: str, number: int, rows: Sequence[SpendRow]) -> dict[str, str]:
+    """{value: its label} of one dimension; a value without one is its own."""
+    dimension, values = dimensions.named(name), {row.group[number] for row in rows}
+    nothing = {"": f"no {dimension.label.lower()}"}
+    if dimension.is_tag:
+        return {"": f"no {dimension.tag_key} tag"}
+    if name == "resource":
+        return {row.group[number]: row.name for row in rows if row.name} | nothing
+    if dimension.choices is Choices.TEAMS:
+        teams = Team.objects.filter(pk__in=ids_in(sorted(values)))
+        return {str(team.pk): team.name for team in teams} | WITHOUT_TEAM
+    if dimension.choices is Choices.POOLS:
+        pools = Pool.objects.filter(pk__in=ids_in(sorted(values)))
+        return {str(pool.pk): pool.name for pool in pools} | {NOBODY: "in no pool"}
+    if dimension.choices is Choices.CATALOGUE:
+        labelled = Dimension.objects.filter(name=dimension.field, value__in=values).exclude(label="")
+        return dict(labelled.values_list("value", "label")) | nothing
+    return nothing

@@ -1,0 +1,111 @@
+"""Answers laid out as tables: the largest groups, and the exact rest as Other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import F, Sum
+
+from costs.calc import dimensions
+from costs.calc.dimensions import Choices
+from costs.query.group_labels import group_labels
+from costs.query.question import Question
+from costs.query.result_cache import cached
+from costs.query.spend import SpendRow, add, as_group, find_spend, group_names, grouped_rows, minus
+from costs.query.tag_keys import tag_keys_of
+from finops_site.lib.person import Person
+
+OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Pivot:
+    """An answer laid out as a table: a row for each group, a column for each bucket, in one currency."""
+
+    currency: str
+    buckets: list[date]
+    groups: list["PivotGroup"]
+    sums: list[Decimal | None]
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PivotGroup:
+    """A row of a pivot. `keys` are its values, empty for what was put together as Other."""
+
+    keys: tuple[str, ...]
+    label: str
+    amounts: list[Decimal | None]
+    total: Decimal | None
+
+
+def build_pivots(user: Person, question: Question, *, top: int = 10) -> list[Pivot]:
+    """The answer as tables, one for each currency, with the `top` largest groups and the exact rest as Other."""
+    rows = _rows_of_leaders(user, question, top) if question.group_by else find_spend(user, question)
+    totals = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
+    labels = group_labels(question.group_by, rows) if question.group_by else {}
+    buckets = sorted({row.bucket for row in totals if row.bucket})
+    return [_pivot(code, buckets, rows, totals, labels) for code in sorted({row.currency for row in totals})]
+
+
+def _rows_of_leaders(user: Person, question: Question, top: int) -> list[SpendRow]:
+    """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
+    leaders = _leaders(user, question, top)
+    first = {keys[0] for keys in leaders}
+    name = question.group_by[0]
+    narrows = name != "billing_month" and dimensions.named(name).choices not in (Choices.TEAMS, Choices.POOLS)
+    if first and narrows:
+        values = set(question.filters.get(name, first)) & first
+        filters = {**question.filters, name: sorted(values)}
+        question = Question(question.period, question.group_by, question.grain, question.metric, filters)
+    return [row for row in find_spend(user, question) if row.group in leaders]
+
+
+def _leaders(user: Person, question: Question, top: int) -> set[tuple[str, ...]]:
+    """The groups with the largest totals."""
+    keys = tag_keys_of(question.names)
+
+    def query() -> set[tuple[str, ...]]:
+        ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)
+        rows = grouped_rows(user, ungrained, keys).annotate(amount=Sum(question.metric))
+        ranked = rows.order_by(F("amount").desc(nulls_last=True)).values_list(*group_names(question))
+        return {as_group(values) for values in ranked[:top]}
+
+    return cached(user, ("leaders", question, top, sorted(keys.items())), query)
+
+
+def _pivot(
+    currency: str,
+    buckets: list[date],
+    rows: Sequence[SpendRow],
+    totals: Sequence[SpendRow],
+    labels: Mapping[tuple[str, ...], str],
+) -> Pivot:
+    """`labels`: of each group; empty for a question that groups by nothing."""
+    columns = buckets or [None]
+
+    def by_bucket(of_group: Sequence[SpendRow]) -> list[Decimal | None]:
+        amounts = {row.bucket: row.amount for row in of_group}
+        return [amounts.get(bucket) for bucket in columns]
+
+    sums = by_bucket([row for row in totals if row.currency == currency])
+    by_group: dict[tuple[str, ...], list[SpendRow]] = {}
+    for row in rows if labels else ():
+        if row.currency == currency:
+            by_group.setdefault(row.group, []).append(row)
+    groups = []
+    for keys, of_group in by_group.items():
+        amounts = by_bucket(of_group)
+        groups.append(PivotGroup(keys, labels[keys], amounts, add(amounts)))
+    groups.sort(key=lambda group: -abs(group.total or 0))
+    return Pivot(currency, buckets, [*groups, *_rest(sums, groups)], sums, add(sums))
+
+
+def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup]) -> list[PivotGroup]:
+    """What the listed groups leave of the total, exactly; nothing when they leave nothing."""
+    if not groups:
+        return []
+    listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
+    rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
+    return [PivotGroup((), OTHER, rest, add(rest))] if any(rest) else []

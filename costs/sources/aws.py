@@ -1,0 +1,107 @@
+"""Bills in S3, and clients of AWS services: by the machine's own credentials, by stored keys, or as a role."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costs.charges.layouts import Entry
+from costs.models import Source
+from costs.sources.storage import (
+    TIMEOUT_SECONDS,
+    TRIES,
+    CloudAddress,
+    StorageProblem,
+    allowed_endpoint,
+    as_storage_problem,
+    secret_of,
+)
+
+if TYPE_CHECKING:
+    import boto3
+
+ACCESS_DENIED = "access is denied; the role needs s3:ListBucket and s3:GetObject here."
+EXPLANATIONS = {
+    "NoSuchBucket": "there is no such bucket.",
+    "AccessDenied": ACCESS_DENIED,
+    "403": ACCESS_DENIED,
+    "InvalidAccessKeyId": "the access key is not known.",
+    "SignatureDoesNotMatch": "the secret key does not fit the access key.",
+    "ExpiredToken": "the credentials have expired.",
+}
+
+
+class S3Bucket:
+    """An S3 bucket."""
+
+    def __init__(self, source: Source) -> None:
+        self.bucket, self.prefix = source.bucket, source.prefix
+        self.client = aws_client("s3", source)
+
+    def listing(self) -> Iterator[Entry]:
+        with as_storage_problem(self._explain):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    if not item["Key"].endswith("/"):
+                        yield Entry(item["Key"], item["ETag"].strip('"'), item["Size"], item["LastModified"])
+
+    def fetch(self, key: str, target: Path) -> None:
+        with as_storage_problem(self._explain), target.open("wb") as out:
+            shutil.copyfileobj(self.client.get_object(Bucket=self.bucket, Key=key)["Body"], out, 1 << 20)
+
+    def _explain(self, error: Exception) -> StorageProblem | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, ClientError):
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            explanation = EXPLANATIONS.get(code, f"S3 answered {code or status}.")
+            is_temporary = status >= 500 or code == "SlowDown"
+            return StorageProblem(f"Bucket {self.bucket}: {explanation}", is_temporary=is_temporary)
+        if isinstance(error, BotoCoreError):
+            return StorageProblem(f"Bucket {self.bucket}: {type(error).__name__}.", is_temporary=True)
+        return None
+
+
+def aws_client(service: str, address: CloudAddress, *, tries: int = 1 + TRIES) -> Any:
+    """A client of an AWS service at this address.
+
+    What must not be done twice is tried once: `tries` counts the first.
+    Raises StorageProblem, in words without any secret, when the role cannot be assumed or the endpoint is not allowed.
+    """
+    return _session(address).client(service, **_client_options(address, tries))
+
+
+def _client_options(address: CloudAddress, tries: int = 1 + TRIES) -> dict[str, Any]:
+    """Region, endpoint and patience; an endpoint that is not the provider's own must be one that the settings allow."""
+    from botocore.config import Config
+
+    config = Config(
+        retries={"total_max_attempts": tries, "mode": "standard"},
+        connect_timeout=TIMEOUT_SECONDS,
+        read_timeout=TIMEOUT_SECONDS,
+        s3={"addressing_style": "path"},
+    )
+    options: dict[str, Any] = {"region_name": address.region or "us-east-1", "config": config}
+    if address.endpoint:
+        options["endpoint_url"] = allowed_endpoint(address.endpoint)
+    return options
+
+
+def _session(address: CloudAddress) -> "boto3.Session":
+    """A session with the credential's keys, or in its role, which is assumed anew for each session."""
+    import boto3
+
+    credential, secret = address.credential, secret_of(address)
+    session = boto3.Session(
+        aws_access_key_id=secret.get("access_key_id"), aws_secret_access_key=secret.get("secret_access_key")
+    )
+    if not (credential and credential.role_arn):
+        return session
+    role = {"RoleArn": credential.role_arn, "RoleSessionName": "finops-bills"}
+    if credential.external_id:
+        role["ExternalId"] = credential.external_id
+    with as_storage_problem(lambda error: StorageProblem(f"The role {credential.role_arn} cannot be assumed.")):
+        keys = session.client("sts", **_client_options(address)).assume_role(**role)["Credentials"]
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])

@@ -1,0 +1,50 @@
+"""Bills in Azure Blob Storage."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from costs.charges.layouts import Entry
+from costs.models import Source
+from costs.sources.places import AZURE_ACCOUNT
+from costs.sources.storage import TRIES, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
+
+
+class AzureContainer:
+    """A container of an Azure storage account, by a SAS token or an account key."""
+
+    def __init__(self, source: Source) -> None:
+        try:
+            from azure.storage.blob import ContainerClient
+        except ImportError:
+            raise StorageProblem("Azure needs the packages of requirements-cloud.txt.") from None
+        self.name, self.prefix = source.bucket, source.prefix
+        if source.endpoint:
+            account = allowed_endpoint(source.endpoint)
+        elif AZURE_ACCOUNT.match(source.region):
+            account = f"https://{source.region}.blob.core.windows.net"
+        else:
+            raise StorageProblem("The name of the storage account has 3 to 24 small letters and digits.")
+        secret = secret_of(source)
+        token = secret.get("sas_token") or secret.get("account_key")
+        self.client = ContainerClient(account, source.bucket, credential=token, retry_total=TRIES)
+
+    def listing(self) -> Iterator[Entry]:
+        with as_storage_problem(self._explain):
+            for blob in self.client.list_blobs(name_starts_with=self.prefix or None):
+                yield Entry(blob.name, str(blob.etag).strip('"'), blob.size, blob.last_modified)
+
+    def fetch(self, key: str, target: Path) -> None:
+        with as_storage_problem(self._explain), target.open("wb") as out:
+            self.client.download_blob(key).readinto(out)
+
+    def _explain(self, error: Exception) -> StorageProblem | None:
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        if isinstance(error, HttpResponseError):
+            explanations = {403: "access is denied.", 404: "there is no such container."}
+            explanation = explanations.get(error.status_code or 0, f"Azure answered {error.status_code}.")
+            is_temporary = (error.status_code or 500) >= 500
+            return StorageProblem(f"Container {self.name}: {explanation}", is_temporary=is_temporary)
+        if isinstance(error, AzureError):
+            return StorageProblem(f"Container {self.name}: {type(error).__name__}.", is_temporary=True)
+        return None

@@ -1,0 +1,44 @@
+"""Bills in a folder of this machine."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from costs.charges.layouts import Entry
+from costs.models import Source
+from costs.sources.storage import StorageProblem
+
+
+class Folder:
+    """A folder below one of FINOPS_FOLDERS."""
+
+    def __init__(self, source: Source) -> None:
+        self.root = allowed_folder(source.bucket)
+
+    def listing(self) -> Iterator[Entry]:
+        if not self.root.is_dir():
+            raise StorageProblem(f"The folder {self.root} is not there.")
+        for path in sorted(self.root.rglob("*")):
+            # A link may lead out of the folder; a file that is still written would be read half.
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                stat = path.stat()
+                modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+                yield Entry(str(path.relative_to(self.root)), str(stat.st_mtime_ns), stat.st_size, modified)
+
+    def fetch(self, key: str, target: Path) -> None:
+        path = (self.root / key).resolve()
+        if not path.is_relative_to(self.root):
+            raise StorageProblem(f"{key} leads out of the folder.")
+        shutil.copyfile(path, target)
+
+
+def allowed_folder(text: str) -> Path:
+    """The folder a source names, below one that the administrator of the machine allows; raises StorageProblem."""
+    allowed = [Path(folder).resolve() for folder in settings.FINOPS_FOLDERS]
+    path = (allowed[0] / text).resolve() if allowed else Path(text).resolve()
+    if not any(path.is_relative_to(folder) for folder in allowed):
+        raise StorageProblem(f"{text} is not below a folder that FINOPS_FOLDERS allows.")
+    return path

@@ -1,0 +1,53 @@
+"""Bills in Google Cloud Storage."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from costs.charges.layouts import Entry
+from costs.models import Source
+from costs.sources.storage import TIMEOUT_SECONDS, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
+
+
+class GoogleBucket:
+    """A Google Cloud Storage bucket, by the machine's own credentials or a stored service account."""
+
+    def __init__(self, source: Source) -> None:
+        try:
+            from google.auth.credentials import AnonymousCredentials
+            from google.cloud import storage
+        except ImportError:
+            raise StorageProblem("Google Cloud needs the packages of requirements-cloud.txt.") from None
+        self.name, self.prefix = source.bucket, source.prefix
+        options = {"api_endpoint": allowed_endpoint(source.endpoint)} if source.endpoint else None
+        secret = secret_of(source)
+        with as_storage_problem(lambda error: StorageProblem("The Google Cloud credentials cannot be used.")):
+            if secret:
+                self.client = storage.Client.from_service_account_info(secret, client_options=options)
+            elif options:
+                self.client = storage.Client("none", AnonymousCredentials(), client_options=options)
+            else:
+                self.client = storage.Client()
+
+    def listing(self) -> Iterator[Entry]:
+        with as_storage_problem(self._explain):
+            for blob in self.client.list_blobs(self.name, prefix=self.prefix or None, timeout=TIMEOUT_SECONDS):
+                mark = blob.etag or blob.md5_hash or str(blob.generation)
+                yield Entry(blob.name, mark, int(blob.size or 0), blob.updated or datetime.now(UTC))
+
+    def fetch(self, key: str, target: Path) -> None:
+        with as_storage_problem(self._explain):
+            self.client.bucket(self.name).blob(key).download_to_filename(str(target), timeout=TIMEOUT_SECONDS)
+
+    def _explain(self, error: Exception) -> StorageProblem | None:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+
+        if isinstance(error, GoogleAPIError):
+            code = getattr(error, "code", None) or 0
+            explanations = {403: "access is denied.", 404: "there is no such bucket."}
+            explanation = explanations.get(code, f"Google Cloud answered {code}.")
+            return StorageProblem(f"Bucket {self.name}: {explanation}", is_temporary=code >= 500)
+        if isinstance(error, GoogleAuthError):
+            return StorageProblem(f"Bucket {self.name}: the credentials were refused.")
+        return None

@@ -1,0 +1,28 @@
+"""The place a source describes: whether it can be one, checked without the network."""
+
+import re
+
+from costs.models import Source
+from costs.sources.folder import allowed_folder
+from costs.sources.storage import StorageProblem
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\Z")
+AZURE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}\Z")
+AWS_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,500}\Z")
+
+
+def place_problem(kind: str, bucket: str, region: str, endpoint: str) -> tuple[str, str] | None:
+    """(field of a source, what is wrong with it); None where bills may lie there."""
+    if kind == Source.Kind.UPLOAD:
+        return None
+    if kind == Source.Kind.FOLDER:
+        try:
+            allowed_folder(bucket)
+        except StorageProblem as problem:
+            return "bucket", str(problem)
+        return None
+    if not BUCKET.match(bucket):
+        return "bucket", "A bucket has 3 to 63 small letters, digits, dots and dashes."
+    if kind == Source.Kind.AZURE and not endpoint and not AZURE_ACCOUNT.match(region):
+        return "region", "Name the storage account: 3 to 24 small letters and digits."
+    return None

@@ -1,0 +1,109 @@
+"""Stat cards of a month against the month before, and tables of what changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costs.calc.period_changes import KINDS
+from costs.query import trends
+from costs.query.question import METRIC
+from costs.query.spend import add
+from costs.web.links import filter_value, lines_url
+from finops_site.lib import charts
+from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
+from finops_site.ui.figures import month_text
+
+SHOWN = 8
+IN_CHART = 10
+Filters = Mapping[str, Sequence[str]]
+
+
+def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -> list[dict[str, Any]]:
+    """Stat cards: the month so far with its change, the last full month, twelve months; per currency."""
+    previous = comparison.month.previous
+    twelve_months = Period(comparison.month.plus(-11).start, comparison.month.next.start)
+    shown_in = comparison.shown_in
+    now, before = (
+        trends.totals_of_services(user, period, filters, METRIC, shown_in)
+        for period in (comparison.now, comparison.before)
+    )
+    last, year = (
+        trends.totals_shown_in(user, period, filters, METRIC, shown_in) for period in (previous.period, twelve_months)
+    )
+    cards = []
+    for code in sorted({*now, *before, *last}):
+        billed_in = {} if code == shown_in else {"currency": code}
+        cards += [
+            {
+                "label": comparison.title,
+                "amount": now.get(code),
+                "currency": code,
+                "before": before.get(code),
+                "against": comparison.against,
+                "url": lines_url(comparison.now, {**filters, **billed_in}),
+                "icon": "calendar-month",
+            },
+            {
+                "label": month_text(previous, "long"),
+                "amount": last.get(code),
+                "currency": code,
+                "note": "the whole month",
+                "url": lines_url(previous.period, {**filters, **billed_in}),
+                "icon": "calendar",
+            },
+            {
+                "label": "Last 12 months",
+                "amount": year.get(code),
+                "currency": code,
+                "note": "this month so far included",
+                "icon": "calendar-stats",
+            },
+        ]
+    return cards
+
+
+def change_block(
+    changes: Sequence[trends.LabelledChange], by: str, code: str, filters: Filters, comparison: trends.Comparison
+) -> dict[str, Any]:
+    """New, gone, more and less of one currency: the largest of each, how many more there are, and their sums."""
+    kinds = []
+    for kind in KINDS:
+        of_kind = [labelled for labelled in changes if labelled.change.kind == kind]
+        kinds.append(
+            {
+                "kind": kind,
+                "sum": add(labelled.change.difference for labelled in of_kind),
+                "shown": [change_row(labelled, by, filters, comparison) for labelled in of_kind[:SHOWN]],
+                "more": max(len(of_kind) - SHOWN, 0),
+            }
+        )
+    largest = changes[:IN_CHART]
+    return {
+        "currency": code,
+        "kinds": kinds,
+        "total": add(labelled.change.difference for labelled in changes),
+        "chart": {
+            "id": f"changes-{by}-{code.lower()}",
+            "kind": "bar",
+            "title": f"The largest changes by {by}, {code}",
+            "categories": [labelled.label for labelled in largest],
+            "series": [charts.series("Change", [labelled.change.difference for labelled in largest])],
+            "currency": code,
+        },
+    }
+
+
+def change_row(
+    labelled: trends.LabelledChange, by: str, filters: Filters, comparison: trends.Comparison
+) -> dict[str, Any]:
+    """A change with the address of its lines; what is gone has them in the period before."""
+    change = labelled.change
+    period = comparison.before if change.kind == "gone" else comparison.now
+    return {
+        "label": labelled.label,
+        "kind": change.kind,
+        "before": change.before,
+        "after": change.after,
+        "difference": change.difference,
+        "url": lines_url(period, {**filters, by: filter_value(by, change.key)}),
+    }

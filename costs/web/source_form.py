@@ -1,0 +1,68 @@
+"""The form that describes a source of bills."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from costs.formats import NAMES
+from costs.models import Source
+from costs.sources.places import place_problem
+from costs.web.forms import currency_code
+
+_BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
+# The fields that only some kinds of source need: a page shows them for those, and else what is in them counts nothing.
+NEEDED_FOR: dict[str, Sequence[str]] = {
+    "bucket": (Source.Kind.FOLDER, *_BUCKETS),
+    "prefix": _BUCKETS,
+    "region": (Source.Kind.S3, Source.Kind.AZURE),
+    "endpoint": _BUCKETS,
+    "credential": _BUCKETS,
+    "is_enabled": (Source.Kind.FOLDER, *_BUCKETS),
+}
+LABELS_BY_KIND = {
+    "bucket": {"folder": "Folder", "s3": "Bucket", "azure": "Container", "gcs": "Bucket"},
+    "region": {"s3": "AWS region", "azure": "Storage account"},
+}
+
+
+class SourceForm(forms.ModelForm):
+    """Where bills come from. An address other than the provider's own can only be chosen among those allowed."""
+
+    endpoint = forms.ChoiceField(required=False)
+    format = forms.ChoiceField(required=False)
+
+    class Meta:
+        model = Source
+        fields = [
+            *("name", "kind", "bucket", "prefix", "region", "endpoint", "credential", "format", "currency"),
+            *("delivery_mode", "is_enabled", "expected_every_hours"),
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            self.initial |= {"kind": Source.Kind.S3, "expected_every_hours": 24}
+        own = [("", "the provider's own address")]
+        self.fields["endpoint"].choices = [*own, *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
+        self.fields["format"].choices = [("", "recognised by the header"), *((name, name) for name in NAMES)]
+        self.fields["currency"].validators.append(currency_code)
+        self.fields["credential"].empty_label = "the machine's own identity"
+        for name, kinds in NEEDED_FOR.items():
+            labels = {f"data-label-{kind}": label for kind, label in LABELS_BY_KIND.get(name, {}).items()}
+            attributes = {"data-needed-by": "kind", "data-needed-for": " ".join(kinds), **labels}
+            self.fields[name].widget.attrs |= attributes
+
+    def clean_currency(self) -> str:
+        return self.cleaned_data["currency"].upper()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        for name, kinds in NEEDED_FOR.items():
+            if name != "is_enabled" and cleaned.get("kind") not in kinds:
+                cleaned[name] = None if name == "credential" else ""
+        place = [cleaned.get(name) or "" for name in ("kind", "bucket", "region", "endpoint")]
+        if problem := place_problem(*place):
+            self.add_error(*problem)
+        return cleaned

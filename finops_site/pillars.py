@@ -1,0 +1,52 @@
+"""What a pillar declares about itself in its `apps.py`; the site puts together what all of them declare.
+
+A pillar is a folder beside manage.py with an `apps.py`, or an app from elsewhere that FINOPS_EXTRA_APPS names. Adding
+one changes no file of the site: settings find it, its addresses, permissions and schedule are class attributes of its
+PillarConfig, and what it shows is registered in `ready()` (see registry.py).
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from django.apps import AppConfig, apps
+
+
+class PillarConfig(AppConfig):
+    # Django takes the one class of an apps.py that is a default: the pillar's own, and never this one.
+    default = False
+
+    urls: ClassVar[str] = ""
+    """The module of its pages' addresses, such as "budgets.urls"; it gives them their prefix and a namespace."""
+
+    api_urls: ClassVar[str] = ""
+    """The module of its addresses below /api/v1/."""
+
+    permissions: ClassVar[Mapping[str, Collection[str]]] = {}
+    """Who may do what: a role (or roles.EVERYBODY) to permissions such as "budgets.view_budget"."""
+
+    never_for_administrators: ClassVar[Collection[str]] = ()
+    """Permissions that whoever runs the system may not hold: who makes the accounts decides on no money."""
+
+    schedule: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Entries of Celery's beat, by name: what an empty schedule is filled with. The admin changes them from there."""
+
+    enum_names: ClassVar[Mapping[str, str]] = {}
+    """Names for enums in the API's description, where drf-spectacular cannot make one: name to dotted path."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.default = True
+
+
+def installed_pillars() -> list[PillarConfig]:
+    """Every installed pillar and the site itself, in the order of INSTALLED_APPS."""
+    return [config for config in apps.get_app_configs() if isinstance(config, PillarConfig)]
+
+
+def beat_schedule() -> dict[str, Mapping[str, Any]]:
+    """The entries of all pillars, by name."""
+    return {name: entry for pillar in installed_pillars() for name, entry in pillar.schedule.items()}
+
+
+def enum_names() -> dict[str, str]:
+    return {name: path for pillar in installed_pillars() for name, path in pillar.enum_names.items()}

@@ -1,0 +1,84 @@
+"""The monthly report on paper: the same figures as on its page, by Typst."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from finops_site.lib import chart_svg
+from finops_site.lib.money import EXACT, formatted, ratio
+from finops_site.reports import typst_documents
+from finops_site.reports.monthly_report import ABSENT, Part, Report
+from finops_site.ui.figures import percent_text, signed_text
+
+
+def render_report(report: Report) -> bytes:
+    """The report as a PDF; the same bytes for the same figures."""
+    files: dict[str, str | bytes] = {}
+    for part in report.parts:
+        for number, chart in enumerate(part.charts):
+            files[f"{part.name}-{number}"] = chart_svg.svg(chart, width=640, height=230)
+    data = {
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "note": "Figures are rounded for reading; the pages hold every digit.",
+        "summary": report.summary,
+        "gates": [
+            {name: getattr(gate, name) for name in ("label", "value", "state", "verdict", "description")}
+            for gate in report.gates
+        ],
+        "sections": [_section(part) for part in report.parts],
+    }
+    return typst_documents.render_pdf("report", data, files)
+
+
+def _section(part: Part) -> dict[str, Any]:
+    return {
+        "title": part.title,
+        "text": part.text or ([] if not part.template else ["This part stands on the page of the report."]),
+        "stats": [_stat(stat) for stat in part.stats],
+        "charts": [
+            {"file": f"{part.name}-{number}", "title": chart.get("title") or "Chart"}
+            for number, chart in enumerate(part.charts)
+        ],
+        "tables": [
+            {
+                "title": table["title"],
+                "head": [name["text"] for name in table["head"]],
+                "rows": [[_cell(cell) for cell in row] for row in table["rows"]],
+                "totals": [[_cell(cell) for cell in row] for row in table["totals"]],
+                "numbers": table["numbers"],
+            }
+            for table in part.tables
+        ],
+    }
+
+
+def _stat(stat: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure with what stands under it: its change, then its note."""
+    code, amount, before = stat.get("currency"), stat.get("amount"), stat.get("before")
+    value = _amount(amount, code) if code else str(stat.get("value", ABSENT))
+    notes = [str(stat["note"])] if stat.get("note") else []
+    if code and amount is not None and before is not None:
+        gap = {"amount": EXACT.subtract(amount, before), "currency": code, "before": before}
+        notes.insert(0, f"{_change(gap)} {stat.get('against') or 'against the month before'}")
+    return {"label": str(stat["label"]), "value": value, "note": ". ".join(notes)}
+
+
+def _cell(cell: Mapping[str, Any]) -> Any:
+    if "amount" not in cell:
+        return str(cell.get("text", ""))
+    return _change(cell) if cell.get("change") else _amount(cell["amount"], cell["currency"])
+
+
+def _amount(amount: Decimal | None, code: str) -> Any:
+    return ABSENT if amount is None else {"amount": formatted(amount, code), "currency": code}
+
+
+def _change(cell: Mapping[str, Any]) -> str:
+    """``+1,234.50 USD (+3.2%)``."""
+    amount, before = cell["amount"], cell.get("before")
+    if amount is None:
+        return ABSENT
+    share = None if before is None else ratio(amount, abs(before))
+    percent = "" if share is None else f" ({'+' if share > 0 else ''}{percent_text(share)})"
+    return signed_text(amount, cell["currency"]) + percent.replace("-", "−")

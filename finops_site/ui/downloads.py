@@ -1,0 +1,40 @@
+"""Every file that leaves a page: one way to name it, and to say that it is a download."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
+
+from finops_site.ui import spreadsheets
+from finops_site.ui.table_export import csv_text
+
+CSV = "text/csv; charset=utf-8"
+JSON = "application/json"
+PDF = "application/pdf"
+
+
+def download(
+    content: str | bytes | Iterable[str], name: str, extension: str, content_type: str, *, inline: bool = False
+) -> HttpResponseBase:
+    """`content` as ``<name>.<extension>``, whatever the name holds; an iterable is streamed.
+
+    `inline`: the browser may show it, as it does a PDF.
+    """
+    response_class = HttpResponse if isinstance(content, str | bytes) else StreamingHttpResponse
+    response = response_class(content, content_type=content_type)
+    filename = f"{slugify(name) or 'export'}.{extension}"
+    response["Content-Disposition"] = content_disposition_header(not inline, filename)
+    return response
+
+
+def csv_download(rows: Iterable[Iterable[Any]], name: str) -> HttpResponseBase:
+    """Any rows, the header first; streamed, amounts with every digit, and safe to open in a spreadsheet."""
+    return download(csv_text(rows), name, "csv", CSV)
+
+
+def xlsx_download(rows: Iterable[Iterable[Any]], name: str) -> HttpResponseBase:
+    """Any rows, the header first, as a workbook. Raises TooManyRows."""
+    return download(spreadsheets.xlsx(rows, title=name), name, "xlsx", spreadsheets.CONTENT_TYPE)

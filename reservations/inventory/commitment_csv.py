@@ -1,0 +1,97 @@
+"""Commitments completed, or added, by CSV: all rows or none."""
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+
+from finops_site.models import Team
+from reservations.calc.terms import KINDS, PAYMENTS
+from reservations.models import Commitment
+
+
+class BadCommitments(ValueError):
+    """A CSV of commitments that cannot be read; the message names the row, the column and the reason."""
+
+
+NEEDED = ("provider", "id", "kind")
+
+
+DECIMALS = {name: name for name in ("count", "hourly_commitment", "upfront")} | {"recurring": "recurring_hourly"}
+
+
+TEXTS = ("name", "scope", "account", "region", "unit")
+
+
+DATES = ("start", "end")
+
+
+PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system")
+
+
+COLUMNS = (*NEEDED, *PLAIN, *DATES, *DECIMALS, *TEXTS)
+
+
+@transaction.atomic
+def load_csv(text: str) -> int:
+    """Completes commitments, or adds them: all rows or none. Returns how many. Raises BadCommitments."""
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BadCommitments(f"The header lacks {', '.join(missing)}; it may have {', '.join(COLUMNS)}.")
+    teams = {team.name.lower(): team for team in Team.objects.all()}
+    seen: dict[tuple[str, str], int] = {}
+    count = 0
+    for number, row in enumerate(reader, 2):
+        cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
+        key = (cells["provider"], cells["id"])
+        if key in seen:
+            raise BadCommitments(f"Row {number}: the id {key[1]!r} stands in row {seen[key]} already.")
+        seen[key] = number
+        _complete(cells, f"Row {number}", teams)
+        count += 1
+    return count
+
+
+def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
+    values: dict[str, Any] = {name: cells[name] for name in (*TEXTS, "instance_type", "system") if cells.get(name)}
+    if not cells["id"] or not cells["provider"]:
+        raise BadCommitments(f"{place}: provider and id must not be empty.")
+    if cells["kind"] not in KINDS:
+        raise BadCommitments(f"{place}: kind {cells['kind']!r} is none of {', '.join(KINDS)}.")
+    if cells.get("payment") and cells["payment"] not in PAYMENTS:
+        raise BadCommitments(f"{place}: payment {cells['payment']!r} is none of {', '.join(PAYMENTS)}.")
+    values |= {"kind": cells["kind"], "source": Commitment.Source.CSV}
+    values |= {name: cells[name] for name in ("payment", "currency") if cells.get(name)}
+    values |= {field: _number(cells[name], name, place) for name, field in DECIMALS.items() if cells.get(name)}
+    values |= {name: _date(cells[name], name, place) for name in DATES if cells.get(name)}
+    if cells.get("term_months"):
+        values["term_months"] = int(_number(cells["term_months"], "term_months", place))
+    if values.get("start") and values.get("end") and values["end"] <= values["start"]:
+        raise BadCommitments(f"{place}: it ends ({values['end']}) before it starts ({values['start']}).")
+    if cells.get("owner"):
+        if cells["owner"].lower() not in teams:
+            raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
+        values["owner"] = teams[cells["owner"].lower()]
+    Commitment.objects.update_or_create(provider=cells["provider"], commitment_id=cells["id"], defaults=values)
+
+
+def _number(text: str, column: str, place: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise BadCommitments(f"{place}: {column} {text!r} is no number.") from None
+    if not number.is_finite() or number < 0 or number >= Decimal(10) ** 15:
+        raise BadCommitments(f"{place}: {column} {text!r} cannot be right.")
+    return number
+
+
+def _date(text: str, column: str, place: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadCommitments(f"{place}: {column} {text!r} is not a day like 2026-01-31.") from None

@@ -1,0 +1,76 @@
+"""What can be done about the unused part of a commitment, each option priced until its end."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+
+from finops_site.lib.money import exact_text
+from reservations.inventory.commitment_use import CommitmentUse, days_before, use_of
+from reservations.models import Commitment, Coverage
+
+ZERO = Decimal(0)
+# AWS keeps this share of what a reservation sells for on its marketplace.
+MARKETPLACE_FEE = Decimal("0.12")
+
+
+MONTH_DAYS = Decimal(365) / 12
+
+
+def contingency(commitment: Commitment, week: CommitmentUse, day: date) -> list[dict[str, Any]]:
+    """What can be done about it, each priced until the end: exchange, sell, move workloads, or wait."""
+    months = commitment.months_left(day)
+    idle = week.a_day(week.unused_cost)
+    rest = idle * MONTH_DAYS * months if months is not None else None
+    options = [_wait(commitment, week, rest, day), _move(commitment, idle, rest, day)]
+    if commitment.kind == "ri_convertible":
+        options.insert(0, _option("Exchange", rest, commitment, "the unused part for a type that runs on demand now"))
+    if commitment.kind == "ri_standard" and months is not None and week.share is not None:
+        options.insert(0, _sell(commitment, week.share, months, rest))
+    return sorted(options, key=lambda option: -Decimal(option["saves"] or 0))
+
+
+def _option(name: str, saves: Decimal | None, commitment: Commitment, working: str) -> dict[str, Any]:
+    cents = None if saves is None else saves.quantize(Decimal("0.01"))
+    return {"name": name, "saves": exact_text(cents), "currency": commitment.currency, "working": working}
+
+
+def _sell(commitment: Commitment, share: Decimal, months: Decimal, rest: Decimal | None) -> dict[str, Any]:
+    """The unused machines on the marketplace: what is left of their upfront fee, and what need not be paid any more."""
+    term = Decimal(commitment.term_months or 12)
+    upfront = (commitment.upfront or ZERO) * min(months / term, Decimal(1)) * (1 - share)
+    recurring = (commitment.recurring_hourly or ZERO) * 730 * months * (1 - share)
+    proceeds = upfront * (1 - MARKETPLACE_FEE)
+    working = (
+        f"{1 - share:.0%} of it, {months:.1f} months left: {proceeds:,.2f} for the upfront fee after the marketplace's "
+        f"{MARKETPLACE_FEE:.0%}, and {recurring:,.2f} that need not be paid. AWS requires that it was held for 30 days."
+    )
+    known = commitment.upfront is not None or commitment.recurring_hourly is not None
+    if not known:
+        return _option("Sell", rest and rest * (1 - MARKETPLACE_FEE), commitment, "its fees are unknown: load its CSV")
+    return _option("Sell", proceeds + recurring, commitment, working)
+
+
+def _move(commitment: Commitment, idle: Decimal, rest: Decimal | None, day: date) -> dict[str, Any]:
+    """Usage of the same family and region that runs on demand and could run on it."""
+    rows = Coverage.objects.within(days_before(7, day)).filter(currency=commitment.currency)
+    if commitment.instance_type:
+        rows = rows.filter(family=commitment.instance_type.partition(".")[0])
+    if commitment.region:
+        rows = rows.filter(region=commitment.region)
+    sums = rows.aggregate(eligible=Sum("eligible_cost"), covered=Sum("covered_cost"))
+    uncovered = ((sums["eligible"] or ZERO) - (sums["covered"] or ZERO)) / 7
+    share = min(Decimal(1), uncovered / idle) if idle else ZERO
+    working = f"{uncovered:,.2f} a day run on demand where it applies, {idle:,.2f} of it stand idle"
+    return _option("Move workloads", None if rest is None else rest * share, commitment, working)
+
+
+def _wait(commitment: Commitment, week: CommitmentUse, rest: Decimal | None, day: date) -> dict[str, Any]:
+    """By the trend: the week before against this one."""
+    before = use_of(commitment, days_before(7, day - timedelta(days=7))).share
+    if before is None or week.share is None:
+        return _option("Wait", ZERO, commitment, "there is no week before to compare with")
+    word = "rising" if week.share > before else "falling" if week.share < before else "unchanged"
+    cost = "" if rest is None else f"; unchanged it costs {rest:,.2f} until it ends"
+    return _option("Wait", ZERO, commitment, f"{before:.0%} the week before, {week.share:.0%} now: {word}{cost}")

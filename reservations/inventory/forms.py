@@ -1,0 +1,34 @@
+"""The filters and the form of owned commitments."""
+
+import django_filters
+from django import forms
+
+from reservations.calc.terms import KINDS
+from reservations.forms import read_upload, visible_teams
+from reservations.inventory import commitment_csv
+from reservations.models import Commitment
+
+MOST_BYTES = 20 << 20
+
+
+class CommitmentFilter(django_filters.FilterSet):
+    kind = django_filters.MultipleChoiceFilter(label="Kind", choices=list(KINDS.items()))
+    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
+    owner = django_filters.ModelMultipleChoiceFilter(label="Owner", queryset=visible_teams)
+    end = django_filters.DateFromToRangeFilter(label="Ends")
+
+    class Meta:
+        model = Commitment
+        fields: list[str] = []
+
+
+class CommitmentsForm(forms.Form):
+    """Commitments as CSV; nothing is kept when a row is wrong."""
+
+    file = forms.FileField(
+        label="CSV",
+        help_text=f"One row for each commitment: {', '.join(commitment_csv.COLUMNS)}; the first three needed.",
+    )
+
+    def clean_file(self) -> str:
+        return read_upload(self.cleaned_data["file"], MOST_BYTES)

@@ -1,0 +1,109 @@
+"""Tables of owned commitments and of their metrics."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import django_tables2
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from finops_site.ui.tables import (
+    BaseTable,
+    DayColumn,
+    ExactColumn,
+    MoneyColumn,
+    PercentColumn,
+    status_html,
+)
+from reservations.models import Commitment
+
+COMMITMENT_STATES = {
+    "active": ("Active", "good", "circle-check"),
+    "ending": ("Ends within 90 days", "warn", "hourglass"),
+    "ended": ("Ended", "calm", "history"),
+    "future": ("Not started", "calm", "clock"),
+    "unknown": ("End not known", "warn", "help"),
+}
+
+
+class CommitmentTable(BaseTable):
+    name = django_tables2.Column("Commitment", accessor="commitment_id", orderable=False)
+    kind = django_tables2.Column("Kind")
+    region = django_tables2.Column("Region")
+    instance_type = django_tables2.Column("Type or family")
+    utilisation = PercentColumn("Used, 30 days", orderable=False)
+    unused = MoneyColumn("Unused, 30 days", orderable=False)
+    end = DayColumn("Ends")
+    state = django_tables2.Column("State", empty_values=(), orderable=False)
+    owner = django_tables2.Column("Owner")
+
+    caption = "Commitments"
+
+    class Meta(BaseTable.Meta):
+        model = Commitment
+        fields = ["name", "kind", "region", "instance_type", "utilisation", "unused", "end", "state", "owner"]
+
+    def __init__(self, data: Iterable[Commitment], *args: Any, today: date, **kwargs: Any) -> None:
+        self.today = today
+        super().__init__(data, *args, **kwargs)
+
+    def render_name(self, record: Commitment) -> SafeString:
+        return format_html('<a class="breakable" href="{}">{}</a>', record.get_absolute_url(), record)
+
+    def value_name(self, record: Commitment) -> str:
+        return record.commitment_id
+
+    def render_state(self, record: Commitment) -> SafeString:
+        return status_html(*COMMITMENT_STATES[record.state(self.today)])
+
+    def value_state(self, record: Commitment) -> str:
+        return record.state(self.today)
+
+
+class CoverageTable(BaseTable):
+    name = django_tables2.Column("Name")
+    eligible = MoneyColumn("At on-demand prices")
+    covered = MoneyColumn("Covered")
+    on_demand = MoneyColumn("Runs on demand")
+    coverage = PercentColumn("Coverage")
+    savings_rate = PercentColumn("Savings rate")
+    unused = MoneyColumn("Unused")
+
+    caption = "Coverage"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class MetricsMonthTable(BaseTable):
+    moment = django_tables2.Column("Month")
+    eligible = MoneyColumn("At on-demand prices")
+    paid = MoneyColumn("Paid")
+    coverage = PercentColumn("Coverage")
+    utilisation = PercentColumn("Utilisation")
+    savings_rate = PercentColumn("Savings rate")
+    unused = MoneyColumn("Unused")
+
+    caption = "By month"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_moment(self, value: date) -> str:
+        return f"{value:%b %Y}"
+
+
+class DayUseTable(BaseTable):
+    day = DayColumn("Day")
+    used = ExactColumn("Used")
+    unused = ExactColumn("Unused")
+    unit = django_tables2.Column("Unit")
+    paid = MoneyColumn("Paid")
+    unused_cost = MoneyColumn("Unused cost")
+    on_demand = MoneyColumn("On demand instead")
+
+    caption = "Day by day"
+
+    class Meta(BaseTable.Meta):
+        orderable = False

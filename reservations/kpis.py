@@ -1,0 +1,88 @@
+"""Figures of commitments for the home page and the programme."""
+
+from datetime import date
+from decimal import Decimal
+
+from django.urls import reverse
+
+from finops_site.lib.money import formatted, percent
+from finops_site.lib.person import Person
+from finops_site.registry import Better, Measure, Unit
+from finops_site.ui.request_memo import request_memo
+from reservations.inventory import metrics
+from reservations.savings import ledger
+
+HUNDRED = Decimal(100)
+
+
+ZERO = Decimal(0)
+
+
+def _main(user: Person, as_of: date) -> metrics.CommitmentMetrics | None:
+    """The last 30 days in the currency of most cost; three figures stand on it."""
+
+    def compute() -> metrics.CommitmentMetrics | None:
+        newest = _newest_day(user)
+        by_currency = metrics.metrics_by_currency(user, metrics.period_ending_on(newest)) if newest else []
+        return by_currency[0] if by_currency else None
+
+    return request_memo(user, ("commitments", as_of), compute)
+
+
+def _newest_day(user: Person) -> date | None:
+    return request_memo(user, "newest day of use", lambda: metrics.newest_usage_day(user))
+
+
+def coverage_kpi(user: Person, as_of: date) -> Measure | None:
+    """Covered / eligible at on-demand prices, against 70 %."""
+    main = _main(user, as_of)
+    if main is None:
+        return None
+    words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    return Measure(
+        percent(main.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
+    )
+
+
+def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
+    """Used / bought in money; None while nothing is committed."""
+    main = _main(user, as_of)
+    if main is None or main.utilisation is None:
+        return None
+    words = "of what is committed was used over the last 30 days"
+    url = reverse("reservations:overview")
+    return Measure(
+        percent(main.utilisation, 2), Unit.PERCENT, metrics.TARGET_UTILISATION * HUNDRED, Better.HIGHER, words, url
+    )
+
+
+def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
+    """1 - paid / on-demand equivalent; there is no common target."""
+    main = _main(user, as_of)
+    if main is None or main.savings_rate is None:
+        return None
+    words = "saved on eligible usage, unused commitments included"
+    return Measure(
+        percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
+    )
+
+
+def savings_kpi(user: Person, as_of: date) -> Measure | None:
+    """What commitments saved in the twelve months up to `as_of`: the sum of the ledger, by the bills.
+
+    For the whole company it is 0 while nothing was bought; a team without a purchase has no such figure.
+    """
+    by_currency = ledger.savings_of_year(user, as_of)
+    if not by_currency and (not user.sees_whole_company or _newest_day(user) is None):
+        return None
+    is_in_target_currency = ledger.TARGET_CURRENCY in by_currency or not by_currency
+    code = ledger.TARGET_CURRENCY if is_in_target_currency else min(by_currency)
+    main = by_currency.get(code, {"promised": ZERO, "realised": ZERO})
+    others = [
+        f"{formatted(sums['realised'], other)} {other}" for other, sums in sorted(by_currency.items()) if other != code
+    ]
+    words = f"proved by the bills of 12 months, of {formatted(main['promised'], code)} {code} promised"
+    words = f"{words}; and {', '.join(others)}" if others else words
+    # The target is the company's, and in one currency.
+    target = ledger.TARGET if code == ledger.TARGET_CURRENCY and user.sees_whole_company else None
+    return Measure(main["realised"], Unit.MONEY, target, Better.HIGHER, words, reverse("reservations:savings"), code)

@@ -1,0 +1,38 @@
+"""The filters and the form of prices."""
+
+import django_filters
+from django import forms
+
+from reservations.calc import price_lists
+from reservations.calc.terms import KINDS
+from reservations.forms import read_upload
+from reservations.models import Rate
+
+MOST_PRICE_BYTES = 512 << 20
+
+
+class RateFilter(django_filters.FilterSet):
+    instance_type = django_filters.CharFilter(label="Type", lookup_expr="istartswith")
+    region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
+    kind = django_filters.MultipleChoiceFilter(label="Option", choices=[("on_demand", "On demand"), *KINDS.items()])
+
+    class Meta:
+        model = Rate
+        fields: list[str] = []
+
+
+class PricesForm(forms.Form):
+    file = forms.FileField(
+        label="Price list",
+        help_text="AWS's offer file of EC2 or of savings plans (JSON), or a sheet (CSV): "
+        + ", ".join((*price_lists.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
+    )
+
+    def clean_file(self) -> list[price_lists.Price]:
+        uploaded = self.cleaned_data["file"]
+        try:
+            return price_lists.parse_price_list(read_upload(uploaded, MOST_PRICE_BYTES), uploaded.name)
+        except price_lists.BadPrices as error:
+            raise forms.ValidationError(str(error)) from None
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise forms.ValidationError(f"This is not such a price list: {error!r}") from None

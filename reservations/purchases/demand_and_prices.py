@@ -1,0 +1,91 @@
+"""What a purchase can cover and what it costs, as snapshots; and what has moved since one was taken."""
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Max, Q, Sum
+
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import Period
+from reservations.calc import purchase_rules
+from reservations.calc.purchase_rules import CannotBuy
+from reservations.calc.terms import ON_DEMAND, MachinePool
+from reservations.inventory import metrics
+from reservations.models import Coverage, PurchaseRequest, Utilisation
+from reservations.pricing import price_book
+
+POOL = re.compile(r"(\S+) (.+) in (\S*)\Z")
+ZERO = Decimal(0)
+
+
+def take_snapshot(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> dict[str, Any]:
+    """Prices by name, uncovered and total demand a day, and what is unused a day: as exact text, to be stored."""
+    machines = {pool_of(name) for name in pools}
+    prices = price_book.prices_of(machines, as_of, row.currency)
+    labels = {(ON_DEMAND, 0, ""): "on demand", (row.kind, row.term_months, row.payment): "committed"}
+    named = {
+        f"{price.pool}, {labels[key[1:]]}": price.effective
+        for key, price in prices.items()
+        if price.pool in machines and key[1:] in labels
+    }
+    uncovered, total = demand_a_day(row)
+    return {
+        "pools": sorted(pools),
+        "prices": {name: exact_text(price) for name, price in sorted(named.items())},
+        "uncovered": exact_text(uncovered),
+        "demand": exact_text(total),
+        "idle": exact_text(_unused_cost_a_day(row.currency)),
+        "day": as_of.isoformat(),
+    }
+
+
+def pool_of(name: str) -> MachinePool:
+    """The machine that a pool's text names; raises CannotBuy."""
+    match = POOL.match(name)
+    if match is None:
+        raise CannotBuy(f"{name!r} names no machine.")
+    return MachinePool("AWS", match[3], match[1], match[2])
+
+
+def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:
+    """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default."""
+    period = period or newest_period_of(Coverage)
+    days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"] if period else 0
+    if period is None or not days:
+        return None, None
+    rows = Coverage.objects.filter(currency=row.currency, **row.reach)
+    sums = rows.within(period).aggregate(eligible=Sum("eligible_cost"), covered=Sum("covered_cost"))
+    eligible, covered = sums["eligible"] or ZERO, sums["covered"] or ZERO
+    return (eligible - covered) / days, eligible / days
+
+
+def _unused_cost_a_day(currency: str) -> Decimal:
+    """Unused cost a day of everything that is owned, over the newest 30 days."""
+    period = newest_period_of(Utilisation)
+    if period is None:
+        return ZERO
+    sums = Utilisation.objects.within(period).aggregate(
+        unused=Sum("unused_cost", filter=Q(currency=currency)), days=Count("day", distinct=True)
+    )
+    return (sums["unused"] or ZERO) / sums["days"]
+
+
+def newest_period_of(model: type[Coverage] | type[Utilisation]) -> Period | None:
+    """The 30 days that end with the newest day of a model; None while there is none."""
+    newest = model.objects.aggregate(day=Max("day"))["day"]
+    return None if newest is None else metrics.period_ending_on(newest)
+
+
+def changes_since_decision(row: PurchaseRequest, now: datetime) -> list[str]:
+    """What has moved since it was approved (or requested), or that its time is over; in sentences."""
+    before = row.baseline or row.request_snapshot
+    after = take_snapshot(row, now.date(), before["pools"])
+    prices_before, prices_after = (
+        {name: Decimal(text) for name, text in snapshot["prices"].items()} for snapshot in (before, after)
+    )
+    demand_after = None if after["uncovered"] is None else Decimal(after["uncovered"])
+    moves = purchase_rules.describe_moves(prices_before, prices_after, Decimal(before["uncovered"] or 0), demand_after)
+    return [*purchase_rules.describe_expiry(row.expires_at, now), *moves]

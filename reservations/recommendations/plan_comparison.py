@@ -1,0 +1,71 @@
+"""The same demand by each kind of commitment alone, and by all together: the same columns."""
+
+from dataclasses import replace
+from typing import Any
+
+from reservations.calc.terms import KINDS, RESERVED, SP_COMPUTE, SP_EC2, is_plan_eligible
+from reservations.optimizer.model import Solution
+from reservations.optimizer.offers import Market, build_market
+from reservations.optimizer.solve import solve
+from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_text, share_text
+
+
+def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
+    """A row for each kind that is allowed, as if nothing else could be bought."""
+    scope = solved.parameters.scope()
+    kinds = {
+        KINDS[SP_COMPUTE]: (SP_COMPUTE,),
+        KINDS[SP_EC2]: (SP_EC2,),
+        "Reserved instances": RESERVED,
+        "All together": scope.kinds,
+    }
+    rows = []
+    for name, only in kinds.items():
+        allowed = tuple(kind for kind in only if kind in scope.kinds)
+        if allowed:
+            market = build_market(solved.demand, solved.prices, replace(scope, kinds=allowed))
+            solution = solve(market.problem, time_limit=solved.time_limit / 4)
+            rows.append({"name": name, **_compared_figures(market, solution, solved.to_year)})
+    return rows
+
+
+def _compared_figures(market: Market, solution: Solution, to_year: float) -> dict[str, Any]:
+    options = market.problem.options
+    bought = sum(offer.hourly * float(q) for offer, q in zip(market.offers, solution.quantities, strict=True))
+    covered = solution.application.covered
+    return {
+        "cost": decimal_text(solution.cost * to_year),
+        "saving": decimal_text((solution.cost_before - solution.cost) * to_year),
+        "commitment": decimal_text(bought),
+        "coverage": share_text(covered, solution.cost_before),
+        "utilisation": _utilisation(market, solution),
+        "discount": share_text(covered - bought * market.problem.demand.shape[1], covered),
+        "upfront": decimal_text(cash(options, solution.quantities, "upfront")),
+        "monthly": decimal_text(cash(options, solution.quantities, "monthly")),
+        "gap": share_text(solution.cost - solution.lower_bound, solution.cost),
+    }
+
+
+def _utilisation(market: Market, solution: Solution) -> str | None:
+    """Used / bought in money, over all groups."""
+    hours = market.problem.demand.shape[1]
+    bought = used = 0.0
+    for group in range(len(market.problem.groups)):
+        members = market.problem.options_of(group)
+        size = float(solution.quantities[members].sum())
+        cost = sum(market.offers[i].hourly * float(solution.quantities[i]) for i in members) * hours
+        bought += cost
+        used += cost * float(solution.application.used[group]) / (size * hours) if size else 0.0
+    return share_text(used, bought)
+
+
+def only_reserved_text(solved: SolvedPlan) -> str:
+    """The share of the cost that plans cannot cover at all: there only reservations compare."""
+    problem = solved.market.problem
+    costs = (problem.on_demand[:, None] * problem.demand).sum(axis=1)
+    reserved = sum(
+        float(cost) for pool, cost in zip(solved.market.pools, costs, strict=True) if not is_plan_eligible(pool)
+    )
+    if not reserved:
+        return ""
+    return f"Databases and the like, {reserved / float(costs.sum()):.0%} of the cost, can only be reserved."

@@ -1,0 +1,73 @@
+"""The sentences that a reader of a recommendation must know: how sure it is, and what it leaves out."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from reservations.models import PlanItem
+from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
+from reservations.recommendations.demand_sources import HISTORY_DAYS
+from reservations.recommendations.solved_plan import SolvedPlan
+
+GRAIN_NOTES = {
+    HOURLY: "From hourly use.",
+    DAILY: "The bill is daily: each day's hours are taken as spread evenly, so nights and peaks are hidden and this "
+    "advice is weaker than from an hourly bill.",
+    SNAPSHOT: "The bill is a snapshot without history: machines that ran when it was taken are treated as steady. "
+    "This is the weakest advice there is; look at a month of hourly use before buying for three years.",
+}
+INDICATIVE = (
+    "Prices are indicative: worked out from common discounts, on no price list. Load AWS's offer files or "
+    "your own sheet before buying."
+)
+
+
+def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
+    grain = GRAIN_NOTES.get(solved.demand.grain)
+    notes = [grain] if grain else []
+    if any(item.is_indicative for item in items) or not items:
+        notes.append(INDICATIVE)
+    return [*notes, *_price_notes(solved), *_solution_notes(solved), *solved.demand.notes]
+
+
+def _price_notes(solved: SolvedPlan) -> Iterator[str]:
+    """Where the bill charged another price than the list says, by more than a twentieth; and what has no price."""
+    listed, billed = Decimal(0), Decimal(0)
+    for pool, price in zip(solved.market.pools, solved.market.problem.on_demand, strict=True):
+        hours, cost = solved.history.charged.get(pool, (Decimal(0), Decimal(0)))
+        listed, billed = listed + hours * Decimal(str(price)), billed + cost
+    if listed and abs(billed - listed) > listed / 20:
+        yield (
+            f"The bill charges {billed:,.2f} for hours that cost {listed:,.2f} by the price list: everything here is "
+            "worked out on the list."
+        )
+    if solved.market.unpriced:
+        names = ", ".join(sorted(str(pool) for pool in solved.market.unpriced)[:5])
+        more = len(solved.market.unpriced) - 5
+        yield (
+            f"No price is known for {names}{f' and {more} more' if more > 0 else ''}: they stay on demand and are "
+            "in no figure here. A family that is no longer sold, or a list that was not loaded?"
+        )
+
+
+def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
+    """What is left out, how far the solver came, and which limits shaped the plan."""
+    parameters, solution = solved.parameters, solved.solution
+    if solved.history.covered_hours:
+        yield (
+            f"{solved.history.covered_hours:,.0f} hours of the last {HISTORY_DAYS} days were "
+            "covered by commitments that are owned already and are left out."
+        )
+    if solution.timed_out:
+        yield (
+            f"The solver ran out of its {solved.time_limit:g} s: this is the best plan so far, at most "
+            f"{solution.gap:.1%} dearer than the best there can be."
+        )
+    if not solution.is_feasible:
+        yield "The coverage asked for cannot be reached within the other limits: this plan stays below it."
+    if parameters.max_upfront == 0:
+        yield "The upfront budget is zero: only offers without upfront were considered."
+    if parameters.negotiated:
+        where = "on demand and on commitments" if parameters.negotiated_on_commitments else "on demand"
+        yield f"A negotiated discount of {parameters.negotiated:.1%} is taken off list prices {where}."
+    if parameters.cash_rate:
+        yield f"Cash costs {parameters.cash_rate:.1%} a year: it is in the costs shown."

@@ -1,0 +1,188 @@
+"""Figures, tables and charts of a recommendation, as its pages show them."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.urls import reverse
+
+from finops_site.lib import charts
+from finops_site.lib.money import formatted
+from finops_site.lib.periods import short_day_text
+from finops_site.ui.figures import percent_text
+from reservations.calc.terms import KINDS
+from reservations.models import Plan
+from reservations.recommendations.tables import (
+    CONFIDENCES,
+    BacktestTable,
+    ComparisonTable,
+    ItemTable,
+    RiskTable,
+)
+
+MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst")
+
+
+SHARES = ("coverage", "utilisation", "discount", "gap")
+
+
+def plan_progress(plan: Plan) -> dict[str, Any]:
+    return {
+        "url": reverse("reservations:recommendation_progress", args=[plan.pk]),
+        "percent": plan.progress if plan.state == Plan.State.RUNNING else None,
+        "label": plan.stage or "Waiting for a worker",
+        "detail": "",
+        "done": plan.state == Plan.State.READY,
+        "failed": plan.state == Plan.State.FAILED,
+        "message": plan.message,
+    }
+
+
+def plan_figures(plan: Plan) -> dict[str, Any]:
+    """Everything a finished recommendation shows."""
+    working = plan.working
+    items = list(plan.items.all())
+    for item in items:
+        item.currency = plan.currency
+    compared = _rows(working.get("comparison", []), plan.currency)
+    backtest = working.get("backtest") or {}
+    return {
+        "stats": plan_stats(plan),
+        "confidence": CONFIDENCES[plan.confidence],
+        "items": ItemTable(items, request=None) if items else None,
+        "comparison": ComparisonTable(compared, request=None) if compared else None,
+        "why": f"{explain_best_kind(compared, plan.currency)} {working.get('only_reserved', '')}".strip(),
+        "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,
+        "frontier": frontier_chart(working.get("frontier", []), plan.currency),
+        "backtest": BacktestTable(_rows(backtest.get("rows", []), plan.currency), request=None) if backtest else None,
+        "replayed": backtest,
+        "steady": working.get("steady", {}),
+        "running": working.get("running"),
+        "pools": working.get("pools", []),
+        "limits": limit_texts(plan),
+    }
+
+
+def plan_stats(plan: Plan) -> list[dict[str, Any]]:
+    bound = formatted(plan.lower_bound or Decimal(0), plan.currency)
+    share = percent_text(plan.saving / plan.cost_before) if plan.cost_before and plan.saving is not None else ""
+    return [
+        {"label": "A year on demand", "amount": plan.cost_before, "currency": plan.currency},
+        {
+            "label": "With this plan",
+            "amount": plan.cost_after,
+            "currency": plan.currency,
+            "note": f"no plan costs less than {bound}: gap {percent_text(plan.gap, 2)}",
+        },
+        {
+            "label": "Saving",
+            "amount": plan.saving,
+            "currency": plan.currency,
+            "note": f"{share} a year" if share else "",
+        },
+        {"label": "Cash on the first day", "amount": plan.upfront, "currency": plan.currency},
+    ]
+
+
+def _rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    """Rows of the working with their texts as decimals again."""
+    numbers = {*MONEY, *SHARES}
+    return [
+        {name: Decimal(value) if name in numbers and value is not None else value for name, value in row.items()}
+        | {"currency": currency}
+        for row in stored
+    ]
+
+
+def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
+    """Which kind alone saves most, and what makes the difference to the next."""
+    alone = sorted((row for row in rows if row["name"] != "All together"), key=lambda row: -row["saving"])
+    if not alone or alone[0]["saving"] <= 0:
+        return "Nothing is worth committing to at these prices and limits."
+    first = alone[0]
+    if len(alone) == 1:
+        return f"{first['name']} is the only kind that was allowed."
+    second = alone[1]
+    gap = first["saving"] - second["saving"]
+    if gap <= first["saving"] / 1000:
+        return (
+            f"{first['name']} and {second['name']} save the same to a thousandth: take the one that is easier to "
+            "change, for a plan follows machines of other sizes and systems."
+        )
+    more = f"{gap:,.0f} {currency} a year more than {second['name']}"
+    texts = {"discount": "its discount is {}", "coverage": "it covers {}", "utilisation": "{} of it is used"}
+    reasons = [
+        f"{text.format(percent_text(first[name]))} against {percent_text(second[name])}"
+        for name, text in texts.items()
+        if (first[name] or 0) > (second[name] or 0)
+    ]
+    because = ", and ".join(reasons) or "it fits this demand better"
+    return f"{first['name']} alone saves {more}: {because}."
+
+
+def frontier_chart(stored: list[dict[str, Any]], currency: str) -> dict[str, Any] | None:
+    """What a year saves for less cash; None where there is nothing to choose."""
+    if len(stored) < 2:
+        return None
+    rows = _rows(stored, currency)
+    return {
+        "id": "frontier",
+        "kind": "line",
+        "title": "Saving a year against cash on the first day",
+        "currency": currency,
+        "categories": [f"{row['upfront']:,.0f} upfront" for row in rows],
+        "series": [
+            charts.series("Saving as observed", [row["saving"] for row in rows]),
+            charts.series("Saving when demand falls by 30%", [row["worst"] for row in rows], dashed=True),
+        ],
+        "note": "Each point is a plan of its own: set the cash you want to spend as a limit to get it.",
+    }
+
+
+LABELS = {
+    "target_coverage": "cover at most",
+    "minimum_coverage": "cover at least",
+    "minimum_utilisation": "expect to use at least",
+    "max_upfront": "cash on the first day at most",
+    "max_monthly": "paid a month at most",
+    "break_even_months": "paid off within months",
+    "cash_rate": "cash costs a year",
+    "negotiated": "negotiated, off list prices",
+}
+
+
+def limit_texts(plan: Plan) -> list[tuple[str, str]]:
+    """The limits in words."""
+    parameters = plan.parameters
+    limits = [
+        ("Options", ", ".join(KINDS.get(kind, kind) for kind in parameters.get("kinds", []))),
+        ("Terms", ", ".join(f"{months // 12} y" for months in parameters.get("terms", []))),
+        ("Payment", ", ".join(parameters.get("payments", []))),
+    ]
+    shares = ("target_coverage", "minimum_coverage", "minimum_utilisation", "cash_rate", "negotiated")
+    for name, label in LABELS.items():
+        value = parameters.get(name)
+        if value:
+            limits.append((label.capitalize(), f"{value:.0%}" if name in shares else f"{value:,g}"))
+        elif value == 0 and name not in ("cash_rate", "negotiated"):
+            limits.append((label.capitalize(), "0"))
+    return limits
+
+
+def demand_chart(working: dict[str, Any]) -> dict[str, Any]:
+    """Each day's highest, average and lowest hour, and the commitment across them."""
+    days, level = working["days"], Decimal(working["level"])
+    lines = [
+        charts.series(
+            f"{name.capitalize()} hour" if name != "average" else "Average", [Decimal(day[name]) for day in days]
+        )
+        for name in ("highest", "average", "lowest")
+    ]
+    return {
+        "id": "demand",
+        "kind": "line",
+        "title": "What it can cover, and how much is committed",
+        "unit": working["unit"],
+        "categories": [short_day_text(date.fromisoformat(day["day"])) for day in days],
+        "series": [*lines, charts.series("Committed", [level] * len(days), dashed=True)],
+    }

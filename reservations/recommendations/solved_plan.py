@@ -1,0 +1,47 @@
+"""A recommendation's question with its answer, and how its figures are written: what the parts of a plan stand on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from finops_site.lib.money import exact_text
+from reservations.calc.terms import HOURS_A_YEAR
+from reservations.models import Plan
+from reservations.optimizer.demand import Demand
+from reservations.optimizer.model import Floats, Option, Solution
+from reservations.optimizer.offers import Market, Prices
+from reservations.recommendations.demand_sources import CollectedDemand
+from reservations.recommendations.plan_parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedPlan:
+    """`history` is all demand there is, `demand` that of the lookback; `solution` says how much of `market` to buy."""
+
+    plan: Plan
+    parameters: Parameters
+    time_limit: float
+    history: CollectedDemand
+    demand: Demand
+    prices: Prices
+    market: Market
+    solution: Solution
+
+    @property
+    def to_year(self) -> float:
+        """The factor that turns sums over the lookback into a year."""
+        return HOURS_A_YEAR / max(self.market.problem.demand.shape[1], 1)
+
+
+def decimal_text(value: float) -> str:
+    """An estimate as text with six decimals: floats end here, and pages round it once more."""
+    return str(exact_text(Decimal(str(round(value, 6)))))
+
+
+def share_text(part: float, total: float) -> str | None:
+    return None if total <= 0 else decimal_text(part / total)
+
+
+def cash(options: Sequence[Option], quantities: Floats, name: str) -> float:
+    """What these quantities cost `upfront` or `monthly`."""
+    return sum(getattr(option, name) * float(q) for option, q in zip(options, quantities, strict=True))

@@ -1,0 +1,163 @@
+"""Tables of recommendations and of what they show."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import moment_text
+from finops_site.ui.tables import (
+    BaseTable,
+    MoneyColumn,
+    NumberColumn,
+    PercentColumn,
+    StatusColumn,
+)
+from reservations.models import Plan
+from reservations.models.plans import PurchaseTerms
+
+PLAN_STATES = {
+    Plan.State.WAITING: ("Queued", "warn", "clock"),
+    Plan.State.RUNNING: ("Being worked out", "busy", "loader-2"),
+    Plan.State.READY: ("Ready", "good", "circle-check"),
+    Plan.State.FAILED: ("Failed", "bad", "alert-circle"),
+}
+
+
+CONFIDENCES = {
+    Plan.Confidence.HOURLY: ("Hourly use", "good", "gauge"),
+    Plan.Confidence.DAILY: ("Daily use: weaker", "warn", "gauge"),
+    Plan.Confidence.SNAPSHOT: ("A snapshot: weakest", "warn", "alert-triangle"),
+    Plan.Confidence.NONE: ("No use found", "calm", "circle-dashed"),
+}
+
+
+class PlanTable(BaseTable):
+    plan = django_tables2.Column("Recommendation", accessor="pk", orderable=False)
+    state = StatusColumn(states=PLAN_STATES, orderable=False)
+    confidence = StatusColumn("Stands on", states=CONFIDENCES, orderable=False)
+    cost_before = MoneyColumn("A year on demand", orderable=False)
+    cost_after = MoneyColumn("With the plan", orderable=False)
+    saving = MoneyColumn("Saving", orderable=False)
+    gap = PercentColumn("Gap", places=2, orderable=False)
+    requested = django_tables2.Column("Requested", accessor="created_at", orderable=False)
+
+    caption = "Recommendations"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def render_plan(self, record: Plan) -> SafeString:
+        name = f"{record.team or 'Whole company'}, {record.as_of}"
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), name)
+
+    def value_plan(self, record: Plan) -> str:
+        return str(record)
+
+    def render_requested(self, value: datetime, record: Plan) -> str:
+        return f"{moment_text(value)} by {record.requested_by or 'the system'}"
+
+
+class PurchaseTermsTable(BaseTable):
+    """What is bought, in two lines with a link, and how much of it."""
+
+    what = django_tables2.Column("Buy", accessor="pk", orderable=False)
+    quantity = NumberColumn("Quantity", orderable=False)
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def address(self, record: PurchaseTerms) -> str:
+        return str(record.get_absolute_url())
+
+    def render_what(self, record: PurchaseTerms) -> SafeString:
+        lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
+        return format_html(lines, self.address(record), record.where or "everywhere", record.how)
+
+    def value_what(self, record: PurchaseTerms) -> str:
+        return str(record)
+
+    def render_quantity(self, value: Decimal, record: PurchaseTerms) -> str:
+        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
+
+
+class ItemTable(PurchaseTermsTable):
+    on_demand_cost = MoneyColumn("On demand, a year", orderable=False)
+    committed_cost = MoneyColumn("Committed, a year", orderable=False)
+    saving = MoneyColumn("Saving, a year", orderable=False)
+    upfront = MoneyColumn("Upfront", orderable=False)
+    monthly = MoneyColumn("A month", orderable=False)
+    utilisation = PercentColumn("Expected use", orderable=False)
+    break_even_months = NumberColumn("Breaks even, months", orderable=False)
+
+    caption = "What to buy"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def address(self, record: PurchaseTerms) -> str:
+        return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
+
+    def render_break_even_months(self, value: Decimal) -> str:
+        return f"{value:.1f}" if value else "at once"
+
+
+class ComparisonTable(BaseTable):
+    name = django_tables2.Column("Only")
+    cost = MoneyColumn("A year")
+    saving = MoneyColumn("Saving")
+    coverage = PercentColumn("Coverage")
+    utilisation = PercentColumn("Utilisation")
+    discount = PercentColumn("Discount on what is covered")
+    upfront = MoneyColumn("Upfront")
+    monthly = MoneyColumn("A month")
+    gap = PercentColumn("Gap", places=2)
+
+    caption = "The same demand by each kind of commitment"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class RiskTable(BaseTable):
+    name = django_tables2.Column("If")
+    on_demand = MoneyColumn("A year on demand")
+    cost = MoneyColumn("With the plan")
+    saving = MoneyColumn("Saving")
+
+    caption = "What if demand changes"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class BacktestTable(BaseTable):
+    strategy = django_tables2.Column("Decide by")
+    saving = PercentColumn("Saving on what came")
+
+    caption = "The past replayed"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class BatchTable(BaseTable):
+    buy_on = django_tables2.Column("Buy on")
+    quantity = NumberColumn("Buy")
+    total = NumberColumn("Then held")
+    ends_on = django_tables2.Column("Ends on")
+
+    caption = "In monthly batches"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_quantity(self, value: str) -> str:
+        return str(value)
+
+    def render_total(self, value: str) -> str:
+        return str(value)

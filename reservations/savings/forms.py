@@ -1,0 +1,27 @@
+"""The filters of the savings ledger."""
+
+import django_filters
+from django.http import HttpRequest
+
+from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
+from reservations.models import LedgerMonth, PurchaseRequest
+from reservations.querysets import PurchaseQuerySet
+
+
+def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:
+    """The purchases with lines in the ledger that the filter of this request offers."""
+    if request is None:
+        return PurchaseRequest.objects.none()
+    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
+
+
+class LedgerFilter(django_filters.FilterSet):
+    month = django_filters.DateFromToRangeFilter(label="Month")
+    request = django_filters.ModelMultipleChoiceFilter(
+        label="Purchase", queryset=ledger_purchases, field_name="request"
+    )
+    reason = django_filters.MultipleChoiceFilter(label="Mostly missing for", choices=list(REASON_NAMES.items()))
+
+    class Meta:
+        model = LedgerMonth
+        fields: list[str] = []

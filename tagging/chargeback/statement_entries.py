@@ -1,0 +1,152 @@
+"""The entries of a period's statements: its own costs, corrections of closed months, and adjustments after disputes."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from finops_site.lib.money import EXACT, formatted
+from finops_site.lib.periods import Month
+from tagging.chargeback.allocation import MonthAllocation, allocate_month
+from tagging.chargeback.periods import NO_BILL, open_period
+from tagging.models import Adjustment, ChargebackPeriod, Statement, StatementLine
+
+ZERO = Decimal(0)
+KINDS = StatementLine.Kind
+# The kinds that come from the statement's own month.
+OWN_KINDS = (KINDS.DIRECT, KINDS.SHARED, KINDS.SPREAD)
+# (team, currency, key of the line).
+EntryKey = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """A future line of the statement of a team in a currency, on the basis of its period."""
+
+    team: int
+    currency: str
+    kind: str
+    key: str
+    label: str
+    amount: Decimal
+    service: str = ""
+    pool: int | None = None
+    of_period: int | None = None
+    corrects: int | None = None
+    formula: str = ""
+
+    def as_line(self, statement: int) -> StatementLine:
+        return StatementLine(
+            statement_id=statement,
+            kind=self.kind,
+            key=self.key,
+            label=self.label[:400],
+            service=self.service,
+            pool_id=self.pool,
+            of_period_id=self.of_period,
+            corrects_id=self.corrects,
+            amount=self.amount,
+            formula=self.formula[:500],
+        )
+
+
+def own_entries(period: ChargebackPeriod, allocation: MonthAllocation) -> Iterator[StatementEntry]:
+    """What the month itself costs each team."""
+    for line in allocation.lines:
+        yield StatementEntry(
+            team=line.team,
+            currency=line.currency,
+            kind=line.kind,
+            key=line.key,
+            label=line.label,
+            amount=line.amounts[period.basis],
+            service=line.service,
+            pool=line.pool,
+            formula=line.formulas.get(period.basis, ""),
+        )
+
+
+def correction_entries(period: ChargebackPeriod, by_month: Mapping[Month, str]) -> Iterator[StatementEntry]:
+    """What closed months would charge today less what was charged for them; only the open month books it."""
+    opened = open_period()
+    if opened is None or opened.pk != period.pk:
+        return
+    booked = _booked_corrections()
+    for closed in ChargebackPeriod.objects.closed().order_by("billing_month"):
+        # A closed month keeps the fingerprint of its own bills, splits and metrics.
+        if closed.fingerprint != by_month.get(closed.month, NO_BILL) or booked.get(closed.pk):
+            yield from _corrections_of(closed, booked.get(closed.pk, {}))
+
+
+def _booked_corrections() -> dict[int, dict[EntryKey, Decimal]]:
+    """{closed period: {key: its corrections charged in months that are closed, too}}."""
+    lines = StatementLine.objects.filter(
+        kind=KINDS.CORRECTION, statement__period__state=ChargebackPeriod.State.CLOSED
+    ).order_by()
+    booked: dict[int, dict[EntryKey, Decimal]] = defaultdict(dict)
+    rows = lines.values_list("of_period", "statement__team", "statement__currency", "key").annotate(Sum("amount"))
+    for of_period, team, currency, key, amount in rows:
+        booked[of_period][team, currency, key.split(":", 2)[2]] = amount
+    return booked
+
+
+def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, Decimal]) -> Iterator[StatementEntry]:
+    lines = StatementLine.objects.filter(statement__period=closed, kind__in=OWN_KINDS).select_related("statement")
+    frozen = {(line.statement.team_id, line.statement.currency, line.key): line for line in lines}
+    statements = {(statement.team_id, statement.currency): statement for statement in closed.statements.all()}
+    allocation = allocate_month(closed.month, discounts=closed.discounts)
+    today = {(line.team, line.currency, line.key): line for line in allocation.lines}
+    for key in sorted({*frozen, *today, *booked}):
+        now_line, frozen_line = today.get(key), frozen.get(key)
+        was = EXACT.add(frozen_line.amount if frozen_line else ZERO, booked.get(key, ZERO))
+        now = now_line.amounts[closed.basis] if now_line else ZERO
+        if was == now:
+            continue
+        # What the line is about, by today's data or, where that has it no longer, by the closed statement.
+        source, pool = now_line or frozen_line, now_line.pool if now_line else frozen_line and frozen_line.pool_id
+        team, currency, line_key = key
+        statement = statements.get((team, currency))
+        corrected = f"statement {statement.number}" if statement else f"{closed.month}, which had no statement"
+        yield StatementEntry(
+            team=team,
+            currency=currency,
+            kind=KINDS.CORRECTION,
+            key=f"correction:{closed.month}:{line_key}",
+            label=f"{source.label if source else line_key.partition(':')[2]}, {closed.month}",
+            amount=EXACT.subtract(now, was),
+            service=source.service if source else "",
+            pool=pool,
+            of_period=closed.pk,
+            corrects=statement.pk if statement else None,
+            formula=f"corrects {corrected}: {formatted(was, currency)} → {formatted(now, currency)} {currency}",
+        )
+
+
+def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
+    """Correcting entries of disputes: out of one team's statement, into another's (or back to nobody)."""
+    rows = Adjustment.objects.filter(period=period).select_related(
+        "dispute__line__statement__period", "from_team", "to_team"
+    )
+    for adjustment in rows:
+        disputed = adjustment.dispute.line.statement
+        sides = [(adjustment.from_team_id, -adjustment.amount, f"to {adjustment.to_team or 'nobody'}")]
+        if adjustment.to_team_id:
+            sides.append((adjustment.to_team_id, adjustment.amount, f"from {adjustment.from_team}"))
+        for team, amount, direction in sides:
+            yield StatementEntry(
+                team=team,
+                currency=adjustment.currency,
+                kind=KINDS.ADJUSTMENT,
+                key=f"adjustment:{adjustment.pk}",
+                label=f"{adjustment.dispute.line.label}, {disputed.period.month}",
+                amount=amount,
+                of_period=disputed.period_id,
+                corrects=disputed.pk,
+                formula=f"moved {direction} after dispute {adjustment.dispute_id} of {_reference(disputed)}",
+            )
+
+
+def _reference(statement: Statement) -> str:
+    return f"statement {statement.number}" if statement.number else f"the draft of {statement.period.month}"

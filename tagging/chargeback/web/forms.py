@@ -1,0 +1,154 @@
+"""Forms of chargeback: how a pool is split, the basis of a month, a dispute and its answer."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from costs.models import Pool
+from finops_site.lib.periods import Month
+from finops_site.models import Team
+from finops_site.ui.filters import MonthField
+from tagging.calc import pool_splits
+from tagging.calc.pool_splits import BadSplit, Party
+from tagging.chargeback import splits
+from tagging.models import ChargebackPeriod, JournalAccount, Split
+
+
+class SplitForm(forms.ModelForm):
+    """A split with its parts: `parts` are those of the form once it is valid."""
+
+    start = MonthField(label="From", required=False, help_text="First billing month, like 2026-03; empty: always.")
+    end = MonthField(label="Until", required=False, help_text="First billing month it no longer holds.")
+    recipients = forms.MultipleChoiceField(
+        label="Among",
+        required=False,
+        help_text="Teams, and pools that are then split themselves. None: every team with direct cost (or a value).",
+    )
+    shares = forms.CharField(
+        label="Fixed shares, percent",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "Payments = 62.5\nData = 37.5"}),
+        help_text="Only for fixed shares: one team or pool a line, like “Payments = 62.5”. They make 100.",
+    )
+
+    class Meta:
+        model = Split
+        fields = ["pool", "method", "metric"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        teams = [(f"team-{team.pk}", team.name) for team in Team.objects.all()]
+        pools = [(f"pool-{pool.pk}", f"{pool.name} (pool)") for pool in Pool.objects.all()]
+        self.fields["recipients"].choices = [*teams, *pools]
+        self.fields["metric"].required = False
+        if self.instance.pk and not self.is_bound:
+            self._fill_from(self.instance)
+        self.order_fields(["pool", "method", "recipients", "shares", "metric", "start", "end"])
+
+    def _fill_from(self, split: Split) -> None:
+        parts = list(split.parts.select_related("team", "into"))
+        self.initial["start"] = str(Month.of(split.start)) if split.start else ""
+        self.initial["end"] = str(Month.of(split.end)) if split.end else ""
+        self.initial["recipients"] = [f"{part.party.kind}-{part.party.id}" for part in parts]
+        self.initial["shares"] = "\n".join(
+            f"{part.team or part.into} = {part.share.normalize():f}" for part in parts if part.share is not None
+        )
+
+    def clean_start(self) -> date | None:
+        return _first_day(self.cleaned_data["start"])
+
+    def clean_end(self) -> date | None:
+        return _first_day(self.cleaned_data["end"])
+
+    def clean_shares(self) -> dict[Party, Decimal]:
+        # Where a pool is called like a team, the team is meant.
+        parties = {pool.name.lower(): pool_splits.pool(pool.pk) for pool in Pool.objects.all()}
+        parties |= {team.name.lower(): pool_splits.team(team.pk) for team in Team.objects.all()}
+        shares: dict[Party, Decimal] = {}
+        for number, line in enumerate(self.cleaned_data["shares"].splitlines(), 1):
+            if line.strip():
+                party, share = _parse_share(line, number, parties)
+                if party in shares:
+                    raise forms.ValidationError(f"Line {number}: {line.rpartition('=')[0].strip()} is named twice.")
+                shares[party] = share
+        return shares
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        self.instance.start, self.instance.end = cleaned["start"], cleaned["end"]
+        if cleaned["method"] != Split.Method.METRIC:
+            self.instance.metric = cleaned["metric"] = None
+        self.parts: dict[Party, Decimal | None]
+        if cleaned["method"] == Split.Method.FIXED:
+            self.parts = dict(cleaned["shares"])
+        else:
+            chosen = (value.split("-") for value in cleaned["recipients"])
+            self.parts = {Party(kind, int(pk)): None for kind, pk in chosen}
+        names = ("pool", "method", "metric", "start", "end")
+        try:
+            splits.check_split(Split(pk=self.instance.pk, **{name: cleaned[name] for name in names}), self.parts)
+        except BadSplit as error:
+            raise forms.ValidationError(str(error)) from None
+        return cleaned
+
+
+def _first_day(month: Month | None) -> date | None:
+    return month.start if month else None
+
+
+def _parse_share(line: str, number: int, parties: dict[str, Party]) -> tuple[Party, Decimal]:
+    name, _, text = line.rpartition("=")
+    party = parties.get(name.strip().lower())
+    if party is None:
+        raise forms.ValidationError(f"Line {number}: no team and no pool is called {name.strip() or line.strip()!r}.")
+    try:
+        share = Decimal(text.strip().rstrip("%").strip())
+    except ArithmeticError:
+        raise forms.ValidationError(f"Line {number}: {text.strip()!r} is no percentage.") from None
+    if not share.is_finite() or share.as_tuple().exponent < -9 or abs(share) > 1000:  # type: ignore[operator]
+        raise forms.ValidationError(f"Line {number}: {text.strip()} is no percentage of up to nine decimals.")
+    return party, share
+
+
+class PeriodForm(forms.ModelForm):
+    """The settings that are fixed when the month is closed."""
+
+    class Meta:
+        model = ChargebackPeriod
+        fields = ["basis", "discounts"]
+        widgets = dict.fromkeys(fields, forms.Select(attrs={"class": "form-select"}))
+
+
+class AccountsForm(forms.ModelForm):
+    class Meta:
+        model = JournalAccount
+        fields = ["expense", "clearing", "unowned_center"]
+
+
+class DisputeForm(forms.Form):
+    comment = forms.CharField(
+        label="What is wrong with it?",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="Finance reads it, and you get the answer by email. Both are kept with the statement.",
+    )
+
+
+class ResolveForm(forms.Form):
+    """Finance's answer, with a correcting entry where an amount is given."""
+
+    answer = forms.CharField(label="Answer", max_length=4000, widget=forms.Textarea(attrs={"rows": 4}))
+    amount = forms.DecimalField(
+        label="Correcting entry",
+        required=False,
+        max_digits=38,
+        decimal_places=18,
+        help_text="The amount that is taken off this team, in the statement's currency. Empty: the answer alone.",
+    )
+    to_team = forms.ModelChoiceField(
+        Team.objects.all(), label="Moves to", required=False, empty_label="nobody (unowned)"
+    )

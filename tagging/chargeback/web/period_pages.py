@@ -1,0 +1,39 @@
+"""What the pages of one billing month of chargeback share."""
+
+from functools import cached_property
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from finops_site.lib.periods import Month, moment_text
+from finops_site.ui.pages import Page
+from tagging.models import ChargebackPeriod
+
+BREADCRUMBS = (("Chargeback", "tagging:chargeback"),)
+
+
+class PeriodPage(Page):
+    """A page about one billing month of chargeback; a month without one is 404."""
+
+    permission_required = "tagging.view_statement"
+    breadcrumbs = BREADCRUMBS
+
+    @cached_property
+    def period(self) -> ChargebackPeriod:
+        try:
+            start = Month.parse(self.kwargs["month"]).start
+        except ValueError:
+            raise Http404("no such month") from None
+        return get_object_or_404(ChargebackPeriod.objects.select_related("closed_by"), billing_month=start)
+
+    @property
+    def period_summary(self) -> str:
+        """The state, basis and discounts of the month, for the line under a title."""
+        period = self.period
+        state = "Draft: it changes until finance closes the month"
+        if period.is_closed:
+            state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
+        basis = period.get_basis_display().lower()
+        if period.basis == ChargebackPeriod.Basis.EFFECTIVE:
+            basis += f"; discounts of commitments {period.get_discounts_display()}"
+        return f"{state}. By {basis}."

@@ -1,0 +1,74 @@
+"""The statement of one team and month: its page, its PDF and its CSV."""
+
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.text import slugify
+from django.views.generic import TemplateView
+
+from finops_site.models import Team
+from finops_site.registry import registry
+from finops_site.ui.downloads import PDF, csv_download, download
+from finops_site.ui.figures import month_text
+from tagging.chargeback import exports, statement_pdf
+from tagging.chargeback.disputes import leads_team
+from tagging.chargeback.statement_details import statement_details, statements_of
+from tagging.chargeback.web.period_pages import BREADCRUMBS, PeriodPage
+from tagging.models import Dispute, Statement
+
+
+class StatementPage(PeriodPage, TemplateView):
+    template_name = "tagging/statement.html"
+
+    @cached_property
+    def team(self) -> Team:
+        return get_object_or_404(Team.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        return statements_of(self.request.user, self.period, self.team)
+
+    def get_title(self) -> str:
+        return f"{self.team}, {month_text(self.period.billing_month, 'long')}"
+
+    def get_subtitle(self) -> str:
+        return self.period_summary
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        return [*BREADCRUMBS, (month_text(self.period.billing_month), self.period.get_absolute_url())]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user, period = self.request.user, self.period
+        raised = Dispute.objects.visible_to(user).filter(line__statement__in=self.statements)
+        disputes = list(raised.order_by("raised_at", "pk").select_related("line", "raised_by", "resolved_by"))
+        dispute_urls = {dispute.line_id: dispute.get_absolute_url() for dispute in disputes}
+        context = {
+            "period": period,
+            "team": self.team,
+            "shown": [statement_details(statement, user, dispute_urls) for statement in self.statements],
+            "may_dispute": user.has_perm("tagging.add_dispute") and leads_team(user, self.team),
+            "disputes": disputes,
+            "budgets": registry.budgets_of(user, self.team.pk, period.month),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+
+class StatementPdf(StatementPage):
+    """One team's statement as the PDF that its lead gets by email."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.statements:
+            raise Http404("the team has no statement in this month")
+        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
+        content = statement_pdf.render_statements(self.statements, request.user)
+        return download(content, name, "pdf", PDF)
+
+
+class StatementCsv(StatementPage):
+    """One team's statement, line by line."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        rows = exports.statement_rows(self.statements)
+        return csv_download(rows, f"statement {self.period.month} {self.team}")

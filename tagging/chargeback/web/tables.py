@@ -1,0 +1,163 @@
+"""Tables of chargeback: months, teams of a month, splits and disputes."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from costs.models import Pool
+from finops_site.lib.money import exact_sum
+from finops_site.lib.periods import Month
+from finops_site.ui.figures import month_text
+from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
+from tagging.chargeback.month_figures import TeamRow
+from tagging.chargeback.splits import split_months
+from tagging.models import ChargebackPeriod, Dispute, Split
+
+PERIOD_STATES = {
+    ChargebackPeriod.State.DRAFT: ("Draft", "busy", "pencil"),
+    ChargebackPeriod.State.CLOSED: ("Closed", "good", "lock"),
+}
+DISPUTE_STATES = {
+    Dispute.State.OPEN: ("Open", "warn", "flag"),
+    Dispute.State.ANSWERED: ("Answered", "calm", "checks"),
+    Dispute.State.CORRECTED: ("Corrected", "good", "circle-check"),
+}
+
+
+class MonthTable(BaseTable):
+    """Months of the whole company."""
+
+    billing_month = MonthColumn("Billing month")
+    state = StatusColumn(states=PERIOD_STATES)
+    bill = MoneyColumn("Bill")
+    direct = MoneyColumn("Direct")
+    shared = MoneyColumn("Shared")
+    to_nobody = MoneyColumn("Charged to nobody")
+    corrections = MoneyColumn("Corrections")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Months of chargeback"
+
+    def render_billing_month(self, value: date) -> SafeString:
+        url = reverse("tagging:chargeback_month", args=[str(Month.of(value))])
+        return format_html('<a href="{}">{}</a>', url, month_text(value))
+
+
+class TeamMonthTable(MonthTable):
+    """Months of somebody's own teams."""
+
+    bill = None
+    to_nobody = None
+    corrections = None
+    booked = MoneyColumn("Corrections and adjustments")
+    total = MoneyColumn("Total")
+
+    class Meta(MonthTable.Meta):
+        caption = "Your teams' months"
+
+
+class TeamsOfMonthTable(BaseTable):
+    team = django_tables2.Column()
+    direct = MoneyColumn("Direct")
+    shared = MoneyColumn("Shared")
+    booked = MoneyColumn("Corrections, adjustments")
+    total = MoneyColumn("Total")
+    change = ChangeColumn("Against last month", before="before")
+    with_below = MoneyColumn("With teams below")
+    number = django_tables2.Column("Statement", attrs={"td": {"class": "nowrap"}})
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Teams"
+        phone = "cards"
+
+    def render_team(self, record: dict[str, Any]) -> SafeString | str:
+        name = format_html('<span class="tree-{}">{}</span>', min(record["depth"], 4), record["team"])
+        return format_html('<a href="{}">{}</a>', record["url"], name) if record["url"] else name
+
+    @classmethod
+    def of(cls, rows: Sequence[TeamRow], period: ChargebackPeriod) -> "TeamsOfMonthTable":
+        """The table of the teams of a month, with their sums in each currency."""
+        names = ("direct", "shared", "booked", "total")
+        records = [
+            {
+                "team": row.team.name,
+                "depth": row.depth,
+                "url": reverse("tagging:statement", args=[str(period.month), row.team.pk]) if row.statement else "",
+                "currency": row.currency,
+                "before": row.before,
+                "change": row.change,
+                "with_below": row.with_below,
+                "number": (row.statement.number or "draft") if row.statement else "—",
+                **{name: getattr(row, name) for name in names},
+            }
+            for row in rows
+        ]
+        sums = {
+            code: {name: exact_sum(getattr(row, name) for row in rows if row.currency == code) for name in names}
+            for code in {row.currency for row in rows}
+        }
+        # Where no team has teams below, the column would repeat every total.
+        hidden = ("with_below",) if all(row.with_below == row.total for row in rows) else ()
+        return cls(records, totals=total_rows(sums), request=None, exclude=hidden)
+
+
+class SplitTable(BaseTable):
+    pool = django_tables2.Column()
+    method = django_tables2.Column("Split")
+    parts = django_tables2.Column("Among", accessor="pk")
+    dates = django_tables2.Column("Billing months", accessor="pk")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Splits of pools"
+
+    def render_pool(self, value: Pool, record: Split) -> SafeString | str:
+        if self.request and self.request.user.has_perm("tagging.change_split"):
+            return format_html('<a href="{}">{}</a>', reverse("tagging:split", args=[record.pk]), value)
+        return str(value)
+
+    def render_method(self, value: str, record: Split) -> str:
+        return f"{value}: {record.metric}" if record.metric else value
+
+    def render_parts(self, record: Split) -> str:
+        parts = [str(part) + (" (pool)" if part.into_id else "") for part in record.parts.all()]
+        everybody = f"every team with {record.metric}" if record.metric else "every team with direct cost"
+        return ", ".join(parts) or everybody
+
+    def render_dates(self, record: Split) -> str:
+        return split_months(record)
+
+
+class SharedCostChangeTable(BaseTable):
+    team = django_tables2.Column()
+    before = MoneyColumn("Shared cost now")
+    after = MoneyColumn("After")
+    difference = ChangeColumn("Moves", before="before")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "What saving would move"
+
+
+class DisputeTable(BaseTable):
+    line = django_tables2.Column("Line", accessor="line.label")
+    team = django_tables2.Column("Team", accessor="line.statement.team_name")
+    month = django_tables2.Column("Billing month", accessor="line.statement.period.month")
+    amount = MoneyColumn("Amount", accessor="line.amount", currency="line.statement.currency")
+    state = StatusColumn(states=DISPUTE_STATES)
+    raised_by = django_tables2.Column("Raised by")
+    raised_at = django_tables2.DateTimeColumn(format="j M Y")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Disputes"
+
+    def render_line(self, value: str, record: Dispute) -> SafeString:
+        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)

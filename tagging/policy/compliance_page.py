@@ -1,0 +1,35 @@
+"""The base of pages about compliance in one charge month, and the address of the resources behind a figure."""
+
+from datetime import date
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils import timezone
+
+from finops_site.lib.periods import Month
+from finops_site.ui.pages import Page
+from tagging.policy import compliance, compliance_figures
+
+
+def worklist_url(month: Month, **filters: object) -> str:
+    """The resources behind a figure."""
+    return f"{reverse('tagging:resources')}?{urlencode({'month': month, **filters}, doseq=True)}"
+
+
+class ComplianceMonthPage(Page):
+    """A page about one charge month: the one chosen, or the latest that is computed."""
+
+    @cached_property
+    def today(self) -> date:
+        return timezone.now().date()
+
+    @cached_property
+    def month(self) -> Month | None:
+        return compliance_figures.month_for(self.request.GET.get("month", ""), self.today)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the bills or the policy have changed since; new figures come within minutes."""
+        stale = compliance.stale_months()
+        return self.month in stale if self.month else bool(stale)

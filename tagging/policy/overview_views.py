@@ -1,0 +1,229 @@
+"""The overview of tag compliance: how much complies, by tag, by group and by month."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.generic import TemplateView
+
+from costs.query.scope import NOBODY
+from finops_site.lib import charts
+from finops_site.lib.money import percent
+from finops_site.lib.periods import Month
+from finops_site.ui.downloads import csv_download
+from finops_site.ui.figures import month_text, percent_text
+from finops_site.ui.pages import Action, Empty
+from tagging.calc.tag_policy import State
+from tagging.policy import compliance_figures
+from tagging.policy.compliance_figures import COMPLIANT, EXCEPTED, TARGET, WRONG, Tally
+from tagging.policy.compliance_page import ComplianceMonthPage, worklist_url
+from tagging.policy.explanations import STATE_LABELS
+
+GROUPS = [("team", "team"), ("account", "account"), ("service", "service")]
+NO_RESOURCES = Empty(
+    "No resources yet",
+    "A loaded bill brings them: each resource of it is checked against the tag policy within minutes.",
+    "tags",
+    Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery"),
+)
+
+
+class ComplianceOverview(ComplianceMonthPage, TemplateView):
+    permission_required = "costs.view_costline"
+    title = "Tag compliance"
+    template_name = "tagging/overview.html"
+    actions = (
+        Action("Tag policy", "tagging:policy", "clipboard-check", "tagging.view_tagrequirement"),
+        Action("Resources to fix", "tagging:resources", "list-details", primary=True),
+    )
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        name = request.GET.get("_export", "")
+        export = {"tag": self._tag_csv, "group": self._group_csv, "course": self._course_csv}.get(name)
+        if export and self.month:
+            return csv_download(export(), f"tag-compliance-{name}-{self.month}")
+        return super().get(request, *args, **kwargs)
+
+    @property
+    def by(self) -> str:
+        group = self.request.GET.get("by", "team")
+        return group if group in dict(GROUPS) else "team"
+
+    @cached_property
+    def total(self) -> Tally:
+        return compliance_figures.tally(self.request.user, self.month, self.today)
+
+    @cached_property
+    def tags(self) -> dict[str, Tally]:
+        return compliance_figures.by_tag(self.request.user, self.month)
+
+    def get_subtitle(self) -> str:
+        return "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = {"month": self.month, "stale": self.is_stale, "target": TARGET}
+        if self.month:
+            context |= {
+                "months": compliance_figures.computed_months(),
+                "total": self.total,
+                "stats": self._stats(),
+                "tag_rows": self._tag_rows(),
+                "tag_chart": self._tag_chart(),
+                "group_rows": self._group_rows(),
+                "by": self.by,
+                "groups": GROUPS,
+                "trend_chart": self._trend_chart(),
+                "untaggable": [
+                    {**row, "url": worklist_url(self.month, state="untaggable", currency=row["currency"])}
+                    for row in compliance_figures.untaggable(self.request.user, self.month)
+                ],
+            }
+        return super().get_context_data(**{**context, "empty": NO_RESOURCES.for_user(self.request.user), **kwargs})
+
+    def _stats(self) -> list[dict[str, Any]]:
+        total = self.total
+        cards = [
+            {
+                "label": "Resources that comply",
+                "value": percent_text(total.by_resources) or "—",
+                "note": f"{total.count(COMPLIANT):,} of {total.counted:,}; the target is {percent_text(TARGET, 0)}",
+                "url": worklist_url(self.month, state="compliant"),
+                "icon": "target",
+            },
+        ]
+        for code in total.currencies:
+            cards.append(
+                {
+                    "label": f"Cost that complies, {code}",
+                    "value": percent_text(total.by_cost(code)) or "—",
+                    "note": "of the cost of resources that can carry tags",
+                    "url": worklist_url(self.month, state="compliant", currency=code),
+                    "icon": "cash",
+                }
+            )
+            cards.append(
+                {
+                    "label": "Cost of what is to fix",
+                    "amount": total.amount(code, WRONG),
+                    "currency": code,
+                    "note": f"{total.count(WRONG):,} resources",
+                    "url": worklist_url(self.month, currency=code),
+                    "icon": "alert-triangle",
+                }
+            )
+        if total.count(EXCEPTED):
+            cards.append(
+                {
+                    "label": "Excepted",
+                    "value": f"{total.count(EXCEPTED):,}",
+                    "note": "not counted while the exception lasts",
+                    "url": worklist_url(self.month, state="excepted"),
+                    "icon": "clock",
+                }
+            )
+        return cards
+
+    def _tag_rows(self) -> list[dict[str, Any]]:
+        required = compliance_figures.requirements()
+        return [
+            {
+                "tag": tag,
+                "required": required.get(tag, False),
+                "share": compliance_figures.share_ok(tally),
+                "cells": [
+                    {
+                        "count": tally.count(state),
+                        "url": worklist_url(self.month, tag=tag, fact=state.value, state="all"),
+                        "label": STATE_LABELS[state],
+                    }
+                    for state in State
+                ],
+                "costs": [(code, tally.amount(code, *(s for s in State if s is not State.OK))) for code in tally.cost],
+            }
+            for tag, tally in self.tags.items()
+        ]
+
+    def _tag_chart(self) -> dict[str, Any]:
+        order = (State.OK, State.NOT_ALLOWED, State.EMPTY, State.MISSING)
+        return {
+            "id": "by-tag",
+            "kind": "stacked-bar",
+            "title": "Resources by the state of each tag",
+            "categories": list(self.tags),
+            "series": [
+                charts.series(STATE_LABELS[state], [tally.count(state) for tally in self.tags.values()])
+                for state in order
+            ],
+            "unit": "resources",
+            "table_id": "tags",
+        }
+
+    @cached_property
+    def grouped(self) -> list[tuple[str, str, Tally]]:
+        tallies = compliance_figures.by_group(self.request.user, self.month, self.today, self.by)
+        labels = compliance_figures.group_labels(self.by, tallies)
+        rows = [(key, labels.get(key, key), tally) for key, tally in tallies.items()]
+        return sorted(rows, key=lambda row: (row[0] == NOBODY, -row[2].count(WRONG), row[1]))
+
+    def _group_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "label": label,
+                "counted": tally.counted,
+                "compliant": tally.count(COMPLIANT),
+                "wrong": tally.count(WRONG),
+                "excepted": tally.count(EXCEPTED),
+                "share": tally.by_resources,
+                "costs": [(code, tally.amount(code, WRONG), tally.by_cost(code)) for code in tally.currencies],
+                "url": worklist_url(self.month, **{self.by: key}),
+                "all_url": worklist_url(self.month, **{self.by: key}, state="all"),
+            }
+            for key, label, tally in self.grouped
+        ]
+
+    @cached_property
+    def by_month(self) -> dict[Month, Tally]:
+        return compliance_figures.compliance_by_month(self.request.user, self.today)
+
+    def _trend_chart(self) -> dict[str, Any]:
+        tallies = self.by_month.values()
+        codes = sorted({code for tally in tallies for code in tally.currencies})
+        target = charts.series("Target", [TARGET * 100 for _ in tallies], dashed=True)
+        by_resources = charts.series("By resources", [percent(tally.by_resources) for tally in tallies])
+        by_cost = [
+            charts.series(f"By cost, {code}", [percent(tally.by_cost(code)) for tally in tallies]) for code in codes
+        ]
+        return {
+            "id": "course",
+            "kind": "line",
+            "title": "Compliance by charge month",
+            "categories": [month_text(month) for month in self.by_month],
+            "series": [by_resources, *by_cost, target],
+            "unit": "%",
+            "csv_url": f"?{urlencode({'month': self.month, '_export': 'course'})}",
+        }
+
+    def _tag_csv(self) -> Iterator[list[Any]]:
+        states = [state.value for state in State]
+        yield ["tag", *states, "currency", *(f"cost {state}" for state in states)]
+        for tag, tally in self.tags.items():
+            for code in tally.currencies:
+                yield [tag, *map(tally.count, states), code, *(tally.amount(code, state) for state in states)]
+
+    def _group_csv(self) -> Iterator[list[Any]]:
+        rows = ([key, label, tally] for key, label, tally in self.grouped)
+        return self._state_csv([self.by, "name"], rows)
+
+    def _course_csv(self) -> Iterator[list[Any]]:
+        return self._state_csv(["month"], ([str(month), tally] for month, tally in self.by_month.items()))
+
+    def _state_csv(self, head: list[str], rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """Rows that end in a tally, one for each of its currencies."""
+        states = compliance_figures.STATES
+        yield [*head, *states, "compliance", "currency", *(f"cost {state}" for state in states)]
+        for *names, tally in rows:
+            for code in tally.currencies:
+                amounts = (tally.amount(code, state) for state in states)
+                yield [*names, *map(tally.count, states), tally.by_resources, code, *amounts]

@@ -1,0 +1,158 @@
+"""The worklist of resources to fix, and one resource with its tags, cost and exceptions."""
+
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F, Max, Min, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from costs.models import CostLine
+from costs.web.links import lines_url
+from finops_site.lib import charts
+from finops_site.lib.periods import Month, short_day_text
+from finops_site.ui.figures import month_text
+from finops_site.ui.pages import Action, Empty, ListPage
+from finops_site.ui.tables import total_rows
+from tagging.models import TagException, TaggedResource
+from tagging.models.policy import TaggedResourceQuerySet
+from tagging.policy.compliance_page import ComplianceMonthPage
+from tagging.policy.explanations import Explainer
+from tagging.policy.filters import ResourceFilter
+from tagging.policy.tables import EXCEPTION_STATES, ResourceTable
+
+
+class ResourcesPage(ComplianceMonthPage, ListPage):
+    permission_required = "costs.view_costline"
+    model = TaggedResource
+    title = "Resources to fix"
+    table_class = ResourceTable
+    orderings = ("-cost",)
+    template_name = "tagging/resources.html"
+    fragment_template_name = "tagging/resources_list.html"
+    breadcrumbs = (("Tag compliance", "tagging:overview"),)
+    export_name = "tag-resources"
+    empty = Empty(
+        "Nothing to fix",
+        "Every resource of this month that can carry tags complies or is excepted.",
+        "circle-check",
+        Action("Tag compliance", "tagging:overview", "tags"),
+    )
+
+    def get_queryset(self) -> TaggedResourceQuerySet:
+        return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
+
+    @cached_property
+    def filterset(self) -> ResourceFilter:
+        return ResourceFilter(self.request.GET, queryset=self.get_queryset(), request=self.request, today=self.today)
+
+    def get_subtitle(self) -> str:
+        month = f"{month_text(self.month, 'long')}, by charge day" if self.month else "No month is computed yet"
+        return f"{month}. The most expensive first, each with its last tags."
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        sums = self.rows.order_by().values("currency").annotate(cost=Sum("cost")).values_list("currency", "cost")
+        totals = total_rows({code: {"cost": amount} for code, amount in sums})
+        return super().get_context_data(sums=totals, month=self.month, stale=self.is_stale, **kwargs)
+
+
+class ResourcePage(ComplianceMonthPage, TemplateView):
+    permission_required = "costs.view_costline"
+    template_name = "tagging/resource.html"
+    breadcrumbs = (("Tag compliance", "tagging:overview"), ("Resources to fix", "tagging:resources"))
+
+    @cached_property
+    def rows(self) -> list[TaggedResource]:
+        """The resource in every month that the person may see, the latest first."""
+        visible = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        related = visible.select_related("owner", "pool", "tag_set__delivered", "verdict")
+        rows = list(related.order_by("-charge_month", "-last_day", "-id"))
+        if not rows:
+            raise Http404
+        return rows
+
+    @cached_property
+    def month_rows(self) -> list[TaggedResource]:
+        """Its rows of the month shown: one for each owner and currency."""
+        month = self.request.GET.get("month", "")
+        rows = [row for row in self.rows if str(Month.of(row.charge_month)) == month]
+        return rows or [row for row in self.rows if row.charge_month == self.rows[0].charge_month]
+
+    @property
+    def row(self) -> TaggedResource:
+        return self.month_rows[0]
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Somebody else's resource is not found, before anything of it is drawn.
+        _ = self.rows
+        return super().get(request, *args, **kwargs)
+
+    def get_title(self) -> str:
+        return self.row.resource_name or self.row.resource.rsplit("/", 1)[-1]
+
+    def get_subtitle(self) -> str:
+        parts = [self.row.service, self.row.resource_type, self.row.region]
+        return ", ".join(part for part in parts if part)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        month = Month.of(self.row.charge_month)
+        statuses = Explainer().statuses(self.row)
+        days = self._days(month)
+        row_now = TaggedResource.objects.filter(pk=self.row.pk).with_state(self.today)
+        exceptions = TagException.objects.visible_to(self.request.user).filter(resource_key=self.row.key)
+        context = {
+            "row": self.row,
+            "month_rows": self.month_rows,
+            "month": month,
+            "statuses": statuses,
+            "wrong": [status for status in statuses if status.required and status.todo],
+            "state": row_now.values_list("state", flat=True).get(),
+            # The tags as the bill has them, without those we laid over them, which stand apart.
+            "delivered": (self.row.tag_set.delivered or self.row.tag_set).tags if self.row.tag_set else {},
+            "virtual": self.row.tag_set.virtual if self.row.tag_set else {},
+            "days": days,
+            "charts": [self._chart(days, code) for code in sorted({day["currency"] for day in days})],
+            "lines_url": lines_url(month.period, {"resource": self.row.resource}),
+            "sets": self._tag_sets(month),
+            "months": [(row, Month.of(row.charge_month)) for row in self.rows],
+            "exceptions": [
+                {"row": exception, "state": EXCEPTION_STATES[exception.state_on(self.today)]}
+                for exception in exceptions.select_related("owner", "decided_by")
+            ],
+            "may_except": self.request.user.has_perm("tagging.add_tagexception"),
+        }
+        return super().get_context_data(**{**context, **kwargs})
+
+    def _lines(self, month: Month) -> QuerySet[CostLine]:
+        place = {"provider": self.row.provider, "sub_account": self.row.sub_account, "resource": self.row.resource}
+        return CostLine.objects.visible_to(self.request.user).charged_in(month.period).filter(**place)
+
+    def _days(self, month: Month) -> list[dict[str, Any]]:
+        """Its cost of each day and currency, with the address of the cost lines behind it."""
+        sums = {"billed_cost": Sum("billed_cost"), "effective_cost": Sum("effective_cost")}
+        days = self._lines(month).order_by("charge_date").values("currency", day=F("charge_date")).annotate(**sums)
+        address = reverse("costs:lines")
+        place = {"resource": self.row.resource}
+        return [
+            {**day, "url": f"{address}?{urlencode({**place, 'from': day['day'], 'to': day['day']})}"} for day in days
+        ]
+
+    def _chart(self, days: list[dict[str, Any]], code: str) -> dict[str, Any]:
+        days = [day for day in days if day["currency"] == code]
+        return {
+            "id": f"by-day-{code.lower()}",
+            "kind": "bar",
+            "title": f"Effective cost by day, {code}",
+            "categories": [short_day_text(day["day"]) for day in days],
+            "series": [charts.series("Effective cost", [day["effective_cost"] for day in days])],
+            "currency": code,
+            "table_id": "days",
+        }
+
+    def _tag_sets(self, month: Month) -> list[dict[str, Any]]:
+        """The sets of tags it carried in the month, with their days."""
+        sets = self._lines(month).order_by().values("tag_set", tags=F("tag_set__tags"))
+        spans = sets.annotate(first=Min("charge_date"), last=Max("charge_date"), cost=Sum("effective_cost"))
+        return list(spans.order_by("first", "last", "tag_set"))

@@ -1,0 +1,119 @@
+"""What tagging registers with the site: navigation, panels, report sections, decisions, checks and the demo."""
+
+from auditlog.registry import auditlog
+from django.apps import apps
+
+from costs import reconciliation
+from costs.query.tag_keys import aliases_from
+from finops_site.registry import (
+    AdviceSource,
+    DemoStep,
+    Kpi,
+    NavItem,
+    NavSection,
+    NightlyCheck,
+    Panel,
+    PendingDecisionSource,
+    ReportSection,
+    registry,
+)
+from tagging import pending_decisions
+from tagging.chargeback import demo as chargeback_demo
+from tagging.chargeback import invariants
+from tagging.chargeback.web import panels as chargeback_panels
+from tagging.ownership import demo as ownership_demo
+from tagging.policy import demo as policy_demo
+from tagging.policy import panels as policy_panels
+from tagging.policy import reminders
+from tagging.remediation import demo as remediation_demo
+
+SECTION = "Tags and owners"
+SEE_COSTS = "costs.view_costline"
+SEE_STATEMENTS = "tagging.view_statement"
+# Every change that a person makes to these has an entry in the audit log.
+AUDITED = (
+    "OwnershipRule",
+    "Fixer",
+    "Split",
+    "SplitPart",
+    "Dispute",
+    "Adjustment",
+    "JournalAccount",
+    "VirtualTag",
+    "VirtualTagBatch",
+    "SuggestionDecision",
+    "ChangeSet",
+    "TaggingAccess",
+    "Metric",
+    "MetricValue",
+    "TagRequirement",
+    "TagException",
+)
+
+
+def register() -> None:
+    for name in AUDITED:
+        auditlog.register(apps.get_model("tagging", name))
+    # Without the fields that are computed.
+    computed = ["fingerprint", "problems", "computed_at"]
+    auditlog.register(apps.get_model("tagging", "ChargebackPeriod"), exclude_fields=computed)
+    reconciliation.register_checks(invariants.check_statements)
+    aliases_from(apps.get_model("tagging", "TagRequirement").objects.key_aliases)
+    registry.add(NavSection(SECTION, 30), *DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
+
+
+DECISIONS = (
+    PendingDecisionSource(
+        "disputes", pending_decisions.open_disputes, pending_decisions.list_disputes, "tagging.change_dispute", 40
+    ),
+    PendingDecisionSource(
+        "exceptions",
+        pending_decisions.requested_exceptions,
+        pending_decisions.list_exceptions,
+        "tagging.decide_tagexception",
+        41,
+    ),
+    PendingDecisionSource(
+        "claims", pending_decisions.waiting_claims, pending_decisions.list_claims, "tagging.confirm_virtualtag", 42
+    ),
+    PendingDecisionSource(
+        "change sets",
+        pending_decisions.change_sets_in_review,
+        pending_decisions.list_change_sets,
+        "tagging.approve_changeset",
+        43,
+    ),
+)
+OWNERSHIP = (
+    NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 47, SECTION),
+    # Before the bills: cost is allocated while a bill is loaded.
+    DemoStep("ownership rules", ownership_demo.make_ownership_rules, 40),
+)
+CHARGEBACK = (
+    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 48, SECTION),
+    Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
+    ReportSection(
+        "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
+    ),
+    # After the bills, the splits and the metrics.
+    DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
+)
+POLICY = (
+    NavItem("Tag compliance", "tagging:overview", "tags", SEE_COSTS, 40, SECTION),
+    NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
+    NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
+    NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
+    Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
+    Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
+    ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
+    AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
+    NightlyCheck("tags", reminders.nightly_check, 30),
+    DemoStep("tag policy", policy_demo.make_tag_policy, 55),
+)
+REMEDIATION = (
+    NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 42, SECTION),
+    NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 43, SECTION),
+    NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 44, SECTION),
+    NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, SECTION),
+    DemoStep("tag suggestions and counts", remediation_demo.make_suggestions_and_metrics, 65),
+)

@@ -1,0 +1,57 @@
+"""Services of claims: a lead claims an unowned resource for her team, finance confirms or declines."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from finops_site.lib.person import Person
+from finops_site.models import Team
+from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
+from tagging.remediation import virtual_tags
+from tagging.remediation.virtual_tags import RemediationError
+
+
+@transaction.atomic
+def claim_resource(text: str, team: Team, *, user: Person, now: datetime) -> VirtualTag:
+    """Claims the unowned resource of this id or name for a team; it counts when finance confirms."""
+    text = text.strip()
+    unowned = TaggedResource.objects.taggable().filter(owner__isnull=True)
+    rows = unowned.filter(Q(resource=text) | Q(resource_name=text)).order_by("-charge_month", "-cost")
+    row = rows.first()
+    if row is None:
+        raise RemediationError("No unowned resource has this id or name: write it exactly as the bill does.")
+    if rows.exclude(key=row.key).exists():
+        raise RemediationError("Several unowned resources have this name: give the id of the one you mean.")
+    if VirtualTag.objects.filter(resource_key=row.key, key="Team", state=VirtualTag.State.WAITING).exists():
+        raise RemediationError(f"{row} is claimed already; finance has not answered yet.")
+    batch = VirtualTagBatch.objects.create(words=f"{team} claims {row}"[:300], made_by=user, made_at=now)
+    return VirtualTag.objects.create(
+        **virtual_tags.resource_fields(row),
+        team=team,
+        key="Team",
+        value=team.name,
+        start=row.charge_month,
+        evidence=[{"kind": "claim", "words": f"{user} claims it for {team}"}],
+        state=VirtualTag.State.WAITING,
+        batch=batch,
+        made_by=user,
+        made_at=now,
+    )
+
+
+@transaction.atomic
+def answer_claim(pk: int, *, confirm: bool, user: Person, now: datetime) -> VirtualTag:
+    """Finance confirms or declines a claim; raises RemediationError when it was answered, or for who claimed."""
+    tag = VirtualTag.objects.select_for_update().get(pk=pk)
+    if tag.state != VirtualTag.State.WAITING:
+        raise RemediationError(f"This claim is answered: it is {tag.get_state_display()}.")
+    if confirm and tag.made_by_id == user.pk:
+        raise RemediationError("Somebody else has to confirm what you claim.")
+    if confirm:
+        virtual_tags.end_open_tags([tag])
+    tag.state = VirtualTag.State.ACTIVE if confirm else VirtualTag.State.DECLINED
+    tag.decided_by, tag.decided_at = user, now
+    tag.save()
+    virtual_tags.queue_application(tag.batch)
+    return tag

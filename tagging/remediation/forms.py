@@ -1,0 +1,38 @@
+"""Forms of virtual tags: a tag set by hand, and a claim."""
+
+from typing import Any
+
+from django import forms
+
+from finops_site.lib.person import Person
+from finops_site.models import Team
+from tagging.calc.policy_problems import tag_problem
+
+
+class TagForm(forms.Form):
+    key = forms.CharField(max_length=1000, widget=forms.TextInput({"list": "tag-keys", "autocomplete": "off"}))
+    value = forms.CharField(max_length=2000)
+    start = forms.DateField(label="From", widget=forms.DateInput({"type": "date"}), help_text="The first charge day.")
+    end = forms.DateField(
+        label="Until",
+        required=False,
+        widget=forms.DateInput({"type": "date"}),
+        help_text="The first charge day it no longer holds; empty: for good.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name, problem in tag_problem(data.get("key", "x"), data.get("value", "x")).items():
+            self.add_error(name, problem)
+        if data.get("start") and data.get("end") and data["end"] <= data["start"]:
+            self.add_error("end", "It must hold for a day at least: until is after from.")
+        return data
+
+
+class ClaimForm(forms.Form):
+    resource = forms.CharField(max_length=2000, help_text="Its id or its name, exactly as the bill has it.")
+    team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
+
+    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = Team.objects.visible_to(user)

@@ -1,0 +1,102 @@
+"""The page of suggestions: accepted and refused one by one, ticked, or all above a confidence."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils import timezone
+
+from finops_site.ui.pages import Action, Empty
+from tagging.models import Suggestion
+from tagging.models.remediation import SuggestionQuerySet
+from tagging.remediation import suggestions
+from tagging.remediation.batch_application import closed_months_touched
+from tagging.remediation.filters import CONFIDENCES, SuggestionFilter
+from tagging.remediation.list_actions import ActionListPage, row_id
+from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
+from tagging.remediation.tables import SuggestionTable
+from tagging.remediation.virtual_tags import RemediationError
+
+DECIDE = "tagging.decide_suggestion"
+
+
+class SuggestionsPage(ActionListPage):
+    permission_required = "tagging.view_suggestion"
+    model = Suggestion
+    title = "Suggestions"
+    subtitle = "Values for missing and wrong tags, with the evidence. Accepted ones count at once in our figures."
+    table_class = SuggestionTable
+    filterset_class = SuggestionFilter
+    template_name = "tagging/suggestions.html"
+    fragment_template_name = "tagging/suggestions_list.html"
+    breadcrumbs = (("Tag compliance", "tagging:overview"),)
+    actions = (Action("Virtual tags", "tagging:virtual_tags", "sparkles"),)
+    empty = Empty(
+        "No suggestions",
+        "Every tag is right, or no resource with a similar name, place or owner carries the tags that are missing.",
+        "circle-check",
+        Action("Resources to fix", "tagging:resources", "clipboard-check"),
+    )
+
+    def get_queryset(self) -> SuggestionQuerySet:
+        return super().get_queryset().select_related("team")
+
+    def act(self, request: HttpRequest) -> None:
+        self.require(DECIDE)
+        visible = Suggestion.objects.visible_to(request.user)
+        if pk := request.POST.get("accept"):
+            self._accept(visible.filter(pk=row_id(pk)))
+        elif pk := request.POST.get("refuse"):
+            self._refuse(visible.filter(pk=row_id(pk)))
+        elif request.POST.get("verb") == "accept":
+            self._accept(visible.filter(pk__in=self.picked_ids()))
+        elif request.POST.get("verb") == "refuse":
+            self._refuse(visible.filter(pk__in=self.picked_ids()))
+        elif request.POST.get("verb") == "accept_all":
+            self._accept(visible.filter(pk__in=self.rows.at_least(self._least_confidence()).values("pk")))
+
+    def _least_confidence(self) -> Decimal:
+        try:
+            least = Decimal(self.request.POST.get("least", ""))
+        except InvalidOperation:
+            raise RemediationError("Choose the lowest confidence to accept.") from None
+        if not (least.is_finite() and 0 <= least <= 1):
+            raise RemediationError("A confidence lies between 0 and 1.")
+        return least
+
+    def _accept(self, rows: SuggestionQuerySet) -> None:
+        gain = suggestions.potential_gain(rows)
+        result = accept_suggestions(rows, user=self.request.user, now=timezone.now())
+        if result.batch is None:
+            messages.warning(
+                self.request, "Nothing is left to accept here: somebody else was faster, or nothing is ticked."
+            )
+            return
+        text = f"{result.tags_set} virtual tags set; {gain.compliant} resources comply with them."
+        if closed := closed_months_touched(result.batch.tags.all()):
+            text += f" Closed months stay as they are: {', '.join(map(str, closed))}."
+        messages.success(self.request, f"{text} The figures follow in a moment.")
+
+    def _refuse(self, rows: SuggestionQuerySet) -> None:
+        count = refuse_suggestions(rows, user=self.request.user, now=timezone.now())
+        if count:
+            messages.success(self.request, f"{count} refused: they will not be suggested for these resources again.")
+        else:
+            messages.warning(
+                self.request, "Nothing is left to refuse here: somebody else was faster, or nothing is ticked."
+            )
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        steps = [
+            {"least": least, "words": label, "gain": suggestions.potential_gain(self.rows.at_least(Decimal(least)))}
+            for least, label in CONFIDENCES
+        ]
+        context = {
+            "groups": suggestions.by_evidence(self.rows),
+            "gain": suggestions.potential_gain(self.rows),
+            "steps": [step for step in steps if step["gain"].suggestions],
+            "may_decide": self.request.user.has_perm(DECIDE),
+            "kinds": dict(Suggestion.Kind.choices),
+        }
+        return super().get_context_data(**{**context, **kwargs})

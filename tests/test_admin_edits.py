@@ -1,0 +1,167 @@
+"""Every model that somebody may edit in the admin is edited here by her, and has the effect that its page would have.
+
+A save in the admin goes through the same service as one on the page. A model that becomes editable and has no case
+here fails the test.
+"""
+
+import pytest
+from auditlog.models import LogEntry
+from axes.models import AccessAttempt
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.test import RequestFactory, TestCase
+from django.urls import reverse
+from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
+
+from costs.models import Credential, Source
+from finops_site.celery import task
+from finops_site.models import Team, User
+from tagging.models import Application, OwnershipRule, TaggingAccess
+from tests.people import signed_in
+
+pytestmark = pytest.mark.django_db
+CASES = {}
+
+
+def case(label):
+    def register(function):
+        CASES[label] = function
+        return function
+
+    return register
+
+
+def values(form):
+    """What a browser would send of a form that it was given."""
+    for field in form:
+        value = field.value()
+        if isinstance(value, list | tuple):
+            yield field.html_name, [getattr(one, "pk", one) for one in value]
+        elif value is not None and value is not False:
+            yield field.html_name, getattr(value, "pk", value)
+
+
+def edit(person, row, **changes):
+    """Changes a row on its page of the admin, as a browser does."""
+    send(person, reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]), changes)
+    row.refresh_from_db()
+    return row
+
+
+def send(person, url, changes):
+    """Fills in a form of the admin: what is not changed is sent as it was shown."""
+    client = signed_in(person)
+    page = client.get(url)
+    assert page.status_code == 200, url
+    data = dict(values(page.context["adminform"].form))
+    for inline in page.context["inline_admin_formsets"]:
+        for form in [inline.formset.management_form, *inline.formset.forms]:
+            data |= dict(values(form))
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        answer = client.post(url, data | changes)
+    assert answer.status_code == 302, answer.context["errors"]
+
+
+@pytest.fixture
+def queued(monkeypatch):
+    """What was queued, by the name of its task."""
+    queued = []
+    for name in ("costs.tasks.synchronise_source", "tagging.tasks.apply_ownership"):
+        monkeypatch.setattr(task(name), "delay", lambda pk, name=name: queued.append((name, pk)))
+    return queued
+
+
+@case("costs.source")
+def bills_of_a_changed_source_are_looked_for(people, queued):
+    source = Source.objects.create(name="northwind", kind=Source.Kind.S3, bucket="bills")
+    edit(people["fay"], source, name="northwind bills")
+    assert source.name == "northwind bills"
+    assert queued == [("costs.tasks.synchronise_source", source.pk)]
+
+
+@case("costs.credential")
+def sources_are_tried_with_a_changed_credential(people, queued):
+    credential = Credential.objects.create(name="aws")
+    bucket = {"kind": Source.Kind.S3, "bucket": "bills", "credential": credential}
+    source = Source.objects.create(name="northwind", **bucket)
+    edit(people["ada"], credential, role_arn="arn:aws:iam::123456789012:role/bills")
+    assert queued == [("costs.tasks.synchronise_source", source.pk)]
+
+
+@case("tagging.ownershiprule")
+def a_changed_rule_has_a_new_version_and_is_applied(people, queued):
+    rule = OwnershipRule.objects.create(name="Buckets", team=Team.objects.get(name="Payments"), service="Amazon S3")
+    edit(people["fay"], rule, team=Team.objects.get(name="Data").pk)
+    assert (rule.team.name, rule.version) == ("Data", 2)
+    assert queued == [("tagging.tasks.apply_ownership", Application.objects.get().pk)]
+
+
+@case("tagging.taggingaccess")
+def tags_of_an_account_are_set_as_somebody_else(people, queued):
+    old, new = Credential.objects.create(name="old"), Credential.objects.create(name="new")
+    access = TaggingAccess.objects.create(sub_account="111122223333", credential=old)
+    edit(people["ada"], access, credential=new.pk)
+    assert access.credential == new
+    assert logged(access, people["ada"])
+
+
+@case("finops_site.user")
+def a_person_with_a_new_role_may_do_what_it_may(people, queued):
+    assert not people["eli"].has_perm("budgets.approve_budget")
+    edit(people["ada"], people["eli"], groups=[Group.objects.get(name="finance").pk])
+    assert User.objects.get(email=people["eli"].email).has_perm("budgets.approve_budget")
+    assert logged(people["eli"], people["ada"])
+
+
+@case("finops_site.team")
+def a_team_has_another_cost_center(people, queued):
+    team = edit(people["ada"], Team.objects.get(name="Data"), cost_center="CC-9")
+    assert team.cost_center == "CC-9"
+    assert logged(team, people["ada"])
+
+
+@case("django_celery_beat.periodictask")
+def beat_reads_a_changed_schedule_again(people, queued):
+    hourly = CrontabSchedule.objects.create(minute="0")
+    entry = PeriodicTask.objects.create(name="mail", task="finops_site.tasks.send_outgoing_emails", crontab=hourly)
+    before = PeriodicTasks.last_change()
+    edit(people["ada"], entry, enabled="")
+    assert not PeriodicTask.objects.enabled().filter(name="mail").exists()
+    assert PeriodicTasks.last_change() > before
+
+
+@case("django_celery_beat.crontabschedule")
+def a_new_time_can_be_chosen_for_the_night(people, queued):
+    send(people["ada"], reverse("admin:django_celery_beat_crontabschedule_add"), {"minute": "5", "hour": "3"})
+    assert CrontabSchedule.objects.filter(minute="5", hour="3").exists()
+
+
+def logged(row, actor):
+    return LogEntry.objects.get_for_object(row).filter(actor=actor, action=LogEntry.Action.UPDATE).exists()
+
+
+def editable_models(people):
+    """The models that one of the demo people may add or change in the admin."""
+    for model, model_admin in admin.site._registry.items():
+        for person in people.values():
+            request = RequestFactory().get("/")
+            request.user = person
+            if model_admin.has_change_permission(request) or model_admin.has_add_permission(request):
+                yield model._meta.label_lower
+                break
+
+
+def test_every_editable_model_of_the_admin_has_a_case(people):
+    assert set(editable_models(people)) == set(CASES)
+
+
+@pytest.mark.parametrize("label", sorted(CASES))
+def test_an_edit_in_the_admin_has_its_effect(label, people, queued):
+    CASES[label](people, queued)
+
+
+def test_an_attempt_that_is_deleted_lets_the_person_try_again(ada, lea):
+    attempt = AccessAttempt.objects.create(username=lea.email, ip_address="127.0.0.1", failures_since_start=10)
+    url = reverse("admin:axes_accessattempt_delete", args=[attempt.pk])
+    assert signed_in(ada).post(url, {"post": "yes"}).status_code == 302
+    assert not AccessAttempt.objects.filter(username=lea.email).exists()
