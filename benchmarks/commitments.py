@@ -12,50 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from reservations.optimizer.model import CapacityGroup, Option, PurchaseProblem
 from reservations.optimizer.solve import solve
 
-# In a process of its own, as a worker would.
-DEMAND = """
-import django, resource as machine, time
-django.setup()
-from datetime import date
-from django.test import Client
-from finops_site.models import User
-from finops_site.lib.periods import Month
-from reservations.inventory.commitment_usage import refresh_usage
-from reservations.recommendations.demand_sources import collect_demand
-from reservations.recommendations.plan_parameters import Parameters
-from reservations.recommendations.recommend import compute_recommendation, create_plan
-
-AS_OF = date(2026, 11, 1)
-
-def timed(what, ask, limit):
-    start = time.perf_counter()
-    answer = ask()
-    took = time.perf_counter() - start
-    print(f"  {what}: {took:.2f} s, {took / limit:.2f} of the limit of {limit} s", flush=True)
-    return answer
-
-timed("demand of 30 days, the first in its process (it imports Ibis)", lambda: collect_demand(AS_OF, 30), 5)
-collected = timed("demand of 30 days", lambda: collect_demand(AS_OF, 30), 5)
-print(f"  {len(collected.demand.pools)} pools, grain {collected.demand.grain}")
-timed("commitments and coverage of the month", lambda: refresh_usage(Month(2026, 10)), 60)
-user = User.objects.create_superuser("fay@demo.example", "x")
-plan = compute_recommendation(create_plan(user, Parameters(), as_of=AS_OF))
-browser = Client(headers={"host": "127.0.0.1"})
-browser.force_login(user)
-for url in ("/reservations/", plan.get_absolute_url(), "/reservations/owned/", "/reservations/purchases/",
-            "/reservations/savings/"):
-    browser.get(url)
-    answer = timed(f"page {url}", lambda url=url: browser.get(url), 0.3)
-    assert answer.status_code == 200, (url, answer.status_code)
-print(f"  peak memory {machine.getrusage(machine.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
-"""
+Result = TypeVar("Result")
 
 
 def problem(pools: int, hours: int, seed: int = 7) -> PurchaseProblem:
@@ -89,10 +57,50 @@ def demand(lines: int = 10_000_000) -> None:
 
     with tempfile.TemporaryDirectory() as folder, fresh_database() as environment:
         path = bill.write(Path(folder) / "bill.csv.gz", lines)
-        loaded = [sys.executable, "-c", LOAD, str(path), "bench"]
-        subprocess.run(loaded, stdout=subprocess.DEVNULL, check=True, env=environment)
+        subprocess.run([*LOAD, str(path), "bench"], stdout=subprocess.DEVNULL, check=True, env=environment)
         print(f"{lines:,} lines")
-        subprocess.run([sys.executable, "-c", DEMAND], check=True, env=environment)
+        command = [sys.executable, "-m", "benchmarks.commitments", "measure-demand"]
+        subprocess.run(command, check=True, env=environment)
+
+
+def measure_demand() -> None:
+    """The part of `demand` in a process of its own, as a worker would."""
+    import django
+
+    django.setup()
+    from django.test import Client
+
+    from finops_site.lib.periods import Month
+    from finops_site.models import User
+    from reservations.inventory.commitment_usage import refresh_usage
+    from reservations.recommendations.demand_sources import collect_demand
+    from reservations.recommendations.plan_parameters import Parameters
+    from reservations.recommendations.recommend import compute_recommendation, create_plan
+
+    as_of = date(2026, 11, 1)
+    first = "demand of 30 days, the first in its process (it imports Ibis)"
+    timed(first, lambda: collect_demand(as_of, 30), 5)
+    collected = timed("demand of 30 days", lambda: collect_demand(as_of, 30), 5)
+    print(f"  {len(collected.demand.pools)} pools, grain {collected.demand.grain}")
+    timed("commitments and coverage of the month", lambda: refresh_usage(Month(2026, 10)), 60)
+    user = User.objects.create_superuser("fay@demo.example", "x")
+    plan = compute_recommendation(create_plan(user, Parameters(), as_of=as_of))
+    browser = Client(headers={"host": "127.0.0.1"})
+    browser.force_login(user)
+    pages = ("owned/", "purchases/", "savings/")
+    for url in ("/reservations/", plan.get_absolute_url(), *(f"/reservations/{page}" for page in pages)):
+        browser.get(url)
+        answer = timed(f"page {url}", partial(browser.get, url), 0.3)
+        assert answer.status_code == 200, (url, answer.status_code)
+    print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB")
+
+
+def timed(what: str, action: Callable[[], Result], limit: float) -> Result:
+    start = time.perf_counter()
+    result = action()
+    seconds = time.perf_counter() - start
+    print(f"  {what}: {seconds:.2f} s, {seconds / limit:.2f} of the limit of {limit} s", flush=True)
+    return result
 
 
 def plain(pools: int = 40, hours: int = 2_000) -> None:
@@ -120,4 +128,9 @@ def main(pools: int = 200, hours: int = 8_760) -> None:
 
 
 if __name__ == "__main__":
-    plain() if sys.argv[1:] == ["plain"] else main(*map(int, sys.argv[1:]))
+    if sys.argv[1:] == ["measure-demand"]:
+        measure_demand()
+    elif sys.argv[1:] == ["plain"]:
+        plain()
+    else:
+        main(*map(int, sys.argv[1:]))

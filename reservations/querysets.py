@@ -1,7 +1,7 @@
 """Questions to many rows: whose they are, which day they hold, what they sum to."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -10,8 +10,12 @@ from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import ENDED, WAITING, Approver
 
-if TYPE_CHECKING:
-    from reservations.models import PlanItem, PurchaseRequest
+
+class PurchaseOfPlan(Protocol):
+    """A purchase of a plan by its position: a recommended one, or a request for it."""
+
+    plan: Any
+    position: int
 
 
 class CommitmentQuerySet(models.QuerySet):
@@ -72,7 +76,7 @@ class PlanQuerySet(models.QuerySet):
 class PurchaseQuerySet(PlanQuerySet):
     """Purchases, seen like the plans they come from."""
 
-    def batches_taken(self, purchase: "PlanItem | PurchaseRequest") -> set[int]:
+    def batches_taken(self, purchase: PurchaseOfPlan) -> set[int]:
         """The monthly batches of a purchase of a plan that are requested already; 0 is all of it."""
         requested = self.filter(plan=purchase.plan, position=purchase.position).exclude(state__in=ENDED)
         return set(requested.values_list("batch", flat=True))

@@ -14,4 +14,5 @@ def refresh_touched_months(sender: object, *, rows: Sequence[DeliveryMonth], **_
     """Use and coverage of the touched charge months are worked out anew, and the savings ledger after them."""
     months = sorted({day[:7] for row in rows for day in row.charge_months})
     if months:
-        task("reservations.tasks.refresh_months").delay_on_commit(months)
+        # The signal comes after the commit: there is nothing left to wait for.
+        task("reservations.tasks.refresh_months").delay_or_wait(months)
