@@ -5,4 +5,4 @@ import os
 os.environ.setdefault("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 
-from tests.settings import *  # noqa: E402, F403
+from tests.settings import *  # noqa: F403

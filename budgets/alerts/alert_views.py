@@ -66,11 +66,11 @@ class AlertsPage(ListPage):
     empty = Empty("No alert", "No threshold is breached yet. Budgets are evaluated every night.", "bell")
 
     def get_queryset(self) -> AlertQuerySet:
-        alerts = Alert.objects.visible_to(self.request.user)
+        alerts = Alert.objects.visible_to(self.person)
         return alerts.select_related("budget", "threshold__budget", "acknowledged_by", "period")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user = self.request.user
+        user = self.person
         context = {
             "ignored": ignored_thresholds(user, timezone.now()),
             "may_change": user.has_perm("budgets.change_budget"),
@@ -92,7 +92,7 @@ class AlertPage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         alert, today = self.object, timezone.now().date()
-        may = self.request.user.has_perm("budgets.change_alert") and alert.state != Alert.State.RESOLVED
+        may = self.person.has_perm("budgets.change_alert") and alert.state != Alert.State.RESOLVED
         context = {
             "figures": alert.figures,
             "state": ALERT_STATES[alert.state],
@@ -101,7 +101,7 @@ class AlertPage(DetailPage):
             "headline": alert_headline(alert),
             "chart": alert_chart(alert),
             "drivers": alert_drivers(alert),
-            "advice": alert_advice(alert, self.request.user, today),
+            "advice": alert_advice(alert, self.person, today),
             "may_act": may,
             "tomorrow": today + timedelta(days=1),
             "in_a_week": today + timedelta(days=7),

@@ -67,7 +67,7 @@ class AnomalyFilter(django_filters.FilterSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["team"].queryset = Team.objects.visible_to(self.request.user)
+        self.filters["team"].queryset = Team.objects.visible_to(self.person)
 
 
 class AnomaliesPage(ListPage):
@@ -79,7 +79,7 @@ class AnomaliesPage(ListPage):
     empty = Empty("No anomaly", "No cost has jumped. Complete days are checked every night.", "trending-up")
 
     def get_queryset(self) -> QuerySet[Anomaly]:
-        anomalies = Anomaly.objects.visible_to(self.request.user).select_related("team")
+        anomalies = Anomaly.objects.visible_to(self.person).select_related("team")
         return anomalies.annotate(jump=F("actual") - F("expected"))
 
 
@@ -110,7 +110,7 @@ class AnomalyPage(DetailPage):
             "parts": parts,
             "chart": self.get_chart(),
             "lines_url": lines_url(anomaly.period, anomaly.filters),
-            "may_answer": self.request.user.has_perm("budgets.change_alert"),
+            "may_answer": self.person.has_perm("budgets.change_alert"),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -118,7 +118,7 @@ class AnomalyPage(DetailPage):
         """The cost of each day around the anomaly, against what was expected."""
         anomaly = self.object
         span = Period(anomaly.day - timedelta(days=SHOWN_BEFORE), anomaly.last_day + timedelta(days=SHOWN_AFTER + 1))
-        rows = DayRollup.objects.visible_to(self.request.user).filter(
+        rows = DayRollup.objects.visible_to(self.person).filter(
             owner=anomaly.team_id,
             currency=anomaly.currency,
             charge_category="Usage",

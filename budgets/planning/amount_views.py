@@ -37,7 +37,7 @@ class GridPage(YearPage):
 
     @cached_property
     def budgets(self) -> list[Budget]:
-        monthly = Budget.objects.visible_to(self.request.user).filter(kind="month").exclude(state="archived")
+        monthly = Budget.objects.visible_to(self.person).filter(kind="month").exclude(state="archived")
         return list(monthly.select_related("team").prefetch_related("periods"))
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -102,14 +102,14 @@ class ImportPage(FormPage):
         values = form.cleaned_data
         text = values["file"] or values["table"]
         try:
-            rows = amount_tables.compare_amount_table(amount_tables.parse_amount_csv(text), self.request.user)
+            rows = amount_tables.compare_amount_table(amount_tables.parse_amount_csv(text), self.person)
         except ValidationError as error:
             form.add_error("file", error)
             return self.form_invalid(form)
         if values["file"] or any(row.problem for row in rows):
             return self.render_preview(form, text, rows)
         try:
-            by, why = self.request.user, values["why"]
+            by, why = self.person, values["why"]
             count = amount_tables.write_amount_table(rows, values["versions"], by=by, why=why)
         except StaleBudget as error:
             form.add_error(None, str(error))

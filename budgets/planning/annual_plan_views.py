@@ -31,7 +31,7 @@ class AnnualPlanPage(YearPage):
 
     @cached_property
     def lines(self) -> list[PlanLine]:
-        return annual_plan.load_annual_plan(self.request.user, self.year, timezone.now().date())
+        return annual_plan.load_annual_plan(self.person, self.year, timezone.now().date())
 
     def get_subtitle(self) -> str:
         return f"{self.year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
@@ -74,7 +74,7 @@ class AnnualPlanPage(YearPage):
             "target": annual_plan.VARIANCE_TARGET,
             "charts": [plan_chart(code, [x for x in tops if x.budget.currency == code], months) for code in codes],
             "why": self.get_reasons(),
-            "empty": self.empty.for_user(self.request.user),
+            "empty": self.empty.for_user(self.person),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -89,7 +89,7 @@ class AnnualPlanPage(YearPage):
         cell = line.months.get(month) if line else None
         if line is None or cell is None or cell.amount is None or cell.actual is None:
             return None
-        parts = annual_plan.variance_reasons(self.request.user, line.budget, month, cell.amount)
+        parts = annual_plan.variance_reasons(self.person, line.budget, month, cell.amount)
         return {
             "budget": line.budget,
             "month": month,

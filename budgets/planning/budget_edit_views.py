@@ -32,7 +32,7 @@ class EditBudget(FormPage):
 
     @cached_property
     def teams(self) -> set[int] | None:
-        user = self.request.user
+        user = self.person
         return None if user.has_perm("budgets.change_budget") else led_teams(user)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -52,7 +52,7 @@ class EditBudget(FormPage):
         return f"Edit {self.object}" if self.object else "Propose a budget" if self.proposes else "New budget"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        extra = {"user": self.request.user, "today": timezone.now().date(), "teams": self.teams}
+        extra = {"user": self.person, "today": timezone.now().date(), "teams": self.teams}
         return {**super().get_form_kwargs(), **extra}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -82,7 +82,7 @@ class EditBudget(FormPage):
             return self.render_to_response(self.get_context_data(form=form, newest=newest), status=409)
 
     def save(self, form: BudgetForm) -> Budget:
-        why, by = form.cleaned_data["why"], self.request.user
+        why, by = form.cleaned_data["why"], self.person
         if self.object is None:
             state = Budget.State.PROPOSED if self.proposes else Budget.State.ACTIVE
             return budget_changes.create_budget(form.instance, form.new_amounts or {}, by=by, why=why, state=state)
@@ -145,4 +145,4 @@ class CopyBudget(FormPage):
             return self.form_invalid(form)
 
     def save(self, form: CopyForm) -> Budget:
-        return budget_changes.copy_to_next_year(self.object, **form.cleaned_data, by=self.request.user)
+        return budget_changes.copy_to_next_year(self.object, **form.cleaned_data, by=self.person)

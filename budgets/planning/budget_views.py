@@ -46,14 +46,14 @@ class BudgetsPage(ListPage):
     )
 
     def get_queryset(self) -> QuerySet[Budget]:
-        visible = Budget.objects.visible_to(self.request.user).select_related("team")
+        visible = Budget.objects.visible_to(self.person).select_related("team")
         if not self.request.GET.getlist("state"):
             visible = visible.exclude(state=Budget.State.ARCHIVED)
         return status.with_status(visible, timezone.now().date())
 
     def get_actions(self) -> list[Action]:
         actions = super().get_actions()
-        return actions if ADD in actions or not led_teams(self.request.user) else [*actions, PROPOSE]
+        return actions if ADD in actions or not led_teams(self.person) else [*actions, PROPOSE]
 
 
 class BudgetPage(DetailPage):
@@ -90,7 +90,7 @@ class BudgetPage(DetailPage):
         return f"{owner}{': ' + scope if scope else ''}. {budget.get_basis_display().capitalize()}{left}."
 
     def get_actions(self) -> list[Action]:
-        budget, user = self.object, self.request.user
+        budget, user = self.object, self.person
         args = (budget.pk,)
         actions = []
         if may_edit_budget(user, budget):
@@ -100,7 +100,7 @@ class BudgetPage(DetailPage):
         return actions
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        budget, period, forecast, user = self.object, self.period, self.forecast, self.request.user
+        budget, period, forecast, user = self.object, self.period, self.forecast, self.person
         budgeted = period.budgeted if period else None
         wape = (forecast.backtest if forecast else {}).get("wape", {})
         alerts = budget.alerts.select_related("threshold__budget", "period")[:20]
@@ -177,7 +177,7 @@ class BudgetPage(DetailPage):
     def get_drivers(self, period: BudgetPeriod, forecast: Forecast) -> dict[str, Any] | None:
         """The services whose cost changed most since the days before the period."""
         until = min(forecast.complete_until or forecast.as_of, period.period.last_day)
-        comparison, drivers = status.cost_drivers(self.request.user, period, until)
+        comparison, drivers = status.cost_drivers(self.person, period, until)
         filters = {**self.object.filters, "currency": self.object.currency}
         rows = [
             {
@@ -193,7 +193,7 @@ class BudgetPage(DetailPage):
 
     def get_children(self, period: BudgetPeriod) -> dict[str, Any] | None:
         """The budgets below this one, and how much of its amount they have."""
-        children = list(self.object.children.visible_to(self.request.user).active().prefetch_related("periods"))
+        children = list(self.object.children.visible_to(self.person).active().prefetch_related("periods"))
         if not children:
             return None
         own = {row.start: row.budgeted for row in self.object.periods.all()}

@@ -45,7 +45,7 @@ class Mailbox(ListPage):
     empty = Empty("No mail yet", "What the system writes to you appears here: alerts, reminders, statements.", "mail")
 
     def get_queryset(self) -> list[mailbox.Mail]:
-        return mailbox.mails(self.request.user)
+        return mailbox.mails(self.person)
 
 
 class _OneMail(Page):
@@ -53,7 +53,7 @@ class _OneMail(Page):
 
     @cached_property
     def mail(self) -> mailbox.Mail:
-        message = mailbox.mail(self.kwargs["name"], self.request.user)
+        message = mailbox.mail(self.kwargs["name"], self.person)
         if message is None:
             raise Http404
         return message

@@ -37,12 +37,12 @@ class ReportsPage(Page, TemplateView):
     empty = Empty("No report yet", "The first one is there as soon as a bill has been loaded.", "report-analytics")
 
     def get_subtitle(self) -> str:
-        whose = "the whole company" if self.request.user.sees_whole_company else "your own teams"
+        whose = "the whole company" if self.person.sees_whole_company else "your own teams"
         return f"Every month of {whose} on one page, and as a PDF to forward."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        months = registry.report_months(self.request.user, timezone.now().date())
-        return super().get_context_data(months=months, empty=self.empty.for_user(self.request.user), **kwargs)
+        months = registry.report_months(self.person, timezone.now().date())
+        return super().get_context_data(months=months, empty=self.empty.for_user(self.person), **kwargs)
 
 
 class _OneReport(Page):
@@ -52,9 +52,9 @@ class _OneReport(Page):
     def report(self) -> monthly_report.Report:
         """The report asked for; a month without any cost she may see has none."""
         today, month = timezone.now().date(), self.kwargs["month"]
-        if month not in {row.month for row in registry.report_months(self.request.user, today)}:
+        if month not in {row.month for row in registry.report_months(self.person, today)}:
             raise Http404("no report of that month")
-        return monthly_report.make_report(self.request.user, month, today)
+        return monthly_report.make_report(self.person, month, today)
 
 
 class ReportPage(_OneReport, TemplateView):

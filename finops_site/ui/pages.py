@@ -7,7 +7,7 @@ A page is a class that names its parts. It must name its permission: leaving it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.mixins import AccessMixin
@@ -22,6 +22,7 @@ from django.views.generic import DetailView, FormView, TemplateView
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from finops_site.lib.person import Person
+from finops_site.models import User
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.filters import active_filters
 from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
@@ -79,6 +80,7 @@ def _may(user: Person, permission: str | Sequence[str] | None) -> bool:
 class Page(AccessMixin):
     """The door of every page: signed in, permitted, with a title, breadcrumbs and buttons."""
 
+    request: HttpRequest
     permission_required: str | Sequence[str] | None
     title = ""
     subtitle = ""
@@ -103,6 +105,11 @@ class Page(AccessMixin):
         patch_vary_headers(response, ["HX-Request"])
         return response
 
+    @property
+    def person(self) -> User:
+        """Who looks: `dispatch` has made sure that somebody is signed in."""
+        return cast(User, self.request.user)
+
     def sign_in_first(self) -> HttpResponseBase:
         response = self.handle_no_permission()
         return HttpResponseClientRedirect(response["Location"]) if self.request.htmx else response
@@ -118,7 +125,7 @@ class Page(AccessMixin):
         return self.breadcrumbs
 
     def get_actions(self) -> list[Action]:
-        return [action for action in self.actions if _may(self.request.user, action.permission)]
+        return [action for action in self.actions if _may(self.person, action.permission)]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         crumbs = [(label, address(name)) for label, name in self.get_breadcrumbs()]
@@ -144,7 +151,7 @@ class _VisibleRows:
 
     def get_queryset(self) -> QuerySet:
         rows = self.model._default_manager.all() if self.queryset is None else self.queryset.all()
-        return rows.visible_to(self.request.user)
+        return rows.visible_to(self.person)
 
 
 class ListPage(_VisibleRows, Page, TemplateView):
@@ -267,7 +274,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
             "filterset": self.filterset,
             "is_filtered": filtered,
             "is_empty": not len(table.paginated_rows),
-            "empty": self.empty.for_user(self.request.user),
+            "empty": self.empty.for_user(self.person),
             "fragment_template": self.fragment_template_name,
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -318,7 +325,7 @@ class FormPage(Page, FormView):
     def object(self) -> Any:
         if self.model is None or "pk" not in self.kwargs:
             return None
-        row = self.model._default_manager.visible_to(self.request.user).filter(pk=self.kwargs["pk"]).first()
+        row = self.model._default_manager.visible_to(self.person).filter(pk=self.kwargs["pk"]).first()
         if row is None:
             raise Http404
         return row

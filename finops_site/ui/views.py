@@ -41,25 +41,25 @@ class Home(Page, TemplateView):
     permission_required = None
 
     def get_title(self) -> str:
-        return f"{greeting(timezone.localtime().hour)}, {self.request.user.get_short_name()}"
+        return f"{greeting(timezone.localtime().hour)}, {self.person.get_short_name()}"
 
     @cached_property
     def role(self) -> str:
-        return role_of(self.request.user)
+        return role_of(self.person)
 
     def get_subtitle(self) -> str:
         return SUBTITLES.get(self.role, "What your teams spend.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        empty = NO_BILL.for_user(self.request.user)
+        empty = NO_BILL.for_user(self.person)
         if not empty["action_url"]:
             empty["text"] = NO_BILL_FOR_YOU
         return super().get_context_data(
             panels=panels(self.request),
-            to_decide=waiting_for(self.request.user),
+            to_decide=waiting_for(self.person),
             empty=empty,
             role=self.role,
-            **programme(self.request.user),
+            **programme(self.person),
             **kwargs,
         )
 
@@ -73,7 +73,7 @@ class ApiToken(Page, TemplateView):
     subtitle = "What your scripts and spreadsheets sign in with. They see what you see, and nothing more."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(current=Token.objects.filter(user=self.request.user).first(), **kwargs)
+        return super().get_context_data(current=Token.objects.filter(user=self.person).first(), **kwargs)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if "stop" in request.POST:

@@ -33,7 +33,7 @@ class CommitmentsOverview(Page, TemplateView):
 
     @cached_property
     def period(self) -> Period | None:
-        return metrics.newest_period(self.request.user)
+        return metrics.newest_period(self.person)
 
     @property
     def dimension(self) -> str:
@@ -48,8 +48,8 @@ class CommitmentsOverview(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.period is None:
-            return super().get_context_data(is_empty=True, empty=self.empty.for_user(self.request.user), **kwargs)
-        user, period = self.request.user, self.period
+            return super().get_context_data(is_empty=True, empty=self.empty.for_user(self.person), **kwargs)
+        user, period = self.person, self.period
         by_currency = metrics.metrics_by_currency(user, period)
         code = by_currency[0].currency if by_currency else "USD"
         thirteen_months = Period(Month.of(period.last_day).plus(-12).start, period.end)
@@ -133,18 +133,18 @@ class ExpiryCalendar(Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         today = timezone.now().date()
         period = Period(today, Month.of(today).plus(13).start)
-        ending = list(Commitment.objects.visible_to(self.request.user).ending_in(period).order_by("end"))
+        ending = list(Commitment.objects.visible_to(self.person).ending_in(period).order_by("end"))
         months: dict[Month, list[dict[str, Any]]] = {}
         for commitment in ending:
             left = (commitment.end - today).days
             figures = commitment_use.cost_after_end(commitment, today)
             row = {"commitment": commitment, "left": left, **figures, "currency": commitment.currency}
             months.setdefault(Month.of(commitment.end), []).append(row)
-        unknown = Commitment.objects.visible_to(self.request.user).filter(end__isnull=True).count()
+        unknown = Commitment.objects.visible_to(self.person).filter(end__isnull=True).count()
         context = {
             "months": list(months.items()),
             "unknown": unknown,
             "unknown_url": reverse("reservations:commitments"),
-            "empty": self.empty.for_user(self.request.user),
+            "empty": self.empty.for_user(self.person),
         }
         return super().get_context_data(**{**context, **kwargs})

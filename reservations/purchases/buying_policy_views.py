@@ -39,7 +39,7 @@ class BuyingPolicyPage(FormPage):
         return BuyingPolicy.get()
 
     def save(self, form: PolicyForm) -> BuyingPolicy:
-        return buying_policy.set_policy(self.request.user, **form.cleaned_data)
+        return buying_policy.set_policy(self.person, **form.cleaned_data)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         policy = BuyingPolicy.get()
@@ -85,7 +85,7 @@ class ApproverLimitPage(FormPage):
 
     def form_valid(self, form: LimitForm) -> HttpResponse:
         try:
-            buying_policy.set_limit(self.request.user, form.cleaned_data["user"], form.cleaned_data["limit"])
+            buying_policy.set_limit(self.person, form.cleaned_data["user"], form.cleaned_data["limit"])
         except CannotBuy as problem:
             form.add_error("user", str(problem))
             return self.form_invalid(form)

@@ -88,7 +88,7 @@ class RequestPurchase(FormPage):
 
     @cached_property
     def object(self) -> PlanItem:
-        plans = Plan.objects.visible_to(self.request.user).filter(state=Plan.State.READY)
+        plans = Plan.objects.visible_to(self.person).filter(state=Plan.State.READY)
         plan = get_object_or_404(plans, pk=self.kwargs["pk"])
         return get_object_or_404(plan.items.select_related("plan__team"), position=self.kwargs["position"])
 
@@ -106,7 +106,7 @@ class RequestPurchase(FormPage):
     def form_valid(self, form: PurchaseRequestForm) -> HttpResponse:
         try:
             row = purchase_requests.request_purchase(
-                self.object, user=self.request.user, now=timezone.now(), **form.cleaned_data
+                self.object, user=self.person, now=timezone.now(), **form.cleaned_data
             )
         except CannotBuy as problem:
             form.add_error(None, str(problem))
@@ -141,13 +141,13 @@ class PurchasePage(FollowedPage):
         if self.asks_progress:
             return super().get_context_data(**kwargs)
         row, now = self.object, timezone.now()
-        steps, moves = next_steps.steps_for(row, self.request.user, now), price_moves(row, now)
+        steps, moves = next_steps.steps_for(row, self.person, now), price_moves(row, now)
         context = {
             "row": row,
             "requester": requester_name(row),
             "state": PURCHASE_STATES[row.state],
             "stats": purchase_stats(row),
-            "demand_url": demand_url(row, self.request.user),
+            "demand_url": demand_url(row, self.person),
             "prices": PriceMoveTable(moves[:SHOWN_PRICES], request=None),
             "other_prices": PriceMoveTable(moves[SHOWN_PRICES:], request=None) if moves[SHOWN_PRICES:] else None,
             "demand": demand_then_and_now(row),
@@ -155,7 +155,7 @@ class PurchasePage(FollowedPage):
             "allowed": [step for step in steps if step.is_allowed and step.verb != "record"],
             "records": any(step.is_allowed and step.verb == "record" for step in steps),
             "refused": [step for step in steps if not step.is_allowed],
-            "files": row.state == purchase_rules.EXPORTED and self.request.user.has_perm(MAY_BUY),
+            "files": row.state == purchase_rules.EXPORTED and self.person.has_perm(MAY_BUY),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -177,7 +177,7 @@ class PurchasePage(FollowedPage):
         return redirect(row)
 
     def _take_step(self, row: PurchaseRequest, verb: str) -> PurchaseRequest:
-        post, values = self.request.POST, {"user": self.request.user, "now": timezone.now()}
+        post, values = self.request.POST, {"user": self.person, "now": timezone.now()}
         if verb in ("export", "buy"):
             return SERVICES[verb](row.pk, **values)
         if verb == "record":

@@ -37,7 +37,7 @@ class StandingOrdersPage(ListPage):
         return super().get_queryset().select_related("team", "made_by")
 
     def make_table(self, data: QuerySet[StandingOrder], **kwargs: Any) -> BaseTable:
-        edits = self.request.user.has_perm("reservations.change_standingorder")
+        edits = self.person.has_perm("reservations.change_standingorder")
         return super().make_table(data, edits=edits, **kwargs)
 
 
@@ -55,7 +55,7 @@ class StandingOrderPage(FormPage):
         return f"Standing order {self.object}" if self.object else "New standing order"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "user": self.request.user}
+        return {**super().get_form_kwargs(), "user": self.person}
 
     def save(self, form: StandingOrderForm) -> StandingOrder:
-        return save_standing_order(form.save(commit=False), self.request.user)
+        return save_standing_order(form.save(commit=False), self.person)

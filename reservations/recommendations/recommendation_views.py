@@ -55,14 +55,14 @@ class Recommend(FormPage):
     cancel_url_name = "reservations:recommendations"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "user": self.request.user}
+        return {**super().get_form_kwargs(), "user": self.person}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(why=WHY_CAUTIOUS, **kwargs)
 
     def save(self, form: PlanForm) -> Plan:
         plan = recommend.request_recommendation(
-            self.request.user,
+            self.person,
             form.parameters(),
             as_of=demand_sources.newest_billed_day(timezone.now().date()),
             lookback_days=form.cleaned_data["lookback_days"],
@@ -115,7 +115,7 @@ class RecommendedItem(Page, TemplateView):
 
     @cached_property
     def plan(self) -> Plan:
-        return get_object_or_404(Plan.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
+        return get_object_or_404(Plan.objects.visible_to(self.person), pk=self.kwargs["pk"])
 
     @cached_property
     def item(self) -> PlanItem:
@@ -144,7 +144,7 @@ class RecommendedItem(Page, TemplateView):
             "numbers": numbers,
             "chart": demand_chart(working),
             "batches": BatchTable(working["ladder"], request=None),
-            "may_request": self.request.user.has_perm("reservations.add_purchaserequest"),
+            "may_request": self.person.has_perm("reservations.add_purchaserequest"),
             "requests": self.plan.requests.filter(position=item.position).order_by("batch", "pk"),
         }
         return super().get_context_data(**{**context, **kwargs})

@@ -52,7 +52,7 @@ class SavingsPage(ListPage):
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]
-        accepted = PurchaseRequest.objects.visible_to(self.request.user).filter(state__in=ledger.ACCEPTED)
+        accepted = PurchaseRequest.objects.visible_to(self.person).filter(state__in=ledger.ACCEPTED)
         return NOTHING_BILLED if accepted.exists() else NOTHING_BOUGHT
 
     def get_queryset(self) -> LedgerQuerySet:
@@ -70,7 +70,7 @@ class SavingsPage(ListPage):
         return timezone.now().date()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = ledger.lines_of_year(self.request.user, self.today)
+        rows = ledger.lines_of_year(self.person, self.today)
         saved = savings_by_purchase(rows)
         context = {
             "blocks": [currency_figures(row, rows, self.today) for row in ledger.sum_lines(rows)],

@@ -24,7 +24,7 @@ class OwnershipMonthPage(Page):
 
     @cached_property
     def _latest(self) -> Month:
-        return latest_month.month(self.request.user, timezone.now().date())
+        return latest_month.month(self.person, timezone.now().date())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         months = [self._latest.plus(-back) for back in range(13)]

@@ -26,7 +26,7 @@ class PoolsPage(ListPage):
     empty = Empty("No pool yet", "Make one for support or tax, and a rule that fills it.", "stack-2", ADD_POOL)
 
     def get_breadcrumbs(self) -> Any:
-        return BREADCRUMBS if self.request.user.has_perm("tagging.view_ownershiprule") else ()
+        return BREADCRUMBS if self.person.has_perm("tagging.view_ownershiprule") else ()
 
     def get_queryset(self) -> QuerySet[Pool]:
         return super().get_queryset().prefetch_related("ownership_rules")

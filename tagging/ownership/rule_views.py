@@ -55,15 +55,15 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
         return f"Tried in this order; the first that matches wins. Amounts: {month}, charge days."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = ownership_figures.rule_rows(self.request.user, self.month)
+        rows = ownership_figures.rule_rows(self.person, self.month)
         context = {
             "rows": rows,
-            "stats": ownership_figures.allocation_stats(self.request.user, self.month),
+            "stats": ownership_figures.allocation_stats(self.person, self.month),
             "dead": sum(row.is_dead for row in rows),
             "shadowed": sum(row.shadow is not None for row in rows),
             "application": ownership_figures.application_progress(Application.objects.first()),
-            "may_edit": self.request.user.has_perm(EDIT),
-            "empty": self.empty.for_user(self.request.user),
+            "may_edit": self.person.has_perm(EDIT),
+            "empty": self.empty.for_user(self.person),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -173,7 +173,7 @@ class RulePage(PreviewedFormPage):
 
     def save(self, form: RuleForm) -> OwnershipRule:
         rule = form.instance
-        rules.save_rule(rule, self.request.user, read_version=form.read_version)
+        rules.save_rule(rule, self.person, read_version=form.read_version)
         messages.success(self.request, f"{rule.name} is saved. The open months are being reallocated.")
         for warning in rule.warnings():
             messages.warning(self.request, warning)
@@ -216,7 +216,7 @@ class RemoveRule(PreviewedFormPage):
 
     def save(self, form: forms.Form) -> OwnershipRule:
         rule = self.object
-        rules.delete_rules([rule], self.request.user)
+        rules.delete_rules([rule], self.person)
         messages.success(self.request, f"{rule.name} is removed. The open months are being reallocated.")
         return rule
 
@@ -240,6 +240,6 @@ class ImportRules(FormPage):
 
     def save(self, form: RulesFileForm) -> None:
         text = rule_csv.read_upload(form.cleaned_data["file"])
-        added, changed = rule_csv.import_rules(text, self.request.user)
+        added, changed = rule_csv.import_rules(text, self.person)
         counts = f"{added:,} rules added, {changed:,} changed"
         messages.success(self.request, f"{counts}. The open months are being reallocated.")

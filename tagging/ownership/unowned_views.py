@@ -38,17 +38,17 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
     def by(self) -> str:
         """A dimension, or a tag as ``tag:Team``; what the address names otherwise is by account."""
         by = self.request.GET.get("by", "account")
-        is_tag = by.startswith(TAG) and by[len(TAG) :] in filter_choices.tag_keys(self.request.user)
+        is_tag = by.startswith(TAG) and by[len(TAG) :] in filter_choices.tag_keys(self.person)
         return by if by in self.GROUPINGS or is_tag else "account"
 
     def get_breadcrumbs(self) -> Any:
-        return BREADCRUMBS if self.request.user.has_perm("tagging.view_ownershiprule") else ()
+        return BREADCRUMBS if self.person.has_perm("tagging.view_ownershiprule") else ()
 
     def get_subtitle(self) -> str:
         return f"Cost of {month_text(self.month, 'long')} that no ownership rule matched, by charge day."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user = self.request.user
+        user = self.person
         tags = [(f"{TAG}{key}", f"By tag {key}") for key in filter_choices.tag_keys(user)[:40]]
         context = {
             "stats": ownership_figures.allocation_stats(user, self.month),

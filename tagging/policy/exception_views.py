@@ -54,7 +54,7 @@ class RequestException(FormPage):
     @cached_property
     def row(self) -> TaggedResource:
         """The resource as the person sees it, the latest month."""
-        visible = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        visible = TaggedResource.objects.visible_to(self.person).filter(key=self.kwargs["key"])
         row = visible.select_related("owner", "tag_set", "verdict").order_by("-charge_month", "-last_day").first()
         if row is None:
             raise Http404
@@ -70,7 +70,7 @@ class RequestException(FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         wrong = [status.tag for status in Explainer().wrong(self.row)]
-        more = {"user": self.request.user, "row": self.row, "wrong": wrong, "today": timezone.now().date()}
+        more = {"user": self.person, "row": self.row, "wrong": wrong, "today": timezone.now().date()}
         return {**super().get_form_kwargs(), **more}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class ExceptionPage(DetailPage):
         return self.object.resource_name or self.object.resource
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        may = self.request.user.has_perm(DECIDE)
+        may = self.person.has_perm(DECIDE)
         state = self.object.state_on(timezone.now().date())
         context = {
             "state": EXCEPTION_STATES[state],

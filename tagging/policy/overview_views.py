@@ -53,11 +53,11 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
 
     @cached_property
     def total(self) -> Tally:
-        return compliance_figures.tally(self.request.user, self.month, self.today)
+        return compliance_figures.tally(self.person, self.month, self.today)
 
     @cached_property
     def tags(self) -> dict[str, Tally]:
-        return compliance_figures.by_tag(self.request.user, self.month)
+        return compliance_figures.by_tag(self.person, self.month)
 
     def get_subtitle(self) -> str:
         return "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
@@ -77,10 +77,10 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                 "trend_chart": self._trend_chart(),
                 "untaggable": [
                     {**row, "url": worklist_url(self.month, state="untaggable", currency=row["currency"])}
-                    for row in compliance_figures.untaggable(self.request.user, self.month)
+                    for row in compliance_figures.untaggable(self.person, self.month)
                 ],
             }
-        return super().get_context_data(**{**context, "empty": NO_RESOURCES.for_user(self.request.user), **kwargs})
+        return super().get_context_data(**{**context, "empty": NO_RESOURCES.for_user(self.person), **kwargs})
 
     def _stats(self) -> list[dict[str, Any]]:
         total = self.total
@@ -162,7 +162,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
 
     @cached_property
     def grouped(self) -> list[tuple[str, str, Tally]]:
-        tallies = compliance_figures.by_group(self.request.user, self.month, self.today, self.by)
+        tallies = compliance_figures.by_group(self.person, self.month, self.today, self.by)
         labels = compliance_figures.group_labels(self.by, tallies)
         rows = [(key, labels.get(key, key), tally) for key, tally in tallies.items()]
         return sorted(rows, key=lambda row: (row[0] == NOBODY, -row[2].count(WRONG), row[1]))
@@ -185,7 +185,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
 
     @cached_property
     def by_month(self) -> dict[Month, Tally]:
-        return compliance_figures.compliance_by_month(self.request.user, self.today)
+        return compliance_figures.compliance_by_month(self.person, self.today)
 
     def _trend_chart(self) -> dict[str, Any]:
         tallies = self.by_month.values()

@@ -70,7 +70,7 @@ class RequirementPage(FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         today = timezone.now().date()
-        return {"instance": None, **super().get_form_kwargs(), "user": self.request.user, "today": today}
+        return {"instance": None, **super().get_form_kwargs(), "user": self.person, "today": today}
 
     def form_valid(self, form: RequirementForm) -> HttpResponse:
         if "preview" in self.request.POST:
@@ -81,9 +81,7 @@ class RequirementPage(FormPage):
         month = compliance_figures.month_for("", form.today)
         if month is None:
             return None
-        return policy_changes.preview_change(
-            self.request.user, policy_changes.with_change(form.instance), month, form.today
-        )
+        return policy_changes.preview_change(self.person, policy_changes.with_change(form.instance), month, form.today)
 
     def save(self, form: RequirementForm) -> TagRequirement:
         row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)

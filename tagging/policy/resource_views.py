@@ -66,7 +66,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
     @cached_property
     def rows(self) -> list[TaggedResource]:
         """The resource in every month that the person may see, the latest first."""
-        visible = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        visible = TaggedResource.objects.visible_to(self.person).filter(key=self.kwargs["key"])
         related = visible.select_related("owner", "pool", "tag_set__delivered", "verdict")
         rows = list(related.order_by("-charge_month", "-last_day", "-id"))
         if not rows:
@@ -101,7 +101,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
         statuses = Explainer().statuses(self.row)
         days = self._days(month)
         row_now = TaggedResource.objects.filter(pk=self.row.pk).with_state(self.today)
-        exceptions = TagException.objects.visible_to(self.request.user).filter(resource_key=self.row.key)
+        exceptions = TagException.objects.visible_to(self.person).filter(resource_key=self.row.key)
         context = {
             "row": self.row,
             "month_rows": self.month_rows,
@@ -121,13 +121,13 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
                 {"row": exception, "state": EXCEPTION_STATES[exception.state_on(self.today)]}
                 for exception in exceptions.select_related("owner", "decided_by")
             ],
-            "may_except": self.request.user.has_perm("tagging.add_tagexception"),
+            "may_except": self.person.has_perm("tagging.add_tagexception"),
         }
         return super().get_context_data(**{**context, **kwargs})
 
     def _lines(self, month: Month) -> QuerySet[CostLine]:
         place = {"provider": self.row.provider, "sub_account": self.row.sub_account, "resource": self.row.resource}
-        return CostLine.objects.visible_to(self.request.user).charged_in(month.period).filter(**place)
+        return CostLine.objects.visible_to(self.person).charged_in(month.period).filter(**place)
 
     def _days(self, month: Month) -> list[dict[str, Any]]:
         """Its cost of each day and currency, with the address of the cost lines behind it."""

@@ -71,7 +71,7 @@ class ChangeSetPage(FollowedPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if self.asks_progress:
             return super().get_context_data(**kwargs)
-        row, user = self.object, self.request.user
+        row, user = self.object, self.person
         table = TagChangeTable(row.changes.select_related("team"), request=None)
         table.request = self.request
         context = {
@@ -99,7 +99,7 @@ class ChangeSetPage(FollowedPage):
         return redirect(row)
 
     def _do(self, row: ChangeSet, verb: str) -> str:
-        user, now = self.request.user, timezone.now()
+        user, now = self.person, timezone.now()
         if verb == "submit":
             change_sets.submit(row.pk)
             return "It waits for somebody else's approval."

@@ -32,7 +32,7 @@ class ActionListPage(ListPage):
         raise NotImplementedError
 
     def require(self, permission: str) -> None:
-        if not self.request.user.has_perm(permission):
+        if not self.person.has_perm(permission):
             raise PermissionDenied
 
     def picked_ids(self) -> list[int]:

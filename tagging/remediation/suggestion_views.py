@@ -67,7 +67,7 @@ class SuggestionsPage(ActionListPage):
 
     def _accept(self, rows: SuggestionQuerySet) -> None:
         gain = suggestions.potential_gain(rows)
-        result = accept_suggestions(rows, user=self.request.user, now=timezone.now())
+        result = accept_suggestions(rows, user=self.person, now=timezone.now())
         if result.batch is None:
             messages.warning(
                 self.request, "Nothing is left to accept here: somebody else was faster, or nothing is ticked."
@@ -79,7 +79,7 @@ class SuggestionsPage(ActionListPage):
         messages.success(self.request, f"{text} The figures follow in a moment.")
 
     def _refuse(self, rows: SuggestionQuerySet) -> None:
-        count = refuse_suggestions(rows, user=self.request.user, now=timezone.now())
+        count = refuse_suggestions(rows, user=self.person, now=timezone.now())
         if count:
             messages.success(self.request, f"{count} refused: they will not be suggested for these resources again.")
         else:
@@ -96,7 +96,7 @@ class SuggestionsPage(ActionListPage):
             "groups": suggestions.by_evidence(self.rows),
             "gain": suggestions.potential_gain(self.rows),
             "steps": [step for step in steps if step["gain"].suggestions],
-            "may_decide": self.request.user.has_perm(DECIDE),
+            "may_decide": self.person.has_perm(DECIDE),
             "kinds": dict(Suggestion.Kind.choices),
         }
         return super().get_context_data(**{**context, **kwargs})

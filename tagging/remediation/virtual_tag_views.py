@@ -73,7 +73,7 @@ class VirtualTagsPage(ActionListPage):
             self._create_change_set(data.get("title", ""), every=data["verb"] == "change_set_all")
 
     def _visible(self, text: str) -> VirtualTag:
-        tag = VirtualTag.objects.visible_to(self.request.user).filter(pk=row_id(text)).first()
+        tag = VirtualTag.objects.visible_to(self.person).filter(pk=row_id(text)).first()
         if tag is None:
             raise Http404
         return tag
@@ -83,9 +83,9 @@ class VirtualTagsPage(ActionListPage):
 
     def _create_change_set(self, title: str, *, every: bool) -> None:
         """Of those ticked, or of every one that the filters leave."""
-        visible = VirtualTag.objects.visible_to(self.request.user)
+        visible = VirtualTag.objects.visible_to(self.person)
         tags = visible.filter(pk__in=self.rows.order_by().values("pk") if every else self.picked_ids())
-        change_set = create_change_set(tags, title=title, user=self.request.user, now=timezone.now())
+        change_set = create_change_set(tags, title=title, user=self.person, now=timezone.now())
         messages.success(
             self.request, f"Change set made: {change_set}. Look at it under Change sets, and send it for approval."
         )
@@ -93,7 +93,7 @@ class VirtualTagsPage(ActionListPage):
     def batches(self) -> QuerySet[VirtualTagBatch]:
         """The batches whose every tag the person may see: those she may undo."""
         batches = VirtualTagBatch.objects.select_related("made_by", "undone_by")
-        user = self.request.user
+        user = self.person
         if user.sees_whole_company:
             return batches
         hidden = VirtualTag.objects.exclude(pk__in=VirtualTag.objects.visible_to(user).values("pk"))
@@ -102,8 +102,8 @@ class VirtualTagsPage(ActionListPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = {
             "batches": self.batches()[:8],
-            "may_set": self.request.user.has_perm(SET),
-            "may_change": self.request.user.has_perm("tagging.add_changeset"),
+            "may_set": self.person.has_perm(SET),
+            "may_change": self.person.has_perm("tagging.add_changeset"),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -117,7 +117,7 @@ class TagByHand(FormPage):
 
     @cached_property
     def row(self) -> TaggedResource:
-        visible = TaggedResource.objects.visible_to(self.request.user).filter(key=self.kwargs["key"])
+        visible = TaggedResource.objects.visible_to(self.person).filter(key=self.kwargs["key"])
         row = visible.order_by("-charge_month", "-last_day").first()
         if row is None:
             raise Http404
@@ -139,9 +139,7 @@ class TagByHand(FormPage):
 
     def form_valid(self, form: TagForm) -> HttpResponse:
         try:
-            tag = virtual_tags.set_virtual_tag(
-                self.row, **form.cleaned_data, user=self.request.user, now=timezone.now()
-            )
+            tag = virtual_tags.set_virtual_tag(self.row, **form.cleaned_data, user=self.person, now=timezone.now())
         except RemediationError as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)
@@ -161,12 +159,12 @@ class ClaimPage(FormPage):
     cancel_url_name = "tagging:virtual_tags"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "user": self.request.user}
+        return {**super().get_form_kwargs(), "user": self.person}
 
     def form_valid(self, form: ClaimForm) -> HttpResponse:
         data = form.cleaned_data
         try:
-            tag = claims.claim_resource(data["resource"], data["team"], user=self.request.user, now=timezone.now())
+            tag = claims.claim_resource(data["resource"], data["team"], user=self.person, now=timezone.now())
         except RemediationError as problem:
             form.add_error("resource", str(problem))
             return self.form_invalid(form)

@@ -54,7 +54,7 @@ class UnitCostsPage(Page, TemplateView):
     @cached_property
     def metric(self) -> Metric | None:
         pk = self.request.GET.get("metric", "")
-        metrics = Metric.objects.visible_to(self.request.user)
+        metrics = Metric.objects.visible_to(self.person)
         chosen = metrics.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 18 else None
         return chosen or metrics.first()
 
@@ -85,7 +85,7 @@ class UnitCostsPage(Page, TemplateView):
     @cached_property
     def teams(self) -> list[Team]:
         chosen = [pk for pk in self.request.GET.getlist("team") if pk.isdecimal() and len(pk) < 18]
-        teams = Team.objects.visible_to(self.request.user).order_by("name")
+        teams = Team.objects.visible_to(self.person).order_by("name")
         return list((teams.filter(pk__in=chosen) if chosen else teams)[:MOST_TEAMS])
 
     @cached_property
@@ -99,7 +99,7 @@ class UnitCostsPage(Page, TemplateView):
         if self.metric is None:
             return {}
         points = business_metrics.points_by_team(
-            self.request.user, self.metric, self.teams, self.period, self.basis, shared=self.shared
+            self.person, self.metric, self.teams, self.period, self.basis, shared=self.shared
         )
         counted = {key: series for key, series in points.items() if any(p.units is not None for p in series)}
         if not self.by_month or self.metric.grain == Metric.Grain.MONTH:
@@ -166,7 +166,7 @@ class UnitCostsPage(Page, TemplateView):
         query["_export"] = "csv"
         context = {
             "metric": self.metric,
-            "metrics": Metric.objects.visible_to(self.request.user),
+            "metrics": Metric.objects.visible_to(self.person),
             "basis": self.basis,
             "shared": self.shared,
             "bases": business_metrics.BASES.items(),
@@ -177,7 +177,7 @@ class UnitCostsPage(Page, TemplateView):
             "charts": [self._chart(code) for code in codes],
             "table": UnitCostTable(self.rows, request=None) if self.rows else None,
             "csv_url": f"?{query.urlencode()}",
-            "empty": self.empty.for_user(self.request.user),
+            "empty": self.empty.for_user(self.person),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -200,7 +200,7 @@ class UploadMetric(FormPage):
         )
         if self.request.POST.get("verb") == "save" and parsed.is_good:
             metric = data["metric"] or Metric.objects.create(name=data["name"], grain=data["grain"])
-            result = business_metrics.save_values(metric, parsed.values, user=self.request.user, now=timezone.now())
+            result = business_metrics.save_values(metric, parsed.values, user=self.person, now=timezone.now())
             messages.success(
                 self.request, f"{metric}: {result.new} new, {result.changed} changed, {result.same} as before."
             )

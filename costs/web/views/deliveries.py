@@ -66,7 +66,7 @@ class _OneDelivery(Page):
     permission_required = "costs.view_delivery"
 
     def get_delivery(self) -> Delivery:
-        return get_object_or_404(with_columns(Delivery.objects.visible_to(self.request.user)), pk=self.kwargs["pk"])
+        return get_object_or_404(with_columns(Delivery.objects.visible_to(self.person)), pk=self.kwargs["pk"])
 
 
 class DeliveryRow(_OneDelivery, View):
@@ -90,7 +90,7 @@ class UploadPage(FormPage):
 
     def form_valid(self, form: BillUploadForm) -> HttpResponseBase:
         try:
-            bills = form.deliver(self.request.user)
+            bills = form.deliver(self.person)
         except BadBill as error:
             form.add_error("files", str(error))
             return self.form_invalid(form)
@@ -155,9 +155,8 @@ class DeliveryPage(DetailPage):
             "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
-            "may_retry": delivery.status == Delivery.Status.FAILED and self.request.user.has_perm("costs.add_delivery"),
-            "may_withdraw": delivery.status == Delivery.Status.CURRENT
-            and self.request.user.has_perm("costs.add_delivery"),
+            "may_retry": delivery.status == Delivery.Status.FAILED and self.person.has_perm("costs.add_delivery"),
+            "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
@@ -185,7 +184,7 @@ class _ListOfDelivery(ListPage):
 
     @cached_property
     def delivery(self) -> Delivery:
-        rows = Delivery.objects.visible_to(self.request.user).select_related("source")
+        rows = Delivery.objects.visible_to(self.person).select_related("source")
         return get_object_or_404(rows, pk=self.kwargs["pk"])
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
@@ -241,7 +240,7 @@ class CorrectionsPage(ListPage):
     )
 
     def get_queryset(self) -> Any:
-        return restatements.corrections(self.request.user)
+        return restatements.corrections(self.person)
 
 
 class WithdrawDelivery(_OneDelivery, View):

@@ -47,7 +47,7 @@ class Explorer(Page, TemplateView):
 
     @cached_property
     def form(self) -> ExplorerForm:
-        return ExplorerForm(self.request.GET, user=self.request.user, today=timezone.now().date())
+        return ExplorerForm(self.request.GET, user=self.person, today=timezone.now().date())
 
     @cached_property
     def question(self) -> Question | None:
@@ -69,7 +69,7 @@ class Explorer(Page, TemplateView):
         context = {
             "bar": FilterBar(self.form),
             "question": self.question,
-            "empty": self.empty.for_user(self.request.user),
+            "empty": self.empty.for_user(self.person),
             "errors": self.form.non_field_errors(),
             "target": self.target,
             **(self.answer(self.question) if self.question else {}),
@@ -78,7 +78,7 @@ class Explorer(Page, TemplateView):
 
     def answer(self, question: Question) -> dict[str, Any]:
         """A table and a chart for each currency, and the rates by which costs were converted."""
-        pivots = build_pivots(self.request.user, question)
+        pivots = build_pivots(self.person, question)
         rates: dict[str, Any] = {}
         if self.target:
             codes = [pivot.currency for pivot in pivots]
@@ -99,7 +99,7 @@ class Explorer(Page, TemplateView):
 
     def csv(self, question: Question) -> HttpResponseBase:
         """Every group, none put together, with all digits."""
-        user = self.request.user
+        user = self.person
         if self.target:
             rows, _ = currency_conversion.find_converted_spend(user, question, self.target, limit=MOST_ROWS)
         else:

@@ -56,14 +56,14 @@ class LinesPage(ListPage):
         sums: dict[str, dict[str, Any]] = {}
         for metric in ("billed_cost", "effective_cost"):
             question = self.filterset.question.for_metric(metric)
-            for currency, amount in spend.total_spend(self.request.user, question).items():
+            for currency, amount in spend.total_spend(self.person, question).items():
                 sums.setdefault(currency, {})[metric] = amount
         return total_rows(sums)
 
     def cursor_of_page(self, number: int) -> str | None:
         """Kept, because skipping thousands of lines takes as long as all the rest of the page."""
         question = ("page", number, self.request.GET.urlencode(), self.filterset.period, self.per_page)
-        return cached(self.request.user, question, partial(super().cursor_of_page, number))
+        return cached(self.person, question, partial(super().cursor_of_page, number))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(sums=self.get_sums(), **kwargs)
@@ -94,7 +94,7 @@ class LinePage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         charges = drilldown.charges_of(self.object)
-        days = drilldown.resource_by_day(self.request.user, self.object)
+        days = drilldown.resource_by_day(self.person, self.object)
         history = self._chart(days) if len(days) > 1 else None
         return super().get_context_data(
             charges=charges, heads=list(drilldown.SHOWN.values()), history=history, days=days, **kwargs

@@ -28,16 +28,16 @@ class TeamsPage(Page, TemplateView):
     @cached_property
     def comparison(self) -> trends.Comparison:
         today = timezone.now().date()
-        return trends.compare(self.request.user, latest_month.month(self.request.user, today), today)
+        return trends.compare(self.person, latest_month.month(self.person, today), today)
 
     def get_subtitle(self) -> str:
         return f"{self.comparison.title}, {self.comparison.against}. Each team's own cost, by charge day."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        rows = team_spend_rows(self.request.user, self.comparison)
+        rows = team_spend_rows(self.person, self.comparison)
         table = TeamTable(rows, totals=total_rows(team_totals(rows)), request=None)
         return super().get_context_data(
-            table=table, is_empty=not rows, empty=self.empty.for_user(self.request.user), **kwargs
+            table=table, is_empty=not rows, empty=self.empty.for_user(self.person), **kwargs
         )
 
 
@@ -53,11 +53,11 @@ class TeamPage(DetailPage):
         try:
             return Month.parse(self.request.GET.get("month", ""))
         except ValueError:
-            return latest_month.month(self.request.user, timezone.now().date())
+            return latest_month.month(self.person, timezone.now().date())
 
     @cached_property
     def comparison(self) -> trends.Comparison:
-        return trends.compare(self.request.user, self.month, timezone.now().date())
+        return trends.compare(self.person, self.month, timezone.now().date())
 
     @property
     def filters(self) -> dict[str, list[str]]:
@@ -69,7 +69,7 @@ class TeamPage(DetailPage):
         return f"{centre}{self.comparison.title}{', teams below included' if below else ''}, by charge day."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user, month = self.request.user, self.month
+        user, month = self.person, self.month
         context = {
             "month": month,
             "months": [month.plus(-back) for back in range(-1, 13)],
@@ -84,7 +84,7 @@ class TeamPage(DetailPage):
 
     def changes_by(self, name: str) -> list[dict[str, Any]]:
         """New, gone, more and less by a dimension, a block for each currency."""
-        changes = trends.cost_drivers(self.request.user, self.comparison, name, self.filters, METRIC)
+        changes = trends.cost_drivers(self.person, self.comparison, name, self.filters, METRIC)
         return [
             change_block(of_currency, name, code, self.filters, self.comparison)
             for code, of_currency in changes.items()
@@ -93,7 +93,7 @@ class TeamPage(DetailPage):
     def top_resources(self) -> list[dict[str, Any]]:
         rows, period = [], self.comparison.now
         question = Question(period, ("resource",), "", METRIC, self.filters)
-        for pivot in build_pivots(self.request.user, question, top=10):
+        for pivot in build_pivots(self.person, question, top=10):
             for group in pivot.groups:
                 resource = filter_value("resource", group.keys[0]) if group.keys else ""
                 url = lines_url(period, {**self.filters, "resource": resource}) if resource else ""

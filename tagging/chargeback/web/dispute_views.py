@@ -50,7 +50,7 @@ class DisputePage(DetailPage):
         return str(self.object.line.statement)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        dispute, user = self.object, self.request.user
+        dispute, user = self.object, self.person
         may_resolve = user.has_perm("tagging.change_dispute") and dispute.state == Dispute.State.OPEN
         context = {
             "dispute": dispute,
@@ -90,7 +90,7 @@ class RaiseDispute(FormPage):
 
     @cached_property
     def line(self) -> StatementLine:
-        visible = Statement.objects.visible_to(self.request.user)
+        visible = Statement.objects.visible_to(self.person)
         rows = StatementLine.objects.filter(statement__in=visible).select_related(
             "statement__period", "statement__team"
         )
@@ -115,7 +115,7 @@ class RaiseDispute(FormPage):
 
     def form_valid(self, form: DisputeForm) -> HttpResponse:
         try:
-            dispute = disputes.raise_dispute(self.line, self.request.user, form.cleaned_data["comment"], timezone.now())
+            dispute = disputes.raise_dispute(self.line, self.person, form.cleaned_data["comment"], timezone.now())
         except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.form_invalid(form)

@@ -45,7 +45,7 @@ class ChargebackPage(Page, TemplateView):
     )
 
     def get_table(self) -> BaseTable:
-        user = self.request.user
+        user = self.person
         if user.sees_whole_company:
             return MonthTable(month_figures.company_months(), request=None)
         return TeamMonthTable(month_figures.months_of_teams(user), request=None)
@@ -57,7 +57,7 @@ class ChargebackPage(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         table = self.get_table()
-        context = {"table": table, "is_empty": not len(table.rows), "empty": self.empty.for_user(self.request.user)}
+        context = {"table": table, "is_empty": not len(table.rows), "empty": self.empty.for_user(self.person)}
         return super().get_context_data(**{**context, **kwargs})
 
 
@@ -71,7 +71,7 @@ class MonthPage(PeriodPage, TemplateView):
         return self.period_summary
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user, period = self.request.user, self.period
+        user, period = self.person, self.period
         may_close = user.has_perm("tagging.close_chargebackperiod") and not period.is_closed
         items = closing_checklist(period, timezone.now()) if may_close else []
         context = {
