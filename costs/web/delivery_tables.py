@@ -1,6 +1,6 @@
 """Tables of deliveries, of rows that were not read, and of what a bill changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -37,6 +37,11 @@ ASKS_AGAIN = {
 }
 
 
+def while_open(attribute: Callable[[Delivery], str]) -> Callable[[Delivery], str | None]:
+    """The row of an open delivery, and no other, is drawn anew until its load has ended."""
+    return lambda record: attribute(record) if record.is_open else None
+
+
 class DeliveryTable(BaseTable):
     source = django_tables2.Column("Delivery", accessor="source__name")
     number = django_tables2.Column("Number", accessor="pk", visible=False)
@@ -53,11 +58,7 @@ class DeliveryTable(BaseTable):
         order_by = "-received_at"
         row_attrs = {
             "id": lambda record: f"delivery-{record.pk}",
-            **{
-                # The row of an open delivery, and no other, is drawn anew until its load has ended.
-                name: lambda record, attribute=attribute: attribute(record) if record.is_open else None
-                for name, attribute in ASKS_AGAIN.items()
-            },
+            **{name: while_open(attribute) for name, attribute in ASKS_AGAIN.items()},
         }
 
     caption = "Deliveries"

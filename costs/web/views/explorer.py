@@ -84,7 +84,7 @@ class Explorer(Page, TemplateView):
             codes = [pivot.currency for pivot in pivots]
             exchange = currency_conversion.Exchange(self.target, question.grain, question.period, codes)
             pivots = currency_conversion.convert_pivots(pivots, exchange)
-            rates = {"rates": exchange.list_used(), "apart": exchange.missing}
+            rates = {"rates": exchange.list_applied(), "apart": exchange.missing}
         tables = ExplorerTables(question, self._title(question), self.target)
         return {
             "answers": [tables.of_currency(pivot) for pivot in pivots],
