@@ -479,7 +479,7 @@ def a_mail_to_lea():
 
 def budget_arguments(name, line):
     kind = name.split(":")[1]
-    if kind in ("budgets", "add", "propose", "grid", "import", "finance", "alerts", "anomalies") or kind.endswith(
+    if kind in ("budgets", "add", "propose", "grid", "import", "annual_plan", "alerts", "anomalies") or kind.endswith(
         "-list"
     ):
         return []
