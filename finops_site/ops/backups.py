@@ -113,7 +113,7 @@ def bill_files() -> Iterator[tuple[str, Path]]:
             yield f"{BILLS}/{inside}", path
 
 
-class _Summed:
+class _HashingReader:
     """A file that is hashed while it is read."""
 
     def __init__(self, source: IO[bytes]) -> None:
@@ -134,9 +134,9 @@ def _add_file(archive: tarfile.TarFile, name: str, path: Path, sums: dict[str, s
     with source:
         member = tarfile.TarInfo(name)
         member.size = os.fstat(source.fileno()).st_size
-        summed = _Summed(source)
-        archive.addfile(member, summed)
-        sums[name] = summed.hash.hexdigest()
+        reader = _HashingReader(source)
+        archive.addfile(member, reader)
+        sums[name] = reader.hash.hexdigest()
     return True
 
 

@@ -325,7 +325,7 @@ def test_the_csv_of_a_long_list_is_in_its_order(client, boss):
 
 
 def test_a_month_filter_includes_its_last_day():
-    class Joined(django_filters.FilterSet):
+    class JoinDateFilters(django_filters.FilterSet):
         month = MonthFilter(field_name="date_joined__date")
         until = MonthFilter(field_name="date_joined__date", lookup_expr="lte")
 
@@ -335,9 +335,9 @@ def test_a_month_filter_includes_its_last_day():
 
     for day in ("2025-10-31T23:59", "2025-11-01T00:00", "2025-11-30T23:59", "2025-12-01T00:00"):
         User.objects.create(email=f"{day}@demo.example", date_joined=datetime.fromisoformat(day).replace(tzinfo=UTC))
-    assert Joined({"month": "2025-11"}, User.objects.all()).qs.count() == 2
-    assert Joined({"until": "2025-11"}, User.objects.all()).qs.count() == 3
-    assert "is not a month" in str(Joined({"month": "Nov"}, User.objects.all()).form.errors)
+    assert JoinDateFilters({"month": "2025-11"}, User.objects.all()).qs.count() == 2
+    assert JoinDateFilters({"until": "2025-11"}, User.objects.all()).qs.count() == 3
+    assert "is not a month" in str(JoinDateFilters({"month": "Nov"}, User.objects.all()).form.errors)
 
 
 def test_home_greets_and_says_what_to_do_first(client, boss, monkeypatch):

@@ -151,10 +151,10 @@ def test_numbers_stay_numbers():
 
 
 def test_a_header_is_defused_too():
-    class Tagged(BaseTable):
+    class TagTable(BaseTable):
         tag = django_tables2.Column(verbose_name="=HYPERLINK()")
 
-    assert exported({"tag": "x"}, table=Tagged)[0] == ["'=HYPERLINK()"]
+    assert exported({"tag": "x"}, table=TagTable)[0] == ["'=HYPERLINK()"]
 
 
 def test_a_nul_does_not_reach_the_csv():
