@@ -13,7 +13,7 @@ OTHER = "Other"
 ABSENT = "—"
 
 
-def series(name: str, data: Sequence[Decimal | None], **more: Any) -> dict[str, Any]:
+def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
     """One series of a chart; None where the bill does not say."""
     return {"name": name, "data": list(data), **more}
 

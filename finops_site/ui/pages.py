@@ -14,7 +14,7 @@ from django.contrib.auth.mixins import AccessMixin
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.forms import Form
+from django.forms import BaseForm, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -340,11 +340,11 @@ class FormPage(Page, FormView):
         instance = {} if self.object is None else {"instance": self.object}
         return {**super().get_form_kwargs(), **instance}
 
-    def save(self, form: Form) -> Any:
+    def save(self, form: BaseForm) -> Any:
         """Does what the form is for; the returned object is where the person is sent, if it has an address."""
-        return form.save()
+        return cast(ModelForm, form).save()
 
-    def form_valid(self, form: Form) -> HttpResponse:
+    def form_valid(self, form: BaseForm) -> HttpResponse:
         self.saved = self.save(form)
         if self.success_message:
             messages.success(self.request, self.success_message)

@@ -86,13 +86,13 @@ class MonthCost:
     def read(cls, month: Month) -> "MonthCost":
         views = {view: Sum(view) for view in VIEWS}
         owned = current_rows_of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
-        owned = list(owned.annotate(until=Max("charge_date"), **views))
+        owned_rows = list(owned.annotate(until=Max("charge_date"), **views))
         held = current_rows_of_month(DayRollup, month).filter(SIDES["shared"])
         held = held.values("pool", "charge_date", "currency").annotate(**views)
         return cls(
-            {(row["owner"], row["service"], row["currency"]): cls._amounts(row) for row in owned},
+            {(row["owner"], row["service"], row["currency"]): cls._amounts(row) for row in owned_rows},
             {(row["pool"], row["charge_date"], row["currency"]): cls._amounts(row) for row in held},
-            max((row["until"] for row in owned), default=None),
+            max((row["until"] for row in owned_rows), default=None),
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from costs.models import DeliveryMonth, Source
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import moment_text
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.chargeback.draft_statements import write_statements
 from tagging.chargeback.periods import NO_BILL, month_fingerprints, open_period, period_fingerprint
 from tagging.models import ChargebackPeriod, Statement
@@ -26,7 +26,7 @@ class DraftOutdated(CannotClose):
     """A bill, a split or a metric changed since the draft was looked at."""
 
 
-def close_month(period: ChargebackPeriod, user: Person, *, seen: str, now: datetime) -> list[Statement]:
+def close_month(period: ChargebackPeriod, user: User, *, seen: str, now: datetime) -> list[Statement]:
     """Closes a month that `user` looked at as the draft with the fingerprint `seen`; returns its numbered statements.
 
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.
@@ -72,6 +72,7 @@ def _lock_bills(period: ChargebackPeriod) -> None:
 def check_can_close(period: ChargebackPeriod, today: date) -> None:
     """Raises CannotClose unless the month is over, open, and next in order."""
     if period.is_closed:
+        assert period.closed_at is not None
         when = moment_text(period.closed_at)
         raise AlreadyClosed(f"{period.month} was closed by {period.closed_by} on {when}. Nothing was done twice.")
     if today < period.month.next.start:

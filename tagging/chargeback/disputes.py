@@ -7,8 +7,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from finops_site.celery import task
-from finops_site.lib.person import Person
-from finops_site.models import Membership, Team
+from finops_site.models import Membership, Team, User
 from tagging.chargeback import emails
 from tagging.chargeback.periods import open_period
 from tagging.models import Adjustment, ChargebackPeriod, Dispute, StatementLine
@@ -18,13 +17,13 @@ class InvalidDispute(ValueError):
     """A dispute, or its answer, that was refused; the message gives the reason."""
 
 
-def leads_team(user: Person, team: Team) -> bool:
+def leads_team(user: User, team: Team) -> bool:
     """Whether the person leads the team, or one that it stands under."""
     led = Membership.objects.filter(user=user, role=Membership.Role.LEAD).select_related("team")
     return any(Team.objects.below(membership.team).filter(pk=team.pk).exists() for membership in led)
 
 
-def raise_dispute(line: StatementLine, user: Person, comment: str, now: datetime) -> Dispute:
+def raise_dispute(line: StatementLine, user: User, comment: str, now: datetime) -> Dispute:
     """Opens a dispute and notifies finance, once. Raises InvalidDispute."""
     if not comment.strip():
         raise InvalidDispute("Say what is wrong with it.")
@@ -46,7 +45,7 @@ class CorrectingEntry:
 
 
 def resolve_dispute(
-    dispute: Dispute, user: Person, answer: str, now: datetime, entry: CorrectingEntry | None = None
+    dispute: Dispute, user: User, answer: str, now: datetime, entry: CorrectingEntry | None = None
 ) -> Dispute:
     """Answers a dispute, with a correcting entry where one is given, and notifies the person who raised it, once.
 
@@ -70,7 +69,7 @@ def resolve_dispute(
     return dispute
 
 
-def _book(dispute: Dispute, user: Person, entry: CorrectingEntry, now: datetime) -> None:
+def _book(dispute: Dispute, user: User, entry: CorrectingEntry, now: datetime) -> None:
     statement = dispute.line.statement
     if not entry.amount:
         raise InvalidDispute("Which amount? To change nothing, answer without a correcting entry.")

@@ -105,7 +105,8 @@ def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, Decimal]
         if was == now:
             continue
         # What the line is about, by today's data or, where that has it no longer, by the closed statement.
-        source, pool = now_line or frozen_line, now_line.pool if now_line else frozen_line and frozen_line.pool_id
+        source = now_line or frozen_line
+        pool = now_line.pool if now_line else frozen_line.pool_id if frozen_line else None
         team, currency, line_key = key
         statement = statements.get((team, currency))
         corrected = f"statement {statement.number}" if statement else f"{closed.month}, which had no statement"

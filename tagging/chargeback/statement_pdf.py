@@ -23,7 +23,10 @@ def render_statements(statements: list[Statement], reader: Person) -> bytes:
     """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see."""
     first = statements[0]
     period = first.period
-    state = f"Closed on {day_text(period.closed_at)}" if period.is_closed else "Draft: it may still change"
+    state = "Draft: it may still change"
+    if period.is_closed:
+        assert period.closed_at is not None
+        state = f"Closed on {day_text(period.closed_at)}"
     numbers = ", ".join(statement.number for statement in statements if statement.number)
     basis = f"By billing month, {period.get_basis_display().lower()}"
     if period.basis == period.Basis.EFFECTIVE:

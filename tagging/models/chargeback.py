@@ -1,6 +1,7 @@
 """Billing months of chargeback, splits of pools, the statements of teams, and disputes about them."""
 
 from decimal import Decimal
+from typing import cast
 
 from django.conf import settings
 from django.db import models
@@ -180,7 +181,8 @@ class SplitPart(models.Model):
 
     @property
     def party(self) -> pool_splits.Party:
-        return pool_splits.team(self.team_id) if self.team_id else pool_splits.pool(self.into_id)
+        # A part without a team has a pool: part_is_team_or_pool.
+        return pool_splits.team(self.team_id) if self.team_id else pool_splits.pool(cast(int, self.into_id))
 
 
 class Allocation(models.Model):

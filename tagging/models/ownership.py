@@ -1,5 +1,7 @@
 """Ownership rules, which allocate cost to teams and pools, and their application to the open months."""
 
+from typing import cast
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -16,7 +18,7 @@ CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
 BILLED_CONDITIONS = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
 
 
-class OwnershipRuleQuerySet(models.QuerySet):
+class OwnershipRuleQuerySet(models.QuerySet["OwnershipRule"]):
     def visible_to(self, user: Person) -> "OwnershipRuleQuerySet":
         """Whoever may read rules reads all of them; the cost that they allocate is filtered elsewhere."""
         return self if user.has_perm("tagging.view_ownershiprule") else self.none()
@@ -118,17 +120,18 @@ class OwnershipRule(models.Model):
     def condition_labels(self) -> list[tuple[str, str]]:
         """(label of the field, value) of every condition that is set, as pages show them."""
         labels = [
-            (str(self._meta.get_field(name).verbose_name), getattr(self, name))
+            (self._label(name), getattr(self, name))
             for name in CONDITIONS
             if name not in ("tag_key", "tag_value") and getattr(self, name)
         ]
         return [*labels, (f"tag {self.tag_key}", self.tag_value or "any value")] if self.tag_key else labels
 
+    def _label(self, name: str) -> str:
+        return str(cast(models.Field, self._meta.get_field(name)).verbose_name)
+
     def warnings(self) -> list[str]:
         """Conditions on something that no bill has: not an error, for it may come, but probably misspelt."""
-        conditions = [
-            (name, str(self._meta.get_field(name).verbose_name), getattr(self, name)) for name in BILLED_CONDITIONS
-        ]
+        conditions = [(name, self._label(name), getattr(self, name)) for name in BILLED_CONDITIONS]
         unknown = [
             f"No bill has the {label} “{value}”."
             for name, label, value in conditions

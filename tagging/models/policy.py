@@ -15,7 +15,7 @@ from tagging.calc import policy_problems
 from tagging.calc.tag_policy import MOST_KEY, CaseRule, Policy, Requirement, State
 
 
-class TagRequirementQuerySet(models.QuerySet):
+class TagRequirementQuerySet(models.QuerySet["TagRequirement"]):
     def visible_to(self, user: Person) -> "TagRequirementQuerySet":
         """The policy is everybody's to read: people are asked to follow it."""
         return self

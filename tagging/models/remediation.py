@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,7 +24,7 @@ PERSON: dict[str, Any] = {"on_delete": models.PROTECT, "related_name": "+"}
 class TeamRowsQuerySet(models.QuerySet):
     """Rows about resources: each is seen by those who see its `team`; without one, by those who see the company."""
 
-    def visible_to(self, user: Person) -> "TeamRowsQuerySet":
+    def visible_to(self, user: Person) -> Self:
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 

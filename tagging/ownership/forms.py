@@ -1,6 +1,6 @@
 """Forms of ownership."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -24,10 +24,10 @@ class RuleForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = Team.objects.order_by("name")
-        self.fields["team"].empty_label = "no team"
-        self.fields["pool"].empty_label = "no pool"
-        self.fields["pool"].help_text = "For what several teams share. Name a team or a pool."
+        team, pool = (cast(forms.ModelChoiceField, self.fields[name]) for name in ("team", "pool"))
+        team.queryset = Team.objects.order_by("name")
+        team.empty_label, pool.empty_label = "no team", "no pool"
+        pool.help_text = "For what several teams share. Name a team or a pool."
         for name in (*BILLED_CONDITIONS, "tag_key"):
             self.fields[name].widget.attrs["list"] = f"known-{name}"
         if self.instance.pk:

@@ -14,7 +14,7 @@ from costs.ingest.reallocate import CostMove, Decision, preview_moves, reallocat
 from costs.models import DeliveryMonth
 from finops_site.celery import task
 from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.models import Application, ChargebackPeriod, OwnershipRule, VirtualTag
 
 
@@ -51,7 +51,7 @@ def reallocate_open_months(months: Iterable[Month] | None = None) -> Iterator[Re
 
 
 @transaction.atomic
-def queue_application(user: Person | None = None, reason: str = "") -> Application:
+def queue_application(user: User | None = None, reason: str = "") -> Application:
     """Has the rules and tags applied to the open months in the background, once the transaction is committed.
 
     An application that is queued already is enough: it reads the rules when it starts.

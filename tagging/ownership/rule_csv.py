@@ -10,8 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from costs.models import Pool
-from finops_site.lib.person import Person
-from finops_site.models import Team
+from finops_site.models import Team, User
 from tagging.models import CONDITIONS, OwnershipRule
 from tagging.models.ownership import OwnershipRuleQuerySet
 from tagging.ownership import rules
@@ -52,7 +51,7 @@ def read_upload(uploaded: UploadedFile) -> str:
 
 
 @transaction.atomic
-def import_rules(text: str, user: Person | None) -> tuple[int, int]:
+def import_rules(text: str, user: User | None) -> tuple[int, int]:
     """Adds the rules of a file, and changes those of the same name and first day; returns how many of each.
 
     Deletes nothing. Raises InvalidRulesFile, and does nothing, when anything in the file is wrong.

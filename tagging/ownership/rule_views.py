@@ -46,7 +46,7 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
-            listed = OwnershipRule.objects.visible_to(request.user).listed()
+            listed = OwnershipRule.objects.visible_to(self.person).listed()
             return csv_download(rule_csv.csv_rows(listed), "ownership-rules")
         return super().get(request, *args, **kwargs)
 
@@ -86,7 +86,7 @@ class ApplyNow(Page, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        rule_application.queue_application(request.user, "Applied by hand")
+        rule_application.queue_application(self.person, "Applied by hand")
         messages.success(request, "Today's rules are being applied to the open months.")
         return redirect("tagging:ownership")
 
@@ -98,9 +98,9 @@ class MoveRule(Page, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        rule = get_object_or_404(OwnershipRule.objects.visible_to(request.user), pk=pk)
+        rule = get_object_or_404(OwnershipRule.objects.visible_to(self.person), pk=pk)
         before = self._next_rule(rule, request.POST)
-        rules.move_rule(rule, before, request.user)
+        rules.move_rule(rule, before, self.person)
         where = f"in front of {before.name}" if before else "behind all others"
         messages.success(request, f"{rule.name} is tried {where}. The open months are being reallocated.")
         return redirect(f"{reverse('tagging:ownership')}#rule-{rule.pk}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.models import OwnershipRule
 from tagging.ownership.rule_application import queue_application
 
@@ -17,7 +17,7 @@ class StaleVersion(Exception):
 
 
 @transaction.atomic
-def save_rule(rule: OwnershipRule, user: Person | None, *, read_version: int | None = None) -> None:
+def save_rule(rule: OwnershipRule, user: User | None, *, read_version: int | None = None) -> None:
     """Saves a new or changed rule. Raises StaleVersion unless `read_version`, where given, is still the current one."""
     reason = f"{rule.name} was saved" if rule.pk else f"{rule.name} was added"
     store_version(rule, read_version=read_version)
@@ -36,7 +36,7 @@ def store_version(rule: OwnershipRule, *, read_version: int | None = None) -> No
 
 
 @transaction.atomic
-def delete_rules(rules: Iterable[OwnershipRule], user: Person | None) -> None:
+def delete_rules(rules: Iterable[OwnershipRule], user: User | None) -> None:
     """Removes rules, one by one, so that the audit log has an entry for each."""
     for rule in rules:
         reason = f"{rule.name} was removed"
@@ -45,7 +45,7 @@ def delete_rules(rules: Iterable[OwnershipRule], user: Person | None) -> None:
 
 
 @transaction.atomic
-def move_rule(rule: OwnershipRule, before: OwnershipRule | None, user: Person | None) -> None:
+def move_rule(rule: OwnershipRule, before: OwnershipRule | None, user: User | None) -> None:
     """Puts a rule in front of another (None: behind all), and numbers the list again by tens."""
     listed = [other for other in OwnershipRule.objects.select_for_update().order_by("order", "pk") if other != rule]
     at = listed.index(before) if before in listed else len(listed)

@@ -1,7 +1,7 @@
 """The API of tag compliance: the same figures as the pages."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -147,7 +147,8 @@ class TagResourceViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericVie
     keyset = ("-cost", "-id")
 
     def get_queryset(self) -> TaggedResourceQuerySet:
-        return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
+        rows = super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
+        return cast(TaggedResourceQuerySet, rows)
 
     def filter_queryset(self, queryset: TaggedResourceQuerySet) -> TaggedResourceQuerySet:
         today = timezone.now().date()

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import Count, F, QuerySet, Sum, Value
+from django.db.models import Count, F, Sum, Value
 
 from costs.calc.dimensions import DIMENSIONS
 from costs.models import Dimension
@@ -23,6 +23,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
 from tagging.models import ComplianceMonth, TaggedResource, TagRequirement
+from tagging.models.policy import TaggedResourceQuerySet
 
 Answer = TypeVar("Answer")
 Filters = Mapping[str, Any] | None
@@ -93,10 +94,10 @@ def month_for(text: str, today: date) -> Month | None:
     if named in months:
         return named
     past = [month for month in months if month.start <= today]
-    return (past or months or [None])[0]
+    return next(iter(past or months), None)
 
 
-def resources_of_month(user: Person, month: Month, filters: Filters = None) -> QuerySet:
+def resources_of_month(user: Person, month: Month, filters: Filters = None) -> TaggedResourceQuerySet:
     """The resources of a month that `user` may see."""
     return TaggedResource.objects.visible_to(user).in_month(month).filter(**(filters or {}))
 

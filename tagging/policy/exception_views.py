@@ -40,7 +40,7 @@ class ExceptionsPage(ListPage):
         return super().dispatch(request, *args, **kwargs)
 
     def get_queryset(self) -> TagExceptionQuerySet:
-        return super().get_queryset().select_related("team", "owner")
+        return TagException.objects.visible_to(self.person).select_related("team", "owner")
 
 
 class RequestException(FormPage):
@@ -96,7 +96,7 @@ class ExceptionPage(DetailPage):
     breadcrumbs = CRUMBS
 
     def get_queryset(self) -> TagExceptionQuerySet:
-        return super().get_queryset().select_related("team", "owner", "decided_by")
+        return TagException.objects.visible_to(self.person).select_related("team", "owner", "decided_by")
 
     def get_title(self) -> str:
         return self.object.resource_name or self.object.resource
@@ -124,7 +124,7 @@ class ExceptionPage(DetailPage):
             row = exceptions.decide_exception(
                 self.object.pk,
                 request.POST.get("verb", ""),
-                user=request.user,
+                user=self.person,
                 answer=form.cleaned_data["answer"],
                 now=timezone.now(),
             )

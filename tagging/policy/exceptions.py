@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.models import TagException, TaggedResource
 from tagging.policy import compliance
 
@@ -30,7 +30,7 @@ def request_exception(exception: TagException, row: TaggedResource) -> TagExcept
 
 
 @transaction.atomic
-def decide_exception(pk: int, verb: str, *, user: Person, answer: str, now: datetime) -> TagException:
+def decide_exception(pk: int, verb: str, *, user: User, answer: str, now: datetime) -> TagException:
     """Approves, declines or ends an exception; raises CannotDecide where that is no longer possible."""
     row = TagException.objects.select_for_update().get(pk=pk)
     state = MOVES.get((TagException.State(row.state), verb))

@@ -1,7 +1,7 @@
 """The filters of the worklist; figures of the overview link here with them."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django import forms
@@ -11,6 +11,7 @@ from django.http import HttpRequest, QueryDict
 from costs.query import filter_choices
 from costs.query.scope import of_teams
 from finops_site.lib.periods import Month
+from finops_site.models import User
 from finops_site.ui.filters import MonthFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.models.policy import TaggedResourceQuerySet
@@ -53,7 +54,7 @@ class ResourceFilter(django_filters.FilterSet):
         super().__init__(data, *args, request=request, **kwargs)
         self.today = today
         for name in ("team", "account", "service", "provider"):
-            self.filters[name].extra["choices"] = filter_choices.values(request.user, name)
+            self.filters[name].extra["choices"] = filter_choices.values(cast(User, request.user), name)
         if month := self.month_shown:
             self.data.setdefault("month", str(month))
         self.filters["tag"].extra["choices"] = [(key, key) for key in compliance_figures.requirements()]
@@ -89,4 +90,4 @@ class ResourceFilter(django_filters.FilterSet):
 
     def of_teams(self, queryset: TaggedResourceQuerySet, name: str, values: list[str]) -> TaggedResourceQuerySet:
         """Resources of the teams and the teams below them."""
-        return of_teams(queryset, values) if values else queryset
+        return cast(TaggedResourceQuerySet, of_teams(queryset, values)) if values else queryset

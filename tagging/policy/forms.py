@@ -1,7 +1,7 @@
 """Forms of the tag policy and of exceptions from it."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -32,7 +32,7 @@ class AliasesField(ListField):
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(f"{alias} = {meant}" for alias, meant in value.items()) if isinstance(value, dict) else value
 
-    def clean(self, value: Any) -> dict[str, str]:  # type: ignore[override]
+    def clean(self, value: Any) -> dict[str, str]:
         aliases: dict[str, str] = {}
         for line in super().clean(value):
             alias, sign, meant = (part.strip() for part in line.partition("="))
@@ -78,7 +78,7 @@ class RequirementForm(forms.ModelForm):
         self.today = today
         choices = filter_choices.values(user, "provider")
         others = [(name, name) for name in self.instance.providers if name not in dict(choices)]
-        self.fields["providers"].choices = [*choices, *others]
+        cast(forms.MultipleChoiceField, self.fields["providers"]).choices = [*choices, *others]
         self.before = TagRequirement.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
 
     @property
@@ -117,10 +117,10 @@ class ExceptionForm(forms.ModelForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.row, self.today = row, today
-        self.fields["tag"].choices = [("", "every tag"), *((key, key) for key in wrong)]
+        cast(forms.ChoiceField, self.fields["tag"]).choices = [("", "every tag"), *((key, key) for key in wrong)]
         people = User.objects.filter(is_active=True, teams=row.owner) if row.owner_id else User.objects.none()
         people = people | User.objects.filter(pk=user.pk)
-        self.fields["owner"].queryset = people.distinct().order_by("email")
+        cast(forms.ModelChoiceField, self.fields["owner"]).queryset = people.distinct().order_by("email")
         self.fields["owner"].initial = user.pk
 
     def clean_expires_on(self) -> date:

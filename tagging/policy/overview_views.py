@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponseBase
@@ -51,13 +51,18 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         group = self.request.GET.get("by", "team")
         return group if group in dict(GROUPS) else "team"
 
+    @property
+    def charge_month(self) -> Month:
+        """The month of the figures: where no month is computed, the page asks for none."""
+        return cast(Month, self.month)
+
     @cached_property
     def total(self) -> Tally:
-        return compliance_figures.tally(self.person, self.month, self.today)
+        return compliance_figures.tally(self.person, self.charge_month, self.today)
 
     @cached_property
     def tags(self) -> dict[str, Tally]:
-        return compliance_figures.by_tag(self.person, self.month)
+        return compliance_figures.by_tag(self.person, self.charge_month)
 
     def get_subtitle(self) -> str:
         return "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
@@ -84,12 +89,12 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
 
     def _stats(self) -> list[dict[str, Any]]:
         total = self.total
-        cards = [
+        cards: list[dict[str, Any]] = [
             {
                 "label": "Resources that comply",
                 "value": percent_text(total.by_resources) or "—",
                 "note": f"{total.count(COMPLIANT):,} of {total.counted:,}; the target is {percent_text(TARGET, 0)}",
-                "url": worklist_url(self.month, state="compliant"),
+                "url": worklist_url(self.charge_month, state="compliant"),
                 "icon": "target",
             },
         ]
@@ -99,7 +104,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                     "label": f"Cost that complies, {code}",
                     "value": percent_text(total.by_cost(code)) or "—",
                     "note": "of the cost of resources that can carry tags",
-                    "url": worklist_url(self.month, state="compliant", currency=code),
+                    "url": worklist_url(self.charge_month, state="compliant", currency=code),
                     "icon": "cash",
                 }
             )
@@ -109,7 +114,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                     "amount": total.amount(code, WRONG),
                     "currency": code,
                     "note": f"{total.count(WRONG):,} resources",
-                    "url": worklist_url(self.month, currency=code),
+                    "url": worklist_url(self.charge_month, currency=code),
                     "icon": "alert-triangle",
                 }
             )
@@ -119,7 +124,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                     "label": "Excepted",
                     "value": f"{total.count(EXCEPTED):,}",
                     "note": "not counted while the exception lasts",
-                    "url": worklist_url(self.month, state="excepted"),
+                    "url": worklist_url(self.charge_month, state="excepted"),
                     "icon": "clock",
                 }
             )
@@ -135,7 +140,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                 "cells": [
                     {
                         "count": tally.count(state),
-                        "url": worklist_url(self.month, tag=tag, fact=state.value, state="all"),
+                        "url": worklist_url(self.charge_month, tag=tag, fact=state.value, state="all"),
                         "label": STATE_LABELS[state],
                     }
                     for state in State
@@ -162,7 +167,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
 
     @cached_property
     def grouped(self) -> list[tuple[str, str, Tally]]:
-        tallies = compliance_figures.by_group(self.person, self.month, self.today, self.by)
+        tallies = compliance_figures.by_group(self.person, self.charge_month, self.today, self.by)
         labels = compliance_figures.group_labels(self.by, tallies)
         rows = [(key, labels.get(key, key), tally) for key, tally in tallies.items()]
         return sorted(rows, key=lambda row: (row[0] == NOBODY, -row[2].count(WRONG), row[1]))
@@ -177,8 +182,8 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                 "excepted": tally.count(EXCEPTED),
                 "share": tally.by_resources,
                 "costs": [(code, tally.amount(code, WRONG), tally.by_cost(code)) for code in tally.currencies],
-                "url": worklist_url(self.month, **{self.by: key}),
-                "all_url": worklist_url(self.month, **{self.by: key}, state="all"),
+                "url": worklist_url(self.charge_month, **{self.by: key}),
+                "all_url": worklist_url(self.charge_month, **{self.by: key}, state="all"),
             }
             for key, label, tally in self.grouped
         ]

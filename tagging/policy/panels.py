@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,6 +13,7 @@ from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.models import User
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
@@ -28,11 +29,12 @@ SHOWN = 3
 def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
     """How many visible resources miss tags, what they cost, and the dearest of them."""
     today = timezone.now().date()
-    month, tally = _latest(request.user, today)
-    if month is None or not tally.counted:
+    user = cast(User, request.user)
+    month, tally = _latest(user, today)
+    if month is None or tally is None or not tally.counted:
         return None
     explainer = Explainer()
-    wrong = compliance_figures.resources_of_month(request.user, month).wrong(today)
+    wrong = compliance_figures.resources_of_month(user, month).wrong(today)
     dearest = wrong.select_related("verdict", "tag_set").order_by("-cost", "-id")
     return {
         "month": month,
@@ -40,7 +42,7 @@ def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
         "wrong": tally.count(WRONG),
         "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
         "rows": [{"row": row, "wrong": explainer.wrong(row)} for row in dearest[:SHOWN]],
-        "whose": "The company" if request.user.sees_whole_company else "Your teams",
+        "whose": "The company" if user.sees_whole_company else "Your teams",
     }
 
 
@@ -57,7 +59,7 @@ def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally]
 def compliance_kpi(user: Person, as_of: date) -> Measure | None:
     """The share of resources that comply, in percent, against the target."""
     month, tally = _latest(user, as_of)
-    if month is None:
+    if month is None or tally is None:
         return None
     share = tally.by_resources
     text = f"{tally.count(COMPLIANT):,} of {tally.counted:,} resources that can carry tags, {month_text(month)}"
@@ -127,4 +129,4 @@ def _described(
     if user is None and not filters:
         return None
     visible = TaggedResource.objects.all() if user is None else TaggedResource.objects.visible_to(user)
-    return filter_by(visible.in_month(month), filters)
+    return cast(TaggedResourceQuerySet, filter_by(visible.in_month(month), filters))

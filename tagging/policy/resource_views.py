@@ -1,5 +1,6 @@
 """The worklist of resources to fix, and one resource with its tags, cost and exceptions."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -42,7 +43,7 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
     )
 
     def get_queryset(self) -> TaggedResourceQuerySet:
-        return super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
+        return TaggedResource.objects.visible_to(self.person).select_related("owner", "pool", "tag_set", "verdict")
 
     @cached_property
     def filterset(self) -> ResourceFilter:
@@ -151,7 +152,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
             "table_id": "days",
         }
 
-    def _tag_sets(self, month: Month) -> list[dict[str, Any]]:
+    def _tag_sets(self, month: Month) -> list[Mapping[str, object]]:
         """The sets of tags it carried in the month, with their days."""
         sets = self._lines(month).order_by().values("tag_set", tags=F("tag_set__tags"))
         spans = sets.annotate(first=Min("charge_date"), last=Max("charge_date"), cost=Sum("effective_cost"))

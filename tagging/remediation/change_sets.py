@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from finops_site.celery import task
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.calc import arns, tag_scripts
 from tagging.calc.tag_scripts import TagEdit
 from tagging.models import ChangeSet, TagChange, TaggedResource, VirtualTag
@@ -19,7 +19,7 @@ State = ChangeSet.State
 
 
 @transaction.atomic
-def create_change_set(tags: Iterable[VirtualTag], *, title: str, user: Person, now: datetime) -> ChangeSet:
+def create_change_set(tags: Iterable[VirtualTag], *, title: str, user: User, now: datetime) -> ChangeSet:
     """A draft that sets virtual tags at the provider; raises RemediationError where none is in force."""
     tags = [tag for tag in tags if tag.state == VirtualTag.State.ACTIVE]
     if not tags:
@@ -78,7 +78,7 @@ def submit(pk: int) -> ChangeSet:
 
 
 @transaction.atomic
-def review(pk: int, *, approve: bool, comment: str, user: Person, now: datetime) -> ChangeSet:
+def review(pk: int, *, approve: bool, comment: str, user: User, now: datetime) -> ChangeSet:
     """Approves it or sends it back; whoever made it does not approve it."""
     row = _lock(pk, (State.REVIEW,), "reviewed")
     if row.made_by_id == user.pk:
@@ -90,7 +90,7 @@ def review(pk: int, *, approve: bool, comment: str, user: Person, now: datetime)
 
 
 @transaction.atomic
-def start_applying(pk: int, *, user: Person, now: datetime) -> ChangeSet:
+def start_applying(pk: int, *, user: User, now: datetime) -> ChangeSet:
     """Has it applied in the background; raises RemediationError without approval and a dry run."""
     row = _lock(pk, (State.APPROVED, State.PARTLY), "applied")
     if row.dry_run_at is None:

@@ -5,15 +5,14 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from finops_site.lib.person import Person
-from finops_site.models import Team
+from finops_site.models import Team, User
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
 from tagging.remediation import virtual_tags
 from tagging.remediation.virtual_tags import RemediationError
 
 
 @transaction.atomic
-def claim_resource(text: str, team: Team, *, user: Person, now: datetime) -> VirtualTag:
+def claim_resource(text: str, team: Team, *, user: User, now: datetime) -> VirtualTag:
     """Claims the unowned resource of this id or name for a team; it counts when finance confirms."""
     text = text.strip()
     unowned = TaggedResource.objects.taggable().filter(owner__isnull=True)
@@ -41,7 +40,7 @@ def claim_resource(text: str, team: Team, *, user: Person, now: datetime) -> Vir
 
 
 @transaction.atomic
-def answer_claim(pk: int, *, confirm: bool, user: Person, now: datetime) -> VirtualTag:
+def answer_claim(pk: int, *, confirm: bool, user: User, now: datetime) -> VirtualTag:
     """Finance confirms or declines a claim; raises RemediationError when it was answered, or for who claimed."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.WAITING:

@@ -1,6 +1,6 @@
 """Forms of virtual tags: a tag set by hand, and a claim."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -35,4 +35,4 @@ class ClaimForm(forms.Form):
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = Team.objects.visible_to(user)
+        cast(forms.ModelChoiceField, self.fields["team"]).queryset = Team.objects.visible_to(user)

@@ -21,7 +21,7 @@ class ActionListPage(ListPage):
             self.act(request)
         except RemediationError as problem:
             messages.error(request, str(problem))
-        if request.htmx:
+        if request.htmx:  # type: ignore[attr-defined]  # set by the middleware of django-htmx
             # The rows were read before they changed.
             for name in ("rows", "filterset"):
                 self.__dict__.pop(name, None)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from tagging.models import Suggestion, SuggestionDecision, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import SuggestionQuerySet
 from tagging.remediation import virtual_tags
@@ -23,7 +23,7 @@ class AcceptResult:
 
 @transaction.atomic
 def accept_suggestions(
-    suggestions: SuggestionQuerySet, *, user: Person, now: datetime, start: date | None = None
+    suggestions: SuggestionQuerySet, *, user: User, now: datetime, start: date | None = None
 ) -> AcceptResult:
     """Sets the suggested tags as virtual ones, from `start` or the first day of the month they were made from.
 
@@ -56,7 +56,7 @@ def accept_suggestions(
 
 
 @transaction.atomic
-def refuse_suggestions(suggestions: SuggestionQuerySet, *, user: Person, now: datetime) -> int:
+def refuse_suggestions(suggestions: SuggestionQuerySet, *, user: User, now: datetime) -> int:
     """Refuses them: these values never come again for these resources. Returns how many."""
     rows = _lock(suggestions)
     _record_answers(rows, SuggestionDecision.Answer.REFUSED, user, now)
@@ -75,7 +75,7 @@ def _batch_title(rows: Sequence[Suggestion]) -> str:
     return f"{len(rows)} suggestions for {resources} resources: {tags}"[:300]
 
 
-def _record_answers(rows: Sequence[Suggestion], answer: str, user: Person, now: datetime) -> None:
+def _record_answers(rows: Sequence[Suggestion], answer: str, user: User, now: datetime) -> None:
     """Keeps the answers and removes the suggestions; only the strongest reason counts as a pattern."""
     SuggestionDecision.objects.bulk_create(
         [

@@ -40,11 +40,11 @@ class SuggestionsPage(ActionListPage):
     )
 
     def get_queryset(self) -> SuggestionQuerySet:
-        return super().get_queryset().select_related("team")
+        return Suggestion.objects.visible_to(self.person).select_related("team")
 
     def act(self, request: HttpRequest) -> None:
         self.require(DECIDE)
-        visible = Suggestion.objects.visible_to(request.user)
+        visible = Suggestion.objects.visible_to(self.person)
         if pk := request.POST.get("accept"):
             self._accept(visible.filter(pk=row_id(pk)))
         elif pk := request.POST.get("refuse"):
@@ -88,7 +88,7 @@ class SuggestionsPage(ActionListPage):
             )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        steps = [
+        steps: list[dict[str, Any]] = [
             {"least": least, "words": label, "gain": suggestions.potential_gain(self.rows.at_least(Decimal(least)))}
             for least, label in CONFIDENCES
         ]

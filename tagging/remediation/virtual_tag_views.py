@@ -48,10 +48,10 @@ class VirtualTagsPage(ActionListPage):
     )
 
     def get_queryset(self) -> VirtualTagQuerySet:
-        return super().get_queryset().select_related("team", "made_by", "batch")
+        return VirtualTag.objects.visible_to(self.person).select_related("team", "made_by", "batch")
 
     def act(self, request: HttpRequest) -> None:
-        user, now, data = request.user, timezone.now(), request.POST
+        user, now, data = self.person, timezone.now(), request.POST
         if "end" in data:
             self.require(SET)
             tag = virtual_tags.end_virtual_tag(self._visible(data["end"]).pk, now.date(), user=user, now=now)

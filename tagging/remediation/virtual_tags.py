@@ -7,7 +7,7 @@ from auditlog.models import LogEntry
 from django.db import transaction
 
 from finops_site.celery import task
-from finops_site.lib.person import Person
+from finops_site.models import User
 from finops_site.people import audit
 from tagging.calc.policy_problems import tag_problem
 from tagging.models import Suggestion, SuggestionDecision, TaggedResource, VirtualTag, VirtualTagBatch
@@ -32,7 +32,7 @@ def resource_fields(row: TaggedResource | Suggestion) -> dict[str, str]:
     return {**{name: getattr(row, name) for name in names}, "resource_key": key}
 
 
-def write_tags(tags: Sequence[VirtualTag], user: Person) -> int:
+def write_tags(tags: Sequence[VirtualTag], user: User) -> int:
     """Writes the tags, each in the place of an open one of the same key, with audit log entries; returns how many."""
     end_open_tags(tags)
     VirtualTag.objects.bulk_create(tags, batch_size=BATCH_SIZE)
@@ -55,7 +55,7 @@ def end_open_tags(tags: Sequence[VirtualTag]) -> None:
         tag.save()
 
 
-def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: Person) -> None:
+def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: User) -> None:
     """The audit log does not see `bulk_create` and `update`: an entry by hand for each tag, all at once."""
     changes = ((tag, {"state": (state_before, str(tag.state)), "value": ("", tag.value)}) for tag in tags)
     audit.record_changes(changes, action, user)
@@ -63,7 +63,7 @@ def _log(tags: Iterable[VirtualTag], action: int, state_before: str, user: Perso
 
 @transaction.atomic
 def set_virtual_tag(
-    row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: Person, now: datetime
+    row: TaggedResource, key: str, value: str, *, start: date, end: date | None, user: User, now: datetime
 ) -> VirtualTag:
     """Sets one tag on a resource the person sees; raises RemediationError where it may not be."""
     problems = list(tag_problem(key, value).values())
@@ -91,7 +91,7 @@ def set_virtual_tag(
 
 
 @transaction.atomic
-def end_virtual_tag(pk: int, day: date, *, user: Person, now: datetime) -> VirtualTag:
+def end_virtual_tag(pk: int, day: date, *, user: User, now: datetime) -> VirtualTag:
     """The tag no longer holds from `day` on; a day on or before its first undoes it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
@@ -107,7 +107,7 @@ def end_virtual_tag(pk: int, day: date, *, user: Person, now: datetime) -> Virtu
 
 
 @transaction.atomic
-def undo_batch(pk: int, *, user: Person, now: datetime) -> int:
+def undo_batch(pk: int, *, user: User, now: datetime) -> int:
     """Undoes a whole batch as if it had never been, once; returns how many tags."""
     batch = VirtualTagBatch.objects.select_for_update().get(pk=pk)
     if batch.undone_at:

@@ -90,7 +90,7 @@ def _log(metric: Metric, values: Sequence[MetricEntry], before: dict[tuple[int, 
     by_key = {(row.team_id, row.day): row for row in rows if (row.team_id, row.day) in changed}
     for action, is_new in ((LogEntry.Action.CREATE, True), (LogEntry.Action.UPDATE, False)):
         entries = (
-            (row, {"value": (exact_text(before[key]) if key in before else "", exact_text(changed[key]))})
+            (row, {"value": (exact_text(before.get(key)) or "", exact_text(changed[key]) or "")})
             for key, row in by_key.items()
             if (key not in before) is is_new
         )

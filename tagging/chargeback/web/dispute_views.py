@@ -31,7 +31,7 @@ class DisputesPage(ListPage):
     empty = Empty("Nothing is disputed", "A team's lead disputes a line on her statement.", "checks")
 
     def get_queryset(self) -> DisputeQuerySet:
-        return super().get_queryset().with_statement()
+        return Dispute.objects.visible_to(self.person).with_statement()
 
 
 class DisputePage(DetailPage):
@@ -41,7 +41,7 @@ class DisputePage(DetailPage):
     breadcrumbs = (*BREADCRUMBS, ("Disputes", "tagging:disputes"))
 
     def get_queryset(self) -> DisputeQuerySet:
-        return super().get_queryset().with_statement()
+        return Dispute.objects.visible_to(self.person).with_statement()
 
     def get_title(self) -> str:
         return f"Dispute of {self.object.line.label}"
@@ -72,7 +72,7 @@ class DisputePage(DetailPage):
         amount = form.cleaned_data["amount"]
         entry = CorrectingEntry(amount, form.cleaned_data["to_team"]) if amount is not None else None
         try:
-            disputes.resolve_dispute(self.object, request.user, form.cleaned_data["answer"], timezone.now(), entry)
+            disputes.resolve_dispute(self.object, self.person, form.cleaned_data["answer"], timezone.now(), entry)
         except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.render_to_response(self.get_context_data(form=form))

@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -41,7 +41,7 @@ class SplitForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         teams = [(f"team-{team.pk}", team.name) for team in Team.objects.all()]
         pools = [(f"pool-{pool.pk}", f"{pool.name} (pool)") for pool in Pool.objects.all()]
-        self.fields["recipients"].choices = [*teams, *pools]
+        cast(forms.MultipleChoiceField, self.fields["recipients"]).choices = [*teams, *pools]
         self.fields["metric"].required = False
         if self.instance.pk and not self.is_bound:
             self._fill_from(self.instance)

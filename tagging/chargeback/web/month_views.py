@@ -97,7 +97,7 @@ class CloseMonth(PeriodPage, View):
     def post(self, request: HttpRequest, month: str) -> HttpResponse:
         seen = request.POST.get("seen", "")
         try:
-            statements = closing.close_month(self.period, request.user, seen=seen, now=timezone.now())
+            statements = closing.close_month(self.period, self.person, seen=seen, now=timezone.now())
         except closing.CannotClose as problem:
             messages.warning(request, str(problem))
             if isinstance(problem, closing.DraftOutdated):
@@ -155,7 +155,7 @@ class StatementsCsv(PeriodPage, View):
     """Every statement of a month that the person may see, line by line."""
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
-        return csv_download(exports.month_rows(request.user, self.period), f"chargeback {month}")
+        return csv_download(exports.month_rows(self.person, self.period), f"chargeback {month}")
 
 
 class StatementsXlsx(PeriodPage, View):
@@ -163,7 +163,7 @@ class StatementsXlsx(PeriodPage, View):
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
         try:
-            return xlsx_download(exports.month_rows(request.user, self.period), f"Chargeback {month}")
+            return xlsx_download(exports.month_rows(self.person, self.period), f"Chargeback {month}")
         except TooManyRows as problem:
             messages.error(request, str(problem))
             return redirect(self.period)

@@ -1,6 +1,7 @@
 """What the pages of one billing month of chargeback share."""
 
 from functools import cached_property
+from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -15,6 +16,7 @@ BREADCRUMBS = (("Chargeback", "tagging:chargeback"),)
 class PeriodPage(Page):
     """A page about one billing month of chargeback; a month without one is 404."""
 
+    kwargs: dict[str, Any]
     permission_required = "tagging.view_statement"
     breadcrumbs = BREADCRUMBS
 
@@ -32,6 +34,7 @@ class PeriodPage(Page):
         period = self.period
         state = "Draft: it changes until finance closes the month"
         if period.is_closed:
+            assert period.closed_at is not None
             state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
         basis = period.get_basis_display().lower()
         if period.basis == ChargebackPeriod.Basis.EFFECTIVE:

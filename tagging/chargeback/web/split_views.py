@@ -39,7 +39,7 @@ class SplitsPage(ListPage):
     )
 
     def get_queryset(self) -> SplitQuerySet:
-        return super().get_queryset().with_parts()
+        return Split.objects.visible_to(self.person).with_parts()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         without = Pool.objects.exclude(pk__in=Split.objects.values("pool"))

@@ -24,11 +24,11 @@ class StatementPage(PeriodPage, TemplateView):
 
     @cached_property
     def team(self) -> Team:
-        return get_object_or_404(Team.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
+        return get_object_or_404(Team.objects.visible_to(self.person), pk=self.kwargs["pk"])
 
     @cached_property
     def statements(self) -> list[Statement]:
-        return statements_of(self.request.user, self.period, self.team)
+        return statements_of(self.person, self.period, self.team)
 
     def get_title(self) -> str:
         return f"{self.team}, {month_text(self.period.billing_month, 'long')}"
@@ -40,7 +40,7 @@ class StatementPage(PeriodPage, TemplateView):
         return [*BREADCRUMBS, (month_text(self.period.billing_month), self.period.get_absolute_url())]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user, period = self.request.user, self.period
+        user, period = self.person, self.period
         raised = Dispute.objects.visible_to(user).filter(line__statement__in=self.statements)
         disputes = list(raised.order_by("raised_at", "pk").select_related("line", "raised_by", "resolved_by"))
         dispute_urls = {dispute.line_id: dispute.get_absolute_url() for dispute in disputes}
@@ -62,7 +62,7 @@ class StatementPdf(StatementPage):
         if not self.statements:
             raise Http404("the team has no statement in this month")
         name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
-        content = statement_pdf.render_statements(self.statements, request.user)
+        content = statement_pdf.render_statements(self.statements, self.person)
         return download(content, name, "pdf", PDF)
 
 

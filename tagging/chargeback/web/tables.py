@@ -18,11 +18,11 @@ from tagging.chargeback.month_figures import TeamRow
 from tagging.chargeback.splits import split_months
 from tagging.models import ChargebackPeriod, Dispute, Split
 
-PERIOD_STATES = {
+PERIOD_STATES: dict[str, tuple[str, str, str]] = {
     ChargebackPeriod.State.DRAFT: ("Draft", "busy", "pencil"),
     ChargebackPeriod.State.CLOSED: ("Closed", "good", "lock"),
 }
-DISPUTE_STATES = {
+DISPUTE_STATES: dict[str, tuple[str, str, str]] = {
     Dispute.State.OPEN: ("Open", "warn", "flag"),
     Dispute.State.ANSWERED: ("Answered", "calm", "checks"),
     Dispute.State.CORRECTED: ("Corrected", "good", "circle-check"),
@@ -34,11 +34,11 @@ class MonthTable(BaseTable):
 
     billing_month = MonthColumn("Billing month")
     state = StatusColumn(states=PERIOD_STATES)
-    bill = MoneyColumn("Bill")
+    bill: MoneyColumn | None = MoneyColumn("Bill")
     direct = MoneyColumn("Direct")
     shared = MoneyColumn("Shared")
-    to_nobody = MoneyColumn("Charged to nobody")
-    corrections = MoneyColumn("Corrections")
+    to_nobody: MoneyColumn | None = MoneyColumn("Charged to nobody")
+    corrections: MoneyColumn | None = MoneyColumn("Corrections")
 
     class Meta(BaseTable.Meta):
         orderable = False

@@ -33,7 +33,7 @@ covered = st.booleans().map(
 @given(
     charges=some_charges,
     commitments=st.lists(covered, min_size=25, max_size=25),
-    said=some_rules,
+    rule_conditions=some_rules,
     how=some_splits,
     basis=settings_of_months,
 )
@@ -44,7 +44,7 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
     data,  # noqa: F811
     charges,
     commitments,
-    said,
+    rule_conditions,
     how,
     basis,
 ):
@@ -52,7 +52,7 @@ def test_every_cent_is_direct_or_shared_or_unowned_whatever_the_rules_and_splits
     pools = [Pool.objects.get_or_create(name=f"Pool {number}")[0] for number in range(3)]
     rows = [{**charge, **more} for charge, more in zip(charges, commitments, strict=False)]
     row = load(tmp_path, rows, source=f"s{os.urandom(6).hex()}")
-    reown(row, _rules(said, [payments, data], pools))
+    reown(row, _rules(rule_conditions, [payments, data], pools))
     _split(how, pools, payments, data)
     draft_statements.refresh_stale_drafts()
     ChargebackPeriod.objects.update(basis=basis[0], discounts=basis[1])

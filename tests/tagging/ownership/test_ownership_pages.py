@@ -105,7 +105,7 @@ def test_of_two_who_edit_one_rule_the_later_is_told_and_nothing_is_lost(bill, fa
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("fields", "words"),
     [
         ({}, "Whose is it?"),
         ({"both": True}, "not both"),
@@ -116,11 +116,11 @@ def test_of_two_who_edit_one_rule_the_later_is_told_and_nothing_is_lost(bill, fa
         ({"team": True, "name": "Tag Team"}, "a rule of this name"),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused_in_words(bill, fay, client_of, said, words):
+def test_a_rule_that_cannot_be_is_refused_in_words(bill, fay, client_of, fields, words):
     pool = Pool.objects.create(name="Support")
-    both = {"team": team("Data").pk, "pool": pool.pk} if said.pop("both", False) else {}
-    chosen = {"team": team("Data").pk} if said.pop("team", False) else {}
-    answer = client_of(fay).post("/ownership/add/", {**form(), **both, **chosen, **said, "save": ""})
+    both = {"team": team("Data").pk, "pool": pool.pk} if fields.pop("both", False) else {}
+    chosen = {"team": team("Data").pk} if fields.pop("team", False) else {}
+    answer = client_of(fay).post("/ownership/add/", {**form(), **both, **chosen, **fields, "save": ""})
     assert words in answer.content.decode()
     assert OwnershipRule.objects.count() == 1
 

@@ -125,10 +125,10 @@ def test_pages_answer_anew_as_soon_as_a_month_is_owned_anew(tmp_path, fay):
     payments = Team.objects.get(name="Payments")
     row = load(tmp_path, [{"ResourceId": "a"}])
     question = Question(MARCH.period, ("team",))
-    assert [each.group for each in spend.find_spend(fay, question)] == [(NOBODY,)]
+    assert [cost.group for cost in spend.find_spend(fay, question)] == [(NOBODY,)]
     reown(row, [OwnerRule(payments.pk, "Tag", tag_key="Team")])
     tomorrow = type(fay).objects.get(pk=fay.pk)
-    assert [each.group for each in spend.find_spend(tomorrow, question)] == [(str(payments.pk),)]
+    assert [cost.group for cost in spend.find_spend(tomorrow, question)] == [(str(payments.pk),)]
 
 
 @pytest.mark.django_db
@@ -149,7 +149,7 @@ def test_a_virtual_tag_is_seen_by_rules_rollups_and_the_explorer_and_the_charges
     assert line.tag_set.as_delivered == {"environment": "", "Team": "Payments"}
     assert drilldown.charges_of(line).count == 1
     by_environment = spend.find_spend(fay, Question(MARCH.period, ("tag:Environment",)))
-    assert {each.group: each.amount for each in by_environment} == {("Production",): 1, ("",): 2}
+    assert {cost.group: cost.amount for cost in by_environment} == {("Production",): 1, ("",): 2}
     assert Dimension.objects.filter(name="tag", value="Environment").exists()
     assert broken() == []
     assert reown(row) == 1
@@ -195,7 +195,7 @@ def test_closed_months_are_left_as_they_are(tmp_path, payments, data):
     ChargebackPeriod.objects.create(billing_month=MARCH.start, state=ChargebackPeriod.State.CLOSED)
     before = list(CostLine.objects.filter(delivery_month=march).values())
     OwnershipRule.objects.filter(pk=rule.pk).update(team=data)
-    assert [each.row.pk for each in rule_application.reallocate_open_months()] == [april.pk]
+    assert [change.row.pk for change in rule_application.reallocate_open_months()] == [april.pk]
     assert list(CostLine.objects.filter(delivery_month=march).values()) == before
     assert CostLine.objects.get(delivery_month=april).owner == data
 
@@ -323,11 +323,11 @@ def test_direct_and_shared_and_unowned_are_the_bill_by_currency_and_day(
     DeliveryMonth.objects.update(is_current=False)
     name = f"s{os.urandom(6).hex()}"
     row = load(tmp_path, [{"ResourceName": "", **charge} for charge in charges], source=name)
-    whole = _by_day(DayRollup.objects.filter(delivery_month=row))
-    for said in (drawn, again):
-        rules = _rules(said, payments, pool)
+    bill = _by_day(DayRollup.objects.filter(delivery_month=row))
+    for conditions in (drawn, again):
+        rules = _rules(conditions, payments, pool)
         reown(row, rules)
-        _check_sides(row, whole)
+        _check_sides(row, bill)
         for line in CostLine.objects.filter(delivery_month=row).select_related("tag_set"):
             rule = expected(rules, line)
             assert (line.owner_id, line.pool_id) == ((rule.team, rule.pool) if rule else (None, None))
@@ -347,7 +347,7 @@ def _rules(drawn, payments, pool):
 
 def _by_day(rows):
     sums = rows.order_by().values("currency", "charge_date").annotate(b=Sum("billed_cost"), e=Sum("effective_cost"))
-    return {(each["currency"], each["charge_date"]): (each["b"], each["e"]) for each in sums}
+    return {(row["currency"], row["charge_date"]): (row["b"], row["e"]) for row in sums}
 
 
 def _check_sides(row, bill):
@@ -411,7 +411,7 @@ def test_readers_never_see_half_a_month(tmp_path, payments):
 def _read():
     try:
         lines = [owner for _, owner, _ in owners()]
-        rollup = {each.owner_id: each.billed_cost for each in MonthRollup.objects.current()}
+        rollup = {row.owner_id: row.billed_cost for row in MonthRollup.objects.current()}
         return {owner: lines.count(owner) for owner in lines}, rollup
     finally:
         connection.close()

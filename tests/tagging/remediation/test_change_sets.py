@@ -222,7 +222,7 @@ class TestAtTheProvider:
     def test_one_that_was_killed_half_way_goes_on_where_it_was(self, reviewed, people, machines, moto):
         row = started(reviewed, people)
 
-        class Killed(BaseException):
+        class Kill(BaseException):
             pass
 
         calls = []
@@ -230,10 +230,10 @@ class TestAtTheProvider:
         def dies():
             calls.append(1)
             if len(calls) == 2:
-                raise Killed
+                raise Kill
             return NOW
 
-        with pytest.raises(Killed):
+        with pytest.raises(Kill):
             provider_tagging.apply_change_set(row, clock=dies)
         # Nobody else takes it while its worker may still live.
         assert not provider_tagging.apply_change_set(ChangeSet.objects.get(), clock=clock)
