@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 import django_tables2
 from django.urls import reverse
@@ -70,8 +71,8 @@ class PurchaseTermsTable(BaseTable):
     class Meta(BaseTable.Meta):
         pass
 
-    def address(self, record: PurchaseRequest) -> str:
-        return str(record.get_absolute_url())
+    def address(self, record: PlanItem | PurchaseRequest) -> str:
+        return str(cast(PurchaseRequest, record).get_absolute_url())
 
     def render_what(self, record: PlanItem | PurchaseRequest) -> SafeString:
         lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
