@@ -196,11 +196,11 @@ class ChargeMonthFilter(admin.SimpleListFilter):
     def chosen(self) -> Month:
         today = Month.of(timezone.now().date())
         if self.value() in [str(month) for month in self.months]:
-            return Month.parse(self.value())
+            return Month.parse(self.value())  # type: ignore[arg-type]
         return next((month for month in self.months if month <= today), today)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.charged_in(self.chosen().period)
+        return queryset.charged_in(self.chosen().period)  # type: ignore[attr-defined]
 
     def choices(self, changelist: Any) -> Any:
         chosen = str(self.chosen())
@@ -248,4 +248,4 @@ class CostLineAdmin(FactAdmin):
         return exact_text(line.billed_cost)
 
     def visible(self, rows: QuerySet, user: Person) -> QuerySet:
-        return rows.visible_to(user)
+        return rows.visible_to(user)  # type: ignore[attr-defined]

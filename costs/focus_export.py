@@ -21,7 +21,7 @@ from costs.querysets import METRICS as NAMES
 from finops_site.celery import task
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.models import User
 
 KEPT_FOR = timedelta(days=7)
 STALLED_AFTER = timedelta(minutes=15)
@@ -48,7 +48,7 @@ class ExportSummary:
         return asdict(self)
 
 
-def request_export(billing_month: date, kind: str, user: Person | None) -> FocusExport:
+def request_export(billing_month: date, kind: str, user: User | None) -> FocusExport:
     """Queues the writing of a month's file, and returns the export to follow."""
     export = FocusExport.objects.create(billing_month=billing_month, kind=kind, requested_by=user)
     task("costs.tasks.write_focus_export").delay_on_commit(export.pk)

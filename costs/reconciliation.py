@@ -1,6 +1,6 @@
 """Reconciliation: every layer of every month that counts must sum to the same, to the last stored digit."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -56,7 +56,8 @@ def reconcile(month: Month | None = None) -> list[Check]:
     rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month", "pk")
     if month:
         rows = rows.filter(billing_month=month.start)
-    own = [*_check_layers(rows), *_check_deliveries(rows), *_check_one_bill_a_month(month)]
+    publications = list(rows)
+    own = [*_check_layers(publications), *_check_deliveries(publications), *_check_one_bill_a_month(month)]
     return [*own, *(check for checks in MORE for check in checks(month))]
 
 
@@ -94,12 +95,12 @@ def _rows_of(model: type[Cost], rows: Sequence[DeliveryMonth]) -> QuerySet:
     days = [date.fromisoformat(day) for row in rows for day in row.charge_months]
     matches = model.objects.filter(delivery_month__in=[row.pk for row in rows])
     if model is CostLine and days:
-        matches = matches.filter(charge_date__gte=min(days), charge_date__lt=Month.of(max(days)).next.start)
+        matches = matches.filter(charge_date__gte=min(days), charge_date__lt=Month.of(max(days)).next.start)  # type: ignore[misc]
     return matches
 
 
 def _sums(
-    model: type[Cost], rows: Sequence[DeliveryMonth], sums: dict[str, Aggregate]
+    model: type[Cost], rows: Sequence[DeliveryMonth], sums: Mapping[str, Aggregate]
 ) -> dict[int, dict[str, dict[str, Any]]]:
     """{publication: {currency: the sums}}."""
     result: dict[int, dict[str, dict[str, Any]]] = {}

@@ -26,6 +26,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from finops_site.lib.person import Person
 from finops_site.models import Membership, OutgoingEmail, Team, User
 from finops_site.people.roles import ROLES
+from finops_site.people.signed_in import signed_in_user
 
 MOST_ROWS = 1_000
 # What the packages register is either shown in our style below or, like groups, kept elsewhere (roles.py).
@@ -38,7 +39,7 @@ class FirstRows(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])
+        return len(self.object_list.order_by().values_list("pk")[:MOST_ROWS])  # type: ignore[attr-defined]
 
 
 class FactAdmin(ModelAdmin):
@@ -59,7 +60,7 @@ class FactAdmin(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return self.visible(super().get_queryset(request), request.user)
+        return self.visible(super().get_queryset(request), signed_in_user(request))
 
     def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         """What is of whole bills is for those who see the whole company."""
@@ -107,11 +108,11 @@ class UserAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
-        is_herself = obj is not None and obj.pk == request.user.pk
+        is_herself = obj is not None and obj.pk == signed_in_user(request).pk
         return [*self.readonly_fields, *(["groups", "is_active"] if is_herself else [])]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        above = obj is not None and obj.is_superuser and not signed_in_user(request).is_superuser
         return not above and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -152,7 +153,7 @@ class TeamAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         teams = super().get_queryset(request).prefetch_related("memberships__user")
-        return teams.visible_to(request.user)
+        return teams.visible_to(signed_in_user(request))
 
     @admin.display(description="leads")
     def leads(self, team: Team) -> str:

@@ -69,7 +69,7 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site.registry import NavItem, NavSection, registry
 
         celery_app.conf.beat_schedule = beat_schedule()
-        settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].update(enum_names())
+        settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].update(enum_names())  # type: ignore[attr-defined]
         # Permissions are made app by app; after the last app with models they are all there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")

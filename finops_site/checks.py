@@ -49,4 +49,4 @@ def permissions_are_declared_and_kept_apart(app_configs: object, **_: object) ->
         Error(f"administrators hold the permission {name}, which is finance's.", id="finops_site.E006")
         for name in forbidden_to_administrators()
     ]
-    return unknown + forbidden
+    return unknown + forbidden  # type: ignore[return-value]

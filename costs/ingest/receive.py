@@ -18,7 +18,7 @@ from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, Source
 from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def receive_bill(
     source_name: str,
     paths: Sequence[Path],
     *,
-    user: Person | None = None,
+    user: User | None = None,
     month: Month | None = None,
     format: str = "auto",
     mode: str | None = None,
@@ -64,7 +64,7 @@ def receive_bill(
 
 
 def _receive_bundle(
-    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: Person | None
+    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: User | None
 ) -> Receipt:
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
@@ -84,7 +84,7 @@ def _record_delivery(
     copies: list[DeliveryFile],
     incoming: Path,
     options: Mapping[str, str | bool | None],
-    user: Person | None,
+    user: User | None,
 ) -> Receipt:
     """Writes the delivery and moves its files into its folder, both or neither."""
     parts = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]

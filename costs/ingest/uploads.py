@@ -21,7 +21,7 @@ from costs.ingest.receive import Receipt, receive_bill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from finops_site.celery import task
 from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.models import User
 
 # With the number that `receive` puts in front it must fit into the 255 bytes of a file system.
 MAX_NAME_BYTES = 200
@@ -31,7 +31,7 @@ def deliver(
     uploaded: Sequence[UploadedFile],
     source_name: str,
     *,
-    user: Person,
+    user: User,
     month: Month | None = None,
     format: str = "auto",
     currency: str | None = None,

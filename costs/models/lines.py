@@ -1,12 +1,14 @@
 """The cost line, which every pillar stands on, and what is derived from it."""
 
+from typing import Any
+
 from django.db import models
 
 from costs.models.deliveries import DeliveryMonth
 from costs.querysets import CostQuerySet, PoolQuerySet
 
 
-def money(help_text: str = "", **options: object) -> models.DecimalField:
+def money(help_text: str = "", **options: Any) -> models.DecimalField:
     """A stored amount: 18 decimals, its currency in the row's `currency`."""
     return models.DecimalField(max_digits=38, decimal_places=18, help_text=help_text, **options)
 

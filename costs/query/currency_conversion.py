@@ -108,7 +108,8 @@ class Exchange:
 
 def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
     """The answer in the target currency, and after it the currencies that have to stay apart."""
-    apart, convertible = [], []
+    apart: list[Pivot] = []
+    convertible: list[Pivot] = []
     for pivot in pivots:
         # Only the buckets in which the currency was spent need a rate.
         buckets = [bucket for bucket, amount in zip(pivot.buckets, pivot.sums, strict=True) if amount is not None]
@@ -123,7 +124,7 @@ def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
                 amounts = [add(pair) for pair in zip(merged[group.keys].amounts, amounts, strict=True)]
             label = merged.get(group.keys, group).label
             merged[group.keys] = PivotGroup(group.keys, label, amounts, add(amounts))
-    groups = sorted(merged.values(), key=lambda group: (not group.keys, -abs(group.total or 0)))
+    groups = sorted(merged.values(), key=lambda group: (not group.keys, -abs(group.total or 0)))  # type: ignore[operator]
     sums = [_convert_all(pivot.sums, pivot, exchange) for pivot in convertible]
     totals = [add(column) for column in zip(*sums, strict=True)]
     return [Pivot(exchange.target, convertible[0].buckets, groups, totals, add(totals)), *apart]

@@ -8,7 +8,7 @@ from costs.query.spend import find_spend
 from finops_site.lib.person import Person
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
 
 def spend_frame(user: Person, question: Question) -> "pd.DataFrame":

@@ -83,7 +83,7 @@ def _pivot(
     labels: Mapping[tuple[str, ...], str],
 ) -> Pivot:
     """`labels`: of each group; empty for a question that groups by nothing."""
-    columns = buckets or [None]
+    columns: Sequence[date | None] = buckets or [None]
 
     def by_bucket(of_group: Sequence[SpendRow]) -> list[Decimal | None]:
         amounts = {row.bucket: row.amount for row in of_group}
@@ -98,7 +98,7 @@ def _pivot(
     for keys, of_group in by_group.items():
         amounts = by_bucket(of_group)
         groups.append(PivotGroup(keys, labels[keys], amounts, add(amounts)))
-    groups.sort(key=lambda group: -abs(group.total or 0))
+    groups.sort(key=lambda group: -abs(group.total or 0))  # type: ignore[operator]
     return Pivot(currency, buckets, [*groups, *_rest(sums, groups)], sums, add(sums))
 
 

@@ -29,7 +29,7 @@ def table_for(question: Question) -> CostTable:
 
 def filtered_rows(queryset: QuerySet, question: Question, keys: TagKeys | None = None) -> QuerySet:
     """The rows of a cost table that the question is about; `keys` where it is known already what its tags mean."""
-    return filter_by(queryset.charged_in(question.period), question.filters, keys)
+    return filter_by(queryset.charged_in(question.period), question.filters, keys)  # type: ignore[attr-defined]
 
 
 def filter_by(queryset: QuerySet, filters: Mapping[str, Sequence[str]], keys: TagKeys | None = None) -> QuerySet:

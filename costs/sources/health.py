@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
@@ -70,7 +71,8 @@ def warn_of_late_bills(now: datetime) -> int:
     return len(unwarned)
 
 
-def _mail_finance(late: Sequence[Source], now: datetime) -> None:
+def _mail_finance(late: Sequence[Any], now: datetime) -> None:
+    """`late`: sources with their last delivery (with_last_delivery)."""
     rows = [{"source": source, "words": source_health(source, source.last_delivery, now).words} for source in late]
     key = ", ".join(
         f"{source.pk} since {source.last_delivery or source.created_at:%Y-%m-%dT%H:%M:%S}" for source in late

@@ -124,7 +124,7 @@ def load_progress(delivery: Delivery, now: datetime) -> dict[str, Any]:
     return {
         "url": reverse("costs:delivery_progress", args=[delivery.pk]),
         "percent": None if waits else round(100 * delivery.progress),
-        "label": "Queued" if waits else delivery.stage.capitalize() or STATES[delivery.status][0],
+        "label": "Queued" if waits else delivery.stage.capitalize() or STATES[Delivery.Status(delivery.status)][0],
         "detail": _detail(delivery, now),
         "done": not delivery.is_open and not failed,
         "failed": failed,

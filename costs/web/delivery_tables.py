@@ -77,7 +77,7 @@ class DeliveryTable(BaseTable):
         return months_text(value)
 
     def value_status(self, record: Delivery) -> str:
-        return STATES[record.status][0]
+        return STATES[Delivery.Status(record.status)][0]
 
     def value_months(self, value: list[str]) -> str:
         return " ".join(value)
@@ -91,7 +91,7 @@ class DeliveryTable(BaseTable):
         return value
 
     def render_status(self, value: str, record: Delivery) -> SafeString:
-        text, tone, icon = STATES[record.status]
+        text, tone, icon = STATES[Delivery.Status(record.status)]
         loads = record.status == Delivery.Status.LOADING
         return status_html(f"{text} {record.progress:.0%}" if loads else text, tone, icon)
 

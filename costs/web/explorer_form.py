@@ -1,6 +1,7 @@
 """The state of the cost explorer: a form kept in the address, and the question that it asks."""
 
 from datetime import date
+from typing import cast
 
 from django import forms
 from django.conf import settings
@@ -54,15 +55,19 @@ class ExplorerForm(forms.Form):
         own = settings.FINOPS_REPORTING_CURRENCY
         currencies = sorted(currency_conversion.currencies(), key=lambda code: (code != own, code))
         self.groupings = filter_choices.groupings(user)
-        self.fields["group_by"].choices = [("", "nothing"), *self.groupings]
-        self.fields["and_by"].choices = [("", "—"), *self.groupings]
-        self.fields["show_in"].choices = [("", "as billed"), *((code, code) for code in currencies)]
+        choices = {
+            "group_by": [("", "nothing"), *self.groupings],
+            "and_by": [("", "—"), *self.groupings],
+            "show_in": [("", "as billed"), *((code, code) for code in currencies)],
+        }
+        for name, offered in choices.items():
+            cast(forms.ChoiceField, self.fields[name]).choices = offered
         for name in filter_choices.offered(user, FILTER_BAR):
             self.fields[name] = forms.MultipleChoiceField(
-                label=DIMENSIONS[name].label, choices=value_choices(user, self.data, name), required=False
+                label=DIMENSIONS[name].label, choices=value_choices(user, data, name), required=False
             )
         # Filters of the address that are not offered stay when another one is chosen.
-        for name, values in filters_in(self.data).items():
+        for name, values in filters_in(self.data).items():  # type: ignore[arg-type]
             if name not in self.fields:
                 self.fields[name] = forms.MultipleChoiceField(
                     choices=[(value, value) for value in values], widget=forms.MultipleHiddenInput, required=False
@@ -75,7 +80,7 @@ class ExplorerForm(forms.Form):
         if chosen["grain"] == "day" and period.days > MOST_BUCKETS:
             raise BadQuestion(f"{period.days} days are too many to show by day: ask by week or month, or for less.")
         groups = tuple(name for name in (chosen["group_by"], chosen["and_by"]) if name)
-        return Question(period, groups, chosen["grain"], chosen["metric"], filters_in(self.data))
+        return Question(period, groups, chosen["grain"], chosen["metric"], filters_in(self.data))  # type: ignore[arg-type]
 
     def _period(self) -> Period:
         chosen = self.cleaned_data

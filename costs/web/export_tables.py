@@ -13,7 +13,7 @@ from costs.web.tables import BilledTotalsColumn
 from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import BaseTable, MonthColumn, NumberColumn, StatusColumn
 
-EXPORT_STATES = {
+EXPORT_STATES: dict[str, tuple[str, str, str]] = {
     FocusExport.Status.WAITING: ("Queued", "warn", "clock"),
     FocusExport.Status.WRITING: ("Being written", "busy", "loader-2"),
     FocusExport.Status.READY: ("Ready", "good", "circle-check"),

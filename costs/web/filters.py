@@ -20,6 +20,7 @@ from costs.query.scope import NOBODY
 from costs.web.delivery_tables import STATES
 from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
+from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.filters import MonthFilter
 
 
@@ -58,7 +59,7 @@ class LineFilter(django_filters.FilterSet):
         self, data: QueryDict, queryset: QuerySet[CostLine], *, request: HttpRequest, today: date, **options: Any
     ) -> None:
         super().__init__(data, queryset, request=request, **options)
-        self.user, self.today = request.user, today
+        self.user, self.today = signed_in_user(request), today
         start = django_filters.CharFilter(label="From", method="answered_by_question", widget=forms.DateInput())
         chosen = {
             name: django_filters.MultipleChoiceFilter(
@@ -70,8 +71,8 @@ class LineFilter(django_filters.FilterSet):
         }
         for name, added in {"from": start, **chosen}.items():
             added.field_name, added.model, added.parent = name, CostLine, self
-        to = self.filters.pop("to")
-        self.filters = {"from": start, "to": to, **chosen, **self.filters}
+        to = self.filters.pop("to")  # type: ignore[has-type]
+        self.filters = {"from": start, "to": to, **chosen, **self.filters}  # type: ignore[has-type]
 
     @cached_property
     def period(self) -> Period:

@@ -1,7 +1,7 @@
 """Forms of the cost pages."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -15,7 +15,7 @@ from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
 from costs.models import DeliveryMonth, FocusExport, Source
 from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.models import User
 from finops_site.ui.filters import MonthField
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
@@ -49,7 +49,7 @@ class FilesField(forms.FileField):
 class BillUploadForm(forms.Form):
     """A bill, and what it does not contain itself."""
 
-    files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})
+    files = FilesField(label="Bill", allow_empty_file=True, error_messages={"required": "Choose the bill's files."})  # type: ignore[assignment]
     source = forms.CharField(
         max_length=100,
         help_text="Where the bill comes from: one export of one provider. A new name makes a new source.",
@@ -71,7 +71,7 @@ class BillUploadForm(forms.Form):
     )
     bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
 
-    def deliver(self, user: Person) -> list[Any]:
+    def deliver(self, user: User) -> list[Any]:
         """Hands the bill in; raises BadBill."""
         chosen = self.cleaned_data
         return uploads.deliver(
@@ -100,11 +100,11 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
         months = DeliveryMonth.objects.current().order_by("-billing_month").values_list("billing_month", flat=True)
         named = list(dict.fromkeys(str(Month.of(month)) for month in months))
-        self.fields["month"].choices = [(name, name) for name in named]
+        cast(forms.ChoiceField, self.fields["month"]).choices = [(name, name) for name in named]
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
-    def save(self, user: Person) -> FocusExport:
+    def save(self, user: User) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
         return request_export(month.start, self.cleaned_data["kind"], user)
 

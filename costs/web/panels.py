@@ -15,12 +15,13 @@ from costs.web.comparisons import change_row, month_stats
 from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.request_memo import request_memo
 
 
 def _comparison(request: HttpRequest) -> trends.Comparison | None:
     """One for the whole page: the panels share what they compare."""
-    user, today = request.user, timezone.now().date()
+    user, today = signed_in_user(request), timezone.now().date()
 
     def compare() -> trends.Comparison | None:
         day = latest_month.day(user, today)
@@ -34,7 +35,10 @@ def spending_panel(request: HttpRequest) -> dict[str, Any] | None:
     comparison = _comparison(request)
     if not comparison:
         return None
-    return {"stats": month_stats(request.user, comparison, filters_of(request.user)), "comparison": comparison}
+    return {
+        "stats": month_stats(signed_in_user(request), comparison, filters_of(signed_in_user(request))),
+        "comparison": comparison,
+    }
 
 
 def history_panel(request: HttpRequest) -> dict[str, Any] | None:
@@ -42,9 +46,9 @@ def history_panel(request: HttpRequest) -> dict[str, Any] | None:
     comparison = _comparison(request)
     if not comparison:
         return None
-    by = "team" if request.user.sees_whole_company else "service"
+    by = "team" if signed_in_user(request).sees_whole_company else "service"
     months = trends.monthly_history(
-        request.user, comparison.month, by, filters_of(request.user), METRIC, comparison.shown_in
+        signed_in_user(request), comparison.month, by, filters_of(signed_in_user(request)), METRIC, comparison.shown_in
     )
     query = {"group_by": by, "period": "12-months"} | ({"show_in": months.target} if months.rates else {})
     return {"history": months, "by": by, "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}"}
@@ -55,8 +59,8 @@ def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
     comparison = _comparison(request)
     if not comparison:
         return None
-    filters = filters_of(request.user)
-    changes = trends.cost_drivers(request.user, comparison, "service", filters, METRIC)
+    filters = filters_of(signed_in_user(request))
+    changes = trends.cost_drivers(signed_in_user(request), comparison, "service", filters, METRIC)
     blocks = [
         {
             "currency": code,
@@ -70,21 +74,25 @@ def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
 def teams_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The company's teams, the unowned among them; a person's own teams when she has more than one."""
     comparison = _comparison(request)
-    if not comparison or (not request.user.sees_whole_company and len(request.user.visible_team_ids) < 2):
+    if not comparison or (
+        not signed_in_user(request).sees_whole_company and len(signed_in_user(request).visible_team_ids) < 2
+    ):
         return None
-    rows = [row for row in team_spend_rows(request.user, comparison) if row["now"] is not None]
+    rows = [row for row in team_spend_rows(signed_in_user(request), comparison) if row["now"] is not None]
     return {"rows": rows, "comparison": comparison}
 
 
 def own_teams_panel(request: HttpRequest) -> dict[str, Any] | None:
     """Links to her teams, for somebody who does not see the company."""
-    if request.user.sees_whole_company or not _comparison(request):
+    if signed_in_user(request).sees_whole_company or not _comparison(request):
         return None
-    teams = list(Team.objects.visible_to(request.user))
+    teams = list(Team.objects.visible_to(signed_in_user(request)))
     return {"teams": teams} if teams else None
 
 
 def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The newest bills: did they come, and was everything read?"""
-    newest = Delivery.objects.visible_to(request.user).select_related("source").prefetch_related("months")[:5]
+    newest = (
+        Delivery.objects.visible_to(signed_in_user(request)).select_related("source").prefetch_related("months")[:5]
+    )
     return {"deliveries": newest} if newest else None

@@ -1,7 +1,7 @@
 """The form that describes a source of bills."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -43,12 +43,13 @@ class SourceForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
-            self.initial |= {"kind": Source.Kind.S3, "expected_every_hours": 24}
-        own = [("", "the provider's own address")]
-        self.fields["endpoint"].choices = [*own, *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
-        self.fields["format"].choices = [("", "recognised by the header"), *((name, name) for name in NAMES)]
+            self.initial = {**self.initial, "kind": Source.Kind.S3, "expected_every_hours": 24}
+        endpoints = [("", "the provider's own address"), *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
+        formats = [("", "recognised by the header"), *((name, name) for name in NAMES)]
+        cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoints
+        cast(forms.ChoiceField, self.fields["format"]).choices = formats
         self.fields["currency"].validators.append(currency_code)
-        self.fields["credential"].empty_label = "the machine's own identity"
+        cast(forms.ModelChoiceField, self.fields["credential"]).empty_label = "the machine's own identity"
         for name, kinds in NEEDED_FOR.items():
             labels = {f"data-label-{kind}": label for kind, label in LABELS_BY_KIND.get(name, {}).items()}
             attributes = {"data-needed-by": "kind", "data-needed-for": " ".join(kinds), **labels}
@@ -58,7 +59,7 @@ class SourceForm(forms.ModelForm):
         return self.cleaned_data["currency"].upper()
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        cleaned = super().clean() or {}
         for name, kinds in NEEDED_FOR.items():
             if name != "is_enabled" and cleaned.get("kind") not in kinds:
                 cleaned[name] = None if name == "credential" else ""

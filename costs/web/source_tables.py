@@ -48,7 +48,7 @@ class SourceTable(BaseTable):
         return record.place
 
     def _health(self, record: Source) -> SourceHealth:
-        return source_health(record, record.last_delivery, timezone.now())
+        return source_health(record, record.last_delivery, timezone.now())  # type: ignore[attr-defined]
 
     def render_health(self, record: Source) -> SafeString:
         health = self._health(record)

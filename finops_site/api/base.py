@@ -35,7 +35,7 @@ class VisibleRows:
     def get_queryset(self) -> QuerySet:
         rows = super().get_queryset()  # type: ignore[misc]
         # The description of the API is made without a person.
-        return rows if getattr(self, "swagger_fake_view", False) else rows.visible_to(self.request.user)
+        return rows if getattr(self, "swagger_fake_view", False) else rows.visible_to(self.request.user)  # type: ignore[attr-defined]
 
 
 class Pages(PageNumberPagination):
@@ -56,7 +56,7 @@ class KeysetPages(BasePagination):
         wanted = request.query_params.get("page_size", "")
         size = min(int(wanted), self.max_page_size) if wanted.isdecimal() and int(wanted) else self.page_size
         try:
-            self.page = keyset_page(queryset, view.keyset, size=size, **cursors)
+            self.page = keyset_page(queryset, view.keyset, size=size, **cursors)  # type: ignore[union-attr]
         except BadCursor as error:
             raise ValidationError({"detail": f"{error}: follow the links `next` and `previous`"}) from None
         return self.page.rows

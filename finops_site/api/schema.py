@@ -19,7 +19,7 @@ class Schema(AutoSchema):
     """The description of an operation, with the errors that it can answer."""
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        bodies = super()._get_response_bodies(direction)
+        bodies = super()._get_response_bodies(direction)  # type: ignore[arg-type]
         for code in self.error_codes():
             body = self._get_response_for_code(BadRequest if code == "400" else Problem, code, direction=direction)
             bodies.setdefault(code, body | {"description": DESCRIPTIONS[code]})

@@ -42,7 +42,7 @@ def make_message(
         message.extra_headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     # Pictures travel in the message itself: mail programs fetch nothing from outside unasked.
     if images:
-        message.mixed_subtype = "related"
+        message.mixed_subtype = "related"  # type: ignore[attr-defined]
     for identity, content in (images or {}).items():
         picture = MIMEImage(content, "png")
         picture.add_header("Content-ID", f"<{identity}>")
@@ -53,4 +53,4 @@ def make_message(
 
 def _plain_text(template: str, context: dict[str, Any]) -> str:
     """Without HTML escaping: nobody is called Fay &amp; Co in a text."""
-    return get_template(template).template.render(Context(context, autoescape=False))
+    return get_template(template).template.render(Context(context, autoescape=False))  # type: ignore[attr-defined]

@@ -94,6 +94,6 @@ def mail(name: str, reader: Person) -> Mail | None:
     path = folder() / f"{name}.eml"
     if not NAME.match(name) or not path.is_file():
         return None
-    message = Mail(name, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))  # type: ignore[arg-type]
+    message = Mail(name, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
     sees_all = reader.has_perm("finops_site.view_outgoingemail")
     return message if sees_all or reader.email.lower() in message.to.lower() else None

@@ -49,6 +49,7 @@ class Mailbox(ListPage):
 
 
 class _OneMail(Page):
+    kwargs: dict[str, Any]
     permission_required = None
 
     @cached_property

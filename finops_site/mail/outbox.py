@@ -42,8 +42,8 @@ def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: d
         key=key,
         defaults={
             "to": to,
-            "subject": message.subject,
-            "content": message.message().as_bytes(linesep="\r\n"),
+            "subject": str(message.subject),
+            "content": message.message().as_bytes(linesep="\r\n"),  # type: ignore[call-arg]
             "message_id": identity,
             "created_at": now,
             "send_after": send_after,

@@ -32,9 +32,9 @@ class StoredEmail(EmailMultiAlternatives):
         self.content, self.parsed = content, parsed
         for part in parsed.walk():
             if part.get_content_type() == "text/plain" and not self.body:
-                self.body = part.get_content()  # type: ignore[attr-defined]
+                self.body = part.get_content()
             elif part.get_content_type() == "text/html":
-                self.attach_alternative(part.get_content(), "text/html")  # type: ignore[attr-defined]
+                self.attach_alternative(part.get_content(), "text/html")
 
     def message(self, **_: object) -> Message:
         return self.parsed
@@ -73,14 +73,14 @@ class MailConnection:
             self.backend.open()
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryFailure(f"the mail server cannot be reached: {error}") from error
-        return self.backend.connection
+        return self.backend.connection  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Hangs up; a connection that is broken already is no reason to fail."""
         try:
             self.backend.close()
         except (smtplib.SMTPException, OSError):
-            self.backend.connection = None
+            self.backend.connection = None  # type: ignore[attr-defined]
 
 
 def _require_ok(reply: tuple[int, bytes]) -> None:

@@ -135,7 +135,7 @@ def _add_file(archive: tarfile.TarFile, name: str, path: Path, sums: dict[str, s
         member = tarfile.TarInfo(name)
         member.size = os.fstat(source.fileno()).st_size
         summed = _Summed(source)
-        archive.addfile(member, summed)  # type: ignore[arg-type]
+        archive.addfile(member, summed)
         sums[name] = summed.hash.hexdigest()
     return True
 

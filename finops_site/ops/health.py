@@ -117,7 +117,7 @@ def _nightly_check(name: str, run: NightlyRun | None, newest: date, now: datetim
         )
     if run.outcome == NightlyRun.Outcome.RUNNING and now - run.started_at > LONGEST_CHECK:
         return HealthStatus(label, HealthState.BROKEN, "Began and did not end: did its worker die?")
-    return HealthStatus(label, STATES[run.outcome], run.summary or "is running")
+    return HealthStatus(label, STATES[NightlyRun.Outcome(run.outcome)], run.summary or "is running")
 
 
 def _warn_if(problem: object) -> HealthState:

@@ -43,7 +43,9 @@ def check_backup(path: Path) -> dict[str, Any]:
     """Reads the whole backup and returns its manifest; raises BackupProblem when it is not one, or not complete."""
     try:
         with tarfile.open(path, "r:") as archive:
-            digests, manifest, expected = {}, {}, None
+            digests: dict[str, str] = {}
+            manifest: dict[str, Any] = {}
+            expected = None
             for member in archive:
                 check_member(member)
                 content = archive.extractfile(member)

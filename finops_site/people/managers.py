@@ -34,9 +34,9 @@ class UserManager(BaseUserManager):
         if not email:
             raise ValueError("a user needs an e-mail address")
         user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
+        user.set_password(password)  # type: ignore[attr-defined]
         user.save(using=self._db)
-        return user
+        return user  # type: ignore[return-value]
 
     def in_role(self, role: str) -> models.QuerySet:
         """Those who hold a role and may sign in, by address."""
@@ -46,7 +46,7 @@ class UserManager(BaseUserManager):
         return self.create_user(email, password, **{"is_superuser": True, **fields})
 
     def get_by_natural_key(self, email: str | None) -> AbstractBaseUser:
-        return self.get(email__iexact=email)
+        return self.get(email__iexact=email)  # type: ignore[return-value]
 
 
 class TeamQuerySet(models.QuerySet):

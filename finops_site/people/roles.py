@@ -5,12 +5,14 @@ approve a purchase (finops_site.E006 of `manage.py check`). A permission that no
 too (finops_site.E005).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 
-from finops_site.lib.person import Person
 from finops_site.pillars import installed_pillars
+
+if TYPE_CHECKING:
+    from finops_site.models import User
 
 ADMINISTRATOR = "administrator"
 FINANCE = "finance"
@@ -54,7 +56,7 @@ def sync_roles(**_: Any) -> None:
         group.permissions.set([known[name] for name in sorted(wanted) if name in known])
 
 
-def role_of(user: Person) -> str:
+def role_of(user: "User") -> str:
     """The role to show beside a person's name, the weightiest of several; empty for somebody without one."""
     held = set(user.groups.values_list("name", flat=True)) if user.is_authenticated else set()
     return next((role for role in ROLES if role in held), "")

@@ -163,7 +163,7 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     head = [{"text": name, "number": place in numbers} for place, name in enumerate(table["head"])]
     for row in (*rows, *totals):
         for place, cell in enumerate(row):
-            cell["number"] = place in numbers
+            cell["number"] = place in numbers  # type: ignore[assignment]
     return {"title": table.get("title", ""), "head": head, "rows": rows, "totals": totals, "numbers": numbers}
 
 

@@ -41,7 +41,7 @@ def render_png(svg: str, *, width: int = 640, ppi: float = 144.0, surface: str =
 
 
 def _compile(source: Path | bytes, root: Path, kind: str, inputs: dict[str, str], **more: Any) -> bytes:
-    document = typst.compile(
+    document = typst.compile(  # type: ignore[call-overload]
         str(source) if isinstance(source, Path) else source,
         root=str(root),
         font_paths=[str(FONTS)],

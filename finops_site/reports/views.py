@@ -46,6 +46,7 @@ class ReportsPage(Page, TemplateView):
 
 
 class _OneReport(Page):
+    kwargs: dict[str, Any]
     permission_required = "costs.view_costline"
 
     @cached_property

@@ -37,7 +37,7 @@ class FrameNode(template.Node):
         values: dict[str, Any] = {name: value.resolve(context) for name, value in self.arguments.items()}
         values[self.names[0]] = mark_safe(self.first.render(context).strip())
         values[self.names[1]] = mark_safe(self.second.render(context).strip())
-        return context.template.engine.get_template(self.template_name).render(context.new(values)).strip()
+        return context.template.engine.get_template(self.template_name).render(context.new(values)).strip()  # type: ignore[union-attr]
 
 
 def register_frame(
@@ -59,7 +59,7 @@ def register_frame(
 
     def compile_tag(parser: Parser, token: Token) -> FrameNode:
         bits = token.split_contents()[1:]
-        args, kwargs = parse_bits(
+        args, kwargs = parse_bits(  # type: ignore[call-arg]
             parser,
             bits,
             [*positional],
@@ -67,8 +67,8 @@ def register_frame(
             None,
             ("",) * (len(positional) - 1) or None,
             [*optional],
-            dict.fromkeys(optional, ""),
-            False,
+            dict.fromkeys(optional, ""),  # type: ignore[arg-type]
+            False,  # type: ignore[arg-type]
             name,
         )
         first = parser.parse((divider, f"end{name}") if divider else (f"end{name}",))

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from finops_site.people.roles import role_of
+from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import NavItem, NavSection, registry
 
 
@@ -16,7 +17,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "embedded": settings.EMBEDDED,
         "demo_people": DEMO_PEOPLE if settings.EMBEDDED else (),
         "nav": SimpleLazyObject(lambda: navigation(request)),
-        "role": SimpleLazyObject(lambda: role_of(request.user)),
+        "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
     }
 
 
@@ -42,11 +43,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
     links += [
         {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
-        for item in registry.allowed(NavItem, request.user)
+        for item in registry.allowed(NavItem, signed_in_user(request))
     ]
     current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
     for link in links:
-        link["current"] = link["url"] == current and (current != "/" or request.path == "/")
+        link["current"] = link["url"] == current and (current != "/" or request.path == "/")  # type: ignore[assignment]
     # The registered sections in their order, and after them those that nobody registered.
     names = dict.fromkeys(
         [*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)]

@@ -23,10 +23,13 @@ def download(
 
     `inline`: the browser may show it, as it does a PDF.
     """
-    response_class = HttpResponse if isinstance(content, str | bytes) else StreamingHttpResponse
-    response = response_class(content, content_type=content_type)
+    response: HttpResponse | StreamingHttpResponse
+    if isinstance(content, str | bytes):
+        response = HttpResponse(content, content_type=content_type)
+    else:
+        response = StreamingHttpResponse(content, content_type=content_type)
     filename = f"{slugify(name) or 'export'}.{extension}"
-    response["Content-Disposition"] = content_disposition_header(not inline, filename)
+    response["Content-Disposition"] = content_disposition_header(not inline, filename) or ""
     return response
 
 

@@ -33,7 +33,7 @@ def as_decimal(amount: Amount) -> Decimal:
     """Decimals, whole numbers and exact text; a float raises TypeError, for its digits are already lost."""
     if isinstance(amount, float):
         raise TypeError("money is never a float")
-    return amount if isinstance(amount, Decimal) else Decimal(amount)
+    return amount if isinstance(amount, Decimal) else Decimal(amount)  # type: ignore[arg-type]
 
 
 def needs_currency(currency: str | None) -> str:

@@ -87,7 +87,7 @@ def _control(bound: BoundField) -> str:
         for part, edge in zip(widget.widgets, ("from", "to"), strict=False):
             part.attrs.update({"aria-label": f"{bound.label} {edge}", "title": edge})
             if isinstance(bound.field, DateRangeField | DateTimeRangeField):
-                part.input_type = "date"
+                part.input_type = "date"  # type: ignore[attr-defined]
         return "range"
     if type(widget) is forms.TextInput:
         # The list is refreshed while somebody types into it: see finops.js.
@@ -102,7 +102,7 @@ def _control(bound: BoundField) -> str:
 
 def _parameter_names(bound: BoundField) -> list[str]:
     widget = bound.field.widget
-    suffixes = widget.widgets_names if isinstance(widget, forms.MultiWidget) else [""]
+    suffixes = widget.widgets_names if isinstance(widget, forms.MultiWidget) else [""]  # type: ignore[attr-defined]
     return [bound.html_name + suffix for suffix in suffixes]
 
 
@@ -113,5 +113,5 @@ def _chip(bound: BoundField, name: str, value: str, parameters: QueryDict) -> Ch
     for paging in PAGING_PARAMETERS:
         rest.pop(paging, None)
     edge = " from" if name.endswith(("_after", "_min")) else " to" if name.endswith(("_before", "_max")) else ""
-    labels = {str(key): str(label) for key, label in flatten_choices(getattr(bound.field, "choices", ()))}
+    labels = {str(key): str(label) for key, label in flatten_choices(getattr(bound.field, "choices", ()))}  # type: ignore[var-annotated]
     return Chip(f"{bound.label}{edge}", labels.get(value, value), f"?{rest.urlencode()}")

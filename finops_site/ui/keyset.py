@@ -164,7 +164,7 @@ def _field(queryset: QuerySet, name: str) -> Field:
         except FieldDoesNotExist as error:
             raise ValueError(f"{name!r} is no field to order {queryset.model.__name__} by") from error
         model = field.related_model
-    return field
+    return field  # type: ignore[return-value]
 
 
 def _encoded(row: Model, keys: list[_Key]) -> str:

@@ -57,13 +57,13 @@ class Empty:
     action: Action | None = None
 
     def for_user(self, user: Person) -> dict[str, Any]:
-        allowed = self.action and _may(user, self.action.permission)
+        action = self.action if self.action and _may(user, self.action.permission) else None
         return {
             "title": self.title,
             "text": self.text,
             "icon": self.icon,
-            "action_label": self.action.label if allowed else "",
-            "action_url": self.action.url if allowed else "",
+            "action_label": action.label if action else "",
+            "action_url": action.url if action else "",
         }
 
 
@@ -112,7 +112,7 @@ class Page(AccessMixin):
 
     def sign_in_first(self) -> HttpResponseBase:
         response = self.handle_no_permission()
-        return HttpResponseClientRedirect(response["Location"]) if self.request.htmx else response
+        return HttpResponseClientRedirect(response["Location"]) if self.request.htmx else response  # type: ignore[attr-defined]
 
     def get_title(self) -> str:
         return self.title
@@ -139,7 +139,7 @@ class Page(AccessMixin):
 
     def wants_fragment(self, target: str) -> bool:
         """Whether htmx asks for the part of the page with the id `target` only."""
-        htmx = self.request.htmx
+        htmx = self.request.htmx  # type: ignore[attr-defined]
         return bool(htmx) and htmx.target == target and not htmx.history_restore_request
 
 
@@ -151,7 +151,7 @@ class _VisibleRows:
 
     def get_queryset(self) -> QuerySet:
         rows = self.model._default_manager.all() if self.queryset is None else self.queryset.all()
-        return rows.visible_to(self.person)
+        return rows.visible_to(self.person)  # type: ignore[attr-defined, union-attr]
 
 
 class ListPage(_VisibleRows, Page, TemplateView):
@@ -298,15 +298,15 @@ class FollowedPage(DetailPage):
 
     @property
     def asks_progress(self) -> bool:
-        return bool(self.request.htmx and self.request.GET.get("progress"))
+        return bool(self.request.htmx and self.request.GET.get("progress"))  # type: ignore[attr-defined]
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = super().get(request, *args, **kwargs)
-        ended = self.asks_progress and response.context_data["progress"] is None
+        ended = self.asks_progress and response.context_data["progress"] is None  # type: ignore[attr-defined]
         return HttpResponseClientRefresh() if ended else response
 
     def get_template_names(self) -> list[str]:
-        return ["includes/progress.html"] if self.asks_progress else [self.template_name]
+        return ["includes/progress.html"] if self.asks_progress else [self.template_name]  # type: ignore[list-item]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"progress": self.progress(), **kwargs})

@@ -111,7 +111,7 @@ class ExactColumn(NumberColumn):
     """Figures with every digit they have: prices of an hour and the like, which rounding would make the same."""
 
     def render(self, value: Amount) -> str:
-        return str(exact_text(value))
+        return str(exact_text(value))  # type: ignore[arg-type]
 
 
 class MoneyColumn(NumberColumn):

@@ -13,6 +13,7 @@ from rest_framework.authtoken.models import Token
 
 from finops_site.lib.person import Person
 from finops_site.people.roles import role_of
+from finops_site.people.signed_in import signed_in_user
 from finops_site.people.tokens import drop_token, make_token
 from finops_site.registry import Panel, registry
 from finops_site.reports import monthly_report
@@ -77,10 +78,10 @@ class ApiToken(Page, TemplateView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if "stop" in request.POST:
-            drop_token(request.user)
+            drop_token(signed_in_user(request))
             messages.success(request, "The token no longer works.")
             return redirect("token")
-        return self.render_to_response(self.get_context_data(fresh=make_token(request.user).key))
+        return self.render_to_response(self.get_context_data(fresh=make_token(signed_in_user(request)).key))
 
 
 def greeting(hour: int) -> str:
@@ -99,7 +100,7 @@ def programme(user: Person) -> dict[str, Any]:
 
 def panels(request: HttpRequest) -> list[str]:
     """Every registered panel that this person may see and that is not empty, drawn."""
-    contexts = [(panel, panel.context(request)) for panel in registry.allowed(Panel, request.user)]
+    contexts = [(panel, panel.context(request)) for panel in registry.allowed(Panel, signed_in_user(request))]
     return [
         render_to_string(panel.template, {"panel": panel, **context}, request=request)
         for panel, context in contexts

@@ -23,8 +23,8 @@ class Command(PlainCommand):
             month = Month.parse(options["month"]) if options["month"] else None
         except ValueError as error:
             raise BadInput(error) from None
-        rows = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month")
-        rows = list(rows.filter(billing_month=month.start) if month else rows)
+        publications = DeliveryMonth.objects.current().select_related("delivery__source").order_by("billing_month")
+        rows = list(publications.filter(billing_month=month.start) if month else publications)
         for row in rows:
             if options["lines"]:
                 republish_month(row)

@@ -63,6 +63,7 @@ def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
 class _OneDelivery(Page):
     """A door to one delivery that the person may see; somebody else's is 404."""
 
+    kwargs: dict[str, Any]
     permission_required = "costs.view_delivery"
 
     def get_delivery(self) -> Delivery:

@@ -36,7 +36,7 @@ class ExportsPage(ListPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         if not self.form.is_valid():
             return self.render_to_response(self.get_context_data())
-        export = self.form.save(request.user)
+        export = self.form.save(self.person)
         messages.success(request, f"{export} is being written.")
         return redirect("costs:exports")
 
@@ -51,5 +51,5 @@ class ExportFile(Page, View):
     permission_required = "costs.view_delivery"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        export = get_object_or_404(FocusExport.objects.visible_to(request.user), pk=pk)
+        export = get_object_or_404(FocusExport.objects.visible_to(self.person), pk=pk)
         return export_file(export)

@@ -71,7 +71,7 @@ class SynchroniseNow(Page, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        source = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
+        source = get_object_or_404(Source.objects.visible_to(self.person), pk=pk)
         if queue_sync(source):
             messages.success(request, f"Looking for bills of {source}.")
         else:
