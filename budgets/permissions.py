@@ -7,7 +7,7 @@ from finops_site.models import Membership, Team
 
 def led_teams(user: Person) -> set[int]:
     """The teams she leads and every team below: those she may propose a budget for."""
-    led = Team.objects.filter(memberships__user=user, memberships__role=Membership.Role.LEAD)
+    led = Team.objects.filter(memberships__user=user.pk, memberships__role=Membership.Role.LEAD)
     return {pk for team in led for pk in Team.objects.below(team).values_list("pk", flat=True)}
 
 

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from finops_site.admin import FactAdmin
 from finops_site.lib.person import Person
 from reservations.models import Commitment, Notice, Plan, PurchaseRequest, Rate, StandingOrder, Utilisation
+from reservations.querysets import CommitmentQuerySet, PlanQuerySet, PurchaseQuerySet, UtilisationQuerySet
 
 
 @admin.register(Commitment)
@@ -15,7 +16,7 @@ class CommitmentAdmin(FactAdmin):
     list_select_related = ["owner"]
     search_fields = ["commitment_id", "name"]
 
-    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+    def visible(self, rows: CommitmentQuerySet, user: Person) -> CommitmentQuerySet:
         return rows.visible_to(user)
 
 
@@ -24,7 +25,7 @@ class UtilisationAdmin(FactAdmin):
     list_display = ["commitment", "day", "used", "unused", "unit", "unused_cost", "currency"]
     list_select_related = ["commitment"]
 
-    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+    def visible(self, rows: UtilisationQuerySet, user: Person) -> UtilisationQuerySet:
         return rows.visible_to(user)
 
 
@@ -33,7 +34,7 @@ class PlanAdmin(FactAdmin):
     list_display = ["__str__", "state", "confidence", "cost_before", "cost_after", "lower_bound", "currency"]
     list_select_related = ["team"]
 
-    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+    def visible(self, rows: PlanQuerySet, user: Person) -> PlanQuerySet:
         return rows.visible_to(user)
 
 
@@ -59,7 +60,7 @@ class PurchaseRequestAdmin(FactAdmin):
     list_select_related = ["requested_by", "approved_by"]
     search_fields = ["reference", "instance_type"]
 
-    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+    def visible(self, rows: PurchaseQuerySet, user: Person) -> PurchaseQuerySet:
         return rows.visible_to(user)
 
 
@@ -68,5 +69,5 @@ class StandingOrderAdmin(FactAdmin):
     list_display = ["name", "team", "is_active", "minimum_utilisation", "made_by", "last_result"]
     list_select_related = ["team", "made_by"]
 
-    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+    def visible(self, rows: PlanQuerySet, user: Person) -> PlanQuerySet:
         return rows.visible_to(user)

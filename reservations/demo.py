@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import cast
 
 from finops_site.models import Team, User
 from finops_site.people import demo
@@ -47,7 +48,8 @@ def request_purchases(say: Callable[[str], object], *, as_of: date) -> None:
             now=morning - timedelta(days=3),
         )
         answer = "Too much at once: we move to smaller machines in spring. Request the first batch only."
-        approvals.reject_purchase(first.pk, user=people["fay"], comment=answer, now=morning - timedelta(days=2))
+        finance = cast(User, people["fay"])
+        approvals.reject_purchase(first.pk, user=finance, comment=answer, now=morning - timedelta(days=2))
         words = "The first step only, as agreed: these machines stay whatever we do in spring."
         purchase_requests.request_purchase(item, user=people["eli"], batch=1, comment=words, now=morning)
     except CannotBuy as problem:

@@ -1,21 +1,23 @@
 """What several forms of commitments share."""
 
+from typing import cast
+
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
-from finops_site.models import Team
+from finops_site.models import Team, User
 from finops_site.people.managers import TeamQuerySet
 
 
 def visible_teams(request: HttpRequest | None) -> TeamQuerySet:
     """The teams that the filters of this request offer."""
-    return Team.objects.none() if request is None else Team.objects.visible_to(request.user)
+    return Team.objects.none() if request is None else Team.objects.visible_to(cast(User, request.user))
 
 
 def read_upload(uploaded: UploadedFile, most: int) -> str:
     """The text of an uploaded file of at most so many bytes."""
-    if uploaded.size > most:
+    if (uploaded.size or 0) > most:
         raise forms.ValidationError("That is too big for such a file.")
     try:
         return uploaded.read().decode("utf-8-sig")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import cast
 
 from django.urls import reverse
 
@@ -20,10 +21,10 @@ def purchases_to_decide(user: Person) -> PurchaseQuerySet:
     return PurchaseRequest.objects.visible_to(user).filter(state__in=(purchase_rules.WAITING, purchase_rules.APPROVED))
 
 
-def purchases_waiting(user: User, rows: PurchaseQuerySet) -> list[PendingDecision]:
+def purchases_waiting(user: Person, rows: PurchaseQuerySet) -> list[PendingDecision]:
     """Of those that wait for approval, the ones that she may approve."""
     url = reverse("reservations:purchases")
-    waiting = rows.waiting_for(approvals.approver_for(user))
+    waiting = rows.waiting_for(approvals.approver_for(cast(User, user)))
     approved = rows.filter(state=purchase_rules.APPROVED)
     return [
         *decision_items(waiting, "A purchase waits for your approval", "purchases wait for your approval", url),
@@ -33,7 +34,7 @@ def purchases_waiting(user: User, rows: PurchaseQuerySet) -> list[PendingDecisio
     ]
 
 
-def commitment_advice(user: Person, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
+def commitment_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
     """The newest recommendation, where it saves anything; nothing for somebody without a login."""
     if user is None or not user.has_perm("reservations.view_plan"):
         return []

@@ -1,7 +1,7 @@
 """Questions to many rows: whose they are, which day they hold, what they sum to."""
 
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -68,7 +68,7 @@ class CoverageQuerySet(models.QuerySet):
 
 
 class PlanQuerySet(models.QuerySet):
-    def visible_to(self, user: Person) -> "PlanQuerySet":
+    def visible_to(self, user: Person) -> Self:
         """All of them for who sees the company; else those worked out for her teams and the teams below."""
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
@@ -87,7 +87,7 @@ class PurchaseQuerySet(PlanQuerySet):
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)
         waiting = self.filter(state=WAITING, currency=approver.currency, value__lte=approver.limit)
-        return waiting.exclude(pk__in=self.model.objects.filter(own).values("pk"))
+        return waiting.exclude(pk__in=self.model._default_manager.filter(own).values("pk"))
 
 
 class LedgerQuerySet(models.QuerySet):

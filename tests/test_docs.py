@@ -11,14 +11,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_every_setting_of_the_environment_is_documented():
-    asked = re.findall(r"env(?:\.\w+)?\(\"([A-Z_]+)\"", (ROOT / "finops_site/settings.py").read_text())
+    read = re.findall(r"env(?:\.\w+)?\(\"([A-Z_]+)\"", (ROOT / "finops_site/settings.py").read_text())
     documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/settings.md").read_text()))
-    assert set(asked) - documented == set()
+    assert set(read) - documented == set()
 
 
 def test_every_format_is_documented_with_the_columns_that_tell_it():
-    said = (ROOT / "docs/bills.md").read_text()
-    missing = {name for known in FORMATS for column in known.required for name in column.split("|") if name not in said}
+    documented = (ROOT / "docs/bills.md").read_text()
+    missing = {
+        name for known in FORMATS for column in known.required for name in column.split("|") if name not in documented
+    }
     assert missing <= {"UsageDate"}, "an older name that nobody exports any more"
 
 

@@ -78,16 +78,16 @@ class Site:
         return [pid for pid in _pids() if named in _read(pid, "environ")]
 
     def child(self, name):
-        said = f"\0{name}\0".encode()
-        (found,) = [pid for pid in self.children(self.process.pid) if said in _read(pid, "cmdline")]
-        return found
+        argument = f"\0{name}\0".encode()
+        (pid,) = [pid for pid in self.children(self.process.pid) if argument in _read(pid, "cmdline")]
+        return pid
 
     def children(self, of):
         return [pid for pid in self.processes() if parent(pid) == of]
 
 
 def _pids():
-    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+    return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
 
 
 def _read(pid, what):
@@ -111,9 +111,9 @@ def site(migrated):
         return made[-1]
 
     yield build
-    for each in made:
-        each.kill()
-    until(lambda: not any(each.processes() for each in made))
+    for copy in made:
+        copy.kill()
+    until(lambda: not any(copy.processes() for copy in made))
 
 
 def until(true, seconds=60):
@@ -125,9 +125,9 @@ def until(true, seconds=60):
 
 def test_one_command_serves_says_who_may_sign_in_and_stops_everything_on_ctrl_c(site):
     copy = site().start()
-    said = copy.ready()
-    assert f"http://127.0.0.1:{copy.port}/" in said
-    assert "fay (finance)" in said
+    output = copy.ready()
+    assert f"http://127.0.0.1:{copy.port}/" in output
+    assert "fay (finance)" in output
     assert copy.status() == 200
     assert copy.stop() == 0
     assert copy.processes() == []
@@ -135,10 +135,10 @@ def test_one_command_serves_says_who_may_sign_in_and_stops_everything_on_ctrl_c(
 
 def test_a_second_start_is_quick_and_keeps_the_passwords(site):
     first = site().start()
-    said = first.ready()
+    output = first.ready()
     first.stop()
     again, began = site().start(), time.monotonic()
-    assert again.ready().splitlines()[1] == said.splitlines()[1]
+    assert again.ready().splitlines()[1] == output.splitlines()[1]
     assert time.monotonic() - began < 10
 
 
@@ -231,10 +231,13 @@ def owner(pid):
 
 @only_as_root
 def test_somebody_who_is_not_root_serves_too(tmp_path, site):
-    python = next((each for each in INTERPRETERS if runs_as_nobody(each)), None)
+    python = next((path for path in INTERPRETERS if runs_as_nobody(path)), None)
     if python is None:
         pytest.skip("no Python here that somebody who is not root may run")
-    for folder in (tmp_path, *(each for each in tmp_path.parents if each.owner() == "root" and each.name != "")):
+    for folder in (
+        tmp_path,
+        *(parent for parent in tmp_path.parents if parent.owner() == "root" and parent.name != ""),
+    ):
         folder.chmod(folder.stat().st_mode | 0o755)
     home = tmp_path / "home"
     home.mkdir()
@@ -248,8 +251,8 @@ def test_somebody_who_is_not_root_serves_too(tmp_path, site):
 
 
 def runs_as_nobody(python):
-    asked = [*AS_NOBODY, python, "-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]
-    return subprocess.run(asked, capture_output=True).returncode == 0
+    command = [*AS_NOBODY, python, "-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_servers_that_the_environment_names_are_used_and_none_is_started(site, tmp_path):
@@ -322,7 +325,7 @@ def test_data_of_another_postgresql_is_not_touched(monkeypatch, tmp_path):
 
 def one_line(answer):
     """What was said, when it was one line and no traceback."""
-    said = answer.stderr.strip().splitlines()
-    assert len(said) == 1, answer.stderr
+    lines = answer.stderr.strip().splitlines()
+    assert len(lines) == 1, answer.stderr
     assert answer.stdout == ""
-    return said[0]
+    return lines[0]

@@ -85,4 +85,4 @@ def _forecast_series(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[
     start, steps = sums[first] or Decimal(0), len(sums) - 1 - first
     rise = EXACT.subtract(Decimal(end), start)
     line = [start + (rise * number / max(steps, 1)).quantize(Decimal("0.01")) for number in range(steps + 1)]
-    return [charts.series("Forecast", [None] * first + line, dashed=True)]
+    return [charts.series("Forecast", [*[None] * first, *line], dashed=True)]

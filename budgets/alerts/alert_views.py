@@ -1,7 +1,7 @@
 """Alerts: all, and one with its history; acknowledged and snoozed by a button."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 import django_tables2
@@ -85,7 +85,10 @@ class AlertPage(DetailPage):
     breadcrumbs = (("Alerts", "budgets:alerts"),)
 
     def get_queryset(self) -> AlertQuerySet:
-        return super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period")
+        return cast(
+            AlertQuerySet,
+            super().get_queryset().select_related("budget", "threshold__budget", "acknowledged_by", "period"),
+        )
 
     def get_subtitle(self) -> str:
         return f"{self.object.period.words}. Opened on {self.object.opened_at:%Y-%m-%d at %H:%M} UTC."
@@ -113,15 +116,15 @@ class ActOnAlert(Page, View):
     permission_required = "budgets.change_alert"
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        alert = get_object_or_404(Alert.objects.visible_to(request.user), pk=pk)
+        alert = get_object_or_404(Alert.objects.visible_to(self.person), pk=pk)
         now = timezone.now()
         try:
             if verb == "acknowledge":
-                acknowledgement.acknowledge(alert, by=request.user, now=now)
+                acknowledgement.acknowledge(alert, by=self.person, now=now)
                 messages.success(request, "You have acknowledged it: nobody else is reminded.")
             else:
                 until = date.fromisoformat(request.POST.get("until", ""))
-                acknowledgement.snooze(alert, until=until, by=request.user, now=now)
+                acknowledgement.snooze(alert, until=until, by=self.person, now=now)
                 messages.success(request, "It is snoozed until then.")
         except TooLate as error:
             messages.error(request, str(error))

@@ -110,8 +110,9 @@ def _facts_of(alert: Alert) -> list[tuple[str, str]]:
     amounts = [("Spent so far", figures.get("spent")), ("Budget", figures.get("amount"))]
     facts = [(name, f"{formatted(Decimal(text), code)} {code}") for name, text in amounts if text]
     if figures.get("p50"):
-        forecast = (Decimal(figures[name]) for name in ("p10", "p50", "p90", "chance_of_overrun"))
-        text = status.forecast_text_of(figures.get("method", ""), *forecast, summary_of(alert).budgeted, code)
+        low, likely, high, chance = (Decimal(figures[name]) for name in ("p10", "p50", "p90", "chance_of_overrun"))
+        method, budgeted = figures.get("method", ""), summary_of(alert).budgeted
+        text = status.forecast_text_of(method, low, likely, high, chance, budgeted, code)
         facts.append(("At period end", text[0].upper() + text[1:]))
     if figures.get("foreseen"):
         facts.append(("Known changes", "; ".join(figures["foreseen"])))

@@ -1,6 +1,6 @@
 """Forms of when a budget warns, and whom it notifies."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -85,8 +85,10 @@ class RecipientForm(forms.ModelForm):
         self.initial["url"] = ""
         if self.saved_url:
             self.fields["url"].help_text = f"Leave empty to keep it: it is at {urlsplit(self.saved_url).hostname}."
-        self.fields["user"].queryset = User.objects.filter(is_active=True).order_by("name", "email")
-        self.fields["secret"].queryset = Credential.objects.exclude(sealed="")
+        cast(forms.ModelChoiceField, self.fields["user"]).queryset = User.objects.filter(is_active=True).order_by(
+            "name", "email"
+        )
+        cast(forms.ModelChoiceField, self.fields["secret"]).queryset = Credential.objects.exclude(sealed="")
 
     def clean_secret(self) -> Credential | None:
         secret: Credential | None = self.cleaned_data["secret"]

@@ -36,7 +36,7 @@ class _RuleForm(FormPage):
         return get_object_or_404(self.row_model, pk=pk, budget=self.object) if pk else None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.user.is_authenticated and not type(self).may_edit(request.user, self.object):
+        if self.person.is_authenticated and not type(self).may_edit(self.person, self.object):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
@@ -89,8 +89,8 @@ class _RuleButton(Page, View):
     anchor = ""
 
     def post(self, request: HttpRequest, pk: int, line: int, verb: str) -> HttpResponse:
-        budget = get_object_or_404(Budget.objects.visible_to(request.user), pk=pk)
-        if not type(self).may_edit(request.user, budget):
+        budget = get_object_or_404(Budget.objects.visible_to(self.person), pk=pk)
+        if not type(self).may_edit(self.person, budget):
             raise PermissionDenied
         self.act(get_object_or_404(self.row_model, pk=line, budget=budget), verb)
         return redirect(f"{budget.get_absolute_url()}#{self.anchor}")
@@ -139,7 +139,7 @@ class FollowProposal(Page, View):
     permission_required = "budgets.change_budget"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        budgets = Budget.objects.visible_to(request.user)
+        budgets = Budget.objects.visible_to(self.person)
         threshold = get_object_or_404(Threshold, pk=pk, budget__in=budgets, is_active=True)
         try:
             messages.success(request, ignored_thresholds.follow_proposal(threshold, timezone.now()))

@@ -149,12 +149,12 @@ class AnswerAnomaly(Page, View):
     permission_required = "budgets.change_alert"
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        anomaly = get_object_or_404(Anomaly.objects.visible_to(request.user), pk=pk)
+        anomaly = get_object_or_404(Anomaly.objects.visible_to(self.person), pk=pk)
         if verb not in ("expected", "unexpected"):
             raise Http404
         expected = verb == "expected"
         why = request.POST.get("why", "")
-        answer_anomaly(anomaly, expected=expected, by=request.user, why=why, now=timezone.now())
+        answer_anomaly(anomaly, expected=expected, by=self.person, why=why, now=timezone.now())
         effect = "nobody is notified of such jumps for half a year" if expected else "the next one is reported again"
         messages.success(request, f"Thank you: {effect}.")
         return redirect(anomaly)

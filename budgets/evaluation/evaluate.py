@@ -124,8 +124,8 @@ def evaluate_group(pks: Sequence[int], report: NightReport, now: datetime, month
     pks = list(Budget.objects.filter(pk__in=pks).select_for_update(no_key=True).values_list("pk", flat=True))
     # The periods that hold the day, ended lately or were touched.
     relevant = Q(end__gt=as_of - timedelta(days=STILL_EVALUATED_DAYS)) | periods_in(months)
-    periods = BudgetPeriod.objects.of_active().filter(relevant, budget__in=pks, start__lte=as_of)
-    periods = list(periods.select_related("budget").order_by("budget", "start"))
+    rows = BudgetPeriod.objects.of_active().filter(relevant, budget__in=pks, start__lte=as_of)
+    periods = list(rows.select_related("budget").order_by("budget", "start"))
     forecasts = forecast_periods(
         periods,
         as_of,

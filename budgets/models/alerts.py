@@ -59,7 +59,12 @@ class Recipient(models.Model):
         return str(targets.get(self.kind) or self.get_kind_display())
 
     def clean(self) -> None:
-        needed = {"user": "user", "role": "role", "address": "address", **dict.fromkeys(self.CHANNELS, "url")}
+        needed = {
+            "user": "user",
+            "role": "role",
+            "address": "address",
+            **{str(channel): "url" for channel in self.CHANNELS},
+        }
         name = needed.get(self.kind)
         if name and not getattr(self, name):
             raise ValidationError({name: f"{self.get_kind_display()}: choose which."})

@@ -171,7 +171,7 @@ class Budget(models.Model):
         except BadQuestion as error:
             raise ValidationError({"scope": str(error)}) from None
         teams = set(self.scope.get("team", []))
-        if self.team_id is None or not teams:
+        if not teams or self.team is None:
             return
         inside = {str(pk) for pk in Team.objects.below(self.team).values_list("pk", flat=True)}
         if teams - inside:

@@ -53,13 +53,13 @@ class GridPage(YearPage):
             {"budget": budget.name, **{str(m): post.get(f"cell-{budget.pk}-{m}", "") for m in self.months}}
             for budget in self.budgets
         ]
-        rows = amount_tables.compare_amount_table(table, request.user)
+        rows = amount_tables.compare_amount_table(table, self.person)
         problems = [row.problem for row in rows if row.problem]
         if problems:
             return self.render_to_response(self.get_context_data(problems=problems), status=400)
         versions = {b.pk: int(v) for b in self.budgets if (v := post.get(f"version-{b.pk}", "")).isdecimal()}
         try:
-            count = amount_tables.write_amount_table(rows, versions, by=request.user, why=post.get("why", "")[:500])
+            count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
             return self.render_to_response(self.get_context_data(problems=[str(error)]), status=409)
         messages.success(request, f"{count} amount{'' if count == 1 else 's'} changed.")

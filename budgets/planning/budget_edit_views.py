@@ -1,11 +1,11 @@
 """The forms and buttons that create and change a budget."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.generic import View
@@ -36,7 +36,7 @@ class EditBudget(FormPage):
         return None if user.has_perm("budgets.change_budget") else led_teams(user)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        user = request.user
+        user = self.person
         if user.is_authenticated:
             if self.object is not None:
                 allowed = may_edit_budget(user, self.object)
@@ -77,8 +77,9 @@ class EditBudget(FormPage):
             form.add_error(None, str(error))
             newest = Budget.objects.get(pk=self.object.pk)
             # What is saved next is a change of the newest, knowingly.
-            form.data = form.data.copy()
-            form.data["version"] = newest.version
+            data = cast(QueryDict, form.data).copy()
+            data["version"] = str(newest.version)
+            form.data = data
             return self.render_to_response(self.get_context_data(form=form, newest=newest), status=409)
 
     def save(self, form: BudgetForm) -> Budget:
@@ -109,14 +110,14 @@ class ChangeState(Page, View):
     }
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        budget = get_object_or_404(Budget.objects.visible_to(request.user), pk=pk)
+        budget = get_object_or_404(Budget.objects.visible_to(self.person), pk=pk)
         form = ReasonForm(request.POST)
         if verb not in self.verbs or not form.is_valid():
             messages.error(request, "Open the budget again and press its button there.")
             return redirect(budget)
         change, done = self.verbs[verb]
         try:
-            change(budget, **form.cleaned_data, by=request.user)
+            change(budget, **form.cleaned_data, by=self.person)
             messages.success(request, f"{budget} {done}.")
         except (StaleBudget, WrongState) as error:
             messages.error(request, str(error))

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -73,16 +73,18 @@ class BudgetForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.user, self.today = user, today
         self.instance.scope = dict(self.instance.scope or {})
-        field = self.fields["team"]
+        field = cast(forms.ModelChoiceField, self.fields["team"])
         field.help_text = "It counts the cost of this team and of the teams below it; without one, the whole company's."
         if teams is not None:
             field.queryset, field.required = Team.objects.filter(pk__in=teams), True
-        self.fields["parent"].queryset = Budget.objects.visible_to(user).active().exclude(pk=self.instance.pk)
+        cast(forms.ModelChoiceField, self.fields["parent"]).queryset = (
+            Budget.objects.visible_to(user).active().exclude(pk=self.instance.pk)
+        )
         self._add_scope_fields()
         if self.instance.pk:
-            self.initial |= {"version": self.instance.version, "way": "keep"}
+            self.initial.update(version=self.instance.version, way="keep")
         else:
-            self.fields["way"].choices = AMOUNT_CHOICES[:-1]
+            cast(forms.ChoiceField, self.fields["way"]).choices = AMOUNT_CHOICES[:-1]
             self.initial.setdefault("start", today.replace(month=1, day=1))
 
     def _add_scope_fields(self) -> None:
@@ -152,7 +154,7 @@ class BudgetForm(forms.ModelForm):
         if way == "growing":
             each_period = amounts.growing_amounts(amount, values["percent"] or Decimal(0), len(periods), currency)
         elif way == "shaped":
-            for name in self._meta.fields:
+            for name in self._meta.fields or ():
                 setattr(self.instance, name, values[name])
             each_period = amounts.shaped_amounts(amount, last_year_costs(self.instance, periods), currency)
         else:

@@ -1,7 +1,7 @@
 """The pages of owned commitments: the list, one commitment, and completing them by CSV."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.db.models import OuterRef, Subquery, Sum
@@ -67,7 +67,7 @@ class CommitmentPage(DetailPage):
     breadcrumbs = (("Commitments", "reservations:overview"), ("Owned", "reservations:commitments"))
 
     def get_queryset(self) -> CommitmentQuerySet:
-        return super().get_queryset().select_related("owner")
+        return cast(CommitmentQuerySet, super().get_queryset().select_related("owner"))
 
     def get_subtitle(self) -> str:
         row = self.object

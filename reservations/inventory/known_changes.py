@@ -56,7 +56,7 @@ def _endings(ending: Sequence[Commitment]) -> Iterator[KnownChange]:
     known = {(commitment.provider, commitment.commitment_id): commitment for commitment in ending}
     days, sums = _measure_use(_daily_use(ending)) if ending else ({}, {})
     for key, (effective, billed, on_demand) in sums.items():
-        commitment, filters = known[key[:2]], dict(zip(GROUPS, key, strict=True))
+        commitment, filters = known[key[0], key[1]], dict(zip(GROUPS, key, strict=True))
         currency, count = filters.pop("currency"), days[key[:2]]
         del filters["commitment"]
         for basis, paid in (("effective_cost", effective), ("billed_cost", billed)):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -30,12 +30,13 @@ def notice_expiries(day: date) -> list[Notice]:
     ending = Commitment.objects.filter(end__gt=day, end__lte=day + timedelta(days=max(WARN_DAYS)))
     notices = []
     for commitment in ending:
-        left = (commitment.end - day).days
+        end = cast(date, commitment.end)
+        left = (end - day).days
         figures = cost_after_end(commitment, day)
         notice, is_new = Notice.objects.get_or_create(
             commitment=commitment,
             kind=Notice.Kind.EXPIRY,
-            about=commitment.end,
+            about=end,
             days_before=min(days for days in WARN_DAYS if days >= left),
             defaults={"text": expiry_text(commitment, left, figures), "figures": _as_text(figures)},
         )

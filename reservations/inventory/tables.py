@@ -1,6 +1,6 @@
 """Tables of owned commitments and of their metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from finops_site.ui.tables import (
     status_html,
 )
 from reservations.models import Commitment
+from reservations.querysets import CommitmentQuerySet
 
 COMMITMENT_STATES = {
     "active": ("Active", "good", "circle-check"),
@@ -44,7 +45,7 @@ class CommitmentTable(BaseTable):
         model = Commitment
         fields = ["name", "kind", "region", "instance_type", "utilisation", "unused", "end", "state", "owner"]
 
-    def __init__(self, data: Iterable[Commitment], *args: Any, today: date, **kwargs: Any) -> None:
+    def __init__(self, data: CommitmentQuerySet | Sequence[Commitment], *args: Any, today: date, **kwargs: Any) -> None:
         self.today = today
         super().__init__(data, *args, **kwargs)
 

@@ -1,6 +1,7 @@
 """A recommendation as it was worked out: what to buy, what it costs, how sure, and how it was computed."""
 
 from decimal import Decimal
+from typing import Protocol
 
 from django.conf import settings
 from django.db import models
@@ -79,30 +80,62 @@ class Plan(models.Model):
         return self.items.count()
 
 
+class _HasTerms(Protocol):
+    """The fields that both models of PurchaseTerms have."""
+
+    @property
+    def _option(self) -> str: ...
+
+    @property
+    def where(self) -> str: ...
+
+    @property
+    def term_months(self) -> int: ...
+
+    @property
+    def instance_type(self) -> str: ...
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def on_demand_cost(self) -> Decimal: ...
+
+    @property
+    def committed_cost(self) -> Decimal: ...
+
+    def get_kind_display(self) -> str: ...
+
+    def get_payment_display(self) -> str: ...
+
+
 class PurchaseTerms:
     """What a recommended purchase and a request for one say of it in the same words."""
 
     @property
-    def words(self) -> str:
+    def words(self: _HasTerms) -> str:
         """``Compute SP, 1 y, No upfront: all``."""
         return f"{self._option}, {self.get_payment_display()}: {self.where or 'all'}"
 
     @property
-    def _option(self) -> str:
+    def _option(self: _HasTerms) -> str:
         return f"{self.get_kind_display()}, {self.term_months // 12} y"
 
     @property
-    def where(self) -> str:
+    def where(self: _HasTerms) -> str:
         """``m5.large Linux us-east-1``; empty where it covers everything."""
         return " ".join(part for part in (self.instance_type, self.system, self.region) if part)
 
     @property
-    def how(self) -> str:
+    def how(self: _HasTerms) -> str:
         """``Compute SP, 1 y, no upfront``."""
         return f"{self._option}, {self.get_payment_display().lower()}"
 
     @property
-    def saving(self) -> Decimal:
+    def saving(self: _HasTerms) -> Decimal:
         """What a year is promised to cost less, in the currency of the plan."""
         return self.on_demand_cost - self.committed_cost
 
@@ -132,6 +165,9 @@ class PlanItem(PurchaseTerms, models.Model):
     rate_day = models.DateField()
     is_indicative = models.BooleanField(default=False)
     working = models.JSONField(default=dict, blank=True, help_text="the formula with its numbers, and the demand")
+
+    # Its plan's: set where items are listed.
+    currency: str
 
     class Meta:
         ordering = ["plan", "position"]

@@ -98,7 +98,10 @@ class StandingOrder(models.Model):
 class PurchaseRequest(PurchaseTerms, models.Model):
     """One purchase. What is bought and what it promises is copied here, so that a newer plan changes nothing of it."""
 
-    State = models.TextChoices("State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()})
+    # mypy reads this way of making an enumeration as str(...).
+    State = models.TextChoices(  # type: ignore[call-overload]
+        "State", {name.upper(): (name, words) for name, words in purchase_rules.STATES.items()}
+    )
 
     plan = models.ForeignKey("reservations.Plan", models.SET_NULL, null=True, related_name="requests")
     position = models.PositiveIntegerField(help_text="of the purchase in its plan")

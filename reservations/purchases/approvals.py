@@ -75,7 +75,7 @@ def reject_purchase(pk: int, *, user: User, comment: str, now: datetime) -> Purc
 
 
 @transaction.atomic
-def withdraw_purchase(pk: int, *, user: Person, comment: str, now: datetime) -> PurchaseRequest:
+def withdraw_purchase(pk: int, *, user: User, comment: str, now: datetime) -> PurchaseRequest:
     """Withdrawn by whoever requested it, or by finance."""
     row = locked(pk)
     if objection := withdrawal_objection(row, user):
@@ -84,7 +84,7 @@ def withdraw_purchase(pk: int, *, user: Person, comment: str, now: datetime) -> 
 
 
 @transaction.atomic
-def expire_purchase(pk: int, *, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
+def expire_purchase(pk: int, *, user: User | None, comment: str, now: datetime) -> PurchaseRequest:
     """Its time is over, or what was approved is not what can be bought now."""
     return change_state(locked(pk), "expire", user, comment, now)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from finops_site.celery import task
-from finops_site.lib.person import Person
+from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
@@ -17,7 +17,7 @@ from reservations.purchases.purchase_events import add_note, change_state, finan
 
 
 @transaction.atomic
-def export_purchase(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
+def export_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
     """Exports it to be bought by hand; looks once more at prices, demand and the switch."""
     row = locked(pk)
     purchase_rules.next_state(row.state, "export")
@@ -30,9 +30,7 @@ def export_purchase(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
 
 
 @transaction.atomic
-def record_purchase(
-    pk: int, *, reference: str, user: Person | None, now: datetime, comment: str = ""
-) -> PurchaseRequest:
+def record_purchase(pk: int, *, reference: str, user: User | None, now: datetime, comment: str = "") -> PurchaseRequest:
     """Records that it was bought, under the provider's id, by which its first bill is found."""
     row = locked(pk)
     reference = reference.strip()
@@ -47,7 +45,7 @@ def record_purchase(
 
 
 @transaction.atomic
-def start_purchase(pk: int, *, user: Person, now: datetime) -> PurchaseRequest:
+def start_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
     """Lets the API buy it now; a worker does. Whoever holds the policy's lock keeps to the ceiling."""
     policy = BuyingPolicy.get(lock=True)
     row = locked(pk)
@@ -81,11 +79,13 @@ def spent_by_api(now: datetime, *, except_pk: int | None = None) -> Decimal:
     """Whole-term value of what the API bought, or may have bought, in the calendar month of `now`."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     bought = PurchaseRequest.objects.filter(through_api=True, executed_at__gte=first, state__in=purchase_rules.SPENT)
-    return bought.exclude(pk=except_pk).aggregate(value=Sum("value"))["value"] or Decimal(0)
+    if except_pk is not None:
+        bought = bought.exclude(pk=except_pk)
+    return bought.aggregate(value=Sum("value"))["value"] or Decimal(0)
 
 
 @transaction.atomic
-def mark_not_bought(pk: int, *, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
+def mark_not_bought(pk: int, *, user: User | None, comment: str, now: datetime) -> PurchaseRequest:
     """It was not bought after all: approved again, under a new token, for the old one may be known to the provider."""
     row = locked(pk)
     if row.state == purchase_rules.DOUBTFUL and row.executed_at and row.executed_at > now - purchase_rules.DOUBT_LASTS:
@@ -102,7 +102,7 @@ def mark_doubtful(pk: int, *, comment: str, now: datetime) -> PurchaseRequest:
 
 
 @transaction.atomic
-def note_dry_run(pk: int, *, offering: str, user: Person, comment: str, now: datetime) -> PurchaseRequest:
+def note_dry_run(pk: int, *, offering: str, user: User, comment: str, now: datetime) -> PurchaseRequest:
     """The dry run found the offer at the approved price."""
     row = locked(pk)
     purchase_rules.next_state(row.state, "buy")
@@ -111,7 +111,7 @@ def note_dry_run(pk: int, *, offering: str, user: Person, comment: str, now: dat
 
 
 @transaction.atomic
-def note_outcome_check(pk: int, *, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
+def note_outcome_check(pk: int, *, user: User | None, comment: str, now: datetime) -> PurchaseRequest:
     """What the provider shows of a doubtful purchase; what a sweep saw is no event of its own."""
     row = locked(pk)
     if user is not None:

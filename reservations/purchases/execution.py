@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
@@ -56,7 +56,7 @@ def _compare_with_approval(row: PurchaseRequest, client: PurchaseClient) -> tupl
     return offering, " ".join(f"AWS's price now: {move}" for move in moves)
 
 
-def dry_run_purchase(pk: int, *, user: Person, now: datetime, comment: str = "") -> PurchaseRequest:
+def dry_run_purchase(pk: int, *, user: User, now: datetime, comment: str = "") -> PurchaseRequest:
     """Looks at AWS's offer and price without buying; where the price moved, the request expires. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     purchase_rules.next_state(row.state, "buy")
@@ -143,7 +143,7 @@ def _buy(row: PurchaseRequest, client: PurchaseClient, clock: Callable[[], datet
 # When nobody knows.
 
 
-def check_outcome(pk: int, *, user: Person | None, now: datetime, comment: str = "") -> PurchaseRequest:
+def check_outcome(pk: int, *, user: User | None, now: datetime, comment: str = "") -> PurchaseRequest:
     """Asks AWS what became of a doubtful purchase, and records it where AWS shows exactly it. Raises CannotBuy."""
     row = PurchaseRequest.objects.get(pk=pk)
     if row.state != purchase_rules.DOUBTFUL:

@@ -1,7 +1,7 @@
 """Forms of buying: a request, the policy, limits, standing orders, and the filters of the list."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django import forms
@@ -53,7 +53,7 @@ class PurchaseRequestForm(forms.Form):
     def __init__(self, *args: Any, item: PlanItem, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = batch_choices(item)
-        self.fields["batch"].choices = choices
+        cast(forms.ChoiceField, self.fields["batch"]).choices = choices
         # The first monthly batch: what can be undone by not buying the second.
         self.fields["batch"].initial = next((n for n, _ in choices if n == 1), choices[0][0] if choices else None)
 
@@ -116,7 +116,7 @@ class LimitForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["user"]
+        field = cast(forms.ModelChoiceField, self.fields["user"])
         field.queryset = User.objects.in_role(FINANCE).order_by("email")
         if self.instance.pk:
             field.disabled = True
@@ -149,8 +149,8 @@ class StandingOrderForm(forms.ModelForm):
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = Team.objects.visible_to(user)
-        self.fields["team"].empty_label = "the whole company"
+        cast(forms.ModelChoiceField, self.fields["team"]).queryset = Team.objects.visible_to(user)
+        cast(forms.ModelChoiceField, self.fields["team"]).empty_label = "the whole company"
         if self.instance.pk:
             self.fields["percent"].initial = exact_text(self.instance.minimum_utilisation * 100)
 

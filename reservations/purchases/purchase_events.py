@@ -6,7 +6,6 @@ Every step asks `purchase_rules.next_state` whether it may happen, and writes it
 from collections.abc import Sequence
 from datetime import datetime
 
-from finops_site.lib.person import Person
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import User
@@ -20,7 +19,7 @@ def locked(pk: int) -> PurchaseRequest:
     return PurchaseRequest.objects.select_for_update(of=("self",)).select_related("standing_order").get(pk=pk)
 
 
-def change_state(row: PurchaseRequest, verb: str, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
+def change_state(row: PurchaseRequest, verb: str, user: User | None, comment: str, now: datetime) -> PurchaseRequest:
     """Takes a step that leads to another state. Raises CannotBuy where the state allows no such step."""
     before, row.state = row.state, purchase_rules.next_state(row.state, verb)
     row.message = comment[:2000]
@@ -35,7 +34,7 @@ def change_state(row: PurchaseRequest, verb: str, user: Person | None, comment: 
     return row
 
 
-def add_note(row: PurchaseRequest, verb: str, user: Person | None, comment: str, now: datetime) -> PurchaseRequest:
+def add_note(row: PurchaseRequest, verb: str, user: User | None, comment: str, now: datetime) -> PurchaseRequest:
     """A step that leaves the state as it is."""
     row.message = comment[:2000]
     row.save()
@@ -43,7 +42,7 @@ def add_note(row: PurchaseRequest, verb: str, user: Person | None, comment: str,
     return row
 
 
-def add_event(row: PurchaseRequest, verb: str, before: str, user: Person | None, comment: str, now: datetime) -> None:
+def add_event(row: PurchaseRequest, verb: str, before: str, user: User | None, comment: str, now: datetime) -> None:
     PurchaseEvent.objects.create(
         request=row, at=now, by=user, verb=verb, before=before, after=row.state, comment=comment.strip()[:2000]
     )

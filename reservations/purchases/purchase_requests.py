@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from finops_site.lib.person import Person
+from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.calc.terms import SP_COMPUTE
@@ -23,7 +23,7 @@ REQUESTED_ALREADY = "That is requested already: look at the list of purchases."
 def request_purchase(
     item: PlanItem,
     *,
-    user: Person | None,
+    user: User | None,
     batch: int,
     comment: str,
     now: datetime,

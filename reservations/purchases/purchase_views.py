@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -74,7 +74,7 @@ class PurchasesPage(ListPage):
 
     def get_queryset(self) -> PurchaseQuerySet:
         rows = super().get_queryset()
-        return rows.select_related("team", "requested_by", "approved_by", "standing_order")
+        return cast(PurchaseQuerySet, rows.select_related("team", "requested_by", "approved_by", "standing_order"))
 
 
 class RequestPurchase(FormPage):
@@ -128,7 +128,10 @@ class PurchasePage(FollowedPage):
 
     def get_queryset(self) -> PurchaseQuerySet:
         rows = super().get_queryset()
-        return rows.select_related("plan", "team", "requested_by", "approved_by", "standing_order", "commitment")
+        return cast(
+            PurchaseQuerySet,
+            rows.select_related("plan", "team", "requested_by", "approved_by", "standing_order", "commitment"),
+        )
 
     def get_subtitle(self) -> str:
         row = self.object

@@ -1,6 +1,6 @@
 """What may be recommended, as a form."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -67,7 +67,7 @@ class PlanForm(forms.Form):
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["team"]
+        field = cast(forms.ModelChoiceField, self.fields["team"])
         field.queryset = Team.objects.visible_to(user)
         if not user.sees_whole_company:
             field.required, field.empty_label = True, None
@@ -76,7 +76,7 @@ class PlanForm(forms.Form):
     def parameters(self) -> Parameters:
         """The limits that were chosen, with shares between 0 and 1."""
         values = self.cleaned_data
-        chosen = {name: tuple(values[name]) for name in ("terms", "payments", "kinds")}
+        limits: dict[str, Any] = {name: tuple(values[name]) for name in ("terms", "payments", "kinds")}
         shares = {
             name: None if values[name] is None else float(values[name] / 100)
             for name in ("target_coverage", "minimum_utilisation", "negotiated")
@@ -86,4 +86,5 @@ class PlanForm(forms.Form):
             for name in ("max_upfront", "max_monthly", "break_even_months")
         }
         shares["negotiated"] = shares["negotiated"] or 0.0
-        return Parameters(**chosen, **shares, **amounts, negotiated_on_commitments=values["negotiated_on_commitments"])
+        limits |= shares | amounts
+        return Parameters(**limits, negotiated_on_commitments=values["negotiated_on_commitments"])

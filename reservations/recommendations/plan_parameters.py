@@ -54,7 +54,8 @@ class Parameters:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Parameters":
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in known.items()}
+        return cls(**values)
 
     def scope(self) -> PurchaseScope:
         """What may be bought, in the terms of the optimiser."""

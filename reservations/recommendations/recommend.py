@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum
-from finops_site.lib.person import Person
-from finops_site.models import Team
+from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.offers import build_market
 from reservations.optimizer.solve import solve
@@ -32,7 +31,7 @@ NO_MACHINE = "No running machine was found in the bills of that time: load a new
 
 
 def create_plan(
-    user: Person | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
+    user: User | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
 ) -> Plan:
     """A recommendation that waits to be computed. Raises InvalidParameters for a lookback of no or too many days."""
     if not 1 <= lookback_days <= demand_sources.HISTORY_DAYS:
@@ -43,7 +42,7 @@ def create_plan(
 
 
 def request_recommendation(
-    user: Person | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
+    user: User | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
 ) -> Plan:
     """The same, computed by a worker as soon as it is saved."""
     plan = create_plan(user, parameters, as_of=as_of, lookback_days=lookback_days, team=team)

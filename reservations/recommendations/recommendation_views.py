@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -37,7 +37,7 @@ class RecommendationsPage(ListPage):
     )
 
     def get_queryset(self) -> PlanQuerySet:
-        return super().get_queryset().select_related("team", "requested_by")
+        return cast(PlanQuerySet, super().get_queryset().select_related("team", "requested_by"))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         waits = self.get_queryset().filter(state__in=[Plan.State.WAITING, Plan.State.RUNNING]).exists()
@@ -79,7 +79,7 @@ class RecommendationPage(DetailPage):
     breadcrumbs = (*CRUMBS, ("Recommendations", "reservations:recommendations"))
 
     def get_queryset(self) -> PlanQuerySet:
-        return super().get_queryset().select_related("team", "requested_by")
+        return cast(PlanQuerySet, super().get_queryset().select_related("team", "requested_by"))
 
     def get_title(self) -> str:
         return f"What to buy for {self.object.team or 'the whole company'}"
@@ -101,7 +101,7 @@ class RecommendationProgress(Page, View):
     permission_required = "reservations.view_plan"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        plan = get_object_or_404(Plan.objects.visible_to(request.user), pk=pk)
+        plan = get_object_or_404(Plan.objects.visible_to(self.person), pk=pk)
         if not plan.is_open:
             return HttpResponseClientRefresh()
         return render(request, "includes/progress.html", {"progress": plan_progress(plan)})

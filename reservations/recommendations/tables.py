@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 import django_tables2
 from django.urls import reverse
@@ -17,10 +18,9 @@ from finops_site.ui.tables import (
     PercentColumn,
     StatusColumn,
 )
-from reservations.models import Plan
-from reservations.models.plans import PurchaseTerms
+from reservations.models import Plan, PlanItem, PurchaseRequest
 
-PLAN_STATES = {
+PLAN_STATES: dict[str, tuple[str, str, str]] = {
     Plan.State.WAITING: ("Queued", "warn", "clock"),
     Plan.State.RUNNING: ("Being worked out", "busy", "loader-2"),
     Plan.State.READY: ("Ready", "good", "circle-check"),
@@ -28,7 +28,7 @@ PLAN_STATES = {
 }
 
 
-CONFIDENCES = {
+CONFIDENCES: dict[str, tuple[str, str, str]] = {
     Plan.Confidence.HOURLY: ("Hourly use", "good", "gauge"),
     Plan.Confidence.DAILY: ("Daily use: weaker", "warn", "gauge"),
     Plan.Confidence.SNAPSHOT: ("A snapshot: weakest", "warn", "alert-triangle"),
@@ -71,17 +71,17 @@ class PurchaseTermsTable(BaseTable):
     class Meta(BaseTable.Meta):
         pass
 
-    def address(self, record: PurchaseTerms) -> str:
-        return str(record.get_absolute_url())
+    def address(self, record: PlanItem | PurchaseRequest) -> str:
+        return str(cast(PurchaseRequest, record).get_absolute_url())
 
-    def render_what(self, record: PurchaseTerms) -> SafeString:
+    def render_what(self, record: PlanItem | PurchaseRequest) -> SafeString:
         lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
         return format_html(lines, self.address(record), record.where or "everywhere", record.how)
 
-    def value_what(self, record: PurchaseTerms) -> str:
+    def value_what(self, record: PlanItem | PurchaseRequest) -> str:
         return str(record)
 
-    def render_quantity(self, value: Decimal, record: PurchaseTerms) -> str:
+    def render_quantity(self, value: Decimal, record: PlanItem | PurchaseRequest) -> str:
         return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
 
 
@@ -99,7 +99,7 @@ class ItemTable(PurchaseTermsTable):
     class Meta(BaseTable.Meta):
         pass
 
-    def address(self, record: PurchaseTerms) -> str:
+    def address(self, record: PlanItem) -> str:
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
 
     def render_break_even_months(self, value: Decimal) -> str:

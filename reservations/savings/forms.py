@@ -1,8 +1,11 @@
 """The filters of the savings ledger."""
 
+from typing import cast
+
 import django_filters
 from django.http import HttpRequest
 
+from finops_site.models import User
 from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.querysets import PurchaseQuerySet
@@ -12,7 +15,8 @@ def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:
     """The purchases with lines in the ledger that the filter of this request offers."""
     if request is None:
         return PurchaseRequest.objects.none()
-    return PurchaseRequest.objects.visible_to(request.user).filter(months__isnull=False).distinct()
+    rows = PurchaseRequest.objects.visible_to(cast(User, request.user))
+    return cast(PurchaseQuerySet, rows.filter(months__isnull=False).distinct())
 
 
 class LedgerFilter(django_filters.FilterSet):

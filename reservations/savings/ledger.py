@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import Count, Max, QuerySet, Sum
@@ -81,7 +81,8 @@ class _Bills:
         }
 
     def _of(self, model: type[Coverage] | type[Utilisation]) -> QuerySet:
-        return model.objects.within(self.known).annotate(month=TruncMonth("day")).order_by()
+        # Only months of `known` are asked for.
+        return model.objects.within(cast(Period, self.known)).annotate(month=TruncMonth("day")).order_by()
 
     @cached_property
     def eligible(self) -> dict[tuple[date, str], list[dict[str, Any]]]:
@@ -168,11 +169,11 @@ def _displaced(
 
 def promise_of(row: PurchaseRequest) -> Promise:
     """A day of what was approved, from the frozen baseline."""
-    a_day = [
+    on_demand, committed = (
         EXACT.divide(amount, YEAR_DAYS).quantize(UNIT, context=EXACT)
         for amount in (row.on_demand_cost, row.committed_cost)
-    ]
-    return Promise(*a_day, utilisation=row.utilisation, demand=Decimal(row.baseline.get("demand") or 0))
+    )
+    return Promise(on_demand, committed, utilisation=row.utilisation, demand=Decimal(row.baseline.get("demand") or 0))
 
 
 def _build_line(row: PurchaseRequest, month: Month, proof: Proof, displaced: Decimal) -> LedgerMonth:

@@ -2,7 +2,7 @@
 
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 
@@ -51,12 +51,12 @@ class SavingsPage(ListPage):
     actions = (PURCHASES,)
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         accepted = PurchaseRequest.objects.visible_to(self.person).filter(state__in=ledger.ACCEPTED)
         return NOTHING_BILLED if accepted.exists() else NOTHING_BOUGHT
 
     def get_queryset(self) -> LedgerQuerySet:
-        return super().get_queryset().select_related("request__commitment")
+        return cast(LedgerQuerySet, super().get_queryset().select_related("request__commitment"))
 
     def make_table(self, data: LedgerQuerySet, **kwargs: Any) -> BaseTable:
         table = super().make_table(data, **kwargs)
@@ -89,7 +89,10 @@ class SavedPage(DetailPage):
     breadcrumbs = (*CRUMBS, ("Savings ledger", "reservations:savings"))
 
     def get_queryset(self) -> PurchaseQuerySet:
-        return super().get_queryset().filter(state__in=ledger.ACCEPTED).select_related("commitment", "team")
+        return cast(
+            PurchaseQuerySet,
+            super().get_queryset().filter(state__in=ledger.ACCEPTED).select_related("commitment", "team"),
+        )
 
     def get_title(self) -> str:
         return f"What was saved by {self.object}"

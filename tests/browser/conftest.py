@@ -48,7 +48,7 @@ def visit(chromium, live_server, transactional_db):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+        page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         sign_in(page, person(name))
         return page
@@ -62,15 +62,15 @@ def visit(chromium, live_server, transactional_db):
 def follow(page, link, group="Tags and owners"):
     """Clicks a link of the sidebar; its group is opened where it is closed."""
     menu = page.get_by_role("navigation", name="Main")
-    found = menu.get_by_role("link", name=link, exact=True)
-    if not found.is_visible():
+    entry = menu.get_by_role("link", name=link, exact=True)
+    if not entry.is_visible():
         menu.locator("summary", has_text=group).click()
-    found.click()
+    entry.click()
 
 
-def is_complaint(said):
+def is_complaint(message):
     """An error of the page; that the server refused a form with 400 is an answer and no error."""
-    return said.type == "error" and "status of 400" not in said.text
+    return message.type == "error" and "status of 400" not in message.text
 
 
 def sign_in(page, user):

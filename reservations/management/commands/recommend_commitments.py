@@ -72,7 +72,7 @@ def read_team(name: str | None) -> Team | None:
 
 
 def read_parameters(options: dict[str, Any]) -> Parameters:
-    chosen = {
+    chosen: dict[str, Any] = {
         "terms": tuple(12 * years for years in options["term"] or ()),
         "payments": tuple(options["payment"] or ()),
         "kinds": tuple(options["kind"] or ()),
