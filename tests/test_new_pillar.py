@@ -183,6 +183,8 @@ def database_copy(transactional_db):
     address = urlsplit(os.environ["DATABASE_URL"])
     connection.close()
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        # What a killed process of an earlier test left open would forbid the copy.
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [original])
         copy, drop = "CREATE DATABASE {} TEMPLATE {}", "DROP DATABASE IF EXISTS {}"
         server.execute(sql.SQL(copy).format(sql.Identifier(name), sql.Identifier(original)))
         yield address._replace(path=f"/{name}").geturl()

@@ -41,10 +41,10 @@ def test_who_leaves_a_team_no_longer_sees_it(lea):
 
 
 @pytest.mark.parametrize(
-    ("name", "whole"), [("ada", True), ("fay", True), ("max", True), ("lea", False), ("eli", False)]
+    ("name", "sees_all"), [("ada", True), ("fay", True), ("max", True), ("lea", False), ("eli", False)]
 )
-def test_who_sees_the_whole_company(name, names, people):
-    assert people[name].sees_whole_company is names
+def test_who_sees_the_whole_company(name, sees_all, people):
+    assert people[name].sees_whole_company is sees_all
 
 
 def test_an_address_is_one_person_whatever_its_case(people):

@@ -254,17 +254,21 @@ def test_the_demo_passes_95_percent_when_its_suggestions_are_accepted(people, tm
     assert CostLine.objects.filter(owner__isnull=True).totals()["USD"]["billed_cost"] < unowned
 
 
-@pytest.mark.django_db(transaction=True)
-def test_every_service_queues_its_own_application(shop, monkeypatch):
+def test_every_service_queues_its_own_application(shop, monkeypatch, django_capture_on_commit_callbacks):
     queued = []
     monkeypatch.setattr("tagging.tasks.apply_virtual_tags.delay", queued.append)
     row = TaggedResource.objects.get(resource="i-99")
-    tag = virtual_tags.set_virtual_tag(row, "Project", "x", start=date(2026, 3, 1), end=None, user=shop["lea"], now=NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        details = {"start": date(2026, 3, 1), "end": None, "user": shop["lea"], "now": NOW}
+        tag = virtual_tags.set_virtual_tag(row, "Project", "x", **details)
     apply_batch(tag.batch, NOW)
-    virtual_tags.end_virtual_tag(tag.pk, date(2026, 3, 5), user=shop["lea"], now=NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        virtual_tags.end_virtual_tag(tag.pk, date(2026, 3, 5), user=shop["lea"], now=NOW)
     tag.batch.refresh_from_db()
     # An applied batch that changes is applied again.
     assert (queued, tag.batch.applied_at) == ([tag.batch.pk] * 2, None)
-    batch = accept_suggestions(about("i-98"), user=shop["fay"], now=NOW).batch
-    virtual_tags.undo_batch(batch.pk, user=shop["fay"], now=NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        batch = accept_suggestions(about("i-98"), user=shop["fay"], now=NOW).batch
+    with django_capture_on_commit_callbacks(execute=True):
+        virtual_tags.undo_batch(batch.pk, user=shop["fay"], now=NOW)
     assert queued[2:] == [batch.pk] * 2
