@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from finops_site.people.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
+from finops_site.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
 
 
 class User(AbstractBaseUser, PermissionsMixin):

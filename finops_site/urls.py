@@ -6,11 +6,11 @@ from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api.views import Docs
+from finops_site.home_views import ApiToken, Home
 from finops_site.mail import mailbox_views
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
-from finops_site.ui.views import ApiToken, Home
 
 register_converter(views.MonthConverter, "month")
 

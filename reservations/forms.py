@@ -6,8 +6,8 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
+from finops_site.managers import TeamQuerySet
 from finops_site.models import Team, User
-from finops_site.people.managers import TeamQuerySet
 
 
 def visible_teams(request: HttpRequest | None) -> TeamQuerySet:

@@ -15,6 +15,16 @@ FLOORS = {
     "budgets": {"finops_site", "costs"},
     "reservations": {"finops_site", "costs"},
 }
+# The packages of each app, from the bottom up.
+PACKAGES = {
+    "finops_site": ["lib", "people", "ui", "mail", "reports", "ops", "api"],
+    "costs": ["formats", "calc", "charges", "demo", "models", "ingest", "sources", "query", "web", "api"],
+    "tagging": ["calc", "models", "policy", "ownership", "remediation", "chargeback", "unit_costs"],
+    "budgets": ["calc", "models", "forecast", "alerts", "planning", "evaluation", "anomalies", "api"],
+    "reservations": [
+        *("calc", "optimizer", "models", "pricing", "inventory", "recommendations", "purchases", "savings", "api"),
+    ],
+}
 # Folders without Django: arithmetic, readers and what they stand on. `mypy` is strict about the same ones.
 PURE = [
     "finops_site/registry.py",
@@ -50,6 +60,32 @@ def imports(path, *, at_the_top=False):
             assert node.level == 0, f"{path}: write imports in full"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def package_of(module, app):
+    """The package of the app that a module lies in; None for modules beside the packages."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == app and len(parts) > 1 and (ROOT / app / parts[1]).is_dir() else None
+
+
+@pytest.mark.parametrize("app", PACKAGES)
+def test_a_package_imports_only_the_packages_below_it(app):
+    order = PACKAGES[app]
+    climbing = {
+        (name_of(path), module)
+        for path in (ROOT / app).rglob("*.py")
+        for package in [package_of(name_of(path), app)]
+        for module in imports(path)
+        for other in [package_of(module, app)]
+        if package in order and other and (other not in order or order.index(other) > order.index(package))
+    }
+    assert climbing == set()
+
+
+@pytest.mark.parametrize("app", PACKAGES)
+def test_every_package_has_its_floor(app):
+    packages = {path.parent.name for path in (ROOT / app).glob("*/__init__.py")}
+    assert packages - {"management", "migrations", "templatetags"} == set(PACKAGES[app])
 
 
 @pytest.mark.parametrize("app", FLOORS)

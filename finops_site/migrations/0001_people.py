@@ -6,7 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import finops_site.people.managers
+import finops_site.managers
 
 
 class Migration(migrations.Migration):
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 "permissions": [("open_admin", "May open the admin")],
             },
             managers=[
-                ("objects", finops_site.people.managers.UserManager()),
+                ("objects", finops_site.managers.UserManager()),
             ],
         ),
         migrations.CreateModel(

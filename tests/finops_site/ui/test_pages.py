@@ -341,7 +341,7 @@ def test_a_month_filter_includes_its_last_day():
 
 
 def test_home_greets_and_says_what_to_do_first(client, boss, monkeypatch):
-    monkeypatch.setattr("finops_site.ui.views.registry", Registry())
+    monkeypatch.setattr("finops_site.home_views.registry", Registry())
     page = client.get("/").content.decode()
     assert re.search(r"Good (morning|afternoon|evening), Boss", page)
     assert "No bill has been delivered yet" in page
@@ -349,7 +349,7 @@ def test_home_greets_and_says_what_to_do_first(client, boss, monkeypatch):
 
 
 def test_home_offers_no_upload_to_those_who_may_not(client, lea, monkeypatch):
-    monkeypatch.setattr("finops_site.ui.views.registry", Registry())
+    monkeypatch.setattr("finops_site.home_views.registry", Registry())
     page = client.get("/").content.decode()
     assert "Upload a bill" not in page
     assert "Your teams own no cost yet" in page
@@ -362,7 +362,7 @@ def test_home_is_made_of_the_panels_that_have_something_to_say(client, lea, monk
         Panel("silent", "includes/empty.html", lambda request: None),
         Panel("secret", "includes/empty.html", lambda request: {"empty": {"title": "secret"}}, "costs.view_company"),
     )
-    monkeypatch.setattr("finops_site.ui.views.registry", house)
+    monkeypatch.setattr("finops_site.home_views.registry", house)
     page = client.get("/").content.decode()
     assert "Hello Lea" in page
     assert "secret" not in page
