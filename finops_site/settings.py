@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     *sorted({path.parent.name for path in BASE_DIR.glob("*/apps.py")} - {"finops_site"}),
     *env.list("FINOPS_EXTRA_APPS", default=[]),
 ]
+# A pillar that lies beside manage.py may be named in FINOPS_EXTRA_APPS too.
+INSTALLED_APPS = list(dict.fromkeys(INSTALLED_APPS))
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -56,11 +56,11 @@ class ReservationsConfig(PillarConfig):
             "task": "reservations.tasks.refresh_commitments",
             "schedule": crontab(minute="*/10"),
         },
-        "sweep-purchases-every-minute": {
+        "queue-lost-purchases-every-minute": {
             "task": "reservations.tasks.queue_lost_purchases",
             "schedule": crontab(),
         },
-        "run-standing-orders-every-morning": {
+        "request-for-standing-orders-every-morning": {
             "task": "reservations.tasks.request_for_standing_orders",
             "schedule": crontab(hour=6, minute=40),
         },

@@ -9,7 +9,7 @@ from costs.query.question import is_tag
 Aliases = Mapping[str, set[str]]
 # {tag dimension: the keys that it means in the bills}.
 TagKeys = Mapping[str, list[str]]
-# Who knows under which names people give the same tag: {tag in small letters: its names in small letters}. Costs knows
+# Which names people use for the same tag: {tag in small letters: its names in small letters}. Costs knows
 # no policy of tags; the pillar that has one registers itself by `aliases_from` when the site starts.
 _alias_sources: list[Callable[[], Aliases]] = []
 

@@ -12,7 +12,7 @@ from costs.sources.places import place_problem
 from costs.web.forms import currency_code
 
 _BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
-# The fields that only some kinds of source need: a page shows them for those, and else what is in them counts nothing.
+# The fields that only some kinds of source need: a page shows them for those, and what is in them is ignored otherwise.
 NEEDED_FOR: dict[str, Sequence[str]] = {
     "bucket": (Source.Kind.FOLDER, *_BUCKETS),
     "prefix": _BUCKETS,

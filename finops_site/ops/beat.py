@@ -8,6 +8,7 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from finops_site.celery import task_exists
+from finops_site.pillars import beat_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -19,12 +20,18 @@ class Scheduler(DatabaseScheduler):
     """
 
     def setup_schedule(self) -> None:
+        self.follow_renamed_tasks()
         self.disable_entries_without_a_task()
         super().setup_schedule()
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         in_database = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
         super().update_from_dict({name: entry for name, entry in mapping.items() if name not in in_database})
+
+    def follow_renamed_tasks(self) -> None:
+        """An entry that an app declares runs the task that the app names now, at the times that the admin has."""
+        for name, entry in beat_schedule().items():
+            PeriodicTask.objects.filter(name=name).exclude(task=entry["task"]).update(task=entry["task"])
 
     def disable_entries_without_a_task(self) -> None:
         """Disables what would fail each time it is due: the app that had its task is gone, or has renamed it."""

@@ -36,7 +36,7 @@ VERBS = {
     "expire": "Expired",
     "export": "Exported to buy by hand",
     "dry_run": "Dry run",
-    "buy": "Sent to be bought",
+    "buy": "Sent to the provider",
     "doubt": "Outcome unknown",
     "look": "Asked AWS again",
     "record": "Bought",

@@ -33,3 +33,12 @@ def test_an_entry_whose_task_no_app_has_any_more_is_disabled_and_the_others_are_
     disabled = PeriodicTask.objects.get(enabled=False)
     assert disabled.name == "of-an-app-that-left"
     assert disabled.description == "Disabled: no app has its task any more."
+
+
+def test_an_entry_follows_a_task_that_was_renamed_and_keeps_its_times():
+    Scheduler(app=app).setup_schedule()
+    later, _ = CrontabSchedule.objects.get_or_create(hour="6", minute="0")
+    PeriodicTask.objects.filter(name=NIGHT).update(crontab=later, task="finops_site.tasks.look_after_the_night")
+    Scheduler(app=app).setup_schedule()
+    task = PeriodicTask.objects.get(name=NIGHT)
+    assert (task.task, task.crontab, task.enabled) == ("finops_site.tasks.run_nightly_checks", later, True)
