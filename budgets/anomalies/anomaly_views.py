@@ -22,6 +22,7 @@ from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period, short_day_text
 from finops_site.models import Team
+from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
 
@@ -67,7 +68,7 @@ class AnomalyFilter(django_filters.FilterSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["team"].queryset = Team.objects.visible_to(self.person)
+        self.filters["team"].queryset = Team.objects.visible_to(signed_in_user(self.request))
 
 
 class AnomaliesPage(ListPage):
