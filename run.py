@@ -598,7 +598,9 @@ def manage(args: list[str]) -> int:
 def _version() -> str:
     """What tells one set of tables and roles from another: a command after an update migrates first, others do not."""
     names = "\n".join(sorted(str(path) for path in ROOT.glob("*/migrations/*.py")))
-    return hashlib.sha256(names.encode() + (ROOT / "finops_site/people/roles.py").read_bytes()).hexdigest()
+    # Roles: each app says in its apps.py what they may do.
+    roles = [ROOT / "finops_site/people/roles.py", *sorted(ROOT.glob("*/apps.py"))]
+    return hashlib.sha256(names.encode() + b"".join(path.read_bytes() for path in roles)).hexdigest()
 
 
 def _is_migrated() -> bool:
