@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import Avg, F, QuerySet
 from django.http import HttpRequest
@@ -17,7 +17,7 @@ from budgets.planning import annual_plan
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
 from finops_site.ui.pending_decisions import decision_items
 
@@ -29,12 +29,12 @@ RESPONSE_DAYS = 90
 def budgets_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The budgets at most risk today, and the number of unacknowledged alerts."""
     today = timezone.now().date()
-    periods = _active_periods(cast(User, request.user), today)
+    periods = _active_periods(signed_in_user(request), today)
     if not periods:
         return None
     rows = _rows(periods)
     rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
-    alerts = Alert.objects.visible_to(cast(User, request.user)).filter(state__in=["open", "reopened"])
+    alerts = Alert.objects.visible_to(signed_in_user(request)).filter(state__in=["open", "reopened"])
     return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "unacknowledged": alerts.count()}
 
 

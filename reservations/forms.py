@@ -1,18 +1,17 @@
 """What several forms of commitments share."""
 
-from typing import cast
-
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
 from finops_site.managers import TeamQuerySet
-from finops_site.models import Team, User
+from finops_site.models import Team
+from finops_site.people.signed_in import signed_in_user
 
 
 def visible_teams(request: HttpRequest | None) -> TeamQuerySet:
     """The teams that the filters of this request offer."""
-    return Team.objects.none() if request is None else Team.objects.visible_to(cast(User, request.user))
+    return Team.objects.none() if request is None else Team.objects.visible_to(signed_in_user(request))
 
 
 def read_upload(uploaded: UploadedFile, most: int) -> str:

@@ -1,14 +1,12 @@
 """The admin of ownership: finance edits the rules; who may see teams may read them."""
 
-from typing import cast
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from tagging.models import CONDITIONS, OwnershipRule
 from tagging.ownership import rules
 from tagging.remediation import admin as remediation_admin  # noqa: F401
@@ -35,10 +33,10 @@ class OwnershipRuleAdmin(ModelAdmin):
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given.items() if value)
 
     def save_model(self, request: HttpRequest, obj: OwnershipRule, form: ModelForm, change: bool) -> None:
-        rules.save_rule(obj, cast(User, request.user))
+        rules.save_rule(obj, signed_in_user(request))
 
     def delete_model(self, request: HttpRequest, obj: OwnershipRule) -> None:
-        rules.delete_rules([obj], cast(User, request.user))
+        rules.delete_rules([obj], signed_in_user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[OwnershipRule]) -> None:
-        rules.delete_rules(queryset, cast(User, request.user))
+        rules.delete_rules(queryset, signed_in_user(request))

@@ -23,6 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 
 from finops_site.lib.person import Person
 from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.filters import active_filters
 from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
@@ -108,7 +109,7 @@ class Page(AccessMixin):
     @property
     def person(self) -> User:
         """Who looks: `dispatch` has made sure that somebody is signed in."""
-        return cast(User, self.request.user)
+        return signed_in_user(self.request)
 
     def sign_in_first(self) -> HttpResponseBase:
         response = self.handle_no_permission()

@@ -5,7 +5,7 @@ from typing import cast
 import django_filters
 from django.http import HttpRequest
 
-from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from reservations.calc.realised_savings import REASON_NAMES as REASON_NAMES
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.querysets import PurchaseQuerySet
@@ -15,7 +15,7 @@ def ledger_purchases(request: HttpRequest | None) -> PurchaseQuerySet:
     """The purchases with lines in the ledger that the filter of this request offers."""
     if request is None:
         return PurchaseRequest.objects.none()
-    rows = PurchaseRequest.objects.visible_to(cast(User, request.user))
+    rows = PurchaseRequest.objects.visible_to(signed_in_user(request))
     return cast(PurchaseQuerySet, rows.filter(months__isnull=False).distinct())
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from costs.query import filter_choices
 from costs.query.scope import of_teams
 from finops_site.lib.periods import Month
-from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.filters import MonthFilter
 from tagging.models import TagFact, TaggedResource
 from tagging.models.policy import TaggedResourceQuerySet
@@ -54,7 +54,7 @@ class ResourceFilter(django_filters.FilterSet):
         super().__init__(data, *args, request=request, **kwargs)
         self.today = today
         for name in ("team", "account", "service", "provider"):
-            self.filters[name].extra["choices"] = filter_choices.values(cast(User, request.user), name)
+            self.filters[name].extra["choices"] = filter_choices.values(signed_in_user(request), name)
         if month := self.month_shown:
             self.data.setdefault("month", str(month))
         self.filters["tag"].extra["choices"] = [(key, key) for key in compliance_figures.requirements()]

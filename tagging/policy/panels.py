@@ -13,7 +13,7 @@ from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.models import User
+from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
@@ -29,7 +29,7 @@ SHOWN = 3
 def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
     """How many visible resources miss tags, what they cost, and the dearest of them."""
     today = timezone.now().date()
-    user = cast(User, request.user)
+    user = signed_in_user(request)
     month, tally = _latest(user, today)
     if month is None or tally is None or not tally.counted:
         return None

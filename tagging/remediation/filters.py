@@ -1,6 +1,6 @@
 """The filters of suggestions and virtual tags."""
 
-from typing import Any, cast
+from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
@@ -8,7 +8,8 @@ from django.http import HttpRequest, QueryDict
 
 from costs.query import filter_choices
 from costs.query.scope import NOBODY
-from finops_site.models import Team, User
+from finops_site.models import Team
+from finops_site.people.signed_in import signed_in_user
 from tagging.models import Suggestion, VirtualTag
 
 CONFIDENCES = [("0.9", "90 % and more"), ("0.75", "75 % and more"), ("0.5", "50 % and more"), ("0.25", "25 % and more")]
@@ -24,7 +25,7 @@ class ResourceRowFilter(django_filters.FilterSet):
     def __init__(self, data: QueryDict | None = None, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(data, *args, request=request, **kwargs)
         for name in ("team", "account"):
-            self.filters[name].extra["choices"] = filter_choices.values(cast(User, request.user), name)
+            self.filters[name].extra["choices"] = filter_choices.values(signed_in_user(request), name)
 
     def named(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(Q(resource__icontains=value) | Q(resource_name__icontains=value))

@@ -1,18 +1,19 @@
 """Chargeback on the home page and in the monthly report."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest
 
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.models import Membership, User
+from finops_site.models import Membership
+from finops_site.people.signed_in import signed_in_user
 from tagging.models import ChargebackPeriod, Statement
 
 
 def statement_panel(request: HttpRequest) -> dict[str, Any] | None:
     """A lead's latest statements; for those who see the company the latest months."""
-    user = cast(User, request.user)
+    user = signed_in_user(request)
     if user.sees_whole_company:
         periods = list(ChargebackPeriod.objects.exclude(totals=None).prefetch_related("totals").distinct()[:3])
         return {"periods": periods} if periods else None
