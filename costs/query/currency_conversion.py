@@ -127,7 +127,7 @@ def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange, *, top: int = 10
                 amounts = [add(pair) for pair in zip(merged[group.keys].amounts, amounts, strict=True)]
             label = merged.get(group.keys, group).label
             merged[group.keys] = PivotGroup(group.keys, label, amounts, add(amounts))
-    largest = sorted((group for keys, group in merged.items() if keys), key=lambda group: -abs(group.total or 0))
+    largest = sorted((group for keys, group in merged.items() if keys), key=lambda group: -abs(group.total or 0))  # type: ignore[operator]
     rest = [*largest[top:], *([merged[()]] if () in merged else [])]
     groups = [*largest[:top], *([_as_other(rest)] if rest else [])]
     sums = [_convert_all(pivot.sums, pivot, exchange) for pivot in convertible]
