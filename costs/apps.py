@@ -10,6 +10,7 @@ from finops_site.registry import (
     NavSection,
     NightlyCheck,
     Panel,
+    PendingDecisionSource,
     ReportMonthSource,
     ReportSection,
     registry,
@@ -36,10 +37,14 @@ class CostsConfig(PillarConfig):
         },
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
-        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
+        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+        | {"costs.accept_delivery"},
         EXECUTIVE: WHOLE_COMPANY,
     }
-    never_for_administrators = {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+    never_for_administrators = {
+        *("costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"),
+        "costs.accept_delivery",
+    }
     schedule = {
         "resume-stalled-deliveries-every-minute": {
             "task": "costs.tasks.resume_stalled_deliveries",
@@ -67,9 +72,12 @@ class CostsConfig(PillarConfig):
 
         from costs import health
         from costs.ingest.demo import load_demo_bills
+        from costs.versions.decisions import held_deliveries
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
+        auditlog.register(self.get_model("Delivery"), include_fields=["source", "status", "received_by", "decided_by"])
+        auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
 
         may_see = "costs.view_costline"
         registry.add(
@@ -95,6 +103,9 @@ class CostsConfig(PillarConfig):
             ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
+            PendingDecisionSource(
+                "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
+            ),
             NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             DemoStep("bills", load_demo_bills, 50),

@@ -293,6 +293,9 @@ BILL_MAX_UPLOAD_BYTES = env.int("BILL_MAX_UPLOAD_BYTES", default=4 * 1024**3)
 DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="1GB")
 DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
 # A load whose heartbeat is older than this was killed and is started again.
+# A bill waits for finance when a month it replaces falls or rises by more, on the days that both cover.
+FINOPS_HOLD_DOWN_PERCENT = env.int("FINOPS_HOLD_DOWN_PERCENT", default=10)
+FINOPS_HOLD_UP_PERCENT = env.int("FINOPS_HOLD_UP_PERCENT", default=50)
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 
 LOGGING = {

@@ -19,10 +19,10 @@ from costs.formats.base import BadBill, Options
 from costs.ingest.activate import activate_delivery
 from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress, running_attempt
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
-from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
 from costs.models import Delivery, DeliveryMonth, Reject
+from costs.versions.decisions import AlreadyDelivered, same_bill
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -31,17 +31,6 @@ logger = logging.getLogger(__name__)
 
 # So many times the size of the files must be free on the disk.
 ROOM_FACTOR = 3
-
-
-class AlreadyDelivered(Exception):
-    """The same files with the same options are here already: a message, not double cost."""
-
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        super().__init__(
-            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
-            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
-        )
 
 
 def load_bill(delivery: Delivery) -> Delivery:
@@ -142,7 +131,10 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
 
 def mark_failed(delivery: Delivery, message: str) -> None:
     """Fails the delivery and removes its lines, unless another attempt took it over."""
-    failed = running_attempt(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
+    # One that is counted again may still count while that fails.
+    counts = delivery.months.filter(is_current=True).exists()
+    status = Delivery.Status.CURRENT if counts else Delivery.Status.FAILED
+    failed = running_attempt(delivery).update(status=status, message=message, stage="", progress=0)
     if failed:
         remove_publications(delivery.months.filter(is_current=False))
         delivery.months.filter(is_current=False).delete()
@@ -150,12 +142,15 @@ def mark_failed(delivery: Delivery, message: str) -> None:
 
 def retry_delivery(delivery: Delivery) -> bool:
     """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
-    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
     try:
         with transaction.atomic():
-            queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
+            failed = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.FAILED).first()
+            if failed is None:
+                return False
+            failed.status, failed.message, failed.progress = Delivery.Status.RECEIVED, "", 0
+            # Saved, so that the audit log names who tried again.
+            failed.save(update_fields=["status", "message", "progress"])
+            task("costs.tasks.load_delivery").delay_on_commit(failed.pk)
     except IntegrityError:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
-    if queued:
-        task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
-    return bool(queued)
+    return True

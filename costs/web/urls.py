@@ -29,6 +29,7 @@ urlpatterns = [
     path("deliveries/<int:pk>/rejects/", deliveries.RejectsPage.as_view(), name="delivery_rejects"),
     path("deliveries/<int:pk>/changes/", deliveries.ChangesPage.as_view(), name="delivery_changes"),
     path("deliveries/<int:pk>/withdraw/", deliveries.WithdrawDelivery.as_view(), name="delivery_withdraw"),
+    path("deliveries/<int:pk>/decide/", deliveries.DecideDelivery.as_view(), name="delivery_decide"),
     path("deliveries/<int:pk>/retry/", deliveries.RetryDelivery.as_view(), name="delivery_retry"),
     path("deliveries/<int:pk>/files/<int:file>/", deliveries.FileDownload.as_view(), name="delivery_file"),
 ]
