@@ -38,12 +38,12 @@ class CostsConfig(PillarConfig):
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
         | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
-        | {"costs.accept_delivery"},
+        | {"costs.accept_delivery", "costs.view_stream", "costs.change_stream"},
         EXECUTIVE: WHOLE_COMPANY,
     }
     never_for_administrators = {
         *("costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"),
-        "costs.accept_delivery",
+        *("costs.accept_delivery", "costs.change_stream"),
     }
     schedule = {
         "resume-stalled-deliveries-every-minute": {

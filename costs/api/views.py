@@ -134,7 +134,7 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     @action(
         detail=True,
         methods=["post"],
-        parser_classes=[JSONParser, FormParser],
+        parser_classes=[JSONParser, FormParser, MultiPartParser],
         write_permission_required="costs.accept_delivery",
     )
     def decide(self, request: Request, pk: str) -> Response:
