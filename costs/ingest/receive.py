@@ -119,6 +119,8 @@ def _record_delivery(
         # Two exports may deliver the same file, an empty month above all.
         marks.append(json.dumps(place, sort_keys=True))
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
+    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, fingerprint)):
+        return Receipt(earlier, is_new=False)
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
@@ -143,3 +145,8 @@ def _record_delivery(
     except IntegrityError:
         return Receipt(same_bill(source, fingerprint), is_new=False)
     return Receipt(delivery, is_new=True)
+
+
+def _replaced_snapshot(source: Source, fingerprint: str) -> Delivery | None:
+    """The delivery of these files that a later one replaced."""
+    return source.deliveries.filter(fingerprint=fingerprint, status=Delivery.Status.SUPERSEDED).first()

@@ -67,14 +67,15 @@ def months_left_behind(
     """
     accounts = DeliveredAccount.objects.filter(delivery_month__in=[month.pk for month in months])
     days: list[date] = sorted(day for pair in accounts.values_list("first_day", "last_day") for day in pair)
+    first = min([*days[:1], *(month.billing_month for month in months)], default=None)
     loose = DeliveryMonth.objects.current().filter(stream__export="", delivery__part="")
     beside = loose.filter(delivery__in={row.delivery_id for row in replaced}).exclude(
         billing_month__in=[month.billing_month for month in months]
     )
-    if not days or delivery.part:
+    if first is None or not days or delivery.part:
         return beside.none()
     within_its_month = Q(delivery_month__billing_month__gte=TruncMonth("first_day"))
-    others = within_its_month | Q(first_day__lt=days[0]) | Q(last_day__gt=days[-1])
+    others = within_its_month | Q(first_day__lt=first) | Q(last_day__gt=days[-1])
     return beside.filter(~Exists(DeliveredAccount.objects.filter(others, delivery_month=OuterRef("pk"))))
 
 

@@ -1,5 +1,6 @@
 """A delivery replaces what its stream brought before and nothing else, through load_bill and through a source alike."""
 
+import itertools
 import json
 import os
 import shutil
@@ -39,13 +40,16 @@ def focus_day(day, cost, account="42", **more):
     return {"BilledCost": cost, "ChargePeriodStart": moment, "SubAccountId": account, **more}
 
 
-def put(folder, files, *, minutes=()):
+MINUTES = itertools.count(1_772_000_000, 60)
+
+
+def put(folder, files):
     """Writes the files one after the other, as a bucket would have them."""
-    for number, (name, content) in enumerate(files.items()):
-        path = folder / name
+    for name, content in files.items():
+        written, path = next(MINUTES), folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        os.utime(path, (1_772_000_000 + 60 * number, 1_772_000_000 + 60 * number))
+        os.utime(path, (written, written))
 
 
 @pytest.fixture
