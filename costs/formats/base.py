@@ -69,6 +69,12 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
     "Tags": "tags",
     "x_ServiceTitle": "text",
     "x_CommitmentCredits": "number",
+    # In months, in the provider's words, in machines or units, and from when up to when: as the bill states them.
+    "x_CommitmentTerm": "number",
+    "x_CommitmentPayment": "text",
+    "x_CommitmentCount": "number",
+    "x_CommitmentStart": "moment",
+    "x_CommitmentEnd": "moment",
     "x_LineType": "text",
     "x_InstanceType": "text",
     "x_Operation": "text",
@@ -179,6 +185,7 @@ class Format:
     view: str = ""
     keeps_all: bool = False
     spread: "Spread | None" = None
+    unused: "UnusedPart | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
     remarks: Mapping[str, str] = field(default_factory=dict)
 
@@ -194,6 +201,19 @@ class Format:
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedPart:
+    """Rows that carry two charges: the fee of a commitment, and what nobody used of it.
+
+    FOCUS has a purchase for the one and usage with the status Unused for the other. `where` is true for the rows (a
+    formula); each is read twice, and rules tell the second reading by the column IS_UNUSED_PART. `added` is SQL over
+    charge columns that is true of the second charges, so that the rows of the bill can still be counted.
+    """
+
+    where: Rule
+    added: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +293,7 @@ def json_text(column: str, key: str) -> Rule:
 def aside(name: str) -> str:
     """The name under which a value stands that a format works out aside; no bill has such a column."""
     return quoted(f"aside {name}")
+
+
+# Whether this is the second reading of a row that carries two charges.
+IS_UNUSED_PART = aside("unused part")

@@ -167,8 +167,8 @@ class TestCur:
         assert costs(delivery) == ("97.9", "97.9")
         sums = dict(CostLine.objects.order_by().values_list("charge_category").annotate(Sum("billed_cost")))
         assert sums == {
-            "Usage": Decimal(98),  # the refund stays with what it takes back
-            "Adjustment": Decimal(-8),
+            "Usage": Decimal(100),
+            "Adjustment": Decimal(-10),  # what a contract discounts, and what is refunded
             "Credit": Decimal(-1),
             "Tax": Decimal("8.9"),
         }
@@ -181,9 +181,37 @@ class TestCur:
         assert "2 rows split the cost of machines" in delivery.message
 
     def test_a_refunded_savings_plan_fee_is_no_cost_of_the_month(self, load):
-        """The fee of 500 was never effective cost of one month, so neither is its refund."""
+        """The fee of 500 was never effective cost of one month, so neither is its refund. A refund of a discount on the
+        plan's product is a cost of the month: 10000 - 8869.54 + 0.
+        """
         row = {"lineItem/LineItemType": "Refund", "lineItem/ProductCode": "ComputeSavingsPlans"}
-        assert costs(load(bills.cur_csv([{**row, "lineItem/UnblendedCost": "-500"}]))) == ("-500", "0")
+        returned = {
+            **row,
+            "lineItem/UnblendedCost": "-500",
+            "lineItem/LineItemDescription": "Refund for one-time fee for Savings Plan ID: abc",
+        }
+        discount = {
+            **row,
+            "lineItem/UnblendedCost": "-8869.54",
+            "lineItem/LineItemDescription": "Enterprise discount refund",
+            "savingsPlan/SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/p",
+        }
+        assert costs(load(bills.cur_csv([returned]))) == ("-500", "0")
+        rows = [{"lineItem/UnblendedCost": "10000"}, discount, returned]
+        assert costs(load(bills.cur_csv(rows), source="other")) == ("630.46", "1130.46")
+
+    @pytest.mark.parametrize(("started", "effective"), [("2026-03-01T10:00:00Z", "0"), ("2025-09-01T10:00:00Z", "-500")])
+    def test_a_refund_that_names_a_plan_returns_it_within_seven_days_of_its_purchase(self, load, started, effective):
+        row = {
+            "lineItem/LineItemType": "Refund",
+            "lineItem/ProductCode": "SageMakerSavingsPlans",
+            "lineItem/LineItemDescription": "Savings Plan returned",
+            "lineItem/UnblendedCost": "-500",
+            "savingsPlan/SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/p",
+            "savingsPlan/StartTime": started,
+            "savingsPlan/EndTime": "2026-09-01T09:59:59Z",
+        }
+        assert costs(load(bills.cur_csv([row]))) == ("-500", effective)
 
     def test_a_charge_of_an_earlier_month_is_a_correction_of_it(self, load):
         load(bills.cur_csv([{"lineItem/UsageStartDate": "2026-02-27T00:00:00Z", "lineItem/UnblendedCost": "-4"}]))
