@@ -8,7 +8,7 @@ import duckdb
 
 from costs.charges import files, gzips, json_lines
 from costs.formats import FORMATS, detect
-from costs.formats.base import BadBill, Format, Options, Sheet, formula
+from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 
 # DuckDB reads in blocks of eight of these: small enough for a gigabyte of memory, and longer than any row of a bill.
@@ -47,9 +47,10 @@ class BillFile:
         # A header with more columns than the rows have is no header to DuckDB.
         header = "header = false, skip = 1" if self.layout.bare else "header = true"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
+        nulls = "['']" if self.layout.literal else NULLS
         return (
             f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
-            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {options})"
+            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
         )
 
     def text(self) -> Path:
@@ -98,19 +99,29 @@ def _columns(
     if kind == "jsonl":
         return json_lines.columns(db, address, name, AS_TEXT)
     if layout is not None:
-        return {column: quoted(column) for column in layout.columns}
+        cells = {column: quoted(column) for column in layout.columns}
+        if not layout.literal:
+            return cells
+        return {column: sql if column in layout.literal else _without_nulls(sql) for column, sql in cells.items()}
     try:
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({first_line(error)}). Fetch it again.") from None
-    return {column: _as_text(quoted(column), type_name) for column, type_name, *_ in described}
+    return {column: _as_text(column, type_name) for column, type_name, *_ in described}
 
 
-def _as_text(column: str, type_name: str) -> str:
+def _as_text(name: str, type_name: str) -> str:
+    column = quoted(name)
+    if type_name == "VARCHAR" and name.lower().startswith(TAG_COLUMNS):
+        return f"nullif({column}, '')"
     if type_name == "VARCHAR":
-        return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
+        return _without_nulls(column)
     nested = type_name.startswith(("MAP", "STRUCT")) or type_name.endswith("[]")
     return f"CAST(to_json({column}) AS VARCHAR)" if nested else f"CAST({column} AS VARCHAR)"
+
+
+def _without_nulls(column: str) -> str:
+    return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
 
 
 def _has_evidence(db: duckdb.DuckDBPyConnection, file: BillFile, candidate: Format) -> bool:

@@ -187,7 +187,8 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
         notes.append(f"{repeated:,} rows repeat a tag key; the last value of the key counts.")
     if mended:
         notes.append(
-            f"{mended:,} rows have tags with a backslash that JSON does not allow; it is read as a plain character."
+            f"{mended:,} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
+            "read as a plain character, a bare None as no value."
         )
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")

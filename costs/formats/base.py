@@ -20,6 +20,9 @@ CHARGES_TABLE = "charges"
 
 METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
+# Columns that are named after the tag or the cost category whose values they hold.
+TAG_COLUMNS = ("resourcetags/", "resource_tags_", "costcategory/", "cost_category_", "tags/")
+
 # The one declared schema of charges: FOCUS names; x_ marks what FOCUS has no column for.
 CHARGE_COLUMNS: Mapping[str, Kind] = {
     "ProviderName": "text",
@@ -147,7 +150,18 @@ class Sheet:
     def starting(self, prefix: str) -> dict[str, str]:
         """The columns whose names start with `prefix`, without it: {rest of the name as written: SQL}."""
         low = prefix.lower()
-        return {name[len(prefix) :]: sql for name, sql in self.columns.items() if name.lower().startswith(low)}
+        columns: dict[str, str] = {}
+        for name, sql in self.columns.items():
+            if name.lower().startswith(low):
+                key = self._as_delivered(name)[len(prefix) :]
+                # Of a column that the header has twice the last value counts, as of a repeated key.
+                columns[key] = f"coalesce({sql}, {columns[key]})" if key in columns else sql
+        return columns
+
+    def _as_delivered(self, name: str) -> str:
+        """The name in the header of a column that was numbered because another has it too, in whichever case."""
+        numbered = re.fullmatch(r"(.+) [(][0-9]+[)]", name)
+        return numbered[1] if numbered and numbered[1].lower() in self._spellings[0] else name
 
 
 Rule = Callable[[Sheet], str | None]

@@ -55,8 +55,8 @@ def tags(sql: str) -> str:
     """A JSON object to a map of texts; null when it is no JSON object.
 
     Of a key that is repeated the last value counts, as most readers of JSON have it. A backslash that JSON does not
-    allow (``C:\\dir``) and a tab or line break inside a text are read as the characters they are. For each distinct
-    text rather than each row: only what is no plain map takes the long way.
+    allow (``C:\\dir``) and a tab or line break inside a text are read as the characters they are, a bare ``None`` as
+    null. Only what is no plain map takes the long way.
     """
     return f"coalesce(TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR)), {_last_of_each_key(_mended(sql))})"
 
@@ -68,7 +68,7 @@ def repeats_a_key(sql: str) -> str:
 
 
 def is_mended(sql: str) -> str:
-    """SQL that is true for a text of tags that is a JSON object only once its backslashes are mended."""
+    """SQL that is true for a text of tags that is a JSON object only once it is mended."""
     return f"coalesce(TRY_CAST({sql} AS JSON) IS NULL AND {_object(_mended(sql))} IS NOT NULL, false)"
 
 
@@ -83,7 +83,8 @@ def _mended(sql: str) -> str:
     doubled = f"regexp_replace({apart}, '\\\\([^{_ESCAPABLE}])', '\\\\\\\\\\1', 'g')"
     some = f"replace({doubled}, {_PAIR}, '\\\\')"
     every = f"replace({sql}, '\\', '\\\\')"
-    return f"coalesce(TRY_CAST({sql} AS JSON), TRY_CAST({some} AS JSON), TRY_CAST({every} AS JSON))"
+    pythonic = f"regexp_replace({some}, '(: *)(None|NaN|nan)( *[,}}])', '\\1null\\3', 'g')"
+    return f"coalesce({', '.join(f'TRY_CAST({text} AS JSON)' for text in (sql, some, every, pythonic))})"
 
 
 def _object(json: str) -> str:
