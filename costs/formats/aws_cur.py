@@ -204,7 +204,7 @@ TAG_SOURCES = {
 
 def resource_tags(sheet: Sheet) -> str | None:
     """Tags and cost categories: from columns of their own, and from 2.0's maps of either kind, or of all in one."""
-    found = [_pairs_of_map(delivered, prefix) for name, prefix in TAG_MAPS.items() if (delivered := _map(sheet, name))]
+    lists = [_pairs_of_map(delivered, prefix) for name, prefix in TAG_MAPS.items() if (delivered := _map(sheet, name))]
     columns = {
         f"{prefix}{key}": sql for start, prefix in TAG_COLUMNS.items() for key, sql in sheet.starting(start).items()
     } or {
@@ -214,10 +214,10 @@ def resource_tags(sheet: Sheet) -> str | None:
     }
     if columns:
         pairs = ", ".join(f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in columns.items())
-        found.insert(0, f"list_filter([{pairs}], lambda _each_: _each_.v IS NOT NULL)")
-    if not found:
+        lists.insert(0, f"list_filter([{pairs}], lambda _each_: _each_.v IS NOT NULL)")
+    if not lists:
         return None
-    return f"map_from_entries({found[0] if columns and len(found) == 1 else _last_of_each_key(found)})"
+    return f"map_from_entries({lists[0] if columns and len(lists) == 1 else _last_of_each_key(lists)})"
 
 
 def _map(sheet: Sheet, name: str) -> str | None:
@@ -233,9 +233,9 @@ def _pairs_of_map(delivered: str, prefix: str) -> str:
     return f"list_filter({pairs}, lambda _each_: _each_.v IS NOT NULL)"
 
 
-def _last_of_each_key(found: Sequence[str]) -> str:
+def _last_of_each_key(lists: Sequence[str]) -> str:
     """SQL for the pairs of several lists; of a key that several have, the last counts."""
-    pairs = f"list_concat({', '.join(found)})" if len(found) > 1 else found[0]
+    pairs = f"list_concat({', '.join(lists)})" if len(lists) > 1 else lists[0]
     keys = f"list_transform({pairs}, lambda _each_: _each_.k)"
     later = f"list_transform(({pairs})[_at_ + 1:], lambda _other_: _other_.k)"
     last = f"list_filter({pairs}, lambda _each_, _at_: NOT list_contains({later}, _each_.k))"
