@@ -27,7 +27,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class CostComparison:
     """The cost of one account, service or currency in both versions, on the days the older one covers.
 
     None: no charge at all. `name` is empty for the currency's total.
@@ -51,7 +51,7 @@ class Compared:
 class Versions:
     """What is known of a delivery and of the version it would replace."""
 
-    compared: Sequence[Compared]
+    compared: Sequence[CostComparison]
     last_day_before: date | None
     last_day: date | None
     rows_read: int
@@ -96,7 +96,7 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
     return reasons
 
 
-def _vanished(row: Compared, total: Compared) -> bool:
+def _vanished(row: CostComparison, total: CostComparison) -> bool:
     return (
         row.before is not None
         and row.after is None

@@ -117,7 +117,9 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.totals = totals_as_text(contents.totals)
     delivery.residual = totals_as_text(contents.residual)
     unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
-    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *contents.notes])
+    missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
+    fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
+    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *[fewer] * missing, *contents.notes])
     counts = ["rows_read", "rows_loaded", "rows_rejected"]
     with transaction.atomic():
         Reject.objects.bulk_create(

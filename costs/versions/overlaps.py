@@ -8,8 +8,8 @@ from django.db import connection
 from costs.models import Source
 from finops_site.lib.periods import Month
 
-# Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other; and
-# pairs of exports of one source that bill the same days of an account, unless they are its two views.
+# Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
+# And pairs of exports of one source that bill the same days of an account, unless they are its two views.
 FIND = """
     WITH billed AS (
         SELECT m.billing_month, a.sub_account, t.source_id, m.stream_id, t.view, s.name,

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 
-from costs.calc.wholeness import Compared, Limits, Versions, reasons_to_hold, usual_limits
+from costs.calc.wholeness import CostComparison, Limits, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
 from costs.versions.streams import rivals_of
 
@@ -62,7 +62,7 @@ def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[De
     until = DayRollup.objects.filter(delivery_month__in=before).aggregate(day=Max("charge_date"))["day"]
     with connection.cursor() as cursor:
         cursor.execute(COMPARE, {"old": before, "new": after, "until": until})
-        compared = [Compared(*row) for row in cursor.fetchall()]
+        compared = [CostComparison(*row) for row in cursor.fetchall()]
     older = {row.delivery_id: row.delivery for row in old}.values()
     read = sum(row.rows_read for row in older)
     return Versions(

@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
 from costs import reconciliation
-from costs.calc.wholeness import Compared, Limits, Versions, reasons_to_hold, usual_limits
+from costs.calc.wholeness import CostComparison, Limits, Versions, reasons_to_hold, usual_limits
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.ingest.withdraw import count_again, withdraw_delivery
@@ -23,7 +23,7 @@ LIMITS = Limits(Decimal("0.1"), Decimal("0.5"))
 
 
 def compared(kind, name, before, after):
-    return Compared(kind, name, "USD", before if before is None else Decimal(before), after and Decimal(after))
+    return CostComparison(kind, name, "USD", before if before is None else Decimal(before), after and Decimal(after))
 
 
 def versions(*rows, **facts):

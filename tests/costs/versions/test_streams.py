@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 
 from costs import reconciliation
 from costs.ingest.load import load_bill
@@ -343,3 +344,12 @@ def test_a_shard_that_is_missing_is_waited_for(inbox):
     deliveries, problems = fetch()
     assert deliveries == []
     assert "part 2 is not there yet" in problems[0]
+
+
+def test_fay_sees_the_streams_of_a_source_and_how_far_each_is_delivered(inbox, fay, client_of):
+    put(inbox, {"exp/20260301-20260331/a.csv": azure_csv((1, 70), (7, 1))})
+    (delivery,) = fetch()[0]
+    page = client_of(fay).get(reverse("costs:source", args=[delivery.source_id])).content.decode()
+    for words in ("Streams", "exp", "actual", "2026-03-07", f"#{delivery.pk}"):
+        assert words in page
+    assert "fetched, exp, actual view" in client_of(fay).get(delivery.get_absolute_url()).content.decode()
