@@ -8,7 +8,8 @@ not used stands in rows of its own. Billed cost comes from the one, effective co
 from dataclasses import replace
 
 from costs.formats.base import Format, Sheet, const, formula, text
-from costs.formats.sql import FORMULA
+from costs.formats.normalise import ABSENT, Change, empty_where_unassigned, normalised
+from costs.formats.sql import FORMULA, literal, stored
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -18,6 +19,9 @@ COMMITMENT = "benefitId|ReservationId"
 AMORTIZED_ROW = f"""{{ChargeType}} IN ('UnusedReservation', 'UnusedSavingsPlan')
     OR ({{ChargeType}} = 'Usage' AND {{PricingModel}} IN ('Reservation', 'SavingsPlan')
         AND TRY_CAST({{{COST}}} AS {FORMULA}) <> 0)"""
+
+# Of rows that only the invoice has: a reservation or a savings plan bought or given back.
+ACTUAL_ROW = """{ChargeType} IN ('Purchase', 'Refund') AND {PricingModel} IN ('Reservation', 'SavingsPlan')"""
 
 CATEGORY = """CASE {ChargeType}
     WHEN 'Purchase' THEN 'Purchase'
@@ -53,7 +57,8 @@ PERIOD = f"coalesce({{BillingPeriodStartDate}}, {{{DATE}}})"
 BLOCK = "'^ *([0-9][0-9,]*) ?(K\\b|M\\b)?'"
 
 
-BLOCK_NUMBER = f"TRY_CAST(replace(regexp_extract({{UnitOfMeasure}}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0))"
+# ``0 Unassigned`` is no block.
+BLOCK_NUMBER = f"nullif(TRY_CAST(replace(regexp_extract({{UnitOfMeasure}}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0)), 0)"
 BLOCK_FACTOR = f"CASE regexp_extract({{UnitOfMeasure}}, {BLOCK}, 2) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
 CONSUMED = f"""CAST(TRY_CAST({{Quantity|UsageQuantity}} AS DECIMAL(25, 12))
     * CAST(coalesce({BLOCK_NUMBER}, 1) * {BLOCK_FACTOR} AS DECIMAL(13, 0)) AS VARCHAR)"""
@@ -61,7 +66,8 @@ CONSUMED = f"""CAST(TRY_CAST({{Quantity|UsageQuantity}} AS DECIMAL(25, 12))
 
 def unit_without_block(sheet: Sheet) -> str | None:
     unit = sheet.text("UnitOfMeasure")
-    return unit and f"coalesce(nullif(trim(regexp_replace({unit}, {BLOCK}, '')), ''), 'Units')"
+    named = f"nullif(trim(regexp_replace({unit}, {BLOCK}, '')), '')"
+    return unit and f"coalesce(nullif({named}, 'Unassigned'), 'Units')"
 
 
 def json_object_tags(sheet: Sheet) -> str | None:
@@ -78,11 +84,20 @@ def agreement(sheet: Sheet) -> str:
     return "pay-as-you-go" if "PreTaxCost" in sheet else "EA"
 
 
-AZURE_ACTUAL = Format(
-    name="azure-actual",
-    title="Azure cost export (actual)",
-    required=(COST, DATE, "MeterCategory", "SubscriptionId|SubscriptionGuid", "ConsumedService"),
-    columns={
+def unknown_where_zero(sheet: Sheet, written: str, read: str) -> Change | None:
+    """A list cost of 0 of what was not free is no list cost: usage that a commitment covers has one as well."""
+    if written == ABSENT:
+        return None
+    when = f"coalesce(TRY_CAST({{{COST}}} AS {FORMULA}), 0) <> 0 OR ({STATUS}) IS NOT NULL"
+    note = literal("list cost written 0 though not free, read as unknown")
+    return Change(f"{stored(written)} = 0 AND ({formula(when)(sheet)})", "NULL", note)
+
+
+# Names that are "Unassigned" where there is none.
+NAMES = ("SubAccountName", "ServiceName", "RegionId", "RegionName", "CommitmentDiscountName")
+
+ACTUAL = normalised(
+    {
         "ProviderName": const("Azure"),
         "PublisherName": text("PublisherName"),
         "InvoiceIssuerName": text("partnerName"),
@@ -125,7 +140,20 @@ AZURE_ACTUAL = Format(
         "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
         "x_UsageType": text("MeterName"),
         "x_Operation": text("MeterSubCategory"),
+        "x_BillingProfileId": text("billingProfileId"),
+        "x_BillingProfileName": text("billingProfileName"),
+        "x_InvoiceSectionId": text("invoiceSectionId"),
+        "x_InvoiceSectionName": text("invoiceSectionName", "InvoiceSection"),
     },
+    {name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES} | {"ListCost": [unknown_where_zero]},
+)
+
+AZURE_ACTUAL = Format(
+    name="azure-actual",
+    title="Azure cost export (actual)",
+    required=(COST, DATE, "MeterCategory", "SubscriptionId|SubscriptionGuid", "ConsumedService"),
+    columns=ACTUAL.columns,
+    aside=ACTUAL.aside,
     lenient=frozenset({"ListCost"}),
     version=agreement,
     view="actual",
@@ -144,6 +172,7 @@ AZURE_AMORTIZED = replace(
     },
     always=frozenset({"EffectiveCost"}),
     evidence=AMORTIZED_ROW,
+    counter_evidence=ACTUAL_ROW,
     view="amortized",
     warnings=lambda sheet: [
         "This is Azure's amortized view; deliver the month's actual export as well for billed cost."
