@@ -175,7 +175,7 @@ def views_of_parts(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> l
     """
     exports: dict[tuple[object, ...], list[BillFile]] = {}
     for file in bill:
-        header = (PART_NUMBER.sub("#", file.name), file.kind, *file.sheet.columns)
+        header = (PART_NUMBER.sub("#", file.name.removesuffix(".gz")), file.kind, *file.sheet.columns)
         exports.setdefault(header if file.format.view else (file.address,), []).append(file)
     decided: dict[str, BillFile] = {}
     for parts in exports.values():

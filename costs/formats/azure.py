@@ -5,11 +5,12 @@ rows, usage they cover costs nothing. The amortized view has no purchases; cover
 not used stands in rows of its own. Billed cost comes from the one, effective cost from the other, never from both.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from costs.formats.base import Format, Sheet, const, formula, text
-from costs.formats.normalise import ABSENT, Change, empty_where_unassigned, normalised
-from costs.formats.sql import FORMULA, literal, stored
+from costs.formats.base import Format, Rule, Sheet, const, formula, text
+from costs.formats.normalise import ABSENT, Change, Changes, empty_where_unassigned, normalised
+from costs.formats.sql import FORMULA, literal, map_of_pairs, stored
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -71,10 +72,22 @@ def unit_without_block(sheet: Sheet) -> str | None:
 
 
 def json_object_tags(sheet: Sheet) -> str | None:
-    """JSON objects, which older exports write without their braces; ``""`` is nothing."""
+    """JSON objects, which older exports write without their braces; ``""`` is nothing.
+
+    Quotes and backslashes inside a value are not escaped in some exports: then a tag is what stands between ``","``.
+    """
     delivered = sheet.text("Tags")
     braced = f"CASE WHEN {delivered} LIKE '{{%' THEN {delivered} ELSE '{{' || {delivered} || '}}' END"
-    return delivered and f"CASE WHEN trim({delivered}, ' \"') <> '' THEN {braced} END"
+    between = f"""regexp_replace(trim({delivered}, ' {{}}'), '" *, *"', '"' || chr(1) || '"', 'g')"""
+    tag = """'(?s)^ *"(.*?)" *: *"(.*)" *$'"""
+    tags = f"string_split({between}, chr(1))"
+    pair = f"{{'k': regexp_extract(_each_, {tag}, 1), 'v': regexp_extract(_each_, {tag}, 2)}}"
+    are_tags = f"len(list_filter({tags}, lambda _each_: NOT regexp_matches(_each_, {tag}))) = 0"
+    unescaped = f"CAST(to_json({map_of_pairs(f'list_transform({tags}, lambda _each_: {pair})')}) AS VARCHAR)"
+    is_json = f"json_valid({braced}) OR NOT ({are_tags})"
+    return delivered and (
+        f"CASE WHEN trim({delivered}, ' \"') = '' THEN NULL WHEN {is_json} THEN {braced} ELSE {unescaped} END"
+    )
 
 
 def agreement(sheet: Sheet) -> str:
@@ -96,56 +109,60 @@ def unknown_where_zero(sheet: Sheet, written: str, read: str) -> Change | None:
 # Names that are "Unassigned" where there is none.
 NAMES = ("SubAccountName", "ServiceName", "RegionId", "RegionName", "CommitmentDiscountName")
 
-ACTUAL = normalised(
-    {
-        "ProviderName": const("Azure"),
-        "PublisherName": text("PublisherName"),
-        "InvoiceIssuerName": text("partnerName"),
-        "InvoiceId": text("invoiceId"),
-        "BillingAccountId": text("BillingAccountId", "SubscriptionId", "SubscriptionGuid"),
-        "BillingAccountName": text("BillingAccountName"),
-        "SubAccountId": formula("lower({SubscriptionId|SubscriptionGuid})"),
-        "SubAccountName": text("SubscriptionName"),
-        "BillingCurrency": text("BillingCurrencyCode", "BillingCurrency", "Currency"),
-        "BillingPeriodStart": formula(PERIOD),
-        "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
-        "ChargeCategory": formula(CATEGORY),
-        "ChargeFrequency": text("Frequency"),
-        "ChargeDescription": text("ProductName", "Product", "MeterName"),
-        "ServiceCategory": text("ServiceFamily"),
-        "ServiceName": text("MeterCategory"),
-        "RegionId": formula("lower(replace({ResourceLocation|location}, ' ', ''))"),
-        "RegionName": text("ResourceLocation", "location"),
-        "AvailabilityZone": text("AvailabilityZone"),
-        "ResourceId": formula(RESOURCE),
-        "ResourceName": formula(RESOURCE_NAME),
-        "ResourceType": formula(RESOURCE_TYPE),
-        "SkuId": text("MeterId"),
-        "PricingCategory": formula(PRICING),
-        "PricingQuantity": text("Quantity", "UsageQuantity"),
-        "PricingUnit": text("UnitOfMeasure"),
-        "ConsumedQuantity": formula(CONSUMED),
-        "ConsumedUnit": unit_without_block,
-        "ListUnitPrice": text("PayGPrice", "MarketPrice"),
-        "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
-        "BilledCost": formula(f"{{{COST}}}"),
-        "ListCost": text("paygCostInBillingCurrency"),
-        "CommitmentDiscountId": formula(f"lower({{{COMMITMENT}}})"),
-        "CommitmentDiscountName": text("benefitName", "ReservationName"),
-        "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
-        "CommitmentDiscountType": formula(COMMITMENT_TYPE),
-        "CommitmentDiscountStatus": formula(STATUS),
-        "Tags": json_object_tags,
-        "x_LineType": text("ChargeType"),
-        "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
-        "x_UsageType": text("MeterName"),
-        "x_Operation": text("MeterSubCategory"),
-        "x_BillingProfileId": text("billingProfileId"),
-        "x_BillingProfileName": text("billingProfileName"),
-        "x_InvoiceSectionId": text("invoiceSectionId"),
-        "x_InvoiceSectionName": text("invoiceSectionName", "InvoiceSection"),
-    },
-    {name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES} | {"ListCost": [unknown_where_zero]},
+COLUMNS: Mapping[str, Rule] = {
+    "ProviderName": const("Azure"),
+    "PublisherName": text("PublisherName"),
+    "InvoiceIssuerName": text("partnerName"),
+    "InvoiceId": text("invoiceId"),
+    "BillingAccountId": text("BillingAccountId", "SubscriptionId", "SubscriptionGuid"),
+    "BillingAccountName": text("BillingAccountName"),
+    "SubAccountId": formula("lower({SubscriptionId|SubscriptionGuid})"),
+    "SubAccountName": text("SubscriptionName"),
+    "BillingCurrency": text("BillingCurrencyCode", "BillingCurrency", "Currency"),
+    "BillingPeriodStart": formula(PERIOD),
+    "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
+    "ChargeCategory": formula(CATEGORY),
+    "ChargeFrequency": text("Frequency"),
+    "ChargeDescription": text("ProductName", "Product", "MeterName"),
+    "ServiceCategory": text("ServiceFamily"),
+    "ServiceName": text("MeterCategory"),
+    "RegionId": formula("lower(replace({ResourceLocation|location}, ' ', ''))"),
+    "RegionName": text("ResourceLocation", "location"),
+    "AvailabilityZone": text("AvailabilityZone"),
+    "ResourceId": formula(RESOURCE),
+    "ResourceName": formula(RESOURCE_NAME),
+    "ResourceType": formula(RESOURCE_TYPE),
+    "SkuId": text("MeterId"),
+    "PricingCategory": formula(PRICING),
+    "PricingQuantity": text("Quantity", "UsageQuantity"),
+    "PricingUnit": text("UnitOfMeasure"),
+    "ConsumedQuantity": formula(CONSUMED),
+    "ConsumedUnit": unit_without_block,
+    "ListUnitPrice": text("PayGPrice", "MarketPrice"),
+    "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
+    "BilledCost": formula(f"{{{COST}}}"),
+    "ListCost": text("paygCostInBillingCurrency"),
+    "CommitmentDiscountId": formula(f"lower({{{COMMITMENT}}})"),
+    "CommitmentDiscountName": text("benefitName", "ReservationName"),
+    "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
+    "CommitmentDiscountType": formula(COMMITMENT_TYPE),
+    "CommitmentDiscountStatus": formula(STATUS),
+    "Tags": json_object_tags,
+    "x_LineType": text("ChargeType"),
+    "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
+    "x_UsageType": text("MeterName"),
+    "x_Operation": text("MeterSubCategory"),
+    "x_BillingProfileId": text("billingProfileId"),
+    "x_BillingProfileName": text("billingProfileName"),
+    "x_InvoiceSectionId": text("invoiceSectionId"),
+    "x_InvoiceSectionName": text("invoiceSectionName", "InvoiceSection"),
+}
+UNASSIGNED: Changes = {name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES}
+ACTUAL = normalised(COLUMNS, {**UNASSIGNED, "ListCost": [unknown_where_zero]})
+AMORTIZED = normalised(
+    {name: rule for name, rule in COLUMNS.items() if name not in ("BilledCost", "ListCost")}
+    | {"EffectiveCost": formula(f"{{{COST}}}")},
+    UNASSIGNED,
 )
 
 AZURE_ACTUAL = Format(
@@ -166,10 +183,8 @@ AZURE_AMORTIZED = replace(
     AZURE_ACTUAL,
     name="azure-amortized",
     title="Azure cost export (amortized)",
-    columns={
-        **{name: rule for name, rule in AZURE_ACTUAL.columns.items() if name not in ("BilledCost", "ListCost")},
-        "EffectiveCost": formula(f"{{{COST}}}"),
-    },
+    columns=AMORTIZED.columns,
+    aside=AMORTIZED.aside,
     always=frozenset({"EffectiveCost"}),
     evidence=AMORTIZED_ROW,
     counter_evidence=ACTUAL_ROW,
