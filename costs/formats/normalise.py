@@ -34,14 +34,14 @@ Changes = Mapping[str, Sequence[ChangeRule]]
 
 
 @dataclass(frozen=True, slots=True)
-class Normalised:
+class ReadColumns:
     """`columns` with their changes made, and what they need worked out before them, in order (`aside`)."""
 
     columns: Mapping[str, Rule]
     aside: Mapping[str, Rule]
 
 
-def normalised(columns: Mapping[str, Rule], changes: Changes) -> Normalised:
+def normalised(columns: Mapping[str, Rule], changes: Changes) -> ReadColumns:
     """The rules of `columns` with the changes of each column made, the first that applies, and `x_Normalised`.
 
     Worked out in three steps, each of which the next reads from many places: the text as written, which of the changes
@@ -51,27 +51,27 @@ def normalised(columns: Mapping[str, Rule], changes: Changes) -> Normalised:
     def written(name: str) -> Rule:
         return lambda sheet: columns[name](sheet) if name in columns else None
 
-    def found(sheet: Sheet, name: str) -> list[Change]:
+    def changes_of(sheet: Sheet, name: str) -> list[Change]:
         text = aside(f"written {name}") if written(name)(sheet) else ABSENT
         return [change for find in changes[name] if (change := find(sheet, text, aside(f"read {name}")))]
 
     def chosen(name: str) -> Rule:
         def rule(sheet: Sheet) -> str | None:
-            cases = [f"WHEN {change.when} THEN {number}" for number, change in enumerate(found(sheet, name))]
+            cases = [f"WHEN {change.when} THEN {number}" for number, change in enumerate(changes_of(sheet, name))]
             return f"CASE {' '.join(cases)} END" if cases else None
 
         return rule
 
     def read(name: str) -> Rule:
         def rule(sheet: Sheet) -> str | None:
-            cases = [f"WHEN {number} THEN {change.value}" for number, change in enumerate(found(sheet, name))]
+            cases = [f"WHEN {number} THEN {change.value}" for number, change in enumerate(changes_of(sheet, name))]
             plain = aside(f"written {name}") if written(name)(sheet) else ABSENT
             return f"CASE {aside(f'change of {name}')} {' '.join(cases)} ELSE {plain} END" if cases else plain
 
         return rule
 
     def notes(sheet: Sheet) -> str | None:
-        of_columns = {name: of_column for name in changes if (of_column := found(sheet, name))}
+        of_columns = {name: of_column for name in changes if (of_column := changes_of(sheet, name))}
         if not of_columns:
             return None
         is_changed = " OR ".join(f"{aside(f'change of {name}')} IS NOT NULL" for name in of_columns)
@@ -83,9 +83,9 @@ def normalised(columns: Mapping[str, Rule], changes: Changes) -> Normalised:
 
     def as_read(name: str) -> Rule:
         # A column without any change is read from where it stands: a reject names the column of the bill.
-        return lambda sheet: aside(f"read {name}") if found(sheet, name) else written(name)(sheet)
+        return lambda sheet: aside(f"read {name}") if changes_of(sheet, name) else written(name)(sheet)
 
-    return Normalised(
+    return ReadColumns(
         columns=dict(columns) | {name: as_read(name) for name in changes} | {"x_Normalised": notes},
         aside={
             **{f"written {name}": written(name) for name in changes},

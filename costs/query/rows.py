@@ -16,8 +16,8 @@ from costs.query.scope import NOBODY, in_pools, of_teams, owned_by, team_or_shar
 from costs.query.tag_keys import TagKeys, tag_keys_of
 
 
-class Trimmed(Func):
-    """A text without the characters of the second at both its ends."""
+class WithoutBlanks(Func):
+    """A text without the characters of the second at both its ends: PostgreSQL's own function."""
 
     function = "BTRIM"
     arity = 2
@@ -84,5 +84,5 @@ def group_value(name: str, keys: TagKeys) -> Combinable:
 
 def _tag_value(keys: Sequence[str]) -> Combinable:
     nothing, blanks = Value("", TextField()), Value(WHITE_SPACE, TextField())
-    values = [NullIf(Trimmed(KeyTextTransform(key, "tag_set__tags"), blanks), nothing) for key in keys]
+    values = [NullIf(WithoutBlanks(KeyTextTransform(key, "tag_set__tags"), blanks), nothing) for key in keys]
     return Coalesce(*values, nothing) if values else nothing

@@ -77,13 +77,13 @@ def test_blanks_around_a_tag_value_make_no_other_value(tmp_path, payments, fay):
     assert owners() == {**{f"r{number}": ("Payments", "Team tag") for number in range(5)}, "x": (None, "")}
     delivered = CostLine.objects.filter(resource__startswith="r").order_by("resource")
     assert [line.tag_set.tags["team"] for line in delivered] == values
-    question = Question(Month(2026, 3), ("tag:team",))
+    question = Question(Month(2026, 3).period, ("tag:team",))
     assert {row.group: row.amount for row in spend.find_spend(fay, question)} == {
         ("payments",): Decimal(40),
         ("PAYMENTS",): Decimal(10),
         ("",): Decimal(1),
     }
-    chosen = Question(Month(2026, 3), (), "", "billed_cost", {"tag:team": ["payments"]})
+    chosen = Question(Month(2026, 3).period, (), "", "billed_cost", {"tag:team": ["payments"]})
     assert spend.total_spend(fay, chosen) == {"USD": Decimal(40)}
 
 
