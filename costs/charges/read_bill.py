@@ -19,6 +19,8 @@ from costs.charges.bill_files import (
     BillFile,
     check_one_format,
     first_line,
+    is_last_page,
+    join_prices,
     open_bill_file,
     view_of,
     views_of_parts,
@@ -94,6 +96,7 @@ def read_bill(
                 )
                 for name, path in bundle
             ]
+            bill = join_prices(db, bill)
             if format_name == "auto":
                 bill = views_of_parts(db, bill)
             check_one_format(bill)
@@ -201,6 +204,8 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
+    if bill_format.last_page and not any(is_last_page(db, file) for file in bill):
+        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
     notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
