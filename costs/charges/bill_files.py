@@ -11,7 +11,7 @@ from duckdb.sqltypes import DuckDBPyType as ColumnType
 from costs.charges import files, gzips, json_lines, price_lookup
 from costs.charges.json_lines import LONGEST_LINE
 from costs.formats import FORMATS, detect
-from costs.formats.base import BadBill, Format, Options, Sheet, formula
+from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
@@ -65,9 +65,10 @@ class BillFile:
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
+        nulls = "['']" if self.layout.literal else NULLS
         return (
             f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
-            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {options})"
+            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
         )
 
     def text(self) -> Path:
@@ -150,7 +151,7 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
             refusal = refusal or error
             continue
         preamble = {key: literal(value) for key, value in files.preamble(head, skip).items()} if skip else {}
-        sheet = Sheet({column: quoted(column) for column in layout.columns}, options, preamble)
+        sheet = Sheet(_cells(layout), options, preamble)
         first = first or (layout, sheet)
         if is_known(sheet):
             return layout, sheet
@@ -158,6 +159,14 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
         raise refusal
     assert first is not None
     return first
+
+
+def _cells(layout: files.Layout) -> dict[str, str]:
+    """{column: SQL that reads it as text}; where ``None`` is a value in some columns it is told from nothing here."""
+    cells = {column: quoted(column) for column in layout.columns}
+    if not layout.literal:
+        return cells
+    return {column: sql if column in layout.literal else _without_nulls(sql) for column, sql in cells.items()}
 
 
 def is_known(sheet: Sheet) -> bool:
@@ -168,16 +177,18 @@ def is_known(sheet: Sheet) -> bool:
 
 def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:
     """A column of Parquet as text, and what a struct has inside it under dotted names: ``service.description``."""
-    columns = {name: _as_text(sql, kind)}
+    columns = {name: _as_text(name, sql, kind)}
     if kind.id == "struct":
         for inner, kind_of_inner in _inside(kind):
             columns |= _parquet_columns(f"{name}.{inner}", f"struct_extract({sql}, {literal(inner)})", kind_of_inner)
     return columns
 
 
-def _as_text(sql: str, kind: ColumnType) -> str:
+def _as_text(name: str, sql: str, kind: ColumnType) -> str:
+    if kind.id == "varchar" and name.lower().startswith(TAG_COLUMNS):
+        return f"nullif({sql}, '')"
     if kind.id == "varchar":
-        return f"CASE WHEN {sql} NOT IN ({NULLS[1:-1]}) THEN {sql} END"
+        return _without_nulls(sql)
     if kind.id not in ("struct", "map", "list", "array"):
         return f"CAST({sql} AS VARCHAR)"
     return f"CAST(to_json({_without_wrappers(sql, kind)}) AS VARCHAR)"
@@ -203,6 +214,10 @@ def _inside(kind: ColumnType) -> list[tuple[str, ColumnType]]:
     if kind.id not in ("struct", "map", "list", "array"):
         return []
     return [(name, inner) for name, inner in kind.children if isinstance(inner, ColumnType)]
+
+
+def _without_nulls(column: str) -> str:
+    return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
 
 
 def _has_rows(db: duckdb.DuckDBPyConnection, file: BillFile, condition: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from costs.formats.base import Format, Rule, Sheet, const, formula, text
 from costs.formats.normalise import ABSENT, Change, Changes, empty_where_unassigned, normalised
-from costs.formats.sql import FORMULA, literal, map_of_pairs, stored
+from costs.formats.sql import FORMULA, is_mended, literal, map_of_pairs, stored
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -72,21 +72,26 @@ def unit_without_block(sheet: Sheet) -> str | None:
 
 
 def json_object_tags(sheet: Sheet) -> str | None:
-    """JSON objects, which older exports write without their braces; ``""`` is nothing.
-
-    Quotes and backslashes inside a value are not escaped in some exports: then a tag is what stands between ``","``.
-    """
+    """JSON objects, which older exports write without their braces; ``""`` is nothing."""
     delivered = sheet.text("Tags")
     braced = f"CASE WHEN {delivered} LIKE '{{%' THEN {delivered} ELSE '{{' || {delivered} || '}}' END"
-    between = f"""regexp_replace(trim({delivered}, ' {{}}'), '" *, *"', '"' || chr(1) || '"', 'g')"""
+    return delivered and f"CASE WHEN trim({delivered}, ' \"') <> '' THEN {braced} END"
+
+
+def unescaped_quotes(sheet: Sheet, written: str, read: str) -> Change | None:
+    """Tags whose values have quotes inside that are not escaped: a tag is what stands between ``","``."""
+    if written == ABSENT:
+        return None
+    between = f"""regexp_replace(trim({written}, ' {{}}'), '" *, *"', '"' || chr(1) || '"', 'g')"""
     tag = """'(?s)^ *"(.*?)" *: *"(.*)" *$'"""
-    tags = f"string_split({between}, chr(1))"
+    listed = f"string_split({between}, chr(1))"
     pair = f"{{'k': regexp_extract(_each_, {tag}, 1), 'v': regexp_extract(_each_, {tag}, 2)}}"
-    are_tags = f"len(list_filter({tags}, lambda _each_: NOT regexp_matches(_each_, {tag}))) = 0"
-    unescaped = f"CAST(to_json({map_of_pairs(f'list_transform({tags}, lambda _each_: {pair})')}) AS VARCHAR)"
-    is_json = f"json_valid({braced}) OR NOT ({are_tags})"
-    return delivered and (
-        f"CASE WHEN trim({delivered}, ' \"') = '' THEN NULL WHEN {is_json} THEN {braced} ELSE {unescaped} END"
+    are_tags = f"len(list_filter({listed}, lambda _each_: NOT regexp_matches(_each_, {tag}))) = 0"
+    pairs = map_of_pairs(f"list_transform({listed}, lambda _each_: {pair})")
+    return Change(
+        when=f"NOT json_valid({written}) AND NOT {is_mended(written)} AND {are_tags}",
+        value=f"CAST(to_json({pairs}) AS VARCHAR)",
+        note=literal("tags with quotes inside their values, read from one comma to the next"),
     )
 
 
@@ -157,12 +162,15 @@ COLUMNS: Mapping[str, Rule] = {
     "x_InvoiceSectionId": text("invoiceSectionId"),
     "x_InvoiceSectionName": text("invoiceSectionName", "InvoiceSection"),
 }
-UNASSIGNED: Changes = {name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES}
-ACTUAL = normalised(COLUMNS, {**UNASSIGNED, "ListCost": [unknown_where_zero]})
+CHANGES: Changes = {
+    **{name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES},
+    "Tags": [unescaped_quotes],
+}
+ACTUAL = normalised(COLUMNS, {**CHANGES, "ListCost": [unknown_where_zero]})
 AMORTIZED = normalised(
     {name: rule for name, rule in COLUMNS.items() if name not in ("BilledCost", "ListCost")}
     | {"EffectiveCost": formula(f"{{{COST}}}")},
-    UNASSIGNED,
+    CHANGES,
 )
 
 AZURE_ACTUAL = Format(
