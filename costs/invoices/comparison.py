@@ -103,13 +103,21 @@ def incomplete_until(comparison: Comparison, month: date) -> date | None:
     return last if last and last < Month.of(month).period.last_day else None
 
 
-def month_summary(user: Person, month: Month) -> str:
-    """How many invoices of a month agree, in one sentence; empty where none is recorded."""
-    result = reconcile_invoices(Invoice.objects.visible_to(user).filter(billing_month=month.start), month=month)
-    total = len(result.invoices)
-    if not total:
-        return ""
-    agree = result.count(InvoiceState.AGREES, InvoiceState.EXPLAINED)
-    text = f"{agree} of {total} invoices agree with the bills or are explained"
-    unknown = result.count(InvoiceState.UNKNOWN)
-    return f"{text}; the bill of {unknown} is not delivered." if unknown else f"{text}."
+@dataclass(frozen=True, slots=True)
+class MonthOfInvoices:
+    """How the invoices of a month stand: how many there are, agree or are explained, and have no bill yet."""
+
+    total: int
+    settled: int
+    unknown: int
+
+    def __str__(self) -> str:
+        text = f"{self.settled} of {self.total} invoices agree with the bills or are explained"
+        return f"{text}; the bill of {self.unknown} is not delivered." if self.unknown else f"{text}."
+
+
+def month_of_invoices(month: Month) -> MonthOfInvoices:
+    """The invoices of a billing month, counted, for somebody who sees the whole company."""
+    result = reconcile_invoices(Invoice.objects.filter(billing_month=month.start), month=month)
+    settled = result.count(InvoiceState.AGREES, InvoiceState.EXPLAINED)
+    return MonthOfInvoices(len(result.invoices), settled, result.count(InvoiceState.UNKNOWN))
