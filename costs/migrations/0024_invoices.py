@@ -27,7 +27,7 @@ FROM_ROLLUPS = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0022_permissions_of_fetched_bills"),
+        ("costs", "0023_streams"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,11 +5,13 @@ from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
+from costs.models.streams import DeliveredAccount, Stream
 
 __all__ = [
     "CostLine",
     "Credential",
     "DayRollup",
+    "DeliveredAccount",
     "Delivery",
     "DeliveryFile",
     "DeliveryMonth",
@@ -26,5 +28,6 @@ __all__ = [
     "RestatedCost",
     "Restatement",
     "Source",
+    "Stream",
     "TagSet",
 ]
