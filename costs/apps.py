@@ -42,22 +42,15 @@ class CostsConfig(PillarConfig):
         },
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
-<<<<<<< HEAD
+        | SETTLE_INVOICES
         | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
         | {"costs.accept_delivery", "costs.view_stream", "costs.change_stream"},
-=======
-        | SETTLE_INVOICES
-        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
->>>>>>> main
         EXECUTIVE: WHOLE_COMPANY,
     }
     never_for_administrators = {
         *("costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"),
-<<<<<<< HEAD
         *("costs.accept_delivery", "costs.change_stream"),
-=======
         *SETTLE_INVOICES,
->>>>>>> main
     }
     schedule = {
         "resume-stalled-deliveries-every-minute": {
@@ -86,21 +79,18 @@ class CostsConfig(PillarConfig):
 
         from costs import health
         from costs.ingest.demo import load_demo_bills
-<<<<<<< HEAD
         from costs.versions.decisions import held_deliveries
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Delivery"), include_fields=["source", "status", "received_by", "decided_by"])
         auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
-=======
         from costs.invoices import pending_decisions
         from costs.invoices.comparison import unsettled_invoices
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Invoice"))
->>>>>>> main
 
         may_see = "costs.view_costline"
         registry.add(
