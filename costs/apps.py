@@ -55,6 +55,8 @@ class CostsConfig(PillarConfig):
         },
     }
     enum_names = {
+        "ConformanceSeverity": "costs.models.conformance.ConformanceResult.Severity",
+        "ConformanceVerdict": "costs.models.conformance.ConformanceResult.Verdict",
         "DeliveryMode": "costs.models.deliveries.Source.Mode",
         "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
         "ExportKind": "costs.models.exports.FocusExport.Kind",

@@ -16,9 +16,10 @@ from typing import Any
 import duckdb
 
 from costs.charges.charge_sql import FIRST_DAY, LAST_DAY
+from costs.formats.base import CHARGE_COLUMNS
 from costs.formats.focus_out import ALLOWED as SERVICE_CATEGORIES
-from costs.formats.sql import literal, moment, quoted, tags
-from finops_site.lib.money import EXACT, ISO_4217
+from costs.formats.sql import NO_NUL, literal, moment, quoted, tags
+from finops_site.lib.money import EXACT, ISO_4217, exact_text
 
 EXAMPLES = 20
 # Of rules that take long to decide, about so many rows are judged; so many are compared to find equal ones.
@@ -299,7 +300,8 @@ class RuleResult:
     rows: int = 0
     cost: Mapping[str, Decimal] = field(default_factory=dict)
     places: Sequence[int] = ()
-    examples: Sequence[Mapping[str, str | None]] = ()
+    example_columns: Sequence[str] = ()
+    examples: Sequence[Sequence[str | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,20 +443,40 @@ def _with_examples(
     if not numbers:
         return list(results)
     names = list(dict.fromkeys([*SHOWN, *(name for result in results if result.places for name in result.rule.reads)]))
-    texts = ", ".join(f"left(CAST({quoted(name)} AS VARCHAR), {LONGEST_VALUE})" for name in names)
     rows = db.execute(
-        f"""SELECT file_row_number, {SIZE}, x_File, {texts} FROM {table}
+        f"""SELECT file_row_number, {SIZE}, x_File, {", ".join(map(_as_text, names))} FROM {table}
         WHERE file_row_number IN ({", ".join(map(str, numbers))})"""
     ).fetchall()
-    shown = {
-        place: {"file": files[number], **dict(zip(names, values, strict=True))} for place, _, number, *values in rows
-    }
     size = {place: cost for place, cost, *_ in rows}
+    shown = {place: {"File": files[file], **dict(zip(names, texts, strict=True))} for place, _, file, *texts in rows}
     completed = []
     for result in results:
+        columns = ["File", *dict.fromkeys([*result.rule.reads, *SHOWN])] if result.places else []
         largest = sorted(result.places, key=lambda place: (-size[place], place))[:EXAMPLES]
-        columns = ["file", *dict.fromkeys([*SHOWN, *result.rule.reads])]
-        completed.append(
-            replace(result, examples=[{name: shown[place][name] for name in columns} for place in largest])
-        )
+        examples = [[shown[place][name] for name in columns] for place in largest]
+        completed.append(replace(result, example_columns=columns, examples=examples))
     return completed
+
+
+def _as_text(column: str) -> str:
+    text = f"CAST({quoted(column)} AS VARCHAR)"
+    if CHARGE_COLUMNS.get(column) in ("money", "number"):
+        text = f"rtrim(rtrim({text}, '0'), '.')"
+    return f"left(replace({text}, chr(0), {literal(NO_NUL)}), {LONGEST_VALUE})"
+
+
+def conformance_figures(conformance: Conformance) -> dict[str, Any]:
+    """The score, fit for JSON: rows, and cost as exact text."""
+    return {
+        "rows": conformance.rows,
+        "conforming": conformance.conforming,
+        "cost": cost_as_text(conformance.cost),
+        "conforming_cost": cost_as_text(
+            {code: Decimal(0) for code in conformance.cost} | dict(conformance.conforming_cost)
+        ),
+        "families": dict(conformance.families),
+    }
+
+
+def cost_as_text(cost: Mapping[str, Decimal]) -> dict[str, str | None]:
+    return {code: exact_text(amount) for code, amount in sorted(cost.items())}

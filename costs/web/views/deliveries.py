@@ -18,8 +18,8 @@ from costs.formats.base import BadBill
 from costs.ingest import overlaps, restatements
 from costs.ingest.load import AlreadyDelivered, retry_delivery
 from costs.ingest.withdraw import withdraw_delivery
-from costs.models import Delivery, DeliveryFile
-from costs.web import delivery_figures, delivery_tables
+from costs.models import ConformanceResult, Delivery, DeliveryFile
+from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
@@ -162,6 +162,10 @@ class DeliveryPage(DetailPage):
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
             ),
+            "score": conformance_tables.score_figures(delivery),
+            "broken_rules": conformance_tables.ConformanceTable(
+                delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN), request=None
+            ),
             "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -226,6 +230,57 @@ class ChangesPage(_ListOfDelivery):
 
     def get_export_name(self) -> str:
         return f"changes of delivery {self.kwargs['pk']}"
+
+
+class ConformancePage(_ListOfDelivery):
+    """Every rule of FOCUS that a delivery was judged by, and its CSV."""
+
+    table_class = conformance_tables.ConformanceTable
+    title = "Rules of FOCUS"
+    empty = Empty(title="Not judged", text="It was loaded before deliveries were judged.", icon="clipboard-check")
+
+    def get_queryset(self) -> Any:
+        return self.delivery.conformance_results.all()
+
+    def get_subtitle(self) -> str:
+        score = conformance_tables.delivery_score(self.delivery)
+        return f"{score} of its rows keep every rule that counts. A bill is loaded whatever its score."
+
+    def get_export_name(self) -> str:
+        return f"conformance of delivery {self.kwargs['pk']}"
+
+
+class ConformanceRulePage(_ListOfDelivery):
+    """The largest rows of a delivery that break one rule, and their CSV."""
+
+    empty = Empty(title="No row to look at", text="No row of this bill breaks the rule.", icon="circle-check")
+
+    @cached_property
+    def result(self) -> ConformanceResult:
+        return get_object_or_404(self.delivery.conformance_results.all(), rule=self.kwargs["rule"])
+
+    def get_queryset(self) -> Any:
+        return self.result.examples.get("rows", [])
+
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        table = conformance_tables.example_table(self.result, request=None, **kwargs)
+        table.request = self.request
+        return table
+
+    def get_title(self) -> str:
+        return self.result.sentence
+
+    def get_subtitle(self) -> str:
+        shown = len(self.get_queryset())
+        limit = f", the {shown} that cost most" if shown < self.result.rows else ""
+        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])
+        return [*super().get_breadcrumbs(), ("Rules of FOCUS", rules)]
+
+    def get_export_name(self) -> str:
+        return f"{self.result.rule} in delivery {self.kwargs['pk']}"
 
 
 class CorrectionsPage(ListPage):
