@@ -98,6 +98,8 @@ class CostsConfig(PillarConfig):
             ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
             NightlyCheck("books", health.reconcile_nightly, 10),
+            NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
+            HealthCheck("files", "Files of bills", health.bill_files, 21),
             DemoStep("bills", load_demo_bills, 50),
         )

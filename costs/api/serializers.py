@@ -110,6 +110,7 @@ class DeliverySerializer(serializers.ModelSerializer):
             "received_by",
             "received_at",
             "loaded_at",
+            "files_removed_at",
             "months",
             "files",
         ]

@@ -24,6 +24,7 @@ from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
 from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
+from costs.retention import FilesRemoved
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -168,8 +169,11 @@ def mark_failed(delivery: Delivery, message: str) -> None:
 
 
 def retry_delivery(delivery: Delivery) -> bool:
-    """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
-    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
+    """Puts a failed delivery back in the queue; False when it is not a failed one.
+
+    Raises AlreadyDelivered, and FilesRemoved where there is nothing left to read.
+    """
+    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED, files_removed_at=None)
     try:
         with transaction.atomic():
             queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
@@ -177,4 +181,6 @@ def retry_delivery(delivery: Delivery) -> bool:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
     if queued:
         task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
+    elif (stored := Delivery.objects.select_related("source").get(pk=delivery.pk)).files_removed_at:
+        raise FilesRemoved(stored)
     return bool(queued)

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
+from costs import retention
 from costs.formats.base import BadBill
 from costs.ingest import overlaps, restatements
 from costs.ingest.load import AlreadyDelivered, retry_delivery
@@ -52,7 +53,8 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
+        context = {"overlaps": overlaps.find_overlaps(), "disk": retention.disk_use()}
+        return super().get_context_data(**context, **kwargs)
 
 
 def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -156,12 +158,15 @@ class DeliveryPage(DetailPage):
             "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
-            "may_retry": delivery.status == Delivery.Status.FAILED and self.person.has_perm("costs.add_delivery"),
+            "may_retry": delivery.status == Delivery.Status.FAILED
+            and not delivery.files_removed_at
+            and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
             ),
+            "retention": retention.retention_of(delivery),
             "score": conformance_tables.score_figures(delivery),
             "broken_rules": conformance_tables.ConformanceTable(
                 delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN), request=None
@@ -323,6 +328,8 @@ class FileDownload(_OneDelivery, View):
         delivered = get_object_or_404(
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
+        if delivered.delivery.files_removed_at:
+            raise Http404(f"The file was {retention.removal_words(delivered.delivery)}.")
         try:
             stream = delivered.full_path.open("rb")
         except FileNotFoundError:
@@ -345,6 +352,9 @@ class RetryDelivery(_OneDelivery, View):
         except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
+        except retention.FilesRemoved as error:
+            messages.error(request, str(error))
+            return redirect(delivery_url(delivery))
         if queued:
             messages.success(request, f"{delivery} is queued again.")
         else:
