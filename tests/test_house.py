@@ -33,6 +33,7 @@ PURE = [
     "costs/charges/*.py",
     "costs/demo/*.py",
     "costs/formats/*.py",
+    "costs/formats/vendors/*.py",
     "budgets/calc/*.py",
     "reservations/calc/*.py",
     "reservations/optimizer/*.py",
