@@ -33,12 +33,12 @@ def sources(now: datetime) -> list[HealthStatus]:
 def bill_files(now: datetime) -> list[HealthStatus]:
     """The disk that bills as delivered take, and what of it belongs to bills that no longer count."""
     use = retention.disk_use()
-    message = f"{filesizeformat(use['kept'])}, of which {filesizeformat(use['ended'])} no longer count"
+    message = f"{filesizeformat(use['stored'])}, of which {filesizeformat(use['ended'])} no longer count"
     if use["removed"]:
         day = f"{use['last_removed_at']:%Y-%m-%d}"
         message += f"; {filesizeformat(use['removed'])} given up so far, the last on {day}"
-    kept = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
-    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {kept}.", reverse("costs:deliveries"))]
+    duration = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
+    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", reverse("costs:deliveries"))]
 
 
 def prune_nightly(as_of: date) -> str:

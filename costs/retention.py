@@ -67,7 +67,7 @@ class FileRetention:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruning:
+class PruneResult:
     """What a run gave up (or would have), and what it could not: {delivery: why}."""
 
     removed: list[FileRetention]
@@ -78,13 +78,13 @@ class Pruning:
         return sum(row.bytes for row in self.removed)
 
 
-def prune_files(now: datetime, *, dry_run: bool = False) -> Pruning:
+def prune_files(now: datetime, *, dry_run: bool = False) -> PruneResult:
     """Gives up the files whose time is over; an archive that cannot be written to leaves them where they are."""
     if settings.FINOPS_KEEP_SUPERSEDED_DAYS <= 0:
-        return Pruning([], {})
+        return PruneResult([], {})
     due = [row for row in list_retention() if row.until and row.until <= now]
     if dry_run:
-        return Pruning(due, {})
+        return PruneResult(due, {})
     problems = {}
     archive = _archive()
     for delivery in _half_removed():
@@ -102,7 +102,7 @@ def prune_files(now: datetime, *, dry_run: bool = False) -> Pruning:
             # Nothing is deleted before all of it is in the archive.
             Delivery.objects.filter(pk=row.delivery.pk).update(files_removed_at=None, files_moved_to="")
             problems[row.delivery.pk] = f"{row.delivery}: {error.strerror or error}"
-    return Pruning(removed, problems)
+    return PruneResult(removed, problems)
 
 
 def retention_of(delivery: Delivery) -> FileRetention | None:
@@ -265,7 +265,7 @@ def disk_use() -> dict[str, Any]:
     """Bytes as delivered: kept, those of them that no longer count, given up so far, and when that was last."""
     removed = Q(delivery__files_removed_at__isnull=False)
     figures = DeliveryFile.objects.aggregate(
-        kept=Sum("bytes", filter=~removed),
+        stored=Sum("bytes", filter=~removed),
         ended=Sum("bytes", filter=~removed & Q(delivery__status__in=ENDED)),
         removed=Sum("bytes", filter=removed),
     )
@@ -277,7 +277,7 @@ def disk_use() -> dict[str, Any]:
     }
 
 
-def pruning_words(pruning: Pruning, *, dry_run: bool = False) -> str:
+def pruning_words(pruning: PruneResult, *, dry_run: bool = False) -> str:
     if settings.FINOPS_KEEP_SUPERSEDED_DAYS <= 0:
         return "Everything is kept: FINOPS_KEEP_SUPERSEDED_DAYS is 0."
     verb = "Would remove" if dry_run else "Removed"

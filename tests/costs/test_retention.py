@@ -198,7 +198,7 @@ class TestArchive:
         assert all(has_files(version) for version in versions)
 
 
-class Killed(BaseException):
+class ProcessKill(BaseException):
     """What ends a process in the middle of its work."""
 
 
@@ -210,12 +210,12 @@ def test_a_run_that_was_killed_is_finished_by_the_next(versions, tmp_path, setti
     with monkeypatch.context() as patched:
 
         def kill(*args, **options):
-            raise Killed
+            raise ProcessKill
 
         patched.setattr(f"costs.retention.{step}", kill)
         if step == "_copy_to_archive" and not archived:
             pytest.skip("nothing is copied without an archive")
-        with pytest.raises(Killed):
+        with pytest.raises(ProcessKill):
             retention.prune_files(timezone.now())
     versions[0].refresh_from_db()
     assert versions[0].files_removed_at
