@@ -38,7 +38,8 @@ def bill_files(now: datetime) -> list[HealthStatus]:
         day = f"{use['last_removed_at']:%Y-%m-%d}"
         message += f"; {filesizeformat(use['removed'])} given up so far, the last on {day}"
     duration = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
-    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", reverse("costs:deliveries"))]
+    url = reverse("costs:deliveries")
+    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", url)]
 
 
 def prune_nightly(as_of: date) -> str:
