@@ -67,6 +67,8 @@ class CostsConfig(PillarConfig):
         },
     }
     enum_names = {
+        "ConformanceSeverity": "costs.models.conformance.ConformanceResult.Severity",
+        "ConformanceVerdict": "costs.models.conformance.ConformanceResult.Verdict",
         "DeliveryMode": "costs.models.deliveries.Source.Mode",
         "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
         "ExportKind": "costs.models.exports.FocusExport.Kind",
@@ -87,7 +89,6 @@ class CostsConfig(PillarConfig):
         auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
         from costs.invoices import pending_decisions
         from costs.invoices.comparison import unsettled_invoices
-        from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Invoice"))
@@ -121,7 +122,9 @@ class CostsConfig(PillarConfig):
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),
             NightlyCheck("books", health.reconcile_nightly, 10),
+            NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
+            HealthCheck("files", "Files of bills", health.bill_files, 21),
             PendingDecisionSource(
                 "invoices", unsettled_invoices, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),

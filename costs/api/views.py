@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from costs.api import spend_questions
 from costs.api.serializers import (
+    ConformanceResultSerializer,
     CostLineSerializer,
     DecisionSerializer,
     DeliverySerializer,
@@ -36,6 +37,7 @@ from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
+from costs.retention import FilesRemoved
 from costs.versions import restatements
 from costs.versions.decisions import AlreadyDelivered
 from costs.web.downloads import export_file
@@ -143,12 +145,22 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         chosen.is_valid(raise_exception=True)
         try:
             sentence = withdraw.decide(delivery, chosen.validated_data["decision"], self.request.user)
-        except AlreadyDelivered as error:
+        except (AlreadyDelivered, FilesRemoved) as error:
             return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
         if not sentence:
             state = delivery.get_status_display()
             return Response({"detail": f"The bill is {state}: nothing was changed."}, status=status.HTTP_409_CONFLICT)
         return Response(DeliverySerializer(self.get_queryset().get(pk=delivery.pk)).data)
+
+    @extend_schema(
+        summary="The rules of FOCUS that the bill was judged by, with rows that break them",
+        responses=ConformanceResultSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def conformance(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(self.get_object().conformance_results.all())
+        return self.get_paginated_response(ConformanceResultSerializer(page, many=True).data)
 
     @extend_schema(
         summary="What the bill changed in months it replaced: before, after, and the cost of newer days",

@@ -26,6 +26,7 @@ from costs.charges.bill_files import (
     views_of_parts,
 )
 from costs.charges.charge_sql import BLANK, select_charges
+from costs.charges.conformance import Conformance, judge_charges
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
@@ -65,6 +66,7 @@ class BillContents:
     totals: Totals = field(default_factory=dict)
     residual: Totals = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    conformance: Conformance | None = None
 
     @property
     def rows_loaded(self) -> int:
@@ -174,7 +176,21 @@ def _summarise(
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
         raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
     contents.totals, contents.residual = control_totals(db, table)
+    contents.conformance = judge_charges(
+        db,
+        str(staging),
+        bill_format=bill[0].format.name,
+        stated={name for file in bill for name in _stated_columns(file)},
+        files=[file.name for file in bill],
+    )
     return contents
+
+
+def _stated_columns(file: BillFile) -> set[str]:
+    """The charge columns that a file has something to say about: its own, or what its format knows of all rows."""
+    stated = {name for name, rule in file.format.columns.items() if rule(file.sheet)}
+    names_currency = file.sheet.options.currency or file.format.needs_month
+    return stated | {"BillingCurrency"} if names_currency else stated
 
 
 def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:

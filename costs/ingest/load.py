@@ -13,6 +13,7 @@ import duckdb
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from costs.charges.conformance import conformance_figures, cost_as_text
 from costs.charges.read_bill import BillContents, read_bill
 from costs.charges.totals import totals_as_text
 from costs.formats.base import BadBill, Options
@@ -21,7 +22,8 @@ from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
-from costs.models import Delivery, DeliveryMonth, Reject
+from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
+from costs.retention import FilesRemoved
 from costs.versions.decisions import AlreadyDelivered, same_bill
 from finops_site.celery import task
 from finops_site.lib.periods import Month
@@ -84,6 +86,7 @@ def _remove_remains(delivery: Delivery, scratch: Path) -> None:
         remove_publications(remains)
         remains.delete()
     delivery.rejects.all().delete()
+    delivery.conformance_results.all().delete()
     shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
     for folder in delivery.folder.glob("scratch-*"):
         if folder != scratch:
@@ -120,13 +123,30 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
     fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
     delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *[fewer] * missing, *contents.notes])
-    counts = ["rows_read", "rows_loaded", "rows_rejected"]
+    conformance = contents.conformance
+    delivery.conformance = conformance_figures(conformance) if conformance else {}
+    counts = ["rows_read", "rows_loaded", "rows_rejected", "conformance"]
     with transaction.atomic():
         Reject.objects.bulk_create(
             Reject(
                 delivery=delivery, file=row.file, line=row.line, column=row.column, value=row.value, reason=row.reason
             )
             for row in contents.rejects
+        )
+        ConformanceResult.objects.bulk_create(
+            ConformanceResult(
+                delivery=delivery,
+                rule=result.rule.id,
+                family=result.rule.family,
+                sentence=result.rule.sentence,
+                severity=result.rule.severity,
+                verdict=result.verdict,
+                judged=result.judged,
+                rows=result.rows,
+                cost=cost_as_text(result.cost),
+                examples={"columns": result.example_columns, "rows": result.examples},
+            )
+            for result in (conformance.results if conformance else ())
         )
         delivery.save(update_fields=["format", "provider", *counts, "totals", "residual", "message"])
 
@@ -143,12 +163,17 @@ def mark_failed(delivery: Delivery, message: str) -> None:
 
 
 def retry_delivery(delivery: Delivery) -> bool:
-    """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
+    """Puts a failed delivery back in the queue; False when it is not a failed one.
+
+    Raises AlreadyDelivered, and FilesRemoved where there is nothing left to read.
+    """
     try:
         with transaction.atomic():
             failed = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.FAILED).first()
             if failed is None:
                 return False
+            if failed.files_removed_at:
+                raise FilesRemoved(failed)
             failed.status, failed.message, failed.progress = Delivery.Status.RECEIVED, "", 0
             # Saved, so that the audit log names who tried again.
             failed.save(update_fields=["status", "message", "progress"])

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from costs.models import Delivery, DeliveryMonth, Source, Stream
+from costs.retention import FilesRemoved
 from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.mail import outbox
@@ -62,13 +63,16 @@ def queue_again(
     """Loads a delivery of one of these statuses anew, and lets it count without comparing it.
 
     With `is_latest` it counts instead of every other version, also of those that came later. The row is saved one by
-    one, so that the audit log names who decided. False when it has another status; raises AlreadyDelivered.
+    one, so that the audit log names who decided. False when it has another status; raises AlreadyDelivered, and
+    FilesRemoved where there is nothing left to read.
     """
     try:
         with transaction.atomic():
             row = Delivery.objects.select_for_update().filter(pk=delivery.pk, status__in=statuses).first()
             if row is None:
                 return False
+            if row.files_removed_at:
+                raise FilesRemoved(row)
             row.status, row.is_accepted, row.message, row.progress = Delivery.Status.RECEIVED, True, "", 0
             row.decided_by, row.decided_at = user, timezone.now()
             if is_latest:
