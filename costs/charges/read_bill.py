@@ -4,6 +4,7 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 (one billing month, nothing rejected) that file is the charges; otherwise it is cut into its months.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
+
+logger = logging.getLogger(__name__)
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
 # So many kinds of changes are listed on the delivery.
@@ -176,13 +179,20 @@ def _summarise(
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
         raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
     contents.totals, contents.residual = control_totals(db, table)
-    contents.conformance = judge_charges(
-        db,
-        str(staging),
-        bill_format=bill[0].format.name,
-        stated={name for file in bill for name in _stated_columns(file)},
-        files=[file.name for file in bill],
-    )
+    try:
+        contents.conformance = judge_charges(
+            db,
+            str(staging),
+            bill_format=bill[0].format.name,
+            stated={name for file in bill for name in _stated_columns(file)},
+            files=[file.name for file in bill],
+        )
+    except duckdb.Error as error:
+        if is_out_of_space(error):
+            raise
+        # A score is no reason to refuse a bill.
+        logger.exception("no conformance score for %s", bill[0].name)
+        contents.notes.append("It could not be judged by the rules of FOCUS; the log says why.")
     return contents
 
 
