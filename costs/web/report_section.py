@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from costs.calc.dimensions import named
 from costs.query import latest_month, trends
+from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
 from costs.query.question import METRIC, Question
 from costs.query.scope import NOBODY, filters_of
@@ -100,7 +101,10 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
     by = "team" if user.sees_whole_company else "service"
     charts = trends.monthly_history(user, month, by, {}, METRIC).charts
     return {
-        "text": [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)],
+        "text": [
+            *(_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)),
+            *known_in(user, comparison.year, timezone.now().date()).notes,
+        ],
         "stats": stats,
         "charts": [{**chart, "title": f"Thirteen months by {by}, {chart['currency']}"} for chart in charts],
         "links": [("Explore", f"{reverse('costs:explorer')}?group_by={by}&period=12-months")],
