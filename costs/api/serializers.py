@@ -142,8 +142,20 @@ class FocusExportSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = FocusExport
-        fields = ["id", "month", "billing_month", "kind", "status", "rows", "bytes", "totals", "filled", "message"]
-        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "message"]
+        fields = [
+            "id",
+            "month",
+            "billing_month",
+            "kind",
+            "status",
+            "rows",
+            "bytes",
+            "totals",
+            "filled",
+            "notes",
+            "message",
+        ]
+        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "notes", "message"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:

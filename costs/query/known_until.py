@@ -21,7 +21,7 @@ from costs.query.result_cache import cached
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month, Period, day_text, short_day_text
-from finops_site.lib.person import Person, WholeCompany
+from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
 
@@ -279,15 +279,21 @@ class _Names:
         return provider, source, export, f"{provider} ({', '.join(shown)})" if shown else provider
 
 
-def delivered_until(scopes: Mapping[int, Touched], as_of: date) -> dict[int, date | None]:
-    """{key: the last day that every bill of a scope has delivered}, for the work of a night; None: no bill touches it.
+def last_known_day(bills: Sequence[Bill], as_of: date) -> date | None:
+    """The last day until which every one of these bills is delivered; days after it are unknown.
 
-    Days after it are unknown. Bills that have ended hold nothing up.
+    Bills that have ended hold nothing up. Where all of them fell silent, nothing is known after the last; None where
+    they were switched off, so that nothing more is expected, or where there are none.
     """
-    bills, how = delivered_bills(WholeCompany(), as_of), rules()
-    whole_month = Month.of(as_of).period
-    days: dict[int, date | None] = {}
-    for key, touched in scopes.items():
-        own = [bill for bill in bills if touches(bill, touched)]
-        days[key] = knowledge_of(own, whole_month, as_of, how).until
-    return days
+    knowledge = knowledge_of([bill for bill in bills if not bill.is_off], Month.of(as_of).period, as_of, rules())
+    return knowledge.until
+
+
+def is_delivered(bills: Sequence[Bill], month: Month) -> bool:
+    """Whether any of these bills has brought a day of the month."""
+    return any(month in bill.months for bill in bills)
+
+
+def is_month_known(bills: Sequence[Bill], month: Month, as_of: date, metric: str = METRIC) -> bool:
+    """Whether a month that is over is delivered, by all of these bills from which it is expected."""
+    return is_delivered(bills, month) and not knowledge_of(bills, month.period, as_of, rules(), metric).gaps

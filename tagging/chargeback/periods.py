@@ -6,12 +6,16 @@ A fingerprint is a hash of everything that statements are made from: the bills o
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveryMonth
+from costs.query.known_until import Known, known_in
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
+from finops_site.models import Team
 from tagging.models import Adjustment, ChargebackPeriod, MetricValue, Split
 
 NO_BILL = "no bill"
@@ -101,3 +105,9 @@ def open_period() -> ChargebackPeriod | None:
             billing_month=last.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
         )
     return draft
+
+
+def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team: Team | None = None) -> Known:
+    """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final."""
+    filters = {"team": [str(team.pk)]} if team else {}
+    return known_in(user, period.month.period, as_of, filters=filters, metric=period.basis)
