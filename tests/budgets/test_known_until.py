@@ -54,19 +54,19 @@ def forecast_of(budget, day):
     return Forecast.objects.get(period__budget=budget, period__start=date(2026, 3, 1), as_of=day)
 
 
-@pytest.mark.parametrize("day", [6, 12, 20, 30])
-def test_no_budget_falls_because_one_of_two_bills_is_late(azure_is_late, budget_of, night, day):
+def test_no_budget_falls_because_one_of_two_bills_is_late(azure_is_late, budget_of, night):
     azure = budget_of("Azure", "2000", scope={"provider": ["Azure"]})
     company = budget_of("Company", "2000")
     aws = budget_of("AWS", "2000", scope={"provider": ["AWS"]})
-    night(date(2026, 3, day))
-    of_azure, of_company, of_aws = (forecast_of(b, date(2026, 3, day)) for b in (azure, company, aws))
-    assert of_azure.p50 == pytest.approx(3100, rel=Decimal("0.05"))
-    assert of_company.p50 == pytest.approx(3410, rel=Decimal("0.05"))
-    assert of_aws.p50 == pytest.approx(310, rel=Decimal("0.05"))
-    assert of_aws.complete_until >= date(2026, 3, day - 2)
-    assert (of_azure.known_spent, of_azure.is_unknown) == (None, True)
-    assert set(Alert.objects.filter(budget=azure).values_list("kind", "state")) == {("forecast", "open")}
+    for day in (6, 12, 20, 30):
+        night(date(2026, 3, day))
+        of_azure, of_company, of_aws = (forecast_of(b, date(2026, 3, day)) for b in (azure, company, aws))
+        assert of_azure.p50 == pytest.approx(Decimal(3100), rel=Decimal("0.05"))
+        assert of_company.p50 == pytest.approx(Decimal(3410), rel=Decimal("0.05"))
+        assert of_aws.p50 == pytest.approx(Decimal(310), rel=Decimal("0.05"))
+        assert of_aws.complete_until >= date(2026, 3, day - 2)
+        assert (of_azure.known_spent, of_azure.is_unknown) == (None, True)
+        assert set(Alert.objects.filter(budget=azure).values_list("kind", "state")) == {("forecast", "open")}
 
 
 def test_the_page_of_a_budget_says_what_it_waits_for(azure_is_late, budget_of, night, fay, client_of):
@@ -93,9 +93,9 @@ def test_a_month_without_a_bill_is_unknown_on_the_annual_plan_and_in_its_kpi(loa
     assert actual[:4] == [310, 280, 310, None]
     assert set(actual[3:]) == {None}
     assert lines[0].at_year_end == 900 + 9 * 300
-    assert annual_plan.variance_kpi(lines) == pytest.approx(Decimal(40) / 9, abs=Decimal("0.01"))
-    azure_only = annual_plan.load_annual_plan(fay, 2027, date(2027, 5, 1))
-    assert annual_plan.variance_kpi(azure_only) is None
+    assert annual_plan.variance_kpi(lines) == Decimal("4.4"), "40 of 900: the months without a bill count in nothing"
+    next_year = annual_plan.load_annual_plan(fay, 2027, date(2027, 5, 1))
+    assert annual_plan.variance_kpi(next_year) is None
 
 
 def test_a_month_of_which_a_part_is_late_counts_in_no_kpi(azure_is_late, budget_of, fay):
