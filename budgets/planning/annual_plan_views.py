@@ -14,7 +14,7 @@ from budgets.forecast.status import variance_share
 from budgets.planning import annual_plan
 from budgets.planning.annual_plan import PlanLine
 from budgets.planning.year_page import YearPage
-from costs.query.known_until import Known, known_in
+from costs.query.known_until import KnownDays, known_in
 from costs.query.spend import add
 from costs.web.links import lines_url
 from finops_site.lib import charts
@@ -36,7 +36,7 @@ class AnnualPlanPage(YearPage):
         return annual_plan.load_annual_plan(self.person, self.year, timezone.now().date())
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownDays:
         year = Period(date(self.year, 1, 1), date(self.year + 1, 1, 1))
         return known_in(self.person, year, timezone.now().date())
 

@@ -18,7 +18,7 @@ from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
 from budgets.planning.suggestions import suggest_amount
 from costs.calc.dimensions import DIMENSIONS
-from costs.query.known_until import Known, known_in
+from costs.query.known_until import KnownDays, known_in
 from costs.web.links import lines_url
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
@@ -80,7 +80,7 @@ class BudgetPage(DetailPage):
         return self.period.forecasts.first() if self.period else None
 
     @cached_property
-    def known(self) -> Known | None:
+    def known(self) -> KnownDays | None:
         """What the bills know of the period."""
         if self.period is None:
             return None

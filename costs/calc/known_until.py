@@ -116,7 +116,7 @@ class Bill:
         months = [month for month in self.months if month.start <= as_of]
         return self.is_off or not months or _months_between(max(months), Month.of(as_of)) > rules.ended_after
 
-    def expected_until(self, month: Month, as_of: date, rules: Rules) -> date:
+    def expected_until(self, month: Month, as_of: date) -> date:
         """The day until which `month` should be delivered by now, by what the bill brought before.
 
         A bill that usually has no charge on a month's last days need not have one this time.
@@ -127,9 +127,11 @@ class Bill:
             if other != month and other < Month.of(as_of)
         ][:MONTHS_LEARNT]
         if earlier:
-            usual_end = month.period.last_day - timedelta(days=median_low(earlier))
-        elif as_of >= month.next.start + timedelta(days=rules.final_after) and month in self.months:
-            # The only month there is, and an old one: it is as this bill is.
+            short = median_low(earlier)
+            # Where its last days vary, two more are no news.
+            usual_end = month.period.last_day - timedelta(days=short + LEAST_LAG_DAYS if short else 0)
+        elif month.next.start <= as_of and month in self.months:
+            # The only month there is, and it is over: nothing says that it should be longer.
             usual_end = self.months[month][ANY]
         else:
             usual_end = month.period.last_day
@@ -284,7 +286,7 @@ def _gaps_of(bill: Bill, period: Period, as_of: date, rules: Rules, metric: str)
             # What it brought may still lack a metric.
             expected = bill.months.get(month, {}).get(ANY, month.start - timedelta(days=1))
         else:
-            expected = bill.expected_until(month, as_of, rules)
+            expected = bill.expected_until(month, as_of)
         expected = min(expected, period.last_day)
         days = bill.months.get(month, {})
         gap = None

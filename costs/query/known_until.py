@@ -58,7 +58,7 @@ class MissingPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownDays:
     """What is known of the days of a question; `notes` are sentences that stand beside every total of it."""
 
     until: date | None
@@ -99,7 +99,7 @@ def rules() -> Rules:
     return Rules(settings.FINOPS_ENDED_AFTER_MONTHS, settings.FINOPS_FINAL_AFTER_DAYS)
 
 
-def known_of(user: Person, question: Question, as_of: date) -> Known:
+def known_of(user: Person, question: Question, as_of: date) -> KnownDays:
     """What is known of the question's days and metric, from the bills that can touch what `user` sees of it."""
     bills = bills_of(user, question.period, question.filters, as_of)
     return _in_words(
@@ -114,7 +114,7 @@ def known_in(
     *,
     filters: Mapping[str, Sequence[str]] | None = None,
     metric: str = METRIC,
-) -> Known:
+) -> KnownDays:
     """The same of a period."""
     return known_of(user, Question(period, metric=metric, filters=filters or {}), as_of)
 
@@ -211,7 +211,7 @@ def _is_coarse(name: str) -> bool:
     return name != "billing_month" and Rollup.MONTH in named(name).rollups
 
 
-def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Sequence[Bill], as_of: date) -> Known:
+def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Sequence[Bill], as_of: date) -> KnownDays:
     names = _Names(user, bills, as_of)
     missing = [_missing_part(gap, names, question.metric) for gap in knowledge.gaps]
     notes = list(dict.fromkeys(part.text for part in missing))
@@ -226,7 +226,7 @@ def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Seq
     text = f"Delivered until {names.day(until)}." if until and goes_beyond else ""
     is_complete = knowledge.is_complete and not (knowledge.is_over and goes_beyond)
     is_final = is_complete and not knowledge.open_months and (until is not None and period.last_day <= until)
-    return Known(until, is_complete, is_final, missing, notes, text)
+    return KnownDays(until, is_complete, is_final, missing, notes, text)
 
 
 def _missing_part(gap: Gap, names: "_Names", metric: str) -> MissingPart:

@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveryMonth
-from costs.query.known_until import Known, known_in
+from costs.query.known_until import KnownDays, known_in
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -107,7 +107,7 @@ def open_period() -> ChargebackPeriod | None:
     return draft
 
 
-def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team: Team | None = None) -> Known:
+def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team: Team | None = None) -> KnownDays:
     """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final."""
     filters = {"team": [str(team.pk)]} if team else {}
     return known_in(user, period.month.period, as_of, filters=filters, metric=period.basis)

@@ -12,7 +12,7 @@ from django.views.generic import TemplateView
 
 from costs.query import currency_conversion
 from costs.query.group_labels import group_labels
-from costs.query.known_until import Known, known_of
+from costs.query.known_until import KnownDays, known_of
 from costs.query.pivots import build_pivots
 from costs.query.question import Question
 from costs.query.spend import find_spend
@@ -62,7 +62,7 @@ class Explorer(Page, TemplateView):
             return None
 
     @cached_property
-    def known(self) -> Known | None:
+    def known(self) -> KnownDays | None:
         """What the bills know of the question's days."""
         return known_of(self.person, self.question, timezone.now().date()) if self.question else None
 

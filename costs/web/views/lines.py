@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from costs.models import CostLine
 from costs.query import drilldown, spend
-from costs.query.known_until import Known, known_of
+from costs.query.known_until import KnownDays, known_of
 from costs.query.result_cache import cached
 from costs.web.filters import LineFilter
 from costs.web.tables import LineTable
@@ -63,7 +63,7 @@ class LinesPage(ListPage):
         return total_rows(sums)
 
     @cached_property
-    def known(self) -> Known | None:
+    def known(self) -> KnownDays | None:
         valid = self.filterset.is_valid()
         return known_of(self.person, self.filterset.question, timezone.now().date()) if valid else None
 

@@ -7,7 +7,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from costs.query.known_until import Known
+from costs.query.known_until import KnownDays
 from finops_site.lib.periods import Month, moment_text
 from finops_site.ui.pages import Page
 from tagging.chargeback.periods import known_of_month
@@ -32,7 +32,7 @@ class PeriodPage(Page):
         return get_object_or_404(ChargebackPeriod.objects.select_related("closed_by"), billing_month=start)
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownDays:
         """What the bills know of the month, of what the person may see."""
         return known_of_month(self.person, self.period, timezone.now().date())
 

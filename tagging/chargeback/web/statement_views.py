@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.views.generic import TemplateView
 
-from costs.query.known_until import Known
+from costs.query.known_until import KnownDays
 from finops_site.models import Team
 from finops_site.registry import registry
 from finops_site.ui.downloads import PDF, csv_download, download
@@ -30,7 +30,7 @@ class StatementPage(PeriodPage, TemplateView):
         return get_object_or_404(Team.objects.visible_to(self.person), pk=self.kwargs["pk"])
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownDays:
         return known_of_month(self.person, self.period, timezone.now().date(), team=self.team)
 
     @cached_property
