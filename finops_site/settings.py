@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -296,6 +297,10 @@ DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
 FINOPS_FINAL_AFTER_DAYS = env.int("FINOPS_FINAL_AFTER_DAYS", default=10)
 # A bill that brought nothing for so many full months has ended, and nobody waits for it.
 FINOPS_ENDED_AFTER_MONTHS = env.int("FINOPS_ENDED_AFTER_MONTHS", default=2)
+# How far an invoice may be from the books unless it says so itself: in smallest units of its currency (5: 0.05 USD),
+# and in per cent; the larger of the two counts.
+FINOPS_INVOICE_TOLERANCE = env.int("FINOPS_INVOICE_TOLERANCE", default=5)
+FINOPS_INVOICE_TOLERANCE_PERCENT = Decimal(env("FINOPS_INVOICE_TOLERANCE_PERCENT", default="0"))
 # A load whose heartbeat is older than this was killed and is started again.
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0029_index_of_purchases")]
+    dependencies = [("costs", "0024_invoices")]
 
     operations = [
         migrations.AddField(

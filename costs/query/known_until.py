@@ -11,11 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 
 from costs.calc.dimensions import Rollup, named
 from costs.calc.known_until import Arrival, Bill, DeliveredMonth, Gap, Knowledge, Rules, gather_bills, knowledge_of
-from costs.models import DeliveryMonth, MonthRollup, Source, Stream
+from costs.models import DeliveryMonth, InvoiceCost, MonthRollup, Source, Stream
 from costs.query.question import METRIC, Question
 from costs.query.result_cache import cached
 from costs.query.rows import filtered_rows
@@ -149,11 +149,14 @@ def _gather(user: Person, as_of: date) -> list[Bill]:
 
 def _delivered_months() -> list[DeliveredMonth]:
     """Every month that counts."""
+    invoiced = InvoiceCost.objects.filter(delivery_month=OuterRef("pk"))
     months = DeliveryMonth.objects.current().order_by("pk").select_related("stream", "delivery")
     rows = months.annotate(
         last=Max("accounts__last_day"),
         named=ArrayAgg("accounts__sub_account", distinct=True, filter=~Q(accounts__sub_account=""), default=[]),
         payers=ArrayAgg("accounts__billing_account", distinct=True, default=[]),
+        # The provider's word: an invoice on every charge.
+        has_invoice=Exists(invoiced.exclude(invoice_id="")) & ~Exists(invoiced.filter(invoice_id="")),
     )
     return [
         DeliveredMonth(
@@ -167,6 +170,7 @@ def _delivered_months() -> list[DeliveredMonth]:
             metrics=frozenset(name for name in METRICS if any(sums.get(name) for sums in row.totals.values())),
             payers=frozenset(row.payers),
             provider=row.delivery.provider,
+            has_invoice=row.has_invoice,
         )
         for row in rows
         if row.last is not None

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.urls import reverse
 
+from costs.invoices.comparison import month_of_invoices
 from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.person import WholeCompany
@@ -41,6 +42,7 @@ def closing_checklist(period: ChargebackPeriod, now: datetime) -> list[Checklist
         order,
         _rejected_rows(period),
         _delivered(period, now),
+        *_invoices(period),
         *_unowned_shares(period),
         ChecklistItem("Disputes", disputes, "warn" if count else "good", reverse("tagging:disputes")),
     ]
@@ -60,6 +62,15 @@ def _delivered(period: ChargebackPeriod, now: datetime) -> ChecklistItem:
     notes = known_of_month(WholeCompany(), period, now.date()).notes
     text = " ".join(notes) or "Every bill is delivered to the end of the month, and final."
     return ChecklistItem("Delivered", text, "warn" if notes else "good", reverse("costs:sources"))
+
+
+def _invoices(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
+    """Nothing where no invoice of the month is recorded: not everybody does."""
+    invoices = month_of_invoices(period.month)
+    if invoices.total:
+        state = "good" if invoices.settled == invoices.total else "warn"
+        url = f"{reverse('costs:invoices')}?month={period.month}"
+        yield ChecklistItem("Invoices", str(invoices), state, url)
 
 
 def _unowned_shares(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
