@@ -5,7 +5,7 @@ A fingerprint is a hash of everything that statements are made from: the bills o
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from django.db.models import Count, Max, Sum
@@ -13,6 +13,7 @@ from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveryMonth
 from costs.query.known_until import KnownDays, known_in
+from costs.retention import find_versions, versions_behind
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -111,3 +112,19 @@ def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team:
     """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final."""
     filters = {"team": [str(team.pk)]} if team else {}
     return known_in(user, period.month.period, as_of, filters=filters, metric=period.basis)
+
+
+def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, str]:
+    """{delivery: the reason} of bills that a closed statement stands on: its own month's versions when it was closed.
+
+    Later months book corrections of the months before them, so that what made those up at each later closing stays too.
+    """
+    closed = dict(ChargebackPeriod.objects.closed().values_list("billing_month", "closed_at"))
+    closings = [moment for moment in closed.values() if moment]
+    wanted = set(closed) if months is None else set(closed) & set(months)
+    protected: dict[int, str] = {}
+    for (_, month, *_), versions in find_versions(wanted).items():
+        moments = [moment for moment in closings if closed[month] and moment >= closed[month]]
+        reason = f"the closed statements of {Month.of(month)} stand on it"
+        protected |= dict.fromkeys(versions_behind(moments, versions), reason)
+    return protected
