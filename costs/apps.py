@@ -15,8 +15,13 @@ from finops_site.registry import (
     registry,
 )
 
-WHOLE_COMPANY = {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
-BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
+WHOLE_COMPANY = {
+    *("costs.view_clusterfile", "costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"),
+}
+BRING_BILLS = {
+    *("costs.add_clusterfile", "costs.add_delivery", "costs.change_delivery", "costs.add_source"),
+    "costs.change_source",
+}
 
 
 class CostsConfig(PillarConfig):
@@ -66,10 +71,13 @@ class CostsConfig(PillarConfig):
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.clusters.invariants import check_shares
         from costs.ingest.demo import load_demo_bills
+        from costs.reconciliation import register_checks
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
+        register_checks(check_shares)
 
         may_see = "costs.view_costline"
         registry.add(
@@ -78,6 +86,7 @@ class CostsConfig(PillarConfig):
             NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
+            NavItem("Kubernetes", "costs:clusters", "box", may_see, 23, "Costs"),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
             NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),

@@ -125,7 +125,7 @@ def _sheet(
         rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if kind == "jsonl" else None
         return None, json_lines.sheet(db, address, name, rest, options, places)
     if kind == "csv":
-        return _csv_sheet(head, name, options)
+        return csv_sheet(head, name, options)
     try:
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
     except duckdb.Error as error:
@@ -133,7 +133,7 @@ def _sheet(
     return None, Sheet({column: _as_text(quoted(column), type_name) for column, type_name, *_ in described}, options)
 
 
-def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
+def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
     """The header of a CSV: its first line, or the first below it that is the header of a format."""
     refusal: BadBill | None = None
     first: tuple[files.Layout, Sheet] | None = None
@@ -156,8 +156,12 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
 
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
-    prices = [known.prices for known in FORMATS if known.prices]
-    return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
+    return any(not known.missing(sheet) for known in FORMATS) or is_price_list(sheet)
+
+
+def is_price_list(sheet: Sheet) -> bool:
+    """Whether the header is that of a price list, which has no charges of its own."""
+    return any(known.prices.fits(sheet) for known in FORMATS if known.prices)
 
 
 def _as_text(column: str, type_name: str) -> str:

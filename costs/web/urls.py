@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.web.views import deliveries, explorer, exports, lines, rates, sources, teams
+from costs.web.views import clusters, deliveries, explorer, exports, lines, rates, sources, teams
 
 app_name = "costs"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
     path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
+    path("kubernetes/", clusters.ClustersPage.as_view(), name="clusters"),
+    path("kubernetes/load/", clusters.LoadAllocations.as_view(), name="clusters_load"),
     path("rates/", rates.RatesPage.as_view(), name="rates"),
     path("rates/load/", rates.LoadRates.as_view(), name="rates_load"),
     path("sources/", sources.SourcesPage.as_view(), name="sources"),
