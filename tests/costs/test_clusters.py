@@ -279,7 +279,7 @@ class TestPages:
         page = client.get("/kubernetes/?month=2026-03&by=workload").content.decode()
         assert "shop/deployment/web" in page
         assert "Idle" in page
-        csv = client.get("/kubernetes/?month=2026-03&_export=csv").content.decode()
+        csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode()
         assert "data" in csv
         assert csv.splitlines()[0].startswith("Cluster,Of,Share")
 
