@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0029_index_of_purchases"),
+        ("costs", "0024_invoices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

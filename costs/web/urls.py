@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.web.views import clusters, deliveries, explorer, exports, lines, rates, sources, teams
+from costs.web.views import clusters, deliveries, explorer, exports, invoices, lines, rates, sources, teams
 
 app_name = "costs"
 
@@ -14,6 +14,13 @@ urlpatterns = [
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
     path("kubernetes/", clusters.ClustersPage.as_view(), name="clusters"),
     path("kubernetes/load/", clusters.LoadAllocations.as_view(), name="clusters_load"),
+    path("costs/invoices/", invoices.InvoicesPage.as_view(), name="invoices"),
+    path("costs/invoices/add/", invoices.InvoiceFormPage.as_view(), name="invoice_add"),
+    path("costs/invoices/upload/", invoices.UploadInvoices.as_view(), name="invoices_upload"),
+    path("costs/invoices/template/", invoices.InvoicesTemplate.as_view(), name="invoices_template"),
+    path("costs/invoices/<int:pk>/", invoices.InvoicePage.as_view(), name="invoice"),
+    path("costs/invoices/<int:pk>/edit/", invoices.InvoiceFormPage.as_view(), name="invoice_edit"),
+    path("costs/invoices/<int:pk>/file/", invoices.InvoiceDocument.as_view(), name="invoice_file"),
     path("rates/", rates.RatesPage.as_view(), name="rates"),
     path("rates/load/", rates.LoadRates.as_view(), name="rates_load"),
     path("sources/", sources.SourcesPage.as_view(), name="sources"),
