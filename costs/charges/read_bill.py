@@ -29,7 +29,7 @@ from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
-from costs.formats.sql import is_mended, literal, repeats_a_key, tags
+from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
@@ -185,7 +185,7 @@ def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
 def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """What was noticed though nothing was refused: never silent about what a page will not show."""
     good = f"(SELECT * FROM {table} WHERE x_Problem IS NULL)"
-    texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1)"
+    texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1 HAVING NOT {is_plain('Tags')})"
     sums = ", ".join(
         f"coalesce(sum(n) FILTER ({test}), 0)"
         for test in (f"{tags('Tags')} IS NULL", repeats_a_key("Tags"), is_mended("Tags"))

@@ -78,7 +78,16 @@ def tags(sql: str) -> str:
     allow (``C:\\dir``) and a tab or line break inside a text are read as the characters they are, a bare ``None`` as
     null. Only what is no plain map takes the long way.
     """
-    return f"coalesce(TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR)), {_last_of_each_key(_mended(sql))})"
+    return f"coalesce({_plain(sql)}, {_last_of_each_key(_mended(sql))})"
+
+
+def is_plain(sql: str) -> str:
+    """SQL that is true for a text of tags that is a JSON object as it should be."""
+    return f"({_plain(sql)} IS NOT NULL)"
+
+
+def _plain(sql: str) -> str:
+    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
 
 
 def repeats_a_key(sql: str) -> str:
