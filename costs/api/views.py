@@ -274,14 +274,14 @@ class ClusterSharesView(APIView):
         responses=ClusterShareSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        asked = {name: request.query_params.get(name, "") for name in ("month", "by", "cluster", "metric")}
+        chosen = {name: request.query_params.get(name, "") for name in ("month", "by", "cluster", "metric")}
         try:
             rows = shares.split(
                 cast(Person, request.user),
-                Month.parse(asked["month"]).period,
-                asked["by"] or "namespace",
-                metric=asked["metric"] or "effective_cost",
-                cluster=asked["cluster"],
+                Month.parse(chosen["month"]).period,
+                chosen["by"] or "namespace",
+                metric=chosen["metric"] or "effective_cost",
+                cluster=chosen["cluster"],
             )
         except ValueError as error:
             raise ValidationError({"detail": str(error)}) from None

@@ -44,7 +44,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class MissingMachine:
     """A machine of a cluster that no visible cost line names, and on how many days."""
 
     cluster: str
@@ -82,7 +82,7 @@ def totals(user: Person, period: Period, *, metric: str = "effective_cost", clus
     return dict(rows)
 
 
-def unmatched(user: Person, period: Period, cluster: str = "") -> list[Unmatched]:
+def unmatched(user: Person, period: Period, cluster: str = "") -> list[MissingMachine]:
     """Machines in the files that no cost line names: their bill is not here, or names them otherwise."""
     usage, params = _usage(period, cluster)
     lines, line_params = _lines(user, period, "effective_cost")
@@ -92,7 +92,7 @@ def unmatched(user: Person, period: Period, cluster: str = "") -> list[Unmatched
         GROUP BY 1, 2 ORDER BY 1, 2""",
         [*line_params, *params],
     )
-    return [Unmatched(*row) for row in rows]
+    return [MissingMachine(*row) for row in rows]
 
 
 def clusters() -> list[str]:

@@ -140,12 +140,12 @@ class ClusterQuestionForm(forms.Form):
 
     @property
     def question(self) -> dict[str, Any]:
-        asked = self.cleaned_data if self.is_valid() else {}
+        chosen = self.cleaned_data if self.is_valid() else {}
         return {
-            "month": asked.get("month") or self.default_month,
-            "cluster": asked.get("cluster") or "",
-            "by": asked.get("by") or "namespace",
-            "metric": asked.get("metric") or "effective_cost",
+            "month": chosen.get("month") or self.default_month,
+            "cluster": chosen.get("cluster") or "",
+            "by": chosen.get("by") or "namespace",
+            "metric": chosen.get("metric") or "effective_cost",
         }
 
 

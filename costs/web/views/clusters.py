@@ -50,9 +50,9 @@ class ClustersPage(ListPage):
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        asked = self.form.question
+        chosen = self.form.question
         split_costs = shares.split(
-            self.person, self.month.period, asked["by"], metric=asked["metric"], cluster=asked["cluster"]
+            self.person, self.month.period, chosen["by"], metric=chosen["metric"], cluster=chosen["cluster"]
         )
         return [
             {"cluster": s.cluster, "key": s.key, "is_idle": s.is_idle, "currency": s.currency, "share": s.amount}
@@ -60,8 +60,8 @@ class ClustersPage(ListPage):
         ]
 
     def get_totals(self) -> list[dict[str, Any]]:
-        asked = self.form.question
-        sums = shares.totals(self.person, self.month.period, metric=asked["metric"], cluster=asked["cluster"])
+        chosen = self.form.question
+        sums = shares.totals(self.person, self.month.period, metric=chosen["metric"], cluster=chosen["cluster"])
         return total_rows({currency: {"share": amount} for currency, amount in sums.items()})
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
