@@ -1,5 +1,6 @@
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.clusters import ClusterFile, ClusterUsage
+from costs.models.conformance import ConformanceResult
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
 from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
@@ -11,6 +12,7 @@ from costs.models.streams import DeliveredAccount, Stream
 __all__ = [
     "ClusterFile",
     "ClusterUsage",
+    "ConformanceResult",
     "CostLine",
     "Credential",
     "DayRollup",
