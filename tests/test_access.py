@@ -125,7 +125,10 @@ ACCESS = {
     "costs:delivery_progress": WHOLE_COMPANY,
     "costs:delivery_rejects": WHOLE_COMPANY,
     "costs:delivery_changes": WHOLE_COMPANY,
+    "costs:delivery_conformance": WHOLE_COMPANY,
+    "costs:delivery_conformance_rule": WHOLE_COMPANY,
     "costs:delivery_withdraw": POST_ONLY,
+    "costs:delivery_decide": row(SIGN_IN, all=403, fay=405),
     "costs:invoices": WHOLE_COMPANY,
     "costs:invoice": row(SIGN_IN, all=403, ada=200, fay=200, max=200),
     "costs:invoice_add": FINANCE_ONLY,
@@ -271,7 +274,9 @@ ACCESS = {
     "api:team-detail": API_LINE_OF_PAYMENTS,
     "api:delivery-list": API_WHOLE_COMPANY,
     "api:delivery-detail": API_WHOLE_COMPANY,
+    "api:delivery-decide": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
     "api:delivery-changes": API_WHOLE_COMPANY,
+    "api:delivery-conformance": API_WHOLE_COMPANY,
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
@@ -387,6 +392,8 @@ def arguments(name, line):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
+    if kind == "delivery_conformance_rule":
+        return [delivery.pk, "charge-category-is-known"]
     if kind in ("ownership_rule", "ownership_remove", "ownership_move", "ownership-rule-detail"):
         return [OwnershipRule.objects.get().pk]
     if kind == "pool":

@@ -13,16 +13,18 @@ import duckdb
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from costs.charges.conformance import conformance_figures, cost_as_text
 from costs.charges.read_bill import BillContents, read_bill
 from costs.charges.totals import totals_as_text
 from costs.formats.base import BadBill, Options
 from costs.ingest.activate import activate_delivery
 from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress, running_attempt
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
-from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
-from costs.models import Delivery, DeliveryMonth, Reject
+from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
+from costs.retention import FilesRemoved
+from costs.versions.decisions import AlreadyDelivered, same_bill
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -31,17 +33,6 @@ logger = logging.getLogger(__name__)
 
 # So many times the size of the files must be free on the disk.
 ROOM_FACTOR = 3
-
-
-class AlreadyDelivered(Exception):
-    """The same files with the same options are here already: a message, not double cost."""
-
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        super().__init__(
-            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
-            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
-        )
 
 
 def load_bill(delivery: Delivery) -> Delivery:
@@ -95,6 +86,7 @@ def _remove_remains(delivery: Delivery, scratch: Path) -> None:
         remove_publications(remains)
         remains.delete()
     delivery.rejects.all().delete()
+    delivery.conformance_results.all().delete()
     shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
     for folder in delivery.folder.glob("scratch-*"):
         if folder != scratch:
@@ -128,8 +120,12 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.totals = totals_as_text(contents.totals)
     delivery.residual = totals_as_text(contents.residual)
     unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
-    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *contents.notes])
-    counts = ["rows_read", "rows_loaded", "rows_rejected"]
+    missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
+    fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
+    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *[fewer] * missing, *contents.notes])
+    conformance = contents.conformance
+    delivery.conformance = conformance_figures(conformance) if conformance else {}
+    counts = ["rows_read", "rows_loaded", "rows_rejected", "conformance"]
     with transaction.atomic():
         Reject.objects.bulk_create(
             Reject(
@@ -137,25 +133,51 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
             )
             for row in contents.rejects
         )
+        ConformanceResult.objects.bulk_create(
+            ConformanceResult(
+                delivery=delivery,
+                rule=result.rule.id,
+                family=result.rule.family,
+                sentence=result.rule.sentence,
+                severity=result.rule.severity,
+                verdict=result.verdict,
+                judged=result.judged,
+                rows=result.rows,
+                cost=cost_as_text(result.cost),
+                examples={"columns": result.example_columns, "rows": result.examples},
+            )
+            for result in (conformance.results if conformance else ())
+        )
         delivery.save(update_fields=["format", "provider", *counts, "totals", "residual", "message"])
 
 
 def mark_failed(delivery: Delivery, message: str) -> None:
     """Fails the delivery and removes its lines, unless another attempt took it over."""
-    failed = running_attempt(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
+    # One that is counted again may still count while that fails.
+    counts = delivery.months.filter(is_current=True).exists()
+    status = Delivery.Status.CURRENT if counts else Delivery.Status.FAILED
+    failed = running_attempt(delivery).update(status=status, message=message, stage="", progress=0)
     if failed:
         remove_publications(delivery.months.filter(is_current=False))
         delivery.months.filter(is_current=False).delete()
 
 
 def retry_delivery(delivery: Delivery) -> bool:
-    """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
-    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
+    """Puts a failed delivery back in the queue; False when it is not a failed one.
+
+    Raises AlreadyDelivered, and FilesRemoved where there is nothing left to read.
+    """
     try:
         with transaction.atomic():
-            queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
+            failed = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.FAILED).first()
+            if failed is None:
+                return False
+            if failed.files_removed_at:
+                raise FilesRemoved(failed)
+            failed.status, failed.message, failed.progress = Delivery.Status.RECEIVED, "", 0
+            # Saved, so that the audit log names who tried again.
+            failed.save(update_fields=["status", "message", "progress"])
+            task("costs.tasks.load_delivery").delay_on_commit(failed.pk)
     except IntegrityError:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
-    if queued:
-        task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
-    return bool(queued)
+    return True

@@ -7,7 +7,7 @@ from typing import Any
 from costs.formats import NAMES
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import Delivery, Source
+from costs.models import ConformanceResult, Delivery, Source
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput, PlainCommand
@@ -26,6 +26,10 @@ class Command(PlainCommand):
         parser.add_argument("--currency", help="the currency of a bill that names none")
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
 
+        parser.add_argument(
+            "--accept", action="store_true", help="let it count however much it changes the version before it"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             receipts = receive_bill(
@@ -36,6 +40,7 @@ class Command(PlainCommand):
                 mode=options["mode"],
                 bill_stopped=options["bill_stopped"],
                 currency=options["currency"],
+                is_accepted=options["accept"],
             )
         except ValueError as error:
             raise BadInput(error) from None
@@ -61,11 +66,22 @@ def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
         "rows_read": delivery.rows_read,
         "rows_loaded": delivery.rows_loaded,
         "rows_rejected": delivery.rows_rejected,
+        "conformance": conformance_of(delivery),
         "totals": {code: {metric: sums.get(metric) for metric in METRICS} for code, sums in delivery.totals.items()},
         "status": delivery.status,
         "already_delivered": not is_new,
+        "held_because": delivery.held_because,
         "message": delivery.message,
     }
+
+
+def conformance_of(delivery: Delivery) -> dict[str, Any] | None:
+    """The score, and the rules that its rows break; None for a bill that was not judged."""
+    if not delivery.conformance:
+        return None
+    broken = delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN)
+    rules = [{"rule": row.rule, "severity": row.severity, "rows": row.rows, "cost": row.cost} for row in broken]
+    return {**delivery.conformance, "broken": rules}
 
 
 def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
@@ -75,4 +91,6 @@ def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
     before = "" if is_new else "was here already; "
     rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
     months = ", ".join(delivery.billing_months)
-    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {delivery.message}".strip()
+    held = " ".join(["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."])
+    notes = f"{held} {delivery.message}" if delivery.status == Delivery.Status.HELD else delivery.message
+    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {notes}".strip()

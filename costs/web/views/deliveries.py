@@ -14,12 +14,14 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
+from costs import retention
 from costs.formats.base import BadBill
-from costs.ingest.load import AlreadyDelivered, retry_delivery
-from costs.ingest.withdraw import withdraw_delivery
-from costs.models import Delivery, DeliveryFile
+from costs.ingest.load import retry_delivery
+from costs.ingest.withdraw import decide, withdraw_delivery
+from costs.models import ConformanceResult, Delivery, DeliveryFile, Stream
 from costs.versions import overlaps, restatements
-from costs.web import delivery_figures, delivery_tables
+from costs.versions.decisions import AlreadyDelivered
+from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
@@ -30,6 +32,7 @@ EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_de
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
+COUNT_AGAIN = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED)
 
 
 class DeliveriesPage(ListPage):
@@ -52,7 +55,8 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
+        context = {"overlaps": overlaps.find_overlaps(), "disk": retention.disk_use()}
+        return super().get_context_data(**context, **kwargs)
 
 
 def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -156,11 +160,23 @@ class DeliveryPage(DetailPage):
             "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
-            "may_retry": delivery.status == Delivery.Status.FAILED and self.person.has_perm("costs.add_delivery"),
+            "may_retry": delivery.status == Delivery.Status.FAILED
+            and not delivery.files_removed_at
+            and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
+            "may_count_again": delivery.status in COUNT_AGAIN
+            and not delivery.files_removed_at
+            and self.person.has_perm("costs.accept_delivery"),
+            "may_decide": delivery.status == Delivery.Status.HELD and self.person.has_perm("costs.accept_delivery"),
+            "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
+            ),
+            "retention": retention.retention_of(delivery),
+            "score": conformance_tables.score_figures(delivery),
+            "broken_rules": conformance_tables.ConformanceTable(
+                delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN), request=None
             ),
             "must_know": restatements.people_to_notify(delivery),
         }
@@ -228,6 +244,57 @@ class ChangesPage(_ListOfDelivery):
         return f"changes of delivery {self.kwargs['pk']}"
 
 
+class ConformancePage(_ListOfDelivery):
+    """Every rule of FOCUS that a delivery was judged by, and its CSV."""
+
+    table_class = conformance_tables.ConformanceTable
+    title = "Rules of FOCUS"
+    empty = Empty(title="Not judged", text="It was loaded before deliveries were judged.", icon="clipboard-check")
+
+    def get_queryset(self) -> Any:
+        return self.delivery.conformance_results.all()
+
+    def get_subtitle(self) -> str:
+        score = conformance_tables.delivery_score(self.delivery)
+        return f"{score} of its rows keep every rule that counts. A bill is loaded whatever its score."
+
+    def get_export_name(self) -> str:
+        return f"conformance of delivery {self.kwargs['pk']}"
+
+
+class ConformanceRulePage(_ListOfDelivery):
+    """The largest rows of a delivery that break one rule, and their CSV."""
+
+    empty = Empty(title="No row to look at", text="No row of this bill breaks the rule.", icon="circle-check")
+
+    @cached_property
+    def result(self) -> ConformanceResult:
+        return get_object_or_404(self.delivery.conformance_results.all(), rule=self.kwargs["rule"])
+
+    def get_queryset(self) -> Any:
+        return self.result.examples.get("rows", [])
+
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        table = conformance_tables.example_table(self.result, request=None, **kwargs)
+        table.request = self.request
+        return table
+
+    def get_title(self) -> str:
+        return self.result.sentence
+
+    def get_subtitle(self) -> str:
+        shown = len(self.get_queryset())
+        limit = f", the {shown} that cost most" if shown < self.result.rows else ""
+        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])
+        return [*super().get_breadcrumbs(), ("Rules of FOCUS", rules)]
+
+    def get_export_name(self) -> str:
+        return f"{self.result.rule} in delivery {self.kwargs['pk']}"
+
+
 class CorrectionsPage(ListPage):
     """Adjustments of months that had been invoiced before, and accounts that arrive twice."""
 
@@ -245,19 +312,44 @@ class CorrectionsPage(ListPage):
 
 
 class WithdrawDelivery(_OneDelivery, View):
-    """Takes a bill out of the books."""
+    """Takes a bill out of the books; the version before it counts again."""
 
     permission_required = "costs.add_delivery"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
-        if withdraw_delivery(delivery):
+        if withdraw_delivery(delivery, self.person):
             messages.success(
-                request, f"{delivery} no longer counts. Its files are kept; deliver it again to undo this."
+                request,
+                f"{delivery} no longer counts. The version before it, if there is one, is loaded to count again; "
+                "so can this one be.",
             )
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+        return redirect(delivery_url(delivery))
+
+
+class DecideDelivery(_OneDelivery, View):
+    """What finance decides about a bill that does not count: ``accept``, ``always``, ``reject`` or ``again``."""
+
+    permission_required = "costs.accept_delivery"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery, decision = self.get_delivery(), request.POST.get("decision", "")
+        try:
+            sentence = decide(delivery, decision, self.person)
+        except AlreadyDelivered as error:
+            messages.warning(request, already_here(error.delivery))
+            return redirect(delivery_url(error.delivery))
+        except retention.FilesRemoved as error:
+            messages.warning(request, str(error))
+            return redirect(delivery_url(delivery))
+        if sentence:
+            messages.success(request, f"{delivery} {sentence}")
+        else:
+            messages.info(request, f"{delivery} is {delivery.get_status_display()}: nothing was changed.")
         return redirect(delivery_url(delivery))
 
 
@@ -268,6 +360,8 @@ class FileDownload(_OneDelivery, View):
         delivered = get_object_or_404(
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
+        if delivered.delivery.files_removed_at:
+            raise Http404(f"The file was {retention.removal_words(delivered.delivery)}.")
         try:
             stream = delivered.full_path.open("rb")
         except FileNotFoundError:
@@ -290,6 +384,9 @@ class RetryDelivery(_OneDelivery, View):
         except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
+        except retention.FilesRemoved as error:
+            messages.error(request, str(error))
+            return redirect(delivery_url(delivery))
         if queued:
             messages.success(request, f"{delivery} is queued again.")
         else:
