@@ -128,7 +128,7 @@ def _sheet(
         rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if kind == "jsonl" else None
         return None, json_lines.sheet(db, address, name, rest, options, places)
     if kind == "csv":
-        return _csv_sheet(head, name, options)
+        return csv_sheet(head, name, options)
     try:
         rows = db.sql(f"SELECT * FROM read_parquet({literal(address)})")
         described = list(zip(rows.columns, rows.types, strict=True))
@@ -140,7 +140,7 @@ def _sheet(
     return None, Sheet(columns, options)
 
 
-def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
+def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
     """The header of a CSV: its first line, or the first below it that is the header of a format."""
     refusal: BadBill | None = None
     first: tuple[files.Layout, Sheet] | None = None
@@ -163,8 +163,12 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
 
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
-    prices = [known.prices for known in FORMATS if known.prices]
-    return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
+    return any(not known.missing(sheet) for known in FORMATS) or is_price_list(sheet)
+
+
+def is_price_list(sheet: Sheet) -> bool:
+    """Whether the header is that of a price list, which has no charges of its own."""
+    return any(known.prices.fits(sheet) for known in FORMATS if known.prices)
 
 
 def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:
