@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from costs.charges import files, gzips, json_lines
-from costs.formats import FORMATS, detect
+from costs.charges import files, gzips, json_lines, text_files
+from costs.charges.duckdb_session import is_out_of_space
+from costs.formats import FORMATS, detect, is_known
 from costs.formats.base import BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 
@@ -24,7 +25,8 @@ UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.I
 class BillFile:
     """A file of the bill, recognised; `address` is where DuckDB reads its text.
 
-    `plain` is where the text of a gzip is put when somebody must look at single lines.
+    `plain` is where the text of a gzip is put when somebody must look at single lines, `head` the address of its first
+    megabyte. `written` are the columns as they stand in the file; those of `sheet` read as ISO dates and plain numbers.
     """
 
     name: str
@@ -32,23 +34,30 @@ class BillFile:
     address: str
     kind: str
     sheet: Sheet
+    written: Sheet
     format: Format
     layout: files.Layout | None
+    head: str
     plain: Path | None = None
 
-    def source(self, *, store_rejects: bool = True) -> str:
-        """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up."""
+    def source(self, *, store_rejects: bool = True, head: bool = False) -> str:
+        """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up.
+
+        With `head` not necessarily all of them, but quickly.
+        """
+        address = self.head if head else self.address
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         options = f"ignore_errors = true, {AS_TEXT}, {rejects}"
         if self.kind == "jsonl":
-            return json_lines.source(self.address, self.sheet, options)
+            return json_lines.source(address, self.written, options)
         if self.layout is None:
-            return f"read_parquet({literal(self.address)})"
+            return f"read_parquet({literal(address)})"
         # A header with more columns than the rows have is no header to DuckDB.
-        header = "header = false, skip = 1" if self.layout.bare else "header = true"
+        skipped = self.layout.skip + bool(self.layout.bare)
+        header = f"header = {'false' if self.layout.bare else 'true'}, skip = {skipped}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         return (
-            f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
+            f"read_csv({literal(address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {options})"
         )
 
@@ -70,25 +79,43 @@ def open_bill_file(
     options: Options,
     format_name: str,
     unfolded: gzips.Gzips,
+    one_ending: bool = False,
 ) -> BillFile:
-    """Recognises a file by its head; raises BadBill when it is none of the formats we read."""
+    """Recognises a file by its head; raises BadBill when it is none of the formats we read.
+
+    With `one_ending` its lines are first made to end alike.
+    """
     kind, plain, head, address = files.kind(path, name), None, path, str(path)
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
         files.head_of_gzip(path, head, name, limit=unfolded.limit)
         address = unfolded.address(path, name)
         kind = files.kind(head, name)
-        if kind not in ("csv", "jsonl"):
+        if kind not in ("csv", "jsonl", "utf-16"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-    layout = files.csv_layout(head, name) if kind == "csv" else None
+    if kind == "utf-16" or (one_ending and kind == "csv"):
+        plain = head = scratch / f"text-{path.name}.csv"
+        text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
+        address, kind = str(plain), files.kind(plain, name)
+    layout = files.csv_layout(head, name, is_known=is_known) if kind == "csv" else None
     sheet = Sheet(_columns(db, kind, address, name, layout), options)
-    unrecognised = BillFile(name, path, address, kind, sheet, FORMATS[0], layout, plain)
+    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain)
     detected = detect(
         sheet, wanted=format_name, file=name, shows=lambda candidate: _has_evidence(db, unrecognised, candidate)
     )
     if detected.needs_month and options.month is None:
         raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for (--month 2025-11).")
     return replace(unrecognised, format=detected)
+
+
+def unreadable(bill: Sequence[BillFile], error: duckdb.Error) -> Exception:
+    """The BadBill that says so where the files are to blame; else the error itself, which is our own mistake."""
+    # A damaged Parquet file can raise any of DuckDB's errors.
+    is_the_bills_fault = isinstance(error, UNREADABLE) or any(file.kind == "parquet" for file in bill)
+    if is_out_of_space(error) or not is_the_bills_fault:
+        return error
+    names = ", ".join(file.name for file in bill)
+    return BadBill(f"{names}: could not be read as a table ({first_line(error)}).")
 
 
 def _columns(

@@ -8,7 +8,7 @@ from typing import Any
 
 from costs.formats.base import BadBill
 
-BILL_ENDINGS = (".csv", ".gz", ".parquet", ".jsonl", ".ndjson", "manifest.json")
+BILL_ENDINGS = (".csv", ".gz", ".zip", ".parquet", ".jsonl", ".ndjson", "manifest.json")
 
 
 @dataclass(frozen=True, slots=True)

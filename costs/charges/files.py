@@ -1,9 +1,11 @@
 """Bill files before anyone trusts them: what they are, how far they unfold, where their header is. Pure: no Django."""
 
+import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Generator, Iterable, Iterator
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,9 +17,14 @@ from costs.formats.base import BadBill
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
 PARQUET = b"PAR1"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
 MAX_COLUMNS = 2_000
+# So many lines may stand above the header.
+MAX_PREAMBLE = 10
+# How Excel is told the delimiter.
+SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.|\\t)"?', re.IGNORECASE)
 csv.field_size_limit(16 << 20)
 DELIMITERS = ",;\t|"
 
@@ -28,22 +35,38 @@ def sha256(path: Path) -> str:
 
 
 def kind(path: Path, name: str) -> str:
-    """``parquet``, ``gzip``, ``jsonl`` or ``csv`` by the first bytes; raises BadBill for what cannot be a bill."""
+    """``parquet``, ``gzip``, ``zip``, ``utf-16``, ``jsonl`` (JSON of any layout) or ``csv`` by the first bytes.
+
+    Raises BadBill for what cannot be a bill.
+    """
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
         raise BadBill(f"{name}: the file is empty.")
+    return _kind_of(head, name)
+
+
+def kind_of_text(path: Path, name: str, *, limit: int) -> str:
+    """The kind of a file, of a gzip that of what is in it."""
+    if (outside := kind(path, name)) != "gzip":
+        return outside
+    return _kind_of(next(unpacked(path, name, limit), b""), name)
+
+
+def _kind_of(head: bytes, name: str) -> str:
     if head.startswith(PARQUET):
         return "parquet"
     if head.startswith(GZIP):
         return "gzip"
     if head.startswith(ZIP):
-        raise BadBill(f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside.")
+        return "zip"
+    if head.startswith(UTF_16) and not head.startswith(codecs.BOM_UTF32_LE):
+        return "utf-16"
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         raise BadBill(
-            f"{name}: this is no bill but a binary file; we read CSV, JSON lines (plain or gzipped) and Parquet."
+            f"{name}: this is no bill but a binary file; we read CSV, JSON (plain, gzipped or in a ZIP) and Parquet."
         )
-    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else "csv"
+    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")) else "csv"
 
 
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
@@ -76,39 +99,60 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has."""
+    """How a CSV is written: its columns (made unique), its delimiter, and how many lines stand above its header.
+
+    `bare` are last columns that no row has.
+    """
 
     columns: tuple[str, ...]
     delimiter: str
     bare: tuple[str, ...] = ()
+    skip: int = 0
 
 
-def csv_layout(path: Path, name: str) -> Layout:
-    """The header of a CSV; raises BadBill when there is none."""
+def csv_layout(path: Path, name: str, *, is_known: Callable[[Sequence[str]], bool] = lambda columns: True) -> Layout:
+    """The header of a CSV: the first of its lines that `is_known` finds to be one, else its first line.
+
+    Above it may stand what portals and spreadsheets write: a title, empty lines, ``sep=;``. Raises BadBill when there
+    is no header.
+    """
     with path.open("rb") as stream:
-        line = stream.readline(MAX_HEADER)
-        first = stream.read(MAX_HEADER).decode("utf-8", "replace")
-    if len(line) >= MAX_HEADER:
+        start = stream.read(2 * MAX_HEADER)
+    lines = re.split(rb"\r\n|\n|\r", start, maxsplit=MAX_PREAMBLE + 2)
+    if len(lines[0]) >= MAX_HEADER:
         raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
+    separator = SEPARATOR_LINE.fullmatch(lines[0])
+    stated = separator[1].decode().replace("\\t", "\t") if separator else ""
+    first = 1 if separator else 0
+    headers = {at: _header(line, stated) for at, line in enumerate(lines[: MAX_PREAMBLE + 1]) if at >= first}
+    skip = next((at for at, (columns, _) in headers.items() if len(columns) > 1 and is_known(columns)), first)
+    columns, delimiter = headers.get(skip, ([], ","))
     try:
-        head = line.decode("utf-8-sig").rstrip("\r\n")
+        lines[skip if skip in headers else 0].decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
-    delimiter = max(DELIMITERS, key=head.count)
-    columns = _first_row(head, delimiter)
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(column.strip() for column in columns))
-    cells = len(_first_row(first, delimiter)) or len(columns)
+    text = start.decode("utf-8", "replace")
+    below = re.split("\r\n|\n|\r", text, maxsplit=skip + 1)[-1] if len(lines) > skip + 1 else ""
+    cells = len(next(_rows(below, delimiter), [])) or len(columns)
     if 1 < cells < len(unique):
         # Some exports leave out the last cells of every row; a single short row is a row cut off.
-        rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
+        rows = [row for row in islice(_rows(below, delimiter), 1000) if row]
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
-            return Layout(unique[:cells], delimiter, unique[cells:])
-    return Layout(unique, delimiter)
+            return Layout(unique[:cells], delimiter, unique[cells:], skip)
+    return Layout(unique, delimiter, skip=skip)
+
+
+def _header(line: bytes, delimiter: str) -> tuple[list[str], str]:
+    """(the cells of a line, its delimiter): the one stated, else the most frequent."""
+    text = line.decode("utf-8-sig", "replace")
+    best = delimiter or max(DELIMITERS, key=text.count)
+    return next(_rows(text, best), []), best
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -117,10 +161,6 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error:
         return
-
-
-def _first_row(text: str, delimiter: str) -> list[str]:
-    return next(_rows(text, delimiter), [])
 
 
 def _unique(columns: Iterable[str]) -> Iterator[str]:
@@ -141,7 +181,8 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
     lines: dict[int, int] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.reader(stream, delimiter=layout.delimiter)
-        next(reader, None)
+        for _ in range(layout.skip + 1):
+            next(reader, None)
         record, line = 0, reader.line_num
         for row in reader:
             start, line = line + 1, reader.line_num

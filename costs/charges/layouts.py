@@ -15,7 +15,7 @@ from typing import Any
 PERIOD = re.compile(r"(^|/)(\d{8}-\d{8}|billing_period=\d{4}-\d{2})(?=/)", re.IGNORECASE)
 # The lists of files in the manifests of AWS and Azure.
 FILE_LISTS = ("reportKeys", "dataFiles", "files", "blobs")
-BILLS = (".csv", ".gz", ".parquet", ".json", ".jsonl", ".ndjson")
+BILLS = (".csv", ".gz", ".zip", ".parquet", ".json", ".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, slots=True)

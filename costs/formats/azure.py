@@ -8,7 +8,6 @@ not used stands in rows of its own. Billed cost comes from the one, effective co
 from dataclasses import replace
 
 from costs.formats.base import Format, Sheet, const, formula, text
-from costs.formats.sql import FORMULA
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -17,7 +16,7 @@ COMMITMENT = "benefitId|ReservationId"
 # Of rows that only one view has: what was paid for and not used, and covered usage that costs something.
 AMORTIZED_ROW = f"""{{ChargeType}} IN ('UnusedReservation', 'UnusedSavingsPlan')
     OR ({{ChargeType}} = 'Usage' AND {{PricingModel}} IN ('Reservation', 'SavingsPlan')
-        AND TRY_CAST({{{COST}}} AS {FORMULA}) <> 0)"""
+        AND regexp_matches(regexp_replace({{{COST}}}, '[eE].*', ''), '[1-9]'))"""
 
 CATEGORY = """CASE {ChargeType}
     WHEN 'Purchase' THEN 'Purchase'
@@ -129,6 +128,8 @@ AZURE_ACTUAL = Format(
     lenient=frozenset({"ListCost"}),
     version=agreement,
     view="actual",
+    # "Understand usage details fields": dates of EA exports are MM/DD/YYYY.
+    date_order="month-first",
     warnings=lambda sheet: [
         "This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost."
     ],

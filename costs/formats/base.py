@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from costs.formats.sql import FORMULA, literal, quoted
+from costs.formats.sql import FORMULA, DateOrder, DecimalMark, literal, quoted
 from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
@@ -94,6 +94,8 @@ class Options:
     month: Month | None = None
     bill_stopped: bool = False
     currency: str | None = None
+    date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
 
 
 def squeezed(name: str) -> str:
@@ -161,6 +163,8 @@ class Format:
 
     `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula).
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one bill.
+    `period_end` reads the end of the billing period where it may start at another zone's midnight: the billing month is
+    then the one it mostly lies in. `date_order` is how the provider documents dates of numbers alone.
     `keeps_all` keeps the columns that no rule reads, as text. `warnings` name what a header lets one expect in vain,
     `remarks` what is worth knowing about rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
@@ -177,6 +181,8 @@ class Format:
     version: Callable[[Sheet], str] = lambda sheet: ""
     evidence: str = ""
     view: str = ""
+    period_end: Rule | None = None
+    date_order: DateOrder | None = None
     keeps_all: bool = False
     spread: "Spread | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()

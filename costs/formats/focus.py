@@ -68,5 +68,7 @@ FOCUS = Format(
     ),
     columns={name: text(name) for name in CHARGE_COLUMNS} | RENAMED,
     version=version,
+    # Tencent's month of March starts at midnight in Beijing, 2026-02-28T16:00:00Z.
+    period_end=text("BillingPeriodEnd"),
     keeps_all=True,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from costs.charges import files
+from costs.charges import files, zips
 from costs.charges.bundles import Bundle, find_bundles
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
@@ -70,7 +70,8 @@ def _receive_bundle(
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         copies = []
         for number, path in enumerate(bundle.files):
-            files.kind(path, path.name)
+            if files.kind(path, path.name) == "zip":
+                zips.bills_of(path, path.name)
             name = f"{number:03}-{path.name}"
             copy = incoming / name
             shutil.copyfile(path, copy)
