@@ -334,9 +334,9 @@ def _orders(bill: Sequence[BillFile], cells: Sequence[Cells], *, everything: boo
         periods = (dates.months for other, dates in cells[at].dates.items() if "billingperiod" in squeezed(other))
         same_file = {order for (other, _), order in orders.items() if other == at}
         peers = same_file or set(orders.values())
-        order = columns[at, name].order_within(frozenset(chain.from_iterable(periods)))
-        if order or len(peers) == 1:
-            orders[at, name] = order or next(iter(peers))
+        own = columns[at, name].order_within(frozenset(chain.from_iterable(periods)))
+        if own or len(peers) == 1:
+            orders[at, name] = own or next(iter(peers))
     rest = columns.keys() - orders.keys() - decision.doubts
     for name in {name for _, name in rest} if everything else ():
         places = [place for place in rest if place[1] == name]

@@ -41,6 +41,8 @@ def receive_bill(
     mode: str | None = None,
     bill_stopped: bool = False,
     currency: str | None = None,
+    date_order: str | None = None,
+    decimal_mark: str | None = None,
 ) -> list[Receipt]:
     """Keeps the files of a bill and returns its deliveries, one for each manifest and one for all loose files.
 
@@ -51,6 +53,9 @@ def receive_bill(
         "format": format,
         "bill_stopped": bill_stopped,
         "currency": currency.upper() if currency else None,
+        # Only where they are stated: the same files with the same options are the same delivery as they always were.
+        **({"date_order": date_order} if date_order else {}),
+        **({"decimal_mark": decimal_mark} if decimal_mark else {}),
     }
     bundles = find_bundles(paths)
     name = source_name.strip()

@@ -144,7 +144,14 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
     for key, path in zip(package.keys, paths, strict=True):
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
-    received = receive_bill(source.name, paths, format=source.format or "auto", currency=source.currency or None)
+    received = receive_bill(
+        source.name,
+        paths,
+        format=source.format or "auto",
+        currency=source.currency or None,
+        date_order=source.date_order or None,
+        decimal_mark=source.decimal_mark or None,
+    )
     FetchedBill.objects.update_or_create(
         source=source,
         name=package.name[:1000],
