@@ -30,7 +30,7 @@ from costs.formats.sql import (
 # So many rows of a file are looked at before it is read; more only where they leave a doubt.
 SAMPLE_ROWS = 2_000
 # Cells that contradict so many times as many others are mistakes of their own: their rows are rejected.
-FEW_DATES, FEW_AMOUNTS = 50, 4
+FEW_DATES, FEW_AMOUNTS = 20, 4
 PLAIN = "'-?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)?'"
 OFFSET = "':[0-9.]+ ?[+-](0[1-9]|1[0-4]):?[0-9]{2}'"
 
@@ -331,12 +331,13 @@ def _orders(bill: Sequence[BillFile], cells: Sequence[Cells], *, everything: boo
         if order:
             orders[place] = order
     for at, name in columns.keys() - orders.keys() - decision.doubts:
-        periods = (dates.months for other, dates in cells[at].dates.items() if "billingperiod" in squeezed(other))
+        periods = (dates.months for other, dates in cells[at].dates.items() if "billingperiodstart" in squeezed(other))
         same_file = {order for (other, _), order in orders.items() if other == at}
         peers = same_file or set(orders.values())
         own = columns[at, name].order_within(frozenset(chain.from_iterable(periods)))
-        if own or len(peers) == 1:
-            orders[at, name] = own or next(iter(peers))
+        peer = next(iter(peers)) if len(peers) == 1 else None
+        if decided := own or peer:
+            orders[at, name] = decided
     rest = columns.keys() - orders.keys() - decision.doubts
     for name in {name for _, name in rest} if everything else ():
         places = [place for place in rest if place[1] == name]

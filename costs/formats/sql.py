@@ -21,9 +21,9 @@ _CODES = (
     "HKD|TWD|KRW|THB|MYR|IDR|PHP|VND"
 )
 _MONEY = f"(?:(?:US|R|A|C|HK|S|NZ)?[$]|[\u20ac\u00a3\u00a5\u20b9\u20a9]|{_CODES}|kr|z\u0142)"
-_NUMBER = (
-    "([1-9][0-9]{{0,2}}(?:{between}[0-9]{{2,3}})*{between}[0-9]{{3}}|[0-9]*)((?:{mark}[0-9]+)?)((?:[eE][-+]?[0-9]+)?)"
-)
+# The thousands of one amount are all separated by the same: ``1 234,567`` has three decimals.
+_WHOLE = "[1-9][0-9]{0,2}(?:(?:<other>[0-9]{2,3})*<other>[0-9]{3}|(?:<gap>[0-9]{2,3})*<gap>[0-9]{3})|[0-9]*"
+_NUMBER = f"({_WHOLE})((?:<own>[0-9]+)?)((?:[eE][-+]?[0-9]+)?)"
 
 DecimalMark = Literal["point", "comma"]
 DateOrder = Literal["day-first", "month-first"]
@@ -37,7 +37,7 @@ def number_shape(mark: DecimalMark) -> str:
     """
     point, comma = "[.]", ","
     other, own = (comma, point) if mark == "point" else (point, comma)
-    number = _NUMBER.format(between=f"(?:{other}|[{_GAPS}])", mark=own)
+    number = _NUMBER.replace("<other>", other).replace("<own>", own).replace("<gap>", f"[{_GAPS}]")
     gap = f"[{_GAPS}]*"
     before = f"{gap}[(]?{gap}{_MINUS}?{gap}{_MONEY}?{gap}{_MINUS}?{gap}"
     return f"{before}{number}{gap}{_MONEY}?{gap}{_MINUS}?{gap}[)]?{gap}"
