@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import duckdb
 
 from costs.charges.bill_files import BillFile, unreadable
-from costs.formats.base import CHARGE_COLUMNS, BadBill, Sheet, squeezed
+from costs.formats.base import CHARGE_COLUMNS, BadBill, squeezed
 from costs.formats.sql import (
     DATE_SHAPE,
     SERIAL_SHAPE,
@@ -404,7 +404,7 @@ def _with_columns(
         elif (at, name) in marks.doubts:
             # No cost depends on it, or the bill would be refused.
             columns[name] = f"CASE WHEN regexp_full_match({columns[name]}, '[0-9]*') THEN {columns[name]} END"
-    return replace(file, sheet=Sheet(columns, file.written.options))
+    return replace(file, sheet=replace(file.written, columns=columns))
 
 
 def _are_days_of_the_file(cells: Cells) -> bool:

@@ -5,9 +5,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from isal import igzip, isal_zlib
@@ -21,8 +21,7 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
 MAX_COLUMNS = 2_000
-# So many lines may stand above the header.
-MAX_PREAMBLE = 10
+LINE_END = re.compile(rb"\r\n|\n|\r")
 # How Excel is told the delimiter.
 SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.|\\t)"?', re.IGNORECASE)
 csv.field_size_limit(16 << 20)
@@ -99,9 +98,9 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a CSV is written: its columns (made unique), its delimiter, and how many lines stand above its header.
+    """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
 
-    `bare` are last columns that no row has.
+    `skip` lines stand above the header.
     """
 
     columns: tuple[str, ...]
@@ -110,49 +109,54 @@ class Layout:
     skip: int = 0
 
 
-def csv_layout(path: Path, name: str, *, is_known: Callable[[Sequence[str]], bool] = lambda columns: True) -> Layout:
-    """The header of a CSV: the first of its lines that `is_known` finds to be one, else its first line.
+def lines_in_head(path: Path) -> int:
+    """How many lines the first megabyte has."""
+    with path.open("rb") as stream:
+        return stream.read(MAX_HEADER).count(b"\n") + 1
 
-    Above it may stand what portals and spreadsheets write: a title, empty lines, ``sep=;``. Raises BadBill when there
-    is no header.
+
+def preamble(path: Path, lines: int) -> dict[str, str]:
+    """What the lines above the header state: the cells of a row by the names in the row above it."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        rows = list(csv.reader(islice(stream, lines)))
+    pairs = [(names, cells) for names, cells in pairwise(rows) if len(names) == len(cells) > 2]
+    return {name.strip(): cell for names, cells in pairs for name, cell in zip(names, cells, strict=True) if cell}
+
+
+def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
+    """The header of a CSV below `skip` lines; raises BadBill when there is none.
+
+    A first line ``sep=;`` names the delimiter, and is no header.
     """
     with path.open("rb") as stream:
         start = stream.read(2 * MAX_HEADER)
-    lines = re.split(rb"\r\n|\n|\r", start, maxsplit=MAX_PREAMBLE + 2)
-    if len(lines[0]) >= MAX_HEADER:
+    first_line, *_ = LINE_END.split(start, maxsplit=1)
+    if len(first_line) >= MAX_HEADER:
         raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
-    separator = SEPARATOR_LINE.fullmatch(lines[0])
-    stated = separator[1].decode().replace("\\t", "\t") if separator else ""
-    first = 1 if separator else 0
-    headers = {at: _header(line, stated) for at, line in enumerate(lines[: MAX_PREAMBLE + 1]) if at >= first}
-    skip = next((at for at, (columns, _) in headers.items() if len(columns) > 1 and is_known(columns)), first)
-    columns, delimiter = headers.get(skip, ([], ","))
+    separator = SEPARATOR_LINE.fullmatch(first_line)
+    skip = max(skip, 1) if separator else skip
+    lines = LINE_END.split(start, maxsplit=skip + 1)
+    line, below = (*lines[skip : skip + 2], b"", b"")[:2]
     try:
-        lines[skip if skip in headers else 0].decode("utf-8-sig")
+        head = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
+    delimiter = separator[1].decode().replace("\\t", "\t") if separator else max(DELIMITERS, key=head.count)
+    columns = _first_row(head, delimiter)
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(column.strip() for column in columns))
-    text = start.decode("utf-8", "replace")
-    below = re.split("\r\n|\n|\r", text, maxsplit=skip + 1)[-1] if len(lines) > skip + 1 else ""
-    cells = len(next(_rows(below, delimiter), [])) or len(columns)
+    first = below.decode("utf-8", "replace")
+    cells = len(_first_row(first, delimiter)) or len(columns)
     if 1 < cells < len(unique):
         # Some exports leave out the last cells of every row; a single short row is a row cut off.
-        rows = [row for row in islice(_rows(below, delimiter), 1000) if row]
+        rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
             return Layout(unique[:cells], delimiter, unique[cells:], skip)
     return Layout(unique, delimiter, skip=skip)
-
-
-def _header(line: bytes, delimiter: str) -> tuple[list[str], str]:
-    """(the cells of a line, its delimiter): the one stated, else the most frequent."""
-    text = line.decode("utf-8-sig", "replace")
-    best = delimiter or max(DELIMITERS, key=text.count)
-    return next(_rows(text, best), []), best
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -161,6 +165,10 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error:
         return
+
+
+def _first_row(text: str, delimiter: str) -> list[str]:
+    return next(_rows(text, delimiter), [])
 
 
 def _unique(columns: Iterable[str]) -> Iterator[str]:
@@ -180,12 +188,13 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
     targets = set(wanted)
     lines: dict[int, int] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        for _ in range(layout.skip):
+            next(stream, None)
         reader = csv.reader(stream, delimiter=layout.delimiter)
-        for _ in range(layout.skip + 1):
-            next(reader, None)
-        record, line = 0, reader.line_num
+        next(reader, None)
+        record, line = 0, layout.skip + reader.line_num
         for row in reader:
-            start, line = line + 1, reader.line_num
+            start, line = line + 1, layout.skip + reader.line_num
             # DuckDB sees neither blank lines nor rows of more or fewer cells nor what is not valid UTF-8.
             is_broken = any("\udc80" <= char <= "\udcff" for cell in row for char in cell)
             record += len(row) == len(layout.columns) and not is_broken
