@@ -128,11 +128,11 @@ def _digits(sql: str) -> str:
 
     Ten digits from ``20`` on are a day and an hour: as seconds they would lie after 2033.
     """
-    whole, micros = f"split_part({sql}, '.', 1)", f"TRY_CAST({sql} AS DECIMAL(38, 9))"
+    digits, micros = f"split_part({sql}, '.', 1)", f"TRY_CAST({sql} AS DECIMAL(38, 9))"
     return (
-        f"CASE length({whole}) WHEN 8 THEN try_strptime({sql}, '%Y%m%d') "
+        f"CASE length({digits}) WHEN 8 THEN try_strptime({sql}, '%Y%m%d') "
         f"WHEN 12 THEN try_strptime({sql}, '%Y%m%d%H%M') "
-        f"WHEN 14 THEN try_strptime({whole}, '%Y%m%d%H%M%S') "
+        f"WHEN 14 THEN try_strptime({digits}, '%Y%m%d%H%M%S') "
         f"WHEN 10 THEN CASE WHEN {sql} LIKE '20%' THEN try_strptime({sql}, '%Y%m%d%H') "
         f"ELSE make_timestamp(CAST({micros} * 1000000 AS BIGINT)) END "
         f"WHEN 13 THEN make_timestamp(CAST({micros} * 1000 AS BIGINT)) "
