@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 
 from costs.charges.build_cost_lines import AMOUNTS
 from costs.charges.totals import totals_as_text
-from costs.models import CostLine, DayRollup, DeliveryMonth, MonthRollup
+from costs.models import CostLine, DayRollup, DeliveryMonth, InvoiceCost, MonthRollup
 
 
 class LayersDiffer(AssertionError):
@@ -46,7 +46,7 @@ def remove_publications(rows: Iterable[DeliveryMonth]) -> None:
     """Deletes publications that do not count, with their lines and rollups; charges and files stay."""
     for row in rows:
         with transaction.atomic(), connection.cursor() as cursor:
-            for model in (MonthRollup, DayRollup):
+            for model in (MonthRollup, DayRollup, InvoiceCost):
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {publication_sql(row)}")

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0023_streams")]
+    dependencies = [("costs", "0024_invoices")]
 
     operations = [
         migrations.AddField(
