@@ -248,9 +248,16 @@ def _look(
     cells = [f"{file.written.columns[name]} AS cell{number}" for number, name in enumerate([*days, *sums])]
     facts = [fact for number in range(len(days)) for fact in _date_facts(f"cell{number}")]
     facts += [fact for number in range(len(days), len(cells)) for fact in _amount_facts(f"cell{number}")]
+    # Patterns are compiled once for each place where they stand: so each stands in one place only.
+    marked = [
+        f"{is_amount(f'cell{number}', mark)} AS cell{number}_{mark}"
+        for number in range(len(days), len(cells))
+        for mark in ("point", "comma")
+    ]
     rows = f"SELECT {', '.join(cells)} FROM {file.source(store_rejects=False, head=bool(limit))}"
+    rows = f"SELECT {', '.join(['*', *marked])} FROM ({rows}{f' LIMIT {limit}' * bool(limit)})"
     try:
-        row = db.execute(f"SELECT {', '.join(facts)} FROM ({rows}{f' LIMIT {limit}' * bool(limit)})").fetchone() or ()
+        row = db.execute(f"SELECT {', '.join(facts)} FROM ({rows})").fetchone() or ()
     except duckdb.Error as error:
         raise unreadable([file], error) from error
     values = iter(row)
@@ -279,7 +286,7 @@ def _dates(
 
 
 def _amount_facts(cell: str) -> list[str]:
-    point, comma = is_amount(cell, "point"), is_amount(cell, "comma")
+    point, comma = f"{cell}_point", f"{cell}_comma"
     either = f"{point} AND {comma}"
     examples = [
         f"{comma} AND NOT {point}",

@@ -61,7 +61,10 @@ def detect(
 
 # Names that columns of any bill may have: they show no format.
 GENERIC = frozenset(
-    ("cost", "date", "usagedate", "currency", "region", "tags", "service", "resourceid", "state", "subscriptionid")
+    (
+        *("cost", "amount", "usage", "quantity", "unit", "unittype", "date", "usagedate", "currency", "region", "tags"),
+        *("service", "product", "sku", "resourceid", "state", "subscriptionid"),
+    )
 )
 
 
