@@ -36,6 +36,10 @@ class Command(PlainCommand):
             )
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
 
+        parser.add_argument(
+            "--accept", action="store_true", help="let it count however much it changes the version before it"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             receipts = receive_bill(
@@ -48,6 +52,7 @@ class Command(PlainCommand):
                 currency=options["currency"],
                 date_order=options["date_order"],
                 decimal_mark=options["decimal_mark"],
+                is_accepted=options["accept"],
             )
         except ValueError as error:
             raise BadInput(error) from None
@@ -77,6 +82,7 @@ def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
         "totals": {code: {metric: sums.get(metric) for metric in METRICS} for code, sums in delivery.totals.items()},
         "status": delivery.status,
         "already_delivered": not is_new,
+        "held_because": delivery.held_because,
         "message": delivery.message,
     }
 
@@ -97,4 +103,6 @@ def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
     before = "" if is_new else "was here already; "
     rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
     months = ", ".join(delivery.billing_months)
-    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {delivery.message}".strip()
+    held = " ".join(["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."])
+    notes = f"{held} {delivery.message}" if delivery.status == Delivery.Status.HELD else delivery.message
+    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {notes}".strip()
