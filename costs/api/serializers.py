@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from costs.clusters.shares import Share
 from costs.formats import NAMES
 from costs.ingest.uploads import too_big
 from costs.models import (
@@ -20,6 +21,7 @@ from costs.models import (
 )
 from costs.web.forms import currency_code
 from finops_site.api.base import ExactModelSerializer, MonthTextField
+from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 
@@ -292,3 +294,16 @@ class SpendSerializer(serializers.Serializer):
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python's and cannot name a field above.
         return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class ClusterShareSerializer(serializers.Serializer):
+    """What a namespace, a workload, a pod, a machine or the value of a label costs of a cluster's machines."""
+
+    cluster = serializers.CharField()
+    key = serializers.CharField(help_text="the namespace, workload ...; empty where a row has none")
+    is_idle = serializers.BooleanField(help_text="what nothing took")
+    currency = serializers.CharField()
+    amount = serializers.SerializerMethodField(help_text="every digit, as text")
+
+    def get_amount(self, share: Share) -> str | None:
+        return exact_text(share.amount)

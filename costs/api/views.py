@@ -1,7 +1,7 @@
 """The API of bills and costs: the same rows, the same services and the same exact amounts as the pages."""
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from costs.api import spend_questions
 from costs.api.serializers import (
+    ClusterShareSerializer,
     ConformanceResultSerializer,
     CostLineSerializer,
     DecisionSerializer,
@@ -30,6 +31,7 @@ from costs.api.serializers import (
     UploadSerializer,
 )
 from costs.calc.dimensions import FILTERABLE
+from costs.clusters import shares
 from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import uploads, withdraw
@@ -293,6 +295,37 @@ class SpendView(APIView):
             return Response(spend_questions.answer_spend(request.user, spend_query_of(request)))
         except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
+
+
+class ClusterSharesView(APIView):
+    """The cost of a month's Kubernetes machines, split among what ran on them: it is in the other sums already."""
+
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+
+    @extend_schema(
+        summary="Shares of clusters",
+        parameters=[
+            OpenApiParameter("month", str, required=True, description="by charge day: 2025-11"),
+            OpenApiParameter("by", str, default="namespace", description="one of the groupings, or label:<key>"),
+            OpenApiParameter("cluster", str),
+            OpenApiParameter("metric", str, enum=["effective_cost", "billed_cost"], default="effective_cost"),
+        ],
+        responses=ClusterShareSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        chosen = {name: request.query_params.get(name, "") for name in ("month", "by", "cluster", "metric")}
+        try:
+            rows = shares.split(
+                cast(Person, request.user),
+                Month.parse(chosen["month"]).period,
+                chosen["by"] or "namespace",
+                metric=chosen["metric"] or "effective_cost",
+                cluster=chosen["cluster"],
+            )
+        except ValueError as error:
+            raise ValidationError({"detail": str(error)}) from None
+        return Response(ClusterShareSerializer(rows, many=True).data)
 
 
 def month_to_date(user: Person) -> dict[int, dict[str, dict[str, str | None]]]:
