@@ -197,8 +197,20 @@ class FocusExportSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = FocusExport
-        fields = ["id", "month", "billing_month", "kind", "status", "rows", "bytes", "totals", "filled", "message"]
-        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "message"]
+        fields = [
+            "id",
+            "month",
+            "billing_month",
+            "kind",
+            "status",
+            "rows",
+            "bytes",
+            "totals",
+            "filled",
+            "notes",
+            "message",
+        ]
+        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "notes", "message"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -274,6 +286,31 @@ class TeamSerializer(serializers.ModelSerializer):
         return self.context["month_to_date"].get(team.pk, {})
 
 
+class MissingPartSerializer(serializers.Serializer):
+    """Days that a total lacks, and of which bill; `metric` where only one of the costs is missing."""
+
+    provider = serializers.CharField()
+    source = serializers.CharField(help_text="for those who see the whole company; empty for others")
+    export = serializers.CharField(help_text="for those who see the whole company; empty for others")
+    to = serializers.DateField()
+    known_until = serializers.DateField(allow_null=True)
+    metric = serializers.CharField(allow_blank=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a word of Python's and cannot name a field above.
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class KnownSerializer(serializers.Serializer):
+    """What the bills know of the days asked about: what is not delivered is unknown, and never zero."""
+
+    until = serializers.DateField(allow_null=True, help_text="the last day that every bill has delivered")
+    is_complete = serializers.BooleanField(help_text="whether nothing that is expected by now is missing")
+    is_final = serializers.BooleanField(help_text="whether no later bill is expected to change it")
+    missing = MissingPartSerializer(many=True)
+    notes = serializers.ListField(child=serializers.CharField(), help_text="the same in sentences")
+
+
 class SpendSerializer(serializers.Serializer):
     """The answer to a question about spend; `from` and `to` are its first and last day."""
 
@@ -290,6 +327,7 @@ class SpendSerializer(serializers.Serializer):
     rates = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="with `in`: by which rates of which day; null: none"
     )
+    known = KnownSerializer(help_text="what the totals lack, as pages say it beside them")
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python's and cannot name a field above.

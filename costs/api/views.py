@@ -36,6 +36,7 @@ from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import uploads, withdraw
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
+from costs.query.known_until import known_of
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
@@ -225,6 +226,15 @@ class SourceViewSet(viewsets.ReadOnlyModelViewSet):
     lookup_value_regex = r"\d+"
 
 
+class CostLinePages(KeysetPages):
+    """Pages of cost lines say what the bills know of the days asked for."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        answer = super().get_paginated_response_schema(schema)
+        known = {"type": "object", "additionalProperties": {}, "description": "what the lines lack, as in `spend/`"}
+        return {**answer, "properties": {**answer["properties"], "known": known}}
+
+
 @extend_schema_view(
     list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
     retrieve=extend_schema(summary="One cost line"),
@@ -239,7 +249,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     serializer_class = CostLineSerializer
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
-    pagination_class = KeysetPages
+    pagination_class = CostLinePages
     keyset = ("-charge_date", "-id")
     lookup_value_regex = r"\d+"
 
@@ -249,6 +259,12 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
         return queryset if self.detail else filtered_rows(queryset, spend_query_of(self.request).question)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().list(request, *args, **kwargs)
+        question = spend_query_of(request).question
+        response.data["known"] = known_of(request.user, question, timezone.now().date()).as_json()
+        return response
 
 
 @extend_schema_view(
@@ -291,8 +307,9 @@ class SpendView(APIView):
         responses=SpendSerializer,
     )
     def get(self, request: Request) -> Response:
+        today = timezone.now().date()
         try:
-            return Response(spend_questions.answer_spend(request.user, spend_query_of(request)))
+            return Response(spend_questions.answer_spend(request.user, spend_query_of(request), today))
         except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
 

@@ -70,7 +70,7 @@ class BillFile:
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
-        nulls = "['']" if self.layout.literal else NULLS
+        nulls = "['']" if self.layout.has_word_none else NULLS
         return (
             f"read_csv({literal(address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
@@ -175,7 +175,7 @@ def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sh
             refusal = refusal or error
             continue
         preamble = {key: literal(value) for key, value in files.preamble(head, skip).items()} if skip else {}
-        sheet = Sheet(_cells(layout), options, preamble)
+        sheet = Sheet({column: quoted(column) for column in layout.columns}, options, preamble)
         first = first or (layout, sheet)
         if is_known(sheet):
             return layout, sheet
@@ -188,14 +188,6 @@ def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sh
 def price_list_of(sheet: Sheet) -> Format | None:
     """The format whose price list has this header."""
     return next((known for known in FORMATS if known.prices and known.prices.fits(sheet)), None)
-
-
-def _cells(layout: files.Layout) -> dict[str, str]:
-    """{column: SQL that reads it as text}; where ``None`` is a value in some columns it is told from nothing here."""
-    cells = {column: quoted(column) for column in layout.columns}
-    if not layout.literal:
-        return cells
-    return {column: sql if column in layout.literal else _without_nulls(sql) for column, sql in cells.items()}
 
 
 def is_known(sheet: Sheet) -> bool:
