@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0025_conformance_and_retention"),
+        ("costs", "0026_known_until"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
