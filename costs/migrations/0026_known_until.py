@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0031_how_dates_and_amounts_are_written")]
+    dependencies = [("costs", "0025_conformance_and_retention")]
 
     operations = [
         migrations.AddField(
