@@ -101,7 +101,7 @@ class _Reallocation:
         self.days = boundaries([*rules, *tags])
 
     def read(self, rows: Sequence[DeliveryMonth], *, rolled_up: bool = False) -> None:
-        """Fills `lines` and `tag_sets`, and decides; from month rollups where they may be used and suffice.
+        """Fills `bill_lines` and `tag_sets`, and decides; from month rollups where they may be used and suffice.
 
         Month rollups have no names of resources and no days.
         """
@@ -136,13 +136,15 @@ class _Reallocation:
             **{"tag_set": "BIGINT", "charges": "BIGINT"},
             **dict.fromkeys(MONEY, "DECIMAL(38, 18)"),
         }
-        _read_csv(self.db, "lines", path, columns)
+        _read_csv(self.db, "bill_lines", path, columns)
 
     def _read_tag_sets(self) -> None:
         path = self.scratch / "tag_sets.csv"
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE wanted_in (id bigint)")
-        copy_across(self.db, "SELECT DISTINCT tag_set FROM lines", "wanted_in", ["id"], self.scratch / "wanted.csv")
+        copy_across(
+            self.db, "SELECT DISTINCT tag_set FROM bill_lines", "wanted_in", ["id"], self.scratch / "wanted.csv"
+        )
         copy_out("SELECT id, fingerprint, tags FROM costs_tagset JOIN wanted_in USING (id)", path)
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE wanted_in")

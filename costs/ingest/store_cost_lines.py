@@ -67,8 +67,6 @@ def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
         SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
         {", ".join(f"l.{c}" for c in columns)}
         FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set
-        -- In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
-        ORDER BY l.charge_date
     """
     unload_csv(lines.db, select, scratch / "lines", "FILE_SIZE_BYTES '4MB'")
     files = sorted((scratch / "lines").iterdir())
@@ -110,4 +108,4 @@ def _labelled(lines: MonthLines, name: str, label: str | None) -> str:
     column, width = READ_FROM_CHARGES[name]
     # Grouped as delivered, and made fit for PostgreSQL afterwards: there are far fewer of them then.
     called = f"SELECT {column}, max(coalesce({label}, '')) AS label FROM {lines.charges} GROUP BY {column}"
-    return f"SELECT '{name}', {shown(column, width)} AS v, max(label) FROM ({called}) c GROUP BY v"
+    return f"SELECT '{name}', {shown(f'c.{column}', width)} AS v, max(label) FROM ({called}) c GROUP BY v"
