@@ -86,6 +86,7 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 def _lines(lines: int, today: date) -> None:
     from costs.ingest.partitions import analyze_partitions, ensure_partitions
     from costs.ingest.rollups import roll_up
+    from costs.ingest.streams import stream_of
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from finops_site.models import Team
 
@@ -100,7 +101,11 @@ def _lines(lines: int, today: date) -> None:
         month = Month.of(today).plus(-back)
         days = min(month.days, (today - month.start).days + 1)
         row = DeliveryMonth.objects.create(
-            delivery=delivery, billing_month=month.start, is_current=True, charge_months=[str(month.start)]
+            delivery=delivery,
+            stream=stream_of(delivery, ""),
+            billing_month=month.start,
+            is_current=True,
+            charge_months=[str(month.start)],
         )
         ensure_partitions([month.start])
         parameters = {

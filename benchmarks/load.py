@@ -162,13 +162,19 @@ def _charge_table(path: Path) -> Iterator[Any]:
 
 
 def _month_of_the_peer() -> Any:
+    from costs.ingest.streams import stream_of
     from costs.models import Delivery, DeliveryMonth, Source
 
     source, _ = Source.objects.get_or_create(name="the usual way")
     delivery = Delivery.objects.create(source=source, fingerprint=uuid.uuid4().hex)
     month = date(2026, 10, 1)
     return DeliveryMonth.objects.create(
-        delivery=delivery, billing_month=month, charges=0, charge_months=[str(month)], totals={}
+        delivery=delivery,
+        stream=stream_of(delivery, ""),
+        billing_month=month,
+        charges=0,
+        charge_months=[str(month)],
+        totals={},
     )
 
 

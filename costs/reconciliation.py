@@ -11,8 +11,9 @@ from django.db.models import Aggregate, Count, QuerySet, Sum
 
 from costs.charges.totals import stored_totals, totals_as_text
 from costs.formats.sql import literal
+from costs.ingest.streams import count_twice
 from costs.ingest.workspace import limited_duckdb
-from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, Source
+from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
 from costs.models.lines import Cost
 from costs.querysets import METRICS, SIDES
 from finops_site.lib.money import EXACT, exact_text
@@ -162,16 +163,14 @@ def _plus(one: str | None, other: str | None) -> str | None:
 
 
 def _check_one_bill_a_month(month: Month | None) -> Iterator[Check]:
-    """A source that replaces has one current bill for each month."""
-    months = DeliveryMonth.objects.current().filter(delivery__source__delivery_mode=Source.Mode.REPLACE)
+    """A part of a stream has one current version of a month, and loose files do not bill a day of an account twice."""
+    months = DeliveryMonth.objects.current()
     if month:
         months = months.filter(billing_month=month.start)
-    by_view = months.order_by().values("delivery__source__name", "billing_month", "view")
-    twice = by_view.annotate(n=Count("pk")).filter(n__gt=1)
-    yield Check("months that count twice", "all sources that replace", str(len(twice)), "0")
-    complete = set(months.filter(view="").values_list("delivery__source", "billing_month"))
-    both = complete & set(months.exclude(view="").values_list("delivery__source", "billing_month"))
-    yield Check("months that count whole and by halves", "all sources that replace", str(len(both)), "0")
+    loose = months.filter(stream__export="", delivery__part="").select_related("delivery", "stream")
+    parts = months.exclude(delivery__part="").order_by().values("stream", "delivery__part", "billing_month")
+    twice = parts.annotate(n=Count("pk")).filter(n__gt=1).count()
+    yield Check("months that count twice", "all streams", str(twice + count_twice(loose)), "0")
 
 
 def current_totals(month: Month | None = None) -> list[dict[str, Any]]:

@@ -88,11 +88,12 @@ def _record_delivery(
 ) -> Receipt:
     """Writes the delivery and moves its files into its folder, both or neither."""
     parts = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
+    part = ", ".join(file.name for file in copies) if source.delivery_mode == Source.Mode.APPEND else ""
     fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
-                source=source, fingerprint=fingerprint, options=options, received_by=user
+                source=source, fingerprint=fingerprint, options=options, received_by=user, part=part[:1000]
             )
             for file in copies:
                 file.delivery = delivery

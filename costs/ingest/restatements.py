@@ -1,6 +1,6 @@
 """What changed when a newer bill replaced an older one, and who should be notified."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,33 +23,34 @@ INSERT = """
         billed_before, billed_after, billed_new, effective_before, effective_after, effective_new)
     SELECT * FROM (
         SELECT %(restatement)s::bigint, service, sub_account, owner_id, pool_id, currency,
-            sum(billed_cost) FILTER (WHERE delivery_month_id = %(old)s) AS billed_before,
-            sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s) AS billed_after,
-            sum(billed_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS billed_new,
-            sum(effective_cost) FILTER (WHERE delivery_month_id = %(old)s) AS effective_before,
-            sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date <= %(until)s)
-                AS effective_after,
-            sum(effective_cost) FILTER (WHERE delivery_month_id = %(new)s AND charge_date > %(until)s) AS effective_new
-        FROM costs_dayrollup WHERE delivery_month_id IN (%(old)s, %(new)s) GROUP BY 1, 2, 3, 4, 5, 6
+            sum(billed_cost) FILTER (WHERE is_old) AS billed_before,
+            sum(billed_cost) FILTER (WHERE NOT is_old AND charge_date <= %(until)s) AS billed_after,
+            sum(billed_cost) FILTER (WHERE NOT is_old AND charge_date > %(until)s) AS billed_new,
+            sum(effective_cost) FILTER (WHERE is_old) AS effective_before,
+            sum(effective_cost) FILTER (WHERE NOT is_old AND charge_date <= %(until)s) AS effective_after,
+            sum(effective_cost) FILTER (WHERE NOT is_old AND charge_date > %(until)s) AS effective_new
+        FROM (SELECT *, delivery_month_id = ANY(%(old)s) AS is_old FROM costs_dayrollup
+            WHERE delivery_month_id = ANY(%(old)s) OR delivery_month_id = ANY(%(new)s)) both_versions
+        GROUP BY 1, 2, 3, 4, 5, 6
     ) sums
     WHERE billed_before IS DISTINCT FROM billed_after OR effective_before IS DISTINCT FROM effective_after
         OR billed_new IS NOT NULL OR effective_new IS NOT NULL
 """
 
 
-def record_restatements(new: DeliveryMonth, replaced: Iterable[DeliveryMonth]) -> None:
-    """Records what `new` changes in each version it replaces; nothing when nothing changed."""
-    for old in replaced:
-        until = DayRollup.objects.filter(delivery_month=old).aggregate(last=Max("charge_date"))["last"]
+def record_restatements(delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Sequence[DeliveryMonth]) -> None:
+    """Records what the months change in each older delivery of which they replace some; nothing if nothing changed."""
+    older = {(row.delivery_id, row.billing_month) for row in replaced if row.delivery_id != delivery.pk}
+    for delivery_id, billing_month in sorted(older):
+        old = [row.pk for row in replaced if (row.delivery_id, row.billing_month) == (delivery_id, billing_month)]
+        new = [month.pk for month in months if month.billing_month == billing_month]
+        until = DayRollup.objects.filter(delivery_month__in=old).aggregate(last=Max("charge_date"))["last"]
         restatement, _ = Restatement.objects.get_or_create(
-            delivery_id=new.delivery_id,
-            replaced_id=old.delivery_id,
-            billing_month=new.billing_month,
-            defaults={"covered_until": until},
+            delivery=delivery, replaced_id=delivery_id, billing_month=billing_month, defaults={"covered_until": until}
         )
         restatement.costs.all().delete()
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, {"restatement": restatement.pk, "old": old.pk, "new": new.pk, "until": until})
+            cursor.execute(INSERT, {"restatement": restatement.pk, "old": old, "new": new, "until": until})
             written = cursor.rowcount
         if not written:
             restatement.delete()

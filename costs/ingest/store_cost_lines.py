@@ -23,8 +23,9 @@ from costs.ingest import partitions
 from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_csv
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
 from costs.ingest.rollups import roll_up
+from costs.ingest.streams import stream_of
 from costs.ingest.tag_sets import name_tag_sets
-from costs.models import CostLine, Delivery, DeliveryMonth
+from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
 from finops_site.ops.locks import share
 
@@ -37,6 +38,7 @@ def store_cost_lines(
     delivery_loaded.send(sender=Delivery, delivery=delivery, lines=lines)
     row = DeliveryMonth.objects.create(
         delivery=delivery,
+        stream=stream_of(delivery, month.view),
         billing_month=month.billing_month,
         charges=month.rows,
         lines=len(lines),
@@ -45,6 +47,7 @@ def store_cost_lines(
         totals=totals_as_text(month.totals),
     )
     try:
+        _copy_accounts(lines, row, scratch)
         partitions.ensure_partitions(month.charge_months)
         with transaction.atomic():
             name_tag_sets(lines.db, scratch)
@@ -58,6 +61,14 @@ def store_cost_lines(
         discard_publications([row])
         raise
     return row
+
+
+def _copy_accounts(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
+    """Notes the accounts of the month and the days of their charges."""
+    select = f"""SELECT {row.pk}, billing_account, sub_account, min(charge_date), max(charge_date), sum(charges)
+        FROM lines GROUP BY ALL"""
+    names = ["delivery_month_id", "billing_account", "sub_account", "first_day", "last_day", "charges"]
+    copy_across(lines.db, select, DeliveredAccount._meta.db_table, names, scratch / "accounts.csv")
 
 
 def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:

@@ -4,11 +4,13 @@ from costs.models.exports import FocusExport
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
+from costs.models.streams import DeliveredAccount, Stream
 
 __all__ = [
     "CostLine",
     "Credential",
     "DayRollup",
+    "DeliveredAccount",
     "Delivery",
     "DeliveryFile",
     "DeliveryMonth",
@@ -22,5 +24,6 @@ __all__ = [
     "RestatedCost",
     "Restatement",
     "Source",
+    "Stream",
     "TagSet",
 ]

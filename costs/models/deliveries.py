@@ -107,6 +107,8 @@ class Delivery(models.Model):
         SUPERSEDED = "superseded", "superseded"
         WITHDRAWN = "withdrawn", "withdrawn"
         FAILED = "failed", "failed"
+        HELD = "held", "held"
+        REJECTED = "rejected", "rejected"
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
@@ -116,6 +118,18 @@ class Delivery(models.Model):
     provider = models.CharField(max_length=200, blank=True)
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
+    order_at = models.DateTimeField(
+        default=timezone.now,
+        editable=False,
+        help_text="of two versions the later counts: when it was received, or chosen to count again",
+    )
+    export = models.CharField(max_length=500, blank=True, help_text="its stream's place in the source")
+    partition = models.CharField(max_length=200, blank=True, help_text="the part of the company that it bills")
+    part = models.CharField(
+        max_length=1000,
+        blank=True,
+        help_text="which part of its stream it is: a period, or an object that adds",
+    )
     loaded_at = models.DateTimeField(null=True, blank=True)
     rows_read = models.BigIntegerField(default=0)
     rows_loaded = models.BigIntegerField(default=0)
@@ -222,6 +236,7 @@ class DeliveryMonth(models.Model):
     """
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="months")
+    stream = models.ForeignKey("costs.Stream", models.PROTECT, related_name="months")
     billing_month = models.DateField()
     is_current = models.BooleanField(default=False)
     charges = models.BigIntegerField(default=0, help_text="rows of the bill")
@@ -241,7 +256,7 @@ class DeliveryMonth(models.Model):
         ordering = ["-billing_month", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["delivery", "billing_month"],
+                fields=["delivery", "billing_month", "stream"],
                 condition=models.Q(is_current=True),
                 name="one_current_publication",
             )

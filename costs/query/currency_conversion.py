@@ -11,7 +11,7 @@ from functools import cache
 
 from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, CurrencyRate, RateBook
 from costs.models import ExchangeRate
-from costs.query.pivots import Pivot, PivotGroup
+from costs.query.pivots import OTHER, Pivot, PivotGroup
 from costs.query.question import Question
 from costs.query.spend import SpendRow, add, find_spend
 from finops_site.lib.money import EXACT, STORED_UNIT
@@ -106,8 +106,11 @@ class Exchange:
         return sorted(self.applied.values(), key=lambda applied: (applied.currency, applied.bucket))
 
 
-def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
-    """The answer in the target currency, and after it the currencies that have to stay apart."""
+def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange, *, top: int = 10) -> list[Pivot]:
+    """The answer in the target currency, and after it the currencies that have to stay apart.
+
+    Takes pivots that were built `to_merge`; the `top` largest of their groups, once converted, are listed.
+    """
     apart: list[Pivot] = []
     convertible: list[Pivot] = []
     for pivot in pivots:
@@ -124,10 +127,17 @@ def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
                 amounts = [add(pair) for pair in zip(merged[group.keys].amounts, amounts, strict=True)]
             label = merged.get(group.keys, group).label
             merged[group.keys] = PivotGroup(group.keys, label, amounts, add(amounts))
-    groups = sorted(merged.values(), key=lambda group: (not group.keys, -abs(group.total or 0)))  # type: ignore[operator]
+    largest = sorted((group for keys, group in merged.items() if keys), key=lambda group: -abs(group.total or 0))  # type: ignore[operator]
+    rest = [*largest[top:], *([merged[()]] if () in merged else [])]
+    groups = [*largest[:top], *([_as_other(rest)] if rest else [])]
     sums = [_convert_all(pivot.sums, pivot, exchange) for pivot in convertible]
     totals = [add(column) for column in zip(*sums, strict=True)]
     return [Pivot(exchange.target, convertible[0].buckets, groups, totals, add(totals)), *apart]
+
+
+def _as_other(groups: Sequence[PivotGroup]) -> PivotGroup:
+    amounts = [add(column) for column in zip(*(group.amounts for group in groups), strict=True)]
+    return PivotGroup((), OTHER, amounts, add(amounts))
 
 
 def _convert_all(amounts: Sequence[Decimal | None], pivot: Pivot, exchange: Exchange) -> list[Decimal | None]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import F, Sum
+from django.db.models import F, Sum, Window
+from django.db.models.functions import Abs, RowNumber
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
@@ -40,39 +41,49 @@ class PivotGroup:
     total: Decimal | None
 
 
-def build_pivots(user: Person, question: Question, *, top: int = 10) -> list[Pivot]:
-    """The answer as tables, one for each currency, with the `top` largest groups and the exact rest as Other."""
-    rows = _rows_of_leaders(user, question, top) if question.group_by else find_spend(user, question)
+def build_pivots(user: Person, question: Question, *, top: int = 10, to_merge: bool = False) -> list[Pivot]:
+    """The answer as tables, one for each currency, with its `top` largest groups and the exact rest as Other.
+
+    Large is what is far from zero: a credit too. Pivots `to_merge` (their currencies become one) list the leaders of
+    every currency in all of them, so that no part of a leader is hidden in Other.
+    """
+    rows = _rows_of_leaders(user, question, top, to_merge) if question.group_by else find_spend(user, question)
     totals = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
     labels = group_labels(question.group_by, rows) if question.group_by else {}
     buckets = sorted({row.bucket for row in totals if row.bucket})
     return [_pivot(code, buckets, rows, totals, labels) for code in sorted({row.currency for row in totals})]
 
 
-def _rows_of_leaders(user: Person, question: Question, top: int) -> list[SpendRow]:
+def _rows_of_leaders(user: Person, question: Question, top: int, to_merge: bool) -> list[SpendRow]:
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
     leaders = _leaders(user, question, top)
-    first = {keys[0] for keys in leaders}
+    groups = {group for group, _ in leaders}
+    first = {group[0] for group in groups}
     name = question.group_by[0]
     narrows = name != "billing_month" and dimensions.named(name).choices not in (Choices.TEAMS, Choices.POOLS)
     if first and narrows:
         values = set(question.filters.get(name, first)) & first
         filters = {**question.filters, name: sorted(values)}
         question = Question(question.period, question.group_by, question.grain, question.metric, filters)
-    return [row for row in find_spend(user, question) if row.group in leaders]
+    rows = find_spend(user, question)
+    return [row for row in rows if (row.group in groups if to_merge else (row.group, row.currency) in leaders)]
 
 
-def _leaders(user: Person, question: Question, top: int) -> set[tuple[str, ...]]:
-    """The groups with the largest totals."""
+def _leaders(user: Person, question: Question, top: int) -> set[tuple[tuple[str, ...], str]]:
+    """(group, currency) of the totals farthest from zero, `top` of each currency."""
     keys = tag_keys_of(question.names)
 
-    def query() -> set[tuple[str, ...]]:
+    def query() -> set[tuple[tuple[str, ...], str]]:
         ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)
         rows = grouped_rows(user, ungrained, keys).annotate(amount=Sum(question.metric))
-        ranked = rows.order_by(F("amount").desc(nulls_last=True)).values_list(*group_names(question))
-        return {as_group(values) for values in ranked[:top]}
+        by_size = Abs("amount").desc(nulls_last=True)
+        ranked = rows.annotate(place=Window(RowNumber(), partition_by=[F("currency")], order_by=[by_size]))
+        return {
+            (as_group(group), currency)
+            for *group, currency in ranked.filter(place__lte=top).values_list(*group_names(question), "currency")
+        }
 
-    return cached(user, ("leaders", question, top, sorted(keys.items())), query)
+    return cached(user, ("leaders by currency", question, top, sorted(keys.items())), query)
 
 
 def _pivot(

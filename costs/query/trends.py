@@ -22,6 +22,7 @@ from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
 
 MONTHS = 13
+GROUPS = 7
 Filters = Mapping[str, Sequence[str]]
 Sums = dict[str, Decimal | None]
 
@@ -101,11 +102,12 @@ def monthly_history(
 ) -> MonthlyHistory:
     """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
     period = Period(month.plus(1 - MONTHS).start, month.next.start)
-    pivots = build_pivots(user, Question(period, (by,), "month", metric, filters), top=7)
+    question = Question(period, (by,), "month", metric, filters)
+    pivots = build_pivots(user, question, top=GROUPS, to_merge=bool(shown_in))
     if not shown_in:
         return MonthlyHistory([_history_chart(pivot, by) for pivot in pivots], "")
     exchange = currency_conversion.Exchange(shown_in, "month", period, {pivot.currency for pivot in pivots})
-    charts = [_history_chart(pivot, by) for pivot in currency_conversion.convert_pivots(pivots, exchange)]
+    charts = [_history_chart(pivot, by) for pivot in currency_conversion.convert_pivots(pivots, exchange, top=GROUPS)]
     return MonthlyHistory(charts, shown_in, exchange.list_applied(), exchange.missing)
 
 

@@ -116,7 +116,7 @@ def _top_resources(statement: Statement, costs: Sequence[ResourceCost], links: C
         if row["resource"] and row["currency"] == code:
             sums[row["resource"]] = EXACT.add(sums[row["resource"]], row["cost"] or ZERO)
             names[row["resource"]] = row["resource_name"] or row["resource"]
-    largest = sorted(sums.items(), key=lambda item: -item[1])[:TOP_RESOURCES]
+    largest = sorted(sums.items(), key=lambda item: -abs(item[1]))[:TOP_RESOURCES]
     return [
         {
             "label": names[resource],

@@ -78,7 +78,7 @@ class Explorer(Page, TemplateView):
 
     def answer(self, question: Question) -> dict[str, Any]:
         """A table and a chart for each currency, and the rates by which costs were converted."""
-        pivots = build_pivots(self.person, question)
+        pivots = build_pivots(self.person, question, to_merge=bool(self.target))
         rates: dict[str, Any] = {}
         if self.target:
             codes = [pivot.currency for pivot in pivots]

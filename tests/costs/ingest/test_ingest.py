@@ -27,6 +27,7 @@ from costs.ingest.receive import receive_bill
 from costs.ingest.republish import republish_month, swap_publications
 from costs.ingest.rollups import roll_up
 from costs.ingest.store_cost_lines import store_cost_lines
+from costs.ingest.streams import stream_of
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, Dimension, MonthRollup
 from costs.querysets import METRICS
 from tests import bills
@@ -183,7 +184,7 @@ def test_a_load_that_died_starts_again_and_leaves_nothing_twice(tmp_path):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
     claimed = claim(delivery)
     (claimed.folder / "scratch-1").mkdir()
-    DeliveryMonth.objects.create(delivery=claimed, billing_month=date(2026, 3, 1))
+    DeliveryMonth.objects.create(delivery=claimed, stream=stream_of(claimed, ""), billing_month=date(2026, 3, 1))
     with pytest.raises(DeliveryTaken):
         load_bill(delivery)
     silent = timezone.now() - timedelta(seconds=settings.LOAD_STALLED_AFTER_SECONDS + 1)
@@ -255,7 +256,7 @@ def test_the_failure_of_a_worker_that_was_taken_over_touches_nothing_of_the_othe
     zombie = claim(delivery)
     fall_silent()
     other = claim(delivery)
-    DeliveryMonth.objects.create(delivery=other, billing_month=date(2026, 3, 1))
+    DeliveryMonth.objects.create(delivery=other, stream=stream_of(other, ""), billing_month=date(2026, 3, 1))
     mark_failed(zombie, "the disk is full")
     other.refresh_from_db()
     assert (other.status, other.message, other.months.count()) == (Delivery.Status.LOADING, "", 1)

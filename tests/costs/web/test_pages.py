@@ -13,10 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from costs.calc.exchange_rates import CurrencyRate
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import spend, trends
+from costs.query.currency_conversion import Exchange, convert_pivots, load_rates
 from costs.query.pivots import build_pivots
 from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Month, parse_range
@@ -111,6 +113,58 @@ def test_the_largest_groups_and_the_rest_are_the_whole(bill, fay, top):
     assert len([group for group in pivot.groups if group.keys]) == min(top, 4)
     for number, total in enumerate(pivot.sums):
         assert spend.add(group.amounts[number] for group in pivot.groups) == total
+
+
+def services(costs, **more):
+    """A charge for each cost, each of a service of its own: Service 00, Service 01 and so on."""
+    return [charge("2026-03-03", cost, None, f"Service {n:02}", f"r-{n}", **more) for n, cost in enumerate(costs)]
+
+
+def listed(pivot):
+    return {group.label: group.total for group in pivot.groups}
+
+
+def test_every_currency_has_its_own_largest_groups(people, fay, client_of, tmp_path):
+    """A thousand yen is less than a hundred dollars: currencies are never ranked against one another."""
+    deliver(tmp_path, services(range(100, 112)), source="dollars")
+    deliver(tmp_path, services(range(90_000, 90_012), BillingCurrency="JPY"), source="yen")
+    yen, dollars = build_pivots(fay, Question(parse_range("2026-03", "2026-03"), ("service",), "month"))
+    for pivot, smallest in ((yen, 90_000), (dollars, 100)):
+        rows = listed(pivot)
+        assert len(rows) == 11
+        assert rows["Service 11"] == smallest + 11
+        assert rows["Other"] == 2 * smallest + 1
+    text = page(
+        client_of(fay), "/costs/", **{"from": "2026-03", "to": "2026-03", "group_by": "service"}
+    ).content.decode()
+    assert "Service 11" in text
+    assert "201.00" in text
+
+
+def test_a_large_credit_is_a_large_group(people, fay, tmp_path):
+    credit = charge("2026-03-03", "-5000", None, "Promotional credit", "", "Credit")
+    deliver(tmp_path, [*services(range(100, 111)), credit])
+    (pivot,) = build_pivots(fay, Question(parse_range("2026-03", "2026-03"), ("service",), "month"))
+    rows = listed(pivot)
+    assert next(iter(rows.items())) == ("Promotional credit", D(-5000))
+    # The two smallest services, and nothing negative among them.
+    assert rows["Other"] == 100 + 101
+    assert pivot.total == sum(range(100, 111)) - 5000
+
+
+def test_a_group_that_leads_in_one_currency_is_shown_with_all_its_cost_when_converted(people, fay, tmp_path):
+    deliver(tmp_path, services(range(100, 112)), source="dollars")
+    euros = [charge("2026-03-03", "1", None, "Service 11", "r-eu", BillingCurrency="EUR")]
+    deliver(tmp_path, [*services(range(500, 511), BillingCurrency="EUR"), *euros], source="euros")
+    march = parse_range("2026-03", "2026-03")
+    load_rates([CurrencyRate("USD", "EUR", date(2026, 3, 1), D("0.5"), True, "by hand")])
+    pivots = build_pivots(fay, Question(march, ("service",), "month"), to_merge=True)
+    (pivot,) = convert_pivots(pivots, Exchange("EUR", "month", march, {"USD", "EUR"}))
+    rows = listed(pivot)
+    assert rows["Service 10"] == D(510) + D(110) / 2
+    assert len(rows) == 11
+    assert rows["Other"] == (D(500) + D(100) / 2) + (D(1) + D(111) / 2)
+    assert sum(rows.values()) == pivot.total
 
 
 def test_a_filter_by_a_team_includes_the_teams_below(bill, fay):

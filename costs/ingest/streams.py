@@ -1,0 +1,92 @@
+"""Which versions a delivery replaces: what its own stream brought before, and nothing else."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import TruncMonth
+
+from costs.models import DeliveredAccount, Delivery, DeliveryMonth, Stream
+
+
+def stream_of(delivery: Delivery, view: str) -> Stream:
+    """The stream that brings this view of the delivery's export and partition."""
+    stream, _ = Stream.objects.get_or_create(
+        source_id=delivery.source_id, export=delivery.export, view=view, partition=delivery.partition
+    )
+    return stream
+
+
+def rivals_of(month: DeliveryMonth) -> QuerySet[DeliveryMonth]:
+    """The other months that count and whose cost this one bills again, from the same source.
+
+    In a stream with parts (billing periods of an export, objects that add up) they are what the same part brought
+    before. Of loose files, they are what covers the same accounts on the same days of the same billing month: a
+    corrected file of any name replaces the first, a file of another subscription stands beside it, and so do the last
+    hours of a month that lie in the file of the next.
+    """
+    delivery, stream = month.delivery, month.stream
+    others = DeliveryMonth.objects.current().filter(stream__source=stream.source_id).exclude(delivery=delivery)
+    same_cost = _same_cost(month) & Q(billing_month=month.billing_month)
+    if not delivery.part:
+        return others.filter(same_cost)
+    same_part = Q(stream=stream, delivery__part=delivery.part)
+    return others.filter(same_part | (same_cost & Q(stream__export="")) if stream.export else same_part)
+
+
+def _same_cost(month: DeliveryMonth) -> Q:
+    """Of the same view of the bill (a bill that is both views is of either), the same accounts and days."""
+    of_view = Q(view__in=["", month.view]) if month.view else Q()
+    return of_view & Q(Exists(_covers_the_same(month)))
+
+
+def _covers_the_same(month: DeliveryMonth) -> QuerySet[DeliveredAccount]:
+    """The accounts of a rival that `month` has too, on overlapping days.
+
+    Rows without an account (tax, refunds) are the billing account's: they are compared where a bill names no accounts.
+    """
+    accounts = DeliveredAccount.objects.all()
+    same_days = accounts.filter(
+        delivery_month=month.pk, first_day__lte=OuterRef("last_day"), last_day__gte=OuterRef("first_day")
+    )
+    theirs = accounts.filter(delivery_month=OuterRef("pk"))
+    if not month.accounts.exclude(sub_account="").exists():
+        return theirs.filter(Exists(same_days))
+    named = accounts.filter(delivery_month=OuterRef("delivery_month")).exclude(sub_account="")
+    same_account = ~Q(sub_account="") & Exists(same_days.filter(sub_account=OuterRef("sub_account")))
+    return theirs.filter(same_account | (~Exists(named) & Exists(same_days)))
+
+
+def months_left_behind(
+    delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Sequence[DeliveryMonth]
+) -> QuerySet[DeliveryMonth]:
+    """Other billing months of loose deliveries that are replaced, charged after their end on days the new one covers.
+
+    The last hours of July may lie in the file of August: a newer file of August without them takes them back.
+    """
+    accounts = DeliveredAccount.objects.filter(delivery_month__in=[month.pk for month in months])
+    days: list[date] = sorted(day for pair in accounts.values_list("first_day", "last_day") for day in pair)
+    loose = DeliveryMonth.objects.current().filter(stream__export="", delivery__part="")
+    beside = loose.filter(delivery__in={row.delivery_id for row in replaced}).exclude(
+        billing_month__in=[month.billing_month for month in months]
+    )
+    if not days or delivery.part:
+        return beside.none()
+    within_its_month = Q(delivery_month__billing_month__gte=TruncMonth("first_day"))
+    others = within_its_month | Q(first_day__lt=days[0]) | Q(last_day__gt=days[-1])
+    return beside.filter(~Exists(DeliveredAccount.objects.filter(others, delivery_month=OuterRef("pk"))))
+
+
+def count_twice(months: QuerySet[DeliveryMonth]) -> int:
+    """How many accounts of these months stand, for the same view and month, in another one on overlapping days."""
+    theirs = DeliveredAccount.objects.filter(
+        delivery_month__in=months,
+        delivery_month__stream__source=OuterRef("delivery_month__stream__source"),
+        delivery_month__billing_month=OuterRef("delivery_month__billing_month"),
+        sub_account=OuterRef("sub_account"),
+        first_day__lte=OuterRef("last_day"),
+        last_day__gte=OuterRef("first_day"),
+    ).exclude(delivery_month=OuterRef("delivery_month"))
+    same_view = Q(delivery_month__view="") | Q(delivery_month__view=OuterRef("delivery_month__view"))
+    ours = DeliveredAccount.objects.filter(delivery_month__in=months).exclude(sub_account="")
+    return ours.filter(Exists(theirs.filter(same_view))).count()

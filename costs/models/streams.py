@@ -1,0 +1,52 @@
+"""What brings bills again and again, and what each version of a month covers."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Stream(models.Model):
+    """One export of a source: one view of the bill, of one partition such as a subscription.
+
+    A delivery replaces only what its own stream brought before. Loose files, which lie in no layout that names their
+    export, are the stream with an empty `export`; of these a delivery replaces what covers the same accounts and days.
+    """
+
+    source = models.ForeignKey("costs.Source", models.CASCADE, related_name="streams")
+    export = models.CharField(max_length=500, blank=True, help_text="where in the source it lies; empty: loose files")
+    view = models.CharField(
+        max_length=10, blank=True, help_text="actual or amortized, where a provider exports both; empty: both in one"
+    )
+    partition = models.CharField(max_length=200, blank=True, help_text="the part of the company that it bills")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["source", "export", "view", "partition"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "export", "view", "partition"], name="stream_once"),
+        ]
+
+    def __str__(self) -> str:
+        parts = [str(self.source), self.export, self.partition, f"{self.view} view" if self.view else ""]
+        return ", ".join(part for part in parts if part)
+
+
+class DeliveredAccount(models.Model):
+    """An account in one version of a month, and the days of its charges: how far the bill is known for it."""
+
+    delivery_month = models.ForeignKey("costs.DeliveryMonth", models.CASCADE, related_name="accounts")
+    billing_account = models.CharField(max_length=200, blank=True)
+    sub_account = models.CharField(max_length=200, blank=True)
+    first_day = models.DateField(help_text="the first charge day, UTC")
+    last_day = models.DateField(help_text="the last charge day, UTC")
+    charges = models.BigIntegerField(help_text="rows of the bill")
+
+    class Meta:
+        ordering = ["delivery_month", "billing_account", "sub_account"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["delivery_month", "billing_account", "sub_account"], name="delivered_account_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sub_account or self.billing_account}: {self.first_day} to {self.last_day}"
