@@ -292,6 +292,8 @@ BILL_MAX_BYTES = env.int("BILL_MAX_BYTES", default=64 * 1024**3)
 BILL_MAX_UPLOAD_BYTES = env.int("BILL_MAX_UPLOAD_BYTES", default=4 * 1024**3)
 DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="1GB")
 DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
+# So many cost lines of a delivery in a month of use get a database table of their own.
+OWN_TABLE_FROM_LINES = env.int("OWN_TABLE_FROM_LINES", default=100_000)
 # A load whose heartbeat is older than this was killed and is started again.
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 

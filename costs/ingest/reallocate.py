@@ -21,7 +21,7 @@ from django.db.models import F
 from costs.calc.allocation_rules import OwnerRule, VirtualTag, boundaries, cut_sql, signature_of
 from costs.charges.build_cost_lines import TAG_SET, MonthLines
 from costs.formats.sql import literal
-from costs.ingest.partitions import analyze_partitions
+from costs.ingest.partitions import analyze_lines
 from costs.ingest.postgres_copy import copy_across, copy_out
 from costs.ingest.publications import check_layers, publication_sql
 from costs.ingest.rollups import roll_up
@@ -51,7 +51,7 @@ def reallocate_month(row: DeliveryMonth, decide: Callable[[], Decision]) -> int 
         reallocation.read([row])
         changed = reallocation.write(row)
         if changed:
-            analyze_partitions(date.fromisoformat(day) for day in row.charge_months)
+            analyze_lines(row)
             roll_up(row)
             check_layers(row)
             DeliveryMonth.objects.filter(pk=row.pk).update(revision=F("revision") + 1)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+from django.conf import settings
 from django.db import connection, transaction
 
 from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES
@@ -27,6 +28,7 @@ from costs.ingest.streams import stream_of
 from costs.ingest.tag_sets import name_tag_sets
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
+from finops_site.lib.periods import Month
 from finops_site.ops.locks import share
 
 
@@ -52,7 +54,7 @@ def store_cost_lines(
         with transaction.atomic():
             name_tag_sets(lines.db, scratch)
         _copy_lines(lines, row, scratch)
-        partitions.analyze_partitions(month.charge_months)
+        partitions.analyze_lines(row)
         roll_up(row)
         with transaction.atomic():
             _copy_dimension_values(lines, scratch)
@@ -72,24 +74,46 @@ def _copy_accounts(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None
 
 
 def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
+    """Copies many lines of a month of use into a table of their own, few into the one that deliveries share."""
+    months = lines.db.execute(
+        "SELECT date_trunc('month', charge_date)::DATE, count(*) FROM lines GROUP BY 1"
+    ).fetchall()
+    big = [Month.of(day) for day, number in months if number >= settings.OWN_TABLE_FROM_LINES]
+    for month in big:
+        with transaction.atomic():
+            share(lines_lock(row.delivery_id))
+            table = partitions.make_own_table(row, month)
+        _copy_some(lines, row, f"= DATE '{month.start}'", table, scratch)
+        with transaction.atomic():
+            share(lines_lock(row.delivery_id))
+            partitions.attach_own_table(row, month)
+    if len(big) < len(months):
+        others = ", ".join(["DATE '0001-01-01'", *(f"DATE '{month.start}'" for month in big)])
+        _copy_some(lines, row, f"NOT IN ({others})", CostLine._meta.db_table, scratch)
+
+
+def _copy_some(lines: MonthLines, row: DeliveryMonth, months: str, table: str, scratch: Path) -> None:
+    """Copies the lines whose month of use meets the condition `months`."""
     columns = [*READ_FROM_CHARGES, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
     names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
     select = f"""
         SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
         {", ".join(f"l.{c}" for c in columns)}
         FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set
+        WHERE date_trunc('month', l.charge_date)::DATE {months}
     """
-    unload_csv(lines.db, select, scratch / "lines", "FILE_SIZE_BYTES '4MB'")
-    files = sorted((scratch / "lines").iterdir())
-    run_both(partial(_copy_files, row, names, files[::2]), partial(_copy_files, row, names, files[1::2]))
+    folder = scratch / f"lines-{table}"
+    unload_csv(lines.db, select, folder, "FILE_SIZE_BYTES '4MB'")
+    files = sorted(folder.iterdir())
+    run_both(*(partial(_copy_files, row, table, names, half) for half in (files[::2], files[1::2])))
 
 
-def _copy_files(row: DeliveryMonth, names: Sequence[str], files: Sequence[Path]) -> None:
+def _copy_files(row: DeliveryMonth, table: str, names: Sequence[str], files: Sequence[Path]) -> None:
     # In a transaction, so that the server does not finish on its own what a killed process began.
     with transaction.atomic():
         share(lines_lock(row.delivery_id))
         for path in files:
-            copy_in(path, CostLine._meta.db_table, names)
+            copy_in(path, table, names)
 
 
 def _copy_dimension_values(lines: MonthLines, scratch: Path) -> None:

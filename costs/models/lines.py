@@ -81,11 +81,17 @@ class Cost(models.Model):
 class CostLine(Cost):
     """The charges of a delivery summed per day, account, service, region, resource, tags, category and commitment.
 
-    The table is partitioned by the month of `charge_date`; the database's key is (id, charge_date), and `id` alone is
-    unique because one sequence hands it out.
+    The table is partitioned by the month of `charge_date`, and within it by `own_table`: big deliveries have a table of
+    their own (`costs/ingest/partitions.py`). `id` is unique because one sequence hands it out.
     """
 
     id = models.BigAutoField(primary_key=True)
+    own_table = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="the delivery month whose own table holds the line; 0: the shared table",
+    )
     charge_date = models.DateField("charge day", help_text="when it was used, UTC")
     service_category = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
