@@ -12,6 +12,8 @@ from costs.formats.sql import NO_NUL, literal, tags
 # Follow from the dimensions; where the charges of a line disagree, the line has nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
 UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
+# What all lines of a kind have in common.
+KIND_TEXTS = (*READ_FROM_CHARGES, *DESCRIPTIONS)
 AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
 
 # Of a tag set's sorted `pairs` {k, v}: their canonical text, and the map with small keys (the first one wins).
@@ -108,14 +110,17 @@ class MonthLines:
         self.db.execute("DROP TABLE texts; DROP TABLE numbered")
 
     def _show_lines(self) -> None:
-        """`bill_lines`: the lines with their texts, put together anew by each question that reads them."""
-        texts = [
-            f"{shown(f'c.{column}', w)} AS {name}"
-            for name, (column, w) in {**READ_FROM_CHARGES, **DESCRIPTIONS}.items()
-        ]
+        """`bill_lines`: the lines with their texts, put together anew by each question that reads them.
+
+        `copied` is what PostgreSQL's COPY is to read of a line's KIND_TEXTS, made once for all lines of a kind.
+        """
+        widths = {**READ_FROM_CHARGES, **DESCRIPTIONS}
+        texts = [f"{shown(f'c.{column}', width)} AS {name}" for name, (column, width) in widths.items()]
         self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE kinds AS SELECT kind, t.tag_set, {", ".join(texts)}
-            FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text
+            CREATE OR REPLACE TEMP TABLE kinds AS
+            SELECT *, concat_ws(chr(9), {", ".join(as_copied(name) for name in KIND_TEXTS)}) AS copied
+            FROM (SELECT kind, t.tag_set, {", ".join(texts)}
+                FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text)
         """)
         agreed = [f"{shown(f'distinct_{column}.{column}', w)} AS {name}" for name, (column, w) in UNANIMOUS.items()]
         found = " ".join(f"LEFT JOIN distinct_{c} ON distinct_{c}.number = s.{c}" for c, _ in UNANIMOUS.values())
@@ -220,6 +225,13 @@ def shown(column: str, width: int) -> str:
 
 def _same(one: str, other: str, columns: Sequence[str]) -> str:
     return " AND ".join(f"{one}.{column} IS NOT DISTINCT FROM {other}.{column}" for column in columns)
+
+
+def as_copied(sql: str) -> str:
+    """A text as COPY reads it in its format `text`: a tab would end it and a line feed the row."""
+    for character, name in ((92, 92), (9, 116), (10, 110), (13, 114)):
+        sql = f"replace({sql}, chr({character}), chr(92) || chr({name}))"
+    return sql
 
 
 def no_nul(sql: str) -> str:

@@ -109,7 +109,8 @@ def analyze_lines(row: DeliveryMonth) -> None:
     with connection.cursor() as cursor:
         for month in _months(row):
             own = _own_name(row.pk, month)
-            cursor.execute(f"ANALYZE {own if _exists(own) else f'{_name(month)}_shared'} ({FILTERED_COLUMNS})")
+            # All of a big one, with its index of resources: the planner would take it for useless.
+            cursor.execute(f"ANALYZE {own if _exists(own) else f'{_name(month)}_shared ({FILTERED_COLUMNS})'}")
 
 
 def _months(row: DeliveryMonth) -> list[Month]:

@@ -9,7 +9,9 @@ from django.db import DatabaseError, connection, transaction
 from costs.charges.build_cost_lines import AMOUNTS
 from costs.charges.totals import totals_as_text
 from costs.ingest.partitions import SHARED, drop_own_tables
-from costs.models import CostLine, DayRollup, DeliveryMonth, MonthRollup
+from costs.models import CostLine, DayRollup, DeliveryMonth, MonthRollup, ResourceRollup
+
+ROLLUPS = (MonthRollup, ResourceRollup, DayRollup)
 
 
 class LayersDiffer(AssertionError):
@@ -32,8 +34,8 @@ def lines_lock(delivery_id: int) -> str:
 
 
 def check_layers(row: DeliveryMonth) -> None:
-    """Raises LayersDiffer unless lines and both rollups sum to the charges, per currency, to the last stored digit."""
-    for model in (CostLine, MonthRollup, DayRollup):
+    """Raises LayersDiffer unless lines and all rollups sum to the charges, per currency, to the last stored digit."""
+    for model in (CostLine, *ROLLUPS):
         by_metric = {
             currency: {AMOUNTS[name]: amount for name, amount in sums.items()}
             for currency, sums in model.objects.filter(delivery_month=row).totals().items()
@@ -48,7 +50,7 @@ def remove_publications(rows: Iterable[DeliveryMonth]) -> None:
     for row in rows:
         drop_own_tables(row)
         with transaction.atomic(), connection.cursor() as cursor:
-            for model in (MonthRollup, DayRollup):
+            for model in ROLLUPS:
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {publication_sql(row)}")

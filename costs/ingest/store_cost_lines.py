@@ -11,9 +11,10 @@ from django.db import connection, transaction
 from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES
 from costs.charges.build_cost_lines import (
     AMOUNTS,
-    DESCRIPTIONS,
+    KIND_TEXTS,
     UNANIMOUS,
     MonthLines,
+    as_copied,
     build_cost_lines,
     no_nul,
     shown,
@@ -21,7 +22,7 @@ from costs.charges.build_cost_lines import (
 from costs.charges.read_bill import MonthOfCharges
 from costs.charges.totals import totals_as_text
 from costs.ingest import partitions
-from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_csv
+from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_text
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
 from costs.ingest.rollups import roll_up
 from costs.ingest.streams import stream_of
@@ -94,16 +95,17 @@ def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
 
 def _copy_some(lines: MonthLines, row: DeliveryMonth, months: str, table: str, scratch: Path) -> None:
     """Copies the lines whose month of use meets the condition `months`."""
-    columns = [*READ_FROM_CHARGES, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
-    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
+    numbers = [*AMOUNTS, "quantity", "charges", "charge_date"]
+    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule"]
+    names += [*KIND_TEXTS, *UNANIMOUS, *numbers]
     select = f"""
-        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
-        {", ".join(f"l.{c}" for c in columns)}
+        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, {as_copied("s.owner_rule")}, l.copied,
+        {", ".join([*(as_copied(f"l.{name}") for name in UNANIMOUS), *(f"l.{name}" for name in numbers)])}
         FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set
         WHERE date_trunc('month', l.charge_date)::DATE {months}
     """
     folder = scratch / f"lines-{table}"
-    unload_csv(lines.db, select, folder, "FILE_SIZE_BYTES '4MB'")
+    unload_text(lines.db, select, folder, "FILE_SIZE_BYTES '4MB'")
     files = sorted(folder.iterdir())
     run_both(*(partial(_copy_files, row, table, names, half) for half in (files[::2], files[1::2])))
 
@@ -113,7 +115,7 @@ def _copy_files(row: DeliveryMonth, table: str, names: Sequence[str], files: Seq
     with transaction.atomic():
         share(lines_lock(row.delivery_id))
         for path in files:
-            copy_in(path, table, names)
+            copy_in(path, table, names, "text")
 
 
 def _copy_dimension_values(lines: MonthLines, scratch: Path) -> None:

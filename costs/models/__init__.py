@@ -1,7 +1,7 @@
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
-from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
+from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, ResourceRollup, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
 from costs.models.streams import DeliveredAccount, Stream
@@ -21,6 +21,7 @@ __all__ = [
     "MonthRollup",
     "Pool",
     "Reject",
+    "ResourceRollup",
     "RestatedCost",
     "Restatement",
     "Source",
