@@ -86,8 +86,8 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 def _lines(lines: int, today: date) -> None:
     from costs.ingest.partitions import analyze_lines, ensure_partitions
     from costs.ingest.rollups import roll_up
-    from costs.ingest.streams import stream_of
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
+    from costs.versions.streams import stream_of
     from finops_site.models import Team
 
     teams = [Team.objects.create(name=f"Team {number}").pk for number in range(TEAMS)]

@@ -178,8 +178,8 @@ def _charge_table(path: Path) -> Iterator[Any]:
 
 
 def _month_of_the_peer() -> Any:
-    from costs.ingest.streams import stream_of
     from costs.models import Delivery, DeliveryMonth, Source
+    from costs.versions.streams import stream_of
 
     source, _ = Source.objects.get_or_create(name="the usual way")
     delivery = Delivery.objects.create(source=source, fingerprint=uuid.uuid4().hex)

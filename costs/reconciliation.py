@@ -12,11 +12,11 @@ from django.db.models import Aggregate, Count, QuerySet, Sum
 from costs.charges.totals import stored_totals, totals_as_text
 from costs.formats.sql import literal
 from costs.ingest.publications import ROLLUPS
-from costs.ingest.streams import count_twice
 from costs.ingest.workspace import limited_duckdb
 from costs.models import CostLine, Delivery, DeliveryMonth
 from costs.models.lines import Cost
 from costs.querysets import METRICS, SIDES
+from costs.versions.streams import count_twice
 from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month
 

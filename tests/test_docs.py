@@ -24,7 +24,17 @@ def test_every_format_is_documented_with_the_columns_that_tell_it():
     assert missing <= {"UsageDate"}, "an older name that nobody exports any more"
 
 
-@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_vendor_has_its_page_and_its_tests():
+    vendors = {path.stem for path in (ROOT / "costs/formats/vendors").glob("[!_]*.py")}
+    pages = {path.stem for path in (ROOT / "docs/providers").glob("*.md")}
+    tested = (ROOT / "tests/costs/charges/test_vendors.py").read_text().lower()
+    assert vendors - pages == set()
+    assert {vendor for vendor in vendors if f"class test{vendor}" not in tested} == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+)
 def test_every_link_leads_to_a_file(name):
     path = ROOT / name
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):

@@ -18,7 +18,7 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": ["lib", "people", "ui", "mail", "reports", "ops", "api"],
-    "costs": ["formats", "calc", "charges", "demo", "models", "ingest", "sources", "query", "web", "api"],
+    "costs": ["formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "web", "api"],
     "tagging": ["calc", "models", "policy", "ownership", "remediation", "chargeback", "unit_costs"],
     "budgets": ["calc", "models", "forecast", "alerts", "planning", "evaluation", "anomalies", "api"],
     "reservations": [
@@ -33,6 +33,7 @@ PURE = [
     "costs/charges/*.py",
     "costs/demo/*.py",
     "costs/formats/*.py",
+    "costs/formats/vendors/*.py",
     "budgets/calc/*.py",
     "reservations/calc/*.py",
     "reservations/optimizer/*.py",

@@ -30,11 +30,12 @@ from costs.api.serializers import (
 from costs.calc.dimensions import FILTERABLE
 from costs.focus_export import request_export
 from costs.formats.base import BadBill
-from costs.ingest import restatements, uploads
+from costs.ingest import uploads
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
+from costs.versions import restatements
 from costs.web.downloads import export_file
 from costs.web.filters import DeliveryFilter
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import duckdb
 
-from costs.charges import files, gzips, json_lines
+from costs.charges import files, gzips, json_lines, price_lookup
+from costs.charges.json_lines import LONGEST_LINE
 from costs.formats import FORMATS, detect
 from costs.formats.base import BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 
-# DuckDB reads in blocks of eight of these: small enough for a gigabyte of memory, and longer than any row of a bill.
-LONGEST_LINE = 2 << 20
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
 AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
+# An object a line, and a file that is one object.
+JSON = ("jsonl", "json")
+# So many lines may stand above a header.
+MAX_PREAMBLE = 30
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
 # What DuckDB raises for the sake of the data; a binder or parser error would be our own mistake.
 UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException, duckdb.OutOfRangeException)
@@ -35,17 +38,30 @@ class BillFile:
     format: Format
     layout: files.Layout | None
     plain: Path | None = None
+    # Whether it lists prices and has no charges, and whether its rows stand beside their prices.
+    is_price_list: bool = False
+    is_priced: bool = False
 
-    def source(self, *, store_rejects: bool = True) -> str:
-        """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up."""
+    def source(self, *, store_rejects: bool = True, record: str = "") -> str:
+        """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up.
+
+        `record` names a column for the number of each row, counted as DuckDB reads them.
+        """
+        rows = self._rows(store_rejects)
+        if record:
+            rows = f"(SELECT *, row_number() OVER () AS {record} FROM {rows})"
+        return price_lookup.with_prices(rows, self.sheet, self.format) if self.is_priced else rows
+
+    def _rows(self, store_rejects: bool) -> str:
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         options = f"ignore_errors = true, {AS_TEXT}, {rejects}"
-        if self.kind == "jsonl":
-            return json_lines.source(self.address, self.sheet, options)
+        if self.kind in JSON:
+            return json_lines.source(self.address, self.sheet, options if self.kind == "jsonl" else None)
         if self.layout is None:
             return f"read_parquet({literal(self.address)})"
         # A header with more columns than the rows have is no header to DuckDB.
-        header = "header = false, skip = 1" if self.layout.bare else "header = true"
+        skip = self.layout.skip
+        header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         return (
             f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
@@ -80,9 +96,18 @@ def open_bill_file(
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-    layout = files.csv_layout(head, name) if kind == "csv" else None
-    sheet = Sheet(_columns(db, kind, address, name, layout), options)
+    if kind == "jsonl" and json_lines.is_document(head):
+        kind = "json"
+        if plain is not None:
+            files.unfold(path, plain, name, limit=unfolded.limit)
+            path, plain = plain, None
+        address = str(path)
+        if path.stat().st_size > json_lines.LARGEST_DOCUMENT:
+            raise BadBill(f"{name}: one JSON object of more than 256 MB; deliver it as JSON lines.")
+    layout, sheet = _sheet(db, kind, address, head, name, options)
     unrecognised = BillFile(name, path, address, kind, sheet, FORMATS[0], layout, plain)
+    if listed := next((known for known in FORMATS if known.prices and known.prices.fits(sheet)), None):
+        return replace(unrecognised, format=listed, is_price_list=True)
     detected = detect(
         sheet, wanted=format_name, file=name, shows=lambda candidate: _has_evidence(db, unrecognised, candidate)
     )
@@ -91,19 +116,48 @@ def open_bill_file(
     return replace(unrecognised, format=detected)
 
 
-def _columns(
-    db: duckdb.DuckDBPyConnection, kind: str, address: str, name: str, layout: files.Layout | None
-) -> dict[str, str]:
-    """{column: SQL that reads it as text}."""
-    if kind == "jsonl":
-        return json_lines.columns(db, address, name, AS_TEXT)
-    if layout is not None:
-        return {column: quoted(column) for column in layout.columns}
+def _sheet(
+    db: duckdb.DuckDBPyConnection, kind: str, address: str, head: Path, name: str, options: Options
+) -> tuple[files.Layout | None, Sheet]:
+    """How a CSV is written, and the header of any file."""
+    if kind in JSON:
+        places = dict.fromkeys(known.rows_in for known in FORMATS if known.rows_in)
+        rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if kind == "jsonl" else None
+        return None, json_lines.sheet(db, address, name, rest, options, places)
+    if kind == "csv":
+        return _csv_sheet(head, name, options)
     try:
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({first_line(error)}). Fetch it again.") from None
-    return {column: _as_text(quoted(column), type_name) for column, type_name, *_ in described}
+    return None, Sheet({column: _as_text(quoted(column), type_name) for column, type_name, *_ in described}, options)
+
+
+def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
+    """The header of a CSV: its first line, or the first below it that is the header of a format."""
+    refusal: BadBill | None = None
+    first: tuple[files.Layout, Sheet] | None = None
+    for skip in range(min(MAX_PREAMBLE, files.lines_in_head(head))):
+        try:
+            layout = files.csv_layout(head, name, skip=skip)
+        except BadBill as error:
+            refusal = refusal or error
+            continue
+        preamble = {key: literal(value) for key, value in files.preamble(head, skip).items()} if skip else {}
+        sheet = Sheet({column: quoted(column) for column in layout.columns}, options, preamble)
+        first = first or (layout, sheet)
+        if is_known(sheet):
+            return layout, sheet
+    if refusal is not None and (first is None or first[0].skip):
+        raise refusal
+    assert first is not None
+    return first
+
+
+def is_known(sheet: Sheet) -> bool:
+    """Whether the header is that of a format, or of the price list of one."""
+    prices = [known.prices for known in FORMATS if known.prices]
+    return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
 
 
 def _as_text(column: str, type_name: str) -> str:
@@ -123,11 +177,38 @@ def _has_evidence(db: duckdb.DuckDBPyConnection, file: BillFile, candidate: Form
     return row is not None
 
 
+def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list[BillFile]:
+    """The files that have charges, those without cost of their own beside the price lists among the others.
+
+    Raises BadBill when usage comes without its price list, prices without usage, or a price list with two prices at
+    once.
+    """
+    lists = [file for file in bill if file.is_price_list]
+    usage = [file for file in bill if not file.is_price_list]
+    names = ", ".join(file.name for file in bill)
+    for file in usage:
+        if file.format.prices and not lists:
+            raise BadBill(f"{names}: usage without its cost; deliver it together with the {file.format.prices.title}.")
+    if lists and not usage:
+        raise BadBill(f"{names}: a price list and no usage; deliver it together with the usage it prices.")
+    if lists:
+        price_lookup.collect(
+            db, [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
+        )
+    return [replace(file, is_priced=file.format.prices is not None) for file in usage]
+
+
 def check_one_format(bill: Sequence[BillFile]) -> None:
     """Raises BadBill for files of several formats, unless they are the two halves of one bill."""
     names = sorted({file.format.name for file in bill})
     if len(names) > 1 and not all(file.format.view for file in bill):
         raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
+
+
+def is_last_page(db: duckdb.DuckDBPyConnection, file: BillFile) -> bool:
+    """Whether a file that an API delivered holds the last page of its answer."""
+    rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if file.kind == "jsonl" else None
+    return json_lines.any_object_has(db, file.address, rest, file.format.last_page)
 
 
 def view_of(bill: Sequence[BillFile]) -> str:

@@ -1,98 +1,160 @@
-"""Which of the given files are one delivery: the parts a manifest names, or loose files together. Pure: no Django."""
+"""Which of the given files are one delivery, and of which stream: by the layouts that sources know. Pure: no Django."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
+from costs.charges import layouts
+from costs.charges.layouts import BILLS, BadManifest, Entry, Package, date_in_name, packages
 from costs.formats.base import BadBill
-
-BILL_ENDINGS = (".csv", ".gz", ".parquet", ".jsonl", ".ndjson", "manifest.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Files that are one delivery: the parts a manifest names, or the loose files of one call."""
+    """Files that are one delivery: the parts a manifest names, a run of an export, or the loose files of one call.
+
+    The rest is what the layout shows, as in a `Package`; all empty where files are loose.
+    """
 
     files: tuple[Path, ...]
-    manifest: Path | None = None
+    export: str = ""
+    part: str = ""
+    partition: str = ""
+    format: str = ""
+    rows: int | None = None
 
 
 def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
-    """What a person means by these paths: each manifest is a delivery, and all loose files together are one more.
+    """What a person means by these paths: the deliveries in each folder, each manifest, and all loose files together.
 
-    A folder stands for the bills in it. Raises BadBill for what is not there or cannot be a bill.
+    A folder is read as a source reads it. Where it holds one export alone, that is delivered like a loose file: it
+    replaces what covers the same accounts and days, wherever in the folder's tree the next call begins.
+    Raises BadBill for what is not there or cannot be a bill.
     """
     given = list(paths)
-    manifests: list[Path] = []
     loose: list[Path] = []
+    manifests: list[Path] = []
+    bundles: list[Bundle] = []
     for path in given:
-        for file in _expand(path):
-            (manifests if file.name.lower().endswith("manifest.json") else loose).append(file)
-    bundles = [Bundle(_parts(path), manifest=path) for path in _latest_manifests(manifests)]
-    parts = {part for bundle in bundles for part in bundle.files}
-    rest = [path for path in loose if path not in parts]
-    if bundles:
-        # Beside a manifest, data files it does not name are superseded versions, unless somebody named them.
-        named_by_hand = {path.resolve() for path in given}
-        rest = [path for path in rest if path.resolve() in named_by_hand]
-    return [*bundles, Bundle(tuple(rest))] if rest else bundles
+        if path.is_dir():
+            of_layout, of_none = _bundles_of_folder(path)
+            bundles += of_layout
+            loose += of_none
+        elif not path.exists():
+            raise BadBill(f"{path}: no such file or folder.")
+        else:
+            (manifests if path.name.lower().endswith("manifest.json") else loose).append(path)
+    bundles += [_bundle_of_manifest(path) for path in _latest_manifests(manifests)]
+    parts = {part.resolve() for bundle in bundles for part in bundle.files}
+    rest = [path for path in loose if path.resolve() not in parts]
+    reports = [path for path in rest if layouts.NUMBERED_REPORT.search(path.name)]
+    bundles += [Bundle((path,), part=path.name) for path in reports]
+    if together := tuple(path for path in rest if path not in reports):
+        bundles.append(Bundle(together))
+    return bundles
 
 
-def _expand(path: Path) -> list[Path]:
-    if not path.exists():
-        raise BadBill(f"{path}: no such file or folder.")
-    if path.is_file():
-        return [path]
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and not file.name.startswith(".") and file.name.lower().endswith(BILL_ENDINGS)
+def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
+    """(the deliveries of a folder by its layout, the files in it that are loose)."""
+    entries = list(_entries(folder))
+    if not entries:
+        endings = ", ".join(BILLS)
+        raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
+    deliveries, problems = packages(entries, lambda key: read_json(folder / key))
+    if problems:
+        raise BadBill(" ".join(problems))
+    of_layout = [package for package in deliveries if package.export]
+    of_none = [package for package in deliveries if not package.export]
+    bundles = [_bundle(folder, package) for package in _by_hand(of_layout)]
+    if all(date_in_name(package.name) for package in of_none):
+        # bill-2026-03-01, bill-2026-03-02: each may be the whole month so far, so the later one counts.
+        bundles += [_bundle(folder, package) for package in of_none]
+        of_none = []
+    return bundles, [folder / key for package in of_none for key in package.keys]
+
+
+def _by_hand(delivered: Sequence[Package]) -> list[Package]:
+    """Exports are named below the folder they have in common; a single one has no name, and its periods are no parts.
+
+    Objects that add up stay parts, by the name of the file.
+    """
+    exports = {package.export for package in delivered}
+    if len(exports) == 1:
+        return [
+            replace(package, export="", partition="", part=package.part if _adds_up(package) else "")
+            for package in delivered
+        ]
+    common = commonpath(exports) if exports and "/" not in exports else ""
+    return [
+        replace(package, export=package.export.removeprefix(f"{common}/") if common else package.export)
+        for package in delivered
     ]
-    if not files:
-        raise BadBill(f"{path}: the folder holds no bill (.csv, .csv.gz, .parquet, .jsonl or a manifest).")
-    return files
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _adds_up(package: Package) -> bool:
+    return layouts.NUMBERED_REPORT.search(package.part) is not None
+
+
+def _bundle(folder: Path, package: Package) -> Bundle:
+    files = tuple(folder / key for key in package.keys)
+    part = package.part.rpartition("/")[2] if _adds_up(package) and not package.export else package.part
+    return Bundle(files, package.export, part, package.partition, package.format, package.rows)
+
+
+def _entries(folder: Path) -> Iterable[Entry]:
+    for path in sorted(folder.rglob("*")):
+        key = path.relative_to(folder).as_posix()
+        is_hidden = any(step.startswith(".") for step in key.split("/"))
+        if path.is_file() and not is_hidden and path.name.lower().endswith(BILLS):
+            stat = path.stat()
+            yield Entry(key, "", stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a manifest; raises BadBill."""
     try:
-        manifest = json.loads(path.read_text("utf-8-sig"))
+        return json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError) as error:
         raise BadBill(f"{path.name}: not a readable manifest ({error}).") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("reportKeys"), list):
-        raise BadBill(f"{path.name}: not a Cost and Usage Report manifest, it names no reportKeys.")
-    return manifest
+
+
+def _read_manifest(path: Path) -> layouts.Manifest:
+    try:
+        return layouts.read(path.name, read_json(path))
+    except BadManifest as error:
+        raise BadBill(str(error)) from None
 
 
 def _latest_manifests(manifests: list[Path]) -> list[Path]:
-    """One manifest for each billing period: the topmost, which AWS keeps pointing at the newest assembly."""
+    """One manifest for each bill they state: the topmost, which AWS keeps pointing at the newest assembly."""
     latest: dict[str, Path] = {}
     for path in sorted(manifests, key=lambda manifest: (len(manifest.parts), str(manifest))):
-        manifest = _read_manifest(path)
-        period = manifest.get("billingPeriod")
-        start = period.get("start", "") if isinstance(period, dict) else ""
-        latest.setdefault(f"{manifest.get('reportName')} {start or path}", path)
+        bill = _read_manifest(path).bill
+        latest.setdefault(str(path) if bill == path.name else bill, path)
     return list(latest.values())
 
 
-def _parts(manifest: Path) -> tuple[Path, ...]:
+def _bundle_of_manifest(path: Path) -> Bundle:
     """The files a manifest names.
 
     Keys are bucket paths: the longest tail that exists beside or above the manifest is the file.
     """
-    keys = [str(key) for key in _read_manifest(manifest)["reportKeys"]]
-    if not keys:
-        raise BadBill(f"{manifest.name}: the manifest names no files.")
-    folders = (manifest.parent, *list(manifest.parents)[1:4])
+    manifest = _read_manifest(path)
+    if not manifest.names:
+        raise BadBill(f"{path.name}: the manifest is of an export that is no bill.")
+    folders = (path.parent, *list(path.parents)[1:6])
     files = []
-    for key in keys:
-        steps = [step for step in key.split("/") if step]
+    for key in manifest.names:
+        steps = [step for step in key.split("://")[-1].split("/") if step]
         if ".." in steps:
-            raise BadBill(f"{manifest.name}: the key {key!r} climbs out of its folder.")
+            raise BadBill(f"{path.name}: the key {key!r} climbs out of its folder.")
         candidates = (folder.joinpath(*steps[start:]) for start in range(len(steps)) for folder in folders)
         file = next((candidate for candidate in candidates if candidate.is_file()), None)
         if file is None:
-            raise BadBill(f"{manifest.name}: the file {key!r} that the manifest names is not here.")
+            raise BadBill(f"{path.name}: the file {key!r} that the manifest names is not here.")
         files.append(file)
-    return tuple(files)
+    return Bundle(tuple(files), format=manifest.format, rows=manifest.rows)

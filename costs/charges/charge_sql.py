@@ -6,7 +6,7 @@ Every row is kept, with the name of the column that keeps it from being a charge
 from datetime import date
 
 from costs.charges import json_lines
-from costs.charges.bill_files import BillFile
+from costs.charges.bill_files import JSON, BillFile
 from costs.formats.base import CHARGE_COLUMNS, METRICS, aside
 from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
@@ -34,12 +34,12 @@ def select_charges(number: int, file: BillFile) -> str:
 def rows_sql(file: BillFile, source: str, *more_columns: str) -> str:
     """The rows of a file, first mapped to texts and then cast, so that no text is worked out twice."""
     texts = _texts(file)
-    cells = [*file.sheet.columns.values(), *([json_lines.UNREAD] if file.kind == "jsonl" else [])]
+    cells = [*file.sheet.columns.values(), *([json_lines.UNREAD] if file.kind in JSON else [])]
     all_empty = f"coalesce({', '.join(cells)}) IS NULL"
     mapped = [f"{sql} AS {text_column(name)}" for name, sql in texts.items()]
     mapped += [f"{sql} AS {_extra(name)}" for name, sql in file.format.extras(file.sheet).items()]
-    mapped += [f"{json_lines.UNREAD} AS {text_column('line')}"] if file.kind == "jsonl" else []
-    first_metric = texts[next(name for name in METRICS if name in file.format.always)]
+    mapped += [f"{json_lines.UNREAD} AS {text_column('line')}"] if file.kind in JSON else []
+    first_metric = texts[next((name for name in METRICS if name in file.format.always), METRICS[0])]
     mapped.append(f"CASE WHEN {stored(first_metric)} IS NULL THEN {all_empty} ELSE false END AS empty_row")
     cast = [f"{_cast(file, kind, text_column(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
     cast += [f"CAST({beyond(text_column(name))} AS {FULL}) AS {quoted(f'x_{name}Beyond')}" for name in METRICS]
@@ -105,7 +105,8 @@ def problem_sql(file: BillFile) -> str:
 
 def cell_checks(file: BillFile) -> list[tuple[str, str, str]]:
     """(charge column, SQL that is true when its cell is bad, reason)."""
-    checks = [("line", f"{text_column('line')} IS NOT NULL", "is not a JSON object")] if file.kind == "jsonl" else []
+    unread = f"has no {file.sheet.rows_in}" if file.sheet.rows_in else "is not a JSON object"
+    checks = [("line", f"{text_column('line')} IS NOT NULL", unread)] if file.kind in JSON else []
     for name in METRICS:
         text, value, rest = text_column(name), quoted(name), quoted(f"x_{name}Beyond")
         if name in file.format.always:

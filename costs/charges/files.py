@@ -5,7 +5,7 @@ import hashlib
 import io
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from isal import igzip, isal_zlib
@@ -76,16 +76,36 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has."""
+    """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
+
+    `skip` lines stand above the header.
+    """
 
     columns: tuple[str, ...]
     delimiter: str
     bare: tuple[str, ...] = ()
+    skip: int = 0
 
 
-def csv_layout(path: Path, name: str) -> Layout:
-    """The header of a CSV; raises BadBill when there is none."""
+def lines_in_head(path: Path) -> int:
+    """How many lines the first megabyte has."""
     with path.open("rb") as stream:
+        return stream.read(MAX_HEADER).count(b"\n") + 1
+
+
+def preamble(path: Path, lines: int) -> dict[str, str]:
+    """What the lines above the header state: the cells of a row by the names in the row above it."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        rows = list(csv.reader(islice(stream, lines)))
+    pairs = [(names, cells) for names, cells in pairwise(rows) if len(names) == len(cells) > 2]
+    return {name.strip(): cell for names, cells in pairs for name, cell in zip(names, cells, strict=True) if cell}
+
+
+def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
+    """The header of a CSV below `skip` lines; raises BadBill when there is none."""
+    with path.open("rb") as stream:
+        for _ in range(skip):
+            stream.readline(MAX_HEADER)
         line = stream.readline(MAX_HEADER)
         first = stream.read(MAX_HEADER).decode("utf-8", "replace")
     if len(line) >= MAX_HEADER:
@@ -107,8 +127,8 @@ def csv_layout(path: Path, name: str) -> Layout:
         rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
-            return Layout(unique[:cells], delimiter, unique[cells:])
-    return Layout(unique, delimiter)
+            return Layout(unique[:cells], delimiter, unique[cells:], skip)
+    return Layout(unique, delimiter, skip=skip)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -140,11 +160,13 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
     targets = set(wanted)
     lines: dict[int, int] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        for _ in range(layout.skip):
+            next(stream, None)
         reader = csv.reader(stream, delimiter=layout.delimiter)
         next(reader, None)
-        record, line = 0, reader.line_num
+        record, line = 0, layout.skip + reader.line_num
         for row in reader:
-            start, line = line + 1, reader.line_num
+            start, line = line + 1, layout.skip + reader.line_num
             # DuckDB sees neither blank lines nor rows of more or fewer cells nor what is not valid UTF-8.
             is_broken = any("\udc80" <= char <= "\udcff" for cell in row for char in cell)
             record += len(row) == len(layout.columns) and not is_broken

@@ -14,7 +14,16 @@ import duckdb
 
 from costs.calc import fee_spreading
 from costs.charges import gzips
-from costs.charges.bill_files import UNREADABLE, BillFile, check_one_format, first_line, open_bill_file, view_of
+from costs.charges.bill_files import (
+    UNREADABLE,
+    BillFile,
+    check_one_format,
+    first_line,
+    is_last_page,
+    join_prices,
+    open_bill_file,
+    view_of,
+)
 from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
@@ -83,6 +92,7 @@ def read_bill(
                 )
                 for name, path in bundle
             ]
+            bill = join_prices(db, bill)
             check_one_format(bill)
             progress("reading", 0.1)
             _stage(db, bill, staging)
@@ -188,6 +198,8 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
+    if bill_format.last_page and not any(is_last_page(db, file) for file in bill):
+        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
         notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []

@@ -61,7 +61,7 @@ def _rows_with_bad_cells(db: duckdb.DuckDBPyConnection, file: BillFile) -> list[
     )
     reasons = " ".join(f"WHEN {is_bad} THEN {literal(reason)}" for _, is_bad, reason in cell_checks(file))
     # Read as the first time, rejects stored and all: DuckDB cuts a broken row otherwise when it stores none.
-    numbered = f"(SELECT *, row_number() OVER () AS {RECORD} FROM {file.source()})"
+    numbered = file.source(record=RECORD)
     db.execute("SET preserve_insertion_order = true")
     rows = db.execute(
         f"""SELECT {RECORD}, problem, CASE problem {cells} END, CASE {reasons} END

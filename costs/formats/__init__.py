@@ -9,9 +9,23 @@ from costs.formats.focus import FOCUS
 from costs.formats.gcp import GCP
 from costs.formats.oci import OCI
 from costs.formats.seed_inventory import SEED_EC2, SEED_S3
+from costs.formats.vendors.alibaba import ALIBABA
+from costs.formats.vendors.anthropic import ANTHROPIC
+from costs.formats.vendors.databricks import DATABRICKS
+from costs.formats.vendors.datadog import DATADOG_CUSTOM, DATADOG_USAGE
+from costs.formats.vendors.digitalocean import DIGITALOCEAN
+from costs.formats.vendors.github import GITHUB
+from costs.formats.vendors.ibm import IBM
+from costs.formats.vendors.mongodb import MONGODB_API, MONGODB_CSV
+from costs.formats.vendors.openai import OPENAI
+from costs.formats.vendors.snowflake import SNOWFLAKE
 
 # Where headers are alike, the format with evidence in its rows comes first.
-FORMATS: tuple[Format, ...] = (FOCUS, AWS_CUR, AZURE_AMORTIZED, AZURE_ACTUAL, GCP, OCI, SEED_EC2, SEED_S3)
+FORMATS: tuple[Format, ...] = (
+    *(FOCUS, AWS_CUR, AZURE_AMORTIZED, AZURE_ACTUAL, GCP, OCI, SEED_EC2, SEED_S3),
+    *(ALIBABA, ANTHROPIC, DATABRICKS, DATADOG_CUSTOM, DATADOG_USAGE, DIGITALOCEAN, GITHUB, IBM),
+    *(MONGODB_CSV, MONGODB_API, OPENAI, SNOWFLAKE),
+)
 NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
 
 

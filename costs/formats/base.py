@@ -108,10 +108,17 @@ def squeezed(name: str) -> str:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The header of one file: {column as written: SQL by which DuckDB reads it as text}."""
+    """The header of one file: {column as written: SQL by which DuckDB reads it as text}.
+
+    `preamble` holds what stands above the header and is the same for every row, `rows_in` the list inside a JSON
+    document whose elements are the rows (`Format.rows_in`); `has_rows` is false where every such list is empty.
+    """
 
     columns: Mapping[str, str]
     options: Options = field(default_factory=Options)
+    preamble: Mapping[str, str] = field(default_factory=dict)
+    rows_in: str = ""
+    has_rows: bool = True
 
     def __contains__(self, name: str) -> bool:
         return self._column(name) is not None
@@ -123,7 +130,7 @@ class Sheet:
     @cached_property
     def _spellings(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """({name in small letters: SQL}, {name squeezed: SQL of the first column of that name})."""
-        columns = list(self.columns.items())
+        columns = [*self.columns.items(), *self.preamble.items()]
         exact = {name.lower(): sql for name, sql in columns}
         return exact, {squeezed(name): sql for name, sql in reversed(columns)}
 
@@ -151,18 +158,22 @@ Rule = Callable[[Sheet], str | None]
 class Format:
     """One kind of bill.
 
-    `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the source
-    columns that distinguish this format from others; ``a|b`` is met by either. `always` are the metrics every row must
-    have. `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row.
+    `columns` maps a charge column to the rule that reads it; a column without a rule is null. `required` are the
+    source columns that distinguish this format from others; ``a|b`` is met by either. `always` are the metrics every
+    row must have. `lenient` metrics become null when unreadable; an unreadable metric anywhere else rejects its row.
     `tags_are_map`: the rule for tags yields a map and no JSON text.
 
     `aside` are values that several columns need, in the order in which they build on one another: rules read them by
     the name that the function `aside` gives.
 
     `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula).
-    `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one bill.
-    `keeps_all` keeps the columns that no rule reads, as text. `warnings` name what a header lets one expect in vain,
-    `remarks` what is worth knowing about rows: {SQL over charge columns: message with the number of rows as ``{}``}.
+    `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one
+    bill. `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
+    row's own names stand as they are, those of what is around it behind ``document.``: ``document.data.starting_at``.
+    `last_page` is SQL over a JSON `object`, true for the last page where an API delivers the bill in pages. `prices`
+    are looked up in a second file of the bill where usage comes without cost. `keeps_all` keeps the columns that no
+    rule reads, as text. `warnings` name what a header lets one expect in vain, `remarks` what is worth knowing about
+    rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
 
     name: str
@@ -177,13 +188,18 @@ class Format:
     version: Callable[[Sheet], str] = lambda sheet: ""
     evidence: str = ""
     view: str = ""
+    rows_in: str = ""
+    last_page: str = ""
+    prices: "PriceList | None" = None
     keeps_all: bool = False
     spread: "Spread | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
     remarks: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, sheet: Sheet) -> list[str]:
-        return [name for name in self.required if not any(spelling in sheet for spelling in name.split("|"))]
+        empty = not sheet.has_rows and sheet.rows_in == self.rows_in
+        required = [name for name in self.required if not empty or name.startswith(OUTSIDE)]
+        return [name for name in required if not any(spelling in sheet for spelling in name.split("|"))]
 
     def extras(self, sheet: Sheet) -> dict[str, str]:
         """The columns that become no charge column but are kept: {name: SQL}."""
@@ -194,6 +210,28 @@ class Format:
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The file that gives usage its price. A price holds from its start until the next one of the same key, or its
+    end.
+
+    `required` are the columns that distinguish it. `key` are pairs (rule over the usage, rule over the prices) that
+    must agree, `at` the usage's moment, `start` and `end` the price's moments; `values` are what is looked up: rules
+    of the format read each by the name that the function `looked_up` gives. Text, all of it.
+    """
+
+    title: str
+    required: Sequence[str]
+    key: Sequence[tuple[Rule, Rule]]
+    at: Rule
+    start: Rule
+    end: Rule
+    values: Mapping[str, Rule]
+
+    def fits(self, sheet: Sheet) -> bool:
+        return all(name in sheet for name in self.required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +250,12 @@ class Spread:
     by: str
     otherwise: str
     remark: str
+
+
+# Of most APIs' pages the last has no more behind it.
+NO_MORE = "coalesce(json_extract_string(object, '$.has_more'), 'false') = 'false'"
+# What the names begin with that stand around the rows of a JSON document.
+OUTSIDE = "document."
 
 
 def text(*names: str) -> Rule:
@@ -258,11 +302,75 @@ def formula(template: str) -> Rule:
 
 def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) -> str | None:
     """A map made of one column for each tag key, which `named` may spell anew; an empty cell is an absent key."""
-    pairs = [f"{{'k': {literal(named(key))}, 'v': {sql}}}" for key, sql in sheet.starting(prefix).items()]
+    return _tag_map({named(key): sql for key, sql in sheet.starting(prefix).items()})
+
+
+def tags_of(keys: Mapping[str, str]) -> Rule:
+    """A map made of single columns: {tag key: column}; an empty cell is an absent key."""
+    return lambda sheet: _tag_map({key: sql for key, column in keys.items() if (sql := sheet.text(column))})
+
+
+def _tag_map(cells: Mapping[str, str]) -> str | None:
+    pairs = [f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in cells.items()]
     if not pairs:
         return None
     present = f"list_filter([{', '.join(pairs)}], lambda _each_: _each_.v IS NOT NULL)"
     return f"map_from_entries({present})"
+
+
+def object_tags(column: str) -> Rule:
+    """The text of a JSON object of tags, also where its keys became columns of their own (JSON lines)."""
+
+    def rule(sheet: Sheet) -> str | None:
+        columns = tag_columns(sheet, f"{column}.")
+        return f"CAST(to_json({columns}) AS VARCHAR)" if columns else sheet.text(column)
+
+    return rule
+
+
+def listed_tags(column: str, separators: str, pair: str) -> Rule:
+    """A map made of a text that lists tags, cut at any of `separators`; `pair` is a regular expression of key and
+    value.
+
+    What does not match becomes a key without a value; of a key that is repeated the last value stands.
+    """
+
+    def rule(sheet: Sheet) -> str | None:
+        cell = sheet.text(column)
+        if not cell:
+            return None
+        cut = f"regexp_split_to_array({cell}, {literal(f'[{separators}]')})"
+        parts = f"list_filter({cut}, lambda _each_: trim(_each_) <> '')"
+        matched = f"regexp_full_match(trim(_each_), {literal(pair)})"
+        key, value = (f"regexp_extract(trim(_each_), {literal(pair)}, {group})" for group in (1, 2))
+        entry = f"CASE WHEN {matched} THEN {{'k': {key}, 'v': {value}}} ELSE {{'k': trim(_each_), 'v': ''}} END"
+        pairs = f"list_transform({parts}, lambda _each_: {entry})"
+        later = f"list_transform(({pairs})[_at_ + 1:], lambda _other_: _other_.k)"
+        last = f"list_filter({pairs}, lambda _each_, _at_: NOT list_contains({later}, _each_.k))"
+        return f"CASE WHEN {cell} IS NOT NULL THEN map_from_entries({last}) END"
+
+    return rule
+
+
+def month_of(column: str) -> Rule:
+    """The first day of the month of a column's ISO date."""
+    return formula(f"left({{{column}}}, 7) || '-01'")
+
+
+def cents(column: str) -> Rule:
+    """An amount in cents as an amount, exact to 22 decimals of a cent; a text that is no number stays one."""
+
+    def rule(sheet: Sheet) -> str | None:
+        cell = sheet.text(column)
+        exact = f"TRY_CAST({cell} AS DECIMAL(35, 22)) * CAST(0.01 AS DECIMAL(3, 2))"
+        return cell and f"CASE WHEN {cell} IS NOT NULL THEN coalesce(CAST({exact} AS VARCHAR), 'cents ' || {cell}) END"
+
+    return rule
+
+
+def looked_up(name: str) -> str:
+    """The name under which a value of the price list stands beside the usage."""
+    return quoted(f"price {name}")
 
 
 def json_text(column: str, key: str) -> Rule:

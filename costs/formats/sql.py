@@ -26,6 +26,26 @@ def stored(sql: str) -> str:
     return f"TRY_CAST({sql} AS {STORED})"
 
 
+def product(one: str, other: str) -> str:
+    """The exact product of two numbers in text, to 24 decimals; null where either is no number.
+
+    Whole and broken parts are multiplied apart: the product of two stored decimals would need 36 decimals at once.
+    """
+
+    def part(sql: str, which: str) -> str:
+        number = stored(sql)
+        if which == "whole":
+            return f"CAST(trunc({number}) AS DECIMAL(19, 0))"
+        return f"CAST({number} - trunc({number}) AS DECIMAL(19, 18))"
+
+    parts = [
+        f"CAST({part(one, first)} * {part(other, second)} AS {FORMULA})"
+        for first in ("whole", "broken")
+        for second in ("whole", "broken")
+    ]
+    return " + ".join(parts)
+
+
 def beyond(sql: str) -> str:
     """What the text has beyond its 18 stored decimals; null where even 38 digits cannot hold it."""
     rest = f"TRY_CAST({sql} AS {FULL}) - TRY_CAST({stored(sql)} AS {FULL})"

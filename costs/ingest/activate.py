@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from costs.ingest import overlaps
 from costs.ingest.claims import DeliveryTaken, running_attempt
 from costs.ingest.publications import remove_publications
-from costs.ingest.restatements import record_restatements
-from costs.ingest.streams import months_left_behind, rivals_of
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.signals import announce_on_commit
+from costs.versions import overlaps
+from costs.versions.restatements import record_restatements
+from costs.versions.streams import months_left_behind, rivals_of
 
 
 def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> None:

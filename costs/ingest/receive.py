@@ -42,16 +42,11 @@ def receive_bill(
     bill_stopped: bool = False,
     currency: str | None = None,
 ) -> list[Receipt]:
-    """Keeps the files of a bill and returns its deliveries, one for each manifest and one for all loose files.
+    """Keeps the files of a bill and returns its deliveries: those of each layout, and one for all loose files.
 
     Raises BadBill when a path holds no bill.
     """
-    options = {
-        "month": str(month) if month else None,
-        "format": format,
-        "bill_stopped": bill_stopped,
-        "currency": currency.upper() if currency else None,
-    }
+    options = load_options(month=month, format=format, bill_stopped=bill_stopped, currency=currency)
     bundles = find_bundles(paths)
     name = source_name.strip()
     if not name:
@@ -60,12 +55,30 @@ def receive_bill(
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])
-    return [_receive_bundle(source, bundle, options, user) for bundle in bundles]
+    return [receive_bundle(source, bundle, options, user) for bundle in bundles]
 
 
-def _receive_bundle(
-    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: User | None
+def load_options(
+    *, month: Month | None = None, format: str = "auto", bill_stopped: bool = False, currency: str | None = None
+) -> dict[str, str | bool | None]:
+    """What a person states about a bill that the bill does not state itself, as the delivery keeps it."""
+    return {
+        "month": str(month) if month else None,
+        "format": format or "auto",
+        "bill_stopped": bill_stopped,
+        "currency": currency.upper() if currency else None,
+    }
+
+
+def receive_bundle(
+    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: User | None = None
 ) -> Receipt:
+    """Keeps the files of one delivery; raises BadBill for what cannot be a bill.
+
+    `options` are those of the load: month, format, bill_stopped and currency.
+    """
+    if options.get("format", "auto") == "auto" and bundle.format:
+        options = {**options, "format": bundle.format}
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         copies = []
@@ -76,24 +89,36 @@ def _receive_bundle(
             shutil.copyfile(path, copy)
             sha256, size = files.sha256(copy), copy.stat().st_size
             copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
-        return _record_delivery(source, copies, incoming, options, user)
+        return _record_delivery(source, bundle, copies, incoming, options, user)
 
 
 def _record_delivery(
     source: Source,
+    bundle: Bundle,
     copies: list[DeliveryFile],
     incoming: Path,
     options: Mapping[str, str | bool | None],
     user: User | None,
 ) -> Receipt:
     """Writes the delivery and moves its files into its folder, both or neither."""
-    parts = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
-    part = ", ".join(file.name for file in copies) if source.delivery_mode == Source.Mode.APPEND else ""
-    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    # In a source that adds, a file of the same name is a newer version of the file.
+    adds = source.delivery_mode == Source.Mode.APPEND
+    part = bundle.part or (", ".join(sorted(file.name for file in copies)) if adds else "")
+    place = {"export": bundle.export[:500], "partition": bundle.partition[:200], "part": part[:1000]}
+    marks = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
+    if bundle.export or bundle.part:
+        # Two exports may deliver the same file, an empty month above all.
+        marks.append(json.dumps(place, sort_keys=True))
+    fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
-                source=source, fingerprint=fingerprint, options=options, received_by=user, part=part[:1000]
+                source=source,
+                fingerprint=fingerprint,
+                options=options,
+                received_by=user,
+                expected_rows=bundle.rows,
+                **place,
             )
             for file in copies:
                 file.delivery = delivery

@@ -25,10 +25,10 @@ from costs.ingest import partitions
 from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_text
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
 from costs.ingest.rollups import roll_up
-from costs.ingest.streams import stream_of
 from costs.ingest.tag_sets import name_tag_sets
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
+from costs.versions.streams import stream_of
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import share
 

@@ -125,6 +125,11 @@ class Migration(migrations.Migration):
                 max_length=1000,
             ),
         ),
+        migrations.AddField(
+            model_name="delivery",
+            name="expected_rows",
+            field=models.BigIntegerField(blank=True, help_text="as its manifest states", null=True),
+        ),
         migrations.AlterField(
             model_name="delivery",
             name="status",

@@ -131,6 +131,7 @@ class Delivery(models.Model):
         help_text="which part of its stream it is: a period, or an object that adds",
     )
     loaded_at = models.DateTimeField(null=True, blank=True)
+    expected_rows = models.BigIntegerField(null=True, blank=True, help_text="as its manifest states")
     rows_read = models.BigIntegerField(default=0)
     rows_loaded = models.BigIntegerField(default=0)
     rows_rejected = models.BigIntegerField(default=0)

@@ -13,9 +13,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 
+from costs.charges.bundles import Bundle
 from costs.charges.layouts import Package, packages
 from costs.formats.base import BadBill
-from costs.ingest.receive import Receipt, receive_bill
+from costs.ingest.receive import Receipt, load_options, receive_bundle
 from costs.ingest.workspace import scratch_folder
 from costs.models import Credential, FetchedBill, Source
 from costs.sources.kinds import storage_of
@@ -120,7 +121,7 @@ def _fetch_changes(source: Source) -> SyncResult:
                 sync_message=f"Fetching {package.name}", sync_progress=number / len(changed)
             )
             try:
-                received += _receive_package(source, storage, package, folder / str(number))
+                received.append(_receive_package(source, storage, package, folder / str(number)))
             except BadBill as error:
                 problems.append(str(error))
         return SyncResult(received, len(latest) - len(changed), problems)
@@ -137,18 +138,19 @@ def _read_manifest(storage: Storage, key: str, folder: Path) -> Any:
         raise StorageProblem(f"{key} is not a readable manifest.") from None
 
 
-def _receive_package(source: Source, storage: Storage, package: Package, folder: Path) -> list[Receipt]:
+def _receive_package(source: Source, storage: Storage, package: Package, folder: Path) -> Receipt:
     """Fetches and receives a package; marked as fetched only when it is received, so that nothing is lost."""
     # Parts of one bill may have the same name in different folders: each is put into one of its own.
     paths = [folder / str(number) / key.rpartition("/")[2][-200:] for number, key in enumerate(package.keys)]
     for key, path in zip(package.keys, paths, strict=True):
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
-    received = receive_bill(source.name, paths, format=source.format or "auto", currency=source.currency or None)
+    bundle = Bundle(tuple(paths), package.export, package.part, package.partition, package.format, package.rows)
+    received = receive_bundle(source, bundle, load_options(format=source.format, currency=source.currency))
     FetchedBill.objects.update_or_create(
         source=source,
         name=package.name[:1000],
-        defaults={"mark": package.mark, "delivery": received[0].delivery, "at": timezone.now()},
+        defaults={"mark": package.mark, "delivery": received.delivery, "at": timezone.now()},
     )
     shutil.rmtree(folder, ignore_errors=True)
     return received

@@ -15,10 +15,10 @@ from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
 from costs.formats.base import BadBill
-from costs.ingest import overlaps, restatements
 from costs.ingest.load import AlreadyDelivered, retry_delivery
 from costs.ingest.withdraw import withdraw_delivery
 from costs.models import Delivery, DeliveryFile
+from costs.versions import overlaps, restatements
 from costs.web import delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm

@@ -27,9 +27,9 @@ from costs.ingest.receive import receive_bill
 from costs.ingest.republish import republish_month, swap_publications
 from costs.ingest.rollups import roll_up
 from costs.ingest.store_cost_lines import store_cost_lines
-from costs.ingest.streams import stream_of
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, Dimension, MonthRollup
 from costs.querysets import METRICS
+from costs.versions.streams import stream_of
 from tests import bills
 
 ROOT = Path(__file__).resolve().parents[3]

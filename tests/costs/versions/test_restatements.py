@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from costs import reconciliation
-from costs.ingest import overlaps, restatements
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Delivery, RestatedCost, Source
+from costs.versions import overlaps, restatements
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills

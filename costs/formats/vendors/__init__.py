@@ -1,0 +1,1 @@
+"""Bills of smaller vendors, one file for each. Pure: no Django."""
