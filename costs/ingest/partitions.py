@@ -42,11 +42,12 @@ def ensure_partitions(charge_months: Iterable[date]) -> None:
             if not _exists(name):
                 cursor.execute(f"CREATE TABLE {name} {like} PARTITION BY LIST (own_table)")
                 cursor.execute(f"CREATE TABLE {name}_shared {like}")
-                cursor.execute(f"ALTER TABLE {name} ATTACH PARTITION {name}_shared FOR VALUES IN ({SHARED})")
                 cursor.execute(
                     f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
                     [month.start, month.next.start],
                 )
+                # After its month, for a table takes the way ids are made from what it is attached to.
+                cursor.execute(f"ALTER TABLE {name} ATTACH PARTITION {name}_shared FOR VALUES IN ({SHARED})")
 
 
 def make_own_table(row: DeliveryMonth, month: Month) -> str:

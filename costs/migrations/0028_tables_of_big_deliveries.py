@@ -35,8 +35,8 @@ def partition_by_table(apps, schema_editor):
             cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {name}")
             cursor.execute(f"ALTER TABLE {name} RENAME TO {name}_shared")
             cursor.execute(f"CREATE TABLE {name} {LIKE} PARTITION BY LIST (own_table)")
-            cursor.execute(f"ALTER TABLE {name} ATTACH PARTITION {name}_shared FOR VALUES IN (0)")
             cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} {bounds}")
+            cursor.execute(f"ALTER TABLE {name} ATTACH PARTITION {name}_shared FOR VALUES IN (0)")
 
 
 def partition_by_month_alone(apps, schema_editor):
@@ -72,7 +72,7 @@ def sum_up(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0023_streams")]
+    dependencies = [("costs", "0029_index_of_purchases")]
 
     operations = [
         migrations.AddField(

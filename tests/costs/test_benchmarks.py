@@ -47,7 +47,7 @@ def test_every_page_that_is_measured_answers_who_is_measured(tmp_path, client):
     cookies = pages.people(teams)
     for who, cookie in cookies.items():
         for name, path in pages.pages(today, 2).items():
-            if who == "finance" or "chargeback" not in path:
+            if "page=1000" not in path and (who == "finance" or "chargeback" not in path):
                 client.cookies["sessionid"] = cookie.partition("=")[2]
                 assert client.get(path).status_code == 200, (who, name)
 

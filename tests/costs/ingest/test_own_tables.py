@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
 
 import psycopg
 import pytest
@@ -63,7 +64,8 @@ def test_a_table_has_every_index_that_the_cost_lines_have(tmp_path):
         )
         counts = dict(cursor.fetchall())
     assert len(counts) == 2
-    assert set(counts.values()) == {5}
+    assert counts["costs_costline"] >= 5
+    assert len(set(counts.values())) == 1
 
 
 @pytest.mark.django_db
@@ -126,7 +128,8 @@ def test_tables_of_months_become_lists_of_tables_and_back_again_with_their_lines
     load(tmp_path, "big.csv", rows(3))
     load(tmp_path, "small.csv", rows(2), source="southwind")
     try:
-        call_command("migrate", "costs", "0023", verbosity=0)
+        migration = import_module("costs.migrations.0028_tables_of_big_deliveries").Migration
+        call_command("migrate", *migration.dependencies[0], verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("SELECT sum(billed_cost), count(*) FROM costs_costline_y2026m03")
             assert cursor.fetchone() == (5, 5)
