@@ -21,6 +21,8 @@ from costs.models import (
     ExchangeRate,
     FetchedBill,
     FocusExport,
+    Invoice,
+    InvoiceCost,
     Reject,
     RestatedCost,
     Restatement,
@@ -140,6 +142,33 @@ class RejectAdmin(FactAdmin):
 class FocusExportAdmin(FactAdmin):
     list_display = ["__str__", "kind", "status", "rows", "requested_by", "created_at"]
     list_select_related = ["requested_by"]
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(FactAdmin):
+    """Only looked at: whether it may be edited depends on its signature, which its page knows."""
+
+    list_display = ["__str__", "issuer", "billing_account", "billing_month", "exact_total", "currency", "signed_by"]
+    list_select_related = ["signed_by"]
+    list_filter = ["currency"]
+    search_fields = ["invoice_id", "issuer", "billing_account"]
+
+    @admin.display(description="total")
+    def exact_total(self, invoice: Invoice) -> str | None:
+        return exact_text(invoice.total)
+
+
+@admin.register(InvoiceCost)
+class InvoiceCostAdmin(FactAdmin):
+    list_display = ["billing_month", "billing_account", "invoice_id", "issuer", "billed", "currency", "charges"]
+    search_fields = ["invoice_id", "billing_account"]
+
+    @admin.display(description="billed cost")
+    def billed(self, cost: InvoiceCost) -> str | None:
+        return exact_text(cost.billed_cost)
+
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+        return super().visible(rows, user).filter(delivery_month__is_current=True)
 
 
 @admin.register(Restatement)

@@ -10,12 +10,18 @@ from finops_site.registry import (
     NavSection,
     NightlyCheck,
     Panel,
+    PendingDecisionSource,
     ReportMonthSource,
     ReportSection,
     registry,
 )
 
-WHOLE_COMPANY = {"costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source"}
+WHOLE_COMPANY = {
+    *("costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source", "costs.view_invoice"),
+}
+SETTLE_INVOICES = {
+    *("costs.add_invoice", "costs.change_invoice", "costs.delete_invoice", "costs.sign_off_invoice"),
+}
 BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
 
 
@@ -36,10 +42,14 @@ class CostsConfig(PillarConfig):
         },
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
+        | SETTLE_INVOICES
         | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
         EXECUTIVE: WHOLE_COMPANY,
     }
-    never_for_administrators = {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+    never_for_administrators = {
+        *("costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"),
+        *SETTLE_INVOICES,
+    }
     schedule = {
         "resume-stalled-deliveries-every-minute": {
             "task": "costs.tasks.resume_stalled_deliveries",
@@ -67,9 +77,12 @@ class CostsConfig(PillarConfig):
 
         from costs import health
         from costs.ingest.demo import load_demo_bills
+        from costs.invoices import pending_decisions
+        from costs.invoices.comparison import unsettled_invoices
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
+        auditlog.register(self.get_model("Invoice"))
 
         may_see = "costs.view_costline"
         registry.add(
@@ -80,6 +93,7 @@ class CostsConfig(PillarConfig):
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
+            NavItem("Invoices", "costs:invoices", "receipt", "costs.view_invoice", 26, "Bills"),
             NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),
             Panel("spending", "costs/panels/spending.html", panels.spending_panel, may_see, 10),
             Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20),
@@ -97,5 +111,8 @@ class CostsConfig(PillarConfig):
             ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
             NightlyCheck("books", health.reconcile_nightly, 10),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
+            PendingDecisionSource(
+                "invoices", unsettled_invoices, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
+            ),
             DemoStep("bills", load_demo_bills, 50),
         )

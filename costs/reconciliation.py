@@ -13,7 +13,7 @@ from costs.charges.totals import stored_totals, totals_as_text
 from costs.formats.sql import literal
 from costs.ingest.publications import ROLLUPS
 from costs.ingest.workspace import limited_duckdb
-from costs.models import CostLine, Delivery, DeliveryMonth
+from costs.models import CostLine, Delivery, DeliveryMonth, InvoiceCost
 from costs.models.lines import Cost
 from costs.querysets import METRICS, SIDES
 from costs.versions.streams import count_twice
@@ -77,7 +77,7 @@ def _check_layers(rows: Sequence[DeliveryMonth]) -> Iterator[Check]:
             for model in LAYERS
         }
         counts = dict(_rows_of(CostLine, rows).order_by().values_list("delivery_month").annotate(Sum("charges")))
-        owned = _owned_sums(rows)
+        owned, invoiced = _owned_sums(rows), _invoiced_sums(rows)
         for row in rows:
             about = f"{row.delivery}, {Month.of(row.billing_month)}"
             charges = totals_as_text(stored_totals(db, f"read_parquet({literal(row.charges_glob)})"))
@@ -88,6 +88,8 @@ def _check_layers(rows: Sequence[DeliveryMonth]) -> Iterator[Check]:
             yield Check(
                 "charges counted in cost lines = rows of the bill", about, str(counts.get(row.pk, 0)), str(row.charges)
             )
+            named = {code: {"billed_cost": sums["billed_cost"]} for code, sums in row.totals.items()}
+            yield Check("billed cost by invoice = the bill", about, _text(invoiced.get(row.pk, {})), _text(named))
             bill = {code: {metric: sums[metric] for metric in VIEWS} for code, sums in row.totals.items()}
             yield Check("direct + shared + unowned = the bill", about, _text(owned.get(row.pk, {})), _text(bill))
 
@@ -123,6 +125,15 @@ def _owned_sums(rows: Sequence[DeliveryMonth]) -> dict[int, TextTotals]:
         }
         for pk, by_currency in _sums(CostLine, rows, sides).items()
     }
+
+
+def _invoiced_sums(rows: Sequence[DeliveryMonth]) -> dict[int, TextTotals]:
+    """Billed cost of all invoices that the charges name, and of those that name none."""
+    result: dict[int, TextTotals] = {}
+    costs = InvoiceCost.objects.filter(delivery_month__in=[row.pk for row in rows]).order_by()
+    for pk, currency, billed in costs.values_list("delivery_month", "currency").annotate(Sum("billed_cost")):
+        result.setdefault(pk, {})[currency] = {"billed_cost": exact_text(billed)}
+    return result
 
 
 def _check_deliveries(rows: Sequence[DeliveryMonth]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -294,6 +295,10 @@ DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="800MB")
 DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
 # So many cost lines of a delivery in a month of use get a database table of their own.
 OWN_TABLE_FROM_LINES = env.int("OWN_TABLE_FROM_LINES", default=100_000)
+# How far an invoice may be from the books unless it says so itself: in smallest units of its currency (5: 0.05 USD),
+# and in per cent; the larger of the two counts.
+FINOPS_INVOICE_TOLERANCE = env.int("FINOPS_INVOICE_TOLERANCE", default=5)
+FINOPS_INVOICE_TOLERANCE_PERCENT = Decimal(env("FINOPS_INVOICE_TOLERANCE_PERCENT", default="0"))
 # A load whose heartbeat is older than this was killed and is started again.
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 

@@ -38,7 +38,7 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     main = _main(user, as_of)
     if main is None:
         return None
-    words = "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    words = main.why_unknown or "of what a commitment could cover, at on-demand prices, over the last 30 days"
     return Measure(
         percent(main.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
     )
@@ -57,11 +57,11 @@ def utilisation_kpi(user: Person, as_of: date) -> Measure | None:
 
 
 def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
-    """1 - paid / on-demand equivalent; there is no common target."""
+    """1 - paid / on-demand equivalent; there is no common target. Without value where bills state no such price."""
     main = _main(user, as_of)
-    if main is None or main.savings_rate is None:
+    if main is None or (main.savings_rate is None and not main.unpriced):
         return None
-    words = "saved on eligible usage, unused commitments included"
+    words = main.why_unknown or "saved on eligible usage, unused commitments included"
     return Measure(
         percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
     )

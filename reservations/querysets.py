@@ -51,7 +51,7 @@ class UtilisationQuerySet(models.QuerySet):
 
 
 class CoverageQuerySet(models.QuerySet):
-    NAMES = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid")
+    NAMES = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid", "unpriced")
 
     def visible_to(self, user: Person) -> "CoverageQuerySet":
         """Usage of everybody for who sees the company; else of her teams and the teams below."""

@@ -68,8 +68,9 @@ def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
     main = by_currency[0]
     ended = Commitment.objects.visible_to(user).ending_in(month.period).count()
     plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
+    covered = f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (target: 70%)"
     text = (
-        f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (target: 70%), "
+        f"{f'How much of eligible usage was covered is {main.why_unknown}' if main.unpriced else covered}, "
         f"{exact_text(main.unused_cost.quantize(Decimal('0.01')))} {main.currency} were paid for unused commitments. "
         f"{ended} commitments ended."
     )

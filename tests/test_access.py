@@ -19,7 +19,7 @@ from budgets.planning import budget_changes
 from costs import focus_export
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import CostLine, FocusExport, Pool
+from costs.models import CostLine, FocusExport, Invoice, InvoiceFile, Pool
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
@@ -126,6 +126,17 @@ ACCESS = {
     "costs:delivery_rejects": WHOLE_COMPANY,
     "costs:delivery_changes": WHOLE_COMPANY,
     "costs:delivery_withdraw": POST_ONLY,
+    "costs:invoices": WHOLE_COMPANY,
+    "costs:invoice": row(SIGN_IN, all=403, ada=200, fay=200, max=200),
+    "costs:invoice_add": FINANCE_ONLY,
+    "costs:invoice_edit": row(SIGN_IN, all=404, ada=403, fay=200, max=403),
+    "costs:invoice_file": WHOLE_COMPANY,
+    "costs:invoices_upload": FINANCE_ONLY,
+    "costs:invoices_template": FINANCE_ONLY,
+    "api:invoice-list": API_WHOLE_COMPANY,
+    "api:invoice-detail": API_WHOLE_COMPANY,
+    "api:invoice-sign-off": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
+    "api:invoice-reopen": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
     "costs:rates": EVERYBODY,
     "costs:rates_load": row(SIGN_IN, all=403, fay=200),
     "costs:sources": WHOLE_COMPANY,
@@ -393,6 +404,8 @@ def arguments(name, line):
         return []
     if kind in ("export_file", "focus-export-detail", "focus-export-file"):
         return [focus_export.write_export(FocusExport.objects.create(billing_month=line.billing_month)).pk]
+    if kind.startswith("invoice"):
+        return of_invoices(kind, line)
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
     if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
@@ -406,6 +419,16 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def of_invoices(kind, line):
+    """An invoice of the line's account and month, with the file that was kept of it."""
+    if kind in ("invoices", "invoices_template", "invoice_add", "invoice-list"):
+        return []
+    account = {"billing_account": line.billing_account, "billing_month": line.billing_month, "currency": line.currency}
+    invoice = Invoice.objects.create(total=1, **account)
+    InvoiceFile.objects.create(invoice=invoice, name="march.pdf", content=b"x")
+    return [invoice.pk]
 
 
 def of_purchases(kind, line):

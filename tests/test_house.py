@@ -18,7 +18,10 @@ FLOORS = {
 # The packages of each app, from the bottom up.
 PACKAGES = {
     "finops_site": ["lib", "people", "ui", "mail", "reports", "ops", "api"],
-    "costs": ["formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "web", "api"],
+    "costs": [
+        *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "invoices", "web"),
+        "api",
+    ],
     "tagging": ["calc", "models", "policy", "ownership", "remediation", "chargeback", "unit_costs"],
     "budgets": ["calc", "models", "forecast", "alerts", "planning", "evaluation", "anomalies", "api"],
     "reservations": [

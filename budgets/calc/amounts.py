@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, places, rounded, split
+from finops_site.lib import money
+from finops_site.lib.money import EXACT, BadAmount, places, rounded, split
 from finops_site.lib.periods import Month, Period
 
 # Months of a period, for the kinds that repeat.
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 MOST_PERIODS = 120
-NUMBER = re.compile(r"\A[+-]?\d+(\.\d+)?\Z")
-THOUSANDS = re.compile(r"\A[+-]?\d{1,3}(,\d{3})+\Z")
-
-
-class BadAmount(ValueError):
-    """The text is not an amount, or there are not as many amounts as periods; the message explains which."""
 
 
 def budget_periods(kind: str, start: date, end: date | None, *, count: int = 12) -> list[Period]:
@@ -37,22 +32,8 @@ def budget_periods(kind: str, start: date, end: date | None, *, count: int = 12)
 
 
 def parse_amount(text: str) -> Decimal:
-    """The amount that somebody typed: ``12,400.50``, ``12 400,50``, ``12.400,50``; raises BadAmount.
-
-    Where one separator stands alone, three digits after a comma are thousands, and anything after a dot are decimals.
-    """
-    plain = re.sub(r"[\s'_\u00a0\u202f]", "", text.strip())
-    comma, dot = plain.rfind(","), plain.rfind(".")
-    if comma >= 0 and dot >= 0:
-        thousands, decimal = (",", ".") if dot > comma else (".", ",")
-        plain = plain.replace(thousands, "").replace(decimal, ".")
-    elif THOUSANDS.match(plain):
-        plain = plain.replace(",", "")
-    else:
-        plain = plain.replace(",", ".")
-    if not NUMBER.match(plain):
-        raise BadAmount(f"{text.strip()!r} is not an amount: write it like 12400 or 12,400.50.")
-    return check_amount(Decimal(plain))
+    """The amount of a budget that somebody typed, as finops_site.lib.money reads it; raises BadAmount."""
+    return check_amount(money.parse_amount(text))
 
 
 def check_amount(amount: Decimal) -> Decimal:

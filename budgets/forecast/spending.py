@@ -5,8 +5,8 @@ shape: each of its groups is added to every budget that counts it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
@@ -24,7 +24,7 @@ from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
-CATEGORY = "charge_category"
+CATEGORY, PURCHASE = "charge_category", "Purchase"
 # More values than this are not worth naming in the query: it groups by them anyway.
 MOST_NAMED = 1000
 ZERO = Decimal(0)
@@ -71,7 +71,9 @@ def daily_costs(budgets: Sequence[Budget], period: Period) -> dict[int, DailyCos
     tree = TeamTree()
     costs = {budget.pk: DailyCost() for budget in budgets}
     for shape, alike in shapes.items():
-        _add_costs(costs, _question_of_shape(shape, alike, period), _budgets_by_group(alike, shape, tree))
+        question, by_group = _question_of_shape(shape, alike, period), _budgets_by_group(alike, shape, tree)
+        if left_out := _add_costs(costs, question, by_group):
+            _add_other_purchases(costs, replace(question, period=left_out), by_group)
     return costs
 
 
@@ -116,18 +118,46 @@ def _budgets_by_group(alike: Sequence[Budget], shape: ScopeShape, tree: "TeamTre
     return by_group
 
 
-def _add_costs(costs: dict[int, DailyCost], question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]) -> None:
-    place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
+def _add_costs(
+    costs: dict[int, DailyCost], question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
+) -> Period | None:
+    """Adds what each budget counts; returns the days on which some budget left out a purchase."""
     budgets = {budget.pk: budget for group in by_group.values() for budget in group}
-    only = {pk: set(budget.filters.get(CATEGORY, [])) for pk, budget in budgets.items()}
     left_out = {pk: set(budget.left_out) for pk, budget in budgets.items()}
+    days_of_purchases: set[date] = set()
+    for budget, category, day, amount in _amounts(question, by_group):
+        if category not in left_out[budget.pk]:
+            costs[budget.pk].add(day, amount)
+        elif category == PURCHASE:
+            days_of_purchases.add(day)
+    return Period(min(days_of_purchases), day_after(max(days_of_purchases))) if days_of_purchases else None
+
+
+def _add_other_purchases(
+    costs: dict[int, DailyCost], question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
+) -> None:
+    """Adds the purchases that are no commitment's to budgets that leave out those of commitments.
+
+    Cost lines know the commitment, rollups do not: they are asked for the few lines that are purchases.
+    """
+    filters = {**question.filters, CATEGORY: [PURCHASE], "commitment": [NOBODY]}
+    for budget, _category, day, amount in _amounts(replace(question, filters=filters), by_group):
+        if not budget.with_purchases:
+            costs[budget.pk].add(day, amount)
+
+
+def _amounts(
+    question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
+) -> Iterator[tuple[Budget, str, date, Decimal]]:
+    """Each budget with the category, day and amount of each group that its scope counts."""
+    place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
+    only = {budget.pk: set(budget.filters.get(CATEGORY, [])) for group in by_group.values() for budget in group}
     for *group, day, currency, amount in spend.stream_spend(question):
         values = [NOBODY if value is None else str(value) for value in group]
         category = values.pop(place) if place is not None else ""
         for budget in by_group.get((currency, tuple(values)), ()):
-            pk = budget.pk
-            if amount and category not in left_out[pk] and (not only[pk] or category in only[pk]):
-                costs[pk].add(day, amount)
+            if amount and (not only[budget.pk] or category in only[budget.pk]):
+                yield budget, category, day, amount
 
 
 class TeamTree:

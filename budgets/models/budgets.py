@@ -17,7 +17,8 @@ from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 
-# Each flag of a budget -> the FOCUS charge category that it leaves out when it is off.
+# Each flag of a budget -> the FOCUS charge category that it leaves out when it is off; of purchases those of
+# commitments alone (spending.py), for a year of support or of a product of the Marketplace is bought too.
 CATEGORIES = {
     "with_credits": "Credit",
     "with_refunds": "Adjustment",
@@ -65,7 +66,7 @@ class Budget(models.Model):
     )
     with_tax = models.BooleanField("tax", default=True, help_text="charge category Tax")
     with_purchases = models.BooleanField(
-        "commitment purchases", default=True, help_text="charge category Purchase; fees of reservations and plans"
+        "commitment purchases", default=True, help_text="purchases with a commitment id: fees of reservations and plans"
     )
     currency = models.CharField(max_length=10, default="USD")
     kind = models.CharField("period", max_length=10, choices=Kind, default=Kind.MONTH)
@@ -136,6 +137,13 @@ class Budget(models.Model):
     def left_out(self) -> list[str]:
         """The charge categories it does not count."""
         return [category for flag, category in CATEGORIES.items() if not getattr(self, flag)]
+
+    @property
+    def left_out_lines(self) -> Q:
+        """The cost lines it does not count."""
+        categories = [category for category in self.left_out if category != "Purchase"]
+        purchases = Q() if self.with_purchases else Q(charge_category="Purchase") & ~Q(commitment="")
+        return Q(charge_category__in=categories) | purchases
 
     def question(self, period: Period, group_by: Sequence[str] = (), grain: str = "") -> Question:
         """The spend question of its scope; the caller leaves out the categories that it does not count."""

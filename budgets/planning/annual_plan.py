@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from budgets.calc.variance import CostItem, ItemUse, VariancePart, explain_variance
 from budgets.forecast.spending import day_after, monthly_costs
@@ -125,7 +125,7 @@ def variance_reasons(user: Person, budget: Budget, month: Month, amount: Decimal
 
 def _items(user: Person, budget: Budget, month: Month) -> dict[CostItem, ItemUse]:
     lines = filtered_rows(CostLine.objects.visible_to(user), budget.question(month.period))
-    lines = lines.filter(~Q(charge_category__in=budget.left_out)).order_by()
+    lines = lines.exclude(budget.left_out_lines).order_by()
     grouped = lines.values_list("service", "instance_type", "unit", "charge_category", "commitment")
     items: dict[CostItem, ItemUse] = {}
     for service, instance_type, unit, category, commitment, cost, quantity in grouped.annotate(

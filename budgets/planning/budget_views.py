@@ -86,7 +86,8 @@ class BudgetPage(DetailPage):
             for name in budget.scope
         }
         scope = "; ".join(f"{labels[name]} {', '.join(values)}" for name, values in budget.scope.items())
-        left = f", without {', '.join(budget.left_out).lower()}" if budget.left_out else ""
+        words = [category.lower() for category in budget.left_out]
+        left = f", without {', '.join(words)}".replace("purchase", "commitment purchases") if words else ""
         return f"{owner}{': ' + scope if scope else ''}. {budget.get_basis_display().capitalize()}{left}."
 
     def get_actions(self) -> list[Action]:

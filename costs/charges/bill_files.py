@@ -9,7 +9,7 @@ import duckdb
 from costs.charges import files, gzips, json_lines, price_lookup
 from costs.charges.json_lines import LONGEST_LINE
 from costs.formats import FORMATS, detect
-from costs.formats.base import BadBill, Format, Options, Sheet, formula
+from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
@@ -63,9 +63,10 @@ class BillFile:
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
+        nulls = "['']" if self.layout.literal else NULLS
         return (
             f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
-            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {NULLS}, {options})"
+            f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
         )
 
     def text(self) -> Path:
@@ -130,7 +131,7 @@ def _sheet(
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({first_line(error)}). Fetch it again.") from None
-    return None, Sheet({column: _as_text(quoted(column), type_name) for column, type_name, *_ in described}, options)
+    return None, Sheet({column: _as_text(column, type_name) for column, type_name, *_ in described}, options)
 
 
 def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
@@ -144,7 +145,7 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
             refusal = refusal or error
             continue
         preamble = {key: literal(value) for key, value in files.preamble(head, skip).items()} if skip else {}
-        sheet = Sheet({column: quoted(column) for column in layout.columns}, options, preamble)
+        sheet = Sheet(_cells(layout), options, preamble)
         first = first or (layout, sheet)
         if is_known(sheet):
             return layout, sheet
@@ -154,17 +155,32 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
     return first
 
 
+def _cells(layout: files.Layout) -> dict[str, str]:
+    """{column: SQL that reads it as text}; where ``None`` is a value in some columns it is told from nothing here."""
+    cells = {column: quoted(column) for column in layout.columns}
+    if not layout.literal:
+        return cells
+    return {column: sql if column in layout.literal else _without_nulls(sql) for column, sql in cells.items()}
+
+
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
     prices = [known.prices for known in FORMATS if known.prices]
     return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
 
 
-def _as_text(column: str, type_name: str) -> str:
+def _as_text(name: str, type_name: str) -> str:
+    column = quoted(name)
+    if type_name == "VARCHAR" and name.lower().startswith(TAG_COLUMNS):
+        return f"nullif({column}, '')"
     if type_name == "VARCHAR":
-        return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
+        return _without_nulls(column)
     nested = type_name.startswith(("MAP", "STRUCT")) or type_name.endswith("[]")
     return f"CAST(to_json({column}) AS VARCHAR)" if nested else f"CAST({column} AS VARCHAR)"
+
+
+def _without_nulls(column: str) -> str:
+    return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
 
 
 def _has_evidence(db: duckdb.DuckDBPyConnection, file: BillFile, candidate: Format) -> bool:

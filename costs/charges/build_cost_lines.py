@@ -58,7 +58,7 @@ class MonthLines:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, charges: str) -> None:
         self.db = db
-        self.charges = f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
+        self.charges = charges_sql(charges)
         self.columns: Sequence[str] = ("tag_set",)
         self.cut = cut_sql((), "charge_date")
 
@@ -209,6 +209,11 @@ class MonthLines:
     def __len__(self) -> int:
         row = self.db.execute("SELECT count(*) FROM lines").fetchone()
         return int(row[0]) if row else 0
+
+
+def charges_sql(charges: str) -> str:
+    """The charges of the Parquet files `charges`, those that could be read: what to put behind FROM."""
+    return f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
 
 
 def build_cost_lines(db: duckdb.DuckDBPyConnection, charges: str) -> MonthLines:

@@ -50,6 +50,21 @@ def charges_of_line(
     return rows.filter(known | CHARGES.Tags.isnull() if None in tags else known)
 
 
+def charges_of_invoices(account: str, currency: str, invoice_ids: Sequence[str]) -> Table:
+    """The charges of a billing account that name one of these invoices; an empty id: those that name none."""
+    rows = CHARGES.filter(
+        _.x_Problem.isnull(),
+        _.BillingAccountId.fill_null("").left(200) == account,
+        _.BillingCurrency.fill_null("").left(10) == currency,
+    )
+    return rows.filter(_.InvoiceId.fill_null("").left(200).isin(list(invoice_ids)))
+
+
+def billed_by(rows: Table, column: str) -> Table:
+    """Billed cost and number of charges by the values of a column."""
+    return rows.group_by(value=rows[column].fill_null("")).agg(billed_cost=_.BilledCost.sum(), charges=_.count())
+
+
 def tag_texts(rows: Table) -> Table:
     """Every text of tags among the rows."""
     return rows.select("Tags").distinct()

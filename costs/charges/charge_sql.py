@@ -7,7 +7,7 @@ from datetime import date
 
 from costs.charges import json_lines
 from costs.charges.bill_files import JSON, BillFile
-from costs.formats.base import CHARGE_COLUMNS, METRICS, aside
+from costs.formats.base import CHARGE_COLUMNS, IS_UNUSED_PART, METRICS, aside
 from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
 
@@ -49,10 +49,20 @@ def rows_sql(file: BillFile, source: str, *more_columns: str) -> str:
 
 def _prepared(file: BillFile, source: str) -> str:
     """The rows with what several columns need: worked out once, and in the plan once."""
+    if file.format.unused:
+        source = _with_unused_parts(source, file.format.unused.where(file.sheet))
     for name, rule in file.format.aside.items():
         source = f"(SELECT *, {rule(file.sheet) or 'NULL'} AS {aside(name)} FROM {source})"
     metrics = ", ".join(f"{_rule_sql(file, name)} AS {_as_delivered(name)}" for name in METRICS)
     return f"(SELECT *, {metrics} FROM {source})"
+
+
+def _with_unused_parts(source: str, where: str | None) -> str:
+    """The rows, those that carry two charges twice."""
+    if not where:
+        return f"(SELECT *, false AS {IS_UNUSED_PART} FROM {source})"
+    readings = f"(VALUES (false), (true)) AS readings({IS_UNUSED_PART})"
+    return f"(SELECT * FROM {source} CROSS JOIN {readings} WHERE NOT {IS_UNUSED_PART} OR coalesce({where}, false))"
 
 
 def _rule_sql(file: BillFile, name: str) -> str:
@@ -99,7 +109,13 @@ def _cast(file: BillFile, kind: str, sql: str) -> str:
 
 def problem_sql(file: BillFile) -> str:
     """SQL naming the first charge column that keeps a row from being a charge; null for good rows."""
-    cases = " ".join(f"WHEN {is_bad} THEN {literal(name)}" for name, is_bad, _ in cell_checks(file))
+    # A row that carries two charges is rejected once.
+    added = file.format.unused.added if file.format.unused else ""
+    cases = " ".join(
+        f"WHEN {is_bad} THEN "
+        + (f"CASE WHEN {added} THEN {literal(BLANK)} ELSE {literal(name)} END" if added else literal(name))
+        for name, is_bad, _ in cell_checks(file)
+    )
     return f"CASE WHEN empty_row THEN {literal(BLANK)} {cases} END"
 
 

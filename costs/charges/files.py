@@ -3,14 +3,14 @@
 import csv
 import hashlib
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
 from isal import igzip, isal_zlib
 
-from costs.formats.base import BadBill
+from costs.formats.base import TAG_COLUMNS, BadBill
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
@@ -78,13 +78,15 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 class Layout:
     """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
 
-    `skip` lines stand above the header.
+    `skip` lines stand above the header. In `literal` columns ``None`` and ``null`` are values like any other, for
+    somebody has tagged so.
     """
 
     columns: tuple[str, ...]
     delimiter: str
     bare: tuple[str, ...] = ()
     skip: int = 0
+    literal: tuple[str, ...] = ()
 
 
 def lines_in_head(path: Path) -> int:
@@ -128,7 +130,18 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
             return Layout(unique[:cells], delimiter, unique[cells:], skip)
-    return Layout(unique, delimiter, skip=skip)
+    return Layout(unique, delimiter, skip=skip, literal=_literal_columns(unique, first, delimiter))
+
+
+def _literal_columns(columns: Sequence[str], text: str, delimiter: str) -> tuple[str, ...]:
+    """The columns of tags, where the first rows have ``None`` or ``null`` in them, and nothing is an empty cell."""
+    places = [place for place, column in enumerate(columns) if column.lower().startswith(TAG_COLUMNS)]
+    if not places:
+        return ()
+    rows = [row for row in islice(_rows(text, delimiter), 1000) if len(row) == len(columns)]
+    cells = {row[place].strip().lower() for row in rows for place in places}
+    is_value = "" in cells and not cells.isdisjoint({"none", "null", "(null)"})
+    return tuple(columns[place] for place in places) if is_value else ()
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:

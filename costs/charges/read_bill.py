@@ -29,7 +29,7 @@ from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
-from costs.formats.sql import literal, tags
+from costs.formats.sql import is_mended, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
@@ -64,7 +64,7 @@ class BillContents:
 
     @property
     def rows_loaded(self) -> int:
-        return sum(month.rows for month in self.months)
+        return self.rows_read - self.rows_rejected
 
 
 def read_bill(
@@ -146,8 +146,11 @@ def _summarise(
     """All about the bill but its months; raises BadBill when it has no charge, or is not for the month of `options`."""
     table = _table(staging)
     contents = BillContents(format=bill[0].format.label(bill[0].sheet))
+    # A row that carries two charges is one row of the bill.
+    unused = bill[0].format.unused
+    is_row = f"x_Problem IS NULL AND NOT ({unused.added})" if unused else "x_Problem IS NULL"
     good, bad = db.execute(
-        f"SELECT count(*) FILTER (x_Problem IS NULL), count(*) FILTER (x_Problem <> '{BLANK}') FROM {table}"
+        f"SELECT count(*) FILTER ({is_row}), count(*) FILTER (x_Problem <> '{BLANK}') FROM {table}"
     ).fetchone() or (0, 0)
     broken = broken_rows(db, bill)
     contents.rows_rejected = bad + len(broken)
@@ -183,9 +186,20 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """What was noticed though nothing was refused: never silent about what a page will not show."""
     good = f"(SELECT * FROM {table} WHERE x_Problem IS NULL)"
     texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1)"
-    (unread,) = db.execute(f"SELECT coalesce(sum(n), 0) FROM {texts} WHERE {tags('Tags')} IS NULL").fetchone() or (0,)
+    sums = ", ".join(
+        f"coalesce(sum(n) FILTER ({test}), 0)"
+        for test in (f"{tags('Tags')} IS NULL", repeats_a_key("Tags"), is_mended("Tags"))
+    )
+    unread, repeated, mended = db.execute(f"SELECT {sums} FROM {texts}").fetchone() or (0, 0, 0)
     no_currency = db.execute(f"SELECT 1 FROM {good} WHERE BillingCurrency = '{NO_CURRENCY}' LIMIT 1").fetchone()
     notes = [f"{unread:,} rows have tags that are not a JSON object; their cost is loaded without tags."] * bool(unread)
+    if repeated:
+        notes.append(f"{repeated:,} rows repeat a tag key; the last value of the key counts.")
+    if mended:
+        notes.append(
+            f"{mended:,} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
+            "read as a plain character, a bare None as no value."
+        )
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
     return notes

@@ -6,31 +6,54 @@ unblended cost, and the net columns are read instead.
 
 Effective cost follows the amortised cost of AWS's Cloud Intelligence Dashboards (summary_view): covered usage carries
 its share of the commitment, fees carry only what was not used, upfront fees carry nothing.
+
+The fee of a commitment carries in one row what is invoiced for it and what nobody used of it. FOCUS has two charges for
+that, and so have we: a purchase that costs nothing in effective cost, and usage with the status Unused.
+
+Charge categories are those of FOCUS's own example mappings (FOCUS_Spec, supporting_content/columns/chargecategory.md):
+a refund is an adjustment, support is usage, negations and bundled discounts belong to the usage they lower. Discounts
+of a contract (EDP, private rates, Solution Provider Programme, distributors) are adjustments of the month.
 """
 
 import re
+from collections.abc import Sequence
 
-from costs.formats.base import Format, Rule, Sheet, const, first, formula, json_text, tag_columns, text
-from costs.formats.sql import tags
+from costs.formats.base import (
+    IS_UNUSED_PART,
+    Format,
+    Rule,
+    Sheet,
+    UnusedPart,
+    const,
+    first,
+    formula,
+    json_text,
+    text,
+)
+from costs.formats.sql import literal, month_moment, tags
 
-CATEGORY = """CASE {lineItem/LineItemType}
-    WHEN 'Tax' THEN 'Tax'
-    WHEN 'Credit' THEN 'Credit'
-    WHEN 'RIFee' THEN 'Purchase'
-    WHEN 'Fee' THEN 'Purchase'
-    WHEN 'SavingsPlanUpfrontFee' THEN 'Purchase'
-    WHEN 'SavingsPlanRecurringFee' THEN 'Purchase'
-    WHEN 'FlatRateSubscription' THEN 'Purchase'
-    WHEN 'EdpDiscount' THEN 'Adjustment'
-    WHEN 'PrivateRateDiscount' THEN 'Adjustment'
-    WHEN 'RiVolumeDiscount' THEN 'Adjustment'
-    WHEN 'BundledDiscount' THEN 'Adjustment'
-    WHEN 'Discount' THEN 'Adjustment'
+FEES = "'RIFee', 'SavingsPlanRecurringFee'"
+
+# Support is invoiced as a fee and is what was used of it; another fee buys something: a reservation, a product of the
+# Marketplace for a year, a domain.
+CATEGORY = f"""CASE WHEN {IS_UNUSED_PART} THEN 'Usage'
+    WHEN {{lineItem/LineItemType}} IN ('Tax', 'Credit') THEN {{lineItem/LineItemType}}
+    WHEN {{lineItem/LineItemType}} = 'Fee' AND {{lineItem/ProductCode}} ILIKE '%Support%' THEN 'Usage'
+    WHEN {{lineItem/LineItemType}} IN ('Fee', {FEES}, 'SavingsPlanUpfrontFee', 'FlatRateSubscription') THEN 'Purchase'
+    WHEN {{lineItem/LineItemType}} = 'BundledDiscount' THEN 'Usage'
+    WHEN {{lineItem/LineItemType}} = 'Refund' OR {{lineItem/LineItemType}} LIKE '%Discount' THEN 'Adjustment'
     ELSE 'Usage' END"""
 
 # Rows that split the cost of a shared machine among its pods repeat cost that the machine's own row carries.
 SPLIT = "'EKSPod-EC2', 'ECSTask-EC2'"
 IS_SPLIT = f"{{lineItem/Operation}} IN ({SPLIT})"
+
+# A quantity is consumed in these rows alone; negations, fees, taxes, credits and refunds repeat one, or count nothing.
+CONSUMING = "'Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'FlatRateSubscription'"
+IS_CONSUMED = f"""NOT {IS_UNUSED_PART} AND ({IS_SPLIT}) IS NOT TRUE
+    AND {{lineItem/LineItemType}} IN ({CONSUMING})"""
+QUANTITY = f"CASE WHEN {IS_CONSUMED} THEN {{lineItem/UsageAmount}} END"
+UNIT = f"CASE WHEN {IS_CONSUMED} THEN {{pricing/unit}} END"
 
 UNUSED = "{savingsPlan/TotalCommitmentToDate:n} - {savingsPlan/UsedCommitment:n}"
 
@@ -51,20 +74,35 @@ NET_UNUSED = f"""CASE WHEN {_FEE} > 0 AND {UNUSED} BETWEEN -1e7 AND 1e7 AND {_NE
         * CAST(0.000000000001 AS DECIMAL(13, 12))
     ELSE {UNUSED} END"""
 
+RI_UNUSED = """{reservation/UnusedAmortizedUpfrontFeeForBillingPeriod:n} + {reservation/UnusedRecurringFee:n}"""
+
+# The upfront fee of a plan that is returned within seven days comes back. The fee was no effective cost of a month, so
+# its return is none. Any other refund on a savings plan, like that of a private discount, is one.
+DAYS_OF_PLAN = """date_diff('day', TRY_CAST(left({savingsPlan/StartTime}, 10) AS DATE),
+    TRY_CAST(left(coalesce({until}, {savingsPlan/EndTime}), 10) AS DATE))"""
+IS_RETURNED_PLAN = f"""({{lineItem/LineItemDescription}} ILIKE 'Refund for one-time fee for Savings Plan ID%'
+    OR coalesce({{lineItem/ProductCode}} LIKE '%SavingsPlans' AND {{savingsPlan/SavingsPlanARN}} IS NOT NULL
+        AND NOT regexp_matches(coalesce({{lineItem/LineItemDescription}}, ''), '(?i)discount|\\bEDP\\b|private')
+        AND ({DAYS_OF_PLAN.replace("{until}", "NULL")} BETWEEN 0 AND 7
+            OR {DAYS_OF_PLAN.replace("{until}", "{lineItem/UsageStartDate}")} BETWEEN 0 AND 7), false))"""
+
 EFFECTIVE = f"""CASE WHEN {IS_SPLIT} THEN '0' ELSE CASE {{lineItem/LineItemType}}
     WHEN 'SavingsPlanCoveredUsage' THEN coalesce({{savingsPlan/SavingsPlanEffectiveCost}}, '0')
-    WHEN 'SavingsPlanRecurringFee' THEN CAST({UNUSED} AS VARCHAR)
+    WHEN 'SavingsPlanRecurringFee' THEN CASE WHEN {IS_UNUSED_PART} OR ({UNUSED}) IS NULL
+        THEN CAST({UNUSED} AS VARCHAR) ELSE '0' END
     WHEN 'SavingsPlanNegation' THEN '0'
     WHEN 'SavingsPlanUpfrontFee' THEN '0'
     WHEN 'DiscountedUsage' THEN coalesce({{reservation/EffectiveCost}}, '0')
-    WHEN 'RIFee' THEN CAST({{reservation/UnusedAmortizedUpfrontFeeForBillingPeriod:n}}
-        + {{reservation/UnusedRecurringFee:n}} AS VARCHAR)
+    WHEN 'RIFee' THEN CASE WHEN {IS_UNUSED_PART} OR ({RI_UNUSED}) IS NULL
+        THEN CAST({RI_UNUSED} AS VARCHAR) ELSE '0' END
     WHEN 'Fee' THEN CASE WHEN {{reservation/ReservationARN}} IS NULL THEN {{lineItem/UnblendedCost}} ELSE '0' END
-    WHEN 'Refund' THEN CASE WHEN {{lineItem/ProductCode}} LIKE '%SavingsPlans' THEN '0'
-        ELSE {{lineItem/UnblendedCost}} END
+    WHEN 'Refund' THEN CASE WHEN {IS_RETURNED_PLAN} THEN '0' ELSE {{lineItem/UnblendedCost}} END
     ELSE {{lineItem/UnblendedCost}} END END"""
 
-BILLED = f"CASE WHEN {IS_SPLIT} THEN '0' ELSE {{lineItem/UnblendedCost}} END"
+HAS_UNUSED_PART = f"""CASE {{lineItem/LineItemType}} WHEN 'SavingsPlanRecurringFee' THEN {UNUSED} <> 0
+    WHEN 'RIFee' THEN {RI_UNUSED} <> 0 ELSE false END"""
+
+BILLED = f"CASE WHEN {IS_SPLIT} OR {IS_UNUSED_PART} THEN '0' ELSE {{lineItem/UnblendedCost}} END"
 
 # Gross column -> the same after private discounts.
 NET = {
@@ -77,26 +115,54 @@ NET = {
     ),
 }
 
-# A negation only takes back what a savings plan covered: it has no on-demand price of its own.
-LIST = f"""CASE WHEN {{lineItem/LineItemType}} = 'SavingsPlanNegation' OR {IS_SPLIT} THEN '0'
+# A negation only takes back what a savings plan covered, and what nobody used ran nowhere: neither has an on-demand
+# price of its own.
+LIST = f"""CASE WHEN {{lineItem/LineItemType}} = 'SavingsPlanNegation' OR {IS_SPLIT} OR {IS_UNUSED_PART} THEN '0'
     ELSE {{pricing/publicOnDemandCost}} END"""
 
-STATUS = """CASE {lineItem/LineItemType}
-    WHEN 'SavingsPlanCoveredUsage' THEN 'Used'
-    WHEN 'DiscountedUsage' THEN 'Used' END"""
+STATUS = f"""CASE WHEN {IS_UNUSED_PART} THEN 'Unused'
+    WHEN {{lineItem/LineItemType}} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Used' END"""
 
-COMMITMENT_TYPE = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN 'Savings Plan'
-    WHEN {reservation/ReservationARN} IS NOT NULL THEN 'Reserved Instance' END"""
+# Fees name the kind of their plan, its term and its payment in their usage type too: ComputeSP:1yrNoUpfront.
+COMMITMENT_TYPE = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN
+    CASE regexp_extract(coalesce({savingsPlan/OfferingType}, {lineItem/UsageType}),
+        '(EC2|Compute|SageMaker|Database)(Instance)?S(P|avings)', 1)
+        WHEN 'EC2' THEN 'EC2 Instance Savings Plan' WHEN 'Compute' THEN 'Compute Savings Plan'
+        WHEN 'SageMaker' THEN 'SageMaker Savings Plan' WHEN 'Database' THEN 'Database Savings Plan'
+        ELSE 'Savings Plan' END
+    WHEN {reservation/ReservationARN} IS NOT NULL THEN
+    CASE WHEN {pricing/OfferingClass} ILIKE 'convertible' THEN 'Convertible Reserved Instance'
+        ELSE 'Reserved Instance' END END"""
 COMMITMENT_CATEGORY = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN 'Spend'
     WHEN {reservation/ReservationARN} IS NOT NULL THEN 'Usage' END"""
+IS_COMMITTED = "{savingsPlan/SavingsPlanARN|reservation/ReservationARN} IS NOT NULL"
+TERM = f"""CASE WHEN {IS_COMMITTED} THEN CAST(12 * TRY_CAST(regexp_extract(coalesce({{savingsPlan/PurchaseTerm}},
+    {{pricing/LeaseContractLength}}, {{lineItem/UsageType}}), '([1-9][0-9]?) ?y', 1) AS INTEGER) AS VARCHAR) END"""
+PAYMENT = f"""CASE WHEN {IS_COMMITTED} THEN coalesce({{savingsPlan/PaymentOption}}, {{pricing/PurchaseOption}},
+    nullif(regexp_extract({{lineItem/UsageType}}, 'yr(No|Partial|All)Upfront', 1), '') || ' Upfront') END"""
+COUNT = "CASE WHEN {reservation/ReservationARN} IS NOT NULL THEN {reservation/NumberOfReservations} END"
 
-PRICING = """CASE WHEN {lineItem/LineItemType} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Committed'
-    WHEN {lineItem/UsageType} LIKE '%SpotUsage%' THEN 'Dynamic'
-    WHEN {lineItem/LineItemType} = 'Usage' THEN 'Standard' END"""
+PRICING = f"""CASE WHEN {IS_UNUSED_PART} THEN 'Committed'
+    WHEN {{lineItem/LineItemType}} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Committed'
+    WHEN {{lineItem/UsageType}} LIKE '%SpotUsage%' THEN 'Dynamic'
+    WHEN {{lineItem/LineItemType}} = 'Usage' THEN 'Standard' END"""
 
 # A charge for a month before the one it is invoiced in changes a month that was closed.
 CLASS = """CASE WHEN left({lineItem/UsageStartDate}, 7) < left({bill/BillingPeriodStartDate}, 7)
     AND {lineItem/UsageStartDate} LIKE '____-__-%' THEN 'Correction' END"""
+
+
+def billing_period(sheet: Sheet) -> str | None:
+    """The month of the invoice. A 2.0 export may leave its column out: then the month of use stands for it, unless the
+    partition column ``billing_period`` or the person who loads the file says which month it is.
+    """
+    if delivered := sheet.text("bill/BillingPeriodStartDate"):
+        return delivered
+    if partition := sheet.text("billing_period"):
+        return f"left({partition}, 7) || '-01'"
+    if sheet.options.month:
+        return month_moment(sheet.options.month.start)
+    return formula("left({lineItem/UsageStartDate}, 7) || '-01'")(sheet)
 
 
 def has_discount_column(sheet: Sheet) -> bool:
@@ -121,29 +187,83 @@ def after_discounts(template: str) -> Rule:
     return rule
 
 
+# Of a column's name, and of a key in 2.0's maps, what comes first says whose tag it is. Tags of resources are
+# ``user:team`` and ``aws:createdBy`` as AWS shows them, those of an account have their bare key, and whatever is no tag
+# of AWS's has a prefix of its own.
+TAG_COLUMNS = {"resourceTags/": "", "costCategory/": "costCategory:"}
+ATHENA_TAG_COLUMNS = {"resource_tags_": "", "cost_category_": "costCategory:"}
+TAG_MAPS = {"resource_tags": "", "cost_category": "costCategory:", "tags": ""}
+# What the ``tags`` map puts before a key -> what we put there.
+TAG_SOURCES = {
+    "^(costCategory|userAttribute|iamPrincipal)/": "\\1:",
+    "^accountTag/": "",
+    "^(resourceTags/)?(user|aws)_": "\\2:",
+    "^resourceTags/": "",
+}
+
+
 def resource_tags(sheet: Sheet) -> str | None:
-    """Tags from columns of their own, or from 2.0's map, whose keys are ``user_team`` for ``user:team``."""
-    if not sheet.has("resource_tags"):
-        columns = tag_columns(sheet, "resourceTags/")
-        return columns or tag_columns(sheet, "resource_tags_", lambda key: re.sub("^(user|aws)_", r"\1:", key))
-    delivered = tags(sheet.text("resource_tags") or "NULL")
-    key = "regexp_replace(_each_.key, '^(user|aws)_', '\\1:')"
-    entries = f"list_transform(map_entries({delivered}), lambda _each_: {{'k': {key}, 'v': _each_.value}})"
-    return f"map_from_entries(list_distinct({entries}))"
+    """Tags and cost categories: from columns of their own, and from 2.0's maps of either kind, or of all in one."""
+    lists = [_pairs_of_map(delivered, prefix) for name, prefix in TAG_MAPS.items() if (delivered := _map(sheet, name))]
+    columns = {
+        f"{prefix}{key}": sql for start, prefix in TAG_COLUMNS.items() for key, sql in sheet.starting(start).items()
+    } or {
+        prefix + re.sub("^(user|aws)_", r"\1:", key): sql
+        for start, prefix in ATHENA_TAG_COLUMNS.items()
+        for key, sql in sheet.starting(start).items()
+    }
+    if columns:
+        pairs = ", ".join(f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in columns.items())
+        lists.insert(0, f"list_filter([{pairs}], lambda _each_: _each_.v IS NOT NULL)")
+    if not lists:
+        return None
+    return f"map_from_entries({lists[0] if columns and len(lists) == 1 else _last_of_each_key(lists)})"
+
+
+def _map(sheet: Sheet, name: str) -> str | None:
+    return tags(sheet.text(name) or "") if sheet.has(name) else None
+
+
+def _pairs_of_map(delivered: str, prefix: str) -> str:
+    key = "_each_.key"
+    for pattern, replacement in TAG_SOURCES.items():
+        key = f"regexp_replace({key}, '{pattern}', '{replacement}')"
+    key = f"'{prefix}' || _each_.key" if prefix else key
+    pairs = f"list_transform(map_entries({delivered}), lambda _each_: {{'k': {key}, 'v': _each_.value}})"
+    return f"list_filter({pairs}, lambda _each_: _each_.v IS NOT NULL)"
+
+
+def _last_of_each_key(lists: Sequence[str]) -> str:
+    """SQL for the pairs of several lists; of a key that several have, the last counts."""
+    pairs = f"list_concat({', '.join(lists)})" if len(lists) > 1 else lists[0]
+    keys = f"list_transform({pairs}, lambda _each_: _each_.k)"
+    later = f"list_transform(({pairs})[_at_ + 1:], lambda _other_: _other_.k)"
+    last = f"list_filter({pairs}, lambda _each_, _at_: NOT list_contains({later}, _each_.k))"
+    return f"CASE WHEN len({keys}) = len(list_distinct({keys})) THEN {pairs} ELSE {last} END"
 
 
 # Columns that only 2.0 has.
-_OF_2_0 = ("resource_tags", "product", "cost_category", "discount", "bill_payer_account_name")
+_OF_2_0 = ("resource_tags", "product", "cost_category", "discount", "bill_payer_account_name", "tags")
 
 
-def warn_of_missing_net_cost(sheet: Sheet) -> list[str]:
+def warn_of_missing_columns(sheet: Sheet) -> list[str]:
+    warnings = []
     if has_discount_column(sheet) and "lineItem/NetUnblendedCost" not in sheet:
-        return [
+        warnings.append(
             "This export shows private discounts in a column and lacks line_item_net_unblended_cost: billed cost is "
             "before discounts. Add that column to the export."
-        ]
-    return []
+        )
+    has_period = any(name in sheet for name in ("bill/BillingPeriodStartDate", "billing_period"))
+    if not has_period and not sheet.options.month:
+        warnings.append(
+            "This export lacks bill_billing_period_start_date: each charge is billed in the month of its use, and a "
+            "correction of an earlier month is not known as one. Add that column, or load the bill with --month."
+        )
+    return warnings
 
+
+# Of the charges, those that stand for the unused part of a fee.
+IS_ADDED = f"ChargeCategory = 'Usage' AND coalesce(x_LineType, '') IN ({FEES})"
 
 AWS_CUR = Format(
     name="aws-cur",
@@ -159,7 +279,7 @@ AWS_CUR = Format(
         "SubAccountId": text("lineItem/UsageAccountId"),
         "SubAccountName": text("lineItem/UsageAccountName"),
         "BillingCurrency": text("lineItem/CurrencyCode"),
-        "BillingPeriodStart": text("bill/BillingPeriodStartDate"),
+        "BillingPeriodStart": billing_period,
         "ChargePeriodStart": text("lineItem/UsageStartDate"),
         "ChargePeriodEnd": text("lineItem/UsageEndDate"),
         "ChargeCategory": formula(CATEGORY),
@@ -175,10 +295,10 @@ AWS_CUR = Format(
         "SkuId": text("product/sku"),
         "SkuPriceId": text("pricing/RateCode"),
         "PricingCategory": formula(PRICING),
-        "PricingQuantity": text("lineItem/UsageAmount"),
+        "PricingQuantity": formula(QUANTITY),
         "PricingUnit": text("pricing/unit"),
-        "ConsumedQuantity": text("lineItem/UsageAmount"),
-        "ConsumedUnit": text("pricing/unit"),
+        "ConsumedQuantity": formula(QUANTITY),
+        "ConsumedUnit": formula(UNIT),
         "ListUnitPrice": text("pricing/publicOnDemandRate"),
         "BilledCost": after_discounts(BILLED),
         "EffectiveCost": after_discounts(EFFECTIVE),
@@ -192,6 +312,11 @@ AWS_CUR = Format(
         "x_ServiceTitle": first(
             text("product/ProductName"), json_text("product", "product_name"), text("product/servicename")
         ),
+        "x_CommitmentTerm": formula(TERM),
+        "x_CommitmentPayment": formula(PAYMENT),
+        "x_CommitmentCount": formula(COUNT),
+        "x_CommitmentStart": text("savingsPlan/StartTime", "reservation/StartTime"),
+        "x_CommitmentEnd": text("savingsPlan/EndTime", "reservation/EndTime"),
         "x_LineType": text("lineItem/LineItemType"),
         "x_InstanceType": text("product/instanceType"),
         "x_Operation": text("lineItem/Operation"),
@@ -201,10 +326,15 @@ AWS_CUR = Format(
     lenient=frozenset({"ListCost"}),
     tags_are_map=True,
     version=lambda sheet: "2.0" if any(sheet.has(name) for name in _OF_2_0) else "",
-    warnings=warn_of_missing_net_cost,
+    unused=UnusedPart(where=after_discounts(HAS_UNUSED_PART), added=IS_ADDED),
+    warnings=warn_of_missing_columns,
     remarks={
+        IS_ADDED: (
+            "{} fees of commitments carry what nobody used: it stands as usage of its own, with the commitment status "
+            "Unused, and their purchase costs nothing in effective cost."
+        ),
         f"x_Operation IN ({SPLIT})": (
             "{} rows split the cost of machines among pods or tasks; the machines' own rows carry it, so they count 0."
-        )
+        ),
     },
 )

@@ -20,6 +20,9 @@ CHARGES_TABLE = "charges"
 
 METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
+# Columns that are named after the tag or the cost category whose values they hold.
+TAG_COLUMNS = ("resourcetags/", "resource_tags_", "costcategory/", "cost_category_", "tags/")
+
 # The one declared schema of charges: FOCUS names; x_ marks what FOCUS has no column for.
 CHARGE_COLUMNS: Mapping[str, Kind] = {
     "ProviderName": "text",
@@ -69,6 +72,12 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
     "Tags": "tags",
     "x_ServiceTitle": "text",
     "x_CommitmentCredits": "number",
+    # In months, in the provider's words, in machines or units, and from when up to when: as the bill states them.
+    "x_CommitmentTerm": "number",
+    "x_CommitmentPayment": "text",
+    "x_CommitmentCount": "number",
+    "x_CommitmentStart": "moment",
+    "x_CommitmentEnd": "moment",
     "x_LineType": "text",
     "x_InstanceType": "text",
     "x_Operation": "text",
@@ -148,7 +157,18 @@ class Sheet:
     def starting(self, prefix: str) -> dict[str, str]:
         """The columns whose names start with `prefix`, without it: {rest of the name as written: SQL}."""
         low = prefix.lower()
-        return {name[len(prefix) :]: sql for name, sql in self.columns.items() if name.lower().startswith(low)}
+        columns: dict[str, str] = {}
+        for name, sql in self.columns.items():
+            if name.lower().startswith(low):
+                key = self._as_delivered(name)[len(prefix) :]
+                # Of a column that the header has twice the last value counts, as of a repeated key.
+                columns[key] = f"coalesce({sql}, {columns[key]})" if key in columns else sql
+        return columns
+
+    def _as_delivered(self, name: str) -> str:
+        """The name in the header of a column that was numbered because another has it too, in whichever case."""
+        numbered = re.fullmatch(r"(.+) [(][0-9]+[)]", name)
+        return numbered[1] if numbered and numbered[1].lower() in self._spellings[0] else name
 
 
 Rule = Callable[[Sheet], str | None]
@@ -193,6 +213,7 @@ class Format:
     prices: "PriceList | None" = None
     keeps_all: bool = False
     spread: "Spread | None" = None
+    unused: "UnusedPart | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
     remarks: Mapping[str, str] = field(default_factory=dict)
 
@@ -210,6 +231,19 @@ class Format:
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedPart:
+    """Rows that carry two charges: the fee of a commitment, and what nobody used of it.
+
+    FOCUS has a purchase for the one and usage with the status Unused for the other. `where` is true for the rows (a
+    formula); each is read twice, and rules tell the second reading by the column IS_UNUSED_PART. `added` is SQL over
+    charge columns that is true of the second charges, so that the rows of the bill can still be counted.
+    """
+
+    where: Rule
+    added: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,3 +415,7 @@ def json_text(column: str, key: str) -> Rule:
 def aside(name: str) -> str:
     """The name under which a value stands that a format works out aside; no bill has such a column."""
     return quoted(f"aside {name}")
+
+
+# Whether this is the second reading of a row that carries two charges.
+IS_UNUSED_PART = aside("unused part")

@@ -72,8 +72,51 @@ def moment(sql: str) -> str:
 
 
 def tags(sql: str) -> str:
-    """A JSON object to a map of texts; null when it is no JSON object."""
-    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+    """A JSON object to a map of texts; null when it is no JSON object.
+
+    Of a key that is repeated the last value counts, as most readers of JSON have it. A backslash that JSON does not
+    allow (``C:\\dir``) and a tab or line break inside a text are read as the characters they are, a bare ``None`` as
+    null. Only what is no plain map takes the long way.
+    """
+    return f"coalesce(TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR)), {_last_of_each_key(_mended(sql))})"
+
+
+def repeats_a_key(sql: str) -> str:
+    """SQL that is true for a text of tags that has a key more than once."""
+    keys = f"json_keys({_object(_mended(sql))})"
+    return f"coalesce(len({keys}) > len(list_distinct({keys})), false)"
+
+
+def is_mended(sql: str) -> str:
+    """SQL that is true for a text of tags that is a JSON object only once it is mended."""
+    return f"coalesce(TRY_CAST({sql} AS JSON) IS NULL AND {_object(_mended(sql))} IS NOT NULL, false)"
+
+
+# A backslash is right before these; an escaped backslash stands aside as this character while others are looked at.
+_ESCAPABLE, _PAIR = '"/bfnrtu', "chr(1)"
+
+
+def _mended(sql: str) -> str:
+    """SQL for the JSON value of a text, of one that is nearly JSON too; null when it is neither."""
+    spaced = f"replace(replace(replace({sql}, chr(9), '\\t'), chr(10), '\\n'), chr(13), '\\r')"
+    apart = f"replace({spaced}, '\\\\', {_PAIR})"
+    doubled = f"regexp_replace({apart}, '\\\\([^{_ESCAPABLE}])', '\\\\\\\\\\1', 'g')"
+    some = f"replace({doubled}, {_PAIR}, '\\\\')"
+    every = f"replace({sql}, '\\', '\\\\')"
+    pythonic = f"regexp_replace({some}, '(: *)(None|NaN|nan)( *[,}}])', '\\1null\\3', 'g')"
+    return f"coalesce({', '.join(f'TRY_CAST({text} AS JSON)' for text in (sql, some, every, pythonic))})"
+
+
+def _object(json: str) -> str:
+    return f"(CASE WHEN json_type({json}) = 'OBJECT' THEN {json} END)"
+
+
+def _last_of_each_key(json: str) -> str:
+    """SQL for the map of a JSON object whose keys may be repeated."""
+    pairs = f"list_zip(json_keys({_object(json)}), json_extract_string({_object(json)}, '$.*'))"
+    later = f"list_transform(({pairs})[_at_ + 1:], lambda _other_: _other_[1])"
+    last = f"list_filter({pairs}, lambda _each_, _at_: NOT list_contains({later}, _each_[1]))"
+    return f"CASE WHEN {_object(json)} IS NOT NULL THEN map_from_entries({last}) END"
 
 
 def literal(value: str) -> str:

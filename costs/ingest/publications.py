@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from costs.charges.build_cost_lines import AMOUNTS
 from costs.charges.totals import totals_as_text
 from costs.ingest.partitions import SHARED, drop_own_tables
-from costs.models import CostLine, DayRollup, DeliveryMonth, MonthRollup, ResourceRollup
+from costs.models import CostLine, DayRollup, DeliveryMonth, InvoiceCost, MonthRollup, ResourceRollup
 
 ROLLUPS = (MonthRollup, ResourceRollup, DayRollup)
 
@@ -50,7 +50,7 @@ def remove_publications(rows: Iterable[DeliveryMonth]) -> None:
     for row in rows:
         drop_own_tables(row)
         with transaction.atomic(), connection.cursor() as cursor:
-            for model in ROLLUPS:
+            for model in (*ROLLUPS, InvoiceCost):
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {publication_sql(row)}")

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from functools import partial
 
+import duckdb
 from django.db import connection, transaction
 from django.db.models import Model
 
 from costs.calc.dimensions import Rollup, rollup_columns
+from costs.charges.build_cost_lines import shown
 from costs.ingest.postgres_copy import run_both
 from costs.ingest.publications import lines_lock, publication_sql
-from costs.models import DayRollup, DeliveryMonth, MonthRollup, ResourceRollup
+from costs.models import DayRollup, DeliveryMonth, InvoiceCost, MonthRollup, ResourceRollup
 from finops_site.ops.locks import share
 
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
@@ -43,4 +45,34 @@ def _sum_up(
         cursor.execute(
             f"INSERT INTO {table} ({shared}, {time}, {SUMMED}) SELECT {shared}, {time_of_line}, {SUMS} "
             f"FROM {source} GROUP BY {shared}, {time_of_line}"
+        )
+
+
+def sum_by_invoice(db: duckdb.DuckDBPyConnection, charges: str, row: DeliveryMonth) -> None:
+    """Writes what a month's charges sum to by the invoice they name; `charges` is what to put behind FROM.
+
+    Cost lines do not know the invoice, so that the sums come from the charges: a few columns, read once.
+    """
+    texts = {name: shown(column, 200) for name, column in (("a", "BillingAccountId"), ("i", "InvoiceId"))}
+    sums = db.execute(f"""
+        SELECT {texts["a"]} AS account, {shown("BillingCurrency", 10)} AS currency, {texts["i"]} AS invoice,
+        max({shown("issuer", 200)}), sum(billed), sum(tax), sum(charges)::BIGINT, max(last_day)
+        FROM (
+            SELECT BillingAccountId, BillingCurrency, InvoiceId, max(InvoiceIssuerName) AS issuer,
+            sum(BilledCost) AS billed, sum(BilledCost) FILTER (ChargeCategory = 'Tax') AS tax, count(*) AS charges,
+            max(ChargePeriodStart)::DATE AS last_day FROM {charges} GROUP BY ALL
+        ) c GROUP BY account, currency, invoice
+    """).fetchall()
+    columns = ("billing_account", "currency", "invoice_id", "issuer", "billed_cost", "tax", "charges", "last_day")
+    with transaction.atomic():
+        share(lines_lock(row.delivery_id))
+        InvoiceCost.objects.filter(delivery_month=row).delete()
+        InvoiceCost.objects.bulk_create(
+            (
+                InvoiceCost(
+                    delivery_month=row, billing_month=row.billing_month, **dict(zip(columns, values, strict=True))
+                )
+                for values in sums
+            ),
+            batch_size=2000,
         )

@@ -24,7 +24,7 @@ from costs.charges.totals import totals_as_text
 from costs.ingest import partitions
 from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_text
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
-from costs.ingest.rollups import roll_up
+from costs.ingest.rollups import roll_up, sum_by_invoice
 from costs.ingest.tag_sets import name_tag_sets
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
@@ -57,6 +57,7 @@ def store_cost_lines(
         _copy_lines(lines, row, scratch)
         partitions.analyze_lines(row)
         roll_up(row)
+        sum_by_invoice(lines.db, lines.charges, row)
         with transaction.atomic():
             _copy_dimension_values(lines, scratch)
         check_layers(row)

@@ -72,7 +72,7 @@ def sum_up(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0029_index_of_purchases")]
+    dependencies = [("costs", "0024_invoices")]
 
     operations = [
         migrations.AddField(

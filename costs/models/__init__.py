@@ -1,6 +1,7 @@
 from costs.models.changes import RestatedCost, Restatement
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
+from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
 from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, ResourceRollup, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
@@ -18,6 +19,9 @@ __all__ = [
     "ExchangeRate",
     "FetchedBill",
     "FocusExport",
+    "Invoice",
+    "InvoiceCost",
+    "InvoiceFile",
     "MonthRollup",
     "Pool",
     "Reject",

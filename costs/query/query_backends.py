@@ -11,11 +11,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.base import CHARGES_TABLE
-from costs.formats.sql import literal
+from costs.formats.base import CHARGE_COLUMNS, CHARGES_TABLE
+from costs.formats.sql import STORED, literal, quoted
 
 if TYPE_CHECKING:
     from ibis import Table
+
+
+# Of the columns that a set of charges may lack; Spark knows them by the same names.
+SQL_TYPES = {"text": "STRING", "money": STORED, "number": STORED, "moment": "TIMESTAMP", "tags": "STRING"}
 
 
 class ChargeTable(Protocol):
@@ -29,7 +33,12 @@ class _DuckDB:
     def __init__(self, db: duckdb.DuckDBPyConnection, globs: Sequence[str]) -> None:
         self.db = db
         files = ", ".join(literal(pattern) for pattern in globs)
-        self.db.execute(f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
+        # Charges that were written before a column existed have nothing in it.
+        columns = ", ".join(f"NULL::{SQL_TYPES[kind]} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items())
+        self.db.execute(
+            f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{files}], union_by_name = true) "
+            f"UNION ALL BY NAME SELECT {columns} WHERE false"
+        )
 
     def ask(self, query: "Table") -> list[dict[str, Any]]:
         result = self.db.execute(_sql(query, "duckdb"))
@@ -42,7 +51,10 @@ class _Spark:
         # A session of its own: views of two queries at once must not meet.
         self.session = session.newSession()
         files = [path for pattern in globs for path in sorted(glob(pattern))]
-        self.session.read.option("mergeSchema", "true").parquet(*files).createOrReplaceTempView(CHARGES_TABLE)
+        charges = self.session.read.option("mergeSchema", "true").parquet(*files)
+        missing = [name for name in CHARGE_COLUMNS if name not in charges.columns]
+        columns = [f"CAST(NULL AS {SQL_TYPES[CHARGE_COLUMNS[name]]}) AS {name}" for name in missing]
+        charges.selectExpr("*", *columns).createOrReplaceTempView(CHARGES_TABLE)
 
     def ask(self, query: "Table") -> list[dict[str, Any]]:
         return [row.asDict() for row in self.session.sql(_sql(query, "pyspark")).collect()]

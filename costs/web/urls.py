@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.web.views import deliveries, explorer, exports, lines, rates, sources, teams
+from costs.web.views import deliveries, explorer, exports, invoices, lines, rates, sources, teams
 
 app_name = "costs"
 
@@ -12,6 +12,13 @@ urlpatterns = [
     path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
     path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
+    path("costs/invoices/", invoices.InvoicesPage.as_view(), name="invoices"),
+    path("costs/invoices/add/", invoices.InvoiceFormPage.as_view(), name="invoice_add"),
+    path("costs/invoices/upload/", invoices.UploadInvoices.as_view(), name="invoices_upload"),
+    path("costs/invoices/template/", invoices.InvoicesTemplate.as_view(), name="invoices_template"),
+    path("costs/invoices/<int:pk>/", invoices.InvoicePage.as_view(), name="invoice"),
+    path("costs/invoices/<int:pk>/edit/", invoices.InvoiceFormPage.as_view(), name="invoice_edit"),
+    path("costs/invoices/<int:pk>/file/", invoices.InvoiceDocument.as_view(), name="invoice_file"),
     path("rates/", rates.RatesPage.as_view(), name="rates"),
     path("rates/load/", rates.LoadRates.as_view(), name="rates_load"),
     path("sources/", sources.SourcesPage.as_view(), name="sources"),

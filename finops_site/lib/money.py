@@ -4,6 +4,7 @@ Amounts are ``Decimal`` from the text of a bill to the page. They are rounded on
 ``rounded``; shares of an amount are made by ``split``, whose parts always sum to the whole.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,17 @@ STORED_UNIT = Decimal("1E-18")
 # Wide enough for any sum of stored amounts: the default context would round at 28 digits.
 EXACT = Context(prec=100)
 NO_CURRENCY = "XXX"
+NUMBER = re.compile(r"\A[+-]?\d+(\.\d+)?\Z", re.ASCII)
+# A comma that parts thousands.
+GROUPED = re.compile(r"\A[+-]?\d{1,3}(,\d{3})+\Z", re.ASCII)
 
 
 class CurrencyMismatch(ValueError):
     """Amounts of two currencies met where one was needed."""
+
+
+class BadAmount(ValueError):
+    """A text is not an amount, or not one that fits; the message explains why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,26 @@ def exact_text(amount: Decimal | None) -> str | None:
     text = f"{amount:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
+
+
+def parse_amount(text: str, *, decimal_mark: str = "") -> Decimal:
+    """The amount that somebody wrote: ``12,400.50``, ``12 400,50``, ``-12.400,50``, ``(12.50)``; raises BadAmount.
+
+    Where one separator stands alone, three digits after a comma are thousands, and anything after a dot are decimals;
+    `decimal_mark` ("." or ",") says it where it is known.
+    """
+    plain = re.sub(r"[\s'_\u00a0\u202f]", "", text.strip()).replace("\u2212", "-")
+    if plain.startswith("(") and plain.endswith(")"):
+        plain = f"-{plain[1:-1]}"
+    comma, dot = plain.rfind(","), plain.rfind(".")
+    if not decimal_mark:
+        both = comma >= 0 and dot >= 0
+        has_decimal_comma = comma > dot if both else comma >= 0 and not GROUPED.match(plain)
+        decimal_mark = "," if has_decimal_comma else "."
+    plain = plain.replace("." if decimal_mark == "," else ",", "").replace(decimal_mark, ".")
+    if not NUMBER.match(plain):
+        raise BadAmount(f"{text.strip()[:40]!r} is not an amount: write it like 12400 or 12,400.50.")
+    return Decimal(plain)
 
 
 def total_by_currency(amounts: Iterable[Money]) -> dict[str, Decimal]:

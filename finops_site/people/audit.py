@@ -23,10 +23,13 @@ class TokenAuthenticationForAudit(TokenAuthentication):
         return user_and_token
 
 
-def record_changes(changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Person) -> None:
+def record_changes(
+    changed: Iterable[tuple[Model, Mapping[str, tuple[str, str]]]], action: int, user: Person | None
+) -> None:
     """Entries for rows that were written in one go, which the log does not see: (row, {field: (before, after)}).
 
-    With the address of the request at hand, if there is one. `action` is one of LogEntry.Action.
+    With the address of the request at hand, if there is one; `user` is None where a command writes. `action` is
+    one of LogEntry.Action.
     """
     from auditlog.models import LogEntry
     from django.contrib.contenttypes.models import ContentType

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 
 import ibis
-from ibis import Table, _
+from ibis import Deferred, Table, _
 
 from costs.charges.charge_queries import CHARGES
 
@@ -49,8 +49,11 @@ def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) 
 def commitment_use(start: datetime, end: datetime) -> Table:
     """What the bill shows of each commitment on each day: bought, used and unused, in its own unit and in money.
 
-    `quantity` is null where no charge of the group has one: money then shows how much was used.
+    `quantity` is null where no charge of the group has one: money then shows how much was used. A day that is the last
+    of a longer charge (the month's fee of a reservation) stands beside the first, in `last`. `listed` is what the
+    charges cost at on-demand prices, and `priced` how many of the `paid` ones have such a price.
     """
+    on_demand = on_demand_cost(_)
     named = CHARGES.filter(
         _.x_Problem.isnull(),
         _.CommitmentDiscountId.notnull(),
@@ -64,6 +67,7 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         category=_.ChargeCategory,
         status=_.CommitmentDiscountStatus.fill_null(""),
         currency=_.BillingCurrency.fill_null(""),
+        last=(_.ChargePeriodEnd.coalesce(_.ChargePeriodStart) - ibis.interval(microseconds=1)).date(),
     ).agg(
         name=_.CommitmentDiscountName.max(),
         counts=_.CommitmentDiscountCategory.max(),
@@ -77,8 +81,25 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         quantity=_.CommitmentDiscountQuantity.sum(),
         charges=_.count(),
         counted=_.CommitmentDiscountQuantity.count(),
+        paid=_.EffectiveCost.count(),
         effective=_.EffectiveCost.sum(),
         billed=_.BilledCost.sum(),
-        listed=_.ListCost.sum(),
+        listed=on_demand.sum(),
+        priced=on_demand.count(),
+        term=_.x_CommitmentTerm.max(),
+        payment=_.x_CommitmentPayment.max(),
+        count=_.x_CommitmentCount.max(),
+        start=_.x_CommitmentStart.min(),
+        end=_.x_CommitmentEnd.max(),
     )
-    return use.order_by("provider", "commitment", "day", "category", "status", "currency")
+    return use.order_by("provider", "commitment", "day", "category", "status", "currency", "last")
+
+
+def on_demand_cost(charge: Deferred) -> Deferred:
+    """What a charge that a commitment covers would cost on demand: its list cost, else its contracted cost; null where
+    the bill states neither. A price of 0 for what is paid for is none: it means that nobody stated one.
+    """
+    stated = charge.ListCost.nullif(0).coalesce(charge.ContractedCost.nullif(0))
+    nothing_paid = ibis.cases((charge.EffectiveCost == 0, charge.EffectiveCost))
+    # A charge without effective cost is the other half of a bill that comes in two views.
+    return ibis.cases((charge.EffectiveCost.notnull(), stated.coalesce(nothing_paid)))

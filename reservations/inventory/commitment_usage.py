@@ -1,15 +1,16 @@
 """How each day used the commitments, and what they covered: computed again from the bills of a month."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
 
 from costs.models import DeliveryMonth
+from finops_site.lib.money import EXACT, STORED_UNIT
 from finops_site.lib.periods import Month, Period
 from finops_site.ops.locks import wait_for
 from reservations.inventory.commitment_inventory import register_commitments
@@ -52,11 +53,35 @@ def months_with_bills() -> list[Month]:
 def _build_days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
     """A row for each commitment, day and currency that had usage; purchases are no use of anything."""
     groups: dict[tuple[str, str, date, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row["category"] == "Usage":
-            groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
+    for row in _by_day([row for row in rows if row["category"] == "Usage"]):
+        groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
     known = {(row.provider, row.commitment_id): row for row in Commitment.objects.all()}
     return [_build_day(known[key[:2]], *key[2:], own_rows) for key, own_rows in sorted(groups.items())]
+
+
+def _by_day(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The rows, what is unused over several days spread over them: the fee of a reservation is one charge a month.
+
+    In equal parts, the last day with what is left, and not beyond the newest day that the bill shows.
+    """
+    newest = max((row["day"] for row in rows), default=None)
+    for row in rows:
+        last = min(row["last"], newest) if newest else row["last"]
+        days = (last - row["day"]).days + 1
+        if row["status"] != "Unused" or days < 2:
+            yield row
+            continue
+        for number in range(days):
+            parts = {name: _part(row[name], days, is_last=number == days - 1) for name in ("quantity", "effective")}
+            yield {**row, **parts, "day": row["day"] + timedelta(days=number)}
+
+
+def _part(amount: Decimal | None, days: int, *, is_last: bool) -> Decimal | None:
+    """One of equal parts at the stored digits; the last takes what is left."""
+    if amount is None:
+        return None
+    part = EXACT.divide(amount, days).quantize(STORED_UNIT, context=EXACT)
+    return EXACT.subtract(amount, EXACT.multiply(part, days - 1)) if is_last else part
 
 
 def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:
@@ -65,7 +90,8 @@ def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapp
     unused = [row for row in rows if row["status"] == "Unused"]
     name = "quantity" if counted else "effective"
     unit = next((row["unit"] for row in rows if row["unit"]), "") if counted else currency
-    listed = [row["listed"] for row in used if row["listed"] is not None]
+    # A day of which any charge has no on-demand price has none as a whole: the rest would be less than all of it.
+    is_priced = bool(used) and all(row["priced"] == row["paid"] for row in used) and any(row["paid"] for row in used)
     return Utilisation(
         commitment=commitment,
         day=day,
@@ -74,7 +100,7 @@ def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapp
         unit=unit or currency,
         paid=_sum(rows, "effective"),
         unused_cost=_sum(unused, "effective"),
-        on_demand=sum(listed, ZERO) if listed or not used else None,
+        on_demand=_sum(used, "listed") if is_priced or not used else None,
         currency=currency or commitment.currency,
     )
 
@@ -84,24 +110,29 @@ def _sum(rows: Iterable[Mapping[str, Any]], name: str) -> Decimal:
 
 
 # One statement, in the database: the lines of a month may be millions. What a line would have cost on demand is its
-# list cost, else its contracted cost, else what it cost. Lines without an effective cost are the other half of a bill
-# that comes in two views.
+# list cost, else its contracted cost; what no commitment covers costs that itself. A price of 0 for what is paid for
+# is none (Azure writes it so where it has no price): covered lines without any are counted as unpriced, and make the
+# ratios at on-demand prices unknown. Lines without an effective cost are the other half of a bill that comes in two
+# views.
 COVER = r"""
 INSERT INTO reservations_coverage (day, provider, account, region, family, owner_id, currency,
-    eligible_hours, covered_hours, eligible_cost, covered_cost, unused_cost, paid)
+    eligible_hours, covered_hours, eligible_cost, covered_cost, unused_cost, paid, unpriced)
 SELECT l.charge_date, l.provider, l.sub_account, l.region, left(regexp_replace(l.instance_type, '\.[^.]*$', ''), 100),
     l.owner_id, l.currency,
     coalesce(sum(l.quantity) FILTER (WHERE eligible AND hours), 0),
     coalesce(sum(l.quantity) FILTER (WHERE eligible AND hours AND covered), 0),
-    coalesce(sum(coalesce(l.list_cost, l.contracted_cost, l.effective_cost)) FILTER (WHERE eligible), 0),
-    coalesce(sum(coalesce(l.list_cost, l.contracted_cost, l.effective_cost)) FILTER (WHERE eligible AND covered), 0),
+    coalesce(sum(on_demand) FILTER (WHERE eligible), 0),
+    coalesce(sum(on_demand) FILTER (WHERE eligible AND covered), 0),
     coalesce(sum(l.effective_cost) FILTER (WHERE NOT eligible), 0),
-    coalesce(sum(l.effective_cost), 0)
+    coalesce(sum(l.effective_cost), 0),
+    count(*) FILTER (WHERE eligible AND on_demand IS NULL)
 FROM costs_costline l
 JOIN costs_deliverymonth m ON m.id = l.delivery_month_id AND m.is_current
 CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AS eligible,
-    l.commitment <> '' OR l.pricing_category = 'Committed' AS covered,
+    l.commitment <> '' OR l.pricing_category = 'Committed' OR l.commitment_status = 'Used' AS covered,
     l.unit ~* '^h|hour|hrs' AS hours) AS flags
+CROSS JOIN LATERAL (SELECT coalesce(nullif(l.list_cost, 0), nullif(l.contracted_cost, 0),
+    CASE WHEN NOT covered OR l.effective_cost = 0 THEN l.effective_cost END) AS on_demand) AS price
 WHERE l.charge_date >= %s AND l.charge_date < %s AND l.charge_category = 'Usage' AND l.effective_cost IS NOT NULL
     AND (l.instance_type <> '' OR l.commitment <> '') AND l.pricing_category <> 'Dynamic'
 GROUP BY 1, 2, 3, 4, 5, 6, 7

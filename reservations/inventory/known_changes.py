@@ -12,8 +12,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.db.models import Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q, Sum, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from costs.models import CostLine
 from costs.query.scope import NOBODY, team_or_shared
@@ -29,7 +29,8 @@ from reservations.pricing import price_book
 MEASURED_DAYS = 28
 ZERO, DAY = Decimal(0), Decimal(24)
 MACHINES = ("ri_standard", "ri_convertible", "azure_reservation")
-ON_DEMAND = Coalesce("list_cost", "contracted_cost", "effective_cost")
+# A price of 0 is one that nobody stated.
+ON_DEMAND = Coalesce(NullIf("list_cost", Value(ZERO)), NullIf("contracted_cost", Value(ZERO)), "effective_cost")
 # The dimension of costs.spend -> what cost lines are grouped by; a commitment is known by the first two.
 GROUPS = {
     "provider": "provider",

@@ -25,7 +25,11 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class CommitmentMetrics:
-    """The sums of a period in one currency, and the ratios they make; None where there is nothing to divide by."""
+    """The sums of a period in one currency, and the ratios they make; None where there is nothing to divide by.
+
+    `unpriced` covered cost lines have no on-demand price in their bill. `eligible` and `covered` lack them, so that
+    ratios at on-demand prices are not known.
+    """
 
     currency: str
     eligible: Decimal
@@ -35,11 +39,19 @@ class CommitmentMetrics:
     committed: Decimal
     eligible_hours: Decimal
     covered_hours: Decimal
+    unpriced: int = 0
+
+    @property
+    def why_unknown(self) -> str:
+        """Why the ratios at on-demand prices are not known; empty where they are."""
+        if not self.unpriced:
+            return ""
+        return f"not known: the bills state no on-demand price for {self.unpriced:,} covered cost lines"
 
     @property
     def coverage(self) -> Decimal | None:
         """Of on-demand cost."""
-        return coverage_rate(self.covered, self.eligible)
+        return None if self.unpriced else coverage_rate(self.covered, self.eligible)
 
     @property
     def coverage_hours(self) -> Decimal | None:
@@ -52,7 +64,7 @@ class CommitmentMetrics:
 
     @property
     def savings_rate(self) -> Decimal | None:
-        return effective_savings_rate(self.paid, self.eligible)
+        return None if self.unpriced else effective_savings_rate(self.paid, self.eligible)
 
 
 def newest_usage_day(user: Person) -> date | None:
@@ -93,6 +105,7 @@ def _build_metrics(row: Mapping[str, Any], committed: Decimal) -> CommitmentMetr
         committed,
         row["eligible_hours_sum"] or ZERO,
         row["covered_hours_sum"] or ZERO,
+        row["unpriced_sum"] or 0,
     )
 
 
@@ -107,8 +120,8 @@ def metrics_by_dimension(user: Person, period: Period, dimension: str) -> list[d
             {
                 "name": row[field] or ("unowned" if dimension == "team" else "—"),
                 "currency": metrics.currency,
-                "eligible": metrics.eligible,
-                "covered": metrics.covered,
+                "eligible": None if metrics.unpriced else metrics.eligible,
+                "covered": None if metrics.unpriced else metrics.covered,
                 "on_demand": metrics.eligible - metrics.covered,
                 "unused": metrics.unused_cost,
                 "coverage": metrics.coverage,
@@ -144,8 +157,8 @@ def _ratios(moment: date, row: Mapping[str, Any], paid: Mapping[str, Any]) -> di
         "coverage": metrics.coverage,
         "utilisation": metrics.utilisation,
         "savings_rate": metrics.savings_rate,
-        "eligible": metrics.eligible,
-        "covered": metrics.covered,
+        "eligible": None if metrics.unpriced else metrics.eligible,
+        "covered": None if metrics.unpriced else metrics.covered,
         "unused": metrics.unused_cost,
         "paid": metrics.paid,
     }

@@ -78,7 +78,7 @@ def metric_stats(row: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
         of_committed += ": under 80%"
     gap = "" if covered is None else f"{'over' if covered >= metrics.TARGET_COVERAGE else 'under'} the target of 70%"
     hours = percent_text(row.coverage_hours)
-    note = gap + (f"; {hours} of hours" if hours else "")
+    note = (row.why_unknown or gap) + (f"; {hours} of hours" if hours else "")
     return [
         {
             "label": "Coverage",
@@ -89,7 +89,7 @@ def metric_stats(row: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
         {
             "label": "Effective savings rate",
             "value": percent_text(row.savings_rate) or "—",
-            "note": "paid, unused included, against on demand",
+            "note": row.why_unknown or "paid, unused included, against on demand",
         },
         {
             "label": "Unused cost",

@@ -133,6 +133,9 @@ class Coverage(models.Model):
     covered_cost = amount("at on-demand prices")
     unused_cost = amount("commitments that nobody used")
     paid = amount("effective cost")
+    unpriced = models.PositiveIntegerField(
+        default=0, help_text="covered cost lines whose bill states no on-demand price: costs at such prices lack them"
+    )
 
     objects = CoverageQuerySet.as_manager()
 

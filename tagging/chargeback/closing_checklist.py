@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.urls import reverse
 
+from costs.invoices.comparison import month_of_invoices
 from costs.models import DeliveryMonth, Source
 from costs.sources.health import is_late, with_last_delivery
 from finops_site.lib.money import EXACT, ratio
@@ -40,6 +41,7 @@ def closing_checklist(period: ChargebackPeriod, now: datetime) -> list[Checklist
         order,
         _rejected_rows(period),
         _late_sources(now),
+        *_invoices(period),
         *_unowned_shares(period),
         ChecklistItem("Disputes", disputes, "warn" if count else "good", reverse("tagging:disputes")),
     ]
@@ -60,6 +62,15 @@ def _late_sources(now: datetime) -> ChecklistItem:
     late = [source.name for source in sources if is_late(source, source.last_delivery, now)]
     text = f"A bill is late from {', '.join(sorted(late)[:5])}." if late else "No source is late."
     return ChecklistItem("Sources", text, "warn" if late else "good", reverse("costs:sources"))
+
+
+def _invoices(period: ChargebackPeriod) -> Iterator[ChecklistItem]:
+    """Nothing where no invoice of the month is recorded: not everybody does."""
+    invoices = month_of_invoices(period.month)
+    if invoices.total:
+        state = "good" if invoices.settled == invoices.total else "warn"
+        url = f"{reverse('costs:invoices')}?month={period.month}"
+        yield ChecklistItem("Invoices", str(invoices), state, url)
 
 
 def _unowned_shares(period: ChargebackPeriod) -> Iterator[ChecklistItem]:

@@ -14,8 +14,11 @@ from budgets.evaluation import evaluate
 from budgets.forecast import spending
 from budgets.models import Alert, AlertDelivery, Budget, BudgetPeriod, Forecast, Night, Recipient, Threshold
 from budgets.planning import budget_changes
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month, Period
 from finops_site.models import Team
+from tests import bills
 from tests.budgets.conftest import at
 
 pytestmark = pytest.mark.django_db
@@ -352,3 +355,30 @@ def test_periods_begin_and_end_where_they_say(budget_of, payments):
     budget_of("Payments", "3000", team=payments)
     assert BudgetPeriod.objects.holding(date(2026, 3, 31)).get().period == MARCH
     assert BudgetPeriod.objects.first().period.last_day + timedelta(days=1) == date(2026, 4, 1)
+
+
+def test_a_refund_and_support_of_an_aws_report_stand_in_their_own_boxes(budget_of, tmp_path, fay):
+    """Usage 100, a refund of 40, support 1,000, a product of the Marketplace 7, the upfront fee of a plan 500."""
+    fee = {"lineItem/LineItemType": "Fee", "lineItem/ResourceId": ""}
+    rows = [
+        {"lineItem/UnblendedCost": "100"},
+        {"lineItem/LineItemType": "Refund", "lineItem/UnblendedCost": "-40"},
+        {**fee, "lineItem/ProductCode": "AWSSupportEnterprise", "lineItem/UnblendedCost": "1000"},
+        {**fee, "lineItem/ProductCode": "5hnnev", "lineItem/UnblendedCost": "7"},
+        {
+            "lineItem/LineItemType": "SavingsPlanUpfrontFee",
+            "lineItem/ProductCode": "ComputeSavingsPlans",
+            "lineItem/UnblendedCost": "500",
+            "savingsPlan/SavingsPlanARN": "arn:sp/1",
+        },
+    ]
+    (received,) = receive_bill("aws", [bills.write(tmp_path, "cur.csv", bills.cur_csv(rows))])
+    assert load_bill(received.delivery).status == "current"
+    every, no_refunds, no_purchases = (
+        budget_of(name, "1500", **boxes)
+        for name, boxes in (("all", {}), ("refunds", {"with_refunds": False}), ("purchases", {"with_purchases": False}))
+    )
+    spent = spending.daily_costs([every, no_refunds, no_purchases], MARCH)
+    assert spent[every.pk].total(MARCH) == 1567
+    assert spent[no_refunds.pk].total(MARCH) == 1607
+    assert spent[no_purchases.pk].total(MARCH) == 1067, "support and the product are bought without a commitment"

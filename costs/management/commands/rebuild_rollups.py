@@ -3,8 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from costs.charges.build_cost_lines import charges_sql
 from costs.ingest.republish import republish_month
-from costs.ingest.rollups import roll_up
+from costs.ingest.rollups import roll_up, sum_by_invoice
+from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput, PlainCommand
@@ -30,5 +32,7 @@ class Command(PlainCommand):
                 republish_month(row)
             else:
                 roll_up(row)
+                with limited_duckdb() as db:
+                    sum_by_invoice(db, charges_sql(row.charges_glob), row)
         done = [str(row) for row in rows]
         self.answer({"rebuilt": done}, f"Rebuilt {len(done)} months.", as_json=options["json"])

@@ -208,6 +208,23 @@ def test_tags_of_columns_and_of_json_become_the_same_kind_of_map(tmp_path):
     assert tags == {"cur": {"user:Team": "Payments"}, "focus": {"Team": "Payments"}}
 
 
+@pytest.mark.parametrize(
+    ("text", "tags", "note"),
+    [
+        ('{"Team": "Data", "Team": "Retail"}', {"Team": "Retail"}, "1 rows repeat a tag key; the last value"),
+        (r'{"Team": "Data", "path": "C:\dir\n"}', {"Team": "Data", "path": r"C:\dir" + "\n"}, "nearly JSON"),
+        (r'{"Team": "Data", "path": "C:\"}', {"Team": "Data", "path": "C:\\"}, "nearly JSON"),
+        ('{"Team": "Data", "env": None}', {"Team": "Data", "env": None}, "nearly JSON"),
+        ('{"Team": "Data", "env": null}', {"Team": "Data", "env": None}, ""),
+    ],
+)
+def test_tags_that_are_not_quite_json_are_not_lost(tmp_path, text, tags, note):
+    (delivery,) = load([bills.write(tmp_path, "focus.csv", bills.focus_csv([{"Tags": text}]))])
+    assert CostLine.objects.get().tag_set.tags == tags
+    assert note in delivery.message
+    assert_green()
+
+
 def test_spreadsheet_money_and_american_dates_are_understood(tmp_path):
     row = {"BilledCost": "$10,000.50 ", "ChargePeriodStart": "3/5/26", "BillingPeriodStart": "3/1/2026 0:00"}
     (delivery,) = load([bills.write(tmp_path, "focus.csv", bills.focus_csv([row]))])

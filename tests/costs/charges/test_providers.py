@@ -96,6 +96,38 @@ class TestCur2:
         assert from_parquet.totals["USD"]["billed_cost"] == "0.0960001"
         assert set(CostLine.objects.values_list("tag_set__tags__user:team", flat=True)) == {"Payments"}
 
+    def test_the_map_of_all_tags_has_those_of_resources_accounts_and_cost_categories(self, load):
+        every = {
+            "resourceTags/user_team": "Retail",
+            "accountTag/owner": "alice",
+            "costCategory/env": "prod",
+            "userAttribute/department": "7",
+            "iamPrincipal/role": "build",
+        }
+        load(cur2_csv([{"tags": json.dumps(every)}]))
+        assert CostLine.objects.get().tag_set.tags == {
+            "user:team": "Retail",  # of a key in both maps this one counts, as the newer
+            "aws:created_by": "root",
+            "owner": "alice",
+            "costCategory:env": "prod",
+            "userAttribute:department": "7",
+            "iamPrincipal:role": "build",
+        }
+
+    def test_cost_categories_of_the_map_are_tags_with_a_prefix(self, load):
+        load(cur2_csv([{"cost_category": '{"Unit": "Retail"}', "resource_tags": ""}]))
+        assert CostLine.objects.get().tag_set.tags == {"costCategory:Unit": "Retail"}
+
+    def test_without_a_billing_period_the_month_of_use_is_billed_and_said(self, load):
+        rows = [{"line_item_usage_start_date": f"2026-0{month}-05 00:00:00.000"} for month in (3, 4)]
+        filled = [{**CUR2_ROW, **row} for row in rows]
+        columns = [name for name in CUR2_ROW if name != "bill_billing_period_start_date"]
+        text = bills.csv_text(columns, [{name: row[name] for name in columns} for row in filled]).encode()
+        delivery = load(text)
+        assert delivery.billing_months == ["2026-03", "2026-04"]
+        assert "lacks bill_billing_period_start_date" in delivery.message
+        assert delivery.rows_rejected == 0
+
     def test_the_names_of_athena_are_read_too(self, load):
         row = {
             "line_item_unblended_cost": "2",
@@ -109,8 +141,9 @@ class TestCur2:
             "resource_tags_user_cost_center": "42",
         }
         assert costs(load(bills.csv_text(list(row), [row]).encode())) == ("2", "0.5")
-        line = CostLine.objects.get()
-        assert (line.commitment, line.tag_set.tags) == ("arn:r", {"user:cost_center": "42"})
+        fee, unused = CostLine.objects.order_by("charge_category")
+        for line in (fee, unused):
+            assert (line.commitment, line.tag_set.tags) == ("arn:r", {"user:cost_center": "42"})
 
     def test_discounts_in_a_column_make_the_net_cost_the_invoice(self, load):
         """10 less 10 % is 9 on the invoice; a covered hour of 0.07 costs 0.063 after the same discount."""
@@ -167,11 +200,127 @@ class TestCur:
         assert costs(delivery) == ("97.9", "97.9")
         sums = dict(CostLine.objects.order_by().values_list("charge_category").annotate(Sum("billed_cost")))
         assert sums == {
-            "Usage": Decimal(98),  # the refund stays with what it takes back
-            "Adjustment": Decimal(-8),
+            "Usage": Decimal(100),
+            "Adjustment": Decimal(-10),  # what a contract discounts, and what is refunded
             "Credit": Decimal(-1),
             "Tax": Decimal("8.9"),
         }
+
+    def test_charge_categories_are_those_of_focus(self, load):
+        """By the example mappings of the specification: a refund is an adjustment, support is usage and buys nothing, a
+        product of the Marketplace is bought; every discount of a contract is an adjustment.
+        """
+        fee = {"lineItem/LineItemType": "Fee"}
+        rows = [
+            {"lineItem/ResourceId": "usage"},
+            {"lineItem/ResourceId": "refund", "lineItem/LineItemType": "Refund"},
+            {"lineItem/ResourceId": "support", **fee, "lineItem/ProductCode": "AWSSupportEnterprise"},
+            {"lineItem/ResourceId": "market", **fee, "lineItem/ProductCode": "5hnnev"},
+            *(
+                {"lineItem/ResourceId": kind, "lineItem/LineItemType": kind}
+                for kind in ("SppDiscount", "DistributorDiscount", "CrossServiceDiscount", "BundledDiscount")
+            ),
+        ]
+        load(bills.cur_csv(rows))
+        assert dict(CostLine.objects.values_list("resource", "charge_category")) == {
+            "usage": "Usage",
+            "refund": "Adjustment",
+            "support": "Usage",
+            "market": "Purchase",
+            "SppDiscount": "Adjustment",
+            "DistributorDiscount": "Adjustment",
+            "CrossServiceDiscount": "Adjustment",
+            "BundledDiscount": "Usage",
+        }
+
+    def test_what_nobody_used_of_a_commitment_is_usage_of_its_own(self, load):
+        """Of a plan of 1.00 an hour 0.90 was used, of a reservation's 44.64 a month 0.75 was not: the fees are
+        purchases that cost nothing in effective cost, and what is unused is on no invoice. The bill has its rows once.
+        """
+        plan, reserved = {"savingsPlan/SavingsPlanARN": "arn:p"}, {"reservation/ReservationARN": "arn:r"}
+        rows = [
+            {
+                **plan,
+                "lineItem/LineItemType": "SavingsPlanRecurringFee",
+                "lineItem/UnblendedCost": "1.00",
+                "savingsPlan/TotalCommitmentToDate": "1.00",
+                "savingsPlan/UsedCommitment": "0.90",
+            },
+            {
+                **reserved,
+                "lineItem/LineItemType": "RIFee",
+                "lineItem/UnblendedCost": "44.64",
+                "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": "0.5",
+                "reservation/UnusedRecurringFee": "0.25",
+            },
+            {
+                **plan,
+                "lineItem/LineItemType": "SavingsPlanRecurringFee",
+                "lineItem/UsageStartDate": "2026-03-06T00:00:00Z",
+                "lineItem/UnblendedCost": "1.00",
+                "savingsPlan/TotalCommitmentToDate": "1.00",
+                "savingsPlan/UsedCommitment": "1.00",
+            },
+        ]
+        delivery = load(bills.cur_csv(rows))
+        assert (delivery.rows_read, delivery.rows_loaded, delivery.rows_rejected) == (3, 3, 0)
+        assert costs(delivery) == ("46.64", "0.85")
+        lines = CostLine.objects.order_by("commitment", "charge_category", "charge_date")
+        names = ("commitment", "charge_category", "commitment_status", "billed_cost", "effective_cost", "quantity")
+        assert list(lines.values_list(*names)) == [
+            ("arn:p", "Purchase", "", 1, 0, None),
+            ("arn:p", "Purchase", "", 1, 0, None),
+            ("arn:p", "Usage", "Unused", 0, Decimal("0.1"), None),
+            ("arn:r", "Purchase", "", Decimal("44.64"), 0, None),
+            ("arn:r", "Usage", "Unused", 0, Decimal("0.75"), None),
+        ]
+        assert "2 fees of commitments carry what nobody used" in delivery.message
+
+    def test_a_fee_that_cannot_be_read_is_rejected_once(self, load):
+        bad = {
+            "lineItem/LineItemType": "RIFee",
+            "lineItem/UsageStartDate": "yesterday",
+            "reservation/UnusedRecurringFee": "0.25",
+        }
+        delivery = load(bills.cur_csv([{}, bad]))
+        assert (delivery.rows_read, delivery.rows_loaded, delivery.rows_rejected) == (2, 1, 1)
+
+    def test_hours_are_counted_where_they_run_and_nowhere_else(self, load):
+        kinds = ("SavingsPlanNegation", "Tax", "Credit", "Refund", "RIFee", "SavingsPlanRecurringFee", "EdpDiscount")
+        rows = [{"lineItem/LineItemType": kind} for kind in (*kinds, "SavingsPlanCoveredUsage", "DiscountedUsage")]
+        rows += [{}, {"lineItem/Operation": "EKSPod-EC2", "lineItem/UsageAmount": "0.5"}]
+        load(bills.cur_csv(rows))
+        assert CostLine.objects.aggregate(Sum("quantity"))["quantity__sum"] == 3, "covered twice, and on demand"
+
+    def test_keys_that_differ_by_case_are_two_tags(self, load):
+        rows = [{"resourceTags/user:Owner": "alice", "resourceTags/user:owner": "bob"}]
+        rows += [{"resourceTags/user:owner": "carol", "lineItem/ResourceId": "i-2"}]
+        load(bills.cur_csv(rows))
+        tags = [line.tag_set.tags for line in CostLine.objects.order_by("resource")]
+        assert tags == [
+            {"user:Owner": "alice", "user:owner": "bob", "user:Team": "Payments"},
+            {"user:owner": "carol", "user:Team": "Payments"},
+        ]
+
+    def test_cost_categories_are_tags_with_a_prefix(self, load):
+        load(bills.cur_csv([{"costCategory/Unit": "Retail", "resourceTags/user:Team": ""}]))
+        assert CostLine.objects.get().tag_set.tags == {"costCategory:Unit": "Retail"}
+
+    @pytest.mark.parametrize(
+        ("cells", "tags"),
+        [
+            (("None", ""), [{"user:Team": "None"}, {}]),
+            (("null", ""), [{"user:Team": "null"}, {}]),
+            (("Data", "None"), [{"user:Team": "Data"}, {}]),
+        ],
+    )
+    def test_somebody_may_tag_with_the_word_none(self, load, cells, tags):
+        """It is a value where nothing is an empty cell, and nothing where no cell is empty."""
+        rows = [{"resourceTags/user:Team": cell, "lineItem/ResourceId": f"i-{n}"} for n, cell in enumerate(cells)]
+        columns = {name: value for name, value in bills.CUR_ROW.items() if name != "resourceTags/aws:createdBy"}
+        text = bills.csv_text(list(columns), [{**columns, **row} for row in rows]).encode()
+        load(text)
+        assert [line.tag_set.tags for line in CostLine.objects.order_by("resource")] == tags
 
     def test_rows_that_split_a_machine_among_its_pods_count_nothing(self, load):
         """The machine costs 0.096 once, whatever its pods' rows repeat."""
@@ -181,9 +330,39 @@ class TestCur:
         assert "2 rows split the cost of machines" in delivery.message
 
     def test_a_refunded_savings_plan_fee_is_no_cost_of_the_month(self, load):
-        """The fee of 500 was never effective cost of one month, so neither is its refund."""
+        """The fee of 500 was never effective cost of one month, so neither is its refund. A refund of a discount on the
+        plan's product is a cost of the month: 10000 - 8869.54 + 0.
+        """
         row = {"lineItem/LineItemType": "Refund", "lineItem/ProductCode": "ComputeSavingsPlans"}
-        assert costs(load(bills.cur_csv([{**row, "lineItem/UnblendedCost": "-500"}]))) == ("-500", "0")
+        returned = {
+            **row,
+            "lineItem/UnblendedCost": "-500",
+            "lineItem/LineItemDescription": "Refund for one-time fee for Savings Plan ID: abc",
+        }
+        discount = {
+            **row,
+            "lineItem/UnblendedCost": "-8869.54",
+            "lineItem/LineItemDescription": "Enterprise discount refund",
+            "savingsPlan/SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/p",
+        }
+        assert costs(load(bills.cur_csv([returned]))) == ("-500", "0")
+        rows = [{"lineItem/UnblendedCost": "10000"}, discount, returned]
+        assert costs(load(bills.cur_csv(rows), source="other")) == ("630.46", "1130.46")
+
+    @pytest.mark.parametrize(
+        ("started", "effective"), [("2026-03-01T10:00:00Z", "0"), ("2025-09-01T10:00:00Z", "-500")]
+    )
+    def test_a_refund_that_names_a_plan_returns_it_within_seven_days_of_its_purchase(self, load, started, effective):
+        row = {
+            "lineItem/LineItemType": "Refund",
+            "lineItem/ProductCode": "SageMakerSavingsPlans",
+            "lineItem/LineItemDescription": "Savings Plan returned",
+            "lineItem/UnblendedCost": "-500",
+            "savingsPlan/SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/p",
+            "savingsPlan/StartTime": started,
+            "savingsPlan/EndTime": "2026-09-01T09:59:59Z",
+        }
+        assert costs(load(bills.cur_csv([row]))) == ("-500", effective)
 
     def test_a_charge_of_an_earlier_month_is_a_correction_of_it(self, load):
         load(bills.cur_csv([{"lineItem/UsageStartDate": "2026-02-27T00:00:00Z", "lineItem/UnblendedCost": "-4"}]))

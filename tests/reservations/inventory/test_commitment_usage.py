@@ -4,14 +4,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from costs.formats.base import CHARGE_COLUMNS
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
+from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail, Team
+from reservations import kpis
 from reservations.calc import discount_application
-from reservations.inventory import commitment_usage, notices
+from reservations.inventory import commitment_usage, metrics, notices
 from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
 
@@ -115,7 +119,9 @@ def test_azures_halves_together_say_what_was_used_and_what_stood_idle(order, peo
     assert discount_application.utilisation_rate(plan.used, plan.unused) == Decimal("0.8")
     assert reservation.commitment.name == "VM_RI"
     (sums,) = Coverage.objects.sums()
-    assert (sums["covered_cost_sum"], sums["eligible_cost_sum"], sums["unused_cost_sum"]) == (56, 61, 26)
+    # The export has no list price: what is covered is not known at on-demand prices, and no ratio is made of the rest.
+    assert (sums["covered_cost_sum"], sums["eligible_cost_sum"], sums["unused_cost_sum"]) == (0, 5, 26)
+    assert sums["unpriced_sum"] == 2
 
 
 def row(day, status, quantity, cost, month="2026-03", **changes):
@@ -230,3 +236,165 @@ def test_notices_go_to_finance_and_the_owners_lead_once(half_used):
     letters = OutgoingEmail.objects.order_by("to")
     assert [letter.to for letter in letters] == ["fay@demo.example", "lea@demo.example"]
     assert "ends on 1 Jun 2026" in letters[0].subject
+
+
+PLAN_ARN, RI_ARN = "arn:aws:savingsplans::1:savingsplan/p", "arn:aws:ec2:us-east-1:1:reserved-instances/r"
+
+
+def load_cur(folder, *rows, source="aws"):
+    (received,) = receive_bill(source, [bills.write(folder, f"{source}.csv", bills.cur_csv(rows))])
+    delivery = load_bill(received.delivery)
+    commitment_usage.refresh_usage(Month(2026, 3))
+    return delivery
+
+
+def test_an_hour_that_a_plan_covers_is_counted_once(people, tmp_path):
+    """One covered hour and one on demand: the negation, the fee and the row of a pod repeat hours and run none."""
+    plan = {"savingsPlan/SavingsPlanARN": PLAN_ARN, "lineItem/ResourceId": ""}
+    load_cur(
+        tmp_path,
+        {},
+        {**plan, "lineItem/LineItemType": "SavingsPlanCoveredUsage", "savingsPlan/SavingsPlanEffectiveCost": "0.07"},
+        {**plan, "lineItem/LineItemType": "SavingsPlanNegation", "lineItem/UnblendedCost": "-0.096"},
+        {
+            **plan,
+            "lineItem/LineItemType": "SavingsPlanRecurringFee",
+            "savingsPlan/TotalCommitmentToDate": "0.10",
+            "savingsPlan/UsedCommitment": "0.07",
+        },
+        {"lineItem/Operation": "EKSPod-EC2", "lineItem/UsageAmount": "0.5", "lineItem/UnblendedCost": "0"},
+    )
+    (sums,) = Coverage.objects.sums()
+    assert (sums["eligible_hours_sum"], sums["covered_hours_sum"]) == (2, 1)
+    assert (sums["eligible_cost_sum"], sums["covered_cost_sum"]) == (Decimal("0.192"), Decimal("0.096"))
+    assert sums["unused_cost_sum"] == Decimal("0.03")
+    (day,) = Utilisation.objects.all()
+    assert (day.used, day.unused, day.unit) == (Decimal("0.07"), Decimal("0.03"), "USD")
+    assert (day.paid, day.unused_cost, day.on_demand) == (Decimal("0.10"), Decimal("0.03"), Decimal("0.096"))
+
+
+def test_what_the_bill_states_of_commitments_needs_no_csv(people, tmp_path):
+    plan = {
+        "lineItem/LineItemType": "SavingsPlanRecurringFee",
+        "lineItem/ResourceId": "",
+        "product/instanceType": "",
+        "savingsPlan/SavingsPlanARN": PLAN_ARN,
+        "savingsPlan/TotalCommitmentToDate": "1",
+        "savingsPlan/UsedCommitment": "1",
+        "savingsPlan/OfferingType": "EC2InstanceSavingsPlans",
+        "savingsPlan/PurchaseTerm": "3yr",
+        "savingsPlan/PaymentOption": "Partial Upfront",
+        "savingsPlan/StartTime": "2025-09-01T19:55:41.000Z",
+        "savingsPlan/EndTime": "2028-08-31T19:55:40.000Z",
+    }
+    reserved = {
+        "lineItem/LineItemType": "RIFee",
+        "lineItem/ResourceId": "",
+        "reservation/ReservationARN": RI_ARN,
+        "reservation/NumberOfReservations": "4",
+        "reservation/StartTime": "2025-06-01T00:00:00.000Z",
+        "reservation/EndTime": "2026-06-01T00:00:00.000Z",
+        "pricing/OfferingClass": "convertible",
+        "pricing/LeaseContractLength": "1yr",
+        "pricing/PurchaseOption": "No Upfront",
+    }
+    load_cur(tmp_path, plan, reserved)
+    names = ("kind", "term_months", "payment", "count", "start", "end")
+    assert list(Commitment.objects.order_by("kind").values_list(*names)) == [
+        ("ri_convertible", 12, "none", 4, date(2025, 6, 1), date(2026, 6, 1)),
+        ("sp_ec2", 36, "partial", None, date(2025, 9, 1), date(2028, 9, 1)),
+    ]
+
+
+def test_the_bill_completes_what_is_open_and_never_what_a_person_wrote(people, tmp_path):
+    Commitment.objects.create(provider="AWS", commitment_id=RI_ARN, kind="ri_standard", end=date(2027, 1, 1))
+    reserved = {
+        "lineItem/LineItemType": "RIFee",
+        "reservation/ReservationARN": RI_ARN,
+        "reservation/EndTime": "2026-06-01T00:00:00.000Z",
+        "pricing/LeaseContractLength": "1yr",
+        "pricing/OfferingClass": "convertible",
+    }
+    load_cur(tmp_path, reserved)
+    commitment = Commitment.objects.get()
+    assert (commitment.end, commitment.term_months, commitment.kind) == (date(2027, 1, 1), 12, "ri_convertible")
+
+
+def test_a_months_fee_of_a_reservation_is_unused_on_every_day_of_it(people, tmp_path):
+    """Of 3.00 for the month nobody used 0.70: a tenth of it on each of the ten days that the bill shows."""
+    reserved = {"reservation/ReservationARN": RI_ARN}
+    hours = [
+        {
+            **reserved,
+            "lineItem/LineItemType": "DiscountedUsage",
+            "lineItem/UsageStartDate": f"2026-03-{day:02}T00:00:00Z",
+            "lineItem/UsageEndDate": f"2026-03-{day:02}T01:00:00Z",
+            "lineItem/UnblendedCost": "0",
+            "reservation/EffectiveCost": "0.23",
+        }
+        for day in range(1, 11)
+    ]
+    fee = {
+        **reserved,
+        "lineItem/LineItemType": "RIFee",
+        "lineItem/UsageStartDate": "2026-03-01T00:00:00Z",
+        "lineItem/UsageEndDate": "2026-04-01T00:00:00Z",
+        "lineItem/UnblendedCost": "3.00",
+        "reservation/UnusedRecurringFee": "0.70",
+    }
+    load_cur(tmp_path, *hours, fee)
+    days = list(Utilisation.objects.order_by("day").values_list("used", "unused", "unused_cost"))
+    assert days == [(Decimal("0.23"), Decimal("0.07"), Decimal("0.07"))] * 10
+
+
+class TestOnDemandPricesThatNobodyStated:
+    """A list cost of 0, or none at all, on usage that a commitment pays for: no ratio is made up from it."""
+
+    @pytest.fixture
+    def machines(self, people, tmp_path):
+        """A machine under a reservation, 3.00 a day, and one on demand, 2.40; the prices of the first are given."""
+
+        def load_machines(listed, contracted):
+            covered = row(5, "Used", 24, "3", ListCost=listed, ContractedCost=contracted, PricingCategory="Standard")
+            free = {
+                "SkuPriceDetails": '{"InstanceType": "m5.large"}',
+                "ResourceId": "i-2",
+                **dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), "2.40"),
+            }
+            load(tmp_path, [covered, free])
+
+        return load_machines
+
+    @pytest.mark.parametrize(("listed", "contracted"), [("0", "0"), ("", ""), ("0", "")])
+    def test_coverage_and_savings_are_unknown(self, machines, fay, listed, contracted):
+        machines(listed, contracted)
+        period = metrics.period_ending_on(date(2026, 3, 5))
+        (main,) = metrics.metrics_by_currency(fay, period)
+        assert (main.coverage, main.savings_rate, main.unpriced) == (None, None, 1)
+        assert main.coverage_hours == Decimal("0.5"), "covered, though priced as Standard"
+        for kpi in (kpis.coverage_kpi, kpis.savings_rate_kpi):
+            measure = kpi(fay, date(2026, 3, 6))
+            assert (measure.value, measure.met) == (None, None)
+            assert measure.description.startswith("not known: the bills state no on-demand price for 1 covered")
+        assert Utilisation.objects.get().on_demand is None, "so that the ledger proves nothing of that day"
+
+    def test_the_price_of_the_contract_stands_for_the_list_price(self, machines, fay):
+        """5.00 at the contract's price against 3.00 paid: 2.00 saved, of 7.40 in all."""
+        machines("0", "5")
+        (main,) = metrics.metrics_by_currency(fay, metrics.period_ending_on(date(2026, 3, 5)))
+        assert (main.eligible, main.covered, main.paid) == (Decimal("7.4"), 5, Decimal("5.4"))
+        assert Utilisation.objects.get().on_demand == 5
+
+
+def test_charges_that_were_written_before_a_column_existed_can_be_asked(half_used):
+    """Sets of Parquet from before the terms of commitments were read lack their columns."""
+    for month in DeliveryMonth.objects.all():
+        (path,) = Path(month.charges_glob).parent.glob("*.parquet")
+        older = path.with_name("older")
+        names = ", ".join(name for name in CHARGE_COLUMNS if name.startswith("x_Commitment") and "Credits" not in name)
+        duckdb.execute(f"COPY (SELECT * EXCLUDE ({names}) FROM '{path}') TO '{older}' (FORMAT parquet)")
+        older.replace(path)
+    before = list(Utilisation.objects.values_list("day", "used"))
+    commitment_usage.refresh_usage(Month(2026, 3))
+    assert list(Utilisation.objects.values_list("day", "used")) == before
+    assert len(before) == 14

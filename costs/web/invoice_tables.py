@@ -1,0 +1,145 @@
+"""Tables of invoices and of what the books are made of."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import django_tables2
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceState
+from costs.invoices.comparison import Reconciliation, incomplete_until
+from costs.models import Invoice
+from finops_site.lib.money import exact_text
+from finops_site.lib.periods import moment_text
+from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn, NumberColumn, status_html
+
+INVOICE_STATES: dict[str, tuple[str, str, str]] = {
+    InvoiceState.DIFFERS: ("Differs", "bad", "alert-circle"),
+    InvoiceState.CHANGED: ("Changed since signed off", "bad", "history"),
+    InvoiceState.UNKNOWN: ("Bill not delivered", "warn", "help"),
+    NOT_INVOICED: ("No invoice", "warn", "file-invoice"),
+    InvoiceState.EXPLAINED: ("Explained", "calm", "checks"),
+    InvoiceState.AGREES: ("Agrees", "good", "circle-check"),
+}
+
+
+def difference_text(value: Decimal) -> str:
+    """A difference to its last digit, with its sign: ``+0.004``, ``−12.5``."""
+    return f"{'+' if value > 0 else ''}{exact_text(value)}".replace("-", "−")
+
+
+def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict[str, Any]]:
+    """The rows of the list: invoices beside the books, then the cost that no invoice names."""
+    rows = [_invoice_row(invoice, result.comparisons[invoice.pk]) for invoice in result.invoices]
+    return rows + [_rest_row(cost) for cost in result.not_invoiced] if with_rest else rows
+
+
+def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
+    signed = f"{moment_text(invoice.signed_at)} by {invoice.signed_by or 'somebody'}" if invoice.signed_at else ""
+    return {
+        "invoice_id": invoice.invoice_id,
+        "issuer": invoice.issuer,
+        "url": invoice.get_absolute_url(),
+        "billing_account": invoice.billing_account,
+        "billing_month": invoice.billing_month,
+        "total": invoice.total,
+        "invoiced": comparison.invoiced,
+        "books": comparison.books,
+        "difference": comparison.difference,
+        "currency": invoice.currency,
+        "tolerance": comparison.tolerance,
+        "state": str(comparison.state),
+        "note": " ".join(comparison_notes(invoice, comparison)),
+        "explanation": invoice.explanation,
+        "signed": signed,
+    }
+
+
+def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
+    """What a reader must know of a comparison, in sentences."""
+    others = len(comparison.together) - 1
+    if comparison.reason:
+        yield comparison.reason
+    if invoice.is_signed and comparison.state == InvoiceState.CHANGED:
+        was = exact_text(invoice.signed_books) or "not delivered"
+        now = exact_text(comparison.books) or "not delivered"
+        if was != now:
+            yield f"The books were {was} when it was signed off, and are {now}."
+        if invoice.signed_invoiced != comparison.invoiced:
+            yield f"The invoice was {exact_text(invoice.signed_invoiced)}, and is {exact_text(comparison.invoiced)}."
+    if others:
+        yield f"Compared together with {others} other invoice{'s' if others > 1 else ''} of this account and month."
+    if comparison.untaxed:
+        yield f"Without its tax of {exact_text(comparison.untaxed)}: the bill has none."
+    if day := incomplete_until(comparison, invoice.billing_month):
+        yield f"The bill has charges until {day} only."
+
+
+def _rest_row(cost: InvoicedCost) -> dict[str, Any]:
+    account, month, currency = cost.account
+    return {
+        "invoice_id": cost.invoice_id,
+        "issuer": cost.issuer,
+        "url": "",
+        "billing_account": account,
+        "billing_month": month,
+        "total": None,
+        "invoiced": None,
+        "books": cost.billed_cost,
+        "difference": None,
+        "currency": currency,
+        "tolerance": None,
+        "state": NOT_INVOICED,
+        "note": "The charges name this invoice; it is not recorded." if cost.invoice_id else "No invoice is recorded.",
+        "explanation": "",
+        "signed": "",
+    }
+
+
+class InvoiceTable(BaseTable):
+    """Invoices beside the books. The CSV has every digit."""
+
+    invoice_id = django_tables2.Column("Invoice", empty_values=())
+    issuer = django_tables2.Column(visible=False)
+    billing_account = django_tables2.Column("Billing account")
+    billing_month = MonthColumn("Billing month")
+    total = MoneyColumn("Invoice total", default="—")
+    invoiced = MoneyColumn("Compared", visible=False)
+    books = MoneyColumn("Books", default="not delivered")
+    difference = NumberColumn("Difference")
+    currency = django_tables2.Column(visible=False)
+    tolerance = NumberColumn("Tolerance", visible=False)
+    state = django_tables2.Column("State")
+    note = django_tables2.Column("Note", visible=False)
+    explanation = django_tables2.Column("Explanation", visible=False)
+    signed = django_tables2.Column("Signed off")
+
+    caption = "Invoices beside the books"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+    def render_invoice_id(self, value: str, record: Mapping[str, Any]) -> SafeString:
+        name = value or record["issuer"] or "without an id"
+        second = format_html('<span class="second-line">{}</span>', record["issuer"]) if value else ""
+        if not record["url"]:
+            return format_html("{}{}", name, second)
+        return format_html('<a href="{}">{}</a>{}', record["url"], name, second)
+
+    def value_invoice_id(self, value: str) -> str:
+        return value or ""
+
+    def render_difference(self, value: Decimal, record: Mapping[str, Any]) -> SafeString:
+        return format_html('{} <span class="currency">{}</span>', difference_text(value), record["currency"])
+
+    def value_difference(self, value: Decimal) -> Decimal:
+        return value
+
+    def render_state(self, value: str, record: Mapping[str, Any]) -> SafeString:
+        badge = status_html(*INVOICE_STATES[value])
+        return format_html('{}<span class="second-line">{}</span>', badge, record["note"])
+
+    def value_state(self, value: str) -> str:
+        return INVOICE_STATES[value][0]
