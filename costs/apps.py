@@ -65,6 +65,8 @@ class CostsConfig(PillarConfig):
         },
     }
     enum_names = {
+        "ConformanceSeverity": "costs.models.conformance.ConformanceResult.Severity",
+        "ConformanceVerdict": "costs.models.conformance.ConformanceResult.Verdict",
         "DeliveryMode": "costs.models.deliveries.Source.Mode",
         "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
         "ExportKind": "costs.models.exports.FocusExport.Kind",
@@ -110,7 +112,9 @@ class CostsConfig(PillarConfig):
             ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
             NightlyCheck("books", health.reconcile_nightly, 10),
+            NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
+            HealthCheck("files", "Files of bills", health.bill_files, 21),
             PendingDecisionSource(
                 "invoices", unsettled_invoices, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),

@@ -2,12 +2,15 @@
 
 from datetime import date, datetime
 
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils import timezone
 
+from costs import retention
 from costs.models import Source
 from costs.reconciliation import reconcile
 from costs.sources.health import source_health, with_last_delivery
-from finops_site.registry import HealthState, HealthStatus
+from finops_site.registry import HealthState, HealthStatus, NightlyCheckFailed
 
 # A source's state as the pages of health show it.
 STATES = {
@@ -25,6 +28,29 @@ def sources(now: datetime) -> list[HealthStatus]:
         health = source_health(source, source.last_delivery, now)
         statuses.append(HealthStatus(source.name, STATES[health.state], health.words, reverse("costs:sources")))
     return statuses
+
+
+def bill_files(now: datetime) -> list[HealthStatus]:
+    """The disk that bills as delivered take, and what of it belongs to bills that no longer count."""
+    use = retention.disk_use()
+    message = f"{filesizeformat(use['stored'])}, of which {filesizeformat(use['ended'])} no longer count"
+    if use["removed"]:
+        day = f"{use['last_removed_at']:%Y-%m-%d}"
+        message += f"; {filesizeformat(use['removed'])} given up so far, the last on {day}"
+    duration = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
+    url = reverse("costs:deliveries")
+    return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", url)]
+
+
+def prune_nightly(as_of: date) -> str:
+    """Gives up files of bills that stopped counting long ago; fails where the archive cannot take them."""
+    try:
+        pruning = retention.prune_files(timezone.now())
+    except OSError as error:
+        raise NightlyCheckFailed(f"Nothing was given up: {error}") from None
+    if pruning.problems:
+        raise NightlyCheckFailed(f"Some files could not be given up: {'; '.join(pruning.problems.values())}")
+    return retention.pruning_words(pruning)
 
 
 def reconcile_nightly(as_of: date) -> str:

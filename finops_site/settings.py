@@ -35,6 +35,9 @@ FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
 
 # Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
 FINOPS_FOLDERS = env.list("FINOPS_FOLDERS", default=[str(FINOPS_VAR / "inbox")])
+# Files of bills that no longer count are given up after so many days (0: never), or moved to the archive.
+FINOPS_KEEP_SUPERSEDED_DAYS = env.int("FINOPS_KEEP_SUPERSEDED_DAYS", default=90)
+FINOPS_ARCHIVE_FOLDER = env("FINOPS_ARCHIVE_FOLDER", default="")
 FINOPS_STORAGE_ENDPOINTS = env.list("FINOPS_STORAGE_ENDPOINTS", default=[])
 # Keys (Fernet) that stored credentials are encrypted with: the first encrypts, all of them open.
 FINOPS_CREDENTIAL_KEYS = env.list("FINOPS_CREDENTIAL_KEYS", default=[]) or [

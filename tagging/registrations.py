@@ -3,7 +3,7 @@
 from auditlog.registry import auditlog
 from django.apps import apps
 
-from costs import reconciliation
+from costs import reconciliation, retention
 from costs.query.tag_keys import aliases_from
 from finops_site.registry import (
     AdviceSource,
@@ -19,7 +19,7 @@ from finops_site.registry import (
 )
 from tagging import pending_decisions
 from tagging.chargeback import demo as chargeback_demo
-from tagging.chargeback import invariants
+from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
 from tagging.ownership import demo as ownership_demo
 from tagging.policy import demo as policy_demo
@@ -58,6 +58,7 @@ def register() -> None:
     computed = ["fingerprint", "problems", "computed_at"]
     auditlog.register(apps.get_model("tagging", "ChargebackPeriod"), exclude_fields=computed)
     reconciliation.register_checks(invariants.check_statements)
+    retention.register_protection(periods.deliveries_behind_statements)
     aliases_from(apps.get_model("tagging", "TagRequirement").objects.key_aliases)
     registry.add(NavSection(SECTION, 30), *DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
 

@@ -125,6 +125,8 @@ ACCESS = {
     "costs:delivery_progress": WHOLE_COMPANY,
     "costs:delivery_rejects": WHOLE_COMPANY,
     "costs:delivery_changes": WHOLE_COMPANY,
+    "costs:delivery_conformance": WHOLE_COMPANY,
+    "costs:delivery_conformance_rule": WHOLE_COMPANY,
     "costs:delivery_withdraw": POST_ONLY,
     "costs:invoices": WHOLE_COMPANY,
     "costs:invoice": row(SIGN_IN, all=403, ada=200, fay=200, max=200),
@@ -272,6 +274,7 @@ ACCESS = {
     "api:delivery-list": API_WHOLE_COMPANY,
     "api:delivery-detail": API_WHOLE_COMPANY,
     "api:delivery-changes": API_WHOLE_COMPANY,
+    "api:delivery-conformance": API_WHOLE_COMPANY,
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-detail": API_WHOLE_COMPANY,
@@ -387,6 +390,8 @@ def arguments(name, line):
         return [a_mail_to_lea()]
     if kind.startswith("delivery_file"):
         return [delivery.pk, delivery.files.get().pk]
+    if kind == "delivery_conformance_rule":
+        return [delivery.pk, "charge-category-is-known"]
     if kind in ("ownership_rule", "ownership_remove", "ownership_move", "ownership-rule-detail"):
         return [OwnershipRule.objects.get().pk]
     if kind == "pool":

@@ -74,7 +74,7 @@ def _parts_of(item: CostItem, before: ItemUse | None, after: ItemUse | None) -> 
     change = EXACT.subtract(after.cost if after else ZERO, before.cost if before else ZERO)
     if item.charge_category in ONE_OFF_CATEGORIES:
         return [VariancePart(ONE_OFF, item.service, change)]
-    if item.is_committed or item.charge_category == "Purchase":
+    if item.is_committed:
         return [VariancePart(COMMITMENT, item.service, change)]
     if before is None or after is None:
         return [VariancePart(NEW if before is None else ENDED, item.service, change)]

@@ -2,11 +2,22 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from costs.formats import NAMES
 from costs.ingest.uploads import too_big
-from costs.models import CostLine, Delivery, DeliveryFile, DeliveryMonth, FocusExport, Reject, RestatedCost, Source
+from costs.models import (
+    ConformanceResult,
+    CostLine,
+    Delivery,
+    DeliveryFile,
+    DeliveryMonth,
+    FocusExport,
+    Reject,
+    RestatedCost,
+    Source,
+)
 from costs.web.forms import currency_code
 from finops_site.api.base import ExactModelSerializer, MonthTextField
 from finops_site.lib.periods import Month
@@ -45,6 +56,25 @@ class DeliveryMonthSerializer(serializers.ModelSerializer):
         fields = ["billing_month", "is_current", "charges", "lines", "totals"]
 
 
+class ConformanceSerializer(serializers.Serializer):
+    """How many rows keep every rule of FOCUS that counts, with their cost regardless of sign."""
+
+    rows = serializers.IntegerField()
+    conforming = serializers.IntegerField()
+    cost = serializers.DictField(child=serializers.CharField())
+    conforming_cost = serializers.DictField(child=serializers.CharField())
+    families = serializers.DictField(child=serializers.IntegerField(), help_text="rows that keep the rules about it")
+
+
+class ConformanceResultSerializer(serializers.ModelSerializer):
+    cost = serializers.DictField(child=serializers.CharField(), help_text="of the rows, regardless of sign")
+    examples = serializers.DictField(help_text="the rows that cost most: columns, and their texts by row")
+
+    class Meta:
+        model = ConformanceResult
+        fields = ["id", "rule", "family", "sentence", "severity", "verdict", "judged", "rows", "cost", "examples"]
+
+
 class DeliverySerializer(serializers.ModelSerializer):
     source = serializers.CharField(source="source.name")
     received_by = serializers.EmailField(source="received_by.email", allow_null=True, default=None)
@@ -53,6 +83,11 @@ class DeliverySerializer(serializers.ModelSerializer):
     residual = SumsField(help_text="the part of the totals beyond the 18 decimals that cost lines keep")
     files = DeliveryFileSerializer(many=True)
     months = DeliveryMonthSerializer(many=True)
+    conformance = serializers.SerializerMethodField()
+
+    @extend_schema_field(ConformanceSerializer(allow_null=True))
+    def get_conformance(self, delivery: Delivery) -> dict[str, Any] | None:
+        return delivery.conformance or None
 
     class Meta:
         model = Delivery
@@ -68,12 +103,14 @@ class DeliverySerializer(serializers.ModelSerializer):
             "rows_rejected",
             "totals",
             "residual",
+            "conformance",
             "message",
             "stage",
             "progress",
             "received_by",
             "received_at",
             "loaded_at",
+            "files_removed_at",
             "months",
             "files",
         ]

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from costs.api import spend_questions
 from costs.api.serializers import (
+    ConformanceResultSerializer,
     CostLineSerializer,
     DeliverySerializer,
     FocusExportSerializer,
@@ -121,6 +122,16 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     def rejects(self, request: Request, pk: str) -> Response:
         page = self.paginate_queryset(self.get_object().rejects.all())
         return self.get_paginated_response(RejectSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="The rules of FOCUS that the bill was judged by, with rows that break them",
+        responses=ConformanceResultSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=KeysetPages, filterset_class=None)
+    def conformance(self, request: Request, pk: str) -> Response:
+        page = self.paginate_queryset(self.get_object().conformance_results.all())
+        return self.get_paginated_response(ConformanceResultSerializer(page, many=True).data)
 
     @extend_schema(
         summary="What the bill changed in months it replaced: before, after, and the cost of newer days",

@@ -12,7 +12,7 @@ from datetime import date
 import duckdb
 
 from costs.calc.dimensions import RULE_FIELDS
-from costs.formats.sql import literal
+from costs.formats.sql import for_comparison, literal
 
 NAMES = ("resource", "resource_name")
 LONGEST_PATTERN = 500
@@ -27,7 +27,8 @@ class OwnerRule:
     """A line belongs to `team`, or is shared in `pool`, when every condition that is not empty holds.
 
     `resource_pattern` is a regular expression found anywhere in the resource's id or name. A tag with a key and no
-    value matches whenever the key has a value; keys and values are compared without regard to case. The rule holds for
+    value matches whenever the key has a value; keys and values are compared without regard to case, values also without
+    regard to blanks around them. The rule holds for
     charge days from `start` (None: always) up to, not including, `end` (None: for good). A rule without any condition
     matches nothing: it would own the whole company by accident.
     """
@@ -131,7 +132,7 @@ def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> N
     for number, rule in enumerate(rules):
         ids = ["NULL" if pk is None else str(pk) for pk in (rule.team, rule.pool)]
         texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in RULE_COLUMNS))]
-        tag = [literal(rule.tag_key.lower()), f"lower({literal(rule.tag_value)})"]
+        tag = [literal(rule.tag_key.lower()), for_comparison(literal(rule.tag_value))]
         days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
         rows.append(f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})")
     if rows:
@@ -166,7 +167,7 @@ def _matches_name(pattern: str) -> str:
 
 def _matches_sql(plain: Sequence[str], tag_key: str, has_value: bool, named: bool) -> str:
     """Every signature with every rule of one shape that matches it."""
-    value = f"lower(a.folded[{literal(tag_key)}])"
+    value = for_comparison(f"a.folded[{literal(tag_key)}]")
     tag = [f"{value} = r.tag_value" if has_value else f"coalesce({value}, '') <> ''"] if tag_key else []
     on = [
         *(f"a.{name} = r.{name}" for name in plain),

@@ -1,10 +1,12 @@
 """The files of a bill, opened: what each is, which columns it has, and which format they belong to. Pure: no Django."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType as ColumnType
 
 from costs.charges import files, gzips, json_lines, price_lookup
 from costs.charges.json_lines import LONGEST_LINE
@@ -110,7 +112,7 @@ def open_bill_file(
     if listed := next((known for known in FORMATS if known.prices and known.prices.fits(sheet)), None):
         return replace(unrecognised, format=listed, is_price_list=True)
     detected = detect(
-        sheet, wanted=format_name, file=name, shows=lambda candidate: _has_evidence(db, unrecognised, candidate)
+        sheet, wanted=format_name, file=name, shows=lambda candidate: _has_rows(db, unrecognised, candidate.evidence)
     )
     if detected.needs_month and options.month is None:
         raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for (--month 2025-11).")
@@ -128,10 +130,14 @@ def _sheet(
     if kind == "csv":
         return _csv_sheet(head, name, options)
     try:
-        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(address)})").fetchall()
+        rows = db.sql(f"SELECT * FROM read_parquet({literal(address)})")
+        described = list(zip(rows.columns, rows.types, strict=True))
     except duckdb.Error as error:
         raise BadBill(f"{name}: the Parquet file is damaged ({first_line(error)}). Fetch it again.") from None
-    return None, Sheet({column: _as_text(column, type_name) for column, type_name, *_ in described}, options)
+    columns: dict[str, str] = {}
+    for column, kind_of_column in described:
+        columns |= _parquet_columns(column, quoted(column), kind_of_column)
+    return None, Sheet(columns, options)
 
 
 def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
@@ -169,28 +175,85 @@ def is_known(sheet: Sheet) -> bool:
     return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
 
 
-def _as_text(name: str, type_name: str) -> str:
-    column = quoted(name)
-    if type_name == "VARCHAR" and name.lower().startswith(TAG_COLUMNS):
-        return f"nullif({column}, '')"
-    if type_name == "VARCHAR":
-        return _without_nulls(column)
-    nested = type_name.startswith(("MAP", "STRUCT")) or type_name.endswith("[]")
-    return f"CAST(to_json({column}) AS VARCHAR)" if nested else f"CAST({column} AS VARCHAR)"
+def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:
+    """A column of Parquet as text, and what a struct has inside it under dotted names: ``service.description``."""
+    columns = {name: _as_text(name, sql, kind)}
+    if kind.id == "struct":
+        for inner, kind_of_inner in _inside(kind):
+            columns |= _parquet_columns(f"{name}.{inner}", f"struct_extract({sql}, {literal(inner)})", kind_of_inner)
+    return columns
+
+
+def _as_text(name: str, sql: str, kind: ColumnType) -> str:
+    if kind.id == "varchar" and name.lower().startswith(TAG_COLUMNS):
+        return f"nullif({sql}, '')"
+    if kind.id == "varchar":
+        return _without_nulls(sql)
+    if kind.id not in ("struct", "map", "list", "array"):
+        return f"CAST({sql} AS VARCHAR)"
+    return f"CAST(to_json({_without_wrappers(sql, kind)}) AS VARCHAR)"
+
+
+def _without_wrappers(sql: str, kind: ColumnType) -> str:
+    """A list as a list: writers that do not mark lists and maps leave the groups in which Parquet holds them.
+
+    ``STRUCT(list STRUCT(element STRUCT(key, value))[])`` is a list of keys and values.
+    """
+    match _inside(kind):
+        case [("list" | "key_value" | "array" | "bag" as name, group)] if kind.id == "struct" and group.id == "list":
+            return _without_wrappers(f"struct_extract({sql}, {literal(name)})", group)
+        case [(_, group)] if kind.id == "list":
+            match _inside(group):
+                case [("element" | "item" | "array_element" as wrapper, _)] if group.id == "struct":
+                    return f"list_transform({sql}, lambda _each_: struct_extract(_each_, {literal(wrapper)}))"
+    return sql
+
+
+def _inside(kind: ColumnType) -> list[tuple[str, ColumnType]]:
+    """What a nested type holds: (name, type); DuckDB gives the size of an array and the values of an enum as well."""
+    if kind.id not in ("struct", "map", "list", "array"):
+        return []
+    return [(name, inner) for name, inner in kind.children if isinstance(inner, ColumnType)]
 
 
 def _without_nulls(column: str) -> str:
     return f"CASE WHEN {column} NOT IN ({NULLS[1:-1]}) THEN {column} END"
 
 
-def _has_evidence(db: duckdb.DuckDBPyConnection, file: BillFile, candidate: Format) -> bool:
-    """Whether a row of the file is as only this format has them; what cannot be read at all is reported later."""
-    evidence = formula(candidate.evidence)(file.sheet)
+def _has_rows(db: duckdb.DuckDBPyConnection, file: BillFile, condition: str) -> bool:
+    """Whether a row of the file meets a condition, a formula; what cannot be read at all is reported later."""
+    evidence = formula(condition)(file.sheet)
     try:
         row = db.execute(f"SELECT 1 FROM {file.source(store_rejects=False)} WHERE {evidence} LIMIT 1").fetchone()
     except UNREADABLE:
         return False
     return row is not None
+
+
+# The number of a part in a file's name: part_0_0001.csv, part-00001, costs-0001.csv.gz, costs_1_of_3.csv.
+PART_NUMBER = re.compile(
+    r"(?i)(?<![a-z])part[-_.]?[0-9]+([-_.][0-9]+)*|(^|[-_.])[0-9]+([-_ ]?of[-_ ]?[0-9]+)?(?=[.]|$)"
+)
+
+
+def views_of_parts(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list[BillFile]:
+    """The files, with the parts of one export all of the view that one of them shows.
+
+    Rows that only one view has may all stand in another part. Parts have one header and names that differ by a number;
+    where some have rows of the one view and others of the other view, they are exports of both, and stay as they are.
+    """
+    exports: dict[tuple[object, ...], list[BillFile]] = {}
+    for file in bill:
+        header = (PART_NUMBER.sub("#", file.name.removesuffix(".gz")), file.kind, *file.sheet.columns)
+        exports.setdefault(header if file.format.view else (file.address,), []).append(file)
+    decided: dict[str, BillFile] = {}
+    for parts in exports.values():
+        shown = next((part.format for part in parts if part.format.evidence), None)
+        others = [part for part in parts if part.format is not shown]
+        if shown and others and not any(_has_rows(db, part, shown.counter_evidence) for part in others):
+            parts = [replace(part, format=shown) for part in parts]
+        decided |= {part.address: part for part in parts}
+    return [decided[file.address] for file in bill]
 
 
 def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list[BillFile]:

@@ -3,6 +3,7 @@
 Every row is kept, with the name of the column that keeps it from being a charge, if one does (`x_Problem`).
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from costs.charges import json_lines
@@ -51,10 +52,20 @@ def _prepared(file: BillFile, source: str) -> str:
     """The rows with what several columns need: worked out once, and in the plan once."""
     if file.format.unused:
         source = _with_unused_parts(source, file.format.unused.where(file.sheet))
+    step: dict[str, str] = {}
     for name, rule in file.format.aside.items():
-        source = f"(SELECT *, {rule(file.sheet) or 'NULL'} AS {aside(name)} FROM {source})"
+        sql = rule(file.sheet) or "NULL"
+        if any(earlier in sql for earlier in step):
+            source, step = _with_columns(source, step), {}
+        step[aside(name)] = sql
+    source = _with_columns(source, step)
     metrics = ", ".join(f"{_rule_sql(file, name)} AS {_as_delivered(name)}" for name in METRICS)
     return f"(SELECT *, {metrics} FROM {source})"
+
+
+def _with_columns(source: str, columns: Mapping[str, str]) -> str:
+    added = "".join(f", {sql} AS {name}" for name, sql in columns.items())
+    return f"(SELECT *{added} FROM {source})" if added else source
 
 
 def _with_unused_parts(source: str, where: str | None) -> str:

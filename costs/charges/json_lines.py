@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from costs.formats.base import OUTSIDE, BadBill, Options, Sheet
+from costs.formats.base import OUTSIDE, BadBill, Options, Sheet, squeezed
 from costs.formats.sql import literal, quoted
 
 # The line itself where it is no JSON object.
@@ -20,6 +20,10 @@ UNREAD = '"unread line"'
 # "key": 0.1 becomes "key": "0.1". A quote inside a text is escaped, so that no text can look like this.
 NUMBER = """'"([A-Za-z_][A-Za-z0-9_.]*)" *: *(-?[0-9][0-9.eE+-]*)'"""
 ROW = "parsed"
+# Objects whose keys are anybody's: each is one column, as text.
+MAPS = frozenset(
+    {"tags", "labels", "resourcetags", "costcategory", "product", "discount", "skupricedetails", "xskudetails"}
+)
 LEVEL = "around_"
 # DuckDB reads in blocks of eight of these: small enough for a gigabyte of memory, and longer than any row of a bill.
 LONGEST_LINE = 2 << 20
@@ -112,7 +116,7 @@ def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[t
         if not key or key.lower() in seen:
             continue
         seen.add(key.lower())
-        if isinstance(inner, dict) and inner:
+        if isinstance(inner, dict) and inner and squeezed(key) not in MAPS:
             yield from _leaves(inner, (*above, key))
         else:
             yield (*above, key)

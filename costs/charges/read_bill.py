@@ -23,16 +23,21 @@ from costs.charges.bill_files import (
     join_prices,
     open_bill_file,
     view_of,
+    views_of_parts,
 )
 from costs.charges.charge_sql import BLANK, select_charges
+from costs.charges.conformance import Conformance, judge_charges
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
-from costs.formats.sql import is_mended, literal, repeats_a_key, tags
+from costs.formats.normalise import SEPARATOR
+from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
+# So many kinds of changes are listed on the delivery.
+MOST_CHANGES = 20
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 30720, WRITE_BLOOM_FILTER false"
 
 
@@ -61,6 +66,7 @@ class BillContents:
     totals: Totals = field(default_factory=dict)
     residual: Totals = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    conformance: Conformance | None = None
 
     @property
     def rows_loaded(self) -> int:
@@ -93,6 +99,8 @@ def read_bill(
                 for name, path in bundle
             ]
             bill = join_prices(db, bill)
+            if format_name == "auto":
+                bill = views_of_parts(db, bill)
             check_one_format(bill)
             progress("reading", 0.1)
             _stage(db, bill, staging)
@@ -168,7 +176,21 @@ def _summarise(
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
         raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
     contents.totals, contents.residual = control_totals(db, table)
+    contents.conformance = judge_charges(
+        db,
+        str(staging),
+        bill_format=bill[0].format.name,
+        stated={name for file in bill for name in _stated_columns(file)},
+        files=[file.name for file in bill],
+    )
     return contents
+
+
+def _stated_columns(file: BillFile) -> set[str]:
+    """The charge columns that a file has something to say about: its own, or what its format knows of all rows."""
+    stated = {name for name, rule in file.format.columns.items() if rule(file.sheet)}
+    names_currency = file.sheet.options.currency or file.format.needs_month
+    return stated | {"BillingCurrency"} if names_currency else stated
 
 
 def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
@@ -185,7 +207,7 @@ def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
 def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """What was noticed though nothing was refused: never silent about what a page will not show."""
     good = f"(SELECT * FROM {table} WHERE x_Problem IS NULL)"
-    texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1)"
+    texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1 HAVING NOT {is_plain('Tags')})"
     sums = ", ".join(
         f"coalesce(sum(n) FILTER ({test}), 0)"
         for test in (f"{tags('Tags')} IS NULL", repeats_a_key("Tags"), is_mended("Tags"))
@@ -214,10 +236,26 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
     if bill_format.last_page and not any(is_last_page(db, file) for file in bill):
         notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
+    notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
         notes += [remark.format(f"{row[0]:,}")] if row and row[0] else []
     return notes
+
+
+def _notes_on_changes(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """What was read otherwise than it is written, with the number of rows of each."""
+    changes = f"SELECT x_Normalised AS change, count(*) AS n FROM {table} WHERE x_Problem IS NULL GROUP BY 1"
+    notes_of_change = f"unnest(string_split(change, {literal(SEPARATOR)}))"
+    rows = db.execute(
+        f"""SELECT note, CAST(sum(n) AS BIGINT) FROM (
+            SELECT {notes_of_change} AS note, n FROM ({changes}) WHERE change IS NOT NULL
+        ) GROUP BY 1 ORDER BY 2 DESC, 1"""
+    ).fetchall()
+    notes = [f"{count:,} {'row has' if count == 1 else 'rows have'} {note}." for note, count in rows[:MOST_CHANGES]]
+    return notes + [f"{len(rows) - MOST_CHANGES} more kinds of values were read as FOCUS writes them."] * (
+        len(rows) > MOST_CHANGES
+    )
 
 
 def _write_months(

@@ -5,10 +5,12 @@ rows, usage they cover costs nothing. The amortized view has no purchases; cover
 not used stands in rows of its own. Billed cost comes from the one, effective cost from the other, never from both.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from costs.formats.base import Format, Sheet, const, formula, text
-from costs.formats.sql import FORMULA
+from costs.formats.base import Format, Rule, Sheet, const, formula, text
+from costs.formats.normalise import ABSENT, Change, Changes, empty_where_unassigned, normalised
+from costs.formats.sql import FORMULA, is_mended, literal, map_of_pairs, stored
 
 COST = "CostInBillingCurrency|Cost|PreTaxCost"
 DATE = "Date|UsageDateTime|UsageDate"
@@ -18,6 +20,9 @@ COMMITMENT = "benefitId|ReservationId"
 AMORTIZED_ROW = f"""{{ChargeType}} IN ('UnusedReservation', 'UnusedSavingsPlan')
     OR ({{ChargeType}} = 'Usage' AND {{PricingModel}} IN ('Reservation', 'SavingsPlan')
         AND TRY_CAST({{{COST}}} AS {FORMULA}) <> 0)"""
+
+# Of rows that only the invoice has: a reservation or a savings plan bought or given back.
+ACTUAL_ROW = """{ChargeType} IN ('Purchase', 'Refund') AND {PricingModel} IN ('Reservation', 'SavingsPlan')"""
 
 CATEGORY = """CASE {ChargeType}
     WHEN 'Purchase' THEN 'Purchase'
@@ -53,7 +58,8 @@ PERIOD = f"coalesce({{BillingPeriodStartDate}}, {{{DATE}}})"
 BLOCK = "'^ *([0-9][0-9,]*) ?(K\\b|M\\b)?'"
 
 
-BLOCK_NUMBER = f"TRY_CAST(replace(regexp_extract({{UnitOfMeasure}}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0))"
+# ``0 Unassigned`` is no block.
+BLOCK_NUMBER = f"nullif(TRY_CAST(replace(regexp_extract({{UnitOfMeasure}}, {BLOCK}, 1), ',', '') AS DECIMAL(10, 0)), 0)"
 BLOCK_FACTOR = f"CASE regexp_extract({{UnitOfMeasure}}, {BLOCK}, 2) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
 CONSUMED = f"""CAST(TRY_CAST({{Quantity|UsageQuantity}} AS DECIMAL(25, 12))
     * CAST(coalesce({BLOCK_NUMBER}, 1) * {BLOCK_FACTOR} AS DECIMAL(13, 0)) AS VARCHAR)"""
@@ -61,7 +67,8 @@ CONSUMED = f"""CAST(TRY_CAST({{Quantity|UsageQuantity}} AS DECIMAL(25, 12))
 
 def unit_without_block(sheet: Sheet) -> str | None:
     unit = sheet.text("UnitOfMeasure")
-    return unit and f"coalesce(nullif(trim(regexp_replace({unit}, {BLOCK}, '')), ''), 'Units')"
+    named = f"nullif(trim(regexp_replace({unit}, {BLOCK}, '')), '')"
+    return unit and f"coalesce(nullif({named}, 'Unassigned'), 'Units')"
 
 
 def json_object_tags(sheet: Sheet) -> str | None:
@@ -71,6 +78,23 @@ def json_object_tags(sheet: Sheet) -> str | None:
     return delivered and f"CASE WHEN trim({delivered}, ' \"') <> '' THEN {braced} END"
 
 
+def unescaped_quotes(sheet: Sheet, written: str, read: str) -> Change | None:
+    """Tags whose values have quotes inside that are not escaped: a tag is what stands between ``","``."""
+    if written == ABSENT:
+        return None
+    between = f"""regexp_replace(trim({written}, ' {{}}'), '" *, *"', '"' || chr(1) || '"', 'g')"""
+    tag = """'(?s)^ *"(.*?)" *: *"(.*)" *$'"""
+    listed = f"string_split({between}, chr(1))"
+    pair = f"{{'k': regexp_extract(_each_, {tag}, 1), 'v': regexp_extract(_each_, {tag}, 2)}}"
+    are_tags = f"len(list_filter({listed}, lambda _each_: NOT regexp_matches(_each_, {tag}))) = 0"
+    pairs = map_of_pairs(f"list_transform({listed}, lambda _each_: {pair})")
+    return Change(
+        when=f"NOT json_valid({written}) AND NOT {is_mended(written)} AND {are_tags}",
+        value=f"CAST(to_json({pairs}) AS VARCHAR)",
+        note=literal("tags with quotes inside their values, read from one comma to the next"),
+    )
+
+
 def agreement(sheet: Sheet) -> str:
     """The kind of agreement an export is of: each has columns of its own."""
     if "costInPricingCurrency" in sheet and "ProductId" in sheet:
@@ -78,54 +102,83 @@ def agreement(sheet: Sheet) -> str:
     return "pay-as-you-go" if "PreTaxCost" in sheet else "EA"
 
 
+def unknown_where_zero(sheet: Sheet, written: str, read: str) -> Change | None:
+    """A list cost of 0 of what was not free is no list cost: usage that a commitment covers has one as well."""
+    if written == ABSENT:
+        return None
+    when = f"coalesce(TRY_CAST({{{COST}}} AS {FORMULA}), 0) <> 0 OR ({STATUS}) IS NOT NULL"
+    note = literal("list cost written 0 though not free, read as unknown")
+    return Change(f"{stored(written)} = 0 AND ({formula(when)(sheet)})", "NULL", note)
+
+
+# Names that are "Unassigned" where there is none.
+NAMES = ("SubAccountName", "ServiceName", "RegionId", "RegionName", "CommitmentDiscountName")
+
+COLUMNS: Mapping[str, Rule] = {
+    "ProviderName": const("Azure"),
+    "PublisherName": text("PublisherName"),
+    "InvoiceIssuerName": text("partnerName"),
+    "InvoiceId": text("invoiceId"),
+    "BillingAccountId": text("BillingAccountId", "SubscriptionId", "SubscriptionGuid"),
+    "BillingAccountName": text("BillingAccountName"),
+    "SubAccountId": formula("lower({SubscriptionId|SubscriptionGuid})"),
+    "SubAccountName": text("SubscriptionName"),
+    "BillingCurrency": text("BillingCurrencyCode", "BillingCurrency", "Currency"),
+    "BillingPeriodStart": formula(PERIOD),
+    "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
+    "ChargeCategory": formula(CATEGORY),
+    "ChargeFrequency": text("Frequency"),
+    "ChargeDescription": text("ProductName", "Product", "MeterName"),
+    "ServiceCategory": text("ServiceFamily"),
+    "ServiceName": text("MeterCategory"),
+    "RegionId": formula("lower(replace({ResourceLocation|location}, ' ', ''))"),
+    "RegionName": text("ResourceLocation", "location"),
+    "AvailabilityZone": text("AvailabilityZone"),
+    "ResourceId": formula(RESOURCE),
+    "ResourceName": formula(RESOURCE_NAME),
+    "ResourceType": formula(RESOURCE_TYPE),
+    "SkuId": text("MeterId"),
+    "PricingCategory": formula(PRICING),
+    "PricingQuantity": text("Quantity", "UsageQuantity"),
+    "PricingUnit": text("UnitOfMeasure"),
+    "ConsumedQuantity": formula(CONSUMED),
+    "ConsumedUnit": unit_without_block,
+    "ListUnitPrice": text("PayGPrice", "MarketPrice"),
+    "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
+    "BilledCost": formula(f"{{{COST}}}"),
+    "ListCost": text("paygCostInBillingCurrency"),
+    "CommitmentDiscountId": formula(f"lower({{{COMMITMENT}}})"),
+    "CommitmentDiscountName": text("benefitName", "ReservationName"),
+    "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
+    "CommitmentDiscountType": formula(COMMITMENT_TYPE),
+    "CommitmentDiscountStatus": formula(STATUS),
+    "Tags": json_object_tags,
+    "x_LineType": text("ChargeType"),
+    "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
+    "x_UsageType": text("MeterName"),
+    "x_Operation": text("MeterSubCategory"),
+    "x_BillingProfileId": text("billingProfileId"),
+    "x_BillingProfileName": text("billingProfileName"),
+    "x_InvoiceSectionId": text("invoiceSectionId"),
+    "x_InvoiceSectionName": text("invoiceSectionName", "InvoiceSection"),
+}
+CHANGES: Changes = {
+    **{name: [empty_where_unassigned(name, lambda sheet: "true")] for name in NAMES},
+    "Tags": [unescaped_quotes],
+}
+ACTUAL = normalised(COLUMNS, {**CHANGES, "ListCost": [unknown_where_zero]})
+AMORTIZED = normalised(
+    {name: rule for name, rule in COLUMNS.items() if name not in ("BilledCost", "ListCost")}
+    | {"EffectiveCost": formula(f"{{{COST}}}")},
+    CHANGES,
+)
+
 AZURE_ACTUAL = Format(
     name="azure-actual",
     title="Azure cost export (actual)",
     required=(COST, DATE, "MeterCategory", "SubscriptionId|SubscriptionGuid", "ConsumedService"),
-    columns={
-        "ProviderName": const("Azure"),
-        "PublisherName": text("PublisherName"),
-        "InvoiceIssuerName": text("partnerName"),
-        "InvoiceId": text("invoiceId"),
-        "BillingAccountId": text("BillingAccountId", "SubscriptionId", "SubscriptionGuid"),
-        "BillingAccountName": text("BillingAccountName"),
-        "SubAccountId": formula("lower({SubscriptionId|SubscriptionGuid})"),
-        "SubAccountName": text("SubscriptionName"),
-        "BillingCurrency": text("BillingCurrencyCode", "BillingCurrency", "Currency"),
-        "BillingPeriodStart": formula(PERIOD),
-        "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
-        "ChargeCategory": formula(CATEGORY),
-        "ChargeFrequency": text("Frequency"),
-        "ChargeDescription": text("ProductName", "Product", "MeterName"),
-        "ServiceCategory": text("ServiceFamily"),
-        "ServiceName": text("MeterCategory"),
-        "RegionId": formula("lower(replace({ResourceLocation|location}, ' ', ''))"),
-        "RegionName": text("ResourceLocation", "location"),
-        "AvailabilityZone": text("AvailabilityZone"),
-        "ResourceId": formula(RESOURCE),
-        "ResourceName": formula(RESOURCE_NAME),
-        "ResourceType": formula(RESOURCE_TYPE),
-        "SkuId": text("MeterId"),
-        "PricingCategory": formula(PRICING),
-        "PricingQuantity": text("Quantity", "UsageQuantity"),
-        "PricingUnit": text("UnitOfMeasure"),
-        "ConsumedQuantity": formula(CONSUMED),
-        "ConsumedUnit": unit_without_block,
-        "ListUnitPrice": text("PayGPrice", "MarketPrice"),
-        "ContractedUnitPrice": text("UnitPrice", "ResourceRate"),
-        "BilledCost": formula(f"{{{COST}}}"),
-        "ListCost": text("paygCostInBillingCurrency"),
-        "CommitmentDiscountId": formula(f"lower({{{COMMITMENT}}})"),
-        "CommitmentDiscountName": text("benefitName", "ReservationName"),
-        "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
-        "CommitmentDiscountType": formula(COMMITMENT_TYPE),
-        "CommitmentDiscountStatus": formula(STATUS),
-        "Tags": json_object_tags,
-        "x_LineType": text("ChargeType"),
-        "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
-        "x_UsageType": text("MeterName"),
-        "x_Operation": text("MeterSubCategory"),
-    },
+    columns=ACTUAL.columns,
+    aside=ACTUAL.aside,
     lenient=frozenset({"ListCost"}),
     version=agreement,
     view="actual",
@@ -138,12 +191,11 @@ AZURE_AMORTIZED = replace(
     AZURE_ACTUAL,
     name="azure-amortized",
     title="Azure cost export (amortized)",
-    columns={
-        **{name: rule for name, rule in AZURE_ACTUAL.columns.items() if name not in ("BilledCost", "ListCost")},
-        "EffectiveCost": formula(f"{{{COST}}}"),
-    },
+    columns=AMORTIZED.columns,
+    aside=AMORTIZED.aside,
     always=frozenset({"EffectiveCost"}),
     evidence=AMORTIZED_ROW,
+    counter_evidence=ACTUAL_ROW,
     view="amortized",
     warnings=lambda sheet: [
         "This is Azure's amortized view; deliver the month's actual export as well for billed cost."

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from costs.formats.sql import FORMULA, literal, quoted
+from costs.formats.sql import FORMULA, as_json, literal, quoted
 from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
@@ -82,6 +82,13 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
     "x_InstanceType": "text",
     "x_Operation": "text",
     "x_UsageType": "text",
+    # Where an invoice is made out to less than the billing account (Microsoft).
+    "x_BillingProfileId": "text",
+    "x_BillingProfileName": "text",
+    "x_InvoiceSectionId": "text",
+    "x_InvoiceSectionName": "text",
+    # What was read otherwise than it is written, in words.
+    "x_Normalised": "text",
 }
 
 
@@ -145,7 +152,14 @@ class Sheet:
 
     def _column(self, name: str) -> str | None:
         exact, loose = self._spellings
-        return exact.get(name.lower()) or loose.get(squeezed(name))
+        return exact.get(name.lower()) or loose.get(squeezed(name)) or self._inside(name)
+
+    def _inside(self, name: str) -> str | None:
+        """SQL for ``service.description`` where a column ``service`` has a JSON object in its cells."""
+        outer, dot, inner = name.partition(".")
+        cell = self._spellings[0].get(outer.lower()) if dot else None
+        path = ".".join(f'"{key}"' for key in inner.split("."))
+        return cell and f"json_extract_string({as_json(cell)}, {literal(f'$.{path}')})"
 
     def text(self, *names: str) -> str | None:
         """SQL for the first of `names` that has a value in the row; None when the file has none of the columns."""
@@ -186,7 +200,8 @@ class Format:
     `aside` are values that several columns need, in the order in which they build on one another: rules read them by
     the name that the function `aside` gives.
 
-    `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula).
+    `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula),
+    and `counter_evidence` SQL that is true for no row of any.
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one
     bill. `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
     row's own names stand as they are, those of what is around it behind ``document.``: ``document.data.starting_at``.
@@ -207,6 +222,7 @@ class Format:
     tags_are_map: bool = False
     version: Callable[[Sheet], str] = lambda sheet: ""
     evidence: str = ""
+    counter_evidence: str = ""
     view: str = ""
     rows_in: str = ""
     last_page: str = ""
@@ -227,7 +243,9 @@ class Format:
         if not self.keeps_all:
             return {}
         taken = {squeezed(name) for name in (*CHARGE_COLUMNS, *OWN_COLUMNS)}
-        return {name: sql for name, sql in sheet.columns.items() if squeezed(name) not in taken}
+        # A struct is kept as one.
+        inner = {name for name in sheet.columns if "." in name and name.partition(".")[0] in sheet.columns}
+        return {name: sql for name, sql in sheet.columns.items() if squeezed(name) not in taken and name not in inner}
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
@@ -328,10 +346,6 @@ def formula(template: str) -> Rule:
         return re.sub("[{]([^}]*)[}]", cell, template)
 
     return rule
-
-
-# Parameters of lambdas in SQL are called _each_, _other_ and _at_: a column of the bill by the same name would be read
-# in their place, and bills may have columns called e, part and pair.
 
 
 def tag_columns(sheet: Sheet, prefix: str, named: Callable[[str], str] = str) -> str | None:

@@ -3,8 +3,10 @@
 Column names and what replaced what: the FinOps Open Cost and Usage Specification, versions 1.0-preview to 1.4.
 """
 
-from costs.formats.base import CHARGE_COLUMNS, Format, Sheet, first, formula, text
-from costs.formats.sql import literal
+from costs.formats.base import CHARGE_COLUMNS, Format, Rule, Sheet, aside, first, formula, text
+from costs.formats.focus_dialects import CHANGES, ISSUERS
+from costs.formats.normalise import normalised
+from costs.formats.sql import as_json, literal, map_of_pairs, tag_pairs
 
 # The newest column a file has shows its version; the specification has no version column.
 VERSION_MARKS = (
@@ -16,11 +18,14 @@ VERSION_MARKS = (
 
 
 PREVIEW = ("ChargeSubcategory", "UsageQuantity", "AmortizedCost", "ChargeType")
+# What 1.0 has for them; Oracle's report, with names of both, has none of these.
+SINCE_1_0 = ("ChargeClass", "CommitmentDiscountStatus", "ConsumedQuantity")
 
 
 def version(sheet: Sheet) -> str:
     """The lowest version of FOCUS that has all of the file's marking columns."""
-    if any(mark in sheet for mark in PREVIEW) and "ChargeCategory" not in sheet:
+    has_all_of_1_0 = "ChargeCategory" in sheet and any(mark in sheet for mark in SINCE_1_0)
+    if any(mark in sheet for mark in PREVIEW) and not has_all_of_1_0:
         return "1.0-preview"
     return next((number for number, marks in VERSION_MARKS if any(mark in sheet for mark in marks)), "1.0")
 
@@ -30,21 +35,42 @@ PROVIDER_MARKS = {
     "AWS": ("x_ServiceCode", "x_Discounts", "x_CostCategories"),
     "Google Cloud": ("x_Project", "x_Credits", "x_ServiceId"),
     "Microsoft": ("x_BillingProfileId", "x_InvoiceSectionId"),
+    "Oracle": ("oci_ReferenceNumber", "oci_CompartmentId"),
 }
 
 
 def provider(sheet: Sheet) -> str | None:
     marked = [name for name, marks in PROVIDER_MARKS.items() if any(mark in sheet for mark in marks)]
     guess = literal(marked[0]) if len(marked) == 1 else None
-    cells = [sql for sql in (sheet.text("ServiceProviderName", "ProviderName"), guess) if sql]
+    cells = [sql for sql in (sheet.text("ServiceProviderName", "ProviderName", "Provider"), guess) if sql]
     return f"coalesce({', '.join(cells)})" if cells else None
 
 
+def list_of_tags(sheet: Sheet) -> str | None:
+    """Tags that are no JSON object as FOCUS wants: a list of keys and values, or JSON in a JSON text. Else null."""
+    written = sheet.text("Tags")
+    if written is None:
+        return None
+    inside = f"json_extract_string(TRY_CAST({written} AS JSON), '$')"
+    cases = f"""WHEN starts_with({written}, '[') THEN {written} WHEN starts_with({written}, '"') THEN {inside}"""
+    return as_json(f"CASE {cases} END")
+
+
+def json_object_tags(sheet: Sheet) -> str | None:
+    """Tags as a JSON object."""
+    written = sheet.text("Tags")
+    listed = f"CAST(to_json({map_of_pairs(aside('tag pairs'))}) AS VARCHAR)"
+    return written and f"CASE WHEN {aside('tag pairs')} IS NULL THEN {written} ELSE {listed} END"
+
+
 # 1.4 removed ProviderName and PublisherName for the two columns that 1.3 brought.
-RENAMED = {
+RENAMED: dict[str, Rule] = {
     "ProviderName": provider,
-    "PublisherName": text("PublisherName", "HostProviderName"),
-    # The names of 1.0-preview.
+    "PublisherName": text("PublisherName", "HostProviderName", "Publisher"),
+    "InvoiceId": text("InvoiceId", "x_InvoiceId"),
+    "Tags": json_object_tags,
+    # The names of 1.0-preview, which Oracle still writes.
+    "InvoiceIssuerName": text("InvoiceIssuerName", "InvoiceIssuer"),
     "ChargeCategory": text("ChargeCategory", "ChargeType"),
     "EffectiveCost": text("EffectiveCost", "AmortizedCost"),
     "RegionId": text("RegionId", "Region"),
@@ -59,6 +85,8 @@ RENAMED = {
     "x_UsageType": text("x_UsageType", "SkuMeter"),
 }
 
+READ = normalised({name: text(name) for name in CHARGE_COLUMNS} | RENAMED, CHANGES)
+
 FOCUS = Format(
     name="focus",
     title="FOCUS 1.0-preview to 1.4",
@@ -66,7 +94,13 @@ FOCUS = Format(
         *("BilledCost", "EffectiveCost|AmortizedCost", "BillingPeriodStart", "ChargePeriodStart"),
         "ChargeCategory|ChargeType",
     ),
-    columns={name: text(name) for name in CHARGE_COLUMNS} | RENAMED,
+    columns=READ.columns,
+    aside={
+        **ISSUERS,
+        "list of tags": list_of_tags,
+        "tag pairs": lambda sheet: tag_pairs(aside("list of tags")) if "Tags" in sheet else None,
+        **READ.aside,
+    },
     version=version,
     keeps_all=True,
 )

@@ -6,7 +6,7 @@ where it is null: costs that the bill states leave as they came.
 
 from collections.abc import Collection
 
-from costs.formats.sql import STORED, literal, quoted
+from costs.formats.sql import STORED, is_plain, literal, quoted, tags
 
 # Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
 CATEGORIES = {
@@ -148,7 +148,8 @@ COLUMNS = {
     "SubAccountId": "c.SubAccountId",
     "SubAccountName": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce(c.SubAccountName, c.SubAccountId) END",
     "SubAccountType": "CASE WHEN c.SubAccountId IS NOT NULL THEN coalesce({SubAccountType}, 'Account') END",
-    "Tags": "CASE WHEN json_type(TRY_CAST(c.Tags AS JSON)) = 'OBJECT' THEN c.Tags END",
+    # As delivered, unless it was no JSON that others can read.
+    "Tags": f"CASE WHEN {is_plain('c.Tags')} THEN c.Tags ELSE CAST(to_json({tags('c.Tags')}) AS VARCHAR) END",
     "ProviderName": PROVIDER,
     "PublisherName": f"coalesce(c.PublisherName, {PROVIDER})",
 }

@@ -1,4 +1,4 @@
-"""Google Cloud's billing export, standard and detailed, flattened to CSV or as JSON lines.
+"""Google Cloud's billing export, standard and detailed: flattened to CSV or with JSON in cells, JSON lines, Parquet.
 
 Billed cost is the cost with its credits, as it is invoiced; list cost is without them. Which month a charge is invoiced
 in stands in `invoice.month` alone. No column holds an amortised cost: fees of commitments are SKUs of their own and
@@ -7,7 +7,8 @@ delivery states it.
 """
 
 from costs.formats.base import Format, Rule, Sheet, Spread, aside, const, formula, text
-from costs.formats.sql import FORMULA, literal
+from costs.formats.normalise import SEPARATOR
+from costs.formats.sql import FORMULA, as_json, literal, map_of_pairs, tag_pairs
 
 CATEGORY = """CASE WHEN {cost_type} = 'tax' THEN 'Tax'
     WHEN {cost_type} IN ('adjustment', 'rounding_error') THEN 'Adjustment'
@@ -18,14 +19,6 @@ LINE_TYPE = (
 )
 
 COMMITTED = ("COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE")
-
-
-def as_json(list_text: str) -> str:
-    """A list as JSON; some flatteners write Python's own notation (single quotes, None)."""
-    python = f"replace({list_text}, chr(39), chr(34))"
-    for theirs, json in (("None", "null"), ("True", "true"), ("False", "false")):
-        python = f"replace({python}, ': {theirs}', ': {json}')"
-    return f"coalesce(TRY_CAST({list_text} AS JSON), TRY_CAST({python} AS JSON))"
 
 
 def parsed_credits(sheet: Sheet) -> str | None:
@@ -80,22 +73,49 @@ def commitment(sheet: Sheet) -> str | None:
     return f"coalesce({subscription}, {credited})" if subscription else credited
 
 
+# Labels of the resource, then its tags, then the labels of its project, then those that Google sets.
+LABELS = ("labels", "tags", "project.labels", "system_labels")
+
+
+def pairs_of(column: str) -> Rule:
+    """The labels of a column as a list of {k, v}; null where they cannot be read."""
+
+    def rule(sheet: Sheet) -> str | None:
+        written = sheet.text(column)
+        return written and tag_pairs(as_json(written))
+
+    return rule
+
+
 def labels_and_tags(sheet: Sheet) -> str:
-    """Labels of the resource, then tags, then labels of the project; the first that names a key stands."""
-    lists = [sheet.text(name) for name in ("labels", "tags", "project.labels")]
-    parsed = [f"coalesce(CAST({as_json(text)} AS JSON[]), [])" for text in lists if text]
-    if not parsed:
-        return "NULL::MAP(VARCHAR, VARCHAR)"
-    pair = "{'k': json_extract_string(_each_, '$.key'), 'v': coalesce(json_extract_string(_each_, '$.value'), '')}"
-    pairs = f"list_transform(flatten([{', '.join(parsed)}]), lambda _each_: {pair})"
-    earlier = f"list_transform(({pairs})[:_at_ - 1], lambda _other_: _other_.k)"
-    named = f"_each_.k IS NOT NULL AND NOT list_contains({earlier}, _each_.k)"
-    return f"map_from_entries(list_filter({pairs}, lambda _each_, _at_: {named}))"
+    """All labels and tags in one map; the first of LABELS that names a key stands."""
+    parsed = [f"coalesce({aside(column)}, [])" for column in LABELS if sheet.text(column)]
+    return map_of_pairs(f"flatten([{', '.join(parsed)}])") if parsed else "NULL::MAP(VARCHAR, VARCHAR)"
+
+
+def unread_labels(sheet: Sheet) -> str | None:
+    """The note of a row some of whose labels are no labels."""
+    columns = [(column, text) for column in LABELS if (text := sheet.text(column))]
+    if not columns:
+        return None
+    unread = [f"({text} IS NOT NULL AND {aside(column)} IS NULL)" for column, text in columns]
+    notes = ", ".join(
+        f"CASE WHEN {is_unread} THEN {literal(f'{column} that cannot be read, and were left out')} END"
+        for (column, _), is_unread in zip(columns, unread, strict=True)
+    )
+    return f"CASE WHEN {' OR '.join(unread)} THEN concat_ws({literal(SEPARATOR)}, {notes}) END"
 
 
 # ``202603`` is the month 2026-03.
 MONTH = """CASE WHEN length({invoice.month}) = 6
     THEN left({invoice.month}, 4) || '-' || right({invoice.month}, 2) || '-01' ELSE {invoice.month} END"""
+
+# An adjustment of usage of a month before the invoice's changes a month that was closed. Usage that is reported late is
+# invoiced for the first time, and corrects nothing.
+ADJUSTMENT = "{adjustment_info.id|adjustment_info.mode|adjustment_info.type|adjustment_info.description}"
+CLASS = f"""CASE WHEN ({{cost_type}} = 'adjustment' OR {ADJUSTMENT} IS NOT NULL)
+    AND {{usage_start_time}} LIKE '____-__-%' AND left({{usage_start_time}}, 7) < left({MONTH}, 7)
+    THEN 'Correction' END"""
 
 
 def _moment(name: str) -> str:
@@ -106,12 +126,16 @@ GCP = Format(
     name="gcp",
     title="Google Cloud billing export",
     required=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
-    aside={"credits": parsed_credits, "credited": sum_of_credits(), "billed": cost_with_credits},
+    aside={
+        **{"credits": parsed_credits, "credited": sum_of_credits(), "billed": cost_with_credits},
+        **{column: pairs_of(column) for column in LABELS},
+    },
     columns={
         "ProviderName": const("GCP"),
         "PublisherName": text("seller_name"),
         "InvoiceIssuerName": const("Google Cloud"),
         "BillingAccountId": text("billing_account_id"),
+        "BillingAccountName": text("billing_account_name"),
         "SubAccountId": text("project.id"),
         "SubAccountName": text("project.name"),
         "BillingCurrency": text("currency"),
@@ -119,6 +143,7 @@ GCP = Format(
         "ChargePeriodStart": formula(_moment("usage_start_time")),
         "ChargePeriodEnd": formula(_moment("usage_end_time")),
         "ChargeCategory": formula(CATEGORY),
+        "ChargeClass": formula(CLASS),
         "ChargeDescription": text("sku.description"),
         "ServiceName": text("service.description"),
         "RegionId": text("location.region", "location.location"),
@@ -137,6 +162,7 @@ GCP = Format(
         "Tags": labels_and_tags,
         "x_CommitmentCredits": lambda sheet: f"CAST(-({sum_of_credits(IS_COMMITTED)(sheet)}) AS VARCHAR)",
         "x_LineType": formula(LINE_TYPE),
+        "x_Normalised": unread_labels,
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     tags_are_map=True,

@@ -78,7 +78,16 @@ def tags(sql: str) -> str:
     allow (``C:\\dir``) and a tab or line break inside a text are read as the characters they are, a bare ``None`` as
     null. Only what is no plain map takes the long way.
     """
-    return f"coalesce(TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR)), {_last_of_each_key(_mended(sql))})"
+    return f"coalesce({_plain(sql)}, {_last_of_each_key(_mended(sql))})"
+
+
+def is_plain(sql: str) -> str:
+    """SQL that is true for a text of tags that is a JSON object as it should be."""
+    return f"({_plain(sql)} IS NOT NULL)"
+
+
+def _plain(sql: str) -> str:
+    return f"TRY_CAST(TRY_CAST({sql} AS JSON) AS MAP(VARCHAR, VARCHAR))"
 
 
 def repeats_a_key(sql: str) -> str:
@@ -117,6 +126,52 @@ def _last_of_each_key(json: str) -> str:
     later = f"list_transform(({pairs})[_at_ + 1:], lambda _other_: _other_[1])"
     last = f"list_filter({pairs}, lambda _each_, _at_: NOT list_contains({later}, _each_[1]))"
     return f"CASE WHEN {_object(json)} IS NOT NULL THEN map_from_entries({last}) END"
+
+
+def as_json(text: str) -> str:
+    """A text as JSON; some flatteners write Python's own notation (single quotes, None). Null when it is neither."""
+    python = f"replace({text}, chr(39), chr(34))"
+    for theirs, json in (("None", "null"), ("True", "true"), ("False", "false")):
+        python = f"replace({python}, ': {theirs}', ': {json}')"
+    return f"coalesce(TRY_CAST({text} AS JSON), TRY_CAST({python} AS JSON))"
+
+
+# Parameters of lambdas are called _each_, _other_ and _at_: a column of the bill by the same name would be read in
+# their place, and bills may have columns called e, part and pair.
+
+
+def tag_pairs(json: str) -> str:
+    """The tags of a JSON value as a list of {k, v}: of a list of keys and values, or of an object. Null for others."""
+
+    def first_of(*names: str) -> str:
+        return "coalesce(" + ", ".join(f"json_extract_string(_each_, '$.{name}')" for name in names) + ")"
+
+    key, value = first_of("key", "Key", "name", "Name"), first_of("value", "Value")
+    pair = f"{{'k': {key}, 'v': coalesce({value}, '')}}"
+    listed = f"list_transform(TRY_CAST({json} AS JSON[]), lambda _each_: {pair})"
+    entry = "{'k': _each_.key, 'v': coalesce(_each_.value, '')}"
+    entries = f"list_transform(map_entries(TRY_CAST({json} AS MAP(VARCHAR, VARCHAR))), lambda _each_: {entry})"
+    return f"CASE json_type({json}) WHEN 'ARRAY' THEN {listed} WHEN 'OBJECT' THEN {entries} END"
+
+
+def map_of_pairs(pairs: str) -> str:
+    """A map of a list of {k, v}; the first pair that names a key stands."""
+    earlier = f"list_transform(({pairs})[:_at_ - 1], lambda _other_: _other_.k)"
+    named = f"_each_.k IS NOT NULL AND NOT list_contains({earlier}, _each_.k)"
+    return f"map_from_entries(list_filter({pairs}, lambda _each_, _at_: {named}))"
+
+
+# Blanks that people leave around a value, no-break spaces and other invisible ones among them. DuckDB and PostgreSQL
+# both cut them with ``btrim`` or ``trim(text, characters)``.
+WHITE_SPACE = (
+    " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+def for_comparison(sql: str) -> str:
+    """A tag's value as it is compared: without regard to case and to blanks around it."""
+    return f"lower(trim({sql}, {literal(WHITE_SPACE)}))"
 
 
 def literal(value: str) -> str:

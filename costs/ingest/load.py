@@ -13,6 +13,7 @@ import duckdb
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from costs.charges.conformance import conformance_figures, cost_as_text
 from costs.charges.read_bill import BillContents, read_bill
 from costs.charges.totals import totals_as_text
 from costs.formats.base import BadBill, Options
@@ -22,7 +23,8 @@ from costs.ingest.publications import LayersDiffer, discard_publications, lines_
 from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
-from costs.models import Delivery, DeliveryMonth, Reject
+from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
+from costs.retention import FilesRemoved
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -95,6 +97,7 @@ def _remove_remains(delivery: Delivery, scratch: Path) -> None:
         remove_publications(remains)
         remains.delete()
     delivery.rejects.all().delete()
+    delivery.conformance_results.all().delete()
     shutil.rmtree(delivery.folder / "charges", ignore_errors=True)
     for folder in delivery.folder.glob("scratch-*"):
         if folder != scratch:
@@ -129,13 +132,30 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.residual = totals_as_text(contents.residual)
     unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
     delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *contents.notes])
-    counts = ["rows_read", "rows_loaded", "rows_rejected"]
+    conformance = contents.conformance
+    delivery.conformance = conformance_figures(conformance) if conformance else {}
+    counts = ["rows_read", "rows_loaded", "rows_rejected", "conformance"]
     with transaction.atomic():
         Reject.objects.bulk_create(
             Reject(
                 delivery=delivery, file=row.file, line=row.line, column=row.column, value=row.value, reason=row.reason
             )
             for row in contents.rejects
+        )
+        ConformanceResult.objects.bulk_create(
+            ConformanceResult(
+                delivery=delivery,
+                rule=result.rule.id,
+                family=result.rule.family,
+                sentence=result.rule.sentence,
+                severity=result.rule.severity,
+                verdict=result.verdict,
+                judged=result.judged,
+                rows=result.rows,
+                cost=cost_as_text(result.cost),
+                examples={"columns": result.example_columns, "rows": result.examples},
+            )
+            for result in (conformance.results if conformance else ())
         )
         delivery.save(update_fields=["format", "provider", *counts, "totals", "residual", "message"])
 
@@ -149,8 +169,11 @@ def mark_failed(delivery: Delivery, message: str) -> None:
 
 
 def retry_delivery(delivery: Delivery) -> bool:
-    """Puts a failed delivery back in the queue; False when it is not a failed one. Raises AlreadyDelivered."""
-    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED)
+    """Puts a failed delivery back in the queue; False when it is not a failed one.
+
+    Raises AlreadyDelivered, and FilesRemoved where there is nothing left to read.
+    """
+    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED, files_removed_at=None)
     try:
         with transaction.atomic():
             queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
@@ -158,4 +181,6 @@ def retry_delivery(delivery: Delivery) -> bool:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
     if queued:
         task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
+    elif (stored := Delivery.objects.select_related("source").get(pk=delivery.pk)).files_removed_at:
+        raise FilesRemoved(stored)
     return bool(queued)

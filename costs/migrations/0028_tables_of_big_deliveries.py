@@ -72,7 +72,7 @@ def sum_up(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0024_invoices")]
+    dependencies = [("costs", "0025_conformance_and_retention")]
 
     operations = [
         migrations.AddField(

@@ -1,4 +1,5 @@
 from costs.models.changes import RestatedCost, Restatement
+from costs.models.conformance import ConformanceResult
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
 from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
@@ -8,6 +9,7 @@ from costs.models.sources import Credential, FetchedBill
 from costs.models.streams import DeliveredAccount, Stream
 
 __all__ = [
+    "ConformanceResult",
     "CostLine",
     "Credential",
     "DayRollup",

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
+from finops_site.lib.money import ratio
 from finops_site.lib.periods import Month
 
 
@@ -137,6 +138,15 @@ class Delivery(models.Model):
     rows_rejected = models.BigIntegerField(default=0)
     totals = models.JSONField(default=dict, blank=True, help_text="{currency: {metric: exact decimal text or null}}")
     residual = models.JSONField(default=dict, blank=True, help_text="totals minus what 18 stored decimals keep")
+    conformance = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="rows that keep the rules of FOCUS: rows, conforming, families; cost, conforming_cost by currency",
+    )
+    files_removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its files and charges were given up, because it had not counted for long"
+    )
+    files_moved_to = models.CharField(max_length=1000, blank=True, help_text="the folder of the archive, if any")
     stage = models.CharField(max_length=40, blank=True)
     progress = models.FloatField(default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -174,6 +184,13 @@ class Delivery(models.Model):
     def folder(self) -> Path:
         """Where its files as delivered and its charges are kept."""
         return Path(settings.FINOPS_VAR) / "bills" / str(self.pk)
+
+    @property
+    def conforming_share(self) -> Decimal | None:
+        """The share of its rows that keep every rule of FOCUS that counts; None for a bill that was not judged."""
+        if not self.conformance:
+            return None
+        return ratio(Decimal(self.conformance["conforming"]), Decimal(self.conformance["rows"]))
 
     @property
     def is_open(self) -> bool:

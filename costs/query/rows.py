@@ -2,17 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 
-from django.db.models import F, QuerySet, TextField, Value
+from django.db.models import F, Func, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, NullIf
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices, Rollup
+from costs.formats.sql import WHITE_SPACE
 from costs.models import CostLine, DayRollup, MonthRollup, ResourceRollup
 from costs.query.question import Question
 from costs.query.scope import NOBODY, in_pools, of_teams, owned_by, team_or_shared
 from costs.query.tag_keys import TagKeys, tag_keys_of
+
+
+class WithoutBlanks(Func):
+    """A text without the characters of the second at both its ends: PostgreSQL's own function."""
+
+    function = "BTRIM"
+    arity = 2
+    output_field = TextField()
+
 
 CostTable = type[MonthRollup | ResourceRollup | DayRollup | CostLine]
 
@@ -80,6 +90,6 @@ def group_value(name: str, keys: TagKeys) -> Combinable:
 
 
 def _tag_value(keys: Sequence[str]) -> Combinable:
-    nothing = Value("", TextField())
-    values = [NullIf(KeyTextTransform(key, "tag_set__tags"), nothing) for key in keys]
+    nothing, blanks = Value("", TextField()), Value(WHITE_SPACE, TextField())
+    values = [NullIf(WithoutBlanks(KeyTextTransform(key, "tag_set__tags"), blanks), nothing) for key in keys]
     return Coalesce(*values, nothing) if values else nothing

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from costs.models import Delivery, Reject
+from costs.web.conformance_tables import delivery_score
 from costs.web.tables import BilledTotalsColumn, OwnerColumn
 from finops_site.lib.periods import moment_text
 from finops_site.ui.figures import month_text
@@ -50,6 +51,7 @@ class DeliveryTable(BaseTable):
     status = django_tables2.Column()
     rows_read = NumberColumn("Rows")
     rows_rejected = NumberColumn("Rows not read", visible=False)
+    conformance = NumberColumn("Keeps FOCUS", orderable=False, empty_values=())
     totals = BilledTotalsColumn("Billed cost", orderable=False)
     received_at = django_tables2.Column("Received")
     received_by = django_tables2.Column("Received by", visible=False)
@@ -100,6 +102,13 @@ class DeliveryTable(BaseTable):
 
     def value_rows_read(self, value: int) -> int:
         return value
+
+    def render_conformance(self, record: Delivery) -> str:
+        return delivery_score(record)
+
+    def value_conformance(self, record: Delivery) -> str:
+        share = record.conforming_share
+        return "" if share is None else f"{share:f}"
 
     def render_received_at(self, value: datetime, record: Delivery) -> SafeString:
         by = record.brought_by

@@ -35,6 +35,12 @@ urlpatterns = [
     path("deliveries/<int:pk>/progress/", deliveries.DeliveryProgress.as_view(), name="delivery_progress"),
     path("deliveries/<int:pk>/rejects/", deliveries.RejectsPage.as_view(), name="delivery_rejects"),
     path("deliveries/<int:pk>/changes/", deliveries.ChangesPage.as_view(), name="delivery_changes"),
+    path("deliveries/<int:pk>/conformance/", deliveries.ConformancePage.as_view(), name="delivery_conformance"),
+    path(
+        "deliveries/<int:pk>/conformance/<slug:rule>/",
+        deliveries.ConformanceRulePage.as_view(),
+        name="delivery_conformance_rule",
+    ),
     path("deliveries/<int:pk>/withdraw/", deliveries.WithdrawDelivery.as_view(), name="delivery_withdraw"),
     path("deliveries/<int:pk>/retry/", deliveries.RetryDelivery.as_view(), name="delivery_retry"),
     path("deliveries/<int:pk>/files/<int:file>/", deliveries.FileDownload.as_view(), name="delivery_file"),

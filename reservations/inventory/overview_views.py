@@ -125,7 +125,7 @@ class ExpiryCalendar(Page, TemplateView):
     breadcrumbs = (("Commitments", "reservations:overview"),)
     empty = Empty(
         "Nothing ends in the next 13 months",
-        "Bills seldom show when a commitment ends: load a CSV with the column end.",
+        "Where a bill does not show when a commitment ends, load a CSV with the column end.",
         "calendar",
         LOAD_COMMITMENTS,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from costs.calc.allocation_rules import EVER, NEVER, RULE_COLUMNS, OwnerRule
+from costs.formats.sql import WHITE_SPACE
 
 
 def shadowed_rules(rules: Sequence[OwnerRule]) -> dict[int, int]:
@@ -28,5 +29,6 @@ def _covers(wide: OwnerRule, narrow: OwnerRule) -> bool:
         getattr(wide, name) in ("", getattr(narrow, name)) for name in (*RULE_COLUMNS, "resource_pattern")
     )
     same_key = wide.tag_key.lower() == narrow.tag_key.lower()
-    same_tag = same_key and wide.tag_value.lower() in ("", narrow.tag_value.lower())
+    wide_value, narrow_value = (rule.tag_value.strip(WHITE_SPACE).lower() for rule in (wide, narrow))
+    same_tag = same_key and wide_value in ("", narrow_value)
     return in_time and same_conditions and (not wide.tag_key or same_tag)

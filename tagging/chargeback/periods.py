@@ -5,12 +5,14 @@ A fingerprint is a hash of everything that statements are made from: the bills o
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 
 from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveryMonth
+from costs.retention import find_versions, versions_behind
 from finops_site.lib.periods import Month
 from tagging.models import Adjustment, ChargebackPeriod, MetricValue, Split
 
@@ -101,3 +103,19 @@ def open_period() -> ChargebackPeriod | None:
             billing_month=last.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
         )
     return draft
+
+
+def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, str]:
+    """{delivery: the reason} of bills that a closed statement stands on: its own month's versions when it was closed.
+
+    Later months book corrections of the months before them, so that what made those up at each later closing stays too.
+    """
+    closed = dict(ChargebackPeriod.objects.closed().values_list("billing_month", "closed_at"))
+    closings = [moment for moment in closed.values() if moment]
+    wanted = set(closed) if months is None else set(closed) & set(months)
+    protected: dict[int, str] = {}
+    for (_, month, *_), versions in find_versions(wanted).items():
+        moments = [moment for moment in closings if closed[month] and moment >= closed[month]]
+        reason = f"the closed statements of {Month.of(month)} stand on it"
+        protected |= dict.fromkeys(versions_behind(moments, versions), reason)
+    return protected

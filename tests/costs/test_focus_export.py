@@ -92,6 +92,33 @@ def test_what_a_bill_leaves_open_is_filled_and_said(load, tmp_path):
     assert written.filled == ["contracted_cost"], "AWS reports state no negotiated price"
 
 
+def test_tags_that_others_could_not_read_are_written_as_json(load, tmp_path):
+    texts = [r'{"path": "C:\dir"}', '{"Team": "Data", "Team": "Retail"}', '{"Team":  "Data"}']
+    load("focus", bills.focus_csv([{"Tags": text} for text in texts]))
+    focus_export.write_month(MARCH, tmp_path / "x.parquet")
+    assert rows(tmp_path / "x.parquet", "Tags") == [
+        ('{"Team":  "Data"}',),
+        ('{"Team":"Retail"}',),
+        (r'{"path":"C:\\dir"}',),
+    ]
+
+
+def test_a_fee_of_aws_is_a_purchase_and_what_nobody_used_of_it_is_usage(load, tmp_path):
+    fee = {
+        "lineItem/LineItemType": "RIFee",
+        "lineItem/UnblendedCost": "3",
+        "reservation/ReservationARN": "arn:r",
+        "reservation/UnusedRecurringFee": "0.7",
+    }
+    load("aws", bills.cur_csv([fee]))
+    focus_export.write_month(MARCH, tmp_path / "x.parquet")
+    names = ("ChargeCategory", "CommitmentDiscountStatus", "BilledCost", "EffectiveCost", "ConsumedQuantity")
+    assert rows(tmp_path / "x.parquet", *names) == [
+        ("Purchase", None, 3, 0, None),
+        ("Usage", "Unused", 0, Decimal("0.7"), None),
+    ]
+
+
 def test_a_corrected_row_stays_a_correction(load, tmp_path):
     load("aws", bills.cur_csv([{"lineItem/UsageStartDate": "2026-02-27T00:00:00Z"}]))
     focus_export.write_month(MARCH, tmp_path / "x.parquet")

@@ -7,7 +7,7 @@ from typing import Any
 from costs.formats import NAMES
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import Delivery, Source
+from costs.models import ConformanceResult, Delivery, Source
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput, PlainCommand
@@ -61,11 +61,21 @@ def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
         "rows_read": delivery.rows_read,
         "rows_loaded": delivery.rows_loaded,
         "rows_rejected": delivery.rows_rejected,
+        "conformance": conformance_of(delivery),
         "totals": {code: {metric: sums.get(metric) for metric in METRICS} for code, sums in delivery.totals.items()},
         "status": delivery.status,
         "already_delivered": not is_new,
         "message": delivery.message,
     }
+
+
+def conformance_of(delivery: Delivery) -> dict[str, Any] | None:
+    """The score, and the rules that its rows break; None for a bill that was not judged."""
+    if not delivery.conformance:
+        return None
+    broken = delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN)
+    rules = [{"rule": row.rule, "severity": row.severity, "rows": row.rows, "cost": row.cost} for row in broken]
+    return {**delivery.conformance, "broken": rules}
 
 
 def delivery_in_words(delivery: Delivery, is_new: bool) -> str:

@@ -14,12 +14,13 @@ from django.utils.safestring import SafeString
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRefresh
 
+from costs import retention
 from costs.formats.base import BadBill
 from costs.ingest.load import AlreadyDelivered, retry_delivery
 from costs.ingest.withdraw import withdraw_delivery
-from costs.models import Delivery, DeliveryFile
+from costs.models import ConformanceResult, Delivery, DeliveryFile
 from costs.versions import overlaps, restatements
-from costs.web import delivery_figures, delivery_tables
+from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
@@ -52,7 +53,8 @@ class DeliveriesPage(ListPage):
         return with_columns(super().get_queryset())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(overlaps=overlaps.find_overlaps(), **kwargs)
+        context = {"overlaps": overlaps.find_overlaps(), "disk": retention.disk_use()}
+        return super().get_context_data(**context, **kwargs)
 
 
 def with_columns(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -156,11 +158,18 @@ class DeliveryPage(DetailPage):
             "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
-            "may_retry": delivery.status == Delivery.Status.FAILED and self.person.has_perm("costs.add_delivery"),
+            "may_retry": delivery.status == Delivery.Status.FAILED
+            and not delivery.files_removed_at
+            and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
+            ),
+            "retention": retention.retention_of(delivery),
+            "score": conformance_tables.score_figures(delivery),
+            "broken_rules": conformance_tables.ConformanceTable(
+                delivery.conformance_results.filter(verdict=ConformanceResult.Verdict.BROKEN), request=None
             ),
             "must_know": restatements.people_to_notify(delivery),
         }
@@ -228,6 +237,57 @@ class ChangesPage(_ListOfDelivery):
         return f"changes of delivery {self.kwargs['pk']}"
 
 
+class ConformancePage(_ListOfDelivery):
+    """Every rule of FOCUS that a delivery was judged by, and its CSV."""
+
+    table_class = conformance_tables.ConformanceTable
+    title = "Rules of FOCUS"
+    empty = Empty(title="Not judged", text="It was loaded before deliveries were judged.", icon="clipboard-check")
+
+    def get_queryset(self) -> Any:
+        return self.delivery.conformance_results.all()
+
+    def get_subtitle(self) -> str:
+        score = conformance_tables.delivery_score(self.delivery)
+        return f"{score} of its rows keep every rule that counts. A bill is loaded whatever its score."
+
+    def get_export_name(self) -> str:
+        return f"conformance of delivery {self.kwargs['pk']}"
+
+
+class ConformanceRulePage(_ListOfDelivery):
+    """The largest rows of a delivery that break one rule, and their CSV."""
+
+    empty = Empty(title="No row to look at", text="No row of this bill breaks the rule.", icon="circle-check")
+
+    @cached_property
+    def result(self) -> ConformanceResult:
+        return get_object_or_404(self.delivery.conformance_results.all(), rule=self.kwargs["rule"])
+
+    def get_queryset(self) -> Any:
+        return self.result.examples.get("rows", [])
+
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        table = conformance_tables.example_table(self.result, request=None, **kwargs)
+        table.request = self.request
+        return table
+
+    def get_title(self) -> str:
+        return self.result.sentence
+
+    def get_subtitle(self) -> str:
+        shown = len(self.get_queryset())
+        limit = f", the {shown} that cost most" if shown < self.result.rows else ""
+        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+
+    def get_breadcrumbs(self) -> list[tuple[str, str]]:
+        rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])
+        return [*super().get_breadcrumbs(), ("Rules of FOCUS", rules)]
+
+    def get_export_name(self) -> str:
+        return f"{self.result.rule} in delivery {self.kwargs['pk']}"
+
+
 class CorrectionsPage(ListPage):
     """Adjustments of months that had been invoiced before, and accounts that arrive twice."""
 
@@ -268,6 +328,8 @@ class FileDownload(_OneDelivery, View):
         delivered = get_object_or_404(
             DeliveryFile.objects.select_related("delivery"), delivery=self.get_delivery(), pk=file
         )
+        if delivered.delivery.files_removed_at:
+            raise Http404(f"The file was {retention.removal_words(delivered.delivery)}.")
         try:
             stream = delivered.full_path.open("rb")
         except FileNotFoundError:
@@ -290,6 +352,9 @@ class RetryDelivery(_OneDelivery, View):
         except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
+        except retention.FilesRemoved as error:
+            messages.error(request, str(error))
+            return redirect(delivery_url(delivery))
         if queued:
             messages.success(request, f"{delivery} is queued again.")
         else:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,6 +15,7 @@ from costs.models import CostLine, Delivery, Dimension
 from tests import bills
 
 pytestmark = pytest.mark.django_db
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "bills"
 
 
 @pytest.fixture
@@ -189,6 +191,40 @@ class TestCur2:
     def test_discounts_that_the_export_hides_are_said(self, load):
         delivery = load(cur2_csv([{"discount_total_discount": "-1"}]))
         assert "lacks line_item_net_unblended_cost" in delivery.message
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here; the hand-written ones still run")
+class TestSharedCases:
+    """The same on bills that others wrote."""
+
+    def load_case(self, name):
+        (path,) = (file for file in (CASES / name).iterdir() if file.suffix != ".md")
+        (received,) = receive_bill("shared", [path])
+        delivery = load_bill(received.delivery)
+        assert (delivery.status, delivery.rows_rejected) == ("current", 0), delivery.message
+        assert [check for check in reconciliation.reconcile() if not check.holds] == []
+        return delivery
+
+    def test_a_refund_of_a_discount_on_a_plan_is_a_cost(self):
+        assert costs(self.load_case("32-cur-edp-refund-on-savings-plan")) == ("630.46", "1130.46")
+
+    def test_the_hour_of_a_plan_is_counted_once(self):
+        self.load_case("34-cur-savings-plan-hours-counted-once")
+        assert CostLine.objects.aggregate(Sum("quantity"))["quantity__sum"] == 2
+
+    def test_keys_that_differ_by_case(self):
+        self.load_case("12-cur-tag-keys-that-differ-by-case")
+        tags = [line.tag_set.tags for line in CostLine.objects.order_by("resource")]
+        assert tags == [{"user:Owner": "alice", "user:owner": "bob"}, {"user:owner": "carol"}]
+
+    def test_the_map_of_all_tags(self):
+        self.load_case("13-cur2-tags-column")
+        tags = {"user:team": "payments", "owner": "alice", "costCategory:env": "prod"}
+        assert CostLine.objects.get().tag_set.tags == tags
+
+    def test_an_export_without_billing_period(self):
+        delivery = self.load_case("44-cur2-without-billing-period")
+        assert (delivery.billing_months, costs(delivery)) == (["2026-03"], ("7", "7"))
 
 
 class TestCur:

@@ -1,5 +1,6 @@
 """Rules name owners; the first that matches wins, and the line says which it was."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -61,6 +62,29 @@ def test_the_first_rule_that_matches_owns_the_line(tmp_path, payments, data):
         "d": (None, ""),
         "e": (None, ""),
     }
+
+
+def test_blanks_around_a_tag_value_make_no_other_value(tmp_path, payments, fay):
+    """Owned by one rule and one group of the explorer; the line still shows the value as it was delivered."""
+    OwnershipRule.objects.create(name="Team tag", team=payments, tag_key="team", tag_value="payments")
+    OwnershipRule.objects.create(name="Any cost centre", team=payments, tag_key="cost-centre")
+    values = ["payments", " payments", "payments\u00a0", "\tpayments \u3000", "PAYMENTS "]
+    rows = [
+        {"ResourceId": f"r{number}", "Tags": json.dumps({"team": value}), "BilledCost": "10"}
+        for number, value in enumerate(values)
+    ]
+    load(tmp_path, [*rows, {"ResourceId": "x", "Tags": json.dumps({"cost-centre": " \u00a0"})}])
+    assert owners() == {**{f"r{number}": ("Payments", "Team tag") for number in range(5)}, "x": (None, "")}
+    delivered = CostLine.objects.filter(resource__startswith="r").order_by("resource")
+    assert [line.tag_set.tags["team"] for line in delivered] == values
+    question = Question(Month(2026, 3).period, ("tag:team",))
+    assert {row.group: row.amount for row in spend.find_spend(fay, question)} == {
+        ("payments",): Decimal(40),
+        ("PAYMENTS",): Decimal(10),
+        ("",): Decimal(1),
+    }
+    chosen = Question(Month(2026, 3).period, (), "", "billed_cost", {"tag:team": ["payments"]})
+    assert spend.total_spend(fay, chosen) == {"USD": Decimal(40)}
 
 
 def test_every_condition_of_a_rule_must_hold(tmp_path, payments):
