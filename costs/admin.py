@@ -27,6 +27,7 @@ from costs.models import (
     RestatedCost,
     Restatement,
     Source,
+    Stream,
     TagSet,
 )
 from costs.models.sources import parse_secret
@@ -52,6 +53,23 @@ class SourceAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         sync_after_change(obj)
+
+
+@admin.register(Stream)
+class StreamAdmin(ModelAdmin):
+    """What a source brings, and how much a newer version may change before finance is asked."""
+
+    fields = ["source", "export", "view", "partition", "is_judged", "hold_down", "hold_up", "created_at"]
+    readonly_fields = ["source", "export", "view", "partition", "created_at"]
+    list_display = ["source", "export", "view", "partition", "is_judged", "hold_down", "hold_up"]
+    list_filter = ["source", "is_judged"]
+    search_fields = ["export", "partition"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Stream | None = None) -> bool:
+        return False
 
 
 class CredentialForm(forms.ModelForm):

@@ -43,11 +43,13 @@ class CostsConfig(PillarConfig):
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
         | SETTLE_INVOICES
-        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"},
+        | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
+        | {"costs.accept_delivery", "costs.view_stream", "costs.change_stream"},
         EXECUTIVE: WHOLE_COMPANY,
     }
     never_for_administrators = {
         *("costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"),
+        *("costs.accept_delivery", "costs.change_stream"),
         *SETTLE_INVOICES,
     }
     schedule = {
@@ -79,9 +81,14 @@ class CostsConfig(PillarConfig):
 
         from costs import health
         from costs.ingest.demo import load_demo_bills
+        from costs.versions.decisions import held_deliveries
+        from costs.web import panels, report_section
+
+        auditlog.register(self.get_model("Pool"))
+        auditlog.register(self.get_model("Delivery"), include_fields=["source", "status", "received_by", "decided_by"])
+        auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
         from costs.invoices import pending_decisions
         from costs.invoices.comparison import unsettled_invoices
-        from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Invoice"))
@@ -111,6 +118,9 @@ class CostsConfig(PillarConfig):
             ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
             ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
             ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
+            PendingDecisionSource(
+                "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
+            ),
             NightlyCheck("books", health.reconcile_nightly, 10),
             NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),

@@ -303,6 +303,9 @@ OWN_TABLE_FROM_LINES = env.int("OWN_TABLE_FROM_LINES", default=100_000)
 FINOPS_INVOICE_TOLERANCE = env.int("FINOPS_INVOICE_TOLERANCE", default=5)
 FINOPS_INVOICE_TOLERANCE_PERCENT = Decimal(env("FINOPS_INVOICE_TOLERANCE_PERCENT", default="0"))
 # A load whose heartbeat is older than this was killed and is started again.
+# A bill waits for finance when a month it replaces falls or rises by more, on the days that both cover.
+FINOPS_HOLD_DOWN_PERCENT = env.int("FINOPS_HOLD_DOWN_PERCENT", default=10)
+FINOPS_HOLD_UP_PERCENT = env.int("FINOPS_HOLD_UP_PERCENT", default=50)
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 
 LOGGING = {

@@ -4,6 +4,8 @@ A save in the admin goes through the same service as one on the page. A model th
 here fails the test.
 """
 
+from decimal import Decimal
+
 import pytest
 from auditlog.models import LogEntry
 from axes.models import AccessAttempt
@@ -13,7 +15,8 @@ from django.test import RequestFactory, TestCase
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
-from costs.models import Credential, Source
+from costs.models import Credential, Source, Stream
+from costs.versions.wholeness import limits_of
 from finops_site.celery import task
 from finops_site.models import Team, User
 from tagging.models import Application, OwnershipRule, TaggingAccess
@@ -69,6 +72,16 @@ def queued(monkeypatch):
     for name in ("costs.tasks.synchronise_source", "tagging.tasks.apply_ownership"):
         monkeypatch.setattr(task(name), "delay", lambda pk, name=name: queued.append((name, pk)))
     return queued
+
+
+@case("costs.stream")
+def a_stream_is_held_by_the_limits_that_fay_sets(people, queued):
+    source = Source.objects.create(name="northwind")
+    stream = Stream.objects.create(source=source, export="daily")
+    edit(people["fay"], stream, hold_down="3.5")
+    limits = limits_of(stream)
+    assert (limits.down, limits.up) == (Decimal("0.035"), Decimal("0.5"))
+    assert LogEntry.objects.get_for_object(stream).filter(actor=people["fay"]).exists()
 
 
 @case("costs.source")

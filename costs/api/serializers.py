@@ -53,7 +53,7 @@ class DeliveryMonthSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = DeliveryMonth
-        fields = ["billing_month", "is_current", "charges", "lines", "totals"]
+        fields = ["billing_month", "view", "is_current", "charges", "lines", "totals"]
 
 
 class ConformanceSerializer(serializers.Serializer):
@@ -105,6 +105,10 @@ class DeliverySerializer(serializers.ModelSerializer):
             "residual",
             "conformance",
             "message",
+            "export",
+            "partition",
+            "part",
+            "held_because",
             "stage",
             "progress",
             "received_by",
@@ -125,6 +129,12 @@ class ReceivedSerializer(DeliverySerializer):
 
     def get_already_delivered(self, delivery: Delivery) -> bool:
         return self.context["already_delivered"]
+
+
+class DecisionSerializer(serializers.Serializer):
+    """What is decided about a bill that does not count."""
+
+    decision = serializers.ChoiceField(["accept", "always", "reject", "again"])
 
 
 class UploadSerializer(serializers.Serializer):

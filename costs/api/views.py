@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +18,7 @@ from costs.api import spend_questions
 from costs.api.serializers import (
     ConformanceResultSerializer,
     CostLineSerializer,
+    DecisionSerializer,
     DeliverySerializer,
     FocusExportSerializer,
     ReceivedSerializer,
@@ -31,12 +32,14 @@ from costs.api.serializers import (
 from costs.calc.dimensions import FILTERABLE
 from costs.focus_export import request_export
 from costs.formats.base import BadBill
-from costs.ingest import uploads
+from costs.ingest import uploads, withdraw
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
+from costs.retention import FilesRemoved
 from costs.versions import restatements
+from costs.versions.decisions import AlreadyDelivered
 from costs.web.downloads import export_file
 from costs.web.filters import DeliveryFilter
 from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
@@ -122,6 +125,32 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     def rejects(self, request: Request, pk: str) -> Response:
         page = self.paginate_queryset(self.get_object().rejects.all())
         return self.get_paginated_response(RejectSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="Decide about a bill that does not count",
+        description="`accept` or `reject` a held bill, `always` to accept it and never hold its stream again, `again` "
+        "to count an older, withdrawn or rejected version again. 409 when the bill is not in a state for that.",
+        request=DecisionSerializer,
+        responses={200: DeliverySerializer, 409: OpenApiResponse(BadRequest, "Nothing was changed.")},
+    )
+    @action(
+        detail=True,
+        methods=["post"],
+        parser_classes=[JSONParser, FormParser, MultiPartParser],
+        write_permission_required="costs.accept_delivery",
+    )
+    def decide(self, request: Request, pk: str) -> Response:
+        delivery = self.get_object()
+        chosen = DecisionSerializer(data=request.data)
+        chosen.is_valid(raise_exception=True)
+        try:
+            sentence = withdraw.decide(delivery, chosen.validated_data["decision"], self.request.user)
+        except (AlreadyDelivered, FilesRemoved) as error:
+            return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
+        if not sentence:
+            state = delivery.get_status_display()
+            return Response({"detail": f"The bill is {state}: nothing was changed."}, status=status.HTTP_409_CONFLICT)
+        return Response(DeliverySerializer(self.get_queryset().get(pk=delivery.pk)).data)
 
     @extend_schema(
         summary="The rules of FOCUS that the bill was judged by, with rows that break them",

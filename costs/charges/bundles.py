@@ -17,7 +17,9 @@ from costs.formats.base import BadBill
 class Bundle:
     """Files that are one delivery: the parts a manifest names, a run of an export, or the loose files of one call.
 
-    The rest is what the layout shows, as in a `Package`; all empty where files are loose.
+    The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is one of
+    several dated files in a folder: one that was replaced by a later date does not count again when the folder is read
+    again.
     """
 
     files: tuple[Path, ...]
@@ -26,6 +28,7 @@ class Bundle:
     partition: str = ""
     format: str = ""
     rows: int | None = None
+    is_snapshot: bool = False
 
 
 def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
@@ -60,21 +63,22 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
 
 def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
     """(the deliveries of a folder by its layout, the files in it that are loose)."""
-    entries = list(_entries(folder))
+    root = _root_of(folder)
+    entries = list(_entries(folder, root))
     if not entries:
         endings = ", ".join(BILLS)
         raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
-    deliveries, problems = packages(entries, lambda key: read_json(folder / key))
+    deliveries, problems = packages(entries, lambda key: read_json(root / key))
     if problems:
         raise BadBill(" ".join(problems))
     of_layout = [package for package in deliveries if package.export]
     of_none = [package for package in deliveries if not package.export]
-    bundles = [_bundle(folder, package) for package in _by_hand(of_layout)]
+    bundles = [_bundle(root, package) for package in _by_hand(of_layout)]
     if all(date_in_name(package.name) for package in of_none):
         # bill-2026-03-01, bill-2026-03-02: each may be the whole month so far, so the later one counts.
-        bundles += [_bundle(folder, package) for package in of_none]
+        bundles += [replace(_bundle(root, package), is_snapshot=True) for package in of_none]
         of_none = []
-    return bundles, [folder / key for package in of_none for key in package.keys]
+    return bundles, [root / key for package in of_none for key in package.keys]
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -105,10 +109,17 @@ def _bundle(folder: Path, package: Package) -> Bundle:
     return Bundle(files, package.export, part, package.partition, package.format, package.rows)
 
 
-def _entries(folder: Path) -> Iterable[Entry]:
-    for path in sorted(folder.rglob("*")):
-        key = path.relative_to(folder).as_posix()
-        is_hidden = any(step.startswith(".") for step in key.split("/"))
+def _root_of(folder: Path) -> Path:
+    """Where keys begin: above the folder of a period, if the given folder is one or lies in one."""
+    path = folder.resolve()
+    periods = list(layouts.PERIOD.finditer(f"{path.as_posix()}/"))
+    return Path(path.as_posix()[: periods[-1].start()] or "/") if periods else path
+
+
+def _entries(folder: Path, root: Path) -> Iterable[Entry]:
+    for path in sorted(folder.resolve().rglob("*")):
+        key = path.relative_to(root).as_posix()
+        is_hidden = any(step.startswith(".") for step in path.relative_to(folder.resolve()).parts)
         if path.is_file() and not is_hidden and path.name.lower().endswith(BILLS):
             stat = path.stat()
             yield Entry(key, "", stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))

@@ -20,11 +20,11 @@ from costs.formats.base import BadBill, Options
 from costs.ingest.activate import activate_delivery
 from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress, running_attempt
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
-from costs.ingest.receive import same_bill
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
 from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
 from costs.retention import FilesRemoved
+from costs.versions.decisions import AlreadyDelivered, same_bill
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -33,17 +33,6 @@ logger = logging.getLogger(__name__)
 
 # So many times the size of the files must be free on the disk.
 ROOM_FACTOR = 3
-
-
-class AlreadyDelivered(Exception):
-    """The same files with the same options are here already: a message, not double cost."""
-
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        super().__init__(
-            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
-            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
-        )
 
 
 def load_bill(delivery: Delivery) -> Delivery:
@@ -131,7 +120,9 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     delivery.totals = totals_as_text(contents.totals)
     delivery.residual = totals_as_text(contents.residual)
     unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
-    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *contents.notes])
+    missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
+    fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
+    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *[fewer] * missing, *contents.notes])
     conformance = contents.conformance
     delivery.conformance = conformance_figures(conformance) if conformance else {}
     counts = ["rows_read", "rows_loaded", "rows_rejected", "conformance"]
@@ -162,7 +153,10 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
 
 def mark_failed(delivery: Delivery, message: str) -> None:
     """Fails the delivery and removes its lines, unless another attempt took it over."""
-    failed = running_attempt(delivery).update(status=Delivery.Status.FAILED, message=message, stage="", progress=0)
+    # One that is counted again may still count while that fails.
+    counts = delivery.months.filter(is_current=True).exists()
+    status = Delivery.Status.CURRENT if counts else Delivery.Status.FAILED
+    failed = running_attempt(delivery).update(status=status, message=message, stage="", progress=0)
     if failed:
         remove_publications(delivery.months.filter(is_current=False))
         delivery.months.filter(is_current=False).delete()
@@ -173,14 +167,17 @@ def retry_delivery(delivery: Delivery) -> bool:
 
     Raises AlreadyDelivered, and FilesRemoved where there is nothing left to read.
     """
-    failed = Delivery.objects.filter(pk=delivery.pk, status=Delivery.Status.FAILED, files_removed_at=None)
     try:
         with transaction.atomic():
-            queued = failed.update(status=Delivery.Status.RECEIVED, message="", progress=0)
+            failed = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.FAILED).first()
+            if failed is None:
+                return False
+            if failed.files_removed_at:
+                raise FilesRemoved(failed)
+            failed.status, failed.message, failed.progress = Delivery.Status.RECEIVED, "", 0
+            # Saved, so that the audit log names who tried again.
+            failed.save(update_fields=["status", "message", "progress"])
+            task("costs.tasks.load_delivery").delay_on_commit(failed.pk)
     except IntegrityError:
         raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
-    if queued:
-        task("costs.tasks.load_delivery").delay_on_commit(delivery.pk)
-    elif (stored := Delivery.objects.select_related("source").get(pk=delivery.pk)).files_removed_at:
-        raise FilesRemoved(stored)
-    return bool(queued)
+    return True

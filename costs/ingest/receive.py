@@ -17,6 +17,7 @@ from costs.charges.bundles import Bundle, find_bundles
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, Source
+from costs.versions.decisions import same_bill
 from finops_site.lib.periods import Month
 from finops_site.models import User
 
@@ -41,9 +42,11 @@ def receive_bill(
     mode: str | None = None,
     bill_stopped: bool = False,
     currency: str | None = None,
+    is_accepted: bool = False,
 ) -> list[Receipt]:
     """Keeps the files of a bill and returns its deliveries: those of each layout, and one for all loose files.
 
+    With `is_accepted` they count however much they change the versions before them.
     Raises BadBill when a path holds no bill.
     """
     options = load_options(month=month, format=format, bill_stopped=bill_stopped, currency=currency)
@@ -55,7 +58,7 @@ def receive_bill(
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])
-    return [receive_bundle(source, bundle, options, user) for bundle in bundles]
+    return [receive_bundle(source, bundle, options, user, is_accepted=is_accepted) for bundle in bundles]
 
 
 def load_options(
@@ -71,7 +74,12 @@ def load_options(
 
 
 def receive_bundle(
-    source: Source, bundle: Bundle, options: Mapping[str, str | bool | None], user: User | None = None
+    source: Source,
+    bundle: Bundle,
+    options: Mapping[str, str | bool | None],
+    user: User | None = None,
+    *,
+    is_accepted: bool = False,
 ) -> Receipt:
     """Keeps the files of one delivery; raises BadBill for what cannot be a bill.
 
@@ -89,7 +97,7 @@ def receive_bundle(
             shutil.copyfile(path, copy)
             sha256, size = files.sha256(copy), copy.stat().st_size
             copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
-        return _record_delivery(source, bundle, copies, incoming, options, user)
+        return _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
 
 
 def _record_delivery(
@@ -99,6 +107,7 @@ def _record_delivery(
     incoming: Path,
     options: Mapping[str, str | bool | None],
     user: User | None,
+    is_accepted: bool,
 ) -> Receipt:
     """Writes the delivery and moves its files into its folder, both or neither."""
     # In a source that adds, a file of the same name is a newer version of the file.
@@ -110,6 +119,8 @@ def _record_delivery(
         # Two exports may deliver the same file, an empty month above all.
         marks.append(json.dumps(place, sort_keys=True))
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
+    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, fingerprint)):
+        return Receipt(earlier, is_new=False)
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
@@ -118,6 +129,7 @@ def _record_delivery(
                 options=options,
                 received_by=user,
                 expected_rows=bundle.rows,
+                is_accepted=is_accepted,
                 **place,
             )
             for file in copies:
@@ -135,7 +147,6 @@ def _record_delivery(
     return Receipt(delivery, is_new=True)
 
 
-def same_bill(source: Source, fingerprint: str) -> Delivery:
-    """The delivery of these files with these options that counts or will."""
-    statuses = [Delivery.Status.RECEIVED, Delivery.Status.LOADING, Delivery.Status.CURRENT]
-    return Delivery.objects.get(source=source, fingerprint=fingerprint, status__in=statuses)
+def _replaced_snapshot(source: Source, fingerprint: str) -> Delivery | None:
+    """The delivery of these files that a later one replaced."""
+    return source.deliveries.filter(fingerprint=fingerprint, status=Delivery.Status.SUPERSEDED).first()

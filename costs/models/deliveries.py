@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from costs.querysets import DeliveryMonthQuerySet, DeliveryQuerySet, SourceQuerySet
@@ -131,6 +132,14 @@ class Delivery(models.Model):
         blank=True,
         help_text="which part of its stream it is: a period, or an object that adds",
     )
+    is_accepted = models.BooleanField(
+        default=False, editable=False, help_text="a person decided that it counts: it is not compared again"
+    )
+    held_because = models.JSONField(default=list, blank=True, help_text="sentences: why it is not whole")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
     loaded_at = models.DateTimeField(null=True, blank=True)
     expected_rows = models.BigIntegerField(null=True, blank=True, help_text="as its manifest states")
     rows_read = models.BigIntegerField(default=0)
@@ -158,6 +167,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-received_at", "-id"]
+        permissions = [("accept_delivery", "May decide whether a bill counts that is not whole")]
         constraints = [
             # The same bill again is a message, not double cost; one that failed or was replaced may come again.
             models.UniqueConstraint(
@@ -172,6 +182,9 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("costs:delivery", args=[self.pk])
 
     @property
     def brought_by(self) -> str:
@@ -264,6 +277,13 @@ class DeliveryMonth(models.Model):
         help_text="which half of the bill it is, where a provider delivers actual and amortized",
     )
     lines = models.BigIntegerField(default=0, help_text="cost lines they were summed to")
+    change = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        editable=False,
+        help_text="against the version before, on the days it covered: 0.1 is ten per cent more",
+    )
     charge_months = models.JSONField(default=list, help_text="first days of the months its charges fall in")
     totals = models.JSONField(default=dict, help_text="{currency: {metric: text}} as stored, 18 decimals")
     revision = models.PositiveIntegerField(default=0, help_text="how often its owners were assigned again in place")

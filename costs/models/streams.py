@@ -18,6 +18,25 @@ class Stream(models.Model):
     )
     partition = models.CharField(max_length=200, blank=True, help_text="the part of the company that it bills")
     created_at = models.DateTimeField(default=timezone.now)
+    is_judged = models.BooleanField(
+        "hold bills that are not whole", default=True, help_text="Compare each version with the one it replaces."
+    )
+    hold_down = models.DecimalField(
+        "hold when it falls by more than",
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="Per cent of the month's cost on the same days; empty: as its history shows.",
+    )
+    hold_up = models.DecimalField(
+        "hold when it rises by more than",
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="Per cent of the month's cost on the same days; empty: as its history shows.",
+    )
 
     class Meta:
         ordering = ["source", "export", "view", "partition"]

@@ -1,4 +1,4 @@
-"""The same account arriving through two sources: noticed and reported, for its cost would count twice."""
+"""The same account arriving through two sources or exports: noticed and reported, for its cost would count twice."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,32 +9,44 @@ from costs.models import Source
 from finops_site.lib.periods import Month
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
+# And pairs of exports of one source that bill the same days of an account, unless they are its two views.
 FIND = """
     WITH billed AS (
-        SELECT DISTINCT m.billing_month, r.sub_account, d.source_id
-        FROM costs_monthrollup r
-        JOIN costs_deliverymonth m ON m.id = r.delivery_month_id AND m.is_current
-        JOIN costs_delivery d ON d.id = m.delivery_id
-        WHERE r.sub_account <> ''
+        SELECT m.billing_month, a.sub_account, t.source_id, m.stream_id, t.view, s.name,
+            s.name || ' (' || CASE t.export WHEN '' THEN 'loose files' ELSE t.export END || ')' AS export_name,
+            min(a.first_day) AS first_day, max(a.last_day) AS last_day
+        FROM costs_deliveredaccount a
+        JOIN costs_deliverymonth m ON m.id = a.delivery_month_id AND m.is_current
+        JOIN costs_stream t ON t.id = m.stream_id
+        JOIN costs_source s ON s.id = t.source_id
+        WHERE a.sub_account <> '' GROUP BY 1, 2, 3, 4, 5, 6, t.export
+    ),
+    pairs AS (
+        SELECT one.billing_month, one.sub_account,
+            unnest(CASE WHEN one.source_id = other.source_id THEN ARRAY[one.export_name, other.export_name]
+                ELSE ARRAY[one.name, other.name] END) AS name
+        FROM billed one JOIN billed other USING (billing_month, sub_account)
+        WHERE one.stream_id < other.stream_id AND CASE WHEN one.source_id = other.source_id
+            THEN (one.view = other.view OR '' IN (one.view, other.view))
+                AND one.first_day <= other.last_day AND other.first_day <= one.last_day
+            ELSE NOT EXISTS (SELECT FROM costs_source_complements c
+                WHERE c.from_source_id = one.source_id AND c.to_source_id = other.source_id) END
     )
-    SELECT one.billing_month, one.sub_account, array_agg(DISTINCT s.name ORDER BY s.name)
-    FROM billed one
-    JOIN billed other USING (billing_month, sub_account)
-    JOIN costs_source s ON s.id IN (one.source_id, other.source_id)
-    WHERE one.source_id < other.source_id AND NOT EXISTS (
-        SELECT FROM costs_source_complements c
-        WHERE c.from_source_id = one.source_id AND c.to_source_id = other.source_id)
-    GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT 500
+    SELECT billing_month, sub_account, array_agg(DISTINCT name ORDER BY name)
+    FROM pairs GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT 500
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """One account in one billing month that several sources bill."""
+    """One account in one billing month that several sources bill, or several exports of one source."""
 
     billing_month: date
     account: str
     sources: tuple[str, ...]
+
+    def concerns(self, source: Source) -> bool:
+        return any(name == source.name or name.startswith(f"{source.name} (") for name in self.sources)
 
     def __str__(self) -> str:
         return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
@@ -45,7 +57,7 @@ def find_overlaps(source: Source | None = None) -> list[Overlap]:
     with connection.cursor() as cursor:
         cursor.execute(FIND)
         overlaps = [Overlap(month, account, tuple(names)) for month, account, names in cursor.fetchall()]
-    return [overlap for overlap in overlaps if source is None or source.name in overlap.sources]
+    return [overlap for overlap in overlaps if source is None or overlap.concerns(source)]
 
 
 def overlap_warning(source: Source) -> str:

@@ -17,8 +17,8 @@ def stream_of(delivery: Delivery, view: str) -> Stream:
     return stream
 
 
-def rivals_of(month: DeliveryMonth) -> QuerySet[DeliveryMonth]:
-    """The other months that count and whose cost this one bills again, from the same source.
+def rivals_of(month: DeliveryMonth, among: QuerySet[DeliveryMonth] | None = None) -> QuerySet[DeliveryMonth]:
+    """The other months that count (or `among` others) and whose cost this one bills again, from the same source.
 
     In a stream with parts (billing periods of an export, objects that add up) they are what the same part brought
     before. Of loose files, they are what covers the same accounts on the same days of the same billing month: a
@@ -26,7 +26,8 @@ def rivals_of(month: DeliveryMonth) -> QuerySet[DeliveryMonth]:
     hours of a month that lie in the file of the next.
     """
     delivery, stream = month.delivery, month.stream
-    others = DeliveryMonth.objects.current().filter(stream__source=stream.source_id).exclude(delivery=delivery)
+    others = DeliveryMonth.objects.current() if among is None else among
+    others = others.filter(stream__source=stream.source_id).exclude(delivery=delivery)
     same_cost = _same_cost(month) & Q(billing_month=month.billing_month)
     if not delivery.part:
         return others.filter(same_cost)
@@ -66,14 +67,15 @@ def months_left_behind(
     """
     accounts = DeliveredAccount.objects.filter(delivery_month__in=[month.pk for month in months])
     days: list[date] = sorted(day for pair in accounts.values_list("first_day", "last_day") for day in pair)
+    first = min([*days[:1], *(month.billing_month for month in months)], default=None)
     loose = DeliveryMonth.objects.current().filter(stream__export="", delivery__part="")
     beside = loose.filter(delivery__in={row.delivery_id for row in replaced}).exclude(
         billing_month__in=[month.billing_month for month in months]
     )
-    if not days or delivery.part:
+    if first is None or not days or delivery.part:
         return beside.none()
     within_its_month = Q(delivery_month__billing_month__gte=TruncMonth("first_day"))
-    others = within_its_month | Q(first_day__lt=days[0]) | Q(last_day__gt=days[-1])
+    others = within_its_month | Q(first_day__lt=first) | Q(last_day__gt=days[-1])
     return beside.filter(~Exists(DeliveredAccount.objects.filter(others, delivery_month=OuterRef("pk"))))
 
 

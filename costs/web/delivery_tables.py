@@ -23,6 +23,8 @@ STATES = {
     Delivery.Status.SUPERSEDED: ("Superseded", "calm", "history"),
     Delivery.Status.WITHDRAWN: ("Withdrawn", "calm", "ban"),
     Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
+    Delivery.Status.HELD: ("Held", "warn", "alert-triangle"),
+    Delivery.Status.REJECTED: ("Rejected", "calm", "ban"),
 }
 SHOWN_OF_A_VALUE = 120
 MONTHS_NAMED = 3

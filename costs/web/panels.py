@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,8 +15,11 @@ from costs.query.scope import filters_of
 from costs.web.comparisons import change_row, month_stats
 from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
+from finops_site.registry import PendingDecision
+from finops_site.ui.pending_decisions import decision_items
 from finops_site.ui.request_memo import request_memo
 
 
@@ -96,3 +100,9 @@ def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
         Delivery.objects.visible_to(signed_in_user(request)).select_related("source").prefetch_related("months")[:5]
     )
     return {"deliveries": newest} if newest else None
+
+
+def deliveries_to_decide(user: Person, rows: QuerySet[Delivery]) -> list[PendingDecision]:
+    """Bills that are held: finance decides whether they count."""
+    url = f"{reverse('costs:deliveries')}?status=held"
+    return decision_items(rows, "A bill is held, for it is not whole", "bills are held, for they are not whole", url)

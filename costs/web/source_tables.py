@@ -1,15 +1,16 @@
 """The table of sources."""
 
 import django_tables2
+from django.db.models import Max, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from costs.models import Source
+from costs.models import Source, Stream
 from costs.sources.health import SourceHealth, source_health
 from finops_site.lib.periods import moment_text
-from finops_site.ui.tables import BaseTable, NumberColumn, status_html
+from finops_site.ui.tables import BaseTable, DayColumn, NumberColumn, status_html
 
 LIGHTS = {
     "good": ("In time", "good", "circle-check"),
@@ -72,3 +73,32 @@ class SourceTable(BaseTable):
 
     def render_expected(self, value: int) -> str:
         return f"{value} h" if value else "—"
+
+
+class StreamTable(BaseTable):
+    """What a source brings: see `streams_of`."""
+
+    export = django_tables2.Column("Export", empty_values=(), orderable=False)
+    partition = django_tables2.Column(orderable=False)
+    view = django_tables2.Column("View", orderable=False)
+    last_day = DayColumn("Delivered until", orderable=False)
+    newest = django_tables2.Column("Newest delivery", orderable=False)
+
+    caption = "Streams"
+
+    class Meta(BaseTable.Meta):
+        pass
+
+    def render_export(self, record: Stream) -> str:
+        return record.export or "loose files"
+
+    def render_newest(self, value: int) -> SafeString:
+        return format_html('<a href="{}">#{}</a>', reverse("costs:delivery", args=[value]), value)
+
+
+def streams_of(source: Source) -> QuerySet[Stream]:
+    """The streams of a source with `last_day`, the last charge day that counts, and `newest`, its latest delivery."""
+    counts = Q(months__is_current=True)
+    return source.streams.annotate(
+        last_day=Max("months__accounts__last_day", filter=counts), newest=Max("months__delivery")
+    )

@@ -42,6 +42,7 @@ urlpatterns = [
         name="delivery_conformance_rule",
     ),
     path("deliveries/<int:pk>/withdraw/", deliveries.WithdrawDelivery.as_view(), name="delivery_withdraw"),
+    path("deliveries/<int:pk>/decide/", deliveries.DecideDelivery.as_view(), name="delivery_decide"),
     path("deliveries/<int:pk>/retry/", deliveries.RetryDelivery.as_view(), name="delivery_retry"),
     path("deliveries/<int:pk>/files/<int:file>/", deliveries.FileDownload.as_view(), name="delivery_file"),
 ]

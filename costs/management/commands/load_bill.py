@@ -26,6 +26,10 @@ class Command(PlainCommand):
         parser.add_argument("--currency", help="the currency of a bill that names none")
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
 
+        parser.add_argument(
+            "--accept", action="store_true", help="let it count however much it changes the version before it"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             receipts = receive_bill(
@@ -36,6 +40,7 @@ class Command(PlainCommand):
                 mode=options["mode"],
                 bill_stopped=options["bill_stopped"],
                 currency=options["currency"],
+                is_accepted=options["accept"],
             )
         except ValueError as error:
             raise BadInput(error) from None
@@ -65,6 +70,7 @@ def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
         "totals": {code: {metric: sums.get(metric) for metric in METRICS} for code, sums in delivery.totals.items()},
         "status": delivery.status,
         "already_delivered": not is_new,
+        "held_because": delivery.held_because,
         "message": delivery.message,
     }
 
@@ -85,4 +91,6 @@ def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
     before = "" if is_new else "was here already; "
     rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
     months = ", ".join(delivery.billing_months)
-    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {delivery.message}".strip()
+    held = " ".join(["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."])
+    notes = f"{held} {delivery.message}" if delivery.status == Delivery.Status.HELD else delivery.message
+    return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {notes}".strip()

@@ -16,10 +16,11 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from costs import retention
 from costs.formats.base import BadBill
-from costs.ingest.load import AlreadyDelivered, retry_delivery
-from costs.ingest.withdraw import withdraw_delivery
-from costs.models import ConformanceResult, Delivery, DeliveryFile
+from costs.ingest.load import retry_delivery
+from costs.ingest.withdraw import decide, withdraw_delivery
+from costs.models import ConformanceResult, Delivery, DeliveryFile, Stream
 from costs.versions import overlaps, restatements
+from costs.versions.decisions import AlreadyDelivered
 from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
@@ -31,6 +32,7 @@ EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_de
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
+COUNT_AGAIN = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED)
 
 
 class DeliveriesPage(ListPage):
@@ -162,6 +164,11 @@ class DeliveryPage(DetailPage):
             and not delivery.files_removed_at
             and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
+            "may_count_again": delivery.status in COUNT_AGAIN
+            and not delivery.files_removed_at
+            and self.person.has_perm("costs.accept_delivery"),
+            "may_decide": delivery.status == Delivery.Status.HELD and self.person.has_perm("costs.accept_delivery"),
+            "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
                 restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
@@ -305,19 +312,44 @@ class CorrectionsPage(ListPage):
 
 
 class WithdrawDelivery(_OneDelivery, View):
-    """Takes a bill out of the books."""
+    """Takes a bill out of the books; the version before it counts again."""
 
     permission_required = "costs.add_delivery"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
-        if withdraw_delivery(delivery):
+        if withdraw_delivery(delivery, self.person):
             messages.success(
-                request, f"{delivery} no longer counts. Its files are kept; deliver it again to undo this."
+                request,
+                f"{delivery} no longer counts. The version before it, if there is one, is loaded to count again; "
+                "so can this one be.",
             )
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
+        return redirect(delivery_url(delivery))
+
+
+class DecideDelivery(_OneDelivery, View):
+    """What finance decides about a bill that does not count: ``accept``, ``always``, ``reject`` or ``again``."""
+
+    permission_required = "costs.accept_delivery"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        delivery, decision = self.get_delivery(), request.POST.get("decision", "")
+        try:
+            sentence = decide(delivery, decision, self.person)
+        except AlreadyDelivered as error:
+            messages.warning(request, already_here(error.delivery))
+            return redirect(delivery_url(error.delivery))
+        except retention.FilesRemoved as error:
+            messages.warning(request, str(error))
+            return redirect(delivery_url(delivery))
+        if sentence:
+            messages.success(request, f"{delivery} {sentence}")
+        else:
+            messages.info(request, f"{delivery} is {delivery.get_status_display()}: nothing was changed.")
         return redirect(delivery_url(delivery))
 
 

@@ -12,7 +12,7 @@ from costs.models import Source
 from costs.sources.health import with_last_delivery
 from costs.sources.sync import queue_sync, sync_after_change
 from costs.web.source_form import SourceForm
-from costs.web.source_tables import SourceTable
+from costs.web.source_tables import SourceTable, StreamTable, streams_of
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 
 ADD = Action("Connect a source", "costs:source_add", "plug", "costs.add_source", primary=True)
@@ -54,6 +54,11 @@ class SourcePage(FormPage):
 
     def get_title(self) -> str:
         return str(self.object) if self.object else "Connect a source"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        rows = list(streams_of(self.object)) if self.object else []
+        streams = StreamTable(rows, request=None) if rows else None
+        return super().get_context_data(**{"streams": streams, **kwargs})
 
     def save(self, form: SourceForm) -> Source:
         source = form.save()

@@ -24,6 +24,8 @@ from costs.ingest.leftovers import remove_leftovers
 from costs.ingest.load import load_bill, retry_delivery
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, ResourceRollup
+from costs.versions.decisions import accept_delivery
+from finops_site.models import OutgoingEmail
 from tests import bills
 from tests.costs.ingest.test_ingest import ROOT, _environment, assert_green, billed
 
@@ -58,9 +60,10 @@ def _tell(process, delivery, seconds):
     return process.stdout.readline().strip()
 
 
-def receive(folder, cost, rows=ROWS):
+def receive(folder, cost, rows=ROWS, is_accepted=True):
+    """A bill that counts however much it changes: these costs double from one to the next."""
     text = bills.focus_csv({"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(rows))
-    (received,) = receive_bill("northwind", [bills.write(folder, "bill.csv.gz", text)])
+    (received,) = receive_bill("northwind", [bills.write(folder, "bill.csv.gz", text)], is_accepted=is_accepted)
     return received.delivery
 
 
@@ -107,6 +110,31 @@ def test_a_worker_killed_at_a_hundred_moments_costs_nothing_but_time(tmp_path, w
         before = cost
     assert_green()
     assert {"reading", "checking", "cost lines of 2026-03"} <= {stage for _, stage in stages}, stages
+
+
+def test_a_worker_killed_while_it_holds_a_bill_and_while_an_accepted_one_loads_costs_nothing_but_time(
+    tmp_path, worker, people
+):
+    chance = random.Random(20261129)
+    good = receive(tmp_path, "1000")
+    began = time.monotonic()
+    assert worker(good, 60) == "ended 0"
+    undisturbed = time.monotonic() - began
+    for moment in range(12):
+        held = receive(tmp_path, str(moment + 1), is_accepted=False)
+        worker(held, chance.uniform(0, undisturbed))
+        assert billed() == {"USD": 1000 * ROWS}, "the last good month stands"
+        assert resumed(worker, held).status == Delivery.Status.HELD
+        assert billed() == {"USD": 1000 * ROWS}
+        assert_green()
+    mails = OutgoingEmail.objects.filter(subject__startswith="A bill is held")
+    assert mails.count() == 1, "newer versions that are held take the place of the older ones"
+    assert Delivery.objects.filter(status=Delivery.Status.HELD).count() == 1
+    assert accept_delivery(held, people["fay"])
+    worker(held, undisturbed / 2)
+    assert billed() in ({"USD": 1000 * ROWS}, {"USD": 12 * ROWS})
+    assert_whole(resumed(worker, held), 12)
+    assert_green()
 
 
 def test_a_disk_that_fills_up_in_the_middle_is_said_and_the_load_can_be_tried_again(tmp_path, settings):

@@ -71,7 +71,7 @@ def test_a_table_has_every_index_that_the_cost_lines_have(tmp_path):
 @pytest.mark.django_db
 def test_what_counts_no_longer_loses_its_table(tmp_path):
     load(tmp_path, "one.csv", rows(3))
-    newer = load(tmp_path, "two.csv", rows(4, "2"))
+    newer = load(tmp_path, "two.csv", rows(4, "2"), is_accepted=True)
     month = newer.months.get()
     assert own_tables() == [f"costs_costline_y2026m03_own{month.pk}"]
     assert billed() == {"USD": 8}
@@ -104,7 +104,7 @@ def test_lines_that_somebody_reads_are_deleted_and_their_table_goes_at_night(tmp
     address = {name.lower(): server[name] for name in ("HOST", "PORT", "USER", "PASSWORD")}
     with psycopg.connect(dbname=server["NAME"], **address) as reader:
         assert reader.execute("SELECT sum(billed_cost) FROM costs_costline").fetchone() == (3,)
-        load(tmp_path, "two.csv", rows(4, "2"))
+        load(tmp_path, "two.csv", rows(4, "2"), is_accepted=True)
         assert set(old) < set(own_tables())
         assert billed() == {"USD": 8}
         assert CostLine.objects.count() == 4
@@ -138,7 +138,7 @@ def test_tables_of_months_become_lists_of_tables_and_back_again_with_their_lines
     assert own_tables() == []
     assert billed() == {"USD": 5}
     assert_green()
-    load(tmp_path, "newer.csv", rows(4))
+    load(tmp_path, "newer.csv", rows(4), is_accepted=True)
     assert len(own_tables()) == 1
     assert billed() == {"USD": 6}
     assert_green()

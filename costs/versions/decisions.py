@@ -1,0 +1,119 @@
+"""What finance decides about a delivery that is held: it counts, it does not, or its stream is not compared again."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from costs.models import Delivery, DeliveryMonth, Source, Stream
+from costs.retention import FilesRemoved
+from finops_site.celery import task
+from finops_site.lib.person import Person
+from finops_site.mail import outbox
+from finops_site.mail.emails import absolute_url, make_message
+from finops_site.models import User
+from finops_site.people.roles import FINANCE
+
+
+class AlreadyDelivered(Exception):
+    """The same files with the same options are here already: a message, not double cost."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        super().__init__(
+            f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
+            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
+        )
+
+
+def same_bill(source: Source, fingerprint: str) -> Delivery:
+    """The delivery of these files with these options that counts or will."""
+    statuses = [Delivery.Status.RECEIVED, Delivery.Status.LOADING, Delivery.Status.CURRENT]
+    return Delivery.objects.get(source=source, fingerprint=fingerprint, status__in=statuses)
+
+
+def accept_delivery(delivery: Delivery, user: User | None, *, always: bool = False) -> bool:
+    """Lets a held or rejected delivery count: it is loaded without being compared. False when it is neither.
+
+    With `always` its streams are not compared any more. Raises AlreadyDelivered when the same bill came again since.
+    """
+    statuses = [Delivery.Status.HELD, Delivery.Status.REJECTED]
+    if not queue_again(delivery, statuses, user):
+        return False
+    if always:
+        for stream in Stream.objects.filter(months__delivery=delivery, is_judged=True).distinct():
+            stream.is_judged = False
+            stream.save(update_fields=["is_judged"])
+    return True
+
+
+def reject_delivery(delivery: Delivery, user: User | None) -> bool:
+    """Keeps a held delivery out of the books; the month stays as it was. False when it is not held."""
+    with transaction.atomic():
+        held = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.HELD).first()
+        if held is None:
+            return False
+        held.status, held.decided_by, held.decided_at = Delivery.Status.REJECTED, user, timezone.now()
+        held.save(update_fields=["status", "decided_by", "decided_at"])
+    return True
+
+
+def queue_again(
+    delivery: Delivery, statuses: list[Delivery.Status], user: User | None, *, is_latest: bool = True
+) -> bool:
+    """Loads a delivery of one of these statuses anew, and lets it count without comparing it.
+
+    With `is_latest` it counts instead of every other version, also of those that came later. The row is saved one by
+    one, so that the audit log names who decided. False when it has another status; raises AlreadyDelivered, and
+    FilesRemoved where there is nothing left to read.
+    """
+    try:
+        with transaction.atomic():
+            row = Delivery.objects.select_for_update().filter(pk=delivery.pk, status__in=statuses).first()
+            if row is None:
+                return False
+            if row.files_removed_at:
+                raise FilesRemoved(row)
+            row.status, row.is_accepted, row.message, row.progress = Delivery.Status.RECEIVED, True, "", 0
+            row.decided_by, row.decided_at = user, timezone.now()
+            if is_latest:
+                row.order_at = row.decided_at
+            row.save(
+                update_fields=["status", "is_accepted", "message", "progress", "decided_by", "decided_at", "order_at"]
+            )
+            task("costs.tasks.load_delivery").delay_on_commit(row.pk)
+    except IntegrityError:
+        raise AlreadyDelivered(same_bill(delivery.source, delivery.fingerprint)) from None
+    return True
+
+
+def hold_delivery(delivery: Delivery) -> None:
+    """Mails finance, once until somebody decides, that the delivery waits; an older one of its stream waits no longer.
+
+    Call it in the transaction that holds the delivery.
+    """
+    if supersede_held(delivery):
+        return
+    for user in User.objects.in_role(FINANCE):
+        context = {"delivery": delivery, "url": absolute_url(delivery.get_absolute_url())}
+        message = make_message("bill-held", user.email, context)
+        outbox.queue_email(f"held delivery {delivery.pk} to {user.email}"[:300], message, now=timezone.now())
+
+
+def supersede_held(delivery: Delivery) -> int:
+    """Held versions of its streams and months that came before `delivery` wait no longer; returns how many did."""
+    superseded = 0
+    for stream, billing_month in DeliveryMonth.objects.filter(delivery=delivery).values_list("stream", "billing_month"):
+        held = DeliveryMonth.objects.filter(
+            stream=stream,
+            billing_month=billing_month,
+            delivery__status=Delivery.Status.HELD,
+            delivery__part=delivery.part,
+            delivery__order_at__lt=delivery.order_at,
+        )
+        superseded += Delivery.objects.filter(pk__in=held.values("delivery")).update(status=Delivery.Status.SUPERSEDED)
+    return superseded
+
+
+def held_deliveries(user: Person) -> QuerySet[Delivery]:
+    """The deliveries that wait for a decision, for those who may see them."""
+    return Delivery.objects.visible_to(user).filter(status=Delivery.Status.HELD).select_related("source")

@@ -1,0 +1,95 @@
+"""Judging a loaded delivery by the versions it would replace, before it counts."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+
+from costs.calc.wholeness import CostComparison, Limits, Versions, reasons_to_hold, usual_limits
+from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
+from costs.versions.streams import rivals_of
+
+# Sums of both versions on the days the older one covers: of all, by account and by service.
+COMPARE = """
+    SELECT CASE WHEN GROUPING(sub_account) = 0 THEN 'account'
+            WHEN GROUPING(service) = 0 THEN 'service' ELSE 'total' END,
+        coalesce(sub_account, service, ''), currency,
+        sum(cost) FILTER (WHERE is_old), sum(cost) FILTER (WHERE NOT is_old)
+    FROM (
+        SELECT sub_account, service, currency, coalesce(billed_cost, effective_cost, 0) AS cost,
+            delivery_month_id = ANY(%(old)s) AS is_old
+        FROM costs_dayrollup
+        WHERE delivery_month_id = ANY(%(old)s) OR (delivery_month_id = ANY(%(new)s) AND charge_date <= %(until)s)
+    ) both_versions
+    GROUP BY GROUPING SETS ((currency), (currency, sub_account), (currency, service))
+"""
+METRICS = {"billed_cost": "Billed cost", "effective_cost": "Effective cost"}
+REMEMBERED = 24
+
+
+def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
+    """Why the delivery should not count before somebody has looked at it; empty when it may.
+
+    A first delivery is never held, nor what a person has accepted. Notes on each month how much it changes the version
+    before it, for that is what the limits of its stream are learnt from.
+    """
+    reasons = []
+    for billing_month in sorted({month.billing_month for month in months}):
+        new = [month for month in months if month.billing_month == billing_month]
+        old = list({row.pk: row for month in new for row in rivals_of(month).select_related("delivery")}.values())
+        if not old or any(row.delivery.order_at > delivery.order_at for row in old):
+            continue
+        versions = _versions(delivery, new, old)
+        changes = [row.share for row in versions.compared if row.kind == "total" and row.share is not None]
+        if changes:
+            change = max(changes, key=abs).quantize(Decimal("0.000001"))
+            limit = Decimal(10**5)
+            DeliveryMonth.objects.filter(pk__in=[month.pk for month in new]).update(
+                change=max(-limit, min(limit, change))
+            )
+        streams = [month.stream for month in new]
+        if delivery.is_accepted or not all(stream.is_judged for stream in streams):
+            continue
+        prefix = f"{billing_month:%b %Y}: "
+        reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(streams[0]))]
+    return reasons
+
+
+def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[DeliveryMonth]) -> Versions:
+    before, after = [row.pk for row in old], [row.pk for row in new]
+    until = DayRollup.objects.filter(delivery_month__in=before).aggregate(day=Max("charge_date"))["day"]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARE, {"old": before, "new": after, "until": until})
+        compared = [CostComparison(*row) for row in cursor.fetchall()]
+    older = {row.delivery_id: row.delivery for row in old}.values()
+    read = sum(row.rows_read for row in older)
+    return Versions(
+        compared=compared,
+        last_day_before=until,
+        last_day=DayRollup.objects.filter(delivery_month__in=after).aggregate(day=Max("charge_date"))["day"],
+        rows_read=delivery.rows_read,
+        rows_rejected=delivery.rows_rejected,
+        rejected_share_before=Decimal(sum(row.rows_rejected for row in older)) / read if read else Decimal(0),
+        expected_rows=delivery.expected_rows,
+        lost_metrics=[words for metric, words in METRICS.items() if _states(old, metric) and not _states(new, metric)],
+    )
+
+
+def _states(months: Sequence[DeliveryMonth], metric: str) -> bool:
+    return any(sums.get(metric) is not None for month in months for sums in month.totals.values())
+
+
+def limits_of(stream: Stream) -> Limits:
+    """How much a newer version of this stream may differ: as somebody set it, else as its history shows."""
+    defaults = Limits(Decimal(settings.FINOPS_HOLD_DOWN_PERCENT) / 100, Decimal(settings.FINOPS_HOLD_UP_PERCENT) / 100)
+    counted = stream.months.filter(change__isnull=False).exclude(
+        delivery__status__in=[Delivery.Status.HELD, Delivery.Status.REJECTED, Delivery.Status.FAILED]
+    )
+    changes = counted.order_by("-pk").values_list("change", flat=True)[:REMEMBERED]
+    usual = usual_limits([change for change in changes if change is not None], defaults)
+    return Limits(
+        usual.down if stream.hold_down is None else stream.hold_down / 100,
+        usual.up if stream.hold_up is None else stream.hold_up / 100,
+    )

@@ -1,0 +1,355 @@
+"""A delivery replaces what its stream brought before and nothing else, through load_bill and through a source alike."""
+
+import itertools
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from costs import reconciliation
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
+from costs.models import MonthRollup, Source, Stream
+from costs.sources import sync
+from finops_site.lib.periods import Month
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "cases" / "bills"
+AZURE = (
+    "BillingAccountId,BillingPeriodStartDate,BillingPeriodEndDate,SubscriptionId,Date,MeterCategory,ConsumedService,"
+    "CostInBillingCurrency,BillingCurrencyCode,ChargeType,PricingModel,ResourceId"
+)
+
+
+def azure_csv(*rows, subscription="9ec5"):
+    """Rows (day of March, cost) of an EA export."""
+    lines = [
+        f"861,03/01/2026,03/31/2026,{subscription},03/{day:02}/2026,Virtual Machines,Microsoft.Compute,{cost},EUR,"
+        f"Usage,OnDemand,/subscriptions/{subscription}/vm-1"
+        for day, cost in rows
+    ]
+    return "\n".join([AZURE, *lines, ""]).encode()
+
+
+def focus_day(day, cost, account="42", **more):
+    moment = f"{day}T00:00:00Z"
+    return {"BilledCost": cost, "ChargePeriodStart": moment, "SubAccountId": account, **more}
+
+
+MINUTES = itertools.count(1_772_000_000, 60)
+
+
+def put(folder, files):
+    """Writes the files one after the other, as a bucket would have them."""
+    for name, content in files.items():
+        written, path = next(MINUTES), folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        os.utime(path, (written, written))
+
+
+@pytest.fixture
+def inbox(tmp_path, settings):
+    settings.FINOPS_FOLDERS = [str(tmp_path / "inbox")]
+    (tmp_path / "inbox" / "bills").mkdir(parents=True)
+    return tmp_path / "inbox" / "bills"
+
+
+def fetch(name="fetched"):
+    source, _ = Source.objects.get_or_create(name=name, defaults={"kind": "folder", "bucket": "bills"})
+    done = sync.synchronise(source)
+    return [load_bill(receipt.delivery) for receipt in done.received if receipt.is_new], done.problems
+
+
+def load(*paths, source="by hand", **options):
+    deliveries = [load_bill(receipt.delivery) for receipt in receive_bill(source, paths, **options)]
+    assert {delivery.status for delivery in deliveries} <= {"current", "superseded"}, [d.message for d in deliveries]
+    return deliveries
+
+
+def billed(source, month=None, metric="billed_cost"):
+    rows = MonthRollup.objects.current().filter(delivery_month__delivery__source__name=source)
+    rows = rows.filter(billing_month=Month.parse(month).start) if month else rows
+    return {currency: sums[metric] for currency, sums in rows.totals([metric]).items()}
+
+
+def assert_green():
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
+
+
+def azure_manifest(export, path, *names, kind="ActualCost"):
+    return {
+        "exportConfig": {"exportName": export, "type": kind, "resourceId": "/subscriptions/9EC5"},
+        "runInfo": {"runId": path.rpartition("/")[2], "startDate": "2026-03-01T00:00:00"},
+        "blobs": [{"blobName": f"{path}/{name}", "byteCount": 1} for name in names],
+    }
+
+
+RUN = "exp/20260301-20260331/202603051200/8f1c"
+LAYOUTS = {
+    "a month-to-date export writes one more file into the folder of its period": (
+        {
+            "daily/20260301-20260331/daily_1b1f.csv": azure_csv((1, 10)),
+            "daily/20260301-20260331/daily_9c22.csv": azure_csv((1, 10), (2, 20)),
+        },
+        {"EUR": 30},
+    ),
+    "runs have folders whose names are the time they began": (
+        {
+            "exp/20260301-20260331/202603061200/b/part_0_0001.csv": azure_csv((1, 12)),
+            "exp/20260301-20260331/202603051200/a/part_0_0001.csv": azure_csv((1, 10)),
+        },
+        {"EUR": 12},
+    ),
+    "a run in parts with its manifest": (
+        {
+            f"{RUN}/part_0_0001.csv": azure_csv((1, 5)),
+            f"{RUN}/part_1_0001.csv": azure_csv((2, 6)),
+            f"{RUN}/manifest.json": azure_manifest("exp", RUN, "part_0_0001.csv", "part_1_0001.csv"),
+        },
+        {"EUR": 11},
+    ),
+    "an export for each subscription in one container": (
+        {
+            "one/daily/20260301-20260331/daily_a1.csv": azure_csv((1, 70), subscription="aaaa"),
+            "two/daily/20260301-20260331/daily_b2.csv": azure_csv((1, 30), subscription="bbbb"),
+        },
+        {"EUR": 100},
+    ),
+    "loose files of two subscriptions": (
+        {
+            "sub-1.csv": azure_csv((1, 70), subscription="aaaa"),
+            "sub-2.csv": azure_csv((1, 30), subscription="bbbb"),
+        },
+        {"EUR": 100},
+    ),
+    "a price sheet beside the costs is no bill": (
+        {
+            f"{RUN}/part_0_0001.csv": azure_csv((1, 5)),
+            f"{RUN}/manifest.json": azure_manifest("exp", RUN, "part_0_0001.csv"),
+            "prices/20260301-20260331/1/part_0.csv": b"MeterId,UnitPrice\n1,2\n",
+            "prices/20260301-20260331/1/manifest.json": azure_manifest("p", "prices", "part_0.csv", kind="PriceSheet"),
+        },
+        {"EUR": 5},
+    ),
+    "an Athena report has its Parquet and a status file elsewhere": (
+        {
+            "cur/rep/rep/year=2026/month=3/rep-00001.csv": bills.focus_csv([focus_day("2026-03-01", "60")]),
+            "cur/rep/rep/year=2026/month=3/rep-00002.csv": bills.focus_csv([focus_day("2026-03-02", "40")]),
+            "cur/rep/rep/year=2026/month=3/rep-00003.csv": bills.focus_csv([focus_day("2026-03-03", "9")]),
+            "cur/rep/cost_and_usage_data_status/cost_and_usage_data_status.parquet": b"PAR1",
+            "cur/rep/20260301-20260401/rep-Manifest.json": {
+                "reportKeys": [f"cur/rep/rep/year=2026/month=3/rep-0000{number}.csv" for number in (1, 2)]
+            },
+        },
+        {"USD": 100},
+    ),
+    "data exports have their manifests apart": (
+        {
+            "e/data/BILLING_PERIOD=2026-03/cur2-00001.csv": bills.focus_csv([focus_day("2026-03-01", "7")]),
+            "e/metadata/BILLING_PERIOD=2026-03/cur2-Manifest.json": {
+                "dataFiles": ["s3://bucket/pre/e/data/BILLING_PERIOD=2026-03/cur2-00001.csv"]
+            },
+        },
+        {"USD": 7},
+    ),
+    "data exports that create new runs": (
+        {
+            "data/BILLING_PERIOD=2026-03/20260306T000000Z-bbbb/c-00001.csv": bills.focus_csv(
+                [focus_day("2026-03-01", "10")]
+            ),
+            "data/BILLING_PERIOD=2026-03/20260305T000000Z-aaaa/c-00001.csv": bills.focus_csv(
+                [focus_day("2026-03-01", "7")]
+            ),
+        },
+        {"USD": 10},
+    ),
+    "partitions inside a period are one run": (
+        {
+            "data/BILLING_PERIOD=2026-03/account=1/d.csv": bills.focus_csv([focus_day("2026-03-01", "4", "1")]),
+            "data/BILLING_PERIOD=2026-03/account=2/d.csv": bills.focus_csv([focus_day("2026-03-01", "5", "2")]),
+        },
+        {"USD": 9},
+    ),
+    "Oracle writes several reports a day that add up": (
+        {
+            "reports/cost-csv/0001000000611546.csv": bills.focus_csv([focus_day("2026-03-01", "15")]),
+            "reports/cost-csv/0001000000611547.csv": bills.focus_csv([focus_day("2026-03-01", "-2")]),
+            "reports/usage-csv/0001000000611547.csv": b"lineItem/referenceNo,usage\n1,2\n",
+        },
+        {"USD": 13},
+    ),
+    "a table in numbered shards": (
+        {
+            "bq/costs-000000000000.csv": bills.focus_csv([focus_day("2026-03-01", "15")]),
+            "bq/costs-000000000001.csv": bills.focus_csv([focus_day("2026-03-01", "-2")]),
+        },
+        {"USD": 13},
+    ),
+    "a month in a file of its own, each day the whole month so far": (
+        {
+            "bill-2026-03-01.csv": bills.focus_csv([focus_day("2026-03-01", "10")]),
+            "bill-2026-03-02.csv": bills.focus_csv([focus_day("2026-03-01", "10"), focus_day("2026-03-02", "20")]),
+        },
+        {"USD": 30},
+    ),
+    "a day in a file of its own": (
+        {
+            "bill-2026-03-01.csv": bills.focus_csv([focus_day("2026-03-01", "10")]),
+            "bill-2026-03-02.csv": bills.focus_csv([focus_day("2026-03-02", "20")]),
+        },
+        {"USD": 30},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_folder_is_the_same_bill_through_load_bill_and_through_a_source(layout, inbox):
+    files, expected = LAYOUTS[layout]
+    put(inbox, files)
+    _deliveries, problems = fetch()
+    assert (problems, billed("fetched")) == ([], expected)
+    load(inbox)
+    assert billed("by hand") == expected
+    assert_green()
+    # A second look changes nothing, and neither does the folder one level further down.
+    assert fetch() == ([], [])
+    folders = {path.parent for path in inbox.rglob("*") if path.is_file() and path.parent != inbox}
+    inner = inbox / os.path.commonpath([path.relative_to(inbox) for path in folders]) if folders else inbox
+    receipts = receive_bill("by hand", [inner])
+    assert all(load_bill(receipt.delivery).status == "current" for receipt in receipts if receipt.is_new)
+    assert billed("by hand") == expected
+    assert_green()
+
+
+CASES = {
+    "01-azure-mtd-runs-same-folder": {"EUR": 30},
+    "02-aws-cur-athena-parquet-layout": {"USD": 100},
+    "03-aws-data-exports-folder": {"USD": 7},
+    "04-azure-partitioned-folder": {"EUR": 11},
+    "42-data-exports-create-new-runs-local": {"USD": 10},
+}
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared cases are not here; the hand-written ones still run")
+@pytest.mark.parametrize("case", CASES)
+def test_real_cases_of_layouts(case, inbox):
+    shutil.copytree(SHARED / case / "in", inbox, dirs_exist_ok=True)
+    assert fetch()[1] == []
+    load(SHARED / case / "in")
+    assert billed("fetched") == billed("by hand") == CASES[case]
+    assert_green()
+
+
+def test_exports_of_one_container_replace_each_their_own(inbox):
+    files = {
+        "one/daily/20260301-20260331/a.csv": azure_csv((1, 70), subscription="aaaa"),
+        "two/daily/20260301-20260331/b.csv": azure_csv((1, 30), subscription="bbbb"),
+    }
+    put(inbox, files)
+    fetch()
+    put(inbox, {"two/daily/20260301-20260331/b.csv": azure_csv((1, 30), (2, 31), subscription="bbbb")})
+    fetch()
+    assert billed("fetched") == {"EUR": 131}
+    assert list(Stream.objects.values_list("export", flat=True)) == ["one/daily", "two/daily"]
+
+
+def test_the_actual_and_the_amortized_export_are_two_views_of_one_month(inbox):
+    for kind, view, cost in (("ActualCost", "actual", 100), ("AmortizedCost", "amortized", 72)):
+        run = f"{view}/20260301-20260331/202603051200/x"
+        put(inbox, {f"{run}/part_0_0001.csv": azure_csv((1, cost))})
+        manifest = azure_manifest(view, run, "part_0_0001.csv", kind=kind)
+        put(inbox, {f"{run}/manifest.json": manifest})
+    fetch()
+    assert (billed("fetched"), billed("fetched", metric="effective_cost")) == ({"EUR": 100}, {"EUR": 72})
+    # The manifest's word counts: neither file has a row that only one view has.
+    assert set(Stream.objects.values_list("export", "view", "partition")) == {
+        ("actual", "actual", "9ec5"),
+        ("amortized", "amortized", "9ec5"),
+    }
+    load(inbox)
+    assert (billed("by hand"), billed("by hand", metric="effective_cost")) == ({"EUR": 100}, {"EUR": 72})
+    assert_green()
+
+
+@pytest.mark.parametrize("order", [("july", "august"), ("august", "july")])
+def test_the_last_hours_of_a_month_may_lie_in_the_file_of_the_next(tmp_path, order):
+    july, august = ({"BillingPeriodStart": f"2026-0{number}-01T00:00:00Z"} for number in (7, 8))
+    texts = {
+        "july": [focus_day("2026-07-15", "100", **july)],
+        "august": [focus_day("2026-08-01", "2", **july), focus_day("2026-08-02", "80", **august)],
+    }
+    for name in order:
+        load(bills.write(tmp_path, f"{name}.csv", bills.focus_csv(texts[name])))
+    assert (billed("by hand", "2026-07"), billed("by hand", "2026-08")) == ({"USD": 102}, {"USD": 80})
+    # A newer file of August without the two hours takes them back, and July's own file stays.
+    load(bills.write(tmp_path, "august-2.csv", bills.focus_csv([focus_day("2026-08-02", "81", **august)])))
+    assert (billed("by hand", "2026-07"), billed("by hand", "2026-08")) == ({"USD": 100}, {"USD": 81})
+    assert_green()
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared cases are not here; the hand-written ones still run")
+@pytest.mark.parametrize("order", [("july", "august"), ("august", "july")])
+def test_the_real_case_of_crossover_rows(order):
+    for name in order:
+        load(SHARED / "49-gcp-crossover-rows-of-the-month-before" / f"{name}.jsonl")
+    assert (billed("by hand", "2026-07"), billed("by hand", "2026-08")) == ({"USD": 102}, {"USD": 80})
+
+
+def test_an_object_that_adds_up_supersedes_itself(inbox):
+    source = Source.objects.create(name="fetched", kind="folder", bucket="bills", delivery_mode=Source.Mode.APPEND)
+    put(inbox, {"one.csv": bills.focus_csv([focus_day("2026-03-01", "10")])})
+    fetch()
+    put(inbox, {"two.csv": bills.focus_csv([focus_day("2026-03-01", "5")])})
+    fetch()
+    put(inbox, {"one.csv": bills.focus_csv([focus_day("2026-03-01", "10"), focus_day("2026-03-02", "1")])})
+    fetch()
+    assert (source.name, billed("fetched")) == ("fetched", {"USD": 16})
+
+
+def test_a_file_that_fay_uploads_replaces_what_was_fetched_of_the_same_days(inbox, tmp_path):
+    put(inbox, {"exp/20260301-20260331/a.csv": azure_csv((1, 70))})
+    fetch()
+    load(bills.write(tmp_path, "corrected.csv", azure_csv((1, 71))), source="fetched")
+    assert billed("fetched") == {"EUR": 71}
+    put(inbox, {"exp/20260301-20260331/a.csv": azure_csv((1, 72))})
+    fetch()
+    assert billed("fetched") == {"EUR": 72}
+    assert_green()
+
+
+def test_a_part_that_a_manifest_names_and_that_is_not_there_leaves_the_good_month(inbox):
+    names = ("part_0_0001.csv", "part_1_0001.csv")
+    put(inbox, {f"{RUN}/{name}": azure_csv((1, 5)) for name in names})
+    put(inbox, {f"{RUN}/manifest.json": azure_manifest("exp", RUN, *names)})
+    fetch()
+    newer = RUN.replace("202603051200", "202603061200")
+    put(inbox, {f"{newer}/part_0_0001.csv": azure_csv((1, 9))})
+    manifest = azure_manifest("exp", newer, *names)
+    put(inbox, {f"{newer}/manifest.json": manifest})
+    deliveries, problems = fetch()
+    assert deliveries == []
+    assert "part_1_0001.csv" in problems[0]
+    assert "not there yet" in problems[0]
+    assert billed("fetched") == {"EUR": 10}
+
+
+def test_a_shard_that_is_missing_is_waited_for(inbox):
+    put(inbox, {f"t-00000000000{n}.csv": bills.focus_csv([focus_day("2026-03-01", "1")]) for n in (0, 1, 3)})
+    deliveries, problems = fetch()
+    assert deliveries == []
+    assert "part 2 is not there yet" in problems[0]
+
+
+def test_fay_sees_the_streams_of_a_source_and_how_far_each_is_delivered(inbox, fay, client_of):
+    put(inbox, {"exp/20260301-20260331/a.csv": azure_csv((1, 70), (7, 1))})
+    (delivery,) = fetch()[0]
+    page = client_of(fay).get(reverse("costs:source", args=[delivery.source_id])).content.decode()
+    for words in ("Streams", "exp", "actual", "2026-03-07", f"#{delivery.pk}"):
+        assert words in page
+    assert "fetched, exp, actual view" in client_of(fay).get(delivery.get_absolute_url()).content.decode()
