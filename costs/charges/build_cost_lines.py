@@ -123,11 +123,11 @@ class MonthLines:
                 FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text)
         """)
         agreed = [f"{shown(f'distinct_{column}.{column}', w)} AS {name}" for name, (column, w) in UNANIMOUS.items()]
-        found = " ".join(f"LEFT JOIN distinct_{c} ON distinct_{c}.number = s.{c}" for c, _ in UNANIMOUS.values())
+        lookups = " ".join(f"LEFT JOIN distinct_{c} ON distinct_{c}.number = s.{c}" for c, _ in UNANIMOUS.values())
         self.db.execute(f"""
             CREATE OR REPLACE TEMP VIEW bill_lines AS
             SELECT s.charge_date, k.* EXCLUDE (kind), {", ".join([*agreed, *AMOUNTS])}, s.quantity, s.charges
-            FROM sums s JOIN kinds k USING (kind) {found}
+            FROM sums s JOIN kinds k USING (kind) {lookups}
         """)
 
     def _gather_tag_sets(self) -> None:
