@@ -14,6 +14,7 @@ from budgets.forecast import status
 from budgets.forecast.spending import monthly_costs
 from budgets.models import Alert, Budget, BudgetPeriod, Forecast
 from budgets.planning import annual_plan
+from costs.query.known_until import known_in
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -63,7 +64,7 @@ def _rows(periods: Sequence[BudgetPeriod]) -> list[dict[str, Any]]:
                 "budget": period.budget,
                 "period": period,
                 "forecast": forecast,
-                "share": status.share_spent(forecast.spent, period.budgeted) if forecast else None,
+                "share": status.share_spent(forecast.known_spent, period.budgeted) if forecast else None,
                 "badge": status.status_badge(forecast, period.budgeted),
                 "chance": forecast.chance_of_overrun if forecast else None,
             }
@@ -117,7 +118,10 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
     over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
     return {
         "rows": rows,
-        "text": f"{len(rows)} budgets; {over} over their amount or heading there.",
+        "text": [
+            f"{len(rows)} budgets; {over} over their amount or heading there.",
+            *known_in(user, month.period, timezone.now().date()).notes,
+        ],
         "tables": [
             {
                 "title": "Budgets",
@@ -130,6 +134,6 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
 
 def _report_cells(row: dict[str, Any]) -> list[str]:
     forecast, code = row["forecast"], row["budget"].currency
-    amounts = [row["period"].budgeted, *([forecast.spent, forecast.p50] if forecast else [None, None])]
+    amounts = [row["period"].budgeted, *([forecast.known_spent, forecast.p50] if forecast else [None, None])]
     texts = ["—" if amount is None else f"{formatted(amount, code)} {code}" for amount in amounts]
     return [row["budget"].name, *texts, row["badge"][0]]

@@ -18,11 +18,15 @@ from finops_site.registry import (
 
 WHOLE_COMPANY = {
     *("costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source", "costs.view_invoice"),
+    "costs.view_clusterfile",
 }
 SETTLE_INVOICES = {
     *("costs.add_invoice", "costs.change_invoice", "costs.delete_invoice", "costs.sign_off_invoice"),
 }
-BRING_BILLS = {"costs.add_delivery", "costs.change_delivery", "costs.add_source", "costs.change_source"}
+BRING_BILLS = {
+    *("costs.add_clusterfile", "costs.add_delivery", "costs.change_delivery", "costs.add_source"),
+    "costs.change_source",
+}
 
 
 class CostsConfig(PillarConfig):
@@ -80,18 +84,19 @@ class CostsConfig(PillarConfig):
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.clusters.invariants import check_shares
         from costs.ingest.demo import load_demo_bills
+        from costs.invoices import pending_decisions
+        from costs.invoices.comparison import unsettled_invoices
+        from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Delivery"), include_fields=["source", "status", "received_by", "decided_by"])
         auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
-        from costs.invoices import pending_decisions
-        from costs.invoices.comparison import unsettled_invoices
-
-        auditlog.register(self.get_model("Pool"))
         auditlog.register(self.get_model("Invoice"))
+        register_checks(check_shares)
 
         may_see = "costs.view_costline"
         registry.add(
@@ -100,6 +105,7 @@ class CostsConfig(PillarConfig):
             NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
+            NavItem("Kubernetes", "costs:clusters", "box", may_see, 23, "Costs"),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
             NavItem("Invoices", "costs:invoices", "receipt", "costs.view_invoice", 26, "Bills"),

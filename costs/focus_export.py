@@ -17,10 +17,12 @@ from costs.formats.base import METRICS
 from costs.formats.sql import literal, quoted
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth, FocusExport
+from costs.query.known_until import known_in
 from costs.querysets import METRICS as NAMES
 from finops_site.celery import task
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.person import WholeCompany
 from finops_site.models import User
 
 KEPT_FOR = timedelta(days=7)
@@ -38,11 +40,15 @@ class NothingToExport(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What an export holds: rows, and {currency: {metric: exact text}}. `filled` are metrics the bills left open."""
+    """What an export holds: rows, and {currency: {metric: exact text}}.
+
+    `filled` are metrics the bills left open, `notes` what the month lacks, in sentences.
+    """
 
     rows: int
     totals: dict[str, dict[str, str | None]]
     filled: list[str]
+    notes: list[str]
 
     def figures(self) -> dict[str, Any]:
         return asdict(self)
@@ -99,17 +105,29 @@ def write_month(month: Month, path: Path) -> ExportSummary:
     rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).select_related("delivery"))
     if not rows:
         raise NothingToExport(f"No bill of {month} counts, so there is nothing to export.")
+    notes = notes_on(month, timezone.now().date())
+    if notes and path.suffix == ".parquet":
+        # A reader of the file's metadata finds it there, too.
+        options += f", KV_METADATA {{notes: {literal(' '.join(notes))}}}"
     half = path.with_name(f".{path.name}.part")
     try:
         with limited_duckdb(path.parent) as db:
             charges = _charges_of_all(db, rows)
             columns = ", ".join(map(quoted if "parquet" in options else focus_out.csv_cell, focus_out.COLUMNS))
             db.execute(f"COPY (SELECT {columns} FROM ({charges})) TO {literal(str(half))} ({options})")
-            summary = _summarise(db, charges, rows)
+            summary = _summarise(db, charges, rows, notes)
         half.replace(path)
         return summary
     finally:
         half.unlink(missing_ok=True)
+
+
+def notes_on(month: Month, as_of: date) -> list[str]:
+    """What the bills of a month lack, of billed and of effective cost."""
+    known = (
+        known_in(WholeCompany(), month.period, as_of, metric=metric) for metric in ("billed_cost", "effective_cost")
+    )
+    return list(dict.fromkeys(note for of_metric in known for note in of_metric.notes))
 
 
 def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]) -> str:
@@ -130,10 +148,12 @@ def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]
     return " UNION ALL ".join(selects)
 
 
-def _summarise(db: duckdb.DuckDBPyConnection, charges: str, rows: Sequence[DeliveryMonth]) -> ExportSummary:
+def _summarise(
+    db: duckdb.DuckDBPyConnection, charges: str, rows: Sequence[DeliveryMonth], notes: list[str]
+) -> ExportSummary:
     metrics = ", ".join(f"sum({name})" for name in METRICS)
     sums = db.execute(f"SELECT BillingCurrency, count(*), {metrics} FROM ({charges}) GROUP BY 1 ORDER BY 1").fetchall()
     totals = {code: dict(zip(NAMES, map(exact_text, amounts), strict=True)) for code, _count, *amounts in sums}
     stored = reconciliation.add_totals({}, *(row.totals for row in rows))
     filled = [name for name in NAMES if any(stored[code][name] != amounts[name] for code, amounts in totals.items())]
-    return ExportSummary(sum(count for _, count, *_ in sums), totals, filled)
+    return ExportSummary(sum(count for _, count, *_ in sums), totals, filled, notes)

@@ -298,6 +298,10 @@ DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="800MB")
 DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
 # So many cost lines of a delivery in a month of use get a database table of their own.
 OWN_TABLE_FROM_LINES = env.int("OWN_TABLE_FROM_LINES", default=100_000)
+# A month is final by its age so many days after its end, where the provider says nothing of it.
+FINOPS_FINAL_AFTER_DAYS = env.int("FINOPS_FINAL_AFTER_DAYS", default=10)
+# A bill that brought nothing for so many full months has ended, and nobody waits for it.
+FINOPS_ENDED_AFTER_MONTHS = env.int("FINOPS_ENDED_AFTER_MONTHS", default=2)
 # How far an invoice may be from the books unless it says so itself: in smallest units of its currency (5: 0.05 USD),
 # and in per cent; the larger of the two counts.
 FINOPS_INVOICE_TOLERANCE = env.int("FINOPS_INVOICE_TOLERANCE", default=5)

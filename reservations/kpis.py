@@ -22,15 +22,15 @@ def _main(user: Person, as_of: date) -> metrics.CommitmentMetrics | None:
     """The last 30 days in the currency of most cost; three figures stand on it."""
 
     def compute() -> metrics.CommitmentMetrics | None:
-        newest = _newest_day(user)
+        newest = _newest_day(user, as_of)
         by_currency = metrics.metrics_by_currency(user, metrics.period_ending_on(newest)) if newest else []
         return by_currency[0] if by_currency else None
 
     return request_memo(user, ("commitments", as_of), compute)
 
 
-def _newest_day(user: Person) -> date | None:
-    return request_memo(user, "newest day of use", lambda: metrics.newest_usage_day(user))
+def _newest_day(user: Person, as_of: date) -> date | None:
+    return request_memo(user, ("newest day of use", as_of), lambda: metrics.newest_usage_day(user, as_of))
 
 
 def coverage_kpi(user: Person, as_of: date) -> Measure | None:
@@ -73,7 +73,7 @@ def savings_kpi(user: Person, as_of: date) -> Measure | None:
     For the whole company it is 0 while nothing was bought; a team without a purchase has no such figure.
     """
     by_currency = ledger.savings_of_year(user, as_of)
-    if not by_currency and (not user.sees_whole_company or _newest_day(user) is None):
+    if not by_currency and (not user.sees_whole_company or _newest_day(user, as_of) is None):
         return None
     is_in_target_currency = ledger.TARGET_CURRENCY in by_currency or not by_currency
     code = ledger.TARGET_CURRENCY if is_in_target_currency else min(by_currency)

@@ -19,7 +19,8 @@ FLOORS = {
 PACKAGES = {
     "finops_site": ["lib", "people", "ui", "mail", "reports", "ops", "api"],
     "costs": [
-        *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "invoices", "web"),
+        *("formats", "calc", "charges", "demo", "models", "versions", "ingest", "sources", "query", "clusters"),
+        *("invoices", "web"),
         "api",
     ],
     "tagging": ["calc", "models", "policy", "ownership", "remediation", "chargeback", "unit_costs"],

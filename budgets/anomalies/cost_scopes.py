@@ -8,12 +8,14 @@ from decimal import Decimal
 
 from django.db.models import Max, Q, Sum
 
-from budgets.forecast.period_forecasts import LAG_DAYS, SETTLED_DAYS
+from budgets.forecast.period_forecasts import last_complete_day
 from budgets.forecast.spending import DailyCost, day_after
 from budgets.models import Anomaly
 from costs.models import DayRollup
+from costs.query.known_until import delivered_bills, last_known_day, touches
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
+from finops_site.lib.person import WholeCompany
 
 HISTORY_DAYS = 200
 # No more days than these are caught up.
@@ -63,9 +65,15 @@ def load_scope_costs(as_of: date) -> ScopeCosts:
     span = Period(as_of - timedelta(days=HISTORY_DAYS - 1), day_after(as_of))
     rows = DayRollup.objects.current().filter(USAGE, charge_date__gte=span.start, charge_date__lt=span.end).order_by()
     costs = ScopeCosts(span)
-    settled = as_of - timedelta(days=SETTLED_DAYS)
-    for account, day in rows.values_list("sub_account").annotate(Max("charge_date")):
-        costs.complete_until[account] = max(day - timedelta(days=LAG_DAYS), min(day, settled))
+    bills = delivered_bills(WholeCompany(), as_of)
+    for account, payer, stream, day in rows.values_list(
+        "sub_account", "billing_account", "delivery_month__stream_id"
+    ).annotate(Max("charge_date")):
+        # Its bill says how far it is known: an account that has no cost any more is known as far as the others.
+        own = [bill for bill in bills if touches(bill, [(stream, account or payer)])]
+        known = last_known_day(own, as_of) or day
+        complete = last_complete_day(known, as_of)
+        costs.complete_until[account] = min(complete, costs.complete_until.get(account, complete))
     grouped = rows.values_list("service", "sub_account", "owner", "currency", "charge_date")
     for service, account, owner, currency, day, amount in grouped.annotate(Sum("effective_cost")).iterator(
         chunk_size=5000

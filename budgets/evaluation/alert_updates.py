@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,17 +68,18 @@ def update_alerts(forecasts: Sequence[PeriodForecast], now: datetime, *, still_e
 def _periods_too_late(forecasts: Sequence[PeriodForecast], still_evaluated: timedelta) -> set[int]:
     """Periods that open no alert any more; the alerts they have are still updated.
 
-    A period that is long over, or that was over before its budget was first evaluated: a new budget warns of what can
-    still be avoided, not of last year.
+    A period that is long over and costs what it did when it was last evaluated, or that was over before its budget was
+    first evaluated: a new budget warns of what can still be avoided, not of last year. A bill that comes late and
+    changes what a period cost does warn, however late.
     """
     over = {forecast.period.pk: forecast for forecast in forecasts if forecast.period.end <= forecast.as_of}
     in_time = Forecast.objects.filter(period__in=over, as_of__lt=F("period__end"))
     evaluated_in_time = set(in_time.values_list("period", flat=True))
-    return {
-        pk
-        for pk, forecast in over.items()
-        if pk not in evaluated_in_time or forecast.period.end <= forecast.as_of - still_evaluated
-    }
+    old = {pk: forecast for pk, forecast in over.items() if forecast.period.end <= forecast.as_of - still_evaluated}
+    earlier = Forecast.objects.filter(period__in=old, as_of__lt=max((f.as_of for f in old.values()), default=date.min))
+    spent = dict(earlier.order_by("as_of").values_list("period", "spent"))
+    unchanged = {pk for pk, forecast in old.items() if spent.get(pk) == forecast.spent}
+    return (set(over) - evaluated_in_time) | unchanged
 
 
 def _alerts_by_threshold(periods: Sequence[int]) -> dict[tuple[int, int], tuple[Alert, AlertStatus]]:

@@ -16,8 +16,9 @@ from budgets.calc.cost_history import CostHistory
 from budgets.calc.forecast import STEPS, Distribution, forecast_days, method_weights
 from budgets.calc.forecast_methods import SHORTEST, FittedSeries, fit, forecast_errors
 from budgets.forecast.announced_changes import announced_changes
-from budgets.forecast.spending import DailyCost, cost_matrix, daily_costs, day_after
-from budgets.models import BudgetPeriod, Forecast
+from budgets.forecast.spending import DailyCost, bills_of_budgets, cost_matrix, daily_costs, day_after
+from budgets.models import Budget, BudgetPeriod, Forecast
+from costs.query.known_until import last_known_day
 from finops_site.lib.money import rounded
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange
@@ -27,8 +28,6 @@ HISTORY_DAYS = 400
 LAG_DAYS = 2
 # What was delivered of days so long ago is all there will be.
 SETTLED_DAYS = 4
-# A scope that had cost every day and has none in the last days waits for its bill, and has not stopped.
-LATE_DAYS = 10
 UNUSUAL_DAYS = 60
 UNUSUAL_DEVIATIONS = 4.0
 MAD = 1.4826
@@ -118,22 +117,24 @@ def forecast_periods(
 ) -> list[PeriodForecast]:
     """Forecasts many periods (with their budgets loaded) as of a day.
 
-    `delivered`: the last day in any bill. `backtests`: those that need not be run again, by budget.
+    `delivered`: the last day in any bill; a scope of which a bill is behind is known as far as that one is delivered.
+    `backtests`: those that need not be run again, by budget.
     """
     if not periods:
         return []
     first = min(as_of - timedelta(days=HISTORY_DAYS), *(period.start for period in periods))
     budgets = list({period.budget_id: period.budget for period in periods}.values())
     costs = daily_costs(budgets, Period(first, day_after(as_of)))
-    start = as_of - timedelta(days=known_changes.LIFTED_DAYS + LATE_DAYS)
+    complete = _complete_days(budgets, delivered, as_of)
+    earliest = min((day for day in complete.values() if day), default=as_of)
+    start = min(earliest, as_of) - timedelta(days=known_changes.LIFTED_DAYS)
     last_end = max(period.end for period in periods)
     changes = announced_changes(budgets, Period(start, max(start, last_end)))
     forecasts = []
     for period in periods:
         daily = costs[period.budget_id]
         spent = daily.total(Period(period.start, max(period.start, min(period.end, day_after(as_of)))))
-        complete_until = last_complete_day(daily, delivered, as_of)
-        forecast = PeriodForecast(period, as_of, spent, complete_until, daily)
+        forecast = PeriodForecast(period, as_of, spent, complete[period.budget_id], daily)
         forecast.changes = changes.get(period.budget_id, [])
         forecasts.append(forecast)
     # All that end on the same day are forecast together.
@@ -148,14 +149,17 @@ def forecast_periods(
     return forecasts
 
 
-def last_complete_day(daily: DailyCost, delivered: date | None, as_of: date) -> date | None:
-    """The last day whose cost is taken as complete."""
+def _complete_days(budgets: Sequence[Budget], delivered: date | None, as_of: date) -> dict[int, date | None]:
+    """{budget id: the last day whose cost is taken as complete}; None where there is no bill at all."""
     if delivered is None:
-        return None
-    last = daily.last_day()
-    if last is not None and last < delivered and (delivered - last).days <= LATE_DAYS:
-        had_cost_every_day = all(daily.amounts.get(last - timedelta(days=back)) for back in range(28))
-        delivered = last if had_cost_every_day else delivered
+        return {budget.pk: None for budget in budgets}
+    bills = bills_of_budgets(budgets, as_of)
+    known = {pk: last_known_day(own, as_of) for pk, own in bills.items()}
+    return {pk: last_complete_day(min(day or delivered, delivered), as_of) for pk, day in known.items()}
+
+
+def last_complete_day(delivered: date, as_of: date) -> date:
+    """The last day whose cost is taken as complete, of what is delivered until a day."""
     return max(delivered - timedelta(days=LAG_DAYS), min(delivered, as_of - timedelta(days=SETTLED_DAYS)))
 
 

@@ -15,18 +15,23 @@ import numpy as np
 
 from budgets.calc.cost_history import Floats
 from budgets.models import Budget
+from costs.calc.known_until import Bill
 from costs.models import DayRollup
 from costs.query import spend
+from costs.query.known_until import delivered_bills, touches
 from costs.query.question import Question
 from costs.query.rows import stored_values
 from costs.query.scope import NOBODY
+from costs.query.tag_keys import tag_keys_of
 from finops_site.lib.money import EXACT, exact_sum
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
 
 CATEGORY, PURCHASE = "charge_category", "Purchase"
 # More values than this are not worth naming in the query: it groups by them anyway.
 MOST_NAMED = 1000
+YEAR = 12
 ZERO = Decimal(0)
 ScopeShape = tuple[str, tuple[str, ...]]
 # The currency, and the values of the shape's dimensions but the category.
@@ -57,6 +62,39 @@ def last_delivered_day(as_of: date) -> date | None:
     return last
 
 
+def bills_of_budgets(budgets: Sequence[Budget], as_of: date) -> dict[int, list[Bill]]:
+    """{budget id: the bills that its scope had cost from in the last year}; all bills for a scope without any cost."""
+    bills = delivered_bills(WholeCompany(), as_of)
+    by_budget = {budget.pk: bills for budget in budgets}
+    if len(bills) < 2:
+        return by_budget
+    month = Month.of(as_of)
+    period = Period(month.plus(-YEAR).start, month.next.start)
+    touched: dict[int, set[tuple[int, str]]] = defaultdict(set)
+    tree = TeamTree()
+    for shape, alike in _by_shape(budgets).items():
+        question = replace(_question_of_shape(shape, alike, period), grain="month")
+        place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
+        by_group = _budgets_by_group(alike, shape, tree)
+        rows = spend.grouped_rows(WholeCompany(), question, tag_keys_of(question.names))
+        names = (
+            *spend.group_names(question),
+            "currency",
+            "delivery_month__stream_id",
+            "sub_account",
+            "billing_account",
+        )
+        for *group, currency, stream, account, billing in rows.values_list(*names).distinct():
+            values = [NOBODY if value is None else str(value) for value in group]
+            if place is not None:
+                del values[place]
+            for budget in by_group.get((currency, tuple(values)), ()):
+                touched[budget.pk].add((stream, account or billing))
+    for pk, accounts in touched.items():
+        by_budget[pk] = [bill for bill in bills if touches(bill, accounts)]
+    return by_budget
+
+
 def scope_shape(budget: Budget) -> ScopeShape:
     """What must be the same for budgets to be answered by one query."""
     names = set(budget.filters) | ({CATEGORY} if budget.left_out else set())
@@ -65,16 +103,20 @@ def scope_shape(budget: Budget) -> ScopeShape:
 
 def daily_costs(budgets: Sequence[Budget], period: Period) -> dict[int, DailyCost]:
     """{budget id: the cost of its scope by charge day in `period`, in its currency}."""
-    shapes: dict[ScopeShape, list[Budget]] = defaultdict(list)
-    for budget in budgets:
-        shapes[scope_shape(budget)].append(budget)
     tree = TeamTree()
     costs = {budget.pk: DailyCost() for budget in budgets}
-    for shape, alike in shapes.items():
+    for shape, alike in _by_shape(budgets).items():
         question, by_group = _question_of_shape(shape, alike, period), _budgets_by_group(alike, shape, tree)
         if left_out := _add_costs(costs, question, by_group):
             _add_other_purchases(costs, replace(question, period=left_out), by_group)
     return costs
+
+
+def _by_shape(budgets: Sequence[Budget]) -> dict[ScopeShape, list[Budget]]:
+    shapes: dict[ScopeShape, list[Budget]] = defaultdict(list)
+    for budget in budgets:
+        shapes[scope_shape(budget)].append(budget)
+    return shapes
 
 
 def monthly_costs(budgets: Sequence[Budget], period: Period) -> dict[int, dict[date, Decimal]]:

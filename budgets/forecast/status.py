@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 
 from budgets.models import BudgetPeriod, Forecast
 from costs.query import trends
@@ -16,7 +16,10 @@ from finops_site.ui.figures import percent_text
 
 # (words, tone, icon): for a badge that does not depend on its colour.
 Badge = tuple[str, str, str]
-SHOWN = ("spent", "p10", "p50", "p90", "chance_of_overrun", "method", "as_of")
+WAITING: Badge = ("waits for the bill", "calm", "clock")
+# A period of which no day is complete and no cost is there: nothing is known of it, and that is not zero.
+IS_UNKNOWN = Q(spent=0, complete_until__lt=F("period__start"))
+SHOWN = ("p10", "p50", "p90", "chance_of_overrun", "method", "as_of")
 
 
 def with_status(budgets: QuerySet, today: date) -> QuerySet:
@@ -27,6 +30,8 @@ def with_status(budgets: QuerySet, today: date) -> QuerySet:
     ).order_by("-as_of")
     sums = period.annotate(sum=F("amount") + F("rolled_over")).values("sum")[:1]
     latest = {f"now_{name}": Subquery(newest.values(name)[:1]) for name in SHOWN}
+    known = newest.annotate(spent_if_known=Case(When(IS_UNKNOWN, then=None), default=F("spent")))
+    latest["now_spent"] = Subquery(known.values_list("spent_if_known")[:1])
     return budgets.annotate(budgeted=Subquery(sums)).annotate(**latest)
 
 
@@ -65,7 +70,8 @@ def status_badge(forecast: Forecast | None, budgeted: Decimal | None) -> Badge:
     """How a budget stands."""
     if forecast is None or budgeted is None:
         return ("not evaluated", "calm", "circle-dashed")
-    return status_badge_of(forecast.spent, forecast.chance_of_overrun, budgeted)
+    badge = status_badge_of(forecast.spent, forecast.chance_of_overrun, budgeted)
+    return WAITING if forecast.is_unknown and badge[1] == "good" else badge
 
 
 def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge:

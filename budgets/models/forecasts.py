@@ -1,5 +1,7 @@
 """What each period is forecast to end at, night by night."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils import timezone
 
@@ -39,6 +41,16 @@ class Forecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.period} as of {self.as_of}"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no day of the period is complete and no cost of it is there: not known is not zero."""
+        return not self.spent and self.complete_until is not None and self.complete_until < self.period.start
+
+    @property
+    def known_spent(self) -> Decimal | None:
+        """What was spent, None while that is not known."""
+        return None if self.is_unknown else self.spent
 
 
 class Night(models.Model):

@@ -9,11 +9,12 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from budgets.calc.variance import CostItem, ItemUse, VariancePart, explain_variance
-from budgets.forecast.spending import day_after, monthly_costs
+from budgets.forecast.spending import bills_of_budgets, day_after, monthly_costs
 from budgets.forecast.status import newest_forecasts
 from budgets.models import Budget, BudgetPeriod
 from costs.models import CostLine
 from costs.query import spend
+from costs.query.known_until import is_delivered, is_month_known
 from costs.query.rows import filtered_rows
 from finops_site.lib.money import EXACT, percent, ratio
 from finops_site.lib.periods import Month, Period
@@ -25,17 +26,21 @@ VARIANCE_TARGET = Decimal(5)
 
 @dataclass(slots=True)
 class PlanMonth:
-    """A month of a budget: the amount, what was spent, and, for a month that is not over, what is expected."""
+    """A month of a budget: the amount, what was spent, and, for a month that is not over, what is expected.
+
+    A month that no bill has brought has no actual cost; `is_known`: all of its bills are there.
+    """
 
     amount: Decimal | None = None
     actual: Decimal | None = None
     forecast: Decimal | None = None
     is_over: bool = False
+    is_known: bool = True
 
     @property
     def at_end(self) -> Decimal | None:
-        """What the month ended or is forecast to end at."""
-        return self.actual if self.is_over else self.forecast
+        """What the month ended or is forecast to end at; None where it is over and its bills are not there."""
+        return self.actual if self.is_over and self.is_known else self.forecast
 
     @property
     def variance(self) -> Decimal | None:
@@ -71,13 +76,18 @@ def load_annual_plan(user: Person, year: int, today: date) -> list[PlanLine]:
         budget.pk: PlanLine(budget, {month: PlanMonth(is_over=month.next.start <= today) for month in months})
         for budget in budgets
     }
+    bills = bills_of_budgets(budgets, today) if costs else {}
     for pk, line in lines.items():
         for start, amount in costs.get(pk, {}).items():
-            line.months[Month.of(start)].actual = amount
+            of_month = Month.of(start)
+            row = line.months[of_month]
+            row.is_known = is_month_known(bills[pk], of_month, today, line.budget.basis)
+            if amount or is_delivered(bills[pk], of_month):
+                row.actual = amount
     for period in periods:
         month, forecast = lines[period.budget_id].months[Month.of(period.start)], forecasts.get(period.pk)
         month.amount = period.budgeted
-        if forecast and not month.is_over:
+        if forecast and not (month.is_over and month.is_known):
             month.forecast = forecast.p50
     return [line for line in lines.values() if line.total("amount") is not None]
 
@@ -103,16 +113,16 @@ def totals_by_currency(lines: Sequence[PlanLine]) -> dict[str, dict[str, Decimal
 
 
 def variance_kpi(lines: Sequence[PlanLine]) -> Decimal | None:
-    """The KPI "variance": |actual - amount| of every month that is over and every budget, summed, in % of the amounts.
+    """The KPI "variance": |actual - amount| of every known month that is over and every budget, in % of the amounts.
 
     Absolute values, so that one team's saving does not hide another's overrun; budgets under a parent are counted
-    themselves and the parent is left out. None where no month is over, or currencies differ.
+    themselves and the parent is left out. None where no month is over and delivered, or currencies differ.
     """
     parents = {line.budget.parent_id for line in lines}
     counted = [line for line in lines if line.budget.pk not in parents]
     if len({line.budget.currency for line in counted}) != 1:
         return None
-    months = [month for line in counted for month in line.months.values() if month.is_over]
+    months = [month for line in counted for month in line.months.values() if month.is_over and month.is_known]
     months = [month for month in months if month.variance is not None]
     missed = sum((abs(month.variance or ZERO) for month in months), ZERO)
     return percent(ratio(missed, sum((month.amount or ZERO for month in months), ZERO)))

@@ -1,6 +1,7 @@
 """The page of the annual plan: by team and month, with the reasons of a month's variance."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,10 +14,11 @@ from budgets.forecast.status import variance_share
 from budgets.planning import annual_plan
 from budgets.planning.annual_plan import PlanLine
 from budgets.planning.year_page import YearPage
+from costs.query.known_until import KnownDays, known_in
 from costs.query.spend import add
 from costs.web.links import lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, Period
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Empty
@@ -33,12 +35,19 @@ class AnnualPlanPage(YearPage):
     def lines(self) -> list[PlanLine]:
         return annual_plan.load_annual_plan(self.person, self.year, timezone.now().date())
 
+    @cached_property
+    def known(self) -> KnownDays:
+        year = Period(date(self.year, 1, 1), date(self.year + 1, 1, 1))
+        return known_in(self.person, year, timezone.now().date())
+
     def get_subtitle(self) -> str:
         return f"{self.year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
-        return export(self.export_rows(), f"budgets-{self.year}") if export else super().get(request, *args, **kwargs)
+        if export:
+            return export(self.export_rows(), f"budgets-{self.year}", self.known.notes)
+        return super().get(request, *args, **kwargs)
 
     def export_rows(self) -> Iterator[list[str | Decimal | None]]:
         yield ["Budget", "Team", "Month", "Amount", "Actual", "Forecast", "Variance", "Currency"]
@@ -74,6 +83,7 @@ class AnnualPlanPage(YearPage):
             "target": annual_plan.VARIANCE_TARGET,
             "charts": [plan_chart(code, [x for x in tops if x.budget.currency == code], months) for code in codes],
             "why": self.get_reasons(),
+            "known": self.known,
             "empty": self.empty.for_user(self.person),
         }
         return super().get_context_data(**{**context, **kwargs})

@@ -18,6 +18,7 @@ from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
 from budgets.planning.suggestions import suggest_amount
 from costs.calc.dimensions import DIMENSIONS
+from costs.query.known_until import KnownDays, known_in
 from costs.web.links import lines_url
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
@@ -78,6 +79,15 @@ class BudgetPage(DetailPage):
     def forecast(self) -> Forecast | None:
         return self.period.forecasts.first() if self.period else None
 
+    @cached_property
+    def known(self) -> KnownDays | None:
+        """What the bills know of the period."""
+        if self.period is None:
+            return None
+        budget = self.object
+        filters = {**budget.filters, "currency": [budget.currency]}
+        return known_in(self.person, self.period.period, self.today, filters=filters, metric=budget.basis)
+
     def get_subtitle(self) -> str:
         budget = self.object
         owner = f"{budget.team} and the teams below" if budget.team else "The whole company"
@@ -111,8 +121,9 @@ class BudgetPage(DetailPage):
             "forecast": forecast,
             "forecast_text": status.forecast_text(forecast, budgeted, budget.currency),
             "badge": status.status_badge(forecast, budgeted),
-            "share": status.share_spent(forecast.spent, budgeted) if forecast else None,
-            "chart": period_chart(period, forecast) if period else None,
+            "share": status.share_spent(forecast.known_spent, budgeted) if forecast else None,
+            "known": self.known,
+            "chart": period_chart(period, forecast, self.known.until if self.known else None) if period else None,
             "stats": self.get_stats(period) if period else [],
             # How far off each method was, 7, 14 and 21 days before the end.
             "backtest": [
@@ -154,9 +165,11 @@ class BudgetPage(DetailPage):
             *cards,
             {
                 "label": "Actual",
-                "amount": forecast.spent,
+                "amount": forecast.known_spent,
                 "currency": code,
-                "note": f"as of {forecast.as_of}, complete days until {forecast.complete_until or 'none'}",
+                "note": "not delivered yet"
+                if forecast.is_unknown
+                else f"as of {forecast.as_of}, complete days until {forecast.complete_until or 'none'}",
                 "url": lines_url(known, {**self.object.filters, "currency": code}) if known.days else "",
                 "icon": "receipt",
             },

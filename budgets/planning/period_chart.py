@@ -13,15 +13,17 @@ from finops_site.lib.periods import Period, short_day_text
 MOST_POINTS = 92
 
 
-def period_chart(period: BudgetPeriod, forecast: Forecast | None) -> dict[str, Any]:
-    """The band of the forecast opens with the root of the days ahead."""
+def period_chart(period: BudgetPeriod, forecast: Forecast | None, delivered: date | None = None) -> dict[str, Any]:
+    """The band of the forecast opens with the root of the days ahead; no day after `delivered` has an actual cost."""
     span = period.period
     as_of = forecast.as_of if forecast else span.start
     known = Period(span.start, max(span.start, min(span.end, as_of + timedelta(days=1))))
+    last = min(day for day in (known.last_day, delivered) if day)
+    shown_days = Period(span.start, max(span.start, last + timedelta(days=1)))
     daily = daily_costs([period.budget], known)[period.budget_id]
     step = max(1, span.days // MOST_POINTS)
     shown = [day for number, day in enumerate(span.each_day()) if number % step == 0 or day == span.last_day]
-    actual = [daily.total(Period(span.start, day + timedelta(days=1))) if day in known else None for day in shown]
+    actual = [daily.total(Period(span.start, day + timedelta(days=1))) if day in shown_days else None for day in shown]
     series = [charts.series("Actual", actual), charts.series("Amount", [period.budgeted] * len(shown), dashed=True)]
     if forecast and forecast.method not in ("done", "none") and known.end < span.end:
         series += [

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from costs.clusters.shares import Share
 from costs.formats import NAMES
 from costs.ingest.uploads import too_big
 from costs.models import (
@@ -20,6 +21,7 @@ from costs.models import (
 )
 from costs.web.forms import currency_code
 from finops_site.api.base import ExactModelSerializer, MonthTextField
+from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 
@@ -189,8 +191,20 @@ class FocusExportSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = FocusExport
-        fields = ["id", "month", "billing_month", "kind", "status", "rows", "bytes", "totals", "filled", "message"]
-        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "message"]
+        fields = [
+            "id",
+            "month",
+            "billing_month",
+            "kind",
+            "status",
+            "rows",
+            "bytes",
+            "totals",
+            "filled",
+            "notes",
+            "message",
+        ]
+        read_only_fields = ["id", "status", "rows", "bytes", "totals", "filled", "notes", "message"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -266,6 +280,31 @@ class TeamSerializer(serializers.ModelSerializer):
         return self.context["month_to_date"].get(team.pk, {})
 
 
+class MissingPartSerializer(serializers.Serializer):
+    """Days that a total lacks, and of which bill; `metric` where only one of the costs is missing."""
+
+    provider = serializers.CharField()
+    source = serializers.CharField(help_text="for those who see the whole company; empty for others")
+    export = serializers.CharField(help_text="for those who see the whole company; empty for others")
+    to = serializers.DateField()
+    known_until = serializers.DateField(allow_null=True)
+    metric = serializers.CharField(allow_blank=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a word of Python's and cannot name a field above.
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class KnownSerializer(serializers.Serializer):
+    """What the bills know of the days asked about: what is not delivered is unknown, and never zero."""
+
+    until = serializers.DateField(allow_null=True, help_text="the last day that every bill has delivered")
+    is_complete = serializers.BooleanField(help_text="whether nothing that is expected by now is missing")
+    is_final = serializers.BooleanField(help_text="whether no later bill is expected to change it")
+    missing = MissingPartSerializer(many=True)
+    notes = serializers.ListField(child=serializers.CharField(), help_text="the same in sentences")
+
+
 class SpendSerializer(serializers.Serializer):
     """The answer to a question about spend; `from` and `to` are its first and last day."""
 
@@ -282,7 +321,21 @@ class SpendSerializer(serializers.Serializer):
     rates = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="with `in`: by which rates of which day; null: none"
     )
+    known = KnownSerializer(help_text="what the totals lack, as pages say it beside them")
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python's and cannot name a field above.
         return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class ClusterShareSerializer(serializers.Serializer):
+    """What a namespace, a workload, a pod, a machine or the value of a label costs of a cluster's machines."""
+
+    cluster = serializers.CharField()
+    key = serializers.CharField(help_text="the namespace, workload ...; empty where a row has none")
+    is_idle = serializers.BooleanField(help_text="what nothing took")
+    currency = serializers.CharField()
+    amount = serializers.SerializerMethodField(help_text="every digit, as text")
+
+    def get_amount(self, share: Share) -> str | None:
+        return exact_text(share.amount)

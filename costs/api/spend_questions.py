@@ -11,6 +11,7 @@ from django.http import QueryDict
 from costs.calc.dimensions import DIMENSIONS, FILTERABLE, TAG, Choices, named
 from costs.models import Pool
 from costs.query import currency_conversion
+from costs.query.known_until import known_of
 from costs.query.question import GRAINS, METRIC, BadQuestion, Question
 from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED
 from costs.query.spend import SpendRow, find_spend, sums_by_currency, total_spend
@@ -104,8 +105,11 @@ def _find_id(rows: QuerySet, value: str) -> str:
     return str(pk)
 
 
-def answer_spend(user: Person, query: SpendQuery) -> dict[str, Any]:
-    """The sums, exact to the last stored digit. Raises BadQuestion for more rows than an answer should have."""
+def answer_spend(user: Person, query: SpendQuery, today: date) -> dict[str, Any]:
+    """The sums, exact to the last stored digit, and what the bills know of them.
+
+    Raises BadQuestion for more rows than an answer should have.
+    """
     question = query.question
     exchange = None
     if query.target:
@@ -126,6 +130,7 @@ def answer_spend(user: Person, query: SpendQuery) -> dict[str, Any]:
         "results": [_result(row, query, labels) for row in rows],
         "totals": {code: exact_text(amount) for code, amount in sorted(totals.items())},
         **({"rates": _rates(exchange)} if exchange else {}),
+        "known": known_of(user, question, today).as_json(),
     }
 
 

@@ -14,4 +14,8 @@ router.register("focus-exports", views.FocusExportViewSet, "focus-export")
 router.register("invoices", InvoiceViewSet, "invoice")
 router.register("teams", views.TeamViewSet, "team")
 
-urlpatterns = [path("spend/", views.SpendView.as_view(), name="spend"), *router.urls]
+urlpatterns = [
+    path("spend/", views.SpendView.as_view(), name="spend"),
+    path("cluster-shares/", views.ClusterSharesView.as_view(), name="cluster-shares"),
+    *router.urls,
+]

@@ -1,7 +1,7 @@
 """The API of bills and costs: the same rows, the same services and the same exact amounts as the pages."""
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from costs.api import spend_questions
 from costs.api.serializers import (
+    ClusterShareSerializer,
     ConformanceResultSerializer,
     CostLineSerializer,
     DecisionSerializer,
@@ -30,10 +31,12 @@ from costs.api.serializers import (
     UploadSerializer,
 )
 from costs.calc.dimensions import FILTERABLE
+from costs.clusters import shares
 from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import uploads, withdraw
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
+from costs.query.known_until import known_of
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
@@ -223,6 +226,15 @@ class SourceViewSet(viewsets.ReadOnlyModelViewSet):
     lookup_value_regex = r"\d+"
 
 
+class CostLinePages(KeysetPages):
+    """Pages of cost lines say what the bills know of the days asked for."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        answer = super().get_paginated_response_schema(schema)
+        known = {"type": "object", "additionalProperties": {}, "description": "what the lines lack, as in `spend/`"}
+        return {**answer, "properties": {**answer["properties"], "known": known}}
+
+
 @extend_schema_view(
     list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
     retrieve=extend_schema(summary="One cost line"),
@@ -237,7 +249,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     serializer_class = CostLineSerializer
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
-    pagination_class = KeysetPages
+    pagination_class = CostLinePages
     keyset = ("-charge_date", "-id")
     lookup_value_regex = r"\d+"
 
@@ -247,6 +259,12 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
         return queryset if self.detail else filtered_rows(queryset, spend_query_of(self.request).question)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().list(request, *args, **kwargs)
+        question = spend_query_of(request).question
+        response.data["known"] = known_of(request.user, question, timezone.now().date()).as_json()
+        return response
 
 
 @extend_schema_view(
@@ -289,10 +307,42 @@ class SpendView(APIView):
         responses=SpendSerializer,
     )
     def get(self, request: Request) -> Response:
+        today = timezone.now().date()
         try:
-            return Response(spend_questions.answer_spend(request.user, spend_query_of(request)))
+            return Response(spend_questions.answer_spend(request.user, spend_query_of(request), today))
         except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from None
+
+
+class ClusterSharesView(APIView):
+    """The cost of a month's Kubernetes machines, split among what ran on them: it is in the other sums already."""
+
+    permission_classes = [HoldsPermission]
+    permission_required = "costs.view_costline"
+
+    @extend_schema(
+        summary="Shares of clusters",
+        parameters=[
+            OpenApiParameter("month", str, required=True, description="by charge day: 2025-11"),
+            OpenApiParameter("by", str, default="namespace", description="one of the groupings, or label:<key>"),
+            OpenApiParameter("cluster", str),
+            OpenApiParameter("metric", str, enum=["effective_cost", "billed_cost"], default="effective_cost"),
+        ],
+        responses=ClusterShareSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        chosen = {name: request.query_params.get(name, "") for name in ("month", "by", "cluster", "metric")}
+        try:
+            rows = shares.split(
+                cast(Person, request.user),
+                Month.parse(chosen["month"]).period,
+                chosen["by"] or "namespace",
+                metric=chosen["metric"] or "effective_cost",
+                cluster=chosen["cluster"],
+            )
+        except ValueError as error:
+            raise ValidationError({"detail": str(error)}) from None
+        return Response(ClusterShareSerializer(rows, many=True).data)
 
 
 def month_to_date(user: Person) -> dict[int, dict[str, dict[str, str | None]]]:

@@ -65,7 +65,7 @@ class BillFile:
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
-        nulls = "['']" if self.layout.literal else NULLS
+        nulls = "['']" if self.layout.has_word_none else NULLS
         return (
             f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
@@ -128,7 +128,7 @@ def _sheet(
         rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if kind == "jsonl" else None
         return None, json_lines.sheet(db, address, name, rest, options, places)
     if kind == "csv":
-        return _csv_sheet(head, name, options)
+        return csv_sheet(head, name, options)
     try:
         rows = db.sql(f"SELECT * FROM read_parquet({literal(address)})")
         described = list(zip(rows.columns, rows.types, strict=True))
@@ -140,7 +140,7 @@ def _sheet(
     return None, Sheet(columns, options)
 
 
-def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
+def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sheet]:
     """The header of a CSV: its first line, or the first below it that is the header of a format."""
     refusal: BadBill | None = None
     first: tuple[files.Layout, Sheet] | None = None
@@ -151,7 +151,7 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
             refusal = refusal or error
             continue
         preamble = {key: literal(value) for key, value in files.preamble(head, skip).items()} if skip else {}
-        sheet = Sheet(_cells(layout), options, preamble)
+        sheet = Sheet({column: quoted(column) for column in layout.columns}, options, preamble)
         first = first or (layout, sheet)
         if is_known(sheet):
             return layout, sheet
@@ -161,18 +161,14 @@ def _csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, S
     return first
 
 
-def _cells(layout: files.Layout) -> dict[str, str]:
-    """{column: SQL that reads it as text}; where ``None`` is a value in some columns it is told from nothing here."""
-    cells = {column: quoted(column) for column in layout.columns}
-    if not layout.literal:
-        return cells
-    return {column: sql if column in layout.literal else _without_nulls(sql) for column, sql in cells.items()}
-
-
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
-    prices = [known.prices for known in FORMATS if known.prices]
-    return any(not known.missing(sheet) for known in FORMATS) or any(listed.fits(sheet) for listed in prices)
+    return any(not known.missing(sheet) for known in FORMATS) or is_price_list(sheet)
+
+
+def is_price_list(sheet: Sheet) -> bool:
+    """Whether the header is that of a price list, which has no charges of its own."""
+    return any(known.prices.fits(sheet) for known in FORMATS if known.prices)
 
 
 def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:

@@ -78,15 +78,15 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 class Layout:
     """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
 
-    `skip` lines stand above the header. In `literal` columns ``None`` and ``null`` are values like any other, for
-    somebody has tagged so.
+    `skip` lines stand above the header. `has_word_none`: in this file ``None`` and ``null`` are values like any other,
+    for somebody has tagged so.
     """
 
     columns: tuple[str, ...]
     delimiter: str
     bare: tuple[str, ...] = ()
     skip: int = 0
-    literal: tuple[str, ...] = ()
+    has_word_none: bool = False
 
 
 def lines_in_head(path: Path) -> int:
@@ -130,18 +130,22 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
             return Layout(unique[:cells], delimiter, unique[cells:], skip)
-    return Layout(unique, delimiter, skip=skip, literal=_literal_columns(unique, first, delimiter))
+    return Layout(unique, delimiter, skip=skip, has_word_none=_has_word_none(unique, first, delimiter))
 
 
-def _literal_columns(columns: Sequence[str], text: str, delimiter: str) -> tuple[str, ...]:
-    """The columns of tags, where the first rows have ``None`` or ``null`` in them, and nothing is an empty cell."""
-    places = [place for place, column in enumerate(columns) if column.lower().startswith(TAG_COLUMNS)]
+def _has_word_none(columns: Sequence[str], text: str, delimiter: str) -> bool:
+    """Whether the first rows have ``None`` or ``null`` as values of tags: nowhere else, and beside empty cells."""
+    places = {place for place, column in enumerate(columns) if column.lower().startswith(TAG_COLUMNS)}
     if not places:
-        return ()
+        return False
+    words = {"none", "null", "(null)"}
     rows = [row for row in islice(_rows(text, delimiter), 1000) if len(row) == len(columns)]
-    cells = {row[place].strip().lower() for row in rows for place in places}
-    is_value = "" in cells and not cells.isdisjoint({"none", "null", "(null)"})
-    return tuple(columns[place] for place in places) if is_value else ()
+    tags = {row[place].strip().lower() for row in rows for place in places}
+    if "" not in tags or tags.isdisjoint(words):
+        return False
+    return not any(
+        cell.strip().lower() in words for row in rows for place, cell in enumerate(row) if place not in places
+    )
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:

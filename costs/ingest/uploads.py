@@ -13,10 +13,10 @@ from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
 from costs.charges import files
+from costs.charges.bill_files import csv_sheet, is_price_list
 from costs.charges.bundles import find_bundles
 from costs.formats import detect
-from costs.formats.base import BadBill, Options, Sheet
-from costs.formats.sql import quoted
+from costs.formats.base import BadBill, Options
 from costs.ingest.receive import Receipt, receive_bill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from finops_site.celery import task
@@ -106,8 +106,9 @@ def _check_header(path: Path, head: Path, options: Options, format_name: str) ->
         text = head
     if files.kind(text, path.name) != "csv":
         return
-    columns = files.csv_layout(text, path.name).columns
-    sheet = Sheet({column: quoted(column) for column in columns}, options)
+    _, sheet = csv_sheet(text, path.name, options)
+    if is_price_list(sheet):
+        return
     detected = detect(sheet, wanted=format_name, file=path.name)
     if detected.needs_month and options.month is None:
         raise BadBill(f"{path.name}: {detected.title} has no dates; say which month it is for.")

@@ -72,7 +72,7 @@ def sum_up(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0025_conformance_and_retention")]
+    dependencies = [("costs", "0030_clusters")]
 
     operations = [
         migrations.AddField(

@@ -1,4 +1,5 @@
 from costs.models.changes import RestatedCost, Restatement
+from costs.models.clusters import ClusterFile, ClusterUsage
 from costs.models.conformance import ConformanceResult
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
@@ -9,6 +10,8 @@ from costs.models.sources import Credential, FetchedBill
 from costs.models.streams import DeliveredAccount, Stream
 
 __all__ = [
+    "ClusterFile",
+    "ClusterUsage",
     "ConformanceResult",
     "CostLine",
     "Credential",

@@ -36,6 +36,7 @@ class FocusExport(models.Model):
     bytes = models.BigIntegerField(default=0)
     totals = models.JSONField(default=dict, blank=True, help_text="{currency: {metric: exact decimal text}}")
     filled = models.JSONField(default=list, blank=True, help_text="metrics that FOCUS needs and the bills left open")
+    notes = models.JSONField(default=list, blank=True, help_text="what the month lacks, in sentences")
     message = models.TextField(blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

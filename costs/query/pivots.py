@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db.models import F, Sum, Window
@@ -15,6 +15,7 @@ from costs.query.question import Question
 from costs.query.result_cache import cached
 from costs.query.spend import SpendRow, add, as_group, find_spend, group_names, grouped_rows, minus
 from costs.query.tag_keys import tag_keys_of
+from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 
 OTHER = "Other"
@@ -50,8 +51,16 @@ def build_pivots(user: Person, question: Question, *, top: int = 10, to_merge: b
     rows = _rows_of_leaders(user, question, top, to_merge) if question.group_by else find_spend(user, question)
     totals = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
     labels = group_labels(question.group_by, rows) if question.group_by else {}
-    buckets = sorted({row.bucket for row in totals if row.bucket})
+    buckets = _buckets(question, totals)
     return [_pivot(code, buckets, rows, totals, labels) for code in sorted({row.currency for row in totals})]
+
+
+def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
+    """Every bucket with cost; of months those between them too: one without a bill is a gap that is seen."""
+    days = sorted({row.bucket for row in totals if row.bucket})
+    if question.grain != "month" or not days:
+        return days
+    return [month.start for month in Period(days[0], days[-1] + timedelta(days=1)).months()]
 
 
 def _rows_of_leaders(user: Person, question: Question, top: int, to_merge: bool) -> list[SpendRow]:

@@ -51,6 +51,16 @@ class Comparison:
         return f"against 1 to {self.before.last_day.day} {month_text(self.before.start)}"
 
     @property
+    def both_months(self) -> Period:
+        """The month and the one before it, whole."""
+        return Period(self.month.previous.start, self.month.next.start)
+
+    @property
+    def year(self) -> Period:
+        """The thirteen months that charts of it show."""
+        return Period(self.month.plus(1 - MONTHS).start, self.month.next.start)
+
+    @property
     def title(self) -> str:
         if self.has_full_month:
             return month_text(self.month, "long")
@@ -101,7 +111,7 @@ def monthly_history(
     user: Person, month: Month, by: str, filters: Filters, metric: str, shown_in: str = ""
 ) -> MonthlyHistory:
     """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
-    period = Period(month.plus(1 - MONTHS).start, month.next.start)
+    period = Comparison(month, month.period, month.period).year
     question = Question(period, (by,), "month", metric, filters)
     pivots = build_pivots(user, question, top=GROUPS, to_merge=bool(shown_in))
     if not shown_in:

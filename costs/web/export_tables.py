@@ -28,6 +28,7 @@ class ExportTable(BaseTable):
     rows = NumberColumn(orderable=False)
     totals = BilledTotalsColumn("Billed cost", orderable=False)
     filled = django_tables2.Column("Filled", orderable=False, empty_values=(None, []))
+    notes = django_tables2.Column("Lacks", orderable=False, empty_values=(None, []))
     created_at = django_tables2.Column("Asked for", orderable=False)
 
     caption = "FOCUS exports"
@@ -46,6 +47,9 @@ class ExportTable(BaseTable):
 
     def render_filled(self, value: list[str]) -> str:
         return ", ".join(name.replace("_", " ") for name in value)
+
+    def render_notes(self, value: list[str]) -> str:
+        return " ".join(value)
 
     def render_created_at(self, value: datetime, record: FocusExport) -> str:
         return f"{moment_text(value)} by {record.requested_by or 'the API'}"

@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.template.defaultfilters import filesizeformat
 
 from costs.calc import exchange_rates
+from costs.clusters import shares
 from costs.focus_export import request_export
 from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
@@ -107,6 +108,60 @@ class ExportForm(forms.Form):
     def save(self, user: User) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
         return request_export(month.start, self.cleaned_data["kind"], user)
+
+
+class ClusterQuestionForm(forms.Form):
+    """Which shares of clusters to show; `question` is what was asked, or what is shown where nothing was."""
+
+    month = MonthField(required=False)
+    cluster = forms.ChoiceField(required=False)
+    by = forms.CharField(
+        required=False,
+        help_text="namespace, workload, pod, node, cluster or label:<key>",
+        widget=forms.TextInput({"list": "splits", "placeholder": "namespace, workload, label:app"}),
+    )
+    metric = forms.ChoiceField(
+        label="Cost",
+        required=False,
+        choices=[("effective_cost", "Effective cost"), ("billed_cost", "Billed cost")],
+    )
+
+    def __init__(self, data: Any, *, month: Month, clusters: Sequence[str]) -> None:
+        super().__init__(data)
+        self.default_month = month
+        choices = [("", "All clusters"), *((name, name) for name in clusters)]
+        cast(forms.ChoiceField, self.fields["cluster"]).choices = choices
+
+    def clean_by(self) -> str:
+        by = str(self.cleaned_data["by"])
+        if by and by not in shares.GROUPINGS and not (by.startswith(shares.LABEL) and by != shares.LABEL):
+            raise forms.ValidationError(f"Choose {', '.join(shares.GROUPINGS)} or {shares.LABEL}<key>.")
+        return by
+
+    @property
+    def question(self) -> dict[str, Any]:
+        chosen = self.cleaned_data if self.is_valid() else {}
+        return {
+            "month": chosen.get("month") or self.default_month,
+            "cluster": chosen.get("cluster") or "",
+            "by": chosen.get("by") or "namespace",
+            "metric": chosen.get("metric") or "effective_cost",
+        }
+
+
+class ClusterFileForm(forms.Form):
+    """A file that says what ran on which machines."""
+
+    files = FilesField(  # type: ignore[assignment]
+        label="Files",
+        allow_empty_file=True,
+        error_messages={"required": "Choose a file."},
+        help_text="The JSON of OpenCost's or Kubecost's allocation API, their CSV, or an AWS Cost and Usage Report "
+        "with split cost allocation data, all its parts at once.",
+    )
+    cluster = forms.CharField(
+        required=False, max_length=200, help_text="If the file does not name it: as your bill's tags do."
+    )
 
 
 class RatesForm(forms.Form):

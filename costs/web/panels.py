@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from costs.models import Delivery
 from costs.query import latest_month, trends
+from costs.query.known_until import known_in
 from costs.query.question import METRIC
 from costs.query.scope import filters_of
 from costs.web.comparisons import change_row, month_stats
@@ -42,6 +43,7 @@ def spending_panel(request: HttpRequest) -> dict[str, Any] | None:
     return {
         "stats": month_stats(signed_in_user(request), comparison, filters_of(signed_in_user(request))),
         "comparison": comparison,
+        "known": known_in(signed_in_user(request), comparison.year, timezone.now().date()),
     }
 
 

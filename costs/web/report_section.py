@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from costs.calc.dimensions import named
 from costs.query import latest_month, trends
+from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
 from costs.query.question import METRIC, Question
 from costs.query.scope import NOBODY, filters_of
@@ -48,8 +49,17 @@ def newest_report_month(user: Person, today: date) -> Month | None:
 def owned_share(user: Person, as_of: date) -> Measure | None:
     """How much of the month's cost has an owner, in percent, in the currency of most cost."""
     month = Month.of(as_of)
-    # The days billed so far and not the month: the page has asked that already.
-    by_owner = find_spend(user, Question(trends.compare(user, month, as_of).now, ("team",), "", METRIC))
+    # The days billed so far and not the month: the page has asked that already. Of a bill that is late nobody knows the
+    # owner: the days that all bills have say it.
+    days, known = trends.compare(user, month, as_of).now, known_in(user, month.period, as_of)
+    text = f"of {month_text(month, 'long')}'s cost has a team"
+    url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
+    if known.missing:
+        text = f"{text}: {known.notes[0]}"
+        if known.until is None or known.until < month.start:
+            return Measure(None, Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
+        days = Period(days.start, min(days.end, known.until + timedelta(days=1)))
+    by_owner = find_spend(user, Question(days, ("team",), "", METRIC))
     totals = sums_by_currency(by_owner)
     code = max(totals, key=lambda currency: totals[currency] or Decimal(0), default="")
     total = totals.get(code)
@@ -57,15 +67,7 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
         return None
     owned = add(row.amount for row in by_owner if row.currency == code and row.group[0] != NOBODY)
     share = ratio(owned or Decimal(0), total)
-    url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
-    return Measure(
-        percent(share),
-        Unit.PERCENT,
-        OWNED_TARGET,
-        Better.HIGHER,
-        f"of {month_text(month, 'long')}'s cost has a team",
-        url,
-    )
+    return Measure(percent(share), Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:
@@ -100,7 +102,10 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
     by = "team" if user.sees_whole_company else "service"
     charts = trends.monthly_history(user, month, by, {}, METRIC).charts
     return {
-        "text": [_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)],
+        "text": [
+            *(_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)),
+            *known_in(user, comparison.year, timezone.now().date()).notes,
+        ],
         "stats": stats,
         "charts": [{**chart, "title": f"Thirteen months by {by}, {chart['currency']}"} for chart in charts],
         "links": [("Explore", f"{reverse('costs:explorer')}?group_by={by}&period=12-months")],

@@ -137,6 +137,24 @@ class TeamTable(BaseTable):
         return format_html('<a href="{}">{}</a>', record["url"], value)
 
 
+class ClusterShareTable(BaseTable):
+    """What namespaces, workloads or labels cost; what nothing took is said as idle."""
+
+    cluster = django_tables2.Column("Cluster", orderable=False)
+    key = django_tables2.Column("Of", orderable=False, empty_values=())
+    share = MoneyColumn("Share", orderable=False)
+    currency = django_tables2.Column(visible=False)
+
+    class Meta(BaseTable.Meta):
+        caption = "Shares of clusters"
+
+    def render_key(self, value: str | None, record: dict[str, Any]) -> str:
+        return "Idle" if record["is_idle"] else value or "—"
+
+    def value_key(self, value: str | None, record: dict[str, Any]) -> str:
+        return value or ""
+
+
 class ExchangeRateTable(BaseTable):
     day = DayColumn("Day")
     monthly = django_tables2.Column("Is", orderable=False)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from costs.web.views import deliveries, explorer, exports, invoices, lines, rates, sources, teams
+from costs.web.views import clusters, deliveries, explorer, exports, invoices, lines, rates, sources, teams
 
 app_name = "costs"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
     path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
+    path("kubernetes/", clusters.ClustersPage.as_view(), name="clusters"),
+    path("kubernetes/load/", clusters.LoadAllocations.as_view(), name="clusters_load"),
     path("costs/invoices/", invoices.InvoicesPage.as_view(), name="invoices"),
     path("costs/invoices/add/", invoices.InvoiceFormPage.as_view(), name="invoice_add"),
     path("costs/invoices/upload/", invoices.UploadInvoices.as_view(), name="invoices_upload"),

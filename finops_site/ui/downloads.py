@@ -1,6 +1,6 @@
 """Every file that leaves a page: one way to name it, and to say that it is a download."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -9,7 +9,7 @@ from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 
 from finops_site.ui import spreadsheets
-from finops_site.ui.table_export import csv_text
+from finops_site.ui.table_export import csv_text, with_notes
 
 CSV = "text/csv; charset=utf-8"
 JSON = "application/json"
@@ -33,11 +33,14 @@ def download(
     return response
 
 
-def csv_download(rows: Iterable[Iterable[Any]], name: str) -> HttpResponseBase:
-    """Any rows, the header first; streamed, amounts with every digit, and safe to open in a spreadsheet."""
-    return download(csv_text(rows), name, "csv", CSV)
+def csv_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
+    """Any rows, the header first; streamed, amounts with every digit, and safe to open in a spreadsheet.
+
+    `notes` are what the rows lack, in sentences: rows of one cell at the end.
+    """
+    return download(csv_text(with_notes(rows, notes)), name, "csv", CSV)
 
 
-def xlsx_download(rows: Iterable[Iterable[Any]], name: str) -> HttpResponseBase:
-    """Any rows, the header first, as a workbook. Raises TooManyRows."""
-    return download(spreadsheets.xlsx(rows, title=name), name, "xlsx", spreadsheets.CONTENT_TYPE)
+def xlsx_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
+    """The same as a workbook, the notes on a sheet of their own. Raises TooManyRows."""
+    return download(spreadsheets.xlsx(rows, title=name, notes=notes), name, "xlsx", spreadsheets.CONTENT_TYPE)

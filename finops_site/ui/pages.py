@@ -177,7 +177,8 @@ class ListPage(_VisibleRows, Page, TemplateView):
         export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
         if export:
             try:
-                return export(export_rows(self.make_table(self.ordered_rows())), self.get_export_name())
+                rows = export_rows(self.make_table(self.ordered_rows()))
+                return export(rows, self.get_export_name(), self.get_notes())
             except TooManyRows as refused:
                 return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
         return super().get(request, *args, **kwargs)
@@ -201,6 +202,10 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def get_totals(self) -> list[dict[str, Any]]:
         """The rows of sums under the table, one for each currency: ``total_rows(self.rows.totals())``."""
         return []
+
+    def get_notes(self) -> Sequence[str]:
+        """What the rows lack, in sentences: they stand in the CSV and the workbook, too."""
+        return ()
 
     def make_table(self, data: QuerySet | Sequence[Record] | PageData, **kwargs: Any) -> BaseTable:
         table = self.table_class(data, request=None, **kwargs)

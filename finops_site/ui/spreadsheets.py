@@ -6,7 +6,7 @@ A spreadsheet keeps 15 digits of a number: an amount with more is written as tex
 import io
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -29,8 +29,10 @@ class TooManyRows(ValueError):
     """More rows than a sheet holds; the message says what to do instead."""
 
 
-def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet") -> bytes:
+def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet", notes: Sequence[str] = ()) -> bytes:
     """Rows, the header first and frozen, as a workbook. Raises TooManyRows beyond what a sheet holds.
+
+    `notes` are what a reader must know of the rows: they stand on a second sheet.
 
     A row goes to the disk as soon as the next one begins, so that memory does not grow with their number.
     """
@@ -47,6 +49,10 @@ def xlsx(rows: Iterable[Iterable[Any]], *, title: str = "Sheet") -> bytes:
                 raise TooManyRows(f"A sheet holds {MOST_ROWS:,} rows; export it as CSV, or filter it first.")
             for column, value in enumerate(row):
                 _write(sheet, (number, column), value, formats)
+        if notes:
+            page = book.add_worksheet("Notes" if sheet.get_name() != "Notes" else "Notes on it")
+            for number, note in enumerate(notes):
+                _write(page, (number, 0), note, formats)
         book.close()
     return file.getvalue()
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -43,6 +43,12 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
         page = io.StringIO()
         csv.writer(page).writerows([safe_cell(cell) for cell in row] for row in batch)
         yield page.getvalue()
+
+
+def with_notes(rows: Iterable[Iterable[Any]], notes: Sequence[str]) -> Iterator[Iterable[Any]]:
+    """The rows, and after them what a reader must know of them: a row of one cell for each note."""
+    yield from rows
+    yield from ([f"Note: {note}"] for note in notes)
 
 
 def export_rows(table: BaseTable) -> Iterator[Iterable[Any]]:

@@ -43,7 +43,7 @@ class CommitmentsPage(ListPage):
 
     def get_queryset(self) -> CommitmentQuerySet:
         rows = super().get_queryset().select_related("owner")
-        period = metrics.newest_period(self.person)
+        period = metrics.newest_period(self.person, timezone.now().date())
         days = Utilisation.objects.filter(commitment=OuterRef("pk"), currency=OuterRef("currency"))
         days = days.within(period) if period else days.none()
         totals = days.order_by().values("commitment")

@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import Max
 from django.db.models.functions import TruncMonth
 
-from finops_site.lib.periods import Period
+from costs.query.known_until import bills_of, last_known_day
+from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
 from reservations.models import Coverage, Utilisation
@@ -67,14 +68,18 @@ class CommitmentMetrics:
         return None if self.unpriced else effective_savings_rate(self.paid, self.eligible)
 
 
-def newest_usage_day(user: Person) -> date | None:
-    """The newest day that has any use."""
-    return Coverage.objects.visible_to(user).aggregate(day=Max("day"))["day"]
+def newest_usage_day(user: Person, today: date) -> date | None:
+    """The newest day that has any use and that all bills have delivered: after it, use is unknown and not zero."""
+    newest: date | None = Coverage.objects.visible_to(user).aggregate(day=Max("day"))["day"]
+    if newest is None:
+        return None
+    known = last_known_day(bills_of(user, Month.of(newest).period, {}, today), today)
+    return min(newest, known) if known else newest
 
 
-def newest_period(user: Person, days: int = DAYS) -> Period | None:
-    """The `days` days that end with the newest; None while there is no use at all."""
-    newest = newest_usage_day(user)
+def newest_period(user: Person, today: date, days: int = DAYS) -> Period | None:
+    """The `days` days that end with the newest known; None while there is no use at all."""
+    newest = newest_usage_day(user, today)
     return None if newest is None else period_ending_on(newest, days)
 
 

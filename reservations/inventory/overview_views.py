@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.generic import TemplateView
 
+from costs.query.known_until import known_in
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month, Period, day_text, short_day_text
@@ -33,7 +34,7 @@ class CommitmentsOverview(Page, TemplateView):
 
     @cached_property
     def period(self) -> Period | None:
-        return metrics.newest_period(self.person)
+        return metrics.newest_period(self.person, timezone.now().date())
 
     @property
     def dimension(self) -> str:
@@ -56,6 +57,7 @@ class CommitmentsOverview(Page, TemplateView):
         plans = Plan.objects.visible_to(user).filter(state=Plan.State.READY)
         context = {
             "is_empty": False,
+            "known": known_in(user, Month.of(timezone.now().date()).period, timezone.now().date()),
             "blocks": [{"currency": row.currency, "stats": metric_stats(row)} for row in by_currency],
             "chart": day_chart(metrics.metrics_by_day(user, period, code)),
             "months": MetricsMonthTable(metrics.metrics_by_month(user, thirteen_months, code), request=None),

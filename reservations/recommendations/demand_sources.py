@@ -9,7 +9,9 @@ from typing import Any
 from django.db.models import Q, Sum
 
 from costs.models import CostLine
+from costs.query.known_until import bills_of, last_known_day
 from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
 from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, system_of
 from reservations.inventory.period_charges import midnight, query_charges
@@ -42,8 +44,14 @@ def newest_billed_day(today: date) -> date:
 
 
 def collect_demand(as_of: date, days: int, team: Team | None = None) -> CollectedDemand:
-    """The hours of `days` days before `as_of` of the whole company, or of a team (daily, from its cost lines)."""
-    period = Period(as_of - timedelta(days=days), as_of)
+    """The hours of `days` days before `as_of` of the whole company, or of a team (daily, from its cost lines).
+
+    They end where a bill that is late ends: what is not delivered is no machine that was switched off.
+    """
+    start = as_of - timedelta(days=days)
+    filters = {"team": [str(team.pk)]} if team else {}
+    known = last_known_day(bills_of(WholeCompany(), Period(start, as_of), filters, as_of), as_of)
+    period = Period(start, max(start, min(as_of, known + timedelta(days=1))) if known else as_of)
     rows = _team_use(team, period) if team else _company_use(period)
     open_rows = [row for row in rows if not row["covered"] and not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}

@@ -4,15 +4,18 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactModelSerializer, HoldsPermission, MonthTextField
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from tagging.chargeback.periods import known_of_month
 from tagging.models import ChargebackPeriod, MonthTotal, Statement, StatementLine
 
 MONTH = OpenApiParameter("month", str, OpenApiParameter.PATH, description="billing month, like 2026-03")
@@ -72,12 +75,17 @@ class ChargebackMonthSerializer(ExactModelSerializer):
 
 
 class ChargebackSerializer(ChargebackMonthSerializer):
-    """The month with the statements that you may see."""
+    """The month with the statements that you may see, and what the bills know of it."""
 
     statements = serializers.SerializerMethodField()
+    known = serializers.SerializerMethodField()
 
     class Meta(ChargebackMonthSerializer.Meta):
-        fields = [*ChargebackMonthSerializer.Meta.fields, "statements"]
+        fields = [*ChargebackMonthSerializer.Meta.fields, "statements", "known"]
+
+    @extend_schema_field(KnownSerializer)
+    def get_known(self, period: ChargebackPeriod) -> dict[str, Any]:
+        return known_of_month(self.context["user"], period, timezone.now().date()).as_json()
 
     @extend_schema_field(StatementSerializer(many=True))
     def get_statements(self, period: ChargebackPeriod) -> list[dict[str, Any]]:

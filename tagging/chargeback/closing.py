@@ -8,9 +8,10 @@ from costs.models import DeliveryMonth, Source
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import moment_text
+from finops_site.lib.person import WholeCompany
 from finops_site.models import User
 from tagging.chargeback.draft_statements import write_statements
-from tagging.chargeback.periods import NO_BILL, month_fingerprints, open_period, period_fingerprint
+from tagging.chargeback.periods import NO_BILL, known_of_month, month_fingerprints, open_period, period_fingerprint
 from tagging.models import ChargebackPeriod, Statement
 
 
@@ -22,12 +23,20 @@ class AlreadyClosed(CannotClose):
     """Somebody else closed it first."""
 
 
+class PartMissing(CannotClose):
+    """A bill of the month is not delivered to its end, and nobody said that it is to be closed all the same."""
+
+
 class DraftOutdated(CannotClose):
     """A bill, a split or a metric changed since the draft was looked at."""
 
 
-def close_month(period: ChargebackPeriod, user: User, *, seen: str, now: datetime) -> list[Statement]:
+def close_month(
+    period: ChargebackPeriod, user: User, *, seen: str, now: datetime, without_missing: bool = False
+) -> list[Statement]:
     """Closes a month that `user` looked at as the draft with the fingerprint `seen`; returns its numbered statements.
+
+    `without_missing`: she knows that a part is not delivered; what comes later is booked as corrections.
 
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.
     """
@@ -35,6 +44,9 @@ def close_month(period: ChargebackPeriod, user: User, *, seen: str, now: datetim
         _lock_bills(period)
         locked = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
         check_can_close(locked, now.date())
+        missing = " ".join(part.text for part in known_of_month(WholeCompany(), locked, now.date()).missing)
+        if missing and not without_missing:
+            raise PartMissing(f"{locked.month} is not whole. {missing} Confirm that you close it all the same.")
         by_month = month_fingerprints()
         if seen != period_fingerprint(locked, by_month):
             raise DraftOutdated(
@@ -51,6 +63,8 @@ def close_month(period: ChargebackPeriod, user: User, *, seen: str, now: datetim
             statement.number = f"{locked.month}-{place:04}"
         Statement.objects.bulk_update(statements, ["number"], batch_size=1000)
         locked.state, locked.closed_at, locked.closed_by = ChargebackPeriod.State.CLOSED, now, user
+        if missing:
+            locked.problems = [*locked.problems, f"Closed by {user} although it was not whole. {missing}"]
         locked.fingerprint = by_month.get(locked.month, NO_BILL)
         locked.save()
         # Leads get their statements, and the next month takes over where corrections are booked.

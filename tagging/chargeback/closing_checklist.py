@@ -8,11 +8,12 @@ from decimal import Decimal
 from django.urls import reverse
 
 from costs.invoices.comparison import month_of_invoices
-from costs.models import DeliveryMonth, Source
-from costs.sources.health import is_late, with_last_delivery
+from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, ratio
+from finops_site.lib.person import WholeCompany
 from tagging.chargeback.closing import CannotClose, check_can_close
 from tagging.chargeback.links import CostLineLinks
+from tagging.chargeback.periods import known_of_month
 from tagging.models import ChargebackPeriod, Dispute
 
 # Above this share of the bill the checklist warns of unowned cost.
@@ -40,7 +41,7 @@ def closing_checklist(period: ChargebackPeriod, now: datetime) -> list[Checklist
     return [
         order,
         _rejected_rows(period),
-        _late_sources(now),
+        _delivered(period, now),
         *_invoices(period),
         *_unowned_shares(period),
         ChecklistItem("Disputes", disputes, "warn" if count else "good", reverse("tagging:disputes")),
@@ -57,11 +58,10 @@ def _rejected_rows(period: ChargebackPeriod) -> ChecklistItem:
     return ChecklistItem("Rows not read", text, "warn", url)
 
 
-def _late_sources(now: datetime) -> ChecklistItem:
-    sources = with_last_delivery(Source.objects.all())
-    late = [source.name for source in sources if is_late(source, source.last_delivery, now)]
-    text = f"A bill is late from {', '.join(sorted(late)[:5])}." if late else "No source is late."
-    return ChecklistItem("Sources", text, "warn" if late else "good", reverse("costs:sources"))
+def _delivered(period: ChargebackPeriod, now: datetime) -> ChecklistItem:
+    notes = known_of_month(WholeCompany(), period, now.date()).notes
+    text = " ".join(notes) or "Every bill is delivered to the end of the month, and final."
+    return ChecklistItem("Delivered", text, "warn" if notes else "good", reverse("costs:sources"))
 
 
 def _invoices(period: ChargebackPeriod) -> Iterator[ChecklistItem]:

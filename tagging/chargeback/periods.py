@@ -12,8 +12,11 @@ from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveryMonth
+from costs.query.known_until import KnownDays, known_in
 from costs.retention import find_versions, versions_behind
 from finops_site.lib.periods import Month
+from finops_site.lib.person import Person
+from finops_site.models import Team
 from tagging.models import Adjustment, ChargebackPeriod, MetricValue, Split
 
 NO_BILL = "no bill"
@@ -103,6 +106,12 @@ def open_period() -> ChargebackPeriod | None:
             billing_month=last.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
         )
     return draft
+
+
+def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team: Team | None = None) -> KnownDays:
+    """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final."""
+    filters = {"team": [str(team.pk)]} if team else {}
+    return known_in(user, period.month.period, as_of, filters=filters, metric=period.basis)
 
 
 def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, str]:

@@ -10,17 +10,25 @@ from finops_site.lib.person import Person
 from finops_site.registry import TeamBudget, registry
 from finops_site.reports import typst_documents
 from finops_site.ui.figures import month_text
+from tagging.chargeback.periods import known_of_month
 from tagging.chargeback.statement_details import StatementDetails, statement_details
 from tagging.models import Statement
 
 
 def statement_attachment(statement: Statement, reader: Person) -> tuple[str, bytes, str]:
     """(file name, content, type) of the attachment that is mailed with a closed statement to `reader`."""
-    return f"statement-{statement.number}.pdf", render_statements([statement], reader), "application/pdf"
+    period = statement.period
+    notes: Sequence[str] = ()
+    if period.closed_at is not None:
+        notes = known_of_month(reader, period, period.closed_at.date(), team=statement.team).notes
+    return f"statement-{statement.number}.pdf", render_statements([statement], reader, notes), "application/pdf"
 
 
-def render_statements(statements: list[Statement], reader: Person) -> bytes:
-    """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see."""
+def render_statements(statements: list[Statement], reader: Person, notes: Sequence[str] = ()) -> bytes:
+    """The statements of one team and month, one for each currency, as a PDF, with the budgets that `reader` may see.
+
+    `notes`: what the month lacks, in sentences.
+    """
     first = statements[0]
     period = first.period
     state = "Draft: it may still change"
@@ -37,7 +45,10 @@ def render_statements(statements: list[Statement], reader: Person) -> bytes:
         "title": f"Chargeback of {first.team_name}, {month_text(period.billing_month, 'long')}",
         "subtitle": ". ".join(part for part in (numbers and f"Statement {numbers}", state, basis) if part),
         "note": f"Cost centre {first.cost_center}" if first.cost_center else "",
-        "sections": [section for shown in details for section in _sections(shown, budgets)],
+        "sections": [
+            *([{"title": "What is not known yet", "text": list(notes)}] if notes else []),
+            *(section for shown in details for section in _sections(shown, budgets)),
+        ],
     }
     return typst_documents.render_pdf("document", data)
 

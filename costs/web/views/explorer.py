@@ -12,6 +12,7 @@ from django.views.generic import TemplateView
 
 from costs.query import currency_conversion
 from costs.query.group_labels import group_labels
+from costs.query.known_until import KnownDays, known_of
 from costs.query.pivots import build_pivots
 from costs.query.question import Question
 from costs.query.spend import find_spend
@@ -60,6 +61,11 @@ class Explorer(Page, TemplateView):
             self.form.add_error(None, str(error))
             return None
 
+    @cached_property
+    def known(self) -> KnownDays | None:
+        """What the bills know of the question's days."""
+        return known_of(self.person, self.question, timezone.now().date()) if self.question else None
+
     @property
     def target(self) -> str:
         """The currency to show costs in; empty for each as it was billed."""
@@ -72,6 +78,7 @@ class Explorer(Page, TemplateView):
             "empty": self.empty.for_user(self.person),
             "errors": self.form.non_field_errors(),
             "target": self.target,
+            "known": self.known,
             **(self.answer(self.question) if self.question else {}),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -107,4 +114,4 @@ class Explorer(Page, TemplateView):
         labels = group_labels(question.group_by, rows)
         head = [*question.group_by, "label", question.grain, "currency", question.metric]
         lines = ((*row.group, labels[row.group], row.bucket, row.currency, row.amount) for row in rows)
-        return csv_download(chain([head], lines), "spend")
+        return csv_download(chain([head], lines), "spend", self.known.notes if self.known else ())

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from costs.query import latest_month, trends
+from costs.query.known_until import known_in
 from costs.query.pivots import build_pivots
 from costs.query.question import METRIC, Question
 from costs.web.comparisons import change_block, month_stats
@@ -36,8 +37,9 @@ class TeamsPage(Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = team_spend_rows(self.person, self.comparison)
         table = TeamTable(rows, totals=total_rows(team_totals(rows)), request=None)
+        known = known_in(self.person, self.comparison.both_months, timezone.now().date())
         return super().get_context_data(
-            table=table, is_empty=not rows, empty=self.empty.for_user(self.person), **kwargs
+            table=table, is_empty=not rows, empty=self.empty.for_user(self.person), known=known, **kwargs
         )
 
 
@@ -79,6 +81,7 @@ class TeamPage(DetailPage):
             "by_service": self.changes_by("service"),
             "by_resource": self.changes_by("resource"),
             "top": self.top_resources(),
+            "known": known_in(user, self.comparison.year, timezone.now().date(), filters=self.filters),
         }
         return super().get_context_data(**{**context, **kwargs})
 

@@ -76,6 +76,7 @@ class MonthPage(PeriodPage, TemplateView):
         items = closing_checklist(period, timezone.now()) if may_close else []
         context = {
             "period": period,
+            "known": self.known,
             "table": TeamsOfMonthTable.of(month_figures.team_rows(user, period), period),
             "equations": month_figures.month_equations(period) if user.sees_whole_company else [],
             "is_outdated": is_outdated(period),
@@ -97,7 +98,13 @@ class CloseMonth(PeriodPage, View):
     def post(self, request: HttpRequest, month: str) -> HttpResponse:
         seen = request.POST.get("seen", "")
         try:
-            statements = closing.close_month(self.period, self.person, seen=seen, now=timezone.now())
+            statements = closing.close_month(
+                self.period,
+                self.person,
+                seen=seen,
+                now=timezone.now(),
+                without_missing="without_missing" in request.POST,
+            )
         except closing.CannotClose as problem:
             messages.warning(request, str(problem))
             if isinstance(problem, closing.DraftOutdated):
@@ -155,7 +162,7 @@ class StatementsCsv(PeriodPage, View):
     """Every statement of a month that the person may see, line by line."""
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
-        return csv_download(exports.month_rows(self.person, self.period), f"chargeback {month}")
+        return csv_download(exports.month_rows(self.person, self.period), f"chargeback {month}", self.known.notes)
 
 
 class StatementsXlsx(PeriodPage, View):
@@ -163,7 +170,7 @@ class StatementsXlsx(PeriodPage, View):
 
     def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
         try:
-            return xlsx_download(exports.month_rows(self.person, self.period), f"Chargeback {month}")
+            return xlsx_download(exports.month_rows(self.person, self.period), f"Chargeback {month}", self.known.notes)
         except TooManyRows as problem:
             messages.error(request, str(problem))
             return redirect(self.period)

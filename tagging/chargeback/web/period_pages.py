@@ -5,9 +5,12 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
+from costs.query.known_until import KnownDays
 from finops_site.lib.periods import Month, moment_text
 from finops_site.ui.pages import Page
+from tagging.chargeback.periods import known_of_month
 from tagging.models import ChargebackPeriod
 
 BREADCRUMBS = (("Chargeback", "tagging:chargeback"),)
@@ -27,6 +30,11 @@ class PeriodPage(Page):
         except ValueError:
             raise Http404("no such month") from None
         return get_object_or_404(ChargebackPeriod.objects.select_related("closed_by"), billing_month=start)
+
+    @cached_property
+    def known(self) -> KnownDays:
+        """What the bills know of the month, of what the person may see."""
+        return known_of_month(self.person, self.period, timezone.now().date())
 
     @property
     def period_summary(self) -> str:

@@ -5,15 +5,18 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.text import slugify
 from django.views.generic import TemplateView
 
+from costs.query.known_until import KnownDays
 from finops_site.models import Team
 from finops_site.registry import registry
 from finops_site.ui.downloads import PDF, csv_download, download
 from finops_site.ui.figures import month_text
 from tagging.chargeback import exports, statement_pdf
 from tagging.chargeback.disputes import leads_team
+from tagging.chargeback.periods import known_of_month
 from tagging.chargeback.statement_details import statement_details, statements_of
 from tagging.chargeback.web.period_pages import BREADCRUMBS, PeriodPage
 from tagging.models import Dispute, Statement
@@ -25,6 +28,10 @@ class StatementPage(PeriodPage, TemplateView):
     @cached_property
     def team(self) -> Team:
         return get_object_or_404(Team.objects.visible_to(self.person), pk=self.kwargs["pk"])
+
+    @cached_property
+    def known(self) -> KnownDays:
+        return known_of_month(self.person, self.period, timezone.now().date(), team=self.team)
 
     @cached_property
     def statements(self) -> list[Statement]:
@@ -46,6 +53,7 @@ class StatementPage(PeriodPage, TemplateView):
         dispute_urls = {dispute.line_id: dispute.get_absolute_url() for dispute in disputes}
         context = {
             "period": period,
+            "known": self.known,
             "team": self.team,
             "shown": [statement_details(statement, user, dispute_urls) for statement in self.statements],
             "may_dispute": user.has_perm("tagging.add_dispute") and leads_team(user, self.team),
@@ -62,7 +70,7 @@ class StatementPdf(StatementPage):
         if not self.statements:
             raise Http404("the team has no statement in this month")
         name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
-        content = statement_pdf.render_statements(self.statements, self.person)
+        content = statement_pdf.render_statements(self.statements, self.person, self.known.notes)
         return download(content, name, "pdf", PDF)
 
 
@@ -71,4 +79,4 @@ class StatementCsv(StatementPage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         rows = exports.statement_rows(self.statements)
-        return csv_download(rows, f"statement {self.period.month} {self.team}")
+        return csv_download(rows, f"statement {self.period.month} {self.team}", self.known.notes)

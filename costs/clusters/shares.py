@@ -1,0 +1,161 @@
+"""The cost of machines, split among what ran on them: a view of cost lines, and never cost of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from costs.calc.cluster_splits import shares_sql, weights_sql
+from costs.models import ClusterUsage, CostLine
+from finops_site.lib.periods import Period
+from finops_site.lib.person import Person
+
+IDLE = "idle"
+# By what shares are summed: {name: (what people call it, SQL over the rows of usage)}.
+GROUPINGS: Mapping[str, tuple[str, str]] = {
+    "namespace": ("Namespace", "namespace"),
+    "workload": (
+        "Workload",
+        "concat_ws('/', namespace, nullif(controller_kind, ''), coalesce(nullif(controller, ''), pod))",
+    ),
+    "pod": ("Pod", "concat_ws('/', namespace, pod)"),
+    "node": ("Machine", "resource"),
+    "cluster": ("Cluster", "cluster"),
+}
+LABEL = "label:"
+# The tags by which bills name the cluster of a machine, for files that name no machines.
+CLUSTER_TAGS = (
+    *("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "goog-k8s-cluster-name"),
+    *("k8s-cluster-name", "kubernetes-cluster", "cluster"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a namespace, a workload or the value of a label costs; `is_idle` is what nothing took."""
+
+    cluster: str
+    key: str
+    is_idle: bool
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMachine:
+    """A machine of a cluster that no visible cost line names, and on how many days."""
+
+    cluster: str
+    node: str
+    days: int
+
+
+def split(
+    user: Person, period: Period, by: str = "namespace", *, metric: str = "effective_cost", cluster: str = ""
+) -> list[Share]:
+    """The shares of what `user` may see of the clusters' machines, the largest first.
+
+    Of a lead these are the cost lines of her teams. `by` is one of GROUPINGS or ``label:<key>``. Sums to the cost lines
+    of the machines to the last digit, whatever `by` is. Raises ValueError for what cannot be asked.
+    """
+    key, key_params = _key(by)
+    pairs, params = _pairs(user, period, metric, cluster)
+    # A whole machine or cluster costs what it costs, idle or not.
+    idle = "false" if by in ("node", "cluster") else "is_idle"
+    rows = _fetch(
+        f"""SELECT cluster, CASE WHEN {idle} THEN '{IDLE}' ELSE coalesce({key}, '') END, {idle}, currency, sum(share)
+        FROM ({shares_sql(pairs)}) shares GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2""",
+        [*key_params, *params],
+    )
+    return [Share(*row) for row in rows]
+
+
+def totals(user: Person, period: Period, *, metric: str = "effective_cost", cluster: str = "") -> dict[str, Decimal]:
+    """{currency: the cost of the machines that is split}: of the cost lines themselves, without any splitting."""
+    pairs, params = _pairs(user, period, metric, cluster)
+    rows = _fetch(
+        f"SELECT currency, sum(amount) FROM (SELECT DISTINCT line, currency, amount FROM ({pairs}) p) l GROUP BY 1",
+        params,
+    )
+    return dict(rows)
+
+
+def unmatched(user: Person, period: Period, cluster: str = "") -> list[MissingMachine]:
+    """Machines in the files that no cost line names: their bill is not here, or names them otherwise."""
+    usage, params = _usage(period, cluster)
+    lines, line_params = _lines(user, period, "effective_cost")
+    rows = _fetch(
+        f"""WITH lines AS ({lines}) SELECT cluster, node, count(DISTINCT day) FROM ({usage}) u
+        WHERE node <> '' AND NOT EXISTS (SELECT 1 FROM lines l WHERE l.day = u.day AND u.node IN (l.whole, l.tail))
+        GROUP BY 1, 2 ORDER BY 1, 2""",
+        [*line_params, *params],
+    )
+    return [MissingMachine(*row) for row in rows]
+
+
+def clusters() -> list[str]:
+    return list(ClusterUsage.objects.order_by("cluster").values_list("cluster", flat=True).distinct())
+
+
+def _key(by: str) -> tuple[str, list[str]]:
+    if by.startswith(LABEL) and by != LABEL:
+        return "labels ->> %s", [by.removeprefix(LABEL)]
+    if by not in GROUPINGS:
+        raise ValueError(f"{by!r} is nothing to split by: choose {', '.join(GROUPINGS)} or {LABEL}<key>.")
+    return GROUPINGS[by][1], []
+
+
+def _usage(period: Period, cluster: str) -> tuple[str, list[Any]]:
+    rows = ClusterUsage.objects.order_by().filter(day__gte=period.start, day__lt=period.end)
+    if cluster:
+        rows = rows.filter(cluster=cluster)
+    sql, params = rows.query.sql_with_params()
+    return sql, list(params)
+
+
+def _lines(user: Person, period: Period, metric: str) -> tuple[str, list[Any]]:
+    """(SQL of the visible cost lines of resources, with the whole and the tail of the resource's name; parameters)."""
+    if metric not in ("effective_cost", "billed_cost"):
+        raise ValueError(f"{metric!r} is no cost that is split: choose effective_cost or billed_cost.")
+    rows = (
+        CostLine.objects.visible_to(user).charged_in(period).exclude(resource="").filter(**{f"{metric}__isnull": False})
+    )
+    wanted = rows.order_by().values_list("id", "charge_date", "resource", "currency", "tag_set_id", metric)
+    sql, params = wanted.query.sql_with_params()
+    return (
+        f"""SELECT id AS line, charge_date AS day, resource, currency, tag_set_id, {metric} AS amount,
+        lower(resource) AS whole, lower(regexp_replace(resource, '^.*[/]', '')) AS tail
+        FROM ({sql}) lines""",
+        list(params),
+    )
+
+
+def _pairs(user: Person, period: Period, metric: str, cluster: str) -> tuple[str, list[Any]]:
+    """(SQL of every cost line of a machine with all that it is split among, parameters)."""
+    usage, usage_params = _usage(period, cluster)
+    lines, line_params = _lines(user, period, metric)
+    named = ", ".join(["%s"] * len(CLUSTER_TAGS))
+    columns = "l.line, l.amount, l.currency, l.resource"
+    what = "w.cluster, w.namespace, w.controller_kind, w.controller, w.pod, w.labels, w.is_idle, w.weight"
+    tie = "concat_ws('|', w.cluster, w.namespace, w.controller_kind, w.controller, w.pod, w.labels::text) AS tie"
+    return (
+        f"""WITH weights AS MATERIALIZED ({weights_sql(usage)}), lines AS MATERIALIZED ({lines})
+        SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = l.tail
+            AND w.node <> ''
+        UNION ALL
+        SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = l.whole
+            AND w.node <> '' AND l.whole <> l.tail
+        UNION ALL
+        SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = ''
+            AND EXISTS (SELECT 1 FROM costs_tagset t, jsonb_each_text(t.tags) tag
+                WHERE t.id = l.tag_set_id AND tag.key IN ({named}) AND tag.value = w.cluster)""",
+        [*usage_params, *line_params, *CLUSTER_TAGS],
+    )
+
+
+def _fetch(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()

@@ -1,0 +1,303 @@
+"""How far the books know, for whoever shows or judges a total: the one answer to "is it all there?".
+
+Pages, API, downloads, budgets, anomalies, KPIs, statements and commitments ask here. The rule is
+`costs/calc/known_until.py`; here are the rows it judges, whose cost a question touches, and the sentences for people.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Exists, Max, OuterRef, Q
+
+from costs.calc.dimensions import Rollup, named
+from costs.calc.known_until import Arrival, Bill, DeliveredMonth, Gap, Knowledge, Rules, gather_bills, knowledge_of
+from costs.models import DeliveryMonth, InvoiceCost, MonthRollup, Source, Stream
+from costs.query.question import METRIC, Question
+from costs.query.result_cache import cached
+from costs.query.rows import filtered_rows
+from costs.querysets import METRICS
+from finops_site.lib.periods import Month, Period, day_text, short_day_text
+from finops_site.lib.person import Person
+from finops_site.ui.figures import month_text
+from finops_site.ui.request_memo import request_memo
+
+# How many months before the days asked about say which bills somebody's cost comes from.
+MONTHS_BEFORE = 3
+ARRIVALS_DAYS = 150
+# What people call those whose bills carry another name.
+PROVIDERS = {"Microsoft": "Azure", "Amazon Web Services": "AWS", "Google Cloud": "GCP", "Oracle": "OCI"}
+LABELS = {
+    "billed_cost": "Billed cost",
+    "effective_cost": "Effective cost",
+    "list_cost": "List cost",
+    "contracted_cost": "Contracted cost",
+}
+# An account of a stream.
+Touched = set[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """Days that a total lacks: of which bill, and from where on; `metric` where only one of the costs is missing.
+
+    `source` and `export` are empty for those who do not see the whole company.
+    """
+
+    provider: str
+    source: str
+    export: str
+    first: date
+    last: date
+    known_until: date | None
+    metric: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDays:
+    """What is known of the days of a question; `notes` are sentences that stand beside every total of it."""
+
+    until: date | None
+    is_complete: bool
+    is_final: bool
+    missing: Sequence[MissingPart]
+    notes: Sequence[str]
+    until_text: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For the API: beside figures, as `known`."""
+        return {
+            "until": self.until,
+            "is_complete": self.is_complete,
+            "is_final": self.is_final,
+            "missing": [
+                {
+                    "provider": part.provider,
+                    "source": part.source,
+                    "export": part.export,
+                    "from": part.first,
+                    "to": part.last,
+                    "known_until": part.known_until,
+                    "metric": part.metric,
+                }
+                for part in self.missing
+            ],
+            "notes": list(self.notes),
+        }
+
+    def covers(self, day: date) -> bool:
+        """Whether the cost of `day` is known from every bill that goes on."""
+        return self.until is not None and day <= self.until
+
+
+def rules() -> Rules:
+    """When a bill has ended, and when a month is final by its age."""
+    return Rules(settings.FINOPS_ENDED_AFTER_MONTHS, settings.FINOPS_FINAL_AFTER_DAYS)
+
+
+def known_of(user: Person, question: Question, as_of: date) -> KnownDays:
+    """What is known of the question's days and metric, from the bills that can touch what `user` sees of it."""
+    bills = bills_of(user, question.period, question.filters, as_of)
+    return _in_words(
+        user, knowledge_of(bills, question.period, as_of, rules(), question.metric), question, bills, as_of
+    )
+
+
+def known_in(
+    user: Person,
+    period: Period,
+    as_of: date,
+    *,
+    filters: Mapping[str, Sequence[str]] | None = None,
+    metric: str = METRIC,
+) -> KnownDays:
+    """The same of a period."""
+    return known_of(user, Question(period, metric=metric, filters=filters or {}), as_of)
+
+
+def bills_of(user: Person, period: Period, filters: Mapping[str, Sequence[str]], as_of: date) -> list[Bill]:
+    """The bills with cost, in the period or shortly before it, that `user` sees and the filters leave."""
+    bills = delivered_bills(user, as_of)
+    touched = _touched(user, period, filters)
+    return bills if touched is None else [bill for bill in bills if touches(bill, touched)]
+
+
+def touches(bill: Bill, touched: Iterable[tuple[int, str]]) -> bool:
+    """Whether a bill brings any of these accounts of streams; of a stream with a layout, every account."""
+    return any(
+        stream in bill.streams and (stream not in bill.loose or account in bill.accounts or account in bill.payers)
+        for stream, account in touched
+    )
+
+
+def delivered_bills(user: Person, as_of: date) -> list[Bill]:
+    """Every bill of the company and its months, out of three queries that are asked once in a request."""
+    return request_memo(user, ("delivered bills", as_of), lambda: _gather(user, as_of))
+
+
+def _gather(user: Person, as_of: date) -> list[Bill]:
+    rows, arrivals = cached(user, ("delivered months", as_of), lambda: (_delivered_months(), _arrivals(as_of)))
+    sources = Source.objects.values_list("pk", "is_enabled", "kind", "expected_every_hours")
+    off = [pk for pk, is_enabled, kind, _ in sources if not is_enabled]
+    waits = {pk: -(-hours // 24) for pk, _, _, hours in sources if hours}
+    return gather_bills(rows, arrivals, usual_waits=waits, off=off)
+
+
+def _delivered_months() -> list[DeliveredMonth]:
+    """Every month that counts."""
+    invoiced = InvoiceCost.objects.filter(delivery_month=OuterRef("pk"))
+    months = DeliveryMonth.objects.current().order_by("pk").select_related("stream", "delivery")
+    rows = months.annotate(
+        last=Max("accounts__last_day"),
+        named=ArrayAgg("accounts__sub_account", distinct=True, filter=~Q(accounts__sub_account=""), default=[]),
+        payers=ArrayAgg("accounts__billing_account", distinct=True, default=[]),
+        # The provider's word: an invoice on every charge.
+        has_invoice=Exists(invoiced.exclude(invoice_id="")) & ~Exists(invoiced.filter(invoice_id="")),
+    )
+    return [
+        DeliveredMonth(
+            stream=row.stream_id,
+            source=row.stream.source_id,
+            is_loose=not row.stream.export,
+            view=row.view,
+            month=_charge_month(row),
+            last_day=row.last,
+            accounts=frozenset(row.named or row.payers),
+            metrics=frozenset(name for name in METRICS if any(sums.get(name) for sums in row.totals.values())),
+            payers=frozenset(row.payers),
+            provider=row.delivery.provider,
+            has_invoice=row.has_invoice,
+        )
+        for row in rows
+        if row.last is not None
+    ]
+
+
+def _charge_month(row: DeliveryMonth) -> Month:
+    """Its billing month; the last month of its charges where it bills in arrears and has none of its own."""
+    if not row.charge_months or row.billing_month.isoformat() in row.charge_months:
+        return Month.of(row.billing_month)
+    return Month.parse(max(row.charge_months)[:7])
+
+
+def _arrivals(as_of: date) -> list[Arrival]:
+    """When each stream delivered lately, what was replaced since then too."""
+    since = as_of - timedelta(days=ARRIVALS_DAYS)
+    months = DeliveryMonth.objects.filter(delivery__received_at__date__range=(since, as_of)).order_by()
+    rows = months.values_list("stream_id", "delivery__received_at__date").annotate(last=Max("accounts__last_day"))
+    return [Arrival(stream, received_on, last) for stream, received_on, last in rows if last is not None]
+
+
+def _touched(user: Person, period: Period, filters: Mapping[str, Sequence[str]]) -> Touched | None:
+    """The accounts of streams that a question is about; None for all of them.
+
+    Filters that only cost lines know (a resource) are left out: a note too many, and not a search of every line.
+    """
+    chosen = {name: values for name, values in filters.items() if _is_coarse(name)}
+    if user.sees_whole_company and not chosen:
+        return None
+    start, last = Month.of(period.start).plus(-MONTHS_BEFORE), Month.of(period.last_day)
+    question = Question(Period(start.start, last.next.start), (), "month", METRIC, chosen)
+
+    def query() -> Touched:
+        rows = filtered_rows(MonthRollup.objects.visible_to(user), question).order_by()
+        names = ("delivery_month__stream_id", "sub_account", "billing_account")
+        return {(stream, account or billing) for stream, account, billing in rows.values_list(*names).distinct()}
+
+    return cached(user, ("accounts of streams", question), query)
+
+
+def _is_coarse(name: str) -> bool:
+    return name != "billing_month" and Rollup.MONTH in named(name).rollups
+
+
+def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Sequence[Bill], as_of: date) -> KnownDays:
+    names = _Names(user, bills, as_of)
+    missing = [_missing_part(gap, names, question.metric) for gap in knowledge.gaps]
+    notes = list(dict.fromkeys(part.text for part in missing))
+    period, until = question.period, knowledge.until
+    last_asked = min(period.last_day, as_of)
+    goes_beyond = until is not None and until < last_asked
+    if until is None or (knowledge.is_over and until < period.start):
+        notes.append(f"Nothing is delivered{f' after {names.day(until)}' if until else ''}: what it cost is not known.")
+    elif knowledge.is_over and goes_beyond and last_asked >= Month.of(until).next.start:
+        notes.append(f"Nothing is delivered after {names.day(until)}.")
+    notes += [f"{month_text(month)} is not final yet." for month in knowledge.open_months]
+    text = f"Delivered until {names.day(until)}." if until and goes_beyond else ""
+    is_complete = knowledge.is_complete and not (knowledge.is_over and goes_beyond)
+    is_final = is_complete and not knowledge.open_months and (until is not None and period.last_day <= until)
+    return KnownDays(until, is_complete, is_final, missing, notes, text)
+
+
+def _missing_part(gap: Gap, names: "_Names", metric: str) -> MissingPart:
+    provider, source, export, name = names.of(gap.bill)
+    if gap.metric:
+        text = f"{LABELS[gap.metric]} is not delivered for {name} {_months_text(gap)}."
+        if gap.until:
+            text = f"{LABELS[gap.metric]} of {name} is delivered until {names.day(gap.until)}."
+    elif gap.until is None:
+        text = f"Without {name} {_months_text(gap)}: nothing is delivered."
+    elif gap.until < gap.bill.last_month.start:
+        text = f"Without {name} after {names.day(gap.until)}, to the end of {month_text(Month.of(gap.until))}."
+    else:
+        text = f"Without {name}, delivered until {names.day(gap.until)}."
+    return MissingPart(provider, source, export, gap.first, gap.last, gap.until, gap.metric, text)
+
+
+def _months_text(gap: Gap) -> str:
+    months = gap.months
+    if len(months) == 1:
+        return f"in {month_text(months[0])}"
+    return f"from {month_text(months[0])} to {month_text(months[-1])}"
+
+
+class _Names:
+    """What bills are called for one person: who does not see the company hears of no source and no export."""
+
+    def __init__(self, user: Person, bills: Sequence[Bill], as_of: date) -> None:
+        self.user, self.bills, self.as_of = user, bills, as_of
+        self.streams: dict[int, Stream] | None = None
+
+    def day(self, day: date) -> str:
+        """The year only where it is not plain."""
+        return short_day_text(day) if day.year == self.as_of.year else day_text(day)
+
+    def of(self, bill: Bill) -> tuple[str, str, str, str]:
+        """Provider, source and export of a bill, and all of them in words."""
+        provider = " and ".join(sorted({PROVIDERS.get(name, name) for name in bill.providers})) or "one bill"
+        if not self.user.sees_whole_company:
+            alike = sum(other.providers == bill.providers for other in self.bills)
+            return provider, "", "", provider if alike == 1 else f"a part of {provider}"
+        if self.streams is None:
+            wanted = {stream for other in self.bills for stream in other.streams}
+            self.streams = {row.pk: row for row in Stream.objects.filter(pk__in=wanted).select_related("source")}
+        rows = [self.streams[pk] for pk in sorted(bill.streams) if pk in self.streams]
+        source = rows[0].source.name if rows else ""
+        export = next((row.partition or row.export.rstrip("/").rpartition("/")[2] for row in rows if row.export), "")
+        details = [text for text in (source, f"export {export}" if export else "") if text]
+        shown = [text for text in details if text.lower() != provider.lower()]
+        return provider, source, export, f"{provider} ({', '.join(shown)})" if shown else provider
+
+
+def last_known_day(bills: Sequence[Bill], as_of: date) -> date | None:
+    """The last day until which every one of these bills is delivered; days after it are unknown.
+
+    Bills that have ended hold nothing up. Where all of them fell silent, nothing is known after the last; None where
+    they were switched off, so that nothing more is expected, or where there are none.
+    """
+    knowledge = knowledge_of([bill for bill in bills if not bill.is_off], Month.of(as_of).period, as_of, rules())
+    return knowledge.until
+
+
+def is_delivered(bills: Sequence[Bill], month: Month) -> bool:
+    """Whether any of these bills has brought a day of the month."""
+    return any(month in bill.months for bill in bills)
+
+
+def is_month_known(bills: Sequence[Bill], month: Month, as_of: date, metric: str = METRIC) -> bool:
+    """Whether a month that is over is delivered, by all of these bills from which it is expected."""
+    return is_delivered(bills, month) and not knowledge_of(bills, month.period, as_of, rules(), metric).gaps

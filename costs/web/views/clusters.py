@@ -1,0 +1,94 @@
+"""Kubernetes: the cost of the machines, by what ran on them, and the files that say so."""
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.urls import reverse_lazy
+from django.utils import timezone
+
+from costs.clusters import shares
+from costs.clusters.receive import receive_upload
+from costs.formats.base import BadBill
+from costs.query import latest_month
+from costs.web.forms import ClusterFileForm, ClusterQuestionForm
+from costs.web.tables import ClusterShareTable
+from finops_site.lib.periods import Month
+from finops_site.ui.pages import Action, Empty, FormPage, ListPage
+from finops_site.ui.tables import total_rows
+
+LOAD = Action("Load allocations", "costs:clusters_load", "upload", "costs.add_clusterfile", primary=True)
+
+
+class ClustersPage(ListPage):
+    permission_required = "costs.view_costline"
+    title = "Kubernetes"
+    actions = (LOAD,)
+    template_name = "costs/clusters.html"
+    table_class = ClusterShareTable
+    empty = Empty(
+        "No shares in this month",
+        "Load a file of OpenCost, Kubecost or AWS's split cost allocation: it splits the cost of its machines.",
+        "box",
+        LOAD,
+    )
+
+    @cached_property
+    def form(self) -> ClusterQuestionForm:
+        month = latest_month.month(self.person, timezone.now().date())
+        return ClusterQuestionForm(self.request.GET or None, month=month, clusters=shares.clusters())
+
+    @cached_property
+    def month(self) -> Month:
+        return self.form.question["month"]
+
+    def get_subtitle(self) -> str:
+        metric = self.form.question["metric"].replace("_", " ")
+        return (
+            f"{self.month}: the {metric} of machines, split among what ran on them. It is in the other pages already."
+        )
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        chosen = self.form.question
+        split_costs = shares.split(
+            self.person, self.month.period, chosen["by"], metric=chosen["metric"], cluster=chosen["cluster"]
+        )
+        return [
+            {"cluster": s.cluster, "key": s.key, "is_idle": s.is_idle, "currency": s.currency, "share": s.amount}
+            for s in split_costs
+        ]
+
+    def get_totals(self) -> list[dict[str, Any]]:
+        chosen = self.form.question
+        sums = shares.totals(self.person, self.month.period, metric=chosen["metric"], cluster=chosen["cluster"])
+        return total_rows({currency: {"share": amount} for currency, amount in sums.items()})
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        missing = shares.unmatched(self.person, self.month.period, self.form.question["cluster"])
+        return super().get_context_data(form=self.form, unmatched=missing, **kwargs)
+
+
+class LoadAllocations(FormPage):
+    permission_required = "costs.add_clusterfile"
+    form_class = ClusterFileForm
+    title = "Load allocations"
+    breadcrumbs = (("Kubernetes", "costs:clusters"),)
+    submit_label = "Load"
+    cancel_url_name = "costs:clusters"
+    success_url = reverse_lazy("costs:clusters")
+
+    def form_valid(self, form: Any) -> Any:
+        try:
+            return super().form_valid(form)
+        except BadBill as error:
+            form.add_error("files", str(error))
+            return self.form_invalid(form)
+
+    def save(self, form: Any) -> Any:
+        chosen = form.cleaned_data
+        row = receive_upload(chosen["files"], cluster=chosen["cluster"], user=self.person)
+        messages.success(
+            self.request, f"{row.rows:,} rows of {', '.join(row.clusters)} are loaded. {row.notes}".strip()
+        )
+        return row

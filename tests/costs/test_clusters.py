@@ -1,0 +1,307 @@
+"""Kubernetes: the cost of machines, split among what ran on them, to the last digit and never as cost of its own."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costs import reconciliation
+from costs.calc.cluster_splits import shares_sql
+from costs.clusters import shares
+from costs.clusters.receive import receive_allocations
+from costs.formats.base import BadBill
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
+from costs.models import ClusterFile, ClusterUsage, CostLine
+from finops_site.lib.money import split as split_money
+from finops_site.lib.periods import Month, Period
+from finops_site.lib.person import WholeCompany
+from finops_site.models import Team
+from tests import bills
+
+pytestmark = pytest.mark.django_db
+MARCH = Month(2026, 3).period
+DAY = {"start": "2026-03-05T00:00:00Z", "end": "2026-03-06T00:00:00Z"}
+
+
+def allocation(name, cpu, ram="0", *, node="i-1", namespace="", controller="", labels=None, window=DAY, cluster="shop"):
+    """One entry of the answer of /allocation, as OpenCost and Kubecost write it."""
+    where = {"cluster": cluster, "node": "ip-10", "namespace": namespace, "controllerKind": "deployment"}
+    properties = where | {"controller": controller, "pod": name, "labels": labels or {}}
+    if node:
+        properties["providerID"] = node
+    costs = {"cpuCost": float(cpu), "ramCost": float(ram), "pvCost": 99.0, "totalCost": 99 + float(cpu) + float(ram)}
+    return {"name": name, "properties": properties, "window": window, **costs}
+
+
+def opencost(*allocations, **more):
+    return json.dumps({"code": 200, "data": [{entry["name"]: entry for entry in allocations}], **more}).encode()
+
+
+PODS = (
+    allocation("web-1", "2", "1", namespace="shop", controller="web", labels={"app": "web"}),
+    allocation("web-2", "0.5", "0.5", node="aws:///us-east-1a/i-2", namespace="shop", controller="web"),
+    allocation("job-1", "1", "1", namespace="data", controller="etl", labels={"app": "etl"}),
+    allocation("__idle__", "1", "0", node=""),
+)
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Loads a file of allocations."""
+
+    def bring(content, name="allocations.json", **options):
+        return receive_allocations([(name, bills.write(tmp_path, name, content))], **options)
+
+    return bring
+
+
+@pytest.fixture
+def machines(tmp_path):
+    """A bill of two machines, i-1 of 10 and i-2 of 1.00000000000000001, and a database that is in no cluster."""
+    rows = [
+        {"ResourceId": "arn:aws:ec2:us-east-1:1:instance/i-1", "BilledCost": "12", "EffectiveCost": "10"},
+        {"ResourceId": "i-2", "BilledCost": "2", "EffectiveCost": "1.00000000000000001"},
+        {"ResourceId": "db-1", "BilledCost": "50", "EffectiveCost": "50"},
+    ]
+    (received,) = receive_bill("aws", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
+
+
+def amounts(by="namespace", user=None, **options):
+    return {
+        (share.key or "-") if not share.is_idle else "idle": share.amount
+        for share in shares.split(user or WholeCompany(), MARCH, by, **options)
+    }
+
+
+def assert_books_hold():
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
+
+
+class TestShares:
+    def test_a_machine_is_split_by_what_ran_on_it_and_idle_is_carried_by_each_machine(self, bring, machines):
+        """Of 6 that ran, 5 on i-1 and 1 on i-2; idle is 1, a sixth of what ran: 6/7 and 1/7 of each machine.
+
+        i-1: 10 x 6/7 = 8.571428..., of it shop 3/5 and data 2/5. i-2: all of what ran is shop's.
+        """
+        bring(opencost(*PODS))
+        split = amounts()
+        assert sum(split.values()) == Decimal("11.00000000000000001")
+        assert split["shop"].quantize(Decimal("1e-10")) == Decimal("6.0000000000"), "36/7 + 6/7"
+        assert split["data"].quantize(Decimal("1e-10")) == Decimal("3.4285714286"), "10 x 6/7 x 2/5"
+        assert split["idle"].quantize(Decimal("1e-10")) == Decimal("1.5714285714"), "11/7"
+
+    @pytest.mark.parametrize("by", ["namespace", "workload", "pod", "node", "cluster", "label:app"])
+    @pytest.mark.parametrize("metric", ["effective_cost", "billed_cost"])
+    def test_whatever_it_is_split_by_it_sums_to_the_machines_to_the_last_digit(self, bring, machines, by, metric):
+        bring(opencost(*PODS))
+        lines = {"effective_cost": Decimal("11.00000000000000001"), "billed_cost": Decimal(14)}
+        assert sum(amounts(by, metric=metric).values()) == lines[metric]
+        assert shares.totals(WholeCompany(), MARCH, metric=metric) == {"USD": lines[metric]}
+        assert_books_hold()
+
+    def test_workloads_and_labels_are_what_they_are_called(self, bring, machines):
+        bring(opencost(*PODS))
+        assert set(amounts("workload")) == {"shop/deployment/web", "data/deployment/etl", "idle"}
+        assert set(amounts("label:app")) == {"web", "etl", "-", "idle"}
+
+    def test_nothing_becomes_cost_of_its_own(self, bring, machines):
+        before = list(CostLine.objects.values_list("id", "billed_cost"))
+        bring(opencost(*PODS))
+        assert list(CostLine.objects.values_list("id", "billed_cost")) == before
+
+    def test_machines_without_a_bill_are_named(self, bring, machines):
+        bring(opencost(*PODS, allocation("web-9", "1", node="i-9", namespace="shop")))
+        assert [(row.cluster, row.node, row.days) for row in shares.unmatched(WholeCompany(), MARCH)] == [
+            ("shop", "i-9", 1)
+        ]
+        assert_books_hold()
+
+    def test_a_file_without_machines_splits_what_the_bill_says_is_of_the_cluster(self, bring, tmp_path):
+        row = {"ResourceId": "i-7", "EffectiveCost": "9", "Tags": '{"eks:cluster-name": "shop"}'}
+        (received,) = receive_bill(
+            "aws", [bills.write(tmp_path, "m.csv", bills.focus_csv([row, {"ResourceId": "i-8"}]))]
+        )
+        load_bill(received.delivery)
+        entries = [
+            allocation("shop", "2", node="", namespace="shop"),
+            allocation("data", "1", node="", namespace="data"),
+        ]
+        for entry in entries:
+            del entry["properties"]["node"]
+        bring(opencost(*entries))
+        assert amounts() == {"shop": Decimal(6), "data": Decimal(3)}
+
+    def test_a_lead_sees_the_shares_of_her_teams_machines(self, bring, machines, people):
+        team = Team.objects.filter(pk__in=people["lea"].visible_team_ids).first()
+        CostLine.objects.filter(resource="i-2").update(owner=team)
+        bring(opencost(*PODS))
+        assert sum(amounts(user=people["lea"]).values()) == Decimal("1.00000000000000001")
+        assert set(amounts(user=people["lea"])) == {"shop", "idle"}
+
+    @pytest.mark.parametrize("by", ["nothing", "label:", "namespace; DROP TABLE x"])
+    def test_what_cannot_be_asked_is_refused_in_words(self, by):
+        with pytest.raises(ValueError, match="nothing to split by"):
+            shares.split(WholeCompany(), MARCH, by)
+
+
+@given(
+    amount=st.decimals("-1000", "1000", places=18),
+    weights=st.lists(st.decimals("0", "100", places=6), min_size=1, max_size=8).filter(any),
+)
+def test_the_database_splits_as_the_largest_remainder_does(amount, weights):
+    rows = ", ".join(f"(1, {amount}::numeric, {weight}::numeric, '{tie:02}')" for tie, weight in enumerate(weights))
+    with connection.cursor() as cursor:
+        pairs = f"SELECT * FROM (VALUES {rows}) v(line, amount, weight, tie)"
+        cursor.execute(f"SELECT share FROM ({shares_sql(pairs)}) s ORDER BY tie")
+        split = [share for (share,) in cursor.fetchall()]
+    assert sum(split) == amount
+    assert max(abs(a - b) for a, b in zip(split, split_money(amount, weights), strict=True)) <= Decimal("1e-18")
+
+
+class TestFiles:
+    def test_a_newer_file_replaces_the_days_of_its_clusters(self, bring, machines):
+        bring(opencost(*PODS))
+        bring(opencost(allocation("web-1", "1", namespace="new")), name="newer.json")
+        assert set(amounts()) == {"new"}
+        assert ClusterFile.objects.count() == 1
+        other = opencost(allocation("x", "1", node="i-2", namespace="other", cluster="second"))
+        bring(other, name="other.json")
+        assert set(amounts()) == {"new", "other"}
+
+    def test_parts_come_in_together(self, tmp_path, machines):
+        parts = [opencost(allocation("a", "1", namespace="one")), opencost(allocation("b", "1", namespace="two"))]
+        bundle = [(f"{n}.json.gz", bills.write(tmp_path, f"{n}.json.gz", part)) for n, part in enumerate(parts)]
+        receive_allocations(bundle)
+        assert amounts() == {"one": Decimal(5), "two": Decimal(5)}
+
+    def test_the_same_file_again_is_known(self, bring):
+        assert bring(opencost(*PODS)) == bring(opencost(*PODS))
+        assert ClusterUsage.objects.count() == 4
+
+    def test_kubecosts_csv_reads_as_the_json_does(self, bring, machines):
+        header = (
+            "name,window.start,window.end,cpuCost,ramCost,pvCost,totalCost,properties.cluster,properties.namespace,"
+            "properties.pod,properties.controller,properties.controllerKind,properties.providerID,properties.labels.app\n"
+        )
+        rows = (
+            "web-1,2026-03-05T00:00:00Z,2026-03-06T00:00:00Z,2,1,9,12,shop,shop,web-1,web,deployment,i-1,web\n"
+            "job-1,2026-03-05T00:00:00Z,2026-03-06T00:00:00Z,1,1,9,11,shop,data,job-1,etl,deployment,i-1,\n"
+            "__idle__,2026-03-05T00:00:00Z,2026-03-06T00:00:00Z,5,0,0,5,shop,,,,,i-1,\n"
+        )
+        assert bring((header + rows).encode(), name="kubecost.csv").kind == "OpenCost CSV"
+        assert amounts() == {"shop": Decimal(3), "data": Decimal(2), "idle": Decimal(5)}
+        assert set(amounts("label:app")) == {"web", "-", "idle"}
+
+    def test_hours_add_up_to_their_day_and_windows_of_days_count_on_each(self, bring):
+        hours = [
+            {"start": f"2026-03-05T{hour:02}:00:00Z", "end": f"2026-03-05T{hour + 1:02}:00:00Z"} for hour in (1, 2)
+        ]
+        sets = [{"a": allocation("a", "1", namespace="n", window=hour)} for hour in hours]
+        row = bring(json.dumps({"data": sets}).encode())
+        assert list(ClusterUsage.objects.values_list("day", "weight")) == [(date(2026, 3, 5), Decimal(2))]
+        week = {"start": "2026-03-09T00:00:00Z", "end": "2026-03-16T00:00:00Z"}
+        row = bring(opencost(allocation("b", "1", namespace="n", window=week)), name="week.json")
+        assert (row.first_day, row.last_day, row.rows) == (date(2026, 3, 9), date(2026, 3, 15), 7)
+        assert "1 rows are of several days" in row.notes
+
+    def test_machines_of_azure_and_google_are_named_as_their_bills_name_them(self, bring):
+        vmss = "/subscriptions/S1/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/aks-pool"
+        pods = [
+            allocation("a", "1", node=f"azure://{vmss}/virtualMachines/3"),
+            allocation("b", "1", node="gce://project/europe-west1-b/gke-pool-1"),
+        ]
+        bring(opencost(*pods))
+        assert set(ClusterUsage.objects.values_list("node", flat=True)) == {vmss.lower(), "gke-pool-1"}
+
+    def test_aws_split_cost_allocation_splits_the_machine_that_the_report_names(self, bring, tmp_path):
+        """The pods' own rows cost nothing; of the machine's 0.96 they take 0.5 and 0.2, and 0.26 is idle."""
+        pod = {
+            "lineItem/Operation": "EKSPod-EC2",
+            "lineItem/UnblendedCost": "0",
+            "splitLineItem/ParentResourceId": "i-1",
+            "resourceTags/aws:eks:cluster-name": "shop",
+        }
+        rows = [
+            {"lineItem/UnblendedCost": "0.96"},
+            pod
+            | {
+                "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/web/web-1/u1",
+                "resourceTags/aws:eks:namespace": "web",
+                "splitLineItem/SplitCost": "0.5",
+                "splitLineItem/UnusedCost": "0.2",
+            },
+            pod
+            | {
+                "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/job/job-1/u2",
+                "resourceTags/aws:eks:namespace": "job",
+                "splitLineItem/SplitCost": "0.2",
+                "splitLineItem/UnusedCost": "0.06",
+            },
+        ]
+        report = bills.cur_csv(rows)
+        (received,) = receive_bill("aws", [bills.write(tmp_path, "cur.csv", report)])
+        load_bill(received.delivery)
+        assert bring(report, name="cur-split.csv").kind == "AWS split cost allocation"
+        assert amounts() == {"web": Decimal("0.5"), "job": Decimal("0.2"), "idle": Decimal("0.26")}
+        assert set(amounts("pod")) == {"web/web-1", "job/job-1", "idle"}
+        assert_books_hold()
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"a,b\n1,2\n", "no file of allocations"),
+            (b'{"code": 500}', "no row has a cost"),
+            (opencost(allocation("a", "1", cluster="")), "name no cluster"),
+            (opencost(allocation("a", "1", window={})), "have no day"),
+        ],
+    )
+    def test_what_is_no_such_file_is_refused_in_words(self, bring, content, reason):
+        with pytest.raises(BadBill, match=reason):
+            bring(content, name="x.csv" if content.startswith(b"a") else "x.json")
+        assert not ClusterUsage.objects.exists()
+
+    def test_a_cluster_that_no_file_names_is_said_by_hand(self, bring):
+        assert bring(opencost(allocation("a", "1", cluster="")), cluster="shop").clusters == ["shop"]
+
+
+class TestPages:
+    def test_fay_loads_a_file_and_sees_its_shares(self, machines, people, client_of):
+        client = client_of(people["fay"])
+        upload = SimpleUploadedFile("allocations.json", opencost(*PODS))
+        assert client.post("/kubernetes/load/", {"files": [upload]}).status_code == 302
+        page = client.get("/kubernetes/?month=2026-03&by=workload").content.decode()
+        assert "shop/deployment/web" in page
+        assert "Idle" in page
+        csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode()
+        assert "data" in csv
+        assert csv.splitlines()[0].startswith("Cluster,Of,Share")
+
+    def test_a_file_that_cannot_be_read_stays_on_its_form(self, people, client_of):
+        upload = SimpleUploadedFile("x.csv", b"a,b\n1,2\n")
+        page = client_of(people["fay"]).post("/kubernetes/load/", {"files": [upload]})
+        assert "no file of allocations" in page.content.decode()
+
+    def test_eli_may_look_and_not_load(self, people, client_of):
+        client = client_of(people["eli"])
+        assert client.get("/kubernetes/").status_code == 200
+        assert client.get("/kubernetes/load/").status_code == 403
+
+    def test_the_api_answers_with_every_digit(self, bring, machines, people, client_of):
+        bring(opencost(*PODS))
+        client = client_of(people["fay"])
+        rows = client.get("/api/v1/cluster-shares/?month=2026-03&by=cluster").json()
+        assert [(row["cluster"], row["amount"]) for row in rows] == [("shop", "11.00000000000000001")]
+        assert client.get("/api/v1/cluster-shares/?month=2026-03&by=x").status_code == 400
+        assert client.get("/api/v1/cluster-shares/").status_code == 400
+
+
+def test_periods_beside_the_files_have_no_shares(bring, machines):
+    bring(opencost(*PODS))
+    assert shares.split(WholeCompany(), Period(date(2026, 4, 1), date(2026, 5, 1))) == []
