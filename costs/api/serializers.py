@@ -150,6 +150,12 @@ class UploadSerializer(serializers.Serializer):
     format = serializers.ChoiceField(["auto", *NAMES], default="auto")
     month = serializers.CharField(required=False, help_text="2025-11, for bills without dates")
     currency = serializers.CharField(required=False, validators=[currency_code], help_text="for bills that name none")
+    date_order = serializers.ChoiceField(
+        Source.DateOrder.choices, required=False, help_text="for dates like 03/04/2026 that nothing in the bill decides"
+    )
+    decimal_mark = serializers.ChoiceField(
+        Source.DecimalMark.choices, required=False, help_text="for amounts like 1,234 that nothing in the bill decides"
+    )
     bill_stopped = serializers.BooleanField(default=False, help_text="inventories: charge stopped machines too")
 
     def validate_files(self, files: list[Any]) -> list[Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 from duckdb.sqltypes import DuckDBPyType as ColumnType
 
-from costs.charges import files, gzips, json_lines, price_lookup
+from costs.charges import files, gzips, json_lines, price_lookup, text_files
+from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.json_lines import LONGEST_LINE
 from costs.formats import FORMATS, detect
 from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
@@ -29,7 +30,8 @@ UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.I
 class BillFile:
     """A file of the bill, recognised; `address` is where DuckDB reads its text.
 
-    `plain` is where the text of a gzip is put when somebody must look at single lines.
+    `plain` is where the text of a gzip is put when somebody must look at single lines, `head` the address of its first
+    megabyte. `written` are the columns as they stand in the file; those of `sheet` read as ISO dates and plain numbers.
     """
 
     name: str
@@ -37,37 +39,40 @@ class BillFile:
     address: str
     kind: str
     sheet: Sheet
+    written: Sheet
     format: Format
     layout: files.Layout | None
+    head: str
     plain: Path | None = None
     # Whether it lists prices and has no charges, and whether its rows stand beside their prices.
     is_price_list: bool = False
     is_priced: bool = False
 
-    def source(self, *, store_rejects: bool = True, record: str = "") -> str:
+    def source(self, *, store_rejects: bool = True, record: str = "", head: bool = False) -> str:
         """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up.
 
-        `record` names a column for the number of each row, counted as DuckDB reads them.
+        `record` names a column for the number of each row, counted as DuckDB reads them. With `head` not necessarily
+        all rows are read, but quickly.
         """
-        rows = self._rows(store_rejects)
+        rows = self._rows(self.head if head else self.address, store_rejects)
         if record:
             rows = f"(SELECT *, row_number() OVER () AS {record} FROM {rows})"
         return price_lookup.with_prices(rows, self.sheet, self.format) if self.is_priced else rows
 
-    def _rows(self, store_rejects: bool) -> str:
+    def _rows(self, address: str, store_rejects: bool) -> str:
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         options = f"ignore_errors = true, {AS_TEXT}, {rejects}"
         if self.kind in JSON:
-            return json_lines.source(self.address, self.sheet, options if self.kind == "jsonl" else None)
+            return json_lines.source(address, self.written, options if self.kind == "jsonl" else None)
         if self.layout is None:
-            return f"read_parquet({literal(self.address)})"
+            return f"read_parquet({literal(address)})"
         # A header with more columns than the rows have is no header to DuckDB.
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         nulls = "['']" if self.layout.has_word_none else NULLS
         return (
-            f"read_csv({literal(self.address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
+            f"read_csv({literal(address)}, auto_detect = false, {header}, columns = {{{columns}}}, "
             f"delim = {literal(self.layout.delimiter)}, quote = '\"', escape = '\"', nullstr = {nulls}, {options})"
         )
 
@@ -89,27 +94,36 @@ def open_bill_file(
     options: Options,
     format_name: str,
     unfolded: gzips.Gzips,
+    one_ending: bool = False,
 ) -> BillFile:
-    """Recognises a file by its head; raises BadBill when it is none of the formats we read."""
+    """Recognises a file by its head; raises BadBill when it is none of the formats we read.
+
+    With `one_ending` its lines are first made to end alike.
+    """
     kind, plain, head, address = files.kind(path, name), None, path, str(path)
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
         files.head_of_gzip(path, head, name, limit=unfolded.limit)
         address = unfolded.address(path, name)
         kind = files.kind(head, name)
-        if kind not in ("csv", "jsonl"):
+        if kind not in ("csv", "jsonl", "utf-16"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
+    if kind == "utf-16" or (one_ending and kind == "csv"):
+        plain = head = scratch / f"text-{path.name}.csv"
+        text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
+        address, kind = str(plain), files.kind(plain, name)
     if kind == "jsonl" and json_lines.is_document(head):
         kind = "json"
         if plain is not None:
             files.unfold(path, plain, name, limit=unfolded.limit)
             path, plain = plain, None
         address = str(path)
+        head = path
         if path.stat().st_size > json_lines.LARGEST_DOCUMENT:
             raise BadBill(f"{name}: one JSON object of more than 256 MB; deliver it as JSON lines.")
     layout, sheet = _sheet(db, kind, address, head, name, options)
-    unrecognised = BillFile(name, path, address, kind, sheet, FORMATS[0], layout, plain)
-    if listed := next((known for known in FORMATS if known.prices and known.prices.fits(sheet)), None):
+    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain)
+    if listed := price_list_of(sheet):
         return replace(unrecognised, format=listed, is_price_list=True)
     detected = detect(
         sheet, wanted=format_name, file=name, shows=lambda candidate: _has_rows(db, unrecognised, candidate.evidence)
@@ -117,6 +131,16 @@ def open_bill_file(
     if detected.needs_month and options.month is None:
         raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for (--month 2025-11).")
     return replace(unrecognised, format=detected)
+
+
+def unreadable(bill: Sequence[BillFile], error: duckdb.Error) -> Exception:
+    """The BadBill that says so where the files are to blame; else the error itself, which is our own mistake."""
+    # A damaged Parquet file can raise any of DuckDB's errors.
+    is_the_bills_fault = isinstance(error, UNREADABLE) or any(file.kind == "parquet" for file in bill)
+    if is_out_of_space(error) or not is_the_bills_fault:
+        return error
+    names = ", ".join(file.name for file in bill)
+    return BadBill(f"{names}: could not be read as a table ({first_line(error)}).")
 
 
 def _sheet(
@@ -161,14 +185,14 @@ def csv_sheet(head: Path, name: str, options: Options) -> tuple[files.Layout, Sh
     return first
 
 
+def price_list_of(sheet: Sheet) -> Format | None:
+    """The format whose price list has this header."""
+    return next((known for known in FORMATS if known.prices and known.prices.fits(sheet)), None)
+
+
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
-    return any(not known.missing(sheet) for known in FORMATS) or is_price_list(sheet)
-
-
-def is_price_list(sheet: Sheet) -> bool:
-    """Whether the header is that of a price list, which has no charges of its own."""
-    return any(known.prices.fits(sheet) for known in FORMATS if known.prices)
+    return any(not known.missing(sheet) for known in FORMATS) or price_list_of(sheet) is not None
 
 
 def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:

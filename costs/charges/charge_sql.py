@@ -9,7 +9,7 @@ from datetime import date
 from costs.charges import json_lines
 from costs.charges.bill_files import JSON, BillFile
 from costs.formats.base import CHARGE_COLUMNS, IS_UNUSED_PART, METRICS, aside
-from costs.formats.sql import FULL, beyond, literal, moment, plain_number, quoted, stored
+from costs.formats.sql import FULL, beyond, literal, moment, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
 
 # The problem of a row that is empty: not a charge, and not a reject either.
@@ -27,9 +27,31 @@ def select_charges(number: int, file: BillFile) -> str:
         ]
     )
     return f"""SELECT {columns},
-        date_trunc('month', "BillingPeriodStart")::DATE AS "x_BillingMonth", {number} AS "x_File",
+        {_billing_month(file)} AS "x_BillingMonth", {number} AS "x_File",
         {problem_sql(file)} AS "x_Problem"
         FROM {rows_sql(file, file.source())}"""
+
+
+def _billing_month(file: BillFile) -> str:
+    """SQL for the month a charge is billed in.
+
+    Where a format reads the end of billing periods, a period that starts within fourteen hours of a month at another
+    zone's midnight is that month; one of up to 45 days is the month in which it mostly lies.
+    """
+    start = '"BillingPeriodStart"'
+    month = f"date_trunc('month', {start})::DATE"
+    if file.format.period_end is None:
+        return month
+    end = moment(_PERIOD_END)
+    middle = f"{start} + to_seconds(CAST(date_diff('second', {start}, {end}) / 2 AS BIGINT))"
+    nearest = f"CASE WHEN {end} > {start} AND {end} < {start} + INTERVAL 45 DAY THEN {middle} "
+    nearest += f"ELSE {start} + INTERVAL 14 HOUR END"
+    # Nearly every period starts on the first: then its end is not even parsed.
+    return f"CASE WHEN day({start}) = 1 THEN {month} ELSE date_trunc('month', {nearest})::DATE END"
+
+
+# The name under which the end of the billing period is at hand.
+_PERIOD_END = quoted("text of period end")
 
 
 def rows_sql(file: BillFile, source: str, *more_columns: str) -> str:
@@ -40,6 +62,7 @@ def rows_sql(file: BillFile, source: str, *more_columns: str) -> str:
     mapped = [f"{sql} AS {text_column(name)}" for name, sql in texts.items()]
     mapped += [f"{sql} AS {_extra(name)}" for name, sql in file.format.extras(file.sheet).items()]
     mapped += [f"{json_lines.UNREAD} AS {text_column('line')}"] if file.kind in JSON else []
+    mapped += [_PERIOD_END] if file.format.period_end else []
     first_metric = texts[next((name for name in METRICS if name in file.format.always), METRICS[0])]
     mapped.append(f"CASE WHEN {stored(first_metric)} IS NULL THEN {all_empty} ELSE false END AS empty_row")
     cast = [f"{_cast(file, kind, text_column(name))} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items()]
@@ -52,6 +75,8 @@ def _prepared(file: BillFile, source: str) -> str:
     """The rows with what several columns need: worked out once, and in the plan once."""
     if file.format.unused:
         source = _with_unused_parts(source, file.format.unused.where(file.sheet))
+    if file.format.period_end:
+        source = f"(SELECT *, {file.format.period_end(file.sheet) or 'NULL::VARCHAR'} AS {_PERIOD_END} FROM {source})"
     step: dict[str, str] = {}
     for name, rule in file.format.aside.items():
         sql = rule(file.sheet) or "NULL"
@@ -77,13 +102,13 @@ def _with_unused_parts(source: str, where: str | None) -> str:
 
 
 def _rule_sql(file: BillFile, name: str) -> str:
-    """SQL for the text of a charge column as the format reads it; of a metric with its signs and separators."""
+    """SQL for the text of a charge column as the format reads it."""
     rule = file.format.columns.get(name)
     return (rule(file.sheet) if rule else None) or "NULL::VARCHAR"
 
 
 def _as_delivered(name: str) -> str:
-    """The name under which a metric's text stands before it is a plain number."""
+    """The name under which a metric's text stands."""
     return quoted(f"delivered {name}")
 
 
@@ -100,7 +125,7 @@ def _extra(name: str) -> str:
 def _texts(file: BillFile) -> dict[str, str]:
     """SQL for the text of every charge column; the currency is in capitals, and XXX where the bill has none."""
     texts = {name: _rule_sql(file, name) for name in CHARGE_COLUMNS}
-    texts |= {name: plain_number(_as_delivered(name)) for name in METRICS}
+    texts |= {name: _as_delivered(name) for name in METRICS}
     if texts["BillingCurrency"] == "NULL::VARCHAR":
         default = "USD" if file.format.needs_month else NO_CURRENCY
         texts["BillingCurrency"] = literal(file.sheet.options.currency or default)

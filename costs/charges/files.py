@@ -1,8 +1,10 @@
 """Bill files before anyone trusts them: what they are, how far they unfold, where their header is. Pure: no Django."""
 
+import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -15,9 +17,13 @@ from costs.formats.base import TAG_COLUMNS, BadBill
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
 PARQUET = b"PAR1"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
 MAX_COLUMNS = 2_000
+LINE_END = re.compile(rb"\r\n|\n|\r")
+# How Excel is told the delimiter.
+SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.|\\t)"?', re.IGNORECASE)
 csv.field_size_limit(16 << 20)
 DELIMITERS = ",;\t|"
 
@@ -28,22 +34,38 @@ def sha256(path: Path) -> str:
 
 
 def kind(path: Path, name: str) -> str:
-    """``parquet``, ``gzip``, ``jsonl`` or ``csv`` by the first bytes; raises BadBill for what cannot be a bill."""
+    """``parquet``, ``gzip``, ``zip``, ``utf-16``, ``jsonl`` (JSON of any layout) or ``csv`` by the first bytes.
+
+    Raises BadBill for what cannot be a bill.
+    """
     with path.open("rb") as stream:
         head = stream.read(4096)
     if not head:
         raise BadBill(f"{name}: the file is empty.")
+    return _kind_of(head, name)
+
+
+def kind_of_text(path: Path, name: str, *, limit: int) -> str:
+    """The kind of a file, of a gzip that of what is in it."""
+    if (outside := kind(path, name)) != "gzip":
+        return outside
+    return _kind_of(next(unpacked(path, name, limit), b""), name)
+
+
+def _kind_of(head: bytes, name: str) -> str:
     if head.startswith(PARQUET):
         return "parquet"
     if head.startswith(GZIP):
         return "gzip"
     if head.startswith(ZIP):
-        raise BadBill(f"{name}: zip archives are not read; unpack it and deliver the CSV, CSV.gz or Parquet inside.")
+        return "zip"
+    if head.startswith(UTF_16) and not head.startswith(codecs.BOM_UTF32_LE):
+        return "utf-16"
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         raise BadBill(
-            f"{name}: this is no bill but a binary file; we read CSV, JSON lines (plain or gzipped) and Parquet."
+            f"{name}: this is no bill but a binary file; we read CSV, JSON (plain, gzipped or in a ZIP) and Parquet."
         )
-    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else "csv"
+    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")) else "csv"
 
 
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
@@ -104,25 +126,31 @@ def preamble(path: Path, lines: int) -> dict[str, str]:
 
 
 def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
-    """The header of a CSV below `skip` lines; raises BadBill when there is none."""
+    """The header of a CSV below `skip` lines; raises BadBill when there is none.
+
+    A first line ``sep=;`` names the delimiter, and is no header.
+    """
     with path.open("rb") as stream:
-        for _ in range(skip):
-            stream.readline(MAX_HEADER)
-        line = stream.readline(MAX_HEADER)
-        first = stream.read(MAX_HEADER).decode("utf-8", "replace")
-    if len(line) >= MAX_HEADER:
+        start = stream.read(2 * MAX_HEADER)
+    first_line, *_ = LINE_END.split(start, maxsplit=1)
+    if len(first_line) >= MAX_HEADER:
         raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
+    separator = SEPARATOR_LINE.fullmatch(first_line)
+    skip = max(skip, 1) if separator else skip
+    lines = LINE_END.split(start, maxsplit=skip + 1)
+    line, below = (*lines[skip : skip + 2], b"", b"")[:2]
     try:
-        head = line.decode("utf-8-sig").rstrip("\r\n")
+        head = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
-    delimiter = max(DELIMITERS, key=head.count)
+    delimiter = separator[1].decode().replace("\\t", "\t") if separator else max(DELIMITERS, key=head.count)
     columns = _first_row(head, delimiter)
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(column.strip() for column in columns))
+    first = below.decode("utf-8", "replace")
     cells = len(_first_row(first, delimiter)) or len(columns)
     if 1 < cells < len(unique):
         # Some exports leave out the last cells of every row; a single short row is a row cut off.

@@ -4,6 +4,7 @@ One pass over the text writes every row, mapped and cast, with the problem it ha
 (one billing month, nothing rejected) that file is the charges; otherwise it is cut into its months.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,27 +14,27 @@ from pathlib import Path
 import duckdb
 
 from costs.calc import fee_spreading
-from costs.charges import gzips
+from costs.charges import conventions, gzips, text_files, zips
 from costs.charges.bill_files import (
-    UNREADABLE,
     BillFile,
     check_one_format,
-    first_line,
     is_last_page,
     join_prices,
     open_bill_file,
+    unreadable,
     view_of,
     views_of_parts,
 )
 from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.conformance import Conformance, judge_charges
-from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
+
+logger = logging.getLogger(__name__)
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
 # So many kinds of changes are listed on the delivery.
@@ -89,24 +90,43 @@ def read_bill(
     Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
     """
     staging = scratch / "staging.parquet"
+    unpacked, left_out = zips.unpacked(bundle, scratch, limit=limit)
     with gzips.readable(db, limit) as unfolded:
 
-        def stage() -> list[BillFile]:
+        def opened(*, one_ending: bool) -> list[BillFile]:
             bill = [
                 open_bill_file(
-                    db, name, path, scratch=scratch, options=options, format_name=format_name, unfolded=unfolded
+                    db,
+                    name,
+                    path,
+                    scratch=scratch,
+                    options=options,
+                    format_name=format_name,
+                    unfolded=unfolded,
+                    one_ending=one_ending,
                 )
-                for name, path in bundle
+                for name, path in unpacked
             ]
             bill = join_prices(db, bill)
             if format_name == "auto":
                 bill = views_of_parts(db, bill)
             check_one_format(bill)
             progress("reading", 0.1)
-            _stage(db, bill, staging)
             return bill
 
-        bill = unfolded.read_all(stage)
+        def stage() -> conventions.Reading:
+            try:
+                reading = _stage(db, opened(one_ending=False), staging)
+            except BadBill:
+                if unfolded.bad or unfolded.misjudged or not _ends_lines_differently(unpacked, unfolded):
+                    raise
+            else:
+                if not (_has_broken_rows(db) and _ends_lines_differently(unpacked, unfolded)):
+                    return reading
+            return _stage(db, opened(one_ending=True), staging)
+
+        reading = unfolded.read_all(stage)
+        bill = reading.bill
         remarks = _spread_fees(db, bill[0].format, staging)
         progress("checking", 0.5)
         # (billing month, charges, months of use), the earliest first.
@@ -116,12 +136,42 @@ def read_bill(
         ).fetchall()
         contents = _summarise(db, bill, staging, [month for month, _, _ in months], options)
         contents.months = _write_months(db, months, staging, target, view=view_of(bill))
-        contents.notes += remarks
+        contents.notes += [*remarks, *reading.notes, *left_out]
         return contents
 
 
-def _stage(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Path) -> None:
-    """Writes every row of the files, as charges, into one Parquet file."""
+def _ends_lines_differently(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
+    """Whether lines of a CSV among the files end in more than one way; DuckDB reads only one."""
+    return any(text_files.has_mixed_endings(path, name, limit=unfolded.limit) for name, path in bundle)
+
+
+def _has_broken_rows(db: duckdb.DuckDBPyConnection) -> bool:
+    (tables,) = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone() or (0,)
+    return bool(tables) and db.execute("SELECT 1 FROM reject_errors LIMIT 1").fetchone() is not None
+
+
+def _stage(db: duckdb.DuckDBPyConnection, files: Sequence[BillFile], staging: Path) -> conventions.Reading:
+    """Writes every row of the files, as charges, into one Parquet file, and returns how their cells were read.
+
+    Where rows have cells that could not be read, all cells of their columns are looked at, and if that shows another
+    way to read them the rows are written again.
+    """
+    reading = conventions.settle(db, files)
+    _write(db, reading.bill, staging)
+    problems: dict[int, list[str]] = {}
+    for number, column in db.execute(
+        f"SELECT DISTINCT x_File, x_Problem FROM {_table(staging)} WHERE x_Problem <> '{BLANK}'"
+    ).fetchall():
+        problems.setdefault(number, []).append(column)
+    if problems:
+        again = conventions.settle(db, files, problems=problems)
+        if again.bill != reading.bill:
+            _write(db, again.bill, staging)
+        return again
+    return reading
+
+
+def _write(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Path) -> None:
     selects = " UNION ALL BY NAME ".join(select_charges(number, file) for number, file in enumerate(bill))
     for table in ("reject_errors", "reject_scans"):
         # What DuckDB could not read of a bill before is not this one's.
@@ -129,23 +179,24 @@ def _stage(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Pat
     try:
         db.execute(f"COPY ({selects}) TO {literal(str(staging))} ({PARQUET})")
     except duckdb.Error as error:
-        # A damaged Parquet file can raise any of DuckDB's errors; anything else of a CSV would be our own mistake.
-        is_the_bills_fault = isinstance(error, UNREADABLE) or any(file.kind == "parquet" for file in bill)
-        if is_out_of_space(error) or not is_the_bills_fault:
-            raise
-        names = ", ".join(file.name for file in bill)
-        raise BadBill(f"{names}: could not be read as a table ({first_line(error)}).") from error
+        raise unreadable(bill, error) from error
 
 
 def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Path) -> list[str]:
     """Lets usage carry the fees of its commitments in effective cost, where the provider bills them apart."""
     table, spread = _table(staging), bill_format.spread
-    if spread is None or not db.execute(f"SELECT 1 FROM {table} WHERE {spread.fee} LIMIT 1").fetchone():
+    if spread is None:
+        return []
+    fees = f"sum(abs(EffectiveCost)) FILTER (x_Problem IS NULL AND {spread.fee})"
+    (before,) = db.execute(f"SELECT {fees} FROM {table}").fetchone() or (None,)
+    if not before:
         return []
     spread_path = staging.with_name("spread.parquet")
     db.execute(f"COPY ({fee_spreading.spread_fees_sql(spread, table)}) TO {literal(str(spread_path))} ({PARQUET})")
     spread_path.replace(staging)
-    return [spread.remark]
+    # Fees whose commitment no usage shows stay where they are.
+    (after,) = db.execute(f"SELECT {fees} FROM {table}").fetchone() or (None,)
+    return [spread.remark] if after != before else []
 
 
 def _summarise(
@@ -171,18 +222,25 @@ def _summarise(
         WHERE x_Problem IS NULL AND ProviderName IS NOT NULL ORDER BY 1 LIMIT 5"""
     ).fetchall()
     contents.provider = ", ".join(name for (name,) in providers)[:200]
-    contents.notes = [*_notes_on_rows(db, table), *_notes_on_format(db, table, bill)]
+    contents.notes = [*_notes_on_rows(db, table), *_notes_on_months(db, table), *_notes_on_format(db, table, bill)]
     if options.month and list(months) != [options.month.start]:
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
         raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
     contents.totals, contents.residual = control_totals(db, table)
-    contents.conformance = judge_charges(
-        db,
-        str(staging),
-        bill_format=bill[0].format.name,
-        stated={name for file in bill for name in _stated_columns(file)},
-        files=[file.name for file in bill],
-    )
+    try:
+        contents.conformance = judge_charges(
+            db,
+            str(staging),
+            bill_format=bill[0].format.name,
+            stated={name for file in bill for name in _stated_columns(file)},
+            files=[file.name for file in bill],
+        )
+    except duckdb.Error as error:
+        if is_out_of_space(error):
+            raise
+        # A score is no reason to refuse a bill.
+        logger.exception("no conformance score for %s", bill[0].name)
+        contents.notes.append("It could not be judged by the rules of FOCUS; the log says why.")
     return contents
 
 
@@ -225,6 +283,19 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
     return notes
+
+
+def _notes_on_months(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Billing periods that start in another month in UTC than the one they are."""
+    rows = db.execute(
+        f"""SELECT DISTINCT BillingPeriodStart, x_BillingMonth FROM {table}
+        WHERE x_Problem IS NULL AND date_trunc('month', BillingPeriodStart) <> x_BillingMonth ORDER BY 1 LIMIT 3"""
+    ).fetchall()
+    return [
+        f"The billing period that starts {start:%Y-%m-%d %H:%M} UTC is {month:%B %Y}: it starts at midnight in another "
+        "zone. Charge days are in UTC."
+        for start, month in rows
+    ]
 
 
 def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[BillFile]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from costs.formats.aws_cur import AWS_CUR
 from costs.formats.azure import AZURE_ACTUAL, AZURE_AMORTIZED
-from costs.formats.base import BadBill, Format, Sheet
+from costs.formats.base import BadBill, Format, Sheet, squeezed
 from costs.formats.focus import FOCUS
 from costs.formats.gcp import GCP
 from costs.formats.oci import OCI
@@ -43,12 +43,33 @@ def detect(
     for known in (known for known in choice if not known.missing(sheet)):
         if not known.evidence or wanted != "auto" or shows(known):
             return known
+    titles = ", ".join(known.title for known in FORMATS)
     nearest = min(choice, key=lambda known: len(known.missing(sheet)) / len(known.required))
     missing = nearest.missing(sheet)
     if len(missing) == len(nearest.required):
-        titles = ", ".join(known.title for known in FORMATS)
         raise BadBill(
             f"{file}: this is no bill we know: its header has none of the columns we look for. We read {titles}."
         )
+    if not _is_near(nearest, sheet):
+        raise BadBill(
+            f"{file}: none of the formats we read has this header. We read {titles}. "
+            "Another one is a map of its columns in costs/formats."
+        )
     needed = ", ".join(" or ".join(name.split("|")) for name in missing)
     raise BadBill(f"{file}: no known bill has this header; nearest is {nearest.title}, which also needs {needed}.")
+
+
+# Names that columns of any bill may have: they show no format.
+GENERIC = frozenset(
+    (
+        *("cost", "amount", "usage", "quantity", "unit", "unittype", "date", "usagedate", "currency", "region", "tags"),
+        *("service", "product", "sku", "resourceid", "state", "subscriptionid"),
+    )
+)
+
+
+def _is_near(known: Format, sheet: Sheet) -> bool:
+    """Whether the header has half of the format's columns, and one among them that shows it."""
+    present = [name.split("|") for name in known.required if name not in known.missing(sheet)]
+    names = {squeezed(name) for names in present for name in names if name in sheet}
+    return 2 * len(present) >= len(known.required) and bool(names - GENERIC)

@@ -19,7 +19,7 @@ COMMITMENT = "benefitId|ReservationId"
 # Of rows that only one view has: what was paid for and not used, and covered usage that costs something.
 AMORTIZED_ROW = f"""{{ChargeType}} IN ('UnusedReservation', 'UnusedSavingsPlan')
     OR ({{ChargeType}} = 'Usage' AND {{PricingModel}} IN ('Reservation', 'SavingsPlan')
-        AND TRY_CAST({{{COST}}} AS {FORMULA}) <> 0)"""
+        AND regexp_matches(regexp_replace({{{COST}}}, '[eE].*', ''), '[1-9]'))"""
 
 # Of rows that only the invoice has: a reservation or a savings plan bought or given back.
 ACTUAL_ROW = """{ChargeType} IN ('Purchase', 'Refund') AND {PricingModel} IN ('Reservation', 'SavingsPlan')"""
@@ -182,6 +182,8 @@ AZURE_ACTUAL = Format(
     lenient=frozenset({"ListCost"}),
     version=agreement,
     view="actual",
+    # "Understand usage details fields": dates of EA exports are MM/DD/YYYY.
+    date_order="month-first",
     warnings=lambda sheet: [
         "This is Azure's actual view, the invoice; deliver the month's amortized export as well for effective cost."
     ],

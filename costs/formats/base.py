@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from costs.formats.sql import FORMULA, as_json, literal, quoted
+from costs.formats.sql import FORMULA, DateOrder, DecimalMark, as_json, literal, quoted
 from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
@@ -110,6 +110,8 @@ class Options:
     month: Month | None = None
     bill_stopped: bool = False
     currency: str | None = None
+    date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
 
 
 def squeezed(name: str) -> str:
@@ -203,7 +205,9 @@ class Format:
     `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula),
     and `counter_evidence` SQL that is true for no row of any.
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one
-    bill. `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
+    bill. `period_end` reads the end of the billing period where it may start at another zone's midnight: the billing
+    month is then the one it mostly lies in. `date_order` is how the provider documents dates of numbers alone.
+    `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
     row's own names stand as they are, those of what is around it behind ``document.``: ``document.data.starting_at``.
     `last_page` is SQL over a JSON `object`, true for the last page where an API delivers the bill in pages. `prices`
     are looked up in a second file of the bill where usage comes without cost. `keeps_all` keeps the columns that no
@@ -224,6 +228,8 @@ class Format:
     evidence: str = ""
     counter_evidence: str = ""
     view: str = ""
+    period_end: Rule | None = None
+    date_order: DateOrder | None = None
     rows_in: str = ""
     last_page: str = ""
     prices: "PriceList | None" = None

@@ -102,5 +102,7 @@ FOCUS = Format(
         **READ.aside,
     },
     version=version,
+    # Tencent's month of March starts at midnight in Beijing, 2026-02-28T16:00:00Z.
+    period_end=text("BillingPeriodEnd"),
     keeps_all=True,
 )

@@ -1,6 +1,7 @@
 """SQL that DuckDB reads: literals, names, exact decimals, moments and tags out of texts. Pure: no Django."""
 
 from datetime import date
+from typing import Literal
 
 # What stands for a NUL byte, which PostgreSQL has none of.
 NO_NUL = "\ufffd"
@@ -11,14 +12,54 @@ FORMULA = "DECIMAL(38, 24)"
 FULL = "DECIMAL(38, 28)"
 
 
-def plain_number(sql: str) -> str:
-    """A cell as a spreadsheet may have left it, ``$10,000.00``, without its sign of money and thousands separators."""
-    dressed = "^ *-?[$€£]? ?-?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)? *$"
-    signs = " OR ".join(f"contains({sql}, '{sign}')" for sign in ",$€£")
-    return (
-        f"CASE WHEN ({signs}) AND regexp_matches({sql}, '{dressed}') "
-        f"THEN regexp_replace({sql}, '[$€£, ]', '', 'g') ELSE {sql} END"
-    )
+# What stands between thousands whatever the decimal mark: spaces of all widths, and the apostrophes of Switzerland.
+_GAPS = " '\u2019\u00a0\u202f\u2009"
+_MINUS = "[-+\u2212]"
+# A sign of money or a currency code, before or after the amount; only codes that bills are in: ``USE1`` is no money.
+_CODES = (
+    "USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|TRY|ILS|BRL|MXN|CLP|COP|ZAR|AED|SAR|SGD|"
+    "HKD|TWD|KRW|THB|MYR|IDR|PHP|VND"
+)
+_MONEY = f"(?:(?:US|R|A|C|HK|S|NZ)?[$]|[\u20ac\u00a3\u00a5\u20b9\u20a9]|{_CODES}|kr|z\u0142)"
+# The thousands of one amount are all separated by the same: ``1 234,567`` has three decimals.
+_WHOLE = "[1-9][0-9]{0,2}(?:(?:<other>[0-9]{2,3})*<other>[0-9]{3}|(?:<gap>[0-9]{2,3})*<gap>[0-9]{3})|[0-9]*"
+_NUMBER = f"({_WHOLE})((?:<own>[0-9]+)?)((?:[eE][-+]?[0-9]+)?)"
+
+DecimalMark = Literal["point", "comma"]
+DateOrder = Literal["day-first", "month-first"]
+
+
+def number_shape(mark: DecimalMark) -> str:
+    """The pattern of an amount whose decimals follow a point or a comma, with whatever people dress amounts in.
+
+    The other mark, spaces and apostrophes may stand between thousands; a minus before or after it or brackets around it
+    make it negative. The groups of the pattern are its whole part, its decimals and its exponent.
+    """
+    point, comma = "[.]", ","
+    other, own = (comma, point) if mark == "point" else (point, comma)
+    number = _NUMBER.replace("<other>", other).replace("<own>", own).replace("<gap>", f"[{_GAPS}]")
+    gap = f"[{_GAPS}]*"
+    before = f"{gap}[(]?{gap}{_MINUS}?{gap}{_MONEY}?{gap}{_MINUS}?{gap}"
+    return f"{before}{number}{gap}{_MONEY}?{gap}{_MINUS}?{gap}[)]?{gap}"
+
+
+def is_amount(sql: str, mark: DecimalMark) -> str:
+    """SQL that is true for a text that is an amount with this decimal mark."""
+    return f"({sql} SIMILAR TO {literal(number_shape(mark))} AND {sql} SIMILAR TO '.*[0-9].*')"
+
+
+def plain_number(sql: str, mark: DecimalMark) -> str:
+    """An amount as a spreadsheet may have left it (``$10,000.00``, ``1.234,56-``, ``(12.50)``) as a plain number.
+
+    Null stays null, and what is no such amount stays as it is.
+    """
+    shape = number_shape(mark)
+    bare = f"regexp_replace({sql}, {literal(f'^(?:{shape})$')}, '\\1\\2\\3')"
+    between = _GAPS + ("," if mark == "point" else ".")
+    without_gaps = f"regexp_replace({bare}, {literal(f'[{between}]')}, '', 'g')"
+    is_negative = f"regexp_matches({sql}, '^[^0-9]*[-(\u2212]|[-\u2212][^0-9]*$')"
+    number = f"CASE WHEN {is_negative} THEN '-' ELSE '' END || replace({without_gaps}, ',', '.')"
+    return f"CASE WHEN {is_amount(sql, mark)} THEN {number} ELSE {sql} END"
 
 
 def stored(sql: str) -> str:
@@ -56,19 +97,75 @@ def beyond(sql: str) -> str:
     )
 
 
-def moment(sql: str) -> str:
-    """Text to a UTC timestamp: ISO with or without an offset, else month/day/year as American spreadsheets write it.
+# The end of a moment: an offset from UTC, the name of a zone, or both as Go writes them (``+0000 UTC``).
+ZONE = "(:[0-9:.,]+) ?([+-][0-9]{2}(:?[0-9]{2})?( [A-Z]{1,5})?|UTC|GMT|Z)$"
 
-    The year must be recognised by its shape: DuckDB's own cast reads ``5/1/25`` as a day of the year 5.
+
+def moment(sql: str) -> str:
+    """Text to a timestamp: ISO, a number of seconds since 1970, digits only, or a month by its name.
+
+    A text in UTC gives UTC, one with an offset the time at its place: its day is the day of the bill. Dates of numbers
+    alone (``5/3/2026``) are none here, for no cell shows which is the month: see `dates_in_order`.
     """
-    american = "['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m/%d/%y %H:%M', '%m/%d/%y']"
-    short = "['%m/%d/%y %H:%M:%S', '%m/%d/%y %H:%M', '%m/%d/%y']"
+    local = f"regexp_replace({sql}, '{ZONE}', '\\1')"
     return (
         f"CASE WHEN length({sql}) = 19 AND {sql}[5] = '-' OR {sql} LIKE '____-%Z' THEN TRY_CAST({sql} AS TIMESTAMP) "
-        f"WHEN {sql} LIKE '____-%' THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP "
-        f"WHEN regexp_matches({sql}, '/[0-9]{{2}}( |$)') THEN try_strptime({sql}, {short}) "
-        f"ELSE try_strptime({sql}, {american}) END"
+        f"WHEN {sql} LIKE '____-%' OR {sql} LIKE '____/%' THEN TRY_CAST({local} AS TIMESTAMP) "
+        f"WHEN regexp_full_match({sql}, '[0-9]+([.][0-9]+)?') THEN {_digits(sql)} "
+        f"WHEN regexp_full_match({sql}, '[0-9]{{8}}T[0-9]{{6}}.*') THEN try_strptime(left({sql}, 15), '%Y%m%dT%H%M%S') "
+        f"WHEN regexp_matches({sql}, '[A-Za-z]{{3}}') THEN try_strptime({local}, {list(_NAMED)}) END"
     )
+
+
+_NAMED = (
+    *("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y %H:%M:%S", "%d/%b/%Y"),
+    *("%d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%b %d, %Y, %I:%M:%S %p"),
+)
+
+
+def _digits(sql: str) -> str:
+    """A moment of digits only: ``20260301`` and longer, else seconds since 1970 or thousandths of them and so on.
+
+    Ten digits from ``20`` on are a day and an hour: as seconds they would lie after 2033.
+    """
+    digits, micros = f"split_part({sql}, '.', 1)", f"TRY_CAST({sql} AS DECIMAL(38, 9))"
+    return (
+        f"CASE length({digits}) WHEN 8 THEN try_strptime({sql}, '%Y%m%d') "
+        f"WHEN 12 THEN try_strptime({sql}, '%Y%m%d%H%M') "
+        f"WHEN 14 THEN try_strptime({digits}, '%Y%m%d%H%M%S') "
+        f"WHEN 10 THEN CASE WHEN {sql} LIKE '20%' THEN try_strptime({sql}, '%Y%m%d%H') "
+        f"ELSE make_timestamp(CAST({micros} * 1000000 AS BIGINT)) END "
+        f"WHEN 13 THEN make_timestamp(CAST({micros} * 1000 AS BIGINT)) "
+        f"WHEN 16 THEN make_timestamp(CAST({micros} AS BIGINT)) "
+        f"WHEN 19 THEN make_timestamp(CAST(trunc({micros} / 1000) AS BIGINT)) END"
+    )
+
+
+# Two numbers and a year between slashes, points or dashes, and what follows: a time, or nothing.
+DATE_SHAPE = "^ *([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})([^0-9].*)?$"
+# Days since the end of 1899 as spreadsheets keep dates, from 2000 to 2099.
+SERIAL_SHAPE = "(3[6-9]|[4-6][0-9]|7[0-2])[0-9]{3}([.][0-9]+)?"
+
+
+def dates_in_order(sql: str, order: DateOrder) -> str:
+    """Dates of numbers alone, with a time or without, as ISO text; what is no such date stays as it is."""
+    date = "%d/%m/%Y" if order == "day-first" else "%m/%d/%Y"
+    times = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f", " %I:%M:%S%p", " %I:%M%p")
+    formats = [f"{date}{time}" for time in times]
+    # ``5.3.26, 10:00`` and ``05-03-2026T10:00`` with slashes, a year of four digits and one space.
+    slashes = f"regexp_replace({sql}, '{DATE_SHAPE}', '\\1/\\2/\\3\\4')"
+    long_year = f"regexp_replace({slashes}, '^([0-9]+/[0-9]+/)([0-9]{{2}})([^0-9]|$)', '\\120\\2\\3')"
+    spaced = f"trim(regexp_replace({long_year}, '^([0-9/]+)[, T]+', '\\1 '))"
+    parsed = f"try_strptime(regexp_replace({spaced}, '{ZONE}', '\\1'), {formats})"
+    iso = f"coalesce(CAST({parsed} AS VARCHAR), {sql})"
+    return f"CASE WHEN regexp_matches({sql}, '{DATE_SHAPE}') THEN {iso} ELSE {sql} END"
+
+
+def dates_of_serials(sql: str) -> str:
+    """The day numbers of spreadsheets as ISO text, to the second; what is no such number stays as it is."""
+    seconds = f"CAST(round(TRY_CAST({sql} AS DECIMAL(20, 10)) * 86400) AS BIGINT)"
+    moment = f"CAST(TIMESTAMP '1899-12-30' + to_seconds({seconds}) AS VARCHAR)"
+    return f"CASE WHEN regexp_full_match({sql}, '{SERIAL_SHAPE}') THEN {moment} ELSE {sql} END"
 
 
 def tags(sql: str) -> str:

@@ -104,6 +104,8 @@ def _read(db: duckdb.DuckDBPyConnection, delivery: Delivery, scratch: Path) -> B
             month=Month.parse(options["month"]) if options.get("month") else None,
             bill_stopped=bool(options.get("bill_stopped")),
             currency=options.get("currency"),
+            date_order=options.get("date_order"),
+            decimal_mark=options.get("decimal_mark"),
         ),
         format_name=options.get("format") or "auto",
         limit=settings.BILL_MAX_BYTES,

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from costs.charges import files
+from costs.charges import files, zips
 from costs.charges.bundles import Bundle, find_bundles
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
@@ -42,6 +42,8 @@ def receive_bill(
     mode: str | None = None,
     bill_stopped: bool = False,
     currency: str | None = None,
+    date_order: str | None = None,
+    decimal_mark: str | None = None,
     is_accepted: bool = False,
 ) -> list[Receipt]:
     """Keeps the files of a bill and returns its deliveries: those of each layout, and one for all loose files.
@@ -49,7 +51,14 @@ def receive_bill(
     With `is_accepted` they count however much they change the versions before them.
     Raises BadBill when a path holds no bill.
     """
-    options = load_options(month=month, format=format, bill_stopped=bill_stopped, currency=currency)
+    options = load_options(
+        month=month,
+        format=format,
+        bill_stopped=bill_stopped,
+        currency=currency,
+        date_order=date_order,
+        decimal_mark=decimal_mark,
+    )
     bundles = find_bundles(paths)
     name = source_name.strip()
     if not name:
@@ -62,7 +71,13 @@ def receive_bill(
 
 
 def load_options(
-    *, month: Month | None = None, format: str = "auto", bill_stopped: bool = False, currency: str | None = None
+    *,
+    month: Month | None = None,
+    format: str = "auto",
+    bill_stopped: bool = False,
+    currency: str | None = None,
+    date_order: str | None = None,
+    decimal_mark: str | None = None,
 ) -> dict[str, str | bool | None]:
     """What a person states about a bill that the bill does not state itself, as the delivery keeps it."""
     return {
@@ -70,6 +85,9 @@ def load_options(
         "format": format or "auto",
         "bill_stopped": bill_stopped,
         "currency": currency.upper() if currency else None,
+        # Only where they are stated: the same files with the same options are the same delivery as they always were.
+        **({"date_order": date_order} if date_order else {}),
+        **({"decimal_mark": decimal_mark} if decimal_mark else {}),
     }
 
 
@@ -83,7 +101,7 @@ def receive_bundle(
 ) -> Receipt:
     """Keeps the files of one delivery; raises BadBill for what cannot be a bill.
 
-    `options` are those of the load: month, format, bill_stopped and currency.
+    `options` are those of the load, from `load_options`.
     """
     if options.get("format", "auto") == "auto" and bundle.format:
         options = {**options, "format": bundle.format}
@@ -91,7 +109,8 @@ def receive_bundle(
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         copies = []
         for number, path in enumerate(bundle.files):
-            files.kind(path, path.name)
+            if files.kind(path, path.name) == "zip":
+                zips.bills_of(path, path.name)
             name = f"{number:03}-{path.name}"
             copy = incoming / name
             shutil.copyfile(path, copy)

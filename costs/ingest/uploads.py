@@ -12,8 +12,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from costs.charges import files
-from costs.charges.bill_files import csv_sheet, is_price_list
+from costs.charges import files, zips
+from costs.charges.bill_files import csv_sheet, price_list_of
 from costs.charges.bundles import find_bundles
 from costs.formats import detect
 from costs.formats.base import BadBill, Options
@@ -100,15 +100,18 @@ def _save_files(uploaded: Sequence[UploadedFile], folder: Path) -> list[Path]:
 
 
 def _check_header(path: Path, head: Path, options: Options, format_name: str) -> None:
-    text = path
-    if files.kind(path, path.name) == "gzip":
-        files.head_of_gzip(path, head, path.name, limit=settings.BILL_MAX_BYTES)
-        text = head
-    if files.kind(text, path.name) != "csv":
+    text, name = path, path.name
+    if files.kind(text, name) == "zip":
+        text, name = head, zips.head_of(path, head, name)
+    if files.kind(text, name) == "gzip":
+        unpacked = head.with_suffix(".text")
+        files.head_of_gzip(text, unpacked, name, limit=settings.BILL_MAX_BYTES)
+        text = unpacked
+    if files.kind(text, name) != "csv":
         return
-    _, sheet = csv_sheet(text, path.name, options)
-    if is_price_list(sheet):
+    _, sheet = csv_sheet(text, name, options)
+    if price_list_of(sheet):
         return
-    detected = detect(sheet, wanted=format_name, file=path.name)
+    detected = detect(sheet, wanted=format_name, file=name)
     if detected.needs_month and options.month is None:
-        raise BadBill(f"{path.name}: {detected.title} has no dates; say which month it is for.")
+        raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for.")

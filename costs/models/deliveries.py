@@ -27,6 +27,14 @@ class Source(models.Model):
         AZURE = "azure", "an Azure Blob container"
         GCS = "gcs", "a Google Cloud Storage bucket"
 
+    class DateOrder(models.TextChoices):
+        DAY_FIRST = "day-first", "day first (31/03/2026)"
+        MONTH_FIRST = "month-first", "month first (03/31/2026)"
+
+    class DecimalMark(models.TextChoices):
+        POINT = "point", "a point (1,234.50)"
+        COMMA = "comma", "a comma (1.234,50)"
+
     class Sync(models.TextChoices):
         NEVER = "", "never"
         RUNNING = "running", "running"
@@ -58,6 +66,12 @@ class Source(models.Model):
         max_length=40, blank=True, help_text="Only where two formats have the same header, like Azure's two views."
     )
     currency = models.CharField(max_length=3, blank=True, help_text="For bills that name none.")
+    date_order = models.CharField(
+        "order of dates", max_length=12, choices=DateOrder, blank=True, help_text="Only where its dates do not show it."
+    )
+    decimal_mark = models.CharField(
+        max_length=8, choices=DecimalMark, blank=True, help_text="Only where its amounts do not show it."
+    )
     is_enabled = models.BooleanField("look for bills every hour", default=True)
     expected_every_hours = models.PositiveIntegerField(
         "a bill is expected every",

@@ -146,7 +146,13 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
     bundle = Bundle(tuple(paths), package.export, package.part, package.partition, package.format, package.rows)
-    received = receive_bundle(source, bundle, load_options(format=source.format, currency=source.currency))
+    options = load_options(
+        format=source.format,
+        currency=source.currency,
+        date_order=source.date_order,
+        decimal_mark=source.decimal_mark,
+    )
+    received = receive_bundle(source, bundle, options)
     FetchedBill.objects.update_or_create(
         source=source,
         name=package.name[:1000],

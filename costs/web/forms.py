@@ -70,6 +70,18 @@ class BillUploadForm(forms.Form):
         help_text="For bills that name none.",
         widget=forms.TextInput({"placeholder": "USD", "autocomplete": "off", "maxlength": 3}),
     )
+    date_order = forms.ChoiceField(
+        label="Order of dates",
+        choices=[("", "As the bill shows it"), *Source.DateOrder.choices],
+        required=False,
+        help_text="For dates like 03/04/2026 that nothing in the bill decides.",
+    )
+    decimal_mark = forms.ChoiceField(
+        label="Decimal mark",
+        choices=[("", "As the bill shows it"), *Source.DecimalMark.choices],
+        required=False,
+        help_text="For amounts like 1,234 that nothing in the bill decides.",
+    )
     bill_stopped = forms.BooleanField(label="Charge stopped machines too (inventories only)", required=False)
 
     def deliver(self, user: User) -> list[Any]:
@@ -83,6 +95,8 @@ class BillUploadForm(forms.Form):
             format=chosen["format"] or "auto",
             mode=chosen["mode"] or None,
             currency=chosen["currency"] or None,
+            date_order=chosen["date_order"] or None,
+            decimal_mark=chosen["decimal_mark"] or None,
             bill_stopped=chosen["bill_stopped"],
         )
 

@@ -37,6 +37,7 @@ class SourceForm(forms.ModelForm):
         model = Source
         fields = [
             *("name", "kind", "bucket", "prefix", "region", "endpoint", "credential", "format", "currency"),
+            *("date_order", "decimal_mark"),
             *("delivery_mode", "is_enabled", "expected_every_hours"),
         ]
 

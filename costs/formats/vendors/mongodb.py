@@ -55,6 +55,8 @@ MONGODB_CSV = Format(
         "x_UsageType": text("SKU"),
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
+    # "CSV Usage Summary": dates are MM/DD/YYYY.
+    date_order="month-first",
 )
 
 MONGODB_API = Format(

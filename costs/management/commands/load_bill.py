@@ -24,6 +24,16 @@ class Command(PlainCommand):
         parser.add_argument("--format", default="auto", choices=["auto", *NAMES])
         parser.add_argument("--mode", choices=Source.Mode.values, help="whether a delivery replaces its months")
         parser.add_argument("--currency", help="the currency of a bill that names none")
+        parser.add_argument("--date-order", choices=Source.DateOrder.values, help="of dates like 03/04/2026")
+        decimals = parser.add_mutually_exclusive_group()
+        for mark in Source.DecimalMark.values:
+            decimals.add_argument(
+                f"--decimal-{mark}",
+                action="store_const",
+                const=mark,
+                dest="decimal_mark",
+                help=f"amounts like 1,234 have a decimal {mark}",
+            )
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
 
         parser.add_argument(
@@ -40,6 +50,8 @@ class Command(PlainCommand):
                 mode=options["mode"],
                 bill_stopped=options["bill_stopped"],
                 currency=options["currency"],
+                date_order=options["date_order"],
+                decimal_mark=options["decimal_mark"],
                 is_accepted=options["accept"],
             )
         except ValueError as error:
