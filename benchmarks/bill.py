@@ -1,20 +1,25 @@
-"""A big bill to measure with: one month of hourly and daily FOCUS lines, made by DuckDB, the same every time."""
+"""A big bill to measure with: one month of hourly and daily FOCUS lines, made by DuckDB, the same every time.
+
+With few resources many lines make one cost line, as in an hourly bill; with many (`HARD`), hardly two of them do.
+"""
 
 from pathlib import Path
 
 from costs.charges.duckdb_session import duckdb_session
 
 ACCOUNTS, SERVICES, REGIONS, RESOURCES = 40, 60, 10, 5_000
+# The shape that is hard: 5,000,000 lines of 200,000 resources make three million cost lines.
+HARD = {"lines": 5_000_000, "resources": 200_000}
 
 
-def write(path: Path, lines: int, *, month: str = "2026-10", days: int = 31) -> Path:
-    """`lines` FOCUS 1.2 lines of one month as CSV.gz: 57 columns, five tags, skewed over 5,000 resources."""
+def write(path: Path, lines: int, *, resources: int = RESOURCES, month: str = "2026-10", days: int = 31) -> Path:
+    """`lines` FOCUS 1.2 lines of one month as CSV.gz: 57 columns, five tags, skewed over so many resources."""
     with duckdb_session(memory_limit="4GB") as db:
-        db.execute(f"COPY ({_rows(lines, month, days)}) TO '{path}' (FORMAT csv, HEADER, COMPRESSION gzip)")
+        db.execute(f"COPY ({_rows(lines, resources, month, days)}) TO '{path}' (FORMAT csv, HEADER, COMPRESSION gzip)")
     return path
 
 
-def _rows(lines: int, month: str, days: int) -> str:
+def _rows(lines: int, resources: int, month: str, days: int) -> str:
     start = f"TIMESTAMP '{month}-01 00:00:00'"
     hour = f"{start} + to_hours(CAST(hash(i, 1) % ({days} * 24) AS INTEGER))"
     return f"""
@@ -44,6 +49,6 @@ def _rows(lines: int, month: str, days: int) -> str:
     FROM (SELECT i, r, hourly, CASE WHEN hourly THEN {hour} ELSE date_trunc('day', {hour}) END AS t,
         CAST(hash(i, 4) % 1000 AS DECIMAL(12, 4)) / 24 AS q,
         CAST(CAST(hash(i, 3) % 100000000 AS BIGINT) AS DECIMAL(24, 0)) * 0.0000000123 AS cost
-        FROM (SELECT i, CAST(floor(pow(hash(i, 2) % 1000000 / 1000000.0, 2) * {RESOURCES}) AS INTEGER) AS r,
+        FROM (SELECT i, CAST(floor(pow(hash(i, 2) % 1000000 / 1000000.0, 2) * {resources}) AS INTEGER) AS r,
             hash(i, 5) % 10 < 7 AS hourly FROM range({lines}) n(i)))
     """

@@ -84,7 +84,7 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
 
 
 def _lines(lines: int, today: date) -> None:
-    from costs.ingest.partitions import analyze_partitions, ensure_partitions
+    from costs.ingest.partitions import analyze_lines, ensure_partitions
     from costs.ingest.rollups import roll_up
     from costs.models import Delivery, DeliveryMonth, Source, TagSet
     from costs.versions.streams import stream_of
@@ -115,7 +115,7 @@ def _lines(lines: int, today: date) -> None:
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(LINES_OF, parameters)
-        analyze_partitions([month.start])
+        analyze_lines(row)
         roll_up(row)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

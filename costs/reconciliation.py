@@ -11,8 +11,9 @@ from django.db.models import Aggregate, Count, QuerySet, Sum
 
 from costs.charges.totals import stored_totals, totals_as_text
 from costs.formats.sql import literal
+from costs.ingest.publications import ROLLUPS
 from costs.ingest.workspace import limited_duckdb
-from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, InvoiceCost, MonthRollup
+from costs.models import CostLine, Delivery, DeliveryMonth, InvoiceCost
 from costs.models.lines import Cost
 from costs.querysets import METRICS, SIDES
 from costs.versions.streams import count_twice
@@ -20,7 +21,7 @@ from finops_site.lib.money import EXACT, exact_text
 from finops_site.lib.periods import Month
 
 VIEWS = ("billed_cost", "effective_cost")
-LAYERS = (CostLine, MonthRollup, DayRollup)
+LAYERS = (CostLine, *ROLLUPS)
 # {currency: {metric: exact text}}; an amount that no charge states is None.
 TextTotals = dict[str, dict[str, str | None]]
 

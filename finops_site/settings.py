@@ -294,8 +294,10 @@ FINOPS_HTTP_ALLOWED_HOSTS = env.list("FINOPS_HTTP_ALLOWED_HOSTS", default=[])
 # Bills. A file may not unfold to more than this many bytes (a zip bomb stops here).
 BILL_MAX_BYTES = env.int("BILL_MAX_BYTES", default=64 * 1024**3)
 BILL_MAX_UPLOAD_BYTES = env.int("BILL_MAX_UPLOAD_BYTES", default=4 * 1024**3)
-DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="1GB")
+DUCKDB_MEMORY_LIMIT = env("DUCKDB_MEMORY_LIMIT", default="800MB")
 DUCKDB_THREADS = env.int("DUCKDB_THREADS", default=2)
+# So many cost lines of a delivery in a month of use get a database table of their own.
+OWN_TABLE_FROM_LINES = env.int("OWN_TABLE_FROM_LINES", default=100_000)
 # A month is final by its age so many days after its end, where the provider says nothing of it.
 FINOPS_FINAL_AFTER_DAYS = env.int("FINOPS_FINAL_AFTER_DAYS", default=10)
 # A bill that brought nothing for so many full months has ended, and nobody waits for it.

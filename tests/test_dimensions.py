@@ -27,7 +27,7 @@ from costs.calc.dimensions import (
 )
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import CostLine, DayRollup, MonthRollup, Pool
+from costs.models import CostLine, DayRollup, MonthRollup, Pool, ResourceRollup
 from costs.query.frame import spend_frame
 from costs.query.question import Question
 from costs.query.spend import find_spend
@@ -43,7 +43,16 @@ MARCH = Month(2026, 3)
 DAY = date(2026, 3, 20)
 # What a line keeps beside its dimensions: amounts, ids, and what only describes the line.
 DESCRIBING = {
-    *("id", "delivery_month", "charge_date", "resource_name", "resource_type", "sku", "charge_description"),
+    *(
+        "id",
+        "delivery_month",
+        "own_table",
+        "charge_date",
+        "resource_name",
+        "resource_type",
+        "sku",
+        "charge_description",
+    ),
     *("billed_cost", "effective_cost", "list_cost", "contracted_cost", "charges", "quantity"),
 }
 TAG_OF_TEAM = "tag:Team"
@@ -113,7 +122,9 @@ def test_every_field_of_a_cost_line_is_a_dimension_or_describes_one():
     assert set(READ_FROM_CHARGES) <= known
 
 
-@pytest.mark.parametrize(("model", "rollup"), [(MonthRollup, Rollup.MONTH), (DayRollup, Rollup.DAY)])
+@pytest.mark.parametrize(
+    ("model", "rollup"), [(MonthRollup, Rollup.MONTH), (ResourceRollup, Rollup.RESOURCE), (DayRollup, Rollup.DAY)]
+)
 def test_a_rollup_has_the_columns_of_the_table(model, rollup):
     columns = {field.column for field in model._meta.concrete_fields}
     possible = {dimension.column for dimension in (*DIMENSIONS.values(), ANY_TAG)}
@@ -133,7 +144,7 @@ def test_rules_compare_what_the_table_says():
 
 
 def test_the_api_shows_every_column_of_a_line():
-    shown = set(CostLineSerializer.Meta.fields) | {"tag_set", "delivery_month"}
+    shown = set(CostLineSerializer.Meta.fields) | {"tag_set", "delivery_month", "own_table"}
     assert {field.name for field in CostLine._meta.concrete_fields} <= shown
 
 

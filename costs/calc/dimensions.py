@@ -14,6 +14,7 @@ class Rollup(Enum):
     """The throw-away sums of cost lines that know a dimension; cost lines themselves know every one."""
 
     MONTH = "month"
+    RESOURCE = "resource"
     DAY = "day"
 
 
@@ -26,8 +27,9 @@ class Choices(Enum):
     NONE = "too many to list, or known by other means"
 
 
-IN_BOTH = (Rollup.MONTH, Rollup.DAY)
-BY_MONTH = (Rollup.MONTH,)
+IN_ALL = (Rollup.MONTH, Rollup.RESOURCE, Rollup.DAY)
+# Of a month, with and without the names of resources.
+BY_MONTH = (Rollup.MONTH, Rollup.RESOURCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,14 @@ _TABLE = (
         "Services",
         charge_column="ServiceName",
         width=300,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         name_column="x_ServiceTitle",
         filter_bar=True,
         in_rules=True,
     ),
-    CostDimension("team", "owner", "Team", "Teams", rollups=IN_BOTH, choices=Choices.TEAMS, filter_bar=True),
-    CostDimension("pool", "pool", "Pool", "Pools", rollups=IN_BOTH, choices=Choices.POOLS, filter_bar=True),
+    CostDimension("team", "owner", "Team", "Teams", rollups=IN_ALL, choices=Choices.TEAMS, filter_bar=True),
+    CostDimension("pool", "pool", "Pool", "Pools", rollups=IN_ALL, choices=Choices.POOLS, filter_bar=True),
     CostDimension(
         "account",
         "sub_account",
@@ -96,7 +98,7 @@ _TABLE = (
         "Accounts",
         charge_column="SubAccountId",
         width=200,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         name_column="SubAccountName",
         filter_bar=True,
@@ -109,13 +111,21 @@ _TABLE = (
         "Regions",
         charge_column="RegionId",
         width=200,
-        rollups=BY_MONTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         name_column="RegionName",
         filter_bar=True,
         in_rules=True,
     ),
-    CostDimension("resource", "resource", "Resource", "Resources", charge_column="ResourceId", width=2000),
+    CostDimension(
+        "resource",
+        "resource",
+        "Resource",
+        "Resources",
+        charge_column="ResourceId",
+        width=2000,
+        rollups=(Rollup.RESOURCE,),
+    ),
     CostDimension(
         "charge_category",
         "charge_category",
@@ -123,7 +133,7 @@ _TABLE = (
         "Charge categories",
         charge_column="ChargeCategory",
         width=40,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         filter_bar=True,
         in_rules=True,
@@ -146,7 +156,7 @@ _TABLE = (
         "Providers",
         charge_column="ProviderName",
         width=200,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         filter_bar=True,
         in_rules=True,
@@ -158,7 +168,7 @@ _TABLE = (
         "Billing accounts",
         charge_column="BillingAccountId",
         width=200,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
         name_column="BillingAccountName",
         in_rules=True,
@@ -189,13 +199,13 @@ _TABLE = (
     CostDimension(
         "charge_class", "charge_class", "Charge class", "Charge classes", charge_column="ChargeClass", width=40
     ),
-    CostDimension("billing_month", "billing_month", "Billing month", "Billing months", rollups=IN_BOTH),
+    CostDimension("billing_month", "billing_month", "Billing month", "Billing months", rollups=IN_ALL),
     CostDimension(
         "own_team",
         "owner",
         "Team, without those below",
         "Teams, without those below",
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.TEAMS,
     ),
     CostDimension(
@@ -205,7 +215,7 @@ _TABLE = (
         "Currencies",
         charge_column="BillingCurrency",
         width=10,
-        rollups=IN_BOTH,
+        rollups=IN_ALL,
         choices=Choices.CATALOGUE,
     ),
     # Not asked by: amounts of two units are never added, so that it only parts the lines.

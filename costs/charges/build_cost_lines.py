@@ -12,6 +12,8 @@ from costs.formats.sql import NO_NUL, literal, tags
 # Follow from the dimensions; where the charges of a line disagree, the line has nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
 UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
+# What all lines of a kind have in common.
+KIND_TEXTS = (*READ_FROM_CHARGES, *DESCRIPTIONS)
 AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
 
 # Of a tag set's sorted `pairs` {k, v}: their canonical text, and the map with small keys (the first one wins).
@@ -23,7 +25,7 @@ TAG_SET = f"""pairs, CAST(to_json(map_from_entries(pairs)) AS VARCHAR) AS json,
 # `overlaid`: which virtual tags lie over which lines; `overlays`: each distinct set that this makes.
 OVERLAY = """
     CREATE OR REPLACE TEMP TABLE overlaid AS
-    WITH tagged AS (SELECT DISTINCT provider, sub_account, resource, charge_date, tag_set AS delivered FROM lines
+    WITH tagged AS (SELECT DISTINCT provider, sub_account, resource, charge_date, tag_set AS delivered FROM bill_lines
         SEMI JOIN virtual_tags USING (provider, sub_account, resource)),
     set_by_us AS (SELECT t.*, v.key, v.value FROM tagged t JOIN virtual_tags v USING (provider, sub_account, resource)
         WHERE t.charge_date >= v.first AND t.charge_date < v.until
@@ -49,8 +51,9 @@ OVERLAY = """
 class MonthLines:
     """The cost lines of one month while they are still in DuckDB: what `delivery_loaded` passes to its receivers.
 
-    Tables: `tag_sets` (each distinct tag map), `lines` (a row for each cost line), `signatures` (each distinct thing an
-    owner is decided for) with `owner` or `pool`, and `owner_rule`.
+    Tables: `tag_sets` (each distinct tag map), `bill_lines` (a row for each cost line, with the tags of the bill),
+    `lines` (the same with virtual tags laid over them), `signatures` (each distinct thing an owner is decided for) with
+    `owner` or `pool`, and `owner_rule`.
     """
 
     def __init__(self, db: duckdb.DuckDBPyConnection, charges: str) -> None:
@@ -62,28 +65,70 @@ class MonthLines:
     def gather(self) -> None:
         """Sums the charges to lines: their grain is every one of READ_FROM_CHARGES, the charge day and the tags.
 
-        Texts are summed over as delivered and made fit for PostgreSQL afterwards: there are far fewer of them then.
+        A bill repeats the same texts day after day, so each distinct set of them is a numbered row of `kinds`, and
+        amounts are summed by that number and the day: summed by the texts themselves, the lines of a big month do not
+        fit the memory and are sorted on the disk. Texts are made fit for PostgreSQL afterwards: there are far fewer.
         """
-        grain = [column for column, _ in READ_FROM_CHARGES.values()]
-        names = [f"max({column}) AS {column}" for column, _ in DESCRIPTIONS.values()]
-        agreed = [f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c, _ in UNANIMOUS.values()]
+        grain = ["Tags", *(column for column, _ in READ_FROM_CHARGES.values())]
+        names, agreed = ([column for column, _ in columns.values()] for columns in (DESCRIPTIONS, UNANIMOUS))
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE texts AS SELECT DISTINCT {", ".join([*grain, *names, *agreed])}
+            FROM {self.charges};
+            CREATE OR REPLACE TEMP TABLE kinds AS
+            SELECT row_number() OVER () AS kind, {", ".join([*grain, *(f"max({c}) AS {c}" for c in names)])}
+            FROM texts GROUP BY {", ".join(grain)};
+        """)
+        for column in agreed:
+            self.db.execute(f"""
+                CREATE OR REPLACE TEMP TABLE distinct_{column} AS SELECT row_number() OVER () AS number, {column}
+                FROM (SELECT DISTINCT {column} FROM texts WHERE {column} IS NOT NULL)
+            """)
+        self._gather_tag_sets()
+        self._sum_charges(grain, names, agreed)
+        self._show_lines()
+        self.apply_virtual_tags(())
+        self._gather_signatures()
+
+    def _sum_charges(self, grain: Sequence[str], names: Sequence[str], agreed: Sequence[str]) -> None:
+        """`sums`: a row for each kind and day; the number of what its charges agree on, null where they do not."""
+        numbers = [f"distinct_{column}.number AS number_{column}" for column in agreed]
+        numbered = " ".join(f"LEFT JOIN distinct_{column} USING ({column})" for column in agreed)
+        unanimous = [f"CASE WHEN min(number_{c}) = max(number_{c}) THEN min(number_{c}) END AS {c}" for c in agreed]
         amounts = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
         self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE sums AS
-            SELECT ChargePeriodStart::DATE AS charge_date, Tags, {", ".join([*grain, *names, *agreed, *amounts])},
-            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
-            FROM {self.charges} GROUP BY ALL
+            CREATE OR REPLACE TEMP TABLE numbered AS SELECT {", ".join(["texts.*", "k.kind", *numbers])}
+            FROM texts JOIN kinds k ON {_same("texts", "k", grain)} {numbered}
         """)
-        self._gather_tag_sets()
-        widths = {**READ_FROM_CHARGES, **DESCRIPTIONS, **UNANIMOUS}
-        texts = ", ".join(f"{shown(column, width)} AS {name}" for name, (column, width) in widths.items())
+        # In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
         self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT charge_date, t.tag_set, {texts}, {", ".join(AMOUNTS)}, quantity, charges
-            FROM sums c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text
+            CREATE OR REPLACE TEMP TABLE sums AS
+            SELECT ChargePeriodStart::DATE AS charge_date, kind, {", ".join([*unanimous, *amounts])},
+            sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
+            FROM {self.charges} c JOIN numbered t ON {_same("c", "t", [*grain, *names, *agreed])}
+            GROUP BY 1, 2 ORDER BY 1
         """)
-        self.db.execute("DROP TABLE sums")
-        self._gather_signatures()
+        self.db.execute("DROP TABLE texts; DROP TABLE numbered")
+
+    def _show_lines(self) -> None:
+        """`bill_lines`: the lines with their texts, put together anew by each question that reads them.
+
+        `copied` is what PostgreSQL's COPY is to read of a line's KIND_TEXTS, made once for all lines of a kind.
+        """
+        widths = {**READ_FROM_CHARGES, **DESCRIPTIONS}
+        texts = [f"{shown(f'c.{column}', width)} AS {name}" for name, (column, width) in widths.items()]
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE kinds AS
+            SELECT *, concat_ws(chr(9), {", ".join(as_copied(name) for name in KIND_TEXTS)}) AS copied
+            FROM (SELECT kind, t.tag_set, {", ".join(texts)}
+                FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text)
+        """)
+        agreed = [f"{shown(f'distinct_{column}.{column}', w)} AS {name}" for name, (column, w) in UNANIMOUS.items()]
+        lookups = " ".join(f"LEFT JOIN distinct_{c} ON distinct_{c}.number = s.{c}" for c, _ in UNANIMOUS.values())
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP VIEW bill_lines AS
+            SELECT s.charge_date, k.* EXCLUDE (kind), {", ".join([*agreed, *AMOUNTS])}, s.quantity, s.charges
+            FROM sums s JOIN kinds k USING (kind) {lookups}
+        """)
 
     def _gather_tag_sets(self) -> None:
         """`tag_text` is the text as delivered, `raw` the map it holds (null if none), and what TAG_SET makes of it."""
@@ -95,7 +140,7 @@ class MonthLines:
             NULL::BIGINT AS delivered, '{{}}' AS virtual
             FROM (
                 SELECT tag_text, raw, {TAG_SET} FROM (SELECT *, list_sort({clean}) AS pairs FROM (
-                    SELECT tag_text, {tags("tag_text")} AS raw FROM (SELECT DISTINCT Tags AS tag_text FROM sums)))
+                    SELECT tag_text, {tags("tag_text")} AS raw FROM (SELECT DISTINCT Tags AS tag_text FROM kinds)))
             )
         """)
 
@@ -106,6 +151,7 @@ class MonthLines:
         repeats what the bill has changes nothing.
         """
         if not tags:
+            self.db.execute("CREATE OR REPLACE TEMP VIEW lines AS SELECT * FROM bill_lines")
             return
         self._write_tags(tags)
         self.db.execute(OVERLAY)
@@ -114,10 +160,12 @@ class MonthLines:
             SELECT raw, {TAG_SET}, md5(delivered_fingerprint || chr(10) || virtual) AS fingerprint, tag_set, delivered,
             virtual FROM (SELECT *, map_from_entries(pairs) AS raw FROM overlays)
         """)
-        self.db.execute("""
-            UPDATE lines SET tag_set = o.tag_set FROM overlaid d JOIN overlays o USING (delivered, virtual)
-            WHERE lines.provider = d.provider AND lines.sub_account = d.sub_account AND lines.resource = d.resource
-            AND lines.charge_date = d.charge_date AND lines.tag_set = d.delivered
+        same = " AND ".join(f"l.{name} = r.{name}" for name in ("provider", "sub_account", "resource", "charge_date"))
+        self.db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE retagged AS
+            SELECT d.*, o.tag_set FROM overlaid d JOIN overlays o USING (delivered, virtual);
+            CREATE OR REPLACE TEMP VIEW lines AS SELECT l.* REPLACE (coalesce(r.tag_set, l.tag_set) AS tag_set)
+            FROM bill_lines l LEFT JOIN retagged r ON {same} AND l.tag_set = r.delivered;
         """)
 
     def _write_tags(self, tags: Sequence[VirtualTag]) -> None:
@@ -177,7 +225,18 @@ def build_cost_lines(db: duckdb.DuckDBPyConnection, charges: str) -> MonthLines:
 
 def shown(column: str, width: int) -> str:
     """A text as a line keeps it: never null, no NUL byte (PostgreSQL has none), cut to the column's width."""
-    return f"left({no_nul(f'coalesce(c.{column}, {chr(39) * 2})')}, {width})"
+    return f"left({no_nul(f'coalesce({column}, {chr(39) * 2})')}, {width})"
+
+
+def _same(one: str, other: str, columns: Sequence[str]) -> str:
+    return " AND ".join(f"{one}.{column} IS NOT DISTINCT FROM {other}.{column}" for column in columns)
+
+
+def as_copied(sql: str) -> str:
+    """A text as COPY reads it in its format `text`: a tab would end it and a line feed the row."""
+    for character, name in ((92, 92), (9, 116), (10, 110), (13, 114)):
+        sql = f"replace({sql}, chr({character}), chr(92) || chr({name}))"
+    return sql
 
 
 def no_nul(sql: str) -> str:

@@ -27,6 +27,7 @@ from costs.charges.bill_files import (
 )
 from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.conformance import Conformance, judge_charges
+from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from django.conf import settings
 
+from costs.ingest.partitions import drop_tables_of_nobody
 from costs.ingest.publications import remove_publications
 from costs.models import Delivery, DeliveryMonth
 
 
 def remove_leftovers(now: datetime) -> int:
-    """Removes lines that no longer count and files that belong to no delivery; returns how many folders went."""
+    """Removes lines and tables that count no longer, and files of no delivery; returns how many folders went."""
     bills, incoming = Path(settings.FINOPS_VAR) / "bills", Path(settings.FINOPS_VAR) / "incoming"
     superseded = DeliveryMonth.objects.filter(is_current=False).exclude(delivery__status=Delivery.Status.LOADING)
     remove_publications(superseded.exclude(delivery__in=_republishing(bills, now)))
+    drop_tables_of_nobody()
     known = set(Delivery.objects.values_list("pk", flat=True))
     orphans = [path for path in bills.glob("*") if path.name.isdigit() and int(path.name) not in known]
     leftovers = [path for path in [*orphans, *incoming.glob("*")] if _is_older_than_an_hour(path, now)]

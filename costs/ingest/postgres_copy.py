@@ -32,9 +32,18 @@ def unload_csv(db: duckdb.DuckDBPyConnection, select: str, path: Path, *options:
     db.execute(f"COPY ({select}) TO {literal(str(path))} ({', '.join(['FORMAT csv', 'HEADER false', *options])})")
 
 
-def copy_in(path: Path, table: str, columns: Sequence[str]) -> None:
-    """Streams a CSV file into a PostgreSQL table, and removes it."""
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
+def unload_text(db: duckdb.DuckDBPyConnection, select: str, path: Path, *options: str) -> None:
+    """Writes a DuckDB query as PostgreSQL's format `text` has it, which both write and read more quickly than CSV.
+
+    Texts that may have tabs, line feeds or backslashes must be made fit for it before.
+    """
+    form = ["FORMAT csv", "HEADER false", "QUOTE ''", "ESCAPE ''", "DELIMITER '\\t'", "NULLSTR '\\N'"]
+    db.execute(f"COPY ({select}) TO {literal(str(path))} ({', '.join([*form, *options])})")
+
+
+def copy_in(path: Path, table: str, columns: Sequence[str], form: str = "csv") -> None:
+    """Streams a file of PostgreSQL's format csv or text into a table, and removes it."""
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT {form})"
     with connection.cursor() as cursor, path.open("rb") as stream, cursor.copy(statement) as target:
         while block := stream.read(1 << 20):
             target.write(block)

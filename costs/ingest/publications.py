@@ -8,7 +8,10 @@ from django.db import DatabaseError, connection, transaction
 
 from costs.charges.build_cost_lines import AMOUNTS
 from costs.charges.totals import totals_as_text
-from costs.models import CostLine, DayRollup, DeliveryMonth, InvoiceCost, MonthRollup
+from costs.ingest.partitions import SHARED, drop_own_tables
+from costs.models import CostLine, DayRollup, DeliveryMonth, InvoiceCost, MonthRollup, ResourceRollup
+
+ROLLUPS = (MonthRollup, ResourceRollup, DayRollup)
 
 
 class LayersDiffer(AssertionError):
@@ -16,11 +19,11 @@ class LayersDiffer(AssertionError):
 
 
 def publication_sql(row: DeliveryMonth) -> str:
-    """The condition of being one of its lines; the charge months let PostgreSQL leave all other partitions alone."""
+    """The condition of being one of its lines; months and `own_table` let PostgreSQL leave all other tables alone."""
     months = [date.fromisoformat(day) for day in row.charge_months]
     last = max(months).replace(day=28)
     return (
-        f"delivery_month_id = {row.pk} AND charge_date >= '{min(months)}' "
+        f"delivery_month_id = {row.pk} AND own_table IN ({SHARED}, {row.pk}) AND charge_date >= '{min(months)}' "
         f"AND charge_date < date_trunc('month', DATE '{last}' + 7)::date"
     )
 
@@ -31,8 +34,8 @@ def lines_lock(delivery_id: int) -> str:
 
 
 def check_layers(row: DeliveryMonth) -> None:
-    """Raises LayersDiffer unless lines and both rollups sum to the charges, per currency, to the last stored digit."""
-    for model in (CostLine, MonthRollup, DayRollup):
+    """Raises LayersDiffer unless lines and all rollups sum to the charges, per currency, to the last stored digit."""
+    for model in (CostLine, *ROLLUPS):
         by_metric = {
             currency: {AMOUNTS[name]: amount for name, amount in sums.items()}
             for currency, sums in model.objects.filter(delivery_month=row).totals().items()
@@ -45,8 +48,9 @@ def check_layers(row: DeliveryMonth) -> None:
 def remove_publications(rows: Iterable[DeliveryMonth]) -> None:
     """Deletes publications that do not count, with their lines and rollups; charges and files stay."""
     for row in rows:
+        drop_own_tables(row)
         with transaction.atomic(), connection.cursor() as cursor:
-            for model in (MonthRollup, DayRollup, InvoiceCost):
+            for model in (*ROLLUPS, InvoiceCost):
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE delivery_month_id = %s", [row.pk])
             if row.charge_months:
                 cursor.execute(f"DELETE FROM costs_costline WHERE {publication_sql(row)}")

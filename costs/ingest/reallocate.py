@@ -21,7 +21,7 @@ from django.db.models import F
 from costs.calc.allocation_rules import OwnerRule, VirtualTag, boundaries, cut_sql, signature_of
 from costs.charges.build_cost_lines import TAG_SET, MonthLines
 from costs.formats.sql import literal
-from costs.ingest.partitions import analyze_partitions
+from costs.ingest.partitions import analyze_lines
 from costs.ingest.postgres_copy import copy_across, copy_out
 from costs.ingest.publications import check_layers, publication_sql
 from costs.ingest.rollups import roll_up
@@ -51,7 +51,7 @@ def reallocate_month(row: DeliveryMonth, decide: Callable[[], Decision]) -> int 
         reallocation.read([row])
         changed = reallocation.write(row)
         if changed:
-            analyze_partitions(date.fromisoformat(day) for day in row.charge_months)
+            analyze_lines(row)
             roll_up(row)
             check_layers(row)
             DeliveryMonth.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
@@ -101,7 +101,7 @@ class _Reallocation:
         self.days = boundaries([*rules, *tags])
 
     def read(self, rows: Sequence[DeliveryMonth], *, rolled_up: bool = False) -> None:
-        """Fills `lines` and `tag_sets`, and decides; from month rollups where they may be used and suffice.
+        """Fills `bill_lines` and `tag_sets`, and decides; from month rollups where they may be used and suffice.
 
         Month rollups have no names of resources and no days.
         """
@@ -136,13 +136,15 @@ class _Reallocation:
             **{"tag_set": "BIGINT", "charges": "BIGINT"},
             **dict.fromkeys(MONEY, "DECIMAL(38, 18)"),
         }
-        _read_csv(self.db, "lines", path, columns)
+        _read_csv(self.db, "bill_lines", path, columns)
 
     def _read_tag_sets(self) -> None:
         path = self.scratch / "tag_sets.csv"
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE wanted_in (id bigint)")
-        copy_across(self.db, "SELECT DISTINCT tag_set FROM lines", "wanted_in", ["id"], self.scratch / "wanted.csv")
+        copy_across(
+            self.db, "SELECT DISTINCT tag_set FROM bill_lines", "wanted_in", ["id"], self.scratch / "wanted.csv"
+        )
         copy_out("SELECT id, fingerprint, tags FROM costs_tagset JOIN wanted_in USING (id)", path)
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE wanted_in")

@@ -11,7 +11,7 @@ from costs.calc.dimensions import Rollup, rollup_columns
 from costs.charges.build_cost_lines import shown
 from costs.ingest.postgres_copy import run_both
 from costs.ingest.publications import lines_lock, publication_sql
-from costs.models import DayRollup, DeliveryMonth, InvoiceCost, MonthRollup
+from costs.models import DayRollup, DeliveryMonth, InvoiceCost, MonthRollup, ResourceRollup
 from finops_site.ops.locks import share
 
 SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
@@ -20,13 +20,23 @@ SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
 
 def roll_up(row: DeliveryMonth) -> None:
     """Writes the sums of a month's lines that year-long pages read; what was there is thrown away."""
-    by_month = (MonthRollup, rollup_columns(Rollup.MONTH), "charge_month", "date_trunc('month', charge_date)::date")
-    by_day = (DayRollup, rollup_columns(Rollup.DAY), "charge_date", "charge_date")
-    run_both(partial(_sum_up, row, *by_month), partial(_sum_up, row, *by_day))
+    run_both(partial(_sum_up_months, row), partial(_sum_up, row, DayRollup, rollup_columns(Rollup.DAY), "charge_date"))
 
 
-def _sum_up(row: DeliveryMonth, model: type[Model], columns: Sequence[str], time: str, time_of_line: str) -> None:
+def _sum_up_months(row: DeliveryMonth) -> None:
+    """The lines by resource, and those sums without the resources: they are far fewer."""
+    by_resource = (*rollup_columns(Rollup.RESOURCE), "resource_name")
+    _sum_up(row, ResourceRollup, by_resource, "charge_month", "date_trunc('month', charge_date)::date")
+    resources = f"{ResourceRollup._meta.db_table} WHERE delivery_month_id = {row.pk}"
+    _sum_up(row, MonthRollup, rollup_columns(Rollup.MONTH), "charge_month", source=resources)
+
+
+def _sum_up(
+    row: DeliveryMonth, model: type[Model], columns: Sequence[str], time: str, time_of_line: str = "", source: str = ""
+) -> None:
+    """Sums the cost lines, or the rows of `source`, by columns and time."""
     table, shared = model._meta.db_table, ", ".join(("delivery_month_id", *columns))
+    time_of_line, source = time_of_line or time, source or f"costs_costline WHERE {publication_sql(row)}"
     with transaction.atomic(), connection.cursor() as cursor:
         share(lines_lock(row.delivery_id))
         # The sums of a big month do not fit the server's default and would be sorted on disk.
@@ -34,7 +44,7 @@ def _sum_up(row: DeliveryMonth, model: type[Model], columns: Sequence[str], time
         cursor.execute(f"DELETE FROM {table} WHERE delivery_month_id = %s", [row.pk])
         cursor.execute(
             f"INSERT INTO {table} ({shared}, {time}, {SUMMED}) SELECT {shared}, {time_of_line}, {SUMS} "
-            f"FROM costs_costline WHERE {publication_sql(row)} GROUP BY {shared}, {time_of_line}"
+            f"FROM {source} GROUP BY {shared}, {time_of_line}"
         )
 
 

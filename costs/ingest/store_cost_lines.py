@@ -5,14 +5,16 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+from django.conf import settings
 from django.db import connection, transaction
 
 from costs.calc.dimensions import CATALOGUED, READ_FROM_CHARGES
 from costs.charges.build_cost_lines import (
     AMOUNTS,
-    DESCRIPTIONS,
+    KIND_TEXTS,
     UNANIMOUS,
     MonthLines,
+    as_copied,
     build_cost_lines,
     no_nul,
     shown,
@@ -20,13 +22,14 @@ from costs.charges.build_cost_lines import (
 from costs.charges.read_bill import MonthOfCharges
 from costs.charges.totals import totals_as_text
 from costs.ingest import partitions
-from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_csv
+from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_text
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
 from costs.ingest.rollups import roll_up, sum_by_invoice
 from costs.ingest.tag_sets import name_tag_sets
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
 from costs.versions.streams import stream_of
+from finops_site.lib.periods import Month
 from finops_site.ops.locks import share
 
 
@@ -52,7 +55,7 @@ def store_cost_lines(
         with transaction.atomic():
             name_tag_sets(lines.db, scratch)
         _copy_lines(lines, row, scratch)
-        partitions.analyze_partitions(month.charge_months)
+        partitions.analyze_lines(row)
         roll_up(row)
         sum_by_invoice(lines.db, lines.charges, row)
         with transaction.atomic():
@@ -73,26 +76,47 @@ def _copy_accounts(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None
 
 
 def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
-    columns = [*READ_FROM_CHARGES, *DESCRIPTIONS, *UNANIMOUS, *AMOUNTS, "quantity", "charges", "charge_date"]
-    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule", *columns]
+    """Copies many lines of a month of use into a table of their own, few into the one that deliveries share."""
+    months = lines.db.execute(
+        "SELECT date_trunc('month', charge_date)::DATE, count(*) FROM lines GROUP BY 1"
+    ).fetchall()
+    big = [Month.of(day) for day, number in months if number >= settings.OWN_TABLE_FROM_LINES]
+    for month in big:
+        with transaction.atomic():
+            share(lines_lock(row.delivery_id))
+            table = partitions.make_own_table(row, month)
+        _copy_some(lines, row, f"= DATE '{month.start}'", table, scratch)
+        with transaction.atomic():
+            share(lines_lock(row.delivery_id))
+            partitions.attach_own_table(row, month)
+    if len(big) < len(months):
+        others = ", ".join(["DATE '0001-01-01'", *(f"DATE '{month.start}'" for month in big)])
+        _copy_some(lines, row, f"NOT IN ({others})", CostLine._meta.db_table, scratch)
+
+
+def _copy_some(lines: MonthLines, row: DeliveryMonth, months: str, table: str, scratch: Path) -> None:
+    """Copies the lines whose month of use meets the condition `months`."""
+    numbers = [*AMOUNTS, "quantity", "charges", "charge_date"]
+    names = ["delivery_month_id", "billing_month", "tag_set_id", "owner_id", "pool_id", "owner_rule"]
+    names += [*KIND_TEXTS, *UNANIMOUS, *numbers]
     select = f"""
-        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, s.owner_rule,
-        {", ".join(f"l.{c}" for c in columns)}
+        SELECT {row.pk}, DATE '{row.billing_month}', i.id, s.owner, s.pool, {as_copied("s.owner_rule")}, l.copied,
+        {", ".join([*(as_copied(f"l.{name}") for name in UNANIMOUS), *(f"l.{name}" for name in numbers)])}
         FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set
-        -- In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
-        ORDER BY l.charge_date
+        WHERE date_trunc('month', l.charge_date)::DATE {months}
     """
-    unload_csv(lines.db, select, scratch / "lines", "FILE_SIZE_BYTES '4MB'")
-    files = sorted((scratch / "lines").iterdir())
-    run_both(partial(_copy_files, row, names, files[::2]), partial(_copy_files, row, names, files[1::2]))
+    folder = scratch / f"lines-{table}"
+    unload_text(lines.db, select, folder, "FILE_SIZE_BYTES '4MB'")
+    files = sorted(folder.iterdir())
+    run_both(*(partial(_copy_files, row, table, names, half) for half in (files[::2], files[1::2])))
 
 
-def _copy_files(row: DeliveryMonth, names: Sequence[str], files: Sequence[Path]) -> None:
+def _copy_files(row: DeliveryMonth, table: str, names: Sequence[str], files: Sequence[Path]) -> None:
     # In a transaction, so that the server does not finish on its own what a killed process began.
     with transaction.atomic():
         share(lines_lock(row.delivery_id))
         for path in files:
-            copy_in(path, CostLine._meta.db_table, names)
+            copy_in(path, table, names, "text")
 
 
 def _copy_dimension_values(lines: MonthLines, scratch: Path) -> None:
@@ -122,4 +146,4 @@ def _labelled(lines: MonthLines, name: str, label: str | None) -> str:
     column, width = READ_FROM_CHARGES[name]
     # Grouped as delivered, and made fit for PostgreSQL afterwards: there are far fewer of them then.
     called = f"SELECT {column}, max(coalesce({label}, '')) AS label FROM {lines.charges} GROUP BY {column}"
-    return f"SELECT '{name}', {shown(column, width)} AS v, max(label) FROM ({called}) c GROUP BY v"
+    return f"SELECT '{name}', {shown(f'c.{column}', width)} AS v, max(label) FROM ({called}) c GROUP BY v"

@@ -4,7 +4,7 @@ from costs.models.conformance import ConformanceResult
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
 from costs.models.exports import FocusExport
 from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
-from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, TagSet
+from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, ResourceRollup, TagSet
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
 from costs.models.streams import DeliveredAccount, Stream
@@ -30,6 +30,7 @@ __all__ = [
     "MonthRollup",
     "Pool",
     "Reject",
+    "ResourceRollup",
     "RestatedCost",
     "Restatement",
     "Source",

@@ -81,11 +81,17 @@ class Cost(models.Model):
 class CostLine(Cost):
     """The charges of a delivery summed per day, account, service, region, resource, tags, category and commitment.
 
-    The table is partitioned by the month of `charge_date`; the database's key is (id, charge_date), and `id` alone is
-    unique because one sequence hands it out.
+    The table is partitioned by the month of `charge_date`, and within it by `own_table`: big deliveries have a table of
+    their own (`costs/ingest/partitions.py`). `id` is unique because one sequence hands it out.
     """
 
     id = models.BigAutoField(primary_key=True)
+    own_table = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="the delivery month whose own table holds the line; 0: the shared table",
+    )
     charge_date = models.DateField("charge day", help_text="when it was used, UTC")
     service_category = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
@@ -128,10 +134,29 @@ class MonthRollup(Cost):
         ]
 
 
+class ResourceRollup(Cost):
+    """Throw-away sums per charge month and resource: who is found and ranked among them. Rebuilt from cost lines."""
+
+    charge_month = models.DateField(help_text="first day of the month of use")
+    service_category = models.CharField(max_length=200, blank=True)
+    region = models.CharField(max_length=200, blank=True)
+    resource = models.CharField(max_length=2000, blank=True)
+    resource_name = models.CharField(max_length=1000, blank=True)
+    tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
+    owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["charge_month", "owner"], name="resource_rollup_owner"),
+            models.Index(fields=["delivery_month"], name="resource_rollup_delivery"),
+        ]
+
+
 class DayRollup(Cost):
     """Throw-away sums per charge day, for trends and budgets. Rebuilt from cost lines."""
 
     charge_date = models.DateField("charge day")
+    region = models.CharField(max_length=200, blank=True)
 
     class Meta:
         indexes = [

@@ -90,8 +90,10 @@ def resource_by_day(user: Person, line: CostLine) -> list[dict[str, Any]]:
     """What the line's resource cost on each day of its bill, of what `user` may see; empty without a resource."""
     if not line.resource:
         return []
-    rows = CostLine.objects.visible_to(user).filter(
-        delivery_month=line.delivery_month_id, resource=line.resource, currency=line.currency
+    rows = (
+        CostLine.objects.visible_to(user)
+        .filter(delivery_month=line.delivery_month_id, currency=line.currency)
+        .of_resources([line.resource])
     )
     sums = {"billed_cost": Sum("billed_cost"), "effective_cost": Sum("effective_cost"), "quantity": Sum("quantity")}
     return list(rows.order_by("charge_date").values(day=F("charge_date")).annotate(**sums))

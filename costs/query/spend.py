@@ -1,7 +1,8 @@
 """What was spent: sums by group, step of time and currency, answered by the smallest table that knows enough.
 
-Year-long questions are answered by the month rollup, daily ones by the day rollup, and only what these do not carry
-(resources, tags by day) by the cost lines themselves. Every sum is per currency.
+Year-long questions are answered by the month rollup, those by resource by the resource rollup, daily ones by the day
+rollup, and only what these do not carry (resources or tags by day) by the cost lines themselves. Every sum is per
+currency.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from django.db.models import F, Max, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth, TruncWeek
 
-from costs.models import MonthRollup
+from costs.models import MonthRollup, ResourceRollup
 from costs.query.question import Question
 from costs.query.result_cache import cached
 from costs.query.rows import filtered_rows, group_value, table_for
@@ -97,7 +98,7 @@ def _bucket(question: Question) -> Combinable | None:
     if not question.grain:
         return None
     if question.grain == "month":
-        return F("charge_month") if table_for(question) is MonthRollup else TruncMonth("charge_date")
+        return F("charge_month") if table_for(question) in (MonthRollup, ResourceRollup) else TruncMonth("charge_date")
     return TruncWeek("charge_date") if question.grain == "week" else F("charge_date")
 
 

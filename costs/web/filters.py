@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 from drf_spectacular.utils import extend_schema_field
 
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
-from costs.models import CostLine, Delivery, DeliveryMonth, Source
+from costs.models import CostLine, Delivery, DeliveryMonth, ResourceRollup, Source
 from costs.query import filter_choices, latest_month
 from costs.query.question import Question
 from costs.query.rows import filtered_rows, stored_values
@@ -22,6 +22,9 @@ from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.filters import MonthFilter
+
+# Resources that a search goes on with by their ids; lines of more than so many are found by the text itself.
+MOST_RESOURCES = 1_000
 
 
 def filters_in(data: QueryDict) -> dict[str, list[str]]:
@@ -114,7 +117,17 @@ class LineFilter(django_filters.FilterSet):
         resources = self.data.getlist(name)
         if len(resources) > 1 or value == NOBODY:
             return queryset.filter(resource__in=stored_values(name, resources))
-        return queryset.filter(Q(resource__icontains=value) | Q(resource_name__icontains=value))
+        has_the_text = Q(resource__icontains=value) | Q(resource_name__icontains=value)
+        try:
+            months = Period(Month.of(self.period.start).start, self.period.end)
+        except ValueError:
+            return queryset.none()
+        # A month has far fewer resources than lines, so they are searched first; not where nearly every one matches.
+        resources = ResourceRollup.objects.visible_to(self.user).charged_in(months).filter(has_the_text)
+        ids = list(resources.order_by().values_list("resource", flat=True).distinct()[: MOST_RESOURCES + 1])
+        if "" in ids or len(ids) > MOST_RESOURCES:
+            return queryset.filter(has_the_text)
+        return queryset.of_resources(ids)  # type: ignore[attr-defined]
 
     def filter_tag(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
         key, _, wanted = value.partition("=")

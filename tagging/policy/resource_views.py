@@ -127,8 +127,8 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
         return super().get_context_data(**{**context, **kwargs})
 
     def _lines(self, month: Month) -> QuerySet[CostLine]:
-        place = {"provider": self.row.provider, "sub_account": self.row.sub_account, "resource": self.row.resource}
-        return CostLine.objects.visible_to(self.person).charged_in(month.period).filter(**place)
+        lines = CostLine.objects.visible_to(self.person).charged_in(month.period).of_resources([self.row.resource])
+        return lines.filter(provider=self.row.provider, sub_account=self.row.sub_account)
 
     def _days(self, month: Month) -> list[dict[str, Any]]:
         """Its cost of each day and currency, with the address of the cost lines behind it."""

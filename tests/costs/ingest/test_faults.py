@@ -23,7 +23,7 @@ from costs.ingest.claims import stalled_deliveries
 from costs.ingest.leftovers import remove_leftovers
 from costs.ingest.load import load_bill, retry_delivery
 from costs.ingest.receive import receive_bill
-from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup
+from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, MonthRollup, ResourceRollup
 from costs.versions.decisions import accept_delivery
 from finops_site.models import OutgoingEmail
 from tests import bills
@@ -84,7 +84,7 @@ def assert_whole(delivery, cost):
     assert billed() == {"USD": cost * ROWS}
     remove_leftovers(timezone.now())
     current = DeliveryMonth.objects.get(is_current=True)
-    for model in (CostLine, MonthRollup, DayRollup):
+    for model in (CostLine, MonthRollup, ResourceRollup, DayRollup):
         assert set(model.objects.values_list("delivery_month", flat=True)) == {current.pk}, model
     assert CostLine.objects.count() == ROWS
     assert sorted(path.name for path in delivery.folder.iterdir()) == ["charges", "delivered"]

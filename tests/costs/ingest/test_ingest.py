@@ -230,7 +230,7 @@ def test_a_bill_that_counts_meanwhile_takes_nothing_from_one_that_still_loads(tm
 def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, monkeypatch):
     delivery = receive(tmp_path, "march.csv", [{"BilledCost": "10"}])
 
-    def taken_over(path, table, columns):
+    def taken_over(path, table, columns, *form):
         """The other looks for remains before these lines are there; this file is open and goes in all the same."""
         if table == CostLine._meta.db_table:
             monkeypatch.setattr(store_cost_lines_module, "copy_in", copy_in)
@@ -239,7 +239,7 @@ def test_what_a_worker_copied_while_it_was_taken_over_does_not_stay(tmp_path, mo
             load_bill(delivery)
             path = tmp_path / "open.csv"
             path.write_bytes(content)
-        copy_in(path, table, columns)
+        copy_in(path, table, columns, *form)
 
     monkeypatch.setattr(store_cost_lines_module, "copy_in", taken_over)
     with pytest.raises(duckdb.IOException):

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0025_conformance_and_retention")]
+    dependencies = [("costs", "0029_how_dates_and_amounts_are_written")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0030_clusters")]
+    dependencies = [("costs", "0028_clusters")]
 
     operations = [
         migrations.AddField(

@@ -27,7 +27,7 @@ FROM_ROLLUPS = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0029_index_of_purchases"),
+        ("costs", "0025_index_of_purchases"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0024_invoices"),
+        ("costs", "0026_invoices"),
     ]
 
     operations = [

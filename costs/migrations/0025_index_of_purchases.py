@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0027_held_deliveries")]
+    dependencies = [("costs", "0024_held_deliveries")]
 
     operations = [
         migrations.RunSQL(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0026_known_until"),
+        ("costs", "0027_conformance_and_retention"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
