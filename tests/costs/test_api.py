@@ -58,7 +58,7 @@ def bill(tmp_path):
 
 
 def deliver(tmp_path, rows, name="bill.csv", source="northwind"):
-    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], is_accepted=True)
     delivery = load_bill(received.delivery)
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
