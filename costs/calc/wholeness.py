@@ -30,7 +30,7 @@ class Limits:
 class CostComparison:
     """The cost of one account, service or currency in both versions, on the days the older one covers.
 
-    None: no charge at all. `name` is empty for the currency's total.
+    None: no charge at all. `name` is empty for the currency's total, and for `gross`, its charges without credits.
     """
 
     kind: str
@@ -48,6 +48,18 @@ class CostComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingDays:
+    """Days of an account that the older version has charges of and the newer one has none of."""
+
+    account: str
+    currency: str
+    days: int
+    first: date
+    last: date
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """What is known of a delivery and of the version it would replace."""
 
@@ -59,11 +71,18 @@ class Versions:
     rejected_share_before: Decimal
     expected_rows: int | None = None
     lost_metrics: Sequence[str] = ()
+    missing_days: Sequence[MissingDays] = ()
 
 
 def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
     """Sentences about what is not as it should be; empty when the newer version may count."""
     totals = {row.currency: row for row in versions.compared if row.kind == "total"}
+    gross = {row.currency: row for row in versions.compared if row.kind == "gross"}
+    # A month that credits bring to nothing is measured by its charges without them.
+    size = {
+        code: max(abs(row.before or Decimal(0)) for row in (totals[code], gross.get(code, totals[code])))
+        for code in totals
+    }
     reasons = []
     if versions.expected_rows is not None and versions.rows_read < versions.expected_rows:
         reasons.append(f"The manifest states {versions.expected_rows:,} rows, and {versions.rows_read:,} are here.")
@@ -71,37 +90,53 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
         unread = Decimal(versions.rows_rejected) / versions.rows_read
         if unread > versions.rejected_share_before + NOTABLE:
             reasons.append(f"{versions.rows_rejected:,} of {versions.rows_read:,} rows could not be read.")
-    if versions.last_day_before and versions.last_day and versions.last_day < versions.last_day_before:
+    ends_early = versions.last_day_before and versions.last_day and versions.last_day < versions.last_day_before
+    if ends_early:
         reasons.append(
             f"It ends on {versions.last_day:%-d %b %Y}; the version that counts goes on until "
             f"{versions.last_day_before:%-d %b %Y}."
         )
     reasons += [f"{metric} is not in it any more." for metric in versions.lost_metrics]
     for kind in ("account", "service"):
-        gone = [row for row in versions.compared if row.kind == kind and _vanished(row, totals[row.currency])]
+        gone = [row for row in versions.compared if row.kind == kind and _vanished(row, size[row.currency])]
         if gone:
             gone.sort(key=lambda row: -abs(row.before or Decimal(0)))
             listed = ", ".join(f"{row.name or 'none'} ({row.before:,.2f} {row.currency})" for row in gone[:5])
             more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
             reasons.append(f"{'Accounts' if kind == 'account' else 'Services'} without any charge: {listed}{more}.")
-    for row in totals.values():
-        share = row.share
-        if share is None or -limits.down <= share <= limits.up:
-            continue
-        limit = limits.down if share < 0 else limits.up
+    missing = [] if ends_early else [row for row in versions.missing_days if _is_notable(row.cost, size[row.currency])]
+    for lack in sorted(missing, key=lambda row: -abs(row.cost))[:5]:
+        span = f"{lack.first:%-d %b %Y}" if lack.days == 1 else f"{lack.first:%-d %b} to {lack.last:%-d %b %Y}"
         reasons.append(
-            f"Cost on the same days goes from {row.before:,.2f} to {row.after or 0:,.2f} {row.currency} "
-            f"({share:+.1%}; {limit:.1%} {'down' if share < 0 else 'up'} is usual)."
+            f"Account {lack.account or 'none'} has no charge on {lack.days} {'day' if lack.days == 1 else 'days'} on "
+            f"which it had {lack.cost:,.2f} {lack.currency} ({span})."
         )
+    for code, row in totals.items():
+        words = _outside(row, limits, "Cost")
+        reasons += [words] if words else []
+        if not words and code in gross:
+            reasons += filter(None, [_outside(gross[code], limits, "Cost without credits")])
     return reasons
 
 
-def _vanished(row: CostComparison, total: CostComparison) -> bool:
+def _outside(row: CostComparison, limits: Limits, what: str) -> str:
+    """A sentence when the change is outside the limits; empty otherwise."""
+    share = row.share
+    if share is None or -limits.down <= share <= limits.up:
+        return ""
+    limit = limits.down if share < 0 else limits.up
     return (
-        row.before is not None
-        and row.after is None
-        and abs(row.before) >= NOTABLE * abs(total.before or Decimal(0)) > 0
+        f"{what} on the same days goes from {row.before:,.2f} to {row.after or 0:,.2f} {row.currency} "
+        f"({share:+.1%}; {limit:.1%} {'down' if share < 0 else 'up'} is usual)."
     )
+
+
+def _is_notable(cost: Decimal, size: Decimal) -> bool:
+    return abs(cost) >= NOTABLE * size > 0
+
+
+def _vanished(row: CostComparison, size: Decimal) -> bool:
+    return row.before is not None and row.after is None and _is_notable(row.before, size)
 
 
 def usual_limits(changes: Sequence[Decimal], defaults: Limits) -> Limits:

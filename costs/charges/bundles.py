@@ -55,7 +55,7 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     parts = {part.resolve() for bundle in bundles for part in bundle.files}
     rest = [path for path in loose if path.resolve() not in parts]
     reports = [path for path in rest if layouts.NUMBERED_REPORT.search(path.name)]
-    bundles += [Bundle((path,), part=path.name) for path in reports]
+    bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
     if together := tuple(path for path in rest if path not in reports):
         bundles.append(Bundle(together))
     return bundles
@@ -100,13 +100,12 @@ def _by_hand(delivered: Sequence[Package]) -> list[Package]:
 
 
 def _adds_up(package: Package) -> bool:
-    return layouts.NUMBERED_REPORT.search(package.part) is not None
+    return layouts.report_number(package.name) != ""
 
 
 def _bundle(folder: Path, package: Package) -> Bundle:
     files = tuple(folder / key for key in package.keys)
-    part = package.part.rpartition("/")[2] if _adds_up(package) and not package.export else package.part
-    return Bundle(files, package.export, part, package.partition, package.format, package.rows)
+    return Bundle(files, package.export, package.part, package.partition, package.format, package.rows)
 
 
 def _root_of(folder: Path) -> Path:

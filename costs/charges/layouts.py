@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 # A folder that holds one period of an export. `month=` alone is a column of a table that is partitioned by it.
@@ -36,6 +36,10 @@ AZURE_TYPES = {
 }
 # When a run was written, in the name of its folder: ``202603051200`` or ``20260305T000000Z``.
 STAMP = re.compile(r"(?:^|/)(20\d{2}(?:0[1-9]|1[0-2])\d{2}T?\d{4,6}Z?)(?=[-_./]|$)")
+COPIED_TOGETHER = timedelta(minutes=10)
+DATE_IN_NAME = re.compile(
+    r"(?<!\d)20\d{2}[-_.]?(?:0[1-9]|1[0-2])[-_.]?[0-3]\d(?:[T_-]?\d{2}[-_.]?\d{2}(?:[-_.]?\d{2})?Z?)?(?!\d)"
+)
 DATE_AT_THE_END = re.compile(r"20\d{2}([-_.]?(0[1-9]|1[0-2])([-_.]?[0-3]\d)?)?$")
 # Numbers by which the files of one run are told apart: part_0_0001, rep-00002, table-000000000001, x_1_of_3.
 PART_NUMBER = re.compile(r"^(.*?)[-_. ]?(\d+)((?:_\d{4})?|[-_ ]of[-_ ]\d+)$", re.IGNORECASE)
@@ -80,6 +84,7 @@ class Manifest:
     key: str
     names: tuple[str, ...]
     bill: str
+    submitted: str = ""
     format: str = ""
     partition: str = ""
     rows: int | None = None
@@ -134,9 +139,10 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
 
 
 def date_in_name(key: str) -> str:
-    """The digits of the date with which a file's name ends; empty without one."""
-    match = DATE_AT_THE_END.search(key.rpartition("/")[2].partition(".")[0])
-    return re.sub(r"\D", "", match[0]) if match else ""
+    """The digits of the date, and of the time behind it, in a file's name; empty without one."""
+    name = key.rpartition("/")[2].partition(".")[0]
+    match = DATE_AT_THE_END.search(name) or DATE_IN_NAME.search(name)
+    return re.sub(r"\D", "", match[0]).ljust(14, "0") if match else ""
 
 
 def _by_folder(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
@@ -163,18 +169,26 @@ def _is_bill(key: str) -> bool:
     return name.endswith(BILLS) and not name.startswith((".", "_"))
 
 
-def _newest_manifest(candidates: Sequence[Entry]) -> Entry:
-    """AWS keeps pointing with the topmost at the newest assembly; of manifests side by side the last written counts."""
+def _newest_manifests(candidates: Sequence[Entry]) -> list[Entry]:
+    """AWS keeps pointing with the topmost at the newest assembly; of manifests side by side the last written counts.
+
+    Of those that were copied within the same minutes, and whose folders name no time, all: the newest last.
+    """
     depth = min(entry.key.count("/") for entry in candidates)
     topmost = [entry for entry in candidates if entry.key.count("/") == depth]
-    return max(topmost, key=lambda entry: (_stamp_of(entry.key), entry.modified, entry.key))
+    topmost.sort(key=lambda entry: (_stamp_of(entry.key), entry.modified, entry.key))
+    newest = topmost[-1]
+    if _stamp_of(newest.key):
+        return [newest]
+    return [entry for entry in topmost if newest.modified - entry.modified <= COPIED_TOGETHER]
 
 
 def _chosen(name: str, candidates: Sequence[Entry], read_manifest: Callable[[str], Any]) -> list[Manifest]:
     """The manifests of a folder that count: one of a period, and outside of periods one for each they state."""
     if PERIOD.search(f"{name}/"):
-        chosen = _newest_manifest(candidates)
-        return [read(chosen.key, read_manifest(chosen.key))]
+        rivals = _newest_manifests(candidates)
+        manifests = [read(entry.key, read_manifest(entry.key)) for entry in rivals]
+        return [max(manifests, key=lambda manifest: manifest.submitted)]
     newest: dict[str, Manifest] = {}
     for entry in sorted(candidates, key=lambda entry: (entry.modified, entry.key)):
         manifest = read(entry.key, read_manifest(entry.key))
@@ -198,8 +212,11 @@ def read(key: str, manifest: object) -> Manifest:
     if kind and kind not in AZURE_TYPES:
         return Manifest(key, (), key)
     lists = [manifest.get(name) for name in FILE_LISTS]
-    listed = next((items for items in lists if isinstance(items, list)), [])
-    keys = [item.get("blobName") if isinstance(item, Mapping) else item for item in listed]
+    listed = next((items for items in lists if isinstance(items, list)), None)
+    if listed == []:
+        # A month in which nothing has happened yet.
+        return Manifest(key, (), key)
+    keys = [item.get("blobName") if isinstance(item, Mapping) else item for item in listed or ()]
     names = tuple(name for name in keys if isinstance(name, str) and name)
     if not names:
         raise BadManifest(f"{key}: the manifest names no files.")
@@ -213,6 +230,7 @@ def read(key: str, manifest: object) -> Manifest:
         key,
         names,
         bill=f"{export} {start}" if export and start else key,
+        submitted=str((run.get("submittedTime") if isinstance(run, Mapping) else None) or ""),
         format=AZURE_TYPES.get(kind, ""),
         partition=scope[1].lower() if scope else "",
         rows=rows if isinstance(rows, int) else None,
@@ -277,7 +295,7 @@ def runs(files: Iterable[Entry], *, loose: bool = False) -> list[list[Entry]]:
         name, _, endings = entry.key.rpartition("/")[2].partition(".")
         match = PART_NUMBER.match(name)
         is_part = match and (not loose or len(match[2]) > 2 or match[3] or "part" in match[1].lower())
-        if not match or not is_part or NUMBERED_REPORT.search(entry.key) or DATE_AT_THE_END.search(name):
+        if not match or not is_part or NUMBERED_REPORT.search(entry.key) or date_in_name(entry.key):
             alone.append([entry])
         else:
             numbered.setdefault((match[1], endings), {}).setdefault(int(match[2]), []).append(entry)
@@ -286,17 +304,31 @@ def runs(files: Iterable[Entry], *, loose: bool = False) -> list[list[Entry]]:
         if count == 1 or first > 1 or last - first >= 2 * count:
             alone += [[entry] for entries in parts.values() for entry in entries]
         elif gaps := sorted(set(range(first, last)) - set(parts)):
-            folder = _folder(next(iter(parts.values()))[0].key)
-            raise BadManifest(f"{folder}/{stem}: part {gaps[0]} is not there yet; part {last} is.")
+            sample = next(iter(parts.values()))[0].key
+            width = len(PART_NUMBER.match(sample.rpartition("/")[2].partition(".")[0])[2])  # type: ignore[index]
+            if loose and width < 5 and "part" not in stem.lower():
+                # invoice-0001, -0002, -0004 are bills of their own.
+                alone += [[entry] for entries in parts.values() for entry in entries]
+                continue
+            where = f"{_folder(sample)}/{stem}".lstrip("/")
+            raise BadManifest(
+                f"{where}: part {gaps[0]} is not there yet, and part {last} is. They are read once all are there."
+            )
         else:
             alone.append([entry for number in sorted(parts) for entry in parts[number]])
     return alone
 
 
+def report_number(key: str) -> str:
+    """The number of one of Oracle's reports, whatever folder it lies in and whether it is packed; else empty."""
+    match = NUMBERED_REPORT.search(key)
+    return match[0].lstrip("/").partition(".")[0] if match else ""
+
+
 def _loose_package(run: Sequence[Entry]) -> Package:
     name = run[0].key
-    if NUMBERED_REPORT.search(name):
-        return replace(_package(name, run), export=_folder(name) or "/", part=name)
+    if number := report_number(name):
+        return replace(_package(name, run), export=_folder(name) or "/", part=number)
     return replace(_package(name, run), export="", part="")
 
 

@@ -48,7 +48,9 @@ def deliver(
         paths = _save_files(uploaded, incoming / "files")
         bundles = find_bundles(paths)
         if one and len(bundles) > 1:
-            raise BadBill(f"These files are {len(bundles)} bills: send each manifest with its files by itself.")
+            raise BadBill(
+                f"These files are {len(bundles)} bills: send each by itself, a manifest together with its files."
+            )
         for path in (path for bundle in bundles for path in bundle.files):
             if path not in paths:
                 # A manifest may name any file above its folder; only what came with it is the sender's to deliver.

@@ -1,6 +1,7 @@
 """Taking a version of a bill out of the books, and putting one back."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from costs.ingest.publications import remove_publications
@@ -19,7 +20,7 @@ NOT_COUNTED = [
 
 
 def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
-    """Withdraws a bill that counts, and lets the version before it count again. False when it does not count.
+    """Withdraws a bill that counts, and lets what it had replaced count again. False when it does not count.
 
     The files stay, so that this version may be counted again too.
     """
@@ -33,7 +34,7 @@ def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
         # Saved, so that the audit log names who withdrew it.
         row.save(update_fields=["status", "stage", "progress", "decided_by", "decided_at"])
         months = list(row.months.filter(is_current=True))
-        before = {version for month in months if (version := version_before(month))}
+        before = {version for month in months for version in versions_before(month)}
         row.months.update(is_current=False)
         announce_on_commit(months)
         for version in before:
@@ -42,15 +43,25 @@ def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
     return True
 
 
-def version_before(month: DeliveryMonth) -> Delivery | None:
-    """The delivery whose version of this month counted before, if it was not withdrawn or rejected itself."""
+def versions_before(month: DeliveryMonth) -> list[Delivery]:
+    """The deliveries whose versions of this month counted before and do not bill what others bill now, newest first.
+
+    One file may have replaced several. What was withdrawn, rejected or held and never accepted does not come back.
+    """
     older = rivals_of(month, DeliveryMonth.objects.filter(is_current=False)).filter(
+        Q(delivery__held_because=[]) | Q(delivery__is_accepted=True),
         delivery__status__in=[Delivery.Status.SUPERSEDED, Delivery.Status.CURRENT],
         delivery__order_at__lt=month.delivery.order_at,
         billing_month=month.billing_month,
     )
-    newest = older.select_related("delivery").order_by("-delivery__order_at", "-delivery").first()
-    return newest.delivery if newest else None
+    chosen: list[DeliveryMonth] = []
+    for version in older.select_related("delivery", "stream").order_by("-delivery__order_at", "-delivery", "-pk"):
+        in_the_way = DeliveryMonth.objects.filter(Q(is_current=True) | Q(pk__in=[row.pk for row in chosen])).exclude(
+            delivery=month.delivery
+        )
+        if not rivals_of(version, in_the_way).exists():
+            chosen.append(version)
+    return [version.delivery for version in chosen]
 
 
 def count_again(delivery: Delivery, user: User | None = None) -> bool:

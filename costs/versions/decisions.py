@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from costs.models import Delivery, DeliveryMonth, Source, Stream
 from costs.retention import FilesRemoved
+from costs.versions.streams import rivals_of
 from finops_site.celery import task
 from finops_site.lib.person import Person
 from finops_site.mail import outbox
@@ -100,18 +101,16 @@ def hold_delivery(delivery: Delivery) -> None:
 
 
 def supersede_held(delivery: Delivery) -> int:
-    """Held versions of its streams and months that came before `delivery` wait no longer; returns how many did."""
-    superseded = 0
-    for stream, billing_month in DeliveryMonth.objects.filter(delivery=delivery).values_list("stream", "billing_month"):
-        held = DeliveryMonth.objects.filter(
-            stream=stream,
-            billing_month=billing_month,
-            delivery__status=Delivery.Status.HELD,
-            delivery__part=delivery.part,
-            delivery__order_at__lt=delivery.order_at,
-        )
-        superseded += Delivery.objects.filter(pk__in=held.values("delivery")).update(status=Delivery.Status.SUPERSEDED)
-    return superseded
+    """Held deliveries all of whose months `delivery` bills again wait no longer; returns how many did."""
+    waiting = DeliveryMonth.objects.filter(
+        delivery__status=Delivery.Status.HELD, delivery__order_at__lt=delivery.order_at
+    )
+    billed_again: dict[int, set[int]] = {}
+    for month in delivery.months.select_related("delivery", "stream"):
+        for row in rivals_of(month, waiting):
+            billed_again.setdefault(row.delivery_id, set()).add(row.pk)
+    covered = [pk for pk, rows in billed_again.items() if not waiting.filter(delivery=pk).exclude(pk__in=rows).exists()]
+    return Delivery.objects.filter(pk__in=covered).update(status=Delivery.Status.SUPERSEDED)
 
 
 def held_deliveries(user: Person) -> QuerySet[Delivery]:

@@ -1,5 +1,6 @@
 """Which versions a delivery replaces: what its own stream brought before, and nothing else."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -7,6 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
 from costs.models import DeliveredAccount, Delivery, DeliveryMonth, Stream
+
+# The part of a report that adds up: see costs.charges.layouts.report_number.
+NUMBERED = re.compile(r"\d{13,19}(-\d{5})?")
 
 
 def stream_of(delivery: Delivery, view: str) -> Stream:
@@ -31,8 +35,27 @@ def rivals_of(month: DeliveryMonth, among: QuerySet[DeliveryMonth] | None = None
     same_cost = _same_cost(month) & Q(billing_month=month.billing_month)
     if not delivery.part:
         return others.filter(same_cost)
-    same_part = Q(stream=stream, delivery__part=delivery.part)
-    return others.filter(same_part | (same_cost & Q(stream__export="")) if stream.export else same_part)
+    same_part = Q(delivery__part=delivery.part)
+    if NUMBERED.fullmatch(delivery.part):
+        # A report that adds up is the same one wherever it came from.
+        return others.filter(same_part, view=month.view)
+    if not stream.export:
+        # A file that adds up may have the same name every month.
+        return others.filter(same_part, stream=stream, billing_month=month.billing_month)
+    loose = same_cost & Q(stream__export="", delivery__part="")
+    deeper = same_cost & same_part & Q(stream__in=_by_another_path(stream))
+    return others.filter((same_part & Q(stream=stream)) | loose | deeper)
+
+
+def _by_another_path(stream: Stream) -> list[int]:
+    """Streams of the source whose export is this one's with more, or fewer, folders above it."""
+    path = f"/{stream.export}"
+    others = Stream.objects.filter(source=stream.source_id, view=stream.view).exclude(pk=stream.pk)
+    return [
+        pk
+        for pk, export in others.exclude(export="").values_list("pk", "export")
+        if path.endswith(f"/{export}") or f"/{export}".endswith(path)
+    ]
 
 
 def _same_cost(month: DeliveryMonth) -> Q:
@@ -42,7 +65,7 @@ def _same_cost(month: DeliveryMonth) -> Q:
 
 
 def _covers_the_same(month: DeliveryMonth) -> QuerySet[DeliveredAccount]:
-    """The accounts of a rival that `month` has too, on overlapping days.
+    """The accounts of a rival that `month` has too, on overlapping days; ids are alike whatever their case.
 
     Rows without an account (tax, refunds) are the billing account's: they are compared where a bill names no accounts.
     """
@@ -51,11 +74,13 @@ def _covers_the_same(month: DeliveryMonth) -> QuerySet[DeliveredAccount]:
         delivery_month=month.pk, first_day__lte=OuterRef("last_day"), last_day__gte=OuterRef("first_day")
     )
     theirs = accounts.filter(delivery_month=OuterRef("pk"))
+    of_payer = Q(billing_account__iexact=OuterRef("billing_account")) | Q(billing_account="")
+    same_payer = Exists(same_days.filter(of_payer)) | (Q(billing_account="") & Exists(same_days))
     if not month.accounts.exclude(sub_account="").exists():
-        return theirs.filter(Exists(same_days))
+        return theirs.filter(same_payer)
     named = accounts.filter(delivery_month=OuterRef("delivery_month")).exclude(sub_account="")
-    same_account = ~Q(sub_account="") & Exists(same_days.filter(sub_account=OuterRef("sub_account")))
-    return theirs.filter(same_account | (~Exists(named) & Exists(same_days)))
+    same_account = ~Q(sub_account="") & Exists(same_days.filter(sub_account__iexact=OuterRef("sub_account")))
+    return theirs.filter(same_account | (~Exists(named) & same_payer))
 
 
 def months_left_behind(
@@ -85,7 +110,7 @@ def count_twice(months: QuerySet[DeliveryMonth]) -> int:
         delivery_month__in=months,
         delivery_month__stream__source=OuterRef("delivery_month__stream__source"),
         delivery_month__billing_month=OuterRef("delivery_month__billing_month"),
-        sub_account=OuterRef("sub_account"),
+        sub_account__iexact=OuterRef("sub_account"),
         first_day__lte=OuterRef("last_day"),
         last_day__gte=OuterRef("first_day"),
     ).exclude(delivery_month=OuterRef("delivery_month"))

@@ -1,30 +1,50 @@
 """Judging a loaded delivery by the versions it would replace, before it counts."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 
-from costs.calc.wholeness import CostComparison, Limits, Versions, reasons_to_hold, usual_limits
+from costs.calc.wholeness import CostComparison, Limits, MissingDays, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
 from costs.versions.streams import rivals_of
 
-# Sums of both versions on the days the older one covers: of all, by account and by service.
-COMPARE = """
-    SELECT CASE WHEN GROUPING(sub_account) = 0 THEN 'account'
-            WHEN GROUPING(service) = 0 THEN 'service' ELSE 'total' END,
-        coalesce(sub_account, service, ''), currency,
-        sum(cost) FILTER (WHERE is_old), sum(cost) FILTER (WHERE NOT is_old)
-    FROM (
-        SELECT sub_account, service, currency, coalesce(billed_cost, effective_cost, 0) AS cost,
-            delivery_month_id = ANY(%(old)s) AS is_old
+BOTH = """
+    both_versions AS (
+        SELECT lower(sub_account) AS account, service, currency, charge_date,
+            coalesce(billed_cost, effective_cost, 0) AS cost, delivery_month_id = ANY(%(old)s) AS is_old
         FROM costs_dayrollup
-        WHERE delivery_month_id = ANY(%(old)s) OR (delivery_month_id = ANY(%(new)s) AND charge_date <= %(until)s)
-    ) both_versions
-    GROUP BY GROUPING SETS ((currency), (currency, sub_account), (currency, service))
+        WHERE delivery_month_id = ANY(%(old)s || %(new)s) AND charge_date <= %(until)s
+    )
 """
+# Sums of both versions on the days that are complete in the older one: of all, of charges without credits, by account
+# and by service.
+COMPARE = f"""
+    WITH {BOTH}, sums AS (
+        SELECT CASE WHEN GROUPING(account) = 0 THEN 'account' WHEN GROUPING(service) = 0 THEN 'service' ELSE 'total' END
+            AS kind, coalesce(account, service, '') AS name, currency,
+            sum(cost) FILTER (WHERE is_old) AS before, sum(cost) FILTER (WHERE NOT is_old) AS after,
+            sum(cost) FILTER (WHERE is_old AND cost > 0) AS gross_before,
+            sum(cost) FILTER (WHERE NOT is_old AND cost > 0) AS gross_after
+        FROM both_versions GROUP BY GROUPING SETS ((currency), (currency, account), (currency, service))
+    )
+    SELECT kind, name, currency, before, after FROM sums
+    UNION ALL SELECT 'gross', '', currency, gross_before, gross_after FROM sums WHERE kind = 'total'
+"""
+MISSING_DAYS = f"""
+    WITH {BOTH}, days AS (
+        SELECT account, currency, charge_date, sum(cost) FILTER (WHERE is_old) AS cost, bool_or(NOT is_old) AS is_new
+        FROM both_versions GROUP BY 1, 2, 3
+    )
+    SELECT account, currency, count(*), min(charge_date), max(charge_date), sum(cost)
+    FROM days d WHERE NOT is_new AND EXISTS (SELECT FROM days n WHERE n.account = d.account AND n.is_new)
+    GROUP BY 1, 2
+"""
+# So many days after a day its charges are complete; what is younger was still growing.
+SETTLED_AFTER = timedelta(days=2)
 METRICS = {"billed_cost": "Billed cost", "effective_cost": "Effective cost"}
 REMEMBERED = 24
 
@@ -59,14 +79,17 @@ def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
 
 def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[DeliveryMonth]) -> Versions:
     before, after = [row.pk for row in old], [row.pk for row in new]
-    until = DayRollup.objects.filter(delivery_month__in=before).aggregate(day=Max("charge_date"))["day"]
+    until = max(_complete_until(row) for row in old)
+    parameters: dict[str, list[int] | date] = {"old": before, "new": after, "until": until}
     with connection.cursor() as cursor:
-        cursor.execute(COMPARE, {"old": before, "new": after, "until": until})
+        cursor.execute(COMPARE, parameters)
         compared = [CostComparison(*row) for row in cursor.fetchall()]
+        cursor.execute(MISSING_DAYS, parameters)
+        missing = [MissingDays(*row) for row in cursor.fetchall()]
     older = {row.delivery_id: row.delivery for row in old}.values()
     read = sum(row.rows_read for row in older)
     return Versions(
-        compared=compared,
+        compared=[row for row in compared if row.before is not None or row.kind == "total"],
         last_day_before=until,
         last_day=DayRollup.objects.filter(delivery_month__in=after).aggregate(day=Max("charge_date"))["day"],
         rows_read=delivery.rows_read,
@@ -74,7 +97,15 @@ def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[De
         rejected_share_before=Decimal(sum(row.rows_rejected for row in older)) / read if read else Decimal(0),
         expected_rows=delivery.expected_rows,
         lost_metrics=[words for metric, words in METRICS.items() if _states(old, metric) and not _states(new, metric)],
+        missing_days=missing,
     )
+
+
+def _complete_until(month: DeliveryMonth) -> date:
+    """The last day of a version whose charges were complete when it came: the running days were still growing."""
+    last = DayRollup.objects.filter(delivery_month=month).aggregate(day=Max("charge_date"))["day"]
+    settled = month.delivery.received_at.date() - SETTLED_AFTER
+    return min(last or settled, settled)
 
 
 def _states(months: Sequence[DeliveryMonth], metric: str) -> bool:

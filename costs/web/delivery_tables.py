@@ -192,7 +192,7 @@ class ChangeTable(BaseTable):
     effective_new = MoneyColumn("Effective, new days", visible=False)
     currency = django_tables2.Column(visible=False)
 
-    caption = "What this bill changed"
+    caption = "Cost before and after this bill"
 
     class Meta(BaseTable.Meta):
         pass

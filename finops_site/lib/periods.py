@@ -55,7 +55,8 @@ class Month:
         """The month written ``2025-11``; raises ValueError, saying so, for anything else."""
         try:
             year, number = text.split("-")
-            date(int(year), int(number), 1)
+            if not is_in_reach(date(int(year), int(number), 1)):
+                raise ValueError(text)
         except (ValueError, OverflowError):
             raise ValueError(f"{text!r} is not a month: write it like 2025-11") from None
         return cls(int(year), int(number))
@@ -93,6 +94,11 @@ class Month:
         return f"{self.year:04}-{self.number:02}"
 
 
+def is_in_reach(day: date) -> bool:
+    """Whether a year before and after the day can be reckoned with: there is no year 0 and no year 10000."""
+    return 1900 <= day.year <= 2200
+
+
 def parse_range(first: str, last: str) -> Period:
     """The period from `first` to `last`, both inclusive, each a month (2025-09) or a day (2025-09-30)."""
     start, end = _bounds(first).start, _bounds(last).end
@@ -106,6 +112,8 @@ def _bounds(text: str) -> Period:
         return Month.parse(text).period
     try:
         day = date.fromisoformat(text)
+        if not is_in_reach(day):
+            raise ValueError(text)
     except ValueError:
         raise ValueError(f"{text!r} is neither a month like 2025-11 nor a day like 2025-11-30") from None
     return Period(day, day + timedelta(days=1))

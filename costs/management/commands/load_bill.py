@@ -57,7 +57,8 @@ class Command(PlainCommand):
         except ValueError as error:
             raise BadInput(error) from None
         deliveries = []
-        for receipt in receipts:
+        # Two exports may deliver the same file: it is one delivery.
+        for receipt in {receipt.delivery.pk: receipt for receipt in reversed(receipts)}.values():
             waits = receipt.is_new or receipt.delivery.status == Delivery.Status.RECEIVED
             deliveries.append((load_bill(receipt.delivery) if waits else receipt.delivery, receipt.is_new))
         figures = [delivery_figures(delivery, is_new) for delivery, is_new in deliveries]

@@ -75,7 +75,7 @@ def test_an_unknown_category_and_an_end_before_its_start_are_loaded_and_shown(tm
         ("charge-category-is-known", {"ChargeCategory": ""}),
         ("charge-class-is-known", {"ChargeClass": "Refund"}),
         ("charge-frequency-is-known", {"ChargeFrequency": "Monthly"}),
-        ("pricing-category-is-known", {"PricingCategory": "On-Demand"}),
+        ("pricing-category-is-known", {"PricingCategory": "Haggled"}),
         ("service-category-is-known", {"ServiceCategory": "Fruit"}),
         ("charge-period-ends-after-it-starts", {"ChargePeriodEnd": "2026-03-05T00:00:00Z"}),
         ("charge-period-has-an-end", {"ChargePeriodEnd": ""}),

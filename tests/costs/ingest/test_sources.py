@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from costs import tasks
 from costs.ingest.load import load_bill
-from costs.models import Credential, Delivery, Source
+from costs.models import Credential, Delivery, Source, Stream
 from costs.sources import sync
 from costs.sources.health import is_late, source_health, warn_of_late_bills
 from costs.sources.kinds import storage_of
@@ -144,6 +144,8 @@ class TestS3:
         put_report(bucket, "one", bills.cur_csv([{}]), bills.cur_csv([{"lineItem/UnblendedCost": "0.004"}]))
         (first,) = loaded(sync.synchronise(aws))
         assert first.totals["USD"]["billed_cost"] == "0.1"
+        # Three times as much would be held.
+        Stream.objects.update(is_judged=False)
         put_report(bucket, "two", bills.cur_csv([{"lineItem/UnblendedCost": "0.3"}]))
         (second,) = loaded(sync.synchronise(aws))
         first.refresh_from_db()

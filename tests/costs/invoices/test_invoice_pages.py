@@ -35,7 +35,9 @@ def march(tmp_path):
 
     def bill(billed="15", **values):
         row = {"BilledCost": billed, "ChargePeriodStart": "2026-03-31T00:00:00Z", **values}
-        (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([row]))])
+        (received,) = receive_bill(
+            "northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv([row]))], is_accepted=True
+        )
         return load_bill(received.delivery)
 
     bill()

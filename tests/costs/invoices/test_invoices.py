@@ -33,7 +33,7 @@ CHECK = "billed cost by invoice = the bill"
 def deliver(tmp_path):
     def bill(*rows, source="northwind", name="march.csv", **defaults):
         path = bills.write(tmp_path, name, bills.focus_csv(rows, **defaults))
-        (received,) = receive_bill(source, [path])
+        (received,) = receive_bill(source, [path], is_accepted=True)
         delivery = load_bill(received.delivery)
         assert delivery.status == "current", delivery.message
         return delivery

@@ -1,6 +1,6 @@
 """A bill that is not whole, judged by the one it would replace, waits for finance; any version can be counted again."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -287,3 +287,94 @@ class TestVersions:
         fay.post(reverse("costs:delivery_decide", args=[first.pk]), {"decision": "again"})
         load_queued()
         assert billed() == 100
+
+
+@pytest.fixture
+def bring(tmp_path, people):
+    """Delivers rows (day of March, account, cost) as a file of any name."""
+
+    def bring(*charges, name="bill.csv", **options):
+        text = bills.focus_csv(
+            {
+                "BilledCost": str(cost),
+                "SubAccountId": account,
+                "ChargePeriodStart": f"2026-03-{day:02}T00:00:00Z",
+                "ServiceName": "Credit" if cost < 0 else "Compute",
+            }
+            for day, account, cost in charges
+        )
+        (receipt,) = receive_bill("northwind", [bills.write(tmp_path, name, text)], **options)
+        return load_bill(receipt.delivery)
+
+    return bring
+
+
+@pytest.mark.django_db
+class TestWhatABreakerTried:
+    def test_a_version_that_was_held_and_never_accepted_does_not_come_back(self, bring, people):
+        bring(*((day, "a", 10) for day in range(1, 11)))
+        assert bring(*((day, "a", 1) for day in range(1, 11))).status == "held"
+        third = bring(*((day, "a", Decimal("10.1")) for day in range(1, 11)))
+        assert billed() == 101
+        withdraw_delivery(third, people["fay"])
+        load_queued()
+        assert billed() == 100
+
+    def test_withdrawing_a_file_that_replaced_several_brings_all_of_them_back(self, bring, people):
+        bring((1, "a", 100))
+        bring((1, "b", 100))
+        both = bring((1, "a", 102), (1, "b", 103))
+        assert billed() == 205
+        withdraw_delivery(both, people["fay"])
+        load_queued()
+        assert billed() == 200
+        assert_green()
+
+    def test_daily_files_whose_last_hours_are_of_the_next_day_do_not_wipe_out_the_days_before(self, bring):
+        assert bring((1, "a", 95), (2, "a", 5)).status == "current"
+        held = bring((2, "a", 95), (3, "a", 5))
+        assert (held.status, billed()) == ("held", 100)
+        assert "Mar 2026: Account a has no charge on 1 day on which it had 95.00 USD (1 Mar 2026)." in held.held_because
+
+    def test_days_that_are_missing_in_the_middle_or_of_one_account_hold(self, bring):
+        every_day = [(day, account, 10) for day in range(1, 32) for account in "ab"]
+        bring(*every_day)
+        middle = bring(*(row for row in every_day if row[0] not in (14, 15)))
+        assert middle.held_because == [
+            "Mar 2026: Account a has no charge on 2 days on which it had 20.00 USD (14 Mar to 15 Mar 2026).",
+            "Mar 2026: Account b has no charge on 2 days on which it had 20.00 USD (14 Mar to 15 Mar 2026).",
+        ]
+        account = bring(*(row for row in every_day if row[:2] != (31, "b")))
+        assert account.held_because == [
+            "Mar 2026: Account b has no charge on 1 day on which it had 10.00 USD (31 Mar 2026)."
+        ]
+
+    def test_a_month_that_credits_bring_to_nothing_is_judged_by_its_charges(self, bring):
+        bring((1, "a", 2000), (2, "a", -2000))
+        held = bring((1, "a", 11))
+        assert (held.status, billed()) == ("held", 0)
+        assert any("Services without any charge: Credit" in reason for reason in held.held_because)
+
+    def test_a_held_bill_waits_on_while_another_account_is_delivered(self, bring):
+        bring((1, "x", 100))
+        bring((1, "y", 100))
+        held = bring((1, "x", 50))
+        assert bring((1, "y", 101)).status == "current"
+        held.refresh_from_db()
+        assert held.status == "held"
+        assert bring((1, "y", 10)).status == "held"
+        held.refresh_from_db()
+        assert held.status == "held"
+        assert OutgoingEmail.objects.filter(subject__startswith="A bill is held").count() == 2
+
+    def test_a_day_that_was_still_running_may_grow(self, bring):
+        first = bring((1, "a", 6))
+        Delivery.objects.filter(pk=first.pk).update(received_at=datetime(2026, 3, 1, 6, tzinfo=UTC))
+        second = bring((1, "a", 24), (2, "a", 6))
+        Delivery.objects.filter(pk=second.pk).update(received_at=datetime(2026, 3, 2, 6, tzinfo=UTC))
+        assert (second.status, billed()) == ("current", 30)
+        # A fee of the month's last day says nothing about how far the days have come.
+        third = bring((1, "a", 24), (2, "a", 24), (3, "a", 24), (4, "a", 5), (31, "a", 1))
+        Delivery.objects.filter(pk=third.pk).update(received_at=datetime(2026, 3, 4, 6, tzinfo=UTC))
+        fourth = bring((1, "a", 24), (2, "a", 24), (3, "a", 24), (4, "a", 24), (5, "a", 9), (31, "a", 1))
+        assert (fourth.status, billed()) == ("current", 106)

@@ -1,5 +1,6 @@
 """A delivery replaces what its stream brought before and nothing else, through load_bill and through a source alike."""
 
+import gzip
 import itertools
 import json
 import os
@@ -353,3 +354,107 @@ def test_fay_sees_the_streams_of_a_source_and_how_far_each_is_delivered(inbox, f
     for words in ("Streams", "exp", "actual", "2026-03-07", f"#{delivery.pk}"):
         assert words in page
     assert "fetched, exp, actual view" in client_of(fay).get(delivery.get_absolute_url()).content.decode()
+
+
+def test_two_payers_without_accounts_stand_beside_each_other(tmp_path):
+    for payer, cost in (("X1", "100"), ("X2", "102")):
+        rows = [focus_day("2026-03-01", cost, "", BillingAccountId=payer)]
+        load(bills.write(tmp_path, f"{payer}.csv", bills.focus_csv(rows)))
+    assert billed("by hand") == {"USD": 202}
+
+
+def test_ids_are_alike_whatever_their_case(tmp_path):
+    for account, cost in (("ABCD-1", "100"), ("abcd-1", "101")):
+        load(bills.write(tmp_path, f"{cost}.csv", bills.focus_csv([focus_day("2026-03-01", cost, account)])))
+    assert billed("by hand") == {"USD": 101}
+
+
+def test_a_report_that_adds_up_is_the_same_one_by_hand_packed_and_fetched(inbox, tmp_path):
+    reports = {f"r/cost-csv/000100000000000{n}.csv": cost for n, cost in ((1, "5"), (2, "8"), (3, "-2"))}
+    put(inbox, {name: bills.focus_csv([focus_day("2026-03-01", cost)]) for name, cost in reports.items()})
+    fetch()
+    assert billed("fetched") == {"USD": 11}
+    load(inbox, source="fetched")
+    load(inbox / "r/cost-csv/0001000000000002.csv", source="fetched")
+    packed = gzip.compress(bills.focus_csv([focus_day("2026-03-01", "9")]))
+    load(bills.write(tmp_path, "0001000000000002.csv.gz", packed), source="fetched")
+    assert billed("fetched") == {"USD": 12}
+    assert_green()
+
+
+def test_load_bill_at_two_depths_counts_once(inbox):
+    files = {"x/a": ("aaaa", 10), "x/b": ("bbbb", 20), "y/c": ("cccc", 5)}
+    for path, (subscription, cost) in files.items():
+        put(inbox, {f"{path}/20260301-20260331/e.csv": azure_csv((1, cost), subscription=subscription)})
+    load(inbox / "x")
+    load(inbox)
+    assert billed("by hand") == {"EUR": 35}
+    assert_green()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("20260301_costs.csv", "20260302_costs.csv"),
+        ("costs_20260301_8f1c.csv", "costs_20260302_1b2d.csv"),
+        ("costs-2026-03-01T06-00-00.csv", "costs-2026-03-02T06-00-00.csv"),
+    ],
+)
+def test_a_date_anywhere_in_the_name_dates_a_snapshot(names, inbox):
+    first, second = (focus_day("2026-03-01", "10"), focus_day("2026-03-02", "10"))
+    put(inbox, {names[0]: bills.focus_csv([first]), names[1]: bills.focus_csv([first, second])})
+    fetch()
+    load(inbox)
+    assert billed("fetched") == billed("by hand") == {"USD": 20}
+
+
+def test_the_same_file_downloaded_twice_counts_once(tmp_path):
+    text = bills.focus_csv([focus_day("2026-03-01", "50")])
+    load(bills.write(tmp_path, "bill.csv", text), bills.write(tmp_path, "bill (1).csv", text))
+    assert billed("by hand") == {"USD": 50}
+
+
+def test_an_export_stays_the_view_it_was_in_a_month_without_commitments(inbox):
+    used = azure_csv((1, 100)).replace(b"OnDemand", b"Reservation")
+    put(inbox, {"amortized/20260301-20260331/e.csv": used})
+    fetch()
+    april = azure_csv((1, 100)).replace(b"03/01/2026", b"04/01/2026").replace(b"03/31/2026", b"04/30/2026")
+    put(inbox, {"amortized/20260401-20260430/e.csv": april, "actual/20260401-20260430/e.csv": april})
+    fetch()
+    assert billed("fetched", "2026-04") == {"EUR": 100}
+    assert billed("fetched", "2026-04", "effective_cost") == {"EUR": 100}
+
+
+def test_of_runs_that_were_copied_together_the_one_submitted_last_counts(inbox):
+    for run, day, cost in (("ffff", "05", 10), ("aaaa", "06", 30)):
+        path = f"exp/20260301-20260331/{run}"
+        manifest = azure_manifest("exp", path, "part_0_0001.csv")
+        manifest["runInfo"]["submittedTime"] = f"2026-03-{day}T02:00:00Z"
+        put(inbox, {f"{path}/part_0_0001.csv": azure_csv((1, cost)), f"{path}/manifest.json": manifest})
+    fetch()
+    load(inbox)
+    assert billed("fetched") == billed("by hand") == {"EUR": 30}
+
+
+def test_objects_that_add_up_have_their_folder_and_their_month(inbox, tmp_path):
+    Source.objects.create(name="fetched", kind="folder", bucket="bills", delivery_mode=Source.Mode.APPEND)
+    put(inbox, {f"03/0{day}/data.csv": bills.focus_csv([focus_day(f"2026-03-0{day}", "10")]) for day in (1, 2)})
+    fetch()
+    assert billed("fetched") == {"USD": 20}
+    april = {"BillingPeriodStart": "2026-04-01T00:00:00Z"}
+    load(bills.write(tmp_path, "bill.csv", bills.focus_csv([focus_day("2026-03-01", "1")])), mode="append")
+    load(bills.write(tmp_path, "bill.csv", bills.focus_csv([focus_day("2026-04-01", "2", **april)])), mode="append")
+    assert billed("by hand") == {"USD": 3}
+
+
+def test_bills_that_are_numbered_are_no_parts(inbox):
+    for number, account in ((1, "a"), (2, "b"), (4, "c")):
+        put(inbox, {f"invoice-000{number}.csv": bills.focus_csv([focus_day("2026-03-01", "1", account)])})
+    assert fetch()[1] == []
+    assert billed("fetched") == {"USD": 3}
+
+
+def test_a_manifest_of_a_month_in_which_nothing_has_happened_is_no_problem(inbox):
+    put(inbox, {"cur/20260401-20260501/cur-Manifest.json": {"reportKeys": []}, "b.csv": azure_csv((1, 1))})
+    assert fetch()[1] == []
+    assert billed("fetched") == {"EUR": 1}
