@@ -122,14 +122,16 @@ class Bill:
         A bill that usually has no charge on a month's last days need not have one this time.
         """
         earlier = [
-            (other.period.last_day - days[ANY]).days
+            days[ANY]
             for other, days in sorted(self.months.items(), reverse=True)
             if other != month and other < Month.of(as_of)
         ][:MONTHS_LEARNT]
         if earlier:
-            short = median_low(earlier)
-            # Where its last days vary, two more are no news.
-            usual_end = month.period.last_day - timedelta(days=short + LEAST_LAG_DAYS if short else 0)
+            usual_end = month.period.last_day
+            if short := median_low((Month.of(day).period.last_day - day).days for day in earlier):
+                # So many days before the end, or on that day of the month; where they vary, two more are no news.
+                of_month = month.start + timedelta(days=median_low(day.day for day in earlier) - 1)
+                usual_end = min(usual_end - timedelta(days=short), of_month) - timedelta(days=LEAST_LAG_DAYS)
         elif month.next.start <= as_of and month in self.months:
             # The only month there is, and it is over: nothing says that it should be longer.
             usual_end = self.months[month][ANY]

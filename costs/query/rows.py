@@ -85,7 +85,7 @@ def group_value(name: str, keys: TagKeys) -> Combinable:
         return _tag_value(keys[name])
     if name == "currency":
         # Every answer has the currency beside its groups, and Django takes two equal columns of a ranked query for one.
-        return Coalesce(F("currency"), Value("", TextField()))
+        return Coalesce(F("currency"), Value(""), output_field=TextField())
     return team_or_shared() if dimension.choices is Choices.TEAMS else F(dimension.field)
 
 

@@ -73,6 +73,7 @@ def test_before_its_first_month_nothing_is_expected_of_a_bill():
 def test_a_bill_that_never_has_cost_on_the_last_days_is_whole_without_them():
     monthly = [month(day) for day in days("07-01 08-01 09-01 10-01 11-01")]
     assert judged(monthly).is_complete
+    assert judged([month(day) for day in days("02-01 03-01")], Month(2026, 3).period, date(2026, 4, 5)).is_complete
     assert judged(monthly, Month(2026, 10).period).is_complete
 
 

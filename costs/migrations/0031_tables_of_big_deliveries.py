@@ -72,7 +72,7 @@ def sum_up(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("costs", "0031_how_dates_and_amounts_are_written")]
+    dependencies = [("costs", "0030_known_until")]
 
     operations = [
         migrations.AddField(
