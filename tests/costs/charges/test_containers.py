@@ -226,7 +226,7 @@ class TestJson:
 @pytest.mark.parametrize(
     "header",
     [
-        "usage_at,product,sku,quantity,unit_type,gross_sum,net_sum,username,organization,repository",
+        "usage_date,product,sku,quantity,unit_type,gross_sum,net_sum,team",
         "ORGANIZATION_NAME,ACCOUNT_NAME,REGION,DATE,USAGE_KIND,CURRENCY,USAGE,AMOUNT,SERVICE",
     ],
 )
