@@ -40,7 +40,9 @@ def deliver(tmp_path):
             first = Month.parse(month).plus(number)
             days = [day for day in first.period.each_day() if until is None or day <= until]
             rows += [_row(first, day, cost if isinstance(cost, str) else cost(day), more) for day in days]
-        (received,) = receive_bill("northwind", [bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))])
+        # Some tests change a month as no provider would; finance has accepted it.
+        path = bills.write(tmp_path, f"{month}.csv", bills.focus_csv(rows))
+        (received,) = receive_bill("northwind", [path], is_accepted=True)
         return load_bill(received.delivery)
 
     return deliver

@@ -58,7 +58,7 @@ def bill(tmp_path):
 
 
 def deliver(tmp_path, rows, name="bill.csv", source="northwind"):
-    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))])
+    (received,) = receive_bill(source, [bills.write(tmp_path, name, bills.focus_csv(rows))], is_accepted=True)
     delivery = load_bill(received.delivery)
     assert delivery.status == Delivery.Status.CURRENT, delivery.message
     return delivery
@@ -174,6 +174,8 @@ def test_lines_are_filtered_by_the_words_of_spend(api, bill):
 def test_spend_by_service_and_month_is_exact(api, bill):
     answer = get(api("fay"), "spend/", **{"group_by": "service,month", "from": "2026-03", "to": "2026-04"})
     compute = "Amazon Elastic Compute Cloud"
+    known = answer.pop("known")
+    assert (known["until"], known["is_complete"]) == ("2026-04-02", False), "after the only bill nothing is known"
     assert answer == {
         "from": "2026-03-01",
         "to": "2026-04-30",

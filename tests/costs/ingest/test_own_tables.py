@@ -128,7 +128,7 @@ def test_tables_of_months_become_lists_of_tables_and_back_again_with_their_lines
     load(tmp_path, "big.csv", rows(3))
     load(tmp_path, "small.csv", rows(2), source="southwind")
     try:
-        migration = import_module("costs.migrations.0028_tables_of_big_deliveries").Migration
+        migration = import_module("costs.migrations.0031_tables_of_big_deliveries").Migration
         call_command("migrate", *migration.dependencies[0], verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("SELECT sum(billed_cost), count(*) FROM costs_costline_y2026m03")

@@ -72,7 +72,7 @@ def reserved(day, name="ri-77", used=24, idle=0, rate="0.05", price="0.10"):
 def load(folder, month, rows, name="northwind"):
     period = {"BillingPeriodStart": f"{month}-01T00:00:00Z", "BillingPeriodEnd": f"{month.next}-01T00:00:00Z"}
     content = bills.focus_csv(rows, **period)
-    (received,) = receive_bill(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)])
+    (received,) = receive_bill(name, [bills.write(folder, f"{month}-{len(rows)}.csv", content)], is_accepted=True)
     delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     tasks.refresh_months([str(month)])

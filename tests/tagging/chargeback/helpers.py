@@ -43,7 +43,7 @@ def charge(cost, team="Payments", service="Amazon EC2", day="05", month=MARCH, *
 
 
 def bill(folder, rows, source="northwind", name="bill.csv"):
-    (received,) = receive_bill(source, [bills.write(folder, name, bills.focus_csv(rows))])
+    (received,) = receive_bill(source, [bills.write(folder, name, bills.focus_csv(rows))], is_accepted=True)
     delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery

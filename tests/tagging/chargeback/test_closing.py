@@ -65,7 +65,7 @@ def test_of_two_who_close_at_the_same_moment_one_does(march):
 def test_a_bill_restated_while_the_month_is_closed_is_in_the_statements_or_in_corrections(march, tmp_path):
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05", nobody="9")))
-    (received,) = receive_bill("northwind", [path])
+    (received,) = receive_bill("northwind", [path], is_accepted=True)
 
     def close():
         period = ChargebackPeriod.objects.get(pk=march.pk)
@@ -87,7 +87,7 @@ def test_a_bill_waits_until_the_month_is_closed(march, tmp_path):
     """The order that races leave to luck, forced: the bill is activated while closing holds the books."""
     fay = person("fay")
     path = bills.write(tmp_path, "newer.csv", bills.focus_csv(usual(payments="60.05")))
-    (received,) = receive_bill("northwind", [path])
+    (received,) = receive_bill("northwind", [path], is_accepted=True)
     holding, done = threading.Event(), []
     may_close = closing.check_can_close
 

@@ -29,7 +29,9 @@ def at_once():
 
 
 def load(folder, rows, name="march.csv", **defaults):
-    (received,) = receive_bill("northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))])
+    (received,) = receive_bill(
+        "northwind", [bills.write(folder, name, bills.focus_csv(rows, **defaults))], is_accepted=True
+    )
     delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
     return delivery
