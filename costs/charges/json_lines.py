@@ -72,8 +72,8 @@ def lines_of(address: str, kind: str, options: str) -> str:
     if kind == LINES:
         # A delimiter that no text has keeps a line in one piece.
         columns = "columns = {'line': 'VARCHAR'}"
-        whole = f"auto_detect = false, header = false, {columns}, delim = '\x01', quote = '', escape = ''"
-        return f"read_csv({literal(address)}, {whole}, {options})"
+        one_cell = f"auto_detect = false, header = false, {columns}, delim = '\x01', quote = '', escape = ''"
+        return f"read_csv({literal(address)}, {one_cell}, {options})"
     layout = "array" if kind == ARRAY else "unstructured"
     blocks = f"compression = 'none', maximum_object_size = {LARGEST_OBJECT}"
     objects = f"read_json_objects({literal(address)}, format = {literal(layout)}, {blocks})"
@@ -85,9 +85,9 @@ def refusal(error: duckdb.Error, name: str) -> BadBill:
     message = str(error).strip().splitlines()[0]
     if "maximum_object_size" in message:
         return BadBill(f"{name}: an object in it is larger than {2 * LARGEST_OBJECT >> 20} MB; deliver JSON lines.")
-    if found := re.search(r"at byte \d+ in record/value (\d+): (.*)", message):
+    if where := re.search(r"at byte \d+ in record/value (\d+): (.*)", message):
         # The first object is number two to DuckDB.
-        row, reason = max(1, int(found[1]) - 1), found[2].rstrip(". ")
+        row, reason = max(1, int(where[1]) - 1), where[2].rstrip(". ")
         return BadBill(f"{name}: the JSON is damaged or cut off at row {row} ({reason}). Fetch it again.")
     return BadBill(f"{name}: not readable as JSON ({message[:200]}).")
 
