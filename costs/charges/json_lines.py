@@ -105,7 +105,9 @@ def sheet(db: duckdb.DuckDBPyConnection, lines: str, name: str, options: Options
     `lists` are the places where rows may stand inside an object (`Format.rows_in`); the first that is there is taken.
     """
     try:
-        row = db.execute(f"SELECT json_group_structure(object) FROM {_objects(lines)}").fetchone()
+        # One object of each shape: DuckDB keeps all those in memory whose shapes it joins.
+        shapes = f"SELECT any_value(object) AS object FROM {_objects(lines)} GROUP BY json_structure(object)"
+        row = db.execute(f"SELECT json_group_structure(object) FROM ({shapes})").fetchone()
     except duckdb.Error as error:
         raise refusal(error, name) from None
     shape = json.loads(row[0]) if row and row[0] else {}

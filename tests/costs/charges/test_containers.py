@@ -10,8 +10,10 @@ from decimal import Decimal
 
 import pytest
 
-from costs.charges import text_files, zips
-from costs.formats.base import BadBill
+from costs.charges import json_lines, text_files, zips
+from costs.charges.bill_files import LINES
+from costs.charges.duckdb_session import duckdb_session
+from costs.formats.base import BadBill, Options
 from tests import bills
 from tests.costs.charges.test_conventions import AZURE_ROW, Reader, azure
 from tests.costs.charges.test_providers import GCP_ROW
@@ -192,6 +194,15 @@ class TestJson:
         between = text.rindex(b",", 0, text.rindex(b'"BillingAccountId"'))
         for end in (len(text) - 1, last + 1, last, last - 40, between + 1, between):
             assert "cut off" in read.refusal(pack(text[:end]), name="bill.json"), text[:end][-30:]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "json-array"])
+    def test_columns_are_looked_for_in_all_objects_and_in_little_memory(self, tmp_path, kind):
+        rows = [json.dumps(bills.FOCUS_ROW)] * 50_000 + [json.dumps({**bills.FOCUS_ROW, "x_Late": 1})]
+        text = "[" + ",\n".join(rows) + "]" if kind == "json-array" else "\n".join(rows)
+        (tmp_path / "b.json").write_text(text)
+        with duckdb_session(threads=1, memory_limit="200MB") as db:
+            lines = json_lines.lines_of(str(tmp_path / "b.json"), kind, LINES)
+            assert "x_Late" in json_lines.sheet(db, lines, "b.json", Options(), [])
 
     def test_damage_is_told_by_file_and_row(self, read):
         array = json_text("focus", "array over many lines").replace(b'"BilledCost": -2.5', b'"BilledCost" -2.5')
