@@ -17,8 +17,8 @@ from costs.formats.sql import literal, quoted
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
 AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
-# An object a line, and a file that is one object.
-JSON = ("jsonl", "json")
+JSON = json_lines.KINDS
+LINES = f"ignore_errors = true, {AS_TEXT}, store_rejects = false"
 # So many lines may stand above a header.
 MAX_PREAMBLE = 30
 NULLS = "['', 'NULL', 'null', '(null)', 'None']"
@@ -63,7 +63,7 @@ class BillFile:
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
         options = f"ignore_errors = true, {AS_TEXT}, {rejects}"
         if self.kind in JSON:
-            return json_lines.source(address, self.written, options if self.kind == "jsonl" else None)
+            return json_lines.source(json_lines.lines_of(address, self.kind, options), self.written)
         if self.layout is None:
             return f"read_parquet({literal(address)})"
         # A header with more columns than the rows have is no header to DuckDB.
@@ -112,15 +112,17 @@ def open_bill_file(
         plain = head = scratch / f"text-{path.name}.csv"
         text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
         address, kind = str(plain), files.kind(plain, name)
-    if kind == "jsonl" and json_lines.is_document(head):
-        kind = "json"
+    if kind == "jsonl" and (kind := json_lines.kind_of(head)) != json_lines.LINES:
         if plain is not None:
-            files.unfold(path, plain, name, limit=unfolded.limit)
+            if not plain.exists():
+                files.unfold(path, plain, name, limit=unfolded.limit)
             path, plain = plain, None
         address = str(path)
         head = path
-        if path.stat().st_size > json_lines.LARGEST_DOCUMENT:
+        if kind == json_lines.DOCUMENT and path.stat().st_size > json_lines.LARGEST_DOCUMENT:
             raise BadBill(f"{name}: one JSON object of more than 256 MB; deliver it as JSON lines.")
+        if kind == json_lines.ARRAY:
+            json_lines.check_ends(path, name)
     layout, sheet = _sheet(db, kind, address, head, name, options)
     unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain)
     if listed := price_list_of(sheet):
@@ -149,8 +151,7 @@ def _sheet(
     """How a CSV is written, and the header of any file."""
     if kind in JSON:
         places = dict.fromkeys(known.rows_in for known in FORMATS if known.rows_in)
-        rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if kind == "jsonl" else None
-        return None, json_lines.sheet(db, address, name, rest, options, places)
+        return None, json_lines.sheet(db, json_lines.lines_of(address, kind, LINES), name, options, places)
     if kind == "csv":
         return csv_sheet(head, name, options)
     try:
@@ -306,8 +307,8 @@ def check_one_format(bill: Sequence[BillFile]) -> None:
 
 def is_last_page(db: duckdb.DuckDBPyConnection, file: BillFile) -> bool:
     """Whether a file that an API delivered holds the last page of its answer."""
-    rest = f"ignore_errors = true, {AS_TEXT}, store_rejects = false" if file.kind == "jsonl" else None
-    return json_lines.any_object_has(db, file.address, rest, file.format.last_page)
+    lines = json_lines.lines_of(file.address, file.kind, LINES)
+    return json_lines.any_object_has(db, lines, file.format.last_page)
 
 
 def view_of(bill: Sequence[BillFile]) -> str:

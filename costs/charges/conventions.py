@@ -140,13 +140,14 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """What the columns of a file show."""
+    """What the columns of a file show; `has_commas`: columns that are not read have decimal commas."""
 
     dates: Mapping[str, Dates]
     amounts: Mapping[str, Amounts]
+    has_commas: bool = False
 
     def with_more(self, more: "Cells") -> "Cells":
-        return Cells({**self.dates, **more.dates}, {**self.amounts, **more.amounts})
+        return Cells({**self.dates, **more.dates}, {**self.amounts, **more.amounts}, self.has_commas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,13 @@ def settle(
         amounts = {name for at, name in marks.doubts if at == number} | parts[number].amounts & troubled
         if dates or amounts:
             cells[number] = cells[number].with_more(_look(db, file, dates, amounts))
+        if file.layout and file.layout.delimiter != "," and _may_count_thousands(cells[number]):
+            # Such cells need no quotes around a comma: other columns, or other rows, may show that it marks decimals.
+            others = set(file.layout.columns) - parts[number].amounts - parts[number].dates
+            unread = _look(db, file, (), others, limit=SAMPLE_ROWS).amounts.values()
+            more = _look(db, file, (), parts[number].amounts)
+            has_commas = any(column.comma > column.point for column in unread)
+            cells[number] = replace(cells[number].with_more(more), has_commas=has_commas)
     orders, marks = _orders(bill, cells, everything=True), _marks(bill, cells)
     for at, name in sorted(orders.doubts):
         if name in parts[at].starts:
@@ -386,12 +394,20 @@ def _marks(bill: Sequence[BillFile], cells: Sequence[Cells]) -> Decision[Decimal
             is_clear = len(peers) == 1 and not ("point" in peers and layout and layout.delimiter == ";")
             choice = "comma" if "comma" in peers else "point"
         else:
-            is_clear = not amounts.either_point or "comma" not in peers
+            is_clear = not amounts.either_point or not ("comma" in peers or cells[at].has_commas)
         if is_clear:
             marks[at, name] = choice
         else:
             decision.doubts.add((at, name))
     return decision
+
+
+def _may_count_thousands(cells: Cells) -> bool:
+    """Whether there are amounts like ``1.234`` and none in any column that shows what the point is."""
+    columns = cells.amounts.values()
+    return any(column.either_point for column in columns) and not any(
+        column.point or column.comma for column in columns
+    )
 
 
 def _with_columns(

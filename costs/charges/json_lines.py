@@ -1,10 +1,13 @@
-"""Bills of JSON objects, one a line or one a file, nested objects flattened to dotted names. Pure: no Django.
+"""Bills of JSON objects, however they stand in the file, nested objects flattened to dotted names. Pure: no Django.
+
+One a line, one in the whole file, several written over many lines, or all in one array: ``[{...}, {...}]``.
 
 Every number is read as the text it is: JSON's own numbers would lose digits. Where the rows stand in lists inside the
 objects (``data[].results[]``), each element is a row, and has what is around it beside it.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,48 +32,87 @@ LEVEL = "around_"
 LONGEST_LINE = 2 << 20
 # A file that is one JSON object is read as a whole.
 LARGEST_DOCUMENT = 256 << 20
+# DuckDB reads arrays and objects over several lines in blocks of two of these; no object may be longer than a block.
+LARGEST_OBJECT = 16 << 20
+# How the objects stand in a file: each on a line, a single one, several over lines of their own, in an array.
+LINES, DOCUMENT, OBJECTS, ARRAY = KINDS = ("jsonl", "json", "json-objects", "json-array")
 
 
-def is_document(path: Path) -> bool:
-    """Whether the file is one JSON object over several lines, or one too long for a line, and not an object a line."""
-    with path.open("rb") as stream:
-        lines = [line for line in stream.read(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()]
+def kind_of(head: Path) -> str:
+    """How the objects stand in a file, by its beginning: one of `KINDS`."""
+    with head.open("rb") as stream:
+        text = stream.read(LONGEST_LINE).decode("utf-8-sig", "replace").lstrip()
+    if text.startswith("["):
+        return ARRAY
     try:
-        json.loads(lines[0])
-    except ValueError:
-        # A first line that is damaged is no reason to read the others otherwise.
-        return not any(line.startswith(b"{") for line in lines[1:])
-    return False
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        end = 0
+    first, after = text[:end], text[end:]
+    if end and after.lstrip().startswith("{") and ("\n" in first or "\n" not in after[: after.index("{")]):
+        return OBJECTS
+    if end and "\n" not in first and not after.partition("\n")[0].strip():
+        return LINES
+    # A first line that is damaged is no reason to read the others otherwise.
+    return LINES if any(line.startswith("{") for line in text.splitlines()[1:]) else DOCUMENT
 
 
-def _objects(address: str, rest: str | None) -> str:
-    """Every line and the JSON object it is, null where it is none; without `rest` the file is one object."""
-    if rest is None:
-        lines = f"(SELECT content AS line FROM read_text({literal(address)}))"
-    else:
+def check_ends(path: Path, name: str) -> None:
+    """Raises BadBill where an array does not end: DuckDB sees no fault in one that is cut off behind a comma."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - LONGEST_LINE))
+        if not stream.read().rstrip().endswith(b"]"):
+            raise BadBill(f"{name}: the JSON array does not end with a ]; it was cut off. Fetch it again.")
+
+
+def lines_of(address: str, kind: str, options: str) -> str:
+    """The SQL of a table whose `line` is the text of each object; `options` are those by which lines are read."""
+    if kind == DOCUMENT:
+        return f"(SELECT content AS line FROM read_text({literal(address)}))"
+    if kind == LINES:
         # A delimiter that no text has keeps a line in one piece.
         columns = "columns = {'line': 'VARCHAR'}"
-        options = f"auto_detect = false, header = false, {columns}, delim = '\x01', quote = '', escape = ''"
-        lines = f"read_csv({literal(address)}, {options}, {rest})"
+        one_cell = f"auto_detect = false, header = false, {columns}, delim = '\x01', quote = '', escape = ''"
+        return f"read_csv({literal(address)}, {one_cell}, {options})"
+    layout = "array" if kind == ARRAY else "unstructured"
+    blocks = f"compression = 'none', maximum_object_size = {LARGEST_OBJECT}"
+    objects = f"read_json_objects({literal(address)}, format = {literal(layout)}, {blocks})"
+    return f"(SELECT CAST(json AS VARCHAR) AS line FROM {objects})"
+
+
+def refusal(error: duckdb.Error, name: str) -> BadBill:
+    """What DuckDB says of JSON that is damaged or cut off, with the number of the object instead of the path."""
+    message = str(error).strip().splitlines()[0]
+    if "maximum_object_size" in message:
+        return BadBill(f"{name}: an object in it is larger than {2 * LARGEST_OBJECT >> 20} MB; deliver JSON lines.")
+    if where := re.search(r"at byte \d+ in record/value (\d+): (.*)", message):
+        # The first object is number two to DuckDB.
+        row, reason = max(1, int(where[1]) - 1), where[2].rstrip(". ")
+        return BadBill(f"{name}: the JSON is damaged or cut off at row {row} ({reason}). Fetch it again.")
+    return BadBill(f"{name}: not readable as JSON ({message[:200]}).")
+
+
+def _objects(lines: str) -> str:
+    """Every text and the JSON object it is, null where it is none."""
     parsed = f"TRY_CAST(regexp_replace(line, {NUMBER}, '\"\\1\":\"\\2\"', 'g') AS JSON)"
     parsed_lines = f"(SELECT line, {parsed} AS json FROM {lines})"
     return f"(SELECT line, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS object FROM {parsed_lines})"
 
 
-def sheet(
-    db: duckdb.DuckDBPyConnection, address: str, name: str, rest: str | None, options: Options, lists: Iterable[str]
-) -> Sheet:
+def sheet(db: duckdb.DuckDBPyConnection, lines: str, name: str, options: Options, lists: Iterable[str]) -> Sheet:
     """The dotted names of all objects: exports leave out what is empty, so the first lines do not show them all.
 
     `lists` are the places where rows may stand inside an object (`Format.rows_in`); the first that is there is taken.
     """
     try:
-        row = db.execute(f"SELECT json_group_structure(object) FROM {_objects(address, rest)}").fetchone()
+        # One object of each shape: DuckDB keeps all those in memory whose shapes it joins.
+        shapes = f"SELECT any_value(object) AS object FROM {_objects(lines)} GROUP BY json_structure(object)"
+        row = db.execute(f"SELECT json_group_structure(object) FROM ({shapes})").fetchone()
     except duckdb.Error as error:
-        raise BadBill(f"{name}: not readable as JSON ({str(error).splitlines()[0][:200]}).") from None
+        raise refusal(error, name) from None
     shape = json.loads(row[0]) if row and row[0] else {}
     if not isinstance(shape, dict):
-        raise BadBill(f"{name}: its lines are no JSON objects.")
+        raise BadBill(f"{name}: it holds no JSON objects.")
     for place in lists:
         if (levels := _levels(shape, steps(place))) is not None:
             break
@@ -122,9 +164,9 @@ def _leaves(shape: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[t
             yield (*above, key)
 
 
-def source(address: str, sheet: Sheet, rest: str | None) -> str:
+def source(lines: str, sheet: Sheet) -> str:
     """The SQL of its rows: `parsed` holds the object, `unread line` what is none or lacks the list of rows."""
-    rows = f"(SELECT line, object AS json FROM {_objects(address, rest)})"
+    rows = f"(SELECT line, object AS json FROM {_objects(lines)})"
     structs = []
     for number, step in enumerate(steps(sheet.rows_in)):
         path = literal("$" + "".join(f'."{key}"' for key in step))
@@ -155,6 +197,6 @@ def _struct(json_sql: str, sheet: Sheet, struct: str) -> str:
     return f"json_transform({json_sql}, {literal(json.dumps(shape))})" if shape else "NULL"
 
 
-def any_object_has(db: duckdb.DuckDBPyConnection, address: str, rest: str | None, condition: str) -> bool:
+def any_object_has(db: duckdb.DuckDBPyConnection, lines: str, condition: str) -> bool:
     """Whether an object of the file meets a condition over `object`."""
-    return db.execute(f"SELECT 1 FROM {_objects(address, rest)} WHERE {condition} LIMIT 1").fetchone() is not None
+    return db.execute(f"SELECT 1 FROM {_objects(lines)} WHERE {condition} LIMIT 1").fetchone() is not None

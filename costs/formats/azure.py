@@ -33,6 +33,10 @@ CATEGORY = """CASE {ChargeType}
     WHEN 'RoundingAdjustment' THEN 'Adjustment'
     ELSE 'Usage' END"""
 
+# Microsoft's own mapping ("Convert Cost Management data to FOCUS", learn.microsoft.com): a refund is a purchase with a
+# negative cost, and a correction.
+CLASS = "CASE {ChargeType} WHEN 'Refund' THEN 'Correction' END"
+
 STATUS = """CASE WHEN {ChargeType} IN ('UnusedReservation', 'UnusedSavingsPlan') THEN 'Unused'
     WHEN coalesce({ChargeType}, 'Usage') = 'Usage' AND {PricingModel} IN ('Reservation', 'SavingsPlan') THEN 'Used'
     END"""
@@ -127,6 +131,7 @@ COLUMNS: Mapping[str, Rule] = {
     "BillingPeriodStart": formula(PERIOD),
     "ChargePeriodStart": text("Date", "UsageDateTime", "UsageDate"),
     "ChargeCategory": formula(CATEGORY),
+    "ChargeClass": formula(CLASS),
     "ChargeFrequency": text("Frequency"),
     "ChargeDescription": text("ProductName", "Product", "MeterName"),
     "ServiceCategory": text("ServiceFamily"),

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import random
 import struct
 import zipfile
@@ -9,10 +10,13 @@ from decimal import Decimal
 
 import pytest
 
-from costs.charges import text_files, zips
-from costs.formats.base import BadBill
+from costs.charges import json_lines, text_files, zips
+from costs.charges.bill_files import LINES
+from costs.charges.duckdb_session import duckdb_session
+from costs.formats.base import BadBill, Options
 from tests import bills
-from tests.costs.charges.test_conventions import Reader, azure
+from tests.costs.charges.test_conventions import AZURE_ROW, Reader, azure
+from tests.costs.charges.test_providers import GCP_ROW
 
 SIX = bills.focus_csv([{"ResourceId": f"i-{number}", "ResourceName": "two\nlines"} for number in range(6)])
 
@@ -124,10 +128,116 @@ class TestZips:
             zips.unpacked([("bomb.zip", tmp_path / "bomb.zip")], tmp_path, limit=1_000_000)
 
 
+# Rows of three formats, their costs as the text they are: a double would keep sixteen digits of them.
+COSTS = ("0.12345678901234567890123", "1e-7", "-2.5", "1000000000.000000001")
+SUM = Decimal("999999997.62345689001234567890123")
+BIGQUERY_ROW = {
+    **GCP_ROW,
+    "cost": "COST",
+    "credits": [{"name": "c", "amount": -1}],
+    "labels": [{"key": "a", "value": "b"}],
+}
+JSON_ROWS = {
+    "focus": ({**bills.FOCUS_ROW, "BilledCost": "COST", "Tags": {"Team": "Pay, [ments] {\\"}}, "USD", SUM),
+    "gcp": (BIGQUERY_ROW, "EUR", Decimal("999999993.62345689001234567890123")),
+    "azure-actual": ({**AZURE_ROW, "CostInBillingCurrency": "COST"}, "EUR", SUM),
+}
+JSON_FILES = {
+    "array in one line": lambda rows: "[" + ",".join(rows(None)) + "]",
+    "array with an object a line": lambda rows: "[" + "\n,".join(rows(None)) + "]\n",
+    "array over many lines": lambda rows: "\ufeff [\r\n" + ",\r\n".join(rows(2)) + "\r\n]\r\n\r\n",
+    "objects over many lines": lambda rows: "\n".join(rows(4)) + "\n",
+    "objects one behind the other": lambda rows: " ".join(rows(None)),
+}
+
+
+def json_text(name, layout, costs=COSTS):
+    row, _, _ = JSON_ROWS[name]
+
+    def rows(indent):
+        return [json.dumps(row, indent=indent).replace('"COST"', cost) for cost in costs]
+
+    return JSON_FILES[layout](rows).encode()
+
+
+class TestJson:
+    @pytest.mark.parametrize("layout", JSON_FILES)
+    @pytest.mark.parametrize("name", JSON_ROWS)
+    def test_arrays_and_objects_over_many_lines_sum_to_the_last_digit(self, read, name, layout):
+        _, currency, expected = JSON_ROWS[name]
+        contents = read(json_text(name, layout), name="bill.json").contents
+        assert contents.format.lower().startswith(name)
+        assert contents.totals[currency]["BilledCost"] == expected
+        assert (contents.rows_read, contents.rows_rejected) == (len(COSTS), 0)
+
+    @pytest.mark.parametrize("container", ["gzip", "zip", "zipped gzip", "utf-16"])
+    @pytest.mark.parametrize("layout", ["array over many lines", "objects over many lines"])
+    def test_they_come_in_containers_too(self, read, layout, container):
+        text = json_text("focus", layout)
+        packed = {
+            "gzip": gzip.compress(text),
+            "zip": zipped({"in/bill.json": text}),
+            "zipped gzip": zipped({"in/bill.json.gz": gzip.compress(text)}),
+            "utf-16": text.decode("utf-8-sig").encode("utf-16"),
+        }[container]
+        assert read(packed, name="bill.json").contents.totals["USD"]["BilledCost"] == SUM
+
+    def test_the_files_of_one_bill_may_be_of_several_layouts(self, read):
+        texts = [json_text("focus", layout, ["1.5"]) for layout in JSON_FILES]
+        assert sum(read(*texts, bills.focus_csv([{"BilledCost": "0.25"}])).costs) == Decimal("7.75")
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    @pytest.mark.parametrize("layout", [layout for layout in JSON_FILES if layout.startswith("array")])
+    def test_an_array_that_is_cut_off_is_refused_wherever_it_was_cut(self, read, layout, pack):
+        text = json_text("focus", layout, ["1", "2", "3"]).rstrip()
+        last, *_ = (at for at in range(len(text) - 1, 0, -1) if text[at : at + 1] == b"}")
+        between = text.rindex(b",", 0, text.rindex(b'"BillingAccountId"'))
+        for end in (len(text) - 1, last + 1, last, last - 40, between + 1, between):
+            assert "cut off" in read.refusal(pack(text[:end]), name="bill.json"), text[:end][-30:]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "json-array"])
+    def test_columns_are_looked_for_in_all_objects_and_in_little_memory(self, tmp_path, kind):
+        rows = [json.dumps(bills.FOCUS_ROW)] * 50_000 + [json.dumps({**bills.FOCUS_ROW, "x_Late": 1})]
+        text = "[" + ",\n".join(rows) + "]" if kind == "json-array" else "\n".join(rows)
+        (tmp_path / "b.json").write_text(text)
+        with duckdb_session(threads=1, memory_limit="200MB") as db:
+            lines = json_lines.lines_of(str(tmp_path / "b.json"), kind, LINES)
+            assert "x_Late" in json_lines.sheet(db, lines, "b.json", Options(), [])
+
+    def test_damage_is_told_by_file_and_row(self, read):
+        array = json_text("focus", "array over many lines").replace(b'"BilledCost": -2.5', b'"BilledCost" -2.5')
+        assert read.refusal(array, name="b.json") == (
+            "0-b.json: the JSON is damaged or cut off at row 3 (unexpected character). Fetch it again."
+        )
+        objects = json_text("focus", "objects over many lines")[:-20]
+        assert "0-b.json: the JSON is damaged or cut off at row 4" in read.refusal(objects, name="b.json")
+
+    def test_what_is_no_charge_in_an_array_is_a_reject_by_its_number(self, read):
+        rows = [bills.FOCUS_ROW, 5, {**bills.FOCUS_ROW, "BilledCost": "much"}, None]
+        rejects = read(json.dumps(rows).encode(), name="b.json").contents.rejects
+        assert [(reject.line, reject.value) for reject in rejects] == [(2, "5"), (3, "much"), (4, "null")]
+
+    def test_an_object_of_more_than_a_block_is_refused_in_words(self, read):
+        text = b'[{"BilledCost": 1, "ChargeDescription": "' + b"x" * (33 << 20) + b'"}]'
+        assert "an object in it is larger than 32 MB" in read.refusal(text, name="b.json")
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            (b"[]", "no charges"),
+            (b"[1, 2]", "it holds no JSON objects"),
+            (b'[{"name": "x"}]', "this is no bill we know"),
+            (b'[{"name": 1}]\n[{"name": 2}]', "damaged or cut off"),
+        ],
+    )
+    def test_an_array_of_no_bill_is_refused(self, read, text, reason):
+        assert reason in read.refusal(text, name="b.json")
+
+
 @pytest.mark.parametrize(
     "header",
     [
-        "usage_at,product,sku,quantity,unit_type,gross_sum,net_sum,username,organization,repository",
+        "usage_date,product,sku,quantity,unit_type,gross_sum,net_sum,team",
         "ORGANIZATION_NAME,ACCOUNT_NAME,REGION,DATE,USAGE_KIND,CURRENCY,USAGE,AMOUNT,SERVICE",
     ],
 )

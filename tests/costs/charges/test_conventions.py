@@ -296,6 +296,23 @@ class TestAmounts:
         with pytest.raises(BadBill, match=r"like 1\.234"):
             read(azure([{"CostInBillingCurrency": "1.234", "Quantity": "0,5"}], delimiter=";"))
 
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    @pytest.mark.parametrize(("elsewhere", "is_refused"), [("0,5", True), ("0.5", False), ("5", False), ("a,b", False)])
+    def test_a_column_that_no_charge_is_made_of_proves_decimal_commas_too(self, read, delimiter, elsewhere, is_refused):
+        rows = [{"CostInBillingCurrency": amount} for amount in ("1.234", "2.125")]
+        text = azure(rows, delimiter=delimiter).decode().splitlines()
+        lines = [f"{line}{delimiter}{cell}" for line, cell in zip(text, ["Rate", elsewhere, elsewhere], strict=True)]
+        content = "\n".join([*lines, ""]).encode()
+        refusal = read.refusal(content)
+        assert ("--decimal-comma" in refusal and "CostInBillingCurrency (like 1.234)" in refusal) == is_refused
+        assert bool(refusal) == is_refused
+        assert sum(read(content, decimal_mark="comma").costs) == 3359
+        assert sum(read(content, decimal_mark="point").costs) == Decimal("3.359")
+
+    def test_a_quantity_far_below_the_first_rows_proves_decimal_commas_too(self, read):
+        rows = [{"CostInBillingCurrency": "1.234"}] * 2_500 + [{"CostInBillingCurrency": "1.234", "Quantity": "0,5"}]
+        assert "--decimal-comma" in read.refusal(azure(rows, delimiter=";"))
+
     def test_both_ways_in_one_column_are_refused(self, read):
         rows = [{"BilledCost": amount} for amount in ("1,5", "2.5", "1,234")]
         with pytest.raises(BadBill, match="--decimal-point"):

@@ -499,6 +499,15 @@ class TestAzure:
         lines = CostLine.objects.exclude(commitment="").values_list("commitment_status", "commitment", "effective_cost")
         assert sorted(lines) == [("Unused", "f39d", Decimal(24)), ("Used", "f39d", Decimal(48))]
 
+    def test_a_refund_is_a_purchase_taken_back_and_a_correction(self, load):
+        back = {**RESERVED, "ChargeType": "Refund", "Cost": "-30", "ResourceId": ""}
+        load(azure_csv([*ACTUAL, back]))
+        refunds = CostLine.objects.filter(billed_cost__lt=-1).values_list(
+            "charge_category", "charge_class", "billed_cost", "commitment"
+        )
+        assert list(refunds) == [("Purchase", "Correction", Decimal(-30), "f39d")]
+        assert not CostLine.objects.filter(charge_class="Correction", billed_cost__gt=-1).exists()
+
     def test_ids_are_grouped_without_regard_to_case_and_named_as_billed(self, load):
         shouted = {"ResourceId": AZURE_ROW["ResourceId"].upper(), "ResourceName": "Web-1"}
         load(azure_csv([{}, shouted]))

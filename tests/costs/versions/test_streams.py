@@ -278,6 +278,35 @@ def test_the_actual_and_the_amortized_export_are_two_views_of_one_month(inbox):
     assert_green()
 
 
+def test_an_amortized_run_in_parts_is_amortized_in_all_of_them(inbox):
+    """Neither part has a row that only one view has: 100 of usage in the one, 72 in the other, all of it effective."""
+    run = "amortized/20260301-20260331/202603051200/x"
+    names = ("part_0_0001.csv", "part_1_0001.csv")
+    put(
+        inbox,
+        {f"{run}/{name}": azure_csv((day, cost)) for name, day, cost in zip(names, (1, 2), (100, 72), strict=True)},
+    )
+    put(inbox, {f"{run}/manifest.json": azure_manifest("amortized", run, *names, kind="AmortizedCost")})
+    (delivery,), problems = fetch()
+    assert (delivery.status, delivery.format.split()[0], problems) == ("current", "azure-amortized", [])
+    by_folder = load(inbox, source="folder")
+    by_manifest = load(inbox / run / "manifest.json", source="manifest")
+    assert len(by_folder) == len(by_manifest) == 1
+    for source in ("fetched", "folder", "manifest"):
+        assert (billed(source), billed(source, metric="effective_cost")) == ({"EUR": None}, {"EUR": 172})
+    assert_green()
+
+
+@pytest.mark.parametrize("kind", ["ActualCost", "AmortizedCost"])
+def test_a_manifest_does_not_make_a_bill_of_a_file_that_is_none(inbox, kind):
+    put(inbox, {f"{RUN}/part_0_0001.csv": b"Date,Cost,Department\n03/01/2026,10,Sales\n"})
+    put(inbox, {f"{RUN}/manifest.json": azure_manifest("exp", RUN, "part_0_0001.csv", kind=kind)})
+    (delivery,), _ = fetch()
+    assert delivery.status == "failed"
+    assert delivery.message.startswith("part_0_0001.csv: none of the formats we read has this header")
+    assert billed("fetched") == {}
+
+
 @pytest.mark.parametrize("order", [("july", "august"), ("august", "july")])
 def test_the_last_hours_of_a_month_may_lie_in_the_file_of_the_next(tmp_path, order):
     july, august = ({"BillingPeriodStart": f"2026-0{number}-01T00:00:00Z"} for number in (7, 8))
