@@ -87,7 +87,6 @@ class CostsConfig(PillarConfig):
         from costs.clusters.invariants import check_shares
         from costs.ingest.demo import load_demo_bills
         from costs.invoices import pending_decisions
-        from costs.invoices.comparison import unsettled_invoices
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import panels, report_section
@@ -132,7 +131,7 @@ class CostsConfig(PillarConfig):
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             HealthCheck("files", "Files of bills", health.bill_files, 21),
             PendingDecisionSource(
-                "invoices", unsettled_invoices, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
+                "invoices", pending_decisions.invoices_of, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),
             DemoStep("bills", load_demo_bills, 50),
         )

@@ -1,6 +1,8 @@
 """Which of the given files are one delivery, and of which stream: by the layouts that sources know. Pure: no Django."""
 
+import filecmp
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +13,9 @@ from typing import Any
 from costs.charges import layouts
 from costs.charges.layouts import BILLS, BadManifest, Entry, Package, date_in_name, packages
 from costs.formats.base import BadBill
+
+# What is appended to the name of a file that was downloaded or copied once more.
+A_COPY = re.compile(r"( ?\(\d+\)|[ _-]+copy( ?\d+)?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,19 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     rest = [path for path in loose if path.resolve() not in parts]
     reports = [path for path in rest if layouts.NUMBERED_REPORT.search(path.name)]
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
-    if together := tuple(path for path in rest if path not in reports):
-        bundles.append(Bundle(together))
+    if together := _without_copies([path for path in rest if path not in reports]):
+        bundles.append(Bundle(tuple(together)))
     return bundles
+
+
+def _without_copies(paths: Sequence[Path]) -> list[Path]:
+    """The files without what a browser or a desktop made of a second download: ``bill (1).csv`` with the same bytes."""
+    distinct: list[Path] = []
+    for path in sorted(paths, key=lambda path: bool(A_COPY.search(path.name.partition(".")[0]))):
+        is_copy = A_COPY.search(path.name.partition(".")[0])
+        if not (is_copy and any(filecmp.cmp(path, other, shallow=False) for other in distinct)):
+            distinct.append(path)
+    return [path for path in paths if path in distinct]
 
 
 def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:

@@ -119,10 +119,6 @@ def receive_bundle(
             copy = incoming / name
             shutil.copyfile(path, copy)
             sha256, size = files.sha256(copy), copy.stat().st_size
-            if any(other.sha256 == sha256 for other in copies):
-                # The same file downloaded twice.
-                copy.unlink()
-                continue
             copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
         return _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
 

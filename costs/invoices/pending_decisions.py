@@ -3,13 +3,21 @@
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from costs.invoices.comparison import unsettled_invoices
 from costs.models import Invoice
 from finops_site.lib.person import Person
 from finops_site.registry import PendingDecision
 from finops_site.ui.pending_decisions import decision_items
 
 
-def list_invoices(user: Person, rows: QuerySet[Invoice]) -> list[PendingDecision]:
+def invoices_of(user: Person) -> QuerySet[Invoice]:
+    """The invoices that may have to be settled: which do is worked out only where there are any."""
+    return Invoice.objects.visible_to(user)
+
+
+def list_invoices(user: Person, _rows: QuerySet[Invoice]) -> list[PendingDecision]:
+    """Those that differ and are not explained."""
+    rows = unsettled_invoices(user)
     url = f"{reverse('costs:invoices')}?state=unsettled"
     return decision_items(
         rows, "An invoice differs from the bill", "invoices differ from the bills and are not explained", url

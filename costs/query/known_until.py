@@ -6,7 +6,7 @@ Pages, API, downloads, budgets, anomalies, KPIs, statements and commitments ask 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 
 from costs.calc.dimensions import Rollup, named
 from costs.calc.known_until import Arrival, Bill, DeliveredMonth, Gap, Knowledge, Rules, gather_bills, knowledge_of
-from costs.models import DeliveryMonth, InvoiceCost, MonthRollup, Source, Stream
+from costs.models import DeliveryMonth, InvoiceCost, MonthRollup, Stream
 from costs.query.question import METRIC, Question
 from costs.query.result_cache import cached
 from costs.query.rows import filtered_rows
@@ -140,41 +140,59 @@ def delivered_bills(user: Person, as_of: date) -> list[Bill]:
 
 
 def _gather(user: Person, as_of: date) -> list[Bill]:
-    rows, arrivals = cached(user, ("delivered months", as_of), lambda: (_delivered_months(), _arrivals(as_of)))
-    sources = Source.objects.values_list("pk", "is_enabled", "kind", "expected_every_hours")
-    off = [pk for pk, is_enabled, kind, _ in sources if not is_enabled]
-    waits = {pk: -(-hours // 24) for pk, _, _, hours in sources if hours}
+    rows, arrivals, waits, off = cached(user, ("delivered months", as_of), lambda: _delivered(as_of))
     return gather_bills(rows, arrivals, usual_waits=waits, off=off)
 
 
-def _delivered_months() -> list[DeliveredMonth]:
-    """Every month that counts."""
+def _delivered(as_of: date) -> tuple[list[DeliveredMonth], list[Arrival], dict[int, int], list[int]]:
+    """(every month that counts; when each stream delivered lately, what was replaced since then too; the days between
+    two bills of a source, where somebody stated them; the sources that are switched off).
+    """
+    since = as_of - timedelta(days=ARRIVALS_DAYS)
+    lately = Q(delivery__received_at__date__range=(since, as_of))
     invoiced = InvoiceCost.objects.filter(delivery_month=OuterRef("pk"))
-    months = DeliveryMonth.objects.current().order_by("pk").select_related("stream", "delivery")
-    rows = months.annotate(
+    months = DeliveryMonth.objects.filter(Q(is_current=True) | lately).order_by("pk")
+    rows = months.select_related("stream__source", "delivery").annotate(
         last=Max("accounts__last_day"),
         named=ArrayAgg("accounts__sub_account", distinct=True, filter=~Q(accounts__sub_account=""), default=[]),
         payers=ArrayAgg("accounts__billing_account", distinct=True, default=[]),
         # The provider's word: an invoice on every charge.
         has_invoice=Exists(invoiced.exclude(invoice_id="")) & ~Exists(invoiced.filter(invoice_id="")),
     )
-    return [
-        DeliveredMonth(
-            stream=row.stream_id,
-            source=row.stream.source_id,
-            is_loose=not row.stream.export,
-            view=row.view,
-            month=_charge_month(row),
-            last_day=row.last,
-            accounts=frozenset(row.named or row.payers),
-            metrics=frozenset(name for name in METRICS if any(sums.get(name) for sums in row.totals.values())),
-            payers=frozenset(row.payers),
-            provider=row.delivery.provider,
-            has_invoice=row.has_invoice,
-        )
-        for row in rows
-        if row.last is not None
-    ]
+    delivered: list[DeliveredMonth] = []
+    arrivals: dict[tuple[int, date], date] = {}
+    sources = {row.stream.source for row in rows}
+    for row in rows:
+        if row.last is None:
+            continue
+        if row.is_current:
+            delivered.append(_delivered_month(row))
+        arrival = (row.stream_id, row.delivery.received_at.astimezone(UTC).date())
+        if since <= arrival[1] <= as_of:
+            arrivals[arrival] = max(row.last, arrivals.get(arrival, row.last))
+    return (
+        delivered,
+        [Arrival(stream, received_on, last) for (stream, received_on), last in arrivals.items()],
+        {source.pk: -(-source.expected_every_hours // 24) for source in sources if source.expected_every_hours},
+        [source.pk for source in sources if not source.is_enabled],
+    )
+
+
+def _delivered_month(row: Any) -> DeliveredMonth:
+    """`row`: a DeliveryMonth with its last day and accounts, see `_delivered`."""
+    return DeliveredMonth(
+        stream=row.stream_id,
+        source=row.stream.source_id,
+        is_loose=not row.stream.export,
+        view=row.view,
+        month=_charge_month(row),
+        last_day=row.last,
+        accounts=frozenset(row.named or row.payers),
+        metrics=frozenset(name for name in METRICS if any(sums.get(name) for sums in row.totals.values())),
+        payers=frozenset(row.payers),
+        provider=row.delivery.provider,
+        has_invoice=row.has_invoice,
+    )
 
 
 def _charge_month(row: DeliveryMonth) -> Month:
@@ -182,14 +200,6 @@ def _charge_month(row: DeliveryMonth) -> Month:
     if not row.charge_months or row.billing_month.isoformat() in row.charge_months:
         return Month.of(row.billing_month)
     return Month.parse(max(row.charge_months)[:7])
-
-
-def _arrivals(as_of: date) -> list[Arrival]:
-    """When each stream delivered lately, what was replaced since then too."""
-    since = as_of - timedelta(days=ARRIVALS_DAYS)
-    months = DeliveryMonth.objects.filter(delivery__received_at__date__range=(since, as_of)).order_by()
-    rows = months.values_list("stream_id", "delivery__received_at__date").annotate(last=Max("accounts__last_day"))
-    return [Arrival(stream, received_on, last) for stream, received_on, last in rows if last is not None]
 
 
 def _touched(user: Person, period: Period, filters: Mapping[str, Sequence[str]]) -> Touched | None:

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -98,9 +99,8 @@ def own_teams_panel(request: HttpRequest) -> dict[str, Any] | None:
 
 def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The newest bills: did they come, and was everything read?"""
-    newest = (
-        Delivery.objects.visible_to(signed_in_user(request)).select_related("source").prefetch_related("months")[:5]
-    )
+    rows = Delivery.objects.visible_to(signed_in_user(request)).select_related("source")
+    newest = rows.annotate(months_billed=ArrayAgg("months__billing_month", distinct=True, default=[]))[:5]
     return {"deliveries": newest} if newest else None
 
 

@@ -28,7 +28,7 @@ def bill(tmp_path):
     for name in ["Payments", "Data"]:
         team = Team.objects.get_or_create(name=name)[0]
         OwnershipRule.objects.create(team=team, tag_key="Team", tag_value=name, order=team.pk)
-    april = {"ChargePeriodStart": "2026-04-01T00:00:00Z", "ResourceName": "april-web"}
+    april = {"ChargePeriodStart": "2026-04-01T00:00:00Z", "ResourceId": "i-2", "ResourceName": "april-web"}
     rows = [{}, {"ResourceName": "data-db", "Tags": '{"Team": "Data"}'}, {"BilledCost": "abc"}, april]
     (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
     return load_bill(received.delivery)

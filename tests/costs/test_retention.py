@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 def deliver(folder, cost, age=0, source="northwind", **row):
     """A bill of March that was received and loaded so many days ago."""
     content = bills.focus_csv([{"BilledCost": str(cost), "EffectiveCost": str(cost), **row}])
-    (received,) = receive_bill(source, [bills.write(folder, f"{source}.csv", content)])
+    (received,) = receive_bill(source, [bills.write(folder, f"{source}.csv", content)], is_accepted=True)
     delivery = load_bill(received.delivery)
     moment = timezone.now() - age * DAY
     Delivery.objects.filter(pk=delivery.pk).update(received_at=moment, order_at=moment, loaded_at=moment)

@@ -68,7 +68,7 @@ def fetch(name="fetched"):
 
 
 def load(*paths, source="by hand", **options):
-    deliveries = [load_bill(receipt.delivery) for receipt in receive_bill(source, paths, **options)]
+    deliveries = [load_bill(receipt.delivery) for receipt in receive_bill(source, paths, **options) if receipt.is_new]
     assert {delivery.status for delivery in deliveries} <= {"current", "superseded"}, [d.message for d in deliveries]
     return deliveries
 
