@@ -253,25 +253,31 @@ def _look(
     days, sums = sorted(dates), sorted(amounts)
     if not (days or sums):
         return Cells({}, {})
-    cells = [f"{file.written.columns[name]} AS cell{number}" for number, name in enumerate([*days, *sums])]
-    facts = [fact for number in range(len(days)) for fact in _date_facts(f"cell{number}")]
-    facts += [fact for number in range(len(days), len(cells)) for fact in _amount_facts(f"cell{number}")]
-    # Patterns are compiled once for each place where they stand: so each stands in one place only.
-    marked = [
-        f"{is_amount(f'cell{number}', mark)} AS cell{number}_{mark}"
-        for number in range(len(days), len(cells))
-        for mark in ("point", "comma")
-    ]
-    rows = f"SELECT {', '.join(cells)} FROM {file.source(store_rejects=False, head=bool(limit))}"
-    rows = f"SELECT {', '.join(['*', *marked])} FROM ({rows}{f' LIMIT {limit}' * bool(limit)})"
+    names = [*days, *sums]
+    cells = ", ".join(f"{file.written.columns[name]} AS cell{number}" for number, name in enumerate(names))
+    rows = f"SELECT {cells} FROM {file.source(store_rejects=False, head=bool(limit))}{f' LIMIT {limit}' * bool(limit)}"
+    # A row for each cell: a plan with the patterns of every column in it takes longer to make than to run.
+    stacked = ", ".join(f"cell{number}" for number in range(len(names)))
+    stack = f"(SELECT unnest(range({len(names)})) AS number, unnest([{stacked}]) AS cell FROM ({rows}))"
+    marked = ", ".join(f"{is_amount('cell', mark)} AS cell_{mark}" for mark in ("point", "comma"))
     try:
-        row = db.execute(f"SELECT {', '.join(facts)} FROM ({rows})").fetchone() or ()
+        if limit:
+            db.execute(f"CREATE OR REPLACE TEMP TABLE sampled_cells AS FROM {stack}")
+            stack = "sampled_cells"
+        of_dates = f"SELECT number, {', '.join(_date_facts('cell'))} FROM {stack} WHERE number < {len(days)} GROUP BY 1"
+        of_amounts = f"""SELECT number, {", ".join(_amount_facts("cell"))}
+            FROM (SELECT *, {marked} FROM {stack} WHERE number >= {len(days)}) GROUP BY 1"""
+        date_facts = {number: facts for number, *facts in db.execute(of_dates).fetchall()} if days else {}
+        amount_facts = {number: facts for number, *facts in db.execute(of_amounts).fetchall()} if sums else {}
     except duckdb.Error as error:
         raise unreadable([file], error) from error
-    values = iter(row)
-    date_columns = {name: _dates(*(next(values) for _ in range(5))) for name in days}
-    amount_columns = {name: _amounts(*(next(values) for _ in range(7))) for name in sums}
-    return Cells(date_columns, amount_columns)
+    no_date = (None, None, 0, None, None)
+    no_examples: list[str | None] = []
+    no_amount = (0, 0, 0, 0, 0, 0, no_examples)
+    return Cells(
+        {name: _dates(*date_facts.get(number, no_date)) for number, name in enumerate(days)},
+        {name: _amounts(*amount_facts.get(number, no_amount)) for number, name in enumerate(sums, len(days))},
+    )
 
 
 def _date_facts(cell: str) -> list[str]:

@@ -122,7 +122,9 @@ def read_bill(
                 if unfolded.bad or unfolded.misjudged or not _ends_lines_differently(unpacked, unfolded):
                     raise
             else:
-                if not (_has_broken_rows(db) and _ends_lines_differently(unpacked, unfolded)):
+                # DuckDB may take all lines for one, and skip it with what stands above the header.
+                is_doubtful = _has_broken_rows(db) or _is_empty(db, staging)
+                if not (is_doubtful and _ends_lines_differently(unpacked, unfolded)):
                     return reading
             return _stage(db, opened(one_ending=True), staging)
 
@@ -149,6 +151,10 @@ def _ends_lines_differently(bundle: Sequence[tuple[str, Path]], unfolded: gzips.
 def _has_broken_rows(db: duckdb.DuckDBPyConnection) -> bool:
     (tables,) = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone() or (0,)
     return bool(tables) and db.execute("SELECT 1 FROM reject_errors LIMIT 1").fetchone() is not None
+
+
+def _is_empty(db: duckdb.DuckDBPyConnection, staging: Path) -> bool:
+    return db.execute(f"SELECT 1 FROM {_table(staging)} LIMIT 1").fetchone() is None
 
 
 def _stage(db: duckdb.DuckDBPyConnection, files: Sequence[BillFile], staging: Path) -> conventions.Reading:
