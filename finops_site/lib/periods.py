@@ -55,10 +55,10 @@ class Month:
         """The month written ``2025-11``; raises ValueError, saying so, for anything else."""
         try:
             year, number = text.split("-")
-            if not is_in_reach(date(int(year), int(number), 1)):
-                raise ValueError(text)
+            day = date(int(year), int(number), 1)
         except (ValueError, OverflowError):
             raise ValueError(f"{text!r} is not a month: write it like 2025-11") from None
+        _check_reach(text, day)
         return cls(int(year), int(number))
 
     @property
@@ -94,9 +94,10 @@ class Month:
         return f"{self.year:04}-{self.number:02}"
 
 
-def is_in_reach(day: date) -> bool:
-    """Whether a year before and after the day can be reckoned with: there is no year 0 and no year 10000."""
-    return 1900 <= day.year <= 2200
+def _check_reach(text: str, day: date) -> None:
+    """Raises ValueError for a day whose next year or last year there may be none of: year 0, year 10000."""
+    if not 1900 <= day.year <= 2200:
+        raise ValueError(f"{text!r} is out of range: the years are 1900 to 2200")
 
 
 def parse_range(first: str, last: str) -> Period:
@@ -112,10 +113,9 @@ def _bounds(text: str) -> Period:
         return Month.parse(text).period
     try:
         day = date.fromisoformat(text)
-        if not is_in_reach(day):
-            raise ValueError(text)
     except ValueError:
         raise ValueError(f"{text!r} is neither a month like 2025-11 nor a day like 2025-11-30") from None
+    _check_reach(text, day)
     return Period(day, day + timedelta(days=1))
 
 
