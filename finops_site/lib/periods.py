@@ -97,7 +97,7 @@ class Month:
 def _check_reach(text: str, day: date) -> None:
     """Raises ValueError for a day whose next year or last year there may be none of: year 0, year 10000."""
     if not 1900 <= day.year <= 2200:
-        raise ValueError(f"{text!r} is out of range: the years are 1900 to 2200")
+        raise ValueError(f"{text!r} is out of range, or is not a month or day at all: the years are 1900 to 2200")
 
 
 def parse_range(first: str, last: str) -> Period:
