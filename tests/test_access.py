@@ -140,6 +140,10 @@ ACCESS = {
     "api:invoice-detail": API_WHOLE_COMPANY,
     "api:invoice-sign-off": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
     "api:invoice-reopen": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
+    "costs:clusters": EVERYBODY,
+    "costs:clusters_load": row(SIGN_IN, all=403, ada=200, fay=200),
+    # Nothing is asked: it needs a month and a cluster or a way to group.
+    "api:cluster-shares": row(NO_TOKEN, all=400),
     "costs:rates": EVERYBODY,
     "costs:rates_load": row(SIGN_IN, all=403, fay=200),
     "costs:sources": WHOLE_COMPANY,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, Sum
 
 from costs.models import CostLine
-from costs.query.known_until import bills_of, last_known_day
+from costs.query.known_until import bills_of, is_month_known, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
@@ -50,7 +50,11 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
     """
     start = as_of - timedelta(days=days)
     filters = {"team": [str(team.pk)]} if team else {}
-    known = last_known_day(bills_of(WholeCompany(), Period(start, as_of), filters, as_of), as_of)
+    bills = bills_of(WholeCompany(), Period(start, as_of), filters, as_of)
+    last_month = Month.of(as_of - timedelta(days=1))
+    # A month that is over and lacks nothing is known to its end, be its charges all of the first day (an inventory).
+    is_over = last_month.next.start <= as_of and is_month_known(bills, last_month, as_of)
+    known = None if is_over else last_known_day(bills, as_of)
     period = Period(start, max(start, min(as_of, known + timedelta(days=1))) if known else as_of)
     rows = _team_use(team, period) if team else _company_use(period)
     open_rows = [row for row in rows if not row["covered"] and not row["spot"]]
