@@ -142,7 +142,7 @@ ACCESS = {
     "api:invoice-reopen": row(NO_TOKEN, all=403, ada=405, fay=405, max=405),
     "costs:clusters": EVERYBODY,
     "costs:clusters_load": row(SIGN_IN, all=403, ada=200, fay=200),
-    # Nothing is asked: it needs a month and a cluster or a way to group.
+    # It needs a month.
     "api:cluster-shares": row(NO_TOKEN, all=400),
     "costs:rates": EVERYBODY,
     "costs:rates_load": row(SIGN_IN, all=403, fay=200),

@@ -172,7 +172,7 @@ def test_the_same_bill_again_is_a_message_with_the_way_to_it(fay, upload, queued
         ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(200), "picture.png: this is no bill but a binary file"),
         ("people.csv", b"name,age\nada,36\n", "its header has none of the columns we look for"),
         ("empty.csv", b"", "empty.csv: the file is empty"),
-        ("bill.zip", b"PK\x03\x04....", "zip archives are not read"),
+        ("bill.zip", b"PK\x03\x04....", "bill.zip: the ZIP is damaged or cut off"),
         ("cut.csv.gz", b"\x1f\x8b\x08\x00", "ends early"),
         ("machines.csv", b"ResourceId,InstanceType,State,CostUSD,Region,Tags\ni-1,t3,running,1,,\n", "which month"),
     ],
