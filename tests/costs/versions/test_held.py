@@ -310,7 +310,7 @@ def bring(tmp_path, people):
 
 
 @pytest.mark.django_db
-class TestWhatABreakerTried:
+class TestOddDeliveries:
     def test_a_version_that_was_held_and_never_accepted_does_not_come_back(self, bring, people):
         bring(*((day, "a", 10) for day in range(1, 11)))
         assert bring(*((day, "a", 1) for day in range(1, 11))).status == "held"
