@@ -17,7 +17,7 @@ from costs.demo.bills import COLUMNS, MONTHS, bill_rows
 from costs.demo.services import resources
 from finops_site.lib.periods import Month
 
-SHAVEDICE = Path("/work/shared/data/shavedice/hourly_normalized.csv.gz")
+SHAVEDICE = Path(__file__).resolve().parents[4] / "shared" / "data" / "shavedice" / "hourly_normalized.csv.gz"
 
 
 def series(cost):
