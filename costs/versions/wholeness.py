@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from costs.calc.wholeness import CostComparison, Limits, MissingDays, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
@@ -115,9 +115,10 @@ def _states(months: Sequence[DeliveryMonth], metric: str) -> bool:
 def limits_of(stream: Stream) -> Limits:
     """How much a newer version of this stream may differ: as somebody set it, else as its history shows."""
     defaults = Limits(Decimal(settings.FINOPS_HOLD_DOWN_PERCENT) / 100, Decimal(settings.FINOPS_HOLD_UP_PERCENT) / 100)
-    counted = stream.months.filter(change__isnull=False).exclude(
-        delivery__status__in=[Delivery.Status.HELD, Delivery.Status.REJECTED, Delivery.Status.FAILED]
-    )
+    # What was held and never accepted is no example of what is usual.
+    counted = stream.months.filter(
+        Q(delivery__held_because=[]) | Q(delivery__is_accepted=True), change__isnull=False
+    ).exclude(delivery__status__in=[Delivery.Status.HELD, Delivery.Status.REJECTED, Delivery.Status.FAILED])
     changes = counted.order_by("-pk").values_list("change", flat=True)[:REMEMBERED]
     usual = usual_limits([change for change in changes if change is not None], defaults)
     return Limits(
