@@ -59,7 +59,7 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     bundles += [_bundle_of_manifest(path) for path in _latest_manifests(manifests)]
     parts = {part.resolve() for bundle in bundles for part in bundle.files}
     rest = [path for path in loose if path.resolve() not in parts]
-    reports = [path for path in rest if layouts.NUMBERED_REPORT.search(path.name)]
+    reports = [path for path in rest if layouts.report_number(path.name)]
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
     if together := _without_copies([path for path in rest if path not in reports]):
         bundles.append(Bundle(tuple(together)))

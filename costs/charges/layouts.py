@@ -26,7 +26,8 @@ BILLS = (".csv", ".gz", ".parquet", ".json", ".jsonl", ".ndjson", ".zip")
 # AWS writes beside a report for Athena whether a refresh is under way.
 NO_BILL = re.compile(r"(^|/)cost_and_usage_data_status/|(^|/)usage-csv/", re.IGNORECASE)
 # Oracle's reports: a number that grows, and the part of a report that is big.
-NUMBERED_REPORT = re.compile(r"(^|/)\d{13,19}(-\d{5})?\.csv(\.gz)?$")
+REPORT_NUMBER = re.compile(r"\d{13,19}(-\d{5})?")
+NUMBERED_REPORT = re.compile(rf"(^|/){REPORT_NUMBER.pattern}\.csv(\.gz)?$")
 # What Azure's exports are of, and the format that their files have; of other types the files are no bills.
 AZURE_TYPES = {
     "actualcost": "azure-actual",

@@ -1,16 +1,13 @@
 """Which versions a delivery replaces: what its own stream brought before, and nothing else."""
 
-import re
 from collections.abc import Sequence
 from datetime import date
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
+from costs.charges.layouts import REPORT_NUMBER
 from costs.models import DeliveredAccount, Delivery, DeliveryMonth, Stream
-
-# The part of a report that adds up: see costs.charges.layouts.report_number.
-NUMBERED = re.compile(r"\d{13,19}(-\d{5})?")
 
 
 def stream_of(delivery: Delivery, view: str) -> Stream:
@@ -36,7 +33,7 @@ def rivals_of(month: DeliveryMonth, among: QuerySet[DeliveryMonth] | None = None
     if not delivery.part:
         return others.filter(same_cost)
     same_part = Q(delivery__part=delivery.part)
-    if NUMBERED.fullmatch(delivery.part):
+    if REPORT_NUMBER.fullmatch(delivery.part):
         # A report that adds up is the same one wherever it came from.
         return others.filter(same_part, view=month.view)
     if not stream.export:
