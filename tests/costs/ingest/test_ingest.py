@@ -320,7 +320,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path, seconds)
     """kill -9 a real process at several moments of a real load; the load that follows is whole."""
     load(tmp_path, "good.csv", [{"BilledCost": "10"}])
     rows = [{"BilledCost": "0.001", "ResourceId": f"i-{n}"} for n in range(30_000)]
-    delivery = receive(tmp_path, "newer.csv.gz", rows)
+    delivery = receive(tmp_path, "newer.csv.gz", rows, is_accepted=True)
     worker = subprocess.Popen(
         [sys.executable, "-c", LOADER, str(delivery.pk)], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE
     )
@@ -369,7 +369,8 @@ def test_a_reader_sees_the_old_bill_or_the_new_one_and_nothing_else(tmp_path):
     reader.start()
     for number in range(1, 7):
         cost = "2" if number % 2 else "1.0"
-        load(tmp_path, f"bill-{number}.csv", [{"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(300)])
+        rows = [{"BilledCost": cost, "ResourceId": f"i-{n}"} for n in range(300)]
+        load(tmp_path, f"bill-{number}.csv", rows, is_accepted=True)
     stop.set()
     reader.join()
     assert wrong == []
