@@ -47,9 +47,9 @@ class BillFile:
     layout: files.Layout | None
     head: str
     plain: Path | None = None
-    # Whether it lists prices and has no charges, and whether its rows stand beside their prices.
+    # Whether it lists prices and has no charges; by which keys its rows find the prices that stand beside them.
     is_price_list: bool = False
-    is_priced: bool = False
+    price_keys: tuple[int, ...] = ()
 
     def source(self, *, store_rejects: bool = True, record: str = "", head: bool = False) -> str:
         """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up.
@@ -60,7 +60,8 @@ class BillFile:
         rows = self._rows(self.head if head else self.address, store_rejects)
         if record:
             rows = f"(SELECT *, row_number() OVER () AS {record} FROM {rows})"
-        return price_lookup.with_prices(rows, self.sheet, self.format) if self.is_priced else rows
+        keys = self.price_keys
+        return price_lookup.with_prices(rows, self.sheet, self.format, keys) if keys else rows
 
     def _rows(self, address: str, store_rejects: bool) -> str:
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
@@ -294,11 +295,11 @@ def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list
             raise BadBill(f"{names}: usage without its cost; deliver it together with the {file.format.prices.title}.")
     if lists and not usage:
         raise BadBill(f"{names}: a price list and no usage; deliver it together with the usage it prices.")
-    if lists:
-        price_lookup.collect(
-            db, [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
-        )
-    return [replace(file, is_priced=file.format.prices is not None) for file in usage]
+    if not lists:
+        return usage
+    rows = [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
+    keys = price_lookup.collect(db, rows)
+    return [replace(file, price_keys=keys if file.format.prices else ()) for file in usage]
 
 
 def check_one_format(bill: Sequence[BillFile]) -> None:

@@ -325,8 +325,9 @@ class PriceList:
     end.
 
     `required` are the columns that distinguish it. `key` are pairs (rule over the usage, rule over the prices) that
-    must agree, `at` the usage's moment, `start` and `end` the price's moments; `values` are what is looked up: rules
-    of the format read each by the name that the function `looked_up` gives. Text, all of it.
+    must agree, those left out that no price list of the delivery has a column for; `at` is the usage's moment, `start`
+    and `end` the price's moments. `values` are what is looked up: rules of the format read each by the name that the
+    function `looked_up` gives. Text, all of it.
     """
 
     title: str
