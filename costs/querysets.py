@@ -20,6 +20,11 @@ SIDES = {
 }
 
 
+def hash_of(text: Combinable) -> Func:
+    """What the index of resources keeps of an id: PostgreSQL's own hash of 64 bits."""
+    return Func(text, Value(0), function="hashtextextended", output_field=BigIntegerField())
+
+
 class DeliveryQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "DeliveryQuerySet":
         """Whole bills are for those who see the whole company."""
@@ -65,19 +70,14 @@ class CostQuerySet(models.QuerySet):
         return self.filter(**{f"{field}__gte": period.start, f"{field}__lt": period.end})
 
     def of_resources(self, resources: Sequence[str]) -> "CostQuerySet":
-        """Cost lines of the resources with these ids, found by the index of the hashes of ids.
+        """Lines, or sums by resource, of the resources with these ids, found by the index of the hashes of ids.
 
         An index of the ids themselves would refuse a long one.
         """
-        hashes = [_hash(Value(resource, TextField())) for resource in resources]
-        return self.alias(resource_hash=_hash(F("resource"))).filter(resource_hash__in=hashes, resource__in=resources)
+        hashes = [hash_of(Value(resource, TextField())) for resource in resources]
+        return self.alias(resource_hash=hash_of(F("resource"))).filter(resource_hash__in=hashes, resource__in=resources)
 
     def totals(self, metrics: Iterable[str] = METRICS) -> dict[str, dict[str, Decimal | None]]:
         """{currency: {metric: exact sum, None where the bills do not say}}."""
         sums = {metric: Sum(metric) for metric in metrics}
         return {row.pop("currency"): row for row in self.order_by().values("currency").annotate(**sums)}
-
-
-def _hash(text: Combinable) -> Func:
-    """What the index of resources keeps of an id: PostgreSQL's own hash of 64 bits."""
-    return Func(text, Value(0), function="hashtextextended", output_field=BigIntegerField())

@@ -1,5 +1,7 @@
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import BigIntegerField, F, Func, Value
 
+HASH = Func(F("resource"), Value(0), function="hashtextextended", output_field=BigIntegerField())
 DROP = "DROP INDEX costline_by_resource"
 TABLE = "costs_costline"
 
@@ -14,4 +16,5 @@ class Migration(migrations.Migration):
             [DROP, f"CREATE INDEX costline_by_resource ON {TABLE} (hashtextextended(resource, 0))"],
             [DROP, f"CREATE INDEX costline_by_resource ON {TABLE} (md5(resource))"],
         ),
+        migrations.AddIndex("resourcerollup", models.Index(HASH, name="resource_rollup_resource")),
     ]
