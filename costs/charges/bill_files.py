@@ -317,7 +317,7 @@ def pages_once(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> tuple
     read = bill[0].format.pages
     if read is None:
         return list(bill), []
-    kept: list[BillFile] = []
+    files_once: list[BillFile] = []
     notes: list[str] = []
     where: dict[tuple[str | None, str], str] = {}
     pages: list[tuple[str, Page]] = []
@@ -332,14 +332,14 @@ def pages_once(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> tuple
             if other := where.get((page.answer, page.content)):
                 raise BadBill(f"{file.name}: a page of it is in {other} already. Deliver each page once.")
             where[page.answer, page.content] = file.name
-        kept.append(file)
+        files_once.append(file)
         pages += [(file.name, page) for page in of_file]
     for of_answer in _by_answer(pages):
         notes += _notes_on_pages(of_answer)
     for number, message in enumerate(read.left_out.values()):
         amount = sum((page.left_out[number] or Decimal(0) for _, page in pages), Decimal(0))
         notes += [message.format(exact_text(amount))] if amount else []
-    return kept, notes
+    return files_once, notes
 
 
 def _by_answer(pages: Sequence[tuple[str, Page]]) -> Iterator[list[tuple[str, Page]]]:

@@ -221,10 +221,13 @@ def pages(db: duckdb.DuckDBPyConnection, lines: str, read: Pages) -> list[Page]:
     times = f"list_transform({read.times}, lambda _each_: [CAST({start} AS VARCHAR), CAST({stop} AS VARCHAR)])"
     rows = f"list_transform({read.times}, lambda _each_: _each_.rows)" if read.times != "[]" else "[]"
     cells += [times if read.times != "[]" else "[]", rows, f"[{', '.join(read.left_out)}]"]
-    found = db.execute(
+    answers = db.execute(
         f"SELECT {', '.join(cells)} FROM {_objects(lines)} WHERE object IS NOT NULL AND {read.content} IS NOT NULL"
     ).fetchall()
-    return [Page(*plain, tuple(_times(spans, counts)), tuple(amounts)) for *plain, spans, counts, amounts in found]
+    return [
+        Page(content, answer, is_last, rows, total, part, tuple(_times(spans, counts)), tuple(amounts))
+        for content, answer, is_last, rows, total, part, spans, counts, amounts in answers
+    ]
 
 
 def _times(

@@ -212,7 +212,7 @@ def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Pa
 
 def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Path) -> list[str]:
     """Makes a metric unknown in all of the bill where rows that need columns of their own lack them; says which."""
-    table, needs = _table(staging), bill[0].format.needs
+    table, needs = _table(staging), bill[0].format.metric_columns
     if not needs:
         return []
     counts = ", ".join(f"count(*) FILTER ({need.rows}), count({need.metric}) FILTER ({need.rows})" for need in needs)

@@ -6,7 +6,7 @@ unblended cost, and the net columns are read instead.
 
 Effective cost follows the amortised cost of AWS's Cloud Intelligence Dashboards (summary_view): covered usage carries
 its share of the commitment, fees carry only what was not used, upfront fees carry nothing. What stands in columns that
-an export leaves out, or in empty cells, is unknown and never zero (`Need`).
+an export leaves out, or in empty cells, is unknown and never zero (`METRIC_COLUMNS`).
 
 The fee of a commitment carries in one row what is invoiced for it and what nobody used of it. FOCUS has two charges for
 that, and so have we: a purchase that costs nothing in effective cost, and usage with the status Unused.
@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from costs.formats.base import (
     IS_UNUSED_PART,
     Format,
-    Need,
+    MetricColumns,
     Rule,
     Sheet,
     UnusedPart,
@@ -296,27 +296,29 @@ def warn_of_missing_columns(sheet: Sheet) -> list[str]:
 IS_ADDED = f"ChargeCategory = 'Usage' AND coalesce(x_LineType, '') IN ({FEES})"
 
 # Rows whose costs stand in columns of their own.
-NEEDS = (
-    Need(
+METRIC_COLUMNS = (
+    MetricColumns(
         metric="EffectiveCost",
         rows="x_LineType = 'SavingsPlanCoveredUsage'",
         what="usage that savings plans cover",
         columns=("savingsPlan/SavingsPlanEffectiveCost",),
     ),
-    Need(
+    MetricColumns(
         metric="EffectiveCost",
         rows="x_LineType = 'SavingsPlanRecurringFee'",
         what="fees of savings plans",
         columns=("savingsPlan/TotalCommitmentToDate", "savingsPlan/UsedCommitment"),
     ),
-    Need(
+    MetricColumns(
         metric="EffectiveCost",
         rows="x_LineType = 'DiscountedUsage'",
         what="usage that reservations cover",
         columns=("reservation/EffectiveCost",),
     ),
-    Need(metric="EffectiveCost", rows="x_LineType = 'RIFee'", what="fees of reservations", columns=RI_UNUSED_PARTS),
-    Need(
+    MetricColumns(
+        metric="EffectiveCost", rows="x_LineType = 'RIFee'", what="fees of reservations", columns=RI_UNUSED_PARTS
+    ),
+    MetricColumns(
         metric="ListCost",
         rows="x_LineType IN ('Usage', 'SavingsPlanCoveredUsage', 'DiscountedUsage')",
         what="usage",
@@ -382,12 +384,12 @@ AWS_CUR = Format(
         "x_Operation": text("lineItem/Operation"),
         "x_UsageType": text("lineItem/UsageType"),
     },
-    # What commitments cover has its effective cost in columns that an export may lack: see `needs`.
+    # What commitments cover has its effective cost in columns that an export may lack: see `metric_columns`.
     always=frozenset({"BilledCost"}),
     lenient=frozenset({"ListCost"}),
     tags_are_map=True,
     version=lambda sheet: "2.0" if any(sheet.has(name) for name in _OF_2_0) else "",
-    needs=NEEDS,
+    metric_columns=METRIC_COLUMNS,
     unused=UnusedPart(where=after_discounts(HAS_UNUSED_PART), added=IS_ADDED),
     warnings=warn_of_missing_columns,
     remarks={

@@ -211,9 +211,9 @@ class Format:
     month is then the one it mostly lies in. `date_order` is how the provider documents dates of numbers alone.
     `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
     row's own names stand as they are, those of what is around it behind ``document.``: ``document.data.starting_at``.
-    `pages` says how the answers of an API show that all of them are there, and once. `prices`
-    are looked up in a second file of the bill where usage comes without cost. `needs` are rows that have a metric in
-    columns of their own. `keeps_all` keeps the columns that no
+    `pages` says how the answers of an API show that all of them are there, and once. `prices` are looked up in a second
+    file of the bill where usage comes without cost. `metric_columns` are rows that have a metric in columns of their
+    own. `keeps_all` keeps the columns that no
     rule reads, as text. `warnings` name what a header lets one expect in vain, `remarks` what is worth knowing about
     rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
@@ -238,7 +238,7 @@ class Format:
     pages: "Pages | None" = None
     prices: "PriceList | None" = None
     keeps_all: bool = False
-    needs: "Sequence[Need]" = ()
+    metric_columns: "Sequence[MetricColumns]" = ()
     spread: "Spread | None" = None
     unused: "UnusedPart | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
@@ -271,7 +271,7 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class MetricColumns:
     """Rows that have a metric in columns of their own, which an export may leave out or empty.
 
     `rows` is SQL over charge columns; where their `metric` is null it is unknown. A sum without them would pass for the

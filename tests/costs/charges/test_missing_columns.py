@@ -17,24 +17,24 @@ from costs.models import Delivery
 from tests import bills
 
 
-class Recorded(Sheet):
-    """A header that has whatever a format asks for; `asked_for` holds the names."""
+class AnyHeader(Sheet):
+    """A header that has whatever a format asks for; `names_of_it` holds the names."""
 
     @property
-    def asked_for(self) -> list[str]:
+    def names_of_it(self) -> list[str]:
         return self.__dict__.setdefault("names", [])
 
     def _column(self, name: str) -> str:
-        self.asked_for.append(name)
+        self.names_of_it.append(name)
         return f'"{name}"'
 
 
 def full_header(known: Format) -> list[str]:
     """Every column that a format reads, each once."""
-    header = Recorded({})
+    header = AnyHeader({})
     for rule in (*known.aside.values(), *known.columns.values(), *filter(None, [known.period_end])):
         rule(header)
-    names = [*(name.split("|")[0] for name in known.required), *header.asked_for]
+    names = [*(name.split("|")[0] for name in known.required), *header.names_of_it]
     return list({squeezed(name): name for name in reversed(names)}.values())
 
 
@@ -220,9 +220,9 @@ class TestEmptyCellsOfAws:
     @pytest.mark.parametrize("row", [COVERED, PLAN_FEE, DISCOUNTED, RESERVATION_FEE])
     def test_a_single_row_without_a_value_is_unknown_and_counted(self, load, row):
         empty = dict.fromkeys(NEEDED, "")
-        whole = totals(load(bills.cur_csv([row])))
+        one = totals(load(bills.cur_csv([row])))
         delivery = load(bills.cur_csv([row, row | empty]), source="other")
-        assert totals(delivery) == (2 * whole[0], whole[1])
+        assert totals(delivery) == (2 * one[0], one[1])
         assert "1 of 2 rows" in delivery.message or "1 of 3 rows" in delivery.message
         assert "unknown and in no total" in delivery.message
 
