@@ -10,6 +10,7 @@ from costs.demo.bills import write_bills
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Delivery
+from finops_site.lib.words import counted
 
 SOURCE = "Northwind (AWS)"
 
@@ -26,4 +27,4 @@ def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
         delivery = load_bill(receipt.delivery)
         if delivery.status != Delivery.Status.CURRENT:
             raise RuntimeError(f"{path.name}: {delivery.message}")
-        say(f"  {path.name}: {delivery.rows_loaded:,} charges")
+        say(f"  {path.name}: {counted(delivery.rows_loaded, 'charge')}")

@@ -209,7 +209,7 @@ class TestFiles:
         week = {"start": "2026-03-09T00:00:00Z", "end": "2026-03-16T00:00:00Z"}
         row = bring(opencost(allocation("b", "1", namespace="n", window=week)), name="week.json")
         assert (row.first_day, row.last_day, row.rows) == (date(2026, 3, 9), date(2026, 3, 15), 7)
-        assert "1 rows are of several days" in row.notes
+        assert "1 row is of several days" in row.notes
 
     def test_machines_of_azure_and_google_are_named_as_their_bills_name_them(self, bring):
         vmss = "/subscriptions/S1/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/aks-pool"

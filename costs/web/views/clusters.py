@@ -14,6 +14,7 @@ from costs.query import latest_month
 from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from finops_site.ui.tables import total_rows
 
@@ -89,6 +90,6 @@ class LoadAllocations(FormPage):
         chosen = form.cleaned_data
         row = receive_upload(chosen["files"], cluster=chosen["cluster"], user=self.person)
         messages.success(
-            self.request, f"{row.rows:,} rows of {', '.join(row.clusters)} are loaded. {row.notes}".strip()
+            self.request, f"{counted(row.rows, 'row')} of {', '.join(row.clusters)} loaded. {row.notes}".strip()
         )
         return row

@@ -25,6 +25,7 @@ from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -226,7 +227,7 @@ class RejectsPage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
         limit = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{limit}"
+        return f"{rejected:,} of {counted(self.delivery.rows_read, 'row')}.{limit}"
 
 
 class ChangesPage(_ListOfDelivery):
@@ -285,7 +286,8 @@ class ConformanceRulePage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         shown = len(self.get_queryset())
         limit = f", the {shown} that cost most" if shown < self.result.rows else ""
-        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+        verb = "breaks" if self.result.rows == 1 else "break"
+        return f"{self.result.rows:,} of {counted(self.result.judged, 'row')} {verb} this rule{limit}."
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])

@@ -206,7 +206,7 @@ def test_hostile_tag_values_are_kept_as_the_text_they_are(tmp_path):
 def test_tags_that_are_no_json_do_not_cost_the_charge(tmp_path):
     delivery = load(bills.write(tmp_path, "april.csv", bills.focus_csv([{"Tags": "env=prod"}], **APRIL)))
     assert delivery.totals["USD"]["billed_cost"] == "1"
-    assert "1 rows have tags that are not a JSON object" in delivery.message
+    assert "1 row has tags that are not a JSON object" in delivery.message
 
 
 def test_the_same_bill_again_is_a_message_and_not_double_cost(tmp_path, good_month):
