@@ -263,9 +263,10 @@ def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
     if not contents.rows_rejected:
         return BadBill(f"{names}: the bill has a header and no charges; nothing was changed.")
     worst = contents.rejects[0]
+    rows = contents.rows_rejected
+    none = "its only row could not be read" if rows == 1 else f"none of its {rows:,} rows could be read; the first"
     return BadBill(
-        f"{names}: none of its {counted(contents.rows_rejected, 'row')} could be read; the first: {worst.file}, "
-        f"line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
+        f"{names}: {none}: {worst.file}, line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
     )
 
 

@@ -16,12 +16,12 @@ BEFORE_A_CELL = frozenset(b',;\t|\n\r"')
 WINDOWS = "cp1252"
 # What is a character of several bytes in UTF-8, and hardly ever two beside one another in Windows-1252.
 _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_CAPITALS, _SMALL = rb"\x8a\x8c\x8e\xc0-\xd6\xd8-\xde", rb"\x9a\x9c\x9e\xdf-\xf6\xf8-\xff"
+_CAPITALS, _SMALL = rb"\x8a\x8c\x8e\xc0-\xd6\xd8-\xde", rb"\x9a\x9c\x9e\xdf-\xf6\xf8-\xfe"
 _LETTER = rb"[A-Za-z" + _CAPITALS + _SMALL + rb"]"
 # What no text of Western Europe has in Windows-1252, and texts in other code pages have nearly always.
 _NOT_WINDOWS = re.compile(
-    # Bytes that stand for nothing, or for a letter that nobody writes.
-    rb"[\x81\x8d\x8f\x90\x9d\x9f]"
+    # Bytes that stand for nothing, or for a letter that hardly anybody writes.
+    rb"[\x81\x8d\x8f\x90\x9d\x9f\xff]"
     # Three accented letters in a row: Cyrillic, Greek, Chinese.
     rb"|[" + _CAPITALS + _SMALL + rb"]{3}"
     # A sign inside a word (Polish), unless it is one of dashes, apostrophes and the like.

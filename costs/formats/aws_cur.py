@@ -335,7 +335,7 @@ AWS_CUR = Format(
         ),
         f"x_Operation IN ({SPLIT})": (
             "Rows that split the cost of machines among pods or tasks: {}. They count 0, for the machines' own rows "
-            "carry it."
+            "carry it; the page Kubernetes shows their shares."
         ),
     },
 )

@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceState
 from costs.invoices.comparison import Reconciliation, incomplete_until
 from costs.models import Invoice
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import exact_text, formatted, rounded
 from finops_site.lib.periods import moment_text
+from finops_site.lib.words import counted
 from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 INVOICE_STATES: dict[str, tuple[str, str, str]] = {
@@ -28,6 +29,13 @@ INVOICE_STATES: dict[str, tuple[str, str, str]] = {
 def difference_text(value: Decimal) -> str:
     """A difference to its last digit, with its sign: ``+0.004``, ``−12.5``."""
     return f"{'+' if value > 0 else ''}{exact_text(value)}".replace("-", "−")
+
+
+def short_difference(value: Decimal, currency: str) -> str:
+    """A difference as people say it, rounded; one that would round to nothing stays exact."""
+    if not rounded(value, currency):
+        return difference_text(value)
+    return f"{'+' if value > 0 else '−'}{formatted(abs(value), currency)}"
 
 
 def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict[str, Any]]:
@@ -70,7 +78,7 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
         if invoice.signed_invoiced != comparison.invoiced:
             yield f"The invoice was {exact_text(invoice.signed_invoiced)}, and is {exact_text(comparison.invoiced)}."
     if others:
-        yield f"Compared together with {others} other invoice{'s' if others > 1 else ''} of this account and month."
+        yield f"Compared together with {counted(others, 'other invoice')} of this account and month."
     if comparison.untaxed:
         yield f"Without its tax of {exact_text(comparison.untaxed)}: the bill has none."
     if day := incomplete_until(comparison, invoice.billing_month):
@@ -103,7 +111,7 @@ class InvoiceTable(BaseTable):
 
     invoice_id = django_tables2.Column("Invoice", empty_values=())
     issuer = django_tables2.Column(visible=False)
-    billing_account = django_tables2.Column("Billing account")
+    billing_account = django_tables2.Column("Billing account", attrs={"td": {"class": "nowrap"}})
     billing_month = MonthColumn("Billing month")
     total = MoneyColumn("Invoice total", default="—")
     invoiced = MoneyColumn("Compared", visible=False)

@@ -11,6 +11,7 @@ from costs.clusters import shares
 from costs.clusters.receive import receive_upload
 from costs.formats.base import BadBill
 from costs.query import latest_month
+from costs.web.filters import FilterBar
 from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
 from finops_site.lib.periods import Month
@@ -26,10 +27,13 @@ class ClustersPage(ListPage):
     title = "Kubernetes"
     actions = (LOAD,)
     template_name = "costs/clusters.html"
+    fragment_template_name = "costs/cluster_shares.html"
+    subtitle = "The cost of machines, split among what ran on them. The other pages have it already, by machine."
     table_class = ClusterShareTable
     empty = Empty(
         "No shares in this month",
-        "Load a file of OpenCost, Kubecost or AWS's split cost allocation: it splits the cost of its machines.",
+        "A file of OpenCost or Kubecost splits the cost of the machines that it names. An AWS report with split cost "
+        "allocation data does so as it is loaded.",
         "box",
         LOAD,
     )
@@ -37,17 +41,11 @@ class ClustersPage(ListPage):
     @cached_property
     def form(self) -> ClusterQuestionForm:
         month = latest_month.month(self.person, timezone.now().date())
-        return ClusterQuestionForm(self.request.GET or None, month=month, clusters=shares.clusters())
+        return ClusterQuestionForm(self.request.GET, month=month, clusters=shares.clusters())
 
     @cached_property
     def month(self) -> Month:
         return self.form.question["month"]
-
-    def get_subtitle(self) -> str:
-        metric = self.form.question["metric"].replace("_", " ")
-        return (
-            f"{self.month}: the {metric} of machines, split among what ran on them. It is in the other pages already."
-        )
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -67,7 +65,10 @@ class ClustersPage(ListPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         missing = shares.unmatched(self.person, self.month.period, self.form.question["cluster"])
-        return super().get_context_data(form=self.form, unmatched=missing, **kwargs)
+        groupings = [*shares.GROUPINGS, f"{shares.LABEL}app"]
+        return super().get_context_data(
+            bar=FilterBar(self.form), groupings=groupings, month=self.month.start, unmatched=missing, **kwargs
+        )
 
 
 class LoadAllocations(FormPage):

@@ -171,9 +171,8 @@ class DeliveryPage(DetailPage):
             "may_decide": delivery.status == Delivery.Status.HELD and self.person.has_perm("costs.accept_delivery"),
             "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
-            "changes": delivery_tables.ChangeTable(
-                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
-            ),
+            "changes": self._change_table(delivery),
+            "cluster_files": delivery.cluster_files.all(),
             "retention": retention.retention_of(delivery),
             "score": conformance_tables.score_figures(delivery),
             "broken_rules": conformance_tables.ConformanceTable(
@@ -182,6 +181,13 @@ class DeliveryPage(DetailPage):
             "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _change_table(self, delivery: Delivery) -> delivery_tables.ChangeTable:
+        """The largest changes, without the columns that say the same of every row: they must fit beside one another."""
+        rows = list(restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE])
+        same = ["month"] if len({row.restatement.billing_month for row in rows}) == 1 else []
+        same += [] if any(row.billed_new for row in rows) else ["billed_new"]
+        return delivery_tables.ChangeTable(rows, request=None, exclude=same)
 
 
 class DeliveryProgress(_OneDelivery, View):
