@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceState
 from costs.invoices.comparison import Reconciliation, incomplete_until
 from costs.models import Invoice
+from costs.web.tables import WHOLE_WORDS
 from finops_site.lib.money import exact_text, formatted, rounded
-from finops_site.lib.periods import moment_text
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.lib.words import counted
 from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn, NumberColumn, status_html
 
@@ -45,7 +46,7 @@ def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict
 
 
 def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
-    signed = f"{moment_text(invoice.signed_at)} by {invoice.signed_by or 'somebody'}" if invoice.signed_at else ""
+    signer = str(invoice.signed_by or "somebody")
     return {
         "invoice_id": invoice.invoice_id,
         "issuer": invoice.issuer,
@@ -61,7 +62,9 @@ def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
         "state": str(comparison.state),
         "note": " ".join(comparison_notes(invoice, comparison)),
         "explanation": invoice.explanation,
-        "signed": signed,
+        "signed": f"{moment_text(invoice.signed_at)} by {signer}" if invoice.signed_at else "",
+        "signed_at": invoice.signed_at,
+        "signer": signer,
     }
 
 
@@ -111,7 +114,7 @@ class InvoiceTable(BaseTable):
 
     invoice_id = django_tables2.Column("Invoice", empty_values=())
     issuer = django_tables2.Column(visible=False)
-    billing_account = django_tables2.Column("Billing account", attrs={"td": {"class": "nowrap"}})
+    billing_account = django_tables2.Column("Billing account", attrs=WHOLE_WORDS)
     billing_month = MonthColumn("Billing month")
     total = MoneyColumn("Invoice total", default="—")
     invoiced = MoneyColumn("Compared", visible=False)
@@ -148,6 +151,13 @@ class InvoiceTable(BaseTable):
     def render_state(self, value: str, record: Mapping[str, Any]) -> SafeString:
         badge = status_html(*INVOICE_STATES[value])
         return format_html('{}<span class="second-line">{}</span>', badge, record["note"])
+
+    def render_signed(self, record: Mapping[str, Any]) -> SafeString:
+        day = day_text(record["signed_at"])
+        return format_html('<span class="nowrap">{}</span><span class="second-line">{}</span>', record["signer"], day)
+
+    def value_signed(self, value: str) -> str:
+        return value
 
     def value_state(self, value: str) -> str:
         return INVOICE_STATES[value][0]

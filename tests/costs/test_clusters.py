@@ -22,6 +22,7 @@ from costs.formats.base import BadBill
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import ClusterFile, ClusterUsage, CostLine
+from finops_site.celery import app
 from finops_site.lib.money import split as split_money
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
@@ -288,7 +289,21 @@ class TestPages:
         assert "Idle" in page
         csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode()
         assert "data" in csv
-        assert csv.splitlines()[0].startswith("Cluster,Of,Share")
+        assert csv.splitlines()[0].startswith("Namespace,Cluster,Share")
+        by_label = client.get("/kubernetes/?month=2026-03&by=label:app&_export=csv").getvalue().decode()
+        assert by_label.splitlines()[0].startswith("label:app,Cluster,Share")
+
+    def test_eli_finds_the_month_in_the_bar_and_reads_what_he_may_ask(self, bring, machines, people, client_of):
+        bring(opencost(*PODS))
+        page = client_of(people["eli"]).get("/kubernetes/?month=2026-03&by=colour").content.decode()
+        assert 'value="2026-03"' in page
+        assert '<option value="workload">' in page, "the suggestions of the field"
+        assert "By: Choose namespace, workload, pod, node, cluster or label:" in page
+        part = client_of(people["fay"]).get(
+            "/kubernetes/?month=2026-03", headers={"HX-Request": "true", "HX-Target": "list"}
+        )
+        assert "shop" in part.content.decode()
+        assert "<html" not in part.content.decode()
 
     def test_a_file_that_cannot_be_read_stays_on_its_form(self, people, client_of):
         upload = SimpleUploadedFile("x.csv", b"a,b\n1,2\n")
@@ -313,7 +328,9 @@ class TestBillsThatSayItThemselves:
     """AWS reports with split cost allocation: loading the bill is enough."""
 
     @pytest.fixture
-    def load(self, tmp_path, django_capture_on_commit_callbacks):
+    def load(self, tmp_path, monkeypatch, django_capture_on_commit_callbacks):
+        monkeypatch.setattr(app.conf, "task_always_eager", True)
+
         def load(content, name="cur.csv"):
             with django_capture_on_commit_callbacks(execute=True):
                 (received,) = receive_bill("aws", [bills.write(tmp_path, name, content)])

@@ -58,6 +58,12 @@ class ClustersPage(ListPage):
             for s in split_costs
         ]
 
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        by = self.form.question["by"]
+        table = super().make_table(data, **kwargs)
+        table.columns["key"].column.verbose_name = shares.GROUPINGS[by][0] if by in shares.GROUPINGS else by
+        return table
+
     def get_totals(self) -> list[dict[str, Any]]:
         chosen = self.form.question
         sums = shares.totals(self.person, self.month.period, metric=chosen["metric"], cluster=chosen["cluster"])
