@@ -70,11 +70,9 @@ class BillFile:
             return f"read_parquet({literal(address)})"
         # A header with more columns than the rows have is no header to DuckDB.
         skip = self.layout.skip
-        header = (
-            f"header = false, skip = {skip + self.layout.header_lines}"
-            if self.layout.bare
-            else f"header = true, skip = {skip}"
-        )
+        header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
+        if self.layout.new_line:
+            header += f", new_line = '{self.layout.new_line.encode('unicode_escape').decode()}'"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         nulls = "['']" if self.layout.has_word_none else NULLS
         return (

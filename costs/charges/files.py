@@ -115,8 +115,9 @@ def unpacked(path: Path, name: str, limit: int) -> Generator[bytes]:
 class Layout:
     """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
 
-    `skip` lines stand above the header, which has `header_lines`. `has_word_none`: in this file ``None`` and ``null``
-    are values like any other, for somebody has tagged so.
+    `skip` lines stand above the header. `has_word_none`: in this file ``None`` and ``null`` are values like any other,
+    for somebody has tagged so. `new_line` is how rows end where names in the header have line ends, which may be
+    others.
     """
 
     columns: tuple[str, ...]
@@ -124,7 +125,7 @@ class Layout:
     bare: tuple[str, ...] = ()
     skip: int = 0
     has_word_none: bool = False
-    header_lines: int = 1
+    new_line: str = ""
 
 
 def lines_in_head(path: Path) -> int:
@@ -154,7 +155,7 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
     separator = SEPARATOR_LINE.fullmatch(first_line)
     skip = max(skip, 1) if separator else skip
     text = (LINE_END.split(start, maxsplit=skip)[skip:] or [b""])[0] if skip else start
-    line, below = _first_line(text)
+    line, new_line, below = _first_line(text)
     try:
         head = line.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -168,7 +169,6 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
     unique = tuple(_unique(" ".join(filter(None, map(str.strip, column.splitlines()))) for column in columns))
-    header_lines = 1 + len(LINE_END.findall(line))
     first = below.decode("utf-8", "replace")
     cells = len(_first_row(first, delimiter)) or len(columns)
     if 1 < cells < len(unique):
@@ -176,18 +176,22 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
-            return Layout(unique[:cells], delimiter, unique[cells:], skip, header_lines=header_lines)
+            return Layout(unique[:cells], delimiter, unique[cells:], skip, new_line=new_line)
     has_word_none = _has_word_none(unique, first, delimiter)
-    return Layout(unique, delimiter, skip=skip, has_word_none=has_word_none, header_lines=header_lines)
+    return Layout(unique, delimiter, skip=skip, has_word_none=has_word_none, new_line=new_line)
 
 
-def _first_line(text: bytes) -> tuple[bytes, bytes]:
-    """(the first line, what is below it); where quotes are open at its end, the line ends behind them."""
+def _first_line(text: bytes) -> tuple[bytes, str, bytes]:
+    """(the first line, the line end behind it, what is below it).
+
+    Where quotes are open at its end, the line goes on behind them; only then the line end is given, else it is empty.
+    """
     line, below = (*LINE_END.split(text, maxsplit=1), b"")[:2]
     row = QUOTED_LINE.match(text) if line.count(b'"') % 2 else None
-    if row is None or text[row.end() : row.end() + 1] not in (b"\n", b"\r"):
-        return line, below
-    return row[0], LINE_END.split(text[row.end() :], maxsplit=1)[1]
+    end = row and LINE_END.match(text, row.end())
+    if row is None or end is None:
+        return line, "", below
+    return row[0], end[0].decode(), text[end.end() :]
 
 
 def _has_word_none(columns: Sequence[str], text: str, delimiter: str) -> bool:

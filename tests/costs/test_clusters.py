@@ -327,10 +327,14 @@ class TestPages:
 class TestBillsThatSayItThemselves:
     """AWS reports with split cost allocation: loading the bill is enough."""
 
-    @pytest.fixture
-    def load(self, tmp_path, monkeypatch, django_capture_on_commit_callbacks):
-        monkeypatch.setattr(app.conf, "task_always_eager", True)
+    @pytest.fixture(autouse=True)
+    def at_once(self):
+        app.conf.task_always_eager = True
+        yield
+        app.conf.task_always_eager = False
 
+    @pytest.fixture
+    def load(self, tmp_path, django_capture_on_commit_callbacks):
         def load(content, name="cur.csv"):
             with django_capture_on_commit_callbacks(execute=True):
                 (received,) = receive_bill("aws", [bills.write(tmp_path, name, content)])
@@ -352,7 +356,7 @@ class TestBillsThatSayItThemselves:
         assert_books_hold()
 
     def test_fay_reads_on_the_delivery_where_the_shares_are(self, load, people, client_of):
-        page = client_of("fay").get(f"/deliveries/{load(REPORT).pk}/").content.decode()
+        page = client_of(people["fay"]).get(f"/deliveries/{load(REPORT).pk}/").content.decode()
         assert "Its rows of pods split the machines of shop" in page
         assert '<a href="/kubernetes/?month=2026-03">their shares</a>' in page
         assert "Rows that split the cost of machines among pods or tasks: 2." in page

@@ -183,8 +183,14 @@ class TestHeaders:
         bill = read(text.encode())
         assert (bill.costs, [reject.line for reject in bill.contents.rejects]) == ([1], [5])
 
+    @pytest.mark.parametrize(("inside", "outside"), [("\n", "\r\n"), ("\r\n", "\n"), ("\r\n", "\r\n")])
+    @pytest.mark.parametrize("above", ["", "Cost report\n\n"])
+    def test_its_lines_may_end_otherwise_than_the_rows(self, read, inside, outside, above):
+        text = (above + bills.focus_csv([{}, {}]).decode()).replace("\n", outside)
+        assert sum(read(text.replace("BilledCost", f'"Billed{inside}Cost"', 1).encode()).costs) == 2
+
     def test_it_may_end_in_columns_that_no_row_has(self, read):
-        lines = bills.focus_csv([{}, {}]).decode().replace("BilledCost", '"Billed\r\nCost"', 1)
+        lines = bills.focus_csv([{}, {}]).decode().replace("BilledCost", '"Billed\nCost"', 1)
         bill = read(lines.replace("Tags\n", "Tags,Team,Owner\n", 1).encode())
         assert sum(bill.costs) == 2
         assert "(Team, Owner); they were left out" in bill.notes
