@@ -299,6 +299,7 @@ class TestPages:
         assert 'value="2026-03"' in page
         assert '<option value="workload">' in page, "the suggestions of the field"
         assert "By: Choose namespace, workload, pod, node, cluster or label:" in page
+        assert "Machines without a bill" not in page, "they are other teams', and have one"
         part = client_of(people["fay"]).get(
             "/kubernetes/?month=2026-03", headers={"HX-Request": "true", "HX-Target": "list"}
         )
