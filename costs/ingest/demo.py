@@ -9,7 +9,7 @@ from django.conf import settings
 from costs.demo.bills import write_bills, write_short_bill
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import Delivery
+from costs.models import Delivery, DeliveryFile
 from finops_site.lib.words import counted
 
 SOURCE = "Northwind (AWS)"
@@ -25,8 +25,10 @@ def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
 
 
 def load_short_bill(say: Callable[[str], object], *, as_of: date) -> None:
-    """Brings the last full month once more, cut off: it is held, and waits for finance. Call it after the bills."""
-    _load(write_short_bill(_folder(), as_of=as_of), Delivery.Status.HELD, say)
+    """Brings the last full month once more, cut off, once: it is held, and waits for finance. Call it after the bills."""
+    path = write_short_bill(_folder(), as_of=as_of)
+    if not DeliveryFile.objects.filter(name=path.name).exists():
+        _load(path, Delivery.Status.HELD, say)
 
 
 def _folder() -> Path:
