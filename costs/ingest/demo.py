@@ -25,7 +25,7 @@ def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
 
 
 def load_short_bill(say: Callable[[str], object], *, as_of: date) -> None:
-    """Brings the last full month once more, cut off, once: it is held, and waits for finance. Call it after the bills."""
+    """Brings the last full month again, cut off, once: it is held, and waits for finance. Call it after the bills."""
     path = write_short_bill(_folder(), as_of=as_of)
     if not DeliveryFile.objects.filter(name=path.name).exists():
         _load(path, Delivery.Status.HELD, say)
