@@ -441,7 +441,10 @@ class TestDatabricks:
     def test_a_price_by_another_unit_prices_nothing(self, load):
         delivery = load(self.USAGE, self.PRICES.replace(",USD,DBU,", ",USD,GB,"))
         assert delivery.totals["USD"]["billed_cost"] is None
-        assert "3 rows of usage have no price in the price list" in delivery.message
+        assert (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: 3."
+            in delivery.message
+        )
 
     def test_a_price_list_without_accounts_and_units_is_for_all_of_them(self, load):
         lines = [line.split(",", 7) for line in self.PRICES.splitlines()]
