@@ -235,8 +235,8 @@ def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], stag
         if lacking:
             notes.append(
                 f"The export lacks {columns}, and with it the {metric} of {counted(rows - known, 'row')} "
-                f"({need.what}): the {metric} of this bill is unknown, which is not zero. Add it to the export and deliver the bill "
-                "again."
+                f"({need.what}): the {metric} of this bill is unknown, which is not zero. Add it to the export and "
+                "deliver the bill again."
             )
         elif not need.may_be_empty:
             of_bill = f"the {metric} of this bill is unknown, which is not zero"
