@@ -87,7 +87,7 @@ def _publications(delivery: Delivery) -> dict[date, list[DeliveryMonth]]:
         .order_by("billing_month", "delivery_id", "id")
     )
     # Lines made anew for other owners leave, for a moment, two publications of one delivery: the later one stands.
-    latest = {(row.billing_month, row.delivery_id): row for row in rows}
+    latest = {(row.billing_month, row.delivery_id, row.view): row for row in rows}
     months: dict[date, list[DeliveryMonth]] = {}
     for row in latest.values():
         months.setdefault(row.billing_month, []).append(row)
