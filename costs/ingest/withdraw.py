@@ -36,10 +36,10 @@ def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
         for month in months if beside else ():
             older = list(_counted_before(month))
             doubts = doubts_about(month, older)
-            for version in older:
+            for row_before in older:
                 # What stood beside the newer version stands beside the older one.
-                if version.pk not in doubts:
-                    version.delivery.beside.add(*beside)
+                if row_before.pk not in doubts:
+                    row_before.delivery.beside.add(*beside)
         before = {version for month in months for version in versions_before(month)}
         missing = [words for month in months if (words := _what_is_missing(month))]
         row.message = " ".join([row.message, *missing]).strip()

@@ -416,7 +416,7 @@ class TestAFolderThatLacksAPart:
 
 class TestWithdrawingOneOfTwo:
     def test_what_is_missing_then_is_said_and_can_be_put_back(self, load, people):
-        whole = load("whole.csv", charge("07-15T00", 100, "a"), charge("07-15T00", 50, "b"))
+        replaced = load("whole.csv", charge("07-15T00", 100, "a"), charge("07-15T00", 50, "b"))
         load("a.csv", charge("07-15T00", 101, "a"), is_accepted=True)
         part = load("b.csv", charge("07-15T00", 51, "b"))
         assert (part.status, billed()) == ("current", 152)
@@ -424,11 +424,11 @@ class TestWithdrawingOneOfTwo:
         load_queued()
         assert billed() == 101
         words = (
-            f"Nothing took its place in Jul 2026: the cost of b is missing now. Delivery {whole.pk} billed it before"
+            f"Nothing took its place in Jul 2026: the cost of b is missing now. Delivery {replaced.pk} billed it before"
         )
         assert words in page_of(people["fay"], part)
-        assert "Count this version again" in page_of(people["fay"], whole)
-        decide_as(people["fay"], whole, "again")
+        assert "Count this version again" in page_of(people["fay"], replaced)
+        decide_as(people["fay"], replaced, "again")
         assert billed() == 150
         assert_green()
 
