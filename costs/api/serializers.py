@@ -111,6 +111,7 @@ class DeliverySerializer(serializers.ModelSerializer):
             "partition",
             "part",
             "held_because",
+            "beside",
             "stage",
             "progress",
             "received_by",

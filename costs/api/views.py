@@ -90,7 +90,9 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet:
-        return super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files")
+        return (
+            super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files", "beside")
+        )
 
     @extend_schema(
         summary="Deliver a bill",

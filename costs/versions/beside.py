@@ -133,13 +133,13 @@ def neighbours_of(delivery: Delivery) -> list[Neighbour]:
 def choose_beside(delivery: Delivery, chosen: Collection[int] | None) -> bool:
     """Notes which deliveries it stands beside: of `neighbours_of` those chosen, and replaces the others.
 
-    None: those that `neighbours_of` proposes. False when one is chosen that it does not bill the same as.
+    None: those that `neighbours_of` proposes. False when there are none, or one is chosen that is none of them.
     """
     neighbours = neighbours_of(delivery)
     known = {neighbour.delivery.pk for neighbour in neighbours}
     proposed = {neighbour.delivery.pk for neighbour in neighbours if neighbour.stands_beside}
     beside = proposed if chosen is None else set(chosen)
-    if not beside <= known:
+    if not known or not beside <= known:
         return False
     delivery.beside.remove(*(known - beside))
     delivery.beside.add(*beside)

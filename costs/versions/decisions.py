@@ -60,6 +60,7 @@ def stand_beside(delivery: Delivery, user: User | None, others: Collection[int] 
     """
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=delivery.source_id)
+        delivery.refresh_from_db(fields=["status"])
         if delivery.status not in MAY_STAND_BESIDE or not choose_beside(delivery, others):
             return False
         return queue_again(delivery, MAY_STAND_BESIDE, user)

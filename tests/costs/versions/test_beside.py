@@ -14,6 +14,7 @@ from costs.ingest.receive import receive_bill
 from costs.ingest.republish import republish_month
 from costs.ingest.withdraw import count_again, decide, withdraw_delivery
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth, MonthRollup
+from costs.web.delivery_figures import version_history
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail
 from finops_site.ops.commands import BadInput
@@ -269,6 +270,7 @@ class TestBeside:
         assert fay.post(address, body, content_type="application/json").json()["status"] == "received"
         load_queued()
         assert (billed(JULY), billed(AUGUST)) == (107, 80)
+        assert fay.get(f"/api/v1/deliveries/{august.pk}/").json()["beside"] == [july.pk]
         assert fay.post(address, body, content_type="application/json").status_code == 409, "it counts"
 
     def test_load_bill_says_it_and_offers_it(self, crossover, tmp_path, capsys):
@@ -445,3 +447,20 @@ def test_a_decision_that_is_none_changes_nothing(load, people):
     assert [decide(delivery, name, people["fay"]) for name in ("beside", "perhaps")] == ["", ""]
     assert (billed(), CostLine.objects.current().count()) == (Decimal(100), 1)
     assert [check for check in reconciliation.reconcile() if not check.holds] == []
+
+
+def test_fay_sees_each_view_of_a_month_against_its_own_version_before(tmp_path, people):
+    for actual in (100, 101):
+        texts = {
+            "actual": azure_csv((1, actual)),
+            "amortized": azure_csv((1, 72)).replace(b"OnDemand", b"Reservation"),
+        }
+        paths = [bills.write(tmp_path, f"{view}.csv", text) for view, text in texts.items()]
+        (receipt,) = receive_bill("northwind", paths)
+        delivery = load_bill(receipt.delivery)
+    (month,) = version_history(delivery)
+    newest = {row.row.view: row for row in month.publications if row.delivery == delivery}
+    assert [(sums["amount"], sums["before"]) for sums in newest["actual"].amounts] == [(101, 100)]
+    page = page_of(people["fay"], delivery)
+    assert "actual view" in page
+    assert "amortized view" in page
