@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0032_index_of_resources_by_hash"),
+        ("costs", "0033_clusters_of_bills"),
     ]
 
     operations = [
