@@ -64,6 +64,8 @@ def _actual_headline(summary: AlertSummary, span: str) -> str:
 def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
     """By how many percent, as text; None where there is no amount to be over."""
     share = ratio(EXACT.multiply(EXACT.subtract(value, budgeted), HUNDRED), budgeted) if budgeted > 0 else None
+    if share is not None and 0 < share < 1:
+        return "less than 1"
     return None if share is None else _whole_percent(share)
 
 

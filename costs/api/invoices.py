@@ -154,7 +154,10 @@ class InvoiceViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMix
         stated = InvoiceInputSerializer(data=request.data)
         stated.is_valid(raise_exception=True)
         row = InvoiceRow(**stated.validated_data)
-        result = records.upsert_invoices([row], user=request.user, now=timezone.now())
+        try:
+            result = records.upsert_invoices([row], user=request.user, now=timezone.now())
+        except records.SignedAlready as error:
+            raise ValidationError({"detail": str(error)}) from None
         names = ("billing_account", "billing_month", "currency", "invoice_id")
         invoice = self.get_queryset().get(**dict(zip(names, row.key, strict=True)))
         code = status.HTTP_201_CREATED if result.new else status.HTTP_200_OK

@@ -29,6 +29,17 @@ TEXTS = ("name", *(f"{cost}{more}" for cost in OF_MACHINES for more in ("", "Adj
 PROPERTIES = ("cluster", "node", "providerID", "namespace", "controller", "controllerKind", "pod")
 
 
+# Of a window that begins or ends within a day, each day has as much as it has hours of it; in millionths, so that no
+# number is rounded to a float.
+_IS_CUT = "coalesce(last > first AND (first <> first::DATE OR last <> last::DATE), false)"
+_DAY_AFTER = "(CASE WHEN last = last::DATE THEN last::DATE ELSE coalesce(last, first)::DATE + INTERVAL 1 DAY END)"
+_OVERLAP = "date_diff('second', greatest(first, day::TIMESTAMP), least(last, day + INTERVAL 1 DAY))"
+_WEIGHT_OF_DAY = f"""CASE WHEN {_IS_CUT} AND {_DAY_AFTER} > first::DATE + INTERVAL 1 DAY
+    THEN CAST(CAST(weight AS DECIMAL(24, 15)) * CAST(0.000001 AS DECIMAL(7, 6)) * CAST(1000000 * {_OVERLAP}
+        // least(86400, greatest(date_diff('second', first, last), 1)) AS DECIMAL(7, 0)) AS {STORED})
+    ELSE CAST(weight AS {STORED}) END"""
+
+
 @dataclass(frozen=True, slots=True)
 class Allocations:
     """What a file holds, in the table `cluster_usage`: its kind, its rows, and what was left out."""
@@ -70,21 +81,35 @@ def read_allocations(
     if without_cluster:
         rows_name = counted(without_cluster, "row names", "rows name")
         raise BadBill(f"{name}: {rows_name} no cluster; say which cluster the file is of.")
-    # A window of several days is so much of each of them; one of an hour is a part of its day.
+    # A window of whole days is so much of each of them; one of hours is a part of its day, or of both of its days.
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE {TABLE} AS
         SELECT day, cluster, node, namespace, controller_kind, controller, pod, labels, is_idle,
-        CAST(greatest(sum(weight), 0) AS {STORED}) AS weight
-        FROM (SELECT *, unnest(range(first::DATE, greatest(coalesce(last, first)::DATE,
-            first::DATE + INTERVAL 1 DAY), INTERVAL 1 DAY))::DATE AS day FROM read_usage)
-        GROUP BY ALL HAVING sum(weight) > 0
+        CAST(greatest(sum({_WEIGHT_OF_DAY}), 0) AS {STORED}) AS weight
+        FROM (SELECT *, unnest(range(first::DATE, greatest({_DAY_AFTER}, first::DATE + INTERVAL 1 DAY),
+            INTERVAL 1 DAY))::DATE AS day FROM read_usage)
+        GROUP BY ALL HAVING sum({_WEIGHT_OF_DAY}) > 0
     """)
     (count,) = db.execute(f"SELECT count(*) FROM {TABLE}").fetchone() or (0,)
     if not count:
         raise BadBill(f"{name}: no row has a cost of a machine; nothing can be split by it.")
-    (spread,) = db.execute("SELECT count(*) FROM read_usage WHERE last > first + INTERVAL 1 DAY").fetchone() or (0,)
-    several = f"{counted(spread, 'row is', 'rows are')} of several days, and counted alike on each of them."
-    notes = [several] * bool(spread)
+    spread, cut = db.execute(
+        f"""SELECT count(*) FILTER (last > first + INTERVAL 1 DAY), count(*) FILTER ({_IS_CUT} AND {_DAY_AFTER} >
+        first::DATE + INTERVAL 1 DAY) FROM read_usage"""
+    ).fetchone() or (0, 0)
+    alike = f"{counted(spread, 'row is', 'rows are')} of several days and count alike on each of them."
+    notes = [alike] * bool(spread)
+    if cut:
+        notes.append(f"{counted(cut, 'row')} with a window that goes over midnight: each day has its hours of it.")
+    nameless = db.execute(
+        f"""SELECT cluster FROM {TABLE} GROUP BY 1 HAVING bool_and(node = '') AND NOT bool_and(is_idle) ORDER BY 1"""
+    ).fetchall()
+    if nameless:
+        names = ", ".join(of_cluster for (of_cluster,) in nameless)
+        notes.append(
+            f"No row of {names} names a machine (it was aggregated): only cost with a tag that names the cluster can be "
+            "split by it."
+        )
     return Allocations(label, count, tuple(notes))
 
 
@@ -216,13 +241,16 @@ def _weight(sheet: Sheet) -> str:
 def _machine(sql: str) -> str:
     """A machine by the name that bills have for it.
 
-    ``aws:///us-east-1a/i-0abc`` is i-0abc, ``gce://project/zone/name`` is name; of Azure the whole address in small
-    letters, of a machine in a scale set that of the scale set, which is what is billed.
+    ``aws:///us-east-1a/i-0abc`` is i-0abc, ``gce://project/zone/name`` project/zone/name, for names are given anew in
+    every project; of Azure the whole address in small letters, of a machine in a scale set that of the scale set, which
+    is what is billed.
     """
     plain = f"lower(regexp_replace(coalesce({sql}, ''), '^[a-zA-Z]+:/+', '/'))"
     azure = f"regexp_replace({plain}, '/virtualmachines/[^/]+$', '')"
     azure = f"CASE WHEN {plain} LIKE '%/virtualmachinescalesets/%' THEN {azure} ELSE {plain} END"
-    return f"CASE WHEN {plain} LIKE '/subscriptions/%' THEN {azure} ELSE regexp_replace({plain}, '^.*/', '') END"
+    google = f"{sql} SIMILAR TO '[gG][cC][eE]://[^/]+/[^/]+/[^/]+'"
+    last = f"regexp_replace({plain}, '^.*/', '')"
+    return f"CASE WHEN {google} THEN {plain}[2:] WHEN {plain} LIKE '/subscriptions/%' THEN {azure} ELSE {last} END"
 
 
 def days_by_cluster(db: duckdb.DuckDBPyConnection) -> Mapping[str, tuple[date, date]]:

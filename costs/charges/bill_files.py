@@ -14,7 +14,7 @@ from costs.charges import files, gzips, json_lines, price_lookup, text_files
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.json_lines import LONGEST_LINE, Page
 from costs.formats import FORMATS, detect
-from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
+from costs.formats.base import METRICS, TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 from finops_site.lib.money import exact_text
 
@@ -142,7 +142,31 @@ def open_bill_file(
     )
     if detected.needs_month and options.month is None:
         raise BadBill(f"{name}: {detected.title} has no dates; say which month it is for (--month 2025-11).")
-    return replace(unrecognised, format=detected)
+    _check_doubled_columns(db, opened := replace(unrecognised, format=detected))
+    return opened
+
+
+def _check_doubled_columns(db: duckdb.DuckDBPyConnection, file: BillFile) -> None:
+    """Raises BadBill where a column of money, currency or time stands twice in the header, with different values."""
+    columns, rules = file.sheet.columns, file.format.columns
+    names = (*METRICS, "BillingCurrency", "BillingPeriodStart", "ChargePeriodStart")
+    read = "\n".join(sql for name in names if name in rules and (sql := rules[name](file.sheet)))
+    spellings = {name.lower(): name for name in columns}
+    for name in columns:
+        numbered = re.fullmatch(r"(.+) [(][0-9]+[)]", name)
+        first = numbered and spellings.get(numbered[1].lower())
+        if first and columns[first] in read and _differ(db, file, columns[first], columns[name]):
+            raise BadBill(
+                f"{file.name}: the column {first} stands twice in the header, with different values. Leave one out."
+            )
+
+
+def _differ(db: duckdb.DuckDBPyConnection, file: BillFile, one: str, other: str) -> bool:
+    try:
+        rows = f"{file.source(store_rejects=False)} WHERE {one} IS DISTINCT FROM {other}"
+        return db.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is not None
+    except UNREADABLE:
+        return False
 
 
 def unreadable(bill: Sequence[BillFile], error: duckdb.Error) -> Exception:
@@ -311,6 +335,9 @@ def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list
 def check_one_format(bill: Sequence[BillFile]) -> None:
     """Raises BadBill for files of several formats, unless they are the two halves of one bill."""
     names = sorted({file.format.name for file in bill})
+    for file in bill:
+        if file.format.repeats in names:
+            raise BadBill(f"{file.name}: the {file.format.title} repeats costs of the other file; leave it out.")
     if len(names) > 1 and not all(file.format.view for file in bill):
         raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
 

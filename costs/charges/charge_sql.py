@@ -155,6 +155,8 @@ def _texts(file: BillFile) -> dict[str, str]:
     if texts["BillingCurrency"] == ABSENT:
         default = "USD" if file.format.needs_month else NO_CURRENCY
         texts["BillingCurrency"] = literal(file.sheet.options.currency or default)
+    elif stated := file.sheet.options.currency:
+        texts["BillingCurrency"] = f"coalesce({texts['BillingCurrency']}, {literal(stated)})"
     return texts | {"BillingCurrency": f"upper(trim({texts['BillingCurrency']}))"}
 
 

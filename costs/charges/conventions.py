@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import duckdb
 
 from costs.charges.bill_files import BillFile, unreadable
-from costs.formats.base import CHARGE_COLUMNS, BadBill, squeezed
+from costs.formats.base import CHARGE_COLUMNS, METRICS, BadBill, squeezed
 from costs.formats.sql import (
     DATE_SHAPE,
     SERIAL_SHAPE,
@@ -24,6 +24,7 @@ from costs.formats.sql import (
     dates_in_order,
     dates_of_serials,
     is_amount,
+    is_other_money,
     plain_number,
 )
 
@@ -421,6 +422,7 @@ def _with_columns(
 ) -> BillFile:
     """The file with columns that read as ISO dates and plain numbers."""
     columns = dict(file.written.columns)
+    currency, money = _currency_of(file), _columns_of(file, METRICS)
     for name, dates in cells.dates.items():
         if order := orders.values.get((at, name)):
             columns[name] = dates_in_order(columns[name], order)
@@ -429,11 +431,21 @@ def _with_columns(
     for name, amounts in cells.amounts.items():
         mark = marks.values.get((at, name))
         if mark and (amounts.dressed or mark == "comma"):
-            columns[name] = plain_number(columns[name], mark)
+            cell = columns[name]
+            columns[name] = plain_number(cell, mark)
+            if currency and name in money:
+                other = f"{cell} || ' in a bill in ' || {currency}"
+                columns[name] = f"CASE WHEN {is_other_money(cell, currency)} THEN {other} ELSE {columns[name]} END"
         elif (at, name) in marks.doubts:
             # No cost depends on it, or the bill would be refused.
             columns[name] = f"CASE WHEN regexp_full_match({columns[name]}, '[0-9]*') THEN {columns[name]} END"
     return replace(file, sheet=replace(file.written, columns=columns))
+
+
+def _currency_of(file: BillFile) -> str | None:
+    """SQL of the currency that the row states; None where the file has no column for it."""
+    rule = file.format.columns.get("BillingCurrency")
+    return None if rule is None or file.format.prices else rule(file.written)
 
 
 def _are_days_of_the_file(cells: Cells) -> bool:

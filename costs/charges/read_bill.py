@@ -67,6 +67,9 @@ class BillContents:
     """What a bill holds. `totals` are exact to the digits of the text, `residual` what storing cannot keep."""
 
     format: str
+    # The format whose bill has the same costs, and the accounts that this one has them of.
+    repeats: str = ""
+    accounts: tuple[str, ...] = ()
     provider: str = ""
     rows_read: int = 0
     rows_rejected: int = 0
@@ -276,7 +279,7 @@ def _summarise(
 ) -> BillContents:
     """All about the bill but its months; raises BadBill when it has no charge, or is not for the month of `options`."""
     table = _table(staging)
-    contents = BillContents(format=bill[0].format.label(bill[0].sheet))
+    contents = BillContents(format=bill[0].format.label(bill[0].sheet), repeats=bill[0].format.repeats)
     # A row that carries two charges is one row of the bill.
     unused = bill[0].format.unused
     is_row = f"x_Problem IS NULL AND NOT ({unused.added})" if unused else "x_Problem IS NULL"
@@ -294,11 +297,20 @@ def _summarise(
         WHERE x_Problem IS NULL AND ProviderName IS NOT NULL ORDER BY 1 LIMIT 5"""
     ).fetchall()
     contents.provider = ", ".join(name for (name,) in providers)[:200]
+    if contents.repeats:
+        accounts = db.execute(f"SELECT DISTINCT coalesce(SubAccountId, '') FROM {table} WHERE x_Problem IS NULL")
+        contents.accounts = tuple(account for (account,) in accounts.fetchall())
     contents.notes = [*_notes_on_rows(db, table), *_notes_on_months(db, table), *_notes_on_format(db, table, bill)]
     if options.month and list(months) != [options.month.start]:
         listed = ", ".join(f"{month:%Y-%m}" for month in months)
         raise BadBill(f"{bill[0].name}: the bill is for {listed}, not for {options.month}.")
     contents.totals, contents.residual = control_totals(db, table)
+    others = sorted(contents.totals.keys() - {(options.currency or "").strip().upper()})
+    if options.currency and others:
+        raise BadBill(
+            f"{bill[0].name}: the bill is in {', '.join(others)}, and not in {options.currency.upper()}. A currency is "
+            "stated for bills that name none; load this one without."
+        )
     try:
         contents.conformance = judge_charges(
             db,

@@ -32,6 +32,19 @@ CLUSTER_TAGS = (
 )
 
 
+# Of ``project/zone/name`` the parts, of any other name the name alone.
+_IS_GOOGLE = "node ~ '^[^/]+/[^/]+/[^/]+$'"
+PARTS_OF_NODE = f"""CASE WHEN {_IS_GOOGLE} THEN split_part(node, '/', 3) ELSE node END AS tail,
+    CASE WHEN {_IS_GOOGLE} THEN split_part(node, '/', 1) ELSE '' END AS project,
+    CASE WHEN {_IS_GOOGLE} THEN split_part(node, '/', 2) ELSE '' END AS zone"""
+# Whether a cost line `l` may be of a machine `n` of the same last name: projects and zones give the same names.
+IS_OF_NODE = """(n.project = '' OR l.account = n.project OR strpos(l.whole, '/projects/' || n.project || '/') > 0
+        OR (l.account = '' AND strpos(l.whole, 'projects/') = 0))
+    AND (n.zone = '' OR strpos(l.whole, '/zones/') = 0 OR strpos(l.whole, '/zones/' || n.zone || '/') > 0)"""
+# Instance ids of AWS are nobody else's.
+IS_UNIQUE = "n.tail ~ '^i-[0-9a-f]{8,}$'"
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """What a namespace, a workload or the value of a label costs; `is_idle` is what nothing took."""
@@ -45,7 +58,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class MissingMachine:
-    """A machine of a cluster that no visible cost line names, and on how many days."""
+    """A machine of a cluster that no visible cost line names, or more than one account has, and on how many days.
+
+    `node` is empty for a cluster whose file names no machines, where no cost line has a tag with its name.
+    """
 
     cluster: str
     node: str
@@ -92,10 +108,19 @@ def unmatched(user: Person, period: Period, cluster: str = "") -> list[MissingMa
     usage, params = _usage(period, cluster)
     lines, line_params = _lines(user, period, "effective_cost")
     rows = _fetch(
-        f"""WITH lines AS ({lines}) SELECT cluster, node, count(DISTINCT day) FROM ({usage}) u
-        WHERE node <> '' AND NOT EXISTS (SELECT 1 FROM lines l WHERE l.day = u.day AND u.node IN (l.whole, l.tail))
-        GROUP BY 1, 2 ORDER BY 1, 2""",
-        [*line_params, *params],
+        f"""WITH lines AS MATERIALIZED ({lines}), usage AS MATERIALIZED (
+            SELECT DISTINCT cluster, day, node, is_idle FROM ({usage}) u
+        ), nodes AS (SELECT DISTINCT day, node, {PARTS_OF_NODE} FROM usage WHERE node <> ''),
+        matched AS ({_matched()})
+        SELECT cluster, node, count(DISTINCT day) FROM usage u
+        WHERE node <> '' AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.day = u.day AND m.node = u.node)
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT cluster, '', count(DISTINCT day) FROM usage u WHERE node = '' AND NOT is_idle
+            AND NOT EXISTS (SELECT 1 FROM usage o WHERE o.cluster = u.cluster AND o.day = u.day AND o.node <> '')
+            AND NOT EXISTS (SELECT 1 FROM lines l WHERE l.day = u.day AND {_is_tagged("u.cluster")})
+        GROUP BY 1 ORDER BY 1, 2""",
+        [*line_params, *params, *CLUSTER_TAGS],
     )
     return [MissingMachine(*row) for row in rows]
 
@@ -127,10 +152,13 @@ def _lines(user: Person, period: Period, metric: str) -> tuple[str, list[Any]]:
     rows = (
         CostLine.objects.visible_to(user).charged_in(period).exclude(resource="").filter(**{f"{metric}__isnull": False})
     )
-    wanted = rows.order_by().values_list("id", "charge_date", "resource", "currency", "tag_set_id", metric)
+    wanted = rows.order_by().values_list(
+        "id", "charge_date", "resource", "sub_account", "currency", "tag_set_id", metric
+    )
     sql, params = wanted.query.sql_with_params()
     return (
-        f"""SELECT id AS line, charge_date AS day, resource, currency, tag_set_id, {metric} AS amount,
+        f"""SELECT id AS line, charge_date AS day, resource, lower(sub_account) AS account, currency, tag_set_id,
+        {metric} AS amount,
         lower(resource) AS whole, lower(regexp_replace(resource, '^.*[/]', '')) AS tail
         FROM ({sql}) lines""",
         list(params),
@@ -141,23 +169,40 @@ def _pairs(user: Person, period: Period, metric: str, cluster: str) -> tuple[str
     """(SQL of every cost line of a machine with all that it is split among, parameters)."""
     usage, usage_params = _usage(period, cluster)
     lines, line_params = _lines(user, period, metric)
-    named = ", ".join(["%s"] * len(CLUSTER_TAGS))
     columns = "l.line, l.amount, l.currency, l.resource"
     what = "w.cluster, w.namespace, w.controller_kind, w.controller, w.pod, w.labels, w.is_idle, w.weight"
     tie = "concat_ws('|', w.cluster, w.namespace, w.controller_kind, w.controller, w.pod, w.labels::text) AS tie"
     return (
-        f"""WITH weights AS MATERIALIZED ({weights_sql(usage)}), lines AS MATERIALIZED ({lines})
-        SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = l.tail
-            AND w.node <> ''
-        UNION ALL
-        SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = l.whole
-            AND w.node <> '' AND l.whole <> l.tail
+        f"""WITH weights AS MATERIALIZED ({weights_sql(usage)}), lines AS MATERIALIZED ({lines}),
+        nodes AS (SELECT DISTINCT day, node, {PARTS_OF_NODE} FROM weights WHERE node <> ''), matched AS ({_matched()})
+        SELECT {columns}, {what}, {tie} FROM lines l JOIN matched m ON m.line = l.line
+            JOIN weights w ON w.day = m.day AND w.node = m.node
         UNION ALL
         SELECT {columns}, {what}, {tie} FROM lines l JOIN weights w ON w.day = l.day AND w.node = ''
-            AND EXISTS (SELECT 1 FROM costs_tagset t, jsonb_each_text(t.tags) tag
-                WHERE t.id = l.tag_set_id AND tag.key IN ({named}) AND tag.value = w.cluster)""",
+            AND {_is_tagged("w.cluster")}""",
         [*usage_params, *line_params, *CLUSTER_TAGS],
     )
+
+
+def _matched() -> str:
+    """SQL of the cost lines of each machine: (day, node, line), of tables `lines` and `nodes`.
+
+    A name that lines of several accounts have, and that says no project, may be any of them: it is nobody's.
+    """
+    accounts = "min(l.account) OVER (PARTITION BY n.day, n.node) <> max(l.account) OVER (PARTITION BY n.day, n.node)"
+    return f"""SELECT day, node, line FROM (
+            SELECT n.day, n.node, l.line, n.project = '' AND NOT ({IS_UNIQUE}) AND {accounts} AS is_doubtful
+            FROM nodes n JOIN lines l ON l.day = n.day AND l.tail = n.tail AND {IS_OF_NODE}
+        ) by_name WHERE NOT is_doubtful
+        UNION
+        SELECT n.day, n.node, l.line FROM nodes n JOIN lines l ON l.day = n.day AND l.whole = n.node"""
+
+
+def _is_tagged(cluster: str) -> str:
+    """SQL that is true for a cost line `l` with a tag that names the cluster; takes CLUSTER_TAGS as parameters."""
+    named = ", ".join(["%s"] * len(CLUSTER_TAGS))
+    return f"""EXISTS (SELECT 1 FROM costs_tagset t, jsonb_each_text(t.tags) tag
+                WHERE t.id = l.tag_set_id AND tag.key IN ({named}) AND tag.value = {cluster})"""
 
 
 def _fetch(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:

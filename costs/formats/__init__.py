@@ -14,7 +14,7 @@ from costs.formats.vendors.anthropic import ANTHROPIC
 from costs.formats.vendors.databricks import DATABRICKS
 from costs.formats.vendors.datadog import DATADOG_CUSTOM, DATADOG_USAGE
 from costs.formats.vendors.digitalocean import DIGITALOCEAN
-from costs.formats.vendors.github import GITHUB
+from costs.formats.vendors.github import GITHUB, GITHUB_PREMIUM
 from costs.formats.vendors.ibm import IBM
 from costs.formats.vendors.mongodb import MONGODB_API, MONGODB_CSV
 from costs.formats.vendors.openai import OPENAI
@@ -23,10 +23,21 @@ from costs.formats.vendors.snowflake import SNOWFLAKE
 # Where headers are alike, the format with evidence in its rows comes first.
 FORMATS: tuple[Format, ...] = (
     *(FOCUS, AWS_CUR, AZURE_AMORTIZED, AZURE_ACTUAL, GCP, OCI, SEED_EC2, SEED_S3),
-    *(ALIBABA, ANTHROPIC, DATABRICKS, DATADOG_CUSTOM, DATADOG_USAGE, DIGITALOCEAN, GITHUB, IBM),
+    *(ALIBABA, ANTHROPIC, DATABRICKS, DATADOG_CUSTOM, DATADOG_USAGE, DIGITALOCEAN, GITHUB_PREMIUM, GITHUB, IBM),
     *(MONGODB_CSV, MONGODB_API, OPENAI, SNOWFLAKE),
 )
 NAMES = tuple(dict.fromkeys(known.name for known in FORMATS))
+
+# Reports that are known and cannot be read as a bill: {some of their columns: why, and what helps}.
+NOT_READ = {
+    ("Multiplier", "Actions Workflow", "Repository Slug"): (
+        "this is GitHub's older usage report, which has prices and no amounts: what the plan includes is not taken "
+        "off. Export the usage report of GitHub's new billing platform (with gross_amount and net_amount)."
+    ),
+    ("Timestamp", "Requests Used", "Exceeds Monthly Quota"): (
+        "this is GitHub's older report of premium requests, which has no amounts. Export the usage report."
+    ),
+}
 
 
 def detect(
@@ -43,6 +54,9 @@ def detect(
     for known in (known for known in choice if known.fits(sheet)):
         if not known.evidence or wanted != "auto" or shows(known):
             return known
+    for columns, reason in NOT_READ.items():
+        if all(name in sheet for name in columns):
+            raise BadBill(f"{file}: {reason}")
     titles = ", ".join(known.title for known in FORMATS)
     own = [known for known in choice if not known.is_foreign(sheet)]
     if not own:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from costs.formats.sql import FORMULA, DateOrder, DecimalMark, as_json, literal, quoted
+from costs.formats.sql import FORMULA, DateOrder, DecimalMark, as_json, literal, moment, quoted
 from finops_site.lib.periods import Month
 
 Kind = Literal["text", "money", "number", "moment", "tags"]
@@ -206,6 +206,7 @@ class Format:
     may lack a column of.
     `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula),
     and `counter_evidence` SQL that is true for no row of any.
+    `repeats` names the format whose bill has all the costs of this one too.
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one
     bill. `period_end` reads the end of the billing period where it may start at another zone's midnight: the billing
     month is then the one it mostly lies in. `date_order` is how the provider documents dates of numbers alone.
@@ -231,6 +232,7 @@ class Format:
     foreign: Sequence[str] = ()
     evidence: str = ""
     counter_evidence: str = ""
+    repeats: str = ""
     view: str = ""
     period_end: Rule | None = None
     date_order: DateOrder | None = None
@@ -455,8 +457,16 @@ def listed_tags(column: str, separators: str, pair: str) -> Rule:
 
 
 def month_of(column: str) -> Rule:
-    """The first day of the month of a column's ISO date."""
-    return formula(f"left({{{column}}}, 7) || '-01'")
+    """The first day of the month of a column's date: an ISO date, a month by its name (``March 2026``), or numbers."""
+
+    def rule(sheet: Sheet) -> str | None:
+        cell = sheet.text(column) or "NULL::VARCHAR"
+        named = f"try_strptime({cell}, ['%B %Y', '%b %Y', '%B, %Y', '%b-%Y', '%m/%Y', '%Y/%m'])"
+        other = f"CAST(date_trunc('month', coalesce({named}, {moment(cell)}))::DATE AS VARCHAR)"
+        iso = f"left({cell}, 7) || '-01'"
+        return f"CASE WHEN {cell} LIKE '____-__%' THEN {iso} ELSE coalesce({other}, {iso}) END"
+
+    return rule
 
 
 def pages_by_time(start: str, stop: str, answer: str = "''") -> Pages:

@@ -62,6 +62,37 @@ def plain_number(sql: str, mark: DecimalMark) -> str:
     return f"CASE WHEN {is_amount(sql, mark)} THEN {number} ELSE {sql} END"
 
 
+# Signs of money, and of which currencies each may be.
+_DOLLARS = ("USD", "AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP", "COP")
+_SIGNS = {
+    "US$": ("USD",),
+    "R$": ("BRL",),
+    "A$": ("AUD",),
+    "C$": ("CAD",),
+    "HK$": ("HKD",),
+    "S$": ("SGD",),
+    "NZ$": ("NZD",),
+    "$": _DOLLARS,
+    "\u20ac": ("EUR",),
+    "\u00a3": ("GBP",),
+    "\u00a5": ("JPY", "CNY"),
+    "\u20b9": ("INR",),
+    "\u20a9": ("KRW",),
+    "kr": ("SEK", "NOK", "DKK"),
+    "z\u0142": ("PLN",),
+}
+
+
+def is_other_money(sql: str, currency: str) -> str:
+    """SQL that is true for an amount that wears the sign or the code of another currency than `currency` (SQL)."""
+    sign, code = f"regexp_extract({sql}, {literal(_MONEY)})", f"upper({currency})"
+    cases = " ".join(
+        f"WHEN {literal(each_sign)} THEN {code} NOT IN ({', '.join(map(literal, codes))})"
+        for each_sign, codes in _SIGNS.items()
+    )
+    return f"coalesce(CASE {sign} WHEN '' THEN false {cases} ELSE {sign} <> {code} END, false)"
+
+
 def stored(sql: str) -> str:
     """Text to the stored decimal; null when it is no number (DuckDB rounds halves away from zero at 18 places)."""
     return f"TRY_CAST({sql} AS {STORED})"

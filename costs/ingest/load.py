@@ -22,7 +22,7 @@ from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
-from costs.models import ConformanceResult, Delivery, DeliveryMonth, Reject
+from costs.models import ConformanceResult, DeliveredAccount, Delivery, DeliveryMonth, Reject
 from costs.retention import FilesRemoved
 from costs.versions.decisions import AlreadyDelivered, same_bill
 from finops_site.celery import task
@@ -67,6 +67,7 @@ def _load(delivery: Delivery, scratch: Path) -> None:
         except NoCharges as error:
             activate_empty(delivery, str(error))
             return
+        _refuse_repeated_costs(contents)
         _record_contents(delivery, contents)
         months: list[DeliveryMonth] = []
         try:
@@ -80,6 +81,25 @@ def _load(delivery: Delivery, scratch: Path) -> None:
             # An attempt that took over removed what it saw, and these may have come after it looked.
             discard_publications(months)
             raise
+
+
+def _refuse_repeated_costs(contents: BillContents) -> None:
+    """Raises BadBill where a report that counts has the costs of this one too, of the same accounts and months."""
+    if not contents.repeats:
+        return
+    months = [month.billing_month for month in contents.months]
+    there = DeliveredAccount.objects.filter(
+        delivery_month__is_current=True,
+        delivery_month__billing_month__in=months,
+        delivery_month__delivery__format=contents.repeats,
+        sub_account__in=contents.accounts,
+    ).select_related("delivery_month")
+    if row := there.order_by("delivery_month__billing_month").first():
+        raise BadBill(
+            f"These costs are in the usage report of {row.sub_account or 'the same account'} for "
+            f"{Month.of(row.delivery_month.billing_month)} already, which counts: they would count twice. Deliver that "
+            "report again where it is not up to date."
+        )
 
 
 def _remove_remains(delivery: Delivery, scratch: Path) -> None:

@@ -27,6 +27,10 @@ class CannotSign(ValueError):
     """An invoice cannot be signed off or opened again; the message is for the person."""
 
 
+class SignedAlready(ValueError):
+    """An invoice that is signed off would change; the message is for the person."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpsertResult:
     """How many invoices are new, changed, or were there with the same values."""
@@ -45,7 +49,7 @@ def upsert_invoices(
 ) -> UpsertResult:
     """Writes invoices, each in the place of the one with its account, month, currency and id; all of them or none.
 
-    What a row does not state stays as it is.
+    What a row does not state stays as it is. Raises SignedAlready where a row would change an invoice that is signed.
     """
     months = {row.billing_month for row in rows}
     stored = {_key(row): row for row in Invoice.objects.select_for_update().filter(billing_month__in=months)}
@@ -56,6 +60,10 @@ def upsert_invoices(
             new.append(_new_invoice(row, user, now, source))
         elif changes := _update(invoice, row):
             changed.append((invoice, changes))
+    if signed := [(str(invoice), ", ".join(changes)) for invoice, changes in changed if invoice.is_signed]:
+        listed = "; ".join(f"{name} ({fields})" for name, fields in signed[:5])
+        more = f" and {len(signed) - 5} more" if len(signed) > 5 else ""
+        raise SignedAlready(f"Signed off already, open again before it changes: {listed}{more}. Nothing was saved.")
     Invoice.objects.bulk_create(new, batch_size=1000)
     Invoice.objects.bulk_update([invoice for invoice, _ in changed], UPDATED, batch_size=1000)
     created = [(invoice, {"total": ("", f"{exact_text(invoice.total)} {invoice.currency}")}) for invoice in new]

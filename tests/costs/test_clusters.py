@@ -105,6 +105,22 @@ def machines(tmp_path):
     return load_bill(received.delivery)
 
 
+@pytest.fixture
+def google(tmp_path):
+    """A bill of machines that are all called node-1: in p1, in another zone of p1, and in p2."""
+    rows = [
+        {
+            "ProviderName": "Google Cloud",
+            "SubAccountId": project,
+            "ResourceId": f"//compute.googleapis.com/projects/{project}/zones/{zone}/instances/node-1",
+            "EffectiveCost": cost,
+        }
+        for project, zone, cost in (("p1", "z", "10"), ("p1", "other", "1000"), ("p2", "z", "100"))
+    ]
+    (received,) = receive_bill("google", [bills.write(tmp_path, "g.csv", bills.focus_csv(rows))])
+    return load_bill(received.delivery)
+
+
 def amounts(by="namespace", user=None, **options):
     return {
         (share.key or "-") if not share.is_idle else "idle": share.amount
@@ -169,6 +185,32 @@ class TestShares:
             del entry["properties"]["node"]
         bring(opencost(*entries))
         assert amounts() == {"shop": Decimal(6), "data": Decimal(3)}
+
+    @pytest.mark.parametrize("node", ["gce://p1/z/node-1", "gce://P1/z/Node-1"])
+    def test_a_name_that_two_projects_have_is_the_machine_of_its_project(self, bring, google, node):
+        bring(opencost(allocation("web-1", "1", node=node, namespace="shop")))
+        assert amounts() == {"shop": Decimal(10)}
+        assert shares.unmatched(WholeCompany(), MARCH) == []
+        assert_books_hold()
+
+    def test_a_name_that_two_zones_have_is_the_machine_of_its_zone(self, bring, google):
+        bring(opencost(allocation("web-1", "1", node="gce://p1/other/node-1", namespace="shop")))
+        assert amounts() == {"shop": Decimal(1000)}
+
+    def test_a_bare_name_that_two_projects_have_is_nobodys_and_listed(self, bring, google):
+        bring(opencost(allocation("web-1", "1", node="node-1", namespace="shop")))
+        assert amounts() == {}
+        assert [(row.node, row.days) for row in shares.unmatched(WholeCompany(), MARCH)] == [("node-1", 1)]
+
+    def test_allocations_that_were_aggregated_say_that_nothing_can_be_split(self, bring, machines):
+        entry = allocation("shop", "2", node="", namespace="shop")
+        del entry["properties"]["node"]
+        row = bring(opencost(entry))
+        assert "No row of shop names a machine" in row.notes
+        assert amounts() == {}
+        assert [(row.cluster, row.node, row.days) for row in shares.unmatched(WholeCompany(), MARCH)] == [
+            ("shop", "", 1)
+        ]
 
     def test_a_lead_sees_the_shares_of_her_teams_machines(self, bring, machines, people):
         team = Team.objects.filter(pk__in=people["lea"].visible_team_ids).first()
@@ -243,6 +285,19 @@ class TestFiles:
         assert (row.first_day, row.last_day, row.rows) == (date(2026, 3, 9), date(2026, 3, 15), 7)
         assert "1 row is of several days" in row.notes
 
+    def test_a_window_over_midnight_counts_on_both_days_by_its_hours(self, bring):
+        window = {"start": "2026-03-05T18:00:00Z", "end": "2026-03-06T06:00:00Z"}
+        row = bring(opencost(allocation("a", "3", namespace="n", window=window)))
+        days = list(ClusterUsage.objects.order_by("day").values_list("day", "weight"))
+        assert days == [(date(2026, 3, 5), Decimal("1.5")), (date(2026, 3, 6), Decimal("1.5"))]
+        assert "1 row with a window that goes over midnight" in row.notes
+
+    def test_a_week_from_noon_to_noon_has_half_of_its_first_and_last_day(self, bring):
+        window = {"start": "2026-03-05T12:00:00Z", "end": "2026-03-08T12:00:00Z"}
+        bring(opencost(allocation("a", "2", namespace="n", window=window)))
+        weights = ClusterUsage.objects.order_by("day").values_list("weight", flat=True)
+        assert list(weights) == [1, 2, 2, 1]
+
     def test_machines_of_azure_and_google_are_named_as_their_bills_name_them(self, bring):
         vmss = "/subscriptions/S1/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/aks-pool"
         pods = [
@@ -250,7 +305,10 @@ class TestFiles:
             allocation("b", "1", node="gce://project/europe-west1-b/gke-pool-1"),
         ]
         bring(opencost(*pods))
-        assert set(ClusterUsage.objects.values_list("node", flat=True)) == {vmss.lower(), "gke-pool-1"}
+        assert set(ClusterUsage.objects.values_list("node", flat=True)) == {
+            vmss.lower(),
+            "project/europe-west1-b/gke-pool-1",
+        }
 
     def test_aws_split_cost_allocation_splits_the_machine_that_the_report_names(self, bring, tmp_path):
         """The pods' own rows cost nothing; of the machine's 0.96 they take 0.5 and 0.2, and 0.26 is idle."""

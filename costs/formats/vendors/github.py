@@ -2,7 +2,12 @@
 
 Header: "Billing reports reference", docs.github.com/en/billing/reference/billing-reports. Amounts are in US dollars,
 which no column says. The net amount is what GitHub bills; the gross amount is before what the plan includes.
+
+The usage report is of all paid products, premium requests among them; the report of premium requests has the same cost
+again, by user and model.
 """
+
+from dataclasses import replace
 
 from costs.formats.base import Format, const, month_of, tags_of, text
 
@@ -46,4 +51,13 @@ GITHUB = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     tags_are_map=True,
+)
+
+GITHUB_PREMIUM = replace(
+    GITHUB,
+    name="github-premium",
+    title="GitHub report of premium requests",
+    required=(*GITHUB.required, "model|exceeds_quota|total_monthly_quota"),
+    foreign=("repository", "workflow_path"),
+    repeats=GITHUB.name,
 )

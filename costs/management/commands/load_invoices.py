@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from costs.calc import invoice_csv
-from costs.invoices.records import upsert_invoices
+from costs.invoices.records import SignedAlready, upsert_invoices
 from costs.models import Source
 from finops_site.ops.commands import BadInput, PlainCommand
 
@@ -37,6 +37,9 @@ class Command(PlainCommand):
         read = invoice_csv.read_invoices(text, decimal_mark=options["decimal_mark"])
         if not read.is_good:
             raise BadInput(f"{path.name}: {'; '.join(map(str, read.problems[:SHOWN_PROBLEMS]))} Nothing was saved.")
-        result = upsert_invoices(read.rows, user=None, now=timezone.now(), source=source)
+        try:
+            result = upsert_invoices(read.rows, user=None, now=timezone.now(), source=source)
+        except SignedAlready as error:
+            raise BadInput(f"{path.name}: {error}") from None
         figures = {"new": result.new, "changed": result.changed, "same": result.same, "ignored_columns": read.ignored}
         self.answer(figures, f"Invoices: {result}.", as_json=options["json"])

@@ -234,9 +234,13 @@ class UploadInvoices(FormPage):
                 form=form, problems=read.problems[:SHOWN_PROBLEMS], count=len(read.problems)
             )
             return self.render_to_response(context)
-        result = records.upsert_invoices(
-            read.rows, user=self.person, now=timezone.now(), source=form.cleaned_data["source"]
-        )
+        try:
+            result = records.upsert_invoices(
+                read.rows, user=self.person, now=timezone.now(), source=form.cleaned_data["source"]
+            )
+        except records.SignedAlready as error:
+            form.add_error(None, str(error))
+            return self.form_invalid(form)
         ignored = f" Nothing was read from: {', '.join(read.ignored)}." if read.ignored else ""
         messages.success(self.request, f"Invoices: {result}.{ignored}")
         return redirect("costs:invoices")

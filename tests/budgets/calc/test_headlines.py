@@ -26,6 +26,7 @@ def summary(kind, value, *, budgeted="10900", spent="7000", forecast="12400", li
         ),
         (summary("actual", "8938"), "Payments has spent 82 % of November: 8,938 of 10,900 USD, with 10 days to go"),
         (summary("actual", "11227"), "Payments is 3 % over November: 11,227 of 10,900 USD"),
+        (summary("actual", "10946"), "Payments is less than 1 % over November: 10,946 of 10,900 USD"),
         (summary("actual", "3", budgeted="0", limit="0"), "Payments is over November: 3.00 of 0.00 USD"),
         (summary("day", "2250.50"), "Payments spent 2,250 USD on a single day of November"),
         (summary("anomaly", "900"), "Payments spent 900 USD more in a day than it should have"),

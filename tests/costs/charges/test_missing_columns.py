@@ -44,7 +44,8 @@ def without(header, columns):
     return Sheet({name: f'"{name}"' for name in header if squeezed(name) not in gone})
 
 
-CSV_FORMATS = [known for known in FORMATS if known.name != "seed-inventory"]
+# An inventory is refused without a month; a report of premium requests without its own columns is a usage report.
+CSV_FORMATS = [known for known in FORMATS if known.name not in ("seed-inventory", "github-premium")]
 
 
 @pytest.mark.parametrize("known", CSV_FORMATS, ids=lambda known: known.title)
@@ -256,3 +257,32 @@ def test_an_export_without_on_demand_cost_has_no_list_cost_at_all(load):
     delivery = load(content)
     assert delivery.totals["USD"]["list_cost"] is None
     assert "The export lacks pricing/publicOnDemandCost" in delivery.message
+
+
+class TestStatedTwice:
+    def test_a_column_of_money_that_stands_twice_with_other_values_is_refused(self, load):
+        header, row = bills.focus_csv([{"BilledCost": "5"}]).decode().splitlines()
+        delivery = load(f"{header},BilledCost\n{row},6\n".encode())
+        assert delivery.status == Delivery.Status.FAILED
+        assert "the column BilledCost stands twice in the header, with different values" in delivery.message
+        assert totals(load(f"{header},BilledCost\n{row},5\n".encode()))[0] == 5
+
+    @pytest.mark.parametrize("amount", ["5 EUR", "R$5", "\u20ac5", "(\u00a35)"])
+    def test_money_of_another_currency_than_the_row_states_is_a_reject(self, load, amount):
+        delivery = load(bills.focus_csv([{"BilledCost": amount}, {"BilledCost": "$1"}]))
+        assert (delivery.rows_rejected, totals(delivery)[0]) == (1, 1)
+        assert delivery.rejects.get().value == f"{amount} in a bill in USD"
+
+    @pytest.mark.parametrize(("amount", "currency"), [("5 EUR", "EUR"), ("A$5", "AUD"), ("$5", "CAD"), ("kr 5", "NOK")])
+    def test_the_sign_of_its_own_currency_is_read(self, load, amount, currency):
+        delivery = load(bills.focus_csv([{"BilledCost": amount}], BillingCurrency=currency))
+        assert Decimal(delivery.totals[currency]["billed_cost"]) == 5
+
+    def test_a_currency_that_the_bill_contradicts_is_refused(self, load):
+        delivery = load(bills.focus_csv([{}]), currency="EUR")
+        assert delivery.status == Delivery.Status.FAILED
+        assert "the bill is in USD, and not in EUR" in delivery.message
+
+    def test_rows_without_a_currency_have_the_one_that_is_stated(self, load):
+        delivery = load(bills.focus_csv([{}, {"BillingCurrency": ""}]), currency="usd")
+        assert (delivery.rows_rejected, totals(delivery)[0]) == (0, 2)

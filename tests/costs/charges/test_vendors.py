@@ -80,6 +80,39 @@ class TestGitHub:
         assert rejects(delivery) == [(5, "net_amount", "free")]
         assert delivery.totals["USD"]["billed_cost"] == "4.612902"
 
+    PREMIUM = (
+        "date,username,product,sku,model,quantity,unit_type,applied_cost_per_quantity,gross_amount,discount_amount,"
+        "net_amount,exceeds_quota,total_monthly_quota,organization,cost_center_name\n"
+        "2026-03-02,ola,copilot,copilot_premium_request,GPT-5,10,requests,0.04,0.4,0,0.4,False,300,octo,\n"
+    )
+
+    def test_premium_requests_count_where_no_usage_report_has_them(self, load):
+        delivery = load(self.PREMIUM)
+        assert (delivery.format, delivery.totals["USD"]["billed_cost"]) == ("github-premium", "0.4")
+
+    def test_premium_requests_are_in_the_usage_report_already(self, load):
+        """The usage report is of all paid products: the other one has the same 0.40 by user and model."""
+        usage = self.ROWS + "2026-03-02,copilot,copilot_premium_request,10,requests,0.04,0.4,0,0.4,,octo,,,\n"
+        good = load(self.HEADER + usage)
+        delivery = load(self.PREMIUM)
+        good.refresh_from_db()
+        assert (delivery.status, good.status) == ("failed", "current")
+        assert "These costs are in the usage report of octo for Mar 2026 already" in delivery.message
+        april = load(self.PREMIUM.replace("2026-03", "2026-04"))
+        assert april.status == "current", "nothing of April is there"
+
+    def test_both_reports_in_one_delivery_are_refused(self, load):
+        delivery = load(self.HEADER + self.ROWS, self.PREMIUM)
+        assert delivery.status == "failed"
+        assert "GitHub report of premium requests repeats costs of the other file" in delivery.message
+
+    def test_the_older_report_is_refused_by_its_name(self, load):
+        delivery = load(
+            "Date,Product,SKU,Quantity,Unit Type,Price Per Unit ($),Multiplier,Owner,Repository Slug,Username,"
+            "Actions Workflow,Notes\n2026-03-02,Actions,Compute - UBUNTU,10,minute,0.008,1.0,octo,web,ola,ci,\n"
+        )
+        assert "this is GitHub's older usage report" in delivery.message
+
 
 class TestSnowflake:
     HEADER = (
@@ -134,6 +167,11 @@ class TestDatadog:
             ("abc1", "Infra Hosts"),
             ("abc2", "Infra Hosts"),
         ]
+
+    @pytest.mark.parametrize("month", ["March 2026", "Mar 2026", "2026-03-01", "03/2026"])
+    def test_the_month_may_be_named(self, load, month):
+        load(self.USAGE.replace("2026-03", month))
+        assert set(lines("charge_date__month", "charge_date__day")) == {(3, 1)}
 
     def test_custom_costs_keep_their_provider_and_end_with_their_last_day(self, load):
         delivery = load(self.CUSTOM)

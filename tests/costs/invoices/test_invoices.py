@@ -1,6 +1,7 @@
 """Invoices beside bills that are loaded: what is compared, signed off, changed, and proven by the books."""
 
 from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -170,6 +171,21 @@ def test_an_invoice_that_comes_again_changes_the_one_that_is_there_and_is_in_the
         (fay, {"total": ["", "15 USD"]}),
         (fay, {"total": ["15", "16"]}),
     ]
+
+
+def test_an_invoice_that_is_signed_is_opened_again_before_new_values_come(deliver):
+    deliver({"BilledCost": "15"})
+    fay, invoice, now = person("fay"), record("15"), timezone.now()
+    records.sign_off(invoice.pk, user=fay)
+    same = InvoiceRow(invoice.billing_account, invoice.billing_month, "USD", Decimal("15"), invoice.invoice_id)
+    other = replace(same, total=Decimal("16"))
+    assert records.upsert_invoices([same], user=fay, now=now).same == 1
+    another = replace(same, invoice_id="new")
+    with pytest.raises(records.SignedAlready, match="open again before it changes: .*total"):
+        records.upsert_invoices([another, other], user=fay, now=now)
+    assert [(row.total, row.is_signed) for row in Invoice.objects.all()] == [(Decimal(15), True)]
+    records.reopen(invoice.pk, user=fay)
+    assert records.upsert_invoices([other], user=fay, now=now).changed == 1
 
 
 def test_the_queries_are_the_same_however_many_invoices_there_are(deliver):
