@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.querysets import METRICS
 from costs.web.delivery_tables import STATES
 from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.words import counted
 
 METRIC_WORDS = {
     "billed_cost": ("Billed cost", "on the invoice"),
@@ -70,8 +69,12 @@ def version_history(delivery: Delivery) -> list[MonthHistory]:
     for month, rows in _publications(delivery).items():
         versions = [Publication(row) for row in rows]
         if delivery.source.delivery_mode == Source.Mode.REPLACE:
-            for older, newer in pairwise(versions):
-                newer.before = older.row.totals
+            # Each view of the bill is compared with its own version before.
+            before: dict[str, Publication] = {}
+            for version in versions:
+                if version.row.view in before:
+                    version.before = before[version.row.view].row.totals
+                before[version.row.view] = version
         months.append(MonthHistory(month, versions[::-1]))
     return months
 
@@ -87,7 +90,7 @@ def _publications(delivery: Delivery) -> dict[date, list[DeliveryMonth]]:
         .order_by("billing_month", "delivery_id", "id")
     )
     # Lines made anew for other owners leave, for a moment, two publications of one delivery: the later one stands.
-    latest = {(row.billing_month, row.delivery_id): row for row in rows}
+    latest = {(row.billing_month, row.delivery_id, row.view): row for row in rows}
     months: dict[date, list[DeliveryMonth]] = {}
     for row in latest.values():
         months.setdefault(row.billing_month, []).append(row)
@@ -146,6 +149,6 @@ def elapsed(span: timedelta) -> str:
     """``34 seconds``, ``2 min 5 s``, ``1 h 3 min``."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
-        return f"{seconds} second{pluralize(seconds)}"
+        return counted(seconds, "second")
     minutes, seconds = divmod(seconds, 60)
     return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

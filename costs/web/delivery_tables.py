@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from costs.models import Delivery, Reject
 from costs.web.conformance_tables import delivery_score
-from costs.web.tables import BilledTotalsColumn, OwnerColumn
+from costs.web.tables import WHOLE_WORDS, BilledTotalsColumn, OwnerColumn
 from finops_site.lib.periods import moment_text
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
@@ -25,6 +25,7 @@ STATES = {
     Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
     Delivery.Status.HELD: ("Held", "warn", "alert-triangle"),
     Delivery.Status.REJECTED: ("Rejected", "calm", "ban"),
+    Delivery.Status.EMPTY: ("Without rows", "calm", "info-circle"),
 }
 SHOWN_OF_A_VALUE = 120
 MONTHS_NAMED = 3
@@ -170,9 +171,6 @@ class RejectTable(BaseTable):
 
     def value_value(self, value: str) -> str:
         return value
-
-
-WHOLE_WORDS = {"td": {"class": "nowrap"}}
 
 
 class ChangeTable(BaseTable):

@@ -17,14 +17,16 @@ from django_htmx.http import HttpResponseClientRefresh
 from costs import retention
 from costs.formats.base import BadBill
 from costs.ingest.load import retry_delivery
-from costs.ingest.withdraw import decide, withdraw_delivery
+from costs.ingest.withdraw import NOT_COUNTED, decide, withdraw_delivery
 from costs.models import ConformanceResult, Delivery, DeliveryFile, Stream
 from costs.versions import overlaps, restatements
-from costs.versions.decisions import AlreadyDelivered
+from costs.versions.beside import Neighbour, neighbours_of
+from costs.versions.decisions import MAY_STAND_BESIDE, AlreadyDelivered
 from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -32,7 +34,6 @@ EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_de
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
-COUNT_AGAIN = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED)
 
 
 class DeliveriesPage(ListPage):
@@ -164,15 +165,16 @@ class DeliveryPage(DetailPage):
             and not delivery.files_removed_at
             and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
-            "may_count_again": delivery.status in COUNT_AGAIN
+            "may_count_again": delivery.status in NOT_COUNTED
             and not delivery.files_removed_at
             and self.person.has_perm("costs.accept_delivery"),
             "may_decide": delivery.status == Delivery.Status.HELD and self.person.has_perm("costs.accept_delivery"),
+            "neighbours": self._neighbours(delivery),
+            "beside": delivery.beside.order_by("pk"),
             "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
-            "changes": delivery_tables.ChangeTable(
-                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
-            ),
+            "changes": self._change_table(delivery),
+            "cluster_files": delivery.cluster_files.all(),
             "retention": retention.retention_of(delivery),
             "score": conformance_tables.score_figures(delivery),
             "broken_rules": conformance_tables.ConformanceTable(
@@ -181,6 +183,18 @@ class DeliveryPage(DetailPage):
             "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _neighbours(self, delivery: Delivery) -> list[Neighbour]:
+        """What it may stand beside, for whoever may decide that now."""
+        decides = self.person.has_perm("costs.accept_delivery") and not delivery.files_removed_at
+        return neighbours_of(delivery) if decides and delivery.status in MAY_STAND_BESIDE else []
+
+    def _change_table(self, delivery: Delivery) -> delivery_tables.ChangeTable:
+        """The largest changes, without the columns that say the same of every row: they must fit beside one another."""
+        rows = list(restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE])
+        same = ["month"] if len({row.restatement.billing_month for row in rows}) == 1 else []
+        same += [] if any(row.billed_new for row in rows) else ["billed_new"]
+        return delivery_tables.ChangeTable(rows, request=None, exclude=same)
 
 
 class DeliveryProgress(_OneDelivery, View):
@@ -226,7 +240,7 @@ class RejectsPage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
         limit = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{limit}"
+        return f"{rejected:,} of {counted(self.delivery.rows_read, 'row')}.{limit}"
 
 
 class ChangesPage(_ListOfDelivery):
@@ -285,7 +299,8 @@ class ConformanceRulePage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         shown = len(self.get_queryset())
         limit = f", the {shown} that cost most" if shown < self.result.rows else ""
-        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+        verb = "breaks" if self.result.rows == 1 else "break"
+        return f"{self.result.rows:,} of {counted(self.result.judged, 'row')} {verb} this rule{limit}."
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])
@@ -331,15 +346,17 @@ class WithdrawDelivery(_OneDelivery, View):
 
 
 class DecideDelivery(_OneDelivery, View):
-    """What finance decides about a bill that does not count: ``accept``, ``always``, ``reject`` or ``again``."""
+    """What finance decides about a bill that does not count: `withdraw.decide` lists the decisions."""
 
     permission_required = "costs.accept_delivery"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery, decision = self.get_delivery(), request.POST.get("decision", "")
+        # Of an unticked box nothing is sent: the form names itself, so that none ticked is none.
+        beside = [int(pk) for pk in request.POST.getlist("beside") if pk.isdigit()]
         try:
-            sentence = decide(delivery, decision, self.person)
+            sentence = decide(delivery, decision, self.person, beside if "chosen" in request.POST else None)
         except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))
