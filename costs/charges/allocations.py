@@ -97,8 +97,8 @@ def read_allocations(
         f"""SELECT count(*) FILTER (last > first + INTERVAL 1 DAY), count(*) FILTER ({_IS_CUT} AND {_DAY_AFTER} >
         first::DATE + INTERVAL 1 DAY) FROM read_usage"""
     ).fetchone() or (0, 0)
-    alike = f"{counted(spread, 'row is', 'rows are')} of several days and count alike on each of them."
-    notes = [alike] * bool(spread)
+    of_days = counted(spread, "row is", "rows are")
+    notes = [f"{of_days} of several days and count alike on each of them."] * bool(spread)
     if cut:
         notes.append(f"{counted(cut, 'row')} with a window that goes over midnight: each day has its hours of it.")
     nameless = db.execute(

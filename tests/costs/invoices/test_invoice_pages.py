@@ -258,6 +258,8 @@ def test_a_program_records_an_invoice_and_signs_it_off(march, api):
     assert (refused.status_code, "explain the difference" in refused.json()["detail"]) == (400, True)
     signed = program.post(sign, {"explanation": "known"}, content_type="application/json").json()
     assert (signed["signed_by"], signed["signed_books"]) == (person("fay").email, "15")
+    changed = program.post("/api/v1/invoices/", {**stated, "total": "17"}, content_type="application/json")
+    assert (changed.status_code, "open again before it changes" in str(changed.json())) == (400, True)
     reopened = program.post(sign.replace("sign-off", "reopen"), content_type="application/json").json()
     assert (reopened["signed_by"], reopened["comparison"]["state"]) == (None, "explained")
     bad = program.post("/api/v1/invoices/", {**stated, "billing_month": "x", "total": "y"})

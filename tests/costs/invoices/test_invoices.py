@@ -1,7 +1,7 @@
 """Invoices beside bills that are loaded: what is compared, signed off, changed, and proven by the books."""
 
-from datetime import date
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -181,7 +181,7 @@ def test_an_invoice_that_is_signed_is_opened_again_before_new_values_come(delive
     other = replace(same, total=Decimal("16"))
     assert records.upsert_invoices([same], user=fay, now=now).same == 1
     another = replace(same, invoice_id="new")
-    with pytest.raises(records.SignedAlready, match="open again before it changes: .*total"):
+    with pytest.raises(records.SignedAlready, match=r"open again before it changes: .*total"):
         records.upsert_invoices([another, other], user=fay, now=now)
     assert [(row.total, row.is_signed) for row in Invoice.objects.all()] == [(Decimal(15), True)]
     records.reopen(invoice.pk, user=fay)
