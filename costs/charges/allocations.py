@@ -107,8 +107,8 @@ def read_allocations(
     if nameless:
         names = ", ".join(of_cluster for (of_cluster,) in nameless)
         notes.append(
-            f"No row of {names} names a machine (it was aggregated): only cost with a tag that names the cluster can be "
-            "split by it."
+            f"No row of {names} names a machine (it was aggregated): only cost with a tag that names the cluster can "
+            "be split by it."
         )
     return Allocations(label, count, tuple(notes))
 

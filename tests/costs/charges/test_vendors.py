@@ -97,7 +97,7 @@ class TestGitHub:
         delivery = load(self.PREMIUM)
         good.refresh_from_db()
         assert (delivery.status, good.status) == ("failed", "current")
-        assert "These costs are in the usage report of octo for Mar 2026 already" in delivery.message
+        assert "These costs are in the usage report of octo for 2026-03 already" in delivery.message
         april = load(self.PREMIUM.replace("2026-03", "2026-04"))
         assert april.status == "current", "nothing of April is there"
 
