@@ -2,7 +2,6 @@
 
 import filecmp
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from costs.charges import layouts
-from costs.charges.layouts import BILLS, BadManifest, Entry, Package, date_in_name, packages
+from costs.charges.layouts import BILLS, Entry, Package, packages
+from costs.charges.layouts.file_names import A_COPY, base_of, part_of, view_of
+from costs.charges.layouts.manifests import BadManifest, Manifest, read
 from costs.formats.base import BadBill
-
-# What is appended to the name of a file that was downloaded or copied once more.
-A_COPY = re.compile(r"( ?\(\d+\)|[ _-]+copy( ?\d+)?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,8 @@ class Bundle:
     """Files that are one delivery: the parts a manifest names, a run of an export, or the loose files of one call.
 
     The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is one of
-    several dated files in a folder: one that was replaced by a later date does not count again when the folder is read
-    again.
+    several loose files in a folder: one that was replaced by a later one does not count again when the folder is read
+    again. `notes` are sentences for its delivery.
     """
 
     files: tuple[Path, ...]
@@ -34,6 +32,8 @@ class Bundle:
     format: str = ""
     rows: int | None = None
     is_snapshot: bool = False
+    notes: tuple[str, ...] = ()
+    view: str = ""
 
 
 def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
@@ -49,9 +49,7 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     bundles: list[Bundle] = []
     for path in given:
         if path.is_dir():
-            of_layout, of_none = _bundles_of_folder(path)
-            bundles += of_layout
-            loose += of_none
+            bundles += _bundles_of_folder(path)
         elif not path.exists():
             raise BadBill(f"{path}: no such file or folder.")
         else:
@@ -61,23 +59,35 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     rest = [path for path in loose if path.resolve() not in parts]
     reports = [path for path in rest if layouts.report_number(path.name)]
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
-    if together := _without_copies([path for path in rest if path not in reports]):
-        bundles.append(Bundle(tuple(together)))
+    together, notes = _without_copies([path for path in rest if path not in reports])
+    if together:
+        bundles.append(Bundle(tuple(together), notes=tuple(notes)))
     return bundles
 
 
-def _without_copies(paths: Sequence[Path]) -> list[Path]:
-    """The files without what a browser or a desktop made of a second download: ``bill (1).csv`` with the same bytes."""
+def _without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """(the files without those that hold the same bytes as another one, a sentence for each of these).
+
+    Parts of one run are no copies of each other, whatever they hold.
+    """
     distinct: list[Path] = []
-    for path in sorted(paths, key=lambda path: bool(A_COPY.search(path.name.partition(".")[0]))):
-        is_copy = A_COPY.search(path.name.partition(".")[0])
-        if not (is_copy and any(filecmp.cmp(path, other, shallow=False) for other in distinct)):
+    notes: list[str] = []
+    for path in sorted(paths, key=lambda path: bool(A_COPY.search(base_of(path.name)))):
+        same = next((other for other in distinct if filecmp.cmp(path, other, shallow=False)), None)
+        if same is None or _are_parts(path, same):
             distinct.append(path)
-    return [path for path in paths if path in distinct]
+        else:
+            notes.append(f"{path.name} holds the same bytes as {same.name}: they count once.")
+    return [path for path in paths if path in distinct], notes
 
 
-def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
-    """(the deliveries of a folder by its layout, the files in it that are loose)."""
+def _are_parts(one: Path, other: Path) -> bool:
+    part, of_other = part_of(one.name), part_of(other.name)
+    return bool(part and of_other and part.is_certain and part.run == of_other.run)
+
+
+def _bundles_of_folder(folder: Path) -> list[Bundle]:
+    """The deliveries of a folder, those that a source would find there."""
     root = _root_of(folder)
     entries = list(_entries(folder, root))
     if not entries:
@@ -86,14 +96,10 @@ def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
     deliveries, problems = packages(entries, lambda key: read_json(root / key))
     if problems:
         raise BadBill(" ".join(problems))
-    of_layout = [package for package in deliveries if package.export]
-    of_none = [package for package in deliveries if not package.export]
-    bundles = [_bundle(root, package) for package in _by_hand(of_layout)]
-    if all(date_in_name(package.name) for package in of_none):
-        # bill-2026-03-01, bill-2026-03-02: each may be the whole month so far, so the later one counts.
-        bundles += [replace(_bundle(root, package), is_snapshot=True) for package in of_none]
-        of_none = []
-    return bundles, [root / key for package in of_none for key in package.keys]
+    loose = [package for package in deliveries if not package.export]
+    # Each may be the whole month so far, so that a later one counts instead; days of their own stand beside each other.
+    bundles = [replace(_bundle(root, package), is_snapshot=len(loose) > 1) for package in loose]
+    return [*bundles, *(_bundle(root, package) for package in _by_hand([p for p in deliveries if p.export]))]
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -120,7 +126,8 @@ def _adds_up(package: Package) -> bool:
 
 def _bundle(folder: Path, package: Package) -> Bundle:
     files = tuple(folder / key for key in package.keys)
-    return Bundle(files, package.export, package.part, package.partition, package.format, package.rows)
+    view = package.view or view_of(folder.name)
+    return Bundle(files, package.export, package.part, package.partition, package.format, package.rows, view=view)
 
 
 def _root_of(folder: Path) -> Path:
@@ -147,9 +154,9 @@ def read_json(path: Path) -> Any:
         raise BadBill(f"{path.name}: not a readable manifest ({error}).") from None
 
 
-def _read_manifest(path: Path) -> layouts.Manifest:
+def _read_manifest(path: Path) -> Manifest:
     try:
-        return layouts.read(path.name, read_json(path))
+        return read(path.name, read_json(path))
     except BadManifest as error:
         raise BadBill(str(error)) from None
 

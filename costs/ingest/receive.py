@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from costs.charges import files, zips
 from costs.charges.bundles import Bundle, find_bundles
@@ -109,6 +110,8 @@ def receive_bundle(
         # A month without commitments shows no view; what the export brought before does.
         views = set(source.streams.filter(export=bundle.export).values_list("view", flat=True))
         options = {**options, "format": "azure-amortized"} if views == {"amortized"} else options
+    if options.get("format", "auto") == "auto" and bundle.view:
+        options = {**options, "view": bundle.view}
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         copies: list[DeliveryFile] = []
@@ -138,8 +141,8 @@ def _record_delivery(
     part = bundle.part or (", ".join(sorted(file.name for file in copies)) if adds else "")
     place = {"export": bundle.export[:500], "partition": bundle.partition[:200], "part": part[:1000]}
     marks = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
-    if bundle.export or bundle.part:
-        # Two exports may deliver the same file, an empty month above all.
+    if bundle.export or part:
+        # Two exports may deliver the same file, an empty month above all, and files that add up may be alike.
         marks.append(json.dumps(place, sort_keys=True))
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
     if bundle.is_snapshot and (earlier := _replaced_snapshot(source, fingerprint)):
@@ -149,7 +152,7 @@ def _record_delivery(
             delivery = Delivery.objects.create(
                 source=source,
                 fingerprint=fingerprint,
-                options=options,
+                options={**options, "notes": list(bundle.notes)} if bundle.notes else options,
                 received_by=user,
                 expected_rows=bundle.rows,
                 is_accepted=is_accepted,
@@ -166,7 +169,10 @@ def _record_delivery(
             delivery.folder.mkdir(parents=True)
             incoming.rename(delivery.folder / "delivered")
     except IntegrityError:
-        return Receipt(same_bill(source, fingerprint), is_new=False)
+        known = same_bill(source, fingerprint)
+        # It came again after what was received meanwhile, so it is the newest.
+        Delivery.objects.filter(pk=known.pk, status=Delivery.Status.RECEIVED).update(order_at=timezone.now())
+        return Receipt(known, is_new=False)
     return Receipt(delivery, is_new=True)
 
 

@@ -147,7 +147,9 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
         storage.fetch(key, path)
     adds = source.delivery_mode == Source.Mode.APPEND
     part = package.part or (package.name if adds else "")
-    bundle = Bundle(tuple(paths), package.export, part, package.partition, package.format, package.rows)
+    bundle = Bundle(
+        tuple(paths), package.export, part, package.partition, package.format, package.rows, view=package.view
+    )
     options = load_options(
         format=source.format,
         currency=source.currency,

@@ -1,11 +1,13 @@
 """The same account arriving through two sources or exports: noticed and reported, for its cost would count twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection
 
-from costs.models import Source
+from costs.models import Delivery, DeliveryMonth, Source
+from costs.versions.streams import in_another_export
 from finops_site.lib.periods import Month
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
@@ -50,6 +52,32 @@ class Overlap:
 
     def __str__(self) -> str:
         return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
+
+
+def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
+    """Why a delivery waits whose accounts another export of its source bills on the same days; mostly empty.
+
+    AWS's cost and usage report and its FOCUS export, for example, are the same bill. Once a person has accepted one
+    delivery of the stream, the two stand beside each other.
+    """
+    if delivery.is_accepted:
+        return []
+    reasons = {}
+    for month in months:
+        stream = month.stream
+        if not stream.is_judged or stream.months.filter(delivery__is_accepted=True).exists():
+            continue
+        for other in in_another_export(month).select_related("stream", "delivery"):
+            key = (month.billing_month, other.stream.export)
+            accounts = month.accounts.exclude(sub_account="").values_list("sub_account", flat=True)[:3]
+            reasons[key] = (
+                f"{month.billing_month:%b %Y}: the export {other.stream.export} of this source bills the same days of "
+                f"{', '.join(accounts) or 'the same accounts'} and counts: with this one, {stream.export}, the cost "
+                "would count twice. Keep one of the two exports in the source: reject this one and leave it out, or "
+                f"withdraw delivery {other.delivery_id} and accept this one. Accept it without that only if both are "
+                "to be added."
+            )
+    return list(reasons.values())
 
 
 def find_overlaps(source: Source | None = None) -> list[Overlap]:

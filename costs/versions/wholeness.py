@@ -10,7 +10,8 @@ from django.db.models import Max, Q
 
 from costs.calc.wholeness import CostComparison, Limits, MissingDays, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
-from costs.versions.streams import rivals_of
+from costs.versions.overlaps import billed_by_another_export
+from costs.versions.streams import grown_from, rivals_of
 
 BOTH = """
     both_versions AS (
@@ -56,9 +57,11 @@ def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
     before it, for that is what the limits of its stream are learnt from.
     """
     reasons = []
+    grown = grown_from(delivery)
     for billing_month in sorted({month.billing_month for month in months}):
         new = [month for month in months if month.billing_month == billing_month]
         old = list({row.pk: row for month in new for row in rivals_of(month).select_related("delivery")}.values())
+        old = [row for row in old if row.delivery_id not in grown]
         if not old or any(row.delivery.order_at > delivery.order_at for row in old):
             continue
         versions = _versions(delivery, new, old)
@@ -74,7 +77,7 @@ def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
             continue
         prefix = f"{billing_month:%b %Y}: "
         reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(streams[0]))]
-    return reasons
+    return [*reasons, *billed_by_another_export(delivery, months)]
 
 
 def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[DeliveryMonth]) -> Versions:

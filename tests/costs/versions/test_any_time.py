@@ -1,0 +1,148 @@
+"""A source ends with the same books whether it looks after each file or once at the end, and so does load_bill."""
+
+import gzip
+
+import pytest
+
+from costs.ingest.load import load_bill
+from costs.ingest.receive import receive_bill
+from costs.models import Delivery
+from tests import bills
+from tests.costs.versions.test_streams import (
+    assert_green,
+    azure_csv,
+    billed,
+    fetch,
+    focus_day,
+    inbox,  # noqa: F401
+    put,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def days(*rows, **more):
+    """A FOCUS file: rows of (day of March, cost)."""
+    return bills.focus_csv([focus_day(f"2026-03-{day:02}", str(cost), **more) for day, cost in rows])
+
+
+def month_to_date(name):
+    """What was billed until the 5th, and a day later until the 6th."""
+    return [{name("05"): days((4, 10), (5, 10))}, {name("06"): days((4, 10), (5, 10), (6, 7))}], 27
+
+
+def of_one_day(name):
+    return [{name("04"): days((4, 10))}, {name("05"): days((5, 7))}], 17
+
+
+def parts(*names):
+    """Parts of one run, all of the same day and resource: 1, 2, 4, 8, ..."""
+    return [{name: days((4, 2**n))} for n, name in enumerate(names)], 2 ** len(names) - 1
+
+
+def corrected(first, second):
+    return [{first: days((5, 10))}, {second: days((5, 11))}], 11
+
+
+UUID, OTHER = "8b3bc0a1-3f0c-4b8e-9c55-0a7c1f1d2e3f", "11112222-3333-4444-5555-666677778888"
+DATED = {
+    "a date at the end": "usage-2026-03-{}.csv",
+    "a date in front": "2026-03-{}-usage.csv",
+    "eight digits": "202603{}_usage.csv",
+    "a moment": "usage_202603{}T120000Z.csv",
+    "day, month and year": "usage-{}-03-2026.csv",
+    "a date behind a point": "usage.2026-03-{}.csv.gz",
+    "a folder for each day": "2026-03-{}/usage.csv",
+    "a partition for each day": "date=2026-03-{}/usage.csv",
+    "folders of year, month and day": "2026/03/{}/usage.csv",
+    "a date and an id": "usage-2026-03-{}-3f2a9c1e.csv",
+    "a counter in brackets": "usage ({}).csv",
+    "a version": "usage_v{}.csv",
+}
+SHAPES = (
+    {f"month to date, {words}": month_to_date(name.format) for words, name in DATED.items()}
+    | {f"days, {words}": of_one_day(name.format) for words, name in DATED.items()}
+    | {
+        "Spark": parts(f"o/part-00000-{UUID}-c000.csv", f"o/part-00001-{UUID}-c000.csv"),
+        "Spark, some tasks without rows": parts(f"part-00000-{UUID}.c000.csv", f"part-00007-{UUID}.c000.csv"),
+        "Databricks": parts(*(f"part-0000{n}-tid-11-{UUID}-{40 + n}-1-c000.csv" for n in range(3))),
+        "Spark in partitions": parts(*(f"o/region={n}/part-0000{n}-{UUID}.c000.csv" for n in range(2))),
+        "one file in each partition": parts("o/region=eu/data.csv", "o/region=us/data.csv"),
+        "Redshift": parts("usage0000_part_00.csv", "usage0001_part_00.csv", "usage0001_part_01.csv"),
+        "Redshift, one after the other": parts("usage000.csv", "usage001.csv"),
+        "Snowflake": parts("usage_0_0_0.csv", "usage_0_1_0.csv", "usage_0_4_0.csv"),
+        "Snowflake with the id of the query": parts(f"data_{UUID}_0_0_0.csv", f"data_{UUID}_1_0_0.csv"),
+        "Athena": parts(*(f"20260305_101112_00012_abcde_{n}.csv" for n in (OTHER, UUID))),
+        "BigQuery": parts("t-000000000000.csv", "t-000000000001.csv"),
+        "BigQuery, a table of a month": parts("t_202603-000000000000.csv", "t_202603-000000000001.csv"),
+        "BigQuery, a table of a day": parts("t_20260304-000000000000.csv", "t_20260304-000000000001.csv"),
+        "four digits behind a date": parts("t_20260304-0000.csv", "t_20260304-0001.csv"),
+        "split": parts("bill-aa.csv", "bill-ab.csv", "bill-ac.csv"),
+        "split without a name": parts("xaa.csv", "xab.csv"),
+        "numbers behind a point": parts("bill.1.csv", "bill.2.csv"),
+        "three digits": parts("bill_001.csv", "bill_002.csv"),
+        "the word part": parts("bill_part1.csv", "bill_part2.csv"),
+        "a corrected file": corrected("march.csv", "march-corrected.csv"),
+        "a final file": corrected("usage_2026-03.csv", "usage_2026-03_final.csv"),
+        "a second version": corrected("usage_2026-03.csv", "usage_2026-03_v2.csv"),
+        "a second download": corrected("bill.csv", "bill (1).csv"),
+        "another name that comes later": corrected("a.csv", "b.csv"),
+        "another name that comes before": corrected("b.csv", "a.csv"),
+        "a dated file and then one without a date": corrected("usage_20260331.csv", "usage.csv"),
+        "a later date and then an earlier one": corrected("a-2026-03-31.csv", "b-2026-03-01.csv"),
+        "the same again": ([{"a.csv": days((5, 5))}, {"copy of a.csv": days((5, 5))}], 5),
+        "the same again under any name": ([{"a.csv": days((5, 5))}, {"b.csv": days((5, 5))}], 5),
+        "the first content again": (
+            [{"a.csv": days((5, 10))}, {"b.csv": days((5, 11))}, {"c.csv": days((5, 10))}],
+            10,
+        ),
+        "two days in shards": (
+            [{f"t_2026030{day}-00000000000{n}.csv": days((day, 1 + n))} for day in (4, 5) for n in (0, 1)],
+            6,
+        ),
+        "two runs of Spark": (
+            [
+                {f"part-0000{n}-{run}-c000.csv": days((4, cost))}
+                for run, costs in ((UUID, (5, 7)), (OTHER, (5, 8)))
+                for n, cost in enumerate(costs)
+            ],
+            13,
+        ),
+        "periods of one export that overlap": (
+            [
+                {"d/wk/20260301-20260307/r1/part_0_0001.csv": azure_csv((2, "10"), (3, "10"))},
+                {"d/wk/20260302-20260308/r2/part_0_0001.csv": azure_csv((2, "10"), (3, "10"), (8, "20"))},
+            ],
+            40,
+        ),
+        "periods of one export that do not": (
+            [
+                {"d/wk/20260301-20260307/r1/part_0_0001.csv": azure_csv((2, "10"))},
+                {"d/wk/20260308-20260314/r2/part_0_0001.csv": azure_csv((9, "20"))},
+            ],
+            30,
+        ),
+    }
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_time_of_a_look_does_not_change_the_books(shape, inbox):  # noqa: F811
+    steps, expected = SHAPES[shape]
+    problems = []
+    for files in steps:
+        put(
+            inbox, {name: gzip.compress(text, mtime=0) if name.endswith("gz") else text for name, text in files.items()}
+        )
+        problems = fetch("after each")[1]
+    problems += fetch("once")[1]
+    for receipt in receive_bill("by hand", [inbox]):
+        load_bill(receipt.delivery) if receipt.is_new else None
+    held = list(Delivery.objects.filter(status="held").values_list("source__name", "held_because"))
+    books = {name: set(billed(name).values()) for name in ("after each", "once", "by hand")}
+    assert (problems, held) == ([], [])
+    assert books == {name: {expected} for name in books}
+    # What was read is not read again.
+    assert fetch("after each") == fetch("once") == ([], [])
+    assert not any(receipt.is_new for receipt in receive_bill("by hand", [inbox]))
+    assert_green()
