@@ -1,20 +1,26 @@
 """A source ends with the same books whether it looks after each file or once at the end, and so does load_bill."""
 
 import gzip
+import os
+from decimal import Decimal
 
 import pytest
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import Delivery
+from costs.models import Delivery, Source
+from costs.versions.decisions import accept_delivery
 from tests import bills
+from tests.costs.charges.test_vendors import TestDatabricks as Databricks
 from tests.costs.versions.test_streams import (
     assert_green,
     azure_csv,
+    azure_manifest,
     billed,
     fetch,
     focus_day,
     inbox,  # noqa: F401
+    load,
     put,
 )
 
@@ -146,3 +152,97 @@ def test_the_time_of_a_look_does_not_change_the_books(shape, inbox):  # noqa: F8
     assert fetch("after each") == fetch("once") == ([], [])
     assert not any(receipt.is_new for receipt in receive_bill("by hand", [inbox]))
     assert_green()
+
+
+def test_of_files_copied_at_once_the_names_say_which_is_newer(inbox):  # noqa: F811
+    """A fresh clone gives all files one time: eli's archive holds the month so far, and then its final version."""
+    files = {
+        "usage_2026-03_final.csv": days((4, 10), (5, 12)),
+        "usage_2026-03-04.csv": days((4, 10)),
+        "usage_2026-03.csv": days((4, 10), (5, 11)),
+    }
+    put(inbox, files)
+    for path in inbox.iterdir():
+        os.utime(path, (1_772_000_000, 1_772_000_000))
+    assert fetch()[1] == []
+    load(inbox)
+    assert billed("fetched") == billed("by hand") == {"USD": 22}
+    assert_green()
+
+
+def test_a_part_of_how_many_waits_for_the_others(inbox):  # noqa: F811
+    put(inbox, {"bill-1of2.csv": days((4, 5))})
+    assert fetch() == ([], ["bill: part 2 of 2 is not there yet, and part 1 is. They are read once all are there."])
+    put(inbox, {"bill-2of2.csv": days((4, 7))})
+    assert fetch()[1] == []
+    load(inbox)
+    assert billed("fetched") == billed("by hand") == {"USD": 12}
+
+
+def test_two_files_of_one_upload_with_the_same_bytes_count_once(tmp_path):
+    paths = [bills.write(tmp_path, name, days((5, 5))) for name in ("a.csv", "copy of a.csv")]
+    (delivery,) = load(*paths)
+    assert (billed("by hand"), delivery.message) == (
+        {"USD": 5},
+        "copy of a.csv holds the same bytes as a.csv: they count once.",
+    )
+
+
+def test_in_a_source_that_adds_files_of_two_names_both_count_whatever_they_hold(tmp_path, inbox):  # noqa: F811
+    for name, cost in (("x1.csv", 5), ("x2.csv", 5), ("x1.csv", 6)):
+        load(bills.write(tmp_path, name, days((7, cost))), mode="append")
+        put(inbox, {name: days((7, cost))})
+    Source.objects.create(name="fetched", kind="folder", bucket="bills", delivery_mode="append")
+    fetch()
+    assert billed("by hand") == billed("fetched") == {"USD": 11}
+
+
+def test_an_azure_export_without_commitments_is_of_the_view_that_its_folder_names(inbox):  # noqa: F811
+    rows = azure_csv((5, 100))
+    put(inbox, {f"d/{kind}-cost/20260301-20260331/1/part_0_0001.csv": rows for kind in ("actual", "amortized")})
+    assert fetch()[1] == []
+    load(inbox)
+    for source in ("fetched", "by hand"):
+        assert (billed(source), billed(source, metric="effective_cost")) == ({"EUR": 100}, {"EUR": 100})
+    load(inbox / "d" / "amortized-cost", source="one export")
+    assert (billed("one export"), billed("one export", metric="effective_cost")) == ({"EUR": None}, {"EUR": 100})
+    assert_green()
+
+
+def test_a_second_export_of_the_same_bill_is_held_and_says_which_to_keep(inbox):  # noqa: F811
+    run = "{}/20260301-20260331/202603051200/x"
+    focus = days((5, 100), account="9ec5", ProviderName="Microsoft", BillingCurrency="EUR", BillingAccountId="861")
+    files = {"actual": azure_csv((5, 100)), "amortized": azure_csv((5, 100)), "focus": focus}
+    kinds = {"actual": "ActualCost", "amortized": "AmortizedCost", "focus": "FocusCost"}
+    for name, text in files.items():
+        put(inbox, {f"{run.format(name)}/part_0_0001.csv": text})
+        put(
+            inbox,
+            {
+                f"{run.format(name)}/manifest.json": azure_manifest(
+                    name, run.format(name), "part_0_0001.csv", kind=kinds[name]
+                )
+            },
+        )
+    deliveries, problems = fetch()
+    assert (problems, [delivery.status for delivery in deliveries]) == ([], ["current", "current", "held"])
+    assert (billed("fetched"), billed("fetched", metric="effective_cost")) == ({"EUR": 100}, {"EUR": 100})
+    (reason, _other) = deliveries[2].held_because
+    assert "the export actual of this source bills the same days of 9ec5 and counts" in reason
+    assert "withdraw delivery" in reason
+    # Accepted once, the two stand beside each other, and nobody asks again.
+    accept_delivery(deliveries[2], None)
+    load_bill(deliveries[2])
+    assert billed("fetched") == {"EUR": 200}
+    put(inbox, {f"{run.format('focus')}/part_0_0001.csv": focus + b"\n"})
+    (again,), _ = fetch()
+    assert again.status == "current"
+    assert_green()
+
+
+def test_a_source_joins_usage_and_its_price_list(inbox):  # noqa: F811
+    put(inbox, {"usage.csv": Databricks.USAGE.encode(), "list_prices.csv": Databricks.PRICES.encode()})
+    (delivery,), problems = fetch()
+    load(inbox)
+    assert (problems, delivery.format.split()[0]) == ([], "databricks")
+    assert billed("fetched") == billed("by hand") == {"USD": Decimal("39.64437")}
