@@ -2,6 +2,7 @@
 
 import filecmp
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,20 +10,23 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
-from costs.charges import layouts
+from costs.charges import files, layouts
 from costs.charges.layouts import BILLS, Entry, Package, packages
 from costs.charges.layouts.file_names import A_COPY, base_of, part_of, view_of
 from costs.charges.layouts.manifests import BadManifest, Manifest, read
 from costs.formats.base import BadBill
+
+# Bigger texts are not compared row by row.
+LARGEST_COMPARED = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Files that are one delivery: the parts a manifest names, a run of an export, or the loose files of one call.
 
-    The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is one of
-    several loose files in a folder: one that was replaced by a later one does not count again when the folder is read
-    again. `notes` are sentences for its delivery.
+    The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is what a
+    folder holds: one that was replaced by a later one does not count again when the folder is read again, unless it
+    changed. `notes` are sentences for its delivery.
     """
 
     files: tuple[Path, ...]
@@ -81,6 +85,45 @@ def _without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return [path for path in paths if path in distinct], notes
 
 
+def without_earlier_versions(bundle: Bundle) -> Bundle:
+    """The bundle without files all of whose rows stand in another one too: that is the same month, some days later.
+
+    Whether a file's first rows do is seen at once; only then all of them are compared. One row may be alike by chance.
+    """
+    heads = {path: _lines(path, one_chunk=True) for path in bundle.files} if len(bundle.files) > 1 else {}
+    notes: list[str] = []
+    earlier: set[Path] = set()
+    for path, lines in heads.items():
+        for other in heads:
+            if other == path or other in earlier or len(lines) < 2 or not set(lines[:20]) <= set(heads[other]):
+                continue
+            rows, of_other = Counter(_lines(path)), Counter(_lines(other))
+            if rows < of_other:
+                notes.append(f"All rows of {path.name} are in {other.name} too: it is an earlier version of it.")
+                earlier.add(path)
+                break
+    kept = tuple(path for path in bundle.files if path not in earlier)
+    return replace(bundle, files=kept, notes=(*bundle.notes, *notes))
+
+
+def _lines(path: Path, *, one_chunk: bool = False) -> list[bytes]:
+    """The lines of a text below its first one, with `one_chunk` those of its first megabyte; none of other files."""
+    try:
+        kind = files.kind(path, path.name)
+        if kind == "gzip":
+            chunks = files.unpacked(path, path.name, LARGEST_COMPARED)
+            text = next(chunks, b"") if one_chunk else b"".join(chunks)
+        elif kind in ("csv", "jsonl") and (one_chunk or path.stat().st_size <= LARGEST_COMPARED):
+            with path.open("rb") as stream:
+                text = stream.read(files.CHUNK if one_chunk else -1)
+        else:
+            return []
+    except BadBill:
+        # Its load says what is wrong with it.
+        return []
+    return [line for line in text.splitlines()[1:] if line]
+
+
 def _are_parts(one: Path, other: Path) -> bool:
     part, of_other = part_of(one.name), part_of(other.name)
     return bool(part and of_other and part.is_certain and part.run == of_other.run)
@@ -98,8 +141,7 @@ def _bundles_of_folder(folder: Path) -> list[Bundle]:
         raise BadBill(" ".join(problems))
     loose = [package for package in deliveries if not package.export]
     # Each may be the whole month so far, so that a later one counts instead; days of their own stand beside each other.
-    bundles = [replace(_bundle(root, package), is_snapshot=len(loose) > 1) for package in loose]
-    return [*bundles, *(_bundle(root, package) for package in _by_hand([p for p in deliveries if p.export]))]
+    return [_bundle(root, package) for package in [*loose, *_by_hand([p for p in deliveries if p.export])]]
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -127,7 +169,8 @@ def _adds_up(package: Package) -> bool:
 def _bundle(folder: Path, package: Package) -> Bundle:
     files = tuple(folder / key for key in package.keys)
     view = package.view or view_of(folder.name)
-    return Bundle(files, package.export, package.part, package.partition, package.format, package.rows, view=view)
+    layout = (package.export, package.part, package.partition, package.format, package.rows)
+    return Bundle(files, *layout, is_snapshot=True, view=view)
 
 
 def _root_of(folder: Path) -> Path:

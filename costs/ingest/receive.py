@@ -14,10 +14,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from costs.charges import files, zips
-from costs.charges.bundles import Bundle, find_bundles
+from costs.charges.bundles import Bundle, find_bundles, without_earlier_versions
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
-from costs.models import Delivery, DeliveryFile, Source
+from costs.models import Delivery, DeliveryFile, FetchedBill, Source
 from costs.versions.decisions import same_bill
 from finops_site.lib.periods import Month
 from finops_site.models import User
@@ -104,6 +104,7 @@ def receive_bundle(
 
     `options` are those of the load, from `load_options`.
     """
+    bundle = without_earlier_versions(bundle)
     if options.get("format", "auto") == "auto" and bundle.format:
         options = {**options, "format": bundle.format}
     elif options.get("format", "auto") == "auto" and bundle.export:
@@ -123,7 +124,11 @@ def receive_bundle(
             shutil.copyfile(path, copy)
             sha256, size = files.sha256(copy), copy.stat().st_size
             copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
-        return _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
+        receipt = _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
+        if bundle.is_snapshot:
+            known = {"mark": receipt.delivery.fingerprint, "delivery": receipt.delivery, "at": timezone.now()}
+            FetchedBill.objects.update_or_create(source=source, name=_place_of(bundle), defaults=known)
+        return receipt
 
 
 def _record_delivery(
@@ -145,7 +150,7 @@ def _record_delivery(
         # Two exports may deliver the same file, an empty month above all, and files that add up may be alike.
         marks.append(json.dumps(place, sort_keys=True))
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
-    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, fingerprint)):
+    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, bundle, fingerprint)):
         return Receipt(earlier, is_new=False)
     try:
         with transaction.atomic():
@@ -176,6 +181,12 @@ def _record_delivery(
     return Receipt(delivery, is_new=True)
 
 
-def _replaced_snapshot(source: Source, fingerprint: str) -> Delivery | None:
-    """The delivery of these files that a later one replaced."""
+def _replaced_snapshot(source: Source, bundle: Bundle, fingerprint: str) -> Delivery | None:
+    """The delivery of these files that a later one replaced, unless this place has held something else since."""
+    if source.fetched.filter(name=_place_of(bundle)).exclude(mark=fingerprint).exists():
+        return None
     return source.deliveries.filter(fingerprint=fingerprint, status=Delivery.Status.SUPERSEDED).first()
+
+
+def _place_of(bundle: Bundle) -> str:
+    return str(bundle.files[0].resolve())[:1000]

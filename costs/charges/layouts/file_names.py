@@ -2,7 +2,8 @@
 
 Writers name the parts of one run alike: Spark (``part-00000-<run>-c000``), Redshift's UNLOAD (``usage0000_part_00``),
 Snowflake's COPY INTO (``data_0_1_0``), BigQuery's wildcard (``table-000000000001``), Trino and Athena
-(``20260305_101112_00012_abcde_<file>``), split(1) (``bill-aa``), and people (``bill-1of2``, ``bill.1``).
+(``20260305_101112_00012_abcde_<file>``), Hive (``000001_0``), DuckDB (``data_1``), split(1) (``bill-aa``), and people
+(``bill-1of2``, ``bill.1``).
 """
 
 import re
@@ -108,7 +109,7 @@ def without_values(folder: str) -> str:
 def part_of(key: str) -> Part | None:
     """Which part of a run the name of a file shows, if it shows one."""
     base = base_of(key)
-    for read in (_by_spark, _by_trino, _by_redshift, _of_how_many, _by_snowflake, _by_number, _by_split):
+    for read in (_by_spark, _by_trino, _by_redshift, _of_how_many, _by_snowflake, _by_hive, _by_number, _by_split):
         if part := read(base):
             return part
     return None
@@ -184,6 +185,14 @@ def _by_snowflake(base: str) -> Part | None:
     return Part(base[: match.end("run")], tuple(int(match[n]) for n in (2, 3, 4))) if match else None
 
 
+HIVE = re.compile(r"^(?P<n>\d{6})_(?P<attempt>\d)(_copy_\d+)?$")
+
+
+def _by_hive(base: str) -> Part | None:
+    match = HIVE.match(base)
+    return Part("hive", (int(match["n"]),), is_counted=True) if match else None
+
+
 OF = re.compile(r"^(?P<run>.*?)[-_. (\[]*(?P<n>\d+)[-_. ]?of[-_. ]?(?P<of>\d+)[)\]]?$", re.IGNORECASE)
 
 
@@ -204,7 +213,8 @@ def _by_number(base: str) -> Part | None:
     if not match or IS_VERSION.search(match["run"]):
         return None
     run = base[: match.end("run")]
-    is_named = WORD_OF_PARTS.search(run) is not None
+    # DuckDB's threads write data_0, data_1.
+    is_named = WORD_OF_PARTS.search(run) is not None or (run in ("data", "tmp_data") and match["between"] == "_")
     return Part(
         run,
         (int(match["n"]),),

@@ -88,6 +88,13 @@ SHAPES = (
         "numbers behind a point": parts("bill.1.csv", "bill.2.csv"),
         "three digits": parts("bill_001.csv", "bill_002.csv"),
         "the word part": parts("bill_part1.csv", "bill_part2.csv"),
+        "Hive": parts("000000_0.csv", "000001_0.csv"),
+        "DuckDB": parts("data_0.csv", "data_1.csv"),
+        "month to date, numbers like those of parts": month_to_date(lambda day: f"bill_0{int(day) - 4:02}.csv"),
+        "month to date, partitions of year, month and day": month_to_date(
+            lambda day: f"b/year=2026/month=03/day={day}/u.csv"
+        ),
+        "days, partitions of year, month and day": of_one_day(lambda day: f"b/year=2026/month=03/day={day}/u.csv"),
         "a corrected file": corrected("march.csv", "march-corrected.csv"),
         "a final file": corrected("usage_2026-03.csv", "usage_2026-03_final.csv"),
         "a second version": corrected("usage_2026-03.csv", "usage_2026-03_v2.csv"),
