@@ -62,22 +62,23 @@ def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]
     """
     if delivery.is_accepted:
         return []
-    reasons = {}
+    reasons = []
     for month in months:
         stream = month.stream
         if not stream.is_judged or stream.months.filter(delivery__is_accepted=True).exists():
             continue
-        for other in in_another_export(month).select_related("stream", "delivery"):
-            key = (month.billing_month, other.stream.export)
+        others = list(in_another_export(month).select_related("stream").order_by("stream__export", "delivery"))
+        if others:
             accounts = month.accounts.exclude(sub_account="").values_list("sub_account", flat=True)[:3]
-            reasons[key] = (
-                f"{month.billing_month:%b %Y}: the export {other.stream.export} of this source bills the same days of "
-                f"{', '.join(accounts) or 'the same accounts'} and counts: with this one, {stream.export}, the cost "
-                "would count twice. Keep one of the two exports in the source: reject this one and leave it out, or "
-                f"withdraw delivery {other.delivery_id} and accept this one. Accept it without that only if both are "
-                "to be added."
+            exports = ", ".join(dict.fromkeys(other.stream.export for other in others))
+            versions = ", ".join(str(pk) for pk in dict.fromkeys(other.delivery_id for other in others))
+            reasons.append(
+                f"{month.billing_month:%b %Y}: {exports} of this source already bills the same days of "
+                f"{', '.join(accounts) or 'the same accounts'}: with {stream.export} their cost would count twice. Keep "
+                f"one export in the source: reject this bill and leave {stream.export} out, or withdraw delivery "
+                f"{versions} and accept this one. Accept it without that only if both are to be added."
             )
-    return list(reasons.values())
+    return reasons
 
 
 def find_overlaps(source: Source | None = None) -> list[Overlap]:

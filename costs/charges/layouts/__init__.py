@@ -299,10 +299,10 @@ def runs(files: Iterable[Entry], *, loose: bool = False, gaps: list[str] | None 
             # invoice-0001, -0002, -0004 are bills of their own.
             put_together += [[entry] for entry in entries]
         elif lacking:
-            where = f"{_folder(entries[0].key)}/{first.run}".lstrip("/")
-            missing = f"part {lacking[0]}{f' of {first.of}' if first.of else ''} is not there yet"
-            there = f"part {max(numbers)} is"
-            words = f"{where}: {missing}, and {there}. They are read once all are there."
+            where = entries[0].key if first.of else f"{_folder(entries[0].key)}/{first.run}".lstrip("/")
+            missing = f"part {lacking[0]} of {first.of}" if first.of else f"part {lacking[0]}"
+            there = "" if first.of else f", and part {max(numbers)} is"
+            words = f"{where}: {missing} is not there yet{there}. They are read once all are there."
             if gaps is None:
                 raise BadManifest(words)
             gaps.append(words)
