@@ -32,7 +32,8 @@ class BillFile:
     """A file of the bill, recognised; `address` is where DuckDB reads its text.
 
     `plain` is where the text of a gzip is put when somebody must look at single lines, `head` the address of its first
-    megabyte. `written` are the columns as they stand in the file; those of `sheet` read as ISO dates and plain numbers.
+    megabyte. `other_text` shows where its text was no UTF-8 but Windows-1252. `written` are the columns as they stand
+    in the file; those of `sheet` read as ISO dates and plain numbers.
     """
 
     name: str
@@ -45,6 +46,7 @@ class BillFile:
     layout: files.Layout | None
     head: str
     plain: Path | None = None
+    other_text: text_files.OtherText | None = None
     # Whether it lists prices and has no charges, and whether its rows stand beside their prices.
     is_price_list: bool = False
     is_priced: bool = False
@@ -70,6 +72,8 @@ class BillFile:
         # A header with more columns than the rows have is no header to DuckDB.
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
+        if self.layout.new_line:
+            header += f", new_line = '{self.layout.new_line.encode('unicode_escape').decode()}'"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         nulls = "['']" if self.layout.has_word_none else NULLS
         return (
@@ -95,13 +99,14 @@ def open_bill_file(
     options: Options,
     format_name: str,
     unfolded: gzips.Gzips,
-    one_ending: bool = False,
+    anew: bool = False,
 ) -> BillFile:
     """Recognises a file by its head; raises BadBill when it is none of the formats we read.
 
-    With `one_ending` its lines are first made to end alike.
+    With `anew` its text is first written anew, in UTF-8 and with lines that end alike.
     """
     kind, plain, head, address = files.kind(path, name), None, path, str(path)
+    other_text: text_files.OtherText | None = None
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
         files.head_of_gzip(path, head, name, limit=unfolded.limit)
@@ -109,9 +114,10 @@ def open_bill_file(
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl", "utf-16"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-    if kind == "utf-16" or (one_ending and kind == "csv"):
+    if kind == "utf-16" or (anew and kind in ("csv", "jsonl")):
         plain = head = scratch / f"text-{path.name}.csv"
-        text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
+        one_ending = anew and kind != "jsonl"
+        other_text = text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
         address, kind = str(plain), files.kind(plain, name)
     if kind == "jsonl" and (kind := json_lines.kind_of(head)) != json_lines.LINES:
         if plain is not None:
@@ -125,7 +131,7 @@ def open_bill_file(
         if kind == json_lines.ARRAY:
             json_lines.check_ends(path, name)
     layout, sheet = _sheet(db, kind, address, head, name, options)
-    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain)
+    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain, other_text)
     if listed := price_list_of(sheet):
         return replace(unrecognised, format=listed, is_price_list=True)
     detected = detect(

@@ -28,12 +28,13 @@ from costs.charges.bill_files import (
 from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.conformance import Conformance, judge_charges
 from costs.charges.duckdb_session import is_out_of_space
-from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
+from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, has_broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
+from finops_site.lib.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def read_bill(
     unpacked, left_out = zips.unpacked(bundle, scratch, limit=limit)
     with gzips.readable(db, limit) as unfolded:
 
-        def opened(*, one_ending: bool) -> list[BillFile]:
+        def opened(*, anew: bool) -> list[BillFile]:
             bill = [
                 open_bill_file(
                     db,
@@ -104,7 +105,7 @@ def read_bill(
                     options=options,
                     format_name=format_name,
                     unfolded=unfolded,
-                    one_ending=one_ending,
+                    anew=anew,
                 )
                 for name, path in unpacked
             ]
@@ -117,16 +118,16 @@ def read_bill(
 
         def stage() -> conventions.Reading:
             try:
-                reading = _stage(db, opened(one_ending=False), staging)
+                reading = _stage(db, opened(anew=False), staging)
             except BadBill:
-                if unfolded.bad or unfolded.misjudged or not _ends_lines_differently(unpacked, unfolded):
+                if unfolded.bad or unfolded.misjudged or not _is_written_oddly(unpacked, unfolded):
                     raise
             else:
                 # DuckDB may take all lines for one, and skip it with what stands above the header.
-                is_doubtful = _has_broken_rows(db) or _is_empty(db, staging)
-                if not (is_doubtful and _ends_lines_differently(unpacked, unfolded)):
+                is_doubtful = has_broken_rows(db) or _is_empty(db, staging)
+                if not (is_doubtful and _is_written_oddly(unpacked, unfolded)):
                     return reading
-            return _stage(db, opened(one_ending=True), staging)
+            return _stage(db, opened(anew=True), staging)
 
         reading = unfolded.read_all(stage)
         bill = reading.bill
@@ -143,14 +144,13 @@ def read_bill(
         return contents
 
 
-def _ends_lines_differently(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
-    """Whether lines of a CSV among the files end in more than one way; DuckDB reads only one."""
-    return any(text_files.has_mixed_endings(path, name, limit=unfolded.limit) for name, path in bundle)
-
-
-def _has_broken_rows(db: duckdb.DuckDBPyConnection) -> bool:
-    (tables,) = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone() or (0,)
-    return bool(tables) and db.execute("SELECT 1 FROM reject_errors LIMIT 1").fetchone() is not None
+def _is_written_oddly(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
+    """Whether a text among the files is in Windows-1252, or its lines end in several ways; DuckDB reads neither."""
+    return any(
+        text_files.in_windows_1252(path, name, limit=unfolded.limit)
+        or text_files.has_mixed_endings(path, name, limit=unfolded.limit)
+        for name, path in bundle
+    )
 
 
 def _is_empty(db: duckdb.DuckDBPyConnection, staging: Path) -> bool:
@@ -263,29 +263,35 @@ def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
     if not contents.rows_rejected:
         return BadBill(f"{names}: the bill has a header and no charges; nothing was changed.")
     worst = contents.rejects[0]
+    rows = contents.rows_rejected
+    none = "its only row could not be read" if rows == 1 else f"none of its {rows:,} rows could be read; the first"
     return BadBill(
-        f"{names}: none of its {contents.rows_rejected:,} rows could be read; the first: {worst.file}, "
-        f"line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
+        f"{names}: {none}: {worst.file}, line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
     )
 
 
 def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """What was noticed though nothing was refused: never silent about what a page will not show."""
     good = f"(SELECT * FROM {table} WHERE x_Problem IS NULL)"
-    texts = f"(SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1 HAVING NOT {is_plain('Tags')})"
+    # Materialised, or the condition would be tried on every row instead of once for each distinct text.
+    texts = f"WITH texts AS MATERIALIZED (SELECT Tags, count(*) AS n FROM {good} WHERE Tags IS NOT NULL GROUP BY 1)"
     sums = ", ".join(
         f"coalesce(sum(n) FILTER ({test}), 0)"
         for test in (f"{tags('Tags')} IS NULL", repeats_a_key("Tags"), is_mended("Tags"))
     )
-    unread, repeated, mended = db.execute(f"SELECT {sums} FROM {texts}").fetchone() or (0, 0, 0)
+    odd = f"{texts} SELECT {sums} FROM texts WHERE NOT {is_plain('Tags')}"
+    unread, repeated, mended = db.execute(odd).fetchone() or (0, 0, 0)
     no_currency = db.execute(f"SELECT 1 FROM {good} WHERE BillingCurrency = '{NO_CURRENCY}' LIMIT 1").fetchone()
-    notes = [f"{unread:,} rows have tags that are not a JSON object; their cost is loaded without tags."] * bool(unread)
+    notes = []
+    if unread:
+        rows = counted(unread, "row has", "rows have")
+        notes.append(f"{rows} tags that are not a JSON object; the cost is loaded without them.")
     if repeated:
-        notes.append(f"{repeated:,} rows repeat a tag key; the last value of the key counts.")
+        notes.append(f"{counted(repeated, 'row repeats', 'rows repeat')} a tag key; the last value of the key counts.")
     if mended:
         notes.append(
-            f"{mended:,} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
-            "read as a plain character, a bare None as no value."
+            f"{counted(mended, 'row has', 'rows have')} tags that are nearly JSON: a backslash or a line break that it "
+            "does not allow is read as a plain character, a bare None as no value."
         )
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
@@ -309,6 +315,11 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
     bill_format = bill[0].format
     notes = [] if bill_format.view and not view_of(bill) else list(bill_format.warnings(bill[0].sheet))
     for file in bill:
+        if other := file.other_text:
+            notes.append(
+                f'{file.name}: the text is not UTF-8 and was read as Windows-1252, like "{other.word}" on line '
+                f"{other.line}. If names look wrong, save the file as UTF-8 and deliver it again."
+            )
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
@@ -330,10 +341,11 @@ def _notes_on_changes(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
             SELECT {notes_of_change} AS note, n FROM ({changes}) WHERE change IS NOT NULL
         ) GROUP BY 1 ORDER BY 2 DESC, 1"""
     ).fetchall()
-    notes = [f"{count:,} {'row has' if count == 1 else 'rows have'} {note}." for note, count in rows[:MOST_CHANGES]]
-    return notes + [f"{len(rows) - MOST_CHANGES} more kinds of values were read as FOCUS writes them."] * (
-        len(rows) > MOST_CHANGES
-    )
+    notes = [f"{counted(count, 'row has', 'rows have')} {note}." for note, count in rows[:MOST_CHANGES]]
+    if len(rows) > MOST_CHANGES:
+        more = counted(len(rows) - MOST_CHANGES, "more kind of values was", "more kinds of values were")
+        notes.append(f"{more} read as FOCUS writes them.")
+    return notes
 
 
 def _write_months(

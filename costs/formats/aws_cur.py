@@ -330,11 +330,12 @@ AWS_CUR = Format(
     warnings=warn_of_missing_columns,
     remarks={
         IS_ADDED: (
-            "{} fees of commitments carry what nobody used: it stands as usage of its own, with the commitment status "
-            "Unused, and their purchase costs nothing in effective cost."
+            "Fees of commitments that carry what nobody used: {}. It stands as usage of its own, with the commitment "
+            "status Unused, and their purchase costs nothing in effective cost."
         ),
         f"x_Operation IN ({SPLIT})": (
-            "{} rows split the cost of machines among pods or tasks; the machines' own rows carry it, so they count 0."
+            "Rows that split the cost of machines among pods or tasks: {}. They count 0, for the machines' own rows "
+            "carry it; the page Kubernetes shows their shares."
         ),
     },
 )

@@ -74,8 +74,8 @@ def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]
             versions = ", ".join(str(pk) for pk in dict.fromkeys(other.delivery_id for other in others))
             reasons.append(
                 f"{month.billing_month:%b %Y}: {exports} of this source already bills the same days of "
-                f"{', '.join(accounts) or 'the same accounts'}: with {stream.export} their cost would count twice. Keep "
-                f"one export in the source: reject this bill and leave {stream.export} out, or withdraw delivery "
+                f"{', '.join(accounts) or 'the same accounts'}: with {stream.export} their cost would count twice. "
+                f"Keep one export in the source: reject this bill and leave {stream.export} out, or withdraw delivery "
                 f"{versions} and accept this one. Accept it without that only if both are to be added."
             )
     return reasons

@@ -98,6 +98,8 @@ DATABRICKS = Format(
         "Costs are Databricks' list prices with promotions: what your account has negotiated is in neither file."
     ],
     remarks={
-        "BilledCost IS NULL": "{} rows of usage have no price in the price list: their cost is unknown and in no total."
+        "BilledCost IS NULL": (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: {}."
+        )
     },
 )

@@ -10,6 +10,7 @@ from costs.ingest.receive import receive_bill
 from costs.models import ConformanceResult, Delivery, Source
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 
 
@@ -102,7 +103,7 @@ def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
         return f"{delivery}: not loaded."
     sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in delivery.totals.items())
     before = "" if is_new else "was here already; "
-    rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
+    rows = f"{delivery.rows_loaded:,} of {counted(delivery.rows_read, 'row')}"
     months = ", ".join(delivery.billing_months)
     held = " ".join(["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."])
     notes = f"{held} {delivery.message}" if delivery.status == Delivery.Status.HELD else delivery.message

@@ -106,7 +106,7 @@ class TestSnowflake:
             ("WAREHOUSE_METERING", "Usage", "AB1", Decimal("-3.00")),
         ]
         assert ("compute", "Correction") in charges(delivery, "SkuId", "ChargeClass")
-        assert "2 rows were paid from free or rebate credits" in delivery.message
+        assert "Rows paid from free or rebate credits, which cost what Snowflake rates them at: 2." in delivery.message
 
     def test_a_row_without_a_day_is_named(self, load):
         delivery = load(self.HEADER + self.ROWS + "NORTH,C1,PROD,AB1,AWS_EU,E,,compute,EUR,1,3,capacity,,,,\n")
@@ -330,7 +330,7 @@ class TestIbm:
             ("acc1", "rg1", "Databases", "crn:1"),
         ]
         assert {"prod": ""} in [tags for (tags,) in lines("tag_set__tags")]
-        assert "1 rows are for information only" in delivery.message
+        assert "Rows for information only, which are not charged and count 0: 1." in delivery.message
 
     def test_a_bad_row_is_named_by_its_line_in_the_file(self, load):
         row = "Databases,s1,pg,crn:1,Standard,p1,eu-de,default,rg1,EUR,true,X,GB,1,7,7,seven,false,\n"
@@ -408,7 +408,10 @@ class TestDatabricks:
         delivery = load(self.USAGE + row, self.PRICES)
         assert ("SQL", None) in lines("service", "billed_cost")
         assert Decimal(delivery.totals["USD"]["billed_cost"]) == Decimal("39.64437")
-        assert "1 rows of usage have no price in the price list" in delivery.message
+        assert (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: 1"
+            in delivery.message
+        )
 
     def test_a_quantity_that_is_no_number_is_named(self, load):
         row = (
