@@ -29,6 +29,7 @@ NO_BILL = re.compile(r"(^|/)cost_and_usage_data_status/|(^|/)usage-csv/", re.IGN
 # Oracle's reports: a number that grows, and the part of a report that is big.
 REPORT_NUMBER = re.compile(r"\d{13,19}(-\d{5})?")
 NUMBERED_REPORT = re.compile(rf"(^|/){REPORT_NUMBER.pattern}\.csv(\.gz)?$")
+DELTA_LOG = re.compile(r"(?:^|/)_delta_log/.+")
 # When a run was written, in the name of its folder: ``202603051200`` or ``20260305T000000Z``.
 STAMP = re.compile(r"(?:^|/)(20\d{2}(?:0[1-9]|1[0-2])\d{2}T?\d{4,6}Z?)(?=[-_./]|$)")
 COPIED_TOGETHER = timedelta(minutes=10)
@@ -76,9 +77,17 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
     `read_manifest` returns the JSON object of a key.
     """
     by_key = {entry.key: entry for entry in entries if not NO_BILL.search(entry.key)}
+    problems: list[str] = []
+    for table in sorted({key[: match.start()] for key in by_key if (match := DELTA_LOG.search(key))}):
+        by_key = {
+            key: entry for key, entry in by_key.items() if not f"/{key}".startswith(f"/{table}/".replace("//", "/"))
+        }
+        problems.append(
+            f"{table or 'This folder'} is a Delta table: which of its files count stands in _delta_log, which is not "
+            "read. Write the bill as Parquet or CSV files."
+        )
     manifests, bills = _by_folder(by_key.values())
     newest: list[Package] = []
-    problems: list[str] = []
     # What lies beside a manifest or the files it names, and is not named by it, is left over from an older version.
     with_manifest = {name for name, entries in manifests.items()}
     for name, candidates in sorted(manifests.items()):

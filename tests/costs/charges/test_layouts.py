@@ -183,3 +183,11 @@ def test_usage_comes_with_the_price_list_beside_it(usage, prices):
     (package,), problems = find_packages(bucket(usage, prices))
     assert (package.name, package.keys, problems) == (usage, (usage, prices), [])
     assert [alone.name for alone in find_packages(bucket(prices))[0]] == [prices]
+
+
+@pytest.mark.parametrize("table", ["", "x/usage/"])
+def test_the_files_of_a_delta_table_are_not_taken_for_a_bill(table):
+    keys = [f"{table}_delta_log/00000000000000000000.json", f"{table}part-00000-{RUN}.c000.snappy.parquet"]
+    bills, problems = find_packages(bucket(*keys))
+    assert bills == []
+    assert "is a Delta table: which of its files count stands in _delta_log" in problems[0]
