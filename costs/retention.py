@@ -27,7 +27,13 @@ from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
 from finops_site.lib.words import counted
 
 # Neither counts nor waits for anything.
-ENDED = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.FAILED, Delivery.Status.REJECTED)
+ENDED = (
+    Delivery.Status.SUPERSEDED,
+    Delivery.Status.WITHDRAWN,
+    Delivery.Status.FAILED,
+    Delivery.Status.REJECTED,
+    Delivery.Status.EMPTY,
+)
 NEWEST_BEFORE = "the newest version before the one that counts"
 
 # Of the apps above: {delivery: why its files must stay}, of these billing months or of all.

@@ -1,19 +1,17 @@
 """Which of the given files are one delivery, and of which stream: by the layouts that sources know. Pure: no Django."""
 
 import filecmp
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os.path import commonpath
 from pathlib import Path
-from typing import Any
 
 from costs.charges import files, layouts
 from costs.charges.layouts import BILLS, Entry, Package, packages
 from costs.charges.layouts.file_names import A_COPY, base_of, part_of, view_of
-from costs.charges.layouts.manifests import BadManifest, Manifest, read
+from costs.charges.layouts.manifests import BadManifest, Manifest, read, read_json
 from costs.formats.base import BadBill
 
 # Bigger texts are not compared row by row.
@@ -40,20 +38,23 @@ class Bundle:
     view: str = ""
 
 
-def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
-    """What a person means by these paths: the deliveries in each folder, each manifest, and all loose files together.
+def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+    """(the deliveries in each folder, each manifest, and all loose files together; what of a folder is not complete).
 
     A folder is read as a source reads it. Where it holds one export alone, that is delivered like a loose file: it
     replaces what covers the same accounts and days, wherever in the folder's tree the next call begins.
-    Raises BadBill for what is not there or cannot be a bill.
+    Raises BadBill for what is not there or cannot be a bill, and for a manifest given by itself that lacks a file.
     """
     given = list(paths)
     loose: list[Path] = []
     manifests: list[Path] = []
     bundles: list[Bundle] = []
+    problems: list[str] = []
     for path in given:
         if path.is_dir():
-            bundles += _bundles_of_folder(path)
+            of_folder, incomplete = _bundles_of_folder(path)
+            bundles += of_folder
+            problems += incomplete
         elif not path.exists():
             raise BadBill(f"{path}: no such file or folder.")
         else:
@@ -66,7 +67,7 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     together, notes = _without_copies([path for path in rest if path not in reports])
     if together:
         bundles.append(Bundle(tuple(together), notes=tuple(notes)))
-    return bundles
+    return bundles, problems
 
 
 def _without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -129,19 +130,18 @@ def _are_parts(one: Path, other: Path) -> bool:
     return bool(part and of_other and part.is_certain and part.run == of_other.run)
 
 
-def _bundles_of_folder(folder: Path) -> list[Bundle]:
-    """The deliveries of a folder, those that a source would find there."""
+def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[str]]:
+    """(the deliveries of a folder, those that a source would find there; what is not complete)."""
     root = _root_of(folder)
     entries = list(_entries(folder, root))
     if not entries:
         endings = ", ".join(BILLS)
         raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
-    deliveries, problems = packages(entries, lambda key: read_json(root / key))
-    if problems:
-        raise BadBill(" ".join(problems))
+    deliveries, problems = packages(entries, lambda key: read_json(key, root / key))
     loose = [package for package in deliveries if not package.export]
     # Each may be the whole month so far, so that a later one counts instead; days of their own stand beside each other.
-    return [_bundle(root, package) for package in [*loose, *_by_hand([p for p in deliveries if p.export])]]
+    packed = [*loose, *_by_hand([package for package in deliveries if package.export])]
+    return [_bundle(root, package) for package in packed], problems
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -189,17 +189,9 @@ def _entries(folder: Path, root: Path) -> Iterable[Entry]:
             yield Entry(key, "", stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
-def read_json(path: Path) -> Any:
-    """The JSON in a manifest; raises BadBill."""
-    try:
-        return json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise BadBill(f"{path.name}: not a readable manifest ({error}).") from None
-
-
 def _read_manifest(path: Path) -> Manifest:
     try:
-        return read(path.name, read_json(path))
+        return read(path.name, read_json(path.name, path))
     except BadManifest as error:
         raise BadBill(str(error)) from None
 

@@ -1,8 +1,11 @@
 """What the manifests of AWS and Azure state about a delivery. Pure."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 # The lists of files in the manifests of AWS and Azure.
 FILE_LISTS = ("reportKeys", "dataFiles", "files", "blobs")
@@ -30,6 +33,14 @@ class Manifest:
     format: str = ""
     partition: str = ""
     rows: int | None = None
+
+
+def read_json(key: str, path: Path) -> Any:
+    """The JSON of a manifest whose text lies at `path`; raises BadManifest."""
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, OSError) as error:
+        raise BadManifest(f"{key}: not a readable manifest ({error}).") from None
 
 
 def read(key: str, manifest: object) -> Manifest:

@@ -9,7 +9,7 @@ import pytest
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Delivery, Source
-from costs.versions.decisions import accept_delivery
+from costs.versions.decisions import accept_delivery, stand_beside
 from tests import bills
 from tests.costs.charges.test_vendors import TestDatabricks as Databricks
 from tests.costs.versions.test_streams import (
@@ -184,6 +184,27 @@ def test_a_part_of_how_many_waits_for_the_others(inbox):  # noqa: F811
     assert fetch()[1] == []
     load(inbox)
     assert billed("fetched") == billed("by hand") == {"USD": 12}
+
+
+@pytest.mark.parametrize("names", [("bill-1.csv", "bill-2.csv"), ("eu/usage.csv", "us/usage.csv")])
+def test_files_that_share_no_row_are_never_taken_for_versions_without_a_question(names, inbox):  # noqa: F811
+    """Their names do not say whether they are parts or versions, and what they bill says that they are no versions."""
+    for name, machine, cost in zip(names, ("vm-1", "vm-2"), (5, 7), strict=True):
+        put(inbox, {name: days((4, cost), ResourceId=machine)})
+        assert fetch("after each")[1] == []
+    deliveries, problems = fetch("once")
+    assert (problems, [delivery.status for delivery in deliveries]) == ([], ["current", "held"])
+    assert billed("after each") == billed("once") == {"USD": 5}
+    (reason,) = deliveries[1].held_because
+    assert f"It bills other resources than delivery {deliveries[0].pk} on the same days" in reason
+    # Fay counts it beside the first; a newer version of the first replaces the first alone.
+    assert stand_beside(deliveries[1], None, None)
+    load_bill(deliveries[1])
+    assert billed("once") == {"USD": 12}
+    put(inbox, {names[0]: days((4, 6), ResourceId="vm-1")})
+    (newer,), _ = fetch("once")
+    assert (newer.status, newer.held_because, billed("once")) == ("current", [], {"USD": 13})
+    assert_green()
 
 
 def test_two_files_of_one_upload_with_the_same_bytes_count_once(tmp_path):
