@@ -24,7 +24,8 @@ class Bundle:
 
     The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is what a
     folder holds: one that was replaced by a later one does not count again when the folder is read again, unless it
-    changed. `notes` are sentences for its delivery.
+    changed. `name` is its place in the folder, which a source that adds knows it by. `notes` are sentences for its
+    delivery.
     """
 
     files: tuple[Path, ...]
@@ -36,13 +37,15 @@ class Bundle:
     is_snapshot: bool = False
     notes: tuple[str, ...] = ()
     view: str = ""
+    name: str = ""
 
 
-def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+def find_bundles(paths: Iterable[Path], *, together: bool = False) -> tuple[list[Bundle], list[str]]:
     """(the deliveries in each folder, each manifest, and all loose files together; what of a folder is not complete).
 
     A folder is read as a source reads it. Where it holds one export alone, that is delivered like a loose file: it
     replaces what covers the same accounts and days, wherever in the folder's tree the next call begins.
+    With `together`, the loose files of folders are one delivery as well.
     Raises BadBill for what is not there or cannot be a bill, and for a manifest given by itself that lacks a file.
     """
     given = list(paths)
@@ -53,7 +56,10 @@ def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
     for path in given:
         if path.is_dir():
             of_folder, incomplete = _bundles_of_folder(path)
-            bundles += of_folder
+            bundles += [bundle for bundle in of_folder if bundle.export or bundle.part or not together]
+            loose += [
+                file for bundle in of_folder if together and not (bundle.export or bundle.part) for file in bundle.files
+            ]
             problems += incomplete
         elif not path.exists():
             raise BadBill(f"{path}: no such file or folder.")
@@ -64,9 +70,9 @@ def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
     rest = [path for path in loose if path.resolve() not in parts]
     reports = [path for path in rest if layouts.report_number(path.name)]
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
-    together, notes = _without_copies([path for path in rest if path not in reports])
-    if together:
-        bundles.append(Bundle(tuple(together), notes=tuple(notes)))
+    others, notes = _without_copies([path for path in rest if path not in reports])
+    if others:
+        bundles.append(Bundle(tuple(others), notes=tuple(notes)))
     return bundles, problems
 
 
@@ -170,7 +176,7 @@ def _bundle(folder: Path, package: Package) -> Bundle:
     files = tuple(folder / key for key in package.keys)
     view = package.view or view_of(folder.name)
     layout = (package.export, package.part, package.partition, package.format, package.rows)
-    return Bundle(files, *layout, is_snapshot=True, view=view)
+    return Bundle(files, *layout, is_snapshot=True, view=view, name=package.name)
 
 
 def _root_of(folder: Path) -> Path:

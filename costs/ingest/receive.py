@@ -70,7 +70,8 @@ def receive_bill(
         date_order=date_order,
         decimal_mark=decimal_mark,
     )
-    bundles, problems = find_bundles(paths)
+    # Bills without dates, such as lists of machines and of buckets: all of them are of the month that is stated.
+    bundles, problems = find_bundles(paths, together=month is not None)
     if problems and not bundles:
         raise BadBill(" ".join(problems))
     name = source_name.strip()
@@ -165,7 +166,8 @@ def _record_delivery(
     """Writes the delivery and moves its files into its folder, both or neither."""
     # In a source that adds, a file of the same name is a newer version of the file.
     adds = source.delivery_mode == Source.Mode.APPEND
-    part = bundle.part or (", ".join(sorted(file.name for file in copies)) if adds else "")
+    names = bundle.name or ", ".join(sorted(file.name for file in copies))
+    part = bundle.part or (names if adds else "")
     place = {"export": bundle.export[:500], "partition": bundle.partition[:200], "part": part[:1000]}
     marks = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
     if bundle.export or part:
@@ -174,6 +176,8 @@ def _record_delivery(
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
     if bundle.is_snapshot and (earlier := _replaced_snapshot(source, bundle, fingerprint)):
         return Receipt(earlier, is_new=False)
+    if bundle.is_snapshot and not (bundle.export or part) and (holder := _among_others(source, copies, options)):
+        return Receipt(holder, is_new=False)
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
@@ -208,6 +212,20 @@ def _replaced_snapshot(source: Source, bundle: Bundle, fingerprint: str) -> Deli
     if source.fetched.filter(name=_place_of(bundle)).exclude(mark=fingerprint).exists():
         return None
     return source.deliveries.filter(fingerprint=fingerprint, status=Delivery.Status.SUPERSEDED).first()
+
+
+def _among_others(
+    source: Source, copies: Sequence[DeliveryFile], options: Mapping[str, str | bool | None]
+) -> Delivery | None:
+    """The delivery that counts and holds these files among others: somebody delivered them together."""
+    ours = {file.sha256 for file in copies}
+    candidates = source.deliveries.filter(status=Delivery.Status.CURRENT, part="", files__sha256__in=ours).distinct()
+    for delivery in candidates.order_by("-order_at"):
+        stated = {name: value for name, value in delivery.options.items() if name != "notes"}
+        files = set(delivery.files.values_list("sha256", flat=True))
+        if ours < files and stated == dict(options):
+            return delivery
+    return None
 
 
 def _place_of(bundle: Bundle) -> str:

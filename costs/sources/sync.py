@@ -143,11 +143,8 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
     for key, path in zip(package.keys, paths, strict=True):
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
-    adds = source.delivery_mode == Source.Mode.APPEND
-    part = package.part or (package.name if adds else "")
-    bundle = Bundle(
-        tuple(paths), package.export, part, package.partition, package.format, package.rows, view=package.view
-    )
+    layout = (package.export, package.part, package.partition, package.format, package.rows)
+    bundle = Bundle(tuple(paths), *layout, view=package.view, name=package.name)
     options = load_options(
         format=source.format,
         currency=source.currency,
