@@ -17,7 +17,7 @@ from costs.formats.base import METRICS
 from costs.formats.sql import literal, quoted
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth, FocusExport
-from costs.query.known_until import known_in
+from costs.query.known_until import known_in, known_together
 from costs.querysets import METRICS as NAMES
 from finops_site.celery import task
 from finops_site.lib.money import exact_text
@@ -124,10 +124,10 @@ def write_month(month: Month, path: Path) -> ExportSummary:
 
 def notes_on(month: Month, as_of: date) -> list[str]:
     """What the bills of a month lack, of billed and of effective cost."""
-    known = (
+    known = known_together(
         known_in(WholeCompany(), month.period, as_of, metric=metric) for metric in ("billed_cost", "effective_cost")
     )
-    return list(dict.fromkeys(note for of_metric in known for note in of_metric.notes))
+    return list(known.notes)
 
 
 def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]) -> str:

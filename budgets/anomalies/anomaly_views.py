@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import django_filters
@@ -15,9 +16,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.generic import View
 
+from budgets.anomalies.cost_scopes import known_of_checked_days
 from budgets.anomalies.detection import answer_anomaly
 from budgets.models import Anomaly
 from costs.models import DayRollup
+from costs.query.known_until import KnownDays
 from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period, short_day_text
@@ -82,6 +85,10 @@ class AnomaliesPage(ListPage):
     def get_queryset(self) -> QuerySet[Anomaly]:
         anomalies = Anomaly.objects.visible_to(self.person).select_related("team")
         return anomalies.annotate(jump=F("actual") - F("expected"))
+
+    @cached_property
+    def known(self) -> KnownDays:
+        return known_of_checked_days(self.person, timezone.now().date())
 
 
 class AnomalyPage(DetailPage):

@@ -12,16 +12,17 @@ from budgets.forecast.period_forecasts import last_complete_day
 from budgets.forecast.spending import DailyCost, day_after
 from budgets.models import Anomaly
 from costs.models import DayRollup
-from costs.query.known_until import delivered_bills, last_known_day, touches
+from costs.query.known_until import KnownDays, delivered_bills, known_in, last_known_day, touches
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
-from finops_site.lib.person import WholeCompany
+from finops_site.lib.person import Person, WholeCompany
 
 HISTORY_DAYS = 200
 # No more days than these are caught up.
 MOST_DAYS = 14
 # The scopes with the highest cost; what is left out costs next to nothing.
 MOST_SCOPES = 5000
+METRIC = "effective_cost"
 USAGE = Q(charge_category="Usage")
 # A kind, a team, a service, an account and a currency.
 Scope = tuple[str, int | None, str, str, str]
@@ -82,6 +83,11 @@ def load_scope_costs(as_of: date) -> ScopeCosts:
             costs.daily[scope].add(day, amount or Decimal(0))
             costs.accounts[scope].add(account)
     return costs
+
+
+def known_of_checked_days(user: Person, today: date) -> KnownDays:
+    """What the bills know of the days that the nights check now: a jump on a day that is missing is not found yet."""
+    return known_in(user, Period(today - timedelta(days=MOST_DAYS - 1), day_after(today)), today, metric=METRIC)
 
 
 def scopes_of(service: str, account: str, owner: int | None, currency: str) -> tuple[Scope, Scope]:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from budgets.forecast import status
 from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
+from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactDecimalField, ExactModelSerializer
 
 
@@ -84,9 +87,16 @@ class BudgetSerializer(ExactModelSerializer):
 
 class BudgetDetailSerializer(BudgetSerializer):
     periods = PeriodSerializer(many=True)
+    known = serializers.SerializerMethodField()
 
     class Meta(BudgetSerializer.Meta):
-        fields = [*BudgetSerializer.Meta.fields, "periods"]
+        fields = [*BudgetSerializer.Meta.fields, "periods", "known"]
+
+    @extend_schema_field(KnownSerializer(allow_null=True, help_text="of the period that holds today"))
+    def get_known(self, budget: Budget) -> dict[str, Any] | None:
+        today = timezone.now().date()
+        period = next((row for row in budget.periods.all() if today in row.period), None)
+        return status.known_of_period(self.context["request"].user, period, today).as_json() if period else None
 
 
 class AlertSerializer(ExactModelSerializer):

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from budgets.alerts.acknowledgement import TooLate, acknowledge, snooze
+from budgets.anomalies.cost_scopes import known_of_checked_days
 from budgets.api.serializers import (
     AlertSerializer,
     AnomalySerializer,
@@ -20,8 +21,10 @@ from budgets.api.serializers import (
     BudgetSerializer,
     SnoozeSerializer,
 )
-from budgets.forecast.status import with_status
+from budgets.forecast.status import known_of_budgets, with_status
 from budgets.models import Alert, Anomaly, Budget
+from costs.api.known import KnownList, KnownPages
+from costs.query.known_until import KnownDays
 from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
 
 
@@ -29,17 +32,21 @@ from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
     list=extend_schema(summary="Budgets, with the actual cost and the forecast of this period"),
     retrieve=extend_schema(summary="One budget, with the amounts of its periods"),
 )
-class BudgetViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     """The budgets of your teams and of those below them; all of them for those who see the whole company."""
 
     queryset = Budget.objects.all()
     permission_classes = [HoldsPermission]
     permission_required = "budgets.view_budget"
     filterset_fields = ["state", "kind", "currency"]
+    pagination_class = KnownPages
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Budget]:
         return with_status(super().get_queryset().select_related("team"), timezone.now().date())
+
+    def known(self) -> KnownDays:
+        return known_of_budgets(self.request.user, self.filter_queryset(self.get_queryset()), timezone.now().date())
 
     def get_serializer_class(self) -> type[BudgetSerializer]:
         return BudgetDetailSerializer if self.action == "retrieve" else BudgetSerializer
@@ -101,7 +108,7 @@ class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     list=extend_schema(summary="Anomalies, the newest first"),
     retrieve=extend_schema(summary="One anomaly, with what makes it up"),
 )
-class AnomalyViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+class AnomalyViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     """Days on which a service in an account, or a team, cost far more than expected."""
 
     queryset = Anomaly.objects.all()
@@ -109,7 +116,11 @@ class AnomalyViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     permission_classes = [HoldsPermission]
     permission_required = "budgets.view_alert"
     filterset_fields = ["state", "kind", "service", "account", "day"]
+    pagination_class = KnownPages
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Anomaly]:
         return super().get_queryset().select_related("team")
+
+    def known(self) -> KnownDays:
+        return known_of_checked_days(self.request.user, timezone.now().date())

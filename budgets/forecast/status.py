@@ -1,13 +1,15 @@
 """How budgets stand today, in figures for tables and in sentences for people."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 
-from budgets.models import BudgetPeriod, Forecast
+from budgets.models import Budget, BudgetPeriod, Forecast
 from costs.query import trends
+from costs.query.known_until import KnownDays, known_in, known_together
 from costs.query.trends import Comparison, LabelledChange
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month, Period
@@ -33,6 +35,33 @@ def with_status(budgets: QuerySet, today: date) -> QuerySet:
     known = newest.annotate(spent_if_known=Case(When(IS_UNKNOWN, then=None), default=F("spent")))
     latest["now_spent"] = Subquery(known.values_list("spent_if_known")[:1])
     return budgets.annotate(budgeted=Subquery(sums)).annotate(**latest)
+
+
+def known_of_budgets(user: Person, budgets: QuerySet[Budget], today: date) -> KnownDays:
+    """What the bills know of the periods of these budgets that hold `today`, for one note beside all of them.
+
+    Only filters that all budgets of a basis and period have can be told from it: a bill that none of them counts may be
+    named where they differ in what they filter by.
+    """
+    periods = BudgetPeriod.objects.filter(budget__in=budgets.order_by().values("pk")).holding(today)
+    alike: dict[tuple[date, date, str], list[Mapping[str, list[str]]]] = defaultdict(list)
+    for period in periods.select_related("budget").order_by("start", "end"):
+        budget = period.budget
+        filters = {**budget.filters, "currency": [budget.currency]}
+        alike[period.start, period.end, budget.basis].append(filters)
+    parts = []
+    for (start, end, basis), scopes in alike.items():
+        shared = set.intersection(*map(set, scopes))
+        filters = {name: sorted({value for scope in scopes for value in scope[name]}) for name in sorted(shared)}
+        parts.append(known_in(user, Period(start, end), today, filters=filters, metric=basis))
+    return known_together(parts)
+
+
+def known_of_period(user: Person, period: BudgetPeriod, today: date) -> KnownDays:
+    """What the bills know of one period of a budget."""
+    budget = period.budget
+    filters = {**budget.filters, "currency": [budget.currency]}
+    return known_in(user, period.period, today, filters=filters, metric=budget.basis)
 
 
 def forecast_text(forecast: Forecast | None, budgeted: Decimal | None, currency: str) -> str:

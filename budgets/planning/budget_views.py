@@ -18,7 +18,7 @@ from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
 from budgets.planning.suggestions import suggest_amount
 from costs.calc.dimensions import DIMENSIONS
-from costs.query.known_until import KnownDays, known_in
+from costs.query.known_until import KnownDays
 from costs.web.links import lines_url
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Period
@@ -52,6 +52,10 @@ class BudgetsPage(ListPage):
             visible = visible.exclude(state=Budget.State.ARCHIVED)
         return status.with_status(visible, timezone.now().date())
 
+    @cached_property
+    def known(self) -> KnownDays:
+        return status.known_of_budgets(self.person, self.rows, timezone.now().date())
+
     def get_actions(self) -> list[Action]:
         actions = super().get_actions()
         return actions if ADD in actions or not led_teams(self.person) else [*actions, PROPOSE]
@@ -82,11 +86,7 @@ class BudgetPage(DetailPage):
     @cached_property
     def known(self) -> KnownDays | None:
         """What the bills know of the period."""
-        if self.period is None:
-            return None
-        budget = self.object
-        filters = {**budget.filters, "currency": [budget.currency]}
-        return known_in(self.person, self.period.period, self.today, filters=filters, metric=budget.basis)
+        return status.known_of_period(self.person, self.period, self.today) if self.period else None
 
     def get_subtitle(self) -> str:
         budget = self.object

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from costs.api import spend_questions
+from costs.api.known import KnownKeysetPages, KnownList
 from costs.api.serializers import (
     ClusterShareSerializer,
     ConformanceResultSerializer,
@@ -36,7 +37,7 @@ from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import uploads, withdraw
 from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
-from costs.query.known_until import known_of
+from costs.query.known_until import KnownDays, known_of
 from costs.query.question import BadQuestion
 from costs.query.rows import filtered_rows
 from costs.querysets import METRICS
@@ -230,20 +231,11 @@ class SourceViewSet(viewsets.ReadOnlyModelViewSet):
     lookup_value_regex = r"\d+"
 
 
-class CostLinePages(KeysetPages):
-    """Pages of cost lines say what the bills know of the days asked for."""
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        answer = super().get_paginated_response_schema(schema)
-        known = {"type": "object", "additionalProperties": {}, "description": "what the lines lack, as in `spend/`"}
-        return {**answer, "properties": {**answer["properties"], "known": known}}
-
-
 @extend_schema_view(
     list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
     retrieve=extend_schema(summary="One cost line"),
 )
-class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
+class CostLineViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     """The charges of the current bills, summed per day, account, service, region, resource, tags and category.
 
     Filters are those of `spend/`, tags too: `tag:<Key>=value`.
@@ -253,7 +245,7 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     serializer_class = CostLineSerializer
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
-    pagination_class = CostLinePages
+    pagination_class = KnownKeysetPages
     keyset = ("-charge_date", "-id")
     lookup_value_regex = r"\d+"
 
@@ -264,11 +256,9 @@ class CostLineViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         """One line is found whenever it was used; a list is of the days asked for."""
         return queryset if self.detail else filtered_rows(queryset, spend_query_of(self.request).question)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().list(request, *args, **kwargs)
-        question = spend_query_of(request).question
-        response.data["known"] = known_of(request.user, question, timezone.now().date()).as_json()
-        return response
+    def known(self) -> KnownDays:
+        user = cast(Person, self.request.user)
+        return known_of(user, spend_query_of(self.request).question, timezone.now().date())
 
 
 @extend_schema_view(

@@ -276,38 +276,46 @@ def _is_open(month: Month, bills: Sequence[Bill], as_of: date, rules: Rules, lat
 
 
 def _gaps_of(bill: Bill, period: Period, as_of: date, rules: Rules, metric: str) -> Iterator[Gap]:
-    """The gaps of one bill, one for each run of months; a bill that has ended has none at its end."""
-    ended = bill.has_ended(as_of, rules)
-    first = min(bill.months)
-    last_month = max((month for month in bill.months if month.start <= as_of), default=first)
-    waiting: Gap | None = None
+    """The gaps of one bill, one for each run of months; a bill that has ended has none at its end.
+
+    Days that are not delivered, and those of the delivered ones that lack the metric.
+    """
+    last_month = max((month for month in bill.months if month.start <= as_of), default=min(bill.months))
+    waiting: dict[str, Gap] = {}
     for month in period.months():
-        if month < first or month.start > as_of or _is_silence(bill, month, rules):
+        if month < min(bill.months) or month.start > as_of or _is_silence(bill, month, rules):
             continue
-        if month >= last_month and ended:
-            # What it brought may still lack a metric.
-            expected = bill.months.get(month, {}).get(ANY, month.start - timedelta(days=1))
-        else:
-            expected = bill.expected_until(month, as_of)
-        expected = min(expected, period.last_day)
-        days = bill.months.get(month, {})
-        gap = None
-        if (until := days.get(ANY)) is None or min(until, as_of) < expected:
-            if expected >= max(month.start, period.start):
-                is_last = month >= last_month
-                start = max(until + timedelta(days=1) if until else month.start, period.start)
-                known = bill.last_day(ANY, as_of) if is_last else until
-                gap = Gap(bill, start, min(month.period.last_day, period.last_day), known)
-        elif metric and (stated := days.get(metric, NEVER)) < min(until, expected) - timedelta(days=LEAST_LAG_DAYS):
-            start = max(stated + timedelta(days=1), month.start, period.start)
-            gap = Gap(bill, start, min(until, period.last_day), days.get(metric), metric)
-        if waiting and not (gap and _goes_on(waiting, gap)):
-            yield waiting
-            waiting = None
-        if gap:
-            waiting = Gap(bill, waiting.first if waiting else gap.first, gap.last, gap.until, gap.metric)
-    if waiting:
-        yield waiting
+        here = {gap.metric: gap for gap in _gaps_in_month(bill, month, last_month, period, as_of, rules, metric)}
+        for name in dict.fromkeys((ANY, metric)):
+            before, gap = waiting.get(name), here.get(name)
+            if before and not (gap and _goes_on(before, gap)):
+                yield waiting.pop(name)
+                before = None
+            if gap:
+                waiting[name] = Gap(bill, before.first if before else gap.first, gap.last, gap.until, name)
+    yield from waiting.values()
+
+
+def _gaps_in_month(
+    bill: Bill, month: Month, last_month: Month, period: Period, as_of: date, rules: Rules, metric: str
+) -> Iterator[Gap]:
+    days = bill.months.get(month, {})
+    until = days.get(ANY)
+    if month >= last_month and bill.has_ended(as_of, rules):
+        # What it brought may still lack a metric.
+        expected = until or month.start - timedelta(days=1)
+    else:
+        expected = bill.expected_until(month, as_of)
+    expected, last_asked = min(expected, period.last_day), min(month.period.last_day, period.last_day)
+    if (until is None or min(until, as_of) < expected) and expected >= max(month.start, period.start):
+        start = max(until + timedelta(days=1) if until else month.start, period.start)
+        yield Gap(bill, start, last_asked, bill.last_day(ANY, as_of) if month >= last_month else until)
+    if not metric or until is None:
+        return
+    stated = days.get(metric, NEVER)
+    start, last = max(stated + timedelta(days=1), month.start, period.start), min(until, period.last_day)
+    if stated < min(until, expected) - timedelta(days=LEAST_LAG_DAYS) and start <= last:
+        yield Gap(bill, start, last, days.get(metric), metric)
 
 
 def _goes_on(before: Gap, gap: Gap) -> bool:

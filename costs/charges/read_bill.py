@@ -18,9 +18,9 @@ from costs.charges import conventions, gzips, text_files, zips
 from costs.charges.bill_files import (
     BillFile,
     check_one_format,
-    is_last_page,
     join_prices,
     open_bill_file,
+    pages_once,
     unreadable,
     view_of,
     views_of_parts,
@@ -32,11 +32,13 @@ from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, has_bro
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
-from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
+from costs.formats.sql import FULL, STORED, is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
 from finops_site.lib.words import counted
 
 logger = logging.getLogger(__name__)
+
+METRIC_NAMES = {"EffectiveCost": "effective cost", "ListCost": "list cost"}
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
 # So many kinds of changes are listed on the delivery.
@@ -96,6 +98,7 @@ def read_bill(
     Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
     """
     staging = scratch / "staging.parquet"
+    notes_on_pages: list[str] = []
     unpacked, left_out = zips.unpacked(bundle, scratch, limit=limit)
     with gzips.readable(db, limit) as unfolded:
 
@@ -117,6 +120,7 @@ def read_bill(
             if format_name == "auto":
                 bill = views_of_parts(db, bill)
             check_one_format(bill)
+            bill, notes_on_pages[:] = pages_once(db, bill)
             progress("reading", 0.1)
             return bill
 
@@ -135,7 +139,7 @@ def read_bill(
 
         reading = unfolded.read_all(stage)
         bill = reading.bill
-        remarks = _spread_fees(db, bill[0].format, staging)
+        remarks = [*_spread_fees(db, bill[0].format, staging), *_leave_unknown(db, bill, staging)]
         progress("checking", 0.5)
         rows_of_view = {
             view: f"x_File IN ({', '.join(str(n) for n, file in enumerate(bill) if file.format.view == view)})"
@@ -158,7 +162,7 @@ def read_bill(
             contents.months += _write_months(
                 db, months[view], staging, target, view=view, condition=condition, inside=inside
             )
-        contents.notes += [*remarks, *reading.notes, *left_out]
+        contents.notes += [*remarks, *notes_on_pages, *reading.notes, *left_out]
         return contents
 
 
@@ -222,6 +226,49 @@ def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Pa
     # Fees whose commitment no usage shows stay where they are.
     (after,) = db.execute(f"SELECT {fees} FROM {table}").fetchone() or (None,)
     return [spread.remark] if after != before else []
+
+
+def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Path) -> list[str]:
+    """Makes a metric unknown in all of the bill where rows that need columns of their own lack them; says which."""
+    table, needs = _table(staging), bill[0].format.metric_columns
+    if not needs:
+        return []
+    counts = ", ".join(f"count(*) FILTER ({need.rows}), count({need.metric}) FILTER ({need.rows})" for need in needs)
+    by_file = db.execute(f"SELECT x_File, {counts} FROM {table} WHERE x_Problem IS NULL GROUP BY 1").fetchall()
+    unknown, notes = set(), []
+    for number, need in enumerate(needs):
+        metric = METRIC_NAMES[need.metric]
+        rows_of_file = {file: (rows, known) for file, *pairs in by_file for rows, known in [pairs[2 * number :][:2]]}
+        rows, known = (sum(pair[at] for pair in rows_of_file.values()) for at in (0, 1))
+        lacking = [
+            name
+            for name in need.columns
+            if any(rows_of_file[at][0] and name not in file.sheet for at, file in enumerate(bill) if at in rows_of_file)
+        ]
+        columns = " and ".join(lacking or need.columns)
+        if known == rows or (need.may_be_empty and known):
+            continue
+        if not known or lacking:
+            unknown.add(need.metric)
+        if lacking:
+            notes.append(
+                f"The export lacks {columns}, and with it the {metric} of {counted(rows - known, 'row')} "
+                f"({need.what}): the {metric} of this bill is unknown, which is not zero. Add it to the export and "
+                "deliver the bill again."
+            )
+        elif not need.may_be_empty:
+            of_bill = f"the {metric} of this bill is unknown, which is not zero"
+            of_rows = f"their {metric} is unknown and in no total"
+            notes.append(
+                f"Of {counted(rows, 'row')} ({need.what}) {rows - known:,} have nothing in {columns}: "
+                f"{of_rows if known else of_bill}."
+            )
+    if unknown:
+        emptied = ", ".join(f"NULL::{STORED} AS {name}, 0::{FULL} AS x_{name}Beyond" for name in sorted(unknown))
+        without = staging.with_name("unknown.parquet")
+        db.execute(f"COPY (SELECT * REPLACE ({emptied}) FROM {table}) TO {literal(str(without))} ({PARQUET})")
+        without.replace(staging)
+    return notes
 
 
 def _summarise(
@@ -341,8 +388,6 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
-    if bill_format.last_page and not any(is_last_page(db, file) for file in bill):
-        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
     notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()

@@ -101,10 +101,7 @@ def rules() -> Rules:
 
 def known_of(user: Person, question: Question, as_of: date) -> KnownDays:
     """What is known of the question's days and metric, from the bills that can touch what `user` sees of it."""
-    bills = bills_of(user, question.period, question.filters, as_of)
-    return _in_words(
-        user, knowledge_of(bills, question.period, as_of, rules(), question.metric), question, bills, as_of
-    )
+    return _known(user, question.period, question.filters, question.metric, as_of)
 
 
 def known_in(
@@ -115,8 +112,27 @@ def known_in(
     filters: Mapping[str, Sequence[str]] | None = None,
     metric: str = METRIC,
 ) -> KnownDays:
-    """The same of a period."""
-    return known_of(user, Question(period, metric=metric, filters=filters or {}), as_of)
+    """The same of a period; with the metric ANY, of days for which no cost at all is delivered."""
+    return _known(user, period, filters or {}, metric, as_of)
+
+
+def _known(user: Person, period: Period, filters: Mapping[str, Sequence[str]], metric: str, as_of: date) -> KnownDays:
+    bills = bills_of(user, period, filters, as_of)
+    return _in_words(user, knowledge_of(bills, period, as_of, rules(), metric), period, bills, as_of)
+
+
+def known_together(parts: Iterable[KnownDays]) -> KnownDays:
+    """What is known of several questions at once, for one note beside all of them: complete where each of them is."""
+    parts = list(parts)
+    shortest = min(parts, key=lambda part: part.until or date.min, default=KnownDays(None, True, True, (), ()))
+    return KnownDays(
+        shortest.until,
+        all(part.is_complete for part in parts),
+        all(part.is_final for part in parts),
+        list(dict.fromkeys(gap for part in parts for gap in part.missing)),
+        list(dict.fromkeys(note for part in parts for note in part.notes)),
+        shortest.until_text,
+    )
 
 
 def bills_of(user: Person, period: Period, filters: Mapping[str, Sequence[str]], as_of: date) -> list[Bill]:
@@ -225,11 +241,11 @@ def _is_coarse(name: str) -> bool:
     return name != "billing_month" and Rollup.MONTH in named(name).rollups
 
 
-def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Sequence[Bill], as_of: date) -> KnownDays:
+def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequence[Bill], as_of: date) -> KnownDays:
     names = _Names(user, bills, as_of)
-    missing = [_missing_part(gap, names, question.metric) for gap in knowledge.gaps]
+    missing = [_missing_part(gap, names) for gap in knowledge.gaps]
     notes = list(dict.fromkeys(part.text for part in missing))
-    period, until = question.period, knowledge.until
+    until = knowledge.until
     last_asked = min(period.last_day, as_of)
     goes_beyond = until is not None and until < last_asked
     if until is None or (knowledge.is_over and until < period.start):
@@ -243,7 +259,7 @@ def _in_words(user: Person, knowledge: Knowledge, question: Question, bills: Seq
     return KnownDays(until, is_complete, is_final, missing, notes, text)
 
 
-def _missing_part(gap: Gap, names: "_Names", metric: str) -> MissingPart:
+def _missing_part(gap: Gap, names: "_Names") -> MissingPart:
     provider, source, export, name = names.of(gap.bill)
     if gap.metric:
         text = f"{LABELS[gap.metric]} is not delivered for {name} {_months_text(gap)}."

@@ -203,9 +203,17 @@ class ListPage(_VisibleRows, Page, TemplateView):
         """The rows of sums under the table, one for each currency: ``total_rows(self.rows.totals())``."""
         return []
 
+    @cached_property
+    def known(self) -> Any:
+        """What is known of the days of the rows, where they are about cost: `costs.query.known_until.KnownDays`.
+
+        It stands above the table, and its notes in the CSV and the workbook.
+        """
+        return None
+
     def get_notes(self) -> Sequence[str]:
-        """What the rows lack, in sentences: they stand in the CSV and the workbook, too."""
-        return ()
+        """What the rows lack, in sentences, for files."""
+        return self.known.notes if self.known else ()
 
     def make_table(self, data: QuerySet | Sequence[Record] | PageData, **kwargs: Any) -> BaseTable:
         table = self.table_class(data, request=None, **kwargs)
@@ -282,6 +290,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
             "is_empty": not len(table.paginated_rows),
             "empty": self.empty.for_user(self.person),
             "fragment_template": self.fragment_template_name,
+            "known": self.known,
         }
         return super().get_context_data(**{**context, **kwargs})
 

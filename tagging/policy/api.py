@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
+from costs.api.known import KnownKeysetPages, KnownList
+from costs.query.known_until import KnownDays, known_together
+from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -76,10 +78,15 @@ def _of_team(request: Request) -> dict[str, Any]:
     return {"owner__in": sorted(Team.objects.below(team).values_list("pk", flat=True))}
 
 
+def _teams_of(filters: dict[str, Any]) -> dict[str, list[str]]:
+    """The same filter as the questions about cost have it."""
+    return {"own_team": [str(pk) for pk in filters["owner__in"]]} if filters else {}
+
+
 def _answer(user: Person, month: Month | None, today: date, group: str, filters: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"month": month and str(month), "target": str(TARGET), "group_by": group}
     if month is None:
-        return answer | {"total": _tally_row("", "", Tally()), "groups": [], "untaggable": []}
+        return answer | {"total": _tally_row("", "", Tally()), "groups": [], "untaggable": [], "known": None}
     states = tuple(state.value for state in State) if group == "tag" else compliance_figures.STATES
     groups = _groups(user, month, today, group, filters)
     return answer | {
@@ -89,6 +96,7 @@ def _answer(user: Person, month: Month | None, today: date, group: str, filters:
             {"reason": row["why_not"], "currency": row["currency"], "cost": exact_text(row["amount"])}
             for row in compliance_figures.untaggable(user, month, filters)
         ],
+        "known": compliance_figures.known_of_month(user, month, today, _teams_of(filters)).as_json(),
     }
 
 
@@ -136,19 +144,29 @@ def _tally_row(
         ],
     )
 )
-class TagResourceViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
+class TagResourceViewSet(KnownList, VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
     """Resources of a charge month with their last tags and what is wrong with each."""
 
     queryset = TaggedResource.objects.all()
     serializer_class = TaggedResourceSerializer
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
-    pagination_class = KeysetPages
+    pagination_class = KnownKeysetPages
     keyset = ("-cost", "-id")
 
     def get_queryset(self) -> TaggedResourceQuerySet:
         rows = super().get_queryset().select_related("owner", "pool", "tag_set", "verdict")
         return cast(TaggedResourceQuerySet, rows)
+
+    def known(self) -> KnownDays:
+        """Of the month and what the filters leave."""
+        today = timezone.now().date()
+        month = _month(self.request.query_params.get("month", ""), today)
+        if month is None:
+            return known_together([])
+        names = ("team", "account", "service", "provider")
+        filters = {name: values for name in names if (values := self.request.query_params.getlist(name))}
+        return compliance_figures.known_of_month(cast(Person, self.request.user), month, today, filters)
 
     def filter_queryset(self, queryset: TaggedResourceQuerySet) -> TaggedResourceQuerySet:
         today = timezone.now().date()

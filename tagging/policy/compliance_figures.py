@@ -5,7 +5,7 @@ force. Charges that cannot carry tags are never counted; they stand apart, with 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from django.db.models import Count, F, Sum, Value
 
 from costs.calc.dimensions import DIMENSIONS
+from costs.calc.known_until import ANY
 from costs.models import Dimension
+from costs.query.known_until import KnownDays, known_in
 from costs.query.result_cache import cached
 from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
 from finops_site.lib.money import EXACT, exact_sum, ratio
@@ -191,6 +193,13 @@ def compliance_by_month(user: Person, today: date, count: int = 13, filters: Fil
     question = ("course", [str(month) for month in months], today, sorted((filters or {}).items()))
     tallies = _tallies(cached_answer(user, question, compute))
     return {month: tallies.get(str(month), Tally()) for month in months}
+
+
+def known_of_month(
+    user: Person, month: Month, today: date, filters: Mapping[str, Sequence[str]] | None = None
+) -> KnownDays:
+    """What the bills know of a charge month: resources of days that are not delivered are in no figure of it."""
+    return known_in(user, month.period, today, filters=filters, metric=ANY)
 
 
 def group_labels(group: str, values: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
+from costs.query.known_until import KnownDays
 from finops_site.lib.periods import Month
 from finops_site.ui.pages import Page
 from tagging.policy import compliance, compliance_figures
@@ -27,6 +28,11 @@ class ComplianceMonthPage(Page):
     @cached_property
     def month(self) -> Month | None:
         return compliance_figures.month_for(self.request.GET.get("month", ""), self.today)
+
+    @cached_property
+    def known(self) -> KnownDays | None:
+        """What the bills know of the month: resources of days that are not delivered are not counted yet."""
+        return compliance_figures.known_of_month(self.person, self.month, self.today) if self.month else None
 
     @property
     def is_stale(self) -> bool:

@@ -44,7 +44,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         name = request.GET.get("_export", "")
         export = {"tag": self._tag_csv, "group": self._group_csv, "course": self._course_csv}.get(name)
         if export and self.month:
-            return csv_download(export(), f"tag-compliance-{name}-{self.month}")
+            return csv_download(export(), f"tag-compliance-{name}-{self.month}", self.known.notes if self.known else ())
         return super().get(request, *args, **kwargs)
 
     @property
@@ -69,7 +69,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         return "Resources by charge month, with their last tags. Cost is effective, or billed where there is no other."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = {"month": self.month, "stale": self.is_stale, "target": TARGET}
+        context: dict[str, Any] = {"month": self.month, "stale": self.is_stale, "target": TARGET, "known": self.known}
         if self.month:
             context |= {
                 "months": compliance_figures.computed_months(),

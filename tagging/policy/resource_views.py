@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from costs.models import CostLine
+from costs.query.known_until import KnownDays
 from costs.web.links import lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, short_day_text
@@ -19,6 +20,7 @@ from finops_site.ui.pages import Action, Empty, ListPage
 from finops_site.ui.tables import total_rows
 from tagging.models import TagException, TaggedResource
 from tagging.models.policy import TaggedResourceQuerySet
+from tagging.policy import compliance_figures
 from tagging.policy.compliance_page import ComplianceMonthPage
 from tagging.policy.explanations import Explainer
 from tagging.policy.filters import ResourceFilter
@@ -48,6 +50,15 @@ class ResourcesPage(ComplianceMonthPage, ListPage):
     @cached_property
     def filterset(self) -> ResourceFilter:
         return ResourceFilter(self.request.GET, queryset=self.get_queryset(), request=self.request, today=self.today)
+
+    @cached_property
+    def known(self) -> KnownDays | None:
+        """Of what the filters leave."""
+        if self.month is None or not self.filterset.is_valid():
+            return None
+        names = ("team", "account", "service", "provider")
+        filters = {name: values for name in names if (values := self.request.GET.getlist(name))}
+        return compliance_figures.known_of_month(self.person, self.month, self.today, filters)
 
     def get_subtitle(self) -> str:
         month = f"{month_text(self.month, 'long')}, by charge day" if self.month else "No month is computed yet"

@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactDecimalField, MonthTextField
 from tagging.models import TaggedResource
 from tagging.policy.explanations import Explainer
@@ -43,6 +44,7 @@ class ComplianceSerializer(serializers.Serializer):
     total = TallySerializer()
     groups = TallySerializer(many=True, help_text="by tag the states are ok, missing, empty, not_allowed")
     untaggable = UntaggableSerializer(many=True, help_text="charges that cannot carry tags; not counted")
+    known = KnownSerializer(allow_null=True, help_text="what the figures lack")
 
 
 class TagStatusSerializer(serializers.Serializer):

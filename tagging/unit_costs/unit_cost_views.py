@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.generic import TemplateView
 
+from costs.query.known_until import KnownDays, known_in
 from finops_site.lib import charts
 from finops_site.lib.periods import Month, Period, last_months, short_day_text
 from finops_site.models import Team
@@ -48,7 +49,8 @@ class UnitCostsPage(Page, TemplateView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv" and self.metric:
-            return csv_download(export_rows(UnitCostTable(self.rows, request=None)), f"unit-costs-{self.metric}")
+            rows = export_rows(UnitCostTable(self.rows, request=None))
+            return csv_download(rows, f"unit-costs-{self.metric}", self.known.notes)
         return super().get(request, *args, **kwargs)
 
     @cached_property
@@ -105,6 +107,12 @@ class UnitCostsPage(Page, TemplateView):
         if not self.by_month or self.metric.grain == Metric.Grain.MONTH:
             return counted
         return {key: unit_costs.points_by_month(series) for key, series in counted.items()}
+
+    @cached_property
+    def known(self) -> KnownDays:
+        """What the bills know of the teams' cost; of all that she sees where shares of pools are in it."""
+        filters = {} if self.shared else {"own_team": [str(team.pk) for team in self.teams]}
+        return known_in(self.person, self.period, timezone.now().date(), filters=filters, metric=self.basis)
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -173,6 +181,7 @@ class UnitCostsPage(Page, TemplateView):
             "first": Month.of(self.period.start),
             "last": Month.of(self.period.last_day),
             "by_month": self.by_month,
+            "known": self.known if self.metric else None,
             "stats": stats,
             "charts": [self._chart(code) for code in codes],
             "table": UnitCostTable(self.rows, request=None) if self.rows else None,

@@ -11,6 +11,7 @@ from costs.clusters import shares
 from costs.clusters.receive import receive_upload
 from costs.formats.base import BadBill
 from costs.query import latest_month
+from costs.query.known_until import KnownDays, known_in
 from costs.web.filters import FilterBar
 from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
@@ -46,6 +47,11 @@ class ClustersPage(ListPage):
     @cached_property
     def month(self) -> Month:
         return self.form.question["month"]
+
+    @cached_property
+    def known(self) -> KnownDays:
+        today = timezone.now().date()
+        return known_in(self.person, self.month.period, today, metric=self.form.question["metric"])
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:

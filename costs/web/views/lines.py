@@ -1,6 +1,5 @@
 """Cost lines, and each of them down to the charges as delivered."""
 
-from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -67,16 +66,13 @@ class LinesPage(ListPage):
         valid = self.filterset.is_valid()
         return known_of(self.person, self.filterset.question, timezone.now().date()) if valid else None
 
-    def get_notes(self) -> Sequence[str]:
-        return self.known.notes if self.known else ()
-
     def cursor_of_page(self, number: int) -> str | None:
         """Kept, because skipping thousands of lines takes as long as all the rest of the page."""
         question = ("page", number, self.request.GET.urlencode(), self.filterset.period, self.per_page)
         return cached(self.person, question, partial(super().cursor_of_page, number))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(sums=self.get_sums(), known=self.known, **kwargs)
+        return super().get_context_data(sums=self.get_sums(), **kwargs)
 
 
 class LinePage(DetailPage):

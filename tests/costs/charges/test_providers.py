@@ -140,6 +140,7 @@ class TestCur2:
             "line_item_currency_code": "USD",
             "reservation_reservation_a_r_n": "arn:r",
             "reservation_unused_recurring_fee": "0.5",
+            "reservation_unused_amortized_upfront_fee_for_billing_period": "",
             "resource_tags_user_cost_center": "42",
         }
         assert costs(load(bills.csv_text(list(row), [row]).encode())) == ("2", "0.5")

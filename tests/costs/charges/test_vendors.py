@@ -433,6 +433,25 @@ class TestDatabricks:
         assert delivery.status == "failed"
         assert reason in delivery.message
 
+    def test_the_prices_of_another_account_are_none_of_ours(self, load):
+        others = self.PRICES.splitlines()[2].replace(",a1,", ",a2,").replace("0.125", "9")
+        delivery = load(self.USAGE, self.PRICES + others + "\n")
+        assert Decimal(delivery.totals["USD"]["billed_cost"]) == Decimal("39.64437"), delivery.message
+
+    def test_a_price_by_another_unit_prices_nothing(self, load):
+        delivery = load(self.USAGE, self.PRICES.replace(",USD,DBU,", ",USD,GB,"))
+        assert delivery.totals["USD"]["billed_cost"] is None
+        assert (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: 3."
+            in delivery.message
+        )
+
+    def test_a_price_list_without_accounts_and_units_is_for_all_of_them(self, load):
+        lines = [line.split(",", 7) for line in self.PRICES.splitlines()]
+        prices = "\n".join(",".join([*cells[:2], *cells[3:6], *cells[7:]]) for cells in lines) + "\n"
+        assert "account_id" not in prices
+        assert Decimal(load(self.USAGE, prices).totals["USD"]["billed_cost"]) == Decimal("39.64437")
+
     def test_two_prices_at_once_are_refused(self, load):
         delivery = load(self.USAGE, self.PRICES + self.PRICES.splitlines()[2].replace("0.125", "0.5") + "\n")
         assert delivery.status == "failed"

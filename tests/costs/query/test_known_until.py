@@ -2,18 +2,22 @@
 
 import io
 from datetime import date, timedelta
+from decimal import Decimal
 
 import openpyxl
 import pytest
 import time_machine
 
+from budgets.models import Budget
+from budgets.planning.budget_changes import create_budget
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Source
 from costs.query.known_until import known_in
 from finops_site.lib.periods import Month, Period
 from finops_site.models import Team
-from tagging.models import OwnershipRule
+from tagging.models import Metric, MetricValue, OwnershipRule
+from tagging.policy import compliance
 from tests import bills
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +171,98 @@ def test_a_cost_that_a_bill_does_not_state_is_named(deliver, fay, client_of):
     assert "Effective cost is not delivered for Azure (daily) in Nov 2026." in page
     assert "Without" not in page
     assert "not delivered" not in words(client.get("/costs/?metric=billed_cost&period=this-month"))
+
+
+def test_a_late_bill_that_does_not_state_a_cost_is_named_for_both(deliver, fay, client_of):
+    deliver("aws", date(2026, 11, 27), months=2)
+    deliver("daily", date(2026, 11, 20), months=2, **AZURE, EffectiveCost="")
+    client = client_of(fay)
+    lacks = "Effective cost is not delivered for Azure (daily) in Nov 2026."
+    page = words(client.get("/costs/?metric=effective_cost&from=2026-11-01&to=2026-11-29"))
+    assert lacks in page
+    assert LATE in page
+    known = client.get("/api/v1/spend/?metric=effective_cost&from=2026-11-01&to=2026-11-29").json()["known"]
+    assert sorted(known["notes"]) == [lacks, LATE]
+    assert [(part["metric"], part["from"], part["to"]) for part in known["missing"]] == [
+        ("", "2026-11-21", "2026-11-29"),
+        ("effective_cost", "2026-11-01", "2026-11-20"),
+    ]
+
+
+@pytest.fixture
+def everything(azure_is_late, fay):
+    """A budget of each team and one of the company, counts of orders, and the tags of the month judged."""
+    for name, team, metric in (("All", None, "billed_cost"), ("Data", "Data", "effective_cost")):
+        budget = Budget(name=name, team=team and Team.objects.get(name=team), start=date(2026, 11, 1), basis=metric)
+        create_budget(budget, {NOVEMBER: Decimal(100)}, by=fay, why="for the test")
+    orders = Metric.objects.create(name="orders", grain="month")
+    for name in ("Payments", "Data"):
+        team = Team.objects.get(name=name)
+        MetricValue.objects.create(metric=orders, team=team, day=NOVEMBER.start, value=Decimal(4))
+    compliance.refresh_compliance(force=True)
+
+
+LISTS = ("/budgets/", "/anomalies/", "/tagging/resources/?state=all&month=2026-11")
+OTHERS = ("/unit-costs/?from=2026-11&to=2026-11", "/unit-costs/?cost=shared", "/tagging/?month=2026-11")
+
+
+@pytest.mark.parametrize("address", [*LISTS, *OTHERS, "/kubernetes/?month=2026-11&by=namespace&metric=billed_cost"])
+def test_lists_and_ratios_say_it_like_every_total(everything, address, fay, max_, ola, lea, client_of):
+    assert words(client_of(fay).get(address)).count(LATE) == 1
+    assert words(client_of(max_).get(address)).count(LATE) == 1
+    of_ola = words(client_of(ola).get(address))
+    assert "Without Azure, delivered until 20 Nov." in of_ola
+    assert "daily" not in of_ola
+    of_lea = words(client_of(lea).get(address))
+    assert "Azure" not in of_lea
+    assert "delivered until 20 Nov" not in of_lea
+
+
+@pytest.mark.parametrize("address", [*LISTS, OTHERS[0], f"{OTHERS[2]}&by=team"])
+def test_their_files_say_it_too(everything, address, fay, client_of):
+    client, sign = client_of(fay), "&" if "?" in address else "?"
+    kind = "csv" if "/tagging/?" not in address else "group"
+    rows = b"".join(client.get(f"{address}{sign}_export={kind}").streaming_content).decode().splitlines()
+    assert rows[-1] == f'"Note: {LATE}"'
+    if address in LISTS:
+        book = openpyxl.load_workbook(io.BytesIO(client.get(f"{address}{sign}_export=xlsx").content))
+        assert [cell.value for cell in book["Notes"]["A"]] == [LATE]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "budgets/",
+        "budgets/?state=active",
+        "anomalies/",
+        "tag-compliance/?month=2026-11",
+        "tag-resources/?month=2026-11",
+    ],
+)
+def test_the_api_of_budgets_anomalies_and_tags_says_it(everything, address, fay, lea, client_of):
+    of_fay, of_lea = (client_of(user).get(f"/api/v1/{address}").json()["known"] for user in (fay, lea))
+    assert of_fay["notes"] == [LATE]
+    assert "Azure" not in str(of_lea)
+
+
+def test_a_list_of_budgets_that_count_no_azure_has_nothing_to_say_of_it(everything, fay, client_of):
+    Budget.objects.update(scope={"provider": ["AWS"]}, team=None)
+    client = client_of(fay)
+    assert "Azure" not in words(client.get("/budgets/"))
+    budget = Budget.objects.get(name="All")
+    assert client.get(f"/api/v1/budgets/{budget.pk}/").json()["known"]["notes"] == []
+    Budget.objects.filter(pk=budget.pk).update(scope={})
+    assert LATE in words(client.get("/budgets/"))
+    assert client.get(f"/api/v1/budgets/{budget.pk}/").json()["known"]["notes"] == [LATE]
+
+
+def test_unit_costs_by_effective_cost_name_a_bill_that_does_not_state_it(deliver, fay, client_of):
+    deliver("daily", date(2026, 11, 27), months=2, **AZURE, EffectiveCost="", Tags='{"Team": "Data"}')
+    orders = Metric.objects.create(name="orders", grain="month")
+    MetricValue.objects.create(metric=orders, team=Team.objects.get(name="Data"), day=NOVEMBER.start, value=Decimal(4))
+    client = client_of(fay)
+    assert "Effective cost is not delivered for Azure (daily)" in words(client.get("/unit-costs/"))
+    assert "not delivered" not in words(client.get("/unit-costs/?basis=billed_cost"))
 
 
 def test_a_bill_that_ended_or_was_switched_off_is_quiet(deliver, fay, client_of):
