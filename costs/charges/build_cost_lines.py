@@ -234,24 +234,28 @@ def share_a_row(db: duckdb.DuckDBPyConnection, charges: str, others: str) -> boo
     The same is what has the same day, account, service and resource; where both name no resource, the same description.
     A file that names resources may be a newer version of one that does not: there the service decides.
     """
-    for name, path in (("these", charges), ("those", others)):
+    columns = """ChargePeriodStart::DATE AS day, lower(coalesce(SubAccountId, '')) AS account,
+        coalesce(ServiceName, '') AS service, lower(coalesce(ResourceId, '')) AS resource,
+        CASE WHEN coalesce(ResourceId, '') = '' THEN coalesce(ChargeDescription, '') END AS description"""
+    db.execute(f"CREATE OR REPLACE TEMP VIEW those AS SELECT {columns} FROM {charges_sql(others)}")
+    # Versions of one bill show it by their first rows.
+    for limit in ("LIMIT 2000", ""):
         db.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {name} AS SELECT DISTINCT ChargePeriodStart::DATE AS day,
-            lower(coalesce(SubAccountId, '')) AS account, coalesce(ServiceName, '') AS service,
-            lower(coalesce(ResourceId, '')) AS resource,
-            CASE WHEN coalesce(ResourceId, '') = '' THEN coalesce(ChargeDescription, '') END AS description
-            FROM {charges_sql(path)}"""
+            f"""CREATE OR REPLACE TEMP TABLE these AS
+            SELECT DISTINCT * FROM (SELECT {columns} FROM {charges_sql(charges)} {limit})"""
         )
-    row = db.execute(
-        """SELECT EXISTS (FROM these JOIN those USING (day, account, service, resource) WHERE resource <> '')
-        OR EXISTS (FROM these a JOIN those b USING (day, account, service)
-            WHERE a.resource = '' AND b.resource = '' AND (a.description = b.description OR '' IN (a.description,
-                b.description)))
-        OR EXISTS (FROM (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM these) a
-            JOIN (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM those) b
-            USING (day, account, service) WHERE a.has_resource <> b.has_resource)"""
-    ).fetchone()
-    return bool(row and row[0])
+        row = db.execute(
+            """SELECT EXISTS (FROM those JOIN these USING (day, account, service, resource) WHERE resource <> '')
+            OR EXISTS (FROM those b JOIN these a USING (day, account, service)
+                WHERE a.resource = '' AND b.resource = ''
+                AND (a.description = b.description OR '' IN (a.description, b.description)))
+            OR EXISTS (FROM (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM these) a
+                JOIN (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM those) b
+                USING (day, account, service) WHERE a.has_resource <> b.has_resource)"""
+        ).fetchone()
+        if row and row[0]:
+            return True
+    return False
 
 
 def build_cost_lines(db: duckdb.DuckDBPyConnection, charges: str) -> MonthLines:
