@@ -11,6 +11,8 @@ from django.db.models import Max, Q
 from costs.calc.wholeness import CostComparison, Limits, MissingDays, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
 from costs.versions.beside import doubts_about
+from costs.versions.overlaps import billed_by_another_export
+from costs.versions.streams import grown_from
 
 # `cost_column` is put in by `_versions`.
 BOTH = """
@@ -61,6 +63,8 @@ def judge(
     on each month how much it changes the version before it, for that is what the limits of its stream are learnt from.
     """
     reasons: list[str] = []
+    grown = grown_from(delivery)
+    rivals = {pk: [row for row in rows if row.delivery_id not in grown] for pk, rows in rivals.items()}
     for billing_month, view in sorted({(month.billing_month, month.view) for month in months}):
         in_month = [month for month in months if month.billing_month == billing_month]
         new = [month for month in in_month if month.view == view]
@@ -83,7 +87,7 @@ def judge(
             )
         if is_compared:
             reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(new[0].stream))]
-    return reasons
+    return [*reasons, *billed_by_another_export(delivery, months)]
 
 
 def _versions(
