@@ -92,7 +92,11 @@ class CostsConfig(PillarConfig):
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
-        auditlog.register(self.get_model("Delivery"), include_fields=["source", "status", "received_by", "decided_by"])
+        auditlog.register(
+            self.get_model("Delivery"),
+            include_fields=["source", "status", "received_by", "decided_by", "beside"],
+            m2m_fields={"beside"},
+        )
         auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
         auditlog.register(self.get_model("Invoice"))
         register_checks(check_shares)

@@ -26,7 +26,13 @@ from costs.charges.files import sha256
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
 
 # Neither counts nor waits for anything.
-ENDED = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.FAILED, Delivery.Status.REJECTED)
+ENDED = (
+    Delivery.Status.SUPERSEDED,
+    Delivery.Status.WITHDRAWN,
+    Delivery.Status.FAILED,
+    Delivery.Status.REJECTED,
+    Delivery.Status.EMPTY,
+)
 NEWEST_BEFORE = "the newest version before the one that counts"
 
 # Of the apps above: {delivery: why its files must stay}, of these billing months or of all.

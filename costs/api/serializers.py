@@ -111,6 +111,7 @@ class DeliverySerializer(serializers.ModelSerializer):
             "partition",
             "part",
             "held_because",
+            "beside",
             "stage",
             "progress",
             "received_by",
@@ -136,7 +137,14 @@ class ReceivedSerializer(DeliverySerializer):
 class DecisionSerializer(serializers.Serializer):
     """What is decided about a bill that does not count."""
 
-    decision = serializers.ChoiceField(["accept", "always", "reject", "again"])
+    decision = serializers.ChoiceField(["accept", "always", "beside", "reject", "again"])
+    beside = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="with `beside`: the deliveries it stands beside; it replaces the others that bill the same",
+    )
 
 
 class UploadSerializer(serializers.Serializer):

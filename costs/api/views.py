@@ -91,7 +91,9 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet:
-        return super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files")
+        return (
+            super().get_queryset().select_related("source", "received_by").prefetch_related("months", "files", "beside")
+        )
 
     @extend_schema(
         summary="Deliver a bill",
@@ -132,8 +134,9 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
 
     @extend_schema(
         summary="Decide about a bill that does not count",
-        description="`accept` or `reject` a held bill, `always` to accept it and never hold its stream again, `again` "
-        "to count an older, withdrawn or rejected version again. 409 when the bill is not in a state for that.",
+        description="`accept` or `reject` a held bill, `always` to accept it and never hold its stream again, `beside` "
+        "to count a held, rejected or withdrawn bill beside those whose rows of the same accounts and days are other "
+        "ones, `again` to count an older, withdrawn or rejected version again. 409 when its state does not allow that.",
         request=DecisionSerializer,
         responses={200: DeliverySerializer, 409: OpenApiResponse(BadRequest, "Nothing was changed.")},
     )
@@ -148,7 +151,8 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         chosen = DecisionSerializer(data=request.data)
         chosen.is_valid(raise_exception=True)
         try:
-            sentence = withdraw.decide(delivery, chosen.validated_data["decision"], self.request.user)
+            decision, beside = chosen.validated_data["decision"], chosen.validated_data["beside"]
+            sentence = withdraw.decide(delivery, decision, self.request.user, beside)
         except (AlreadyDelivered, FilesRemoved) as error:
             return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
         if not sentence:

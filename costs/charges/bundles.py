@@ -1,14 +1,12 @@
 """Which of the given files are one delivery, and of which stream: by the layouts that sources know. Pure: no Django."""
 
 import filecmp
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os.path import commonpath
 from pathlib import Path
-from typing import Any
 
 from costs.charges import layouts
 from costs.charges.layouts import BILLS, BadManifest, Entry, Package, date_in_name, packages
@@ -36,22 +34,24 @@ class Bundle:
     is_snapshot: bool = False
 
 
-def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
-    """What a person means by these paths: the deliveries in each folder, each manifest, and all loose files together.
+def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+    """(the deliveries in each folder, each manifest, and all loose files together; what of a folder is not complete).
 
     A folder is read as a source reads it. Where it holds one export alone, that is delivered like a loose file: it
     replaces what covers the same accounts and days, wherever in the folder's tree the next call begins.
-    Raises BadBill for what is not there or cannot be a bill.
+    Raises BadBill for what is not there or cannot be a bill, and for a manifest given by itself that lacks a file.
     """
     given = list(paths)
     loose: list[Path] = []
     manifests: list[Path] = []
     bundles: list[Bundle] = []
+    problems: list[str] = []
     for path in given:
         if path.is_dir():
-            of_layout, of_none = _bundles_of_folder(path)
+            of_layout, of_none, incomplete = _bundles_of_folder(path)
             bundles += of_layout
             loose += of_none
+            problems += incomplete
         elif not path.exists():
             raise BadBill(f"{path}: no such file or folder.")
         else:
@@ -63,7 +63,7 @@ def find_bundles(paths: Iterable[Path]) -> list[Bundle]:
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
     if together := _without_copies([path for path in rest if path not in reports]):
         bundles.append(Bundle(tuple(together)))
-    return bundles
+    return bundles, problems
 
 
 def _without_copies(paths: Sequence[Path]) -> list[Path]:
@@ -76,16 +76,14 @@ def _without_copies(paths: Sequence[Path]) -> list[Path]:
     return [path for path in paths if path in distinct]
 
 
-def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
-    """(the deliveries of a folder by its layout, the files in it that are loose)."""
+def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path], list[str]]:
+    """(the deliveries of a folder by its layout, the files in it that are loose, what is not complete)."""
     root = _root_of(folder)
     entries = list(_entries(folder, root))
     if not entries:
         endings = ", ".join(BILLS)
         raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
-    deliveries, problems = packages(entries, lambda key: read_json(root / key))
-    if problems:
-        raise BadBill(" ".join(problems))
+    deliveries, problems = packages(entries, lambda key: layouts.read_json(key, root / key))
     of_layout = [package for package in deliveries if package.export]
     of_none = [package for package in deliveries if not package.export]
     bundles = [_bundle(root, package) for package in _by_hand(of_layout)]
@@ -93,7 +91,7 @@ def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path]]:
         # bill-2026-03-01, bill-2026-03-02: each may be the whole month so far, so the later one counts.
         bundles += [replace(_bundle(root, package), is_snapshot=True) for package in of_none]
         of_none = []
-    return bundles, [root / key for package in of_none for key in package.keys]
+    return bundles, [root / key for package in of_none for key in package.keys], problems
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -139,17 +137,9 @@ def _entries(folder: Path, root: Path) -> Iterable[Entry]:
             yield Entry(key, "", stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
-def read_json(path: Path) -> Any:
-    """The JSON in a manifest; raises BadBill."""
-    try:
-        return json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise BadBill(f"{path.name}: not a readable manifest ({error}).") from None
-
-
 def _read_manifest(path: Path) -> layouts.Manifest:
     try:
-        return layouts.read(path.name, read_json(path))
+        return layouts.read(path.name, layouts.read_json(path.name, path))
     except BadManifest as error:
         raise BadBill(str(error)) from None
 

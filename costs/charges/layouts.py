@@ -8,10 +8,12 @@ since 2024. Oracle writes several numbered reports a day, which add up. BigQuery
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 # A folder that holds one period of an export. `month=` alone is a column of a table that is partitioned by it.
@@ -130,7 +132,7 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
             if PERIOD.search(f"{name}/"):
                 newest += [_package(name, run) for run in _newest_run(members)]
             else:
-                loose += [_loose_package(run) for run in runs(members, loose=True)]
+                loose += [_loose_package(run) for run in runs(members, loose=True, gaps=problems)]
         except BadManifest as error:
             problems.append(str(error))
     # Of loose files that bill the same days the last counts: they come in the order of the dates in their names.
@@ -201,6 +203,14 @@ def _stamp_of(key: str) -> str:
     """When the run that wrote it began, if its path shows that: of copies, the time on the disk is that of copying."""
     stamps = STAMP.findall(PERIOD.sub("/", key))
     return re.sub(r"\D", "", stamps[-1]).ljust(14, "0") if stamps else ""
+
+
+def read_json(key: str, path: Path) -> Any:
+    """The JSON of a manifest whose text lies at `path`; raises BadManifest."""
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, OSError) as error:
+        raise BadManifest(f"{key}: not a readable manifest ({error}).") from None
 
 
 def read(key: str, manifest: object) -> Manifest:
@@ -285,8 +295,10 @@ def _age(run: Sequence[Entry]) -> tuple[str, datetime, int, str]:
     )
 
 
-def runs(files: Iterable[Entry], *, loose: bool = False) -> list[list[Entry]]:
+def runs(files: Iterable[Entry], *, loose: bool = False, gaps: list[str] | None = None) -> list[list[Entry]]:
     """Files of a folder put together where their names number the parts of one run; raises BadManifest for a gap.
+
+    With `gaps`, a run that lacks a part is left out and noted there.
 
     Of `loose` files, ``bill-1`` and ``bill-2`` may as well be two versions: only ``part-1`` or ``bill-0001`` are parts.
     """
@@ -304,7 +316,7 @@ def runs(files: Iterable[Entry], *, loose: bool = False) -> list[list[Entry]]:
         first, last, count = min(parts), max(parts), len(parts)
         if count == 1 or first > 1 or last - first >= 2 * count:
             alone += [[entry] for entries in parts.values() for entry in entries]
-        elif gaps := sorted(set(range(first, last)) - set(parts)):
+        elif lacking := sorted(set(range(first, last)) - set(parts)):
             sample = next(iter(parts.values()))[0].key
             width = len(PART_NUMBER.match(sample.rpartition("/")[2].partition(".")[0])[2])  # type: ignore[index]
             if loose and width < 5 and "part" not in stem.lower():
@@ -312,9 +324,12 @@ def runs(files: Iterable[Entry], *, loose: bool = False) -> list[list[Entry]]:
                 alone += [[entry] for entries in parts.values() for entry in entries]
                 continue
             where = f"{_folder(sample)}/{stem}".lstrip("/")
-            raise BadManifest(
-                f"{where}: part {gaps[0]} is not there yet, and part {last} is. They are read once all are there."
+            words = (
+                f"{where}: part {lacking[0]} is not there yet, and part {last} is. They are read once all are there."
             )
+            if gaps is None:
+                raise BadManifest(words)
+            gaps.append(words)
         else:
             alone.append([entry for number in sorted(parts) for entry in parts[number]])
     return alone

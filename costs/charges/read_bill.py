@@ -43,6 +43,10 @@ MOST_CHANGES = 20
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 30720, WRITE_BLOOM_FILTER false"
 
 
+class NoCharges(BadBill):
+    """A bill that is as it should be and has no rows; the message says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class MonthOfCharges:
     """The charges of one billing month as written: rows, and sums as stored."""
@@ -132,13 +136,27 @@ def read_bill(
         bill = reading.bill
         remarks = _spread_fees(db, bill[0].format, staging)
         progress("checking", 0.5)
-        # (billing month, charges, months of use), the earliest first.
-        months = db.execute(
-            f"""SELECT x_BillingMonth, count(*), list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
-            FROM {_table(staging)} WHERE x_Problem IS NULL GROUP BY 1 ORDER BY 1"""
-        ).fetchall()
-        contents = _summarise(db, bill, staging, [month for month, _, _ in months], options)
-        contents.months = _write_months(db, months, staging, target, view=view_of(bill))
+        rows_of_view = {
+            view: f"x_File IN ({', '.join(str(n) for n, file in enumerate(bill) if file.format.view == view)})"
+            for view in sorted({file.format.view for file in bill})
+        }
+        # {view: (billing month, charges, months of use), the earliest first}
+        months = {
+            view: db.execute(
+                f"""SELECT x_BillingMonth, count(*),
+                list_sort(list(DISTINCT date_trunc('month', ChargePeriodStart)::DATE))
+                FROM {_table(staging)} WHERE x_Problem IS NULL AND {condition} GROUP BY 1 ORDER BY 1"""
+            ).fetchall()
+            for view, condition in rows_of_view.items()
+        }
+        listed = sorted({month for of_view in months.values() for month, _, _ in of_view})
+        contents = _summarise(db, bill, staging, listed, options)
+        for view, condition in rows_of_view.items():
+            # Both views in one delivery are two versions that later deliveries replace apart.
+            inside = view if len(rows_of_view) > 1 else ""
+            contents.months += _write_months(
+                db, months[view], staging, target, view=view, condition=condition, inside=inside
+            )
         contents.notes += [*remarks, *reading.notes, *left_out]
         return contents
 
@@ -261,7 +279,7 @@ def _stated_columns(file: BillFile) -> set[str]:
 def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
     names = ", ".join(file.name for file in bill)
     if not contents.rows_rejected:
-        return BadBill(f"{names}: the bill has a header and no charges; nothing was changed.")
+        return NoCharges(f"{names}: no rows. The bill has a header and no charges; nothing was changed.")
     worst = contents.rejects[0]
     return BadBill(
         f"{names}: none of its {contents.rows_rejected:,} rows could be read; the first: {worst.file}, "
@@ -343,19 +361,25 @@ def _write_months(
     target: Path,
     *,
     view: str,
+    condition: str,
+    inside: str,
 ) -> list[MonthOfCharges]:
-    """Moves what was staged into the folder of its month, or cuts it into its months."""
+    """Moves what was staged into the folder of its month, or cuts it into its months.
+
+    Only rows that meet `condition`, into the folder `inside` that of the month.
+    """
     (staged,) = db.execute(f"SELECT count(*) FROM {_table(staging)}").fetchone() or (0,)
     written = []
     for month, rows, charge_months in months:
-        folder = target / f"{month:%Y-%m}"
+        folder = target / f"{month:%Y-%m}" / inside
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "charges.parquet"
         if rows == staged:
             shutil.move(staging, path)
         else:
             db.execute(
-                f"""COPY (SELECT * FROM {_table(staging)} WHERE x_Problem IS NULL AND x_BillingMonth = '{month}')
+                f"""COPY (SELECT * FROM {_table(staging)}
+                    WHERE x_Problem IS NULL AND x_BillingMonth = '{month}' AND {condition})
                 TO {literal(str(path))} ({PARQUET})"""
             )
         totals = stored_totals(db, _table(path))

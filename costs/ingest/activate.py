@@ -1,18 +1,20 @@
 """Making a loaded bill count, in one transaction: readers see the old bill or the new one, never a part of either."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
 
+from costs.ingest.charge_moments import note_charge_moments
 from costs.ingest.claims import DeliveryTaken, running_attempt
 from costs.ingest.publications import remove_publications
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.signals import announce_on_commit
 from costs.versions import overlaps
+from costs.versions.beside import inherit_beside
 from costs.versions.decisions import hold_delivery, supersede_held
 from costs.versions.restatements import record_restatements
-from costs.versions.streams import months_left_behind, rivals_of
+from costs.versions.streams import months_emptied, months_left_behind, rivals_of
 from costs.versions.wholeness import judge
 
 
@@ -22,16 +24,15 @@ def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> No
     The bill received last wins, in whatever order the loads end. One that is not whole, judged by what it would
     replace, is held instead: the months before it go on counting until finance decides.
     """
+    note_charge_moments(months)
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=delivery.source_id)
-        reasons = judge(delivery, months)
-        status = Delivery.Status.HELD if reasons else Delivery.Status.CURRENT
-        loaded = {"status": status, "held_because": reasons, "loaded_at": timezone.now(), "progress": 1, "stage": ""}
-        if not running_attempt(delivery).update(**loaded):
-            raise DeliveryTaken(f"delivery {delivery.pk}")
-        delivery.refresh_from_db(fields=list(loaded))
-        counted = [] if reasons else [month for month in months if not _is_late(month)]
-        replaced = _replaced_by(delivery, months if reasons else counted)
+        rivals = {month.pk: list(rivals_of(month).select_related("delivery", "stream")) for month in months}
+        rivals = inherit_beside(delivery, months, rivals)
+        reasons = judge(delivery, months, rivals)
+        _end_load(delivery, Delivery.Status.HELD if reasons else Delivery.Status.CURRENT, held_because=reasons)
+        counted = [] if reasons else [month for month in months if not _is_late(month, rivals[month.pk])]
+        replaced = _replaced_by(delivery, months if reasons else counted, rivals)
         record_restatements(delivery, months if reasons else counted, replaced)
         if reasons:
             replaced = []
@@ -40,6 +41,46 @@ def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> No
             _switch(delivery, counted, replaced)
     # These and no others: bills of the source that are loaded at the same time do not count yet.
     remove_publications([*replaced, *(month for month in months if month not in counted)])
+
+
+def activate_empty(delivery: Delivery, words: str) -> None:
+    """Ends the load of a bill without rows, which `words` says: it counts for nothing.
+
+    Where its part of a stream was delivered before it is held, for a bill does not become empty by itself; accepted, it
+    takes that part out of the books. Nothing is known of a month without rows: it never costs zero.
+    """
+    replaced: list[DeliveryMonth] = []
+    with transaction.atomic():
+        Source.objects.select_for_update().get(pk=delivery.source_id)
+        emptied = list(months_emptied(delivery).select_related("delivery", "stream"))
+        if any(row.delivery.order_at > delivery.order_at for row in emptied):
+            emptied = []
+        reasons = []
+        if not delivery.is_accepted and any(row.stream.is_judged for row in emptied):
+            reasons = [
+                f"{row.billing_month:%b %Y}: It has no rows any more; the version that counts has {row.charges:,}."
+                for row in emptied
+            ]
+        about = delivery.part or delivery.options.get("month") or ""
+        after = "Nothing is known from it" if reasons or not emptied else "Nothing is known any more"
+        message = f"{words} {after}{f' of {about}' if about else ''}."
+        if reasons or not emptied:
+            message += " What counted before still counts."
+        status = Delivery.Status.HELD if reasons else Delivery.Status.EMPTY
+        _end_load(delivery, status, held_because=reasons, message=message)
+        if reasons:
+            hold_delivery(delivery)
+        elif emptied:
+            replaced = emptied
+            _switch(delivery, [], replaced)
+    remove_publications(replaced)
+
+
+def _end_load(delivery: Delivery, status: Delivery.Status, **changes: object) -> None:
+    loaded = {"status": status, "loaded_at": timezone.now(), "progress": 1, "stage": "", **changes}
+    if not running_attempt(delivery).update(**loaded):
+        raise DeliveryTaken(f"delivery {delivery.pk}")
+    delivery.refresh_from_db(fields=list(loaded))
 
 
 def _switch(delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Sequence[DeliveryMonth]) -> None:
@@ -55,15 +96,16 @@ def _switch(delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Seque
         Delivery.objects.filter(pk=delivery.pk).update(message=f"{delivery.message} {warning}".strip())
 
 
-def _is_late(month: DeliveryMonth) -> bool:
+def _is_late(month: DeliveryMonth, rivals: Sequence[DeliveryMonth]) -> bool:
     """Whether a version that was received after this one counts already."""
     order = (month.delivery.order_at, month.delivery_id)
-    newer = rivals_of(month).values_list("delivery__order_at", "delivery_id")
-    return any(rival > order for rival in newer)
+    return any((rival.delivery.order_at, rival.delivery_id) > order for rival in rivals)
 
 
-def _replaced_by(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[DeliveryMonth]:
-    replaced = {row.pk: row for month in months for row in rivals_of(month)}
+def _replaced_by(
+    delivery: Delivery, months: Sequence[DeliveryMonth], rivals: Mapping[int, Sequence[DeliveryMonth]]
+) -> list[DeliveryMonth]:
+    replaced = {row.pk: row for month in months for row in rivals[month.pk]}
     # What a killed attempt of this delivery had made current.
     replaced |= {row.pk: row for row in DeliveryMonth.objects.current().filter(delivery=delivery)}
     replaced |= {row.pk: row for row in months_left_behind(delivery, months, list(replaced.values()))}

@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from costs.charges.conformance import conformance_figures, cost_as_text
-from costs.charges.read_bill import BillContents, read_bill
+from costs.charges.read_bill import BillContents, NoCharges, read_bill
 from costs.charges.totals import totals_as_text
 from costs.formats.base import BadBill, Options
-from costs.ingest.activate import activate_delivery
+from costs.ingest.activate import activate_delivery, activate_empty
 from costs.ingest.claims import DeliveryTaken, claim, heartbeat, report_progress, running_attempt
 from costs.ingest.publications import LayersDiffer, discard_publications, lines_lock, remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
@@ -62,7 +62,11 @@ def _load(delivery: Delivery, scratch: Path) -> None:
     if shutil.disk_usage(delivery.folder).free < packed_bytes * ROOM_FACTOR:
         raise OSError(errno.ENOSPC, "the disk is full")
     with limited_duckdb(scratch) as db:
-        contents = _read(db, delivery, scratch)
+        try:
+            contents = _read(db, delivery, scratch)
+        except NoCharges as error:
+            activate_empty(delivery, str(error))
+            return
         _record_contents(delivery, contents)
         months: list[DeliveryMonth] = []
         try:

@@ -32,6 +32,14 @@ class Receipt:
     is_new: bool
 
 
+class NotAllReceived(BadBill):
+    """A part of a folder is not complete; what is complete is received, in `receipts`."""
+
+    def __init__(self, receipts: list[Receipt], problems: Sequence[str]) -> None:
+        self.receipts = receipts
+        super().__init__(" ".join(problems))
+
+
 def receive_bill(
     source_name: str,
     paths: Sequence[Path],
@@ -45,11 +53,13 @@ def receive_bill(
     date_order: str | None = None,
     decimal_mark: str | None = None,
     is_accepted: bool = False,
+    beside: Sequence[int] = (),
 ) -> list[Receipt]:
     """Keeps the files of a bill and returns its deliveries: those of each layout, and one for all loose files.
 
-    With `is_accepted` they count however much they change the versions before them.
-    Raises BadBill when a path holds no bill.
+    With `is_accepted` they count however much they change the versions before them; they stand beside the deliveries
+    `beside`, and replace nothing of those. Raises BadBill when a path holds no bill, and NotAllReceived when what is
+    complete in a folder is received and something else is not.
     """
     options = load_options(
         month=month,
@@ -59,15 +69,27 @@ def receive_bill(
         date_order=date_order,
         decimal_mark=decimal_mark,
     )
-    bundles = find_bundles(paths)
+    bundles, problems = find_bundles(paths)
+    if problems and not bundles:
+        raise BadBill(" ".join(problems))
     name = source_name.strip()
     if not name:
         raise BadBill("A bill needs the name of the source it comes from.")
+    if unknown := set(beside) - set(
+        Delivery.objects.filter(source__name=name, pk__in=beside).values_list("pk", flat=True)
+    ):
+        raise BadBill(f"{name} has no delivery {', '.join(map(str, sorted(unknown)))} that a bill could stand beside.")
     source, _ = Source.objects.get_or_create(name=name, defaults={"delivery_mode": mode or Source.Mode.REPLACE})
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])
-    return [receive_bundle(source, bundle, options, user, is_accepted=is_accepted) for bundle in bundles]
+    receipts = [receive_bundle(source, bundle, options, user, is_accepted=is_accepted) for bundle in bundles]
+    for receipt in receipts:
+        if receipt.is_new:
+            receipt.delivery.beside.add(*beside)
+    if problems:
+        raise NotAllReceived(receipts, problems)
+    return receipts
 
 
 def load_options(

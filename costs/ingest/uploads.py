@@ -46,7 +46,7 @@ def deliver(
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         paths = _save_files(uploaded, incoming / "files")
-        bundles = find_bundles(paths)
+        bundles, _ = find_bundles(paths)
         if one and len(bundles) > 1:
             raise BadBill(
                 f"These files are {len(bundles)} bills: send each by itself, a manifest together with its files."

@@ -1,28 +1,28 @@
 """Taking a version of a bill out of the books, and putting one back."""
 
+from collections.abc import Collection
+
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from costs.ingest.publications import remove_publications
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.signals import announce_on_commit
-from costs.versions.decisions import accept_delivery, queue_again, reject_delivery
+from costs.versions.beside import doubts_about
+from costs.versions.decisions import accept_delivery, queue_again, reject_delivery, stand_beside
 from costs.versions.streams import rivals_of
 from finops_site.models import User
 
-NOT_COUNTED = [
-    Delivery.Status.SUPERSEDED,
-    Delivery.Status.WITHDRAWN,
-    Delivery.Status.HELD,
-    Delivery.Status.REJECTED,
-]
+# What may be counted again; a held one is accepted.
+NOT_COUNTED = [Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED]
 
 
 def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
     """Withdraws a bill that counts, and lets what it had replaced count again. False when it does not count.
 
-    The files stay, so that this version may be counted again too.
+    What cannot count again by itself, because another bill took a part of its place, is named in the message of the
+    delivery. The files stay, so that this version may be counted again too.
     """
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=delivery.source_id)
@@ -31,10 +31,20 @@ def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
             return False
         row.status, row.stage, row.progress = Delivery.Status.WITHDRAWN, "", 0
         row.decided_by, row.decided_at = user, timezone.now()
-        # Saved, so that the audit log names who withdrew it.
-        row.save(update_fields=["status", "stage", "progress", "decided_by", "decided_at"])
-        months = list(row.months.filter(is_current=True))
+        months = list(row.months.filter(is_current=True).select_related("delivery", "stream"))
+        beside = list(row.beside.all())
+        for month in months if beside else ():
+            older = list(_counted_before(month))
+            doubts = doubts_about(month, older)
+            for row_before in older:
+                # What stood beside the newer version stands beside the older one.
+                if row_before.pk not in doubts:
+                    row_before.delivery.beside.add(*beside)
         before = {version for month in months for version in versions_before(month)}
+        missing = [words for month in months if (words := _what_is_missing(month))]
+        row.message = " ".join([row.message, *missing]).strip()
+        # Saved, so that the audit log names who withdrew it.
+        row.save(update_fields=["status", "stage", "progress", "decided_by", "decided_at", "message"])
         row.months.update(is_current=False)
         announce_on_commit(months)
         for version in before:
@@ -48,20 +58,45 @@ def versions_before(month: DeliveryMonth) -> list[Delivery]:
 
     One file may have replaced several. What was withdrawn, rejected or held and never accepted does not come back.
     """
-    older = rivals_of(month, DeliveryMonth.objects.filter(is_current=False)).filter(
-        Q(delivery__held_because=[]) | Q(delivery__is_accepted=True),
-        delivery__status__in=[Delivery.Status.SUPERSEDED, Delivery.Status.CURRENT],
-        delivery__order_at__lt=month.delivery.order_at,
-        billing_month=month.billing_month,
-    )
     chosen: list[DeliveryMonth] = []
-    for version in older.select_related("delivery", "stream").order_by("-delivery__order_at", "-delivery", "-pk"):
+    for version in _counted_before(month):
         in_the_way = DeliveryMonth.objects.filter(Q(is_current=True) | Q(pk__in=[row.pk for row in chosen])).exclude(
             delivery=month.delivery
         )
         if not rivals_of(version, in_the_way).exists():
             chosen.append(version)
     return [version.delivery for version in chosen]
+
+
+def _counted_before(month: DeliveryMonth) -> QuerySet[DeliveryMonth]:
+    """Older versions of a month that counted, the newest first; not what was withdrawn, rejected or never accepted."""
+    older = rivals_of(month, DeliveryMonth.objects.filter(is_current=False)).filter(
+        Q(delivery__held_because=[]) | Q(delivery__is_accepted=True),
+        delivery__status__in=[Delivery.Status.SUPERSEDED, Delivery.Status.CURRENT],
+        delivery__order_at__lt=month.delivery.order_at,
+        billing_month=month.billing_month,
+    )
+    return older.select_related("delivery", "stream").order_by("-delivery__order_at", "-delivery", "-pk")
+
+
+def _what_is_missing(month: DeliveryMonth) -> str:
+    """A sentence when nothing takes the place of a month though something had counted before it; else empty.
+
+    One file may have been replaced by two, of which the other one still counts: the first would replace that one.
+    """
+    last = _counted_before(month).first()
+    if last is None or versions_before(month):
+        return ""
+    rest = DeliveryMonth.objects.current().exclude(delivery=month.delivery)
+    others = rivals_of(last, rest).order_by("delivery").values_list("delivery", flat=True)
+    listed = ", ".join(str(pk) for pk in dict.fromkeys(others))
+    accounts = sorted(filter(None, month.accounts.values_list("sub_account", flat=True)))
+    named = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if len(accounts) > 3 else "")
+    return (
+        f"Nothing took its place in {month.billing_month:%b %Y}: the cost of {named or 'its rows'} is missing now. "
+        f"Delivery {last.delivery_id} billed it before and did not come back, for delivery {listed} took another part "
+        f"of its place: count {last.delivery_id} again on its page, and it replaces {listed}."
+    )
 
 
 def count_again(delivery: Delivery, user: User | None = None) -> bool:
@@ -72,11 +107,17 @@ def count_again(delivery: Delivery, user: User | None = None) -> bool:
     return queue_again(delivery, NOT_COUNTED, user)
 
 
-def decide(delivery: Delivery, decision: str, user: User | None) -> str:
-    """Carries out a decision, ``accept``, ``always``, ``reject`` or ``again``; returns what follows.
+def decide(delivery: Delivery, decision: str, user: User | None, beside: Collection[int] | None = None) -> str:
+    """Carries out a decision, ``accept``, ``always``, ``beside``, ``reject`` or ``again``; returns what follows.
 
-    Empty when the delivery is not in the state for it. Raises AlreadyDelivered when its files count already.
+    `beside` are the deliveries that it stands beside, for that decision; None: those that are proposed. Empty when the
+    delivery is not in the state for it. Raises AlreadyDelivered when its files count already.
     """
+    if decision == "beside":
+        if not stand_beside(delivery, user, beside):
+            return ""
+        others = ", ".join(str(pk) for pk in delivery.beside.order_by("pk").values_list("pk", flat=True))
+        return f"is loaded to count beside delivery {others}." if others else "is accepted and loaded to count."
     if decision == "reject":
         return "is rejected. The month stays as it was." if reject_delivery(delivery, user) else ""
     if decision == "again":

@@ -125,6 +125,7 @@ class Delivery(models.Model):
         FAILED = "failed", "failed"
         HELD = "held", "held"
         REJECTED = "rejected", "rejected"
+        EMPTY = "empty", "without rows"
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
@@ -148,6 +149,12 @@ class Delivery(models.Model):
     )
     is_accepted = models.BooleanField(
         default=False, editable=False, help_text="a person decided that it counts: it is not compared again"
+    )
+    beside = models.ManyToManyField(
+        "self",
+        blank=True,
+        editable=False,
+        help_text="deliveries that bill the same accounts and days with other rows, as a person decided",
     )
     held_because = models.JSONField(default=list, blank=True, help_text="sentences: why it is not whole")
     decided_by = models.ForeignKey(
@@ -320,5 +327,7 @@ class DeliveryMonth(models.Model):
 
     @property
     def charges_glob(self) -> str:
-        """The Parquet files that hold its charges."""
-        return str(self.delivery.folder / "charges" / str(Month.of(self.billing_month)) / "*.parquet")
+        """The Parquet files that hold its charges: in a folder of their own where a delivery brings both views."""
+        folder = self.delivery.folder / "charges" / str(Month.of(self.billing_month))
+        own = folder / self.view
+        return str((own if own.is_dir() else folder) / "*.parquet")

@@ -1,6 +1,11 @@
 """What brings bills again and again, and what each version of a month covers."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.db import models
+from django.db.models import DateTimeField, F
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 
@@ -49,6 +54,18 @@ class Stream(models.Model):
         return ", ".join(part for part in parts if part)
 
 
+class DeliveredAccountQuerySet(models.QuerySet["DeliveredAccount"]):
+    """Accounts of deliveries."""
+
+    def with_moments(self) -> "models.QuerySet[Any]":
+        """With `start` and `end`: the moments of the first and last charge; where unknown, all of the days."""
+        day_after = Cast(F("last_day"), DateTimeField()) + timedelta(days=1)
+        return self.annotate(
+            start=Coalesce("first_moment", Cast("first_day", DateTimeField())),
+            end=Coalesce("last_moment", day_after, output_field=DateTimeField()),
+        )
+
+
 class DeliveredAccount(models.Model):
     """An account in one version of a month, and the days of its charges: how far the bill is known for it."""
 
@@ -57,7 +74,11 @@ class DeliveredAccount(models.Model):
     sub_account = models.CharField(max_length=200, blank=True)
     first_day = models.DateField(help_text="the first charge day, UTC")
     last_day = models.DateField(help_text="the last charge day, UTC")
+    first_moment = models.DateTimeField(null=True, help_text="when its first charge period starts; empty: not noted")
+    last_moment = models.DateTimeField(null=True, help_text="when its last charge period starts; empty: not noted")
     charges = models.BigIntegerField(help_text="rows of the bill")
+
+    objects = DeliveredAccountQuerySet.as_manager()
 
     class Meta:
         ordering = ["delivery_month", "billing_account", "sub_account"]

@@ -1,6 +1,5 @@
 """Fetching what is new at a source: claimed by one worker, incremental, retried, with progress."""
 
-import json
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from costs.charges.bundles import Bundle
-from costs.charges.layouts import Package, packages
+from costs.charges.layouts import BadManifest, Package, packages, read_json
 from costs.formats.base import BadBill
 from costs.ingest.receive import Receipt, load_options, receive_bundle
 from costs.ingest.workspace import scratch_folder
@@ -131,11 +130,8 @@ def _read_manifest(storage: Storage, key: str, folder: Path) -> Any:
     path = folder / "manifest"
     storage.fetch(key, path)
     if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise StorageProblem(f"{key} is too big for a manifest.")
-    try:
-        return json.loads(path.read_text("utf-8-sig"))
-    except ValueError:
-        raise StorageProblem(f"{key} is not a readable manifest.") from None
+        raise BadManifest(f"{key}: too big for a manifest.")
+    return read_json(key, path)
 
 
 def _receive_package(source: Source, storage: Storage, package: Package, folder: Path) -> Receipt:

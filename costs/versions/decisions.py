@@ -1,11 +1,14 @@
 """What finance decides about a delivery that is held: it counts, it does not, or its stream is not compared again."""
 
+from collections.abc import Collection
+
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from costs.models import Delivery, DeliveryMonth, Source, Stream
 from costs.retention import FilesRemoved
+from costs.versions.beside import choose_beside, doubts_about
 from costs.versions.streams import rivals_of
 from finops_site.celery import task
 from finops_site.lib.person import Person
@@ -13,6 +16,8 @@ from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import User
 from finops_site.people.roles import FINANCE
+
+MAY_STAND_BESIDE = [Delivery.Status.HELD, Delivery.Status.REJECTED, Delivery.Status.WITHDRAWN]
 
 
 class AlreadyDelivered(Exception):
@@ -45,6 +50,20 @@ def accept_delivery(delivery: Delivery, user: User | None, *, always: bool = Fal
             stream.is_judged = False
             stream.save(update_fields=["is_judged"])
     return True
+
+
+def stand_beside(delivery: Delivery, user: User | None, others: Collection[int] | None = None) -> bool:
+    """Lets a held, rejected or withdrawn delivery count beside the deliveries `others`, and instead of the rest.
+
+    None: beside those that `neighbours_of` proposes. False when it has another status, or does not bill the same as one
+    of `others`. Raises as `queue_again` does.
+    """
+    with transaction.atomic():
+        Source.objects.select_for_update().get(pk=delivery.source_id)
+        delivery.refresh_from_db(fields=["status"])
+        if delivery.status not in MAY_STAND_BESIDE or not choose_beside(delivery, others):
+            return False
+        return queue_again(delivery, MAY_STAND_BESIDE, user)
 
 
 def reject_delivery(delivery: Delivery, user: User | None) -> bool:
@@ -101,15 +120,30 @@ def hold_delivery(delivery: Delivery) -> None:
 
 
 def supersede_held(delivery: Delivery) -> int:
-    """Held deliveries all of whose months `delivery` bills again wait no longer; returns how many did."""
+    """Held deliveries all of whose months `delivery` bills again wait no longer; returns how many did.
+
+    One that may hold other rows waits on.
+    """
     waiting = DeliveryMonth.objects.filter(
         delivery__status=Delivery.Status.HELD, delivery__order_at__lt=delivery.order_at
     )
     billed_again: dict[int, set[int]] = {}
     for month in delivery.months.select_related("delivery", "stream"):
-        for row in rivals_of(month, waiting):
-            billed_again.setdefault(row.delivery_id, set()).add(row.pk)
+        rows = list(rivals_of(month, waiting).select_related("delivery", "stream"))
+        doubts = doubts_about(month, rows)
+        for row in rows:
+            if row.pk not in doubts:
+                billed_again.setdefault(row.delivery_id, set()).add(row.pk)
     covered = [pk for pk, rows in billed_again.items() if not waiting.filter(delivery=pk).exclude(pk__in=rows).exists()]
+    if delivery.part:
+        without_rows = Delivery.objects.filter(
+            status=Delivery.Status.HELD,
+            order_at__lt=delivery.order_at,
+            source=delivery.source_id,
+            **{name: getattr(delivery, name) for name in ("export", "partition", "part")},
+            months=None,
+        )
+        covered += without_rows.values_list("pk", flat=True)
     return Delivery.objects.filter(pk__in=covered).update(status=Delivery.Status.SUPERSEDED)
 
 

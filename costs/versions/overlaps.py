@@ -9,17 +9,18 @@ from costs.models import Source
 from finops_site.lib.periods import Month
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
-# And pairs of exports of one source that bill the same days of an account, unless they are its two views.
+# And pairs of exports of one source that bill the same days of an account, unless they are its two views or a person
+# decided that they stand beside each other.
 FIND = """
     WITH billed AS (
-        SELECT m.billing_month, a.sub_account, t.source_id, m.stream_id, t.view, s.name,
+        SELECT m.billing_month, a.sub_account, t.source_id, m.stream_id, t.view, s.name, m.delivery_id,
             s.name || ' (' || CASE t.export WHEN '' THEN 'loose files' ELSE t.export END || ')' AS export_name,
             min(a.first_day) AS first_day, max(a.last_day) AS last_day
         FROM costs_deliveredaccount a
         JOIN costs_deliverymonth m ON m.id = a.delivery_month_id AND m.is_current
         JOIN costs_stream t ON t.id = m.stream_id
         JOIN costs_source s ON s.id = t.source_id
-        WHERE a.sub_account <> '' GROUP BY 1, 2, 3, 4, 5, 6, t.export
+        WHERE a.sub_account <> '' GROUP BY 1, 2, 3, 4, 5, 6, 7, t.export
     ),
     pairs AS (
         SELECT one.billing_month, one.sub_account,
@@ -29,6 +30,8 @@ FIND = """
         WHERE one.stream_id < other.stream_id AND CASE WHEN one.source_id = other.source_id
             THEN (one.view = other.view OR '' IN (one.view, other.view))
                 AND one.first_day <= other.last_day AND other.first_day <= one.last_day
+                AND NOT EXISTS (SELECT FROM costs_delivery_beside b
+                    WHERE b.from_delivery_id = one.delivery_id AND b.to_delivery_id = other.delivery_id)
             ELSE NOT EXISTS (SELECT FROM costs_source_complements c
                 WHERE c.from_source_id = one.source_id AND c.to_source_id = other.source_id) END
     )

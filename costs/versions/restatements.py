@@ -41,6 +41,10 @@ INSERT = """
 def record_restatements(delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Sequence[DeliveryMonth]) -> None:
     """Records what the months change in each older delivery of which they replace some; nothing if nothing changed."""
     older = {(row.delivery_id, row.billing_month) for row in replaced if row.delivery_id != delivery.pk}
+    for restatement in delivery.restatements.all():
+        # Recorded while the delivery was held: it counts beside that one now.
+        if (restatement.replaced_id, restatement.billing_month) not in older:
+            restatement.delete()
     for delivery_id, billing_month in sorted(older):
         old = [row.pk for row in replaced if (row.delivery_id, row.billing_month) == (delivery_id, billing_month)]
         new = [month.pk for month in months if month.billing_month == billing_month]

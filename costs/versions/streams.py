@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
 from costs.charges.layouts import REPORT_NUMBER
@@ -18,17 +18,22 @@ def stream_of(delivery: Delivery, view: str) -> Stream:
     return stream
 
 
-def rivals_of(month: DeliveryMonth, among: QuerySet[DeliveryMonth] | None = None) -> QuerySet[DeliveryMonth]:
+def rivals_of(
+    month: DeliveryMonth, among: QuerySet[DeliveryMonth] | None = None, *, with_those_beside: bool = False
+) -> QuerySet[DeliveryMonth]:
     """The other months that count (or `among` others) and whose cost this one bills again, from the same source.
 
     In a stream with parts (billing periods of an export, objects that add up) they are what the same part brought
     before. Of loose files, they are what covers the same accounts on the same days of the same billing month: a
     corrected file of any name replaces the first, a file of another subscription stands beside it, and so do the last
-    hours of a month that lie in the file of the next.
+    hours of a month that lie in the file of the next. What a person decided stands beside it is no rival, unless
+    `with_those_beside`.
     """
     delivery, stream = month.delivery, month.stream
     others = DeliveryMonth.objects.current() if among is None else among
     others = others.filter(stream__source=stream.source_id).exclude(delivery=delivery)
+    if not with_those_beside:
+        others = others.exclude(delivery__in=delivery.beside.all())
     same_cost = _same_cost(month) & Q(billing_month=month.billing_month)
     if not delivery.part:
         return others.filter(same_cost)
@@ -62,14 +67,12 @@ def _same_cost(month: DeliveryMonth) -> Q:
 
 
 def _covers_the_same(month: DeliveryMonth) -> QuerySet[DeliveredAccount]:
-    """The accounts of a rival that `month` has too, on overlapping days; ids are alike whatever their case.
+    """The accounts of a rival that `month` has too, at the same time; ids are alike whatever their case.
 
     Rows without an account (tax, refunds) are the billing account's: they are compared where a bill names no accounts.
     """
-    accounts = DeliveredAccount.objects.all()
-    same_days = accounts.filter(
-        delivery_month=month.pk, first_day__lte=OuterRef("last_day"), last_day__gte=OuterRef("first_day")
-    )
+    accounts = DeliveredAccount.objects.with_moments()
+    same_days = accounts.filter(_at_the_same_time(), delivery_month=month.pk)
     theirs = accounts.filter(delivery_month=OuterRef("pk"))
     of_payer = Q(billing_account__iexact=OuterRef("billing_account")) | Q(billing_account="")
     same_payer = Exists(same_days.filter(of_payer)) | (Q(billing_account="") & Exists(same_days))
@@ -78,6 +81,18 @@ def _covers_the_same(month: DeliveryMonth) -> QuerySet[DeliveredAccount]:
     named = accounts.filter(delivery_month=OuterRef("delivery_month")).exclude(sub_account="")
     same_account = ~Q(sub_account="") & Exists(same_days.filter(sub_account__iexact=OuterRef("sub_account")))
     return theirs.filter(same_account | (~Exists(named) & same_payer))
+
+
+def _at_the_same_time() -> Q:
+    """Of an account in two versions: the days overlap, and so do the moments of its charges.
+
+    One file may end and the next begin within a day. Two that are both of this one day are the same day twice, whatever
+    its hours: a corrected invoice may have been written an hour later.
+    """
+    same_days = Q(first_day__lte=OuterRef("last_day"), last_day__gte=OuterRef("first_day"))
+    same_moments = Q(start__lte=OuterRef("end"), end__gte=OuterRef("start"))
+    same_one_day = Q(first_day=F("last_day")) & Q(first_day=OuterRef("first_day")) & Q(last_day=OuterRef("last_day"))
+    return same_days & (same_moments | same_one_day)
 
 
 def months_left_behind(
@@ -101,16 +116,39 @@ def months_left_behind(
     return beside.filter(~Exists(DeliveredAccount.objects.filter(others, delivery_month=OuterRef("pk"))))
 
 
+def months_emptied(delivery: Delivery) -> QuerySet[DeliveryMonth]:
+    """What counts of the part of a stream that this delivery, which has no rows, brings again.
+
+    None of loose files: without a row nothing shows which of them it is a version of.
+    """
+    same_part = DeliveryMonth.objects.current().filter(
+        delivery__source=delivery.source_id, delivery__part=delivery.part
+    )
+    same_part = same_part.exclude(delivery=delivery)
+    if REPORT_NUMBER.fullmatch(delivery.part):
+        return same_part
+    if not (delivery.export and delivery.part):
+        return same_part.none()
+    return same_part.filter(stream__export=delivery.export, stream__partition=delivery.partition)
+
+
 def count_twice(months: QuerySet[DeliveryMonth]) -> int:
-    """How many accounts of these months stand, for the same view and month, in another one on overlapping days."""
-    theirs = DeliveredAccount.objects.filter(
+    """How many accounts of these months stand, for the same view and month, in another one at the same time.
+
+    Not counted are those of deliveries that a person decided stand beside each other.
+    """
+    beside = Delivery.beside.through.objects.filter(
+        from_delivery=OuterRef(OuterRef("delivery_month__delivery")), to_delivery=OuterRef("delivery_month__delivery")
+    )
+    theirs = DeliveredAccount.objects.with_moments().filter(
+        _at_the_same_time(),
+        ~Exists(beside),
         delivery_month__in=months,
         delivery_month__stream__source=OuterRef("delivery_month__stream__source"),
         delivery_month__billing_month=OuterRef("delivery_month__billing_month"),
         sub_account__iexact=OuterRef("sub_account"),
-        first_day__lte=OuterRef("last_day"),
-        last_day__gte=OuterRef("first_day"),
-    ).exclude(delivery_month=OuterRef("delivery_month"))
+    )
+    theirs = theirs.exclude(delivery_month=OuterRef("delivery_month"))
     same_view = Q(delivery_month__view="") | Q(delivery_month__view=OuterRef("delivery_month__view"))
-    ours = DeliveredAccount.objects.filter(delivery_month__in=months).exclude(sub_account="")
+    ours = DeliveredAccount.objects.with_moments().filter(delivery_month__in=months).exclude(sub_account="")
     return ours.filter(Exists(theirs.filter(same_view))).count()

@@ -1,6 +1,6 @@
 """Judging a loaded delivery by the versions it would replace, before it counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,12 +10,13 @@ from django.db.models import Max, Q
 
 from costs.calc.wholeness import CostComparison, Limits, MissingDays, Versions, reasons_to_hold, usual_limits
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
-from costs.versions.streams import rivals_of
+from costs.versions.beside import doubts_about
 
+# `cost_column` is put in by `_versions`.
 BOTH = """
     both_versions AS (
         SELECT lower(sub_account) AS account, service, currency, charge_date,
-            coalesce(billed_cost, effective_cost, 0) AS cost, delivery_month_id = ANY(%(old)s) AS is_old
+            coalesce({cost_column}, 0) AS cost, delivery_month_id = ANY(%(old)s) AS is_old
         FROM costs_dayrollup
         WHERE delivery_month_id = ANY(%(old)s || %(new)s) AND charge_date <= %(until)s
     )
@@ -46,22 +47,33 @@ MISSING_DAYS = f"""
 # So many days after a day its charges are complete; what is younger was still growing.
 SETTLED_AFTER = timedelta(days=2)
 METRICS = {"billed_cost": "Billed cost", "effective_cost": "Effective cost"}
+COST_OF_VIEW = {"actual": "billed_cost", "amortized": "effective_cost"}
 REMEMBERED = 24
 
 
-def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
+def judge(
+    delivery: Delivery, months: Sequence[DeliveryMonth], rivals: Mapping[int, Sequence[DeliveryMonth]]
+) -> list[str]:
     """Why the delivery should not count before somebody has looked at it; empty when it may.
 
-    A first delivery is never held, nor what a person has accepted. Notes on each month how much it changes the version
-    before it, for that is what the limits of its stream are learnt from.
+    `rivals` are the months that each month would replace, by its pk. Where both views of a bill came in one delivery,
+    each is compared with its own older version. A first delivery is never held, nor what a person has accepted. Notes
+    on each month how much it changes the version before it, for that is what the limits of its stream are learnt from.
     """
-    reasons = []
-    for billing_month in sorted({month.billing_month for month in months}):
-        new = [month for month in months if month.billing_month == billing_month]
-        old = list({row.pk: row for month in new for row in rivals_of(month).select_related("delivery")}.values())
+    reasons: list[str] = []
+    for billing_month, view in sorted({(month.billing_month, month.view) for month in months}):
+        in_month = [month for month in months if month.billing_month == billing_month]
+        new = [month for month in in_month if month.view == view]
+        prefix = f"{billing_month:%b %Y}{f', {view} view' if len(new) < len(in_month) else ''}: "
+        is_compared = not delivery.is_accepted and all(month.stream.is_judged for month in new)
+        doubts = {pk: words for month in new for pk, words in doubts_about(month, rivals[month.pk]).items()}
+        if is_compared:
+            reasons += dict.fromkeys(prefix + words for words in doubts.values())
+        old = list({row.pk: row for month in new for row in rivals[month.pk] if row.pk not in doubts}.values())
         if not old or any(row.delivery.order_at > delivery.order_at for row in old):
             continue
-        versions = _versions(delivery, new, old)
+        lost = [words for metric, words in METRICS.items() if _states(old, metric) and not _states(in_month, metric)]
+        versions = _versions(delivery, new, old, lost_metrics=lost)
         changes = [row.share for row in versions.compared if row.kind == "total" and row.share is not None]
         if changes:
             change = max(changes, key=abs).quantize(Decimal("0.000001"))
@@ -69,22 +81,23 @@ def judge(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
             DeliveryMonth.objects.filter(pk__in=[month.pk for month in new]).update(
                 change=max(-limit, min(limit, change))
             )
-        streams = [month.stream for month in new]
-        if delivery.is_accepted or not all(stream.is_judged for stream in streams):
-            continue
-        prefix = f"{billing_month:%b %Y}: "
-        reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(streams[0]))]
+        if is_compared:
+            reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(new[0].stream))]
     return reasons
 
 
-def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[DeliveryMonth]) -> Versions:
+def _versions(
+    delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[DeliveryMonth], *, lost_metrics: Sequence[str]
+) -> Versions:
+    stated = [metric for metric in METRICS if _states(old, metric) and _states(new, metric)]
+    cost_column = COST_OF_VIEW.get(new[0].view) or next(iter(stated), "billed_cost, effective_cost")
     before, after = [row.pk for row in old], [row.pk for row in new]
     until = max(_complete_until(row) for row in old)
     parameters: dict[str, list[int] | date] = {"old": before, "new": after, "until": until}
     with connection.cursor() as cursor:
-        cursor.execute(COMPARE, parameters)
+        cursor.execute(COMPARE.format(cost_column=cost_column), parameters)
         compared = [CostComparison(*row) for row in cursor.fetchall()]
-        cursor.execute(MISSING_DAYS, parameters)
+        cursor.execute(MISSING_DAYS.format(cost_column=cost_column), parameters)
         missing = [MissingDays(*row) for row in cursor.fetchall()]
     older = {row.delivery_id: row.delivery for row in old}.values()
     read = sum(row.rows_read for row in older)
@@ -96,7 +109,7 @@ def _versions(delivery: Delivery, new: Sequence[DeliveryMonth], old: Sequence[De
         rows_rejected=delivery.rows_rejected,
         rejected_share_before=Decimal(sum(row.rows_rejected for row in older)) / read if read else Decimal(0),
         expected_rows=delivery.expected_rows,
-        lost_metrics=[words for metric, words in METRICS.items() if _states(old, metric) and not _states(new, metric)],
+        lost_metrics=lost_metrics,
         missing_days=missing,
     )
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,8 +69,12 @@ def version_history(delivery: Delivery) -> list[MonthHistory]:
     for month, rows in _publications(delivery).items():
         versions = [Publication(row) for row in rows]
         if delivery.source.delivery_mode == Source.Mode.REPLACE:
-            for older, newer in pairwise(versions):
-                newer.before = older.row.totals
+            # Each view of the bill is compared with its own version before.
+            before: dict[str, Publication] = {}
+            for version in versions:
+                if version.row.view in before:
+                    version.before = before[version.row.view].row.totals
+                before[version.row.view] = version
         months.append(MonthHistory(month, versions[::-1]))
     return months
 
@@ -87,7 +90,7 @@ def _publications(delivery: Delivery) -> dict[date, list[DeliveryMonth]]:
         .order_by("billing_month", "delivery_id", "id")
     )
     # Lines made anew for other owners leave, for a moment, two publications of one delivery: the later one stands.
-    latest = {(row.billing_month, row.delivery_id): row for row in rows}
+    latest = {(row.billing_month, row.delivery_id, row.view): row for row in rows}
     months: dict[date, list[DeliveryMonth]] = {}
     for row in latest.values():
         months.setdefault(row.billing_month, []).append(row)

@@ -25,6 +25,7 @@ STATES = {
     Delivery.Status.FAILED: ("Failed", "bad", "alert-circle"),
     Delivery.Status.HELD: ("Held", "warn", "alert-triangle"),
     Delivery.Status.REJECTED: ("Rejected", "calm", "ban"),
+    Delivery.Status.EMPTY: ("Without rows", "calm", "info-circle"),
 }
 SHOWN_OF_A_VALUE = 120
 MONTHS_NAMED = 3

@@ -6,9 +6,10 @@ from typing import Any
 
 from costs.formats import NAMES
 from costs.ingest.load import load_bill
-from costs.ingest.receive import receive_bill
+from costs.ingest.receive import NotAllReceived, receive_bill
 from costs.models import ConformanceResult, Delivery, Source
 from costs.querysets import METRICS
+from costs.versions.beside import neighbours_of
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput, PlainCommand
 
@@ -35,12 +36,20 @@ class Command(PlainCommand):
                 help=f"amounts like 1,234 have a decimal {mark}",
             )
         parser.add_argument("--bill-stopped", action="store_true", help="inventory: charge stopped machines too")
-
         parser.add_argument(
             "--accept", action="store_true", help="let it count however much it changes the version before it"
         )
+        parser.add_argument(
+            "--beside",
+            type=int,
+            action="append",
+            default=[],
+            metavar="DELIVERY",
+            help="a delivery that it stands beside, with other rows of the same accounts and days; may be repeated",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        problems = []
         try:
             receipts = receive_bill(
                 options["source"],
@@ -53,7 +62,10 @@ class Command(PlainCommand):
                 date_order=options["date_order"],
                 decimal_mark=options["decimal_mark"],
                 is_accepted=options["accept"],
+                beside=options["beside"],
             )
+        except NotAllReceived as error:
+            receipts, problems = error.receipts, [f"Not loaded, for it is not complete: {error}"]
         except ValueError as error:
             raise BadInput(error) from None
         deliveries = []
@@ -64,9 +76,9 @@ class Command(PlainCommand):
         figures = [delivery_figures(delivery, is_new) for delivery, is_new in deliveries]
         words = "\n".join(delivery_in_words(delivery, is_new) for delivery, is_new in deliveries)
         self.answer(figures, words, as_json=options["json"])
-        failed = [delivery for delivery, _ in deliveries if delivery.status == Delivery.Status.FAILED]
-        if failed:
-            raise BadInput(" ".join(delivery.message for delivery in failed))
+        problems += [delivery.message for delivery, _ in deliveries if delivery.status == Delivery.Status.FAILED]
+        if problems:
+            raise BadInput(" ".join(problems))
 
 
 def delivery_figures(delivery: Delivery, is_new: bool) -> dict[str, Any]:
@@ -100,10 +112,17 @@ def conformance_of(delivery: Delivery) -> dict[str, Any] | None:
 def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
     if delivery.status == Delivery.Status.FAILED:
         return f"{delivery}: not loaded."
+    if delivery.status == Delivery.Status.EMPTY:
+        return f"{delivery}: {delivery.message}"
     sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in delivery.totals.items())
     before = "" if is_new else "was here already; "
     rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
     months = ", ".join(delivery.billing_months)
-    held = " ".join(["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."])
-    notes = f"{held} {delivery.message}" if delivery.status == Delivery.Status.HELD else delivery.message
+    notes = delivery.message
+    if delivery.status == Delivery.Status.HELD:
+        held = ["Held:", *delivery.held_because, "Accept it on its page or load it with --accept."]
+        if neighbours := neighbours_of(delivery):
+            options = " ".join(f"--beside {row.delivery.pk}" for row in neighbours if row.stands_beside)
+            held.append(f"If its rows are other rows, load it with {options}: both count.")
+        notes = " ".join([*held, delivery.message])
     return f"{delivery}: {before}{rows} of {months}, {sums} ({delivery.status}). {notes}".strip()

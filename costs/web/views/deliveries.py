@@ -17,10 +17,11 @@ from django_htmx.http import HttpResponseClientRefresh
 from costs import retention
 from costs.formats.base import BadBill
 from costs.ingest.load import retry_delivery
-from costs.ingest.withdraw import decide, withdraw_delivery
+from costs.ingest.withdraw import NOT_COUNTED, decide, withdraw_delivery
 from costs.models import ConformanceResult, Delivery, DeliveryFile, Stream
 from costs.versions import overlaps, restatements
-from costs.versions.decisions import AlreadyDelivered
+from costs.versions.beside import Neighbour, neighbours_of
+from costs.versions.decisions import MAY_STAND_BESIDE, AlreadyDelivered
 from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
@@ -32,7 +33,6 @@ EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_de
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
-COUNT_AGAIN = (Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.Status.REJECTED)
 
 
 class DeliveriesPage(ListPage):
@@ -164,10 +164,12 @@ class DeliveryPage(DetailPage):
             and not delivery.files_removed_at
             and self.person.has_perm("costs.add_delivery"),
             "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
-            "may_count_again": delivery.status in COUNT_AGAIN
+            "may_count_again": delivery.status in NOT_COUNTED
             and not delivery.files_removed_at
             and self.person.has_perm("costs.accept_delivery"),
             "may_decide": delivery.status == Delivery.Status.HELD and self.person.has_perm("costs.accept_delivery"),
+            "neighbours": self._neighbours(delivery),
+            "beside": delivery.beside.order_by("pk"),
             "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
             "changes": delivery_tables.ChangeTable(
@@ -181,6 +183,11 @@ class DeliveryPage(DetailPage):
             "must_know": restatements.people_to_notify(delivery),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _neighbours(self, delivery: Delivery) -> list[Neighbour]:
+        """What it may stand beside, for whoever may decide that now."""
+        decides = self.person.has_perm("costs.accept_delivery") and not delivery.files_removed_at
+        return neighbours_of(delivery) if decides and delivery.status in MAY_STAND_BESIDE else []
 
 
 class DeliveryProgress(_OneDelivery, View):
@@ -331,15 +338,17 @@ class WithdrawDelivery(_OneDelivery, View):
 
 
 class DecideDelivery(_OneDelivery, View):
-    """What finance decides about a bill that does not count: ``accept``, ``always``, ``reject`` or ``again``."""
+    """What finance decides about a bill that does not count: `withdraw.decide` lists the decisions."""
 
     permission_required = "costs.accept_delivery"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery, decision = self.get_delivery(), request.POST.get("decision", "")
+        # Of an unticked box nothing is sent: the form names itself, so that none ticked is none.
+        beside = [int(pk) for pk in request.POST.getlist("beside") if pk.isdigit()]
         try:
-            sentence = decide(delivery, decision, self.person)
+            sentence = decide(delivery, decision, self.person, beside if "chosen" in request.POST else None)
         except AlreadyDelivered as error:
             messages.warning(request, already_here(error.delivery))
             return redirect(delivery_url(error.delivery))

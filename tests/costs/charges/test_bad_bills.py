@@ -44,6 +44,12 @@ def _the_good_month_still_stands(good_month):
     assert not CostLine.objects.filter(delivery_month__is_current=False).exists()
 
 
+def test_a_bill_without_rows_is_not_damaged(tmp_path):
+    delivery = load(bills.write(tmp_path, "empty.csv", bills.focus_csv([])))
+    assert delivery.status == Delivery.Status.EMPTY
+    assert "a header and no charges" in delivery.message
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -55,7 +61,6 @@ def _the_good_month_still_stands(good_month):
             "ChargePeriodStart",
         ),
         ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200), "not a header|binary file"),
-        ("empty.csv", bills.focus_csv([]), "a header and no charges"),
         ("latin.csv", "Kosten,Währung\n1,2\n".encode("latin-1"), "not UTF-8"),
         ("cut.csv.gz", gzip.compress(bills.focus_csv([{}] * 5000), mtime=0)[:-300], "ends early"),
         ("damaged.csv.gz", gzip.compress(b"x" * 50, mtime=0)[:12] + b"garbage garbage garbage", "damaged|ends early"),

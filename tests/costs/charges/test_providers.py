@@ -578,7 +578,7 @@ class TestAzure:
 
     def test_an_export_without_rows_says_so(self, load):
         delivery = load(azure_csv([{}]).splitlines(keepends=True)[0])
-        assert delivery.status == Delivery.Status.FAILED
+        assert delivery.status == Delivery.Status.EMPTY
         assert "has a header and no charges" in delivery.message
 
 
