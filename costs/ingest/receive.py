@@ -11,13 +11,14 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from costs.charges import files, zips
 from costs.charges.bundles import Bundle, find_bundles
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, Source
-from costs.versions.decisions import same_bill
+from costs.versions.decisions import same_bill, supersede_held
 from finops_site.lib.periods import Month
 from finops_site.models import User
 
@@ -188,7 +189,11 @@ def _record_delivery(
             delivery.folder.mkdir(parents=True)
             incoming.rename(delivery.folder / "delivered")
     except IntegrityError:
-        return Receipt(same_bill(source, fingerprint), is_new=False)
+        here = same_bill(source, fingerprint)
+        if here.status == Delivery.Status.CURRENT:
+            # The provider took back what was held: the newest files are those that count.
+            supersede_held(here, came_again_at=timezone.now())
+        return Receipt(here, is_new=False)
     return Receipt(delivery, is_new=True)
 
 

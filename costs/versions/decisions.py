@@ -1,6 +1,7 @@
 """What finance decides about a delivery that is held: it counts, it does not, or its stream is not compared again."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -119,16 +120,17 @@ def hold_delivery(delivery: Delivery) -> None:
         outbox.queue_email(f"held delivery {delivery.pk} to {user.email}"[:300], message, now=timezone.now())
 
 
-def supersede_held(delivery: Delivery) -> int:
+def supersede_held(delivery: Delivery, *, came_again_at: datetime | None = None) -> int:
     """Held deliveries all of whose months `delivery` bills again wait no longer; returns how many did.
 
-    One that may hold other rows waits on.
+    One that may hold other rows waits on. `came_again_at`: when the files of a delivery that counts came once more, so
+    that what was held before that is older than they are.
     """
-    waiting = DeliveryMonth.objects.filter(
-        delivery__status=Delivery.Status.HELD, delivery__order_at__lt=delivery.order_at
-    )
+    order_at = came_again_at or delivery.order_at
+    waiting = DeliveryMonth.objects.filter(delivery__status=Delivery.Status.HELD, delivery__order_at__lt=order_at)
     billed_again: dict[int, set[int]] = {}
-    for month in delivery.months.select_related("delivery", "stream"):
+    months = delivery.months.filter(is_current=True) if came_again_at else delivery.months.all()
+    for month in months.select_related("delivery", "stream"):
         rows = list(rivals_of(month, waiting).select_related("delivery", "stream"))
         doubts = doubts_about(month, rows)
         for row in rows:
@@ -138,7 +140,7 @@ def supersede_held(delivery: Delivery) -> int:
     if delivery.part:
         without_rows = Delivery.objects.filter(
             status=Delivery.Status.HELD,
-            order_at__lt=delivery.order_at,
+            order_at__lt=order_at,
             source=delivery.source_id,
             **{name: getattr(delivery, name) for name in ("export", "partition", "part")},
             months=None,
