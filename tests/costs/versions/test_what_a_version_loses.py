@@ -67,8 +67,8 @@ class TestRule:
     def test_cost_that_goes_to_other_owners_holds_and_what_comes_or_vanishes_does_not(self):
         moved = [compared("owner", "Data", 60, 20), compared("owner", "unowned", 40, 80)]
         assert reasons(*moved) == [
-            "40.0% of the cost on the same days has another owner: Data from 60.00 to 20.00, unowned from 40.00 to 80.00 "
-            "USD."
+            "40.0% of the cost on the same days has another owner: Data from 60.00 to 20.00, "
+            "unowned from 40.00 to 80.00 USD."
         ]
         assert reasons(compared("owner", "Data", 60, 20), compared("owner", "unowned", 40, 50)) == [], "at the limit"
         assert reasons(compared("owner", "Data", 100, 102), compared("owner", "Payments", None, 30)) == []
@@ -79,8 +79,8 @@ class TestRule:
 
         assert reasons(largest=largest(90)) == []
         assert reasons(largest=largest(89)) == [
-            "Billed cost goes down to 89.00 USD by small steps: the version of 2 Apr 2026 had 100.00 (-11.0%; 10.0% down "
-            "is usual)."
+            "Billed cost goes down to 89.00 USD by small steps: the version of 2 Apr 2026 had 100.00 "
+            "(-11.0%; 10.0% down is usual)."
         ]
 
 
