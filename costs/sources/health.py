@@ -48,8 +48,8 @@ def is_late(source: Source, last: datetime | None, now: datetime) -> bool:
 
 
 def with_last_delivery(sources: QuerySet) -> QuerySet:
-    """Sources with `last_delivery`, when their last good bill was received."""
-    good = ~Q(deliveries__status=Delivery.Status.FAILED)
+    """Sources with `last_delivery`, when their last good bill was received; one without rows brings nothing."""
+    good = ~Q(deliveries__status__in=[Delivery.Status.FAILED, Delivery.Status.EMPTY])
     return sources.annotate(last_delivery=Max("deliveries__received_at", filter=good))
 
 

@@ -13,7 +13,8 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.ingest.republish import republish_month
 from costs.ingest.withdraw import count_again, decide, withdraw_delivery
-from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth, MonthRollup
+from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth, MonthRollup, Source
+from costs.sources.health import with_last_delivery
 from costs.web.delivery_figures import version_history
 from finops_site.lib.periods import Month
 from finops_site.models import OutgoingEmail
@@ -336,6 +337,8 @@ class TestWithoutRows:
         page = page_of(people["fay"], empty)
         assert "no rows. The bill has a header and no charges" in page
         assert "Not loaded." not in page
+        (source,) = with_last_delivery(Source.objects.all())
+        assert source.last_delivery < empty.received_at, "a bill is still due"
         assert "Without rows" in signed_in(people["fay"]).get(reverse("costs:deliveries")).content.decode()
         assert_green()
 
