@@ -317,6 +317,8 @@ class Postgres:
         port = free_port()
         options = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=80"]
         options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off", "maintenance_work_mem=128MB"]
+        # Sums of a few hundred thousand resources fit the memory and are not sorted on the disk.
+        options += ["work_mem=32MB"]
         if not self.durable:
             options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         command = self._command(

@@ -1,12 +1,11 @@
 """Querysets of bills and costs: which rows count, which a person may see, and what they sum to."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q, Sum
-from django.db.models.functions import MD5
+from django.db.models import BigIntegerField, F, Func, Q, Sum, TextField, Value
+from django.db.models.expressions import Combinable
 
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
@@ -19,6 +18,11 @@ SIDES = {
     "shared": Q(pool__isnull=False),
     "unowned": Q(owner__isnull=True, pool__isnull=True),
 }
+
+
+def hash_of(text: Combinable) -> Func:
+    """What the index of resources keeps of an id: PostgreSQL's own hash of 64 bits."""
+    return Func(text, Value(0), function="hashtextextended", output_field=BigIntegerField())
 
 
 class DeliveryQuerySet(models.QuerySet):
@@ -66,12 +70,12 @@ class CostQuerySet(models.QuerySet):
         return self.filter(**{f"{field}__gte": period.start, f"{field}__lt": period.end})
 
     def of_resources(self, resources: Sequence[str]) -> "CostQuerySet":
-        """Cost lines of the resources with these ids, found by the index of what md5 makes of an id.
+        """Lines, or sums by resource, of the resources with these ids, found by the index of the hashes of ids.
 
         An index of the ids themselves would refuse a long one.
         """
-        marks = [hashlib.md5(resource.encode()).hexdigest() for resource in resources]
-        return self.alias(resource_mark=MD5("resource")).filter(resource_mark__in=marks, resource__in=resources)
+        hashes = [hash_of(Value(resource, TextField())) for resource in resources]
+        return self.alias(resource_hash=hash_of(F("resource"))).filter(resource_hash__in=hashes, resource__in=resources)
 
     def totals(self, metrics: Iterable[str] = METRICS) -> dict[str, dict[str, Decimal | None]]:
         """{currency: {metric: exact sum, None where the bills do not say}}."""

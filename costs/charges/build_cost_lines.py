@@ -1,6 +1,7 @@
 """From the charges of one month to its cost lines in DuckDB: summed, tagged, owned. Pure: no Django."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import duckdb
 
@@ -14,6 +15,10 @@ DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("Reso
 UNANIMOUS = {"sku": ("SkuId", 300), "charge_description": ("ChargeDescription", 1000)}
 # What all lines of a kind have in common.
 KIND_TEXTS = (*READ_FROM_CHARGES, *DESCRIPTIONS)
+# The columns of a charge by which lines are summed (beside the day), that name them, and that they may agree on.
+GRAIN = ("Tags", *(column for column, _ in READ_FROM_CHARGES.values()))
+NAMES = tuple(column for column, _ in DESCRIPTIONS.values())
+AGREED = tuple(column for column, _ in UNANIMOUS.values())
 AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
 
 # Of a tag set's sorted `pairs` {k, v}: their canonical text, and the map with small keys (the first one wins).
@@ -69,45 +74,52 @@ class MonthLines:
         amounts are summed by that number and the day: summed by the texts themselves, the lines of a big month do not
         fit the memory and are sorted on the disk. Texts are made fit for PostgreSQL afterwards: there are far fewer.
         """
-        grain = ["Tags", *(column for column, _ in READ_FROM_CHARGES.values())]
-        names, agreed = ([column for column, _ in columns.values()] for columns in (DESCRIPTIONS, UNANIMOUS))
-        self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE texts AS SELECT DISTINCT {", ".join([*grain, *names, *agreed])}
-            FROM {self.charges};
-            CREATE OR REPLACE TEMP TABLE kinds AS
-            SELECT row_number() OVER () AS kind, {", ".join([*grain, *(f"max({c}) AS {c}" for c in names)])}
-            FROM texts GROUP BY {", ".join(grain)};
-        """)
-        for column in agreed:
-            self.db.execute(f"""
-                CREATE OR REPLACE TEMP TABLE distinct_{column} AS SELECT row_number() OVER () AS number, {column}
-                FROM (SELECT DISTINCT {column} FROM texts WHERE {column} IS NOT NULL)
-            """)
+        for salt in count():
+            if self._number_texts(salt):
+                break
         self._gather_tag_sets()
-        self._sum_charges(grain, names, agreed)
+        self._sum_charges(salt)
         self._show_lines()
         self.apply_virtual_tags(())
         self._gather_signatures()
 
-    def _sum_charges(self, grain: Sequence[str], names: Sequence[str], agreed: Sequence[str]) -> None:
-        """`sums`: a row for each kind and day; the number of what its charges agree on, null where they do not."""
-        numbers = [f"distinct_{column}.number AS number_{column}" for column in agreed]
-        numbered = " ".join(f"LEFT JOIN distinct_{column} USING ({column})" for column in agreed)
-        unanimous = [f"CASE WHEN min(number_{c}) = max(number_{c}) THEN min(number_{c}) END AS {c}" for c in agreed]
-        amounts = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
+    def _number_texts(self, salt: int) -> bool:
+        """`kinds` and `distinct_COLUMN`, numbered by a hash of their texts; False if two of them share a number.
+
+        A hash is the quickest way to a number that can be worked out again for a charge, and is as good as the texts
+        themselves once it is known that no two of the distinct ones have the same.
+        """
+        columns = ", ".join([*GRAIN, *NAMES, *AGREED])
         self.db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE numbered AS SELECT {", ".join(["texts.*", "k.kind", *numbers])}
-            FROM texts JOIN kinds k ON {_same("texts", "k", grain)} {numbered}
+            CREATE OR REPLACE TEMP TABLE texts AS
+            SELECT DISTINCT {_number(GRAIN, salt)} AS kind, {columns} FROM {self.charges};
+            CREATE OR REPLACE TEMP TABLE kinds AS
+            SELECT kind, {", ".join([*GRAIN, *(f"max({c}) AS {c}" for c in NAMES)])}
+            FROM texts GROUP BY kind, {", ".join(GRAIN)};
         """)
+        for column in AGREED:
+            self.db.execute(f"""
+                CREATE OR REPLACE TEMP TABLE distinct_{column} AS SELECT {_number([column], salt)} AS number, {column}
+                FROM (SELECT DISTINCT {column} FROM texts WHERE {column} IS NOT NULL)
+            """)
+        self.db.execute("DROP TABLE texts")
+        numbered = {"kinds": "kind", **{f"distinct_{column}": "number" for column in AGREED}}
+        shared = [f"(SELECT count(*) > count(DISTINCT {number}) FROM {table})" for table, number in numbered.items()]
+        return self.db.execute(f"SELECT {' OR '.join(shared)}").fetchone() == (False,)
+
+    def _sum_charges(self, salt: int) -> None:
+        """`sums`: a row for each kind and day; the number of what its charges agree on, null where they do not."""
+        numbers = {column: f"CASE WHEN {column} IS NOT NULL THEN {_number([column], salt)} END" for column in AGREED}
+        unanimous = [f"CASE WHEN min({n}) = max({n}) THEN min({n}) END AS {c}" for c, n in numbers.items()]
+        amounts = [f"sum({column}) AS {name}" for name, column in AMOUNTS.items()]
         # In the order of the index that most pages read: it grows at one end, and a page's lines lie side by side.
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE sums AS
-            SELECT ChargePeriodStart::DATE AS charge_date, kind, {", ".join([*unanimous, *amounts])},
+            SELECT ChargePeriodStart::DATE AS charge_date, {_number(GRAIN, salt)} AS kind,
+            {", ".join([*unanimous, *amounts])},
             sum(coalesce(ConsumedQuantity, PricingQuantity)) AS quantity, count(*) AS charges
-            FROM {self.charges} c JOIN numbered t ON {_same("c", "t", [*grain, *names, *agreed])}
-            GROUP BY 1, 2 ORDER BY 1
+            FROM {self.charges} GROUP BY 1, 2 ORDER BY 1
         """)
-        self.db.execute("DROP TABLE texts; DROP TABLE numbered")
 
     def _show_lines(self) -> None:
         """`bill_lines`: the lines with their texts, put together anew by each question that reads them.
@@ -228,8 +240,8 @@ def shown(column: str, width: int) -> str:
     return f"left({no_nul(f'coalesce({column}, {chr(39) * 2})')}, {width})"
 
 
-def _same(one: str, other: str, columns: Sequence[str]) -> str:
-    return " AND ".join(f"{one}.{column} IS NOT DISTINCT FROM {other}.{column}" for column in columns)
+def _number(columns: Sequence[str], salt: int) -> str:
+    return f"hash({salt}, {', '.join(columns)})"
 
 
 def as_copied(sql: str) -> str:

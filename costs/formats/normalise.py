@@ -130,7 +130,8 @@ def empty_where_unassigned(column: str, is_azure: Rule) -> ChangeRule:
         condition = is_azure(sheet)
         if condition is None or written == ABSENT:
             return None
-        when = f"{written} IN ('Unassigned', 'unassigned') AND {condition}"
+        # The issuer first: where it is another one, which is a look at one bit, no text is compared.
+        when = f"{condition} AND {written} IN ('Unassigned', 'unassigned')"
         return Change(when, "NULL", literal(f'{column} written "Unassigned", read as empty'))
 
     return find

@@ -24,7 +24,7 @@ from costs.charges.totals import totals_as_text
 from costs.ingest import partitions
 from costs.ingest.postgres_copy import copy_across, copy_in, run_both, unload_text
 from costs.ingest.publications import check_layers, discard_publications, lines_lock
-from costs.ingest.rollups import roll_up, sum_by_invoice
+from costs.ingest.rollups import roll_up_new_lines, sum_by_invoice
 from costs.ingest.tag_sets import name_tag_sets
 from costs.models import CostLine, DeliveredAccount, Delivery, DeliveryMonth
 from costs.signals import delivery_loaded
@@ -54,12 +54,9 @@ def store_cost_lines(
         partitions.ensure_partitions(month.charge_months)
         with transaction.atomic():
             name_tag_sets(lines.db, scratch)
-        _copy_lines(lines, row, scratch)
-        partitions.analyze_lines(row)
-        roll_up(row)
-        sum_by_invoice(lines.db, lines.charges, row)
-        with transaction.atomic():
-            _copy_dimension_values(lines, scratch)
+        own_months = _copy_lines(lines, row, scratch)
+        # PostgreSQL indexes the lines while DuckDB sums them.
+        run_both(partial(_summarise, lines, row, scratch), partial(_bring_in, row, own_months))
         check_layers(row)
     except Exception:
         discard_publications([row])
@@ -75,8 +72,28 @@ def _copy_accounts(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None
     copy_across(lines.db, select, DeliveredAccount._meta.db_table, names, scratch / "accounts.csv")
 
 
-def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
-    """Copies many lines of a month of use into a table of their own, few into the one that deliveries share."""
+def _summarise(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
+    """Writes what is summed from the lines, and the values that drop-downs offer."""
+    roll_up_new_lines(lines, row, scratch)
+    sum_by_invoice(lines.db, lines.charges, row)
+    with transaction.atomic():
+        _copy_dimension_values(lines, scratch)
+
+
+def _bring_in(row: DeliveryMonth, own_months: Sequence[Month]) -> None:
+    """Indexes the tables that are the delivery's own and makes them a part of the cost lines."""
+    for month in own_months:
+        with transaction.atomic():
+            share(lines_lock(row.delivery_id))
+            partitions.attach_own_table(row, month)
+    partitions.analyze_lines(row)
+
+
+def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> list[Month]:
+    """Copies many lines of a month of use into a table of their own, few into the one that deliveries share.
+
+    Returns the months of use with a table of their own.
+    """
     months = lines.db.execute(
         "SELECT date_trunc('month', charge_date)::DATE, count(*) FROM lines GROUP BY 1"
     ).fetchall()
@@ -86,12 +103,10 @@ def _copy_lines(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
             share(lines_lock(row.delivery_id))
             table = partitions.make_own_table(row, month)
         _copy_some(lines, row, f"= DATE '{month.start}'", table, scratch)
-        with transaction.atomic():
-            share(lines_lock(row.delivery_id))
-            partitions.attach_own_table(row, month)
     if len(big) < len(months):
         others = ", ".join(["DATE '0001-01-01'", *(f"DATE '{month.start}'" for month in big)])
         _copy_some(lines, row, f"NOT IN ({others})", CostLine._meta.db_table, scratch)
+    return big
 
 
 def _copy_some(lines: MonthLines, row: DeliveryMonth, months: str, table: str, scratch: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 from costs.models.deliveries import DeliveryMonth
-from costs.querysets import CostQuerySet, PoolQuerySet
+from costs.querysets import CostQuerySet, PoolQuerySet, hash_of
 
 
 def money(help_text: str = "", **options: Any) -> models.DecimalField:
@@ -149,6 +149,7 @@ class ResourceRollup(Cost):
         indexes = [
             models.Index(fields=["charge_month", "owner"], name="resource_rollup_owner"),
             models.Index(fields=["delivery_month"], name="resource_rollup_delivery"),
+            models.Index(hash_of(models.F("resource")), name="resource_rollup_resource"),
         ]
 
 

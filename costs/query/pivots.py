@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Sum, Window
-from django.db.models.functions import Abs, RowNumber
+from django.db.models import Sum
+from django.db.models.functions import Abs
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
@@ -42,17 +42,23 @@ class PivotGroup:
     total: Decimal | None
 
 
+# (group, currency) of the groups that are listed by name.
+Leaders = set[tuple[tuple[str, ...], str]]
+
+
 def build_pivots(user: Person, question: Question, *, top: int = 10, to_merge: bool = False) -> list[Pivot]:
     """The answer as tables, one for each currency, with its `top` largest groups and the exact rest as Other.
 
     Large is what is far from zero: a credit too. Pivots `to_merge` (their currencies become one) list the leaders of
     every currency in all of them, so that no part of a leader is hidden in Other.
     """
-    rows = _rows_of_leaders(user, question, top, to_merge) if question.group_by else find_spend(user, question)
     totals = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
+    currencies = sorted({row.currency for row in totals})
+    leaders = _leaders(user, question, top, currencies) if question.group_by else set()
+    rows = _rows_of_leaders(user, question, leaders, to_merge) if question.group_by else find_spend(user, question)
     labels = group_labels(question.group_by, rows) if question.group_by else {}
     buckets = _buckets(question, totals)
-    return [_pivot(code, buckets, rows, totals, labels) for code in sorted({row.currency for row in totals})]
+    return [_pivot(code, buckets, rows, totals, labels) for code in currencies]
 
 
 def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
@@ -63,9 +69,8 @@ def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
     return [month.start for month in Period(days[0], days[-1] + timedelta(days=1)).months()]
 
 
-def _rows_of_leaders(user: Person, question: Question, top: int, to_merge: bool) -> list[SpendRow]:
+def _rows_of_leaders(user: Person, question: Question, leaders: Leaders, to_merge: bool) -> list[SpendRow]:
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
-    leaders = _leaders(user, question, top)
     groups = {group for group, _ in leaders}
     first = {group[0] for group in groups}
     name = question.group_by[0]
@@ -78,18 +83,19 @@ def _rows_of_leaders(user: Person, question: Question, top: int, to_merge: bool)
     return [row for row in rows if (row.group in groups if to_merge else (row.group, row.currency) in leaders)]
 
 
-def _leaders(user: Person, question: Question, top: int) -> set[tuple[tuple[str, ...], str]]:
+def _leaders(user: Person, question: Question, top: int, currencies: Sequence[str]) -> Leaders:
     """(group, currency) of the totals farthest from zero, `top` of each currency."""
     keys = tag_keys_of(question.names)
 
-    def query() -> set[tuple[tuple[str, ...], str]]:
+    def query() -> Leaders:
         ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)
         rows = grouped_rows(user, ungrained, keys).annotate(amount=Sum(question.metric))
-        by_size = Abs("amount").desc(nulls_last=True)
-        ranked = rows.annotate(place=Window(RowNumber(), partition_by=[F("currency")], order_by=[by_size]))
+        by_size = rows.order_by(Abs("amount").desc(nulls_last=True)).values_list(*group_names(question), "currency")
+        # One after the other: a rank over all of them would sort every resource there is.
         return {
             (as_group(group), currency)
-            for *group, currency in ranked.filter(place__lte=top).values_list(*group_names(question), "currency")
+            for code in currencies
+            for *group, currency in by_size.filter(currency=code)[:top]
         }
 
     return cached(user, ("leaders by currency", question, top, sorted(keys.items())), query)

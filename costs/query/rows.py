@@ -63,7 +63,7 @@ def _filter_by_one(rows: QuerySet, name: str, values: Sequence[str], alias: str,
         return rows.filter(owned_by(values))
     if dimension.choices is Choices.POOLS:
         return rows.filter(in_pools(values))
-    if name == "resource" and rows.model is CostLine:
+    if name == "resource" and rows.model in (CostLine, ResourceRollup):
         return rows.of_resources(stored_values(name, values))  # type: ignore[attr-defined]
     return rows.filter(**{f"{dimension.field}__in": stored_values(name, values)})
 

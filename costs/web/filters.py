@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Collate
 from django.http import HttpRequest, QueryDict
 from drf_spectacular.utils import extend_schema_field
 
@@ -123,7 +124,15 @@ class LineFilter(django_filters.FilterSet):
         except ValueError:
             return queryset.none()
         # A month has far fewer resources than lines, so they are searched first; not where nearly every one matches.
-        resources = ResourceRollup.objects.visible_to(self.user).charged_in(months).filter(has_the_text)
+        resources = ResourceRollup.objects.visible_to(self.user).charged_in(months)
+        if value.isascii():
+            # In this collation capitals are told from small letters in half the time; it knows those of English alone.
+            folded = {f"folded_{name}": Collate(name, "C") for name in ("resource", "resource_name")}
+            resources = resources.alias(**folded).filter(
+                Q(folded_resource__icontains=value) | Q(folded_resource_name__icontains=value)
+            )
+        else:
+            resources = resources.filter(has_the_text)
         ids = list(resources.order_by().values_list("resource", flat=True).distinct()[: MOST_RESOURCES + 1])
         if "" in ids or len(ids) > MOST_RESOURCES:
             return queryset.filter(has_the_text)

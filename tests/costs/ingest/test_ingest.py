@@ -17,6 +17,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from costs import reconciliation
+from costs.charges import build_cost_lines
 from costs.ingest import store_cost_lines as store_cost_lines_module
 from costs.ingest.activate import activate_delivery
 from costs.ingest.claims import DeliveryTaken, claim, stalled_deliveries
@@ -27,9 +28,11 @@ from costs.ingest.receive import receive_bill
 from costs.ingest.republish import republish_month, swap_publications
 from costs.ingest.rollups import roll_up
 from costs.ingest.store_cost_lines import store_cost_lines
-from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, Dimension, MonthRollup
+from costs.models import CostLine, DayRollup, Delivery, DeliveryMonth, Dimension, MonthRollup, ResourceRollup
 from costs.querysets import METRICS
 from costs.versions.streams import stream_of
+from finops_site.models import Team
+from tagging.models import OwnershipRule
 from tests import bills
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -273,6 +276,46 @@ def test_tidying_up_leaves_a_month_alone_that_is_made_anew_just_then(tmp_path, m
     monkeypatch.setattr("costs.ingest.republish.swap_publications", tidied)
     republish_month(DeliveryMonth.objects.get())
     assert billed() == {"USD": 10}
+    assert_green()
+
+
+@pytest.mark.django_db
+def test_the_sums_of_new_lines_are_those_that_are_made_of_the_lines_stored(tmp_path):
+    payments = Team.objects.create(name="Payments")
+    OwnershipRule.objects.create(name="Payments", team=payments, tag_key="team", tag_value="payments")
+    rows = [
+        {"BilledCost": "1.1", "Tags": '{"team":"payments"}', "ResourceId": "i-1", "ResourceName": "one\ttab"},
+        {"BilledCost": "2", "ListCost": "", "ResourceId": "i-2", "RegionId": "", "SubAccountId": "", "Tags": "{}"},
+        {"BilledCost": "3", "ChargePeriodStart": "2026-02-28T23:00:00Z", "ResourceId": "i-1", "ResourceName": "a,b"},
+    ]
+    month = load(tmp_path, "march.csv", rows).months.get()
+
+    def stored():
+        return {
+            model: sorted(map(str, model.objects.values_list(*(f.name for f in model._meta.fields if f.name != "id"))))
+            for model in (MonthRollup, ResourceRollup, DayRollup)
+        }
+
+    at_first = stored()
+    assert all(at_first.values())
+    roll_up(month)
+    assert stored() == at_first
+    assert set(DayRollup.objects.values_list("owner__name", flat=True)) == {"Payments", None}
+
+
+@pytest.mark.django_db
+def test_texts_that_share_a_hash_are_numbered_anew(tmp_path, monkeypatch):
+    number = build_cost_lines._number
+    tries = []
+
+    def unlucky(columns, salt):
+        tries.append(salt)
+        return "0::UBIGINT" if salt == 0 else number(columns, salt)
+
+    monkeypatch.setattr(build_cost_lines, "_number", unlucky)
+    load(tmp_path, "march.csv", [{"BilledCost": "1", "ResourceId": "i-1"}, {"BilledCost": "2", "ResourceId": "i-2"}])
+    assert set(tries) == {0, 1}
+    assert dict(CostLine.objects.values_list("resource", "billed_cost")) == {"i-1": 1, "i-2": 2}
     assert_green()
 
 

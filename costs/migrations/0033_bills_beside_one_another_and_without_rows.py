@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0031_tables_of_big_deliveries"),
+        ("costs", "0032_index_of_resources_by_hash"),
     ]
 
     operations = [
