@@ -221,7 +221,7 @@ def limits_of(stream: Stream) -> Limits:
     # What was held and never accepted is no example of what is usual.
     counted = stream.months.filter(
         Q(delivery__held_because=[]) | Q(delivery__is_accepted=True), change__isnull=False
-    ).exclude(delivery__status__in=[Delivery.Status.HELD, Delivery.Status.REJECTED, Delivery.Status.FAILED])
+    ).filter(delivery__status__in=[Delivery.Status.CURRENT, Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN])
     changes = counted.order_by("-pk").values_list("change", flat=True)[:REMEMBERED]
     usual = usual_limits([change for change in changes if change is not None], defaults)
     return Limits(
