@@ -84,9 +84,11 @@ class CostsConfig(PillarConfig):
         from auditlog.registry import auditlog
 
         from costs import health
+        from costs.clusters import of_bills
         from costs.clusters.invariants import check_shares
-        from costs.ingest.demo import load_demo_bills
+        from costs.ingest.demo import load_demo_bills, load_short_bill
         from costs.invoices import pending_decisions
+        from costs.invoices.demo import make_invoices
         from costs.reconciliation import register_checks
         from costs.versions.decisions import held_deliveries
         from costs.web import panels, report_section
@@ -131,6 +133,7 @@ class CostsConfig(PillarConfig):
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),
             NightlyCheck("books", health.reconcile_nightly, 10),
+            NightlyCheck("clusters", of_bills.split_nightly, 12),
             NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             HealthCheck("files", "Files of bills", health.bill_files, 21),
@@ -138,4 +141,6 @@ class CostsConfig(PillarConfig):
                 "invoices", pending_decisions.invoices_of, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),
             DemoStep("bills", load_demo_bills, 50),
+            DemoStep("invoices", make_invoices, 51),
+            DemoStep("held bill", load_short_bill, 90),
         )

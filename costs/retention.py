@@ -24,6 +24,7 @@ from django.template.defaultfilters import filesizeformat
 
 from costs.charges.files import sha256
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
+from finops_site.lib.words import counted
 
 # Neither counts nor waits for anything.
 ENDED = (
@@ -289,8 +290,8 @@ def pruning_words(pruning: PruneResult, *, dry_run: bool = False) -> str:
     if settings.FINOPS_KEEP_SUPERSEDED_DAYS <= 0:
         return "Everything is kept: FINOPS_KEEP_SUPERSEDED_DAYS is 0."
     verb = "Would remove" if dry_run else "Removed"
-    days = settings.FINOPS_KEEP_SUPERSEDED_DAYS
+    days = counted(settings.FINOPS_KEEP_SUPERSEDED_DAYS, "day")
     if not pruning.removed:
-        return f"No file of a bill that stopped counting is older than {days} days."
-    files = f"{len(pruning.removed)} deliveries ({filesizeformat(pruning.bytes)})"
-    return f"{verb} the files of {files} that stopped counting {days} days ago or earlier."
+        return f"No file of a bill that stopped counting is older than {days}."
+    files = f"{counted(len(pruning.removed), 'delivery', 'deliveries')} ({filesizeformat(pruning.bytes)})"
+    return f"{verb} the files of {files} that stopped counting {days} ago or earlier."

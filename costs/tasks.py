@@ -1,9 +1,13 @@
 """What Celery runs for bills: ids in, a service called, nothing else."""
 
+import logging
+
 from celery import shared_task
 from django.utils import timezone
 
 from costs import focus_export
+from costs.clusters import of_bills
+from costs.formats.base import BadBill
 from costs.ingest.claims import DeliveryTaken, stalled_deliveries
 from costs.ingest.leftovers import remove_leftovers
 from costs.ingest.load import load_bill
@@ -12,6 +16,8 @@ from costs.sources import sync
 from costs.sources.health import warn_of_late_bills
 from costs.sources.storage import StorageProblem
 from finops_site.celery import FollowUpTask
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -23,6 +29,17 @@ def load_delivery(delivery_id: int) -> None:
         except DeliveryTaken:
             # Another worker has it, or it was queued twice: both are fine.
             return
+
+
+@shared_task
+def split_by_bill(delivery_id: int) -> None:
+    """Reads what a report says of the machines of its clusters; one that cannot be read is named by the night."""
+    delivery = Delivery.objects.filter(pk=delivery_id).first()
+    if delivery:
+        try:
+            of_bills.split_by_bill(delivery)
+        except BadBill as error:
+            logger.warning("the machines of %s are not split: %s", delivery, error)
 
 
 @shared_task

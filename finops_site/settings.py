@@ -306,10 +306,10 @@ FINOPS_ENDED_AFTER_MONTHS = env.int("FINOPS_ENDED_AFTER_MONTHS", default=2)
 # and in per cent; the larger of the two counts.
 FINOPS_INVOICE_TOLERANCE = env.int("FINOPS_INVOICE_TOLERANCE", default=5)
 FINOPS_INVOICE_TOLERANCE_PERCENT = Decimal(env("FINOPS_INVOICE_TOLERANCE_PERCENT", default="0"))
-# A load whose heartbeat is older than this was killed and is started again.
 # A bill waits for finance when a month it replaces falls or rises by more, on the days that both cover.
 FINOPS_HOLD_DOWN_PERCENT = env.int("FINOPS_HOLD_DOWN_PERCENT", default=10)
 FINOPS_HOLD_UP_PERCENT = env.int("FINOPS_HOLD_UP_PERCENT", default=50)
+# A load whose heartbeat is older than this was killed and is started again.
 LOAD_STALLED_AFTER_SECONDS = env.int("LOAD_STALLED_AFTER_SECONDS", default=60)
 
 LOGGING = {

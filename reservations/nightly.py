@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time
 
+from finops_site.lib.words import counted
 from reservations.inventory import notices
 from reservations.purchases import approvals, bill_matching
 from reservations.savings import ledger
@@ -13,14 +14,17 @@ def check_savings_ledger(as_of: date) -> str:
     checks = list(ledger.ledger_checks(None))
     if broken := [f"{check.invariant}, {check.about}" for check in checks if not check.holds]:
         raise ValueError(f"The savings ledger does not add up: {'; '.join(broken)}.")
-    return f"{lines} lines of the savings ledger, {len(checks)} equations hold."
+    return (
+        f"{counted(lines, 'line')} of the savings ledger, {counted(len(checks), 'equation holds', 'equations hold')}."
+    )
 
 
 def check_commitments(as_of: date) -> str:
     """Notices of what ends soon or stands idle, each made and mailed once."""
     ends, low = notices.notice_expiries(as_of), notices.notice_low_weeks(as_of)
     sent = notices.send_notices(notices.unsent_notices())
-    return f"{len(ends)} expiries and {len(low)} poorly used commitments noticed, {sent} notices sent."
+    expiries, unused = counted(len(ends), "expiry", "expiries"), counted(len(low), "poorly used commitment")
+    return f"{expiries} and {unused} noticed, {counted(sent, 'notice')} sent."
 
 
 def check_purchases(as_of: date) -> str:

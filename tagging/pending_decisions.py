@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.registry import PendingDecision
 from finops_site.ui.pending_decisions import decision_items
 from tagging.models import ChangeSet, Dispute, TagException, VirtualTag
@@ -32,7 +33,7 @@ def waiting_claims(user: Person) -> QuerySet:
 
 def list_claims(user: Person, rows: QuerySet) -> list[PendingDecision]:
     number, url = rows.count(), f"{reverse('tagging:virtual_tags')}?state={VirtualTag.State.WAITING}"
-    waiting = "1 virtual tag waits" if number == 1 else f"{number} virtual tags wait"
+    waiting = counted(number, "virtual tag waits", "virtual tags wait")
     return [PendingDecision(f"{waiting} for your confirmation", url)]
 
 

@@ -18,6 +18,7 @@ from budgets.planning.budget_forms import ImportForm
 from budgets.planning.year_page import YearPage
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, FormPage
 
@@ -62,7 +63,7 @@ class GridPage(YearPage):
             count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
             return self.render_to_response(self.get_context_data(problems=[str(error)]), status=409)
-        messages.success(request, f"{count} amount{'' if count == 1 else 's'} changed.")
+        messages.success(request, f"{counted(count, 'amount')} changed.")
         return redirect(f"{reverse('budgets:grid')}?year={self.year}")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -114,7 +115,7 @@ class ImportPage(FormPage):
         except StaleBudget as error:
             form.add_error(None, str(error))
             return self.render_preview(form, text, rows)
-        messages.success(self.request, f"{count} amounts changed.")
+        messages.success(self.request, f"{counted(count, 'amount')} changed.")
         return redirect("budgets:grid")
 
     def render_preview(self, form: ImportForm, text: str, rows: list[AmountRow]) -> HttpResponse:

@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from statistics import median
 
+from finops_site.lib.words import counted
+
 # What is smaller than this share of the month may vanish without a question.
 NOTABLE = Decimal("0.01")
 # So much of the cost may move to other owners, or lose half of what describes it, without a question.
@@ -135,11 +137,13 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
     }
     reasons = []
     if versions.expected_rows is not None and versions.rows_read < versions.expected_rows:
-        reasons.append(f"The manifest states {versions.expected_rows:,} rows, and {versions.rows_read:,} are here.")
+        reasons.append(
+            f"The manifest states {counted(versions.expected_rows, 'row')}, and {versions.rows_read:,} are here."
+        )
     if versions.rows_read:
         unread = Decimal(versions.rows_rejected) / versions.rows_read
         if unread > versions.rejected_share_before + NOTABLE:
-            reasons.append(f"{versions.rows_rejected:,} of {versions.rows_read:,} rows could not be read.")
+            reasons.append(f"{versions.rows_rejected:,} of {counted(versions.rows_read, 'row')} could not be read.")
     ends_early = versions.last_day_before and versions.last_day and versions.last_day < versions.last_day_before
     if ends_early:
         reasons.append(
@@ -158,7 +162,7 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
     for lack in sorted(missing, key=lambda row: -abs(row.cost))[:5]:
         span = f"{lack.first:%-d %b %Y}" if lack.days == 1 else f"{lack.first:%-d %b} to {lack.last:%-d %b %Y}"
         reasons.append(
-            f"Account {lack.account or 'none'} has no charge on {lack.days} {'day' if lack.days == 1 else 'days'} on "
+            f"Account {lack.account or 'none'} has no charge on {counted(lack.days, 'day')} on "
             f"which it had {lack.cost:,.2f} {lack.currency} ({span})."
         )
     reasons += _lost_descriptions(versions.described)

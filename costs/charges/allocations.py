@@ -18,6 +18,7 @@ from costs.charges import files
 from costs.charges.json_lines import LARGEST_DOCUMENT, NUMBER
 from costs.formats.base import BadBill, Sheet, tag_columns
 from costs.formats.sql import STORED, literal, moment, quoted
+from finops_site.lib.words import counted
 
 IDLE, UNMOUNTED = "__idle__", "__unmounted__"
 # Cost that runs on the machine itself, each with what was adjusted later.
@@ -65,9 +66,10 @@ def read_allocations(
         FROM read_usage"""
     ).fetchone() or (0, 0, 0)
     if without_day or unread:
-        raise BadBill(f"{name}: {without_day:,} rows have no day and {unread:,} no readable cost.")
+        raise BadBill(f"{name}: {counted(without_day, 'row has', 'rows have')} no day and {unread:,} no readable cost.")
     if without_cluster:
-        raise BadBill(f"{name}: {without_cluster:,} rows name no cluster; say which cluster the file is of.")
+        rows_name = counted(without_cluster, "row names", "rows name")
+        raise BadBill(f"{name}: {rows_name} no cluster; say which cluster the file is of.")
     # A window of several days is so much of each of them; one of an hour is a part of its day.
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE {TABLE} AS
@@ -81,7 +83,8 @@ def read_allocations(
     if not count:
         raise BadBill(f"{name}: no row has a cost of a machine; nothing can be split by it.")
     (spread,) = db.execute("SELECT count(*) FROM read_usage WHERE last > first + INTERVAL 1 DAY").fetchone() or (0,)
-    notes = [f"{spread:,} rows are of several days and count alike on each of them."] * bool(spread)
+    several = f"{counted(spread, 'row is', 'rows are')} of several days, and counted alike on each of them."
+    notes = [several] * bool(spread)
     return Allocations(label, count, tuple(notes))
 
 

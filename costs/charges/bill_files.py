@@ -1,8 +1,10 @@
 """The files of a bill, opened: what each is, which columns it has, and which format they belong to. Pure: no Django."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -10,10 +12,11 @@ from duckdb.sqltypes import DuckDBPyType as ColumnType
 
 from costs.charges import files, gzips, json_lines, price_lookup, text_files
 from costs.charges.duckdb_session import is_out_of_space
-from costs.charges.json_lines import LONGEST_LINE
+from costs.charges.json_lines import LONGEST_LINE, Page
 from costs.formats import FORMATS, detect
 from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
+from finops_site.lib.money import exact_text
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
 AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
@@ -31,7 +34,8 @@ class BillFile:
     """A file of the bill, recognised; `address` is where DuckDB reads its text.
 
     `plain` is where the text of a gzip is put when somebody must look at single lines, `head` the address of its first
-    megabyte. `written` are the columns as they stand in the file; those of `sheet` read as ISO dates and plain numbers.
+    megabyte. `other_text` shows where its text was no UTF-8 but Windows-1252. `written` are the columns as they stand
+    in the file; those of `sheet` read as ISO dates and plain numbers.
     """
 
     name: str
@@ -44,9 +48,10 @@ class BillFile:
     layout: files.Layout | None
     head: str
     plain: Path | None = None
-    # Whether it lists prices and has no charges, and whether its rows stand beside their prices.
+    other_text: text_files.OtherText | None = None
+    # Whether it lists prices and has no charges; by which keys its rows find the prices that stand beside them.
     is_price_list: bool = False
-    is_priced: bool = False
+    price_keys: tuple[int, ...] = ()
 
     def source(self, *, store_rejects: bool = True, record: str = "", head: bool = False) -> str:
         """The SQL that reads its rows; what is no row is skipped, and stored where it can be looked up.
@@ -57,7 +62,8 @@ class BillFile:
         rows = self._rows(self.head if head else self.address, store_rejects)
         if record:
             rows = f"(SELECT *, row_number() OVER () AS {record} FROM {rows})"
-        return price_lookup.with_prices(rows, self.sheet, self.format) if self.is_priced else rows
+        keys = self.price_keys
+        return price_lookup.with_prices(rows, self.sheet, self.format, keys) if keys else rows
 
     def _rows(self, address: str, store_rejects: bool) -> str:
         rejects = "store_rejects = true, rejects_limit = 100000" if store_rejects else "store_rejects = false"
@@ -69,6 +75,8 @@ class BillFile:
         # A header with more columns than the rows have is no header to DuckDB.
         skip = self.layout.skip
         header = f"header = false, skip = {skip + 1}" if self.layout.bare else f"header = true, skip = {skip}"
+        if self.layout.new_line:
+            header += f", new_line = '{self.layout.new_line.encode('unicode_escape').decode()}'"
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.layout.columns)
         nulls = "['']" if self.layout.has_word_none else NULLS
         return (
@@ -94,13 +102,14 @@ def open_bill_file(
     options: Options,
     format_name: str,
     unfolded: gzips.Gzips,
-    one_ending: bool = False,
+    anew: bool = False,
 ) -> BillFile:
     """Recognises a file by its head; raises BadBill when it is none of the formats we read.
 
-    With `one_ending` its lines are first made to end alike.
+    With `anew` its text is first written anew, in UTF-8 and with lines that end alike.
     """
     kind, plain, head, address = files.kind(path, name), None, path, str(path)
+    other_text: text_files.OtherText | None = None
     if kind == "gzip":
         head, plain = scratch / f"head-{path.name}", scratch / f"plain-{path.name}.csv"
         files.head_of_gzip(path, head, name, limit=unfolded.limit)
@@ -108,9 +117,10 @@ def open_bill_file(
         kind = files.kind(head, name)
         if kind not in ("csv", "jsonl", "utf-16"):
             raise BadBill(f"{name}: inside the gzip is a {kind} file; deliver that file as it is.")
-    if kind == "utf-16" or (one_ending and kind == "csv"):
+    if kind == "utf-16" or (anew and kind in ("csv", "jsonl")):
         plain = head = scratch / f"text-{path.name}.csv"
-        text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
+        one_ending = anew and kind != "jsonl"
+        other_text = text_files.rewrite(path, plain, name, limit=unfolded.limit, one_ending=one_ending)
         address, kind = str(plain), files.kind(plain, name)
     if kind == "jsonl" and (kind := json_lines.kind_of(head)) != json_lines.LINES:
         if plain is not None:
@@ -124,7 +134,7 @@ def open_bill_file(
         if kind == json_lines.ARRAY:
             json_lines.check_ends(path, name)
     layout, sheet = _sheet(db, kind, address, head, name, options)
-    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain)
+    unrecognised = BillFile(name, path, address, kind, sheet, sheet, FORMATS[0], layout, str(head), plain, other_text)
     if listed := price_list_of(sheet):
         return replace(unrecognised, format=listed, is_price_list=True)
     detected = detect(
@@ -193,7 +203,7 @@ def price_list_of(sheet: Sheet) -> Format | None:
 
 def is_known(sheet: Sheet) -> bool:
     """Whether the header is that of a format, or of the price list of one."""
-    return any(not known.missing(sheet) for known in FORMATS) or price_list_of(sheet) is not None
+    return any(known.fits(sheet) for known in FORMATS) or price_list_of(sheet) is not None
 
 
 def _parquet_columns(name: str, sql: str, kind: ColumnType) -> dict[str, str]:
@@ -291,11 +301,11 @@ def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list
             raise BadBill(f"{names}: usage without its cost; deliver it together with the {file.format.prices.title}.")
     if lists and not usage:
         raise BadBill(f"{names}: a price list and no usage; deliver it together with the usage it prices.")
-    if lists:
-        price_lookup.collect(
-            db, [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
-        )
-    return [replace(file, is_priced=file.format.prices is not None) for file in usage]
+    if not lists:
+        return usage
+    rows = [(file.name, file.source(store_rejects=False), file.sheet, file.format) for file in lists]
+    keys = price_lookup.collect(db, rows)
+    return [replace(file, price_keys=keys if file.format.prices else ()) for file in usage]
 
 
 def check_one_format(bill: Sequence[BillFile]) -> None:
@@ -305,10 +315,86 @@ def check_one_format(bill: Sequence[BillFile]) -> None:
         raise BadBill(f"these files are bills of different formats ({', '.join(names)}); deliver each by itself.")
 
 
-def is_last_page(db: duckdb.DuckDBPyConnection, file: BillFile) -> bool:
-    """Whether a file that an API delivered holds the last page of its answer."""
-    lines = json_lines.lines_of(file.address, file.kind, LINES)
-    return json_lines.any_object_has(db, lines, file.format.last_page)
+def pages_once(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> tuple[list[BillFile], list[str]]:
+    """The files without those that repeat pages of others, and what is to be said about the pages of the bill.
+
+    Raises BadBill where pages overlap otherwise: which of them is right does not show.
+    """
+    read = bill[0].format.pages
+    if read is None:
+        return list(bill), []
+    files_once: list[BillFile] = []
+    notes: list[str] = []
+    where: dict[tuple[str | None, str], str] = {}
+    pages: list[tuple[str, Page]] = []
+    for file in bill:
+        lines = json_lines.lines_of(file.address, file.kind, LINES) if file.kind in JSON else ""
+        of_file = json_lines.pages(db, lines, read) if lines else []
+        again = [where[page.answer, page.content] for page in of_file if (page.answer, page.content) in where]
+        if again and len(again) == len(of_file):
+            notes.append(f"{file.name} is the same page as {again[0]}; it counts once.")
+            continue
+        for page in of_file:
+            if other := where.get((page.answer, page.content)):
+                raise BadBill(f"{file.name}: a page of it is in {other} already. Deliver each page once.")
+            where[page.answer, page.content] = file.name
+        files_once.append(file)
+        pages += [(file.name, page) for page in of_file]
+    for of_answer in _by_answer(pages):
+        notes += _notes_on_pages(of_answer)
+    for number, message in enumerate(read.left_out.values()):
+        amount = sum((page.left_out[number] or Decimal(0) for _, page in pages), Decimal(0))
+        notes += [message.format(exact_text(amount))] if amount else []
+    return files_once, notes
+
+
+def _by_answer(pages: Sequence[tuple[str, Page]]) -> Iterator[list[tuple[str, Page]]]:
+    """The pages of each answer; a page that does not say of which it is belongs to the only one."""
+    answers: dict[str | None, list[tuple[str, Page]]] = {}
+    for name, page in pages:
+        answers.setdefault(page.answer, []).append((name, page))
+    if len(answers) == 2 and None in answers:
+        yield list(pages)
+        return
+    for of_answer in answers.values():
+        parts: dict[str | None, list[tuple[str, Page]]] = {}
+        for name, page in of_answer:
+            parts.setdefault(page.part, []).append((name, page))
+        yield from [of_answer] if None in parts else parts.values()
+
+
+def _notes_on_pages(pages: Sequence[tuple[str, Page]]) -> list[str]:
+    """What is missing among the pages of one answer; raises BadBill where two have charges of the same time."""
+    times = sorted((*span, name) for name, page in pages for span in page.times)
+    until, notes = None, []
+    with_rows: list[tuple[datetime, str]] = []
+    for start, stop, rows, name in times:
+        if until and start > until:
+            span = f"{until:%-d %b %Y %H:%M} to {start:%-d %b %Y %H:%M}".replace(" 00:00", "")
+            notes.append(f"No page has {span}: one is missing, and with it a part of the bill.")
+        if rows and with_rows and start < with_rows[-1][0]:
+            raise BadBill(
+                f"{with_rows[-1][1]} and {name}: both have charges of {start:%-d %b %Y}, and not the same pages. "
+                "Deliver each page once, and answers of several organisations or filters each by itself."
+            )
+        if rows:
+            with_rows.append((stop, name))
+        until = max(until, stop) if until else stop
+    stated = [page.total for _, page in pages if page.total is not None]
+    here = sum(page.rows or 0 for _, page in pages)
+    if stated and here > max(stated):
+        names = ", ".join(dict.fromkeys(name for name, _ in pages))
+        raise BadBill(f"{names}: {here:,} rows of {max(stated):,}: pages overlap. Deliver each page once.")
+    if stated and here < max(stated):
+        notes.append(
+            f"The pages hold {here:,} of {max(stated):,} rows: one is missing, and with it a part of the bill."
+        )
+    # Of pages cut by time the latest is the last; a page without any time says nothing.
+    latest = max((span[1] for _, page in pages for span in page.times), default=None)
+    ends = [page for _, page in pages if latest is None or any(span[1] == latest for span in page.times)]
+    if not notes and not any(page.is_last for page in ends):
+        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
+    return notes
 
 
 def view_of(bill: Sequence[BillFile]) -> str:

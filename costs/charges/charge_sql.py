@@ -9,6 +9,7 @@ from datetime import date
 from costs.charges import json_lines
 from costs.charges.bill_files import JSON, BillFile
 from costs.formats.base import CHARGE_COLUMNS, IS_UNUSED_PART, METRICS, aside
+from costs.formats.normalise import ABSENT, SEPARATOR
 from costs.formats.sql import FULL, beyond, literal, moment, quoted, stored
 from finops_site.lib.money import NO_CURRENCY
 
@@ -21,7 +22,8 @@ def select_charges(number: int, file: BillFile) -> str:
     """SQL for the rows of a file as charges; `number` is the place of the file in its bill."""
     columns = ", ".join(
         [
-            *map(quoted, CHARGE_COLUMNS),
+            *(quoted(name) for name in CHARGE_COLUMNS if name != "x_Normalised"),
+            f"""{_changes(file)} AS "x_Normalised\"""",
             *(quoted(f"x_{name}Beyond") for name in METRICS),
             *(f"{_extra(name)} AS {quoted(name)}" for name in file.format.extras(file.sheet)),
         ]
@@ -30,6 +32,30 @@ def select_charges(number: int, file: BillFile) -> str:
         {_billing_month(file)} AS "x_BillingMonth", {number} AS "x_File",
         {problem_sql(file)} AS "x_Problem"
         FROM {rows_sql(file, file.source())}"""
+
+
+def _changes(file: BillFile) -> str:
+    """SQL for what was read otherwise than it is written; what is no number and no reason to reject is left out."""
+    numbers = [name for name, kind in CHARGE_COLUMNS.items() if kind == "number" or name in file.format.lenient]
+    bad = {
+        f"{text_column(name)} IS NOT NULL AND {quoted(name)} IS NULL": source_column(file, name)
+        for name in numbers
+        if _rule_sql(file, name) != ABSENT
+    }
+    if not bad:
+        return quoted("x_Normalised")
+    notes = [
+        f"CASE WHEN {is_bad} THEN {literal(f'{column} that is no number and was left out')} END"
+        for is_bad, column in bad.items()
+    ]
+    every = ", ".join([literal(SEPARATOR), quoted("x_Normalised"), *notes])
+    return f"CASE WHEN {' OR '.join(bad)} THEN concat_ws({every}) ELSE {quoted('x_Normalised')} END"
+
+
+def source_column(file: BillFile, column: str) -> str:
+    """The charge column as the bill's own header names it, when it is read from one column as it stands."""
+    sql = _rule_sql(file, column)
+    return next((name for name, cell in file.sheet.columns.items() if cell == sql), column)
 
 
 def _billing_month(file: BillFile) -> str:
@@ -104,7 +130,7 @@ def _with_unused_parts(source: str, where: str | None) -> str:
 def _rule_sql(file: BillFile, name: str) -> str:
     """SQL for the text of a charge column as the format reads it."""
     rule = file.format.columns.get(name)
-    return (rule(file.sheet) if rule else None) or "NULL::VARCHAR"
+    return (rule(file.sheet) if rule else None) or ABSENT
 
 
 def _as_delivered(name: str) -> str:
@@ -126,7 +152,7 @@ def _texts(file: BillFile) -> dict[str, str]:
     """SQL for the text of every charge column; the currency is in capitals, and XXX where the bill has none."""
     texts = {name: _rule_sql(file, name) for name in CHARGE_COLUMNS}
     texts |= {name: _as_delivered(name) for name in METRICS}
-    if texts["BillingCurrency"] == "NULL::VARCHAR":
+    if texts["BillingCurrency"] == ABSENT:
         default = "USD" if file.format.needs_month else NO_CURRENCY
         texts["BillingCurrency"] = literal(file.sheet.options.currency or default)
     return texts | {"BillingCurrency": f"upper(trim({texts['BillingCurrency']}))"}

@@ -32,7 +32,7 @@ SAMPLE_ROWS = 2_000
 # Cells that contradict so many times as many others are mistakes of their own: their rows are rejected.
 FEW_DATES, FEW_AMOUNTS = 20, 4
 PLAIN = "'-?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)?'"
-OFFSET = "':[0-9.]+ ?[+-](0[1-9]|1[0-4]):?[0-9]{2}'"
+OFFSET = "':[0-9.]+( ?[AaPp][Mm])? ?[+-](0[1-9]|1[0-4]):?[0-9]{2}'"
 
 DATE_OPTION = (
     "State it: --date-order day-first or --date-order month-first, or the date order on the upload page, in the API or "

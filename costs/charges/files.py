@@ -22,6 +22,10 @@ CHUNK = 1 << 20
 MAX_HEADER = 1 << 20
 MAX_COLUMNS = 2_000
 LINE_END = re.compile(rb"\r\n|\n|\r")
+# A line with what stands within its quotes, line ends and all.
+QUOTED_LINE = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]++|"")*+")*+')
+# UTF-16 without its mark shows in so many bytes.
+SHOWN = 64
 # How Excel is told the delimiter.
 SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.|\\t)"?', re.IGNORECASE)
 csv.field_size_limit(16 << 20)
@@ -59,13 +63,24 @@ def _kind_of(head: bytes, name: str) -> str:
         return "gzip"
     if head.startswith(ZIP):
         return "zip"
-    if head.startswith(UTF_16) and not head.startswith(codecs.BOM_UTF32_LE):
+    if utf_16(head):
         return "utf-16"
     if b"\x00" in head[:512].replace(b"\x00", b"", 3) or head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8")):
         raise BadBill(
             f"{name}: this is no bill but a binary file; we read CSV, JSON (plain, gzipped or in a ZIP) and Parquet."
         )
     return "jsonl" if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")) else "csv"
+
+
+def utf_16(head: bytes) -> str:
+    """The codec of a text in UTF-16, by its mark or by the zeros at every other place; empty for any other text."""
+    if head.startswith(UTF_16):
+        return "" if head.startswith(codecs.BOM_UTF32_LE) else "utf-16"
+    even, odd = head[:SHOWN:2], head[1:SHOWN:2]
+    if len(odd) < 8 or any(even) == any(odd):
+        return ""
+    zeros, letters, codec = (even, odd, "utf-16-be") if any(odd) else (odd, even, "utf-16-le")
+    return codec if all(letters) and not any(zeros) else ""
 
 
 def unfold(path: Path, target: Path, name: str, *, limit: int) -> None:
@@ -101,7 +116,8 @@ class Layout:
     """How a CSV is written: its columns (made unique) and its delimiter; `bare` are last columns that no row has.
 
     `skip` lines stand above the header. `has_word_none`: in this file ``None`` and ``null`` are values like any other,
-    for somebody has tagged so.
+    for somebody has tagged so. `new_line` is how rows end where names in the header have line ends, which may be
+    others.
     """
 
     columns: tuple[str, ...]
@@ -109,6 +125,7 @@ class Layout:
     bare: tuple[str, ...] = ()
     skip: int = 0
     has_word_none: bool = False
+    new_line: str = ""
 
 
 def lines_in_head(path: Path) -> int:
@@ -137,19 +154,21 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         raise BadBill(f"{name}: this is no bill: its first line is longer than a megabyte.")
     separator = SEPARATOR_LINE.fullmatch(first_line)
     skip = max(skip, 1) if separator else skip
-    lines = LINE_END.split(start, maxsplit=skip + 1)
-    line, below = (*lines[skip : skip + 2], b"", b"")[:2]
+    text = (LINE_END.split(start, maxsplit=skip)[skip:] or [b""])[0] if skip else start
+    line, new_line, below = _first_line(text)
     try:
         head = line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadBill(f"{name}: the header is not UTF-8 text; save the bill as UTF-8 and deliver it again.") from None
+        raise BadBill(
+            f"{name}: line {skip + 1}, the header, is not UTF-8 text; save the bill as UTF-8 and deliver it again."
+        ) from None
     delimiter = separator[1].decode().replace("\\t", "\t") if separator else max(DELIMITERS, key=head.count)
     columns = _first_row(head, delimiter)
     if len(columns) < 2:
         raise BadBill(f"{name}: this is no bill we know: its first line is not a header of columns.")
     if len(columns) > MAX_COLUMNS:
         raise BadBill(f"{name}: {len(columns)} columns are more than the {MAX_COLUMNS} that are read.")
-    unique = tuple(_unique(column.strip() for column in columns))
+    unique = tuple(_unique(" ".join(filter(None, map(str.strip, column.splitlines()))) for column in columns))
     first = below.decode("utf-8", "replace")
     cells = len(_first_row(first, delimiter)) or len(columns)
     if 1 < cells < len(unique):
@@ -157,8 +176,22 @@ def csv_layout(path: Path, name: str, *, skip: int = 0) -> Layout:
         rows = [row for row in islice(_rows(first, delimiter), 1000) if row]
         # The last row may be cut itself.
         if all(len(row) == cells for row in rows[:-1] or rows):
-            return Layout(unique[:cells], delimiter, unique[cells:], skip)
-    return Layout(unique, delimiter, skip=skip, has_word_none=_has_word_none(unique, first, delimiter))
+            return Layout(unique[:cells], delimiter, unique[cells:], skip, new_line=new_line)
+    has_word_none = _has_word_none(unique, first, delimiter)
+    return Layout(unique, delimiter, skip=skip, has_word_none=has_word_none, new_line=new_line)
+
+
+def _first_line(text: bytes) -> tuple[bytes, str, bytes]:
+    """(the first line, the line end behind it, what is below it).
+
+    Where quotes are open at its end, the line goes on behind them; only then the line end is given, else it is empty.
+    """
+    line, below = (*LINE_END.split(text, maxsplit=1), b"")[:2]
+    row = QUOTED_LINE.match(text) if line.count(b'"') % 2 else None
+    end = row and LINE_END.match(text, row.end())
+    if row is None or end is None:
+        return line, "", below
+    return row[0], end[0].decode(), text[end.end() :]
 
 
 def _has_word_none(columns: Sequence[str], text: str, delimiter: str) -> bool:

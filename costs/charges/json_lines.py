@@ -9,13 +9,16 @@ objects (``data[].results[]``), each element is a row, and has what is around it
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from costs.formats.base import OUTSIDE, BadBill, Options, Sheet, squeezed
-from costs.formats.sql import literal, quoted
+from costs.formats.base import OUTSIDE, BadBill, Options, Pages, Sheet, squeezed
+from costs.formats.sql import literal, moment, quoted
 
 # The line itself where it is no JSON object.
 UNREAD = '"unread line"'
@@ -197,6 +200,39 @@ def _struct(json_sql: str, sheet: Sheet, struct: str) -> str:
     return f"json_transform({json_sql}, {literal(json.dumps(shape))})" if shape else "NULL"
 
 
-def any_object_has(db: duckdb.DuckDBPyConnection, lines: str, condition: str) -> bool:
-    """Whether an object of the file meets a condition over `object`."""
-    return db.execute(f"SELECT 1 FROM {_objects(lines)} WHERE {condition} LIMIT 1").fetchone() is not None
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of an API, as `formats.base.Pages` reads it; `times` are (start, end, rows)."""
+
+    content: str
+    answer: str | None
+    is_last: bool
+    rows: int | None
+    total: int | None
+    part: str | None
+    times: tuple[tuple[datetime, datetime, int], ...]
+    left_out: tuple[Decimal | None, ...]
+
+
+def pages(db: duckdb.DuckDBPyConnection, lines: str, read: Pages) -> list[Page]:
+    """The pages in a file, in its order."""
+    cells = [f"md5({read.content})", read.answer, read.is_last, read.rows, read.total, read.part]
+    start, stop = moment("_each_.start"), moment("_each_.stop")
+    times = f"list_transform({read.times}, lambda _each_: [CAST({start} AS VARCHAR), CAST({stop} AS VARCHAR)])"
+    rows = f"list_transform({read.times}, lambda _each_: _each_.rows)" if read.times != "[]" else "[]"
+    cells += [times if read.times != "[]" else "[]", rows, f"[{', '.join(read.left_out)}]"]
+    answers = db.execute(
+        f"SELECT {', '.join(cells)} FROM {_objects(lines)} WHERE object IS NOT NULL AND {read.content} IS NOT NULL"
+    ).fetchall()
+    return [
+        Page(content, answer, is_last, rows, total, part, tuple(_times(spans, counts)), tuple(amounts))
+        for content, answer, is_last, rows, total, part, spans, counts, amounts in answers
+    ]
+
+
+def _times(
+    spans: Sequence[tuple[str | None, str | None]], counts: Sequence[int | None]
+) -> Iterator[tuple[datetime, datetime, int]]:
+    for (start, stop), count in zip(spans, counts, strict=True):
+        if start and stop:
+            yield datetime.fromisoformat(start), datetime.fromisoformat(stop), count or 0

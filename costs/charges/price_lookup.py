@@ -22,8 +22,10 @@ def _sql(rule: Rule, sheet: Sheet) -> str:
     return rule(sheet) or "NULL::VARCHAR"
 
 
-def collect(db: duckdb.DuckDBPyConnection, lists: Sequence[tuple[str, str, Sheet, Format]]) -> None:
+def collect(db: duckdb.DuckDBPyConnection, lists: Sequence[tuple[str, str, Sheet, Format]]) -> tuple[int, ...]:
     """Makes the table of all prices from (file, SQL of its rows, its header, its format).
+
+    Returns the places of the keys that the lists have, by which prices are found.
 
     Raises BadBill where a row has no date, or two rows have different prices from the same moment on.
     """
@@ -37,22 +39,31 @@ def collect(db: duckdb.DuckDBPyConnection, lists: Sequence[tuple[str, str, Sheet
         if db.execute(f"SELECT 1 FROM ({selects[-1]}) WHERE starts IS NULL LIMIT 1").fetchone():
             raise BadBill(f"{name}: the price list has a row without a readable start.")
     db.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS {' UNION '.join(selects)}")
-    keys = ", ".join(_key(number) for number in range(len(_prices_of(lists[0][3]).key)))
+    present = tuple(
+        number
+        for number, (_, rule) in enumerate(_prices_of(lists[0][3]).key)
+        if any(rule(sheet) for _, _, sheet, _ in lists)
+    )
+    keys = ", ".join(map(_key, present))
     twice = db.execute(f"SELECT {keys}, starts FROM {TABLE} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1")
     if row := twice.fetchone():
         what = ", ".join(str(cell) for cell in row)
         raise BadBill(f"{lists[0][0]}: two different prices at once ({what}); deliver the list of one currency.")
+    return present
 
 
-def with_prices(rows: str, sheet: Sheet, bill_format: Format) -> str:
-    """SQL for the rows of usage with the values of their price, null where none held."""
+def with_prices(rows: str, sheet: Sheet, bill_format: Format, present: Sequence[int]) -> str:
+    """SQL for the rows of usage with the values of their price, null where none held.
+
+    `present` are the keys that the price lists have, as `collect` returns them.
+    """
     prices = _prices_of(bill_format)
     keys = [f"{_sql(rule, sheet)} AS {_key(number)}" for number, (rule, _) in enumerate(prices.key)]
     usage = f"(SELECT *, {', '.join(keys)}, {moment(_sql(prices.at, sheet))} AS {quoted('price at')} FROM {rows})"
     at = f"usage.{quoted('price at')}"
     held = f"{at} < coalesce(prices.ends, TIMESTAMP 'infinity')"
     values = [f"CASE WHEN {held} THEN prices.{looked_up(name)} END AS {looked_up(name)}" for name in prices.values]
-    same = " AND ".join(f"usage.{_key(number)} = prices.{_key(number)}" for number in range(len(prices.key)))
+    same = " AND ".join(f"usage.{_key(number)} = prices.{_key(number)}" for number in present)
     return (
         f"(SELECT usage.*, {', '.join(values)} FROM {usage} usage "
         f"ASOF LEFT JOIN {TABLE} prices ON {same} AND {at} >= prices.starts)"

@@ -18,9 +18,9 @@ from costs.charges import conventions, gzips, text_files, zips
 from costs.charges.bill_files import (
     BillFile,
     check_one_format,
-    is_last_page,
     join_prices,
     open_bill_file,
+    pages_once,
     unreadable,
     view_of,
     views_of_parts,
@@ -28,14 +28,17 @@ from costs.charges.bill_files import (
 from costs.charges.charge_sql import BLANK, select_charges
 from costs.charges.conformance import Conformance, judge_charges
 from costs.charges.duckdb_session import is_out_of_space
-from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, rows_with_bad_cells
+from costs.charges.rejects import MAX_REJECTS, RejectedRow, broken_rows, has_broken_rows, rows_with_bad_cells
 from costs.charges.totals import Totals, control_totals, stored_totals
 from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
-from costs.formats.sql import is_mended, is_plain, literal, repeats_a_key, tags
+from costs.formats.sql import FULL, STORED, is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
+from finops_site.lib.words import counted
 
 logger = logging.getLogger(__name__)
+
+METRIC_NAMES = {"EffectiveCost": "effective cost", "ListCost": "list cost"}
 
 # Small row groups: two threads that write big ones wait for each other and for memory. Nobody looks for single values.
 # So many kinds of changes are listed on the delivery.
@@ -95,10 +98,11 @@ def read_bill(
     Raises BadBill, naming the file and what to do, when the bill as a whole cannot be read.
     """
     staging = scratch / "staging.parquet"
+    notes_on_pages: list[str] = []
     unpacked, left_out = zips.unpacked(bundle, scratch, limit=limit)
     with gzips.readable(db, limit) as unfolded:
 
-        def opened(*, one_ending: bool) -> list[BillFile]:
+        def opened(*, anew: bool) -> list[BillFile]:
             bill = [
                 open_bill_file(
                     db,
@@ -108,7 +112,7 @@ def read_bill(
                     options=options,
                     format_name=format_name,
                     unfolded=unfolded,
-                    one_ending=one_ending,
+                    anew=anew,
                 )
                 for name, path in unpacked
             ]
@@ -116,25 +120,26 @@ def read_bill(
             if format_name == "auto":
                 bill = views_of_parts(db, bill)
             check_one_format(bill)
+            bill, notes_on_pages[:] = pages_once(db, bill)
             progress("reading", 0.1)
             return bill
 
         def stage() -> conventions.Reading:
             try:
-                reading = _stage(db, opened(one_ending=False), staging)
+                reading = _stage(db, opened(anew=False), staging)
             except BadBill:
-                if unfolded.bad or unfolded.misjudged or not _ends_lines_differently(unpacked, unfolded):
+                if unfolded.bad or unfolded.misjudged or not _is_written_oddly(unpacked, unfolded):
                     raise
             else:
                 # DuckDB may take all lines for one, and skip it with what stands above the header.
-                is_doubtful = _has_broken_rows(db) or _is_empty(db, staging)
-                if not (is_doubtful and _ends_lines_differently(unpacked, unfolded)):
+                is_doubtful = has_broken_rows(db) or _is_empty(db, staging)
+                if not (is_doubtful and _is_written_oddly(unpacked, unfolded)):
                     return reading
-            return _stage(db, opened(one_ending=True), staging)
+            return _stage(db, opened(anew=True), staging)
 
         reading = unfolded.read_all(stage)
         bill = reading.bill
-        remarks = _spread_fees(db, bill[0].format, staging)
+        remarks = [*_spread_fees(db, bill[0].format, staging), *_leave_unknown(db, bill, staging)]
         progress("checking", 0.5)
         rows_of_view = {
             view: f"x_File IN ({', '.join(str(n) for n, file in enumerate(bill) if file.format.view == view)})"
@@ -157,18 +162,17 @@ def read_bill(
             contents.months += _write_months(
                 db, months[view], staging, target, view=view, condition=condition, inside=inside
             )
-        contents.notes += [*remarks, *reading.notes, *left_out]
+        contents.notes += [*remarks, *notes_on_pages, *reading.notes, *left_out]
         return contents
 
 
-def _ends_lines_differently(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
-    """Whether lines of a CSV among the files end in more than one way; DuckDB reads only one."""
-    return any(text_files.has_mixed_endings(path, name, limit=unfolded.limit) for name, path in bundle)
-
-
-def _has_broken_rows(db: duckdb.DuckDBPyConnection) -> bool:
-    (tables,) = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone() or (0,)
-    return bool(tables) and db.execute("SELECT 1 FROM reject_errors LIMIT 1").fetchone() is not None
+def _is_written_oddly(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
+    """Whether a text among the files is in Windows-1252, or its lines end in several ways; DuckDB reads neither."""
+    return any(
+        text_files.in_windows_1252(path, name, limit=unfolded.limit)
+        or text_files.has_mixed_endings(path, name, limit=unfolded.limit)
+        for name, path in bundle
+    )
 
 
 def _is_empty(db: duckdb.DuckDBPyConnection, staging: Path) -> bool:
@@ -222,6 +226,49 @@ def _spread_fees(db: duckdb.DuckDBPyConnection, bill_format: Format, staging: Pa
     # Fees whose commitment no usage shows stay where they are.
     (after,) = db.execute(f"SELECT {fees} FROM {table}").fetchone() or (None,)
     return [spread.remark] if after != before else []
+
+
+def _leave_unknown(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile], staging: Path) -> list[str]:
+    """Makes a metric unknown in all of the bill where rows that need columns of their own lack them; says which."""
+    table, needs = _table(staging), bill[0].format.metric_columns
+    if not needs:
+        return []
+    counts = ", ".join(f"count(*) FILTER ({need.rows}), count({need.metric}) FILTER ({need.rows})" for need in needs)
+    by_file = db.execute(f"SELECT x_File, {counts} FROM {table} WHERE x_Problem IS NULL GROUP BY 1").fetchall()
+    unknown, notes = set(), []
+    for number, need in enumerate(needs):
+        metric = METRIC_NAMES[need.metric]
+        rows_of_file = {file: (rows, known) for file, *pairs in by_file for rows, known in [pairs[2 * number :][:2]]}
+        rows, known = (sum(pair[at] for pair in rows_of_file.values()) for at in (0, 1))
+        lacking = [
+            name
+            for name in need.columns
+            if any(rows_of_file[at][0] and name not in file.sheet for at, file in enumerate(bill) if at in rows_of_file)
+        ]
+        columns = " and ".join(lacking or need.columns)
+        if known == rows or (need.may_be_empty and known):
+            continue
+        if not known or lacking:
+            unknown.add(need.metric)
+        if lacking:
+            notes.append(
+                f"The export lacks {columns}, and with it the {metric} of {counted(rows - known, 'row')} "
+                f"({need.what}): the {metric} of this bill is unknown, which is not zero. Add it to the export and "
+                "deliver the bill again."
+            )
+        elif not need.may_be_empty:
+            of_bill = f"the {metric} of this bill is unknown, which is not zero"
+            of_rows = f"their {metric} is unknown and in no total"
+            notes.append(
+                f"Of {counted(rows, 'row')} ({need.what}) {rows - known:,} have nothing in {columns}: "
+                f"{of_rows if known else of_bill}."
+            )
+    if unknown:
+        emptied = ", ".join(f"NULL::{STORED} AS {name}, 0::{FULL} AS x_{name}Beyond" for name in sorted(unknown))
+        without = staging.with_name("unknown.parquet")
+        db.execute(f"COPY (SELECT * REPLACE ({emptied}) FROM {table}) TO {literal(str(without))} ({PARQUET})")
+        without.replace(staging)
+    return notes
 
 
 def _summarise(
@@ -281,9 +328,10 @@ def _no_charges(bill: Sequence[BillFile], contents: BillContents) -> BadBill:
     if not contents.rows_rejected:
         return NoCharges(f"{names}: no rows. The bill has a header and no charges; nothing was changed.")
     worst = contents.rejects[0]
+    rows = contents.rows_rejected
+    none = "its only row could not be read" if rows == 1 else f"none of its {rows:,} rows could be read; the first"
     return BadBill(
-        f"{names}: none of its {contents.rows_rejected:,} rows could be read; the first: {worst.file}, "
-        f"line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
+        f"{names}: {none}: {worst.file}, line {worst.line}: {worst.column} {worst.value[:80]!r} {worst.reason}."
     )
 
 
@@ -299,13 +347,16 @@ def _notes_on_rows(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     odd = f"{texts} SELECT {sums} FROM texts WHERE NOT {is_plain('Tags')}"
     unread, repeated, mended = db.execute(odd).fetchone() or (0, 0, 0)
     no_currency = db.execute(f"SELECT 1 FROM {good} WHERE BillingCurrency = '{NO_CURRENCY}' LIMIT 1").fetchone()
-    notes = [f"{unread:,} rows have tags that are not a JSON object; their cost is loaded without tags."] * bool(unread)
+    notes = []
+    if unread:
+        rows = counted(unread, "row has", "rows have")
+        notes.append(f"{rows} tags that are not a JSON object; the cost is loaded without them.")
     if repeated:
-        notes.append(f"{repeated:,} rows repeat a tag key; the last value of the key counts.")
+        notes.append(f"{counted(repeated, 'row repeats', 'rows repeat')} a tag key; the last value of the key counts.")
     if mended:
         notes.append(
-            f"{mended:,} rows have tags that are nearly JSON: a backslash or a line break that it does not allow is "
-            "read as a plain character, a bare None as no value."
+            f"{counted(mended, 'row has', 'rows have')} tags that are nearly JSON: a backslash or a line break that it "
+            "does not allow is read as a plain character, a bare None as no value."
         )
     if no_currency:
         notes.append("The bill names no currency; its costs stand under XXX. Load it with --currency to say which.")
@@ -329,11 +380,14 @@ def _notes_on_format(db: duckdb.DuckDBPyConnection, table: str, bill: Sequence[B
     bill_format = bill[0].format
     notes = [] if bill_format.view and not view_of(bill) else list(bill_format.warnings(bill[0].sheet))
     for file in bill:
+        if other := file.other_text:
+            notes.append(
+                f'{file.name}: the text is not UTF-8 and was read as Windows-1252, like "{other.word}" on line '
+                f"{other.line}. If names look wrong, save the file as UTF-8 and deliver it again."
+            )
         if file.layout and file.layout.bare:
             bare = ", ".join(file.layout.bare)
             notes.append(f"{file.name}: no row has the last columns of the header ({bare}); they were left out.")
-    if bill_format.last_page and not any(is_last_page(db, file) for file in bill):
-        notes.append("Every page says that more follow: the last page is missing, and with it a part of the bill.")
     notes += _notes_on_changes(db, table)
     for condition, remark in bill_format.remarks.items():
         row = db.execute(f"SELECT count(*) FROM {table} WHERE x_Problem IS NULL AND ({condition})").fetchone()
@@ -350,10 +404,11 @@ def _notes_on_changes(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
             SELECT {notes_of_change} AS note, n FROM ({changes}) WHERE change IS NOT NULL
         ) GROUP BY 1 ORDER BY 2 DESC, 1"""
     ).fetchall()
-    notes = [f"{count:,} {'row has' if count == 1 else 'rows have'} {note}." for note, count in rows[:MOST_CHANGES]]
-    return notes + [f"{len(rows) - MOST_CHANGES} more kinds of values were read as FOCUS writes them."] * (
-        len(rows) > MOST_CHANGES
-    )
+    notes = [f"{counted(count, 'row has', 'rows have')} {note}." for note, count in rows[:MOST_CHANGES]]
+    if len(rows) > MOST_CHANGES:
+        more = counted(len(rows) - MOST_CHANGES, "more kind of values was", "more kinds of values were")
+        notes.append(f"{more} read as FOCUS writes them.")
+    return notes
 
 
 def _write_months(

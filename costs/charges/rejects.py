@@ -7,11 +7,12 @@ import duckdb
 
 from costs.charges import files
 from costs.charges.bill_files import BillFile
-from costs.charges.charge_sql import BLANK, cell_checks, problem_sql, rows_sql, text_column
+from costs.charges.charge_sql import BLANK, cell_checks, problem_sql, rows_sql, source_column, text_column
 from costs.formats.sql import NO_NUL, literal
 
 # So many rejects are kept with line and reason; all of them are counted.
 MAX_REJECTS = 10_000
+NOT_UTF_8 = "is not UTF-8 text; save the file as UTF-8 and deliver it again"
 # A name that no bill has for a column of its own.
 RECORD = '"our record number"'
 
@@ -27,13 +28,21 @@ class RejectedRow:
     reason: str
 
 
+def has_broken_rows(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether DuckDB could not read rows of the bill at all; of Parquet and JSON documents it notes none."""
+    (tables,) = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone() or (0,)
+    return bool(tables) and db.execute("SELECT 1 FROM reject_errors LIMIT 1").fetchone() is not None
+
+
 def broken_rows(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list[RejectedRow]:
     """Rows that are no rows of the table: too few or too many cells, open quotes, bytes that are not UTF-8."""
-    if not any(file.layout for file in bill):
+    if not has_broken_rows(db):
         return []
+    # Of JSON a line is one cell, under a name of ours.
     rows = db.execute(
-        """SELECT any_value(file_path), line_byte_position, any_value(coalesce(column_name, '')),
-        any_value(coalesce(csv_line, '')), any_value(error_message)
+        f"""SELECT any_value(file_path), line_byte_position, any_value(coalesce(column_name, '')),
+        any_value(coalesce(csv_line, '')), any_value(CASE error_type WHEN 'INVALID ENCODING' THEN {literal(NOT_UTF_8)}
+        ELSE error_message END)
         FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
         GROUP BY scan_id, file_id, line_byte_position ORDER BY scan_id, line_byte_position"""
     ).fetchall()
@@ -71,16 +80,9 @@ def _rows_with_bad_cells(db: duckdb.DuckDBPyConnection, file: BillFile) -> list[
     db.execute("SET preserve_insertion_order = false")
     lines = files.lines_of_records(file.text(), file.layout, [row[0] for row in rows]) if file.layout else {}
     return [
-        RejectedRow(file.name, lines.get(record, record), _source_column(file, column), _shown(value or ""), reason)
+        RejectedRow(file.name, lines.get(record, record), source_column(file, column), _shown(value or ""), reason)
         for record, column, value, reason in rows
     ]
-
-
-def _source_column(file: BillFile, column: str) -> str:
-    """The column as the bill's own header names it, when it is read from one column as it stands."""
-    rule = file.format.columns.get(column)
-    sql = (rule(file.sheet) if rule else None) or ""
-    return next((name for name, cell in file.sheet.columns.items() if cell == sql), column)
 
 
 def _shown(text: str, limit: int = 500) -> str:

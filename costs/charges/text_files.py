@@ -1,7 +1,9 @@
 """Texts as they come, written anew as DuckDB reads them: in UTF-8, with lines that end alike. Pure: no Django."""
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -11,16 +13,77 @@ from costs.formats.base import BadBill
 # A quote opens a cell only where a cell begins: after one of these, or after the quote it doubles.
 BEFORE_A_CELL = frozenset(b',;\t|\n\r"')
 
+WINDOWS = "cp1252"
+# What is a character of several bytes in UTF-8, and hardly ever two beside one another in Windows-1252.
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_CAPITALS, _SMALL = rb"\x8a\x8c\x8e\xc0-\xd6\xd8-\xde", rb"\x9a\x9c\x9e\xdf-\xf6\xf8-\xfe"
+_LETTER = rb"[A-Za-z" + _CAPITALS + _SMALL + rb"]"
+# What no text of Western Europe has in Windows-1252, and texts in other code pages have nearly always.
+_NOT_WINDOWS = re.compile(
+    # Bytes that stand for nothing, or for a letter that hardly anybody writes.
+    rb"[\x81\x8d\x8f\x90\x9d\x9f\xff]"
+    # Three accented letters in a row: Cyrillic, Greek, Chinese.
+    rb"|[" + _CAPITALS + _SMALL + rb"]{3}"
+    # A sign inside a word (Polish), unless it is one of dashes, apostrophes and the like.
+    rb"|"
+    + _LETTER
+    + rb"[\x83\x86-\x89\x8b\x91\x93-\x95\x98\x9b\xa1-\xac\xaf-\xb6\xb8-\xbf\xd7\xf7]"
+    + _LETTER
+    +
+    # What opens a quotation, at the end of a word (DOS).
+    rb"|"
+    + _LETTER
+    + rb"[\x82\x84\xa1\xbf]"
+    # A capital behind a small letter (Macintosh).
+    rb"|[a-z" + _SMALL + rb"][" + _CAPITALS + rb"]"
+)
+_WORD = re.compile(rb"[^\s,;|\"'(){}]*[\x80-\xff][^\s,;|\"'(){}]*")
+# What is looked for may begin in one chunk and end in the next.
+_OVERLAP = 3
 
-def rewrite(path: Path, target: Path, name: str, *, limit: int, one_ending: bool) -> None:
-    """Writes the text of a file, which may be a gzip or UTF-16, as UTF-8; with `one_ending` its lines end alike.
 
-    Raises BadBill when it cannot be read as text or is longer than `limit` bytes.
+@dataclass(frozen=True, slots=True)
+class OtherText:
+    """Text in Windows-1252: the first word that shows it, and its line."""
+
+    word: str
+    line: int
+
+
+def rewrite(path: Path, target: Path, name: str, *, limit: int, one_ending: bool) -> OtherText | None:
+    """Writes the text of a file, which may be a gzip, as UTF-8; with `one_ending` its lines end alike.
+
+    The text may be UTF-16 or Windows-1252; of the latter what shows it is returned. Raises BadBill when it cannot be
+    read as text or is longer than `limit` bytes.
     """
-    chunks: Iterable[bytes] = _utf8(path, name, limit)
+    windows = in_windows_1252(path, name, limit=limit)
+    chunks = _recoded(path, name, limit) if windows else _utf8(path, name, limit)
     with target.open("wb") as plain:
         for chunk in _with_one_ending(chunks) if one_ending else chunks:
             plain.write(chunk)
+    return windows
+
+
+def in_windows_1252(path: Path, name: str, *, limit: int) -> OtherText | None:
+    """What shows that a text is written in Windows-1252, as Excel saves CSV: all its bytes are likely words in it.
+
+    None for UTF-8, for a text that mixes both, and where another code page is as likely: nothing is guessed then.
+    """
+    if files.kind_of_text(path, name, limit=limit) not in ("csv", "jsonl"):
+        return None
+    other: OtherText | None = None
+    line, before = 1, b""
+    for chunk in _chunks(path, name, limit):
+        text = before + chunk
+        if not text.isascii():
+            if _UTF_8.search(text) or _NOT_WINDOWS.search(text):
+                return None
+            if other is None and (word := _WORD.search(text)):
+                above = line + text.count(b"\n", len(before), word.start())
+                other = OtherText(word[0].decode(WINDOWS)[:60], above)
+        line += chunk.count(b"\n")
+        before = text[-_OVERLAP:]
+    return other
 
 
 def has_mixed_endings(path: Path, name: str, *, limit: int) -> bool:
@@ -47,14 +110,19 @@ def _chunks(path: Path, name: str, limit: int) -> Iterator[bytes]:
             yield chunk
 
 
+def _recoded(path: Path, name: str, limit: int) -> Iterator[bytes]:
+    return (chunk.decode(WINDOWS).encode() for chunk in _chunks(path, name, limit))
+
+
 def _utf8(path: Path, name: str, limit: int) -> Iterator[bytes]:
     chunks = _chunks(path, name, limit)
     first = next(chunks, b"")
-    if not first.startswith(files.UTF_16):
+    encoding = files.utf_16(first)
+    if not encoding:
         yield first
         yield from chunks
         return
-    decoder = codecs.getincrementaldecoder("utf-16")()
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
         yield decoder.decode(first).encode()
         for chunk in chunks:

@@ -56,6 +56,8 @@ def bills_of(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
             f"{name}: there is a ZIP in the ZIP ({nested[0]}); unpack the outer one and deliver what is in it."
         )
     bills = [info for info in present if _is_bill(info.filename)]
+    # A text beside files of data is about them.
+    bills = [info for info in bills if not info.filename.lower().endswith(".txt")] or bills
     if not bills:
         raise BadBill(f"{name}: no bill is in the ZIP (.csv, .csv.gz, .json, .jsonl or .parquet).")
     return bills, [info.filename for info in present if info not in bills]

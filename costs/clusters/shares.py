@@ -83,7 +83,12 @@ def totals(user: Person, period: Period, *, metric: str = "effective_cost", clus
 
 
 def unmatched(user: Person, period: Period, cluster: str = "") -> list[MissingMachine]:
-    """Machines in the files that no cost line names: their bill is not here, or names them otherwise."""
+    """Machines in the files that no cost line names: their bill is not here, or names them otherwise.
+
+    None for who does not see the whole company: machines of other teams have cost lines that she does not see.
+    """
+    if not user.sees_whole_company:
+        return []
     usage, params = _usage(period, cluster)
     lines, line_params = _lines(user, period, "effective_cost")
     rows = _fetch(

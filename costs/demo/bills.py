@@ -72,15 +72,28 @@ def write_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> list[Path
     last = Month.of(as_of - timedelta(days=1))
     paths = []
     for month in (last.plus(-back) for back in reversed(range(months))):
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(bill_rows(month, running, last, as_of))
         path = folder / f"northwind-{month}.csv.gz"
-        # Without a time and a name in its header, the same rows are the same bytes.
-        path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0))
+        _write(path, bill_rows(month, running, last, as_of))
         paths.append(path)
     return paths
+
+
+def write_short_bill(folder: Path, *, as_of: date) -> Path:
+    """Writes the last full month's bill once more, without what was used from the 19th on; returns its file."""
+    last = Month.of(as_of - timedelta(days=1))
+    month = last.previous
+    path = folder / f"northwind-{month}-again.csv.gz"
+    _write(path, bill_rows(month, resources(as_of), last, month.start + timedelta(days=18)))
+    return path
+
+
+def _write(path: Path, rows: Iterator[list[str]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    # Without a time and a name in its header, the same rows are the same bytes.
+    path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0))
 
 
 def bill_rows(month: Month, running: list[DemoResource], last: Month, as_of: date) -> Iterator[list[str]]:

@@ -40,11 +40,15 @@ def detect(
     choice = [known for known in FORMATS if wanted in ("auto", known.name)]
     if not choice:
         raise BadBill(f"{wanted!r} is not a format we read: choose auto, {', '.join(NAMES)}.")
-    for known in (known for known in choice if not known.missing(sheet)):
+    for known in (known for known in choice if known.fits(sheet)):
         if not known.evidence or wanted != "auto" or shows(known):
             return known
     titles = ", ".join(known.title for known in FORMATS)
-    nearest = min(choice, key=lambda known: len(known.missing(sheet)) / len(known.required))
+    own = [known for known in choice if not known.is_foreign(sheet)]
+    if not own:
+        others = ", ".join(dict.fromkeys(name for known in choice for name in known.foreign if name in sheet))
+        raise BadBill(f"{file}: {choice[0].title} has no column {others}; this is a bill of another format.")
+    nearest = min(own, key=lambda known: len(known.missing(sheet)) / len(known.required))
     missing = nearest.missing(sheet)
     if len(missing) == len(nearest.required):
         raise BadBill(

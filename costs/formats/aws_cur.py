@@ -5,7 +5,8 @@ and the export shows them in a column instead of rows of their own (2.0's defaul
 unblended cost, and the net columns are read instead.
 
 Effective cost follows the amortised cost of AWS's Cloud Intelligence Dashboards (summary_view): covered usage carries
-its share of the commitment, fees carry only what was not used, upfront fees carry nothing.
+its share of the commitment, fees carry only what was not used, upfront fees carry nothing. What stands in columns that
+an export leaves out, or in empty cells, is unknown and never zero (`METRIC_COLUMNS`).
 
 The fee of a commitment carries in one row what is invoiced for it and what nobody used of it. FOCUS has two charges for
 that, and so have we: a purchase that costs nothing in effective cost, and usage with the status Unused.
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from costs.formats.base import (
     IS_UNUSED_PART,
     Format,
+    MetricColumns,
     Rule,
     Sheet,
     UnusedPart,
@@ -74,7 +76,13 @@ NET_UNUSED = f"""CASE WHEN {_FEE} > 0 AND {UNUSED} BETWEEN -1e7 AND 1e7 AND {_NE
         * CAST(0.000000000001 AS DECIMAL(13, 12))
     ELSE {UNUSED} END"""
 
-RI_UNUSED = """{reservation/UnusedAmortizedUpfrontFeeForBillingPeriod:n} + {reservation/UnusedRecurringFee:n}"""
+UNUSED_IS_STATED = "{savingsPlan/TotalCommitmentToDate} IS NOT NULL AND {savingsPlan/UsedCommitment} IS NOT NULL"
+
+RI_UNUSED_PARTS = ("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", "reservation/UnusedRecurringFee")
+RI_UNUSED = " + ".join(f"{{{part}:n}}" for part in RI_UNUSED_PARTS)
+# Stands for SQL that is true where the row states it: of a plan without an upfront fee that part may be empty, but a
+# column that is not there states nothing. See `_reservations_state_unused`.
+RI_UNUSED_IS_STATED = "<what is unused of a reservation is stated>"
 
 # The upfront fee of a plan that is returned within seven days comes back. The fee was no effective cost of a month, so
 # its return is none. Any other refund on a savings plan, like that of a private discount, is one.
@@ -86,21 +94,30 @@ IS_RETURNED_PLAN = f"""({{lineItem/LineItemDescription}} ILIKE 'Refund for one-t
         AND ({DAYS_OF_PLAN.replace("{until}", "NULL")} BETWEEN 0 AND 7
             OR {DAYS_OF_PLAN.replace("{until}", "{lineItem/UsageStartDate}")} BETWEEN 0 AND 7), false))"""
 
+# Where the reservation's own column is not there, the fee is told by how AWS describes it.
+IS_UPFRONT_FEE = """({reservation/ReservationARN} IS NOT NULL
+    OR coalesce({lineItem/LineItemDescription} ILIKE 'Sign up charge for subscription%', false))"""
+
 EFFECTIVE = f"""CASE WHEN {IS_SPLIT} THEN '0' ELSE CASE {{lineItem/LineItemType}}
-    WHEN 'SavingsPlanCoveredUsage' THEN coalesce({{savingsPlan/SavingsPlanEffectiveCost}}, '0')
-    WHEN 'SavingsPlanRecurringFee' THEN CASE WHEN {IS_UNUSED_PART} OR ({UNUSED}) IS NULL
-        THEN CAST({UNUSED} AS VARCHAR) ELSE '0' END
+    WHEN 'SavingsPlanCoveredUsage' THEN {{savingsPlan/SavingsPlanEffectiveCost}}
+    WHEN 'SavingsPlanRecurringFee' THEN CASE WHEN NOT ({UNUSED_IS_STATED}) THEN NULL
+        WHEN {IS_UNUSED_PART} THEN CAST({UNUSED} AS VARCHAR)
+        WHEN ({UNUSED}) IS NULL THEN {{savingsPlan/TotalCommitmentToDate}} || ' - ' || {{savingsPlan/UsedCommitment}}
+        ELSE '0' END
     WHEN 'SavingsPlanNegation' THEN '0'
     WHEN 'SavingsPlanUpfrontFee' THEN '0'
-    WHEN 'DiscountedUsage' THEN coalesce({{reservation/EffectiveCost}}, '0')
-    WHEN 'RIFee' THEN CASE WHEN {IS_UNUSED_PART} OR ({RI_UNUSED}) IS NULL
-        THEN CAST({RI_UNUSED} AS VARCHAR) ELSE '0' END
-    WHEN 'Fee' THEN CASE WHEN {{reservation/ReservationARN}} IS NULL THEN {{lineItem/UnblendedCost}} ELSE '0' END
+    WHEN 'DiscountedUsage' THEN {{reservation/EffectiveCost}}
+    WHEN 'RIFee' THEN CASE WHEN NOT ({RI_UNUSED_IS_STATED}) THEN NULL
+        WHEN {IS_UNUSED_PART} THEN CAST({RI_UNUSED} AS VARCHAR)
+        WHEN ({RI_UNUSED}) IS NULL THEN concat_ws(' + ', {", ".join(f"{{{part}}}" for part in RI_UNUSED_PARTS)})
+        ELSE '0' END
+    WHEN 'Fee' THEN CASE WHEN {IS_UPFRONT_FEE} THEN '0' ELSE {{lineItem/UnblendedCost}} END
     WHEN 'Refund' THEN CASE WHEN {IS_RETURNED_PLAN} THEN '0' ELSE {{lineItem/UnblendedCost}} END
     ELSE {{lineItem/UnblendedCost}} END END"""
 
-HAS_UNUSED_PART = f"""CASE {{lineItem/LineItemType}} WHEN 'SavingsPlanRecurringFee' THEN {UNUSED} <> 0
-    WHEN 'RIFee' THEN {RI_UNUSED} <> 0 ELSE false END"""
+HAS_UNUSED_PART = f"""CASE {{lineItem/LineItemType}}
+    WHEN 'SavingsPlanRecurringFee' THEN {UNUSED_IS_STATED} AND {UNUSED} <> 0
+    WHEN 'RIFee' THEN {RI_UNUSED_IS_STATED} AND {RI_UNUSED} <> 0 ELSE false END"""
 
 BILLED = f"CASE WHEN {IS_SPLIT} OR {IS_UNUSED_PART} THEN '0' ELSE {{lineItem/UnblendedCost}} END"
 
@@ -174,17 +191,30 @@ def after_discounts(template: str) -> Rule:
     """A formula that reads the net columns where discounts are in a column; an empty net cell means no discount."""
 
     def rule(sheet: Sheet) -> str | None:
+        gross = template.replace(RI_UNUSED_IS_STATED, _reservations_state_unused(sheet))
         if not has_discount_column(sheet):
-            return formula(template)(sheet)
+            return formula(gross)(sheet)
         has_net_fee = any(f"savingsPlan/Net{part}" in sheet for part in _PARTS)
-        net = template.replace(UNUSED, NET_UNUSED) if has_net_fee else template
-        for gross, after in NET.items():
-            net = net.replace(f"{{{gross}}}", f"{{{after}|{gross}}}").replace(
-                f"{{{gross}:n}}", f"{{{after}|{gross}:n}}"
+        net = gross.replace(UNUSED, NET_UNUSED) if has_net_fee else gross
+        for before, after in NET.items():
+            net = net.replace(f"{{{before}}}", f"{{{after}|{before}}}").replace(
+                f"{{{before}:n}}", f"{{{after}|{before}:n}}"
             )
         return formula(net)(sheet)
 
     return rule
+
+
+def _reservations_state_unused(sheet: Sheet) -> str:
+    """A formula that is true where a row states what is unused of its reservation."""
+    if not all(part in sheet or NET[part] in sheet for part in RI_UNUSED_PARTS):
+        return "false"
+    return f"coalesce({', '.join(f'{{{part}}}' for part in RI_UNUSED_PARTS)}) IS NOT NULL"
+
+
+def list_cost(sheet: Sheet) -> str | None:
+    """At on-demand prices; an export without their column has no list cost, not even of negations."""
+    return formula(LIST)(sheet) if "pricing/publicOnDemandCost" in sheet else None
 
 
 # Of a column's name, and of a key in 2.0's maps, what comes first says whose tag it is. Tags of resources are
@@ -265,6 +295,38 @@ def warn_of_missing_columns(sheet: Sheet) -> list[str]:
 # Of the charges, those that stand for the unused part of a fee.
 IS_ADDED = f"ChargeCategory = 'Usage' AND coalesce(x_LineType, '') IN ({FEES})"
 
+# Rows whose costs stand in columns of their own.
+METRIC_COLUMNS = (
+    MetricColumns(
+        metric="EffectiveCost",
+        rows="x_LineType = 'SavingsPlanCoveredUsage'",
+        what="usage that savings plans cover",
+        columns=("savingsPlan/SavingsPlanEffectiveCost",),
+    ),
+    MetricColumns(
+        metric="EffectiveCost",
+        rows="x_LineType = 'SavingsPlanRecurringFee'",
+        what="fees of savings plans",
+        columns=("savingsPlan/TotalCommitmentToDate", "savingsPlan/UsedCommitment"),
+    ),
+    MetricColumns(
+        metric="EffectiveCost",
+        rows="x_LineType = 'DiscountedUsage'",
+        what="usage that reservations cover",
+        columns=("reservation/EffectiveCost",),
+    ),
+    MetricColumns(
+        metric="EffectiveCost", rows="x_LineType = 'RIFee'", what="fees of reservations", columns=RI_UNUSED_PARTS
+    ),
+    MetricColumns(
+        metric="ListCost",
+        rows="x_LineType IN ('Usage', 'SavingsPlanCoveredUsage', 'DiscountedUsage')",
+        what="usage",
+        columns=("pricing/publicOnDemandCost",),
+        may_be_empty=True,
+    ),
+)
+
 AWS_CUR = Format(
     name="aws-cur",
     title="AWS Cost and Usage Report (legacy and 2.0)",
@@ -302,7 +364,7 @@ AWS_CUR = Format(
         "ListUnitPrice": text("pricing/publicOnDemandRate"),
         "BilledCost": after_discounts(BILLED),
         "EffectiveCost": after_discounts(EFFECTIVE),
-        "ListCost": formula(LIST),
+        "ListCost": list_cost,
         "CommitmentDiscountId": text("savingsPlan/SavingsPlanARN", "reservation/ReservationARN"),
         "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
         "CommitmentDiscountType": formula(COMMITMENT_TYPE),
@@ -322,19 +384,22 @@ AWS_CUR = Format(
         "x_Operation": text("lineItem/Operation"),
         "x_UsageType": text("lineItem/UsageType"),
     },
-    always=frozenset({"BilledCost", "EffectiveCost"}),
+    # What commitments cover has its effective cost in columns that an export may lack: see `metric_columns`.
+    always=frozenset({"BilledCost"}),
     lenient=frozenset({"ListCost"}),
     tags_are_map=True,
     version=lambda sheet: "2.0" if any(sheet.has(name) for name in _OF_2_0) else "",
+    metric_columns=METRIC_COLUMNS,
     unused=UnusedPart(where=after_discounts(HAS_UNUSED_PART), added=IS_ADDED),
     warnings=warn_of_missing_columns,
     remarks={
         IS_ADDED: (
-            "{} fees of commitments carry what nobody used: it stands as usage of its own, with the commitment status "
-            "Unused, and their purchase costs nothing in effective cost."
+            "Fees of commitments that carry what nobody used: {}. It stands as usage of its own, with the commitment "
+            "status Unused, and their purchase costs nothing in effective cost."
         ),
         f"x_Operation IN ({SPLIT})": (
-            "{} rows split the cost of machines among pods or tasks; the machines' own rows carry it, so they count 0."
+            "Rows that split the cost of machines among pods or tasks: {}. They count 0, for the machines' own rows "
+            "carry it; the page Kubernetes shows their shares."
         ),
     },
 )

@@ -202,6 +202,8 @@ class Format:
     `aside` are values that several columns need, in the order in which they build on one another: rules read them by
     the name that the function `aside` gives.
 
+    `foreign` are columns that no file of this format has: a header with one of them belongs to another format, which it
+    may lack a column of.
     `evidence` distinguishes formats of one header: SQL that is true for some row of a file of this format (a formula),
     and `counter_evidence` SQL that is true for no row of any.
     `view` names the half of the bill that such a format carries, ``actual`` or ``amortized``; both halves are one
@@ -209,8 +211,9 @@ class Format:
     month is then the one it mostly lies in. `date_order` is how the provider documents dates of numbers alone.
     `rows_in` is where the rows stand in a JSON document, with ``[]`` behind each list: ``data[].results[]``. A
     row's own names stand as they are, those of what is around it behind ``document.``: ``document.data.starting_at``.
-    `last_page` is SQL over a JSON `object`, true for the last page where an API delivers the bill in pages. `prices`
-    are looked up in a second file of the bill where usage comes without cost. `keeps_all` keeps the columns that no
+    `pages` says how the answers of an API show that all of them are there, and once. `prices` are looked up in a second
+    file of the bill where usage comes without cost. `metric_columns` are rows that have a metric in columns of their
+    own. `keeps_all` keeps the columns that no
     rule reads, as text. `warnings` name what a header lets one expect in vain, `remarks` what is worth knowing about
     rows: {SQL over charge columns: message with the number of rows as ``{}``}.
     """
@@ -225,15 +228,17 @@ class Format:
     needs_month: bool = False
     tags_are_map: bool = False
     version: Callable[[Sheet], str] = lambda sheet: ""
+    foreign: Sequence[str] = ()
     evidence: str = ""
     counter_evidence: str = ""
     view: str = ""
     period_end: Rule | None = None
     date_order: DateOrder | None = None
     rows_in: str = ""
-    last_page: str = ""
+    pages: "Pages | None" = None
     prices: "PriceList | None" = None
     keeps_all: bool = False
+    metric_columns: "Sequence[MetricColumns]" = ()
     spread: "Spread | None" = None
     unused: "UnusedPart | None" = None
     warnings: Callable[[Sheet], Sequence[str]] = lambda sheet: ()
@@ -243,6 +248,14 @@ class Format:
         empty = not sheet.has_rows and sheet.rows_in == self.rows_in
         required = [name for name in self.required if not empty or name.startswith(OUTSIDE)]
         return [name for name in required if not any(spelling in sheet for spelling in name.split("|"))]
+
+    def is_foreign(self, sheet: Sheet) -> bool:
+        """Whether the header has a column that shows another format, whatever else it has."""
+        return any(name in sheet for name in self.foreign)
+
+    def fits(self, sheet: Sheet) -> bool:
+        """Whether a file with this header may be one of this format."""
+        return not self.missing(sheet) and not self.is_foreign(sheet)
 
     def extras(self, sheet: Sheet) -> dict[str, str]:
         """The columns that become no charge column but are kept: {name: SQL}."""
@@ -255,6 +268,22 @@ class Format:
 
     def label(self, sheet: Sheet) -> str:
         return f"{self.name} {self.version(sheet)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumns:
+    """Rows that have a metric in columns of their own, which an export may leave out or empty.
+
+    `rows` is SQL over charge columns; where their `metric` is null it is unknown. A sum without them would pass for the
+    whole, so that where a file lacks one of `columns`, or none of the rows has a value, the metric of the bill is
+    unknown. With `may_be_empty` single rows without a value are nothing to speak of. `what` calls the rows by a name.
+    """
+
+    metric: str
+    rows: str
+    what: str
+    columns: Sequence[str]
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +300,34 @@ class UnusedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """How the answers of an API, a JSON object each, show whether all are there and each once. SQL over `object`.
+
+    Pages with the same `answer` belong together, and with the same `content` they are the same page. `is_last` is true
+    for the last page of an answer. `times` is a list of structs {start, stop, rows} of texts, where an answer is cut by
+    time. `rows` is how many rows a page has and `total` how many its answer has; `part` narrows the answer down where
+    every page has one. `left_out` are amounts that stand in no row: {SQL: message with the sum as ``{}``}.
+    """
+
+    content: str
+    answer: str = "''"
+    is_last: str = "true"
+    times: str = "[]"
+    rows: str = "NULL"
+    total: str = "NULL"
+    part: str = "NULL"
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PriceList:
     """The file that gives usage its price. A price holds from its start until the next one of the same key, or its
     end.
 
     `required` are the columns that distinguish it. `key` are pairs (rule over the usage, rule over the prices) that
-    must agree, `at` the usage's moment, `start` and `end` the price's moments; `values` are what is looked up: rules
-    of the format read each by the name that the function `looked_up` gives. Text, all of it.
+    must agree, those left out that no price list of the delivery has a column for; `at` is the usage's moment, `start`
+    and `end` the price's moments. `values` are what is looked up: rules of the format read each by the name that the
+    function `looked_up` gives. Text, all of it.
     """
 
     title: str
@@ -310,8 +360,6 @@ class Spread:
     remark: str
 
 
-# Of most APIs' pages the last has no more behind it.
-NO_MORE = "coalesce(json_extract_string(object, '$.has_more'), 'false') = 'false'"
 # What the names begin with that stand around the rows of a JSON document.
 OUTSIDE = "document."
 
@@ -409,6 +457,20 @@ def listed_tags(column: str, separators: str, pair: str) -> Rule:
 def month_of(column: str) -> Rule:
     """The first day of the month of a column's ISO date."""
     return formula(f"left({{{column}}}, 7) || '-01'")
+
+
+def pages_by_time(start: str, stop: str, answer: str = "''") -> Pages:
+    """Pages of buckets of time, as Anthropic and OpenAI have them; `start` and `stop` are the keys of a bucket."""
+    cells = ", ".join(
+        f"{name}: json_extract_string(_each_, '$.{key}')" for name, key in (("start", start), ("stop", stop))
+    )
+    struct = f"{{{cells}, rows: json_array_length(_each_, '$.results')}}"
+    return Pages(
+        content="CAST(json_extract(object, '$.data') AS VARCHAR)",
+        answer=answer,
+        is_last="coalesce(json_extract_string(object, '$.has_more'), 'false') = 'false'",
+        times=f"list_transform(json_extract(object, '$.data[*]'), lambda _each_: {struct})",
+    )
 
 
 def cents(column: str) -> Rule:

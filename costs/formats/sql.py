@@ -14,7 +14,7 @@ FULL = "DECIMAL(38, 28)"
 
 # What stands between thousands whatever the decimal mark: spaces of all widths, and the apostrophes of Switzerland.
 _GAPS = " '\u2019\u00a0\u202f\u2009"
-_MINUS = "[-+\u2212]"
+_MINUS = "[-+\u2212\u2013]"
 # A sign of money or a currency code, before or after the amount; only codes that bills are in: ``USE1`` is no money.
 _CODES = (
     "USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|TRY|ILS|BRL|MXN|CLP|COP|ZAR|AED|SAR|SGD|"
@@ -39,8 +39,8 @@ def number_shape(mark: DecimalMark) -> str:
     other, own = (comma, point) if mark == "point" else (point, comma)
     number = _NUMBER.replace("<other>", other).replace("<own>", own).replace("<gap>", f"[{_GAPS}]")
     gap = f"[{_GAPS}]*"
-    before = f"{gap}[(]?{gap}{_MINUS}?{gap}{_MONEY}?{gap}{_MINUS}?{gap}"
-    return f"{before}{number}{gap}{_MONEY}?{gap}{_MINUS}?{gap}[)]?{gap}"
+    before = f"{gap}{_MINUS}?{gap}{_MONEY}?{gap}[(]?{gap}{_MINUS}?{gap}{_MONEY}?{gap}{_MINUS}?{gap}"
+    return f"{before}{number}{gap}{_MONEY}?{gap}{_MINUS}?{gap}[)]?{gap}{_MONEY}?{gap}"
 
 
 def is_amount(sql: str, mark: DecimalMark) -> str:
@@ -57,7 +57,7 @@ def plain_number(sql: str, mark: DecimalMark) -> str:
     bare = f"regexp_replace({sql}, {literal(f'^(?:{shape})$')}, '\\1\\2\\3')"
     between = _GAPS + ("," if mark == "point" else ".")
     without_gaps = f"regexp_replace({bare}, {literal(f'[{between}]')}, '', 'g')"
-    is_negative = f"regexp_matches({sql}, '^[^0-9]*[-(\u2212]|[-\u2212][^0-9]*$')"
+    is_negative = f"regexp_matches({sql}, '^[^0-9]*[-(\u2212\u2013]|[-\u2212\u2013][^0-9]*$')"
     number = f"CASE WHEN {is_negative} THEN '-' ELSE '' END || replace({without_gaps}, ',', '.')"
     return f"CASE WHEN {is_amount(sql, mark)} THEN {number} ELSE {sql} END"
 
@@ -98,7 +98,7 @@ def beyond(sql: str) -> str:
 
 
 # The end of a moment: an offset from UTC, the name of a zone, or both as Go writes them (``+0000 UTC``).
-ZONE = "(:[0-9:.,]+) ?([+-][0-9]{2}(:?[0-9]{2})?( [A-Z]{1,5})?|UTC|GMT|Z)$"
+ZONE = "(:[0-9:.,]+(?: ?[AaPp][Mm])?) ?([+-][0-9]{2}(:?[0-9]{2})?( [A-Z]{1,5})?|UTC|GMT|Z)$"
 
 
 def moment(sql: str) -> str:
@@ -155,7 +155,8 @@ def dates_in_order(sql: str, order: DateOrder) -> str:
     # ``5.3.26, 10:00`` and ``05-03-2026T10:00`` with slashes, a year of four digits and one space.
     slashes = f"regexp_replace({sql}, '{DATE_SHAPE}', '\\1/\\2/\\3\\4')"
     long_year = f"regexp_replace({slashes}, '^([0-9]+/[0-9]+/)([0-9]{{2}})([^0-9]|$)', '\\120\\2\\3')"
-    spaced = f"trim(regexp_replace({long_year}, '^([0-9/]+)[, T]+', '\\1 '))"
+    plain_half = f"regexp_replace({long_year}, '([AaPp])[.] ?[Mm][.]', '\\1M')"
+    spaced = f"trim(regexp_replace({plain_half}, '^([0-9/]+)[, T]+', '\\1 '))"
     parsed = f"try_strptime(regexp_replace({spaced}, '{ZONE}', '\\1'), {formats})"
     iso = f"coalesce(CAST({parsed} AS VARCHAR), {sql})"
     return f"CASE WHEN regexp_matches({sql}, '{DATE_SHAPE}') THEN {iso} ELSE {sql} END"
@@ -245,9 +246,18 @@ def tag_pairs(json: str) -> str:
 
     key, value = first_of("key", "Key", "name", "Name"), first_of("value", "Value")
     pair = f"{{'k': {key}, 'v': coalesce({value}, '')}}"
-    listed = f"list_transform(TRY_CAST({json} AS JSON[]), lambda _each_: {pair})"
-    entry = "{'k': _each_.key, 'v': coalesce(_each_.value, '')}"
-    entries = f"list_transform(map_entries(TRY_CAST({json} AS MAP(VARCHAR, VARCHAR))), lambda _each_: {entry})"
+    entry = "{'k': _other_.key, 'v': coalesce(_other_.value, '')}"
+
+    def entries_of(json_object: str) -> str:
+        entries = f"map_entries(TRY_CAST({json_object} AS MAP(VARCHAR, VARCHAR)))"
+        return f"list_transform({entries}, lambda _other_: {entry})"
+
+    # An object without either name is tags itself: ``[{"team": "a"}, {"env": "b"}]``.
+    has_names = "list_has_any(json_keys(_each_), ['key', 'Key', 'name', 'Name', 'value', 'Value'])"
+    of_element = f"CASE WHEN json_type(_each_) <> 'OBJECT' THEN [] WHEN {has_names} THEN [{pair}] "
+    of_element += f"ELSE {entries_of('_each_')} END"
+    listed = f"flatten(list_transform(TRY_CAST({json} AS JSON[]), lambda _each_: {of_element}))"
+    entries = entries_of(json)
     return f"CASE json_type({json}) WHEN 'ARRAY' THEN {listed} WHEN 'OBJECT' THEN {entries} END"
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from costs.demo.bills import write_bills
+from costs.demo.bills import write_bills, write_short_bill
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import Delivery
+from costs.models import Delivery, DeliveryFile
+from finops_site.lib.words import counted
 
 SOURCE = "Northwind (AWS)"
 
@@ -19,11 +20,26 @@ def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
 
     Raises RuntimeError when a bill of ours cannot be read.
     """
-    for path in write_bills(Path(settings.FINOPS_VAR) / "demo", as_of=as_of):
-        (receipt,) = receive_bill(SOURCE, [path])
-        if not receipt.is_new:
-            continue
-        delivery = load_bill(receipt.delivery)
-        if delivery.status != Delivery.Status.CURRENT:
-            raise RuntimeError(f"{path.name}: {delivery.message}")
-        say(f"  {path.name}: {delivery.rows_loaded:,} charges")
+    for path in write_bills(_folder(), as_of=as_of):
+        _load(path, Delivery.Status.CURRENT, say)
+
+
+def load_short_bill(say: Callable[[str], object], *, as_of: date) -> None:
+    """Brings the last full month again, cut off, once: it is held, and waits for finance. Call it after the bills."""
+    path = write_short_bill(_folder(), as_of=as_of)
+    if not DeliveryFile.objects.filter(name=path.name).exists():
+        _load(path, Delivery.Status.HELD, say)
+
+
+def _folder() -> Path:
+    return Path(settings.FINOPS_VAR) / "demo"
+
+
+def _load(path: Path, status: Delivery.Status, say: Callable[[str], object]) -> None:
+    (receipt,) = receive_bill(SOURCE, [path])
+    if not receipt.is_new:
+        return
+    delivery = load_bill(receipt.delivery)
+    if delivery.status != status:
+        raise RuntimeError(f"{path.name}: {delivery.message}")
+    say(f"  {path.name}: {counted(delivery.rows_loaded, 'charge')}{', held' * (status == Delivery.Status.HELD)}")

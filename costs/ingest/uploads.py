@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from costs.charges import files, zips
+from costs.charges import files, text_files, zips
 from costs.charges.bill_files import csv_sheet, price_list_of
 from costs.charges.bundles import find_bundles
 from costs.formats import detect
@@ -111,7 +111,13 @@ def _check_header(path: Path, head: Path, options: Options, format_name: str) ->
         text = unpacked
     if files.kind(text, name) != "csv":
         return
-    _, sheet = csv_sheet(text, name, options)
+    try:
+        _, sheet = csv_sheet(text, name, options)
+    except BadBill:
+        if text_files.in_windows_1252(text, name, limit=settings.BILL_MAX_BYTES):
+            # It is written anew as it loads, and judged then.
+            return
+        raise
     if price_list_of(sheet):
         return
     detected = detect(sheet, wanted=format_name, file=name)

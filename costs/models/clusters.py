@@ -29,6 +29,14 @@ class ClusterFile(models.Model):
     last_day = models.DateField()
     rows = models.BigIntegerField(help_text="rows of usage it brought")
     notes = models.TextField(blank=True)
+    delivery = models.ForeignKey(
+        "costs.Delivery",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="cluster_files",
+        help_text="the bill that says it itself; empty where somebody brought the files",
+    )
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
 

@@ -21,6 +21,7 @@ from costs.models import Credential, FetchedBill, Source
 from costs.sources.kinds import storage_of
 from costs.sources.storage import Storage, StorageProblem
 from finops_site.celery import task
+from finops_site.lib.words import counted
 
 MAX_MANIFEST_BYTES = 64 << 20
 ABANDONED_AFTER = timedelta(hours=6)
@@ -41,7 +42,7 @@ class SyncResult:
     def in_words(self) -> str:
         new = sum(receipt.is_new for receipt in self.received)
         known = self.unchanged + len(self.received) - new
-        counts = f"{new} new {'delivery' if new == 1 else 'deliveries'}, {known} unchanged."
+        counts = f"{counted(new, 'new delivery', 'new deliveries')}, {known} unchanged."
         return " ".join([counts, *self.problems])
 
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from costs.charges.conformance import FAMILIES
 from costs.models import ConformanceResult, Delivery
+from costs.web.tables import WHOLE_WORDS
 from finops_site.ui.figures import money_html, percent_text
 from finops_site.ui.tables import BaseTable, NumberColumn, status_html
 
@@ -64,8 +65,8 @@ class ConformanceTable(BaseTable):
 
     sentence = django_tables2.Column("Rule", orderable=False)
     rule = django_tables2.Column("Id", visible=False)
-    family = django_tables2.Column("About", orderable=False)
-    severity = django_tables2.Column("In the score", orderable=False)
+    family = django_tables2.Column("About", orderable=False, attrs=WHOLE_WORDS)
+    severity = django_tables2.Column("In the score", orderable=False, attrs=WHOLE_WORDS)
     verdict = django_tables2.Column("Verdict", orderable=False)
     rows_broken = NumberColumn("Rows", accessor="rows", orderable=False)
     judged = NumberColumn("Rows judged", visible=False)

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.querysets import METRICS
 from costs.web.delivery_tables import STATES
 from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.words import counted
 
 METRIC_WORDS = {
     "billed_cost": ("Billed cost", "on the invoice"),
@@ -149,6 +149,6 @@ def elapsed(span: timedelta) -> str:
     """``34 seconds``, ``2 min 5 s``, ``1 h 3 min``."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
-        return f"{seconds} second{pluralize(seconds)}"
+        return counted(seconds, "second")
     minutes, seconds = divmod(seconds, 60)
     return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

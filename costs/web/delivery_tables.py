@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from costs.models import Delivery, Reject
 from costs.web.conformance_tables import delivery_score
-from costs.web.tables import BilledTotalsColumn, OwnerColumn
+from costs.web.tables import WHOLE_WORDS, BilledTotalsColumn, OwnerColumn
 from finops_site.lib.periods import moment_text
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, NumberColumn, status_html
@@ -171,9 +171,6 @@ class RejectTable(BaseTable):
 
     def value_value(self, value: str) -> str:
         return value
-
-
-WHOLE_WORDS = {"td": {"class": "nowrap"}}
 
 
 class ChangeTable(BaseTable):

@@ -1,5 +1,6 @@
 """Filters of the lists of cost lines and of deliveries."""
 
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,13 @@ from finops_site.ui.filters import MonthFilter
 
 # Resources that a search goes on with by their ids; lines of more than so many are found by the text itself.
 MOST_RESOURCES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FilterBar:
+    """What includes/filters.html draws where no rows are filtered: anything with a form."""
+
+    form: forms.Form
 
 
 def filters_in(data: QueryDict) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 
 from costs.calc import exchange_rates
@@ -124,24 +125,25 @@ class ExportForm(forms.Form):
         return request_export(month.start, self.cleaned_data["kind"], user)
 
 
+class SuggestingInput(forms.TextInput):
+    """A text with suggestions; no search, which a filter bar would send letter by letter."""
+
+
 class ClusterQuestionForm(forms.Form):
     """Which shares of clusters to show; `question` is what was asked, or what is shown where nothing was."""
 
     month = MonthField(required=False)
     cluster = forms.ChoiceField(required=False)
-    by = forms.CharField(
-        required=False,
-        help_text="namespace, workload, pod, node, cluster or label:<key>",
-        widget=forms.TextInput({"list": "splits", "placeholder": "namespace, workload, label:app"}),
-    )
+    by = forms.CharField(required=False, widget=SuggestingInput({"list": "splits", "placeholder": "label:app"}))
     metric = forms.ChoiceField(
         label="Cost",
         required=False,
         choices=[("effective_cost", "Effective cost"), ("billed_cost", "Billed cost")],
     )
 
-    def __init__(self, data: Any, *, month: Month, clusters: Sequence[str]) -> None:
-        super().__init__(data)
+    def __init__(self, data: QueryDict, *, month: Month, clusters: Sequence[str]) -> None:
+        usual = {"month": str(month), "by": "namespace", "metric": "effective_cost"}
+        super().__init__(usual | {name: value for name, value in data.items() if value})
         self.default_month = month
         choices = [("", "All clusters"), *((name, name) for name in clusters)]
         cast(forms.ChoiceField, self.fields["cluster"]).choices = choices

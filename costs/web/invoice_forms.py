@@ -1,7 +1,7 @@
 """Forms and filters of invoices: one by hand, many by CSV, and what somebody says about a difference."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django import forms
@@ -77,6 +77,7 @@ class InvoiceForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].validators.append(currency_code)
+        cast(forms.ModelChoiceField, self.fields["source"]).empty_label = "none"
         if self.instance.pk:
             self.initial["billing_month"] = f"{self.instance.billing_month:%Y-%m}"
 
@@ -148,11 +149,12 @@ def account_choices() -> list[tuple[str, str]]:
 class InvoiceFilter(django_filters.FilterSet):
     month = MonthFilter(label="Billing month", field_name="billing_month")
     account = django_filters.ChoiceFilter(
-        label="Billing account", field_name="billing_account", choices=account_choices
+        label="Billing account", field_name="billing_account", choices=account_choices, empty_label="any"
     )
     state = django_filters.ChoiceFilter(
         label="State",
         method="filter_state",
+        empty_label="any",
         choices=[
             (ANY_UNSETTLED, "To be explained"),
             *((state, text) for state, (text, _, _) in INVOICE_STATES.items()),

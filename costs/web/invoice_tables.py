@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString
 from costs.calc.invoices import NOT_INVOICED, Comparison, InvoicedCost, InvoiceState
 from costs.invoices.comparison import Reconciliation, incomplete_until
 from costs.models import Invoice
-from finops_site.lib.money import exact_text
-from finops_site.lib.periods import moment_text
+from costs.web.tables import WHOLE_WORDS
+from finops_site.lib.money import exact_text, formatted, rounded
+from finops_site.lib.periods import day_text, moment_text
+from finops_site.lib.words import counted
 from finops_site.ui.tables import BaseTable, MoneyColumn, MonthColumn, NumberColumn, status_html
 
 INVOICE_STATES: dict[str, tuple[str, str, str]] = {
@@ -30,6 +32,13 @@ def difference_text(value: Decimal) -> str:
     return f"{'+' if value > 0 else ''}{exact_text(value)}".replace("-", "−")
 
 
+def short_difference(value: Decimal, currency: str) -> str:
+    """A difference as people say it, rounded; one that would round to nothing stays exact."""
+    if not rounded(value, currency):
+        return difference_text(value)
+    return f"{'+' if value > 0 else '−'}{formatted(abs(value), currency)}"
+
+
 def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict[str, Any]]:
     """The rows of the list: invoices beside the books, then the cost that no invoice names."""
     rows = [_invoice_row(invoice, result.comparisons[invoice.pk]) for invoice in result.invoices]
@@ -37,7 +46,7 @@ def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict
 
 
 def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
-    signed = f"{moment_text(invoice.signed_at)} by {invoice.signed_by or 'somebody'}" if invoice.signed_at else ""
+    signer = str(invoice.signed_by or "somebody")
     return {
         "invoice_id": invoice.invoice_id,
         "issuer": invoice.issuer,
@@ -53,7 +62,9 @@ def _invoice_row(invoice: Invoice, comparison: Comparison) -> dict[str, Any]:
         "state": str(comparison.state),
         "note": " ".join(comparison_notes(invoice, comparison)),
         "explanation": invoice.explanation,
-        "signed": signed,
+        "signed": f"{moment_text(invoice.signed_at)} by {signer}" if invoice.signed_at else "",
+        "signed_at": invoice.signed_at,
+        "signer": signer,
     }
 
 
@@ -70,7 +81,7 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
         if invoice.signed_invoiced != comparison.invoiced:
             yield f"The invoice was {exact_text(invoice.signed_invoiced)}, and is {exact_text(comparison.invoiced)}."
     if others:
-        yield f"Compared together with {others} other invoice{'s' if others > 1 else ''} of this account and month."
+        yield f"Compared together with {counted(others, 'other invoice')} of this account and month."
     if comparison.untaxed:
         yield f"Without its tax of {exact_text(comparison.untaxed)}: the bill has none."
     if day := incomplete_until(comparison, invoice.billing_month):
@@ -103,7 +114,7 @@ class InvoiceTable(BaseTable):
 
     invoice_id = django_tables2.Column("Invoice", empty_values=())
     issuer = django_tables2.Column(visible=False)
-    billing_account = django_tables2.Column("Billing account")
+    billing_account = django_tables2.Column("Billing account", attrs=WHOLE_WORDS)
     billing_month = MonthColumn("Billing month")
     total = MoneyColumn("Invoice total", default="—")
     invoiced = MoneyColumn("Compared", visible=False)
@@ -140,6 +151,13 @@ class InvoiceTable(BaseTable):
     def render_state(self, value: str, record: Mapping[str, Any]) -> SafeString:
         badge = status_html(*INVOICE_STATES[value])
         return format_html('{}<span class="second-line">{}</span>', badge, record["note"])
+
+    def render_signed(self, record: Mapping[str, Any]) -> SafeString:
+        day = day_text(record["signed_at"])
+        return format_html('<span class="nowrap">{}</span><span class="second-line">{}</span>', record["signer"], day)
+
+    def value_signed(self, value: str) -> str:
+        return value
 
     def value_state(self, value: str) -> str:
         return INVOICE_STATES[value][0]

@@ -100,7 +100,9 @@ def own_teams_panel(request: HttpRequest) -> dict[str, Any] | None:
 def deliveries_panel(request: HttpRequest) -> dict[str, Any] | None:
     """The newest bills: did they come, and was everything read?"""
     rows = Delivery.objects.visible_to(signed_in_user(request)).select_related("source")
-    newest = rows.annotate(months_billed=ArrayAgg("months__billing_month", distinct=True, default=[]))[:5]
+    newest = rows.annotate(months_billed=ArrayAgg("months__billing_month", distinct=True, default=[]))
+    # Grouped rows have lost the order of their model.
+    newest = newest.order_by("-received_at", "-id")[:5]
     return {"deliveries": newest} if newest else None
 
 

@@ -49,6 +49,8 @@ class SourceForm(forms.ModelForm):
         formats = [("", "recognised by the header"), *((name, name) for name in NAMES)]
         cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoints
         cast(forms.ChoiceField, self.fields["format"]).choices = formats
+        for name, choices in (("date_order", Source.DateOrder.choices), ("decimal_mark", Source.DecimalMark.choices)):
+            cast(forms.ChoiceField, self.fields[name]).choices = [("", "as the bill shows it"), *choices]
         self.fields["currency"].validators.append(currency_code)
         cast(forms.ModelChoiceField, self.fields["credential"]).empty_label = "the machine's own identity"
         for name, kinds in NEEDED_FOR.items():

@@ -19,6 +19,9 @@ from finops_site.templatetags.finops import rate as rate_text
 from finops_site.ui.figures import money_html
 from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, NumberColumn, TagColumn
 
+# For columns whose cells are not broken over lines.
+WHOLE_WORDS = {"td": {"class": "nowrap"}}
+
 
 class BilledTotalsColumn(NumberColumn):
     """The billed cost out of {currency: {metric: exact text}}, an amount for each currency."""
@@ -140,13 +143,15 @@ class TeamTable(BaseTable):
 class ClusterShareTable(BaseTable):
     """What namespaces, workloads or labels cost; what nothing took is said as idle."""
 
-    cluster = django_tables2.Column("Cluster", orderable=False)
     key = django_tables2.Column("Of", orderable=False, empty_values=())
+    cluster = django_tables2.Column("Cluster", orderable=False)
     share = MoneyColumn("Share", orderable=False)
     currency = django_tables2.Column(visible=False)
 
+    caption = "Shares of clusters"
+
     class Meta(BaseTable.Meta):
-        caption = "Shares of clusters"
+        pass
 
     def render_key(self, value: str | None, record: dict[str, Any]) -> str:
         return "Idle" if record["is_idle"] else value or "—"

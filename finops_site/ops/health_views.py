@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView
 
+from finops_site.lib.words import counted
 from finops_site.ops import health
 from finops_site.registry import HealthState
 from finops_site.ui.pages import Page
@@ -31,7 +32,7 @@ class HealthPage(Page, TemplateView):
         states = [status.state for group in groups for status in group.statuses]
         broken, warnings = states.count(HealthState.BROKEN), states.count(HealthState.WARNING)
         if broken:
-            subtitle = f"{broken} {'thing is' if broken == 1 else 'things are'} broken."
+            subtitle = f"{counted(broken, 'thing is', 'things are')} broken."
         else:
             subtitle = f"{warnings} to look at; everything works." if warnings else "Everything is well."
         shown = [(group.title, [(status, *BADGES[status.state]) for status in group.statuses]) for group in groups]

@@ -23,6 +23,7 @@ from typing import Any
 from finops_site.lib.money import EXACT, formatted
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
 from finops_site.ui.figures import month_text
 
@@ -81,11 +82,7 @@ class Report:
         """How many gates are met, in a sentence; empty where none has a target."""
         with_target = [gate for gate in self.gates if gate.state]
         met = sum(gate.state == "met" for gate in with_target)
-        return (
-            f"{met} of {len(with_target)} {'target' if len(with_target) == 1 else 'targets'} met."
-            if with_target
-            else ""
-        )
+        return f"{met} of {counted(len(with_target), 'target')} met." if with_target else ""
 
 
 def make_report(user: Person, month: Month, today: date) -> Report:

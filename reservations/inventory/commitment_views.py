@@ -12,6 +12,7 @@ from django.utils import timezone
 from finops_site.lib import charts
 from finops_site.lib.money import exact_text, ratio
 from finops_site.lib.periods import short_day_text
+from finops_site.lib.words import counted
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
@@ -124,7 +125,7 @@ class LoadCommitments(FormPage):
         except commitment_csv.BadCommitments as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
-        messages.success(self.request, f"{count:,} commitments are loaded.")
+        messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded.")
         return super().form_valid(form)
 
     def save(self, form: CommitmentsForm) -> None:

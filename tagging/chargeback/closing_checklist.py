@@ -11,6 +11,7 @@ from costs.invoices.comparison import month_of_invoices
 from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, ratio
 from finops_site.lib.person import WholeCompany
+from finops_site.lib.words import counted
 from tagging.chargeback.closing import CannotClose, check_can_close
 from tagging.chargeback.links import CostLineLinks
 from tagging.chargeback.periods import known_of_month
@@ -54,7 +55,7 @@ def _rejected_rows(period: ChargebackPeriod) -> ChecklistItem:
     url = reverse("costs:deliveries")
     if not rejected:
         return ChecklistItem("Rows not read", "Every row of the month's bills was read.", "good", url)
-    text = f"{sum(rejected):,} rows of {len(rejected)} bills were not read."
+    text = f"{counted(sum(rejected), 'row')} of {counted(len(rejected), 'bill')} not read."
     return ChecklistItem("Rows not read", text, "warn", url)
 
 

@@ -21,6 +21,7 @@ from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED
 from costs.querysets import SIDES
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import FINANCE
 from tagging.calc import rule_order
@@ -229,7 +230,9 @@ def application_progress(application: Application | None) -> dict[str, Any] | No
         "url": reverse("tagging:ownership_progress"),
         "percent": None if is_queued else round(application.progress * 100),
         "label": labels[Application.State(application.state)],
-        "detail": f"{application.stage}: {application.lines:,} lines changed so far" if application.stage else "",
+        "detail": f"{application.stage}: {counted(application.lines, 'line')} changed so far"
+        if application.stage
+        else "",
         "failed": failed,
         "done": False,
         "message": advice if failed else "",

@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from costs.ingest.reallocate import CostMove
 from costs.models import Dimension
 from costs.query import filter_choices
+from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
@@ -241,5 +242,5 @@ class ImportRules(FormPage):
     def save(self, form: RulesFileForm) -> None:
         text = rule_csv.read_upload(form.cleaned_data["file"])
         added, changed = rule_csv.import_rules(text, self.person)
-        counts = f"{added:,} rules added, {changed:,} changed"
+        counts = f"{counted(added, 'rule')} added, {changed:,} changed"
         messages.success(self.request, f"{counts}. The open months are being reallocated.")

@@ -12,6 +12,7 @@ from costs.query.scope import NOBODY
 from finops_site.lib import charts
 from finops_site.lib.money import percent
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.figures import month_text, percent_text
 from finops_site.ui.pages import Action, Empty
@@ -113,7 +114,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                     "label": "Cost of what is to fix",
                     "amount": total.amount(code, WRONG),
                     "currency": code,
-                    "note": f"{total.count(WRONG):,} resources",
+                    "note": counted(total.count(WRONG), "resource"),
                     "url": worklist_url(self.charge_month, currency=code),
                     "icon": "alert-triangle",
                 }

@@ -13,6 +13,7 @@ from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
@@ -116,7 +117,7 @@ def tagging_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as
     names = ("team", "account", "service", "provider")
     query = "".join(f"&{name}={value}" for name in names for value in filters.get(name, ()))
     url = f"{reverse('tagging:resources')}?month={month}{query}"
-    return [AdviceItem(f"{count:,} resource{'s' if count != 1 else ''} here miss required tags: tag them", url)]
+    return [AdviceItem(f"{counted(count, 'resource here misses', 'resources here miss')} required tags: tag them", url)]
 
 
 def _described(

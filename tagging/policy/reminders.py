@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, Team, User
@@ -58,7 +59,7 @@ def nightly_check(as_of: date) -> str:
     """Recomputes months that changed, then updates the issues; safe to run twice for one day."""
     rebuilt = compliance.refresh_compliance()
     issues = update_issues(as_of)
-    return f"{len(rebuilt)} months recomputed, {issues} resources do not comply"
+    return f"{counted(len(rebuilt), 'month')} recomputed, {counted(issues, 'resource does', 'resources do')} not comply"
 
 
 def level_of(issue: TagIssue, today: date) -> str:

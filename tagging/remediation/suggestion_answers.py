@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from finops_site.lib.words import counted
 from finops_site.models import User
 from tagging.models import Suggestion, SuggestionDecision, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import SuggestionQuerySet
@@ -72,7 +73,7 @@ def _batch_title(rows: Sequence[Suggestion]) -> str:
         return f"{rows[0]}"[:300]
     tags = ", ".join(sorted({row.tag for row in rows}))
     resources = len({row.resource_key for row in rows})
-    return f"{len(rows)} suggestions for {resources} resources: {tags}"[:300]
+    return f"{len(rows)} suggestions for {counted(resources, 'resource')}: {tags}"[:300]
 
 
 def _record_answers(rows: Sequence[Suggestion], answer: str, user: User, now: datetime) -> None:

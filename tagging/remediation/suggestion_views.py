@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils import timezone
 
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty
 from tagging.models import Suggestion
 from tagging.models.remediation import SuggestionQuerySet
@@ -73,7 +74,8 @@ class SuggestionsPage(ActionListPage):
                 self.request, "Nothing is left to accept here: somebody else was faster, or nothing is ticked."
             )
             return
-        text = f"{result.tags_set} virtual tags set; {gain.compliant} resources comply with them."
+        set_now = counted(result.tags_set, "virtual tag")
+        text = f"{set_now} set; {counted(gain.compliant, 'resource complies', 'resources comply')} with them."
         if closed := closed_months_touched(result.batch.tags.all()):
             text += f" Closed months stay as they are: {', '.join(map(str, closed))}."
         messages.success(self.request, f"{text} The figures follow in a moment.")

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty, FormPage
 from tagging.models import TaggedResource, VirtualTag, VirtualTagBatch
 from tagging.models.remediation import VirtualTagQuerySet
@@ -67,7 +68,7 @@ class VirtualTagsPage(ActionListPage):
             if batch is None:
                 raise Http404
             count = virtual_tags.undo_batch(batch.pk, user=user, now=now)
-            self._report(f"{count} virtual tags taken back.")
+            self._report(f"{counted(count, 'virtual tag')} taken back.")
         elif data.get("verb") in ("change_set", "change_set_all"):
             self.require("tagging.add_changeset")
             self._create_change_set(data.get("title", ""), every=data["verb"] == "change_set_all")

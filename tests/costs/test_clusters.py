@@ -1,23 +1,28 @@
 """Kubernetes: the cost of machines, split among what ran on them, to the last digit and never as cost of its own."""
 
+import io
 import json
+import zipfile
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from costs import reconciliation
 from costs.calc.cluster_splits import shares_sql
 from costs.clusters import shares
+from costs.clusters.of_bills import split_nightly
 from costs.clusters.receive import receive_allocations
 from costs.formats.base import BadBill
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import ClusterFile, ClusterUsage, CostLine
+from finops_site.celery import app
 from finops_site.lib.money import split as split_money
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
@@ -48,6 +53,33 @@ PODS = (
     allocation("web-2", "0.5", "0.5", node="aws:///us-east-1a/i-2", namespace="shop", controller="web"),
     allocation("job-1", "1", "1", namespace="data", controller="etl", labels={"app": "etl"}),
     allocation("__idle__", "1", "0", node=""),
+)
+
+POD = {
+    "lineItem/Operation": "EKSPod-EC2",
+    "lineItem/UnblendedCost": "0",
+    "splitLineItem/ParentResourceId": "i-1",
+    "resourceTags/aws:eks:cluster-name": "shop",
+}
+# A machine of 0.96 in an AWS report, and its two pods.
+REPORT = bills.cur_csv(
+    [
+        {"lineItem/UnblendedCost": "0.96"},
+        POD
+        | {
+            "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/web/web-1/u1",
+            "resourceTags/aws:eks:namespace": "web",
+            "splitLineItem/SplitCost": "0.5",
+            "splitLineItem/UnusedCost": "0.2",
+        },
+        POD
+        | {
+            "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/job/job-1/u2",
+            "resourceTags/aws:eks:namespace": "job",
+            "splitLineItem/SplitCost": "0.2",
+            "splitLineItem/UnusedCost": "0.06",
+        },
+    ]
 )
 
 
@@ -209,7 +241,7 @@ class TestFiles:
         week = {"start": "2026-03-09T00:00:00Z", "end": "2026-03-16T00:00:00Z"}
         row = bring(opencost(allocation("b", "1", namespace="n", window=week)), name="week.json")
         assert (row.first_day, row.last_day, row.rows) == (date(2026, 3, 9), date(2026, 3, 15), 7)
-        assert "1 rows are of several days" in row.notes
+        assert "1 row is of several days" in row.notes
 
     def test_machines_of_azure_and_google_are_named_as_their_bills_name_them(self, bring):
         vmss = "/subscriptions/S1/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/aks-pool"
@@ -222,33 +254,9 @@ class TestFiles:
 
     def test_aws_split_cost_allocation_splits_the_machine_that_the_report_names(self, bring, tmp_path):
         """The pods' own rows cost nothing; of the machine's 0.96 they take 0.5 and 0.2, and 0.26 is idle."""
-        pod = {
-            "lineItem/Operation": "EKSPod-EC2",
-            "lineItem/UnblendedCost": "0",
-            "splitLineItem/ParentResourceId": "i-1",
-            "resourceTags/aws:eks:cluster-name": "shop",
-        }
-        rows = [
-            {"lineItem/UnblendedCost": "0.96"},
-            pod
-            | {
-                "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/web/web-1/u1",
-                "resourceTags/aws:eks:namespace": "web",
-                "splitLineItem/SplitCost": "0.5",
-                "splitLineItem/UnusedCost": "0.2",
-            },
-            pod
-            | {
-                "lineItem/ResourceId": "arn:aws:eks:us-east-1:1:pod/shop/job/job-1/u2",
-                "resourceTags/aws:eks:namespace": "job",
-                "splitLineItem/SplitCost": "0.2",
-                "splitLineItem/UnusedCost": "0.06",
-            },
-        ]
-        report = bills.cur_csv(rows)
-        (received,) = receive_bill("aws", [bills.write(tmp_path, "cur.csv", report)])
+        (received,) = receive_bill("aws", [bills.write(tmp_path, "cur.csv", REPORT)])
         load_bill(received.delivery)
-        assert bring(report, name="cur-split.csv").kind == "AWS split cost allocation"
+        assert bring(REPORT, name="cur-split.csv").kind == "AWS split cost allocation"
         assert amounts() == {"web": Decimal("0.5"), "job": Decimal("0.2"), "idle": Decimal("0.26")}
         assert set(amounts("pod")) == {"web/web-1", "job/job-1", "idle"}
         assert_books_hold()
@@ -258,8 +266,8 @@ class TestFiles:
         [
             (b"a,b\n1,2\n", "no file of allocations"),
             (b'{"code": 500}', "no row has a cost"),
-            (opencost(allocation("a", "1", cluster="")), "name no cluster"),
-            (opencost(allocation("a", "1", window={})), "have no day"),
+            (opencost(allocation("a", "1", cluster="")), "row names no cluster"),
+            (opencost(allocation("a", "1", window={})), "1 row has no day"),
         ],
     )
     def test_what_is_no_such_file_is_refused_in_words(self, bring, content, reason):
@@ -281,7 +289,22 @@ class TestPages:
         assert "Idle" in page
         csv = client.get("/kubernetes/?month=2026-03&_export=csv").getvalue().decode()
         assert "data" in csv
-        assert csv.splitlines()[0].startswith("Cluster,Of,Share")
+        assert csv.splitlines()[0].startswith("Namespace,Cluster,Share")
+        by_label = client.get("/kubernetes/?month=2026-03&by=label:app&_export=csv").getvalue().decode()
+        assert by_label.splitlines()[0].startswith("label:app,Cluster,Share")
+
+    def test_eli_finds_the_month_in_the_bar_and_reads_what_he_may_ask(self, bring, machines, people, client_of):
+        bring(opencost(*PODS))
+        page = client_of(people["eli"]).get("/kubernetes/?month=2026-03&by=colour").content.decode()
+        assert 'value="2026-03"' in page
+        assert '<option value="workload">' in page, "the suggestions of the field"
+        assert "By: Choose namespace, workload, pod, node, cluster or label:" in page
+        assert "Machines without a bill" not in page, "they are other teams', and have one"
+        part = client_of(people["fay"]).get(
+            "/kubernetes/?month=2026-03", headers={"HX-Request": "true", "HX-Target": "list"}
+        )
+        assert "shop" in part.content.decode()
+        assert "<html" not in part.content.decode()
 
     def test_a_file_that_cannot_be_read_stays_on_its_form(self, people, client_of):
         upload = SimpleUploadedFile("x.csv", b"a,b\n1,2\n")
@@ -300,6 +323,67 @@ class TestPages:
         assert [(row["cluster"], row["amount"]) for row in rows] == [("shop", "11.00000000000000001")]
         assert client.get("/api/v1/cluster-shares/?month=2026-03&by=x").status_code == 400
         assert client.get("/api/v1/cluster-shares/").status_code == 400
+
+
+class TestBillsThatSayItThemselves:
+    """AWS reports with split cost allocation: loading the bill is enough."""
+
+    @pytest.fixture(autouse=True)
+    def at_once(self):
+        app.conf.task_always_eager = True
+        yield
+        app.conf.task_always_eager = False
+
+    @pytest.fixture
+    def load(self, tmp_path, django_capture_on_commit_callbacks):
+        def load(content, name="cur.csv"):
+            with django_capture_on_commit_callbacks(execute=True):
+                (received,) = receive_bill("aws", [bills.write(tmp_path, name, content)])
+                return load_bill(received.delivery)
+
+        return load
+
+    @pytest.mark.parametrize("name", ["cur.csv", "cur.csv.gz", "cur.csv.zip"])
+    def test_loading_the_bill_splits_its_machines(self, load, name):
+        content = REPORT
+        if name.endswith(".zip"):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w") as archive:
+                archive.writestr("cur.csv", REPORT)
+            content = packed.getvalue()
+        delivery = load(content, name)
+        assert amounts() == {"web": Decimal("0.5"), "job": Decimal("0.2"), "idle": Decimal("0.26")}
+        assert delivery.cluster_files.get().clusters == ["shop"]
+        assert_books_hold()
+
+    def test_fay_reads_on_the_delivery_where_the_shares_are(self, load, people, client_of):
+        page = client_of(people["fay"]).get(f"/deliveries/{load(REPORT).pk}/").content.decode()
+        assert "Its rows of pods split the machines of shop" in page
+        assert '<a href="/kubernetes/?month=2026-03">their shares</a>' in page
+        assert "Rows that split the cost of machines among pods or tasks: 2." in page
+
+    def test_the_next_version_of_the_month_replaces_its_days(self, load):
+        load(REPORT)
+        load(REPORT.replace(b"0.5,0.2", b"0.4,0.3"), "again.csv")
+        assert amounts() == {"web": Decimal("0.4"), "job": Decimal("0.2"), "idle": Decimal("0.36")}
+        assert ClusterFile.objects.count() == 1
+
+    def test_days_that_fay_brought_in_another_file_stay(self, load, bring):
+        bring(opencost(allocation("web-1", "1", namespace="shop")))
+        load(REPORT)
+        assert amounts() == {"shop": Decimal("0.96")}
+
+    def test_a_bill_without_pods_brings_nothing(self, load):
+        load(bills.cur_csv([{}]))
+        assert not ClusterFile.objects.exists()
+
+    def test_the_night_reads_what_no_worker_did(self, tmp_path):
+        (received,) = receive_bill("aws", [bills.write(tmp_path, "cur.csv", REPORT)])
+        load_bill(received.delivery)
+        assert not ClusterFile.objects.exists(), "nothing is queued before the commit"
+        assert split_nightly(timezone.now().date()) == "1 report read."
+        assert amounts()["web"] == Decimal("0.5")
+        assert split_nightly(timezone.now().date()) == "0 reports read."
 
 
 def test_periods_beside_the_files_have_no_shares(bring, machines):

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
@@ -13,8 +14,10 @@ from costs import reconciliation
 from costs.demo import bills
 from costs.demo.services import resources
 from costs.ingest import demo as ingest_demo
-from costs.models import CostLine, Delivery
-from finops_site.models import Team
+from costs.invoices.comparison import compare
+from costs.invoices.demo import make_invoices
+from costs.models import CostLine, Delivery, Invoice
+from finops_site.models import Team, User
 from finops_site.people import demo as people_demo
 from tagging.ownership.demo import make_ownership_rules
 
@@ -115,6 +118,30 @@ def test_the_demo_comes_in_by_the_road_every_bill_takes(settings, tmp_path, rows
     _every_team_owns_something_and_some_of_it_nobody(expected)
     ingest_demo.load_demo_bills(output.append, as_of=AS_OF)
     assert Delivery.objects.count() == 13, "the second time everything is here already"
+    for _ in range(2):
+        make_invoices(output.append, as_of=AS_OF)
+        ingest_demo.load_short_bill(output.append, as_of=AS_OF)
+    _fay_has_an_invoice_and_a_held_bill_to_decide(output)
+    assert CostLine.objects.current().totals(["billed_cost"])["USD"]["billed_cost"] == expected
+    assert [check for check in reconciliation.reconcile() if not check.holds] == []
+
+
+def _fay_has_an_invoice_and_a_held_bill_to_decide(output):
+    """Of six invoices four agree to the cent; one lacks a credit, explained and signed; October's waits for her."""
+    fay = User.objects.get(email="fay@demo.example")
+    invoices = Invoice.objects.order_by("billing_month")
+    comparisons = compare(invoices)
+    months = [(f"{row.billing_month:%m}", str(comparisons[row.pk].state), row.signed_by == fay) for row in invoices]
+    agreed = [(month, "agrees", True) for month in ("05", "06", "07", "09")]
+    assert sorted(months) == sorted([*agreed, ("08", "explained", True), ("10", "differs", False)])
+    gaps = {round(comparisons[row.pk].difference, 2) for row in invoices}
+    assert gaps == {Decimal("0.00"), Decimal("-412.50"), Decimal("1284.00")}
+    (held,) = Delivery.objects.filter(status=Delivery.Status.HELD)
+    assert [str(month.billing_month) for month in held.months.all()] == ["2026-10-01"]
+    assert not held.months.filter(is_current=True).exists()
+    assert any("Cost on the same days" in reason for reason in held.held_because)
+    assert re.fullmatch(r"  northwind-2026-10-again.csv.gz: 5,\d{3} charges, held", output[-1])
+    assert Delivery.objects.count() == 14, "and the second time it is here already"
 
 
 def _every_team_owns_something_and_some_of_it_nobody(expected):

@@ -129,7 +129,7 @@ def test_a_csv_completes_a_commitment_and_the_calendar_says_what_happens_that_da
     text = f"provider,id,kind,term_months,payment,end,owner\nAWS,{ARN},sp_ec2,12,none,{end},Payments\n"
     file = SimpleUploadedFile("owned.csv", text.encode())
     response = client_of(fay).post(reverse("reservations:commitments_load"), {"file": file}, follow=True)
-    assert "1 commitments are loaded" in response.content.decode()
+    assert "1 commitment is loaded" in response.content.decode()
     (commitment,) = Commitment.objects.all()
     assert (commitment.term_months, commitment.payment, commitment.end) == (12, "none", end)
     assert commitment.owner.name == "Payments"

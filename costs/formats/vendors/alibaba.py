@@ -5,12 +5,24 @@ what is due after discounts and coupons, the pretax gross amount is the list pri
 days and months here: a bill is for the month that it names.
 """
 
-from costs.formats.base import Format, const, formula, listed_tags, text
+from costs.formats.base import Format, Pages, const, formula, listed_tags, text
 
 CATEGORY = """CASE {Item} WHEN 'SubscriptionOrder' THEN 'Purchase' WHEN 'Refund' THEN 'Purchase'
     WHEN 'Adjustment' THEN 'Adjustment' ELSE 'Usage' END"""
 CYCLE = "CASE WHEN length({BillingCycle}) = 6 THEN left({BillingCycle}, 4) || '-' || right({BillingCycle}, 2) \
 ELSE left({BillingCycle}, 7) END || '-01'"
+
+# An answer is about a month, or about a single day of it (Granularity DAILY).
+DAYS = "list_distinct(json_extract_string(object, '$.Data.Items[*].BillingDate'))"
+PAGES = Pages(
+    content="CAST(json_extract(object, '$.Data.Items') AS VARCHAR)",
+    answer="concat_ws(' ', json_extract_string(object, '$.Data.AccountID'), "
+    "json_extract_string(object, '$.Data.BillingCycle'))",
+    is_last="coalesce(json_extract_string(object, '$.Data.NextToken'), '') = ''",
+    rows="json_array_length(object, '$.Data.Items')",
+    total="TRY_CAST(json_extract_string(object, '$.Data.TotalCount') AS BIGINT)",
+    part=f"CASE WHEN len({DAYS}) = 1 THEN {DAYS}[1] END",
+)
 
 ALIBABA = Format(
     name="alibaba",
@@ -66,6 +78,7 @@ ALIBABA = Format(
     always=frozenset({"BilledCost", "EffectiveCost"}),
     tags_are_map=True,
     rows_in="Data.Items[]",
+    pages=PAGES,
     warnings=lambda sheet: [
         "Alibaba Cloud's days are Beijing's; costs are before tax, and a subscription counts on the day it was paid."
     ],

@@ -4,7 +4,7 @@ Fields: platform.claude.com/docs/en/api/admin/cost_report. Amounts are decimal t
 dollars. Model, token type and service tier are there when the report is grouped by description.
 """
 
-from costs.formats.base import NO_MORE, Format, cents, const, first, month_of, text
+from costs.formats.base import Format, cents, const, first, month_of, pages_by_time, text
 
 ANTHROPIC = Format(
     name="anthropic",
@@ -37,5 +37,5 @@ ANTHROPIC = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     rows_in="data[].results[]",
-    last_page=NO_MORE,
+    pages=pages_by_time("starting_at", "ending_at"),
 )

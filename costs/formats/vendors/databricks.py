@@ -1,8 +1,8 @@
 """Databricks' billable usage, joined with its price list: ``system.billing.usage`` and ``system.billing.list_prices``.
 
 Columns: docs.databricks.com/admin/system-tables/billing and .../pricing. Usage has quantities and no cost; a record
-costs its quantity at the price of its SKU and cloud that held when it began. Cost is at list price with promotions
-(`effective_list`); what an account has negotiated is in neither table.
+costs its quantity at the price of its account, SKU, cloud and unit that held when it began. Cost is at list price with
+promotions (`effective_list`); what an account has negotiated is in neither table.
 """
 
 from costs.formats.base import (
@@ -25,7 +25,8 @@ START = "usage_start_time"
 PRICES = PriceList(
     title="Databricks price list (system.billing.list_prices)",
     required=("sku_name", "price_start_time", "price_end_time", "currency_code"),
-    key=((text("sku_name"), text("sku_name")), (text("cloud"), text("cloud"))),
+    # A list may have the prices of several accounts, and of one SKU by other units.
+    key=tuple((text(name), text(name)) for name in ("sku_name", "cloud", "account_id", "usage_unit")),
     at=text(START),
     start=text("price_start_time"),
     end=text("price_end_time"),
@@ -98,6 +99,8 @@ DATABRICKS = Format(
         "Costs are Databricks' list prices with promotions: what your account has negotiated is in neither file."
     ],
     remarks={
-        "BilledCost IS NULL": "{} rows of usage have no price in the price list: their cost is unknown and in no total."
+        "BilledCost IS NULL": (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: {}."
+        )
     },
 )

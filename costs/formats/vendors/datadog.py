@@ -1,7 +1,8 @@
 """Datadog: its own cost by organisation and product, and the files of custom costs that are uploaded to it.
 
 Headers: "New CSV headers for Individual Organizations Summary" (docs.datadoghq.com/account_management/guide) and
-"Custom Costs" (docs.datadoghq.com/cloud_cost_management/setup/custom). Of custom costs the last day is inclusive.
+"Custom Costs" (docs.datadoghq.com/cloud_cost_management/setup/custom). Of custom costs the last day is inclusive, and
+their columns are a handful of those of FOCUS: a bill of FOCUS that lacks a column must not be taken for one of them.
 """
 
 from costs.formats.base import Format, const, formula, month_of, object_tags, text
@@ -40,6 +41,13 @@ DATADOG_CUSTOM = Format(
         "BilledCost",
         "BillingCurrency",
     ),
+    # What FOCUS states about a charge and custom costs do not.
+    foreign=(
+        *("EffectiveCost", "AmortizedCost", "ListCost", "ContractedCost", "BillingPeriodStart", "BillingPeriodEnd"),
+        *("ChargeCategory", "ChargeType", "ChargeSubcategory", "ChargeClass", "ChargeFrequency", "PricingCategory"),
+        *("BillingAccountId", "InvoiceIssuerName", "CommitmentDiscountId", "CommitmentDiscountStatus"),
+        *("ListUnitPrice", "ContractedUnitPrice", "PricingQuantity"),
+    ),
     columns={
         "ProviderName": text("ProviderName"),
         "InvoiceIssuerName": text("ProviderName"),
@@ -52,6 +60,12 @@ DATADOG_CUSTOM = Format(
         "ChargeCategory": const("Usage"),
         "ChargeDescription": text("ChargeDescription"),
         "ServiceName": text("ServiceName", "ProviderName"),
+        "ServiceCategory": text("ServiceCategory"),
+        "RegionId": text("RegionId"),
+        "RegionName": text("RegionName"),
+        "ResourceId": text("ResourceId"),
+        "ResourceName": text("ResourceName"),
+        "ResourceType": text("ResourceType"),
         "BilledCost": text("BilledCost"),
         "EffectiveCost": text("BilledCost"),
         "Tags": object_tags("Tags"),

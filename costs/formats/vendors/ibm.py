@@ -52,5 +52,5 @@ IBM = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     tags_are_map=True,
-    remarks={"x_LineType = 'not charged'": "{} rows are for information only and not charged; they count 0."},
+    remarks={"x_LineType = 'not charged'": "Rows for information only, which are not charged and count 0: {}."},
 )

@@ -5,7 +5,7 @@ invoice stand above the header. API: "Return One Invoice for One Organization"; 
 report of the same page is read as any FOCUS bill.
 """
 
-from costs.formats.base import Format, Rule, cents, const, first, formula, object_tags, text
+from costs.formats.base import Format, Pages, Rule, cents, const, first, formula, object_tags, text
 
 # ``03/05/2026``
 DAY = "coalesce(CAST(TRY_CAST(try_strptime({Usage Date}, '%m/%d/%Y') AS DATE) AS VARCHAR), {Usage Date})"
@@ -59,6 +59,20 @@ MONGODB_CSV = Format(
     date_order="month-first",
 )
 
+# An invoice is a page by itself, and the same invoice again is the same one.
+INVOICE = Pages(
+    content="CAST(json_extract(object, '$.lineItems') AS VARCHAR)",
+    answer="json_extract_string(object, '$.id')",
+    times="""[{start: json_extract_string(object, '$.startDate'), stop: json_extract_string(object, '$.endDate'),
+        rows: json_array_length(object, '$.lineItems')}]""",
+    left_out={
+        """TRY_CAST(json_extract_string(object, '$.salesTaxCents') AS DECIMAL(20, 4))
+        * CAST(0.01 AS DECIMAL(3, 2))""": (
+            "The invoice states {} USD of sales tax, which is in none of its lines: it is not in this bill's cost."
+        )
+    },
+)
+
 MONGODB_API = Format(
     name="mongodb-api",
     title="MongoDB Atlas invoice from the API",
@@ -90,4 +104,5 @@ MONGODB_API = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     rows_in="lineItems[]",
+    pages=INVOICE,
 )

@@ -4,12 +4,15 @@ Fields: platform.openai.com/docs/api-reference/usage/costs. Amounts are whole un
 seconds since 1970.
 """
 
-from costs.formats.base import NO_MORE, Format, const, formula, text
+from costs.formats.base import Format, const, formula, pages_by_time, text
 
 
 def _moment(name: str) -> str:
     return f"CAST(make_timestamp(TRY_CAST({{{name}}} AS BIGINT) * 1000000) AS VARCHAR)"
 
+
+# Of each organisation the answer is one of its own; pages of days without cost name none.
+ORGANIZATION = "list_max(json_extract_string(object, '$.data[*].results[*].organization_id'))"
 
 OPENAI = Format(
     name="openai",
@@ -42,5 +45,5 @@ OPENAI = Format(
     },
     always=frozenset({"BilledCost", "EffectiveCost"}),
     rows_in="data[].results[]",
-    last_page=NO_MORE,
+    pages=pages_by_time("start_time", "end_time", answer=ORGANIZATION),
 )

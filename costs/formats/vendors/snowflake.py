@@ -48,7 +48,7 @@ SNOWFLAKE = Format(
     always=frozenset({"BilledCost", "EffectiveCost"}),
     remarks={
         "lower(x_LineType) IN ('free usage', 'rebate')": (
-            "{} rows were paid from free or rebate credits; their cost is what Snowflake rates them at."
+            "Rows paid from free or rebate credits, which cost what Snowflake rates them at: {}."
         )
     },
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from costs import focus_export
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 
 
@@ -26,5 +27,5 @@ class Command(PlainCommand):
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror or error}") from None
         sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in written.totals.items())
-        words = f"{path}: {written.rows:,} rows of {options['month']}, {sums}."
+        words = f"{path}: {counted(written.rows, 'row')} of {options['month']}, {sums}."
         self.answer({"file": str(path), **written.figures()}, words, as_json=options["json"])

@@ -11,6 +11,7 @@ from costs.models import ConformanceResult, Delivery, Source
 from costs.querysets import METRICS
 from costs.versions.beside import neighbours_of
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 
 
@@ -116,7 +117,7 @@ def delivery_in_words(delivery: Delivery, is_new: bool) -> str:
         return f"{delivery}: {delivery.message}"
     sums = ", ".join(f"{sums['billed_cost']} {code} billed" for code, sums in delivery.totals.items())
     before = "" if is_new else "was here already; "
-    rows = f"{delivery.rows_loaded:,} of {delivery.rows_read:,} rows"
+    rows = f"{delivery.rows_loaded:,} of {counted(delivery.rows_read, 'row')}"
     months = ", ".join(delivery.billing_months)
     notes = delivery.message
     if delivery.status == Delivery.Status.HELD:

@@ -6,6 +6,7 @@ from typing import Any
 
 from costs.calc import exchange_rates
 from costs.query import currency_conversion
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 
 
@@ -29,6 +30,6 @@ class Command(PlainCommand):
             count += currency_conversion.load_rates(rates, options["source"])
         self.answer(
             {"rates": count, "currencies": currency_conversion.currencies()},
-            f"{count:,} rates.",
+            f"{counted(count, 'rate')}.",
             as_json=options["json"],
         )

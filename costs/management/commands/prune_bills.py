@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from costs import retention
+from finops_site.lib.words import counted
 from finops_site.ops.commands import PlainCommand
 
 
@@ -37,4 +38,5 @@ class Command(PlainCommand):
         words = "\n".join([*lines, *pruning.problems.values(), retention.pruning_words(pruning, dry_run=dry_run)])
         self.answer(figures, words, as_json=options["json"])
         if pruning.problems:
-            raise CommandError(f"{len(pruning.problems)} deliveries were left as they are.", returncode=1)
+            left = counted(len(pruning.problems), "delivery was left as it is", "deliveries were left as they are")
+            raise CommandError(f"{left}.", returncode=1)

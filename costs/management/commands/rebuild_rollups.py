@@ -9,6 +9,7 @@ from costs.ingest.rollups import roll_up, sum_by_invoice
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 
 
@@ -35,4 +36,4 @@ class Command(PlainCommand):
                 with limited_duckdb() as db:
                     sum_by_invoice(db, charges_sql(row.charges_glob), row)
         done = [str(row) for row in rows]
-        self.answer({"rebuilt": done}, f"Rebuilt {len(done)} months.", as_json=options["json"])
+        self.answer({"rebuilt": done}, f"Rebuilt {counted(len(done), 'month')}.", as_json=options["json"])

@@ -12,9 +12,11 @@ from costs.clusters.receive import receive_upload
 from costs.formats.base import BadBill
 from costs.query import latest_month
 from costs.query.known_until import KnownDays, known_in
+from costs.web.filters import FilterBar
 from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from finops_site.ui.tables import total_rows
 
@@ -26,10 +28,13 @@ class ClustersPage(ListPage):
     title = "Kubernetes"
     actions = (LOAD,)
     template_name = "costs/clusters.html"
+    fragment_template_name = "costs/cluster_shares.html"
+    subtitle = "The cost of machines, split among what ran on them. The other pages have it already, by machine."
     table_class = ClusterShareTable
     empty = Empty(
         "No shares in this month",
-        "Load a file of OpenCost, Kubecost or AWS's split cost allocation: it splits the cost of its machines.",
+        "A file of OpenCost or Kubecost splits the cost of the machines that it names. An AWS report with split cost "
+        "allocation data does so as it is loaded.",
         "box",
         LOAD,
     )
@@ -37,17 +42,11 @@ class ClustersPage(ListPage):
     @cached_property
     def form(self) -> ClusterQuestionForm:
         month = latest_month.month(self.person, timezone.now().date())
-        return ClusterQuestionForm(self.request.GET or None, month=month, clusters=shares.clusters())
+        return ClusterQuestionForm(self.request.GET, month=month, clusters=shares.clusters())
 
     @cached_property
     def month(self) -> Month:
         return self.form.question["month"]
-
-    def get_subtitle(self) -> str:
-        metric = self.form.question["metric"].replace("_", " ")
-        return (
-            f"{self.month}: the {metric} of machines, split among what ran on them. It is in the other pages already."
-        )
 
     @cached_property
     def known(self) -> KnownDays:
@@ -65,6 +64,12 @@ class ClustersPage(ListPage):
             for s in split_costs
         ]
 
+    def make_table(self, data: Any, **kwargs: Any) -> Any:
+        by = self.form.question["by"]
+        table = super().make_table(data, **kwargs)
+        table.columns["key"].column.verbose_name = shares.GROUPINGS[by][0] if by in shares.GROUPINGS else by
+        return table
+
     def get_totals(self) -> list[dict[str, Any]]:
         chosen = self.form.question
         sums = shares.totals(self.person, self.month.period, metric=chosen["metric"], cluster=chosen["cluster"])
@@ -72,7 +77,10 @@ class ClustersPage(ListPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         missing = shares.unmatched(self.person, self.month.period, self.form.question["cluster"])
-        return super().get_context_data(form=self.form, unmatched=missing, **kwargs)
+        groupings = [*shares.GROUPINGS, f"{shares.LABEL}app"]
+        return super().get_context_data(
+            bar=FilterBar(self.form), groupings=groupings, month=self.month.start, unmatched=missing, **kwargs
+        )
 
 
 class LoadAllocations(FormPage):
@@ -95,6 +103,6 @@ class LoadAllocations(FormPage):
         chosen = form.cleaned_data
         row = receive_upload(chosen["files"], cluster=chosen["cluster"], user=self.person)
         messages.success(
-            self.request, f"{row.rows:,} rows of {', '.join(row.clusters)} are loaded. {row.notes}".strip()
+            self.request, f"{counted(row.rows, 'row')} of {', '.join(row.clusters)} loaded. {row.notes}".strip()
         )
         return row

@@ -26,6 +26,7 @@ from costs.web import conformance_tables, delivery_figures, delivery_tables
 from costs.web.filters import DeliveryFilter
 from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
@@ -174,9 +175,8 @@ class DeliveryPage(DetailPage):
             "beside": delivery.beside.order_by("pk"),
             "streams": Stream.objects.filter(months__delivery=delivery).distinct(),
             "restated": restatements.restatement_summary(delivery),
-            "changes": delivery_tables.ChangeTable(
-                restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE], request=None
-            ),
+            "changes": self._change_table(delivery),
+            "cluster_files": delivery.cluster_files.all(),
             "retention": retention.retention_of(delivery),
             "score": conformance_tables.score_figures(delivery),
             "broken_rules": conformance_tables.ConformanceTable(
@@ -190,6 +190,13 @@ class DeliveryPage(DetailPage):
         """What it may stand beside, for whoever may decide that now."""
         decides = self.person.has_perm("costs.accept_delivery") and not delivery.files_removed_at
         return neighbours_of(delivery) if decides and delivery.status in MAY_STAND_BESIDE else []
+
+    def _change_table(self, delivery: Delivery) -> delivery_tables.ChangeTable:
+        """The largest changes, without the columns that say the same of every row: they must fit beside one another."""
+        rows = list(restatements.restated_costs(delivery)[:CHANGES_ON_THE_PAGE])
+        same = ["month"] if len({row.restatement.billing_month for row in rows}) == 1 else []
+        same += [] if any(row.billed_new for row in rows) else ["billed_new"]
+        return delivery_tables.ChangeTable(rows, request=None, exclude=same)
 
 
 class DeliveryProgress(_OneDelivery, View):
@@ -235,7 +242,7 @@ class RejectsPage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         listed, rejected = self.rows.count(), self.delivery.rows_rejected
         limit = "" if rejected <= listed else f" The first {listed:,} are listed."
-        return f"{rejected:,} of {self.delivery.rows_read:,} rows.{limit}"
+        return f"{rejected:,} of {counted(self.delivery.rows_read, 'row')}.{limit}"
 
 
 class ChangesPage(_ListOfDelivery):
@@ -294,7 +301,8 @@ class ConformanceRulePage(_ListOfDelivery):
     def get_subtitle(self) -> str:
         shown = len(self.get_queryset())
         limit = f", the {shown} that cost most" if shown < self.result.rows else ""
-        return f"{self.result.rows:,} of {self.result.judged:,} rows break this rule{limit}."
+        verb = "breaks" if self.result.rows == 1 else "break"
+        return f"{self.result.rows:,} of {counted(self.result.judged, 'row')} {verb} this rule{limit}."
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         rules = reverse("costs:delivery_conformance", args=[self.delivery.pk])

@@ -1,10 +1,8 @@
 """The cost explorer: what was spent, by one or two things, over time."""
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -18,17 +16,11 @@ from costs.query.question import Question
 from costs.query.spend import find_spend
 from costs.web.explorer_form import METRIC_LABELS, ExplorerForm
 from costs.web.explorer_tables import ExplorerTables
+from costs.web.filters import FilterBar
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Empty, Page
 
 MOST_ROWS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class FilterBar:
-    """What the filter bar draws: anything with a form."""
-
-    form: forms.Form
 
 
 class Explorer(Page, TemplateView):

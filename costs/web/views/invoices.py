@@ -20,7 +20,14 @@ from costs.invoices.explanation import explain_books
 from costs.invoices.records import CannotSign
 from costs.models import Invoice, InvoiceFile
 from costs.web.invoice_forms import ExplanationForm, InvoiceFilter, InvoiceForm, InvoiceUploadForm
-from costs.web.invoice_tables import INVOICE_STATES, InvoiceTable, comparison_notes, difference_text, invoice_rows
+from costs.web.invoice_tables import (
+    INVOICE_STATES,
+    InvoiceTable,
+    comparison_notes,
+    difference_text,
+    invoice_rows,
+    short_difference,
+)
 from costs.web.links import filter_value, lines_url
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
@@ -98,6 +105,7 @@ class InvoicePage(DetailPage):
             "comparison": comparison,
             "state": INVOICE_STATES[comparison.state],
             "difference": None if comparison.difference is None else difference_text(comparison.difference),
+            "short": comparison.difference and short_difference(comparison.difference, invoice.currency),
             "notes": list(comparison_notes(invoice, comparison)),
             "is_by_id": comparison.basis == Basis.INVOICE_ID,
             "named": sorted(by_id),

@@ -9,6 +9,7 @@ from costs.models import ExchangeRate
 from costs.query import currency_conversion
 from costs.web.forms import RatesForm
 from costs.web.tables import ExchangeRateTable
+from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 
 LOAD = Action("Load rates", "costs:rates_load", "upload", "costs.add_exchangerate", primary=True)
@@ -41,5 +42,6 @@ class LoadRates(FormPage):
 
     def save(self, form: RatesForm) -> int:
         count = currency_conversion.load_rates(form.cleaned_data["file"], form.cleaned_data["source"])
-        messages.success(self.request, f"{count:,} rates are loaded; one for the same day replaced the one before.")
+        loaded = counted(count, "rate is loaded", "rates are loaded")
+        messages.success(self.request, f"{loaded}; one for the same day replaced the one before.")
         return count

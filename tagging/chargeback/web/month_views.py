@@ -11,6 +11,7 @@ from django.views.generic import TemplateView, View
 
 from costs import reconciliation
 from finops_site.celery import task
+from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, Empty, FormPage, Page
@@ -110,7 +111,8 @@ class CloseMonth(PeriodPage, View):
             if isinstance(problem, closing.DraftOutdated):
                 task("tagging.tasks.refresh_chargeback").delay_on_commit()
         else:
-            text = f"{month} is closed: {len(statements)} statements are numbered, and the leads are notified."
+            numbered = counted(len(statements), "statement is", "statements are")
+            text = f"{month} is closed: {numbered} numbered, and the leads are notified."
             messages.success(request, text)
         return redirect(self.period)
 

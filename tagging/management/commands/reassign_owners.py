@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from finops_site.lib.periods import Month
+from finops_site.lib.words import counted
 from finops_site.ops.commands import BadInput, PlainCommand
 from tagging.ownership import rule_application
 
@@ -22,6 +23,6 @@ class Command(PlainCommand):
             raise BadInput(error) from None
         months = list(rule_application.reallocate_open_months([month] if month else None))
         lines = sum(reallocated.lines for reallocated in months)
-        text = f"Reallocated {len(months)} months; {lines:,} lines changed."
+        text = f"Reallocated {counted(len(months), 'month')}; {counted(lines, 'line')} changed."
         figures = {"reassigned": [str(reallocated.row) for reallocated in months], "lines": lines}
         self.answer(figures, text, as_json=options["json"])

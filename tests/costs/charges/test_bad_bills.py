@@ -61,7 +61,8 @@ def test_a_bill_without_rows_is_not_damaged(tmp_path):
             "ChargePeriodStart",
         ),
         ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200), "not a header|binary file"),
-        ("latin.csv", "Kosten,Währung\n1,2\n".encode("latin-1"), "not UTF-8"),
+        ("latin.csv", "Kosten,Währung\n1,2\n".encode("latin-1"), "its header has none of the columns we look for"),
+        ("cyrillic.csv", "Дата,Валюта\n1,2\n".encode("cp1251"), "line 1, the header, is not UTF-8"),
         ("cut.csv.gz", gzip.compress(bills.focus_csv([{}] * 5000), mtime=0)[:-300], "ends early"),
         ("damaged.csv.gz", gzip.compress(b"x" * 50, mtime=0)[:12] + b"garbage garbage garbage", "damaged|ends early"),
         ("broken.parquet", b"PAR1 and then nothing of the kind", "Parquet file is damaged"),
@@ -211,7 +212,7 @@ def test_hostile_tag_values_are_kept_as_the_text_they_are(tmp_path):
 def test_tags_that_are_no_json_do_not_cost_the_charge(tmp_path):
     delivery = load(bills.write(tmp_path, "april.csv", bills.focus_csv([{"Tags": "env=prod"}], **APRIL)))
     assert delivery.totals["USD"]["billed_cost"] == "1"
-    assert "1 rows have tags that are not a JSON object" in delivery.message
+    assert "1 row has tags that are not a JSON object" in delivery.message
 
 
 def test_the_same_bill_again_is_a_message_and_not_double_cost(tmp_path, good_month):

@@ -72,6 +72,19 @@ class TestText:
         with pytest.raises(BadBill, match="damaged UTF-16"):
             read(SIX.decode().encode("utf-16")[:-1])
 
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.json"])
+    def test_utf_16_without_its_mark_shows_by_its_zeros(self, read, encoding, name):
+        row = {**bills.FOCUS_ROW, "ResourceName": "Zwölf 東京"}
+        plain = json.dumps([row], ensure_ascii=False) if name == "bill.json" else bills.focus_csv([row]).decode()
+        text = plain.encode(encoding)
+        assert read(gzip.compress(text) if name.endswith(".gz") else text, name=name).costs == [1]
+
+    @pytest.mark.parametrize("content", [b"\x00\x01" * 40, b"\x01\x00\x00\x00" * 20, b"a\x00" * 3, b"\x00" * 80])
+    def test_other_zeros_are_a_binary_file(self, read, content):
+        with pytest.raises(BadBill):
+            read(content)
+
     @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;"])
     def test_a_line_that_names_the_delimiter_is_no_header(self, read, line):
         text = (
@@ -86,7 +99,117 @@ class TestText:
         assert bill.contents.rejects[0].line == above.count("\n") + 3
 
 
+class TestWindows1252:
+    """What Excel saves as CSV where nobody chose UTF-8: read where all of it is likely, and the delivery names it."""
+
+    NAMES = ("Bücherei", "Größe – “neu” 5 €", "L’été à Nîmes", "España, año", "Malmö®", "web-1")
+
+    @pytest.fixture
+    def names(self, tmp_path):
+        """The names of the resources that a file has once it is read, and its contents."""
+
+        def names(content, name="bill.csv"):
+            reader = Reader(tmp_path, column="ResourceName")
+            bill = reader(content, name=name)
+            return bill.values, bill
+
+        return names
+
+    @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.jsonl", "bill.json"])
+    def test_western_names_are_read_as_they_were_typed(self, names, name):
+        rows = [{**bills.FOCUS_ROW, "ResourceName": text} for text in self.NAMES]
+        texts = {
+            "bill.jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in rows),
+            "bill.json": json.dumps(rows, ensure_ascii=False, indent=1),
+        }
+        text = texts.get(name, bills.focus_csv(rows).decode()).encode("cp1252")
+        read, bill = names(gzip.compress(text) if name.endswith(".gz") else text, name)
+        assert (sorted(read), bill.contents.rows_rejected) == (sorted(self.NAMES), 0)
+        assert f'0-{name}: the text is not UTF-8 and was read as Windows-1252, like "Bücherei" on line' in bill.notes
+
+    def test_one_name_behind_many_rows_is_enough(self, names):
+        rows = [{}] * 5000 + [{"ResourceName": "Bücherei"}]
+        read, bill = names(bills.focus_csv(rows).decode().encode("cp1252"))
+        assert (len(read), "Bücherei" in read, bill.contents.rows_rejected) == (5001, True, 0)
+        assert '"Bücherei" on line 5002' in bill.notes
+
+    def test_a_header_may_show_it(self, names):
+        text = azure([{}]).decode().replace("UnitOfMeasure", "Maßeinheit (UnitOfMeasure)")
+        _, bill = names(text.encode("cp1252"))
+        assert bill.costs == [1]
+        assert "(UnitOfMeasure)" not in bill.notes
+        assert '"Maßeinheit" on line 1' in bill.notes
+
+    @pytest.mark.parametrize(
+        ("text", "encoding"),
+        [
+            ("Сервер бухгалтерии", "cp1251"),
+            ("請求書サーバー", "shift_jis"),
+            ("服务器", "gbk"),
+            ("Żółw", "cp1250"),
+            ("Größe", "mac_roman"),
+            ("Müllabfuhr", "cp437"),
+            ("Διακομιστής", "cp1253"),
+        ],
+    )
+    def test_where_another_code_page_is_as_likely_nothing_is_guessed(self, names, text, encoding):
+        rows = bills.focus_csv([{"ResourceName": text}, {}]).decode().encode(encoding)
+        read, bill = names(rows)
+        (reject,) = bill.contents.rejects
+        assert read == ["web-1"]
+        assert (reject.line, reject.reason) == (2, "is not UTF-8 text; save the file as UTF-8 and deliver it again")
+
+    def test_a_file_that_mixes_both_keeps_its_utf_8_and_names_the_other_lines(self, names):
+        other = bills.focus_csv([{"ResourceName": "Müll"}]).decode().splitlines()[1].encode("cp1252")
+        read, bill = names(bills.focus_csv([{"ResourceName": "Bücherei"}]) + other + b"\n")
+        assert (read, [reject.line for reject in bill.contents.rejects]) == (["Bücherei"], [3])
+
+    def test_a_line_of_json_that_is_not_utf_8_is_a_reject_and_not_lost(self, names):
+        lines = [json.dumps({**bills.FOCUS_ROW, "ResourceName": text}, ensure_ascii=False) for text in ("Zoë", "Żółw")]
+        read, bill = names(lines[0].encode() + b"\n" + lines[1].encode("cp1250") + b"\n", "bill.jsonl")
+        assert (read, bill.contents.rows_read, bill.contents.rows_rejected) == (["Zoë"], 2, 1)
+
+    def test_a_header_in_another_code_page_is_refused_with_its_line(self, read):
+        text = azure([{}]).decode().replace("UnitOfMeasure", "Единица (UnitOfMeasure)")
+        with pytest.raises(BadBill, match="line 1, the header, is not UTF-8 text; save the bill as UTF-8"):
+            read(text.encode("cp1251"))
+
+
+class TestHeaders:
+    def test_a_name_over_two_lines_is_one_name(self, read):
+        text = bills.focus_csv([{}, {"BilledCost": "much"}]).decode()
+        for name, quoted in (("BilledCost", '"Billed\nCost"'), ("ChargeDescription", '"Charge\nDescription"')):
+            text = text.replace(name, quoted, 1)
+        bill = read(text.encode())
+        assert (bill.costs, [reject.line for reject in bill.contents.rejects]) == ([1], [5])
+
+    @pytest.mark.parametrize(("inside", "outside"), [("\n", "\r\n"), ("\r\n", "\n"), ("\r\n", "\r\n")])
+    @pytest.mark.parametrize("above", ["", "Cost report\n\n"])
+    def test_its_lines_may_end_otherwise_than_the_rows(self, read, inside, outside, above):
+        text = (above + bills.focus_csv([{}, {}]).decode()).replace("\n", outside)
+        assert sum(read(text.replace("BilledCost", f'"Billed{inside}Cost"', 1).encode()).costs) == 2
+
+    def test_it_may_end_in_columns_that_no_row_has(self, read):
+        lines = bills.focus_csv([{}, {}]).decode().replace("BilledCost", '"Billed\nCost"', 1)
+        bill = read(lines.replace("Tags\n", "Tags,Team,Owner\n", 1).encode())
+        assert sum(bill.costs) == 2
+        assert "(Team, Owner); they were left out" in bill.notes
+
+    @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+    def test_a_mark_of_utf_8_may_stand_in_any_of_the_files(self, read, mark):
+        assert sum(read(bills.focus_csv([{}]), mark + bills.focus_csv([{}])).costs) == 2
+
+
 class TestZips:
+    def test_a_text_beside_the_bill_is_none(self, read):
+        content = zipped({"a.csv": SIX, "notes.txt": b"as agreed by phone", "README": b"x"})
+        bill = read(content, name="x.zip")
+        assert sum(bill.costs) == 6
+        assert "notes.txt, README in it are no bill" in bill.notes
+
+    def test_a_text_alone_may_be_the_bill(self, read):
+        assert sum(read(zipped({"a.txt": SIX}), name="x.zip").costs) == 6
+
     def test_the_files_in_a_zip_are_one_bill(self, read):
         content = zipped(
             {"a/one.csv": SIX, "two.csv.gz": gzip.compress(SIX), "__MACOSX/x.csv": b"x", "info.pdf": b"%PDF"}

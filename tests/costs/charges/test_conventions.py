@@ -48,8 +48,8 @@ def azure(rows, *, columns=None, delimiter=","):
 class Reader:
     """Reads files as one bill, and what came of it."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, column="ChargePeriodStart"):
+        self.folder, self.column = folder, column
 
     def __call__(self, *contents, name="bill.csv", **options):
         work = self.folder / "work"
@@ -68,13 +68,15 @@ class Reader:
                     limit=1 << 28,
                 )
                 rows = db.execute(
-                    f"SELECT ChargePeriodStart, BilledCost FROM read_parquet('{work}/out/*/*.parquet') ORDER BY 1, 2"
+                    f"SELECT ChargePeriodStart, BilledCost, {self.column} FROM read_parquet('{work}/out/*/*.parquet') "
+                    "ORDER BY 1, 2, 3"
                 ).fetchall()
         finally:
             shutil.rmtree(work)
-        self.moments = [moment for moment, _ in rows]
+        self.moments = [moment for moment, _, _ in rows]
+        self.values = [value for _, _, value in rows]
         self.days = [moment.date() for moment in self.moments]
-        self.costs = [cost for _, cost in rows]
+        self.costs = [cost for _, cost, _ in rows]
         self.months = [f"{month.billing_month:%Y-%m}" for month in self.contents.months]
         self.notes = " ".join(self.contents.notes)
         return self
@@ -201,6 +203,10 @@ class TestDates:
         ("Mar 5, 2026", "2026-03-05 00:00"),
         ("05.03.2026 10:00", "2026-03-05 10:00"),
         ("2026-03-05T23:00:00-08:00", "2026-03-05 23:00"),
+        ("3/25/2026 11:30:00 PM +00:00", "2026-03-25 23:30"),
+        ("3/25/2026 12:00:00 AM UTC", "2026-03-25 00:00"),
+        ("25/3/2026 11:30 p.m.", "2026-03-25 23:30"),
+        ("2026-03-25 11:30:00 pm", "2026-03-25 23:30"),
     ],
 )
 def test_moments_as_engines_write_them(read, text, moment):
@@ -212,7 +218,7 @@ def test_day_numbers_of_a_spreadsheet_are_dates_where_the_period_shows_it(read):
     row = {"BillingPeriodStart": "46082", "BillingPeriodEnd": "46113", "ChargePeriodStart": "46086.5"}
     bill = read(bills.focus_csv([{**row, "ChargePeriodEnd": ""}]))
     assert (bill.months, f"{bill.moments[0]:%d %H}") == (["2026-03"], "05 12")
-    with pytest.raises(BadBill, match="none of its 1 rows"):
+    with pytest.raises(BadBill, match="its only row could not be read"):
         read(bills.focus_csv([{**row, "BillingPeriodStart": "46080"}]))
 
 
@@ -273,11 +279,31 @@ class TestAmounts:
             (["USD 5.5", "EUR7.25", "\u22123.5"], "9.25"),
             (["1,23,456.78", "1E-3"], "123456.781"),
             (["1.234", "2.125"], "3.359"),
+            (["($1,234.50)", "$(12.50)", "(5.00) USD", "-$3.00", "\u20135.00"], "-1260"),
         ],
     )
     def test_decimal_points_with_what_people_dress_amounts_in(self, read, amounts, total):
         bill = read(bills.focus_csv([{"BilledCost": amount} for amount in amounts]))
         assert (sum(bill.costs), bill.contents.rows_rejected) == (Decimal(total), 0)
+
+    def test_one_column_alone_may_have_decimal_commas(self, read):
+        rows = [{"BilledCost": amount, "EffectiveCost": "1.5"} for amount in ("1,50", "2,250", "1234,5")]
+        bill = read(bills.focus_csv(rows))
+        assert sum(bill.costs) == Decimal("1238.25")
+        assert "decimal comma (BilledCost)" in bill.notes
+
+    @pytest.mark.parametrize("quantity", ["1,5 GB", "many", "NaN"])
+    def test_a_quantity_that_is_no_number_is_left_out_and_counted(self, tmp_path, quantity):
+        read = Reader(tmp_path, column="ConsumedQuantity")
+        bill = read(bills.focus_csv([{"ConsumedQuantity": quantity}, {"ConsumedQuantity": "2"}, {}]))
+        assert sorted(bill.values, key=str) == [2, 24, None]
+        assert "1 row has ConsumedQuantity that is no number and was left out." in bill.notes
+
+    def test_a_list_cost_that_is_no_number_is_left_out_of_an_aws_report_and_counted(self, tmp_path):
+        read = Reader(tmp_path, column="ListCost")
+        bill = read(bills.cur_csv([{"pricing/publicOnDemandCost": "n/a"}, {}]))
+        assert sorted(bill.values, key=str) == [Decimal("0.096"), None]
+        assert "1 row has pricing/publicOnDemandCost that is no number and was left out." in bill.notes
 
     def test_what_nothing_decides_is_refused_naming_column_values_and_option(self, read):
         content = azure([{"CostInBillingCurrency": amount} for amount in ("173,900", "2,125")], delimiter=";")

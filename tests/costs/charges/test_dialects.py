@@ -117,6 +117,28 @@ def test_googles_view_is_read_as_focus_spells_it(load, name, text):
     assert "3 rows have the project of x_Project as sub account" in delivery.message
 
 
+@pytest.mark.parametrize(
+    ("written", "tags"),
+    [
+        (
+            [{"key": "team", "value": None}, None, {"key": None, "value": "x"}, {"key": "env", "value": "prod"}],
+            {"team": "", "env": "prod"},
+        ),
+        ([{"Key": "team", "Value": "a"}], {"team": "a"}),
+        ([{"team": "a"}, {"env": "b", "team": "c"}], {"team": "a", "env": "b"}),
+        ([], {}),
+        (
+            {"team": 'B\u00fc "x" \U0001f600', "n": 1, "on": True, "nested": {"a": [1]}},
+            {"team": 'B\u00fc "x" \U0001f600', "n": "1", "on": "true", "nested": '{"a":[1]}'},
+        ),
+    ],
+)
+def test_tags_in_any_json_are_kept(load, written, tags):
+    """A list of keys and values, with nulls in it; a list of objects that are tags themselves; escapes and numbers."""
+    load({"f.csv": bills.focus_csv([{"Tags": json.dumps(written)}])})
+    assert CostLine.objects.get().tag_set.tags == tags
+
+
 @pytest.mark.parametrize("name", ["focus.csv", "focus.jsonl"])
 def test_the_case_of_googles_view(name):
     delivery = load_files(*case("08-google-focus-view", name))

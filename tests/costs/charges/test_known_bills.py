@@ -211,7 +211,7 @@ def test_tags_of_columns_and_of_json_become_the_same_kind_of_map(tmp_path):
 @pytest.mark.parametrize(
     ("text", "tags", "note"),
     [
-        ('{"Team": "Data", "Team": "Retail"}', {"Team": "Retail"}, "1 rows repeat a tag key; the last value"),
+        ('{"Team": "Data", "Team": "Retail"}', {"Team": "Retail"}, "1 row repeats a tag key; the last value"),
         (r'{"Team": "Data", "path": "C:\dir\n"}', {"Team": "Data", "path": r"C:\dir" + "\n"}, "nearly JSON"),
         (r'{"Team": "Data", "path": "C:\"}', {"Team": "Data", "path": "C:\\"}, "nearly JSON"),
         ('{"Team": "Data", "env": None}', {"Team": "Data", "env": None}, "nearly JSON"),

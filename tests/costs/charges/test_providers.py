@@ -140,6 +140,7 @@ class TestCur2:
             "line_item_currency_code": "USD",
             "reservation_reservation_a_r_n": "arn:r",
             "reservation_unused_recurring_fee": "0.5",
+            "reservation_unused_amortized_upfront_fee_for_billing_period": "",
             "resource_tags_user_cost_center": "42",
         }
         assert costs(load(bills.csv_text(list(row), [row]).encode())) == ("2", "0.5")
@@ -310,7 +311,7 @@ class TestCur:
             ("arn:r", "Purchase", "", Decimal("44.64"), 0, None),
             ("arn:r", "Usage", "Unused", 0, Decimal("0.75"), None),
         ]
-        assert "2 fees of commitments carry what nobody used" in delivery.message
+        assert "Fees of commitments that carry what nobody used: 2." in delivery.message
 
     def test_a_fee_that_cannot_be_read_is_rejected_once(self, load):
         bad = {
@@ -363,7 +364,7 @@ class TestCur:
         pod = {"lineItem/Operation": "EKSPod-EC2", "lineItem/UnblendedCost": "0.048", "lineItem/ResourceId": "pod"}
         delivery = load(bills.cur_csv([{}, pod, {**pod, "lineItem/ResourceId": "pod-2"}]))
         assert costs(delivery) == ("0.096", "0.096")
-        assert "2 rows split the cost of machines" in delivery.message
+        assert "Rows that split the cost of machines among pods or tasks: 2." in delivery.message
 
     def test_a_refunded_savings_plan_fee_is_no_cost_of_the_month(self, load):
         """The fee of 500 was never effective cost of one month, so neither is its refund. A refund of a discount on the

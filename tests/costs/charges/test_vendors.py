@@ -106,7 +106,7 @@ class TestSnowflake:
             ("WAREHOUSE_METERING", "Usage", "AB1", Decimal("-3.00")),
         ]
         assert ("compute", "Correction") in charges(delivery, "SkuId", "ChargeClass")
-        assert "2 rows were paid from free or rebate credits" in delivery.message
+        assert "Rows paid from free or rebate credits, which cost what Snowflake rates them at: 2." in delivery.message
 
     def test_a_row_without_a_day_is_named(self, load):
         delivery = load(self.HEADER + self.ROWS + "NORTH,C1,PROD,AB1,AWS_EU,E,,compute,EUR,1,3,capacity,,,,\n")
@@ -330,7 +330,7 @@ class TestIbm:
             ("acc1", "rg1", "Databases", "crn:1"),
         ]
         assert {"prod": ""} in [tags for (tags,) in lines("tag_set__tags")]
-        assert "1 rows are for information only" in delivery.message
+        assert "Rows for information only, which are not charged and count 0: 1." in delivery.message
 
     def test_a_bad_row_is_named_by_its_line_in_the_file(self, load):
         row = "Databases,s1,pg,crn:1,Standard,p1,eu-de,default,rg1,EUR,true,X,GB,1,7,7,seven,false,\n"
@@ -408,7 +408,10 @@ class TestDatabricks:
         delivery = load(self.USAGE + row, self.PRICES)
         assert ("SQL", None) in lines("service", "billed_cost")
         assert Decimal(delivery.totals["USD"]["billed_cost"]) == Decimal("39.64437")
-        assert "1 rows of usage have no price in the price list" in delivery.message
+        assert (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: 1"
+            in delivery.message
+        )
 
     def test_a_quantity_that_is_no_number_is_named(self, load):
         row = (
@@ -429,6 +432,25 @@ class TestDatabricks:
         delivery = load(*[{"U": self.USAGE, "P": self.PRICES}[letter] for letter in files])
         assert delivery.status == "failed"
         assert reason in delivery.message
+
+    def test_the_prices_of_another_account_are_none_of_ours(self, load):
+        others = self.PRICES.splitlines()[2].replace(",a1,", ",a2,").replace("0.125", "9")
+        delivery = load(self.USAGE, self.PRICES + others + "\n")
+        assert Decimal(delivery.totals["USD"]["billed_cost"]) == Decimal("39.64437"), delivery.message
+
+    def test_a_price_by_another_unit_prices_nothing(self, load):
+        delivery = load(self.USAGE, self.PRICES.replace(",USD,DBU,", ",USD,GB,"))
+        assert delivery.totals["USD"]["billed_cost"] is None
+        assert (
+            "Rows of usage without a price in the price list, whose cost is unknown and in no total: 3."
+            in delivery.message
+        )
+
+    def test_a_price_list_without_accounts_and_units_is_for_all_of_them(self, load):
+        lines = [line.split(",", 7) for line in self.PRICES.splitlines()]
+        prices = "\n".join(",".join([*cells[:2], *cells[3:6], *cells[7:]]) for cells in lines) + "\n"
+        assert "account_id" not in prices
+        assert Decimal(load(self.USAGE, prices).totals["USD"]["billed_cost"]) == Decimal("39.64437")
 
     def test_two_prices_at_once_are_refused(self, load):
         delivery = load(self.USAGE, self.PRICES + self.PRICES.splitlines()[2].replace("0.125", "0.5") + "\n")

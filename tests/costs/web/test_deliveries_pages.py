@@ -86,6 +86,28 @@ def test_fay_uploads_a_bill_and_sees_its_total_to_the_last_digit(fay, upload, qu
     assert CostLine.objects.current().count() == 1
 
 
+def test_fay_uploads_what_excel_saved_and_reads_how_it_was_read(fay, upload, queued):
+    """Windows-1252, in the header and in a name: it is taken in, and its page names a word to look at."""
+    row = {**bills.FOCUS_ROW, "ResourceName": "Bücherei", "Größe": "5"}
+    upload(bills.csv_text(list(row), [row]).encode("cp1252"))
+    work(queued)
+    text = page(fay, Delivery.objects.get()).content.decode()
+    assert "the text is not UTF-8 and was read as Windows-1252" in text
+    assert CostLine.objects.current().get().resource_name == "Bücherei"
+
+
+def test_home_names_the_newest_bills_first(fay, tmp_path):
+    months = [f"2026-{month:02}-01T00:00:00Z" for month in range(1, 8)]
+    for number, month in enumerate(months):
+        row = {"BillingPeriodStart": month, "ChargePeriodStart": month, "BillingPeriodEnd": "", "ChargePeriodEnd": ""}
+        delivered(tmp_path, [row], name=f"{number}.csv")
+    panel = fay.get("/").content.decode().partition("Newest bills")[2]
+    assert [panel.index(f"2026-0{month}") for month in range(7, 2, -1)] == sorted(
+        panel.index(f"2026-0{month}") for month in range(3, 8)
+    )
+    assert "2026-02" not in panel.partition("</section>")[0]
+
+
 def test_the_list_says_what_each_bill_holds_and_what_of_it_was_not_read(fay, tmp_path):
     delivered(tmp_path, [{"BilledCost": "abc"}, {}, {"BillingCurrency": "EUR", "BilledCost": "7.25"}])
     text = fay.get("/deliveries/").content.decode()

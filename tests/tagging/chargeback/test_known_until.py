@@ -1,9 +1,16 @@
 """A month of which a bill is missing is closed only by who confirms it, and its files and pages say what it lacks."""
 
+import io
+
 import pytest
 import time_machine
+from django.urls import reverse
+from pypdf import PdfReader
 
+from finops_site.models import Team
 from tagging.chargeback import closing
+from tagging.chargeback.statement_pdf import statement_attachment
+from tagging.models import Statement
 from tests.tagging.chargeback.helpers import MARCH, NOW, bill, charge, company, drafts, split_support, usual
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +51,28 @@ def test_a_month_without_azure_is_closed_only_by_who_confirms_it(march, fay, lea
     march.refresh_from_db()
     assert march.is_closed
     assert MISSING in march.problems[-1]
+
+
+def test_the_pdf_of_a_statement_names_what_it_lacks_to_whom_it_concerns(march, fay, lea, ola, client_of):
+    """Ola's team has cost at Azure, lea's has none: on the page of her statement and in her mail she reads no word."""
+
+    def text(content):
+        pages = PdfReader(io.BytesIO(content)).pages
+        return " ".join(" ".join(page.extract_text().split()) for page in pages)
+
+    def pdf(person, team):
+        address = reverse("tagging:statement_pdf", args=[MARCH, Team.objects.get(name=team).pk])
+        return text(client_of(person).get(address).content)
+
+    for words in (pdf(ola, "Data"), pdf(fay, "Data")):
+        assert "What is not known yet" in words
+        assert "Without Azure, delivered until 28 Feb." in words
+    assert "Azure" not in pdf(lea, "Payments")
+
+    closing.close_month(march, fay, seen=march.fingerprint, without_missing=True, now=NOW)
+    mailed = {
+        lead: text(statement_attachment(Statement.objects.get(period=march, team__name=team), lead)[1])
+        for lead, team in ((ola, "Data"), (lea, "Payments"))
+    }
+    assert "Without Azure, delivered until 28 Feb." in mailed[ola]
+    assert "Azure" not in mailed[lea]

@@ -103,7 +103,7 @@ def test_what_nobody_owns_is_finances_from_the_start(wrong, tmp_path):
 def test_the_night_updates_the_issues_and_health_sees_whether_it_did(wrong, monkeypatch):
     (check,) = [check for check in registry.of(NightlyCheck) if check.name == "tags"]
     (run,) = nightly.run_checks(MONDAY.date(), checks=[check])
-    assert (run.outcome, run.summary) == ("done", "0 months recomputed, 1 resources do not comply")
+    assert (run.outcome, run.summary) == ("done", "0 months recomputed, 1 resource does not comply")
     assert TagIssue.objects.count() == 1
 
     def fails(today):

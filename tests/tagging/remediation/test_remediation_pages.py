@@ -35,7 +35,7 @@ SUGGESTIONS, VIRTUAL = "/tagging/suggestions/", "/tagging/virtual-tags/"
 def test_a_lead_accepts_one_with_a_press_and_is_told(shop, client_of):  # noqa: F811
     one = about("i-99").get(tag="Team")
     page = client_of(shop["lea"]).post(SUGGESTIONS, {"accept": one.pk}, follow=True).content.decode()
-    assert "1 virtual tags set" in page
+    assert "1 virtual tag set" in page
     tag = VirtualTag.objects.get()
     assert (tag.key, tag.value, tag.made_by, tag.state) == ("Team", "Payments", shop["lea"], "active")
 
@@ -60,7 +60,7 @@ def test_htmx_gets_the_list_alone_with_what_came_of_it(shop, client_of):  # noqa
     )
     page = answer.content.decode()
     assert "<html" not in page
-    assert "1 virtual tags set" in page
+    assert "1 virtual tag set" in page
     assert f'value="{one.pk}"' not in page
 
 
