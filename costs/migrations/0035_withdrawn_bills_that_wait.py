@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0033_bills_beside_one_another_and_without_rows"),
+        ("costs", "0034_bills_beside_one_another_and_without_rows"),
     ]
 
     operations = [
