@@ -29,10 +29,10 @@ def compared(kind, name, before, after):
 
 
 def reasons(*rows, **facts):
-    whole = {"last_day_before": None, "last_day": None, "rows_read": 1, "rows_rejected": 0}
+    facts_read = {"last_day_before": None, "last_day": None, "rows_read": 1, "rows_rejected": 0}
     total = compared("total", "", 100, 100)
     return reasons_to_hold(
-        Versions(compared=[total, *rows], **whole, rejected_share_before=Decimal(0), **facts), LIMITS
+        Versions(compared=[total, *rows], **facts_read, rejected_share_before=Decimal(0), **facts), LIMITS
     )
 
 
