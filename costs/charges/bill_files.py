@@ -13,6 +13,7 @@ from duckdb.sqltypes import DuckDBPyType as ColumnType
 from costs.charges import files, gzips, json_lines, price_lookup, text_files
 from costs.charges.duckdb_session import is_out_of_space
 from costs.charges.json_lines import LONGEST_LINE, Page
+from costs.charges.layouts.file_names import view_of as view_of_name
 from costs.formats import FORMATS, detect
 from costs.formats.base import TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
@@ -272,6 +273,7 @@ def views_of_parts(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> l
 
     Rows that only one view has may all stand in another part. Parts have one header and names that differ by a number;
     where some have rows of the one view and others of the other view, they are exports of both, and stay as they are.
+    A month without commitments shows no view: then the names of files and folders do.
     """
     exports: dict[tuple[object, ...], list[BillFile]] = {}
     for file in bill:
@@ -279,12 +281,19 @@ def views_of_parts(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> l
         exports.setdefault(header if file.format.view else (file.address,), []).append(file)
     decided: dict[str, BillFile] = {}
     for parts in exports.values():
-        shown = next((part.format for part in parts if part.format.evidence), None)
+        shown = next((part.format for part in parts if part.format.evidence), None) or _named_view(parts[0])
         others = [part for part in parts if part.format is not shown]
         if shown and others and not any(_has_rows(db, part, shown.counter_evidence) for part in others):
             parts = [replace(part, format=shown) for part in parts]
         decided |= {part.address: part for part in parts}
     return [decided[file.address] for file in bill]
+
+
+def _named_view(file: BillFile) -> Format | None:
+    """The format of the view that the name of a file, or that of its folder, states."""
+    if not file.format.view or not (view := view_of_name(file.name) or file.sheet.options.view):
+        return None
+    return next((known for known in FORMATS if known.view == view and not known.missing(file.sheet)), None)
 
 
 def join_prices(db: duckdb.DuckDBPyConnection, bill: Sequence[BillFile]) -> list[BillFile]:

@@ -228,6 +228,36 @@ def charges_sql(charges: str) -> str:
     return f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
 
 
+def share_a_row(db: duckdb.DuckDBPyConnection, charges: str, others: str) -> bool:
+    """Whether any charge of the Parquet files `charges` is in `others` too, at whatever cost.
+
+    The same is what has the same day, account, service and resource; where both name no resource, the same description.
+    A file that names resources may be a newer version of one that does not: there the service decides.
+    """
+    columns = """ChargePeriodStart::DATE AS day, lower(coalesce(SubAccountId, '')) AS account,
+        coalesce(ServiceName, '') AS service, lower(coalesce(ResourceId, '')) AS resource,
+        CASE WHEN coalesce(ResourceId, '') = '' THEN coalesce(ChargeDescription, '') END AS description"""
+    db.execute(f"CREATE OR REPLACE TEMP VIEW those AS SELECT {columns} FROM {charges_sql(others)}")
+    # Versions of one bill show it by their first rows.
+    for limit in ("LIMIT 2000", ""):
+        db.execute(
+            f"""CREATE OR REPLACE TEMP TABLE these AS
+            SELECT DISTINCT * FROM (SELECT {columns} FROM {charges_sql(charges)} {limit})"""
+        )
+        row = db.execute(
+            """SELECT EXISTS (FROM those JOIN these USING (day, account, service, resource) WHERE resource <> '')
+            OR EXISTS (FROM those b JOIN these a USING (day, account, service)
+                WHERE a.resource = '' AND b.resource = ''
+                AND (a.description = b.description OR '' IN (a.description, b.description)))
+            OR EXISTS (FROM (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM these) a
+                JOIN (SELECT DISTINCT day, account, service, resource <> '' AS has_resource FROM those) b
+                USING (day, account, service) WHERE a.has_resource <> b.has_resource)"""
+        ).fetchone()
+        if row and row[0]:
+            return True
+    return False
+
+
 def build_cost_lines(db: duckdb.DuckDBPyConnection, charges: str) -> MonthLines:
     """The cost lines of the Parquet files `charges`, without owners as yet."""
     lines = MonthLines(db, charges)

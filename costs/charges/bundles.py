@@ -1,28 +1,31 @@
 """Which of the given files are one delivery, and of which stream: by the layouts that sources know. Pure: no Django."""
 
 import filecmp
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os.path import commonpath
 from pathlib import Path
 
-from costs.charges import layouts
-from costs.charges.layouts import BILLS, BadManifest, Entry, Package, date_in_name, packages
+from costs.charges import files, layouts
+from costs.charges.layouts import BILLS, Entry, Package, packages
+from costs.charges.layouts.file_names import A_COPY, base_of, part_of, view_of
+from costs.charges.layouts.manifests import BadManifest, Manifest, read, read_json
 from costs.formats.base import BadBill
 
-# What is appended to the name of a file that was downloaded or copied once more.
-A_COPY = re.compile(r"( ?\(\d+\)|[ _-]+copy( ?\d+)?)$", re.IGNORECASE)
+# Bigger texts are not compared row by row.
+LARGEST_COMPARED = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Files that are one delivery: the parts a manifest names, a run of an export, or the loose files of one call.
 
-    The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is one of
-    several dated files in a folder: one that was replaced by a later date does not count again when the folder is read
-    again.
+    The rest is what the layout shows, as in a `Package`; all empty where files are loose. An `is_snapshot` is what a
+    folder holds: one that was replaced by a later one does not count again when the folder is read again, unless it
+    changed. `name` is its place in the folder, which a source that adds knows it by. `notes` are sentences for its
+    delivery.
     """
 
     files: tuple[Path, ...]
@@ -32,13 +35,17 @@ class Bundle:
     format: str = ""
     rows: int | None = None
     is_snapshot: bool = False
+    notes: tuple[str, ...] = ()
+    view: str = ""
+    name: str = ""
 
 
-def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+def find_bundles(paths: Iterable[Path], *, together: bool = False) -> tuple[list[Bundle], list[str]]:
     """(the deliveries in each folder, each manifest, and all loose files together; what of a folder is not complete).
 
     A folder is read as a source reads it. Where it holds one export alone, that is delivered like a loose file: it
     replaces what covers the same accounts and days, wherever in the folder's tree the next call begins.
+    With `together`, the loose files of folders are one delivery as well.
     Raises BadBill for what is not there or cannot be a bill, and for a manifest given by itself that lacks a file.
     """
     given = list(paths)
@@ -48,9 +55,11 @@ def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
     problems: list[str] = []
     for path in given:
         if path.is_dir():
-            of_layout, of_none, incomplete = _bundles_of_folder(path)
-            bundles += of_layout
-            loose += of_none
+            of_folder, incomplete = _bundles_of_folder(path)
+            bundles += [bundle for bundle in of_folder if bundle.export or bundle.part or not together]
+            loose += [
+                file for bundle in of_folder if together and not (bundle.export or bundle.part) for file in bundle.files
+            ]
             problems += incomplete
         elif not path.exists():
             raise BadBill(f"{path}: no such file or folder.")
@@ -61,37 +70,84 @@ def find_bundles(paths: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
     rest = [path for path in loose if path.resolve() not in parts]
     reports = [path for path in rest if layouts.report_number(path.name)]
     bundles += [Bundle((path,), part=layouts.report_number(path.name)) for path in reports]
-    if together := _without_copies([path for path in rest if path not in reports]):
-        bundles.append(Bundle(tuple(together)))
+    others, notes = _without_copies([path for path in rest if path not in reports])
+    if others:
+        bundles.append(Bundle(tuple(others), notes=tuple(notes)))
     return bundles, problems
 
 
-def _without_copies(paths: Sequence[Path]) -> list[Path]:
-    """The files without what a browser or a desktop made of a second download: ``bill (1).csv`` with the same bytes."""
+def _without_copies(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """(the files without those that hold the same bytes as another one, a sentence for each of these).
+
+    Parts of one run are no copies of each other, whatever they hold.
+    """
     distinct: list[Path] = []
-    for path in sorted(paths, key=lambda path: bool(A_COPY.search(path.name.partition(".")[0]))):
-        is_copy = A_COPY.search(path.name.partition(".")[0])
-        if not (is_copy and any(filecmp.cmp(path, other, shallow=False) for other in distinct)):
+    notes: list[str] = []
+    for path in sorted(paths, key=lambda path: bool(A_COPY.search(base_of(path.name)))):
+        same = next((other for other in distinct if filecmp.cmp(path, other, shallow=False)), None)
+        if same is None or _are_parts(path, same):
             distinct.append(path)
-    return [path for path in paths if path in distinct]
+        else:
+            notes.append(f"{path.name} holds the same bytes as {same.name}: they count once.")
+    return [path for path in paths if path in distinct], notes
 
 
-def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[Path], list[str]]:
-    """(the deliveries of a folder by its layout, the files in it that are loose, what is not complete)."""
+def without_earlier_versions(bundle: Bundle) -> Bundle:
+    """The bundle without files all of whose rows stand in another one too: that is the same month, some days later.
+
+    Whether a file's first rows do is seen at once; only then all of them are compared. One row may be alike by chance.
+    """
+    heads = {path: _lines(path, one_chunk=True) for path in bundle.files} if len(bundle.files) > 1 else {}
+    notes: list[str] = []
+    earlier: set[Path] = set()
+    for path, lines in heads.items():
+        for other in heads:
+            if other == path or other in earlier or len(lines) < 2 or not set(lines[:20]) <= set(heads[other]):
+                continue
+            rows, of_other = Counter(_lines(path)), Counter(_lines(other))
+            if rows < of_other:
+                notes.append(f"All rows of {path.name} are in {other.name} too: it is an earlier version of it.")
+                earlier.add(path)
+                break
+    kept = tuple(path for path in bundle.files if path not in earlier)
+    return replace(bundle, files=kept, notes=(*bundle.notes, *notes))
+
+
+def _lines(path: Path, *, one_chunk: bool = False) -> list[bytes]:
+    """The lines of a text below its first one, with `one_chunk` those of its first megabyte; none of other files."""
+    try:
+        kind = files.kind(path, path.name)
+        if kind == "gzip":
+            chunks = files.unpacked(path, path.name, LARGEST_COMPARED)
+            text = next(chunks, b"") if one_chunk else b"".join(chunks)
+        elif kind in ("csv", "jsonl") and (one_chunk or path.stat().st_size <= LARGEST_COMPARED):
+            with path.open("rb") as stream:
+                text = stream.read(files.CHUNK if one_chunk else -1)
+        else:
+            return []
+    except BadBill:
+        # Its load says what is wrong with it.
+        return []
+    return [line for line in text.splitlines()[1:] if line]
+
+
+def _are_parts(one: Path, other: Path) -> bool:
+    part, of_other = part_of(one.name), part_of(other.name)
+    return bool(part and of_other and part.is_certain and part.run == of_other.run)
+
+
+def _bundles_of_folder(folder: Path) -> tuple[list[Bundle], list[str]]:
+    """(the deliveries of a folder, those that a source would find there; what is not complete)."""
     root = _root_of(folder)
     entries = list(_entries(folder, root))
     if not entries:
         endings = ", ".join(BILLS)
         raise BadBill(f"{folder}: the folder holds no bill ({endings} or a manifest).")
-    deliveries, problems = packages(entries, lambda key: layouts.read_json(key, root / key))
-    of_layout = [package for package in deliveries if package.export]
-    of_none = [package for package in deliveries if not package.export]
-    bundles = [_bundle(root, package) for package in _by_hand(of_layout)]
-    if all(date_in_name(package.name) for package in of_none):
-        # bill-2026-03-01, bill-2026-03-02: each may be the whole month so far, so the later one counts.
-        bundles += [replace(_bundle(root, package), is_snapshot=True) for package in of_none]
-        of_none = []
-    return bundles, [root / key for package in of_none for key in package.keys], problems
+    deliveries, problems = packages(entries, lambda key: read_json(key, root / key))
+    loose = [package for package in deliveries if not package.export]
+    # Each may be the whole month so far, so that a later one counts instead; days of their own stand beside each other.
+    packed = [*loose, *_by_hand([package for package in deliveries if package.export])]
+    return [_bundle(root, package) for package in packed], problems
 
 
 def _by_hand(delivered: Sequence[Package]) -> list[Package]:
@@ -118,7 +174,9 @@ def _adds_up(package: Package) -> bool:
 
 def _bundle(folder: Path, package: Package) -> Bundle:
     files = tuple(folder / key for key in package.keys)
-    return Bundle(files, package.export, package.part, package.partition, package.format, package.rows)
+    view = package.view or view_of(folder.name)
+    layout = (package.export, package.part, package.partition, package.format, package.rows)
+    return Bundle(files, *layout, is_snapshot=True, view=view, name=package.name)
 
 
 def _root_of(folder: Path) -> Path:
@@ -137,9 +195,9 @@ def _entries(folder: Path, root: Path) -> Iterable[Entry]:
             yield Entry(key, "", stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
-def _read_manifest(path: Path) -> layouts.Manifest:
+def _read_manifest(path: Path) -> Manifest:
     try:
-        return layouts.read(path.name, layouts.read_json(path.name, path))
+        return read(path.name, read_json(path.name, path))
     except BadManifest as error:
         raise BadBill(str(error)) from None
 

@@ -105,13 +105,14 @@ class BadBill(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person states about a bill that the bill does not state itself."""
+    """What a person states about a bill that the bill does not state itself; `view` is what its folder's name shows."""
 
     month: Month | None = None
     bill_stopped: bool = False
     currency: str | None = None
     date_order: DateOrder | None = None
     decimal_mark: DecimalMark | None = None
+    view: str = ""
 
 
 def squeezed(name: str) -> str:

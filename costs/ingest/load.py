@@ -110,6 +110,7 @@ def _read(db: duckdb.DuckDBPyConnection, delivery: Delivery, scratch: Path) -> B
             currency=options.get("currency"),
             date_order=options.get("date_order"),
             decimal_mark=options.get("decimal_mark"),
+            view=options.get("view", ""),
         ),
         format_name=options.get("format") or "auto",
         limit=settings.BILL_MAX_BYTES,
@@ -128,7 +129,14 @@ def _record_contents(delivery: Delivery, contents: BillContents) -> None:
     unread = f"{contents.rows_rejected:,} of {contents.rows_read:,} rows not read."
     missing = delivery.expected_rows is not None and contents.rows_read < delivery.expected_rows
     fewer = f"The manifest states {delivery.expected_rows or 0:,} rows, and {contents.rows_read:,} are here."
-    delivery.message = " ".join([*[unread] * bool(contents.rows_rejected), *[fewer] * missing, *contents.notes])
+    delivery.message = " ".join(
+        [
+            *[unread] * bool(contents.rows_rejected),
+            *[fewer] * missing,
+            *delivery.options.get("notes", []),
+            *contents.notes,
+        ]
+    )
     conformance = contents.conformance
     delivery.conformance = conformance_figures(conformance) if conformance else {}
     counts = ["rows_read", "rows_loaded", "rows_rejected", "conformance"]

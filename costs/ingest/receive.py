@@ -14,10 +14,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from costs.charges import files, zips
-from costs.charges.bundles import Bundle, find_bundles
+from costs.charges.bundles import Bundle, find_bundles, without_earlier_versions
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
-from costs.models import Delivery, DeliveryFile, Source
+from costs.models import Delivery, DeliveryFile, FetchedBill, Source
 from costs.versions.decisions import same_bill, supersede_held
 from finops_site.lib.periods import Month
 from finops_site.models import User
@@ -70,7 +70,8 @@ def receive_bill(
         date_order=date_order,
         decimal_mark=decimal_mark,
     )
-    bundles, problems = find_bundles(paths)
+    # Bills without dates, such as lists of machines and of buckets: all of them are of the month that is stated.
+    bundles, problems = find_bundles(paths, together=month is not None)
     if problems and not bundles:
         raise BadBill(" ".join(problems))
     name = source_name.strip()
@@ -126,12 +127,15 @@ def receive_bundle(
 
     `options` are those of the load, from `load_options`.
     """
+    bundle = without_earlier_versions(bundle)
     if options.get("format", "auto") == "auto" and bundle.format:
         options = {**options, "format": bundle.format}
     elif options.get("format", "auto") == "auto" and bundle.export:
         # A month without commitments shows no view; what the export brought before does.
         views = set(source.streams.filter(export=bundle.export).values_list("view", flat=True))
         options = {**options, "format": "azure-amortized"} if views == {"amortized"} else options
+    if options.get("format", "auto") == "auto" and bundle.view:
+        options = {**options, "view": bundle.view}
     incoming = Path(settings.FINOPS_VAR) / "incoming" / uuid.uuid4().hex
     with full_disk_as_bad_bill(), scratch_folder(incoming):
         copies: list[DeliveryFile] = []
@@ -143,7 +147,11 @@ def receive_bundle(
             shutil.copyfile(path, copy)
             sha256, size = files.sha256(copy), copy.stat().st_size
             copies.append(DeliveryFile(name=path.name, path=f"delivered/{name}", sha256=sha256, bytes=size))
-        return _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
+        receipt = _record_delivery(source, bundle, copies, incoming, options, user, is_accepted)
+        if bundle.is_snapshot:
+            known = {"mark": receipt.delivery.fingerprint, "delivery": receipt.delivery, "at": timezone.now()}
+            FetchedBill.objects.update_or_create(source=source, name=_place_of(bundle), defaults=known)
+        return receipt
 
 
 def _record_delivery(
@@ -158,21 +166,24 @@ def _record_delivery(
     """Writes the delivery and moves its files into its folder, both or neither."""
     # In a source that adds, a file of the same name is a newer version of the file.
     adds = source.delivery_mode == Source.Mode.APPEND
-    part = bundle.part or (", ".join(sorted(file.name for file in copies)) if adds else "")
+    names = bundle.name or ", ".join(sorted(file.name for file in copies))
+    part = bundle.part or (names if adds else "")
     place = {"export": bundle.export[:500], "partition": bundle.partition[:200], "part": part[:1000]}
     marks = [*sorted(file.sha256 for file in copies), json.dumps(options, sort_keys=True)]
-    if bundle.export or bundle.part:
-        # Two exports may deliver the same file, an empty month above all.
+    if bundle.export or part:
+        # Two exports may deliver the same file, an empty month above all, and files that add up may be alike.
         marks.append(json.dumps(place, sort_keys=True))
     fingerprint = hashlib.sha256("\n".join(marks).encode()).hexdigest()
-    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, fingerprint)):
+    if bundle.is_snapshot and (earlier := _replaced_snapshot(source, bundle, fingerprint)):
         return Receipt(earlier, is_new=False)
+    if bundle.is_snapshot and not (bundle.export or part) and (holder := _among_others(source, copies, options)):
+        return Receipt(holder, is_new=False)
     try:
         with transaction.atomic():
             delivery = Delivery.objects.create(
                 source=source,
                 fingerprint=fingerprint,
-                options=options,
+                options={**options, "notes": list(bundle.notes)} if bundle.notes else options,
                 received_by=user,
                 expected_rows=bundle.rows,
                 is_accepted=is_accepted,
@@ -189,14 +200,36 @@ def _record_delivery(
             delivery.folder.mkdir(parents=True)
             incoming.rename(delivery.folder / "delivered")
     except IntegrityError:
-        here = same_bill(source, fingerprint)
-        if here.status == Delivery.Status.CURRENT:
-            # The provider took back what was held: the newest files are those that count.
-            supersede_held(here, came_again_at=timezone.now())
-        return Receipt(here, is_new=False)
+        known = same_bill(source, fingerprint)
+        # It came again after what was received meanwhile, so it is the newest.
+        Delivery.objects.filter(pk=known.pk, status=Delivery.Status.RECEIVED).update(order_at=timezone.now())
+        if known.status == Delivery.Status.CURRENT:
+            # The provider took back what was held.
+            supersede_held(known, came_again_at=timezone.now())
+        return Receipt(known, is_new=False)
     return Receipt(delivery, is_new=True)
 
 
-def _replaced_snapshot(source: Source, fingerprint: str) -> Delivery | None:
-    """The delivery of these files that a later one replaced."""
+def _replaced_snapshot(source: Source, bundle: Bundle, fingerprint: str) -> Delivery | None:
+    """The delivery of these files that a later one replaced, unless this place has held something else since."""
+    if source.fetched.filter(name=_place_of(bundle)).exclude(mark=fingerprint).exists():
+        return None
     return source.deliveries.filter(fingerprint=fingerprint, status=Delivery.Status.SUPERSEDED).first()
+
+
+def _among_others(
+    source: Source, copies: Sequence[DeliveryFile], options: Mapping[str, str | bool | None]
+) -> Delivery | None:
+    """The delivery that counts and holds these files among others: somebody delivered them together."""
+    ours = {file.sha256 for file in copies}
+    candidates = source.deliveries.filter(status=Delivery.Status.CURRENT, part="", files__sha256__in=ours).distinct()
+    for delivery in candidates.order_by("-order_at"):
+        stated = {name: value for name, value in delivery.options.items() if name != "notes"}
+        files = set(delivery.files.values_list("sha256", flat=True))
+        if ours < files and stated == dict(options):
+            return delivery
+    return None
+
+
+def _place_of(bundle: Bundle) -> str:
+    return str(bundle.files[0].resolve())[:1000]

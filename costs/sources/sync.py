@@ -13,7 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from costs.charges.bundles import Bundle
-from costs.charges.layouts import BadManifest, Package, packages, read_json
+from costs.charges.layouts import Package, packages
+from costs.charges.layouts.manifests import BadManifest, read_json
 from costs.formats.base import BadBill
 from costs.ingest.receive import Receipt, load_options, receive_bundle
 from costs.ingest.workspace import scratch_folder
@@ -142,9 +143,8 @@ def _receive_package(source: Source, storage: Storage, package: Package, folder:
     for key, path in zip(package.keys, paths, strict=True):
         path.parent.mkdir(parents=True)
         storage.fetch(key, path)
-    adds = source.delivery_mode == Source.Mode.APPEND
-    part = package.part or (package.name if adds else "")
-    bundle = Bundle(tuple(paths), package.export, part, package.partition, package.format, package.rows)
+    layout = (package.export, package.part, package.partition, package.format, package.rows)
+    bundle = Bundle(tuple(paths), *layout, view=package.view, name=package.name)
     options = load_options(
         format=source.format,
         currency=source.currency,

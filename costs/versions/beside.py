@@ -3,9 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from glob import glob
 
+from django.conf import settings
 from django.db.models import Max
 
+from costs.charges.build_cost_lines import share_a_row
+from costs.charges.duckdb_session import duckdb_session
 from costs.models import DeliveredAccount, Delivery, DeliveryMonth
 from costs.versions.streams import rivals_of
 from finops_site.lib.periods import Month
@@ -38,9 +42,24 @@ def doubts_about(month: DeliveryMonth, rivals: Sequence[DeliveryMonth]) -> dict[
     doubts: dict[int, str] = {}
     for rival in loose:
         if month.pk in covers and rival.pk in covers:
-            words = _doubt(covers[month.pk], covers[rival.pk], f"delivery {rival.delivery_id}")
+            name = f"delivery {rival.delivery_id}"
+            words = _doubt(covers[month.pk], covers[rival.pk], name)
+            if not words and not _share_a_row(month, rival):
+                words = f"It bills other resources than {name} on the same days, or other charges: they share no row."
             doubts |= {rival.pk: words} if words else {}
     return doubts
+
+
+def _share_a_row(month: DeliveryMonth, rival: DeliveryMonth) -> bool:
+    """Whether both bill anything alike; True where that cannot be known: of two formats, or without their charges.
+
+    ``bill-1.csv`` and ``bill-2.csv`` may be two versions, and two parts.
+    """
+    formats = {row.delivery.format.partition(" ")[0] for row in (month, rival)}
+    if len(formats) > 1 or not all(glob(row.charges_glob) for row in (month, rival)):
+        return True
+    with duckdb_session(threads=settings.DUCKDB_THREADS, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
+        return share_a_row(db, month.charges_glob, rival.charges_glob)
 
 
 def _covers(months: Sequence[DeliveryMonth]) -> dict[int, _Cover]:

@@ -1,11 +1,13 @@
 """The same account arriving through two sources or exports: noticed and reported, for its cost would count twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection
 
-from costs.models import Source
+from costs.models import Delivery, DeliveryMonth, Source
+from costs.versions.streams import in_another_export
 from finops_site.lib.periods import Month
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
@@ -53,6 +55,33 @@ class Overlap:
 
     def __str__(self) -> str:
         return f"{self.account} in {Month.of(self.billing_month)}: {', '.join(self.sources)}"
+
+
+def billed_by_another_export(delivery: Delivery, months: Sequence[DeliveryMonth]) -> list[str]:
+    """Why a delivery waits whose accounts another export of its source bills on the same days; mostly empty.
+
+    AWS's cost and usage report and its FOCUS export, for example, are the same bill. Once a person has accepted one
+    delivery of the stream, the two stand beside each other.
+    """
+    if delivery.is_accepted:
+        return []
+    reasons = []
+    for month in months:
+        stream = month.stream
+        if not stream.is_judged or stream.months.filter(delivery__is_accepted=True).exists():
+            continue
+        others = list(in_another_export(month).select_related("stream").order_by("stream__export", "delivery"))
+        if others:
+            accounts = month.accounts.exclude(sub_account="").values_list("sub_account", flat=True)[:3]
+            exports = ", ".join(dict.fromkeys(other.stream.export for other in others))
+            versions = ", ".join(str(pk) for pk in dict.fromkeys(other.delivery_id for other in others))
+            reasons.append(
+                f"{month.billing_month:%b %Y}: {exports} of this source already bills the same days of "
+                f"{', '.join(accounts) or 'the same accounts'}: with {stream.export} their cost would count twice. "
+                f"Keep one export in the source: reject this bill and leave {stream.export} out, or withdraw delivery "
+                f"{versions} and accept this one. Accept it without that only if both are to be added."
+            )
+    return reasons
 
 
 def find_overlaps(source: Source | None = None) -> list[Overlap]:

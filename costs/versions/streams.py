@@ -7,7 +7,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
 from costs.charges.layouts import REPORT_NUMBER
-from costs.models import DeliveredAccount, Delivery, DeliveryMonth, Stream
+from costs.models import DeliveredAccount, Delivery, DeliveryFile, DeliveryMonth, Source, Stream
 
 
 def stream_of(delivery: Delivery, view: str) -> Stream:
@@ -24,10 +24,10 @@ def rivals_of(
     """The other months that count (or `among` others) and whose cost this one bills again, from the same source.
 
     In a stream with parts (billing periods of an export, objects that add up) they are what the same part brought
-    before. Of loose files, they are what covers the same accounts on the same days of the same billing month: a
-    corrected file of any name replaces the first, a file of another subscription stands beside it, and so do the last
-    hours of a month that lie in the file of the next. What a person decided stands beside it is no rival, unless
-    `with_those_beside`.
+    before, and periods that overlap. Of loose files, they are what covers the same accounts on the same days of the
+    same billing month: a corrected file of any name replaces the first, a file of another subscription stands beside
+    it, and so do the last hours of a month that lie in the file of the next. What a person decided stands beside it is
+    no rival, unless `with_those_beside`.
     """
     delivery, stream = month.delivery, month.stream
     others = DeliveryMonth.objects.current() if among is None else among
@@ -46,7 +46,34 @@ def rivals_of(
         return others.filter(same_part, stream=stream, billing_month=month.billing_month)
     loose = same_cost & Q(stream__export="", delivery__part="")
     deeper = same_cost & same_part & Q(stream__in=_by_another_path(stream))
-    return others.filter((same_part & Q(stream=stream)) | loose | deeper)
+    # An export of the last seven days has periods that overlap.
+    overlapping = same_cost & Q(stream=stream) if stream.source.delivery_mode == Source.Mode.REPLACE else Q(pk__in=[])
+    return others.filter((same_part & Q(stream=stream)) | loose | deeper | overlapping)
+
+
+def grown_from(delivery: Delivery) -> set[int]:
+    """Older deliveries of the source all of whose files are among those of this one, which has more.
+
+    A source may look while the parts of a run are still written: the first part alone is no version to compare with.
+    """
+    files = DeliveryFile.objects.filter(delivery__source=delivery.source_id)
+    ours = set(delivery.files.values_list("sha256", flat=True))
+    if len(ours) < 2:
+        return set()
+    shared = files.filter(sha256__in=ours).exclude(delivery=delivery).values("delivery")
+    others = files.filter(delivery__in=shared).exclude(sha256__in=ours).values("delivery")
+    return set(shared.exclude(delivery__in=others).values_list("delivery", flat=True))
+
+
+def in_another_export(month: DeliveryMonth) -> QuerySet[DeliveryMonth]:
+    """Months that count and bill the same accounts and days by another export of the same source: twice, that is."""
+    others = DeliveryMonth.objects.current().filter(
+        _same_cost(month), stream__source=month.stream.source_id, billing_month=month.billing_month
+    )
+    others = others.exclude(stream__export__in=["", month.stream.export]).exclude(
+        stream__in=_by_another_path(month.stream)
+    )
+    return others if month.stream.export else others.none()
 
 
 def _by_another_path(stream: Stream) -> list[int]:

@@ -21,6 +21,8 @@ from costs.calc.wholeness import (
 from costs.models import DayRollup, Delivery, DeliveryMonth, Stream
 from costs.versions.beside import doubts_about
 from costs.versions.largest_versions import largest_versions
+from costs.versions.overlaps import billed_by_another_export
+from costs.versions.streams import grown_from
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -116,6 +118,8 @@ def judge(
     on each month how much it changes the version before it, for that is what the limits of its stream are learnt from.
     """
     reasons: list[str] = []
+    grown = grown_from(delivery)
+    rivals = {pk: [row for row in rows if row.delivery_id not in grown] for pk, rows in rivals.items()}
     for billing_month, view in sorted({(month.billing_month, month.view) for month in months}):
         in_month = [month for month in months if month.billing_month == billing_month]
         new = [month for month in in_month if month.view == view]
@@ -138,7 +142,7 @@ def judge(
             )
         if is_compared:
             reasons += [prefix + reason for reason in reasons_to_hold(versions, limits_of(new[0].stream))]
-    return reasons
+    return [*reasons, *billed_by_another_export(delivery, months)]
 
 
 def _versions(

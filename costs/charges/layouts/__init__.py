@@ -8,13 +8,14 @@ since 2024. Oracle writes several numbered reports a day, which add up. BigQuery
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
+
+from costs.charges.layouts.file_names import Part, base_of, date_of, part_of, version_of, view_of, without_values
+from costs.charges.layouts.manifests import BadManifest, Manifest, read
 
 # A folder that holds one period of an export. `month=` alone is a column of a table that is partitioned by it.
 PERIOD = re.compile(
@@ -22,30 +23,22 @@ PERIOD = re.compile(
     r"|(?:billing_?period|invoice_?month|usage_?month|billing_?month|month|period)=\d{4}-?\d{2}(?:-\d{2})?)(?=/)",
     re.IGNORECASE,
 )
-# The lists of files in the manifests of AWS and Azure.
-FILE_LISTS = ("reportKeys", "dataFiles", "files", "blobs")
 BILLS = (".csv", ".gz", ".parquet", ".json", ".jsonl", ".ndjson", ".zip")
 # AWS writes beside a report for Athena whether a refresh is under way.
 NO_BILL = re.compile(r"(^|/)cost_and_usage_data_status/|(^|/)usage-csv/", re.IGNORECASE)
 # Oracle's reports: a number that grows, and the part of a report that is big.
 REPORT_NUMBER = re.compile(r"\d{13,19}(-\d{5})?")
 NUMBERED_REPORT = re.compile(rf"(^|/){REPORT_NUMBER.pattern}\.csv(\.gz)?$")
-# What Azure's exports are of, and the format that their files have; of other types the files are no bills.
-AZURE_TYPES = {
-    "actualcost": "azure-actual",
-    "usage": "azure-actual",
-    "amortizedcost": "azure-amortized",
-    "focuscost": "focus",
-}
+DELTA_LOG = re.compile(r"(?:^|/)_delta_log/.+")
 # When a run was written, in the name of its folder: ``202603051200`` or ``20260305T000000Z``.
 STAMP = re.compile(r"(?:^|/)(20\d{2}(?:0[1-9]|1[0-2])\d{2}T?\d{4,6}Z?)(?=[-_./]|$)")
 COPIED_TOGETHER = timedelta(minutes=10)
-DATE_IN_NAME = re.compile(
-    r"(?<!\d)20\d{2}[-_.]?(?:0[1-9]|1[0-2])[-_.]?[0-3]\d(?:[T_-]?\d{2}[-_.]?\d{2}(?:[-_.]?\d{2})?Z?)?(?!\d)"
-)
-DATE_AT_THE_END = re.compile(r"20\d{2}([-_.]?(0[1-9]|1[0-2])([-_.]?[0-3]\d)?)?$")
-# Numbers by which the files of one run are told apart: part_0_0001, rep-00002, table-000000000001, x_1_of_3.
-PART_NUMBER = re.compile(r"^(.*?)[-_. ]?(\d+)((?:_\d{4})?|[-_ ]of[-_ ]\d+)$", re.IGNORECASE)
+# Files that were written one after the other so soon were copied: their times do not say which is newer.
+COPIED_AT_ONCE = timedelta(seconds=10)
+
+
+# Databricks has usage in one table (system.billing.usage) and its prices in another.
+PRICES = re.compile(r"(?<![a-z])list[-_ .]?prices?(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,8 @@ class Package:
     """Objects that are one delivery. `name` is the same for every version of it, `mark` is another for each.
 
     `export` is where its stream lies, empty for loose files; `part` is the period or the object that each version of it
-    replaces. `format` and `rows` are what a manifest states: the format's name and the number of rows.
+    replaces. `format` and `rows` are what a manifest states: the format's name and the number of rows. `view` is the
+    half of the bill that its folders and names show, which counts where its rows show none.
     """
 
     name: str
@@ -74,23 +68,7 @@ class Package:
     partition: str = ""
     format: str = ""
     rows: int | None = None
-
-
-class BadManifest(ValueError):
-    """A manifest that cannot be followed; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a manifest states about its delivery."""
-
-    key: str
-    names: tuple[str, ...]
-    bill: str
-    submitted: str = ""
-    format: str = ""
-    partition: str = ""
-    rows: int | None = None
+    view: str = ""
 
 
 def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> tuple[list[Package], list[str]]:
@@ -99,9 +77,17 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
     `read_manifest` returns the JSON object of a key.
     """
     by_key = {entry.key: entry for entry in entries if not NO_BILL.search(entry.key)}
+    problems: list[str] = []
+    for table in sorted({key[: match.start()] for key in by_key if (match := DELTA_LOG.search(key))}):
+        by_key = {
+            key: entry for key, entry in by_key.items() if not f"/{key}".startswith(f"/{table}/".replace("//", "/"))
+        }
+        problems.append(
+            f"{table or 'This folder'} is a Delta table: which of its files count stands in _delta_log, which is not "
+            "read. Write the bill as Parquet or CSV files."
+        )
     manifests, bills = _by_folder(by_key.values())
     newest: list[Package] = []
-    problems: list[str] = []
     # What lies beside a manifest or the files it names, and is not named by it, is left over from an older version.
     with_manifest = {name for name, entries in manifests.items()}
     for name, candidates in sorted(manifests.items()):
@@ -135,17 +121,58 @@ def packages(entries: Iterable[Entry], read_manifest: Callable[[str], Any]) -> t
                 loose += [_loose_package(run) for run in runs(members, loose=True, gaps=problems)]
         except BadManifest as error:
             problems.append(str(error))
-    # Of loose files that bill the same days the last counts: they come in the order of the dates in their names.
-    modified = {package.name: max(by_key[key].modified for key in package.keys) for package in loose}
-    loose.sort(key=lambda package: (date_in_name(package.name), modified[package.name], package.name))
-    return [*loose, *sorted(newest, key=lambda package: package.name)], problems
+    return [*_with_prices(_oldest_first(loose, by_key)), *sorted(newest, key=lambda package: package.name)], problems
 
 
-def date_in_name(key: str) -> str:
-    """The digits of the date, and of the time behind it, in a file's name; empty without one."""
-    name = key.rpartition("/")[2].partition(".")[0]
-    match = DATE_AT_THE_END.search(name) or DATE_IN_NAME.search(name)
-    return re.sub(r"\D", "", match[0]).ljust(14, "0") if match else ""
+def _oldest_first(loose: Iterable[Package], by_key: Mapping[str, Entry]) -> list[Package]:
+    """Of loose files that bill the same days the last one counts: they come in the order in which they were written.
+
+    Where they were all copied at once, the dates and versions in their names decide.
+    """
+    written = {package.name: max(by_key[key].modified for key in package.keys) for package in loose}
+    ordered = sorted(loose, key=lambda package: (written[package.name], package.name))
+    copied: dict[str, datetime] = {}
+    before = start = None
+    for package in ordered:
+        moment = written[package.name]
+        if before is None or start is None or moment - before > COPIED_AT_ONCE:
+            start = moment
+        copied[package.name] = start
+        before = moment
+    return sorted(
+        ordered,
+        key=lambda package: (
+            copied[package.name],
+            date_of(package.name),
+            version_of(package.name),
+            written[package.name],
+            package.name,
+        ),
+    )
+
+
+def _with_prices(loose: Sequence[Package]) -> list[Package]:
+    """Usage without cost of its own together with the price list beside it, of several lists the newest."""
+    lists = {home: package for package in loose if (home := _home_of_prices(package.name)) is not None}
+    together, joined = [], set()
+    for package in loose:
+        homes = [home for home in lists if package.name.startswith(f"{home}/" if home else "")]
+        if not homes or _home_of_prices(package.name) is not None:
+            together.append(package)
+            continue
+        prices = lists[max(homes, key=len)]
+        joined.add(max(homes, key=len))
+        mark = hashlib.sha256(f"{package.mark} {prices.mark}".encode()).hexdigest()
+        together.append(replace(package, keys=(*package.keys, *prices.keys), mark=mark))
+    return [package for package in together if _home_of_prices(package.name) not in joined]
+
+
+def _home_of_prices(key: str) -> str | None:
+    """The folder for whose usage a price list holds; None for what is no price list by its name or its folder's."""
+    if PRICES.search(base_of(key)):
+        return _folder(key)
+    folder = _folder(key)
+    return _folder(folder) if PRICES.search(folder.rpartition("/")[2]) else None
 
 
 def _by_folder(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
@@ -159,7 +186,8 @@ def _by_folder(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[s
         if entry.key.lower().endswith("manifest.json"):
             manifests.setdefault(name, []).append(entry)
         elif _is_bill(entry.key):
-            bills.setdefault(name, []).append(entry)
+            # Files in folders like region=eu are parts of what one run wrote above them.
+            bills.setdefault(name if match else without_values(name), []).append(entry)
     return manifests, bills
 
 
@@ -203,49 +231,6 @@ def _stamp_of(key: str) -> str:
     """When the run that wrote it began, if its path shows that: of copies, the time on the disk is that of copying."""
     stamps = STAMP.findall(PERIOD.sub("/", key))
     return re.sub(r"\D", "", stamps[-1]).ljust(14, "0") if stamps else ""
-
-
-def read_json(key: str, path: Path) -> Any:
-    """The JSON of a manifest whose text lies at `path`; raises BadManifest."""
-    try:
-        return json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise BadManifest(f"{key}: not a readable manifest ({error}).") from None
-
-
-def read(key: str, manifest: object) -> Manifest:
-    """What a manifest states; raises BadManifest. An Azure export that is no bill (a price sheet) names no files."""
-    if not isinstance(manifest, Mapping):
-        raise BadManifest(f"{key}: the manifest names no files.")
-    config = manifest.get("exportConfig")
-    config = config if isinstance(config, Mapping) else {}
-    kind = str(config.get("type") or "").lower()
-    if kind and kind not in AZURE_TYPES:
-        return Manifest(key, (), key)
-    lists = [manifest.get(name) for name in FILE_LISTS]
-    listed = next((items for items in lists if isinstance(items, list)), None)
-    if listed == []:
-        # A month in which nothing has happened yet.
-        return Manifest(key, (), key)
-    keys = [item.get("blobName") if isinstance(item, Mapping) else item for item in listed or ()]
-    names = tuple(name for name in keys if isinstance(name, str) and name)
-    if not names:
-        raise BadManifest(f"{key}: the manifest names no files.")
-    scope = re.fullmatch(r"/subscriptions/([^/]+)", str(config.get("resourceId") or "").rstrip("/"), re.IGNORECASE)
-    rows = manifest.get("dataRowCount")
-    export = manifest.get("reportName") or manifest.get("exportArn") or config.get("exportName")
-    period, run = manifest.get("billingPeriod"), manifest.get("runInfo")
-    start = period.get("start") if isinstance(period, Mapping) else period
-    start = start or (run.get("startDate") if isinstance(run, Mapping) else None)
-    return Manifest(
-        key,
-        names,
-        bill=f"{export} {start}" if export and start else key,
-        submitted=str((run.get("submittedTime") if isinstance(run, Mapping) else None) or ""),
-        format=AZURE_TYPES.get(kind, ""),
-        partition=scope[1].lower() if scope else "",
-        rows=rows if isinstance(rows, int) else None,
-    )
 
 
 def _files_of_manifest(manifest: Manifest, by_key: Mapping[str, Entry]) -> list[Entry]:
@@ -296,43 +281,59 @@ def _age(run: Sequence[Entry]) -> tuple[str, datetime, int, str]:
 
 
 def runs(files: Iterable[Entry], *, loose: bool = False, gaps: list[str] | None = None) -> list[list[Entry]]:
-    """Files of a folder put together where their names number the parts of one run; raises BadManifest for a gap.
+    """Files put together where their names are those of the parts of one run; raises BadManifest for a gap.
 
-    With `gaps`, a run that lacks a part is left out and noted there.
-
-    Of `loose` files, ``bill-1`` and ``bill-2`` may as well be two versions: only ``part-1`` or ``bill-0001`` are parts.
+    With `gaps`, a run that lacks a part is left out and noted there. Of `loose` files, ``bill-1`` and ``bill-2`` may as
+    well be two versions: only certain names are parts. Files of one name in several folders are parts too.
     """
-    numbered: dict[tuple[str, str], dict[int, list[Entry]]] = {}
-    alone = []
+    parts_of_runs: dict[tuple[str, str], list[tuple[Part, Entry]]] = {}
+    alone: dict[str, list[Entry]] = {}
     for entry in files:
-        name, _, endings = entry.key.rpartition("/")[2].partition(".")
-        match = PART_NUMBER.match(name)
-        is_part = match and (not loose or len(match[2]) > 2 or match[3] or "part" in match[1].lower())
-        if not match or not is_part or NUMBERED_REPORT.search(entry.key) or date_in_name(entry.key):
-            alone.append([entry])
+        name = entry.key.rpartition("/")[2]
+        endings = name.removeprefix(base_of(name))
+        part = part_of(name)
+        # Pages of an API are saved as JSON and numbered.
+        is_part = part and (part.is_certain or not loose or endings in (".json", ".json.gz"))
+        if part and is_part and not NUMBERED_REPORT.search(entry.key):
+            parts_of_runs.setdefault((part.run, endings), []).append((part, entry))
         else:
-            numbered.setdefault((match[1], endings), {}).setdefault(int(match[2]), []).append(entry)
-    for (stem, _), parts in numbered.items():
-        first, last, count = min(parts), max(parts), len(parts)
-        if count == 1 or first > 1 or last - first >= 2 * count:
-            alone += [[entry] for entries in parts.values() for entry in entries]
-        elif lacking := sorted(set(range(first, last)) - set(parts)):
-            sample = next(iter(parts.values()))[0].key
-            width = len(PART_NUMBER.match(sample.rpartition("/")[2].partition(".")[0])[2])  # type: ignore[index]
-            if loose and width < 5 and "part" not in stem.lower():
-                # invoice-0001, -0002, -0004 are bills of their own.
-                alone += [[entry] for entries in parts.values() for entry in entries]
-                continue
-            where = f"{_folder(sample)}/{stem}".lstrip("/")
-            words = (
-                f"{where}: part {lacking[0]} is not there yet, and part {last} is. They are read once all are there."
-            )
+            alone.setdefault(name if loose else entry.key, []).append(entry)
+    put_together = list(alone.values())
+    for parts in parts_of_runs.values():
+        parts.sort(key=lambda item: (item[0].numbers, item[1].key))
+        entries = [entry for _, entry in parts]
+        first, numbers = parts[0][0], {part.numbers[0] for part, _ in parts}
+        lacking = _lacking(first, numbers)
+        if not _is_run(first, numbers, [part for part, _ in parts]) or (lacking and loose and not first.waits):
+            # invoice-0001, -0002, -0004 are bills of their own.
+            put_together += [[entry] for entry in entries]
+        elif lacking:
+            where = entries[0].key if first.of else f"{_folder(entries[0].key)}/{first.run}".lstrip("/")
+            missing = f"part {lacking[0]} of {first.of}" if first.of else f"part {lacking[0]}"
+            there = "" if first.of else f", and part {max(numbers)} is"
+            words = f"{where}: {missing} is not there yet{there}. They are read once all are there."
             if gaps is None:
                 raise BadManifest(words)
             gaps.append(words)
         else:
-            alone.append([entry for number in sorted(parts) for entry in parts[number]])
-    return alone
+            put_together.append(entries)
+    return put_together
+
+
+def _is_run(first: Part, numbers: set[int], parts: Sequence[Part]) -> bool:
+    """Whether these numbers are those of parts, and not of things of their own."""
+    if first.of or not first.is_counted:
+        # The last number of Snowflake's names counts the files of one thread.
+        return len(first.numbers) < 3 or min(part.numbers[-1] for part in parts) == 0
+    return len(numbers) > 1 and min(numbers) <= 1 and max(numbers) - min(numbers) < 2 * len(numbers)
+
+
+def _lacking(part: Part, numbers: set[int]) -> list[int]:
+    if not part.is_counted:
+        return []
+    start = min(numbers) if min(numbers) == 0 or not part.of else 1
+    end = start + part.of if part.of else max(numbers)
+    return sorted(set(range(start, end)) - numbers)
 
 
 def report_number(key: str) -> str:
@@ -355,4 +356,5 @@ def _package(name: str, entries: Sequence[Entry]) -> Package:
     match = PERIOD.search(f"{name}/")
     export = re.sub(r"(^|/)data$", "", name[: match.start()]) if match else name
     part = match[2].lower() if match else ""
-    return Package(name, tuple(entry.key for entry in entries), mark, export.strip("/") or "/", part)
+    keys = tuple(entry.key for entry in entries)
+    return Package(name, keys, mark, export.strip("/") or "/", part, view=view_of(keys[0]))
