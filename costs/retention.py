@@ -127,6 +127,8 @@ def list_retention(
     """
     rows = Delivery.objects.all() if deliveries is None else deliveries
     rows = rows.filter(status__in=ENDED, files_removed_at=None).exclude(months__is_current=True)
+    # What failed to take the place of a withdrawn bill is tried again.
+    rows = rows.exclude(instead_of__status=Delivery.Status.WITHDRAWN, instead_of__months__is_current=True)
     ended = list(rows.select_related("source").annotate(bytes=Sum("files__bytes")).order_by("received_at", "pk"))
     if not ended:
         return []

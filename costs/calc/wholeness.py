@@ -14,6 +14,8 @@ from finops_site.lib.words import counted
 
 # What is smaller than this share of the month may vanish without a question.
 NOTABLE = Decimal("0.01")
+# So much of the cost may move to other owners, or lose half of what describes it, without a question.
+DESCRIBED = Decimal("0.1")
 # So many versions make a history; before that the limits of the settings hold.
 HISTORY = 5
 # However calm its history: providers correct small amounts all the time.
@@ -30,9 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class CostComparison:
-    """The cost of one account, service or currency in both versions, on the days the older one covers.
+    """The cost of one account, service, owner or currency in both versions, on the days the older one covers.
 
-    None: no charge at all. `name` is empty for the currency's total, and for `gross`, its charges without credits.
+    None: no charge at all. `name` is empty for the currency's total, and for `gross`, its charges without credits; for
+    a `metric` it is which of the other costs this is the total of.
     """
 
     kind: str
@@ -47,6 +50,51 @@ class CostComparison:
         if not self.before:
             return None
         return ((self.after or Decimal(0)) - self.before) / abs(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedCost:
+    """How much of the cost of both versions names a thing such as a region or a tag, regardless of sign, on all days.
+
+    `share_before` and `share_after` are of all the cost of the version.
+    """
+
+    name: str
+    currency: str
+    before: Decimal
+    after: Decimal
+    all_before: Decimal
+    all_after: Decimal
+
+    @property
+    def share_before(self) -> Decimal:
+        return self.before / self.all_before if self.all_before else Decimal(0)
+
+    @property
+    def share_after(self) -> Decimal:
+        return self.after / self.all_after if self.all_after else Decimal(0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing names it any more, or less than half of what did.
+
+        The amount counts as well as the share: the days that a month grows by may be described otherwise.
+        """
+        if not self.all_after or self.share_before < NOTABLE:
+            return False
+        is_half = 2 * self.after <= self.before and 2 * self.share_after <= self.share_before
+        return not self.after or (is_half and self.share_before >= DESCRIBED)
+
+
+@dataclass(frozen=True, slots=True)
+class LargestVersion:
+    """The largest version of a month that is over, of those that counted since a person decided about one."""
+
+    currency: str
+    metric: str
+    received_on: date
+    largest: Decimal
+    now: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +121,8 @@ class Versions:
     rejected_share_before: Decimal
     expected_rows: int | None = None
     lost_metrics: Sequence[str] = ()
+    described: Sequence[DescribedCost] = ()
+    largest: Sequence[LargestVersion] = ()
     missing_days: Sequence[MissingDays] = ()
 
 
@@ -115,12 +165,60 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
             f"Account {lack.account or 'none'} has no charge on {counted(lack.days, 'day')} on "
             f"which it had {lack.cost:,.2f} {lack.currency} ({span})."
         )
+    reasons += _lost_descriptions(versions.described)
     for code, row in totals.items():
+        of_currency = [other for other in versions.compared if other.currency == code]
         words = _outside(row, limits, "Cost")
-        reasons += [words] if words else []
         if not words and code in gross:
-            reasons += filter(None, [_outside(gross[code], limits, "Cost without credits")])
+            words = _outside(gross[code], limits, "Cost without credits")
+        if not words:
+            of_metrics = [_outside(other, limits, other.name) for other in of_currency if other.kind == "metric"]
+            words = " ".join(filter(None, of_metrics)) or _crept(versions.largest, code, limits)
+        reasons += [words] if words else []
+        reasons += filter(None, [_moved([other for other in of_currency if other.kind == "owner"], limits)])
     return reasons
+
+
+def _lost_descriptions(described: Sequence[DescribedCost]) -> list[str]:
+    """A sentence for each thing that the newer version lost, the largest first; one where all tags are gone."""
+    lost = [row for row in described if row.is_lost]
+    all_tags = {row.currency for row in lost if row.name == "Tags"}
+    lost = [row for row in lost if not (row.name.startswith("The tag") and row.currency in all_tags)]
+    lost.sort(key=lambda row: (-row.before, row.name))
+    sentences = []
+    for row in lost[:5]:
+        now = "none of it has it now" if not row.after else f"{row.share_after:.1%} of it has it now"
+        if not row.name.startswith("The tag"):
+            now = now.replace("has it", "has them")
+        stood = "stood" if row.name.startswith("The tag") else "were"
+        sentences.append(f"{row.name} {stood} on {row.share_before:.1%} of the cost in {row.currency}; {now}.")
+    return sentences
+
+
+def _moved(owners: Sequence[CostComparison], limits: Limits) -> str:
+    """A sentence when much of the cost has left some owners and has come to others; what vanishes does not count."""
+    size = sum((abs(row.before or Decimal(0)) for row in owners), Decimal(0))
+    changes = {row.name: (row.after or Decimal(0)) - (row.before or Decimal(0)) for row in owners}
+    left = sum((-change for change in changes.values() if change < 0), Decimal(0))
+    came = sum((change for change in changes.values() if change > 0), Decimal(0))
+    moved = min(left, came)
+    if not size or moved <= max(DESCRIBED, limits.down) * size:
+        return ""
+    rows = sorted(owners, key=lambda row: (-abs(changes[row.name]), row.name))[:4]
+    listed = ", ".join(f"{row.name} from {row.before or 0:,.2f} to {row.after or 0:,.2f}" for row in rows)
+    return f"{moved / size:.1%} of the cost on the same days has another owner: {listed} {rows[0].currency}."
+
+
+def _crept(largest: Sequence[LargestVersion], currency: str, limits: Limits) -> str:
+    """A sentence when small steps have made a month that is over smaller than one step may."""
+    for row in largest:
+        if row.currency == currency and row.largest > 0 and row.now < row.largest * (1 - limits.down):
+            return (
+                f"{row.metric} goes down to {row.now:,.2f} {row.currency} by small steps: the version of "
+                f"{row.received_on:%-d %b %Y} had {row.largest:,.2f} ({row.now / row.largest - 1:+.1%}; "
+                f"{limits.down:.1%} down is usual)."
+            )
+    return ""
 
 
 def _outside(row: CostComparison, limits: Limits, what: str) -> str:

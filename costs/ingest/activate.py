@@ -29,7 +29,9 @@ def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> No
         Source.objects.select_for_update().get(pk=delivery.source_id)
         rivals = {month.pk: list(rivals_of(month).select_related("delivery", "stream")) for month in months}
         rivals = inherit_beside(delivery, months, rivals)
-        reasons = judge(delivery, months, rivals)
+        # What is withdrawn is no measure of anything.
+        measures = {pk: [row for row in rows if not _is_withdrawn(row)] for pk, rows in rivals.items()}
+        reasons = judge(delivery, months, measures)
         _end_load(delivery, Delivery.Status.HELD if reasons else Delivery.Status.CURRENT, held_because=reasons)
         counted = [] if reasons else [month for month in months if not _is_late(month, rivals[month.pk])]
         replaced = _replaced_by(delivery, months if reasons else counted, rivals)
@@ -99,7 +101,13 @@ def _switch(delivery: Delivery, months: Sequence[DeliveryMonth], replaced: Seque
 def _is_late(month: DeliveryMonth, rivals: Sequence[DeliveryMonth]) -> bool:
     """Whether a version that was received after this one counts already."""
     order = (month.delivery.order_at, month.delivery_id)
-    return any((rival.delivery.order_at, rival.delivery_id) > order for rival in rivals)
+    # One that is withdrawn counts only until an older version is read again.
+    newer = (rival.delivery for rival in rivals if not _is_withdrawn(rival))
+    return any((rival.order_at, rival.pk) > order for rival in newer)
+
+
+def _is_withdrawn(month: DeliveryMonth) -> bool:
+    return month.delivery.status == Delivery.Status.WITHDRAWN
 
 
 def _replaced_by(

@@ -24,7 +24,7 @@ from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import full_disk_as_bad_bill, limited_duckdb, scratch_folder
 from costs.models import ConformanceResult, DeliveredAccount, Delivery, DeliveryMonth, Reject
 from costs.retention import FilesRemoved
-from costs.versions.decisions import AlreadyDelivered, same_bill
+from costs.versions.decisions import AlreadyDelivered, same_bill, tell_not_read_again
 from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
@@ -194,6 +194,15 @@ def mark_failed(delivery: Delivery, message: str) -> None:
     if failed:
         remove_publications(delivery.months.filter(is_current=False))
         delivery.months.filter(is_current=False).delete()
+        if delivery.is_awaited:
+            delivery.message = message
+            tell_not_read_again(delivery)
+
+
+def may_be_retried(delivery: Delivery) -> bool:
+    """Whether it failed; one that is to take a withdrawn bill's place may count in other months all the same."""
+    awaited = delivery.status == Delivery.Status.CURRENT and delivery.is_awaited
+    return delivery.status == Delivery.Status.FAILED or awaited
 
 
 def retry_delivery(delivery: Delivery) -> bool:
@@ -203,8 +212,8 @@ def retry_delivery(delivery: Delivery) -> bool:
     """
     try:
         with transaction.atomic():
-            failed = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.FAILED).first()
-            if failed is None:
+            failed = Delivery.objects.select_for_update().filter(pk=delivery.pk).first()
+            if failed is None or not may_be_retried(failed):
                 return False
             if failed.files_removed_at:
                 raise FilesRemoved(failed)

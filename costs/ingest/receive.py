@@ -18,7 +18,7 @@ from costs.charges.bundles import Bundle, find_bundles, without_earlier_versions
 from costs.formats.base import BadBill
 from costs.ingest.workspace import full_disk_as_bad_bill, scratch_folder
 from costs.models import Delivery, DeliveryFile, FetchedBill, Source
-from costs.versions.decisions import same_bill
+from costs.versions.decisions import same_bill, supersede_held
 from finops_site.lib.periods import Month
 from finops_site.models import User
 
@@ -203,6 +203,9 @@ def _record_delivery(
         known = same_bill(source, fingerprint)
         # It came again after what was received meanwhile, so it is the newest.
         Delivery.objects.filter(pk=known.pk, status=Delivery.Status.RECEIVED).update(order_at=timezone.now())
+        if known.status == Delivery.Status.CURRENT:
+            # The provider took back what was held.
+            supersede_held(known, came_again_at=timezone.now())
         return Receipt(known, is_new=False)
     return Receipt(delivery, is_new=True)
 

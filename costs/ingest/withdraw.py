@@ -21,36 +21,50 @@ NOT_COUNTED = [Delivery.Status.SUPERSEDED, Delivery.Status.WITHDRAWN, Delivery.S
 def withdraw_delivery(delivery: Delivery, user: User | None = None) -> bool:
     """Withdraws a bill that counts, and lets what it had replaced count again. False when it does not count.
 
-    What cannot count again by itself, because another bill took a part of its place, is named in the message of the
-    delivery. The files stay, so that this version may be counted again too.
+    A month that an earlier version will take the place of is never empty: the bill counts in it until that version is
+    read again. Withdrawn once more meanwhile, it goes at once. What cannot count again by itself, because another bill
+    took a part of its place, is named in the message of the delivery. The files stay, so that this version may be
+    counted again too.
     """
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=delivery.source_id)
-        row = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Delivery.Status.CURRENT).first()
-        if row is None:
+        may_go = [Delivery.Status.CURRENT, Delivery.Status.WITHDRAWN]
+        row = Delivery.objects.select_for_update().filter(pk=delivery.pk, status__in=may_go).first()
+        if row is None or (row.status == Delivery.Status.WITHDRAWN and not row.counts_until_replaced):
             return False
+        is_first = row.status == Delivery.Status.CURRENT
         row.status, row.stage, row.progress = Delivery.Status.WITHDRAWN, "", 0
         row.decided_by, row.decided_at = user, timezone.now()
         months = list(row.months.filter(is_current=True).select_related("delivery", "stream"))
         beside = list(row.beside.all())
-        for month in months if beside else ():
+        for month in months if beside and is_first else ():
             older = list(_counted_before(month))
             doubts = doubts_about(month, older)
             for row_before in older:
                 # What stood beside the newer version stands beside the older one.
                 if row_before.pk not in doubts:
                     row_before.delivery.beside.add(*beside)
-        before = {version for month in months for version in versions_before(month)}
-        missing = [words for month in months if (words := _what_is_missing(month))]
+        before = {month.pk: versions_before(month) for month in months} if is_first else {}
+        missing = [words for month in months if is_first and (words := _what_is_missing(month))]
         row.message = " ".join([row.message, *missing]).strip()
         # Saved, so that the audit log names who withdrew it.
         row.save(update_fields=["status", "stage", "progress", "decided_by", "decided_at", "message"])
-        row.months.update(is_current=False)
-        announce_on_commit(months)
-        for version in before:
-            queue_again(version, [Delivery.Status.SUPERSEDED, Delivery.Status.CURRENT], user, is_latest=False)
+        gone = [month for month in months if not before.get(month.pk)]
+        row.months.filter(pk__in=[month.pk for month in gone]).update(is_current=False)
+        announce_on_commit(gone)
+        for version in {version for versions in before.values() for version in versions}:
+            statuses = [Delivery.Status.SUPERSEDED, Delivery.Status.CURRENT]
+            queue_again(version, statuses, user, is_latest=False, instead_of=row)
     remove_publications(delivery.months.filter(is_current=False))
     return True
+
+
+def what_follows(delivery: Delivery) -> str:
+    """A sentence about a delivery that was withdrawn: what counts in its place, and from when on."""
+    if not delivery.counts_until_replaced:
+        return "No longer counts; this version can be counted again."
+    listed = ", ".join(str(pk) for pk in delivery.awaited.order_by("pk").values_list("pk", flat=True))
+    return f"Withdrawn; it counts until delivery {listed} is read again, so that no month is empty meanwhile."
 
 
 def versions_before(month: DeliveryMonth) -> list[Delivery]:

@@ -161,6 +161,15 @@ class Delivery(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
     decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    instead_of = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="awaited",
+        editable=False,
+        help_text="the withdrawn bill that counts until this version of it is read again",
+    )
     loaded_at = models.DateTimeField(null=True, blank=True)
     expected_rows = models.BigIntegerField(null=True, blank=True, help_text="as its manifest states")
     rows_read = models.BigIntegerField(default=0)
@@ -230,6 +239,16 @@ class Delivery(models.Model):
     def is_open(self) -> bool:
         """Whether it still waits or loads, so that a page keeps polling."""
         return self.status in (self.Status.RECEIVED, self.Status.LOADING)
+
+    @property
+    def counts_until_replaced(self) -> bool:
+        """Whether it is withdrawn and counts on until an earlier version is read again."""
+        return self.status == self.Status.WITHDRAWN and self.months.filter(is_current=True).exists()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a withdrawn bill counts until this one is read again."""
+        return self.instead_of is not None and self.instead_of.counts_until_replaced
 
     @property
     def billing_months(self) -> list[str]:

@@ -1,6 +1,7 @@
 """What finance decides about a delivery that is held: it counts, it does not, or its stream is not compared again."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -78,11 +79,17 @@ def reject_delivery(delivery: Delivery, user: User | None) -> bool:
 
 
 def queue_again(
-    delivery: Delivery, statuses: list[Delivery.Status], user: User | None, *, is_latest: bool = True
+    delivery: Delivery,
+    statuses: list[Delivery.Status],
+    user: User | None,
+    *,
+    is_latest: bool = True,
+    instead_of: Delivery | None = None,
 ) -> bool:
     """Loads a delivery of one of these statuses anew, and lets it count without comparing it.
 
-    With `is_latest` it counts instead of every other version, also of those that came later. The row is saved one by
+    With `is_latest` it counts instead of every other version, also of those that came later; `instead_of` is the
+    withdrawn one that counts until then. The row is saved one by
     one, so that the audit log names who decided. False when it has another status; raises AlreadyDelivered, and
     FilesRemoved where there is nothing left to read.
     """
@@ -94,11 +101,14 @@ def queue_again(
             if row.files_removed_at:
                 raise FilesRemoved(row)
             row.status, row.is_accepted, row.message, row.progress = Delivery.Status.RECEIVED, True, "", 0
-            row.decided_by, row.decided_at = user, timezone.now()
+            row.decided_by, row.decided_at, row.instead_of = user, timezone.now(), instead_of
             if is_latest:
                 row.order_at = row.decided_at
             row.save(
-                update_fields=["status", "is_accepted", "message", "progress", "decided_by", "decided_at", "order_at"]
+                update_fields=[
+                    *("status", "is_accepted", "message", "progress", "instead_of"),
+                    *("decided_by", "decided_at", "order_at"),
+                ]
             )
             task("costs.tasks.load_delivery").delay_on_commit(row.pk)
     except IntegrityError:
@@ -111,24 +121,33 @@ def hold_delivery(delivery: Delivery) -> None:
 
     Call it in the transaction that holds the delivery.
     """
-    if supersede_held(delivery):
-        return
+    if not supersede_held(delivery):
+        _tell_finance(delivery, "bill-held", f"held delivery {delivery.pk}")
+
+
+def tell_not_read_again(delivery: Delivery) -> None:
+    """Mails finance that a version could not be read again in whose place a withdrawn bill counts on."""
+    _tell_finance(delivery, "bill-not-read-again", f"delivery {delivery.pk} not read again, attempt {delivery.attempt}")
+
+
+def _tell_finance(delivery: Delivery, template: str, reason: str) -> None:
     for user in User.objects.in_role(FINANCE):
         context = {"delivery": delivery, "url": absolute_url(delivery.get_absolute_url())}
-        message = make_message("bill-held", user.email, context)
-        outbox.queue_email(f"held delivery {delivery.pk} to {user.email}"[:300], message, now=timezone.now())
+        message = make_message(template, user.email, context)
+        outbox.queue_email(f"{reason} to {user.email}"[:300], message, now=timezone.now())
 
 
-def supersede_held(delivery: Delivery) -> int:
+def supersede_held(delivery: Delivery, *, came_again_at: datetime | None = None) -> int:
     """Held deliveries all of whose months `delivery` bills again wait no longer; returns how many did.
 
-    One that may hold other rows waits on.
+    One that may hold other rows waits on. `came_again_at`: when the files of a delivery that counts came once more, so
+    that what was held before that is older than they are.
     """
-    waiting = DeliveryMonth.objects.filter(
-        delivery__status=Delivery.Status.HELD, delivery__order_at__lt=delivery.order_at
-    )
+    order_at = came_again_at or delivery.order_at
+    waiting = DeliveryMonth.objects.filter(delivery__status=Delivery.Status.HELD, delivery__order_at__lt=order_at)
     billed_again: dict[int, set[int]] = {}
-    for month in delivery.months.select_related("delivery", "stream"):
+    months = delivery.months.filter(is_current=True) if came_again_at else delivery.months.all()
+    for month in months.select_related("delivery", "stream"):
         rows = list(rivals_of(month, waiting).select_related("delivery", "stream"))
         doubts = doubts_about(month, rows)
         for row in rows:
@@ -138,7 +157,7 @@ def supersede_held(delivery: Delivery) -> int:
     if delivery.part:
         without_rows = Delivery.objects.filter(
             status=Delivery.Status.HELD,
-            order_at__lt=delivery.order_at,
+            order_at__lt=order_at,
             source=delivery.source_id,
             **{name: getattr(delivery, name) for name in ("export", "partition", "part")},
             months=None,

@@ -16,8 +16,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from costs import retention
 from costs.formats.base import BadBill
-from costs.ingest.load import retry_delivery
-from costs.ingest.withdraw import NOT_COUNTED, decide, withdraw_delivery
+from costs.ingest.load import may_be_retried, retry_delivery
+from costs.ingest.withdraw import NOT_COUNTED, decide, what_follows, withdraw_delivery
 from costs.models import ConformanceResult, Delivery, DeliveryFile, Stream
 from costs.versions import overlaps, restatements
 from costs.versions.beside import Neighbour, neighbours_of
@@ -161,10 +161,12 @@ class DeliveryPage(DetailPage):
             "history": delivery_figures.version_history(delivery),
             "rejects": delivery_tables.RejectTable(rejects[:REJECTS_ON_THE_PAGE], request=None) if rejects else None,
             "more_rejects": len(rejects) > REJECTS_ON_THE_PAGE,
-            "may_retry": delivery.status == Delivery.Status.FAILED
+            "may_retry": may_be_retried(delivery)
             and not delivery.files_removed_at
             and self.person.has_perm("costs.add_delivery"),
-            "may_withdraw": delivery.status == Delivery.Status.CURRENT and self.person.has_perm("costs.add_delivery"),
+            "may_withdraw": (delivery.status == Delivery.Status.CURRENT or delivery.counts_until_replaced)
+            and self.person.has_perm("costs.add_delivery"),
+            "awaited": delivery.awaited.order_by("pk") if delivery.counts_until_replaced else (),
             "may_count_again": delivery.status in NOT_COUNTED
             and not delivery.files_removed_at
             and self.person.has_perm("costs.accept_delivery"),
@@ -335,11 +337,8 @@ class WithdrawDelivery(_OneDelivery, View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         delivery = self.get_delivery()
         if withdraw_delivery(delivery, self.person):
-            messages.success(
-                request,
-                f"{delivery} no longer counts. The version before it, if there is one, is loaded to count again; "
-                "so can this one be.",
-            )
+            delivery.refresh_from_db()
+            messages.success(request, f"{delivery}: {what_follows(delivery)}")
         else:
             messages.info(request, f"{delivery} does not count: there is nothing to withdraw.")
         return redirect(delivery_url(delivery))

@@ -107,12 +107,12 @@ def test_the_two_views_of_a_bill_are_one_and_each_has_its_own_days():
 def test_a_bill_that_is_late_and_states_one_cost_only_lacks_both_days_and_the_other_cost():
     actual = [month(day, view="actual", metrics=["billed_cost"]) for day in days("10-31 11-20")]
     late = ("2026-11-21", "2026-11-29", "2026-11-20", "")
-    asked = Period(date(2026, 11, 1), date(2026, 11, 30))
-    assert gaps(judged(actual, asked)) == [late]
+    days_of_november = Period(date(2026, 11, 1), date(2026, 11, 30))
+    assert gaps(judged(actual, days_of_november)) == [late]
     never = ("2026-11-01", "2026-11-20", None, "effective_cost")
-    assert sorted(gaps(judged(actual, asked, metric="effective_cost"))) == [never, late]
+    assert sorted(gaps(judged(actual, days_of_november, metric="effective_cost"))) == [never, late]
     halfway = [*actual, month(date(2026, 11, 10), 2, view="amortized", metrics=["effective_cost"])]
-    assert sorted(gaps(judged(halfway, asked, metric="effective_cost"))) == [
+    assert sorted(gaps(judged(halfway, days_of_november, metric="effective_cost"))) == [
         ("2026-11-11", "2026-11-20", "2026-11-10", "effective_cost"),
         late,
     ]

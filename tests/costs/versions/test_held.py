@@ -378,3 +378,101 @@ class TestOddDeliveries:
         Delivery.objects.filter(pk=third.pk).update(received_at=datetime(2026, 3, 4, 6, tzinfo=UTC))
         fourth = bring((1, "a", 24), (2, "a", 24), (3, "a", 24), (4, "a", 24), (5, "a", 9), (31, "a", 1))
         assert (fourth.status, billed()) == ("current", 106)
+
+
+@pytest.mark.django_db
+class TestWithdrawnWhileItsMonthWaits:
+    def test_the_month_is_never_empty_and_the_page_says_what_is_going_on(self, deliver, people):
+        first, second = deliver(100), deliver(101)
+        fay, page = signed_in(people["fay"]), reverse("costs:delivery", args=[second.pk])
+        answer = fay.post(reverse("costs:delivery_withdraw", args=[second.pk]), follow=True).content.decode()
+        second.refresh_from_db()
+        assert (billed(), second.status) == (101, "withdrawn"), "the worker may be down for long"
+        assert f"it counts until delivery {first.pk} is read again" in answer
+        assert "Withdrawn; it counts until an earlier version is read again" in answer
+        assert_green()
+        load_queued()
+        assert billed() == 100
+        shown = fay.get(page).content.decode()
+        assert "it counts until" not in shown
+        assert "Count this version again" in shown
+        assert_green()
+
+    def test_without_a_version_before_it_goes_at_once(self, deliver, people):
+        only = deliver(100)
+        assert withdraw_delivery(only, people["fay"])
+        assert billed() is None
+        assert not withdraw_delivery(only, people["fay"]), "it does not count"
+
+    def test_of_two_months_the_one_without_a_version_before_goes_at_once(self, tmp_path, people):
+        def load(name, *months):
+            text = bills.focus_csv(
+                {
+                    "BilledCost": cost,
+                    "BillingPeriodStart": f"2026-0{month}-01T00:00:00Z",
+                    "ChargePeriodStart": f"2026-0{month}-05T00:00:00Z",
+                }
+                for month, cost in months
+            )
+            (receipt,) = receive_bill("northwind", [bills.write(tmp_path, name, text)])
+            return load_bill(receipt.delivery)
+
+        load("march.csv", (3, "100"))
+        both = load("both.csv", (3, "101"), (4, "20"))
+        withdraw_delivery(both, people["fay"])
+        assert billed() == 101
+        load_queued()
+        assert billed() == 100
+        assert_green()
+
+    def test_fay_takes_it_out_now_and_the_version_before_still_comes(self, deliver, people):
+        _first, second = deliver(100), deliver(101)
+        address = reverse("costs:delivery_withdraw", args=[second.pk])
+        fay = signed_in(people["fay"])
+        fay.post(address)
+        assert "Take out now" in fay.get(reverse("costs:delivery", args=[second.pk])).content.decode()
+        fay.post(address)
+        assert billed() is None
+        load_queued()
+        assert billed() == 100
+        assert_green()
+
+    def test_where_it_cannot_be_read_finance_is_mailed_and_tries_again(self, deliver, people):
+        first, second = deliver(100), deliver(101)
+        file = first.files.get().full_path
+        content = file.read_bytes()
+        withdraw_delivery(second, people["fay"])
+        file.write_bytes(b"damaged")
+        load_queued()
+        first.refresh_from_db()
+        assert (first.status, billed()) == ("failed", 101)
+        mail = OutgoingEmail.objects.get(subject__startswith="A withdrawn bill still counts")
+        assert mail.to == "fay@demo.example"
+        fay = signed_in(people["fay"])
+        assert f"delivery {second.pk}" in fay.get(first.get_absolute_url()).content.decode()
+        assert "failed" in fay.get(second.get_absolute_url()).content.decode()
+        file.write_bytes(content)
+        fay.post(reverse("costs:delivery_retry", args=[first.pk]))
+        load_queued()
+        assert billed() == 100
+        assert_green()
+
+    def test_what_comes_meanwhile_counts_and_is_not_measured_by_the_withdrawn_bill(self, deliver, people):
+        first, second = deliver(100), deliver(140)
+        withdraw_delivery(second, people["fay"])
+        third = deliver(99)
+        assert (third.status, billed()) == ("current", 99)
+        load_queued()
+        first.refresh_from_db()
+        assert (first.status, billed()) == ("superseded", 99)
+        assert_green()
+
+    def test_it_may_count_again_before_the_other_is_read(self, deliver, people):
+        first, second = deliver(100), deliver(101)
+        withdraw_delivery(second, people["fay"])
+        assert count_again(second, people["fay"])
+        load_bill(Delivery.objects.get(pk=second.pk))
+        load_queued()
+        first.refresh_from_db()
+        assert (billed(), first.status) == (101, "superseded")
+        assert_green()
