@@ -53,9 +53,11 @@ def _changes(file: BillFile) -> str:
 
 
 def source_column(file: BillFile, column: str) -> str:
-    """The charge column as the bill's own header names it, when it is read from one column as it stands."""
+    """The charge column as the bill's own header names it, when the bill has it in one column."""
     sql = _rule_sql(file, column)
-    return next((name for name, cell in file.sheet.columns.items() if cell == sql), column)
+    as_it_stands = [name for name, cell in file.sheet.columns.items() if cell == sql]
+    of_rows = [name for needed in file.format.metric_columns if needed.metric == column for name in needed.columns]
+    return next(iter(as_it_stands), of_rows[0] if len(of_rows) == 1 else column)
 
 
 def _billing_month(file: BillFile) -> str:

@@ -130,6 +130,7 @@ def beyond(sql: str) -> str:
 
 # The end of a moment: an offset from UTC, the name of a zone, or both as Go writes them (``+0000 UTC``).
 ZONE = "(:[0-9:.,]+(?: ?[AaPp][Mm])?) ?([+-][0-9]{2}(:?[0-9]{2})?( [A-Z]{1,5})?|UTC|GMT|Z)$"
+HALF_OF_DAY = "[0-9] ?[AaPp][.]?[Mm][.]?$"
 
 
 def moment(sql: str) -> str:
@@ -141,6 +142,8 @@ def moment(sql: str) -> str:
     local = f"regexp_replace({sql}, '{ZONE}', '\\1')"
     return (
         f"CASE WHEN length({sql}) = 19 AND {sql}[5] = '-' OR {sql} LIKE '____-%Z' THEN TRY_CAST({sql} AS TIMESTAMP) "
+        # A cast would overlook which half of the day it is.
+        f"WHEN {sql} LIKE '2%' AND regexp_matches({local}, '{HALF_OF_DAY}') THEN {_of_half_days(local)} "
         f"WHEN {sql} LIKE '____-%' OR {sql} LIKE '____/%' THEN TRY_CAST({local} AS TIMESTAMP) "
         f"WHEN regexp_full_match({sql}, '[0-9]+([.][0-9]+)?') THEN {_digits(sql)} "
         f"WHEN regexp_full_match({sql}, '[0-9]{{8}}T[0-9]{{6}}.*') THEN try_strptime(left({sql}, 15), '%Y%m%dT%H%M%S') "
@@ -152,6 +155,12 @@ _NAMED = (
     *("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y %H:%M:%S", "%d/%b/%Y"),
     *("%d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%b %d, %Y, %I:%M:%S %p"),
 )
+
+
+def _of_half_days(sql: str) -> str:
+    """A text that begins with the year and ends with AM or PM to a timestamp."""
+    plain = f"replace(regexp_replace({sql}, ' ?([AaPp])[.]?[Mm][.]?$', ' \\1M'), '/', '-')"
+    return f"try_strptime(replace({plain}, 'T', ' '), ['%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p'])"
 
 
 def _digits(sql: str) -> str:
