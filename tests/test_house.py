@@ -35,6 +35,7 @@ PURE = [
     "finops_site/lib/*.py",
     "costs/calc/*.py",
     "costs/charges/*.py",
+    "costs/charges/layouts/*.py",
     "costs/demo/*.py",
     "costs/formats/*.py",
     "costs/formats/vendors/*.py",

@@ -109,8 +109,8 @@ def without_earlier_versions(bundle: Bundle) -> Bundle:
                 notes.append(f"All rows of {path.name} are in {other.name} too: it is an earlier version of it.")
                 earlier.add(path)
                 break
-    newest = tuple(path for path in bundle.files if path not in earlier)
-    return replace(bundle, files=newest, notes=(*bundle.notes, *notes))
+    remaining = tuple(path for path in bundle.files if path not in earlier)
+    return replace(bundle, files=remaining, notes=(*bundle.notes, *notes))
 
 
 def _lines(path: Path, *, one_chunk: bool = False) -> list[bytes]:
