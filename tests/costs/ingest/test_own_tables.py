@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from costs.calc.allocation_rules import OwnerRule
 from costs.ingest.leftovers import remove_leftovers
+from costs.ingest.load import load_bill
 from costs.ingest.partitions import OWN_TABLES
 from costs.ingest.reallocate import reallocate_month
 from costs.ingest.republish import republish_month
@@ -70,7 +71,7 @@ def test_a_table_has_every_index_that_the_cost_lines_have(tmp_path):
 
 @pytest.mark.django_db
 def test_what_counts_no_longer_loses_its_table(tmp_path):
-    load(tmp_path, "one.csv", rows(3))
+    older = load(tmp_path, "one.csv", rows(3))
     newer = load(tmp_path, "two.csv", rows(4, "2"), is_accepted=True)
     month = newer.months.get()
     assert own_tables() == [f"costs_costline_y2026m03_own{month.pk}"]
@@ -80,6 +81,10 @@ def test_what_counts_no_longer_loses_its_table(tmp_path):
     assert billed() == {"USD": 8}
     assert_green()
     withdraw_delivery(newer)
+    older = load_bill(Delivery.objects.get(pk=older.pk))
+    assert own_tables() == [f"costs_costline_y2026m03_own{older.months.get().pk}"]
+    assert billed() == {"USD": 3}
+    withdraw_delivery(older)
     assert own_tables() == []
     assert not CostLine.objects.exists()
 
