@@ -205,7 +205,7 @@ def test_home_report_figures_and_advice_know_of_tags(bill, lea, fay, client_of):
     assert "1 of 3 resources" in context["text"]
     payments = str(Team.objects.get(name="Payments").pk)
     texts = [item.text for item in registry.advice(lea, {"team": [payments]}, TODAY)]
-    assert "1 resource here miss required tags: tag them" in texts
+    assert "1 resource here misses required tags: tag them" in texts
 
 
 @pytest.mark.skipif(not SEED.exists(), reason="the seed inventory is not here")
