@@ -196,7 +196,7 @@ def test_a_month_whose_closing_is_killed_is_a_draft_or_closed_whole_and_each_lea
     split_support(company())
     months = [Month(2025, 9).plus(n) for n in range(4)]
     for month in months:
-        bill(tmp_path, usual(str(month)), name=f"{month}.csv", source=f"northwind {month}")
+        bill(tmp_path, usual(str(month)), name=f"{month}.csv")
     tell, chance, killed = worker(), random.Random(5), 0
     full_time = 1.0
     for month in months:
