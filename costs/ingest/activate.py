@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from costs.ingest.charge_moments import note_charge_moments
 from costs.ingest.claims import DeliveryTaken, running_attempt
 from costs.ingest.publications import remove_publications
 from costs.models import Delivery, DeliveryMonth, Source
@@ -24,7 +23,6 @@ def activate_delivery(delivery: Delivery, months: Sequence[DeliveryMonth]) -> No
     The bill received last wins, in whatever order the loads end. One that is not whole, judged by what it would
     replace, is held instead: the months before it go on counting until finance decides.
     """
-    note_charge_moments(months)
     with transaction.atomic():
         Source.objects.select_for_update().get(pk=delivery.source_id)
         rivals = {month.pk: list(rivals_of(month).select_related("delivery", "stream")) for month in months}

@@ -9,7 +9,6 @@ from django.db import transaction
 from costs.charges.read_bill import MonthOfCharges
 from costs.charges.totals import stored_totals
 from costs.formats.sql import literal
-from costs.ingest.charge_moments import note_charge_moments
 from costs.ingest.publications import remove_publications
 from costs.ingest.store_cost_lines import store_cost_lines
 from costs.ingest.workspace import limited_duckdb, scratch_folder
@@ -35,7 +34,6 @@ def republish_month(month: DeliveryMonth) -> DeliveryMonth | None:
             month.view,
         )
         fresh = store_cost_lines(db, month.delivery, charges, scratch=scratch)
-        note_charge_moments([fresh])
         return fresh if swap_publications(month, fresh) else None
 
 

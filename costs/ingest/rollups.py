@@ -11,15 +11,15 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 from costs.calc.dimensions import Rollup, rollup_columns
-from costs.charges.build_cost_lines import MonthLines, shown
+from costs.charges.build_cost_lines import AMOUNTS, MonthLines, shown
 from costs.ingest.postgres_copy import copy_in, run_both, unload_csv
 from costs.ingest.publications import lines_lock, publication_sql
 from costs.models import DayRollup, DeliveryMonth, InvoiceCost, MonthRollup, ResourceRollup
 from finops_site.ops.locks import share
 
-SUMS = "sum(billed_cost), sum(effective_cost), sum(list_cost), sum(contracted_cost), sum(charges)"
 BY_RESOURCE = (*rollup_columns(Rollup.RESOURCE), "resource_name")
-SUMMED = "billed_cost, effective_cost, list_cost, contracted_cost, charges"
+SUMMED = (*AMOUNTS, "charges")
+SUMS = ", ".join(f"sum({name})" for name in SUMMED)
 
 
 def roll_up(row: DeliveryMonth) -> None:
@@ -48,7 +48,7 @@ def _sum_up(
         # The sums of a big month do not fit the server's default and would be sorted on disk.
         cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(
-            f"INSERT INTO {table} ({shared}, {time}, {SUMMED}) SELECT {shared}, {time_of_line}, {SUMS} "
+            f"INSERT INTO {table} ({shared}, {time}, {', '.join(SUMMED)}) SELECT {shared}, {time_of_line}, {SUMS} "
             f"FROM {source} GROUP BY {shared}, {time_of_line}"
         )
 
@@ -76,7 +76,7 @@ def _copy_sums(
         FROM {lines.owned_sql()} JOIN tag_ids i ON i.tag_set = l.tag_set GROUP BY {", ".join(shared)}"""
     unload_csv(lines.db, select, scratch / "sums.csv")
     with _rewriting(row, model):
-        names = ["delivery_month_id", *columns, time, *SUMMED.split(", ")]
+        names = ["delivery_month_id", *columns, time, *SUMMED]
         copy_in(scratch / "sums.csv", model._meta.db_table, names)
 
 

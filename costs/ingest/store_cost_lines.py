@@ -65,10 +65,16 @@ def store_cost_lines(
 
 
 def _copy_accounts(lines: MonthLines, row: DeliveryMonth, scratch: Path) -> None:
-    """Notes the accounts of the month and the days of their charges."""
-    select = f"""SELECT {row.pk}, billing_account, sub_account, min(charge_date), max(charge_date), sum(charges)
-        FROM lines GROUP BY ALL"""
-    names = ["delivery_month_id", "billing_account", "sub_account", "first_day", "last_day", "charges"]
+    """Notes the accounts of the month, and when the first and the last charge period of each start.
+
+    One file may end and the next begin within a day, so that days alone do not say whether both bill the same.
+    """
+    billing, sub = (shown(*READ_FROM_CHARGES[name]) for name in ("billing_account", "sub_account"))
+    select = f"""SELECT {row.pk}, billing, sub, first::DATE, last::DATE, first || '+00', last || '+00', charges FROM (
+        SELECT {billing} AS billing, {sub} AS sub, min(ChargePeriodStart)::TIMESTAMP AS first,
+        max(ChargePeriodStart)::TIMESTAMP AS last, count(*) AS charges FROM {lines.charges} GROUP BY 1, 2)"""
+    names = ["delivery_month_id", "billing_account", "sub_account"]
+    names += ["first_day", "last_day", "first_moment", "last_moment", "charges"]
     copy_across(lines.db, select, DeliveredAccount._meta.db_table, names, scratch / "accounts.csv")
 
 
