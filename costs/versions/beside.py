@@ -109,6 +109,10 @@ def inherit_beside(
     delivery: Delivery, months: Sequence[DeliveryMonth], rivals: Mapping[int, list[DeliveryMonth]]
 ) -> dict[int, list[DeliveryMonth]]:
     """The rivals of each month without those that stand beside the version it replaces: they stand beside it too."""
+    ids = {row.delivery_id for rows in rivals.values() for row in rows}
+    # Doubts are read from charges, so they are not worked out where no rival stands beside another.
+    if not Delivery.objects.filter(pk__in=ids, beside__in=ids).exists():
+        return dict(rivals)
     beside: set[int] = set()
     for month in months:
         doubts = doubts_about(month, rivals[month.pk])
