@@ -9,7 +9,7 @@ from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 
 from budgets.models import Budget, BudgetPeriod, Forecast
 from costs.query import trends
-from costs.query.known_until import KnownDays, known_in, known_together
+from costs.query.known_until import KnownDays, known_in, known_of, known_together
 from costs.query.trends import Comparison, LabelledChange
 from finops_site.lib.money import EXACT, formatted, ratio
 from finops_site.lib.periods import Month, Period
@@ -44,11 +44,10 @@ def known_of_budgets(user: Person, budgets: QuerySet[Budget], today: date) -> Kn
     named where they differ in what they filter by.
     """
     periods = BudgetPeriod.objects.filter(budget__in=budgets.order_by().values("pk")).holding(today)
-    alike: dict[tuple[date, date, str], list[Mapping[str, list[str]]]] = defaultdict(list)
+    alike: dict[tuple[date, date, str], list[Mapping[str, Sequence[str]]]] = defaultdict(list)
     for period in periods.select_related("budget").order_by("start", "end"):
-        budget = period.budget
-        filters = {**budget.filters, "currency": [budget.currency]}
-        alike[period.start, period.end, budget.basis].append(filters)
+        question = period.budget.question(period.period)
+        alike[period.start, period.end, question.metric].append(question.filters)
     parts = []
     for (start, end, basis), scopes in alike.items():
         shared = set.intersection(*map(set, scopes))
@@ -59,9 +58,7 @@ def known_of_budgets(user: Person, budgets: QuerySet[Budget], today: date) -> Kn
 
 def known_of_period(user: Person, period: BudgetPeriod, today: date) -> KnownDays:
     """What the bills know of one period of a budget."""
-    budget = period.budget
-    filters = {**budget.filters, "currency": [budget.currency]}
-    return known_in(user, period.period, today, filters=filters, metric=budget.basis)
+    return known_of(user, period.budget.question(period.period), today)
 
 
 def forecast_text(forecast: Forecast | None, budgeted: Decimal | None, currency: str) -> str:
