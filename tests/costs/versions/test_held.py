@@ -40,6 +40,25 @@ def versions(*rows, **facts):
     )
 
 
+@pytest.fixture
+def load_months(tmp_path):
+    """Loads a file with charges of (month of 2026, cost)."""
+
+    def load(name, *months):
+        text = bills.focus_csv(
+            {
+                "BilledCost": cost,
+                "BillingPeriodStart": f"2026-0{month}-01T00:00:00Z",
+                "ChargePeriodStart": f"2026-0{month}-05T00:00:00Z",
+            }
+            for month, cost in months
+        )
+        (receipt,) = receive_bill("northwind", [bills.write(tmp_path, name, text)])
+        return load_bill(receipt.delivery)
+
+    return load
+
+
 class TestRule:
     def test_a_version_that_goes_on_growing_is_whole(self):
         assert reasons_to_hold(versions(compared("total", "", 100, 101)), LIMITS) == []
@@ -248,21 +267,9 @@ class TestVersions:
         assert {d.decided_by for d in Delivery.objects.all()} == {people["fay"]}
         assert_green()
 
-    def test_a_month_comes_back_from_a_bill_whose_other_months_count_all_the_time(self, tmp_path, people):
-        def load(name, *months):
-            text = bills.focus_csv(
-                {
-                    "BilledCost": cost,
-                    "BillingPeriodStart": f"2026-0{month}-01T00:00:00Z",
-                    "ChargePeriodStart": f"2026-0{month}-05T00:00:00Z",
-                }
-                for month, cost in months
-            )
-            (receipt,) = receive_bill("northwind", [bills.write(tmp_path, name, text)])
-            return load_bill(receipt.delivery)
-
-        both = load("both.csv", (3, "10"), (4, "20"))
-        april = load("april.csv", (4, "21"))
+    def test_a_month_comes_back_from_a_bill_whose_other_months_count_all_the_time(self, load_months, people):
+        both = load_months("both.csv", (3, "10"), (4, "20"))
+        april = load_months("april.csv", (4, "21"))
         assert billed() == 31
         withdraw_delivery(april, people["fay"])
         load_queued()
@@ -404,21 +411,9 @@ class TestWithdrawnWhileItsMonthWaits:
         assert billed() is None
         assert not withdraw_delivery(only, people["fay"]), "it does not count"
 
-    def test_of_two_months_the_one_without_a_version_before_goes_at_once(self, tmp_path, people):
-        def load(name, *months):
-            text = bills.focus_csv(
-                {
-                    "BilledCost": cost,
-                    "BillingPeriodStart": f"2026-0{month}-01T00:00:00Z",
-                    "ChargePeriodStart": f"2026-0{month}-05T00:00:00Z",
-                }
-                for month, cost in months
-            )
-            (receipt,) = receive_bill("northwind", [bills.write(tmp_path, name, text)])
-            return load_bill(receipt.delivery)
-
-        load("march.csv", (3, "100"))
-        both = load("both.csv", (3, "101"), (4, "20"))
+    def test_of_two_months_the_one_without_a_version_before_goes_at_once(self, load_months, people):
+        load_months("march.csv", (3, "100"))
+        both = load_months("both.csv", (3, "101"), (4, "20"))
         withdraw_delivery(both, people["fay"])
         assert billed() == 101
         load_queued()
