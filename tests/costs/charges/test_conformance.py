@@ -216,7 +216,7 @@ class TestPages:
         address = f"/deliveries/{delivery.pk}/conformance/charge-category-is-known/"
         assert address in text
         rows = client.get(address).content.decode()
-        assert "1 of 3 rows break this rule" in rows
+        assert "1 of 3 rows breaks this rule" in rows
         assert "Banana" in rows
         assert "i-2" in rows
         (row,) = csv.DictReader(io.StringIO(client.get(f"{address}?_export=csv").getvalue().decode("utf-8-sig")))
