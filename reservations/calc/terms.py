@@ -47,7 +47,10 @@ _LICENSED = ("windows", "rhel", "red hat", "suse", "sles", "sql")
 
 @dataclass(frozen=True, slots=True, order=True)
 class MachinePool:
-    """Machines that one price list entry covers: what demand is counted by. An empty account means all accounts."""
+    """Machines that one price list entry covers: what demand is counted by.
+
+    An empty account means all accounts; an empty zone, any zone of the region.
+    """
 
     provider: str
     region: str
@@ -55,6 +58,8 @@ class MachinePool:
     system: str = "Linux"
     tenancy: str = "default"
     account: str = ""
+    service: str = "EC2"
+    zone: str = ""
 
     @property
     def family(self) -> str:
