@@ -1,6 +1,5 @@
 """What commitments ask of the charges, as Ibis expressions over costs' table of charges. Pure: no Django."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -9,41 +8,70 @@ import ibis
 from ibis import Deferred, Table, _
 
 from costs.charges.charge_queries import CHARGES
+from reservations.calc.machine_pools import DESCRIPTION_WORDS, METERED, TYPE
 
 
-def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
+def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Of each
-    description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
-    of each price.
+    Beside machines it holds what else commitments cover: hours of cores and memory, GB-seconds, capacity units.
+    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. `listed` and `contracted` are
+    the costs where a charge states both. `machine_pools.read_use` reads a row; one whose type is empty says that
+    machines ran and not which.
     """
+    provider, description = _.ProviderName.fill_null("").lower(), _.ChargeDescription.fill_null("").lower()
+    is_aws = provider.re_search("^(aws|amazon)")
+    is_google = provider.re_search("^(gcp|google)")
+    is_google_part = is_google & description.re_search(r"\b(core|ram)\b")
+    usage_type = ibis.cases((is_aws, _.x_UsageType.fill_null("")), else_="")
+    text = usage_type.lower().concat(" ", description)
+    written = text.re_extract(rf"\b({TYPE})\b", 1).nullif("")
+    hourly = _.ConsumedUnit.lower().re_search("^h|hour|hrs")
+    priced_hourly = _.PricingUnit.fill_null("").lower().re_search("hour")
+    named = _.x_InstanceType.notnull() | (is_aws & text.re_search(rf"\b({TYPE})\b"))
+    unnamed = is_aws & text.re_search(r"instance[ -]hour|node[ -]hour|boxusage|hostusage|instanceusage|nodeusage")
+    metered = is_aws & usage_type.re_search(METERED)
     used = CHARGES.filter(
         _.x_Problem.isnull(),
         _.ChargeCategory == "Usage",
-        _.x_InstanceType.notnull(),
-        _.ConsumedUnit.lower().re_search("^h|hour|hrs"),
+        (hourly & (named | unnamed)) | metered | (is_google_part & (hourly | priced_hourly)),
         _.CommitmentDiscountStatus.fill_null("") != "Unused",
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
-    description = _.ChargeDescription.fill_null("").lower()
-    first_words = [
-        ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="") for choice in words
-    ]
+    first_words = reduce(
+        add,
+        (
+            ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="")
+            for choice in DESCRIPTION_WORDS
+        ),
+    )
+    is_described = provider.re_search("^(gcp|google|azure|microsoft)")
     use = used.group_by(
         start=_.ChargePeriodStart,
         end=_.ChargePeriodEnd,
         provider=_.ProviderName,
+        service=_.ServiceName.fill_null(""),
         region=_.RegionId,
-        type=_.x_InstanceType,
+        account=_.SubAccountId.fill_null("") if by_account else ibis.literal(""),
+        zone=_.AvailabilityZone.fill_null("") if by_zone else ibis.literal(""),
+        type=_.x_InstanceType.coalesce(ibis.cases((is_aws, written))).fill_null(""),
+        usage_type=usage_type,
         operation=_.x_Operation.fill_null(""),
-        description=reduce(add, first_words),
+        # Descriptions of these providers hold no prices.
+        description=ibis.cases((is_described, description), else_=first_words),
         covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
         spot=_.PricingCategory.fill_null("") == "Dynamic",
         currency=_.BillingCurrency,
-    ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
-    return use.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+    ).agg(
+        hours=ibis.cases((is_google_part & priced_hourly, _.PricingQuantity), else_=_.ConsumedQuantity).sum(),
+        machines=_.ResourceId.nunique(),
+        cost=_.EffectiveCost.sum(),
+        listed=ibis.cases((_.ContractedCost.notnull() & (_.ListCost > 0), _.ListCost)).sum(),
+        contracted=ibis.cases((_.ContractedCost.notnull() & (_.ListCost > 0), _.ContractedCost)).sum(),
+    )
+    names = ("start", "provider", "service", "region", "type", "usage_type", "operation", "description")
+    return use.order_by(*names, "covered", "spot")
 
 
 def commitment_use(start: datetime, end: datetime) -> Table:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from reservations.calc.terms import MachinePool, is_plan_eligible
+from reservations.calc.terms import MachinePool, is_one_machine
 from reservations.optimizer.optimum import Hours, steady_units
 
 HOURLY: Final = "hourly"
@@ -81,7 +81,7 @@ def _add(row: Hours, use: MachineUse, start: datetime, count: int) -> bool:
     span = (use.end - use.start) / HOUR
     hours = float(use.hours)
     # A cluster is one resource of many machines; an instance is one.
-    too_many = bool(use.machines) and is_plan_eligible(use.pool) and hours > use.machines * max(span, 1.0) * (1 + 1e-6)
+    too_many = bool(use.machines) and is_one_machine(use.pool) and hours > use.machines * max(span, 1.0) * (1 + 1e-6)
     if too_many:
         hours = use.machines * max(span, 1.0)
     first = (use.start - start) / HOUR

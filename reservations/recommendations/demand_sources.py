@@ -13,7 +13,8 @@ from costs.query.known_until import bills_of, is_month_known, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
-from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, service_of_type, system_of
+from reservations.calc.machine_pools import read_use
+from reservations.calc.terms import MachinePool
 from reservations.inventory.period_charges import midnight, query_charges
 from reservations.optimizer.demand import NONE, Demand, MachineUse, build_demand
 
@@ -56,15 +57,15 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
     is_over = last_month.next.start <= as_of and is_month_known(bills, last_month, as_of)
     known = None if is_over else last_known_day(bills, as_of)
     period = Period(start, max(start, min(as_of, known + timedelta(days=1))) if known else as_of)
-    rows = _team_use(team, period) if team else _company_use(period)
+    rows, notes = _read_pools(_team_use(team, period) if team else _company_use(period))
     open_rows = [row for row in rows if not row["covered"] and not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in open_rows:
-        hours, cost = charged.get(_pool(row), (ZERO, ZERO))
-        charged[_pool(row)] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
+        hours, cost = charged.get(row["pool"], (ZERO, ZERO))
+        charged[row["pool"]] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
     uses = (
         MachineUse(
-            _pool(row),
+            row["pool"],
             row["start"],
             row["end"] or row["start"] + timedelta(days=1),
             row["hours"] or ZERO,
@@ -72,12 +73,29 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
         )
         for row in open_rows
     )
+    demand = _without_silent_ends(build_demand(uses, midnight(period.start), midnight(period.end)))
     return CollectedDemand(
-        _without_silent_ends(build_demand(uses, midnight(period.start), midnight(period.end))),
+        replace(demand, notes=[*demand.notes, *notes]),
         charged,
         covered_hours=_sum_hours(row for row in rows if row["covered"]),
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
     )
+
+
+def _read_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows with the pool of each, without fees; and what the bill says of machines that nobody can name."""
+    read = [(row, read_use(row)) for row in rows]
+    unknown = [row for row, use in read if use.pool is None and not use.is_fee and not row["spot"]]
+    costs: dict[str, Decimal] = {}
+    for row in unknown:
+        costs[row["currency"] or ""] = costs.get(row["currency"] or "", ZERO) + (row["cost"] or ZERO)
+    notes = [
+        f"{cost:,.2f} {currency} are hours of machines whose type the bill does not name: they are in no figure here. "
+        "An export with SkuPriceDetails or usage types names them."
+        for currency, cost in costs.items()
+        if cost
+    ]
+    return [{**row, "pool": use.pool} for row, use in read if use.pool], notes
 
 
 def _sum_hours(rows: Iterable[Mapping[str, Any]]) -> Decimal:
@@ -88,7 +106,7 @@ def _company_use(period: Period) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from reservations.calc import charge_queries
 
-    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    query = charge_queries.machine_use(midnight(period.start), midnight(period.end))
     return query_charges(period, query, without_view="amortized")
 
 
@@ -101,7 +119,10 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
         .exclude(commitment_status="Unused")
         .charged_in(period)
     )
-    names = ("provider", "region", "instance_type", "charge_description", "commitment", "pricing_category", "currency")
+    names = (
+        *("provider", "service", "region", "instance_type", "charge_description", "commitment"),
+        *("pricing_category", "currency"),
+    )
     days = lines.values("charge_date", *names).annotate(hours=Sum("quantity"), cost=Sum("effective_cost"))
     return [
         {
@@ -109,6 +130,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
             "start": midnight(row["charge_date"]),
             "end": midnight(row["charge_date"]) + timedelta(days=1),
             "type": row["instance_type"],
+            "usage_type": "",
             "operation": "",
             "description": row["charge_description"],
             "covered": bool(row["commitment"]) or row["pricing_category"] == "Committed",
@@ -117,12 +139,6 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
         }
         for row in days.order_by()
     ]
-
-
-def _pool(row: Mapping[str, Any]) -> MachinePool:
-    system = system_of(row["operation"], row["description"])
-    provider = "AWS" if row["provider"] and row["provider"].lower().startswith(("aws", "amazon")) else row["provider"]
-    return MachinePool(provider or "", row["region"] or "", row["type"], system, service=service_of_type(row["type"]))
 
 
 def _without_silent_ends(demand: Demand) -> Demand:
