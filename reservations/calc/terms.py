@@ -132,7 +132,8 @@ class MachinePool:
 
 _POOL = re.compile(
     r"(?:(?P<provider>[^/:]*)/(?P<service>[^:]+): )?(?P<type>[^\s,]+)(?: (?P<system>.+?))?"
-    r"(?:, (?P<tenancy>dedicated|host))? in (?P<region>[^\s,]*)(?:, zone (?P<zone>\S+?))?(?:, account (?P<account>.+))?\Z"
+    r"(?:, (?P<tenancy>dedicated|host))? in (?P<region>[^\s,]*)"
+    r"(?:, zone (?P<zone>\S+?))?(?:, account (?P<account>.+))?\Z"
 )
 
 
