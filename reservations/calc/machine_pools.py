@@ -202,6 +202,14 @@ def ec2_system(operation: str) -> str:
     return _EC2_OPERATIONS.get(operation.partition(":")[2], "Linux")
 
 
+def system_named(service: str, text: str) -> str:
+    """The system or engine of a pool by what a commitment states of it (``Linux/UNIX``, ``postgresql``)."""
+    lower = text.lower()
+    if service == EC2:
+        return _first(SYSTEM_WORDS, lower) or "Linux"
+    return system_in(service, _system(service, "", "", lower) or text)
+
+
 def service_of(name: str) -> str | None:
     """The service of AWS by its code or its title; None for one that sells nothing a commitment covers."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
