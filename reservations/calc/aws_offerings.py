@@ -223,7 +223,6 @@ def _ec2_calls(order: Order) -> AwsCalls:
         "Filters": [
             {"Name": "instance-type", "Values": [order.instance_type]},
             {"Name": "product-description", "Values": [ec2_product(order.system)]},
-            {"Name": "scope", "Values": [scope]},
         ],
         "OfferingClass": AWS_CLASSES[order.kind],
         "OfferingType": AWS_PAYMENTS[order.payment],

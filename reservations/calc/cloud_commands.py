@@ -79,9 +79,8 @@ def google_commitment(order: Order) -> list[str]:
     match = GCP_MACHINE.match(order.instance_type)
     series, shapes = GCP_SERIES.get(match["series"], ("", {})) if match else ("", {})
     if match is None or match["shape"] not in shapes:
-        raise ByHand(
-            f"How many vCPUs and how much memory {order.instance_type or 'the machine'} has is not known here."
-        )
+        machine = order.instance_type or "the machine"
+        raise ByHand(f"How many vCPUs and how much memory {machine} has is not known here.")
     if order.term_months not in GCP_PLANS:
         raise ByHand("Google commits for one or three years.")
     cpus = int(match["cpus"]) * int(order.quantity)

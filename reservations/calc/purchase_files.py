@@ -94,15 +94,15 @@ def _azure_commands(order: Order) -> list[str]:
 
 
 def _aws_commands(order: Order, calls: AwsCalls) -> list[str]:
-    found = f"{calls.rows}[?{_conditions(calls.wanted)}]"
+    fitting = f"{calls.rows}[?{_conditions(calls.wanted)}]"
     ask = [*_aws_words(calls.service, calls.find, calls.query, calls.region), "--query"]
-    ids = shlex.join([*ask, f"{found}.{calls.identity}", "--output", "text"])
+    ids = shlex.join([*ask, f"{fitting}.{calls.identity}", "--output", "text"])
     buy = shlex.join(_aws_words(calls.service, calls.buy, calls.purchase, calls.region))
     return [
         f"found=$({ids})",
         "set -- $found",
-        'test $# -eq 1 || { echo "AWS sells $# such offerings, and exactly one is wanted: buy it by hand." >&2; exit 1; }',
-        shlex.join([*ask, found, "--output", "table"]),
+        'test $# -eq 1 || { echo "AWS sells $# such offerings, and one is wanted: buy it by hand." >&2; exit 1; }',
+        shlex.join([*ask, fitting, "--output", "table"]),
         *_confirm(order, '"offering $1"'),
         f'{buy} --{_option(calls.offering)} "$1"',
     ]

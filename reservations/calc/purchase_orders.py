@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from reservations.calc.purchase_titles import PLAN_UNIT, Terms
-from reservations.calc.terms import SP_COMPUTE, SP_EC2
+from reservations.calc.terms import SP_COMPUTE, SP_EC2, MachinePool
 
 AWS_PLAN_TYPES: Final = {
     SP_COMPUTE: "Compute",
@@ -65,6 +65,12 @@ class Order:
     def name(self) -> str:
         """Its own name at the provider, where one can be given: what is bought under it twice is refused there."""
         return f"finops-{self.token}"
+
+    @property
+    def pool(self) -> MachinePool:
+        """The machines that a reservation covers, as price lists know them: of no account."""
+        place = {"tenancy": self.tenancy, "service": self.service, "zone": self.zone}
+        return MachinePool(self.provider, self.region, self.instance_type, self.system, **place)
 
     @property
     def title(self) -> str:

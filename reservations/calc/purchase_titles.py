@@ -1,11 +1,11 @@
-"""Titles of commitments, recommended, requested and owned: one spelling on pages, in mails, in files. Pure: no Django."""
+"""Titles of commitments, recommended, requested and owned: one spelling everywhere. Pure: no Django."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from finops_site.lib.money import exact_text
-from reservations.calc.terms import KINDS, PAYMENTS, RESERVED
+from reservations.calc.terms import KINDS, PAYMENTS, RESERVED, SP_EC2, family_of
 
 # What AWS calls a reservation of each service but EC2, whose reservations are of a class.
 RESERVATIONS: Final = {
@@ -51,7 +51,9 @@ class Terms:
     def _plan(self) -> str:
         rate = "" if self.quantity is None else f" {exact_text(self.quantity.quantize(PLAN_UNIT))}"
         money = rate and f"{rate}{'' if self.currency == 'USD' else f' {self.currency}'}/h"
-        place = " in ".join(part for part in (self.instance_type, self.region) if part)
+        # The other plans are for every region and type, whatever machine a bill happened to show under them.
+        where = (family_of(self.instance_type), self.region) if self.kind == SP_EC2 else ()
+        place = " in ".join(part for part in where if part)
         return f"{KINDS.get(self.kind, self.kind)}{money}{f' for {place}' if place else ''}"
 
     @property

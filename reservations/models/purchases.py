@@ -183,7 +183,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.words
+        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:purchase", args=[self.pk])
@@ -196,10 +196,8 @@ class PurchaseRequest(PurchaseTerms, models.Model):
 
     @property
     def order(self) -> purchase_orders.Order:
-        own = ("number", "token")
-        values = {
-            field.name: getattr(self, field.name) for field in fields(purchase_orders.Order) if field.name not in own
-        }
+        copied = {field.name for field in fields(purchase_orders.Order)} - {"number", "token"}
+        values = {name: getattr(self, name) for name in copied}
         return purchase_orders.Order(number=self.pk, token=str(self.token), **values)
 
 

@@ -220,7 +220,7 @@ class ReservationClient:
     def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
         calls = aws_calls(order)
         row = _offering(self.client.describe_reserved_instances_offerings, "NextToken", calls, order)
-        return Offering(row[calls.identity], {_machine_name(order): _effective_hourly(row)})
+        return Offering(row[calls.identity], {str(order.pool): _effective_hourly(row)})
 
     def check_permission(self, order: Order, offering: str) -> None:
         from botocore.exceptions import ClientError
@@ -270,7 +270,7 @@ class ServiceClient:
 
     def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
         row = _offering(self._operation(self.api.find), self.token, aws_calls(order))
-        return Offering(row[self.api.identity], {_machine_name(order): _effective_hourly(row)})
+        return Offering(row[self.api.identity], {str(order.pool): _effective_hourly(row)})
 
     def check_permission(self, order: Order, offering: str) -> None:
         """These services have no dry run."""
@@ -302,11 +302,6 @@ class ServiceClient:
 
     def _members(self, operation: str) -> Iterable[str]:
         return cast(Iterable[str], self.client.meta.service_model.operation_model(operation).input_shape.members)
-
-
-def _machine_name(order: Order) -> str:
-    """The name under which the price of a reservation was stored when it was approved."""
-    return str(MachinePool("AWS", order.region, order.instance_type, order.system))
 
 
 def _purchase(order: Order, offering: str) -> dict[str, object]:
@@ -344,9 +339,8 @@ def _fits(row: dict[str, Any], order: Order) -> bool:
 
 def _effective_hourly(row: dict[str, Any]) -> Decimal:
     """An hour of it: what is paid at once spread over the term, and what is paid each hour."""
-    charges = (
-        charge.get("Amount", charge.get("RecurringChargeAmount", 0)) for charge in row.get("RecurringCharges", ())
-    )
+    names = ("Amount", "RecurringChargeAmount")
+    charges = [charge[name] for charge in row.get("RecurringCharges", ()) for name in names if name in charge]
     hourly = sum((Decimal(str(amount)) for amount in charges), Decimal(0))
     fixed = Decimal(str(row.get("FixedPrice") or 0)) * SECONDS_AN_HOUR / row["Duration"]
     return fixed + hourly + Decimal(str(row.get("UsagePrice") or 0))

@@ -113,17 +113,17 @@ def wrong_enums(value, shape, path=""):
 def test_aws_would_understand_every_command_of_the_script(order_):
     script = purchase_files.cli_script([order_])
     assert subprocess.run(["sh", "-n"], input=script.encode(), check=False).returncode == 0
-    asked, shown, bought = aws_commands(script)
-    assert asked[0].name == shown[0].name == aws_calls(order_).find
+    question, shown, bought = aws_commands(script)
+    assert question[0].name == shown[0].name == aws_calls(order_).find
     assert bought[0].name == aws_calls(order_).buy
-    for operation, parameters, own in (asked, shown, bought):
+    for operation, parameters, own in (question, shown, bought):
         shape = operation.input_shape
         report = ParamValidator().validate(parameters, shape)
         assert not report.has_errors(), report.generate_report()
         assert set(shape.required_members) <= set(parameters)
         assert wrong_enums(parameters, shape) == []
         assert own.get("region", "") == aws_calls(order_).region
-    assert dict(aws_calls(order_).query) == {name: value for name, value in asked[1].items()}
+    assert dict(aws_calls(order_).query) == question[1]
 
 
 @pytest.mark.parametrize("order_", ORDERS.values(), ids=ORDERS)
@@ -132,7 +132,7 @@ def test_the_answers_rows_have_what_the_script_compares(order_):
     output = SESSION.get_service_model(calls.service).operation_model(calls.find).output_shape
     row = output.members[calls.rows].member
     assert {calls.identity, *calls.wanted} <= set(row.members)
-    assert wrong_enums({name: value for name, value in calls.wanted.items()}, row) == []
+    assert wrong_enums(calls.wanted, row) == []
     right = {calls.identity: "right", **calls.wanted}
     wrong = [{**right, calls.identity: f"wrong {name}", name: "else"} for name in calls.wanted]
     (_, _, own), *_ = aws_commands(purchase_files.cli_script([order_]))
@@ -311,6 +311,6 @@ def test_the_script_buys_only_where_one_offering_fits(tmp_path):
 
     assert run("offering-1\n")[2].count("purchase-reserved-db-instances-offering") == 1
     for offers, count in (("", 0), ("one\ttwo\n", 2)):
-        code, words, said = run(offers)
+        code, words, log = run(offers)
         assert (code, f"AWS sells {count} such offerings" in words) == (1, True)
-        assert "purchase-" not in said
+        assert "purchase-" not in log
