@@ -196,6 +196,7 @@ _ONE_SIZE = re.compile(
 )
 # RDS user guide, "Size-flexible reserved DB instances": these engines; others cover their own size only.
 _FLEXIBLE_ENGINES = ("MySQL", "MariaDB", "PostgreSQL", "Aurora MySQL", "Aurora PostgreSQL", "Oracle BYOL")
+MULTI_AZ: Final = "multi-az"
 MULTI_AZ_SYSTEM: Final = " Multi-AZ"
 CLUSTER_SYSTEM: Final = " Multi-AZ cluster"
 IO_OPTIMISED: Final = " I/O-Optimized"
