@@ -13,6 +13,7 @@ import pytest
 from costs.calc import exchange_rates
 from costs.query.currency_conversion import load_rates
 from reservations.calc.price_lists import parse_price_list
+from reservations.calc.prices import at_net_prices
 from reservations.models import Rate
 from reservations.optimizer.offers import Market, PurchaseScope, build_market
 from reservations.optimizer.solve import solve
@@ -68,13 +69,11 @@ def load_sheet(lines):
     price_book.load_prices(parse_price_list(HEADER + "\n".join(lines) + "\n", "list"))
 
 
-def market(*, is_shared=True, currency="USD", **scope) -> Market:
+def market(*, is_shared=True, currency="USD", is_net=True, **scope) -> Market:
     collected = collect_demand(AS_OF, 30, is_shared=is_shared)
     demand = collected.demand.last_days(7)
-    listed = price_book.prices_of(demand.pools, AS_OF, currency)
-    return build_market(
-        demand, listed, PurchaseScope(**{"terms": (12,), "payments": ("none",), "net": collected.net} | scope)
-    )
+    listed = at_net_prices(price_book.prices_of(demand.pools, AS_OF, currency), collected.net if is_net else {})
+    return build_market(demand, listed, PurchaseScope(**{"terms": (12,), "payments": ("none",)} | scope))
 
 
 def to_buy(**options) -> dict[tuple[str, str], Decimal]:
@@ -437,7 +436,7 @@ def test_on_demand_costs_what_the_contract_says_in_the_bill(tmp_path):
     prices("EC2,m5.large,Linux,default,0.10,0.085")
     assert market().problem.on_demand.tolist() == [pytest.approx(0.08)]
     assert to_buy() == {}
-    assert to_buy(net={}) == {("ri_standard", "m5.large Linux in us-east-1"): 1}
+    assert to_buy(is_net=False) == {("ri_standard", "m5.large Linux in us-east-1"): 1}
 
 
 def test_an_indicative_price_never_competes_with_a_list(tmp_path):
