@@ -18,12 +18,14 @@ from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
 from reservations.calc.terms import (
+    AZURE_RESERVATION,
     ON_DEMAND,
+    PLAN_SERVICES,
     RESERVED,
-    SP_COMPUTE,
     SP_EC2,
     MachinePool,
     engine_of,
+    family_of,
     is_plan_eligible,
     is_size_flexible,
     provider_of,
@@ -42,6 +44,7 @@ SHOWN_WITHIN: Final = timedelta(days=7)
 MEASURED: Final = timedelta(days=14)
 # What a plan's hour costs of on demand where neither list nor bill states it: a Compute SP of a year, no upfront.
 USUAL_SHARE: Final = 0.73
+STATED_IN_MACHINES: Final = (*RESERVED, AZURE_RESERVATION)
 ZERO = Decimal(0)
 
 
@@ -172,7 +175,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     seen = known.use.get(row.commitment_id, [])
     until = midnight(row.end) if row.end else None
     words = str(row)
-    if row.kind in RESERVED and row.instance_type and row.count:
+    if row.kind in STATED_IN_MACHINES and row.instance_type and row.count:
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
         service = getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type))
@@ -187,7 +190,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
         )
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
-    if row.kind in (SP_EC2, SP_COMPUTE) and row.hourly_commitment:
+    if row.kind in PLAN_SERVICES and row.hourly_commitment:
         return _plan(words, row, float(row.hourly_commitment), until, known, seen)
     if not seen and not Utilisation.objects.filter(commitment=row).exists():
         return None
@@ -198,7 +201,7 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
     end = midnight(_months_later(begin, row.term_months))
     words = f"request {row.pk} ({row})"
-    if row.kind in RESERVED:
+    if row.kind in STATED_IN_MACHINES:
         machine = MachinePool(
             row.provider,
             row.region,
@@ -248,20 +251,24 @@ def _plan(
     seen: Sequence[PoolUse],
 ) -> HeldCapacity:
     """A savings plan. A rate is on the list, or what the bill charged, or as far below on demand as those are."""
-    family = row.instance_type if row.kind == SP_EC2 else ""
+    family = family_of(row.instance_type) if row.kind == SP_EC2 else ""
+    account = row.account if isinstance(row, PurchaseRequest) else ""
     rates: dict[MachinePool, float] = {}
     discounts: dict[MachinePool, float] = {}
     billed = {one.pool: one.rate for one in seen if one.rate}
     usual = _usual_share(seen)
     for pool in known.pools:
-        if not is_plan_eligible(pool) or (family and pool.family != family):
+        if not is_plan_eligible(pool, row.kind) or (family and pool.family != family):
             continue
-        if family and row.region and pool.region != row.region:
+        if (family and row.region and pool.region != row.region) or (account and pool.account not in ("", account)):
             continue
-        listed = replace(pool, account="")
-        price = known.prices.get((listed, row.kind, row.term_months or 0, row.payment))
+        price = known.prices.get((replace(pool, account=""), row.kind, row.term_months or 0, row.payment))
         on_demand = _on_demand(pool, known)
-        rate = float(price.hourly) if price else billed.get(pool) or (on_demand * usual if on_demand else 0.0)
+        listed = float(price.hourly) if price else 0.0
+        billed_rate = billed.get(pool, 0.0)
+        # What a bill says is better than a common discount.
+        rate = (billed_rate or listed) if price and price.is_indicative else (listed or billed_rate)
+        rate = rate or on_demand * usual
         if rate > 0:
             rates[pool] = rate
             discounts[pool] = 1 - rate / on_demand if on_demand else 0.0
@@ -296,7 +303,7 @@ def _by_what_it_covered(
 ) -> HeldCapacity:
     """The pools that it covered, by what an hour of each cost; as much an hour as its days in the bills show."""
     priced = [one for one in seen if one.rate]
-    is_plan = row is not None and (row.kind.startswith("sp_") or row.kind in ("azure_plan",))
+    is_plan = row is not None and row.kind in PLAN_SERVICES
     turn = WIDE_PLAN if is_plan else REGIONAL
     paid = _paid_an_hour(row) if row is not None else 0.0
     if priced:

@@ -230,3 +230,24 @@ def test_a_machine_that_is_gone_since_the_26th(tmp_path):
     load(tmp_path, [*march(), *[row | {"ResourceId": "i-9"} for row in march(days=range(1, 26))]])
     ahead = collect_demand(AS_OF, 395).expected(12, 30)
     assert ahead.machines.max() == 1
+
+
+def test_a_team_has_the_worst_case_of_its_machines_too(tmp_path, people):
+    """Four machines of Payments, of 12 hours a day: two in turn at best, four at once at worst."""
+    team = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Payments", team=team, tag_key="Team", tag_value="Payments")
+    load(tmp_path, [daily(day, f"i-{number}", 12) for day in range(1, 31) for number in range(4)])
+    demand = collect_demand(AS_OF, 395, team).demand.last_days(30)
+    assert (set(demand.even[0].tolist()), set(demand.machines[0].tolist())) == ({2}, {0, 4})
+
+
+def test_a_bill_that_counts_hours_then_minutes_then_seconds(tmp_path):
+    """One machine all March, in three units: one."""
+    units = {range(1, 11): ("Hours", "1"), range(11, 21): ("Minutes", "60"), range(21, 31): ("Seconds", "3600")}
+    rows = [
+        row | {"ConsumedUnit": unit, "ConsumedQuantity": quantity}
+        for days, (unit, quantity) in units.items()
+        for row in march(days=days)
+    ]
+    load(tmp_path, rows)
+    assert machines_left() == {"m5.large": 1}
