@@ -18,9 +18,8 @@ from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
 from reservations.calc.terms import (
-    AZURE_RESERVATION,
     ON_DEMAND,
-    PLAN_SERVICES,
+    PLANS,
     RESERVED,
     SP_EC2,
     MachinePool,
@@ -44,7 +43,6 @@ SHOWN_WITHIN: Final = timedelta(days=7)
 MEASURED: Final = timedelta(days=14)
 # What a plan's hour costs of on demand where neither list nor bill states it: a Compute SP of a year, no upfront.
 USUAL_SHARE: Final = 0.73
-STATED_IN_MACHINES: Final = (*RESERVED, AZURE_RESERVATION)
 ZERO = Decimal(0)
 
 
@@ -175,7 +173,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     seen = known.use.get(row.commitment_id, [])
     until = midnight(row.end) if row.end else None
     words = str(row)
-    if row.kind in STATED_IN_MACHINES and row.instance_type and row.count:
+    if row.kind in RESERVED and row.instance_type and row.count:
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
         service = getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type))
@@ -190,7 +188,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
         )
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
-    if row.kind in PLAN_SERVICES and row.hourly_commitment:
+    if row.kind in PLANS and row.hourly_commitment:
         return _plan(words, row, float(row.hourly_commitment), until, known, seen)
     if not seen and not Utilisation.objects.filter(commitment=row).exists():
         return None
@@ -201,7 +199,7 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
     end = midnight(_months_later(begin, row.term_months))
     words = f"request {row.pk} ({row})"
-    if row.kind in STATED_IN_MACHINES:
+    if row.kind in RESERVED:
         machine = MachinePool(
             row.provider,
             row.region,
@@ -219,15 +217,17 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
 def _reservation(
     words: str, machine: MachinePool, count: float, until: datetime | None, known: _Evidence, *, is_zonal: bool
 ) -> HeldCapacity:
-    flexible = is_size_flexible(machine) and not is_zonal
+    by_size = {pool: float(size_of(pool) or 1) for pool in known.pools if _is_like(pool, machine)}
     # A family names no size: its count is in normalised units.
+    family = {pool: size for pool, size in by_size.items() if pool.family == machine.type and is_size_flexible(pool)}
+    if family:
+        return HeldCapacity(words, REGIONAL, count, family, until)
+    flexible = is_size_flexible(machine) and not is_zonal
     size = float(size_of(machine) or 1) if flexible else 1.0
     weights: dict[MachinePool, float] = {}
-    for pool in known.pools:
-        if not _is_like(pool, machine):
-            continue
+    for pool, own in by_size.items():
         if flexible and pool.family == machine.family and size_of(pool):
-            weights[pool] = float(size_of(pool) or 1)
+            weights[pool] = own
         elif pool.type == machine.type and pool.system == machine.system:
             weights[pool] = size
     return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
@@ -303,7 +303,7 @@ def _by_what_it_covered(
 ) -> HeldCapacity:
     """The pools that it covered, by what an hour of each cost; as much an hour as its days in the bills show."""
     priced = [one for one in seen if one.rate]
-    is_plan = row is not None and row.kind in PLAN_SERVICES
+    is_plan = row is not None and row.kind in PLANS
     turn = WIDE_PLAN if is_plan else REGIONAL
     paid = _paid_an_hour(row) if row is not None else 0.0
     if priced:

@@ -127,6 +127,13 @@ def test_bigger_sizes_use_more_of_a_reservation(tmp_path):
     assert machines_left() == {"m5.xlarge": 1}
 
 
+def test_a_reservation_of_a_family_counts_in_units(tmp_path):
+    """Eight units of m5 are two m5.large (4 each): of three, one is left."""
+    load(tmp_path, march(3))
+    reserved(8, instance_type="m5")
+    assert machines_left() == {"m5.large": 1}
+
+
 def test_a_plan_is_taken_off_at_its_rates(tmp_path):
     """A Compute SP of 0.12 an hour; without a list its rate is indicative: 0.096 x 0.73 = 0.07008 for a year.
 
