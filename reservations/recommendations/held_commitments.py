@@ -184,6 +184,8 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
             row.instance_type,
             system_named(service, row.system) if row.system else shown,
             like.tenancy if like else "default",
+            # Where accounts share nothing, pools have accounts, and it covers the buyer's alone.
+            row.account,
             service=service,
         )
         is_zonal = row.scope.lower().startswith("zon")
@@ -252,7 +254,6 @@ def _plan(
 ) -> HeldCapacity:
     """A savings plan. A rate is on the list, or what the bill charged, or as far below on demand as those are."""
     family = family_of(row.instance_type) if row.kind == SP_EC2 else ""
-    account = row.account if isinstance(row, PurchaseRequest) else ""
     rates: dict[MachinePool, float] = {}
     discounts: dict[MachinePool, float] = {}
     billed = {one.pool: one.rate for one in seen if one.rate}
@@ -260,7 +261,9 @@ def _plan(
     for pool in known.pools:
         if not is_plan_eligible(pool, row.kind) or (family and pool.family != family):
             continue
-        if (family and row.region and pool.region != row.region) or (account and pool.account not in ("", account)):
+        if (family and row.region and pool.region != row.region) or (
+            row.account and pool.account not in ("", row.account)
+        ):
             continue
         price = known.prices.get((replace(pool, account=""), row.kind, row.term_months or 0, row.payment))
         on_demand = _on_demand(pool, known)
