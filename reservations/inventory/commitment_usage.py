@@ -37,8 +37,9 @@ def refresh_usage(month: Month) -> UsageRefresh:
     period = month.period
     from reservations.calc import charge_queries
 
-    rows = query_charges(period, charge_queries.commitment_use(midnight(period.start), midnight(period.end)))
-    new = register_commitments(rows)
+    span = midnight(period.start), midnight(period.end)
+    rows = query_charges(period, charge_queries.commitment_use(*span))
+    new = register_commitments(rows, query_charges(period, charge_queries.commitment_capacity(*span)))
     Utilisation.objects.within(period).delete()
     days = Utilisation.objects.bulk_create(_build_days(rows), batch_size=2_000)
     return UsageRefresh(new, len(days), _write_coverage(period))
@@ -85,7 +86,9 @@ def _part(amount: Decimal | None, days: int, *, is_last: bool) -> Decimal | None
 
 
 def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:
-    counted = all(row["counted"] == row["charges"] for row in rows)
+    # Units that changed in the day do not add up; money always does.
+    units = {row["unit"] for row in rows if row["unit"]}
+    counted = all(row["counted"] == row["charges"] and row["units"] < 2 for row in rows) and len(units) < 2
     used = [row for row in rows if row["status"] != "Unused"]
     unused = [row for row in rows if row["status"] == "Unused"]
     name = "quantity" if counted else "effective"

@@ -8,7 +8,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS
+from reservations.calc.stated_terms import API, BILL, GUESS, PERSON
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, RI_STANDARD, SP_COMPUTE
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90
@@ -36,6 +37,7 @@ class Commitment(models.Model):
     scope = models.CharField(max_length=20, blank=True, help_text="zonal, regional, account or shared")
     account = models.CharField(max_length=200, blank=True, help_text="who bought it")
     region = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
     instance_type = models.CharField("type or family", max_length=100, blank=True)
     system = models.CharField("operating system", max_length=100, blank=True)
     count = amount("machines, or normalised units", null=True, blank=True)
@@ -48,6 +50,9 @@ class Commitment(models.Model):
     end = models.DateField(null=True, blank=True, help_text="the first day without it")
     owner = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True, related_name="commitments")
     source = models.CharField(max_length=10, choices=Source, default=Source.BILL)
+    origins = models.JSONField(
+        default=dict, editable=False, help_text="{field: guess, bill, api or person}: where its value comes from"
+    )
     first_seen = models.DateField(null=True, blank=True, editable=False)
     last_seen = models.DateField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -72,6 +77,15 @@ class Commitment(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:commitment", args=[self.pk])
+
+    def origin_of(self, name: str) -> str:
+        """Where the value of a field comes from: guess, bill, api or person (reservations.calc.stated_terms)."""
+        if known := self.origins.get(name):
+            return str(known)
+        if self.source == self.Source.CSV:
+            return PERSON
+        is_guess = name == "kind" and self.kind in (RI_STANDARD, SP_COMPUTE, "other")
+        return API if self.source == self.Source.API else GUESS if is_guess else BILL
 
     def state(self, day: date) -> str:
         """future, active, ending (within 90 days), ended, or unknown where nobody said when it ends."""

@@ -1,0 +1,225 @@
+"""What the charges of one commitment state of it: kind, term, payment, count, days, machines. Pure: no Django.
+
+Each value has an origin, and one of a lower rank never replaces one of a higher: what was guessed, what a bill states,
+what the provider's own list states, what a person wrote.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from finops_site.lib.money import EXACT
+from finops_site.lib.periods import Month
+from reservations.calc.service_names import COMPUTE, service_of
+from reservations.calc.terms import (
+    AWS_PAYMENTS,
+    RESERVED,
+    RI_CONVERTIBLE,
+    RI_STANDARD,
+    SP_COMPUTE,
+    SP_EC2,
+    family_of,
+    system_of,
+    units,
+)
+
+GUESS, BILL, API, PERSON = "guess", "bill", "api", "person"
+RANKS: Final = {GUESS: 0, BILL: 1, API: 2, PERSON: 3}
+# Months: nobody sells a longer one.
+LONGEST_TERM = 120
+DATABASE, SAGEMAKER = "sp_database", "sp_sagemaker"
+SAVINGS_PLANS: Final = (SP_EC2, SP_COMPUTE, SAGEMAKER, DATABASE)
+PLANS: Final = (*SAVINGS_PLANS, "azure_plan")
+# What a bill calls a kind, and how sure that is: a plan that is only called one may be of any kind.
+_KIND_WORDS: Final = (
+    (r"ec2 ?instance ?s(p|avings)|ec2instancesp", SP_EC2, BILL),
+    (r"sagemaker|machine ?learning ?savings", SAGEMAKER, BILL),
+    (r"database ?s(p|avings)", DATABASE, BILL),
+    (r"compute ?s(p|avings)", SP_COMPUTE, BILL),
+    (r"saving", SP_COMPUTE, GUESS),
+    (r"convertible", RI_CONVERTIBLE, BILL),
+    (r"standard reserved|offeringclass\W+standard", RI_STANDARD, BILL),
+    (r"reserved|reservation|reserved[-_ ]?(node|cache|instance)", RI_STANDARD, GUESS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A value of a field of a commitment, and where it comes from."""
+
+    value: Any
+    origin: str = BILL
+
+
+def outranks(new: str, old: str) -> bool:
+    """Whether a value of one origin replaces a known one of another. Lists and persons also replace their own."""
+    return RANKS[new] > RANKS[old] or (new == old and new in (API, PERSON))
+
+
+def kind_of(provider: str, words: str, identity: str) -> Stated:
+    """The kind of commitment, by what the bill calls it and by its id."""
+    text = f"{words} {identity}".lower()
+    if _is_azure(provider):
+        return Stated("azure_plan" if "saving" in text else "azure_reservation")
+    if "google" in provider.lower() or provider.lower() == "gcp":
+        return Stated("gcp_cud")
+    for pattern, kind, origin in _KIND_WORDS:
+        if re.search(pattern, text):
+            return Stated(kind, origin)
+    return Stated("other", GUESS)
+
+
+def stated_terms(
+    provider: str, identity: str, rows: Sequence[Mapping[str, Any]], capacities: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Stated]:
+    """{field of a commitment: what its charges state}; what they do not state is left out.
+
+    `rows` are those of `charge_queries.commitment_use`, `capacities` those of `charge_queries.commitment_capacity`.
+    """
+    words = " ".join(sorted({row[name] for row in rows for name in ("type", "words") if row[name]}))
+    kind = _proved_kind(kind_of(provider, words, identity), rows)
+    values = {**_machines(provider, kind.value, rows), **_days(rows), **_payment(provider, rows)}
+    if kind == Stated(RI_STANDARD, GUESS) and values["service"].value != "EC2":
+        # Reservations of other services have no class.
+        kind = Stated(RI_STANDARD)
+    values["kind"] = kind
+    machine = values["instance_type"].value if "instance_type" in values else ""
+    values |= _capacity(kind.value, machine, rows, capacities)
+    values["account"] = Stated(_account(identity, rows))
+    for name in ("name", "unit", "currency"):
+        values[name] = Stated(_first(rows, name))
+    return {name: stated for name, stated in values.items() if stated.value not in (None, "")}
+
+
+def _is_azure(provider: str) -> bool:
+    return "azure" in provider.lower() or "microsoft" in provider.lower()
+
+
+def _proved_kind(kind: Stated, rows: Sequence[Mapping[str, Any]]) -> Stated:
+    """A plan that covers two families, two regions, or what is no machine of EC2 is a Compute plan, whatever it is
+    called.
+    """
+    if kind != Stated(SP_COMPUTE, GUESS):
+        return kind
+    used = [row for row in rows if row["status"] == "Used"]
+    families = {family_of(row[name]) for row in used for name in ("machine", "first_machine") if row[name]}
+    regions = {row["region"] for row in used if row["region"]}
+    services = {service_of(row["provider"], row["service"] or "") for row in used} & set(COMPUTE)
+    is_wide = len(families) > 1 or len(regions) > 1 or bool(services - {"EC2"})
+    return Stated(SP_COMPUTE) if is_wide else kind
+
+
+def _bought_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The charges of the commitment itself before those of what used it, which may be of another size or account."""
+    return sorted(rows, key=lambda row: row["category"] != "Purchase" and row["status"] != "Unused")
+
+
+def _first(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    return next((str(row[name]) for row in _bought_first(rows) if row[name]), "")
+
+
+def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+    """Which machines it is for; a plan for all of them has none of this."""
+    if kind in (SP_COMPUTE, SAGEMAKER, DATABASE, "azure_plan"):
+        return {}
+    own = [row for row in _bought_first(rows) if row["machine"]]
+    exact = next((row for row in own if row["category"] == "Purchase" or row["status"] == "Unused"), None)
+    types = {row[name] for row in own for name in ("machine", "first_machine")}
+    families = {family_of(type_) for type_ in types}
+    if kind == SP_EC2:
+        machine = families.pop() if len(families) == 1 else ""
+    elif exact is not None:
+        machine = exact["machine"]
+    else:
+        # Sizes that use a reservation of one size may be others of its family.
+        machine = types.pop() if len(types) == 1 else families.pop() if len(families) == 1 else ""
+    return {
+        "service": Stated(service_of(provider, _first(rows, "service"))),
+        "instance_type": Stated(machine),
+        "region": Stated(_first(rows, "region")),
+        "system": Stated("" if kind == SP_EC2 else _system(rows)),
+    }
+
+
+def _system(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The operating system or the engine; empty where no charge says anything of it."""
+    texts = [(row["operation"] or "", row["description"] or "") for row in _bought_first(rows)]
+    systems = [system_of(*both) for both in texts if any(both)]
+    return systems[0] if systems else ""
+
+
+def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+    """Term, start and end; the end is the first day that is not covered as a whole. Two of them give the third."""
+    stated = {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in ("term", "end")}
+    # A reservation that was bought once more under the same id would start anew: the first day stands.
+    start = min((row["start"] for row in rows if row["start"] is not None), default=None)
+    end, term = stated["end"], stated["term"]
+    months = int(term) if term is not None and 0 < term <= LONGEST_TERM else None
+    first = start.date() if start else None
+    past = (end.date() if end.time() == time() else end.date() + timedelta(days=1)) if end else None
+    if first and past and past <= first:
+        first = past = None
+    if months and first and past is None:
+        past = months_later(first, months)
+    elif months and past and first is None:
+        first = months_later(past, -months)
+    return {"term_months": Stated(months), "start": Stated(first), "end": Stated(past)}
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day of the month so many months later, or the last one where the month is shorter."""
+    month = Month.of(day).plus(months)
+    return min(month.start + timedelta(days=day.day - 1), month.next.start - timedelta(days=1))
+
+
+def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+    """As written; else by how often its purchase is charged: once, again and again, or both.
+
+    What is charged again and again may have been paid in part when it was bought, in a month that is not here.
+    """
+    words = next((row["payment"] for row in rows if row["payment"]), "").lower()
+    written = next((key for key, name in AWS_PAYMENTS.items() if name.lower() == words), "")
+    bought = [row for row in rows if row["category"] == "Purchase"]
+    frequencies = {row[name] for row in bought for name in ("frequency", "first_frequency") if row[name]}
+    if not written and frequencies == {"One-Time", "Recurring"}:
+        written = "partial"
+    elif not written and frequencies == {"One-Time"}:
+        written = "all"
+    elif not written and frequencies == {"Recurring"} and _is_azure(provider):
+        # Azure sells nothing that is paid in part.
+        written = "none"
+    return {"payment": Stated(written)}
+
+
+def _account(identity: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Who bought it: AWS's names have the account; what used it may be another's."""
+    of_arn = re.match(r"arn:aws[^:]*:[^:]*:[^:]*:(\d+):", identity)
+    return of_arn[1] if of_arn else _first(rows, "account")
+
+
+def _capacity(
+    kind: str, machine: str, rows: Sequence[Mapping[str, Any]], capacities: Sequence[Mapping[str, Any]]
+) -> dict[str, Stated]:
+    """How many machines, or how much money an hour: as stated, else what its hours add up to."""
+    count = max((row["count"] for row in rows if row["count"] is not None), default=None)
+    size = units(machine) or Decimal(1)
+    hourly = []
+    for row in capacities:
+        amount = row["quantity"] if kind not in PLANS else _money(row)
+        if amount is not None and row["hours"]:
+            each = size if "normali" in (row["unit"] or "").lower() else Decimal(1)
+            hourly.append(EXACT.divide(amount, row["hours"] * each))
+    most = max(hourly, default=None)
+    if most is None or most <= 0:
+        return {"count": Stated(count)}
+    if kind in PLANS:
+        return {"hourly_commitment": Stated(most)}
+    return {"count": Stated(count) if count is not None or kind not in RESERVED else Stated(most)}
+
+
+def _money(row: Mapping[str, Any]) -> Decimal | None:
+    """What a plan commits to is in its own currency; where the bill counts no units, in effective cost."""
+    return row["quantity"] if row["quantity"] is not None else row["effective"]
