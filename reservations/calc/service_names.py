@@ -8,7 +8,7 @@ from typing import Final
 
 # {service: its names in small letters, as a regular expression of both languages}, the first that matches.
 AWS_SERVICES: Final = {
-    "EC2": "amazonec2|elastic compute cloud",
+    "EC2": "amazonec2$|elastic compute cloud|^ec2",
     "RDS": "amazonrds|relational database|aurora",
     "ElastiCache": "elasticache",
     "OpenSearch": "amazones$|opensearch|elasticsearch",
@@ -17,14 +17,20 @@ AWS_SERVICES: Final = {
     "DynamoDB": "dynamodb",
     "Lambda": "lambda",
     "SageMaker": "sagemaker",
+    "DocumentDB": "docdb|documentdb",
+    "Neptune": "neptune",
     "Fargate": "amazonecs|amazoneks|fargate|elastic container service|elastic kubernetes",
 }
+# Those that charge for machines by the hour.
+MACHINES: Final = (
+    *("EC2", "RDS", "ElastiCache", "OpenSearch", "Redshift", "MemoryDB", "SageMaker", "DocumentDB", "Neptune"),
+)
 # What no machine's hours are counted of: plans cover it by the second or by the capacity.
 WITHOUT_MACHINES: Final = ("Fargate", "Lambda", "DynamoDB")
 # What commitments of a kind can cover: AWS's user guides of savings plans and of reserved instances.
 COMPUTE: Final = ("EC2", "Fargate", "Lambda")
 MACHINE_LEARNING: Final = ("SageMaker",)
-DATABASES: Final = ("RDS", "ElastiCache", "DynamoDB")
+DATABASES: Final = ("RDS", "ElastiCache", "DynamoDB", "DocumentDB", "Neptune")
 # Usage of these is covered by plans alone.
 NEVER_RESERVED: Final = ("Fargate", "Lambda", "SageMaker")
 IS_AWS: Final = "^(aws|amazon)"
@@ -43,5 +49,5 @@ def service_of(provider: str, service: str) -> str:
 def service_sql(provider: str, service: str) -> str:
     """The same in PostgreSQL's words, over two columns."""
     cases = " ".join(f"WHEN {service} ~* '{words}' THEN '{known}'" for known, words in AWS_SERVICES.items())
-    return f"""CASE WHEN {provider} !~* '{IS_AWS}' THEN {service} WHEN {service} ILIKE '%savings%' THEN ''
+    return f"""CASE WHEN {provider} !~* '{IS_AWS}' THEN {service} WHEN {service} ~* 'savings' THEN ''
         {cases} ELSE {service} END"""

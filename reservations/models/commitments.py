@@ -138,17 +138,30 @@ class Coverage(models.Model):
     provider = models.CharField(max_length=200, blank=True)
     account = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
     family = models.CharField(max_length=100, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, related_name="+")
     currency = models.CharField(max_length=10)
     eligible_hours = amount("running hours that a commitment could cover; spot is not eligible")
     covered_hours = amount()
+    reserved_hours = amount("covered by reservations", default=0)
+    planned_hours = amount("covered by plans", default=0)
+    eligible_units = amount("normalised units an hour, of machines whose size has any", default=0)
+    covered_units = amount(default=0)
+    reserved_units = amount("covered by reservations", default=0)
+    planned_units = amount("covered by plans", default=0)
     eligible_cost = amount("at on-demand prices")
     covered_cost = amount("at on-demand prices")
+    reserved_cost = amount("covered by reservations, at on-demand prices", default=0)
+    planned_cost = amount("covered by plans, at on-demand prices", default=0)
     unused_cost = amount("commitments that nobody used")
     paid = amount("effective cost")
     unpriced = models.PositiveIntegerField(
         default=0, help_text="covered cost lines whose bill states no on-demand price: costs at such prices lack them"
+    )
+    listed = models.PositiveIntegerField(
+        default=0,
+        help_text="covered cost lines whose on-demand price is a loaded price list's, for the bill states none",
     )
 
     objects = CoverageQuerySet.as_manager()
