@@ -14,11 +14,61 @@ from costs.charges.charge_queries import CHARGES
 def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Of each
-    description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
-    of each price.
+    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Machines that ran for equally
+    many hours of a longer period (in `whole_hours`, rounded up) are one row: nothing else says how many ran at once.
+    Of each description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make
+    one group of each price.
     """
-    used = CHARGES.filter(
+    groups = {
+        "start": _.ChargePeriodStart,
+        "end": _.ChargePeriodEnd,
+        **_pool_columns(words),
+        "covered": _covered(),
+        "spot": _.PricingCategory.fill_null("") == "Dynamic",
+        "currency": _.BillingCurrency,
+    }
+    # Within an hour it does not matter which machine ran for how long.
+    is_longer = _.ChargePeriodEnd > _.ChargePeriodStart + ibis.interval(hours=1)
+    by_machine = (
+        _machine_charges(start, end)
+        .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
+        .agg(
+            hours=_.ConsumedQuantity.sum(),
+            machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
+            cost=_.EffectiveCost.sum(),
+        )
+    )
+    whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))
+    use = by_machine.group_by(*groups, whole_hours=whole_hours).agg(
+        hours=_.hours.sum(), machines=_.machines.sum(), cost=_.cost.sum()
+    )
+    return use.order_by(
+        *("start", "provider", "region", "type", "operation", "description", "covered", "spot", "whole_hours")
+    )
+
+
+def pool_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
+    """The machine hours of the time by pool and by the commitment that covered them; spot is left out.
+
+    `listed` is what they cost at on-demand prices, as far as the bill states it; `first` and `last` are moments.
+    """
+    use = (
+        _machine_charges(start, end)
+        .filter(_.PricingCategory.fill_null("") != "Dynamic")
+        .group_by(**_pool_columns(words), commitment=_.CommitmentDiscountId.fill_null(""), covered=_covered())
+        .agg(
+            hours=_.ConsumedQuantity.sum(),
+            cost=_.EffectiveCost.sum(),
+            listed=on_demand_cost(_).sum(),
+            first=_.ChargePeriodStart.min(),
+            last=_.ChargePeriodEnd.coalesce(_.ChargePeriodStart).max(),
+        )
+    )
+    return use.order_by("provider", "region", "type", "operation", "description", "commitment")
+
+
+def _machine_charges(start: datetime, end: datetime) -> Table:
+    return CHARGES.filter(
         _.x_Problem.isnull(),
         _.ChargeCategory == "Usage",
         _.x_InstanceType.notnull(),
@@ -27,23 +77,24 @@ def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) 
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
+
+
+def _pool_columns(words: Sequence[Sequence[str]]) -> dict[str, Deferred]:
     description = _.ChargeDescription.fill_null("").lower()
     first_words = [
         ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="") for choice in words
     ]
-    use = used.group_by(
-        start=_.ChargePeriodStart,
-        end=_.ChargePeriodEnd,
-        provider=_.ProviderName,
-        region=_.RegionId,
-        type=_.x_InstanceType,
-        operation=_.x_Operation.fill_null(""),
-        description=reduce(add, first_words),
-        covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
-        spot=_.PricingCategory.fill_null("") == "Dynamic",
-        currency=_.BillingCurrency,
-    ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
-    return use.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+    return {
+        "provider": _.ProviderName,
+        "region": _.RegionId,
+        "type": _.x_InstanceType,
+        "operation": _.x_Operation.fill_null(""),
+        "description": reduce(add, first_words),
+    }
+
+
+def _covered() -> Deferred:
+    return _.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed")
 
 
 def commitment_use(start: datetime, end: datetime) -> Table:

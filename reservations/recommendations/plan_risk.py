@@ -7,6 +7,7 @@ import numpy as np
 
 from reservations.calc.terms import HOURS_A_YEAR
 from reservations.optimizer import risk
+from reservations.optimizer.backtest import backtest
 from reservations.optimizer.offers import build_market
 from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_text
 
@@ -72,7 +73,7 @@ def replay_history(solved: SolvedPlan) -> dict[str, Any]:
     term = min(HOURS_A_YEAR, (len(money) - lookback) // 2 // 24 * 24)
     if term < 30 * 24:
         return {}
-    results = risk.backtest(money, ratio=ratio, lookback=lookback, term=term, step=30 * 24)
+    results = backtest(money, ratio=ratio, lookback=lookback, term=term, step=30 * 24)
     return {
         "ratio": decimal_text(ratio),
         "term_days": term // 24,
