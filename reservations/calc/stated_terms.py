@@ -47,7 +47,7 @@ _KIND_WORDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class StatedValue:
     """A value of a field of a commitment, and where it comes from."""
 
     value: Any
@@ -59,22 +59,22 @@ def outranks(new: str, old: str) -> bool:
     return RANKS[new] > RANKS[old] or (new == old and new in (API, PERSON))
 
 
-def kind_of(provider: str, words: str, identity: str) -> Stated:
+def kind_of(provider: str, words: str, identity: str) -> StatedValue:
     """The kind of commitment, by what the bill calls it and by its id."""
     text = f"{words} {identity}".lower()
     if _is_azure(provider):
-        return Stated("azure_plan" if "saving" in text else "azure_reservation")
+        return StatedValue("azure_plan" if "saving" in text else "azure_reservation")
     if "google" in provider.lower() or provider.lower() == "gcp":
-        return Stated("gcp_cud")
+        return StatedValue("gcp_cud")
     for pattern, kind, origin in _KIND_WORDS:
         if re.search(pattern, text):
-            return Stated(kind, origin)
-    return Stated("other", GUESS)
+            return StatedValue(kind, origin)
+    return StatedValue("other", GUESS)
 
 
 def stated_terms(
     provider: str, identity: str, rows: Sequence[Mapping[str, Any]], capacities: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, Stated]:
+) -> dict[str, StatedValue]:
     """{field of a commitment: what its charges state}; what they do not state is left out.
 
     `rows` are those of `charge_queries.commitment_use`, `capacities` those of `charge_queries.commitment_capacity`.
@@ -82,15 +82,15 @@ def stated_terms(
     words = " ".join(sorted({row[name] for row in rows for name in ("type", "words") if row[name]}))
     kind = _proved_kind(kind_of(provider, words, identity), rows)
     values = {**_machines(provider, kind.value, rows), **_days(rows), **_payment(provider, rows)}
-    if kind == Stated(RI_STANDARD, GUESS) and values["service"].value != "EC2":
+    if kind == StatedValue(RI_STANDARD, GUESS) and values["service"].value != "EC2":
         # Reservations of other services have no class.
-        kind = Stated(RI_STANDARD)
+        kind = StatedValue(RI_STANDARD)
     values["kind"] = kind
     machine = values["instance_type"].value if "instance_type" in values else ""
     values |= _capacity(kind.value, machine, rows, capacities)
-    values["account"] = Stated(_account(identity, rows))
+    values["account"] = StatedValue(_account(identity, rows))
     for name in ("name", "unit", "currency"):
-        values[name] = Stated(_first(rows, name))
+        values[name] = StatedValue(_first(rows, name))
     return {name: stated for name, stated in values.items() if stated.value not in (None, "")}
 
 
@@ -98,18 +98,18 @@ def _is_azure(provider: str) -> bool:
     return "azure" in provider.lower() or "microsoft" in provider.lower()
 
 
-def _proved_kind(kind: Stated, rows: Sequence[Mapping[str, Any]]) -> Stated:
+def _proved_kind(kind: StatedValue, rows: Sequence[Mapping[str, Any]]) -> StatedValue:
     """A plan that covers two families, two regions, or what is no machine of EC2 is a Compute plan, whatever it is
     called.
     """
-    if kind != Stated(SP_COMPUTE, GUESS):
+    if kind != StatedValue(SP_COMPUTE, GUESS):
         return kind
     used = [row for row in rows if row["status"] == "Used"]
     families = {family_of(row[name]) for row in used for name in ("machine", "first_machine") if row[name]}
     regions = {row["region"] for row in used if row["region"]}
     services = {service_of(row["provider"], row["service"] or "") for row in used} & set(COMPUTE)
     is_wide = len(families) > 1 or len(regions) > 1 or bool(services - {"EC2"})
-    return Stated(SP_COMPUTE) if is_wide else kind
+    return StatedValue(SP_COMPUTE) if is_wide else kind
 
 
 def _bought_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -121,7 +121,7 @@ def _first(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     return next((str(row[name]) for row in _bought_first(rows) if row[name]), "")
 
 
-def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
     """Which machines it is for; a plan for all of them has none of this."""
     if kind in (SP_COMPUTE, SAGEMAKER, DATABASE, "azure_plan"):
         return {}
@@ -137,10 +137,10 @@ def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> di
         # Sizes that use a reservation of one size may be others of its family.
         machine = types.pop() if len(types) == 1 else families.pop() if len(families) == 1 else ""
     return {
-        "service": Stated(service_of(provider, _first(rows, "service"))),
-        "instance_type": Stated(machine),
-        "region": Stated(_first(rows, "region")),
-        "system": Stated("" if kind == SP_EC2 else _system(rows)),
+        "service": StatedValue(service_of(provider, _first(rows, "service"))),
+        "instance_type": StatedValue(machine),
+        "region": StatedValue(_first(rows, "region")),
+        "system": StatedValue("" if kind == SP_EC2 else _system(rows)),
     }
 
 
@@ -151,7 +151,7 @@ def _system(rows: Sequence[Mapping[str, Any]]) -> str:
     return systems[0] if systems else ""
 
 
-def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
     """Term, start and end; the end is the first day that is not covered as a whole. Two of them give the third."""
     stated = {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in ("term", "end")}
     # A reservation that was bought once more under the same id would start anew: the first day stands.
@@ -166,7 +166,7 @@ def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
         past = months_later(first, months)
     elif months and past and first is None:
         first = months_later(past, -months)
-    return {"term_months": Stated(months), "start": Stated(first), "end": Stated(past)}
+    return {"term_months": StatedValue(months), "start": StatedValue(first), "end": StatedValue(past)}
 
 
 def months_later(day: date, months: int) -> date:
@@ -175,7 +175,7 @@ def months_later(day: date, months: int) -> date:
     return min(month.start + timedelta(days=day.day - 1), month.next.start - timedelta(days=1))
 
 
-def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stated]:
+def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
     """As written; else by how often its purchase is charged: once, again and again, or both.
 
     What is charged again and again may have been paid in part when it was bought, in a month that is not here.
@@ -191,7 +191,7 @@ def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stat
     elif not written and frequencies == {"Recurring"} and _is_azure(provider):
         # Azure sells nothing that is paid in part.
         written = "none"
-    return {"payment": Stated(written)}
+    return {"payment": StatedValue(written)}
 
 
 def _account(identity: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -202,24 +202,33 @@ def _account(identity: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _capacity(
     kind: str, machine: str, rows: Sequence[Mapping[str, Any]], capacities: Sequence[Mapping[str, Any]]
-) -> dict[str, Stated]:
+) -> dict[str, StatedValue]:
     """How many machines, or how much money an hour: as stated, else what its hours add up to."""
     count = max((row["count"] for row in rows if row["count"] is not None), default=None)
     size = units(machine) or Decimal(1)
     hourly = []
+    has_units = False
     for row in capacities:
+        is_in_units = "normali" in (row["unit"] or "").lower()
+        has_units = has_units or is_in_units
         amount = row["quantity"] if kind not in PLANS else _money(row)
         if amount is not None and row["hours"]:
-            each = size if "normali" in (row["unit"] or "").lower() else Decimal(1)
-            hourly.append(EXACT.divide(amount, row["hours"] * each))
+            one = size if is_in_units else Decimal(1)
+            hourly.append(EXACT.divide(amount, row["hours"] * one))
     most = max(hourly, default=None)
     if most is None or most <= 0:
-        return {"count": Stated(count)}
+        return {"count": StatedValue(count)}
     if kind in PLANS:
-        return {"hourly_commitment": Stated(most)}
-    return {"count": Stated(count) if count is not None or kind not in RESERVED else Stated(most)}
+        return {"hourly_commitment": StatedValue(most)}
+    if kind not in RESERVED:
+        return {"count": StatedValue(count)}
+    if not units(machine):
+        # Of a family no machines can be counted, only normalised units.
+        return {"count": StatedValue(most if has_units else None)}
+    return {"count": StatedValue(count if count is not None else most)}
 
 
 def _money(row: Mapping[str, Any]) -> Decimal | None:
     """What a plan commits to is in its own currency; where the bill counts no units, in effective cost."""
-    return row["quantity"] if row["quantity"] is not None else row["effective"]
+    amount: Decimal | None = row["quantity"] if row["quantity"] is not None else row["effective"]
+    return amount

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count
 
 from costs.models import CostLine
-from reservations.calc.stated_terms import Stated, outranks, stated_terms
+from reservations.calc.stated_terms import StatedValue, outranks, stated_terms
 from reservations.models import Commitment
 
 Key = tuple[str, str]
@@ -56,7 +56,7 @@ STATED = (
 )
 
 
-def complete(commitment: Commitment, stated: Mapping[str, Stated]) -> list[str]:
+def complete(commitment: Commitment, stated: Mapping[str, StatedValue]) -> list[str]:
     """Sets what is not known yet, or was known less well; returns the names of the fields that changed."""
     days = {
         name: stated[name].value
@@ -76,7 +76,7 @@ def complete(commitment: Commitment, stated: Mapping[str, Stated]) -> list[str]:
     return changed
 
 
-def _is_open(commitment: Commitment, name: str, stated: Stated) -> bool:
+def _is_open(commitment: Commitment, name: str, stated: StatedValue) -> bool:
     is_unknown = getattr(commitment, name) in (None, "") or (
         commitment._state.adding and name not in commitment.origins
     )

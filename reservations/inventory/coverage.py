@@ -1,5 +1,6 @@
 """What commitments cover, by day, place, service and team: one statement in the database for all lines of a month."""
 
+from datetime import date
 from typing import Final
 
 from django.db import connection
@@ -119,7 +120,7 @@ WHERE u.day >= %(start)s AND u.day < %(end)s AND u.unused_cost <> 0
 def write_coverage(month: Month) -> int:
     """Writes the coverage of a month anew, whose commitments and days of use are written already; returns its rows."""
     Coverage.objects.within(month.period).delete()
-    span: dict[str, object] = {"start": month.period.start, "end": month.period.end}
+    span: dict[str, date | list[int]] = {"start": month.period.start, "end": month.period.end}
     with connection.cursor() as cursor:
         cursor.execute(IN_ONE_PLACE, span)
         span["in_one_place"] = [commitment for (commitment,) in cursor.fetchall()]
