@@ -13,16 +13,29 @@ from typing import Any, Final
 
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month
-from reservations.calc.service_names import COMPUTE, service_of
+from reservations.calc.machine_pools import read_use, service_of
 from reservations.calc.terms import (
+    AWS,
     AWS_PAYMENTS,
+    AZURE,
+    AZURE_PLAN,
+    AZURE_RESERVATION,
+    EC2,
+    GCP_CUD,
+    GCP_FLEXIBLE,
+    GOOGLE,
+    PLAN_SERVICES,
+    PLANS,
     RESERVED,
     RI_CONVERTIBLE,
     RI_STANDARD,
     SP_COMPUTE,
+    SP_DATABASE,
     SP_EC2,
+    SP_SAGEMAKER,
+    WIDE_PLANS,
     family_of,
-    system_of,
+    provider_of,
     units,
 )
 
@@ -30,14 +43,11 @@ GUESS, BILL, API, PERSON = "guess", "bill", "api", "person"
 RANKS: Final = {GUESS: 0, BILL: 1, API: 2, PERSON: 3}
 # Months: nobody sells a longer one.
 LONGEST_TERM = 120
-DATABASE, SAGEMAKER = "sp_database", "sp_sagemaker"
-SAVINGS_PLANS: Final = (SP_EC2, SP_COMPUTE, SAGEMAKER, DATABASE)
-PLANS: Final = (*SAVINGS_PLANS, "azure_plan")
 # What a bill calls a kind, and how sure that is: a plan that is only called one may be of any kind.
 _KIND_WORDS: Final = (
     (r"ec2 ?instance ?s(p|avings)|ec2instancesp", SP_EC2, BILL),
-    (r"sagemaker|machine ?learning ?savings", SAGEMAKER, BILL),
-    (r"database ?s(p|avings)", DATABASE, BILL),
+    (r"sagemaker|machine ?learning ?savings", SP_SAGEMAKER, BILL),
+    (r"database ?s(p|avings)", SP_DATABASE, BILL),
     (r"compute ?s(p|avings)", SP_COMPUTE, BILL),
     (r"saving", SP_COMPUTE, GUESS),
     (r"convertible", RI_CONVERTIBLE, BILL),
@@ -61,11 +71,11 @@ def outranks(new: str, old: str) -> bool:
 
 def kind_of(provider: str, words: str, identity: str) -> StatedValue:
     """The kind of commitment, by what the bill calls it and by its id."""
-    text = f"{words} {identity}".lower()
-    if _is_azure(provider):
-        return StatedValue("azure_plan" if "saving" in text else "azure_reservation")
-    if "google" in provider.lower() or provider.lower() == "gcp":
-        return StatedValue("gcp_cud")
+    text, issuer = f"{words} {identity}".lower(), provider_of(provider)
+    if issuer == AZURE:
+        return StatedValue(AZURE_PLAN if "saving" in text else AZURE_RESERVATION)
+    if issuer == GOOGLE:
+        return StatedValue(GCP_FLEXIBLE if "flexible" in text or "dollar based" in text else GCP_CUD)
     for pattern, kind, origin in _KIND_WORDS:
         if re.search(pattern, text):
             return StatedValue(kind, origin)
@@ -82,7 +92,7 @@ def stated_terms(
     words = " ".join(sorted({row[name] for row in rows for name in ("type", "words") if row[name]}))
     kind = _proved_kind(kind_of(provider, words, identity), rows)
     values = {**_machines(provider, kind.value, rows), **_days(rows), **_payment(provider, rows)}
-    if kind == StatedValue(RI_STANDARD, GUESS) and values["service"].value != "EC2":
+    if kind == StatedValue(RI_STANDARD, GUESS) and values["service"].value != EC2:
         # Reservations of other services have no class.
         kind = StatedValue(RI_STANDARD)
     values["kind"] = kind
@@ -94,8 +104,11 @@ def stated_terms(
     return {name: stated for name, stated in values.items() if stated.value not in (None, "")}
 
 
-def _is_azure(provider: str) -> bool:
-    return "azure" in provider.lower() or "microsoft" in provider.lower()
+def service_name(provider: str, service: str) -> str:
+    """EC2, RDS, Fargate and so on for AWS; for others the service as the bill writes it. Empty for AWS's plans."""
+    if provider_of(provider) != AWS:
+        return service
+    return service_of(service) or ("" if "savings" in service.lower() else service)
 
 
 def _proved_kind(kind: StatedValue, rows: Sequence[Mapping[str, Any]]) -> StatedValue:
@@ -107,8 +120,9 @@ def _proved_kind(kind: StatedValue, rows: Sequence[Mapping[str, Any]]) -> Stated
     used = [row for row in rows if row["status"] == "Used"]
     families = {family_of(row[name]) for row in used for name in ("machine", "first_machine") if row[name]}
     regions = {row["region"] for row in used if row["region"]}
-    services = {service_of(row["provider"], row["service"] or "") for row in used} & set(COMPUTE)
-    is_wide = len(families) > 1 or len(regions) > 1 or bool(services - {"EC2"})
+    services = {service_name(row["provider"], row["service"] or "") for row in used}
+    _, reach = PLAN_SERVICES[SP_COMPUTE]
+    is_wide = len(families) > 1 or len(regions) > 1 or bool((services & set(reach or ())) - {EC2})
     return StatedValue(SP_COMPUTE) if is_wide else kind
 
 
@@ -123,7 +137,7 @@ def _first(rows: Sequence[Mapping[str, Any]], name: str) -> str:
 
 def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
     """Which machines it is for; a plan for all of them has none of this."""
-    if kind in (SP_COMPUTE, SAGEMAKER, DATABASE, "azure_plan"):
+    if kind in WIDE_PLANS:
         return {}
     own = [row for row in _bought_first(rows) if row["machine"]]
     exact = next((row for row in own if row["category"] == "Purchase" or row["status"] == "Unused"), None)
@@ -137,7 +151,7 @@ def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> di
         # Sizes that use a reservation of one size may be others of its family.
         machine = types.pop() if len(types) == 1 else families.pop() if len(families) == 1 else ""
     return {
-        "service": StatedValue(service_of(provider, _first(rows, "service"))),
+        "service": StatedValue(service_name(provider, _first(rows, "service"))),
         "instance_type": StatedValue(machine),
         "region": StatedValue(_first(rows, "region")),
         "system": StatedValue("" if kind == SP_EC2 else _system(rows)),
@@ -146,9 +160,12 @@ def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> di
 
 def _system(rows: Sequence[Mapping[str, Any]]) -> str:
     """The operating system or the engine; empty where no charge says anything of it."""
-    texts = [(row["operation"] or "", row["description"] or "") for row in _bought_first(rows)]
-    systems = [system_of(*both) for both in texts if any(both)]
-    return systems[0] if systems else ""
+    for row in _bought_first(rows):
+        if row["machine"] and (row["operation"] or row["description"]):
+            pool = read_use({**row, "type": row["machine"]}).pool
+            if pool:
+                return pool.system
+    return ""
 
 
 def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
@@ -188,7 +205,7 @@ def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Stat
         written = "partial"
     elif not written and frequencies == {"One-Time"}:
         written = "all"
-    elif not written and frequencies == {"Recurring"} and _is_azure(provider):
+    elif not written and frequencies == {"Recurring"} and provider_of(provider) == AZURE:
         # Azure sells nothing that is paid in part.
         written = "none"
     return {"payment": StatedValue(written)}
@@ -222,7 +239,7 @@ def _capacity(
         return {"hourly_commitment": StatedValue(most)}
     if kind not in RESERVED:
         return {"count": StatedValue(count)}
-    if not units(machine):
+    if machine not in {row[name] for row in rows for name in ("machine", "first_machine")}:
         # Of a family no machines can be counted, only normalised units.
         return {"count": StatedValue(most if has_units else None)}
     return {"count": StatedValue(count if count is not None else most)}

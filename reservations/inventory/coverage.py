@@ -1,16 +1,34 @@
 """What commitments cover, by day, place, service and team: one statement in the database for all lines of a month."""
 
-from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
+from costs.models import MonthRollup
 from finops_site.lib.periods import Month
-from reservations.calc.service_names import IS_AWS, MACHINES, WITHOUT_MACHINES, service_sql
-from reservations.calc.stated_terms import PLANS
-from reservations.calc.terms import RESERVED
+from reservations.calc.stated_terms import service_name
+from reservations.calc.terms import (
+    AWS,
+    DYNAMODB,
+    EC2,
+    ELASTICACHE,
+    FARGATE,
+    LAMBDA,
+    MEMORYDB,
+    OPENSEARCH,
+    OTHER_DATABASES,
+    PLANS,
+    RDS,
+    REDSHIFT,
+    RESERVED,
+    SAGEMAKER,
+    provider_of,
+)
 from reservations.models import Coverage
 
+# AWS's services that charge for machines by the hour, and those without machines, whose hours are no machine's.
+MACHINES: Final = (EC2, RDS, ELASTICACHE, OPENSEARCH, REDSHIFT, MEMORYDB, SAGEMAKER, *OTHER_DATABASES)
+WITHOUT_MACHINES: Final = (FARGATE, LAMBDA, DYNAMODB)
 # The spelling of reservations.calc.terms.family_of, and the normalised units of its `units`.
 FAMILY: Final = r"""CASE WHEN l.instance_type ~ '\..*\.search$'
     THEN regexp_replace(l.instance_type, '\.[^.]*\.search$', '.search')
@@ -40,8 +58,8 @@ LINES: Final = rf"""
         AND l.commitment <> ''
     CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AS eligible,
         l.commitment <> '' OR l.pricing_category = 'Committed' OR l.commitment_status = 'Used' AS covered,
-        c.kind IN ({_quoted((*RESERVED, "azure_reservation"))}) AS reserved,
-        c.kind IN ({_quoted((*PLANS, "gcp_cud"))}) AS planned,
+        c.kind IN ({_quoted(RESERVED)}) AS reserved,
+        c.kind IN ({_quoted(PLANS)}) AS planned,
         l.unit ~* '^h|hour|hrs' AND n.pool NOT IN ({_quoted(WITHOUT_MACHINES)}) AS hours) AS flags
     CROSS JOIN LATERAL (SELECT coalesce(nullif(l.list_cost, 0), nullif(l.contracted_cost, 0),
         CASE WHEN NOT covered OR l.effective_cost = 0 THEN l.effective_cost END) AS stated) AS price
@@ -62,13 +80,13 @@ LINES: Final = rf"""
             WHEN 'Fargate' THEN l.unit ~* 'hour|hrs' AND (l.charge_description ~* 'fargate'
                 OR l.charge_description = '' AND (n.is_ecs OR l.resource ~ ':pod/'))
             WHEN 'DynamoDB' THEN l.unit ~* 'capacity ?unit'
-            ELSE l.instance_type <> '' AND (n.pool IN ({_quoted(MACHINES)}) OR l.provider !~* '{IS_AWS}') END)
+            ELSE l.instance_type <> '' AND (n.pool IN ({_quoted(MACHINES)}) OR NOT n.is_aws) END)
 """
 
-NAMED: Final = f"""WITH named AS MATERIALIZED (
-    SELECT provider, service, {service_sql("provider", "service")} AS pool,
-        service ~* 'amazonecs|elastic container service$' AS is_ecs
-    FROM (SELECT DISTINCT provider, service FROM costs_monthrollup WHERE charge_month = %(start)s) AS services)"""
+NAMED: Final = """WITH named AS MATERIALIZED (
+    SELECT provider, service, pool, is_aws, service ~* 'amazonecs|elastic container service$' AS is_ecs
+    FROM unnest(%(providers)s::text[], %(services)s::text[], %(pools)s::text[], %(are_aws)s::boolean[])
+        AS names (provider, service, pool, is_aws))"""
 COVER: Final = f"""{NAMED}
 INSERT INTO reservations_coverage (day, provider, account, region, service, family, owner_id, currency,
     eligible_hours, covered_hours, reserved_hours, planned_hours,
@@ -120,11 +138,19 @@ WHERE u.day >= %(start)s AND u.day < %(end)s AND u.unused_cost <> 0
 def write_coverage(month: Month) -> int:
     """Writes the coverage of a month anew, whose commitments and days of use are written already; returns its rows."""
     Coverage.objects.within(month.period).delete()
-    span: dict[str, date | list[int]] = {"start": month.period.start, "end": month.period.end}
+    names = list(MonthRollup.objects.filter(charge_month=month.start).values_list("provider", "service").distinct())
+    values: dict[str, Any] = {
+        "start": month.period.start,
+        "end": month.period.end,
+        "providers": [provider for provider, _ in names],
+        "services": [service for _, service in names],
+        "pools": [service_name(*both) for both in names],
+        "are_aws": [provider_of(provider) == AWS for provider, _ in names],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(IN_ONE_PLACE, span)
-        span["in_one_place"] = [commitment for (commitment,) in cursor.fetchall()]
-        cursor.execute(COVER, span)
+        cursor.execute(IN_ONE_PLACE, values)
+        values["in_one_place"] = [commitment for (commitment,) in cursor.fetchall()]
+        cursor.execute(COVER, values)
         rows = int(cursor.rowcount)
-        cursor.execute(COVER_IDLE, span)
+        cursor.execute(COVER_IDLE, values)
         return rows + int(cursor.rowcount)

@@ -1,6 +1,7 @@
 """Purchases: requested by one, approved by another, bought, found in a bill, and worth what months prove."""
 
 import uuid
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc import purchase_files, purchase_orders, purchase_rules
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
+from reservations.calc import purchase_orders, purchase_rules
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, WIDE_PLANS, family_of
 from reservations.models.commitments import amount
 from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
@@ -182,7 +183,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.words
+        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:purchase", args=[self.pk])
@@ -190,12 +191,13 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     @property
     def reach(self) -> dict[str, Any]:
         """Which use it can cover: {column of Coverage: value}. The frozen baseline and the ledger count by it."""
-        machines = {} if self.kind == SP_COMPUTE else {"region": self.region, "family": family_of(self.instance_type)}
+        machines = {} if self.kind in WIDE_PLANS else {"region": self.region, "family": family_of(self.instance_type)}
         return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property
     def order(self) -> purchase_orders.Order:
-        values = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
+        copied = {field.name for field in fields(purchase_orders.Order)} - {"number", "token"}
+        values = {name: getattr(self, name) for name in copied}
         return purchase_orders.Order(number=self.pk, token=str(self.token), **values)
 
 

@@ -24,7 +24,7 @@ AMOUNTS = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reservations", "0006_service_of_rates")]
+    dependencies = [("reservations", "0007_kinds_of_google_and_systems_of_rates")]
 
     operations = [
         migrations.AddField("commitment", "service", service()),
