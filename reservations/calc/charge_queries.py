@@ -33,7 +33,9 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
     }
     # Within an hour it does not matter which machine ran for how long.
     is_longer = _.ChargePeriodEnd > _.ChargePeriodStart + ibis.interval(hours=1)
-    states_both = (_.ListCost > 0) & (_.ContractedCost > 0)
+    # Of what nothing covers the effective cost is the contracted one, where a bill has no column for that.
+    contracted = _.ContractedCost.nullif(0).coalesce(_.EffectiveCost)
+    states_both = (_.ListCost > 0) & (contracted > 0)
     by_machine = (
         _machine_charges(start, end)
         .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
@@ -42,7 +44,7 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
             machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
             cost=_.EffectiveCost.sum(),
             listed=_.ListCost.sum(where=states_both),
-            contracted=_.ContractedCost.sum(where=states_both),
+            contracted=contracted.sum(where=states_both),
         )
     )
     whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))

@@ -83,6 +83,8 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
     period = Period(as_of - timedelta(days=days), as_of)
     known = _known_days(period, team)
     rows, unnamed = _with_pools(_team_use(team, period, is_shared) if team else _company_use(period, is_shared))
+    currency = _main_currency(row for row in rows if not row["spot"])
+    rows, apart = _in_currency(rows, currency)
     eligible = [row for row in rows if not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in eligible:
@@ -100,11 +102,10 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
         for row in eligible
     ]
     gross = build_demand(uses, midnight(period.start), midnight(period.end), _known_hours(known, period, rows))
-    currency = _main_currency(eligible)
     held = _held(gross, as_of, team, currency, is_shared) if gross.pools else HeldCommitments()
     left = without_held(gross, held.capacities)
     return CollectedDemand(
-        replace(left, notes=[*gross.notes, *unnamed, *held.notes]),
+        replace(left, notes=[*gross.notes, *unnamed, *apart, *held.notes]),
         charged,
         covered_hours=_sum_hours(row for row in rows if row["covered"]),
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
@@ -120,9 +121,25 @@ def _net_shares(rows: Iterable[Mapping[str, Any]]) -> dict[MachinePool, Decimal]
     sums: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in rows:
         if not row["covered"] and row.get("listed"):
-            listed, contracted = sums.get(row["pool"], (ZERO, ZERO))
-            sums[row["pool"]] = listed + row["listed"], contracted + (row["contracted"] or ZERO)
+            pool = replace(row["pool"], account="", zone="")
+            listed, contracted = sums.get(pool, (ZERO, ZERO))
+            sums[pool] = listed + row["listed"], contracted + (row["contracted"] or ZERO)
     return {pool: min(contracted / listed, Decimal(1)) for pool, (listed, contracted) in sums.items() if contracted > 0}
+
+
+def _in_currency(rows: Iterable[dict[str, Any]], currency: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of one currency, for a plan has one; and what others cost, in sentences."""
+    own, costs = [], dict[str, Decimal]()
+    for row in rows:
+        if row["currency"] in (currency, None, ""):
+            own.append(row)
+        elif not row["spot"] and not row["covered"]:
+            costs[row["currency"]] = costs.get(row["currency"], ZERO) + (row["cost"] or ZERO)
+    return own, [
+        f"{cost:,.2f} {other} are on bills in {other}: this advice is for what is billed in {currency}."
+        for other, cost in sorted(costs.items())
+        if cost
+    ]
 
 
 def _main_currency(rows: Iterable[Mapping[str, Any]]) -> str:
