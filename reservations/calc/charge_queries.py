@@ -26,7 +26,6 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
     groups = {
         "start": _.ChargePeriodStart,
         "end": _.ChargePeriodEnd,
-        **_pool_columns(by_account, by_zone),
         "covered": _covered(),
         "spot": _.PricingCategory.fill_null("") == "Dynamic",
         "currency": _.BillingCurrency,
@@ -38,7 +37,7 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
     states_both = (_.ListCost > 0) & (contracted > 0)
     by_machine = (
         _machine_charges(start, end)
-        .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
+        .group_by(*_written_columns(by_account, by_zone), **groups, machine=ibis.cases((is_longer, _.ResourceId)))
         .agg(
             hours=_hours().sum(),
             machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
@@ -48,7 +47,7 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
         )
     )
     whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))
-    use = by_machine.group_by(*groups, whole_hours=whole_hours).agg(
+    use = by_machine.group_by(*groups, **_pool_columns(by_account, by_zone), whole_hours=whole_hours).agg(
         hours=_.hours.sum(),
         machines=_.machines.sum(),
         cost=_.cost.sum(),
@@ -68,7 +67,9 @@ def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zon
         _machine_charges(start, end)
         .filter(_.PricingCategory.fill_null("") != "Dynamic")
         .group_by(
-            **_pool_columns(by_account, by_zone), commitment=_.CommitmentDiscountId.fill_null(""), covered=_covered()
+            *_written_columns(by_account, by_zone),
+            commitment=_.CommitmentDiscountId.fill_null(""),
+            covered=_covered(),
         )
         .agg(
             hours=_hours().sum(),
@@ -76,6 +77,10 @@ def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zon
             listed=on_demand_cost(_).sum(),
             first=_.ChargePeriodStart.min(),
             last=_.ChargePeriodEnd.coalesce(_.ChargePeriodStart).max(),
+        )
+        .group_by("commitment", "covered", **_pool_columns(by_account, by_zone))
+        .agg(
+            hours=_.hours.sum(), cost=_.cost.sum(), listed=_.listed.sum(), first=_["first"].min(), last=_["last"].max()
         )
     )
     return use.order_by("provider", "service", "region", "type", "usage_type", "operation", "description", "commitment")
@@ -98,6 +103,13 @@ def _machine_charges(start: datetime, end: datetime) -> Table:
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
+
+
+def _written_columns(by_account: bool, by_zone: bool) -> list[str]:
+    """What `_pool_columns` reads, as it is written: texts are searched once for each of them, not for each charge."""
+    names = ["ProviderName", "ServiceName", "RegionId", "x_InstanceType", "x_UsageType", "x_Operation"]
+    accounts, zones = ["SubAccountId"] if by_account else [], ["AvailabilityZone"] if by_zone else []
+    return [*names, "ChargeDescription", *accounts, *zones]
 
 
 def _pool_columns(by_account: bool, by_zone: bool) -> dict[str, Deferred]:
@@ -157,8 +169,10 @@ def _hours() -> Deferred:
     Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour.
     """
     is_google = _is_google_part() & _is_priced_hourly()
+    is_metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
     return ibis.cases(
         (is_google, _.PricingQuantity),
+        (is_metered, _.ConsumedQuantity),
         (_unit().re_search(SECONDS), (_.ConsumedQuantity / 3600).cast(HOURS)),
         (_unit().re_search(MINUTES), (_.ConsumedQuantity / 60).cast(HOURS)),
         else_=_.ConsumedQuantity,

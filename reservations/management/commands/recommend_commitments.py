@@ -26,7 +26,7 @@ class Command(PlainCommand):
         parser.add_argument("--lookback", type=int, default=30, metavar="DAYS", help="how far to look back (30)")
         parser.add_argument("--term", type=int, nargs="+", choices=[1, 3], metavar="YEARS", help="1, 3 or both")
         parser.add_argument("--payment", nargs="+", choices=list(PAYMENTS), help="none, partial, all")
-        parser.add_argument("--kind", nargs="+", choices=list(KINDS)[:4], help="the options that may be bought")
+        parser.add_argument("--kind", nargs="+", choices=OPTIONS, help="the options that may be bought")
         parser.add_argument("--target-coverage", type=float, metavar="SHARE", help="cover at most this share: 0.7")
         parser.add_argument("--minimum-coverage", type=float, metavar="SHARE", help="cover at least this share")
         parser.add_argument("--max-upfront", type=float, metavar="AMOUNT", help="cash there is for the first day")

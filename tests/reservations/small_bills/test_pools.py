@@ -269,7 +269,7 @@ def test_a_compute_plan_covers_fargate_and_lambda_and_the_machines_beside_them(t
             product="AWSLambda",
             operation="Invoke",
             amount="3600",
-            **{"pricing/unit": "Lambda-GB-Second"},
+            **{"pricing/unit": "seconds"},
         ),
         cur("BoxUsage:m5.large", resource="i-1"),
     )
