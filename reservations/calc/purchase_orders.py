@@ -49,8 +49,7 @@ class Order:
     @property
     def cloud(self) -> str:
         """Whose console and CLI sell it, however the bill writes the provider's name."""
-        lower = self.provider.lower()
-        return next((name for word, name in CLOUDS.items() if word in lower), self.provider)
+        return cloud_of(self.provider)
 
     @property
     def seconds(self) -> int:
@@ -87,6 +86,12 @@ class Order:
             self.zone,
             self.tenancy,
         ).title
+
+
+def cloud_of(provider: str) -> str:
+    """``AWS``, ``Azure`` or ``Google Cloud``, however a bill writes it; another provider's own name."""
+    lower = provider.lower()
+    return next((name for word, name in CLOUDS.items() if word in lower), provider)
 
 
 def order_objection(order: Order) -> str:

@@ -21,16 +21,6 @@ from reservations.purchases.purchase_requests import request_purchase
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import Parameters
 
-# Requested, and in no bill yet: the newest plan does not know of it.
-OPEN = (
-    purchase_rules.WAITING,
-    purchase_rules.APPROVED,
-    purchase_rules.EXPORTED,
-    purchase_rules.BUYING,
-    purchase_rules.DOUBTFUL,
-    purchase_rules.BOUGHT,
-)
-
 
 def save_standing_order(order: StandingOrder, user: User) -> StandingOrder:
     """Saves a new or changed order; a new one is made by this person, and somebody else approves what it requests."""
@@ -73,7 +63,9 @@ def _objection(order: StandingOrder, share: Decimal | None) -> str:
             f"Requested nothing: {percent_text(share)} of what is owned was used over the last 30 days, and it "
             f"requests a batch while at least {percent_text(order.minimum_utilisation)} is."
         )
-    open_request = PurchaseRequest.objects.filter(state__in=OPEN, team=order.team).order_by("pk").first()
+    open_request = (
+        PurchaseRequest.objects.filter(state__in=purchase_rules.UNBILLED, team=order.team).order_by("pk").first()
+    )
     if open_request:
         state = open_request.get_state_display()
         return f"Requested nothing: request {open_request.pk} is {state}, and in no bill yet."
