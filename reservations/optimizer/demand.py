@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reservations.calc.terms import MachinePool, is_plan_eligible
+from reservations.calc.terms import MachinePool, is_one_machine
 from reservations.optimizer.optimum import Hours, steady_units
 
 HOURLY: Final = "hourly"
@@ -146,7 +146,7 @@ def build_demand(
         span = max((use.end - use.start) / HOUR, 1.0)
         hours = float(use.hours)
         # A cluster is one resource of many machines; an instance is one.
-        if use.machines and hours > use.machines * span * (1 + 1e-6) and is_plan_eligible(use.pool):
+        if use.machines and hours > use.machines * span * (1 + 1e-6) and is_one_machine(use.pool):
             hours, capped = use.machines * span, capped + 1
         first = (use.start - start) / HOUR
         if span == 1.0 and first.is_integer():

@@ -134,8 +134,7 @@ class _Daily:
 
 def _course(daily: _Daily, row: int, window: Hours, months: int) -> Course:
     highest, gone_since = _still_running(daily.highest[row], daily.day)
-    weeks = np.minimum(daily.weeks[row], highest) if highest < daily.highest[row].max() else daily.weeks[row]
-    level = float(weeks[-1])
+    level = min(float(daily.weeks[row, -1]), highest)
     mean = float(window.mean())
     steady = highest >= float(window.max()) - NOTHING and abs(level - mean) <= STEADY_WITHIN * max(level, mean)
     factors, words = np.ones(months), ""
@@ -146,7 +145,7 @@ def _course(daily: _Daily, row: int, window: Hours, months: int) -> Course:
     season = _season(daily, row, months)
     if season is not None:
         return Course(highest, False, season, "{pool}: the months of last year come again")
-    slope = _trend(weeks, daily.week, months)
+    slope = _trend(daily, row, months)
     if slope:
         middle = (np.arange(months) + 0.5) * (DAYS_A_YEAR / 12)
         # The last week's level is that of its middle.
@@ -179,13 +178,14 @@ def _still_running(highest: Days, day: NDArray[np.int64]) -> tuple[float, int | 
     return alive, since
 
 
-def _trend(weeks: Days, week: NDArray[np.int64], months: int) -> float:
+def _trend(daily: _Daily, row: int, months: int) -> float:
     """Machines more a day that are believed, or fewer; 0 where there is no trend."""
+    weeks, week = daily.weeks[row], daily.week
     level = float(weeks[-1])
     fall = _slope(weeks[-FALL_WEEKS:], week[-FALL_WEEKS:]) if len(weeks) >= FALL_WEEKS else 0.0
-    if fall * 21 < -FAST_FALL * float(weeks[-FALL_WEEKS:].max(initial=0.0)) and weeks[-1] < weeks[-2] * (
-        1 - STEADY_WITHIN
-    ):
+    last = daily.highest[row, -7:]
+    falls_still = len(last) == 7 and last[4:].max() < last[:4].max() * (1 - STEADY_WITHIN)
+    if falls_still and fall * 7 * FALL_WEEKS < -FAST_FALL * float(weeks[-FALL_WEEKS:].max()):
         return fall
     if len(weeks) < TREND_WEEKS:
         return 0.0
@@ -229,8 +229,8 @@ def _season(daily: _Daily, row: int, months: int) -> NDArray[np.float64] | None:
     """The factors of the months to come by last year's; None where there is no year, or it ended elsewhere."""
     ago = daily.day[-1] - daily.day
     means = daily.means[row]
-    now, then = means[ago < 28], means[(ago >= DAYS_A_YEAR - 14) & (ago < DAYS_A_YEAR + 28)]
-    if len(then) < 28 or not then.mean() or abs(now.mean() / then.mean() - 1) > SEASON_RETURNS:
+    now, then = means[ago < 28], means[(ago >= DAYS_A_YEAR) & (ago < DAYS_A_YEAR + 28)]
+    if len(then) < 21 or not then.mean() or abs(now.mean() / then.mean() - 1) > SEASON_RETURNS:
         return None
     last_year = []
     for month in range(12):

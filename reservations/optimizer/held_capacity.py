@@ -50,10 +50,10 @@ def left_to_cover(
     As if all of them were in force all the time; or, with `moments` (hours after `start`), each in the hours before its
     end alone.
     """
-    left = machines.copy()
+    left = machines.astype(np.float64)
     row = {pool: index for index, pool in enumerate(pools)}
     for capacity in sorted(held, key=lambda one: (one.turn, -one.best_discount)):
-        room = np.full(left.shape[1], capacity.amount)
+        room = np.full(left.shape[1], float(capacity.amount))
         if moments is not None and start is not None and capacity.until is not None:
             room[moments >= (capacity.until - start) / HOUR] = 0.0
         discounts = capacity.discounts or {}

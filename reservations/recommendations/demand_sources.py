@@ -16,7 +16,8 @@ from costs.query.known_until import bills_of, is_delivered, is_month_known, last
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
-from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, service_of_type, system_of
+from reservations.calc.machine_pools import read_use
+from reservations.calc.terms import MachinePool
 from reservations.inventory.period_charges import midnight, query_charges
 from reservations.optimizer.demand import Demand, MachineUse, build_demand
 from reservations.optimizer.expected_demand import expected_demand
@@ -76,16 +77,16 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
     """
     period = Period(as_of - timedelta(days=days), as_of)
     known = _known_days(period, team)
-    rows = _team_use(team, period) if team else _company_use(period)
+    rows, unnamed = _with_pools(_team_use(team, period) if team else _company_use(period))
     eligible = [row for row in rows if not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in eligible:
         if not row["covered"]:
-            hours, cost = charged.get(_pool(row), (ZERO, ZERO))
-            charged[_pool(row)] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
+            hours, cost = charged.get(row["pool"], (ZERO, ZERO))
+            charged[row["pool"]] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
     uses = [
         MachineUse(
-            _pool(row),
+            row["pool"],
             row["start"],
             row["end"] or row["start"] + timedelta(days=1),
             row["hours"] or ZERO,
@@ -97,7 +98,7 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
     held = _held(gross, as_of, team) if gross.pools else HeldCommitments()
     left = without_held(gross, held.capacities)
     return CollectedDemand(
-        replace(left, notes=[*gross.notes, *held.notes]),
+        replace(left, notes=[*gross.notes, *unnamed, *held.notes]),
         charged,
         covered_hours=_sum_hours(row for row in rows if row["covered"]),
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
@@ -148,6 +149,23 @@ def _held(gross: Demand, as_of: date, team: Team | None) -> HeldCommitments:
     return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours)
 
 
+def _with_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows with the pool of each, without fees; and what the bill says of machines that nobody can name."""
+    read = [(row, read_use(row)) for row in rows]
+    costs: dict[str, Decimal] = {}
+    for row, use in read:
+        if use.pool is None and not use.is_fee and not row.get("spot"):
+            currency = row.get("currency") or ""
+            costs[currency] = costs.get(currency, ZERO) + (row["cost"] or ZERO)
+    notes = [
+        f"{cost:,.2f} {currency} are hours of machines whose type the bill does not name: they are in no figure here. "
+        "An export with SkuPriceDetails or usage types names them."
+        for currency, cost in costs.items()
+        if cost
+    ]
+    return [{**row, "pool": use.pool} for row, use in read if use.pool], notes
+
+
 def _sum_hours(rows: Iterable[Mapping[str, Any]]) -> Decimal:
     return sum((row["hours"] or ZERO for row in rows), ZERO)
 
@@ -156,17 +174,18 @@ def _company_use(period: Period) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from reservations.calc import charge_queries
 
-    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    query = charge_queries.machine_use(midnight(period.start), midnight(period.end))
     return query_charges(period, query, without_view="amortized")
 
 
 def _pool_use(period: Period) -> list[PoolUse]:
     from reservations.calc import charge_queries
 
-    query = charge_queries.pool_use(midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    query = charge_queries.pool_use(midnight(period.start), midnight(period.end))
+    rows, _ = _with_pools(query_charges(period, query, without_view="amortized"))
     return [
         PoolUse(
-            _pool(row),
+            row["pool"],
             row["commitment"],
             row["covered"],
             row["hours"] or ZERO,
@@ -175,7 +194,7 @@ def _pool_use(period: Period) -> list[PoolUse]:
             row["first"],
             row["last"],
         )
-        for row in query_charges(period, query, without_view="amortized")
+        for row in rows
     ]
 
 
@@ -188,7 +207,10 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
         .exclude(commitment_status="Unused")
         .charged_in(period)
     )
-    names = ("provider", "region", "instance_type", "charge_description", "commitment", "pricing_category", "currency")
+    names = (
+        *("provider", "service", "region", "instance_type", "charge_description", "commitment"),
+        *("pricing_category", "currency"),
+    )
     days = lines.values("charge_date", *names).annotate(hours=Sum("quantity"), cost=Sum("effective_cost"))
     return [
         {
@@ -196,6 +218,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
             "start": midnight(row["charge_date"]),
             "end": midnight(row["charge_date"]) + timedelta(days=1),
             "type": row["instance_type"],
+            "usage_type": "",
             "operation": "",
             "description": row["charge_description"],
             "covered": bool(row["commitment"]) or row["pricing_category"] == "Committed",
@@ -204,12 +227,6 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
         }
         for row in days.order_by()
     ]
-
-
-def _pool(row: Mapping[str, Any]) -> MachinePool:
-    system = system_of(row["operation"], row["description"])
-    provider = "AWS" if row["provider"] and row["provider"].lower().startswith(("aws", "amazon")) else row["provider"]
-    return MachinePool(provider or "", row["region"] or "", row["type"], system, service=service_of_type(row["type"]))
 
 
 def restrict_to_last_days(demand: Demand, days: int) -> Demand:

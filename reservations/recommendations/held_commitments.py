@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
 from reservations.calc.terms import (
     ON_DEMAND,
@@ -22,11 +23,12 @@ from reservations.calc.terms import (
     SP_COMPUTE,
     SP_EC2,
     MachinePool,
+    engine_of,
     is_plan_eligible,
     is_size_flexible,
+    provider_of,
     service_of_type,
-    system_of,
-    units,
+    size_of,
 )
 from reservations.inventory.period_charges import midnight
 from reservations.models import Commitment, PurchaseRequest, Utilisation
@@ -171,16 +173,17 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     until = midnight(row.end) if row.end else None
     words = str(row)
     if row.kind in RESERVED and row.instance_type and row.count:
-        system = system_of("", row.system) if row.system else next((one.pool.system for one in seen), "Linux")
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
+        service = getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type))
+        shown = next((one.pool.system for one in seen), system_named(service, ""))
         machine = MachinePool(
-            _provider(row.provider),
+            provider_of(row.provider),
             region,
             row.instance_type,
-            system,
+            system_named(service, row.system) if row.system else shown,
             like.tenancy if like else "default",
-            service=getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type)),
+            service=service,
         )
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
@@ -200,7 +203,7 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
             row.provider,
             row.region,
             row.instance_type,
-            row.system or "Linux",
+            row.system,
             row.tenancy or "default",
             row.account,
             row.service or "EC2",
@@ -215,22 +218,22 @@ def _reservation(
 ) -> HeldCapacity:
     flexible = is_size_flexible(machine) and not is_zonal
     # A family names no size: its count is in normalised units.
-    size = float(units(machine.type) or 1) if flexible else 1.0
+    size = float(size_of(machine) or 1) if flexible else 1.0
     weights: dict[MachinePool, float] = {}
     for pool in known.pools:
         if not _is_like(pool, machine):
             continue
-        if pool.type == machine.type:
+        if flexible and pool.family == machine.family and size_of(pool):
+            weights[pool] = float(size_of(pool) or 1)
+        elif pool.type == machine.type and pool.system == machine.system:
             weights[pool] = size
-        elif flexible and pool.family == machine.family and units(pool.type):
-            weights[pool] = float(units(pool.type) or 1)
     return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
 
 
 def _is_like(pool: MachinePool, machine: MachinePool) -> bool:
     """Whether a reservation of one covers the other, sizes left out; an empty region, account or zone is any."""
-    same = all(getattr(pool, name) == getattr(machine, name) for name in ("provider", "service", "system", "tenancy"))
-    return same and all(
+    same = all(getattr(pool, name) == getattr(machine, name) for name in ("provider", "service", "tenancy"))
+    return (same and engine_of(pool) == engine_of(machine)) and all(
         not getattr(machine, name) or not getattr(pool, name) or getattr(pool, name) == getattr(machine, name)
         for name in ("region", "account", "zone")
     )
@@ -356,10 +359,6 @@ def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
             f"Nothing says what {', '.join(names[:5])}{more} can cover, and no bill shows it: it is not taken off. "
             "Complete it by CSV before you buy."
         )
-
-
-def _provider(name: str) -> str:
-    return "AWS" if name.lower().startswith(("aws", "amazon")) else name
 
 
 def _months_later(day: date, months: int) -> date:

@@ -58,7 +58,7 @@ def cash_frontier(solved: SolvedPlan) -> list[dict[str, Any]]:
 
 def replay_history(solved: SolvedPlan) -> dict[str, Any]:
     """The rule on this history: money per hour over all priced pools, at the plan's average discount."""
-    history, solution, problem = solved.history.demand, solved.solution, solved.market.problem
+    history, solution, problem = solved.history.gross, solved.solution, solved.market.problem
     priced = dict(zip(solved.market.pools, problem.on_demand, strict=True))
     rows = [i for i, pool in enumerate(history.pools) if pool in priced]
     covered = solution.application.covered
