@@ -18,7 +18,7 @@ from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest, StandingOrder, Utilisation
 from reservations.purchases.demand_and_prices import newest_period_of
 from reservations.purchases.purchase_requests import request_purchase
-from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations import demand_sources, recommend, stopped_runs
 from reservations.recommendations.plan_parameters import Parameters
 
 
@@ -89,7 +89,7 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
     """(how many requests, the result in words)."""
     plans = Plan.objects.filter(team=order.team).order_by("-created_at", "-pk")
     plan = plans.filter(state=Plan.State.READY).first()
-    if plans.filter(state__in=(Plan.State.WAITING, Plan.State.RUNNING)).exists():
+    if stopped_runs.is_being_looked_at(plans, now):
         return 0, "The newest bills are being looked at: it goes on when that is done."
     if plan is None:
         return 0, "Requested nothing: there is no recommendation yet whose limits it could follow."
