@@ -2,18 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from reservations.calc.purchase_orders import cloud_of
-from reservations.calc.terms import SP_COMPUTE, SP_EC2, family_of, service_of_type
-
-# The services whose machines a plan over all regions and families covers. AWS's user guide of Savings Plans.
-PLAN_SERVICES: Final = {
-    SP_COMPUTE: ("EC2", "Fargate", "Lambda"),
-    SP_EC2: ("EC2",),
-    "sp_sagemaker": ("SageMaker",),
-    "sp_database": ("RDS", "ElastiCache", "OpenSearch"),
-}
+from reservations.calc.terms import PLAN_SERVICES, WIDE_PLANS, family_of, provider_of, service_of_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +20,7 @@ class Reach:
     def covers(self, use: Mapping[str, Any]) -> bool:
         """Whether it can cover use of this `provider`, `region`, `family` and `owner`."""
         return (
-            cloud_of(use["provider"]) in (self.provider, "")
+            provider_of(use["provider"]) == self.provider
             and (not self.region or use["region"] == self.region)
             and (self.owners is None or use["owner"] in self.owners)
             and self._covers_family(use["family"])
@@ -38,11 +29,12 @@ class Reach:
     def _covers_family(self, family: str) -> bool:
         if self.family:
             return family == self.family
-        services = PLAN_SERVICES.get(self.kind)
+        services = PLAN_SERVICES[self.kind][1] if self.kind in PLAN_SERVICES else None
         return services is None or service_of_type(family) in services
 
 
 def reach_of(provider: str, kind: str, region: str, instance_type: str, owners: frozenset[int] | None = None) -> Reach:
     """The reach of a commitment: of a reservation and of an EC2 Instance plan the family in its region."""
-    wide = kind in PLAN_SERVICES and kind != SP_EC2
-    return Reach(cloud_of(provider), kind, "" if wide else region, "" if wide else family_of(instance_type), owners)
+    is_wide = kind in WIDE_PLANS
+    family = "" if is_wide else family_of(instance_type)
+    return Reach(provider_of(provider), kind, "" if is_wide else region, family, owners)

@@ -9,9 +9,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc.purchase_orders import PLANS
 from reservations.calc.purchase_titles import Terms
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, PLANS
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90

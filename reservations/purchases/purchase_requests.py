@@ -1,6 +1,5 @@
 """A purchase is requested: all of what a recommendation says, or one monthly batch of it."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +10,7 @@ from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_orders import order_objection
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.calc.terms import SP_COMPUTE, SP_EC2, MachinePool, is_plan_eligible
+from reservations.calc.terms import PLANS, MachinePool, is_plan_eligible
 from reservations.models import PlanItem, PurchaseRequest, StandingOrder
 from reservations.purchases.approvals import approver_addresses
 from reservations.purchases.demand_and_prices import take_snapshot
@@ -23,7 +22,6 @@ COPIED = (
     *("instance_type", "system", "tenancy", "unit", "utilisation"),
 )
 SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
-COMPUTE_PLANS = (SP_COMPUTE, SP_EC2)
 REQUESTED_ALREADY = "That is requested already: look at the list of purchases."
 
 
@@ -45,7 +43,7 @@ def request_purchase(
         raise CannotBuy(objection)
     row.requested_by, row.requested_at, row.comment = user, now, comment.strip()[:2000]
     row.expires_at, row.standing_order = now + purchase_rules.REQUEST_LASTS, standing_order
-    row.request_snapshot = take_snapshot(row, now.date(), _covered_pools(item, row))
+    row.request_snapshot = take_snapshot(row, now.date(), _covered_pools(item))
     taken = PurchaseRequest.objects.batches_taken(row)
     # The whole beside a batch of it would buy that batch twice.
     if taken if row.batch == 0 else taken & {0, row.batch}:
@@ -85,18 +83,16 @@ def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
     )
 
 
-def _covered_pools(item: PlanItem, row: PurchaseRequest) -> list[str]:
+def _covered_pools(item: PlanItem) -> list[str]:
     """The machines of the plan that the purchase can cover, as far as its terms say."""
     names = {one["pool"] for one in item.plan.working.get("pools", [])}
     pools = {name: pool for name in names if (pool := MachinePool.from_text(name))}
-    return sorted(name for name, pool in pools.items() if _is_covered(pool, item, row))
+    return sorted(name for name, pool in pools.items() if _is_covered(pool, item))
 
 
-def _is_covered(pool: MachinePool, item: PlanItem, row: PurchaseRequest) -> bool:
-    if row.order.is_plan:
-        use = {"provider": pool.provider, "region": pool.region, "family": pool.family, "owner": None}
-        return replace(row.reach, owners=None).covers(use) and (
-            item.kind not in COMPUTE_PLANS or is_plan_eligible(pool)
-        )
+def _is_covered(pool: MachinePool, item: PlanItem) -> bool:
+    if item.kind in PLANS:
+        places = ((item.region, pool.region), (item.instance_type, pool.family), (item.account, pool.account))
+        return is_plan_eligible(pool, item.kind) and all(not wanted or wanted == own for wanted, own in places)
     same = (pool.region, pool.type, pool.service) == (item.region, item.instance_type, item.service)
     return same and (not item.system or pool.system == item.system)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reservations.calc.terms import HOURS_A_YEAR, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import HOURS_A_YEAR, SP_EC2, WIDE_PLANS, unit_of
 from reservations.models import PlanItem
 from reservations.optimizer import risk
 from reservations.optimizer.application import demand_at_turn
@@ -36,22 +36,24 @@ def _build_item(solved: SolvedPlan, index: int, position: int) -> PlanItem:
     cash, monthly = option.upfront * quantity, option.monthly * quantity
     saved = covered / 12 - monthly
     cost = offer.hourly * quantity * HOURS_A_YEAR
-    covers = {SP_COMPUTE: "", SP_EC2: price.pool.family}
+    is_wide = offer.kind in WIDE_PLANS
+    type_ = price.pool.family if offer.kind == SP_EC2 else price.pool.type
     return PlanItem(
         plan=solved.plan,
         position=position,
         provider=price.pool.provider,
-        service="" if offer.kind == SP_COMPUTE else price.pool.service,
+        service="" if is_wide else price.pool.service,
         tenancy="" if offer.is_plan else price.pool.tenancy,
         zone=price.pool.zone,
         kind=offer.kind,
         term_months=offer.term_months,
         payment=offer.payment,
-        region="" if offer.kind == SP_COMPUTE else price.pool.region,
-        instance_type=covers.get(offer.kind, price.pool.type),
+        region="" if is_wide else price.pool.region,
+        instance_type="" if is_wide else type_,
+        account=offer.pools[0].account,
         system="" if offer.is_plan else price.pool.system,
         quantity=decimal_text(quantity * (offer.scale if offer.is_plan else 1)),
-        unit=f"{price.currency} an hour" if offer.is_plan else "machines",
+        unit=f"{price.currency} an hour" if offer.is_plan else unit_of(price.pool),
         hourly=decimal_text(offer.hourly * quantity),
         upfront=decimal_text(cash),
         monthly=decimal_text(monthly),
