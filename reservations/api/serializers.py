@@ -21,7 +21,7 @@ class CommitmentSerializer(ExactModelSerializer):
         model = Commitment
         fields = [
             *("id", "provider", "commitment_id", "name", "kind", "term_months", "payment", "scope", "account"),
-            *("region", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
+            *("region", "service", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
             *("recurring_hourly", "currency", "start", "end", "owner", "source", "first_seen", "last_seen"),
         ]
 

@@ -9,32 +9,33 @@ from reservations.calc.terms import PLAN_SERVICES, WIDE_PLANS, family_of, provid
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """An empty region or family is any of them; `owners` None is everybody's use, else the ids of the teams."""
+    """An empty region, family or service is any of them; `owners` None is everybody's use, else the ids of the teams."""
 
     provider: str
     kind: str
     region: str = ""
     family: str = ""
     owners: frozenset[int] | None = None
+    service: str = ""
 
     def covers(self, use: Mapping[str, Any]) -> bool:
-        """Whether it can cover use of this `provider`, `region`, `family` and `owner`."""
+        """Whether it can cover use of this `provider`, `service`, `region`, `family` and `owner`."""
         return (
             provider_of(use["provider"]) == self.provider
             and (not self.region or use["region"] == self.region)
             and (self.owners is None or use["owner"] in self.owners)
-            and self._covers_family(use["family"])
+            and self._covers_machine(use["service"] or service_of_type(use["family"]), use["family"])
         )
 
-    def _covers_family(self, family: str) -> bool:
-        if self.family:
-            return family == self.family
-        services = PLAN_SERVICES[self.kind][1] if self.kind in PLAN_SERVICES else None
-        return services is None or service_of_type(family) in services
+    def _covers_machine(self, service: str, family: str) -> bool:
+        services = (
+            PLAN_SERVICES[self.kind][1] if self.kind in PLAN_SERVICES else (self.service,) if self.service else None
+        )
+        return (services is None or service in services) and (not self.family or family == self.family)
 
 
 def reach_of(provider: str, kind: str, region: str, instance_type: str, owners: frozenset[int] | None = None) -> Reach:
     """The reach of a commitment: of a reservation and of an EC2 Instance plan the family in its region."""
     is_wide = kind in WIDE_PLANS
     family = "" if is_wide else family_of(instance_type)
-    return Reach(provider_of(provider), kind, "" if is_wide else region, family, owners)
+    return Reach(provider_of(provider), kind, "" if is_wide else region, family, owners, service)

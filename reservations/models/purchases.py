@@ -194,7 +194,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     def reach(self) -> Reach:
         """Which use it can cover. The frozen baseline, the ledger and a second purchase are counted by it."""
         owners = frozenset(Team.objects.below(self.team).values_list("pk", flat=True)) if self.team else None
-        return reach_of(self.provider, self.kind, self.region, self.instance_type, owners)
+        return reach_of(self.provider, self.kind, self.region, self.instance_type, self.service, owners)
 
     @property
     def order(self) -> purchase_orders.Order:

@@ -59,13 +59,13 @@ def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[De
 
 
 def use_a_day(currency: str, period: Period | None = None) -> list[dict[str, Any]]:
-    """Use of a day at on-demand prices (`eligible`, `uncovered`), by provider, region, family and team (`owner`)."""
+    """Use of a day at on-demand prices (`eligible`, `uncovered`), by provider, service, region, family and team (`owner`)."""
     period = period or newest_period_of(Coverage)
     days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"] if period else 0
     if period is None or not days:
         return []
     rows = Coverage.objects.within(period).filter(currency=currency).order_by()
-    groups = rows.values("provider", "region", "family", "owner").annotate(
+    groups = rows.values("provider", "service", "region", "family", "owner").annotate(
         all_cost=Sum("eligible_cost"), covered=Sum("covered_cost")
     )
     return [

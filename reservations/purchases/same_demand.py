@@ -114,7 +114,9 @@ def _new_commitments(row: PurchaseRequest) -> Iterable[Claim]:
             for rows in (used, used.filter(day__lt=commitment.first_seen))
         )
         share = Decimal(before) / known if known else ZERO
-        reach = reach_of(commitment.provider, commitment.kind, commitment.region, commitment.instance_type)
+        reach = reach_of(
+            commitment.provider, commitment.kind, commitment.region, commitment.instance_type, commitment.service
+        )
         yield Claim(reach, covered / count * share, f"{commitment} covers it since {commitment.first_seen}")
 
 

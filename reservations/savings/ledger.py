@@ -88,7 +88,7 @@ class _Bills:
     def eligible(self) -> dict[tuple[date, str], list[dict[str, Any]]]:
         """{(month, currency): at on-demand prices, by region, family and team}."""
         groups: dict[tuple[date, str], list[dict[str, Any]]] = defaultdict(list)
-        rows = self._of(Coverage).values("month", "currency", "provider", "region", "family", "owner")
+        rows = self._of(Coverage).values("month", "currency", "provider", "service", "region", "family", "owner")
         for row in rows.annotate(total=Sum("eligible_cost")):
             groups[row["month"], row["currency"]].append(row)
         return groups

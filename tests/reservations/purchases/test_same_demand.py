@@ -120,14 +120,16 @@ def test_a_plan_of_a_team_and_of_the_company_cover_the_same_machines(item, eli, 
 
 
 def test_an_ec2_reservation_and_a_database_cover_nothing_of_each_other():
-    use = {"provider": "Amazon Web Services", "region": "us-east-1", "family": "db.r5", "owner": None}
+    use = {"provider": "Amazon Web Services", "region": "us-east-1", "family": "db.r5", "service": "RDS", "owner": None}
     assert reach_of("AWS", "ri_standard", "us-east-1", "db.r5.large").covers(use)
     assert not reach_of("AWS", "sp_compute", "", "").covers(use)
     assert not reach_of("AWS", "sp_ec2", "us-east-1", "r5").covers(use)
     assert reach_of("AWS", "sp_database", "", "").covers(use)
-    assert reach_of("AWS", "sp_compute", "", "").covers({**use, "family": "m5"})
+    assert reach_of("AWS", "sp_compute", "", "").covers({**use, "family": "m5", "service": ""})
     assert not reach_of("Azure", "azure_plan", "", "").covers(use)
-    assert not reach_of("AWS", "ri_standard", "us-east-1", "r6g.xlarge.search").covers({**use, "family": "r6g"})
+    assert not reach_of("AWS", "ri_standard", "us-east-1", "r6g.xlarge.search").covers(
+        {**use, "family": "r6g", "service": "EC2"}
+    )
 
 
 def test_what_a_bill_shows_since_five_days_counts_for_the_days_before(item, eli, lea, fay):  # noqa: F811
