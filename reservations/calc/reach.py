@@ -9,7 +9,7 @@ from reservations.calc.terms import PLAN_SERVICES, WIDE_PLANS, family_of, provid
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """An empty region, family or service is any of them; `owners` None is everybody's use, else the ids of the teams."""
+    """An empty region, family or service is any of them; `owners` None is everybody's use, else ids of teams."""
 
     provider: str
     kind: str
@@ -34,7 +34,14 @@ class Reach:
         return (services is None or service in services) and (not self.family or family == self.family)
 
 
-def reach_of(provider: str, kind: str, region: str, instance_type: str, owners: frozenset[int] | None = None) -> Reach:
+def reach_of(
+    provider: str,
+    kind: str,
+    region: str,
+    instance_type: str,
+    service: str = "",
+    owners: frozenset[int] | None = None,
+) -> Reach:
     """The reach of a commitment: of a reservation and of an EC2 Instance plan the family in its region."""
     is_wide = kind in WIDE_PLANS
     family = "" if is_wide else family_of(instance_type)

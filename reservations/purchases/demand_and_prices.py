@@ -59,7 +59,7 @@ def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[De
 
 
 def use_a_day(currency: str, period: Period | None = None) -> list[dict[str, Any]]:
-    """Use of a day at on-demand prices (`eligible`, `uncovered`), by provider, service, region, family and team (`owner`)."""
+    """Use of a day at on-demand prices (`eligible`, `uncovered`), by provider, service, region, family and `owner`."""
     period = period or newest_period_of(Coverage)
     days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"] if period else 0
     if period is None or not days:
