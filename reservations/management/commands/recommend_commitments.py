@@ -9,7 +9,7 @@ from django.utils import timezone
 from finops_site.lib.money import exact_text, formatted
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput, PlainCommand
-from reservations.calc.terms import KINDS, PAYMENTS
+from reservations.calc.terms import OPTIONS, PAYMENTS
 from reservations.models import Plan, PlanItem
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
