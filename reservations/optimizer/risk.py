@@ -1,11 +1,10 @@
-"""What could go wrong with a plan: the past replayed, demand that falls, and buying in steps. Pure: no Django.
+"""What could go wrong with a plan: the past replayed, and demand that falls. Pure: no Django.
 
 Rolling origin: at each point commit on what was known then, and pay until the term ends, whatever came.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Final
 
 import numpy as np
@@ -16,8 +15,6 @@ from reservations.optimizer.optimum import DemandLike, Hours, cost, demand_array
 from reservations.optimizer.solve import solve
 
 FALLS: Final = (0.0, 0.1, 0.2, 0.3)
-# The batches a cautious buyer takes: 10 to 20 per cent, then 20 to 30, until the plan is reached.
-BATCHES: Final = (0.15, 0.25, 0.30, 0.30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +118,3 @@ def frontier(problem: PurchaseProblem, most: float, points: int = 5, time_limit:
         worst = demand_falls(problem, plan.quantities, [0.3])[0].saving
         frontier_points.append(FrontierPoint(paid, plan.cost_before - plan.cost, worst, plan))
     return frontier_points
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One of the monthly batches of a purchase: how much to buy when, and until when it holds."""
-
-    buy_on: date
-    quantity: float
-    total: float
-    ends_on: date
-
-
-def monthly_batches(quantity: float, *, first: date, term_months: int, is_whole: bool) -> list[Batch]:
-    """The plan's quantity in monthly batches, so that purchases can be decided anew and do not all end on one day."""
-    batches: list[Batch] = []
-    reached, target = 0.0, 0.0
-    for number, share in enumerate(BATCHES):
-        target += share
-        wanted = quantity if number == len(BATCHES) - 1 else target * quantity
-        wanted = float(round(wanted)) if is_whole else round(wanted, 3)
-        if wanted > reached:
-            batches.append(Batch(_later(first, number), wanted - reached, wanted, _later(first, number + term_months)))
-            reached = wanted
-    return batches
-
-
-def _later(day: date, months: int) -> date:
-    """The same day of a later month; the 28th at most, so that every month has it."""
-    count = day.year * 12 + day.month - 1 + months
-    return date(count // 12, count % 12 + 1, min(day.day, 28))
