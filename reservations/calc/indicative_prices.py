@@ -75,7 +75,7 @@ def indicative_prices() -> Iterator[Price]:
                 pool = MachinePool("AWS", region, type_, f"Windows with SQL Server {edition}")
                 yield from _machine(pool, Decimal(machine) * factor, (Decimal(windows) + licence) * factor)
         for type_, (system, price) in DATABASES.items():
-            pool, on_demand = MachinePool("AWS", region, type_, system), Decimal(price) * factor
+            pool, on_demand = MachinePool("AWS", region, type_, system, service="RDS"), Decimal(price) * factor
             yield _price(pool, ON_DEMAND, on_demand)
             yield from _discounted(pool, RI_STANDARD, DATABASE_DISCOUNTS, on_demand)
 

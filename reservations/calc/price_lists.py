@@ -25,6 +25,7 @@ from reservations.calc.terms import (
     SP_EC2,
     UPFRONT_SHARE,
     MachinePool,
+    service_of_type,
     system_of,
 )
 
@@ -223,6 +224,8 @@ def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Pric
         cells["type"],
         cells.get("system") or "Linux",
         cells.get("tenancy") or "default",
+        service=cells.get("service") or service_of_type(cells["type"]),
+        zone=cells.get("zone", ""),
     )
     hourly, upfront = (_amount(cells.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
     try:

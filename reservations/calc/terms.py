@@ -66,7 +66,56 @@ class MachinePool:
         return family_of(self.type)
 
     def __str__(self) -> str:
-        return f"{self.type} {self.system} in {self.region}"
+        """``m5.large Linux in us-east-1``; what is unusual of it is added. `from_text` reads it again."""
+        usual = (self.provider, self.service) == ("AWS", service_of_type(self.type))
+        service = "" if usual else f"{self.provider}/{self.service}: "
+        tenancy = "" if self.tenancy == "default" else f", {self.tenancy}"
+        zone = f", zone {self.zone}" if self.zone else ""
+        account = f", account {self.account}" if self.account else ""
+        return f"{service}{self.type} {self.system}{tenancy} in {self.region}{zone}{account}"
+
+    @classmethod
+    def from_text(cls, text: str) -> "MachinePool | None":
+        """The pool that `str` wrote; None where it did not."""
+        match = _POOL.match(text)
+        if match is None:
+            return None
+        parts = match.groupdict(default="")
+        return cls(
+            parts["provider"] or "AWS",
+            parts["region"],
+            parts["type"],
+            parts["system"],
+            parts["tenancy"] or "default",
+            parts["account"],
+            parts["service"] or service_of_type(parts["type"]),
+            parts["zone"],
+        )
+
+
+_POOL = re.compile(
+    r"(?:(?P<provider>[^/:]*)/(?P<service>[^:]+): )?(?P<type>\S+) (?P<system>.+?)(?:, (?P<tenancy>dedicated|host))?"
+    r" in (?P<region>[^\s,]*)(?:, zone (?P<zone>\S+?))?(?:, account (?P<account>.+))?\Z"
+)
+
+
+def service_of_type(type_: str) -> str:
+    """The service of AWS whose types are named so: ``db.r5.large`` is of RDS, ``m5.large`` of EC2.
+
+    MemoryDB names its nodes as RDS does: there a charge's own service decides.
+    """
+    prefix = type_.partition(".")[0]
+    if type_.endswith(".search"):
+        return "OpenSearch"
+    return _SERVICES.get(prefix, "EC2")
+
+
+_SERVICES = {
+    "db": "RDS",
+    "cache": "ElastiCache",
+    "ml": "SageMaker",
+    **dict.fromkeys(("ra3", "dc1", "dc2", "ds1", "ds2", "rg"), "Redshift"),
+}
 
 
 def family_of(type_: str) -> str:
@@ -95,7 +144,7 @@ def is_size_flexible(pool: MachinePool) -> bool:
 
 def is_plan_eligible(pool: MachinePool) -> bool:
     """Whether savings plans for compute cover it: EC2 machines, not databases or caches."""
-    return pool.provider == "AWS" and pool.type.count(".") == 1
+    return pool.provider == "AWS" and pool.service == "EC2"
 
 
 # In this order: a licence that comes with Windows is recognised before Windows.

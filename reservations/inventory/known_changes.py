@@ -21,7 +21,7 @@ from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.registry import KnownChange
 from reservations.calc.terms import ON_DEMAND as ON_DEMAND_PRICE
-from reservations.calc.terms import MachinePool
+from reservations.calc.terms import MachinePool, service_of_type
 from reservations.models import Commitment
 from reservations.pricing import price_book
 
@@ -93,7 +93,14 @@ def _measure_use(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Key, int], dict[
 def _beginnings(beginning: Sequence[Commitment], period: Period) -> Iterator[KnownChange]:
     """Their payments, and what they cover if both are known: a fee alone would only make the forecast dearer."""
     pools = {
-        row.pk: MachinePool(row.provider, row.region, row.instance_type, row.system or "Linux") for row in beginning
+        row.pk: MachinePool(
+            row.provider,
+            row.region,
+            row.instance_type,
+            row.system or "Linux",
+            service=service_of_type(row.instance_type),
+        )
+        for row in beginning
     }
     prices = price_book.prices_of(pools.values(), period.end) if beginning else {}
     for commitment in beginning:

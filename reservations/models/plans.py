@@ -146,12 +146,20 @@ class PlanItem(PurchaseTerms, models.Model):
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
     provider = models.CharField(max_length=50)
+    service = models.CharField(
+        max_length=50, default="EC2", blank=True, help_text="whose machines; empty for a plan over several services"
+    )
     kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
     term_months = models.PositiveSmallIntegerField("term, months")
     payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
     region = models.CharField(max_length=100, blank=True, help_text="empty for a plan over all regions")
     instance_type = models.CharField("type or family", max_length=100, blank=True)
     system = models.CharField("operating system", max_length=100, blank=True)
+    zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
+    tenancy = models.CharField(max_length=20, default="default", blank=True)
+    account = models.CharField(
+        max_length=200, blank=True, help_text="which it is for, where accounts do not share; empty for all"
+    )
     quantity = amount("machines, or currency an hour for a plan")
     unit = models.CharField(max_length=50)
     hourly = amount("effective cost of an hour of all of it, upfront spread over the term")

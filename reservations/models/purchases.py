@@ -110,12 +110,20 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     standing_order = models.ForeignKey(StandingOrder, models.SET_NULL, null=True, blank=True, related_name="requests")
     state = models.CharField(max_length=10, choices=State, default=purchase_rules.WAITING)
     provider = models.CharField(max_length=50)
+    service = models.CharField(
+        max_length=50, default="EC2", blank=True, help_text="whose machines; empty for a plan over several services"
+    )
     kind = models.CharField("option", max_length=30, choices=KIND_CHOICES)
     term_months = models.PositiveSmallIntegerField("term, months")
     payment = models.CharField(max_length=10, choices=list(PAYMENTS.items()))
     region = models.CharField(max_length=100, blank=True)
     instance_type = models.CharField("type or family", max_length=100, blank=True)
     system = models.CharField("operating system", max_length=100, blank=True)
+    zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
+    tenancy = models.CharField(max_length=20, default="default", blank=True)
+    account = models.CharField(
+        max_length=200, blank=True, help_text="which it is for, where accounts do not share; empty for all"
+    )
     quantity = amount("machines, or currency an hour for a plan")
     unit = models.CharField(max_length=50)
     hourly = amount("effective cost of an hour of all of it")

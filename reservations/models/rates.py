@@ -12,7 +12,9 @@ class Rate(models.Model):
     """The price of one machine under one option. Every rate says whose it is and since when."""
 
     provider = models.CharField(max_length=50, default="AWS")
+    service = models.CharField(max_length=50, default="EC2")
     region = models.CharField(max_length=100)
+    zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
     instance_type = models.CharField("type", max_length=100)
     system = models.CharField("operating system", max_length=100, default="Linux")
     tenancy = models.CharField(max_length=20, default="default")
@@ -31,7 +33,7 @@ class Rate(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=[
-                    *("provider", "region", "instance_type", "system", "tenancy"),
+                    *("provider", "service", "region", "zone", "instance_type", "system", "tenancy"),
                     *("kind", "term_months", "payment", "currency", "day", "is_indicative"),
                 ],
                 name="price_once",

@@ -11,7 +11,10 @@ from reservations.optimizer.offers import Prices
 
 CHUNK = 2_000
 FIELDS = ("hourly", "upfront", "source")
-KEY = ["provider", "region", "instance_type", "system", "tenancy", "kind", "term_months", "payment", "currency", "day"]
+KEY = [
+    *("provider", "service", "region", "zone", "instance_type", "system", "tenancy"),
+    *("kind", "term_months", "payment", "currency", "day"),
+]
 
 
 def load_prices(prices: Iterable[Price]) -> int:
@@ -35,6 +38,8 @@ def _build_rate(price: Price) -> Rate:
     pool = price.pool
     return Rate(
         provider=pool.provider,
+        service=pool.service,
+        zone=pool.zone,
         region=pool.region,
         instance_type=pool.type,
         system=pool.system,
@@ -68,7 +73,9 @@ def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") 
 
 
 def _price(rate: Rate) -> Price:
-    pool = MachinePool(rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy)
+    pool = MachinePool(
+        rate.provider, rate.region, rate.instance_type, rate.system, rate.tenancy, service=rate.service, zone=rate.zone
+    )
     return Price(
         pool,
         rate.kind,

@@ -1,6 +1,5 @@
 """What a purchase can cover and what it costs, as snapshots; and what has moved since one was taken."""
 
-import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +16,6 @@ from reservations.inventory import metrics
 from reservations.models import Coverage, PurchaseRequest, Utilisation
 from reservations.pricing import price_book
 
-POOL = re.compile(r"(\S+) (.+) in (\S*)\Z")
 ZERO = Decimal(0)
 
 
@@ -44,10 +42,10 @@ def take_snapshot(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> di
 
 def pool_of(name: str) -> MachinePool:
     """The machine that a pool's text names; raises CannotBuy."""
-    match = POOL.match(name)
-    if match is None:
+    pool = MachinePool.from_text(name)
+    if pool is None:
         raise CannotBuy(f"{name!r} names no machine.")
-    return MachinePool("AWS", match[3], match[1], match[2])
+    return pool
 
 
 def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:

@@ -8,13 +8,16 @@ from django.db import IntegrityError, transaction
 from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.calc.terms import SP_COMPUTE
+from reservations.calc.terms import SP_COMPUTE, MachinePool
 from reservations.models import PlanItem, PurchaseRequest, StandingOrder
 from reservations.purchases.approvals import approver_addresses
-from reservations.purchases.demand_and_prices import POOL, pool_of, take_snapshot
+from reservations.purchases.demand_and_prices import take_snapshot
 from reservations.purchases.purchase_events import add_event, send_emails
 
-COPIED = ("provider", "kind", "term_months", "payment", "region", "instance_type", "system", "unit", "utilisation")
+COPIED = (
+    *("provider", "service", "kind", "term_months", "payment", "region", "zone", "account"),
+    *("instance_type", "system", "tenancy", "unit", "utilisation"),
+)
 SCALED = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
 REQUESTED_ALREADY = "That is requested already: look at the list of purchases."
 
@@ -77,7 +80,7 @@ def _covered_pools(item: PlanItem) -> list[str]:
     names = {row["pool"] for row in item.plan.working.get("pools", [])}
     if item.kind == SP_COMPUTE:
         return sorted(names)
-    pools = {name: pool_of(name) for name in names if POOL.match(name)}
+    pools = {name: pool for name in names if (pool := MachinePool.from_text(name))}
     return sorted(
         name
         for name, pool in pools.items()

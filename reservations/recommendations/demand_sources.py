@@ -13,7 +13,7 @@ from costs.query.known_until import bills_of, is_month_known, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
-from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, system_of
+from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, service_of_type, system_of
 from reservations.inventory.period_charges import midnight, query_charges
 from reservations.optimizer.demand import NONE, Demand, MachineUse, build_demand
 
@@ -122,7 +122,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
 def _pool(row: Mapping[str, Any]) -> MachinePool:
     system = system_of(row["operation"], row["description"])
     provider = "AWS" if row["provider"] and row["provider"].lower().startswith(("aws", "amazon")) else row["provider"]
-    return MachinePool(provider or "", row["region"] or "", row["type"], system)
+    return MachinePool(provider or "", row["region"] or "", row["type"], system, service=service_of_type(row["type"]))
 
 
 def _without_silent_ends(demand: Demand) -> Demand:

@@ -111,7 +111,7 @@ def test_normalised_units_are_awss(type_, size):
 def test_metal_has_no_units_and_databases_are_not_size_flexible_machines():
     assert units("m5.metal") is None
     assert not is_size_flexible(MachinePool("AWS", "us-east-1", "m5.metal"))
-    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "db.r5.large"))
+    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "db.r5.large", service="RDS"))
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,27 @@ def test_metal_has_no_units_and_databases_are_not_size_flexible_machines():
 )
 def test_the_operating_system_is_read_from_the_charge(operation, description, system):
     assert system_of(operation, description) == system
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        MachinePool(
+            "AWS", "us-east-1", "m5.large", "Windows with SQL Server Web", "dedicated", "111", "EC2", "us-east-1a"
+        ),
+        MachinePool("AWS", "eu-west-1", "db.r5.large", "PostgreSQL Multi-AZ", service="RDS"),
+        MachinePool("AWS", "eu-west-1", "db.r6g.large", "Redis", service="MemoryDB"),
+        MachinePool(
+            "Azure", "westeurope", "Standard_D4s_v5", "Linux", account="team, data", service="Virtual Machines"
+        ),
+        MachinePool("AWS", "", "ra3.4xlarge", "Linux", service="Redshift"),
+    ],
+    ids=str,
+)
+def test_a_pool_is_read_again_from_its_text(pool: MachinePool) -> None:
+    assert MachinePool.from_text(str(pool)) == pool
+
+
+def test_a_plain_machine_is_written_as_before() -> None:
+    assert str(LARGE) == "m5.large Linux in us-east-1"
+    assert MachinePool.from_text("m5.large") is None

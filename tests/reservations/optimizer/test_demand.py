@@ -49,7 +49,11 @@ def test_an_hour_billed_twice_when_clocks_go_back_counts_once():
 
 def test_a_cluster_of_five_is_one_resource_and_five_machines():
     cluster = MachineUse(
-        MachinePool("AWS", "us-east-1", "r6g.xlarge.search"), START, START + timedelta(days=1), Decimal(120), 1
+        MachinePool("AWS", "us-east-1", "r6g.xlarge.search", service="OpenSearch"),
+        START,
+        START + timedelta(days=1),
+        Decimal(120),
+        1,
     )
     result = day(cluster)
     assert result.machines[0, 0] == 5
