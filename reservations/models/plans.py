@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
-from reservations.querysets import PlanQuerySet
+from reservations.querysets import RecommendationQuerySet
 
 
 class Plan(models.Model):
@@ -52,7 +52,7 @@ class Plan(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     ready_at = models.DateTimeField(null=True, blank=True)
 
-    objects = PlanQuerySet.as_manager()
+    objects = RecommendationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -63,6 +63,11 @@ class Plan(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:recommendation", args=[self.pk])
+
+    @property
+    def whose(self) -> str:
+        """``the whole company``, or the team's name."""
+        return str(self.team or "the whole company")
 
     @property
     def is_open(self) -> bool:

@@ -10,9 +10,8 @@ from typing import Final
 import numpy as np
 
 from reservations.optimizer.application import apply_purchases
-from reservations.optimizer.model import Floats, PurchaseProblem, Solution
+from reservations.optimizer.model import Floats, PurchaseProblem
 from reservations.optimizer.optimum import DemandLike, Hours, cost, demand_array, optimum
-from reservations.optimizer.solve import solve
 
 FALLS: Final = (0.0, 0.1, 0.2, 0.3)
 
@@ -95,26 +94,3 @@ def _scenario(name: str, problem: PurchaseProblem, quantities: Floats, factor: f
     changed = replace(problem, demand=problem.demand * factor)
     applied = apply_purchases(changed, quantities)
     return Scenario(name, applied.cost, float((changed.on_demand[:, None] * changed.demand).sum()))
-
-
-@dataclass(frozen=True, slots=True)
-class FrontierPoint:
-    """A plan a person may pick: cash on the first day, saving as observed, and when demand falls by 30 per cent."""
-
-    upfront: float
-    saving: float
-    worst: float
-    solution: Solution
-
-
-def frontier(problem: PurchaseProblem, most: float, points: int = 5, time_limit: float = 5.0) -> list[FrontierPoint]:
-    """Plans for upfront budgets from nothing to `most`, cheapest first."""
-    frontier_points = []
-    for budget in np.linspace(0.0, most, points) if most > 0 else [0.0]:
-        limit = problem.limits.upfront
-        upfront = float(budget) if limit is None else min(float(budget), limit)
-        plan = solve(replace(problem, limits=replace(problem.limits, upfront=upfront)), time_limit=time_limit)
-        paid = sum(option.upfront * float(q) for option, q in zip(problem.options, plan.quantities, strict=True))
-        worst = demand_falls(problem, plan.quantities, [0.3])[0].saving
-        frontier_points.append(FrontierPoint(paid, plan.cost_before - plan.cost, worst, plan))
-    return frontier_points

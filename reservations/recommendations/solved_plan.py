@@ -11,12 +11,13 @@ from reservations.optimizer.demand import Demand
 from reservations.optimizer.model import Floats, Option, Solution
 from reservations.optimizer.offers import Market, Prices
 from reservations.recommendations.demand_sources import CollectedDemand
+from reservations.recommendations.plan_choice import Choice
 from reservations.recommendations.plan_parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class SolvedPlan:
-    """`history` is all demand there is, `demand` that of the lookback; `solution` says how much of `market` to buy."""
+    """`history` is all demand there is, `demand` that of the lookback; `choice` says how much of what to buy."""
 
     plan: Plan
     parameters: Parameters
@@ -24,8 +25,26 @@ class SolvedPlan:
     history: CollectedDemand
     demand: Demand
     prices: Prices
-    market: Market
-    solution: Solution
+    choice: Choice
+
+    @property
+    def market(self) -> Market:
+        """What there is to buy, at the prices that are paid."""
+        return self.choice.market
+
+    @property
+    def solution(self) -> Solution:
+        return self.choice.solution
+
+    @property
+    def solver_gap(self) -> float:
+        """How far from the best plan by the same rule it may be."""
+        return self.choice.gap
+
+    def asked_of(self, index: int) -> float:
+        """What the last unit of an option must save of what it commits: what cash costs, for upfront and in return."""
+        dearer = self.choice.problem.options[index].hourly / self.market.problem.options[index].hourly
+        return dearer * (1 + self.choice.asked) - 1
 
     @property
     def to_year(self) -> float:
