@@ -102,7 +102,7 @@ class Counters:
 
     def DescribeReservedInstancesOfferings(self, **query):
         wanted = {item["Name"]: item["Values"] for item in query.get("Filters", ())}
-        names = {"instance-type": "InstanceType", "product-description": "ProductDescription"}
+        names = {"instance-type": "InstanceType", "product-description": "ProductDescription", "scope": "Scope"}
         matches = [
             offer
             for offer in self.reserved_offers

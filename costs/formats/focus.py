@@ -80,6 +80,11 @@ RENAMED: dict[str, Rule] = {
     "x_InstanceType": first(
         formula("json_extract_string(TRY_CAST({SkuPriceDetails} AS JSON), '$.InstanceType')"),
         formula("json_extract_string(TRY_CAST({x_SkuDetails} AS JSON), '$.ServiceType')"),
+        # AWS's export before 1.2 has no SkuPriceDetails: ``EUC1-BoxUsage:m5.large``.
+        formula(
+            "nullif(regexp_extract({x_UsageType}, '(?:Usage|Box|Ded|Instance|Node|Optimized):([a-z][a-z0-9.-]*)$', 1)"
+            " || CASE WHEN contains({x_UsageType}, 'ESInstance:') THEN '.search' ELSE '' END, '')"
+        ),
     ),
     "x_Operation": text("x_Operation"),
     "x_UsageType": text("x_UsageType", "SkuMeter"),

@@ -1,6 +1,5 @@
 """What commitments ask of the charges, as Ibis expressions over costs' table of charges. Pure: no Django."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -9,41 +8,146 @@ import ibis
 from ibis import Deferred, Table, _
 
 from costs.charges.charge_queries import CHARGES
+from reservations.calc.machine_pools import DESCRIPTION_WORDS, METERED, TYPE
 
 
-def machine_use(start: datetime, end: datetime, words: Sequence[Sequence[str]]) -> Table:
+def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
 
-    `covered`: a commitment paid; `spot`: none could have. What nobody used is left out. Of each
-    description the answer keeps, of every choice of `words`, the first that is in it: whole texts would make one group
-    of each price.
+    Beside machines it holds what else commitments cover: hours of cores and memory, GB-seconds, capacity units.
+    `machine_pools.read_use` reads a row; one whose type is empty says that machines ran and not which. `covered`: a
+    commitment paid; `spot`: none could have. What nobody used is left out. Machines that ran for equally many hours of
+    a longer period (in `whole_hours`, rounded up) are one row: nothing else says how many ran at once. `listed` and
+    `contracted` are the costs of charges that state both.
     """
-    used = CHARGES.filter(
+    groups = {
+        "start": _.ChargePeriodStart,
+        "end": _.ChargePeriodEnd,
+        **_pool_columns(by_account, by_zone),
+        "covered": _covered(),
+        "spot": _.PricingCategory.fill_null("") == "Dynamic",
+        "currency": _.BillingCurrency,
+    }
+    # Within an hour it does not matter which machine ran for how long.
+    is_longer = _.ChargePeriodEnd > _.ChargePeriodStart + ibis.interval(hours=1)
+    states_both = (_.ListCost > 0) & (_.ContractedCost > 0)
+    by_machine = (
+        _machine_charges(start, end)
+        .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
+        .agg(
+            hours=_hours().sum(),
+            machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
+            cost=_.EffectiveCost.sum(),
+            listed=_.ListCost.sum(where=states_both),
+            contracted=_.ContractedCost.sum(where=states_both),
+        )
+    )
+    whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))
+    use = by_machine.group_by(*groups, whole_hours=whole_hours).agg(
+        hours=_.hours.sum(),
+        machines=_.machines.sum(),
+        cost=_.cost.sum(),
+        listed=_.listed.sum(),
+        contracted=_.contracted.sum(),
+    )
+    names = ("start", "provider", "service", "region", "type", "usage_type", "operation", "description")
+    return use.order_by(*names, "covered", "spot", "whole_hours")
+
+
+def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
+    """The machine hours of the time by pool and by the commitment that covered them; spot is left out.
+
+    `listed` is what they cost at on-demand prices, as far as the bill states it; `first` and `last` are moments.
+    """
+    use = (
+        _machine_charges(start, end)
+        .filter(_.PricingCategory.fill_null("") != "Dynamic")
+        .group_by(
+            **_pool_columns(by_account, by_zone), commitment=_.CommitmentDiscountId.fill_null(""), covered=_covered()
+        )
+        .agg(
+            hours=_hours().sum(),
+            cost=_.EffectiveCost.sum(),
+            listed=on_demand_cost(_).sum(),
+            first=_.ChargePeriodStart.min(),
+            last=_.ChargePeriodEnd.coalesce(_.ChargePeriodStart).max(),
+        )
+    )
+    return use.order_by("provider", "service", "region", "type", "usage_type", "operation", "description", "commitment")
+
+
+def _machine_charges(start: datetime, end: datetime) -> Table:
+    """The use that commitments may cover, and what looks like it: hours with a machine's name, and what is metered."""
+    hourly = _.ConsumedUnit.lower().re_search("^h|hour|hrs")
+    named = _.x_InstanceType.notnull() | (_is_aws() & _aws_text().re_search(rf"\b({TYPE})\b"))
+    unnamed = _is_aws() & _aws_text().re_search(
+        r"instance[ -]hour|node[ -]hour|boxusage|hostusage|instanceusage|nodeusage"
+    )
+    metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
+    return CHARGES.filter(
         _.x_Problem.isnull(),
         _.ChargeCategory == "Usage",
-        _.x_InstanceType.notnull(),
-        _.ConsumedUnit.lower().re_search("^h|hour|hrs"),
+        (hourly & (named | unnamed)) | metered | (_is_google_part() & (hourly | _is_priced_hourly())),
         _.CommitmentDiscountStatus.fill_null("") != "Unused",
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
     )
+
+
+def _pool_columns(by_account: bool, by_zone: bool) -> dict[str, Deferred]:
+    """What `machine_pools.read_use` reads. Of each description of AWS the answer keeps, of every choice of words, the
+    first that is in it: whole texts would make one group of each price.
+    """
     description = _.ChargeDescription.fill_null("").lower()
     first_words = [
-        ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="") for choice in words
+        ibis.cases(*((description.contains(word), f" {word}") for word in choice), else_="")
+        for choice in DESCRIPTION_WORDS
     ]
-    use = used.group_by(
-        start=_.ChargePeriodStart,
-        end=_.ChargePeriodEnd,
-        provider=_.ProviderName,
-        region=_.RegionId,
-        type=_.x_InstanceType,
-        operation=_.x_Operation.fill_null(""),
-        description=reduce(add, first_words),
-        covered=_.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed"),
-        spot=_.PricingCategory.fill_null("") == "Dynamic",
-        currency=_.BillingCurrency,
-    ).agg(hours=_.ConsumedQuantity.sum(), machines=_.ResourceId.nunique(), cost=_.EffectiveCost.sum())
-    return use.order_by("start", "provider", "region", "type", "operation", "description", "covered", "spot")
+    # Descriptions of these providers hold no prices.
+    is_described = _provider().re_search("^(gcp|google|azure|microsoft)")
+    written = _aws_text().re_extract(rf"\b({TYPE})\b", 1).nullif("")
+    return {
+        "provider": _.ProviderName,
+        "service": _.ServiceName.fill_null(""),
+        "region": _.RegionId,
+        "account": _.SubAccountId.fill_null("") if by_account else ibis.literal(""),
+        "zone": _.AvailabilityZone.fill_null("") if by_zone else ibis.literal(""),
+        "type": _.x_InstanceType.coalesce(ibis.cases((_is_aws(), written))).fill_null(""),
+        "usage_type": ibis.cases((_is_aws(), _.x_UsageType.fill_null("")), else_=""),
+        "operation": _.x_Operation.fill_null(""),
+        "description": ibis.cases((is_described, description), else_=reduce(add, first_words)),
+    }
+
+
+def _provider() -> Deferred:
+    return _.ProviderName.fill_null("").lower()
+
+
+def _is_aws() -> Deferred:
+    return _provider().re_search("^(aws|amazon)")
+
+
+def _aws_text() -> Deferred:
+    return _.x_UsageType.fill_null("").lower().concat(" ", _.ChargeDescription.fill_null("").lower())
+
+
+def _is_google_part() -> Deferred:
+    return _provider().re_search("^(gcp|google)") & _.ChargeDescription.fill_null("").lower().re_search(
+        r"\b(core|ram)\b"
+    )
+
+
+def _is_priced_hourly() -> Deferred:
+    return _.PricingUnit.fill_null("").lower().re_search("hour")
+
+
+def _hours() -> Deferred:
+    """Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour."""
+    return ibis.cases((_is_google_part() & _is_priced_hourly(), _.PricingQuantity), else_=_.ConsumedQuantity)
+
+
+def _covered() -> Deferred:
+    return _.CommitmentDiscountId.notnull() | (_.PricingCategory.fill_null("") == "Committed")
 
 
 def commitment_use(start: datetime, end: datetime) -> Table:

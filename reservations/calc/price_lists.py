@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from reservations.calc.machine_pools import ec2_system
 from reservations.calc.terms import (
     AWS_CLASSES,
     AWS_PAYMENTS,
@@ -26,7 +27,6 @@ from reservations.calc.terms import (
     UPFRONT_SHARE,
     MachinePool,
     service_of_type,
-    system_of,
 )
 
 
@@ -180,7 +180,7 @@ def _plan_rate(
     usage, _, type_ = rate.get("discountedUsageType", "").rpartition("BoxUsage:")
     if rate.get("discountedServiceCode") != "AmazonEC2" or not type_ or "Unused" in usage:
         return
-    system = system_of(rate.get("discountedOperation", ""), "")
+    system = ec2_system(rate.get("discountedOperation", ""))
     paid = rate["discountedRate"]
     pool = MachinePool("AWS", rate.get("discountedRegionCode", ""), type_, system)
     yield Price(pool, kind, Decimal(paid["price"]), paid["currency"], source, day, months, payment)

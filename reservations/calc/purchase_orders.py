@@ -1,20 +1,27 @@
-"""What is to be bought, as an order, and as the parameters that AWS takes. Pure: no Django."""
+"""What is to be bought: an order, and what keeps it from being one. Pure: no Django."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from reservations.calc.purchase_rules import PRICE_MAY_MOVE
-from reservations.calc.terms import AWS_CLASSES, AWS_PAYMENTS, SP_COMPUTE, SP_EC2
+from reservations.calc.purchase_titles import PLAN_UNIT, Terms
+from reservations.calc.terms import SP_COMPUTE, SP_EC2, MachinePool
 
-AWS_PLAN_TYPES: Final = {SP_COMPUTE: "Compute", SP_EC2: "EC2Instance"}
+AWS_PLAN_TYPES: Final = {
+    SP_COMPUTE: "Compute",
+    SP_EC2: "EC2Instance",
+    "sp_sagemaker": "SageMaker",
+    "sp_database": "Database",
+}
+CLOUDS: Final = {"aws": "AWS", "amazon": "AWS", "azure": "Azure", "microsoft": "Azure", "google": "Google Cloud"}
+PLANS: Final = (*AWS_PLAN_TYPES, "azure_plan")
 YEAR_SECONDS: Final = 31_536_000
 TAG: Final = "finops-purchase"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be bought; its `token` makes AWS sell a plan only once."""
+    """What is to be bought; its `token` makes it happen only once, wherever the provider takes a name or a token."""
 
     number: int
     kind: str
@@ -28,10 +35,22 @@ class Order:
     upfront: Decimal
     currency: str
     token: str
+    provider: str = "AWS"
+    service: str = "EC2"
+    zone: str = ""
+    tenancy: str = "default"
+    account: str = ""
 
     @property
     def is_plan(self) -> bool:
-        return self.kind in AWS_PLAN_TYPES
+        """Whether it commits to money an hour, not to machines. Google's flexible discount names no machine."""
+        return self.kind in PLANS or (self.kind == "gcp_cud" and not self.instance_type)
+
+    @property
+    def cloud(self) -> str:
+        """Whose console and CLI sell it, however the bill writes the provider's name."""
+        lower = self.provider.lower()
+        return next((name for word, name in CLOUDS.items() if word in lower), self.provider)
 
     @property
     def seconds(self) -> int:
@@ -40,63 +59,46 @@ class Order:
     @property
     def commitment(self) -> str:
         """What a savings plan commits to an hour, as AWS takes it."""
-        return f"{self.quantity.quantize(Decimal('0.001')):f}"
+        return f"{self.quantity.quantize(PLAN_UNIT):f}"
+
+    @property
+    def name(self) -> str:
+        """Its own name at the provider, where one can be given: what is bought under it twice is refused there."""
+        return f"finops-{self.token}"
+
+    @property
+    def pool(self) -> MachinePool:
+        """The machines that a reservation covers, as price lists know them: of no account."""
+        place = {"tenancy": self.tenancy, "service": self.service, "zone": self.zone}
+        return MachinePool(self.provider, self.region, self.instance_type, self.system, **place)
+
+    @property
+    def title(self) -> str:
+        return Terms(
+            self.kind,
+            self.term_months,
+            self.payment,
+            self.quantity,
+            self.currency if self.is_plan else "",
+            self.service,
+            self.region,
+            self.instance_type,
+            self.system,
+            self.zone,
+            self.tenancy,
+        ).title
 
 
-def plan_offering_query(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a savings plan."""
-    query: dict[str, object] = {
-        "planTypes": [AWS_PLAN_TYPES[order.kind]],
-        "durations": [order.seconds],
-        "paymentOptions": [AWS_PAYMENTS[order.payment]],
-        "currencies": [order.currency],
-    }
-    if order.kind == SP_EC2:
-        query["filters"] = [
-            {"name": "region", "values": [order.region]},
-            {"name": "instanceFamily", "values": [order.instance_type]},
-        ]
-    return query
-
-
-def plan_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of CreateSavingsPlan. An upfront payment follows from the payment option of the offering.
-
-    The client token makes AWS sell it once; under the tag it is found where an answer got lost.
-    """
-    return {
-        "savingsPlanOfferingId": offering,
-        "commitment": order.commitment,
-        "clientToken": order.token,
-        "tags": {TAG: order.token},
-    }
-
-
-def reservation_offering_query(order: Order) -> dict[str, object]:
-    """The parameters by which AWS finds the offering of a reserved instance; without offers of the marketplace."""
-    return {
-        "Filters": [
-            {"Name": "instance-type", "Values": [order.instance_type]},
-            {"Name": "product-description", "Values": [aws_product(order.system)]},
-        ],
-        "OfferingClass": AWS_CLASSES[order.kind],
-        "OfferingType": AWS_PAYMENTS[order.payment],
-        "MinDuration": order.seconds,
-        "MaxDuration": order.seconds,
-        "IncludeMarketplace": False,
-    }
-
-
-def aws_product(system: str) -> str:
-    """AWS's name of an operating system in reservations."""
-    names = {"Linux": "Linux/UNIX", "RHEL": "Red Hat Enterprise Linux", "SUSE": "SUSE Linux"}
-    return names.get(system, system)
-
-
-def reservation_purchase(order: Order, offering: str) -> dict[str, object]:
-    """The parameters of PurchaseReservedInstancesOffering; AWS refuses an upfront payment above the limit price."""
-    parameters: dict[str, object] = {"ReservedInstancesOfferingId": offering, "InstanceCount": int(order.quantity)}
-    if order.upfront:
-        most = float(order.upfront * (1 + PRICE_MAY_MOVE))
-        parameters["LimitPrice"] = {"Amount": most, "CurrencyCode": order.currency}
-    return parameters
+def order_objection(order: Order) -> str:
+    """Why nobody could buy this, whatever the door; empty when it can be bought somehow."""
+    if order.quantity <= 0 or (order.is_plan and order.quantity < PLAN_UNIT):
+        return "There is nothing to buy in it."
+    if order.term_months % 12 or not order.term_months:
+        return f"A commitment is for whole years, and this is for {order.term_months} months."
+    if not order.is_plan and order.quantity != order.quantity.to_integral_value():
+        return f"Machines are bought as a whole number, and this is for {order.quantity.normalize():f}."
+    if not order.is_plan and not (order.region and order.instance_type):
+        return "It names no region or no machine: what to buy is not fully specified."
+    if order.kind == SP_EC2 and not (order.region and order.instance_type):
+        return "An EC2 Instance savings plan is for a family in a region, and this names none."
+    return ""

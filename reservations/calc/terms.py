@@ -16,18 +16,27 @@ RI_CONVERTIBLE: Final = "ri_convertible"
 SP_EC2: Final = "sp_ec2"
 SP_COMPUTE: Final = "sp_compute"
 ON_DEMAND: Final = "on_demand"
-OPTIONS: Final = (RI_STANDARD, RI_CONVERTIBLE, SP_EC2, SP_COMPUTE)
-RESERVED: Final = (RI_STANDARD, RI_CONVERTIBLE)
+SP_DATABASE: Final = "sp_database"
+SP_SAGEMAKER: Final = "sp_sagemaker"
+AZURE_RESERVATION: Final = "azure_reservation"
+AZURE_PLAN: Final = "azure_plan"
+GCP_CUD: Final = "gcp_cud"
+GCP_FLEXIBLE: Final = "gcp_flexible"
+# What is bought in machines, nodes or capacity units; the rest is bought as an amount an hour.
+RESERVED: Final = (RI_STANDARD, RI_CONVERTIBLE, AZURE_RESERVATION, GCP_CUD)
+PLANS: Final = (SP_EC2, SP_COMPUTE, SP_SAGEMAKER, SP_DATABASE, AZURE_PLAN, GCP_FLEXIBLE)
+OPTIONS: Final = (*RESERVED, *PLANS)
 KINDS: Final = {
     RI_STANDARD: "Standard RI",
     RI_CONVERTIBLE: "Convertible RI",
     SP_EC2: "EC2 Instance SP",
     SP_COMPUTE: "Compute SP",
-    "sp_database": "Database SP",
-    "sp_sagemaker": "SageMaker SP",
-    "azure_reservation": "Azure reservation",
-    "azure_plan": "Azure savings plan",
-    "gcp_cud": "GCP committed use discount",
+    SP_DATABASE: "Database SP",
+    SP_SAGEMAKER: "SageMaker SP",
+    AZURE_RESERVATION: "Azure reservation",
+    AZURE_PLAN: "Azure savings plan",
+    GCP_CUD: "GCP committed use discount",
+    GCP_FLEXIBLE: "GCP flexible committed use discount",
     "other": "Commitment",
 }
 KIND_CHOICES: Final = list(KINDS.items())
@@ -41,8 +50,34 @@ UPFRONT_SHARE: Final = {"none": Decimal(0), "partial": Decimal("0.5"), "all": De
 
 _SMALL = {"nano": "0.25", "micro": "0.5", "small": "1", "medium": "2", "large": "4", "xlarge": "8"}
 _MANY = re.compile(r"(\d+)xlarge\Z")
-# Licences that come with the machine are no part of a reservation's size.
-_LICENSED = ("windows", "rhel", "red hat", "suse", "sles", "sql")
+AWS: Final = "AWS"
+AZURE: Final = "Azure"
+GOOGLE: Final = "Google Cloud"
+EC2: Final = "EC2"
+RDS: Final = "RDS"
+ELASTICACHE: Final = "ElastiCache"
+OPENSEARCH: Final = "OpenSearch"
+REDSHIFT: Final = "Redshift"
+MEMORYDB: Final = "MemoryDB"
+DYNAMODB: Final = "DynamoDB"
+FARGATE: Final = "Fargate"
+LAMBDA: Final = "Lambda"
+SAGEMAKER: Final = "SageMaker"
+VIRTUAL_MACHINES: Final = "Virtual Machines"
+COMPUTE_ENGINE: Final = "Compute Engine"
+# Databases that have no reservations, or none that is read here: a Database Savings Plan covers them.
+OTHER_DATABASES: Final = ("DocumentDB", "Neptune", "Keyspaces", "Timestream", "DMS")
+# Whose usage a plan may cover. What it covers of it is what its price list has a rate for.
+PLAN_SERVICES: Final = {
+    SP_EC2: (AWS, (EC2,)),
+    SP_COMPUTE: (AWS, (EC2, FARGATE, LAMBDA)),
+    SP_SAGEMAKER: (AWS, (SAGEMAKER,)),
+    SP_DATABASE: (AWS, (RDS, ELASTICACHE, DYNAMODB, OPENSEARCH, *OTHER_DATABASES)),
+    AZURE_PLAN: (AZURE, None),
+    GCP_FLEXIBLE: (GOOGLE, (COMPUTE_ENGINE,)),
+}
+# Their nodes have no operating system and no engine to choose.
+_WITHOUT_SYSTEM = (OPENSEARCH, REDSHIFT, DYNAMODB, FARGATE, LAMBDA)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,16 +98,18 @@ class MachinePool:
 
     @property
     def family(self) -> str:
-        return family_of(self.type)
+        series = azure_series(self.type) if self.provider == AZURE else None
+        return series[0] if series else family_of(self.type)
 
     def __str__(self) -> str:
         """``m5.large Linux in us-east-1``; what is unusual of it is added. `from_text` reads it again."""
         usual = (self.provider, self.service) == ("AWS", service_of_type(self.type))
         service = "" if usual else f"{self.provider}/{self.service}: "
+        system = f" {self.system}" if self.system else ""
         tenancy = "" if self.tenancy == "default" else f", {self.tenancy}"
         zone = f", zone {self.zone}" if self.zone else ""
         account = f", account {self.account}" if self.account else ""
-        return f"{service}{self.type} {self.system}{tenancy} in {self.region}{zone}{account}"
+        return f"{service}{self.type}{system}{tenancy} in {self.region}{zone}{account}"
 
     @classmethod
     def from_text(cls, text: str) -> "MachinePool | None":
@@ -94,8 +131,9 @@ class MachinePool:
 
 
 _POOL = re.compile(
-    r"(?:(?P<provider>[^/:]*)/(?P<service>[^:]+): )?(?P<type>\S+) (?P<system>.+?)(?:, (?P<tenancy>dedicated|host))?"
-    r" in (?P<region>[^\s,]*)(?:, zone (?P<zone>\S+?))?(?:, account (?P<account>.+))?\Z"
+    r"(?:(?P<provider>[^/:]*)/(?P<service>[^:]+): )?(?P<type>[^\s,]+)(?: (?P<system>.+?))?"
+    r"(?:, (?P<tenancy>dedicated|host))? in (?P<region>[^\s,]*)"
+    r"(?:, zone (?P<zone>\S+?))?(?:, account (?P<account>.+))?\Z"
 )
 
 
@@ -127,56 +165,127 @@ def family_of(type_: str) -> str:
 
 
 def units(type_: str) -> Decimal | None:
-    """Normalised units of a size; None for a type that AWS gives none, like ``metal``."""
-    size = type_.rpartition(".")[2]
+    """Normalised units of a size; bare metal has those of its family's largest size. None where AWS gives none."""
+    family, _, size = type_.removesuffix(".search").rpartition(".")
     if size in _SMALL:
         return Decimal(_SMALL[size])
     many = _MANY.fullmatch(size)
-    return Decimal(8 * int(many[1])) if many else None
+    if many:
+        return Decimal(8 * int(many[1]))
+    metal = _METAL_SIZE.fullmatch(size)
+    if metal:
+        return Decimal(8 * int(metal[1]))
+    return Decimal(_METAL[family]) if size == "metal" and family in _METAL else None
+
+
+_METAL_SIZE = re.compile(r"metal-(\d+)xl")
+# EC2 user guide, "How Reserved Instance discounts are applied": the normalisation factors of bare metal.
+_METAL = {
+    "a1": 32,
+    **dict.fromkeys(("m5zn", "x2iezn", "z1d"), 96),
+    **dict.fromkeys(("c6g", "c6gd", "i3", "m6g", "m6gd", "r6g", "r6gd", "x2gd", "c7g", "c7gd", "m7g", "m7gd"), 128),
+    **dict.fromkeys(("r7g", "r7gd"), 128),
+    "c5n": 144,
+    **dict.fromkeys(("c5", "c5d", "i3en", "m5", "m5d", "m5dn", "m5n", "r5", "r5b", "r5d", "r5dn", "r5n"), 192),
+    **dict.fromkeys(("c6i", "c6id", "c6in", "i4i", "m6i", "m6id", "m6idn", "m6in"), 256),
+    **dict.fromkeys(("r6i", "r6id", "r6idn", "r6in", "x2idn", "x2iedn"), 256),
+}
+# The same page: families whose regional RIs cover their own size only (accelerators, HPC, high memory, Mac).
+_ONE_SIZE = re.compile(
+    r"(g4ad|g4dn|g5g?|g6[ef]?|g7e?|gr6f?|p[4-9]\w*|inf\d|trn\d\w*|dl\d\w*|vt\d|hpc\d\w*|u-?\d\w*|u\d\w*|mac\d.*)(-.*)?\Z"
+)
+# RDS user guide, "Size-flexible reserved DB instances": these engines; others cover their own size only.
+_FLEXIBLE_ENGINES = ("MySQL", "MariaDB", "PostgreSQL", "Aurora MySQL", "Aurora PostgreSQL", "Oracle BYOL")
+MULTI_AZ: Final = "multi-az"
+MULTI_AZ_SYSTEM: Final = " Multi-AZ"
+CLUSTER_SYSTEM: Final = " Multi-AZ cluster"
+IO_OPTIMISED: Final = " I/O-Optimized"
+
+
+def engine_of(pool: MachinePool) -> str:
+    """What a reservation must match of the system: a database's engine with its licence, however it is deployed."""
+    engine = pool.system
+    for deployed in (CLUSTER_SYSTEM, MULTI_AZ_SYSTEM, IO_OPTIMISED):
+        engine = engine.removesuffix(deployed)
+    return engine
+
+
+def size_of(pool: MachinePool) -> Decimal | None:
+    """Normalised units of a pool's machine in its family; None where it has no other sizes.
+
+    A Multi-AZ database counts double, a cluster of three instances three times, and Aurora I/O-Optimized 1.3 times
+    (RDS user guide). Of an Azure machine it is the number of its cores.
+    """
+    if pool.provider == AZURE:
+        series = azure_series(pool.type)
+        return Decimal(series[1]) if series else None
+    own = units(pool.type)
+    if own is None or pool.service != RDS:
+        return own
+    factor = 3 if pool.system.endswith(CLUSTER_SYSTEM) else 2 if pool.system.endswith(MULTI_AZ_SYSTEM) else 1
+    return own * factor * (Decimal("1.3") if IO_OPTIMISED in pool.system else 1)
 
 
 def is_size_flexible(pool: MachinePool) -> bool:
-    """Whether a regional RI covers other sizes of its family: EC2, Linux without licence, default tenancy."""
-    licensed = any(word in pool.system.lower() for word in _LICENSED)
-    plain = pool.tenancy == "default" and not licensed
-    return is_plan_eligible(pool) and plain and units(pool.type) is not None
+    """Whether a reservation of its region covers other sizes of its family.
+
+    EC2: Linux without licence on default tenancy, but not accelerators. RDS: engines without a licence of theirs.
+    ElastiCache (since October 2024) and MemoryDB: all nodes. OpenSearch and Redshift: none. Azure: within a series.
+    """
+    if size_of(pool) is None:
+        return False
+    if pool.provider == AZURE:
+        return pool.service == VIRTUAL_MACHINES
+    if pool.service == EC2:
+        return pool.system == "Linux" and pool.tenancy == "default" and not _ONE_SIZE.match(pool.family)
+    if pool.service == RDS:
+        return engine_of(pool) in _FLEXIBLE_ENGINES
+    return pool.service in (ELASTICACHE, MEMORYDB)
 
 
-def is_plan_eligible(pool: MachinePool) -> bool:
-    """Whether savings plans for compute cover it: EC2 machines, not databases or caches."""
-    return pool.provider == "AWS" and pool.service == "EC2"
+def reservation_reach(pool: MachinePool) -> tuple[str, ...]:
+    """Pools with the same answer are covered by the same regional reservations, each by its size."""
+    flexible = is_size_flexible(pool)
+    type_, system = (pool.family, engine_of(pool)) if flexible else (pool.type, pool.system)
+    return (pool.provider, pool.service, pool.region, pool.account, type_, system, pool.tenancy)
 
 
-# In this order: a licence that comes with Windows is recognised before Windows.
-SYSTEM_WORDS: Final = {
-    "sql server enterprise": "Windows with SQL Server Enterprise",
-    "sql server standard": "Windows with SQL Server Standard",
-    "sql server web": "Windows with SQL Server Web",
-    "windows": "Windows",
-    "rhel": "RHEL",
-    "red hat": "RHEL",
-    "suse": "SUSE",
-    "postgresql": "PostgreSQL",
-    "mysql": "MySQL",
-}
-MULTI_AZ: Final = "multi-az"
+def azure_series(type_: str) -> tuple[str, int] | None:
+    """(series, cores) of an Azure machine whose reservations are size-flexible by cores: (Dsv5, 4) of Standard_D4s_v5.
+
+    None where cores are not what its ratio goes by (B series, the first two generations, constrained cores).
+    """
+    match = _AZURE.fullmatch(type_)
+    if match is None or match["letters"] == "B":
+        return None
+    by_cores = int(match["version"]) >= 3 or match["letters"] == "F"
+    return (f"{match['letters']}{match['extras']}v{match['version']}", int(match["cores"])) if by_cores else None
 
 
-def system_of(operation: str, description: str) -> str:
-    """The operating system by a charge's description or CUR operation; Linux where neither names another."""
-    lower = description.lower()
-    for word, name in SYSTEM_WORDS.items():
-        if word in lower:
-            return f"{name} Multi-AZ" if MULTI_AZ in lower else name
-    return _OPERATIONS.get(operation.partition(":")[2], "Linux")
+_AZURE = re.compile(r"Standard_(?P<letters>[A-Z]+)(?P<cores>\d+)(?P<extras>[a-z]*)_v(?P<version>\d+)")
 
 
-# EC2 user guide, "AMI billing information": the code after RunInstances.
-_OPERATIONS = {
-    "0002": "Windows",
-    "0006": "Windows with SQL Server Standard",
-    "0102": "Windows with SQL Server Enterprise",
-    "0202": "Windows with SQL Server Web",
-    "0010": "RHEL",
-    "000g": "SUSE",
-}
+def is_plan_eligible(pool: MachinePool, kind: str = SP_COMPUTE) -> bool:
+    """Whether a plan of the kind may cover it; of EC2 all systems and tenancies, never databases by a Compute SP."""
+    provider, services = PLAN_SERVICES[kind]
+    return pool.provider == provider and (services is None or pool.service in services)
+
+
+def is_one_machine(pool: MachinePool) -> bool:
+    """Whether a resource of the pool is one machine: a cluster or a service without servers is many."""
+    return pool.service in (EC2, VIRTUAL_MACHINES)
+
+
+def system_in(service: str, system: str) -> str:
+    """The system as pools of a service have it: none where there is nothing to choose."""
+    return "" if service in _WITHOUT_SYSTEM else system
+
+
+def provider_of(name: str) -> str:
+    """The provider as pools name it; another one stays as it is written."""
+    lower = name.lower()
+    if lower.startswith(("aws", "amazon")):
+        return AWS
+    if lower.startswith(("azure", "microsoft")):
+        return AZURE
+    return GOOGLE if lower.startswith(("gcp", "google")) else name

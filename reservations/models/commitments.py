@@ -1,5 +1,6 @@
 """What the company has committed to, and how well each day used it."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from reservations.calc.purchase_orders import PLANS
+from reservations.calc.purchase_titles import Terms
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
@@ -68,10 +71,31 @@ class Commitment(models.Model):
         indexes = [models.Index(fields=["end"], name="commitment_end")]
 
     def __str__(self) -> str:
-        return self.name or f"{self.get_kind_display()} {self.commitment_id.rpartition('/')[2]}"
+        """Its name, or what it is: ``Compute SP 0.73/h, 1 year, no upfront (ab12cd34)``, with the end of its id."""
+        return self.name or f"{self.terms.title} ({self.short_id})"
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:commitment", args=[self.pk])
+
+    @property
+    def short_id(self) -> str:
+        """What an ARN ends with; of a long id the first digits."""
+        return re.split("[/:]", self.commitment_id)[-1][:20]
+
+    @property
+    def terms(self) -> Terms:
+        """Where it holds, how much of it there is, and how it is paid, as far as somebody stated it."""
+        is_plan = self.kind in PLANS
+        return Terms(
+            self.kind,
+            self.term_months,
+            self.payment,
+            self.hourly_commitment if is_plan else self.count,
+            self.currency if is_plan else "",
+            region=self.region,
+            instance_type=self.instance_type,
+            system=self.system,
+        )
 
     def state(self, day: date) -> str:
         """future, active, ending (within 90 days), ended, or unknown where nobody said when it ends."""

@@ -1,13 +1,14 @@
 """A recommendation as it was worked out: what to buy, what it costs, how sure, and how it was computed."""
 
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from reservations.calc.purchase_titles import Terms
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
 from reservations.querysets import RecommendationQuerySet
@@ -88,23 +89,20 @@ class Plan(models.Model):
 class _HasTerms(Protocol):
     """The fields that both models of PurchaseTerms have."""
 
-    @property
-    def _option(self) -> str: ...
+    kind: Any
+    term_months: Any
+    payment: Any
+    quantity: Any
+    unit: Any
+    service: Any
+    region: Any
+    instance_type: Any
+    system: Any
+    zone: Any
+    tenancy: Any
 
     @property
-    def where(self) -> str: ...
-
-    @property
-    def term_months(self) -> int: ...
-
-    @property
-    def instance_type(self) -> str: ...
-
-    @property
-    def system(self) -> str: ...
-
-    @property
-    def region(self) -> str: ...
+    def terms(self) -> Terms: ...
 
     @property
     def on_demand_cost(self) -> Decimal: ...
@@ -112,32 +110,45 @@ class _HasTerms(Protocol):
     @property
     def committed_cost(self) -> Decimal: ...
 
-    def get_kind_display(self) -> str: ...
 
-    def get_payment_display(self) -> str: ...
+# The unit of what commits to money.
+AN_HOUR = " an hour"
 
 
 class PurchaseTerms:
     """What a recommended purchase and a request for one say of it in the same words."""
 
     @property
-    def words(self: _HasTerms) -> str:
-        """``Compute SP, 1 y, No upfront: all``."""
-        return f"{self._option}, {self.get_payment_display()}: {self.where or 'all'}"
+    def terms(self: _HasTerms) -> Terms:
+        return Terms(
+            self.kind,
+            self.term_months,
+            self.payment,
+            # As it was stored, or as somebody is about to store it.
+            Decimal(self.quantity),
+            self.unit.removesuffix(AN_HOUR) if self.unit.endswith(AN_HOUR) else "",
+            self.service,
+            self.region,
+            self.instance_type,
+            self.system,
+            self.zone,
+            self.tenancy,
+        )
 
     @property
-    def _option(self: _HasTerms) -> str:
-        return f"{self.get_kind_display()}, {self.term_months // 12} y"
+    def title(self: _HasTerms) -> str:
+        """``Compute SP 0.73/h, 1 year, no upfront``."""
+        return self.terms.title
 
     @property
-    def where(self: _HasTerms) -> str:
-        """``m5.large Linux us-east-1``; empty where it covers everything."""
-        return " ".join(part for part in (self.instance_type, self.system, self.region) if part)
+    def thing(self: _HasTerms) -> str:
+        """``2 × m5.large Linux in us-east-1``: the title without its terms."""
+        return self.terms.thing
 
     @property
     def how(self: _HasTerms) -> str:
-        """``Compute SP, 1 y, no upfront``."""
-        return f"{self._option}, {self.get_payment_display().lower()}"
+        """``Standard RI, 1 year, no upfront``."""
+        return self.terms.how
 
     @property
     def saving(self: _HasTerms) -> Decimal:
@@ -187,4 +198,4 @@ class PlanItem(PurchaseTerms, models.Model):
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_position_once")]
 
     def __str__(self) -> str:
-        return self.words
+        return self.title

@@ -1,6 +1,7 @@
 """Purchases: requested by one, approved by another, bought, found in a bill, and worth what months prove."""
 
 import uuid
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc import purchase_files, purchase_orders, purchase_rules
+from reservations.calc import purchase_orders, purchase_rules
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
 from reservations.models.commitments import amount
 from reservations.models.plans import PurchaseTerms
@@ -220,7 +221,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.words
+        return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:purchase", args=[self.pk])
@@ -233,7 +234,8 @@ class PurchaseRequest(PurchaseTerms, models.Model):
 
     @property
     def order(self) -> purchase_orders.Order:
-        values = {name: getattr(self, name) for name in purchase_files.CSV_COLUMNS if name not in ("request", "token")}
+        copied = {field.name for field in fields(purchase_orders.Order)} - {"number", "token"}
+        values = {name: getattr(self, name) for name in copied}
         return purchase_orders.Order(number=self.pk, token=str(self.token), **values)
 
 

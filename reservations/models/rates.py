@@ -16,7 +16,7 @@ class Rate(models.Model):
     region = models.CharField(max_length=100)
     zone = models.CharField(max_length=50, blank=True, help_text="of a reservation of one zone; empty for the region")
     instance_type = models.CharField("type", max_length=100)
-    system = models.CharField("operating system", max_length=100, default="Linux")
+    system = models.CharField("operating system or engine", max_length=100, default="Linux", blank=True)
     tenancy = models.CharField(max_length=20, default="default")
     kind = models.CharField("option", max_length=30, choices=list(RATE_KINDS.items()))
     term_months = models.PositiveSmallIntegerField("term, months", default=0, help_text="0 on demand")

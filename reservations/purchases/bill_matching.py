@@ -1,6 +1,8 @@
 """What was bought, found in the bills by the id that the provider gave it."""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,7 +18,9 @@ def match_purchases_with_bills(now: datetime) -> int:
     matched = 0
     bought = PurchaseRequest.objects.select_for_update().filter(state=purchase_rules.BOUGHT, commitment=None)
     for row in bought.exclude(reference=""):
-        by_id = Q(commitment_id=row.reference) | Q(commitment_id__endswith=f"/{row.reference}")
+        # An ARN ends with the id, after a slash (EC2, savings plans) or a colon (databases, caches).
+        ends = [Q(commitment_id__endswith=f"{mark}{row.reference}") for mark in "/:"]
+        by_id = reduce(or_, ends, Q(commitment_id=row.reference))
         candidates = Commitment.objects.filter(by_id, first_seen__isnull=False, purchase=None)[:2]
         if len(candidates) == 1:
             row.commitment = candidates[0]

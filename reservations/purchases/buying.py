@@ -12,6 +12,7 @@ from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
+from reservations.purchases import purchase_clients
 from reservations.purchases.demand_and_prices import changes_since_decision
 from reservations.purchases.purchase_events import add_note, change_state, finance_addresses, locked, send_emails
 
@@ -63,6 +64,8 @@ def start_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
 
 def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> str:
     """Why the API must not buy it; empty when it may."""
+    if objection := purchase_clients.api_objection(row.order):
+        return objection
     if row.currency != policy.currency:
         return f"The monthly ceiling is in {policy.currency}, and this costs {row.currency}: buy it by hand."
     return purchase_rules.api_purchase_objection(

@@ -1,6 +1,7 @@
 """What a purchase can cover and what it costs, as snapshots; and what has moved since one was taken."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,8 @@ ZERO = Decimal(0)
 
 def take_snapshot(row: PurchaseRequest, as_of: date, pools: Iterable[str]) -> dict[str, Any]:
     """Prices by name, uncovered and total demand a day, and what is unused a day: as exact text, to be stored."""
-    machines = {pool_of(name) for name in pools}
+    # Price lists know no accounts.
+    machines = {replace(pool_of(name), account="") for name in pools}
     prices = price_book.prices_of(machines, as_of, row.currency)
     labels = {(ON_DEMAND, 0, ""): "on demand", (row.kind, row.term_months, row.payment): "committed"}
     named = {

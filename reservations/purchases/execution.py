@@ -16,6 +16,7 @@ from django.db import transaction
 
 from finops_site.models import User
 from reservations.calc import purchase_rules
+from reservations.calc.aws_offerings import RESERVATION_APIS
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import BuyingPolicy, PurchaseRequest
 from reservations.purchases import approvals, buying, purchase_clients
@@ -32,7 +33,9 @@ LOST_AFTER = timedelta(minutes=2)
 # So long the sweep goes on asking AWS about a doubtful purchase; then people only.
 CHECKED_FOR = timedelta(hours=24)
 # By these a reservation that AWS shows could be another request's.
-SHAPE = ("kind", "term_months", "payment", "region", "instance_type", "system", "quantity")
+SHAPE = (
+    *("service", "kind", "term_months", "payment", "region", "zone", "instance_type", "system", "tenancy", "quantity"),
+)
 
 
 def _client_for(row: PurchaseRequest) -> PurchaseClient:
@@ -45,7 +48,7 @@ def _compare_with_approval(row: PurchaseRequest, client: PurchaseClient) -> tupl
     stored = row.baseline.get("prices", {}).items()
     approved = {name.removesuffix(COMMITTED): Decimal(price) for name, price in stored if name.endswith(COMMITTED)}
     if not row.order.is_plan:
-        name = f"{row.instance_type} {row.system} in {row.region}"
+        name = str(row.order.pool)
         approved = {name: approved.get(name, row.hourly / row.quantity)}
     if not approved:
         raise PurchaseRefused(
@@ -164,8 +167,9 @@ def check_outcome(pk: int, *, user: User | None, now: datetime, comment: str = "
 
 
 def _has_rival(row: PurchaseRequest) -> bool:
-    """Whether another request of the same shape may have bought what AWS shows; a plan's tag leaves no such doubt."""
-    if row.order.is_plan:
+    """Whether another request of the same shape may have bought what AWS shows; a tag or our name leaves no doubt."""
+    api = RESERVATION_APIS.get(row.service)
+    if row.order.is_plan or (api and api.named):
         return False
     same = PurchaseRequest.objects.filter(**{name: getattr(row, name) for name in SHAPE}).exclude(pk=row.pk)
     return same.filter(state__in=(purchase_rules.BUYING, purchase_rules.DOUBTFUL)).exists()

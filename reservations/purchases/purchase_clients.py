@@ -1,4 +1,4 @@
-"""Clients of AWS: which savings plans and reserved instances it sells now, at which price, and buying one.
+"""Clients of AWS: which savings plans and reservations it sells now, at which price, and buying one.
 
 A client speaks to one API and knows nothing of requests and their states. It raises one of two errors:
 `PurchaseRefused`, when AWS certainly sold nothing, and `OutcomeUnknown`, when it may have. Neither holds AWS's own
@@ -9,19 +9,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
 from reservations.calc import purchase_orders
+from reservations.calc.aws_offerings import (
+    EC2_PRODUCTS,
+    RESERVATION_APIS,
+    AwsCalls,
+    ByHand,
+    ReservationApi,
+    aws_calls,
+)
 from reservations.calc.purchase_orders import Order
-from reservations.calc.terms import MachinePool
+from reservations.calc.terms import RESERVED, SP_COMPUTE, SP_EC2, MachinePool
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 SECONDS_AN_HOUR = 3600
+# Plans whose rates for machines AWS tells, so that they can be compared with the approved ones.
+COMPARED_PLANS = (SP_COMPUTE, SP_EC2)
 # A plan or reservation whose payment failed was not sold.
 FAILED = "payment-failed"
 REASONS = {
@@ -75,14 +85,34 @@ class PurchaseClient(Protocol):
 
 
 def client_for(order: Order, endpoint: str, credential: Credential | None) -> PurchaseClient:
-    """The client of the API that sells this. Raises PurchaseRefused when we cannot connect to it."""
-    service, region = ("savingsplans", "us-east-1") if order.is_plan else ("ec2", order.region)
+    """The client of the API that sells this. Raises PurchaseRefused when none does or we cannot connect to it."""
+    if objection := api_objection(order):
+        raise PurchaseRefused(objection)
+    calls = aws_calls(order)
+    region = calls.region or "us-east-1"
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = aws_client(service, AwsAccess(region, endpoint, credential), tries=1)
+        client = aws_client(calls.service, AwsAccess(region, endpoint, credential), tries=1)
     except StorageProblem as problem:
         raise PurchaseRefused(str(problem)) from None
-    return SavingsPlanClient(client) if order.is_plan else ReservationClient(client)
+    if order.is_plan:
+        return SavingsPlanClient(client)
+    if order.service in RESERVATION_APIS:
+        return ServiceClient(client, RESERVATION_APIS[order.service])
+    return ReservationClient(client)
+
+
+def api_objection(order: Order) -> str:
+    """Why no API of ours buys it; empty where one does."""
+    if order.cloud != "AWS":
+        return f"Through the API only AWS's commitments are bought, and this is {order.cloud}'s: export it."
+    if order.kind not in (*COMPARED_PLANS, *RESERVED):
+        return "The API does not tell what this plan costs for what it covers: export it and buy it by hand."
+    try:
+        aws_calls(order)
+    except ByHand as reason:
+        return f"{reason} Export it and buy it by hand."
+    return ""
 
 
 @contextmanager
@@ -144,10 +174,8 @@ class SavingsPlanClient:
         self.client = client
 
     def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
-        query = purchase_orders.plan_offering_query(order)
-        rows = list(_all_rows(self.client.describe_savings_plans_offerings, "searchResults", "nextToken", **query))
-        identity = _only_one([row["offeringId"] for row in rows if row["durationSeconds"] == order.seconds])
-        return Offering(identity, self._prices(identity, list(pools)))
+        row = _offering(self.client.describe_savings_plans_offerings, "nextToken", aws_calls(order))
+        return Offering(row["offeringId"], self._prices(row["offeringId"], list(pools)))
 
     def _prices(self, identity: str, pools: Sequence[MachinePool]) -> dict[str, Decimal]:
         filters = [
@@ -164,7 +192,7 @@ class SavingsPlanClient:
             if "BoxUsage" in row.get("usageType", "BoxUsage"):
                 key = tuple(properties.get(name) for name in ("region", "instanceType", "productDescription"))
                 sold[key] = Decimal(row["rate"])
-        keys = {str(pool): (pool.region, pool.type, purchase_orders.aws_product(pool.system)) for pool in pools}
+        keys = {str(pool): (pool.region, pool.type, EC2_PRODUCTS.get(pool.system, pool.system)) for pool in pools}
         return {name: sold[key] for name, key in keys.items() if key in sold}
 
     def check_permission(self, order: Order, offering: str) -> None:
@@ -175,9 +203,7 @@ class SavingsPlanClient:
 
     def buy(self, order: Order, offering: str) -> str:
         with _purchase_errors():
-            return str(
-                self.client.create_savings_plan(**purchase_orders.plan_purchase(order, offering))["savingsPlanId"]
-            )
+            return str(self.client.create_savings_plan(**_purchase(order, offering))["savingsPlanId"])
 
     def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
         rows = _all_rows(self.client.describe_savings_plans, "savingsPlans", "nextToken")
@@ -192,20 +218,14 @@ class ReservationClient:
         self.client = client
 
     def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
-        query = purchase_orders.reservation_offering_query(order)
-        rows = _all_rows(
-            self.client.describe_reserved_instances_offerings, "ReservedInstancesOfferings", "NextToken", **query
-        )
-        regional = [row for row in rows if row.get("Scope", "Region") == "Region" and not row.get("AvailabilityZone")]
-        fitting = {row["ReservedInstancesOfferingId"]: row for row in regional if _fits(row, order)}
-        identity = _only_one(sorted(fitting))
-        name = str(MachinePool("AWS", order.region, order.instance_type, order.system))
-        return Offering(identity, {name: _effective_hourly(fitting[identity])})
+        calls = aws_calls(order)
+        row = _offering(self.client.describe_reserved_instances_offerings, "NextToken", calls, order)
+        return Offering(row[calls.identity], {str(order.pool): _effective_hourly(row)})
 
     def check_permission(self, order: Order, offering: str) -> None:
         from botocore.exceptions import ClientError
 
-        parameters = {**purchase_orders.reservation_purchase(order, offering), "DryRun": True}
+        parameters = {**_purchase(order, offering), "DryRun": True}
         with _query_errors():
             try:
                 self.client.purchase_reserved_instances_offering(**parameters)
@@ -218,8 +238,8 @@ class ReservationClient:
 
     def buy(self, order: Order, offering: str) -> str:
         with _purchase_errors():
-            parameters = purchase_orders.reservation_purchase(order, offering)
-            return str(self.client.purchase_reserved_instances_offering(**parameters)["ReservedInstancesId"])
+            answer = self.client.purchase_reserved_instances_offering(**_purchase(order, offering))
+            return str(answer["ReservedInstancesId"])
 
     def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
         return [
@@ -238,23 +258,89 @@ class ReservationClient:
             return list(self.client.describe_reserved_instances(Filters=filters).get("ReservedInstances", ()))
 
 
+class ServiceClient:
+    """Reserved databases, caches, search instances and warehouse nodes.
+
+    Where the service takes our own name, what is bought under it is found by it, and a second purchase is refused.
+    """
+
+    def __init__(self, client: "BaseClient", api: ReservationApi) -> None:
+        self.client, self.api = client, api
+        self.token = next(name for name in ("NextToken", "Marker") if name in self._members(api.find))
+
+    def find_offering(self, order: Order, pools: Iterable[MachinePool]) -> Offering:
+        row = _offering(self._operation(self.api.find), self.token, aws_calls(order))
+        return Offering(row[self.api.identity], {str(order.pool): _effective_hourly(row)})
+
+    def check_permission(self, order: Order, offering: str) -> None:
+        """These services have no dry run."""
+
+    def owned_ids(self, order: Order) -> list[str]:
+        return sorted(row[self.api.owned_id] for row in self._owned())
+
+    def buy(self, order: Order, offering: str) -> str:
+        with _purchase_errors():
+            answer: Any = self._operation(self.api.buy)(**_purchase(order, offering))
+            for name in self.api.sold:
+                answer = answer[name]
+            return str(answer)
+
+    def bought_ids(self, order: Order, known: Sequence[str]) -> list[str]:
+        wanted = {self.api.machine: order.instance_type, self.api.count: int(order.quantity), "Duration": order.seconds}
+        rows = [row for row in self._owned() if wanted.items() <= row.items() and row.get("State") != FAILED]
+        if self.api.named:
+            rows = [row for row in rows if row.get(self.api.named) == order.name]
+        return [row[self.api.owned_id] for row in rows if row[self.api.owned_id] not in known]
+
+    def _owned(self) -> list[dict[str, Any]]:
+        return list(_all_rows(self._operation(self.api.owned), self.api.owned_rows, self.token))
+
+    def _operation(self, name: str) -> Callable[..., dict[str, Any]]:
+        from botocore import xform_name
+
+        return cast(Callable[..., dict[str, Any]], getattr(self.client, xform_name(name)))
+
+    def _members(self, operation: str) -> Iterable[str]:
+        return cast(Iterable[str], self.client.meta.service_model.operation_model(operation).input_shape.members)
+
+
+def _purchase(order: Order, offering: str) -> dict[str, object]:
+    calls = aws_calls(order)
+    return {**calls.purchase, calls.offering: offering}
+
+
+def _offering(
+    operation: Callable[..., dict[str, Any]], token: str, calls: AwsCalls, ec2_order: Order | None = None
+) -> dict[str, Any]:
+    """The one offering that is what was ordered, whatever the filters were worth. Raises PurchaseRefused."""
+    rows = _all_rows(operation, calls.rows, token, **calls.query)
+    wanted = calls.wanted.items()
+    fitting = {row[calls.identity]: row for row in rows if all(row.get(name, value) == value for name, value in wanted)}
+    if ec2_order:
+        fitting = {identity: row for identity, row in fitting.items() if _fits(row, ec2_order)}
+    return fitting[_only_one(sorted(fitting))]
+
+
 def _fits(row: dict[str, Any], order: Order) -> bool:
-    """Whether an offering or a reservation is what was ordered, whatever the filters were worth."""
-    query = purchase_orders.reservation_offering_query(order)
+    """Whether an EC2 offering or reservation is what was ordered."""
+    query = aws_calls(order).query
     return (
         row.get("InstanceType") == order.instance_type
-        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == purchase_orders.aws_product(order.system)
+        and row.get("ProductDescription", "").removesuffix(" (Amazon VPC)") == EC2_PRODUCTS[order.system]
         and row.get("OfferingClass") == query["OfferingClass"]
         and row.get("OfferingType") == query["OfferingType"]
         and row.get("Duration") == order.seconds
         and row.get("CurrencyCode", order.currency) == order.currency
-        and row.get("InstanceTenancy", "default") == "default"
+        and row.get("InstanceTenancy", "default") == order.tenancy
+        and (row.get("AvailabilityZone") or "") == order.zone
         and not row.get("Marketplace")
     )
 
 
 def _effective_hourly(row: dict[str, Any]) -> Decimal:
     """An hour of it: what is paid at once spread over the term, and what is paid each hour."""
-    hourly = sum((Decimal(str(charge["Amount"])) for charge in row.get("RecurringCharges", ())), Decimal(0))
+    names = ("Amount", "RecurringChargeAmount")
+    charges = [charge[name] for charge in row.get("RecurringCharges", ()) for name in names if name in charge]
+    hourly = sum((Decimal(str(amount)) for amount in charges), Decimal(0))
     fixed = Decimal(str(row.get("FixedPrice") or 0)) * SECONDS_AN_HOUR / row["Duration"]
     return fixed + hourly + Decimal(str(row.get("UsagePrice") or 0))

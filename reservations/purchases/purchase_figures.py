@@ -9,6 +9,9 @@ from django.urls import reverse
 from finops_site.lib.money import ratio
 from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
+from reservations.calc import purchase_files
+from reservations.calc.console_steps import console_steps
+from reservations.calc.purchase_orders import Order
 from reservations.models import PurchaseRequest
 from reservations.purchases.demand_and_prices import demand_a_day, take_snapshot
 
@@ -62,6 +65,15 @@ def demand_then_and_now(row: PurchaseRequest) -> dict[str, Any]:
     """What it can cover costs so much a day on demand: when requested, and now. None where no bill shows it."""
     before = row.request_snapshot.get("uncovered")
     return {"then": None if before is None else Decimal(before), "now": demand_a_day(row)[0]}
+
+
+CLIS = {"AWS": "AWS CLI", "Azure": "Azure CLI", "Google Cloud": "Google's gcloud"}
+
+
+def how_to_buy(order: Order) -> dict[str, Any]:
+    """By a script of the provider's CLI, or (`why` says why) by hand in its console, with the steps."""
+    why = purchase_files.why_by_hand(order)
+    return {"cli": CLIS.get(order.cloud, ""), "why": why, "steps": console_steps(order) if why else []}
 
 
 def purchase_progress(row: PurchaseRequest) -> dict[str, Any]:

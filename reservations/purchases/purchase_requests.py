@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from finops_site.models import User
 from reservations.calc import purchase_rules
+from reservations.calc.purchase_orders import order_objection
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.calc.terms import SP_COMPUTE, MachinePool
 from reservations.models import PlanItem, PurchaseRequest, StandingOrder
@@ -35,7 +36,9 @@ def request_purchase(
     """A request for one of the monthly batches (1 is the first), or for all of it (0). Raises CannotBuy."""
     if item.plan.created_at < now - purchase_rules.PLAN_LASTS:
         raise CannotBuy("This recommendation is too old to buy from: work it out anew with the newest bill.")
-    row = _build_request(item, batch)
+    row = build_request(item, batch)
+    if objection := order_objection(row.order):
+        raise CannotBuy(objection)
     row.requested_by, row.requested_at, row.comment = user, now, comment.strip()[:2000]
     row.expires_at, row.standing_order = now + purchase_rules.REQUEST_LASTS, standing_order
     row.request_snapshot = take_snapshot(row, now.date(), _covered_pools(item))
@@ -53,7 +56,8 @@ def request_purchase(
     return row
 
 
-def _build_request(item: PlanItem, batch: int) -> PurchaseRequest:
+def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
+    """What would be requested, not saved. Raises CannotBuy where there is no such batch, or nothing in it."""
     batches = item.working.get("ladder", [])
     if not 0 <= batch <= len(batches):
         raise CannotBuy(f"There is no batch {batch}: the recommendation has {len(batches)}.")

@@ -23,6 +23,7 @@ from reservations.purchases.next_steps import MAY_BUY
 from reservations.purchases.purchase_figures import (
     demand_then_and_now,
     demand_url,
+    how_to_buy,
     price_moves,
     purchase_progress,
     purchase_stats,
@@ -117,7 +118,8 @@ class RequestPurchase(FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         item = self.object
         url = reverse("reservations:recommended_item", args=[item.plan_id, item.position])
-        return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": url, **kwargs})
+        how = how_to_buy(purchase_requests.build_request(item, 0).order)
+        return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": url, "how": how, **kwargs})
 
 
 class PurchasePage(FollowedPage):
@@ -159,6 +161,7 @@ class PurchasePage(FollowedPage):
             "records": any(step.is_allowed and step.verb == "record" for step in steps),
             "refused": [step for step in steps if not step.is_allowed],
             "files": row.state == purchase_rules.EXPORTED and self.person.has_perm(MAY_BUY),
+            "how": how_to_buy(row.order),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -203,7 +206,7 @@ RESULTS = {
     "approve": "It is approved, and can be bought.",
     "reject": "It is rejected, and whoever requested it gets the reason by email.",
     "withdraw": "It is withdrawn.",
-    "export": "Take the commands or the sheet, buy it, and record the id that AWS gives it.",
+    "export": "Buy it as described here, and record the id that the provider gives it.",
     "dry_run": "{}",
     "buy": "It is being bought.",
     "look": "{}",
@@ -213,7 +216,7 @@ RESULTS = {
 
 
 class PurchaseFile(DetailPage):
-    """What is to be bought as a script of the AWS CLI or as a sheet, while it is exported and not bought yet."""
+    """What is to be bought as a script or as a sheet, while it is exported and not bought yet."""
 
     permission_required = MAY_BUY
     model = PurchaseRequest

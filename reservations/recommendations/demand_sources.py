@@ -1,34 +1,59 @@
 """Where demand comes from: the charges of the whole company, or the cost lines of a team."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from django.db.models import Q, Sum
+from numpy.typing import NDArray
 
+from costs.calc.known_until import knowledge_of
 from costs.models import CostLine
-from costs.query.known_until import bills_of, is_month_known, last_known_day
+from costs.query.known_until import bills_of, is_delivered, is_month_known, last_known_day, rules
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
-from reservations.calc.terms import MULTI_AZ, SYSTEM_WORDS, MachinePool, service_of_type, system_of
+from reservations.calc.machine_pools import read_use
+from reservations.calc.terms import MachinePool
 from reservations.inventory.period_charges import midnight, query_charges
-from reservations.optimizer.demand import NONE, Demand, MachineUse, build_demand
+from reservations.optimizer.demand import Demand, MachineUse, build_demand
+from reservations.optimizer.expected_demand import expected_demand
+from reservations.optimizer.held_capacity import HeldCapacity, without_held
+from reservations.pricing import price_book
+from reservations.recommendations.held_commitments import HeldCommitments, PoolUse, held_commitments
 
 HISTORY_DAYS = 395
+# The days that say what a commitment covers, and which part of that is a team's.
+LATELY = 30
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedDemand:
-    """Demand that no commitment covers, what the bill charged for it, and how many hours were covered or spot."""
+    """What is left to cover, what the bill charged for what no commitment covered, and hours covered or spot.
+
+    `demand` is `gross`, all use that a commitment can cover, less what is `held`, as if that were in force all along.
+    """
 
     demand: Demand
     charged: Mapping[MachinePool, tuple[Decimal, Decimal]]
     covered_hours: Decimal
     spot_hours: Decimal
+    gross: Demand
+    held: Sequence[HeldCapacity] = ()
+
+    def expected(self, months: int, days: int) -> Demand:
+        """What is left to cover in the months to come, from a lookback of `days`; see optimizer.expected_demand.
+
+        `months` is the longest term that may be bought: a time of more than a year has no growth in it. Of a daily bill
+        `machines` is the worst case, on which to decide, and `even` the best: what is saved lies between what the two
+        save. The notes say what was assumed.
+        """
+        ahead = expected_demand(self.gross, self.held, months=months, days=days)
+        return replace(ahead, notes=list(dict.fromkeys([*self.demand.notes, *ahead.notes])))
 
 
 def newest_billed_day(today: date) -> date:
@@ -46,38 +71,99 @@ def newest_billed_day(today: date) -> date:
 def collect_demand(as_of: date, days: int, team: Team | None = None) -> CollectedDemand:
     """The hours of `days` days before `as_of` of the whole company, or of a team (daily, from its cost lines).
 
-    They end where a bill that is late ends: what is not delivered is no machine that was switched off.
+    What no bill tells is in none of its columns: an hour that is not delivered is no machine that was switched off.
+    What is owned, approved, handed out or bought is taken off every hour. Of a daily bill `demand.machines` has the
+    hours of a day all at once, the worst case for a commitment, and `demand.even` one after another, the best.
     """
-    start = as_of - timedelta(days=days)
-    filters = {"team": [str(team.pk)]} if team else {}
-    bills = bills_of(WholeCompany(), Period(start, as_of), filters, as_of)
-    last_month = Month.of(as_of - timedelta(days=1))
-    # A month that is over and lacks nothing is known to its end, be its charges all of the first day (an inventory).
-    is_over = last_month.next.start <= as_of and is_month_known(bills, last_month, as_of)
-    known = None if is_over else last_known_day(bills, as_of)
-    period = Period(start, max(start, min(as_of, known + timedelta(days=1))) if known else as_of)
-    rows = _team_use(team, period) if team else _company_use(period)
-    open_rows = [row for row in rows if not row["covered"] and not row["spot"]]
+    period = Period(as_of - timedelta(days=days), as_of)
+    known = _known_days(period, team)
+    rows, unnamed = _with_pools(_team_use(team, period) if team else _company_use(period))
+    eligible = [row for row in rows if not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
-    for row in open_rows:
-        hours, cost = charged.get(_pool(row), (ZERO, ZERO))
-        charged[_pool(row)] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
-    uses = (
+    for row in eligible:
+        if not row["covered"]:
+            hours, cost = charged.get(row["pool"], (ZERO, ZERO))
+            charged[row["pool"]] = (hours + (row["hours"] or 0), cost + (row["cost"] or 0))
+    uses = [
         MachineUse(
-            _pool(row),
+            row["pool"],
             row["start"],
             row["end"] or row["start"] + timedelta(days=1),
             row["hours"] or ZERO,
             row["machines"],
         )
-        for row in open_rows
-    )
+        for row in eligible
+    ]
+    gross = build_demand(uses, midnight(period.start), midnight(period.end), _known_hours(known, period, rows))
+    held = _held(gross, as_of, team) if gross.pools else HeldCommitments()
+    left = without_held(gross, held.capacities)
     return CollectedDemand(
-        _without_silent_ends(build_demand(uses, midnight(period.start), midnight(period.end))),
+        replace(left, notes=[*gross.notes, *unnamed, *held.notes]),
         charged,
         covered_hours=_sum_hours(row for row in rows if row["covered"]),
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
+        gross=gross,
+        held=held.capacities,
     )
+
+
+def _known_days(period: Period, team: Team | None) -> list[bool]:
+    """Of each day of the period, whether every bill that should tell of it is delivered."""
+    filters = {"team": [str(team.pk)]} if team else {}
+    bills = bills_of(WholeCompany(), period, filters, period.end)
+    knowledge = knowledge_of(bills, period, period.end, rules())
+    last_month = Month.of(period.last_day)
+    # A month that is over and lacks nothing is known to its end, be its charges all of the first day (an inventory).
+    is_over = last_month.next.start <= period.end and is_month_known(bills, last_month, period.end)
+    until = None if is_over else last_known_day(bills, period.end)
+    delivered = {month: is_delivered(bills, month) for month in period.months()}
+    return [
+        delivered[Month.of(day)]
+        and (until is None or day <= until)
+        and not any(gap.first <= day <= gap.last for gap in knowledge.gaps)
+        for day in period.each_day()
+    ]
+
+
+def _known_hours(known: Sequence[bool], period: Period, rows: Iterable[Mapping[str, Any]]) -> NDArray[np.bool_]:
+    """The hours of the known days; of the last of them, where its month goes on, those until the last billed one."""
+    hours = np.repeat(np.array(known, dtype=bool), 24)
+    last = max((index for index, is_known in enumerate(known) if is_known), default=None)
+    if (last is not None and last + 1 < len(known)) or Month.of(period.last_day).next.start > period.end:
+        newest = max((row["end"] or row["start"] + timedelta(days=1) for row in rows), default=None)
+        if newest is not None and last is not None:
+            billed = int((newest - midnight(period.start)) / timedelta(hours=1))
+            if last * 24 < billed:
+                hours[billed:] = False
+    return hours
+
+
+def _held(gross: Demand, as_of: date, team: Team | None) -> HeldCommitments:
+    """What the company holds, for these pools; the use of the last days says what it covers, and whose that is."""
+    recent = Period(max(as_of - timedelta(days=LATELY), gross.start.date()), as_of)
+    use = _pool_use(recent)
+    prices = price_book.prices_of(gross.pools, as_of)
+    hours = gross.last_days(LATELY)
+    machines = hours.machines if hours.even is None else hours.even
+    team_hours = dict(zip(hours.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
+    return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours)
+
+
+def _with_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows with the pool of each, without fees; and what the bill says of machines that nobody can name."""
+    read = [(row, read_use(row)) for row in rows]
+    costs: dict[str, Decimal] = {}
+    for row, use in read:
+        if use.pool is None and not use.is_fee and not row.get("spot"):
+            currency = row.get("currency") or ""
+            costs[currency] = costs.get(currency, ZERO) + (row["cost"] or ZERO)
+    notes = [
+        f"{cost:,.2f} {currency} are hours of machines whose type the bill does not name: they are in no figure here. "
+        "An export with SkuPriceDetails or usage types names them."
+        for currency, cost in costs.items()
+        if cost
+    ]
+    return [{**row, "pool": use.pool} for row, use in read if use.pool], notes
 
 
 def _sum_hours(rows: Iterable[Mapping[str, Any]]) -> Decimal:
@@ -88,8 +174,28 @@ def _company_use(period: Period) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from reservations.calc import charge_queries
 
-    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), [list(SYSTEM_WORDS), [MULTI_AZ]])
+    query = charge_queries.machine_use(midnight(period.start), midnight(period.end))
     return query_charges(period, query, without_view="amortized")
+
+
+def _pool_use(period: Period) -> list[PoolUse]:
+    from reservations.calc import charge_queries
+
+    query = charge_queries.pool_use(midnight(period.start), midnight(period.end))
+    rows, _ = _with_pools(query_charges(period, query, without_view="amortized"))
+    return [
+        PoolUse(
+            row["pool"],
+            row["commitment"],
+            row["covered"],
+            row["hours"] or ZERO,
+            row["cost"] or ZERO,
+            row["listed"] or ZERO,
+            row["first"],
+            row["last"],
+        )
+        for row in rows
+    ]
 
 
 def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
@@ -101,7 +207,10 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
         .exclude(commitment_status="Unused")
         .charged_in(period)
     )
-    names = ("provider", "region", "instance_type", "charge_description", "commitment", "pricing_category", "currency")
+    names = (
+        *("provider", "service", "region", "instance_type", "charge_description", "commitment"),
+        *("pricing_category", "currency"),
+    )
     days = lines.values("charge_date", *names).annotate(hours=Sum("quantity"), cost=Sum("effective_cost"))
     return [
         {
@@ -109,6 +218,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
             "start": midnight(row["charge_date"]),
             "end": midnight(row["charge_date"]) + timedelta(days=1),
             "type": row["instance_type"],
+            "usage_type": "",
             "operation": "",
             "description": row["charge_description"],
             "covered": bool(row["commitment"]) or row["pricing_category"] == "Committed",
@@ -119,25 +229,6 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
     ]
 
 
-def _pool(row: Mapping[str, Any]) -> MachinePool:
-    system = system_of(row["operation"], row["description"])
-    provider = "AWS" if row["provider"] and row["provider"].lower().startswith(("aws", "amazon")) else row["provider"]
-    return MachinePool(provider or "", row["region"] or "", row["type"], system, service=service_of_type(row["type"]))
-
-
-def _without_silent_ends(demand: Demand) -> Demand:
-    """Without the hours before the first use and after the last, of which the bill shows nothing yet."""
-    if demand.grain == NONE:
-        return demand
-    used = demand.machines.sum(axis=0).nonzero()[0]
-    first, past = int(used[0]), int(used[-1]) + 1
-    return replace(demand, machines=demand.machines[:, first:past], start=demand.start + timedelta(hours=first))
-
-
 def restrict_to_last_days(demand: Demand, days: int) -> Demand:
-    """The last `days` days of demand, without pools that did not run in them."""
-    machines = demand.machines[:, -days * 24 :]
-    ran = machines.sum(axis=1) > 0
-    pools = [pool for pool, has_run in zip(demand.pools, ran, strict=True) if has_run]
-    start = demand.start + timedelta(hours=demand.hours - machines.shape[1])
-    return Demand(pools, machines[ran], start, demand.grain if pools else NONE, demand.notes)
+    """The last `days` days of the calendar, without pools that did not run in them; see `Demand.last_days`."""
+    return demand.last_days(days)

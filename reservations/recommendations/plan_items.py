@@ -1,9 +1,8 @@
 """The purchases of a solved plan, each with the formula that decided it, its demand, and what each batch saves."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +12,12 @@ from reservations.calc.terms import HOURS_A_YEAR, SP_COMPUTE, SP_EC2
 from reservations.models import PlanItem
 from reservations.optimizer.application import demand_at_turn
 from reservations.optimizer.batches import Batch, BatchUse, batch_uses, monthly_batches
-from reservations.optimizer.demand import Demand
+from reservations.optimizer.demand import HOUR, Demand
+from reservations.optimizer.expected_demand import MONTH
 from reservations.optimizer.model import Floats
 from reservations.optimizer.offers import Offer
 from reservations.recommendations.plan_formula import explain_quantity
-from reservations.recommendations.solved_plan import SolvedPlan, decimal_text
+from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, is_ahead
 
 SUMMED: Final = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
 EXACT: Final = Decimal("1E-12")
@@ -138,17 +138,21 @@ def _item_working(solved: SolvedPlan, index: int, batches: list[dict[str, str]])
         **explain_quantity(solved, index),
         "unit": f"{offer.price.currency} an hour" if offer.is_plan else f"{offer.price.pool.type} machines",
         "days": _hours_by_day(level, solved.demand),
+        "is_ahead": is_ahead(solved.demand),
         "ladder": batches,
     }
 
 
 def _hours_by_day(level: Floats, demand: Demand) -> list[dict[str, str]]:
-    """The highest, the average and the lowest hour of each day."""
-    edges = [0, *range(24 - demand.start.hour, len(level), 24), len(level)]
+    """The highest, the average and the lowest hour of each day that is known; of demand that lies ahead, of a month."""
+    if is_ahead(demand):
+        months = round((demand.until - demand.start) / MONTH) if demand.until else 1
+        names = [demand.start + month * MONTH for month in np.arange(len(level)) * months // len(level)]
+    else:
+        names = [demand.start + int(hour) * HOUR for hour in demand.hours_after_start]
     days = []
-    for number, (low, high) in enumerate(pairwise(edges)):
-        if high > low:
-            hours, day = level[low:high], demand.start.date() + timedelta(days=number)
-            figures = {"highest": hours.max(), "average": hours.mean(), "lowest": hours.min()}
-            days.append({"day": f"{day}", **{name: decimal_text(float(value)) for name, value in figures.items()}})
+    for day, group in groupby(range(len(level)), key=lambda column: names[column].date()):
+        hours = level[list(group)]
+        figures = {"highest": hours.max(), "average": hours.mean(), "lowest": hours.min()}
+        days.append({"day": f"{day}", **{name: decimal_text(float(value)) for name, value in figures.items()}})
     return days

@@ -6,6 +6,7 @@ from decimal import Decimal
 from reservations.models import PlanItem
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
 from reservations.recommendations.demand_sources import HISTORY_DAYS
+from reservations.recommendations.plan_parameters import default_parameters
 from reservations.recommendations.solved_plan import SolvedPlan
 
 GRAIN_NOTES = {
@@ -26,7 +27,26 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
     notes = [grain] if grain else []
     if any(item.is_indicative for item in items) or not items:
         notes.append(INDICATIVE)
-    return [*notes, *_price_notes(solved), *_solution_notes(solved), *solved.demand.notes]
+    return [*notes, *_price_notes(solved), *_solution_notes(solved), *_policy_notes(solved), *solved.demand.notes]
+
+
+def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
+    """Where the plan goes beyond what finance's policy allows."""
+    own, policy = solved.parameters, default_parameters()
+    beyond = []
+    if max(own.terms) > max(policy.terms):
+        beyond.append(f"terms of {max(own.terms) // 12} years")
+    for name, words in (("max_upfront", "cash on the first day"), ("target_coverage", "coverage")):
+        asked, allowed = getattr(own, name), getattr(policy, name)
+        if allowed is not None and (asked is None or asked > allowed):
+            beyond.append(words)
+    asked, allowed = own.minimum_utilisation or 0.0, policy.minimum_utilisation or 0.0
+    if asked < allowed:
+        beyond.append("expected use")
+    if own.cash_rate < policy.cash_rate:
+        beyond.append("what cash costs")
+    if beyond:
+        yield f"It may go beyond finance's policy in {', '.join(beyond)}: finance decides on that."
 
 
 def _price_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -70,4 +90,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
         where = "on demand and on commitments" if parameters.negotiated_on_commitments else "on demand"
         yield f"A negotiated discount of {parameters.negotiated:.1%} is taken off list prices {where}."
     if parameters.cash_rate:
-        yield f"Cash costs {parameters.cash_rate:.1%} a year: it is in the costs shown."
+        yield (
+            f"Cash costs {parameters.cash_rate:.1%} a year: what is paid upfront counts as so much dearer, and the last "
+            "slice saves that share of what it commits. The costs shown are those of the bill, without it."
+        )

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR, TERMS
 from reservations.optimizer import risk
+from reservations.optimizer.application import apply_purchases
+from reservations.optimizer.backtest import backtest
 from reservations.optimizer.frontier import frontier, frontier_point, returns_of
 from reservations.recommendations.plan_choice import choose_purchases
 from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, share_text
@@ -98,9 +101,25 @@ def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
     return [row for row in rows if Decimal(row["saving"]) >= 1]
 
 
+def saving_range(solved: SolvedPlan, saving: Decimal) -> dict[str, str]:
+    """What a year saves at least and at most: of a daily bill nobody knows which hours of its day machines ran in.
+
+    At least is the plan's own saving: where they all ran at once. At most is where they ran one after another.
+    """
+    best = saving
+    if solved.demand.even is not None:
+        row = {pool: index for index, pool in enumerate(solved.demand.pools)}
+        even = solved.demand.even[[row[pool] for pool in solved.market.pools]]
+        problem = replace(solved.market.problem, demand=even)
+        before = float((problem.on_demand[:, None] * even).sum())
+        cost = apply_purchases(problem, solved.solution.quantities).cost
+        best = max(saving, Decimal(decimal_text((before - cost) * solved.to_year)))
+    return {"least": str(exact_text(saving)), "most": str(exact_text(best))}
+
+
 def replay_history(solved: SolvedPlan) -> dict[str, Any]:
     """The rule on this history: money per hour over all priced pools, at the plan's average discount."""
-    history, solution, problem = solved.history.demand, solved.solution, solved.market.problem
+    history, solution, problem = solved.history.gross, solved.solution, solved.market.problem
     priced = dict(zip(solved.market.pools, problem.on_demand, strict=True))
     rows = [i for i, pool in enumerate(history.pools) if pool in priced]
     covered = solution.application.covered
@@ -115,7 +134,7 @@ def replay_history(solved: SolvedPlan) -> dict[str, Any]:
     term = min(HOURS_A_YEAR, (len(money) - lookback) // 2 // 24 * 24)
     if term < 30 * 24:
         return {}
-    results = risk.backtest(money, ratio=ratio, lookback=lookback, term=term, step=30 * 24)
+    results = backtest(money, ratio=ratio, lookback=lookback, term=term, step=30 * 24)
     return {
         "ratio": decimal_text(ratio),
         "term_days": term // 24,

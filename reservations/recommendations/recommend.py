@@ -17,6 +17,7 @@ from finops_site.celery import task
 from finops_site.lib.money import exact_sum, exact_text
 from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
+from reservations.optimizer.demand import Demand
 from reservations.pricing import price_book
 from reservations.recommendations import demand_sources
 from reservations.recommendations.plan_choice import choose_purchases, with_bound
@@ -25,11 +26,18 @@ from reservations.recommendations.plan_items import build_items
 from reservations.recommendations.plan_notes import build_notes
 from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
 from reservations.recommendations.plan_replay import replay_plan
-from reservations.recommendations.plan_risk import cost_of_limits, demand_scenarios, replay_history, return_frontier
+from reservations.recommendations.plan_risk import (
+    cost_of_limits,
+    demand_scenarios,
+    replay_history,
+    return_frontier,
+    saving_range,
+)
 from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, share_text
 
 TIME_LIMIT = 30.0
 MICRO: Final = Decimal("1E-6")
+NOTHING_LEFT = "Nothing is left to cover: what ran is covered by what is owned, approved or bought, or runs no more."
 NO_MACHINE = "No running machine was found in the bills of that time: load a newer bill, or look further back."
 
 
@@ -57,8 +65,8 @@ def compute_recommendation(plan: Plan, *, time_limit: float = TIME_LIMIT) -> Pla
     """Computes a recommendation; its state and message say how it went, and nothing half done is stored."""
     try:
         solved = _solve_plan(plan, time_limit)
-        if solved is None:
-            _save_empty(plan)
+        if not isinstance(solved, SolvedPlan):
+            _save_empty(plan, solved)
         else:
             _report(plan, "Comparing and testing", 65)
             items = build_items(solved)
@@ -81,14 +89,15 @@ def _report(plan: Plan, stage: str, progress: int) -> None:
     _update(plan, state=Plan.State.RUNNING, stage=stage, progress=progress)
 
 
-def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | None:
-    """Demand, its prices, and how much to buy of what; None where no machine ran."""
+def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
+    """Demand to expect, its prices, and how much to buy of what; where there is nothing to cover, why."""
     parameters = Parameters.from_json(plan.parameters)
     _report(plan, "Reading the bills", 5)
     history = demand_sources.collect_demand(plan.as_of, demand_sources.HISTORY_DAYS, plan.team)
-    demand = demand_sources.restrict_to_last_days(history.demand, plan.lookback_days)
+    demand = history.expected(max(parameters.terms), plan.lookback_days)
     if not demand.pools:
-        return None
+        ran = history.gross.last_days(plan.lookback_days).pools
+        return [NOTHING_LEFT, *demand.notes] if ran else [NO_MACHINE]
     _report(plan, "Looking up prices", 25)
     prices = price_book.prices_of(demand.pools, plan.as_of)
     _report(plan, "Choosing quantities", 35)
@@ -123,6 +132,12 @@ def _one_saving(rows: list[dict[str, Any]], at: int, saving: Decimal, key: str =
     return rows
 
 
+def _running_at_the_end(demand: Demand) -> float:
+    """Machines without a commitment in the last hour that is known; of a daily bill the average of its day."""
+    machines = demand.machines if demand.even is None else demand.even
+    return float(machines[:, -1].sum()) if machines.size else 0.0
+
+
 def _build_working(solved: SolvedPlan, amounts: dict[str, Decimal]) -> dict[str, Any]:
     saving = amounts["cost_before"] - amounts["cost_after"]
     demand, problem, solution = solved.demand, solved.market.problem, solved.solution
@@ -131,7 +146,7 @@ def _build_working(solved: SolvedPlan, amounts: dict[str, Decimal]) -> dict[str,
     return {
         "hours": demand.hours,
         "from": f"{demand.start:%Y-%m-%d}",
-        "running": decimal_text(float(demand.machines[:, -1].sum())),
+        "running": decimal_text(_running_at_the_end(solved.history.demand)),
         "steady": {str(days): count for days, count in solved.history.demand.steady().items()},
         "pools": [
             {
@@ -153,6 +168,7 @@ def _build_working(solved: SolvedPlan, amounts: dict[str, Decimal]) -> dict[str,
         "solver_gap": decimal_text(solved.solver_gap),
         "backtest": replay_history(solved),
         "replayed": replay_plan(solved),
+        "saving_range": saving_range(solved, saving),
     }
 
 
@@ -175,7 +191,7 @@ def _save(solved: SolvedPlan, items: Sequence[PlanItem], amounts: dict[str, Deci
     )
 
 
-def _save_empty(plan: Plan) -> None:
+def _save_empty(plan: Plan, notes: list[str]) -> None:
     """Ready, with nothing to buy."""
     amounts = dict.fromkeys(("cost_before", "cost_after", "lower_bound", "gap", "upfront"), 0)
     _update(
@@ -184,7 +200,7 @@ def _save_empty(plan: Plan) -> None:
         progress=100,
         stage="",
         confidence=Plan.Confidence.NONE,
-        notes=[NO_MACHINE],
+        notes=notes,
         ready_at=timezone.now(),
         **amounts,
     )

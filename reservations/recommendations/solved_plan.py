@@ -7,7 +7,7 @@ from decimal import Decimal
 from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR
 from reservations.models import Plan
-from reservations.optimizer.demand import Demand
+from reservations.optimizer.demand import HOUR, Demand
 from reservations.optimizer.model import Floats, Option, Solution
 from reservations.optimizer.offers import Market, Prices
 from reservations.recommendations.demand_sources import CollectedDemand
@@ -17,7 +17,7 @@ from reservations.recommendations.plan_parameters import Parameters
 
 @dataclass(frozen=True, slots=True)
 class SolvedPlan:
-    """`history` is all demand there is, `demand` that of the lookback; `choice` says how much of what to buy."""
+    """`history` is all demand there is, `demand` what is expected of it; `choice` says how much of what to buy."""
 
     plan: Plan
     parameters: Parameters
@@ -50,6 +50,11 @@ class SolvedPlan:
     def to_year(self) -> float:
         """The factor that turns sums over the lookback into a year."""
         return HOURS_A_YEAR / max(self.market.problem.demand.shape[1], 1)
+
+
+def is_ahead(demand: Demand) -> bool:
+    """Whether it is what months to come are expected to need, and not the hours of the lookback themselves."""
+    return demand.at is None and demand.until is not None and demand.start + demand.hours * HOUR != demand.until
 
 
 def decimal_text(value: float) -> str:

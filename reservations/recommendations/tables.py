@@ -76,7 +76,7 @@ class PurchaseTermsTable(BaseTable):
 
     def render_what(self, record: PlanItem | PurchaseRequest) -> SafeString:
         lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
-        return format_html(lines, self.address(record), record.where or "everywhere", record.how)
+        return format_html(lines, self.address(record), record.thing, record.how)
 
     def value_what(self, record: PlanItem | PurchaseRequest) -> str:
         return str(record)

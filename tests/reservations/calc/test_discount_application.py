@@ -12,7 +12,7 @@ from reservations.calc.discount_application import (
     effective_savings_rate,
     utilisation_rate,
 )
-from reservations.calc.terms import RI_STANDARD, SP_COMPUTE, SP_EC2, MachinePool, is_size_flexible, system_of, units
+from reservations.calc.terms import RI_STANDARD, SP_COMPUTE, SP_EC2, MachinePool, is_size_flexible, size_of, units
 
 LARGE = MachinePool("AWS", "us-east-1", "m5.large")
 XLARGE = MachinePool("AWS", "us-east-1", "m5.xlarge")
@@ -108,24 +108,64 @@ def test_normalised_units_are_awss(type_, size):
     assert units(type_) == Decimal(size)
 
 
-def test_metal_has_no_units_and_databases_are_not_size_flexible_machines():
-    assert units("m5.metal") is None
-    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "m5.metal"))
-    assert not is_size_flexible(MachinePool("AWS", "us-east-1", "db.r5.large", service="RDS"))
+def ec2(type_, system="Linux", tenancy="default"):
+    return MachinePool("AWS", "us-east-1", type_, system, tenancy)
+
+
+def of(service, type_, system=""):
+    return MachinePool("AWS", "us-east-1", type_, system, service=service)
 
 
 @pytest.mark.parametrize(
-    ("operation", "description", "system"),
+    ("pool", "size"),
     [
-        ("RunInstances", "$0.096 per On Demand Linux m5.large Instance Hour", "Linux"),
-        ("RunInstances:0002", "", "Windows"),
-        ("RunInstances:0102", "", "Windows with SQL Server Enterprise"),
-        ("", "On Demand Windows with SQL Server Standard m5.large Instance Hour", "Windows with SQL Server Standard"),
-        ("", "db.r5.2xlarge Multi-AZ PostgreSQL instance hour", "PostgreSQL Multi-AZ"),
+        # EC2 user guide: bare metal has the units of its family's largest size.
+        (ec2("m5.metal"), "192"),
+        (ec2("i3.metal"), "128"),
+        (ec2("m7i.metal-24xl"), "192"),
+        # RDS user guide: Multi-AZ counts double, a cluster of three instances three times.
+        (of("RDS", "db.r5.large", "PostgreSQL"), "4"),
+        (of("RDS", "db.r5.large", "PostgreSQL Multi-AZ"), "8"),
+        (of("RDS", "db.r5.large", "MySQL Multi-AZ cluster"), "12"),
+        (of("RDS", "db.r6g.large", "Aurora MySQL I/O-Optimized"), "5.2"),
+        (of("ElastiCache", "cache.r6g.xlarge", "Redis"), "8"),
+        (MachinePool("Azure", "westeurope", "Standard_D4s_v5", service="Virtual Machines"), "4"),
+        (MachinePool("Azure", "westeurope", "Standard_B2ms", service="Virtual Machines"), None),
     ],
+    ids=str,
 )
-def test_the_operating_system_is_read_from_the_charge(operation, description, system):
-    assert system_of(operation, description) == system
+def test_a_machine_has_the_size_that_its_reservation_counts(pool, size):
+    assert size_of(pool) == (size and Decimal(size))
+
+
+@pytest.mark.parametrize(
+    ("pool", "flexible"),
+    [
+        (ec2("m5.metal"), True),
+        *((ec2(type_), False) for type_ in ("g4dn.xlarge", "g5.2xlarge", "inf1.xlarge", "inf2.xlarge", "p4d.24xlarge")),
+        *(
+            (ec2(type_), False)
+            for type_ in ("trn1.2xlarge", "hpc7a.12xlarge", "u-6tb1.112xlarge", "u7i-12tb.224xlarge")
+        ),
+        *((ec2(type_), True) for type_ in ("g3.4xlarge", "p3.2xlarge", "t3.micro", "x2gd.large")),
+        *((ec2("m5.large", system), False) for system in ("Windows", "RHEL", "SUSE", "Linux with SQL Server Web")),
+        (ec2("m5.large", tenancy="dedicated"), False),
+        *(
+            (of("RDS", "db.r5.large", engine), True)
+            for engine in ("MySQL", "Aurora PostgreSQL Multi-AZ", "Oracle BYOL")
+        ),
+        *((of("RDS", "db.r5.large", engine), False) for engine in ("SQL Server Standard LI", "Oracle LI", "")),
+        (of("ElastiCache", "cache.r6g.large", "Memcached"), True),
+        (of("MemoryDB", "db.r6g.large", "Redis"), True),
+        *(
+            (of(service, type_), False)
+            for service, type_ in (("OpenSearch", "r6g.large.search"), ("Redshift", "ra3.xlplus"))
+        ),
+    ],
+    ids=str,
+)
+def test_sizes_are_flexible_where_the_provider_says_so(pool, flexible):
+    assert is_size_flexible(pool) is flexible
 
 
 @pytest.mark.parametrize(

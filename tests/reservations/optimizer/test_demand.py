@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from reservations.calc.terms import MachinePool
+from reservations.optimizer.backtest import backtest
 from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, MachineUse, build_demand
-from reservations.optimizer.risk import backtest, demand_falls, migration
+from reservations.optimizer.risk import demand_falls, migration
 from tests.reservations.optimizer.test_linear_program import steady
 
 LARGE = MachinePool("AWS", "us-east-1", "m5.large")

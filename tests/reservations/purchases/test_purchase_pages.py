@@ -81,7 +81,7 @@ def test_the_list_says_what_waits_for_whom(row, fay, fred, eli, client_of):  # n
     ApproverLimit.objects.create(user=fred, limit=1)
     assert not shows(fred, "approve")
     csv = b"".join(client_of(fay).get(url, {"_export": "csv"}).streaming_content).decode()
-    assert "m5.large Linux us-east-1" in csv
+    assert "1 × m5.large Linux in us-east-1, Standard RI, 1 year, no upfront" in csv
     assert "waiting for approval,438,438" in csv
 
 
@@ -191,7 +191,7 @@ def test_by_the_api_somebody_else_approves_and_takes_the_commands(row, fay, eli,
     assert (values["state"], values["approved_by"], values["value"]) == ("approved", "fay@demo.example", "438")
     given = client_of(fay).post(export).json()
     assert "purchase-reserved-instances-offering" in given["commands"]
-    assert given["csv"].startswith("request,kind")
+    assert given["csv"].startswith("request,title")
     assert [event["verb"] for event in client_of(eli).get(detail).json()["events"]] == ["ask", "approve", "export"]
 
 

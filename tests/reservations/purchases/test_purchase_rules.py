@@ -1,5 +1,6 @@
 """The rules of buying: no way round the second pair of eyes, and nothing a bill says is run by a shell."""
 
+import json
 import shlex
 import subprocess
 from datetime import UTC, datetime
@@ -106,12 +107,18 @@ def order(**changes):
     return Order(**{**expected, **changes})
 
 
+def shell_words(line):
+    """What the shell makes of a line of the script; nothing of a comment."""
+    return shlex.split(line.removeprefix("found=$(").removesuffix(")"), comments=True) if "aws " in line else []
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30))
 def test_whatever_stands_in_a_type_is_one_word_to_the_shell(text):
     script = purchase_files.cli_script([order(instance_type=text)])
     assert subprocess.run(["sh", "-n"], input=script.encode(), check=False).returncode == 0
-    assert shlex.quote(text) in script
+    filters = json.dumps([{"Name": "instance-type", "Values": [text]}])[1:-1]
+    assert any(filters in word for line in script.splitlines() for word in shell_words(line))
 
 
 def test_a_hostile_type_runs_nothing(tmp_path):
@@ -125,9 +132,9 @@ def test_a_hostile_type_runs_nothing(tmp_path):
     assert not (tmp_path / "owned").exists()
     expected = (tmp_path / "aws.said").read_text()
     assert "--client-token a-b-c" in expected
-    assert "--limit-price Amount=606.00,CurrencyCode=USD" in expected
+    assert '--limit-price {"Amount": 606.0, "CurrencyCode": "USD"}' in expected
 
 
 def test_the_sheet_has_every_digit():
     text = purchase_files.orders_as_csv([order(hourly=Decimal("0.061999999999999999"))])
-    assert "7,ri_standard,12,partial,eu-west-1,m5.large,Linux,3,0.061999999999999999,600,USD,a-b-c" in text
+    assert ",m5.large,Linux,default,3,0.061999999999999999,600,USD,a-b-c" in text

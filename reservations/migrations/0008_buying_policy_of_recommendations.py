@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reservations", "0006_service_of_rates"),
+        ("reservations", "0007_kinds_of_google_and_systems_of_rates"),
     ]
 
     operations = [

@@ -1,0 +1,78 @@
+"""Titles of commitments, recommended, requested and owned: one spelling everywhere. Pure: no Django."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from finops_site.lib.money import exact_text
+from reservations.calc.terms import KINDS, PAYMENTS, RESERVED, SP_EC2, family_of
+
+# What AWS calls a reservation of each service but EC2, whose reservations are of a class.
+RESERVATIONS: Final = {
+    "RDS": "RDS RI",
+    "OpenSearch": "OpenSearch RI",
+    "ElastiCache": "ElastiCache reserved node",
+    "Redshift": "Redshift reserved node",
+    "MemoryDB": "MemoryDB reserved node",
+    "DynamoDB": "DynamoDB reserved capacity",
+}
+# A plan's commitment is taken to this digit by AWS's console, and by us.
+PLAN_UNIT: Final = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What names a commitment. `currency` is set where it commits to money an hour, else machines are counted."""
+
+    kind: str
+    term_months: int | None = None
+    payment: str = ""
+    quantity: Decimal | None = None
+    currency: str = ""
+    service: str = "EC2"
+    region: str = ""
+    instance_type: str = ""
+    system: str = ""
+    zone: str = ""
+    tenancy: str = "default"
+
+    @property
+    def thing(self) -> str:
+        """``2 × m5.large Linux in us-east-1``; of a plan ``Compute SP 0.73/h``. USD goes without saying."""
+        if self.currency:
+            return self._plan
+        machine = " ".join(part for part in (self.instance_type, self.system) if part)
+        machine = f"{self.tenancy} {machine}" if self.tenancy not in ("", "default") else machine
+        place = self.zone or self.region
+        counted = f"{exact_text(self.quantity)} × {machine or 'machines'}" if self.quantity is not None else machine
+        return f"{counted} in {place}" if place and counted else counted
+
+    @property
+    def _plan(self) -> str:
+        rate = "" if self.quantity is None else f" {exact_text(self.quantity.quantize(PLAN_UNIT))}"
+        money = rate and f"{rate}{'' if self.currency == 'USD' else f' {self.currency}'}/h"
+        # The other plans are for every region and type, whatever machine a bill happened to show under them.
+        where = (family_of(self.instance_type), self.region) if self.kind == SP_EC2 else ()
+        place = " in ".join(part for part in where if part)
+        return f"{KINDS.get(self.kind, self.kind)}{money}{f' for {place}' if place else ''}"
+
+    @property
+    def how(self) -> str:
+        """``Standard RI, 1 year, no upfront``; of a plan the thing itself has the kind."""
+        name = "" if self.currency else KINDS.get(self.kind, self.kind)
+        if self.kind in RESERVED:
+            name = RESERVATIONS.get(self.service, name)
+        years = "" if not self.term_months else term_text(self.term_months)
+        return ", ".join(part for part in (name, years, PAYMENTS.get(self.payment, "").lower()) if part)
+
+    @property
+    def title(self) -> str:
+        """``Compute SP 0.73/h, 1 year, no upfront``, ``2 × m5.large Linux in us-east-1, Standard RI, 1 year, ...``."""
+        return ", ".join(part for part in (self.thing, self.how) if part)
+
+
+def term_text(months: int) -> str:
+    """``1 year``, ``3 years``, ``18 months``."""
+    if months % 12:
+        return f"{months} months"
+    return "1 year" if months == 12 else f"{months // 12} years"

@@ -1,0 +1,366 @@
+"""What is owned, approved or on its way, as capacity that demand is counted without.
+
+Capacity is what the commitment states (machines of a type, or money an hour); where nobody states it, what its days in
+the bills show. Rates of a plan are those of the price list, else what the bill charged for an hour that it covered.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import Final
+
+from django.db.models import Q
+
+from finops_site.lib.periods import Month
+from finops_site.models import Team
+from reservations.calc.machine_pools import system_named
+from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
+from reservations.calc.terms import (
+    ON_DEMAND,
+    RESERVED,
+    SP_COMPUTE,
+    SP_EC2,
+    MachinePool,
+    engine_of,
+    is_plan_eligible,
+    is_size_flexible,
+    provider_of,
+    service_of_type,
+    size_of,
+)
+from reservations.inventory.period_charges import midnight
+from reservations.models import Commitment, PurchaseRequest, Utilisation
+from reservations.optimizer.held_capacity import FAMILY_PLAN, REGIONAL, WIDE_PLAN, ZONAL, HeldCapacity
+from reservations.optimizer.offers import Prices
+
+# Approved or further: each of them is bought, or may be.
+AS_GOOD_AS_BOUGHT: Final = (APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
+# A commitment without an end that no bill shows for so long is over.
+SHOWN_WITHIN: Final = timedelta(days=7)
+MEASURED: Final = timedelta(days=14)
+# What a plan's hour costs of on demand where neither list nor bill states it: a Compute SP of a year, no upfront.
+USUAL_SHARE: Final = 0.73
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Machine hours of a pool lately; `commitment` is empty where none is named. Costs are effective and on demand."""
+
+    pool: MachinePool
+    commitment: str
+    is_covered: bool
+    hours: Decimal
+    cost: Decimal
+    on_demand: Decimal
+    first: datetime
+    last: datetime
+
+    @property
+    def rate(self) -> float:
+        """What the bill charged for an hour; 0 where it states no cost."""
+        return float(self.cost / self.hours) if self.hours > 0 and self.cost > 0 else 0.0
+
+    @property
+    def hours_shown(self) -> float:
+        """From the first hour to the last."""
+        return max((self.last - self.first) / timedelta(hours=1), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCommitments:
+    """`capacities`, and sentences that say what they are and until when."""
+
+    capacities: list[HeldCapacity] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What capacity is worked out from: the pools of demand, their use lately, prices, and the day."""
+
+    use: Mapping[str, list[PoolUse]]
+    pools: Sequence[MachinePool]
+    prices: Prices
+    as_of: date
+    shown_until: date
+
+
+def held_commitments(
+    use: Sequence[PoolUse],
+    pools: Sequence[MachinePool],
+    prices: Prices,
+    *,
+    as_of: date,
+    team: Team | None = None,
+    team_hours: Mapping[MachinePool, float] | None = None,
+) -> HeldCommitments:
+    """Of the whole company; or for a team: its own, and its share of the others by what it uses of what they cover.
+
+    `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand.
+    """
+    by_commitment: dict[str, list[PoolUse]] = {}
+    for one in use:
+        by_commitment.setdefault(one.commitment, []).append(one)
+    shown_until = max((one.last.date() for one in use), default=as_of)
+    known = _Evidence(by_commitment, pools, prices, as_of, shown_until)
+    own_teams = set(Team.objects.below(team).values_list("pk", flat=True)) if team else None
+    owned = list(_in_force(known))
+    held: list[tuple[HeldCapacity, bool]] = []
+    unknown: list[str] = []
+    named = {row.commitment_id for row in owned}
+    for row in owned:
+        capacity = _capacity_of_commitment(row, known)
+        if capacity is None:
+            unknown.append(str(row))
+        else:
+            held.append((capacity, own_teams is None or row.owner_id in own_teams))
+    for name, rows in by_commitment.items():
+        # Its bill is loaded, and its commitment not stored yet.
+        if (
+            name
+            and name not in named
+            and not _is_stored(name)
+            and max(one.last.date() for one in rows) >= (shown_until - SHOWN_WITHIN)
+        ):
+            held.append((_by_what_it_covered(name.rpartition("/")[2], rows, None, known), own_teams is None))
+    requested = []
+    for request in _requested(named):
+        capacity = _capacity_of_request(request, known)
+        requested.append((capacity, own_teams is None or request.team_id in own_teams))
+    capacities = [capacity for capacity, _ in [*held, *requested]]
+    if team:
+        capacities = _share_of_team([*held, *requested], use, team_hours or {})
+    return HeldCommitments(
+        capacities,
+        [
+            *_in_words("Taken off, because it is owned", [one for one, _ in held]),
+            *_in_words(
+                "Taken off, because it is approved, handed out or bought and in no bill yet",
+                [one for one, _ in requested],
+            ),
+            *_unknown_in_words(unknown),
+        ],
+    )
+
+
+def _in_force(known: _Evidence) -> Iterator[Commitment]:
+    """What holds on the day, and what begins after it: that is bought too."""
+    rows = Commitment.objects.filter(Q(end__isnull=True) | Q(end__gt=known.as_of)).order_by("pk")
+    for row in rows:
+        if row.end is None and row.last_seen and row.last_seen < known.shown_until - SHOWN_WITHIN:
+            continue
+        yield row
+
+
+def _is_stored(commitment_id: str) -> bool:
+    return Commitment.objects.filter(commitment_id=commitment_id).exists()
+
+
+def _requested(named: set[str]) -> Iterator[PurchaseRequest]:
+    """Requests that are approved or further, and whose commitment is not counted already."""
+    stored = list(Commitment.objects.values_list("commitment_id", flat=True))
+    for row in PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT, commitment=None).order_by("pk"):
+        if row.reference and any(name == row.reference or name.endswith(f"/{row.reference}") for name in stored):
+            continue
+        yield row
+
+
+def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity | None:
+    seen = known.use.get(row.commitment_id, [])
+    until = midnight(row.end) if row.end else None
+    words = str(row)
+    if row.kind in RESERVED and row.instance_type and row.count:
+        region = row.region or next((one.pool.region for one in seen), "")
+        like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
+        service = getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type))
+        shown = next((one.pool.system for one in seen), system_named(service, ""))
+        machine = MachinePool(
+            provider_of(row.provider),
+            region,
+            row.instance_type,
+            system_named(service, row.system) if row.system else shown,
+            like.tenancy if like else "default",
+            service=service,
+        )
+        is_zonal = row.scope.lower().startswith("zon")
+        return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
+    if row.kind in (SP_EC2, SP_COMPUTE) and row.hourly_commitment:
+        return _plan(words, row, float(row.hourly_commitment), until, known, seen)
+    if not seen and not Utilisation.objects.filter(commitment=row).exists():
+        return None
+    return _by_what_it_covered(words, seen, row, known, until)
+
+
+def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity:
+    begin = (row.executed_at or row.approved_at or row.requested_at).date()
+    end = midnight(_months_later(begin, row.term_months))
+    words = f"request {row.pk} ({row})"
+    if row.kind in RESERVED:
+        machine = MachinePool(
+            row.provider,
+            row.region,
+            row.instance_type,
+            row.system,
+            row.tenancy or "default",
+            row.account,
+            row.service or "EC2",
+            row.zone,
+        )
+        return _reservation(words, machine, float(row.quantity), end, known, is_zonal=bool(row.zone))
+    return _plan(words, row, float(row.quantity), end, known, [])
+
+
+def _reservation(
+    words: str, machine: MachinePool, count: float, until: datetime | None, known: _Evidence, *, is_zonal: bool
+) -> HeldCapacity:
+    flexible = is_size_flexible(machine) and not is_zonal
+    # A family names no size: its count is in normalised units.
+    size = float(size_of(machine) or 1) if flexible else 1.0
+    weights: dict[MachinePool, float] = {}
+    for pool in known.pools:
+        if not _is_like(pool, machine):
+            continue
+        if flexible and pool.family == machine.family and size_of(pool):
+            weights[pool] = float(size_of(pool) or 1)
+        elif pool.type == machine.type and pool.system == machine.system:
+            weights[pool] = size
+    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
+
+
+def _is_like(pool: MachinePool, machine: MachinePool) -> bool:
+    """Whether a reservation of one covers the other, sizes left out; an empty region, account or zone is any."""
+    same = all(getattr(pool, name) == getattr(machine, name) for name in ("provider", "service", "tenancy"))
+    return (same and engine_of(pool) == engine_of(machine)) and all(
+        not getattr(machine, name) or not getattr(pool, name) or getattr(pool, name) == getattr(machine, name)
+        for name in ("region", "account", "zone")
+    )
+
+
+def _plan(
+    words: str,
+    row: Commitment | PurchaseRequest,
+    amount: float,
+    until: datetime | None,
+    known: _Evidence,
+    seen: Sequence[PoolUse],
+) -> HeldCapacity:
+    """A savings plan. A rate is on the list, or what the bill charged, or as far below on demand as those are."""
+    family = row.instance_type if row.kind == SP_EC2 else ""
+    rates: dict[MachinePool, float] = {}
+    discounts: dict[MachinePool, float] = {}
+    billed = {one.pool: one.rate for one in seen if one.rate}
+    usual = _usual_share(seen)
+    for pool in known.pools:
+        if not is_plan_eligible(pool) or (family and pool.family != family):
+            continue
+        if family and row.region and pool.region != row.region:
+            continue
+        listed = replace(pool, account="")
+        price = known.prices.get((listed, row.kind, row.term_months or 0, row.payment))
+        on_demand = _on_demand(pool, known)
+        rate = float(price.hourly) if price else billed.get(pool) or (on_demand * usual if on_demand else 0.0)
+        if rate > 0:
+            rates[pool] = rate
+            discounts[pool] = 1 - rate / on_demand if on_demand else 0.0
+    turn = FAMILY_PLAN if row.kind == SP_EC2 else WIDE_PLAN
+    return HeldCapacity(words, turn, amount, rates, until, discounts)
+
+
+def _usual_share(seen: Sequence[PoolUse]) -> float:
+    """What the plan's hours cost of on demand, on average."""
+    priced = [one for one in seen if one.on_demand and one.cost]
+    on_demand = float(sum(one.on_demand for one in priced))
+    return float(sum(one.cost for one in priced)) / on_demand if on_demand else USUAL_SHARE
+
+
+def _on_demand(pool: MachinePool, known: _Evidence) -> float:
+    """The price of an hour on demand: of the list, else what the bill charged or says; 0 where nobody does."""
+    price = known.prices.get((replace(pool, account=""), ON_DEMAND, 0, ""))
+    if price:
+        return float(price.hourly)
+    rows = [one for name, uses in known.use.items() for one in uses if one.pool == pool and one.hours]
+    open_rows = [one for one in rows if not one.commitment and not one.is_covered]
+    hours = float(sum(one.hours for one in open_rows))
+    if hours:
+        return float(sum(one.cost for one in open_rows)) / hours
+    priced = [one for one in rows if one.on_demand]
+    hours = float(sum(one.hours for one in priced))
+    return float(sum(one.on_demand for one in priced)) / hours if hours else 0.0
+
+
+def _by_what_it_covered(
+    words: str, seen: Sequence[PoolUse], row: Commitment | None, known: _Evidence, until: datetime | None = None
+) -> HeldCapacity:
+    """The pools that it covered, by what an hour of each cost; as much an hour as its days in the bills show."""
+    priced = [one for one in seen if one.rate]
+    is_plan = row is not None and (row.kind.startswith("sp_") or row.kind in ("azure_plan",))
+    turn = WIDE_PLAN if is_plan else REGIONAL
+    paid = _paid_an_hour(row) if row is not None else 0.0
+    if priced:
+        weights = {one.pool: one.rate for one in priced}
+        discounts = {
+            pool: 1 - rate / on_demand for pool, rate in weights.items() if (on_demand := _on_demand(pool, known))
+        }
+        amount = paid or sum(float(one.cost) / one.hours_shown for one in priced)
+        return HeldCapacity(words, turn, amount, weights, until, discounts if is_plan else None)
+    # All of it was paid upfront and the bill spreads nothing: by hours.
+    weights = {one.pool: 1.0 for one in seen}
+    return HeldCapacity(words, turn, sum(float(one.hours) / one.hours_shown for one in seen), weights, until)
+
+
+def _paid_an_hour(row: Commitment) -> float:
+    """The usual effective cost of an hour, unused included, of the newest two weeks that the bills show."""
+    newest = Utilisation.objects.filter(commitment=row).order_by("-day").values_list("day", flat=True).first()
+    if newest is None:
+        return 0.0
+    days: dict[date, Decimal] = {}
+    for day, paid in Utilisation.objects.filter(commitment=row, day__gt=newest - MEASURED).values_list("day", "paid"):
+        days[day] = days.get(day, ZERO) + paid
+    return float(median(days.values())) / 24
+
+
+def _share_of_team(
+    held: Sequence[tuple[HeldCapacity, bool]], use: Iterable[PoolUse], team_hours: Mapping[MachinePool, float]
+) -> list[HeldCapacity]:
+    """A team's own first; of the others the share that it has in the use of what they cover."""
+    company: dict[MachinePool, float] = {}
+    for one in use:
+        company[one.pool] = company.get(one.pool, 0.0) + float(one.hours)
+    shares = []
+    for capacity, is_own in sorted(held, key=lambda pair: not pair[1]):
+        share = 1.0
+        if not is_own:
+            everybody, theirs = (
+                sum(hours * capacity.weights.get(pool, 0.0) for pool, hours in hours_of.items())
+                for hours_of in (company, team_hours)
+            )
+            share = min(theirs / everybody, 1.0) if everybody else 0.0
+        shares.append(replace(capacity, amount=capacity.amount * share))
+    return shares
+
+
+def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
+    names = [
+        f"{one.words} until {one.until:%d %B %Y}" if one.until else f"{one.words}, whose end is not known"
+        for one in capacities
+    ]
+    if names:
+        more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
+        yield f"{title}: {'; '.join(names[:5])}{more}."
+
+
+def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield (
+            f"Nothing says what {', '.join(names[:5])}{more} can cover, and no bill shows it: it is not taken off. "
+            "Complete it by CSV before you buy."
+        )
+
+
+def _months_later(day: date, months: int) -> date:
+    month = Month.of(day).plus(months)
+    return min(month.start + timedelta(days=day.day - 1), month.period.last_day)
