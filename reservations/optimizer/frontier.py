@@ -56,18 +56,18 @@ def frontier_point(plain: PurchaseProblem, quantities: Floats) -> FrontierPoint:
 
 
 def frontier(
-    problem: PurchaseProblem, plain: PurchaseProblem, chosen: Floats, asked: float, time_limit: float = 5.0
+    problem: PurchaseProblem, plain: PurchaseProblem, chosen: Floats, least_return: float, time_limit: float = 5.0
 ) -> list[FrontierPoint]:
     """Plans within the same limits that ask more of their last slice, the smallest first, and last the chosen one.
 
-    `problem` has what cash costs in its prices, `plain` the prices that are paid; `asked` is what the chosen plan asks
-    of its last slice.
+    `problem` has what cash costs in its prices, `plain` the prices that are paid; `least_return` is what the chosen
+    plan asks of its last slice.
     """
     last = frontier_point(plain, chosen)
     highest = highest_return(problem)
     points: list[FrontierPoint] = []
     for share in SHARES_OF_HIGHEST:
-        if share * highest > asked and last.committed > 0:
+        if share * highest > least_return and last.committed > 0:
             point = frontier_point(
                 plain, solve(asking_return(problem, share * highest), time_limit=time_limit).quantities
             )

@@ -24,13 +24,13 @@ STEP: Final = 1e-5
 class Choice:
     """`solution` says how much of `market` to buy, at the prices that are paid.
 
-    `problem` has what cash costs in its prices, `asked` is the return of the last slice; `gap` is how far the solver
-    may be from the best plan under that rule.
+    `problem` has what cash costs in its prices, `least_return` is what the last slice returns; `gap` is how far the
+    solver may be from the best plan under that rule.
     """
 
     market: Market
     problem: PurchaseProblem
-    asked: float
+    least_return: float
     solution: Solution
     gap: float
 

@@ -48,19 +48,19 @@ def explain_quantity(solved: SolvedPlan, index: int) -> dict[str, Any]:
     at = max(range(len(own.pools)), key=lambda i: solved.market.problem.demand[own.pools[i]].sum())
     on_demand = float(solved.market.problem.on_demand[own.pools[at]]) / (own.weights[at] * scale)
     committed = offer.hourly / scale
-    asked = solved.asked_of(index)
+    least_return = solved.least_return_of(index)
     margin = _margin(solved, group, offer.is_plan, scale)
-    kind, words = _decision(solved, index, margin, committed * (1 + asked))
+    kind, words = _decision(solved, index, margin, committed * (1 + least_return))
     level = demand_at_turn(solved.market.problem, solved.solution.quantities, group) * scale
     size = float(group_sizes(solved.market.problem, solved.solution.quantities)[group]) * scale
     near = STEP if offer.is_plan else NEAR
     return {
         "ratio": decimal_text(committed / on_demand),
-        "asked": decimal_text(asked),
-        "threshold": decimal_text(committed * (1 + asked) / on_demand),
+        "least_return": decimal_text(least_return),
+        "threshold": decimal_text(committed * (1 + least_return) / on_demand),
         "committed": decimal_text(committed),
         "on_demand": decimal_text(on_demand),
-        "pays_above": decimal_text(committed * (1 + asked)),
+        "pays_above": decimal_text(committed * (1 + least_return)),
         "level": decimal_text(size),
         "runs": decimal_text(margin.runs),
         "next": decimal_text(margin.next_runs),
@@ -109,18 +109,18 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
         return FORMULA, "The formula decided: the last unit pays, the next would not."
     alone = "By the formula alone more would pay" if next_pays else "By the formula alone less would do"
     last_return, next_return = _returns(solved, index)
-    asked = solved.asked_of(index)
-    if next_return > asked + NEAR:
+    least_return = solved.least_return_of(index)
+    if next_return > least_return + NEAR:
         limit = _limit_that_stops(solved, index)
         if limit:
             return LIMIT, f"{alone}: the limit “{LIMIT_WORDS[limit]}” stopped it here."
         return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."
-    if last_return < asked - NEAR and solved.parameters.minimum_coverage:
+    if last_return < least_return - NEAR and solved.parameters.minimum_coverage:
         return LIMIT, f"{alone}: the limit “{LIMIT_WORDS['minimum_coverage']}” asked for it."
-    if last_return >= asked - NEAR:
+    if last_return >= least_return - NEAR:
         return PURCHASES, (
             f"{alone}: the other purchases of this plan decided. Beside them its last unit returns {last_return:.1%} "
-            f"of what it commits, the next {next_return:.1%}; {asked:.1%} is asked."
+            f"of what it commits, the next {next_return:.1%}; {least_return:.1%} is asked."
         )
     return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."
 

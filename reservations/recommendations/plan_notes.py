@@ -33,20 +33,22 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
 def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
     """Where the plan goes beyond what finance's policy allows."""
     own, policy = solved.parameters, default_parameters()
-    beyond = []
-    if max(own.terms) > max(policy.terms):
-        beyond.append(f"terms of {max(own.terms) // 12} years")
-    for name, words in (("max_upfront", "cash on the first day"), ("target_coverage", "coverage")):
-        asked, allowed = getattr(own, name), getattr(policy, name)
-        if allowed is not None and (asked is None or asked > allowed):
-            beyond.append(words)
-    asked, allowed = own.minimum_utilisation or 0.0, policy.minimum_utilisation or 0.0
-    if asked < allowed:
+    beyond = [f"terms of {max(own.terms) // 12} years"] if max(own.terms) > max(policy.terms) else []
+    if _is_above(own.max_upfront, policy.max_upfront):
+        beyond.append("cash on the first day")
+    if _is_above(own.target_coverage, policy.target_coverage):
+        beyond.append("coverage")
+    if (own.minimum_utilisation or 0.0) < (policy.minimum_utilisation or 0.0):
         beyond.append("expected use")
     if own.cash_rate < policy.cash_rate:
         beyond.append("what cash costs")
     if beyond:
         yield f"It may go beyond finance's policy in {', '.join(beyond)}: finance decides on that."
+
+
+def _is_above(limit: float | None, allowed: float | None) -> bool:
+    """Whether a limit, where None is none, leaves more room than another."""
+    return allowed is not None and (limit is None or limit > allowed)
 
 
 def _price_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -91,6 +93,6 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
         yield f"A negotiated discount of {parameters.negotiated:.1%} is taken off list prices {where}."
     if parameters.cash_rate:
         yield (
-            f"Cash costs {parameters.cash_rate:.1%} a year: what is paid upfront counts as so much dearer, and the last "
-            "slice saves that share of what it commits. The costs shown are those of the bill, without it."
+            f"Cash costs {parameters.cash_rate:.1%} a year: upfront counts as so much dearer, and the last slice saves "
+            "at least that share of what it commits. The costs shown are those of the bill, without it."
         )

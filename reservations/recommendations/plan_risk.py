@@ -53,7 +53,7 @@ def return_frontier(solved: SolvedPlan) -> list[dict[str, Any]]:
         choice.problem,
         solved.market.problem,
         solved.solution.quantities,
-        choice.asked,
+        choice.least_return,
         time_limit=solved.time_limit / 6,
     )
     returns = returns_of(points, solved.market.problem.demand.shape[1])

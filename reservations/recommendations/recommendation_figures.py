@@ -57,7 +57,7 @@ def plan_figures(plan: Plan) -> dict[str, Any]:
         "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,
         "frontier": frontier_chart(slices, plan.currency),
         "slices": SliceTable(slices, request=None) if slices else None,
-        "asked_return": Decimal(working.get("asked_return", "0")),
+        "least_return": Decimal(working.get("least_return", "0")),
         "eased": LimitCostTable(eased, request=None) if eased else None,
         "backtest": BacktestTable(_rows(backtest.get("rows", []), plan.currency), request=None) if backtest else None,
         "backtested": backtest,
@@ -81,7 +81,7 @@ def batch_rows(item: PlanItem, currency: str) -> list[dict[str, Any]]:
 
 def formula_numbers(working: dict[str, Any]) -> dict[str, Decimal]:
     """The numbers of the formula; of what was recommended before a return was asked, the threshold is r / p."""
-    older = {"threshold": working["ratio"], "asked": "0", "pays_above": working["committed"]}
+    older = {"threshold": working["ratio"], "least_return": "0", "pays_above": working["committed"]}
     names = ("ratio", "committed", "on_demand", "level", "runs", "next", "value", "next_value", *older)
     return {name: Decimal(value) for name, value in (older | working).items() if name in names}
 

@@ -41,10 +41,10 @@ class SolvedPlan:
         """How far from the best plan by the same rule it may be."""
         return self.choice.gap
 
-    def asked_of(self, index: int) -> float:
+    def least_return_of(self, index: int) -> float:
         """What the last unit of an option must save of what it commits: what cash costs, for upfront and in return."""
         dearer = self.choice.problem.options[index].hourly / self.market.problem.options[index].hourly
-        return dearer * (1 + self.choice.asked) - 1
+        return dearer * (1 + self.choice.least_return) - 1
 
     @property
     def to_year(self) -> float:

@@ -150,7 +150,7 @@ def test_usage_that_is_covered_or_spot_is_no_demand(tmp_path):
     load(tmp_path, rows)
     plan = recommend()
     assert plan.confidence == "none"
-    assert "No running machine was found" in plan.notes[0]
+    assert "Nothing is left to cover" in plan.notes[0]
 
 
 def test_a_listed_price_takes_the_place_of_the_indicative_ones(week):
@@ -200,9 +200,16 @@ def test_an_inventory_without_history_is_advice_of_the_lowest_confidence(tmp_pat
 def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
     (received,) = receive_bill("seed", [SEED], month=Month(2025, 11))
     load_bill(received.delivery)
-    output = command()
+    # What the seed was allowed: three years, all upfront, and as much as there is.
+    beyond = ("--term", "1", "3", "--max-upfront", "none", "--target-coverage", "none", "--minimum-utilisation", "none")
+    output = command(*beyond)
     assert output["working"]["steady"]["30"] == 82
     assert Decimal(output["saving"]) > 27_329
+    assert any("go beyond finance's policy in terms of 3 years" in note for note in output["notes"])
+    # Three years without any cash, and a third of the demand left free to move, still save more than the seed found.
+    careful = command("--term", "1", "3")
+    assert Decimal(careful["saving"]) > 27_329
+    assert (careful["upfront"], Decimal(command()["upfront"])) == ("0", 0)
     assert output["indicative_prices"]
     assert output["recommendations"][0]["working"]["ratio"]
 
