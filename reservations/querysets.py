@@ -51,7 +51,20 @@ class UtilisationQuerySet(models.QuerySet):
 
 
 class CoverageQuerySet(models.QuerySet):
-    NAMES = ("eligible_hours", "covered_hours", "eligible_cost", "covered_cost", "unused_cost", "paid", "unpriced")
+    NAMES = (
+        *("eligible_hours", "covered_hours", "reserved_hours", "planned_hours"),
+        *("eligible_units", "covered_units", "reserved_units", "planned_units"),
+        *(
+            "eligible_cost",
+            "covered_cost",
+            "reserved_cost",
+            "planned_cost",
+            "unused_cost",
+            "paid",
+            "unpriced",
+            "listed",
+        ),
+    )
 
     def visible_to(self, user: Person) -> "CoverageQuerySet":
         """Usage of everybody for who sees the company; else of her teams and the teams below."""

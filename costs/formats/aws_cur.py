@@ -148,8 +148,8 @@ COMMITMENT_TYPE = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN
         WHEN 'SageMaker' THEN 'SageMaker Savings Plan' WHEN 'Database' THEN 'Database Savings Plan'
         ELSE 'Savings Plan' END
     WHEN {reservation/ReservationARN} IS NOT NULL THEN
-    CASE WHEN {pricing/OfferingClass} ILIKE 'convertible' THEN 'Convertible Reserved Instance'
-        ELSE 'Reserved Instance' END END"""
+    CASE lower({pricing/OfferingClass}) WHEN 'convertible' THEN 'Convertible Reserved Instance'
+        WHEN 'standard' THEN 'Standard Reserved Instance' ELSE 'Reserved Instance' END END"""
 COMMITMENT_CATEGORY = """CASE WHEN {savingsPlan/SavingsPlanARN} IS NOT NULL THEN 'Spend'
     WHEN {reservation/ReservationARN} IS NOT NULL THEN 'Usage' END"""
 IS_COMMITTED = "{savingsPlan/SavingsPlanARN|reservation/ReservationARN} IS NOT NULL"
@@ -158,6 +158,28 @@ TERM = f"""CASE WHEN {IS_COMMITTED} THEN CAST(12 * TRY_CAST(regexp_extract(coale
 PAYMENT = f"""CASE WHEN {IS_COMMITTED} THEN coalesce({{savingsPlan/PaymentOption}}, {{pricing/PurchaseOption}},
     nullif(regexp_extract({{lineItem/UsageType}}, 'yr(No|Partial|All)Upfront', 1), '') || ' Upfront') END"""
 COUNT = "CASE WHEN {reservation/ReservationARN} IS NOT NULL THEN {reservation/NumberOfReservations} END"
+
+# How much of a commitment a row used, or left unused, in the commitment's own unit: a plan's currency, before private
+# discounts; of a reservation normalised units, so that sizes of a family add up, and hours where there are none.
+USED_UNITS = "coalesce({lineItem/NormalizedUsageAmount}, {lineItem/UsageAmount})"
+UNUSED_UNITS = "coalesce({reservation/UnusedNormalizedUnitQuantity}, {reservation/UnusedQuantity})"
+COMMITMENT_QUANTITY = f"""CASE {{lineItem/LineItemType}}
+    WHEN 'SavingsPlanCoveredUsage' THEN {{savingsPlan/SavingsPlanEffectiveCost}}
+    WHEN 'SavingsPlanRecurringFee' THEN CASE WHEN {IS_UNUSED_PART} THEN CAST({UNUSED} AS VARCHAR) END
+    WHEN 'DiscountedUsage' THEN {USED_UNITS}
+    WHEN 'RIFee' THEN CASE WHEN {IS_UNUSED_PART} THEN {UNUSED_UNITS} END END"""
+COMMITMENT_UNIT = f"""CASE
+    WHEN {{lineItem/LineItemType}} = 'SavingsPlanCoveredUsage' THEN {{lineItem/CurrencyCode}}
+    WHEN {{lineItem/LineItemType}} = 'SavingsPlanRecurringFee' AND {IS_UNUSED_PART} THEN {{lineItem/CurrencyCode}}
+    WHEN {{lineItem/LineItemType}} = 'DiscountedUsage' THEN
+        CASE WHEN {{lineItem/NormalizedUsageAmount}} IS NOT NULL THEN 'Normalized units' ELSE 'Hours' END
+    WHEN {{lineItem/LineItemType}} = 'RIFee' AND {IS_UNUSED_PART} THEN
+        CASE WHEN {{reservation/UnusedNormalizedUnitQuantity}} IS NOT NULL THEN 'Normalized units'
+            WHEN {{reservation/UnusedQuantity}} IS NOT NULL THEN 'Hours' END END"""
+
+# The fee of an EC2 Instance plan names the family and the region that it is for.
+MACHINE = """coalesce({product/instanceType}, CASE WHEN {lineItem/LineItemType} LIKE 'SavingsPlan%Fee'
+    THEN {savingsPlan/InstanceTypeFamily} END)"""
 
 PRICING = f"""CASE WHEN {IS_UNUSED_PART} THEN 'Committed'
     WHEN {{lineItem/LineItemType}} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Committed'
@@ -349,7 +371,7 @@ AWS_CUR = Format(
         "ChargeDescription": text("lineItem/LineItemDescription"),
         "ServiceCategory": text("product/productFamily"),
         "ServiceName": text("lineItem/ProductCode"),
-        "RegionId": text("product/regionCode", "product/region"),
+        "RegionId": text("product/regionCode", "product/region", "savingsPlan/Region"),
         "RegionName": text("product/location"),
         "AvailabilityZone": text("lineItem/AvailabilityZone"),
         "ResourceId": text("lineItem/ResourceId"),
@@ -369,6 +391,8 @@ AWS_CUR = Format(
         "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
         "CommitmentDiscountType": formula(COMMITMENT_TYPE),
         "CommitmentDiscountStatus": formula(STATUS),
+        "CommitmentDiscountQuantity": formula(COMMITMENT_QUANTITY),
+        "CommitmentDiscountUnit": formula(COMMITMENT_UNIT),
         "Tags": resource_tags,
         # A Marketplace line's product code is a random id: people know the product by its name.
         "x_ServiceTitle": first(
@@ -380,7 +404,7 @@ AWS_CUR = Format(
         "x_CommitmentStart": text("savingsPlan/StartTime", "reservation/StartTime"),
         "x_CommitmentEnd": text("savingsPlan/EndTime", "reservation/EndTime"),
         "x_LineType": text("lineItem/LineItemType"),
-        "x_InstanceType": text("product/instanceType"),
+        "x_InstanceType": formula(MACHINE),
         "x_Operation": text("lineItem/Operation"),
         "x_UsageType": text("lineItem/UsageType"),
     },

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costs.formats.base import Format, Rule, Sheet, const, formula, text
+from costs.formats.commitments import term_months
 from costs.formats.normalise import ABSENT, Change, Changes, empty_where_unassigned, normalised
 from costs.formats.sql import FORMULA, is_mended, literal, map_of_pairs, stored
 
@@ -48,6 +49,21 @@ COMMITMENT_TYPE = (
     """CASE {PricingModel} WHEN 'Reservation' THEN 'Reservation' WHEN 'SavingsPlan' THEN 'Savings Plan' END"""
 )
 COMMITMENT_CATEGORY = """CASE {PricingModel} WHEN 'Reservation' THEN 'Usage' WHEN 'SavingsPlan' THEN 'Spend' END"""
+
+# ``Reserved VM Instance, Standard_B1s, UK South, 3 Years`` is what an order is of. The term is in months.
+ORDER = "concat_ws(' ', {Term}, {ProductOrderName}, {ProductName|Product})"
+TERM = f"""CASE WHEN {{{COMMITMENT}}} IS NULL THEN NULL
+    WHEN regexp_full_match({{Term}}, '(12|24|36|60)') THEN {{Term}} ELSE {term_months(ORDER)} END"""
+IS_ORDER = "{ChargeType} = 'Purchase' AND {PricingModel} IN ('Reservation', 'SavingsPlan')"
+COUNT = "CASE WHEN {ChargeType} = 'Purchase' AND {PricingModel} = 'Reservation' THEN {Quantity|UsageQuantity} END"
+# A purchase that is paid at once stands in the bill on the day it was made; one paid by the month, each month.
+START = f"CASE WHEN {IS_ORDER} AND lower({{Frequency}}) = 'onetime' THEN {{{DATE}}} END"
+PAYMENT = f"""CASE WHEN {IS_ORDER} THEN
+    CASE lower({{Frequency}}) WHEN 'onetime' THEN 'All Upfront' WHEN 'recurring' THEN 'No Upfront' END END"""
+# What nobody used, and what is bought, names its machine in the order alone.
+MACHINE = f"""coalesce(json_extract_string(TRY_CAST({{AdditionalInfo}} AS JSON), '$.ServiceType'),
+    CASE WHEN {{{COMMITMENT}}} IS NOT NULL
+        THEN nullif(regexp_extract({ORDER}, '(Standard_[A-Za-z0-9_-]+)', 1), '') END)"""
 
 # Ids differ by case from one day to the next; the name keeps the writing of the bill.
 INSTANCE = "{ResourceId|InstanceId|InstanceName}"
@@ -159,7 +175,11 @@ COLUMNS: Mapping[str, Rule] = {
     "CommitmentDiscountStatus": formula(STATUS),
     "Tags": json_object_tags,
     "x_LineType": text("ChargeType"),
-    "x_InstanceType": formula("json_extract_string(TRY_CAST({AdditionalInfo} AS JSON), '$.ServiceType')"),
+    "x_CommitmentTerm": formula(TERM),
+    "x_CommitmentPayment": formula(PAYMENT),
+    "x_CommitmentCount": formula(COUNT),
+    "x_CommitmentStart": formula(START),
+    "x_InstanceType": formula(MACHINE),
     "x_UsageType": text("MeterName"),
     "x_Operation": text("MeterSubCategory"),
     "x_BillingProfileId": text("billingProfileId"),

@@ -4,6 +4,7 @@ Column names and what replaced what: the FinOps Open Cost and Usage Specificatio
 """
 
 from costs.formats.base import CHARGE_COLUMNS, Format, Rule, Sheet, aside, first, formula, text
+from costs.formats.commitments import payment, term_months
 from costs.formats.focus_dialects import CHANGES, ISSUERS
 from costs.formats.normalise import normalised
 from costs.formats.sql import as_json, literal, map_of_pairs, tag_pairs
@@ -63,6 +64,35 @@ def json_object_tags(sheet: Sheet) -> str | None:
     return written and f"CASE WHEN {aside('tag pairs')} IS NULL THEN {written} ELSE {listed} END"
 
 
+# FOCUS has no column for a commitment's term and payment. Where the issuer writes them in words they are read; the name
+# comes last, for a person may have chosen it.
+COMMITMENT_WORDS = """CASE WHEN {CommitmentDiscountId} <> '' THEN concat_ws(' ', {x_UsageType}, {SkuPriceDetails},
+    {CommitmentDiscountType}, {x_SkuOrderName}, {x_SkuDescription},
+    CASE WHEN {ChargeCategory|ChargeType} <> 'Usage' OR lower({CommitmentDiscountStatus}) = 'unused'
+        THEN {ChargeDescription} END, {CommitmentDiscountName}) END"""
+
+
+def commitment_words(sheet: Sheet) -> str | None:
+    return formula(COMMITMENT_WORDS)(sheet) if "CommitmentDiscountId" in sheet else None
+
+
+def _of_commitment(sql: str) -> Rule:
+    """A formula that reads what is said of commitments, where the file names any."""
+    return lambda sheet: formula(sql)(sheet) if "CommitmentDiscountId" in sheet else None
+
+
+# Microsoft has the months of a term in a column of its own.
+TERM = f"""CASE WHEN {{CommitmentDiscountId}} <> '' THEN coalesce(
+    CASE WHEN regexp_full_match({{x_SkuTerm}}, '(12|24|36|60)') THEN {{x_SkuTerm}} END,
+    {term_months(aside("commitment words"))}) END"""
+PAYMENT = payment(aside("commitment words"))
+# What is paid once is bought on that day; its charge period is the term (FOCUS, "Commitment Discount Purchases").
+IS_BOUGHT = """{CommitmentDiscountId} <> '' AND {ChargeCategory|ChargeType} = 'Purchase'
+    AND lower({ChargeFrequency}) = 'one-time' AND coalesce({ChargeClass}, '') <> 'Correction'"""
+START = f"CASE WHEN {IS_BOUGHT} THEN {{ChargePeriodStart}} END"
+END = f"""CASE WHEN {IS_BOUGHT} AND date_diff('day', TRY_CAST(left({{ChargePeriodStart}}, 10) AS DATE),
+    TRY_CAST(left({{ChargePeriodEnd}}, 10) AS DATE)) > 300 THEN {{ChargePeriodEnd}} END"""
+
 # 1.4 removed ProviderName and PublisherName for the two columns that 1.3 brought.
 RENAMED: dict[str, Rule] = {
     "ProviderName": provider,
@@ -86,6 +116,10 @@ RENAMED: dict[str, Rule] = {
             " || CASE WHEN contains({x_UsageType}, 'ESInstance:') THEN '.search' ELSE '' END, '')"
         ),
     ),
+    "x_CommitmentTerm": _of_commitment(TERM),
+    "x_CommitmentPayment": _of_commitment(PAYMENT),
+    "x_CommitmentStart": _of_commitment(START),
+    "x_CommitmentEnd": _of_commitment(END),
     "x_Operation": text("x_Operation"),
     "x_UsageType": text("x_UsageType", "SkuMeter"),
 }
@@ -103,6 +137,7 @@ FOCUS = Format(
     aside={
         **ISSUERS,
         "list of tags": list_of_tags,
+        "commitment words": commitment_words,
         "tag pairs": lambda sheet: tag_pairs(aside("list of tags")) if "Tags" in sheet else None,
         **READ.aside,
     },

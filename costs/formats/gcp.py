@@ -7,6 +7,7 @@ delivery states it.
 """
 
 from costs.formats.base import Format, Rule, Sheet, Spread, aside, const, formula, text
+from costs.formats.commitments import term_months
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import FORMULA, as_json, literal, map_of_pairs, tag_pairs
 
@@ -72,6 +73,16 @@ def commitment(sheet: Sheet) -> str | None:
     credited = f"CASE WHEN len({ids}) = 1 AND regexp_full_match({ids}[1], '[0-9A-Za-z._/-]+') THEN {ids}[1] END"
     return f"coalesce({subscription}, {credited})" if subscription else credited
 
+
+# ``Commitment v1: N2 Cpu in Americas for 1 Year`` is for machines, ``Commitment - dollar based v1: ...`` for spend.
+# Both are paid by the month.
+IS_FEE = "{sku.description} LIKE 'Commitment%'"
+TERM = f"CASE WHEN {IS_FEE} THEN {term_months('{sku.description}')} END"
+PAYMENT = f"CASE WHEN {IS_FEE} THEN 'No Upfront' END"
+COMMITMENT_CATEGORY = f"""CASE WHEN {IS_FEE} THEN
+    CASE WHEN {{sku.description}} ILIKE '%dollar based%' THEN 'Spend' ELSE 'Usage' END END"""
+COMMITMENT_TYPE = f"""CASE WHEN {IS_FEE} THEN CASE WHEN {{sku.description}} ILIKE '%dollar based%'
+    THEN 'Flexible committed use discount' ELSE 'Resource-based committed use discount' END END"""
 
 # Labels of the resource, then its tags, then the labels of its project, then those that Google sets.
 LABELS = ("labels", "tags", "project.labels", "system_labels")
@@ -159,8 +170,12 @@ GCP = Format(
         "EffectiveCost": net_cost,
         "ListCost": text("cost_at_list", "cost"),
         "CommitmentDiscountId": commitment,
+        "CommitmentDiscountCategory": formula(COMMITMENT_CATEGORY),
+        "CommitmentDiscountType": formula(COMMITMENT_TYPE),
         "Tags": labels_and_tags,
         "x_CommitmentCredits": lambda sheet: f"CAST(-({sum_of_credits(IS_COMMITTED)(sheet)}) AS VARCHAR)",
+        "x_CommitmentTerm": formula(TERM),
+        "x_CommitmentPayment": formula(PAYMENT),
         "x_LineType": formula(LINE_TYPE),
         "x_Normalised": unread_labels,
     },

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import Sum
-from django.db.models.functions import Abs
+from django.db.models import FloatField, Sum
+from django.db.models.functions import Abs, Cast
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
@@ -89,8 +89,10 @@ def _leaders(user: Person, question: Question, top: int, currencies: Sequence[st
 
     def query() -> Leaders:
         ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)
-        rows = grouped_rows(user, ungrained, keys).annotate(amount=Sum(question.metric))
-        by_size = rows.order_by(Abs("amount").desc(nulls_last=True)).values_list(*group_names(question), "currency")
+        # Which are the largest needs no eighteenth decimal, and sums of floats take half the time and memory.
+        size = Sum(Cast(question.metric, FloatField()))
+        rows = grouped_rows(user, ungrained, keys).annotate(size=size)
+        by_size = rows.order_by(Abs("size").desc(nulls_last=True)).values_list(*group_names(question), "currency")
         # One after the other: a rank over all of them would sort every resource there is.
         return {
             (as_group(group), currency)

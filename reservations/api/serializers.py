@@ -23,7 +23,7 @@ class CommitmentSerializer(ExactModelSerializer):
         model = Commitment
         fields = [
             *("id", "provider", "commitment_id", "name", "kind", "term_months", "payment", "scope", "account"),
-            *("region", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
+            *("region", "service", "instance_type", "system", "count", "hourly_commitment", "unit", "upfront"),
             *("recurring_hourly", "currency", "start", "end", "owner", "source", "first_seen", "last_seen"),
         ]
 
@@ -85,6 +85,7 @@ class RecommendationRequestSerializer(serializers.Serializer):
         required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
     )
     negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
+    is_shared = serializers.BooleanField(required=False, help_text="accounts share their commitments, as by default")
 
     def parameters(self) -> Parameters:
         """The limits of the request. Raises InvalidParameters."""

@@ -180,8 +180,15 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         account=_.SubAccountId.max(),
         region=_.RegionId.max(),
         machine=_.x_InstanceType.max(),
-        machines=_.x_InstanceType.nunique(),
+        first_machine=_.x_InstanceType.min(),
         frequency=_.ChargeFrequency.max(),
+        first_frequency=_.ChargeFrequency.min(),
+        service=_.ServiceName.max(),
+        operation=_.x_Operation.max(),
+        usage_type=_.x_UsageType.max(),
+        description=_.ChargeDescription.max(),
+        words=ibis.cases((_.ChargeCategory == "Purchase", _.ChargeDescription)).max(),
+        units=_.CommitmentDiscountUnit.nunique(),
         quantity=_.CommitmentDiscountQuantity.sum(),
         charges=_.count(),
         counted=_.CommitmentDiscountQuantity.count(),
@@ -197,6 +204,47 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         end=_.x_CommitmentEnd.max(),
     )
     return use.order_by("provider", "commitment", "day", "category", "status", "currency", "last")
+
+
+def commitment_capacity(start: datetime, end: datetime) -> Table:
+    """The most that each commitment's charges of one period add up to, used and unused, by the length of the period.
+
+    For an hour that is what it commits to. `quantity` is in the commitment's unit and null where charges have none;
+    `effective` is in money. A purchase states the same for its period. Longer periods than a day do not show an hour,
+    and neither do days of which a part stands in a longer charge, except for a purchase.
+    """
+    named = CHARGES.filter(
+        _.x_Problem.isnull(),
+        _.CommitmentDiscountId.notnull(),
+        _.ChargePeriodStart >= start,
+        _.ChargePeriodStart < end,
+        _.ChargePeriodEnd > _.ChargePeriodStart,
+        (_.ChargeCategory == "Usage") | (_.ChargeCategory == "Purchase"),
+        _.ChargeClass.fill_null("") != "Correction",
+    )
+    periods = named.group_by(
+        provider=_.ProviderName.fill_null(""),
+        commitment=_.CommitmentDiscountId,
+        category=_.ChargeCategory,
+        hours=_.ChargePeriodEnd.epoch_seconds().cast("int64") // 3600
+        - _.ChargePeriodStart.epoch_seconds().cast("int64") // 3600,
+        period=_.ChargePeriodStart,
+        currency=_.BillingCurrency.fill_null(""),
+    ).agg(
+        unit=_.CommitmentDiscountUnit.max(),
+        units=_.CommitmentDiscountUnit.nunique(),
+        charges=_.count(),
+        counted=_.CommitmentDiscountQuantity.count(),
+        quantity=_.CommitmentDiscountQuantity.sum(),
+        effective=_.EffectiveCost.sum(),
+    )
+    is_counted = (_.charges == _.counted) & (_.units < 2)
+    most = periods.group_by("provider", "commitment", "category", "hours", "currency").agg(
+        unit=_.unit.max(),
+        quantity=ibis.cases((is_counted, _.quantity)).max(),
+        effective=_.effective.max(),
+    )
+    return most.order_by("provider", "commitment", "category", "hours", "currency")
 
 
 def on_demand_cost(charge: Deferred) -> Deferred:

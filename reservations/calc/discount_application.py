@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from finops_site.lib.money import ratio
-from reservations.calc.terms import RESERVED, SP_COMPUTE, SP_EC2, MachinePool, is_size_flexible, units
+from reservations.calc.terms import RESERVED, SP_EC2, MachinePool, is_size_flexible, reservation_reach, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,11 @@ class HourResult:
     left: list[Decimal]
 
 
-def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment]) -> HourResult:
-    """One hour. Raises ValueError for two commitments of one name or an amount below zero."""
+def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment], *, is_shared: bool = True) -> HourResult:
+    """One hour; accounts that do not share are covered by their own commitments alone.
+
+    Raises ValueError for two commitments of one name or an amount below zero.
+    """
     if len({commitment.name for commitment in owned}) < len(owned):
         raise ValueError("two commitments have the same id")
     if any(commitment.amount < 0 for commitment in owned) or any(use.machines < 0 for use in usage):
@@ -54,8 +57,9 @@ def apply_to_hour(usage: Sequence[Usage], owned: Sequence[OwnedCommitment]) -> H
     left = [use.machines for use in usage]
     used = {commitment.name: Decimal(0) for commitment in owned}
     for commitment in sorted(owned, key=_turn):
-        take = _apply_plan if commitment.kind in (SP_EC2, SP_COMPUTE) else _apply_reservation
-        used[commitment.name] = take(commitment, usage, left)
+        take = _apply_reservation if commitment.kind in RESERVED else _apply_plan
+        reached = [i for i, use in enumerate(usage) if is_shared or use.pool.account == commitment.pool.account]
+        used[commitment.name] = take(commitment, usage, left, reached)
     return HourResult(used, left)
 
 
@@ -66,37 +70,40 @@ def _turn(owned: OwnedCommitment) -> tuple[int, Decimal]:
     return (2 if owned.kind == SP_EC2 else 3), -best
 
 
-def _apply_reservation(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_reservation(
+    owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal], reached: Sequence[int]
+) -> Decimal:
     flexible = not owned.zone and is_size_flexible(owned.pool)
-    own = units(owned.pool.type) if flexible else Decimal(1)
-    room = owned.amount * (own or 1)
+    own = (size_of(owned.pool) if flexible else None) or Decimal(1)
+    room = owned.amount * own
 
     def closeness(index: int) -> tuple[bool, Decimal]:
         pool = usage[index].pool
-        return pool.account != owned.pool.account, units(pool.type) or Decimal(0)
+        return pool.account != owned.pool.account, size_of(pool) or Decimal(0)
 
-    for index in sorted(range(len(usage)), key=closeness):
-        if _is_covered(owned, usage[index], flexible):
-            weight = (units(usage[index].pool.type) if flexible else None) or Decimal(1)
+    for index in sorted(reached, key=closeness):
+        if _is_covered(owned, usage[index]):
+            weight = (size_of(usage[index].pool) if flexible else None) or Decimal(1)
             taken = min(left[index], room / weight)
             left[index] -= taken
             room -= taken * weight
-    return owned.amount - room / (own or 1)
+    return owned.amount - room / own
 
 
-def _is_covered(owned: OwnedCommitment, usage: Usage, flexible: bool) -> bool:
-    own, other = owned.pool, usage.pool
-    same = all(getattr(own, name) == getattr(other, name) for name in ("provider", "region", "system", "tenancy"))
-    if not same or (owned.zone and owned.zone != usage.zone):
-        return False
-    return own.family == other.family and units(other.type) is not None if flexible else own.type == other.type
+def _is_covered(owned: OwnedCommitment, usage: Usage) -> bool:
+    """Whether it is of the same reach; in a zone, of the same type in that zone."""
+    own, other = replace(owned.pool, account="", zone=""), replace(usage.pool, account="", zone="")
+    if owned.zone:
+        return own == other and owned.zone == usage.zone
+    return reservation_reach(own) == reservation_reach(other)
 
 
-def _apply_plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal]) -> Decimal:
+def _apply_plan(owned: OwnedCommitment, usage: Sequence[Usage], left: list[Decimal], reached: Sequence[int]) -> Decimal:
     room = owned.amount
     priced = []
-    for index, use in enumerate(usage):
-        listed = replace(use.pool, account="")
+    for index in reached:
+        use = usage[index]
+        listed = replace(use.pool, account="", zone="")
         if listed in owned.rates:
             rate, on_demand = owned.rates[listed]
             priced.append((use.pool.account != owned.pool.account, rate / on_demand, index, rate))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from reservations.calc.price_lists import Price
+from reservations.calc.prices import Price
 from reservations.calc.terms import (
     ON_DEMAND,
     RI_CONVERTIBLE,

@@ -63,13 +63,21 @@ ENGINE_WORDS: Final = {
     "memcached": "Memcached",
     "redis": "Redis",
 }
-_LICENCES = {"byol": "BYOL", "bring your own license": "BYOL", "license included": "LI", "(li)": "LI"}
+_LICENCES = {"byol": "BYOL", "bring your own license": "BYOL", "license included": "(LI)", "(li)": "(LI)"}
+_EDITIONS = {
+    "enterprise": "Enterprise",
+    "standard two": "Standard Two",
+    "standard one": "Standard One",
+    "standard edition": "Standard",
+    "web edition": "Web",
+    "express edition": "Express",
+}
 _DEPLOYMENTS = {"multi-az cluster": CLUSTER_SYSTEM, "readable standbys": CLUSTER_SYSTEM, "multi-az": MULTI_AZ_SYSTEM}
 _TENANCIES = {"dedicated host": "host", "dedicated": "dedicated"}
 _FEES = ("ebs-optimized", "ebs optimized", "cpu credit", "software", "monitoring", "emr ", "elastic mapreduce")
 # What is looked for in an AWS description, of each choice the first: whole texts would make a group of each price.
 DESCRIPTION_WORDS: Final = tuple(
-    tuple(words) for words in (SYSTEM_WORDS, ENGINE_WORDS, _LICENCES, _DEPLOYMENTS, _TENANCIES, _FEES)
+    tuple(words) for words in (SYSTEM_WORDS, ENGINE_WORDS, _EDITIONS, _LICENCES, _DEPLOYMENTS, _TENANCIES, _FEES)
 )
 
 # EC2 user guide, "AMI billing information": the code after RunInstances. 0800 is Windows under one's own licence.
@@ -96,21 +104,21 @@ _EC2_OPERATIONS = {
 # The code after CreateDBInstance.
 _RDS_OPERATIONS = {
     "0002": "MySQL",
-    "0003": "Oracle BYOL",
-    "0004": "Oracle BYOL",
-    "0005": "Oracle BYOL",
-    "0006": "Oracle LI",
-    "0008": "SQL Server BYOL",
-    "0009": "SQL Server BYOL",
-    "0010": "SQL Server Express LI",
-    "0011": "SQL Server Web LI",
-    "0012": "SQL Server Standard LI",
+    "0003": "Oracle Standard One BYOL",
+    "0004": "Oracle Standard BYOL",
+    "0005": "Oracle Enterprise BYOL",
+    "0006": "Oracle Standard One (LI)",
+    "0008": "SQL Server Standard BYOL",
+    "0009": "SQL Server Enterprise BYOL",
+    "0010": "SQL Server Express (LI)",
+    "0011": "SQL Server Web (LI)",
+    "0012": "SQL Server Standard (LI)",
     "0014": "PostgreSQL",
-    "0015": "SQL Server Enterprise LI",
+    "0015": "SQL Server Enterprise (LI)",
     "0016": "Aurora MySQL",
     "0018": "MariaDB",
-    "0019": "Oracle BYOL",
-    "0020": "Oracle LI",
+    "0019": "Oracle Standard Two BYOL",
+    "0020": "Oracle Standard Two (LI)",
     "0021": "Aurora PostgreSQL",
     "0028": "Db2 BYOL",
 }
@@ -255,7 +263,8 @@ def _system(service: str, usage: str, operation: str, words: str) -> str:
         return _first(ENGINE_WORDS, words) or _CACHE_OPERATIONS.get(code, "Redis")
     engine = _RDS_OPERATIONS.get(code) or _first(ENGINE_WORDS, words) or (f"engine {code}" if code else "")
     if engine in ("Oracle", "SQL Server", "Db2"):
-        engine = f"{engine} {_first(_LICENCES, words) or 'LI'}"
+        edition, licence = _first(_EDITIONS, words), _first(_LICENCES, words) or "(LI)"
+        engine = " ".join(part for part in (engine, edition, licence) if part)
     if not engine:
         return ""
     lower = usage.lower()

@@ -34,8 +34,12 @@ def replay_purchases(
     hours: Iterable[tuple[int, Sequence[Usage]]],
     purchases: Sequence[ReplayedPurchase],
     on_demand: Mapping[MachinePool, Decimal],
+    *,
+    is_shared: bool = True,
 ) -> Replay:
     """Applies the purchases to each hour that ran so many times: `hours` are (times, what ran in it).
+
+    Accounts that do not share (`is_shared`) are covered by their own purchases alone.
 
     Raises KeyError for a machine without a price on demand.
     """
@@ -44,7 +48,7 @@ def replay_purchases(
     used = {commitment.name: Decimal(0) for commitment in owned}
     count, before, after = 0, Decimal(0), Decimal(0)
     for times, usage in hours:
-        result = apply_to_hour(usage, owned)
+        result = apply_to_hour(usage, owned, is_shared=is_shared)
         prices = [on_demand[use.pool] for use in usage]
         before += times * sum((use.machines * price for use, price in zip(usage, prices, strict=True)), Decimal(0))
         left = sum((machines * price for machines, price in zip(result.left, prices, strict=True)), Decimal(0))

@@ -26,6 +26,8 @@ GCP_FLEXIBLE: Final = "gcp_flexible"
 RESERVED: Final = (RI_STANDARD, RI_CONVERTIBLE, AZURE_RESERVATION, GCP_CUD)
 PLANS: Final = (SP_EC2, SP_COMPUTE, SP_SAGEMAKER, SP_DATABASE, AZURE_PLAN, GCP_FLEXIBLE)
 OPTIONS: Final = (*RESERVED, *PLANS)
+# They follow usage through all regions (and services, as far as they reach).
+WIDE_PLANS: Final = (SP_COMPUTE, SP_SAGEMAKER, SP_DATABASE, AZURE_PLAN, GCP_FLEXIBLE)
 KINDS: Final = {
     RI_STANDARD: "Standard RI",
     RI_CONVERTIBLE: "Convertible RI",
@@ -195,7 +197,7 @@ _ONE_SIZE = re.compile(
     r"(g4ad|g4dn|g5g?|g6[ef]?|g7e?|gr6f?|p[4-9]\w*|inf\d|trn\d\w*|dl\d\w*|vt\d|hpc\d\w*|u-?\d\w*|u\d\w*|mac\d.*)(-.*)?\Z"
 )
 # RDS user guide, "Size-flexible reserved DB instances": these engines; others cover their own size only.
-_FLEXIBLE_ENGINES = ("MySQL", "MariaDB", "PostgreSQL", "Aurora MySQL", "Aurora PostgreSQL", "Oracle BYOL")
+_FLEXIBLE_ENGINES = ("MySQL", "MariaDB", "PostgreSQL", "Aurora MySQL", "Aurora PostgreSQL")
 MULTI_AZ: Final = "multi-az"
 MULTI_AZ_SYSTEM: Final = " Multi-AZ"
 CLUSTER_SYSTEM: Final = " Multi-AZ cluster"
@@ -239,7 +241,8 @@ def is_size_flexible(pool: MachinePool) -> bool:
     if pool.service == EC2:
         return pool.system == "Linux" and pool.tenancy == "default" and not _ONE_SIZE.match(pool.family)
     if pool.service == RDS:
-        return engine_of(pool) in _FLEXIBLE_ENGINES
+        engine = engine_of(pool)
+        return engine in _FLEXIBLE_ENGINES or (engine.startswith("Oracle") and engine.endswith("BYOL"))
     return pool.service in (ELASTICACHE, MEMORYDB)
 
 
@@ -263,6 +266,20 @@ def azure_series(type_: str) -> tuple[str, int] | None:
 
 
 _AZURE = re.compile(r"Standard_(?P<letters>[A-Z]+)(?P<cores>\d+)(?P<extras>[a-z]*)_v(?P<version>\d+)")
+
+
+def lot_of(pool: MachinePool) -> int:
+    """How many units are bought together: DynamoDB sells reserved capacity in lots of 100 units."""
+    return 100 if pool.service == DYNAMODB else 1
+
+
+def unit_of(pool: MachinePool) -> str:
+    """What a reservation of the pool is counted in."""
+    if pool.service == DYNAMODB:
+        return "lots of 100 capacity units"
+    if pool.provider == GOOGLE and pool.service == COMPUTE_ENGINE:
+        return "GB" if pool.type.endswith("-RAM") else "vCPUs"
+    return "machines" if is_one_machine(pool) or pool.service == RDS else "nodes"
 
 
 def is_plan_eligible(pool: MachinePool, kind: str = SP_COMPUTE) -> bool:

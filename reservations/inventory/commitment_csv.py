@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from finops_site.models import Team
+from reservations.calc.stated_terms import PERSON
 from reservations.calc.terms import KINDS, PAYMENTS
 from reservations.models import Commitment
 
@@ -30,7 +31,7 @@ TEXTS = ("name", "scope", "account", "region", "unit")
 DATES = ("start", "end")
 
 
-PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system")
+PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system", "service")
 
 
 COLUMNS = (*NEEDED, *PLAIN, *DATES, *DECIMALS, *TEXTS)
@@ -58,7 +59,9 @@ def load_csv(text: str) -> int:
 
 
 def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
-    values: dict[str, Any] = {name: cells[name] for name in (*TEXTS, "instance_type", "system") if cells.get(name)}
+    values: dict[str, Any] = {
+        name: cells[name] for name in (*TEXTS, "instance_type", "system", "service") if cells.get(name)
+    }
     if not cells["id"] or not cells["provider"]:
         raise BadCommitments(f"{place}: provider and id must not be empty.")
     if cells["kind"] not in KINDS:
@@ -77,7 +80,12 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -
         if cells["owner"].lower() not in teams:
             raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
         values["owner"] = teams[cells["owner"].lower()]
-    Commitment.objects.update_or_create(provider=cells["provider"], commitment_id=cells["id"], defaults=values)
+    row, _ = Commitment.objects.get_or_create(provider=cells["provider"], commitment_id=cells["id"], defaults=values)
+    for name, value in values.items():
+        setattr(row, name, value)
+    # What a person wrote no bill and no list changes.
+    row.origins |= dict.fromkeys(values.keys() - {"source", "owner"}, PERSON)
+    row.save()
 
 
 def _number(text: str, column: str, place: str) -> Decimal:

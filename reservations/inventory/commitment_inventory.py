@@ -1,56 +1,40 @@
-"""What the company owns, as its bills show it: commitments found by their id."""
+"""What the company owns, as its bills show it: commitments found by their id, each value with where it comes from."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import time, timedelta
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Count
 
 from costs.models import CostLine
-from reservations.calc.terms import AWS_PAYMENTS, RI_STANDARD, SP_COMPUTE
+from reservations.calc.stated_terms import StatedValue, outranks, stated_terms
 from reservations.models import Commitment
 
-# Months: nobody sells a longer one.
-LONGEST_TERM = 120
+Key = tuple[str, str]
 
 
-def kind_of(provider: str, type_: str, identity: str) -> str:
-    """The kind of commitment, by what the bill calls it and by its id."""
-    text = f"{type_} {identity}".lower()
-    if "azure" in provider.lower() or "microsoft" in provider.lower():
-        return "azure_plan" if "saving" in text else "azure_reservation"
-    if "google" in provider.lower():
-        return "gcp_cud"
-    for word, kind in (
-        ("ec2instancesavings", "sp_ec2"),
-        ("ec2 instance savings", "sp_ec2"),
-        ("sagemaker", "sp_sagemaker"),
-        ("database", "sp_database"),
-        ("saving", "sp_compute"),
-        ("convertible", "ri_convertible"),
-        ("reserved", "ri_standard"),
-        ("reservation", "ri_standard"),
-    ):
-        if word in text:
-            return kind
-    return "other"
-
-
-def register_commitments(rows: Iterable[Mapping[str, Any]]) -> int:
+def register_commitments(rows: Iterable[Mapping[str, Any]], capacities: Iterable[Mapping[str, Any]] = ()) -> int:
     """Adds commitments that are new in the bills, and completes those that are known with what their bills state.
 
-    What a person completed is never overwritten. Returns how many are new.
+    `rows` are those of `charge_queries.commitment_use`, `capacities` those of `charge_queries.commitment_capacity`.
+    What a person or the provider's own list stated is never overwritten. Returns how many are new.
     """
-    seen: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        seen[(row["provider"], row["commitment"])].append(row)
-    identities = {identity for _, identity in seen}
+    seen, sizes = _by_commitment(rows), _by_commitment(capacities)
+    _give_orders_to_their_reservations(seen)
     known = {
         (commitment.provider, commitment.commitment_id): commitment
-        for commitment in Commitment.objects.filter(commitment_id__in=identities)
+        for commitment in Commitment.objects.filter(commitment_id__in={identity for _, identity in seen})
     }
-    new = [_from_bill(key, own_rows) for key, own_rows in seen.items() if key not in known]
+    new = []
+    for key, own_rows in seen.items():
+        commitment = known.get(key)
+        if commitment is None:
+            commitment = Commitment(provider=key[0], commitment_id=key[1], source=Commitment.Source.BILL)
+            new.append(commitment)
+        days = [row["day"] for row in own_rows]
+        commitment.first_seen = min(filter(None, [*days, commitment.first_seen]))
+        commitment.last_seen = max(filter(None, [*days, commitment.last_seen]))
+        complete(commitment, stated_terms(*key, own_rows, sizes.get(key, ())))
     # The team that owns most lines of a commitment, where any does.
     lines = CostLine.objects.current().filter(
         commitment__in={commitment.commitment_id for commitment in new}, owner__isnull=False
@@ -60,83 +44,59 @@ def register_commitments(rows: Iterable[Mapping[str, Any]]) -> int:
     for commitment in new:
         commitment.owner_id = owners.get(commitment.commitment_id)
     Commitment.objects.bulk_create(new, batch_size=2_000)
-    for key, commitment in known.items():
-        days = [row["day"] for row in seen.get(key, ())]
-        if days:
-            commitment.first_seen = min(filter(None, [*days, commitment.first_seen]))
-            commitment.last_seen = max(filter(None, [*days, commitment.last_seen]))
-            _complete(commitment, seen[key])
-    Commitment.objects.bulk_update(known.values(), ["first_seen", "last_seen", "kind", *STATED], batch_size=2_000)
+    changed = [known[key] for key in seen if key in known]
+    Commitment.objects.bulk_update(changed, ["first_seen", "last_seen", "origins", *STATED], batch_size=2_000)
     return len(new)
 
 
-# What bills state of a commitment, where anybody does.
-STATED = ("term_months", "payment", "count", "start", "end")
-# What is guessed of a commitment whose bill does not say which kind it is.
-GUESSED = (RI_STANDARD, SP_COMPUTE, "other")
+# What bills and the providers' lists state of a commitment, where anybody does.
+STATED = (
+    *("name", "kind", "term_months", "payment", "count", "hourly_commitment", "unit", "currency", "start", "end"),
+    *("account", "region", "instance_type", "system", "service", "scope", "upfront", "recurring_hourly"),
+)
 
 
-def _complete(commitment: Commitment, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Fills what nobody filled yet, from the charges of the commitment."""
-    stated = _stated(rows)
-    ends = commitment.end or stated["end"]
-    starts = commitment.start or stated["start"]
-    if starts and ends and ends <= starts:
-        # Against a day that a person wrote the bill's other one makes no sense.
-        stated |= {"start": commitment.start, "end": commitment.end}
-    for name in STATED:
-        if not getattr(commitment, name):
-            setattr(commitment, name, stated[name])
-    if commitment.kind in GUESSED and commitment.source == Commitment.Source.BILL:
-        kind = kind_of(commitment.provider, _types(rows), commitment.commitment_id)
-        commitment.kind = commitment.kind if kind == "other" else kind
-
-
-def _types(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Every name that the bill has for its kind: some charges say more than others."""
-    return " ".join(sorted({row["type"] for row in rows if row["type"]}))
-
-
-def _stated(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Term, payment, count, start and end as the charges of one commitment state them; the end is the first day that
-    is not covered as a whole.
-    """
-    term, count, start, end = (
-        max((row[name] for row in rows if row[name] is not None), default=None)
-        for name in ("term", "count", "start", "end")
-    )
-    words = next((row["payment"] for row in rows if row["payment"]), "").lower()
-    past = end and (end.date() if end.time() == time() else end.date() + timedelta(days=1))
-    is_right = not (start and past) or past > start.date()
-    return {
-        "term_months": int(term) if term is not None and 0 < term <= LONGEST_TERM else None,
-        "payment": next((key for key, name in AWS_PAYMENTS.items() if name.lower() == words), ""),
-        "count": count,
-        "start": start.date() if start and is_right else None,
-        "end": past if is_right else None,
+def complete(commitment: Commitment, stated: Mapping[str, StatedValue]) -> list[str]:
+    """Sets what is not known yet, or was known less well; returns the names of the fields that changed."""
+    days = {
+        name: stated[name].value
+        for name in ("start", "end")
+        if name in stated and _is_open(commitment, name, stated[name])
     }
+    start, end = (days.get(name, getattr(commitment, name)) for name in ("start", "end"))
+    # Against a day that somebody wrote the other one may make no sense.
+    left_out = set(days) if start and end and end <= start else set()
+    changed = []
+    for name, value in stated.items():
+        if name not in left_out and _is_open(commitment, name, value):
+            commitment.origins[name] = value.origin
+            if getattr(commitment, name) != value.value:
+                setattr(commitment, name, value.value)
+                changed.append(name)
+    return changed
 
 
-def _from_bill(key: tuple[str, str], rows: list[Mapping[str, Any]]) -> Commitment:
-    provider, identity = key
-
-    def first(name: str) -> str:
-        return next((row[name] for row in rows if row[name]), "")
-
-    several = any(row["machines"] > 1 for row in rows)
-    days = [row["day"] for row in rows]
-    return Commitment(
-        provider=provider,
-        commitment_id=identity,
-        name=first("name"),
-        kind=kind_of(provider, _types(rows), identity),
-        **_stated(rows),
-        account=first("account"),
-        region=first("region"),
-        instance_type="" if several else first("machine"),
-        unit=first("unit"),
-        currency=first("currency") or "USD",
-        source=Commitment.Source.BILL,
-        first_seen=min(days),
-        last_seen=max(days),
+def _is_open(commitment: Commitment, name: str, stated: StatedValue) -> bool:
+    is_unknown = getattr(commitment, name) in (None, "") or (
+        commitment._state.adding and name not in commitment.origins
     )
+    return is_unknown or outranks(stated.origin, commitment.origin_of(name))
+
+
+def _by_commitment(rows: Iterable[Mapping[str, Any]]) -> dict[Key, list[Mapping[str, Any]]]:
+    groups: dict[Key, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["provider"], row["commitment"]].append(row)
+    return groups
+
+
+def _give_orders_to_their_reservations(seen: dict[Key, list[Mapping[str, Any]]]) -> None:
+    """Azure bills the purchase of an order and the use of its reservations: ``.../reservationorders/O/reservations/``
+    and ``.../reservations/R``. What the order states is true of each reservation, but for their number.
+    """
+    for key in [key for key in seen if key[1].endswith("/reservations/")]:
+        own = [other for other in seen if other[0] == key[0] and other[1] != key[1] and other[1].startswith(key[1])]
+        if own:
+            order = seen.pop(key)
+            for other in own:
+                seen[other] += [row if len(own) == 1 else {**row, "count": None} for row in order]

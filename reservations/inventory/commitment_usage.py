@@ -7,15 +7,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from costs.models import DeliveryMonth
 from finops_site.lib.money import EXACT, STORED_UNIT
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month
 from finops_site.ops.locks import wait_for
 from reservations.inventory.commitment_inventory import register_commitments
+from reservations.inventory.coverage import write_coverage
 from reservations.inventory.period_charges import midnight, query_charges
-from reservations.models import Commitment, Coverage, Utilisation
+from reservations.models import Commitment, Utilisation
 
 ZERO = Decimal(0)
 
@@ -37,11 +38,12 @@ def refresh_usage(month: Month) -> UsageRefresh:
     period = month.period
     from reservations.calc import charge_queries
 
-    rows = query_charges(period, charge_queries.commitment_use(midnight(period.start), midnight(period.end)))
-    new = register_commitments(rows)
+    span = midnight(period.start), midnight(period.end)
+    rows = query_charges(period, charge_queries.commitment_use(*span))
+    new = register_commitments(rows, query_charges(period, charge_queries.commitment_capacity(*span)))
     Utilisation.objects.within(period).delete()
     days = Utilisation.objects.bulk_create(_build_days(rows), batch_size=2_000)
-    return UsageRefresh(new, len(days), _write_coverage(period))
+    return UsageRefresh(new, len(days), write_coverage(month))
 
 
 def months_with_bills() -> list[Month]:
@@ -85,7 +87,9 @@ def _part(amount: Decimal | None, days: int, *, is_last: bool) -> Decimal | None
 
 
 def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:
-    counted = all(row["counted"] == row["charges"] for row in rows)
+    # Units that changed in the day do not add up; money always does.
+    units = {row["unit"] for row in rows if row["unit"]}
+    counted = all(row["counted"] == row["charges"] and row["units"] < 2 for row in rows) and len(units) < 2
     used = [row for row in rows if row["status"] != "Unused"]
     unused = [row for row in rows if row["status"] == "Unused"]
     name = "quantity" if counted else "effective"
@@ -107,43 +111,6 @@ def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapp
 
 def _sum(rows: Iterable[Mapping[str, Any]], name: str) -> Decimal:
     return sum((row[name] or ZERO for row in rows), ZERO)
-
-
-# One statement, in the database: the lines of a month may be millions. What a line would have cost on demand is its
-# list cost, else its contracted cost; what no commitment covers costs that itself. A price of 0 for what is paid for
-# is none (Azure writes it so where it has no price): covered lines without any are counted as unpriced, and make the
-# ratios at on-demand prices unknown. Lines without an effective cost are the other half of a bill that comes in two
-# views.
-COVER = r"""
-INSERT INTO reservations_coverage (day, provider, account, region, family, owner_id, currency,
-    eligible_hours, covered_hours, eligible_cost, covered_cost, unused_cost, paid, unpriced)
-SELECT l.charge_date, l.provider, l.sub_account, l.region, left(regexp_replace(l.instance_type, '\.[^.]*$', ''), 100),
-    l.owner_id, l.currency,
-    coalesce(sum(l.quantity) FILTER (WHERE eligible AND hours), 0),
-    coalesce(sum(l.quantity) FILTER (WHERE eligible AND hours AND covered), 0),
-    coalesce(sum(on_demand) FILTER (WHERE eligible), 0),
-    coalesce(sum(on_demand) FILTER (WHERE eligible AND covered), 0),
-    coalesce(sum(l.effective_cost) FILTER (WHERE NOT eligible), 0),
-    coalesce(sum(l.effective_cost), 0),
-    count(*) FILTER (WHERE eligible AND on_demand IS NULL)
-FROM costs_costline l
-JOIN costs_deliverymonth m ON m.id = l.delivery_month_id AND m.is_current
-CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AS eligible,
-    l.commitment <> '' OR l.pricing_category = 'Committed' OR l.commitment_status = 'Used' AS covered,
-    l.unit ~* '^h|hour|hrs' AS hours) AS flags
-CROSS JOIN LATERAL (SELECT coalesce(nullif(l.list_cost, 0), nullif(l.contracted_cost, 0),
-    CASE WHEN NOT covered OR l.effective_cost = 0 THEN l.effective_cost END) AS on_demand) AS price
-WHERE l.charge_date >= %s AND l.charge_date < %s AND l.charge_category = 'Usage' AND l.effective_cost IS NOT NULL
-    AND (l.instance_type <> '' OR l.commitment <> '') AND l.pricing_category <> 'Dynamic'
-GROUP BY 1, 2, 3, 4, 5, 6, 7
-"""
-
-
-def _write_coverage(period: Period) -> int:
-    Coverage.objects.within(period).delete()
-    with connection.cursor() as cursor:
-        cursor.execute(COVER, [period.start, period.end])
-        return int(cursor.rowcount)
 
 
 def overused(commitment: Commitment, days: Iterable[Utilisation]) -> list[Utilisation]:

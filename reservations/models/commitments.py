@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from reservations.calc.purchase_orders import PLANS
 from reservations.calc.purchase_titles import Terms
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS
+from reservations.calc.stated_terms import API, BILL, GUESS, PERSON
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, RI_STANDARD, SP_COMPUTE
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90
@@ -39,6 +40,7 @@ class Commitment(models.Model):
     scope = models.CharField(max_length=20, blank=True, help_text="zonal, regional, account or shared")
     account = models.CharField(max_length=200, blank=True, help_text="who bought it")
     region = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
     instance_type = models.CharField("type or family", max_length=100, blank=True)
     system = models.CharField("operating system", max_length=100, blank=True)
     count = amount("machines, or normalised units", null=True, blank=True)
@@ -51,6 +53,9 @@ class Commitment(models.Model):
     end = models.DateField(null=True, blank=True, help_text="the first day without it")
     owner = models.ForeignKey("finops_site.Team", models.SET_NULL, null=True, blank=True, related_name="commitments")
     source = models.CharField(max_length=10, choices=Source, default=Source.BILL)
+    origins = models.JSONField(
+        default=dict, editable=False, help_text="{field: guess, bill, api or person}: where its value comes from"
+    )
     first_seen = models.DateField(null=True, blank=True, editable=False)
     last_seen = models.DateField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -76,6 +81,15 @@ class Commitment(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:commitment", args=[self.pk])
+
+    def origin_of(self, name: str) -> str:
+        """Where the value of a field comes from: guess, bill, api or person (reservations.calc.stated_terms)."""
+        if known := self.origins.get(name):
+            return str(known)
+        if self.source == self.Source.CSV:
+            return PERSON
+        is_guess = name == "kind" and self.kind in (RI_STANDARD, SP_COMPUTE, "other")
+        return API if self.source == self.Source.API else GUESS if is_guess else BILL
 
     @property
     def short_id(self) -> str:
@@ -148,17 +162,30 @@ class Coverage(models.Model):
     provider = models.CharField(max_length=200, blank=True)
     account = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=100, blank=True, help_text="whose machines: EC2, RDS; empty for several")
     family = models.CharField(max_length=100, blank=True)
     owner = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, related_name="+")
     currency = models.CharField(max_length=10)
     eligible_hours = amount("running hours that a commitment could cover; spot is not eligible")
     covered_hours = amount()
+    reserved_hours = amount("covered by reservations", default=0)
+    planned_hours = amount("covered by plans", default=0)
+    eligible_units = amount("normalised units an hour, of machines whose size has any", default=0)
+    covered_units = amount(default=0)
+    reserved_units = amount("covered by reservations", default=0)
+    planned_units = amount("covered by plans", default=0)
     eligible_cost = amount("at on-demand prices")
     covered_cost = amount("at on-demand prices")
+    reserved_cost = amount("covered by reservations, at on-demand prices", default=0)
+    planned_cost = amount("covered by plans, at on-demand prices", default=0)
     unused_cost = amount("commitments that nobody used")
     paid = amount("effective cost")
     unpriced = models.PositiveIntegerField(
         default=0, help_text="covered cost lines whose bill states no on-demand price: costs at such prices lack them"
+    )
+    listed = models.PositiveIntegerField(
+        default=0,
+        help_text="covered cost lines whose on-demand price is a loaded price list's, for the bill states none",
     )
 
     objects = CoverageQuerySet.as_manager()

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reservations.calc import purchase_orders, purchase_rules
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS, SP_COMPUTE, family_of
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS, WIDE_PLANS, family_of
 from reservations.models.commitments import amount
 from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
@@ -229,7 +229,7 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     @property
     def reach(self) -> dict[str, Any]:
         """Which use it can cover: {column of Coverage: value}. The frozen baseline and the ledger count by it."""
-        machines = {} if self.kind == SP_COMPUTE else {"region": self.region, "family": family_of(self.instance_type)}
+        machines = {} if self.kind in WIDE_PLANS else {"region": self.region, "family": family_of(self.instance_type)}
         return machines | ({"owner": self.team_id} if self.team_id else {})
 
     @property

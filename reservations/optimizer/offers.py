@@ -7,24 +7,28 @@ from typing import Final
 
 import numpy as np
 
-from reservations.calc.price_lists import Price, break_even_months
+from reservations.calc.prices import Price, break_even_months
 from reservations.calc.terms import (
     ON_DEMAND,
     OPTIONS,
     PAYMENTS,
+    PLANS,
     RESERVED,
-    SP_COMPUTE,
     SP_EC2,
     TERMS,
+    WIDE_PLANS,
     MachinePool,
     is_plan_eligible,
     is_size_flexible,
-    units,
+    lot_of,
+    reservation_reach,
+    size_of,
 )
 from reservations.optimizer.demand import Demand
 from reservations.optimizer.model import CapacityGroup, Floats, Option, PurchaseLimits, PurchaseProblem
 
-RANKS: Final = {SP_EC2: 2, SP_COMPUTE: 3}
+# The order in which AWS applies them.
+ZONAL, REGIONAL, FAMILY_PLAN, WIDE_PLAN = range(4)
 Prices = Mapping[tuple[MachinePool, str, int, str], Price]
 NEAR: Final = 1e-6
 
@@ -32,7 +36,8 @@ NEAR: Final = 1e-6
 @dataclass(frozen=True, slots=True)
 class PurchaseScope:
     """What may be bought. `negotiated` is the share off list prices that the contract gives, on demand and, where it
-    says so, on commitments. `cash_rate` is what cash costs a year; it makes upfront dearer in the choice."""
+    says so, on commitments; without one, `net` says for each pool what share of the list price the bill charges on
+    demand. `cash_rate` is what cash costs a year; it makes upfront dearer in the choice."""
 
     kinds: tuple[str, ...] = OPTIONS
     terms: tuple[int, ...] = TERMS
@@ -42,6 +47,7 @@ class PurchaseScope:
     negotiated: Decimal = Decimal(0)
     negotiated_on_commitments: bool = False
     limits: PurchaseLimits = field(default_factory=PurchaseLimits)
+    net: Mapping[MachinePool, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +94,14 @@ def build_market(demand: Demand, prices: Prices, scope: PurchaseScope) -> Market
 
 def _on_demand(prices: Prices, pool: MachinePool, scope: PurchaseScope) -> Decimal | None:
     price = prices.get((_listed(pool), ON_DEMAND, 0, ""))
-    return price.hourly * (1 - scope.negotiated) if price and price.hourly > 0 else None
+    if price is None or price.hourly <= 0:
+        return None
+    return price.hourly * (1 - scope.negotiated if scope.negotiated else scope.net.get(pool, Decimal(1)))
 
 
 def _listed(pool: MachinePool) -> MachinePool:
-    """The pool as lists know it: of no account."""
-    return replace(pool, account="")
+    """The pool as lists know it: of no account and no zone."""
+    return replace(pool, account="", zone="")
 
 
 class _Builder:
@@ -108,44 +116,60 @@ class _Builder:
             return []
         return [(term, payment) for term in self.scope.terms for payment in self.scope.payments]
 
-    def _price(self, pool: MachinePool, kind: str, term: int, payment: str) -> Price | None:
-        price = self.prices.get((_listed(pool), kind, term, payment))
+    def _price(self, pool: MachinePool, kind: str, term: int, payment: str, zone: str = "") -> Price | None:
+        price = self.prices.get((replace(_listed(pool), zone=zone), kind, term, payment))
         if price is None or not self.scope.negotiated_on_commitments:
             return price
         share = 1 - self.scope.negotiated
         return replace(price, hourly=price.hourly * share, upfront=price.upfront * share)
 
+    def _reserved(self, pool: MachinePool, zone: str = "") -> list[Price]:
+        """The prices of reservations of a pool's machine, or of a lot of its units."""
+        lot = lot_of(pool)
+        return [
+            replace(price, hourly=price.hourly * lot, upfront=price.upfront * lot)
+            for kind in RESERVED
+            for term, payment in self._allowed(kind)
+            if (price := self._price(pool, kind, term, payment, zone))
+        ]
+
     def add_reservations(self) -> None:
-        """A group for every size-flexible family of a region, and for every other pool."""
+        """A group for every size-flexible family of a region, and for every other pool.
+
+        A zonal reservation covers one size in its zone; where a list has a price for the zone, that is a group too.
+        """
         families: dict[tuple[str, ...], list[int]] = {}
         for i, pool in enumerate(self.pools):
-            flexible = is_size_flexible(pool)
-            families.setdefault(
-                (pool.provider, pool.region, pool.family if flexible else pool.type, pool.system, pool.tenancy), []
-            ).append(i)
+            families.setdefault(reservation_reach(pool), []).append(i)
+            if pool.zone and (prices := self._reserved(pool, pool.zone)):
+                self._add_reserved([i], i, prices, ZONAL)
         for members in families.values():
-            base = min(members, key=lambda i: (units(self.pools[i].type) or 1, self.pools[i].type))
-            sizes = [float((units(self.pools[i].type) or 1) / (units(self.pools[base].type) or 1)) for i in members]
-            prices = [
-                price
-                for kind in RESERVED
-                for term, payment in self._allowed(kind)
-                if (price := self._price(self.pools[base], kind, term, payment))
-            ]
-            if prices:
-                self.groups.append(CapacityGroup("RI", tuple(members), tuple(sizes), 1))
-                for price in prices:
-                    self._add(price, base, tuple(members), len(self.groups) - 1, 1.0, is_whole=True)
+            # The smallest size that has a price: what does not fit into a larger one is not bought in vain.
+            for base in sorted(members, key=lambda i: (size_of(self.pools[i]) or 1, self.pools[i].type)):
+                if prices := self._reserved(self.pools[base]):
+                    self._add_reserved(members, base, prices, REGIONAL)
+                    break
+
+    def _add_reserved(self, members: Sequence[int], base: int, prices: Sequence[Price], rank: int) -> None:
+        one = self.pools[base]
+        flexible = is_size_flexible(one)
+        own = (size_of(one) if flexible else None) or Decimal(1)
+        sizes = [float((size_of(self.pools[i]) or 1) / own) if flexible else 1 / lot_of(one) for i in members]
+        self.groups.append(CapacityGroup("RI", tuple(members), tuple(sizes), rank))
+        for price in prices:
+            self._add(price, base, tuple(members), len(self.groups) - 1, 1.0, is_whole=True)
 
     def add_plans(self) -> None:
-        """EC2 Instance SPs for each family of a region, Compute SPs over everything."""
-        eligible = [i for i, pool in enumerate(self.pools) if is_plan_eligible(pool)]
-        families: dict[tuple[str, str], list[int]] = {}
-        for i in eligible:
-            families.setdefault((self.pools[i].region, self.pools[i].family), []).append(i)
-        for members in families.values():
-            self._add_plan(SP_EC2, members)
-        self._add_plan(SP_COMPUTE, eligible)
+        """EC2 Instance SPs for each family of a region; the others over all that they reach, account by account where
+        accounts do not share."""
+        for kind in PLANS:
+            reached: dict[tuple[str, ...], list[int]] = {}
+            for i, pool in enumerate(self.pools):
+                if is_plan_eligible(pool, kind):
+                    own = (pool.account,) if kind in WIDE_PLANS else (pool.account, pool.region, pool.family)
+                    reached.setdefault(own, []).append(i)
+            for members in reached.values():
+                self._add_plan(kind, members)
 
     def _add_plan(self, kind: str, members: list[int]) -> None:
         """Plans whose rates differ by one factor only are bought from one group, in the first one's currency."""
@@ -162,14 +186,17 @@ class _Builder:
                     self._add(prices[base], base, held, group, float((rates / weights).mean()))
                     break
             else:
-                self.groups.append(CapacityGroup(kind, held, tuple(rates.tolist()), RANKS[kind]))
+                self.groups.append(
+                    CapacityGroup(kind, held, tuple(rates.tolist()), FAMILY_PLAN if kind == SP_EC2 else WIDE_PLAN)
+                )
                 known.append((len(self.groups) - 1, held, rates))
                 self._add(prices[base], base, held, len(self.groups) - 1, 1.0)
 
     def _add(
         self, price: Price, base: int, members: tuple[int, ...], group: int, scale: float, is_whole: bool = False
     ) -> None:
-        on_demand = Decimal(str(self.on_demand[base]))
+        lot = 1 if price.is_plan else lot_of(self.pools[base])
+        on_demand = Decimal(str(self.on_demand[base])) * lot
         months = break_even_months(on_demand, price)
         limit = self.scope.break_even_months
         if limit is not None and (months is None or months > limit):

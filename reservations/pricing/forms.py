@@ -4,6 +4,7 @@ import django_filters
 from django import forms
 
 from reservations.calc import price_lists
+from reservations.calc.prices import BadPrices, Price
 from reservations.calc.terms import KINDS
 from reservations.forms import read_upload
 from reservations.models import Rate
@@ -24,15 +25,16 @@ class RateFilter(django_filters.FilterSet):
 class PricesForm(forms.Form):
     file = forms.FileField(
         label="Price list",
-        help_text="AWS's offer file of EC2 or of savings plans (JSON), or a sheet (CSV): "
-        + ", ".join((*price_lists.NEEDED, "system", "tenancy", "term", "payment", "upfront")),
+        help_text="AWS's offer file of a service or of savings plans (JSON), answers of Azure's retail prices (JSON), "
+        "Google Cloud's price table (CSV, its date in the file's name), or a sheet (CSV): "
+        + ", ".join((*price_lists.NEEDED, *price_lists.OPTIONAL)),
     )
 
-    def clean_file(self) -> list[price_lists.Price]:
+    def clean_file(self) -> list[Price]:
         uploaded = self.cleaned_data["file"]
         try:
             return price_lists.parse_price_list(read_upload(uploaded, MOST_PRICE_BYTES), uploaded.name)
-        except price_lists.BadPrices as error:
+        except BadPrices as error:
             raise forms.ValidationError(str(error)) from None
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise forms.ValidationError(f"This is not such a price list: {error!r}") from None

@@ -1,15 +1,21 @@
 """Stored prices: lists are loaded, and the price in force on a day is looked up."""
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
 
+from costs.query.currency_conversion import rate_book
+from finops_site.lib.money import EXACT
+from finops_site.lib.periods import Period
 from reservations.calc import indicative_prices
-from reservations.calc.price_lists import Price, current_prices
+from reservations.calc.prices import Price, current_prices, place_of
 from reservations.calc.terms import MachinePool
 from reservations.models import Rate
 from reservations.optimizer.offers import Prices
 
 CHUNK = 2_000
+PLACES = Decimal("1E-12")
 FIELDS = ("hourly", "upfront", "source")
 KEY = [
     *("provider", "service", "region", "zone", "instance_type", "system", "tenancy"),
@@ -57,19 +63,61 @@ def _build_rate(price: Price) -> Rate:
 
 
 def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") -> Prices:
-    """The prices in force on a day for these machines: listed ones first; indicative ones where there is no list.
+    """The prices in force on a day for these machines, in a currency: of the lists; of a service and region that no
+    list is of, the indicative ones that ship, which count though nobody loaded them and are labelled everywhere.
 
-    The indicative prices that ship count though nobody loaded them; they are labelled wherever they are used.
+    What no list has in the currency is converted from the list that there is, at the newest exchange rate before the
+    day, which its source then names; without such a rate it has no price here.
     """
     wanted = {(pool.region, pool.type) for pool in pools}
+    places = {place_of(pool) for pool in pools}
     rates = Rate.objects.filter(
         region__in={region for region, _ in wanted}, instance_type__in={type_ for _, type_ in wanted}
-    ).filter(day__lte=as_of, currency=currency)
+    ).filter(day__lte=as_of)
     known = [_price(rate) for rate in rates.iterator(chunk_size=CHUNK) if (rate.region, rate.instance_type) in wanted]
-    shipped = [
-        price for price in indicative_prices.indicative_prices() if (price.pool.region, price.pool.type) in wanted
+    lists = Rate.objects.filter(day__lte=as_of, is_indicative=False, region__in={region for *_, region in places})
+    listed = set(lists.order_by().values_list("provider", "service", "region").distinct())
+    known += [
+        price
+        for price in indicative_prices.indicative_prices()
+        if (price.pool.region, price.pool.type) in wanted and place_of(price.pool) not in listed
     ]
-    return current_prices([*(shipped if currency == "USD" else ()), *known])
+    own = [price for price in known if price.currency == currency]
+    priced = {(price.pool, price.kind) for price in own if not price.is_indicative}
+    others = [price for price in known if price.currency != currency and (price.pool, price.kind) not in priced]
+    return current_prices(
+        price
+        for price in (*own, *_converted(others, currency, as_of))
+        if not (price.is_indicative and place_of(price.pool) in listed)
+    )
+
+
+def other_currencies(pools: Iterable[MachinePool], currency: str) -> list[str]:
+    """The currencies of lists that have prices of these machines, when nothing converts them into `currency`."""
+    rates = Rate.objects.filter(
+        region__in={pool.region for pool in pools}, instance_type__in={pool.type for pool in pools}
+    ).exclude(currency=currency)
+    return sorted(set(rates.order_by().values_list("currency", flat=True).distinct()))
+
+
+def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[Price]:
+    """The prices whose currency has an exchange rate on the day, in `currency`."""
+    codes = {price.currency for price in prices}
+    if not codes:
+        return
+    book = rate_book(Period(as_of - timedelta(days=1), as_of + timedelta(days=1)), {*codes, currency})
+    found = {code: book.for_day(code, currency, as_of) for code in codes}
+    for price in prices:
+        rate = found[price.currency]
+        if rate is not None:
+            yield replace(
+                price,
+                hourly=EXACT.multiply(price.hourly, rate.value).quantize(PLACES, context=EXACT),
+                upfront=EXACT.multiply(price.upfront, rate.value).quantize(PLACES, context=EXACT),
+                currency=currency,
+                source=f"{price.source}, converted: 1 {price.currency} = {rate.value.normalize():f} {currency} of "
+                f"{rate.day:%d %B %Y}",
+            )
 
 
 def _price(rate: Rate) -> Price:

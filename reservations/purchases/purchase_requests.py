@@ -9,7 +9,7 @@ from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_orders import order_objection
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.calc.terms import SP_COMPUTE, MachinePool
+from reservations.calc.terms import WIDE_PLANS, MachinePool
 from reservations.models import PlanItem, PurchaseRequest, StandingOrder
 from reservations.purchases.approvals import approver_addresses
 from reservations.purchases.demand_and_prices import take_snapshot
@@ -86,7 +86,7 @@ def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
 def _covered_pools(item: PlanItem) -> list[str]:
     """The machines of the plan that the purchase can cover."""
     names = {row["pool"] for row in item.plan.working.get("pools", [])}
-    if item.kind == SP_COMPUTE:
+    if item.kind in WIDE_PLANS:
         return sorted(names)
     pools = {name: pool for name in names if (pool := MachinePool.from_text(name))}
     return sorted(

@@ -1,7 +1,7 @@
 """Where demand comes from: the charges of the whole company, or the cost lines of a team."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,8 @@ class CollectedDemand:
     """What is left to cover, what the bill charged for what no commitment covered, and hours covered or spot.
 
     `demand` is `gross`, all use that a commitment can cover, less what is `held`, as if that were in force all along.
+    `net` is what the bill charges on demand as a share of the list price, where it states both; `costs` what was
+    charged in each currency.
     """
 
     demand: Demand
@@ -44,6 +46,13 @@ class CollectedDemand:
     spot_hours: Decimal
     gross: Demand
     held: Sequence[HeldCapacity] = ()
+    net: Mapping[MachinePool, Decimal] = field(default_factory=dict)
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """That of most of what was charged; USD where nothing was."""
+        return max(self.costs, key=lambda code: self.costs[code], default="USD")
 
     def expected(self, months: int, days: int) -> Demand:
         """What is left to cover in the months to come, from a lookback of `days`; see optimizer.expected_demand.
@@ -68,16 +77,17 @@ def newest_billed_day(today: date) -> date:
     return today if newest is None else min(today, Month.of(newest).next.start)
 
 
-def collect_demand(as_of: date, days: int, team: Team | None = None) -> CollectedDemand:
+def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_shared: bool = True) -> CollectedDemand:
     """The hours of `days` days before `as_of` of the whole company, or of a team (daily, from its cost lines).
 
     What no bill tells is in none of its columns: an hour that is not delivered is no machine that was switched off.
     What is owned, approved, handed out or bought is taken off every hour. Of a daily bill `demand.machines` has the
-    hours of a day all at once, the worst case for a commitment, and `demand.even` one after another, the best.
+    hours of a day all at once, the worst case for a commitment, and `demand.even` one after another, the best. Where
+    accounts do not share (`is_shared`), each account's machines are pools of their own.
     """
     period = Period(as_of - timedelta(days=days), as_of)
     known = _known_days(period, team)
-    rows, unnamed = _with_pools(_team_use(team, period) if team else _company_use(period))
+    rows, unnamed = _with_pools(_team_use(team, period, is_shared) if team else _company_use(period, is_shared))
     eligible = [row for row in rows if not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in eligible:
@@ -95,7 +105,7 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
         for row in eligible
     ]
     gross = build_demand(uses, midnight(period.start), midnight(period.end), _known_hours(known, period, rows))
-    held = _held(gross, as_of, team) if gross.pools else HeldCommitments()
+    held = _held(gross, as_of, team, is_shared) if gross.pools else HeldCommitments()
     left = without_held(gross, held.capacities)
     return CollectedDemand(
         replace(left, notes=[*gross.notes, *unnamed, *held.notes]),
@@ -104,7 +114,27 @@ def collect_demand(as_of: date, days: int, team: Team | None = None) -> Collecte
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
         gross=gross,
         held=held.capacities,
+        net=_net_shares(eligible),
+        costs=_sum_costs(eligible),
     )
+
+
+def _sum_costs(rows: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        if code := row.get("currency"):
+            sums[code] = sums.get(code, ZERO) + (row["cost"] or ZERO)
+    return sums
+
+
+def _net_shares(rows: Iterable[Mapping[str, Any]]) -> dict[MachinePool, Decimal]:
+    """Contracted cost / list cost of what no commitment covers; 1 at most, for a list price is never exceeded."""
+    sums: dict[MachinePool, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        if not row["covered"] and row.get("listed"):
+            listed, contracted = sums.get(row["pool"], (ZERO, ZERO))
+            sums[row["pool"]] = listed + row["listed"], contracted + (row["contracted"] or ZERO)
+    return {pool: min(contracted / listed, Decimal(1)) for pool, (listed, contracted) in sums.items() if contracted > 0}
 
 
 def _known_days(period: Period, team: Team | None) -> list[bool]:
@@ -138,10 +168,10 @@ def _known_hours(known: Sequence[bool], period: Period, rows: Iterable[Mapping[s
     return hours
 
 
-def _held(gross: Demand, as_of: date, team: Team | None) -> HeldCommitments:
+def _held(gross: Demand, as_of: date, team: Team | None, is_shared: bool) -> HeldCommitments:
     """What the company holds, for these pools; the use of the last days says what it covers, and whose that is."""
     recent = Period(max(as_of - timedelta(days=LATELY), gross.start.date()), as_of)
-    use = _pool_use(recent)
+    use = _pool_use(recent, is_shared)
     prices = price_book.prices_of(gross.pools, as_of)
     hours = gross.last_days(LATELY)
     machines = hours.machines if hours.even is None else hours.even
@@ -170,18 +200,18 @@ def _sum_hours(rows: Iterable[Mapping[str, Any]]) -> Decimal:
     return sum((row["hours"] or ZERO for row in rows), ZERO)
 
 
-def _company_use(period: Period) -> list[dict[str, Any]]:
+def _company_use(period: Period, is_shared: bool) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from reservations.calc import charge_queries
 
-    query = charge_queries.machine_use(midnight(period.start), midnight(period.end))
+    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), by_account=not is_shared)
     return query_charges(period, query, without_view="amortized")
 
 
-def _pool_use(period: Period) -> list[PoolUse]:
+def _pool_use(period: Period, is_shared: bool) -> list[PoolUse]:
     from reservations.calc import charge_queries
 
-    query = charge_queries.pool_use(midnight(period.start), midnight(period.end))
+    query = charge_queries.pool_use(midnight(period.start), midnight(period.end), by_account=not is_shared)
     rows, _ = _with_pools(query_charges(period, query, without_view="amortized"))
     return [
         PoolUse(
@@ -198,7 +228,7 @@ def _pool_use(period: Period) -> list[PoolUse]:
     ]
 
 
-def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
+def _team_use(team: Team, period: Period, is_shared: bool) -> list[dict[str, Any]]:
     lines = (
         CostLine.objects.current()
         .filter(owner__in=Team.objects.below(team).values("pk"), charge_category="Usage")
@@ -209,7 +239,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
     )
     names = (
         *("provider", "service", "region", "instance_type", "charge_description", "commitment"),
-        *("pricing_category", "currency"),
+        *("pricing_category", "currency", *(() if is_shared else ("sub_account",))),
     )
     days = lines.values("charge_date", *names).annotate(hours=Sum("quantity"), cost=Sum("effective_cost"))
     return [
@@ -218,6 +248,7 @@ def _team_use(team: Team, period: Period) -> list[dict[str, Any]]:
             "start": midnight(row["charge_date"]),
             "end": midnight(row["charge_date"]) + timedelta(days=1),
             "type": row["instance_type"],
+            "account": row.get("sub_account", ""),
             "usage_type": "",
             "operation": "",
             "description": row["charge_description"],

@@ -79,6 +79,11 @@ class PlanForm(forms.Form):
         help_text="Off the list prices on demand, by your contract. Prices of your own go into a price list instead.",
     )
     negotiated_on_commitments = forms.BooleanField(label="The contract gives it on commitments too", required=False)
+    each_account = forms.BooleanField(
+        label="Accounts do not share",
+        required=False,
+        help_text="Where discount sharing is off, each account is advised on its own use.",
+    )
 
     def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,6 +115,7 @@ class PlanForm(forms.Form):
         for name in ("cash_rate", "negotiated"):
             shares[name] = shares[name] or 0.0
         limits |= shares | amounts
+        limits["is_shared"] = not values["each_account"]
         return Parameters(**limits, negotiated_on_commitments=values["negotiated_on_commitments"])
 
 

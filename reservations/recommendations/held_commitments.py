@@ -19,8 +19,8 @@ from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
 from reservations.calc.terms import (
     ON_DEMAND,
+    PLANS,
     RESERVED,
-    SP_COMPUTE,
     SP_EC2,
     MachinePool,
     engine_of,
@@ -187,7 +187,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
         )
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
-    if row.kind in (SP_EC2, SP_COMPUTE) and row.hourly_commitment:
+    if row.kind in PLANS and row.hourly_commitment:
         return _plan(words, row, float(row.hourly_commitment), until, known, seen)
     if not seen and not Utilisation.objects.filter(commitment=row).exists():
         return None
@@ -254,7 +254,7 @@ def _plan(
     billed = {one.pool: one.rate for one in seen if one.rate}
     usual = _usual_share(seen)
     for pool in known.pools:
-        if not is_plan_eligible(pool) or (family and pool.family != family):
+        if not is_plan_eligible(pool, row.kind) or (family and pool.family != family):
             continue
         if family and row.region and pool.region != row.region:
             continue

@@ -12,7 +12,7 @@ from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_t
 
 def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
     """A row for each kind that is allowed, as if nothing else could be bought; the last is the plan itself."""
-    scope = solved.parameters.scope()
+    scope = solved.scope()
     kinds = {KINDS[SP_COMPUTE]: (SP_COMPUTE,), KINDS[SP_EC2]: (SP_EC2,), "Reserved instances": RESERVED}
     rows = []
     for name, only in kinds.items():

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from finops_site.lib.money import exact_sum, exact_text
-from reservations.calc.terms import HOURS_A_YEAR, SP_COMPUTE, SP_EC2
+from reservations.calc.terms import HOURS_A_YEAR, SP_EC2, WIDE_PLANS, unit_of
 from reservations.models import PlanItem
 from reservations.optimizer.application import demand_at_turn
 from reservations.optimizer.batches import Batch, BatchUse, batch_uses, monthly_batches
@@ -96,21 +96,23 @@ def _build_item(solved: SolvedPlan, index: int, position: int, batches: list[dic
     offer, price = solved.market.offers[index], solved.market.offers[index].price
     sums = {name: exact_sum(Decimal(batch[name]) for batch in batches) for name in (*SUMMED, "quantity")}
     used = exact_sum(Decimal(batch["utilisation"]) * Decimal(batch["quantity"]) for batch in batches)
-    covers = {SP_COMPUTE: "", SP_EC2: price.pool.family}
+    is_wide = offer.kind in WIDE_PLANS
+    type_ = price.pool.family if offer.kind == SP_EC2 else price.pool.type
     return PlanItem(
         plan=solved.plan,
         position=position,
         provider=price.pool.provider,
-        service="" if offer.kind == SP_COMPUTE else price.pool.service,
+        service="" if is_wide else price.pool.service,
         tenancy="" if offer.is_plan else price.pool.tenancy,
         zone=price.pool.zone,
         kind=offer.kind,
         term_months=offer.term_months,
         payment=offer.payment,
-        region="" if offer.kind == SP_COMPUTE else price.pool.region,
-        instance_type=covers.get(offer.kind, price.pool.type),
+        region="" if is_wide else price.pool.region,
+        instance_type="" if is_wide else type_,
+        account=offer.pools[0].account,
         system="" if offer.is_plan else price.pool.system,
-        unit=f"{price.currency} an hour" if offer.is_plan else "machines",
+        unit=f"{price.currency} an hour" if offer.is_plan else unit_of(price.pool),
         utilisation=(used / sums["quantity"]).quantize(EXACT),
         break_even_months=_break_even(sums),
         rate_source=price.source,
@@ -136,7 +138,9 @@ def _item_working(solved: SolvedPlan, index: int, batches: list[dict[str, str]])
     level = demand_at_turn(problem, solved.solution.quantities, group) * _scale(offer)
     return {
         **explain_quantity(solved, index),
-        "unit": f"{offer.price.currency} an hour" if offer.is_plan else f"{offer.price.pool.type} machines",
+        "unit": f"{offer.price.currency} an hour"
+        if offer.is_plan
+        else f"{offer.price.pool.type} {unit_of(offer.price.pool)}",
         "days": _hours_by_day(level, solved.demand),
         "is_ahead": is_ahead(solved.demand),
         "ladder": batches,
@@ -147,7 +151,7 @@ def _hours_by_day(level: Floats, demand: Demand) -> list[dict[str, str]]:
     """The highest, the average and the lowest hour of each day that is known; of demand that lies ahead, of a month."""
     if is_ahead(demand):
         months = round((demand.until - demand.start) / MONTH) if demand.until else 1
-        names = [demand.start + month * MONTH for month in np.arange(len(level)) * months // len(level)]
+        names = [demand.start + (column * months // len(level)) * MONTH for column in range(len(level))]
     else:
         names = [demand.start + int(hour) * HOUR for hour in demand.hours_after_start]
     days = []

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from reservations.models import PlanItem
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
+from reservations.pricing import price_book
 from reservations.recommendations.demand_sources import HISTORY_DAYS
 from reservations.recommendations.plan_parameters import default_parameters
 from reservations.recommendations.solved_plan import SolvedPlan
@@ -16,6 +17,7 @@ GRAIN_NOTES = {
     SNAPSHOT: "The bill is a snapshot without history: machines that ran when it was taken are treated as steady. "
     "This is the weakest advice there is; look at a month of hourly use before buying for three years.",
 }
+POLICY_CURRENCY = "USD"
 INDICATIVE = (
     "Prices are indicative: worked out from common discounts, on no price list. Load AWS's offer files or "
     "your own sheet before buying."
@@ -33,6 +35,8 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
 def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
     """Where the plan goes beyond what finance's policy allows."""
     own, policy = solved.parameters, default_parameters()
+    if own.max_upfront and solved.plan.currency != POLICY_CURRENCY:
+        yield f"The limit on cash is taken as {solved.plan.currency}, in which the bill is."
     beyond = [f"terms of {max(own.terms) // 12} years"] if max(own.terms) > max(policy.terms) else []
     if _is_above(own.max_upfront, policy.max_upfront):
         beyond.append("cash on the first day")
@@ -65,9 +69,11 @@ def _price_notes(solved: SolvedPlan) -> Iterator[str]:
     if solved.market.unpriced:
         names = ", ".join(sorted(str(pool) for pool in solved.market.unpriced)[:5])
         more = len(solved.market.unpriced) - 5
+        others = price_book.other_currencies(solved.market.unpriced, solved.plan.currency)
+        elsewhere = f" There are prices in {', '.join(others)}, which no exchange rate converts." if others else ""
         yield (
             f"No price is known for {names}{f' and {more} more' if more > 0 else ''}: they stay on demand and are "
-            "in no figure here. A family that is no longer sold, or a list that was not loaded?"
+            f"in no figure here. A family that is no longer sold, or a list that was not loaded?{elsewhere}"
         )
 
 

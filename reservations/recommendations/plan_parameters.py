@@ -23,7 +23,8 @@ class Parameters:
     """What may be recommended. Shares between 0 and 1; money in the plan's currency; `terms` in months.
 
     `cash_rate` is what cash costs a year: what is paid upfront costs so much more, and no slice is bought that returns
-    less on what it commits. `batches_bought` of the plan that this one goes on with are owned already.
+    less on what it commits. `is_shared` is whether accounts share their commitments. `batches_bought` of the plan that
+    this one goes on with are owned already.
     """
 
     terms: tuple[int, ...] = TERMS
@@ -38,6 +39,7 @@ class Parameters:
     cash_rate: float = 0.0
     negotiated: float = 0.0
     negotiated_on_commitments: bool = False
+    is_shared: bool = True
     batches_bought: int = 0
 
     def __post_init__(self) -> None:

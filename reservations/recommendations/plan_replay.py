@@ -40,7 +40,7 @@ def replay_plan(solved: SolvedPlan) -> dict[str, Any]:
         )
         for times, column in zip(distinct.weights, distinct.demand.T, strict=True)
     )
-    replay = replay_purchases(columns, purchases, prices)
+    replay = replay_purchases(columns, purchases, prices, is_shared=solved.parameters.is_shared)
     to_year = Decimal(HOURS_A_YEAR) / replay.hours
     before = float((recent.on_demand[:, None] * recent.demand).sum())
     expected = (before - apply_purchases(recent, quantities).cost) * float(to_year)
@@ -66,12 +66,12 @@ def _purchases(solved: SolvedPlan) -> Iterator[ReplayedPurchase]:
         scale = offer.scale if offer.is_plan else 1.0
         amount = Decimal(decimal_text(float(quantity) * scale))
         rates = {
-            replace(solved.market.pools[pool], account=""): (
+            replace(solved.market.pools[pool], account="", zone=""): (
                 _exact(weight) * _exact(scale),
                 _exact(problem.on_demand[pool]),
             )
             for pool, weight in zip(group.pools, group.weights, strict=True)
         }
-        pool = offer.price.pool
+        pool = replace(offer.price.pool, account=offer.pools[0].account)
         commitment = OwnedCommitment(f"{index}", offer.kind, pool, amount, pool.zone, rates if offer.is_plan else {})
         yield ReplayedPurchase(commitment, amount if offer.is_plan else amount * offer.price.effective)

@@ -72,7 +72,7 @@ def return_frontier(solved: SolvedPlan) -> list[dict[str, Any]]:
 def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
     """What a year would save more without each limit of this plan, and what that takes: what the limits cost."""
     parameters, plain = solved.parameters, solved.market.problem
-    eased = {
+    eased: dict[str, dict[str, Any]] = {
         "every slice that saves anything": {"cash_rate": 0.0} if parameters.cash_rate else {},
         "no limit on cash": {"max_upfront": None} if parameters.max_upfront is not None else {},
         "no limit a month": {"max_monthly": None} if parameters.max_monthly is not None else {},
@@ -85,8 +85,7 @@ def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
     for name, changes in eased.items():
         if not changes:
             continue
-        scope = replace(parameters, **changes).scope()
-        choice = choose_purchases(solved.demand, solved.prices, scope, solved.time_limit / 6)
+        choice = choose_purchases(solved.demand, solved.prices, solved.scope(**changes), solved.time_limit / 6)
         then = frontier_point(choice.market.problem, choice.solution.quantities)
         saving, committed = then.saving - now.saving, (then.committed - now.committed) * plain.demand.shape[1]
         rows.append(
@@ -98,7 +97,7 @@ def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
                 "return": share_text(max(saving, 0.0), committed),
             }
         )
-    return [row for row in rows if Decimal(row["saving"]) >= 1]
+    return [row for row in rows if row["saving"] and Decimal(row["saving"]) >= 1]
 
 
 def saving_range(solved: SolvedPlan, saving: Decimal) -> dict[str, str]:

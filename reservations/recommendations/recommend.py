@@ -6,6 +6,7 @@ is written with its items (plan_items, plan_formula) and its notes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -93,15 +94,18 @@ def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
     """Demand to expect, its prices, and how much to buy of what; where there is nothing to cover, why."""
     parameters = Parameters.from_json(plan.parameters)
     _report(plan, "Reading the bills", 5)
-    history = demand_sources.collect_demand(plan.as_of, demand_sources.HISTORY_DAYS, plan.team)
+    days = demand_sources.HISTORY_DAYS
+    history = demand_sources.collect_demand(plan.as_of, days, plan.team, is_shared=parameters.is_shared)
+    plan.currency = history.currency
+    _update(plan, currency=plan.currency)
     demand = history.expected(max(parameters.terms), plan.lookback_days)
     if not demand.pools:
         ran = history.gross.last_days(plan.lookback_days).pools
         return [NOTHING_LEFT, *demand.notes] if ran else [NO_MACHINE]
     _report(plan, "Looking up prices", 25)
-    prices = price_book.prices_of(demand.pools, plan.as_of)
+    prices = price_book.prices_of(demand.pools, plan.as_of, plan.currency)
     _report(plan, "Choosing quantities", 35)
-    scope = parameters.scope()
+    scope = replace(parameters.scope(), net=history.net)
     choice = choose_purchases(demand, prices, scope, time_limit)
     choice = with_bound(choice, demand, prices, scope, time_limit)
     return SolvedPlan(plan, parameters, time_limit, history, demand, prices, choice)

@@ -1,15 +1,16 @@
 """A recommendation's question with its answer, and how its figures are written: what the parts of a plan stand on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR
 from reservations.models import Plan
 from reservations.optimizer.demand import HOUR, Demand
 from reservations.optimizer.model import Floats, Option, Solution
-from reservations.optimizer.offers import Market, Prices
+from reservations.optimizer.offers import Market, Prices, PurchaseScope
 from reservations.recommendations.demand_sources import CollectedDemand
 from reservations.recommendations.plan_choice import Choice
 from reservations.recommendations.plan_parameters import Parameters
@@ -26,6 +27,10 @@ class SolvedPlan:
     demand: Demand
     prices: Prices
     choice: Choice
+
+    def scope(self, **changes: Any) -> PurchaseScope:
+        """What may be bought at the net prices of the bill, with other parameters where `changes` names some."""
+        return replace(replace(self.parameters, **changes).scope(), net=self.history.net)
 
     @property
     def market(self) -> Market:

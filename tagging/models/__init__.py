@@ -14,6 +14,7 @@ from tagging.models.metrics import Metric, MetricValue
 from tagging.models.ownership import BILLED_CONDITIONS, CONDITIONS, Application, Fixer, OwnershipRule
 from tagging.models.policy import (
     ComplianceMonth,
+    ComplianceRollup,
     TagFact,
     TaggedResource,
     TagRequirement,
@@ -39,6 +40,7 @@ __all__ = [
     "ChangeSet",
     "ChargebackPeriod",
     "ComplianceMonth",
+    "ComplianceRollup",
     "Dispute",
     "Fixer",
     "JournalAccount",

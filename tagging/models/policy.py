@@ -253,3 +253,38 @@ class TaggedResource(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:resource", args=[self.key])
+
+
+class ComplianceRollup(models.Model):
+    """How many rows of TaggedResource are alike in all that figures count them by, and their sums.
+
+    Written with the resources of its month: figures of 200,000 resources are sums of a few hundred rows.
+    """
+
+    charge_month = models.DateField()
+    last_day_of_month = models.DateField()
+    provider = models.CharField(max_length=200, blank=True)
+    sub_account = models.CharField("account", max_length=200, blank=True)
+    service = models.CharField(max_length=300, blank=True)
+    owner = models.ForeignKey(
+        "finops_site.Team", models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    pool = models.ForeignKey(
+        "costs.Pool", models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    currency = models.CharField(max_length=10)
+    why_not = models.CharField("cannot carry tags", max_length=20, choices=TaggedResource.WhyNot, blank=True)
+    verdict = models.ForeignKey(TagVerdict, models.PROTECT, null=True, related_name="+")
+    excepted_until = models.DateField(null=True)
+    resources = models.PositiveIntegerField()
+    cost = money("effective, or billed where the bill has no other")
+    lines = models.BigIntegerField()
+
+    objects = TaggedResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["charge_month", "owner"], name="compliance_rollup_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.resources:,} resources of {Month.of(self.charge_month)}"

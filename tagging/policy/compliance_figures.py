@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import Count, F, Sum, Value
+from django.db.models import F, Sum, Value
 
 from costs.calc.dimensions import DIMENSIONS
 from costs.calc.known_until import ANY
@@ -24,7 +24,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 from tagging.calc.tag_policy import State
-from tagging.models import ComplianceMonth, TaggedResource, TagRequirement
+from tagging.models import ComplianceMonth, ComplianceRollup, TaggedResource, TagRequirement
 from tagging.models.policy import TaggedResourceQuerySet
 
 Answer = TypeVar("Answer")
@@ -104,6 +104,11 @@ def resources_of_month(user: Person, month: Month, filters: Filters = None) -> T
     return TaggedResource.objects.visible_to(user).in_month(month).filter(**(filters or {}))
 
 
+def sums_of_month(user: Person, month: Month, filters: Filters = None) -> TaggedResourceQuerySet:
+    """The same resources, those that are alike counted and summed in one row."""
+    return ComplianceRollup.objects.visible_to(user).in_month(month).filter(**(filters or {}))
+
+
 def cached_answer(user: Person, question: tuple[Any, ...], compute: Callable[[], Answer]) -> Answer:
     """An answer cached as long as bills, policy, exceptions and the day stay the same."""
     return cached(user, ("compliance", versions(), *question), compute)
@@ -119,11 +124,11 @@ def by_group(user: Person, month: Month, today: date, group: str | None, filters
 
     def compute() -> Sums:
         value = team_or_shared() if group == "team" else F(GROUPS[group]) if group else Value("")
-        rows = resources_of_month(user, month, filters).taggable().with_state(today).annotate(group=value)
-        sums = rows.order_by().values("group", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))
+        rows = sums_of_month(user, month, filters).taggable().with_state(today).annotate(group=value)
+        sums = rows.order_by().values("group", "state", "currency").annotate(count=Sum("resources"), amount=Sum("cost"))
         return [
             (NOBODY if key is None else key, *rest)
-            for key, *rest in sums.values_list("group", "state", "currency", "resources", "amount")
+            for key, *rest in sums.values_list("group", "state", "currency", "count", "amount")
         ]
 
     question = ("by", str(month), today, group, sorted((filters or {}).items()))
@@ -142,9 +147,9 @@ def by_tag(user: Person, month: Month, filters: Filters = None) -> dict[str, Tal
 
     def compute() -> Sums:
         names = ("verdict__tag_facts__tag", "verdict__tag_facts__state", "currency")
-        rows = resources_of_month(user, month, filters).taggable().filter(verdict__tag_facts__isnull=False)
-        sums = rows.order_by().values(*names).annotate(resources=Count("pk"), amount=Sum("cost"))
-        return list(sums.values_list(*names, "resources", "amount"))
+        rows = sums_of_month(user, month, filters).taggable().filter(verdict__tag_facts__isnull=False)
+        sums = rows.order_by().values(*names).annotate(count=Sum("resources"), amount=Sum("cost"))
+        return list(sums.values_list(*names, "count", "amount"))
 
     question = ("tag", str(month), sorted((filters or {}).items()))
     order = {key: number for number, key in enumerate(requirements())}
@@ -170,7 +175,7 @@ def untaggable(user: Person, month: Month, filters: Filters = None) -> list[dict
 
     def compute() -> list[dict[str, Any]]:
         labels = dict(TaggedResource.WhyNot.choices)
-        rows = resources_of_month(user, month, filters).exclude(why_not="").order_by().values("why_not", "currency")
+        rows = sums_of_month(user, month, filters).exclude(why_not="").order_by().values("why_not", "currency")
         sums = rows.annotate(amount=Sum("cost"), charged=Sum("lines")).order_by("currency", "why_not")
         return [{**row, "label": labels[row["why_not"]]} for row in sums]
 
@@ -182,11 +187,11 @@ def compliance_by_month(user: Person, today: date, count: int = 13, filters: Fil
     months = sorted(month for month in computed_months() if month.start <= today)[-count:]
 
     def compute() -> Sums:
-        rows = TaggedResource.objects.visible_to(user).filter(charge_month__in=[month.start for month in months])
+        rows = ComplianceRollup.objects.visible_to(user).filter(charge_month__in=[month.start for month in months])
         groups = rows.filter(**(filters or {})).taggable().with_state(today).order_by()
-        sums = groups.values("charge_month", "state", "currency").annotate(resources=Count("pk"), amount=Sum("cost"))
+        sums = groups.values("charge_month", "state", "currency").annotate(count=Sum("resources"), amount=Sum("cost"))
         return [
-            (str(Month.of(row["charge_month"])), row["state"], row["currency"], row["resources"], row["amount"])
+            (str(Month.of(row["charge_month"])), row["state"], row["currency"], row["count"], row["amount"])
             for row in sums
         ]
 

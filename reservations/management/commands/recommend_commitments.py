@@ -43,6 +43,7 @@ class Command(PlainCommand):
         parser.add_argument("--cash-rate", type=float, metavar="SHARE", help="what cash costs a year (by the policy)")
         parser.add_argument("--negotiated", type=float, default=0.0, metavar="SHARE", help="off list prices on demand")
         parser.add_argument("--negotiated-on-commitments", action="store_true", help="the contract gives it there too")
+        parser.add_argument("--no-sharing", action="store_true", help="accounts do not share commitments")
         parser.add_argument("--team", help="for the use of one team and the teams below it")
         parser.add_argument("--time-limit", type=float, default=recommend.TIME_LIMIT, metavar="SECONDS")
 
@@ -94,6 +95,7 @@ def read_parameters(options: dict[str, Any]) -> Parameters:
     if options["cash_rate"] is not None:
         chosen["cash_rate"] = options["cash_rate"]
     chosen |= {name: options[name] for name in LIMITS if options[name] is not BY_POLICY}
+    chosen["is_shared"] = not options["no_sharing"]
     return default_parameters(
         **chosen, negotiated=options["negotiated"], negotiated_on_commitments=options["negotiated_on_commitments"]
     )

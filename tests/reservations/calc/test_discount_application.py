@@ -152,9 +152,12 @@ def test_a_machine_has_the_size_that_its_reservation_counts(pool, size):
         (ec2("m5.large", tenancy="dedicated"), False),
         *(
             (of("RDS", "db.r5.large", engine), True)
-            for engine in ("MySQL", "Aurora PostgreSQL Multi-AZ", "Oracle BYOL")
+            for engine in ("MySQL", "Aurora PostgreSQL Multi-AZ", "Oracle Enterprise BYOL")
         ),
-        *((of("RDS", "db.r5.large", engine), False) for engine in ("SQL Server Standard LI", "Oracle LI", "")),
+        *(
+            (of("RDS", "db.r5.large", engine), False)
+            for engine in ("SQL Server Standard (LI)", "Oracle Standard Two (LI)", "")
+        ),
         (of("ElastiCache", "cache.r6g.large", "Memcached"), True),
         (of("MemoryDB", "db.r6g.large", "Redis"), True),
         *(

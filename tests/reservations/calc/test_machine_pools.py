@@ -42,7 +42,7 @@ def pool(type_, system="Linux", tenancy="default", service="EC2"):
         ),
         (
             aws("AmazonRDS", "EU-InstanceUsage:db.m5.large", "CreateDBInstance:0012"),
-            pool("db.m5.large", "SQL Server Standard LI", service="RDS"),
+            pool("db.m5.large", "SQL Server Standard (LI)", service="RDS"),
         ),
         (
             aws("AmazonRDS", "EU-InstanceUsageIOOptimized:db.r6g.large", "CreateDBInstance:0021"),

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from reservations.calc import indicative_prices
-from reservations.calc.price_lists import BadPrices, break_even_months, current_prices, parse_price_list
+from reservations.calc.price_lists import parse_price_list
+from reservations.calc.prices import BadPrices, break_even_months, current_prices
 from reservations.calc.terms import ON_DEMAND, RI_STANDARD, SP_COMPUTE, MachinePool
 
 LARGE = MachinePool("AWS", "us-east-1", "m5.large")
@@ -109,7 +110,7 @@ def test_a_wrong_row_is_named(row, expected):
     ("text", "expected"),
     [
         ("{", "no whole JSON"),
-        ('{"terms": {}}', "neither an EC2 offer file"),
+        ('{"terms": {}}', "neither an offer file of AWS"),
         ("a,b\n1,2\n", "the header lacks provider"),
     ],
 )

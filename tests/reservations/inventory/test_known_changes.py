@@ -8,7 +8,7 @@ import pytest
 from finops_site.lib.periods import Period
 from finops_site.models import Team
 from finops_site.registry import registry
-from reservations.calc.price_lists import Price
+from reservations.calc.prices import Price
 from reservations.calc.terms import MachinePool
 from reservations.inventory import known_changes
 from reservations.models import Commitment

@@ -11,7 +11,7 @@ from costs.models import CostLine
 from finops_site.celery import app
 from finops_site.lib.periods import Month
 from finops_site.models import Team
-from tagging.models import ComplianceMonth, OwnershipRule, TaggedResource, TagRequirement, TagVerdict
+from tagging.models import ComplianceMonth, ComplianceRollup, OwnershipRule, TaggedResource, TagRequirement, TagVerdict
 from tagging.ownership import rule_application
 from tagging.policy import compliance
 from tests import bills
@@ -105,6 +105,20 @@ def test_what_is_told_apart_sums_to_the_cost_lines(tmp_path):
     for owner in (None, payments):
         lines = CostLine.objects.current().filter(owner=owner).totals(["effective_cost"])["USD"]["effective_cost"]
         assert sum(row.cost for row in TaggedResource.objects.filter(owner=owner)) == lines
+
+
+def test_resources_that_are_alike_are_summed_and_none_is_lost(tmp_path):
+    rows = [{"ResourceId": f"i-{n}", "Tags": ALL_FIVE if n % 3 else "", "EffectiveCost": f"0.{n}7"} for n in range(30)]
+    load(tmp_path, [*rows, {"ChargeCategory": "Tax", "ResourceId": "", "EffectiveCost": "3.000000000000000001"}])
+    compliance.refresh_compliance()
+    by_verdict = {}
+    for row in TaggedResource.objects.all():
+        count, cost = by_verdict.get((row.why_not, row.verdict_id), (0, Decimal(0)))
+        by_verdict[(row.why_not, row.verdict_id)] = (count + 1, cost + row.cost)
+    assert {
+        (row.why_not, row.verdict_id): (row.resources, row.cost) for row in ComplianceRollup.objects.all()
+    } == by_verdict
+    assert len(by_verdict) == 3
 
 
 def test_a_resource_that_changed_hands_has_a_row_for_each_owner_and_its_last_tags_for_both(tmp_path):

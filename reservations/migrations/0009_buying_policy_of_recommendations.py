@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reservations", "0007_kinds_of_google_and_systems_of_rates"),
+        ("reservations", "0008_what_bills_state_of_commitments"),
     ]
 
     operations = [
