@@ -136,6 +136,7 @@ def _item_working(solved: SolvedPlan, index: int, batches: list[dict[str, str]])
     problem, offer = solved.market.problem, solved.market.offers[index]
     group = problem.options[index].group
     level = demand_at_turn(problem, solved.solution.quantities, group) * _scale(offer)
+    machines = f"{offer.price.pool.type} {unit_of(offer.price.pool)}"
     return {
         **explain_quantity(solved, index),
         "unit": f"{offer.price.currency} an hour"
