@@ -139,9 +139,7 @@ def _item_working(solved: SolvedPlan, index: int, batches: list[dict[str, str]])
     machines = f"{offer.price.pool.type} {unit_of(offer.price.pool)}"
     return {
         **explain_quantity(solved, index),
-        "unit": f"{offer.price.currency} an hour"
-        if offer.is_plan
-        else f"{offer.price.pool.type} {unit_of(offer.price.pool)}",
+        "unit": f"{offer.price.currency} an hour" if offer.is_plan else machines,
         "days": _hours_by_day(level, solved.demand),
         "is_ahead": is_ahead(solved.demand),
         "ladder": batches,

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from reservations.models import PlanItem
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
-from reservations.pricing import price_book
 from reservations.recommendations.demand_sources import HISTORY_DAYS
 from reservations.recommendations.plan_parameters import default_parameters
+from reservations.recommendations.plan_prices import price_notes
 from reservations.recommendations.solved_plan import SolvedPlan
 
 GRAIN_NOTES = {
@@ -29,7 +29,9 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
     notes = [grain] if grain else []
     if any(item.is_indicative for item in items) or not items:
         notes.append(INDICATIVE)
-    return [*notes, *_price_notes(solved), *_solution_notes(solved), *_policy_notes(solved), *solved.demand.notes]
+    prices = price_notes(solved.prices, solved.market.unpriced, solved.plan.currency)
+    about = (*_price_notes(solved), *prices, *_solution_notes(solved), *_policy_notes(solved))
+    return [*notes, *about, *solved.demand.notes]
 
 
 def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -69,11 +71,9 @@ def _price_notes(solved: SolvedPlan) -> Iterator[str]:
     if solved.market.unpriced:
         names = ", ".join(sorted(str(pool) for pool in solved.market.unpriced)[:5])
         more = len(solved.market.unpriced) - 5
-        others = price_book.other_currencies(solved.market.unpriced, solved.plan.currency)
-        elsewhere = f" There are prices in {', '.join(others)}, which no exchange rate converts." if others else ""
         yield (
             f"No price is known for {names}{f' and {more} more' if more > 0 else ''}: they stay on demand and are "
-            f"in no figure here. A family that is no longer sold, or a list that was not loaded?{elsewhere}"
+            "in no figure here. A family that is no longer sold, or a list that was not loaded?"
         )
 
 
@@ -97,6 +97,8 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
     if parameters.negotiated:
         where = "on demand and on commitments" if parameters.negotiated_on_commitments else "on demand"
         yield f"A negotiated discount of {parameters.negotiated:.1%} is taken off list prices {where}."
+    if not parameters.is_shared:
+        yield "Accounts do not share commitments: each is advised for itself, and its purchases cover nobody else."
     if parameters.cash_rate:
         yield (
             f"Cash costs {parameters.cash_rate:.1%} a year: upfront counts as so much dearer, and the last slice saves "

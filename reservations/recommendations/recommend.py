@@ -6,7 +6,6 @@ is written with its items (plan_items, plan_formula) and its notes.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -19,13 +18,13 @@ from finops_site.lib.money import exact_sum, exact_text
 from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.demand import Demand
-from reservations.pricing import price_book
 from reservations.recommendations import demand_sources
 from reservations.recommendations.plan_choice import choose_purchases, with_bound
 from reservations.recommendations.plan_comparison import compare_kinds, only_reserved_text
 from reservations.recommendations.plan_items import build_items
 from reservations.recommendations.plan_notes import build_notes
 from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
+from reservations.recommendations.plan_prices import plan_prices
 from reservations.recommendations.plan_replay import replay_plan
 from reservations.recommendations.plan_risk import (
     cost_of_limits,
@@ -87,7 +86,7 @@ def _update(plan: Plan, **changes: Any) -> None:
 
 
 def _report(plan: Plan, stage: str, progress: int) -> None:
-    _update(plan, state=Plan.State.RUNNING, stage=stage, progress=progress)
+    _update(plan, state=Plan.State.RUNNING, stage=stage, progress=progress, heartbeat_at=timezone.now())
 
 
 def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
@@ -96,16 +95,14 @@ def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
     _report(plan, "Reading the bills", 5)
     days = demand_sources.HISTORY_DAYS
     history = demand_sources.collect_demand(plan.as_of, days, plan.team, is_shared=parameters.is_shared)
-    plan.currency = history.currency
-    _update(plan, currency=plan.currency)
     demand = history.expected(max(parameters.terms), plan.lookback_days)
     if not demand.pools:
         ran = history.gross.last_days(plan.lookback_days).pools
         return [NOTHING_LEFT, *demand.notes] if ran else [NO_MACHINE]
     _report(plan, "Looking up prices", 25)
-    prices = price_book.prices_of(demand.pools, plan.as_of, plan.currency)
+    prices = plan_prices(plan, parameters, history, demand)
     _report(plan, "Choosing quantities", 35)
-    scope = replace(parameters.scope(), net=history.net)
+    scope = parameters.scope()
     choice = choose_purchases(demand, prices, scope, time_limit)
     choice = with_bound(choice, demand, prices, scope, time_limit)
     return SolvedPlan(plan, parameters, time_limit, history, demand, prices, choice)
@@ -186,6 +183,7 @@ def _save(solved: SolvedPlan, items: Sequence[PlanItem], amounts: dict[str, Deci
         stage="",
         progress=100,
         message="",
+        currency=solved.plan.currency,
         confidence=solved.demand.grain,
         is_indicative=any(item.is_indicative for item in items),
         notes=build_notes(solved, items),

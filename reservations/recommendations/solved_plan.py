@@ -29,8 +29,8 @@ class SolvedPlan:
     choice: Choice
 
     def scope(self, **changes: Any) -> PurchaseScope:
-        """What may be bought at the net prices of the bill, with other parameters where `changes` names some."""
-        return replace(replace(self.parameters, **changes).scope(), net=self.history.net)
+        """What may be bought, with other parameters where `changes` names some."""
+        return replace(self.parameters, **changes).scope()
 
     @property
     def market(self) -> Market:

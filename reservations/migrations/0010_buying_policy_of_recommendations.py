@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reservations", "0008_what_bills_state_of_commitments"),
+        ("reservations", "0009_sign_of_life_of_recommendations"),
     ]
 
     operations = [
