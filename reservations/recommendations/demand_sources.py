@@ -283,8 +283,3 @@ def _team_use(team: Team, period: Period, is_shared: bool) -> list[dict[str, Any
         }
         for row in rows
     ]
-
-
-def restrict_to_last_days(demand: Demand, days: int) -> Demand:
-    """The last `days` days of the calendar, without pools that did not run in them; see `Demand.last_days`."""
-    return demand.last_days(days)
