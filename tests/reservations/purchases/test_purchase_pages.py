@@ -141,6 +141,7 @@ def test_the_switch_is_one_button(row, fay, eli, client_of):
 def test_finance_says_what_the_api_may(fay, client_of):
     url = reverse("reservations:buying_policy")
     values = {"by_api": "on", "monthly_ceiling": "5000", "default_limit": "25000", "credential": ""}
+    values |= {"longest_term": "12", "upfront_limit": "0", "cash_percent": "8"}
     assert "Choose as whom the API buys" in client_of(fay).post(url, values).content.decode()
     values["credential"] = Credential.objects.create(name="buyer").pk
     page = client_of(fay).post(url, values, follow=True).content.decode()
