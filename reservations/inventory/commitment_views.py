@@ -16,7 +16,15 @@ from finops_site.lib.words import counted
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
-from reservations.inventory import commitment_csv, commitment_usage, commitment_use, contingency, metrics
+from reservations.calc.commitment_lists import BadList
+from reservations.inventory import (
+    commitment_csv,
+    commitment_usage,
+    commitment_use,
+    contingency,
+    metrics,
+    provider_lists,
+)
 from reservations.inventory.forms import CommitmentFilter, CommitmentsForm
 from reservations.inventory.tables import COMMITMENT_STATES, CommitmentTable, DayUseTable
 from reservations.models import Commitment, Utilisation
@@ -120,9 +128,13 @@ class LoadCommitments(FormPage):
     success_url = reverse_lazy("reservations:commitments")
 
     def form_valid(self, form: CommitmentsForm) -> HttpResponse:
+        text = form.cleaned_data["file"]
         try:
-            count = commitment_csv.load_csv(form.cleaned_data["file"])
-        except commitment_csv.BadCommitments as error:
+            if provider_lists.is_list(text):
+                count = provider_lists.load_list(text).listed
+            else:
+                count = commitment_csv.load_csv(text)
+        except (commitment_csv.BadCommitments, BadList) as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
         messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded.")
