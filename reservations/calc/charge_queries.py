@@ -10,6 +10,9 @@ from ibis import Deferred, Table, _
 from costs.charges.charge_queries import CHARGES
 from reservations.calc.machine_pools import DESCRIPTION_WORDS, METERED, TYPE
 
+SECONDS, MINUTES = "^s(ec|ecs|econds?)?$", "^min(s|utes?)?$"
+HOURS = "decimal(38, 18)"
+
 
 def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
     """How many hours machines ran in each charge period that touches the time, and under which price.
@@ -30,7 +33,9 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
     }
     # Within an hour it does not matter which machine ran for how long.
     is_longer = _.ChargePeriodEnd > _.ChargePeriodStart + ibis.interval(hours=1)
-    states_both = (_.ListCost > 0) & (_.ContractedCost > 0)
+    # Of what nothing covers the effective cost is the contracted one, where a bill has no column for that.
+    contracted = _.ContractedCost.nullif(0).coalesce(_.EffectiveCost)
+    states_both = (_.ListCost > 0) & (contracted > 0)
     by_machine = (
         _machine_charges(start, end)
         .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
@@ -39,7 +44,7 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
             machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
             cost=_.EffectiveCost.sum(),
             listed=_.ListCost.sum(where=states_both),
-            contracted=_.ContractedCost.sum(where=states_both),
+            contracted=contracted.sum(where=states_both),
         )
     )
     whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))
@@ -78,7 +83,8 @@ def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zon
 
 def _machine_charges(start: datetime, end: datetime) -> Table:
     """The use that commitments may cover, and what looks like it: hours with a machine's name, and what is metered."""
-    hourly = _.ConsumedUnit.lower().re_search("^h|hour|hrs")
+    hourly = _unit().re_search("^h|hour|hrs")
+    timed = hourly | _unit().re_search(SECONDS) | _unit().re_search(MINUTES)
     named = _.x_InstanceType.notnull() | (_is_aws() & _aws_text().re_search(rf"\b({TYPE})\b"))
     unnamed = _is_aws() & _aws_text().re_search(
         r"instance[ -]hour|node[ -]hour|boxusage|hostusage|instanceusage|nodeusage"
@@ -87,7 +93,7 @@ def _machine_charges(start: datetime, end: datetime) -> Table:
     return CHARGES.filter(
         _.x_Problem.isnull(),
         _.ChargeCategory == "Usage",
-        (hourly & (named | unnamed)) | metered | (_is_google_part() & (hourly | _is_priced_hourly())),
+        (timed & (named | unnamed)) | metered | (_is_google_part() & (hourly | _is_priced_hourly())),
         _.CommitmentDiscountStatus.fill_null("") != "Unused",
         _.ChargePeriodStart < end,
         (_.ChargePeriodEnd > start) | (_.ChargePeriodStart >= start),
@@ -141,9 +147,22 @@ def _is_priced_hourly() -> Deferred:
     return _.PricingUnit.fill_null("").lower().re_search("hour")
 
 
+def _unit() -> Deferred:
+    return _.ConsumedUnit.fill_null("").lower()
+
+
 def _hours() -> Deferred:
-    """Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour."""
-    return ibis.cases((_is_google_part() & _is_priced_hourly(), _.PricingQuantity), else_=_.ConsumedQuantity)
+    """Hours, whatever unit of time a charge is in; a bill may change it within a month.
+
+    Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour.
+    """
+    is_google = _is_google_part() & _is_priced_hourly()
+    return ibis.cases(
+        (is_google, _.PricingQuantity),
+        (_unit().re_search(SECONDS), (_.ConsumedQuantity / 3600).cast(HOURS)),
+        (_unit().re_search(MINUTES), (_.ConsumedQuantity / 60).cast(HOURS)),
+        else_=_.ConsumedQuantity,
+    )
 
 
 def _covered() -> Deferred:

@@ -1,11 +1,15 @@
 """A price of a list, what follows from it, and which of several is in force. Pure: no Django."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from reservations.calc.terms import HOURS_A_MONTH, HOURS_A_YEAR, PLANS, UPFRONT_SHARE, MachinePool
+from finops_site.lib.money import EXACT
+from reservations.calc.terms import HOURS_A_MONTH, HOURS_A_YEAR, ON_DEMAND, PLANS, UPFRONT_SHARE, MachinePool
+
+PriceKey = tuple[MachinePool, str, int, str]
+PLACES = Decimal("1E-12")
 
 
 class BadPrices(ValueError):
@@ -64,18 +68,34 @@ def break_even_months(on_demand: Decimal, price: Price) -> Decimal | None:
     return price.cash / saved
 
 
-def current_prices(prices: Iterable[Price]) -> dict[tuple[MachinePool, str, int, str], Price]:
+def current_prices(prices: Iterable[Price]) -> dict[PriceKey, Price]:
     """The price in force of each pool and option: a listed one before an indicative one, then the latest.
 
     Indicative prices never compete with a list: of a service and region that a list has prices of none counts.
     """
     known = list(prices)
     listed = {place_of(price.pool) for price in known if not price.is_indicative}
-    current: dict[tuple[MachinePool, str, int, str], Price] = {}
+    current: dict[PriceKey, Price] = {}
     for price in sorted(known, key=lambda price: price.day):
         if not (price.is_indicative and place_of(price.pool) in listed):
             current[(price.pool, price.kind, price.term_months, price.payment)] = price
     return current
+
+
+def at_net_prices(prices: Mapping[PriceKey, Price], net: Mapping[MachinePool, Decimal]) -> dict[PriceKey, Price]:
+    """The prices with those on demand as the bill charges them: list price x contracted cost / list cost of the pool.
+
+    What commitments cost stays as it is listed: a bill shows no discount on what nobody has bought.
+    """
+    own = dict(prices)
+    for pool, share in net.items():
+        key = (replace(pool, account="", zone=""), ON_DEMAND, 0, "")
+        price = prices.get(key)
+        if price is not None and share < 1:
+            source = f"{price.source}, less {1 - share:.1%} as the bill charges"
+            hourly = EXACT.multiply(price.hourly, share).quantize(PLACES, context=EXACT)
+            own[key] = replace(price, hourly=hourly, source=source)
+    return own
 
 
 def place_of(pool: MachinePool) -> tuple[str, str, str]:

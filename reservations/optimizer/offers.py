@@ -36,8 +36,7 @@ NEAR: Final = 1e-6
 @dataclass(frozen=True, slots=True)
 class PurchaseScope:
     """What may be bought. `negotiated` is the share off list prices that the contract gives, on demand and, where it
-    says so, on commitments; without one, `net` says for each pool what share of the list price the bill charges on
-    demand. `cash_rate` is what cash costs a year; it makes upfront dearer in the choice."""
+    says so, on commitments. `cash_rate` is what cash costs a year; it makes upfront dearer in the choice."""
 
     kinds: tuple[str, ...] = OPTIONS
     terms: tuple[int, ...] = TERMS
@@ -47,7 +46,6 @@ class PurchaseScope:
     negotiated: Decimal = Decimal(0)
     negotiated_on_commitments: bool = False
     limits: PurchaseLimits = field(default_factory=PurchaseLimits)
-    net: Mapping[MachinePool, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,7 @@ def build_market(demand: Demand, prices: Prices, scope: PurchaseScope) -> Market
 
 def _on_demand(prices: Prices, pool: MachinePool, scope: PurchaseScope) -> Decimal | None:
     price = prices.get((_listed(pool), ON_DEMAND, 0, ""))
-    if price is None or price.hourly <= 0:
-        return None
-    return price.hourly * (1 - scope.negotiated if scope.negotiated else scope.net.get(pool, Decimal(1)))
+    return price.hourly * (1 - scope.negotiated) if price and price.hourly > 0 else None
 
 
 def _listed(pool: MachinePool) -> MachinePool:

@@ -3,19 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
 
 from costs.query.currency_conversion import rate_book
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from reservations.calc import indicative_prices
-from reservations.calc.prices import Price, current_prices, place_of
+from reservations.calc.prices import PLACES, Price, current_prices, place_of
 from reservations.calc.terms import MachinePool
 from reservations.models import Rate
 from reservations.optimizer.offers import Prices
 
 CHUNK = 2_000
-PLACES = Decimal("1E-12")
 FIELDS = ("hourly", "upfront", "source")
 KEY = [
     *("provider", "service", "region", "zone", "instance_type", "system", "tenancy"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from django.db.models import Q, Sum
 from numpy.typing import NDArray
 
@@ -45,6 +46,7 @@ class CollectedDemand:
     spot_hours: Decimal
     gross: Demand
     held: Sequence[HeldCapacity] = ()
+    currency: str = "USD"
     net: Mapping[MachinePool, Decimal] = field(default_factory=dict)
 
     def expected(self, months: int, days: int) -> Demand:
@@ -81,6 +83,8 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
     period = Period(as_of - timedelta(days=days), as_of)
     known = _known_days(period, team)
     rows, unnamed = _with_pools(_team_use(team, period, is_shared) if team else _company_use(period, is_shared))
+    currency = _main_currency(row for row in rows if not row["spot"])
+    rows, apart = _in_currency(rows, currency)
     eligible = [row for row in rows if not row["spot"]]
     charged: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in eligible:
@@ -98,15 +102,16 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
         for row in eligible
     ]
     gross = build_demand(uses, midnight(period.start), midnight(period.end), _known_hours(known, period, rows))
-    held = _held(gross, as_of, team, is_shared) if gross.pools else HeldCommitments()
+    held = _held(gross, as_of, team, currency, is_shared) if gross.pools else HeldCommitments()
     left = without_held(gross, held.capacities)
     return CollectedDemand(
-        replace(left, notes=[*gross.notes, *unnamed, *held.notes]),
+        replace(left, notes=[*gross.notes, *unnamed, *apart, *held.notes]),
         charged,
         covered_hours=_sum_hours(row for row in rows if row["covered"]),
         spot_hours=_sum_hours(row for row in rows if row["spot"] and not row["covered"]),
         gross=gross,
         held=held.capacities,
+        currency=currency,
         net=_net_shares(eligible),
     )
 
@@ -116,9 +121,34 @@ def _net_shares(rows: Iterable[Mapping[str, Any]]) -> dict[MachinePool, Decimal]
     sums: dict[MachinePool, tuple[Decimal, Decimal]] = {}
     for row in rows:
         if not row["covered"] and row.get("listed"):
-            listed, contracted = sums.get(row["pool"], (ZERO, ZERO))
-            sums[row["pool"]] = listed + row["listed"], contracted + (row["contracted"] or ZERO)
+            pool = replace(row["pool"], account="", zone="")
+            listed, contracted = sums.get(pool, (ZERO, ZERO))
+            sums[pool] = listed + row["listed"], contracted + (row["contracted"] or ZERO)
     return {pool: min(contracted / listed, Decimal(1)) for pool, (listed, contracted) in sums.items() if contracted > 0}
+
+
+def _in_currency(rows: Iterable[dict[str, Any]], currency: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of one currency, for a plan has one; and what others cost, in sentences."""
+    own, costs = [], dict[str, Decimal]()
+    for row in rows:
+        if row["currency"] in (currency, None, ""):
+            own.append(row)
+        elif not row["spot"] and not row["covered"]:
+            costs[row["currency"]] = costs.get(row["currency"], ZERO) + (row["cost"] or ZERO)
+    return own, [
+        f"{cost:,.2f} {other} are on bills in {other}: this advice is for what is billed in {currency}."
+        for other, cost in sorted(costs.items())
+        if cost
+    ]
+
+
+def _main_currency(rows: Iterable[Mapping[str, Any]]) -> str:
+    """That of most of the cost; USD where nothing costs anything."""
+    costs: dict[str, Decimal] = {}
+    for row in rows:
+        if row["currency"]:
+            costs[row["currency"]] = costs.get(row["currency"], ZERO) + abs(row["cost"] or ZERO)
+    return max(costs, key=lambda currency: (costs[currency], currency), default="USD")
 
 
 def _known_days(period: Period, team: Team | None) -> list[bool]:
@@ -152,11 +182,11 @@ def _known_hours(known: Sequence[bool], period: Period, rows: Iterable[Mapping[s
     return hours
 
 
-def _held(gross: Demand, as_of: date, team: Team | None, is_shared: bool) -> HeldCommitments:
+def _held(gross: Demand, as_of: date, team: Team | None, currency: str, is_shared: bool) -> HeldCommitments:
     """What the company holds, for these pools; the use of the last days says what it covers, and whose that is."""
     recent = Period(max(as_of - timedelta(days=LATELY), gross.start.date()), as_of)
     use = _pool_use(recent, is_shared)
-    prices = price_book.prices_of(gross.pools, as_of)
+    prices = price_book.prices_of(gross.pools, as_of, currency)
     hours = gross.last_days(LATELY)
     machines = hours.machines if hours.even is None else hours.even
     team_hours = dict(zip(hours.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
@@ -225,12 +255,22 @@ def _team_use(team: Team, period: Period, is_shared: bool) -> list[dict[str, Any
         *("provider", "service", "region", "instance_type", "charge_description", "commitment"),
         *("pricing_category", "currency", *(() if is_shared else ("sub_account",))),
     )
-    days = lines.values("charge_date", *names).annotate(hours=Sum("quantity"), cost=Sum("effective_cost"))
+    by_machine = lines.order_by().values("charge_date", *names, "resource")
+    sql, params = (by_machine.annotate(hours=Sum("quantity"), cost=Sum("effective_cost")).query).sql_with_params()
+    columns = ", ".join(("charge_date", *names))
+    # Machines that ran for equally many hours are one row, as `charge_queries.machine_use` has them.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {columns}, sum(hours), sum(cost), count(*) FILTER (WHERE resource <> '' AND hours > 0)
+            FROM ({sql}) machines GROUP BY {columns}, ceil(hours) ORDER BY {columns}, ceil(hours)""",
+            params,
+        )
+        rows = [dict(zip((*("day", *names), "hours", "cost", "machines"), row, strict=True)) for row in cursor]
     return [
         {
             **row,
-            "start": midnight(row["charge_date"]),
-            "end": midnight(row["charge_date"]) + timedelta(days=1),
+            "start": midnight(row["day"]),
+            "end": midnight(row["day"]) + timedelta(days=1),
             "type": row["instance_type"],
             "account": row.get("sub_account", ""),
             "usage_type": "",
@@ -238,9 +278,8 @@ def _team_use(team: Team, period: Period, is_shared: bool) -> list[dict[str, Any
             "description": row["charge_description"],
             "covered": bool(row["commitment"]) or row["pricing_category"] == "Committed",
             "spot": row["pricing_category"] == "Dynamic",
-            "machines": 0,
         }
-        for row in days.order_by()
+        for row in rows
     ]
 
 

@@ -24,6 +24,7 @@ from reservations.calc.terms import (
     SP_EC2,
     MachinePool,
     engine_of,
+    family_of,
     is_plan_eligible,
     is_size_flexible,
     provider_of,
@@ -183,6 +184,8 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
             row.instance_type,
             system_named(service, row.system) if row.system else shown,
             like.tenancy if like else "default",
+            # Where accounts share nothing, pools have accounts, and it covers the buyer's alone.
+            row.account,
             service=service,
         )
         is_zonal = row.scope.lower().startswith("zon")
@@ -216,15 +219,17 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
 def _reservation(
     words: str, machine: MachinePool, count: float, until: datetime | None, known: _Evidence, *, is_zonal: bool
 ) -> HeldCapacity:
-    flexible = is_size_flexible(machine) and not is_zonal
+    by_size = {pool: float(size_of(pool) or 1) for pool in known.pools if _is_like(pool, machine)}
     # A family names no size: its count is in normalised units.
+    family = {pool: size for pool, size in by_size.items() if pool.family == machine.type and is_size_flexible(pool)}
+    if family:
+        return HeldCapacity(words, REGIONAL, count, family, until)
+    flexible = is_size_flexible(machine) and not is_zonal
     size = float(size_of(machine) or 1) if flexible else 1.0
     weights: dict[MachinePool, float] = {}
-    for pool in known.pools:
-        if not _is_like(pool, machine):
-            continue
+    for pool, own in by_size.items():
         if flexible and pool.family == machine.family and size_of(pool):
-            weights[pool] = float(size_of(pool) or 1)
+            weights[pool] = own
         elif pool.type == machine.type and pool.system == machine.system:
             weights[pool] = size
     return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
@@ -248,7 +253,7 @@ def _plan(
     seen: Sequence[PoolUse],
 ) -> HeldCapacity:
     """A savings plan. A rate is on the list, or what the bill charged, or as far below on demand as those are."""
-    family = row.instance_type if row.kind == SP_EC2 else ""
+    family = family_of(row.instance_type) if row.kind == SP_EC2 else ""
     rates: dict[MachinePool, float] = {}
     discounts: dict[MachinePool, float] = {}
     billed = {one.pool: one.rate for one in seen if one.rate}
@@ -256,12 +261,17 @@ def _plan(
     for pool in known.pools:
         if not is_plan_eligible(pool, row.kind) or (family and pool.family != family):
             continue
-        if family and row.region and pool.region != row.region:
+        if (family and row.region and pool.region != row.region) or (
+            row.account and pool.account not in ("", row.account)
+        ):
             continue
-        listed = replace(pool, account="")
-        price = known.prices.get((listed, row.kind, row.term_months or 0, row.payment))
+        price = known.prices.get((replace(pool, account=""), row.kind, row.term_months or 0, row.payment))
         on_demand = _on_demand(pool, known)
-        rate = float(price.hourly) if price else billed.get(pool) or (on_demand * usual if on_demand else 0.0)
+        listed = float(price.hourly) if price else 0.0
+        billed_rate = billed.get(pool, 0.0)
+        # What a bill says is better than a common discount.
+        rate = (billed_rate or listed) if price and price.is_indicative else (listed or billed_rate)
+        rate = rate or on_demand * usual
         if rate > 0:
             rates[pool] = rate
             discounts[pool] = 1 - rate / on_demand if on_demand else 0.0
@@ -296,7 +306,7 @@ def _by_what_it_covered(
 ) -> HeldCapacity:
     """The pools that it covered, by what an hour of each cost; as much an hour as its days in the bills show."""
     priced = [one for one in seen if one.rate]
-    is_plan = row is not None and (row.kind.startswith("sp_") or row.kind in ("azure_plan",))
+    is_plan = row is not None and row.kind in PLANS
     turn = WIDE_PLAN if is_plan else REGIONAL
     paid = _paid_an_hour(row) if row is not None else 0.0
     if priced:

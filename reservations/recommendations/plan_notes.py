@@ -6,6 +6,7 @@ from decimal import Decimal
 from reservations.models import PlanItem
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
 from reservations.recommendations.demand_sources import HISTORY_DAYS
+from reservations.recommendations.plan_prices import price_notes
 from reservations.recommendations.solved_plan import SolvedPlan
 
 GRAIN_NOTES = {
@@ -26,7 +27,8 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
     notes = [grain] if grain else []
     if any(item.is_indicative for item in items) or not items:
         notes.append(INDICATIVE)
-    return [*notes, *_price_notes(solved), *_solution_notes(solved), *solved.demand.notes]
+    prices = price_notes(solved.prices, solved.market.unpriced, solved.plan.currency)
+    return [*notes, *_price_notes(solved), *prices, *_solution_notes(solved), *solved.demand.notes]
 
 
 def _price_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -69,5 +71,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
     if parameters.negotiated:
         where = "on demand and on commitments" if parameters.negotiated_on_commitments else "on demand"
         yield f"A negotiated discount of {parameters.negotiated:.1%} is taken off list prices {where}."
+    if not parameters.is_shared:
+        yield "Accounts do not share commitments: each is advised for itself, and its purchases cover nobody else."
     if parameters.cash_rate:
         yield f"Cash costs {parameters.cash_rate:.1%} a year: it is in the costs shown."

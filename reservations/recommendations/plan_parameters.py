@@ -19,7 +19,10 @@ class InvalidParameters(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a person asks for. Shares between 0 and 1; money in the plan's currency; `terms` in months."""
+    """What a person asks for. Shares between 0 and 1; money in the plan's currency; `terms` in months.
+
+    `is_shared`: the accounts of the organisation share commitments (AWS's default).
+    """
 
     terms: tuple[int, ...] = TERMS
     payments: tuple[str, ...] = tuple(PAYMENTS)
@@ -33,6 +36,7 @@ class Parameters:
     cash_rate: float = 0.0
     negotiated: float = 0.0
     negotiated_on_commitments: bool = False
+    is_shared: bool = True
 
     def __post_init__(self) -> None:
         if self.negotiated >= 1:

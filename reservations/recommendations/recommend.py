@@ -17,12 +17,12 @@ from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.offers import build_market
 from reservations.optimizer.solve import solve
-from reservations.pricing import price_book
 from reservations.recommendations import demand_sources
 from reservations.recommendations.plan_comparison import compare_kinds, only_reserved_text
 from reservations.recommendations.plan_items import build_items
 from reservations.recommendations.plan_notes import build_notes
 from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
+from reservations.recommendations.plan_prices import plan_prices
 from reservations.recommendations.plan_risk import cash_frontier, demand_scenarios, replay_history
 from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, share_text
 
@@ -80,12 +80,14 @@ def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | None:
     """Demand, its prices, and how much to buy of what; None where no machine ran."""
     parameters = Parameters.from_json(plan.parameters)
     _report(plan, "Reading the bills", 5)
-    history = demand_sources.collect_demand(plan.as_of, demand_sources.HISTORY_DAYS, plan.team)
+    history = demand_sources.collect_demand(
+        plan.as_of, demand_sources.HISTORY_DAYS, plan.team, is_shared=parameters.is_shared
+    )
     demand = demand_sources.restrict_to_last_days(history.demand, plan.lookback_days)
     if not demand.pools:
         return None
     _report(plan, "Looking up prices", 25)
-    prices = price_book.prices_of(demand.pools, plan.as_of)
+    prices = plan_prices(plan, parameters, history, demand)
     market = build_market(demand, prices, parameters.scope())
     _report(plan, "Choosing quantities", 35)
     solution = solve(market.problem, time_limit=time_limit)
@@ -132,6 +134,7 @@ def _save(solved: SolvedPlan, working: dict[str, Any]) -> None:
         stage="",
         progress=100,
         message="",
+        currency=plan.currency,
         cost_before=decimal_text(solution.cost_before * to_year),
         cost_after=decimal_text(solution.cost * to_year),
         lower_bound=decimal_text(solution.lower_bound * to_year),

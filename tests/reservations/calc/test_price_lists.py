@@ -136,3 +136,190 @@ def test_every_indicative_price_says_so_and_is_below_on_demand():
         assert price.is_indicative
         if kind != ON_DEMAND:
             assert price.effective < known[(pool, ON_DEMAND, 0, "")].hourly
+
+
+def service_offers(code, attributes, *, terms, dimensions=None):
+    """An offer file of a service: one product with a price on demand and, in `terms`, one reserved."""
+    on_demand = dimensions or {"y": {"unit": "Hrs", "pricePerUnit": {"USD": "0.50"}}}
+    reserved = {
+        "z": {"termAttributes": terms, "priceDimensions": {"a": {"unit": "Hrs", "pricePerUnit": {"USD": "0.30"}}}}
+    }
+    return json.dumps(
+        {
+            "offerCode": code,
+            "publicationDate": "2026-02-03T00:00:00Z",
+            "products": {"SKU": {"productFamily": "x", "attributes": {"regionCode": "us-east-1", **attributes}}},
+            "terms": {
+                "OnDemand": {"SKU": {"x": {"priceDimensions": on_demand}}},
+                "Reserved": {"SKU": reserved} if terms else {},
+            },
+        }
+    )
+
+
+ONE_YEAR = {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "No Upfront"}
+
+
+@pytest.mark.parametrize(
+    ("code", "attributes", "pool"),
+    [
+        (
+            "AmazonRDS",
+            {
+                "usagetype": "Multi-AZUsage:db.r5.large",
+                "operation": "CreateDBInstance:0014",
+                "instanceType": "db.r5.large",
+                "databaseEngine": "PostgreSQL",
+                "deploymentOption": "Multi-AZ",
+            },
+            "db.r5.large PostgreSQL Multi-AZ in us-east-1",
+        ),
+        (
+            "AmazonRDS",
+            {
+                "usagetype": "InstanceUsage:db.m5.large",
+                "instanceType": "db.m5.large",
+                "databaseEngine": "Oracle",
+                "databaseEdition": "Standard Two",
+                "licenseModel": "Bring your own license",
+            },
+            "db.m5.large Oracle Standard Two BYOL in us-east-1",
+        ),
+        (
+            "AmazonElastiCache",
+            {"usagetype": "NodeUsage:cache.r6g.large", "instanceType": "cache.r6g.large", "cacheEngine": "Valkey"},
+            "cache.r6g.large Valkey in us-east-1",
+        ),
+        (
+            "AmazonES",
+            {"usagetype": "ESInstance:r6g.large", "instanceType": "r6g.large.search"},
+            "r6g.large.search in us-east-1",
+        ),
+        ("AmazonRedshift", {"usagetype": "Node:ra3.xlplus", "instanceType": "ra3.xlplus"}, "ra3.xlplus in us-east-1"),
+        (
+            "AmazonMemoryDB",
+            {"usagetype": "NodeUsage:db.r6g.large", "instanceType": "db.r6g.large"},
+            "AWS/MemoryDB: db.r6g.large Redis in us-east-1",
+        ),
+        ("AmazonDynamoDB", {"usagetype": "WriteCapacityUnit-Hrs"}, "AWS/DynamoDB: WriteCapacityUnit in us-east-1"),
+    ],
+)
+def test_the_offer_file_of_a_service_has_the_pools_of_its_bill(code, attributes, pool):
+    on_demand, reserved = parse_price_list(service_offers(code, attributes, terms=ONE_YEAR), f"{code}.json")
+    assert (str(on_demand.pool), on_demand.kind, on_demand.hourly) == (pool, ON_DEMAND, Decimal("0.50"))
+    assert (str(reserved.pool), reserved.kind, reserved.hourly) == (pool, RI_STANDARD, Decimal("0.30"))
+
+
+def test_of_tiers_the_first_that_costs_something_is_the_price():
+    tiers = {
+        "b": {"unit": "Lambda-GB-Second", "beginRange": "6000000000", "pricePerUnit": {"USD": "0.0000150000"}},
+        "a": {"unit": "Lambda-GB-Second", "beginRange": "0", "pricePerUnit": {"USD": "0.0000166667"}},
+    }
+    text = service_offers("AWSLambda", {"usagetype": "Lambda-GB-Second"}, terms=None, dimensions=tiers)
+    (price,) = parse_price_list(text, "lambda.json")
+    assert (str(price.pool), price.hourly) == ("AWS/Lambda: GB-Second in us-east-1", Decimal("0.0000166667"))
+
+
+@pytest.mark.parametrize(
+    ("family", "code", "usage_type", "pool"),
+    [
+        ("ComputeSavingsPlans", "AmazonECS", "Fargate-vCPU-Hours:perCPU", "AWS/Fargate: vCPU in us-east-1"),
+        ("ComputeSavingsPlans", "AmazonEC2", "DedicatedUsage:m5.large", "m5.large Linux, dedicated in us-east-1"),
+        ("SageMakerSavingsPlans", "AmazonSageMaker", "Host:ml.m5.large", "ml.m5.large Host in us-east-1"),
+        (
+            "DatabaseSavingsPlans",
+            "AmazonDynamoDB",
+            "ReadCapacityUnit-Hrs",
+            "AWS/DynamoDB: ReadCapacityUnit in us-east-1",
+        ),
+    ],
+)
+def test_a_savings_plan_file_has_rates_of_all_that_it_covers(family, code, usage_type, pool):
+    rate = {
+        "discountedUsageType": usage_type,
+        "discountedOperation": "",
+        "discountedServiceCode": code,
+        "discountedRegionCode": "us-east-1",
+        "discountedRate": {"price": "0.07", "currency": "USD"},
+    }
+    unused = {**rate, "discountedUsageType": "UnusedBox:m5.large", "discountedServiceCode": "AmazonEC2"}
+    offers = {
+        "publicationDate": "2026-02-03T00:00:00Z",
+        "products": [{"sku": "P", "productFamily": family, "attributes": {"purchaseOption": "No Upfront"}}],
+        "terms": {"savingsPlan": [{"sku": "P", "leaseContractLength": {"duration": 1}, "rates": [rate, unused]}]},
+    }
+    (price,) = parse_price_list(json.dumps(offers), "sp.json")
+    assert (str(price.pool), price.term_months, price.is_plan) == (pool, 12, True)
+
+
+def azure_item(kind, price, product="Virtual Machines Dsv5 Series", **more):
+    return {
+        "currencyCode": "EUR",
+        "retailPrice": price,
+        "armRegionName": "westeurope",
+        "effectiveStartDate": "2026-01-01T00:00:00Z",
+        "serviceName": "Virtual Machines",
+        "armSkuName": "Standard_D4s_v5",
+        "productName": product,
+        "unitOfMeasure": "1 Hour",
+        "type": kind,
+        **more,
+    }
+
+
+def test_azures_retail_prices_have_reservations_plans_and_the_licence_of_windows():
+    """A year for 1,051.20 is 0.12 an hour; Windows adds 0.184 an hour, which no reservation covers."""
+    items = [
+        azure_item("Consumption", 0.2, savingsPlan=[{"retailPrice": 0.17, "term": "1 Year"}]),
+        azure_item("Consumption", 0.384, "Virtual Machines Dsv5 Series Windows"),
+        azure_item("Consumption", 0.02, skuName="D4s v5 Spot"),
+        azure_item("Reservation", 1051.2, reservationTerm="1 Year"),
+    ]
+    prices = parse_price_list(json.dumps({"Items": items}), "azure.json")
+    found = {(price.pool.system, price.kind, price.payment): price.effective for price in prices}
+    assert found == {
+        ("Linux", "on_demand", ""): Decimal("0.2"),
+        ("Linux", "azure_plan", "none"): Decimal("0.17"),
+        ("Linux", "azure_reservation", "none"): Decimal("0.12"),
+        ("Linux", "azure_reservation", "all"): Decimal("0.12"),
+        ("Windows", "on_demand", ""): Decimal("0.384"),
+        ("Windows", "azure_reservation", "none"): Decimal("0.304"),
+        ("Windows", "azure_reservation", "all"): Decimal("0.304"),
+    }
+    assert {price.currency for price in prices} == {"EUR"}
+
+
+GOOGLE_TABLE = (
+    "Service description,SKU description,List price (EUR),Contract price (EUR)\n"
+    "Compute Engine,N2 Instance Core running in Belgium,0.0350,0.0300\n"
+    "Compute Engine,Commitment v1: N2 Cpu in Belgium for 3 Years,0.0150,\n"
+    "Compute Engine,Spot Preemptible N2 Instance Core running in Belgium,0.0080,\n"
+    "Compute Engine,Storage PD Capacity,0.0400,\n"
+)
+
+
+def test_googles_table_has_contract_prices_commitments_and_what_flexible_ones_take_off():
+    """Of 0.03 a flexible commitment takes 28 % in a year and 46 % in three."""
+    prices = parse_price_list(GOOGLE_TABLE, "google-2026-01-31.csv")
+    found = {(price.kind, price.term_months): price.hourly for price in prices}
+    assert found == {
+        ("on_demand", 0): Decimal("0.0300"),
+        ("gcp_flexible", 12): Decimal("0.021600"),
+        ("gcp_flexible", 36): Decimal("0.016200"),
+        ("gcp_cud", 36): Decimal("0.0150"),
+    }
+    assert {(price.currency, price.day) for price in prices} == {("EUR", date(2026, 1, 31))}
+
+
+def test_googles_table_without_a_date_in_its_name_is_refused():
+    with pytest.raises(BadPrices, match="put it into the file's name"):
+        parse_price_list(GOOGLE_TABLE, "google.csv")
+
+
+def test_a_sheet_names_service_and_zone():
+    header = "provider,service,region,zone,type,system,option,term,payment,hourly,upfront,currency,date\n"
+    row = "AWS,MemoryDB,us-east-1,,db.r6g.large,Redis,ri_standard,12,none,0.12,,USD,2026-01-31\n"
+    zonal = "AWS,,us-east-1,us-east-1a,m5.large,,ri_standard,12,none,0.06,,USD,2026-01-31\n"
+    one, other = parse_price_list(header + row + zonal, "sheet.csv")
+    assert (one.pool.service, one.pool.system) == ("MemoryDB", "Redis")
+    assert (other.pool.service, other.pool.zone, other.pool.system) == ("EC2", "us-east-1a", "Linux")

@@ -127,6 +127,13 @@ def test_bigger_sizes_use_more_of_a_reservation(tmp_path):
     assert machines_left() == {"m5.xlarge": 1}
 
 
+def test_a_reservation_of_a_family_counts_in_units(tmp_path):
+    """Eight units of m5 are two m5.large (4 each): of three, one is left."""
+    load(tmp_path, march(3))
+    reserved(8, instance_type="m5")
+    assert machines_left() == {"m5.large": 1}
+
+
 def test_a_plan_is_taken_off_at_its_rates(tmp_path):
     """A Compute SP of 0.12 an hour; without a list its rate is indicative: 0.096 x 0.73 = 0.07008 for a year.
 
@@ -230,3 +237,24 @@ def test_a_machine_that_is_gone_since_the_26th(tmp_path):
     load(tmp_path, [*march(), *[row | {"ResourceId": "i-9"} for row in march(days=range(1, 26))]])
     ahead = collect_demand(AS_OF, 395).expected(12, 30)
     assert ahead.machines.max() == 1
+
+
+def test_a_team_has_the_worst_case_of_its_machines_too(tmp_path, people):
+    """Four machines of Payments, of 12 hours a day: two in turn at best, four at once at worst."""
+    team = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Payments", team=team, tag_key="Team", tag_value="Payments")
+    load(tmp_path, [daily(day, f"i-{number}", 12) for day in range(1, 31) for number in range(4)])
+    demand = collect_demand(AS_OF, 395, team).demand.last_days(30)
+    assert (set(demand.even[0].tolist()), set(demand.machines[0].tolist())) == ({2}, {0, 4})
+
+
+def test_a_bill_that_counts_hours_then_minutes_then_seconds(tmp_path):
+    """One machine all March, in three units: one."""
+    units = {range(1, 11): ("Hours", "1"), range(11, 21): ("Minutes", "60"), range(21, 31): ("Seconds", "3600")}
+    rows = [
+        row | {"ConsumedUnit": unit, "ConsumedQuantity": quantity}
+        for days, (unit, quantity) in units.items()
+        for row in march(days=days)
+    ]
+    load(tmp_path, rows)
+    assert machines_left() == {"m5.large": 1}

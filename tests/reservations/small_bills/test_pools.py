@@ -13,13 +13,14 @@ import pytest
 from costs.calc import exchange_rates
 from costs.query.currency_conversion import load_rates
 from reservations.calc.price_lists import parse_price_list
+from reservations.calc.prices import at_net_prices
 from reservations.models import Rate
 from reservations.optimizer.offers import Market, PurchaseScope, build_market
 from reservations.optimizer.solve import solve
 from reservations.pricing import price_book
 from reservations.recommendations.demand_sources import collect_demand
 from tests import bills
-from tests.reservations.recommendations.test_recommend import hour, load
+from tests.reservations.recommendations.test_recommend import hour, load, recommend
 
 pytestmark = pytest.mark.django_db
 AS_OF = date(2026, 3, 8)
@@ -68,13 +69,11 @@ def load_sheet(lines):
     price_book.load_prices(parse_price_list(HEADER + "\n".join(lines) + "\n", "list"))
 
 
-def market(*, is_shared=True, currency="USD", **scope) -> Market:
+def market(*, is_shared=True, currency="USD", is_net=True, **scope) -> Market:
     collected = collect_demand(AS_OF, 30, is_shared=is_shared)
     demand = collected.demand.last_days(7)
-    listed = price_book.prices_of(demand.pools, AS_OF, currency)
-    return build_market(
-        demand, listed, PurchaseScope(**{"terms": (12,), "payments": ("none",), "net": collected.net} | scope)
-    )
+    listed = at_net_prices(price_book.prices_of(demand.pools, AS_OF, currency), collected.net if is_net else {})
+    return build_market(demand, listed, PurchaseScope(**{"terms": (12,), "payments": ("none",)} | scope))
 
 
 def to_buy(**options) -> dict[tuple[str, str], Decimal]:
@@ -333,6 +332,10 @@ def test_day_in_one_account_and_night_in_another_are_one_machine_only_where_acco
     prices("EC2,m5.large,Linux,default,0.10,0.06")
     assert to_buy() == {("ri_standard", "m5.large Linux in us-east-1"): 1}
     assert to_buy(is_shared=False) == {}
+    plan = recommend(is_shared=False, terms=(12,))
+    assert not plan.items.exists()
+    assert any("Accounts do not share commitments" in note for note in plan.notes)
+    assert recommend(terms=(12,)).items.get().quantity == 1
     assert [pool.account for pool in market(is_shared=False).pools] == ["111", "222"]
 
 
@@ -347,6 +350,8 @@ def test_an_account_that_does_not_share_buys_for_itself(tmp_path):
         ),
     )
     prices("EC2,m5.large,Linux,default,0.10,0.06")
+    items = recommend(is_shared=False, terms=(12,)).items.order_by("account")
+    assert [(item.account, item.quantity) for item in items] == [("111", 2), ("222", 2)]
     found = market(is_shared=False)
     assert [option.is_whole for option in found.problem.options] == [True, True]
     assert [float(count) for count in solve(found.problem).quantities] == [2, 2]
@@ -396,6 +401,14 @@ def test_a_bill_in_euros_is_advised_at_prices_in_euros(tmp_path):
             f"{start},ri_standard,12,none,0.02,0,USD,2026-02-01",
         ]
     )
+    plan = recommend(terms=(12,))
+    item = plan.items.get()
+    # One machine: 0.05 EUR x 8,760 hours against 0.09.
+    assert (plan.currency, round(item.committed_cost, 2), round(item.on_demand_cost, 2)) == (
+        "EUR",
+        Decimal("438.00"),
+        Decimal("788.40"),
+    )
     (offer,) = market(currency="EUR").offers
     assert (offer.price.hourly, offer.price.currency, offer.on_demand) == (Decimal("0.05"), "EUR", Decimal("0.09"))
 
@@ -408,6 +421,14 @@ def test_a_list_in_dollars_is_converted_for_a_bill_in_euros_and_says_at_which_ra
     (offer,) = market(currency="EUR").offers
     assert (offer.price.hourly, offer.on_demand) == (Decimal("0.054"), Decimal("0.09"))
     assert offer.price.source == "list, converted: 1 USD = 0.9 EUR of 06 March 2026"
+    assert any("converted (1 USD = 0.9 EUR of 06 March 2026)" in note for note in recommend(terms=(12,)).notes)
+
+
+def test_machines_of_another_currency_are_named_and_never_mixed_in(tmp_path):
+    """Seven days of one machine in euros (16.13), and an hour in dollars (0.10)."""
+    euro_bill(tmp_path)
+    load(tmp_path, [hour(7, 1, "i-2")], "dollars.csv")
+    assert "0.10 USD are on bills in USD: this advice is for what is billed in EUR." in notes()
 
 
 def test_without_a_rate_prices_in_dollars_are_none_in_euros(tmp_path):
@@ -415,7 +436,23 @@ def test_without_a_rate_prices_in_dollars_are_none_in_euros(tmp_path):
     prices("EC2,m5.large,Linux,default,0.10,0.06")
     found = market(currency="EUR")
     assert (found.offers, [str(pool) for pool in found.unpriced]) == ([], ["m5.large Linux in us-east-1"])
-    assert price_book.other_currencies(found.unpriced, "EUR") == ["USD"]
+    notes = recommend(terms=(12,)).notes
+    assert any("is in USD, and the bill in EUR: load a list in EUR, or exchange rates" in note for note in notes)
+
+
+def test_a_report_without_contracted_costs_shows_the_discount_in_what_it_charges(tmp_path):
+    """Public price 0.10, charged 0.09 an hour: on demand 10 % below the list."""
+    load_cur(
+        tmp_path,
+        cur(
+            "BoxUsage:m5.large",
+            resource="i-1",
+            **{"lineItem/UnblendedCost": "0.09", "pricing/publicOnDemandCost": "0.10"},
+        ),
+    )
+    prices("EC2,m5.large,Linux,default,0.10,0.06")
+    (offer,) = market().offers
+    assert offer.on_demand == Decimal("0.09")
 
 
 def test_on_demand_costs_what_the_contract_says_in_the_bill(tmp_path):
@@ -437,7 +474,7 @@ def test_on_demand_costs_what_the_contract_says_in_the_bill(tmp_path):
     prices("EC2,m5.large,Linux,default,0.10,0.085")
     assert market().problem.on_demand.tolist() == [pytest.approx(0.08)]
     assert to_buy() == {}
-    assert to_buy(net={}) == {("ri_standard", "m5.large Linux in us-east-1"): 1}
+    assert to_buy(is_net=False) == {("ri_standard", "m5.large Linux in us-east-1"): 1}
 
 
 def test_an_indicative_price_never_competes_with_a_list(tmp_path):
