@@ -294,7 +294,7 @@ def _google(entry: Mapping[str, Any]) -> ListedCommitment | None:
         service="Compute Engine",
         instance_type=f"{series or 'n1'}-{'vCPU' if cores else 'RAM'}" if what and not is_flexible else "",
         # Memory is listed in MB.
-        count=_decimal(what[0]["amount"]) / (1 if cores else 1024) if what else None,
+        count=Decimal(str(what[0]["amount"])) / (1 if cores else 1024) if what else None,
         region=str(entry.get("region", "")).rpartition("/")[2],
         term_months=months,
         payment="none",

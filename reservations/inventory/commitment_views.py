@@ -17,6 +17,7 @@ from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
 from reservations.calc.commitment_lists import BadList
+from reservations.calc.stated_terms import GUESS
 from reservations.inventory import (
     commitment_csv,
     commitment_usage,
@@ -37,7 +38,7 @@ class CommitmentsPage(ListPage):
     permission_required = "reservations.view_commitment"
     model = Commitment
     title = "Owned commitments"
-    subtitle = "Found in the bills and completed by CSV. Used and unused are of the newest 30 days in the bills."
+    subtitle = "Found in the bills and completed by lists. Used and unused are of the newest 30 days in the bills."
     breadcrumbs = (("Commitments", "reservations:overview"),)
     table_class = CommitmentTable
     filterset_class = CommitmentFilter
@@ -95,10 +96,12 @@ class CommitmentPage(DetailPage):
             "after": commitment_use.cost_after_end(commitment, month.end),
             "days": DayUseTable(list(reversed(days))[:31], request=None) if days else None,
             "chart": use_chart(days) if days else None,
+            "doubled": " and ".join(commitment_use.sources_of_same_days(commitment, month)),
             "overused": commitment_usage.overused(commitment, days),
             "notices": commitment.notices.all()[:10],
             "contingency": contingency.contingency(commitment, use, today) if use.unused_cost else [],
             "count": exact_text(commitment.count),
+            "kind_is_guessed": commitment.origin_of("kind") == GUESS,
         }
         return super().get_context_data(**{**context, **kwargs})
 

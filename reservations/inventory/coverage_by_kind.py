@@ -84,4 +84,6 @@ def _kind(
     rates = {measure: coverage_rate(covered[measure], eligible[measure]) for measure in MEASURES}
     if any(row["unpriced_sum"] for row in within):
         return KindCoverage(name, currency, rates["hours"], rates["units"], None, None, None)
-    return KindCoverage(name, currency, *rates.values(), covered["cost"], eligible["cost"])
+    return KindCoverage(
+        name, currency, rates["hours"], rates["units"], rates["cost"], covered["cost"], eligible["cost"]
+    )

@@ -12,6 +12,7 @@ from django.db.models.functions import TruncMonth
 from costs.query.known_until import bills_of, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
 from reservations.models import Coverage, Utilisation
 from reservations.querysets import UtilisationQuerySet
@@ -53,7 +54,7 @@ class CommitmentMetrics:
     @property
     def price_note(self) -> str:
         """Whose prices they are where the bill states none; empty where it states all."""
-        return f"{self.listed:,} covered cost lines at the prices of the loaded list" if self.listed else ""
+        return f"{counted(self.listed, 'covered cost line')} at the prices of the loaded list" if self.listed else ""
 
     @property
     def coverage(self) -> Decimal | None:

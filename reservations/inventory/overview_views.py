@@ -1,5 +1,6 @@
 """How well the company's commitments work, and what happens when they end."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -62,7 +63,7 @@ class CommitmentsOverview(Page, TemplateView):
             "blocks": [{"currency": row.currency, "stats": metric_stats(row)} for row in by_currency],
             "chart": day_chart(metrics.metrics_by_day(user, period, code)),
             "months": MetricsMonthTable(metrics.metrics_by_month(user, thirteen_months, code), request=None),
-            "kinds": KindCoverageTable(coverage_by_kind(user, period, code), request=None),
+            "kinds": KindCoverageTable([asdict(kind) for kind in coverage_by_kind(user, period, code)], request=None),
             "rows": CoverageTable(metrics.metrics_by_dimension(user, period, self.dimension), request=None),
             "dimension": self.dimension,
             "dimensions": list(metrics.DIMENSIONS),
@@ -130,7 +131,7 @@ class ExpiryCalendar(Page, TemplateView):
     breadcrumbs = (("Commitments", "reservations:overview"),)
     empty = Empty(
         "Nothing ends in the next 13 months",
-        "Where a bill does not show when a commitment ends, load a CSV with the column end.",
+        "Where a bill does not show when a commitment ends, load the list of its provider, or a CSV with the column end.",
         "calendar",
         LOAD_COMMITMENTS,
     )
