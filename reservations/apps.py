@@ -60,6 +60,10 @@ class ReservationsConfig(PillarConfig):
             "task": "reservations.tasks.queue_lost_purchases",
             "schedule": crontab(),
         },
+        "end-stopped-recommendations-every-minute": {
+            "task": "reservations.tasks.end_stopped_recommendations",
+            "schedule": crontab(),
+        },
         "request-for-standing-orders-every-morning": {
             "task": "reservations.tasks.request_for_standing_orders",
             "schedule": crontab(hour=6, minute=40),

@@ -11,7 +11,7 @@ from finops_site.lib.periods import Month
 from reservations.inventory import commitment_usage
 from reservations.models import Plan
 from reservations.purchases import bill_matching, execution, standing_orders
-from reservations.recommendations import recommend
+from reservations.recommendations import recommend, stopped_runs
 from reservations.savings import ledger
 
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -64,6 +64,12 @@ def queue_lost_purchases() -> None:
     """Purchases that a lost task or a dead worker left behind."""
     for pk in execution.sweep_purchases(timezone.now()):
         buy_purchase.delay(pk)
+
+
+@shared_task
+def end_stopped_recommendations() -> None:
+    """Runs whose worker was killed."""
+    stopped_runs.end_stopped_runs(timezone.now())
 
 
 @shared_task

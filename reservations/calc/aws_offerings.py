@@ -159,7 +159,7 @@ RDS_ENGINES: Final = {
     "mariadb": "mariadb",
     "mysql": "mysql",
 }
-ORACLE_EDITIONS: Final = {"enterprise": "ee", "standard two": "se2", "standard one": "se1", "se2": "se2", "ee": "ee"}
+ORACLE_EDITIONS: Final = {"enterprise": "ee", "standard two": "se2", "standard one": "se1", "standard": "se"}
 SQL_SERVER_EDITIONS: Final = {"enterprise": "ee", "standard": "se", "web": "web", "express": "ex"}
 CACHE_ENGINES: Final = ("valkey", "redis", "memcached")
 
@@ -290,6 +290,10 @@ def rds_product(system: str) -> str:
         if not edition:
             raise ByHand("The bill does not say which edition of SQL Server this is.")
         return f"sqlserver-{edition}({_licence(lower) or 'li'})"
+    if "cluster" in lower or "optimized" in lower:
+        raise ByHand(
+            "A cluster with readable standbys, or Aurora I/O-Optimized, counts as several reservations of one."
+        )
     if "oracle" in lower:
         edition = next((code for word, code in ORACLE_EDITIONS.items() if word in lower), "")
         licence = _licence(lower)

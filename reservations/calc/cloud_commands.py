@@ -76,6 +76,8 @@ def google_commitment(order: Order) -> list[str]:
     """The command that creates a commitment for the vCPUs and the memory of the machines. Raises ByHand."""
     if order.is_plan:
         raise ByHand("Google sells flexible committed use discounts in its console only.")
+    if order.instance_type.upper().endswith(("-RAM", "-VCPU")):
+        raise ByHand("Google sells vCPUs and memory in one commitment: buy this with the other part of the same plan.")
     match = GCP_MACHINE.match(order.instance_type)
     series, shapes = GCP_SERIES.get(match["series"], ("", {})) if match else ("", {})
     if match is None or match["shape"] not in shapes:

@@ -43,7 +43,8 @@ def _aws(order: Order) -> list[str]:
     what = f"{exact_text(order.quantity)} × {order.instance_type} {order.system}".strip()
     steps = [f"Open AWS's console{account} in {order.zone or order.region}: {place}."]
     if order.service == "DynamoDB":
-        return [*steps, f"Choose read or write capacity, and the number of units: {what}; AWS sells them by the 100."]
+        lots = f"{exact_text(order.quantity)} lots of 100 units of {order.instance_type}"
+        return [*steps, f"Choose read or write capacity, and as many units: {lots}."]
     return [*steps, f"Choose {what}{', in zone ' + order.zone if order.zone else ''}."]
 
 
@@ -66,5 +67,5 @@ def _google(order: Order) -> list[str]:
         ]
     return [
         "Open Google's console: Compute Engine > Committed use discounts > Purchase commitment > Hardware.",
-        f"Choose the vCPUs and the memory of {exact_text(order.quantity)} × {order.instance_type} in {order.region}.",
+        f"Choose {exact_text(order.quantity)} × {order.instance_type} in {order.region}, vCPUs with their memory.",
     ]

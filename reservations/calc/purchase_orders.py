@@ -5,16 +5,14 @@ from decimal import Decimal
 from typing import Final
 
 from reservations.calc.purchase_titles import PLAN_UNIT, Terms
-from reservations.calc.terms import SP_COMPUTE, SP_EC2, MachinePool
+from reservations.calc.terms import PLANS, SP_COMPUTE, SP_DATABASE, SP_EC2, SP_SAGEMAKER, MachinePool, provider_of
 
 AWS_PLAN_TYPES: Final = {
     SP_COMPUTE: "Compute",
     SP_EC2: "EC2Instance",
-    "sp_sagemaker": "SageMaker",
-    "sp_database": "Database",
+    SP_SAGEMAKER: "SageMaker",
+    SP_DATABASE: "Database",
 }
-CLOUDS: Final = {"aws": "AWS", "amazon": "AWS", "azure": "Azure", "microsoft": "Azure", "google": "Google Cloud"}
-PLANS: Final = (*AWS_PLAN_TYPES, "azure_plan")
 YEAR_SECONDS: Final = 31_536_000
 TAG: Final = "finops-purchase"
 
@@ -43,14 +41,13 @@ class Order:
 
     @property
     def is_plan(self) -> bool:
-        """Whether it commits to money an hour, not to machines. Google's flexible discount names no machine."""
-        return self.kind in PLANS or (self.kind == "gcp_cud" and not self.instance_type)
+        """Whether it commits to money an hour, not to machines."""
+        return self.kind in PLANS
 
     @property
     def cloud(self) -> str:
         """Whose console and CLI sell it, however the bill writes the provider's name."""
-        lower = self.provider.lower()
-        return next((name for word, name in CLOUDS.items() if word in lower), self.provider)
+        return provider_of(self.provider)
 
     @property
     def seconds(self) -> int:

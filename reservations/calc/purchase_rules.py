@@ -57,6 +57,8 @@ TRANSITIONS: Final = {
 }
 # In these states money is spent, or may be.
 SPENT: Final = (EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
+# Requested, and in no bill yet: whoever looks at the bills alone does not know of it.
+UNBILLED: Final = (WAITING, APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT)
 ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
 REQUEST_LASTS: Final = timedelta(days=14)
 # A recommendation that is older is worked out anew before anything is bought from it.

@@ -9,10 +9,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc.purchase_orders import PLANS
 from reservations.calc.purchase_titles import Terms
 from reservations.calc.stated_terms import API, BILL, GUESS, PERSON
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS, RI_STANDARD, SP_COMPUTE
+from reservations.calc.terms import EC2, KIND_CHOICES, PAYMENTS, PLANS, RI_STANDARD, SP_COMPUTE
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90
@@ -106,6 +105,7 @@ class Commitment(models.Model):
             self.payment,
             self.hourly_commitment if is_plan else self.count,
             self.currency if is_plan else "",
+            self.service or EC2,
             region=self.region,
             instance_type=self.instance_type,
             system=self.system,

@@ -52,6 +52,7 @@ class Plan(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     ready_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, editable=False, help_text="the last sign of its worker")
 
     objects = PlanQuerySet.as_manager()
 

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,8 +11,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.models import Team
 from reservations.calc import purchase_orders, purchase_rules
-from reservations.calc.terms import KIND_CHOICES, PAYMENTS, WIDE_PLANS, family_of
+from reservations.calc.reach import Reach, reach_of
+from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
 from reservations.models.plans import PurchaseTerms
 from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySet
@@ -188,11 +190,11 @@ class PurchaseRequest(PurchaseTerms, models.Model):
     def get_absolute_url(self) -> str:
         return reverse("reservations:purchase", args=[self.pk])
 
-    @property
-    def reach(self) -> dict[str, Any]:
-        """Which use it can cover: {column of Coverage: value}. The frozen baseline and the ledger count by it."""
-        machines = {} if self.kind in WIDE_PLANS else {"region": self.region, "family": family_of(self.instance_type)}
-        return machines | ({"owner": self.team_id} if self.team_id else {})
+    @cached_property
+    def reach(self) -> Reach:
+        """Which use it can cover. The frozen baseline, the ledger and a second purchase are counted by it."""
+        owners = frozenset(Team.objects.below(self.team).values_list("pk", flat=True)) if self.team else None
+        return reach_of(self.provider, self.kind, self.region, self.instance_type, self.service, owners)
 
     @property
     def order(self) -> purchase_orders.Order:

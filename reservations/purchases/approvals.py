@@ -6,12 +6,14 @@ from django.db import transaction
 
 from finops_site.lib.person import Person
 from finops_site.models import User
+from finops_site.ops.locks import wait_for
 from finops_site.people.roles import ADMINISTRATOR, FINANCE
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import ApproverLimit, BuyingPolicy, PurchaseRequest
 from reservations.purchases.demand_and_prices import changes_since_decision, take_snapshot
 from reservations.purchases.purchase_events import change_state, locked
+from reservations.purchases.same_demand import LOCK, check_same_demand
 
 OPEN = (purchase_rules.WAITING, purchase_rules.APPROVED)
 
@@ -52,10 +54,12 @@ def withdrawal_objection(row: PurchaseRequest, user: Person) -> str:
 @transaction.atomic
 def approve_purchase(pk: int, *, user: User, comment: str, now: datetime) -> PurchaseRequest:
     """Approves it, or lets it expire where prices or demand moved. Raises CannotBuy for who may not."""
+    wait_for(LOCK)
     row = locked(pk)
     purchase_rules.next_state(row.state, "approve")
     if objection := approval_objection(row, user):
         raise CannotBuy(objection)
+    check_same_demand(row)
     if changes := " ".join(changes_since_decision(row, now)):
         return change_state(row, "expire", user, changes, now)
     row.approved_by, row.approved_at = user, now

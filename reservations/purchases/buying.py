@@ -15,6 +15,7 @@ from reservations.models import BuyingPolicy, PurchaseRequest
 from reservations.purchases import purchase_clients
 from reservations.purchases.demand_and_prices import changes_since_decision
 from reservations.purchases.purchase_events import add_note, change_state, finance_addresses, locked, send_emails
+from reservations.purchases.same_demand import blocking_requests, check_same_demand
 
 
 @transaction.atomic
@@ -24,6 +25,7 @@ def export_purchase(pk: int, *, user: User, now: datetime) -> PurchaseRequest:
     purchase_rules.next_state(row.state, "export")
     if BuyingPolicy.get().is_stopped:
         raise CannotBuy(purchase_rules.STOPPED)
+    check_same_demand(row)
     if changes := " ".join(changes_since_decision(row, now)):
         return change_state(row, "expire", user, changes, now)
     row.executed_at = now
@@ -68,7 +70,7 @@ def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> 
         return objection
     if row.currency != policy.currency:
         return f"The monthly ceiling is in {policy.currency}, and this costs {row.currency}: buy it by hand."
-    return purchase_rules.api_purchase_objection(
+    objection = purchase_rules.api_purchase_objection(
         is_on=policy.by_api and policy.credential_id is not None,
         is_stopped=policy.is_stopped,
         ceiling=policy.monthly_ceiling,
@@ -76,6 +78,7 @@ def api_objection(policy: BuyingPolicy, row: PurchaseRequest, now: datetime) -> 
         value=row.value,
         currency=row.currency,
     )
+    return objection or blocking_requests(row)[0]
 
 
 def spent_by_api(now: datetime, *, except_pk: int | None = None) -> Decimal:

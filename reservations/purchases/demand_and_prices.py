@@ -52,14 +52,26 @@ def pool_of(name: str) -> MachinePool:
 
 def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:
     """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default."""
+    use = [one for one in use_a_day(row.currency, period) if row.reach.covers(one)]
+    if not use and not Coverage.objects.exists():
+        return None, None
+    return sum((one["uncovered"] for one in use), ZERO), sum((one["eligible"] for one in use), ZERO)
+
+
+def use_a_day(currency: str, period: Period | None = None) -> list[dict[str, Any]]:
+    """Use of a day at on-demand prices (`eligible`, `uncovered`), by provider, service, region, family and `owner`."""
     period = period or newest_period_of(Coverage)
     days = Coverage.objects.within(period).aggregate(n=Count("day", distinct=True))["n"] if period else 0
     if period is None or not days:
-        return None, None
-    rows = Coverage.objects.filter(currency=row.currency, **row.reach)
-    sums = rows.within(period).aggregate(eligible=Sum("eligible_cost"), covered=Sum("covered_cost"))
-    eligible, covered = sums["eligible"] or ZERO, sums["covered"] or ZERO
-    return (eligible - covered) / days, eligible / days
+        return []
+    rows = Coverage.objects.within(period).filter(currency=currency).order_by()
+    groups = rows.values("provider", "service", "region", "family", "owner").annotate(
+        all_cost=Sum("eligible_cost"), covered=Sum("covered_cost")
+    )
+    return [
+        {**group, "eligible": group["all_cost"] / days, "uncovered": (group["all_cost"] - group["covered"]) / days}
+        for group in groups
+    ]
 
 
 def _unused_cost_a_day(currency: str) -> Decimal:

@@ -27,8 +27,11 @@ class NextStep:
         return not self.why
 
 
-def steps_for(row: PurchaseRequest, user: User, now: datetime) -> list[NextStep]:
-    """Every step that the state of the request allows, for this person, in the order of a purchase."""
+def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") -> list[NextStep]:
+    """Every step that the state of the request allows, for this person, in the order of a purchase.
+
+    `twice` says why it would buy the same demand a second time.
+    """
     policy = BuyingPolicy.get()
     not_buyer = "" if user.has_perm(MAY_BUY) else "Only finance buys what is approved."
     withdraw = NextStep(
@@ -42,12 +45,12 @@ def steps_for(row: PurchaseRequest, user: User, now: datetime) -> list[NextStep]
     record = NextStep("record", "It is bought: record its id", "clipboard-check", not_buyer, "primary")
     if row.state == purchase_rules.WAITING:
         return [
-            NextStep("approve", "Approve", "check", approvals.approval_objection(row, user), "primary"),
+            NextStep("approve", "Approve", "check", approvals.approval_objection(row, user) or twice, "primary"),
             NextStep("reject", "Reject", "x", approvals.rejection_objection(user)),
             withdraw,
         ]
     if row.state == purchase_rules.APPROVED:
-        stopped = not_buyer or (purchase_rules.STOPPED if policy.is_stopped else "")
+        stopped = not_buyer or (purchase_rules.STOPPED if policy.is_stopped else twice)
         export = NextStep("export", "Export to buy by hand", "file-export", stopped, "primary")
         return [export, *_api_steps(row, not_buyer or buying.api_objection(policy, row, now)), withdraw]
     if row.state == purchase_rules.EXPORTED:

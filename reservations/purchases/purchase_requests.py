@@ -6,14 +6,16 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from finops_site.models import User
+from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_orders import order_objection
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.calc.terms import WIDE_PLANS, MachinePool
+from reservations.calc.terms import PLANS, MachinePool, is_plan_eligible
 from reservations.models import PlanItem, PurchaseRequest, StandingOrder
 from reservations.purchases.approvals import approver_addresses
 from reservations.purchases.demand_and_prices import take_snapshot
 from reservations.purchases.purchase_events import add_event, send_emails
+from reservations.purchases.same_demand import LOCK, check_same_demand
 
 COPIED = (
     *("provider", "service", "kind", "term_months", "payment", "region", "zone", "account"),
@@ -46,6 +48,8 @@ def request_purchase(
     # The whole beside a batch of it would buy that batch twice.
     if taken if row.batch == 0 else taken & {0, row.batch}:
         raise CannotBuy(REQUESTED_ALREADY)
+    wait_for(LOCK)
+    check_same_demand(row)
     try:
         with transaction.atomic():
             row.save()
@@ -80,14 +84,15 @@ def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
 
 
 def _covered_pools(item: PlanItem) -> list[str]:
-    """The machines of the plan that the purchase can cover."""
-    names = {row["pool"] for row in item.plan.working.get("pools", [])}
-    if item.kind in WIDE_PLANS:
-        return sorted(names)
+    """The machines of the plan that the purchase can cover, as far as its terms say."""
+    names = {one["pool"] for one in item.plan.working.get("pools", [])}
     pools = {name: pool for name in names if (pool := MachinePool.from_text(name))}
-    return sorted(
-        name
-        for name, pool in pools.items()
-        if pool.region == item.region
-        and (pool.type == item.instance_type or (not item.system and pool.family == item.instance_type))
-    )
+    return sorted(name for name, pool in pools.items() if _is_covered(pool, item))
+
+
+def _is_covered(pool: MachinePool, item: PlanItem) -> bool:
+    if item.kind in PLANS:
+        places = ((item.region, pool.region), (item.instance_type, pool.family), (item.account, pool.account))
+        return is_plan_eligible(pool, item.kind) and all(not wanted or wanted == own for wanted, own in places)
+    same = (pool.region, pool.type, pool.service) == (item.region, item.instance_type, item.service)
+    return same and (not item.system or pool.system == item.system)

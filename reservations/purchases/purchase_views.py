@@ -1,6 +1,6 @@
 """Buying with four eyes: requested from a recommendation, decided by somebody else, exported or bought, recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from reservations.actions import RECOMMENDATIONS
 from reservations.calc import purchase_files, purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest
-from reservations.purchases import approvals, buying, execution, next_steps, purchase_requests
+from reservations.purchases import approvals, buying, execution, next_steps, purchase_requests, same_demand
 from reservations.purchases.forms import PurchaseFilter, PurchaseRequestForm
 from reservations.purchases.next_steps import MAY_BUY
 from reservations.purchases.purchase_figures import (
@@ -86,6 +86,8 @@ class RequestPurchase(FormPage):
     template_name = "reservations/purchase_ask.html"
     title = "Request this purchase"
     submit_label = "Request approval"
+    # What covers the same machines, where that is why it was refused.
+    blocking: Sequence[PurchaseRequest] = ()
 
     @cached_property
     def object(self) -> PlanItem:
@@ -111,6 +113,7 @@ class RequestPurchase(FormPage):
             )
         except CannotBuy as problem:
             form.add_error(None, str(problem))
+            self.blocking = getattr(problem, "requests", [])
             return self.form_invalid(form)
         messages.success(self.request, "It is requested: somebody else of finance got an email, and decides.")
         return redirect(row)
@@ -118,8 +121,11 @@ class RequestPurchase(FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         item = self.object
         url = reverse("reservations:recommended_item", args=[item.plan_id, item.position])
+        blocking = PurchaseRequest.objects.visible_to(self.person).filter(pk__in=[row.pk for row in self.blocking])
         how = how_to_buy(purchase_requests.build_request(item, 0).order)
-        return super().get_context_data(**{"item": item, "plan": item.plan, "cancel_url": url, "how": how, **kwargs})
+        return super().get_context_data(
+            **{"item": item, "plan": item.plan, "cancel_url": url, "how": how, **kwargs, "blocking": blocking}
+        )
 
 
 class PurchasePage(FollowedPage):
@@ -146,7 +152,9 @@ class PurchasePage(FollowedPage):
         if self.asks_progress:
             return super().get_context_data(**kwargs)
         row, now = self.object, timezone.now()
-        steps, moves = next_steps.steps_for(row, self.person, now), price_moves(row, now)
+        undecided = row.state in (purchase_rules.WAITING, purchase_rules.APPROVED)
+        twice, blocking = same_demand.blocking_requests(row) if undecided else ("", [])
+        steps, moves = next_steps.steps_for(row, self.person, now, twice), price_moves(row, now)
         context = {
             "row": row,
             "requester": requester_name(row),
@@ -162,8 +170,14 @@ class PurchasePage(FollowedPage):
             "refused": [step for step in steps if not step.is_allowed],
             "files": row.state == purchase_rules.EXPORTED and self.person.has_perm(MAY_BUY),
             "how": how_to_buy(row.order),
+            "twice": twice,
+            "blocking": self._seen_by_her(blocking),
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    def _seen_by_her(self, rows: list[PurchaseRequest]) -> PurchaseQuerySet:
+        seen = PurchaseRequest.objects.visible_to(self.person)
+        return cast(PurchaseQuerySet, seen.filter(pk__in=[row.pk for row in rows]))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.object = row = self.get_object()

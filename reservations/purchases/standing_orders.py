@@ -18,18 +18,8 @@ from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest, StandingOrder, Utilisation
 from reservations.purchases.demand_and_prices import newest_period_of
 from reservations.purchases.purchase_requests import request_purchase
-from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations import demand_sources, recommend, stopped_runs
 from reservations.recommendations.plan_parameters import Parameters
-
-# Requested, and in no bill yet: the newest plan does not know of it.
-OPEN = (
-    purchase_rules.WAITING,
-    purchase_rules.APPROVED,
-    purchase_rules.EXPORTED,
-    purchase_rules.BUYING,
-    purchase_rules.DOUBTFUL,
-    purchase_rules.BOUGHT,
-)
 
 
 def save_standing_order(order: StandingOrder, user: User) -> StandingOrder:
@@ -73,7 +63,9 @@ def _objection(order: StandingOrder, share: Decimal | None) -> str:
             f"Requested nothing: {percent_text(share)} of what is owned was used over the last 30 days, and it "
             f"requests a batch while at least {percent_text(order.minimum_utilisation)} is."
         )
-    open_request = PurchaseRequest.objects.filter(state__in=OPEN, team=order.team).order_by("pk").first()
+    open_request = (
+        PurchaseRequest.objects.filter(state__in=purchase_rules.UNBILLED, team=order.team).order_by("pk").first()
+    )
     if open_request:
         state = open_request.get_state_display()
         return f"Requested nothing: request {open_request.pk} is {state}, and in no bill yet."
@@ -97,7 +89,7 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
     """(how many requests, the result in words)."""
     plans = Plan.objects.filter(team=order.team).order_by("-created_at", "-pk")
     plan = plans.filter(state=Plan.State.READY).first()
-    if plans.filter(state__in=(Plan.State.WAITING, Plan.State.RUNNING)).exists():
+    if stopped_runs.is_being_looked_at(plans, now):
         return 0, "The newest bills are being looked at: it goes on when that is done."
     if plan is None:
         return 0, "Requested nothing: there is no recommendation yet whose limits it could follow."

@@ -73,7 +73,7 @@ def _update(plan: Plan, **changes: Any) -> None:
 
 
 def _report(plan: Plan, stage: str, progress: int) -> None:
-    _update(plan, state=Plan.State.RUNNING, stage=stage, progress=progress)
+    _update(plan, state=Plan.State.RUNNING, stage=stage, progress=progress, heartbeat_at=timezone.now())
 
 
 def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | None:

@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
@@ -15,7 +16,7 @@ from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations.actions import RECOMMEND
 from reservations.models import Plan, PlanItem
 from reservations.querysets import PlanQuerySet
-from reservations.recommendations import demand_sources, recommend
+from reservations.recommendations import demand_sources, recommend, stopped_runs
 from reservations.recommendations.forms import WHY_CAUTIOUS, PlanForm
 from reservations.recommendations.recommendation_figures import demand_chart, plan_figures, plan_progress
 from reservations.recommendations.tables import PLAN_STATES, BatchTable, PlanTable
@@ -92,7 +93,19 @@ class RecommendationPage(DetailPage):
         context: dict[str, Any] = {"plan": plan, "state": PLAN_STATES[plan.state], "progress": plan_progress(plan)}
         if plan.state == Plan.State.READY:
             context |= plan_figures(plan)
+        context["runs_again"] = plan.state == Plan.State.FAILED and self.person.has_perm(Recommend.permission_required)
         return super().get_context_data(**{**context, **kwargs})
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Works out again what failed, with the same limits, from the newest bills."""
+        plan = self.get_object()
+        if not self.person.has_perm(Recommend.permission_required):
+            raise PermissionDenied
+        if plan.state != Plan.State.FAILED:
+            messages.error(request, "Only what failed is run again: work out a new one instead.")
+            return redirect(plan)
+        messages.success(request, "It is being worked out again, from the newest bills.")
+        return redirect(stopped_runs.run_again(plan, self.person, timezone.now().date()))
 
 
 class RecommendationProgress(Page, View):

@@ -88,7 +88,7 @@ class _Bills:
     def eligible(self) -> dict[tuple[date, str], list[dict[str, Any]]]:
         """{(month, currency): at on-demand prices, by region, family and team}."""
         groups: dict[tuple[date, str], list[dict[str, Any]]] = defaultdict(list)
-        rows = self._of(Coverage).values("month", "currency", "region", "family", "owner")
+        rows = self._of(Coverage).values("month", "currency", "provider", "service", "region", "family", "owner")
         for row in rows.annotate(total=Sum("eligible_cost")):
             groups[row["month"], row["currency"]].append(row)
         return groups
@@ -109,8 +109,8 @@ class _Bills:
         days = self.covered_days.get(month.start)
         if not days:
             return None
-        groups, reach = self.eligible[month.start, row.currency], row.reach.items()
-        within_reach = (group["total"] for group in groups if reach <= group.items())
+        groups = self.eligible[month.start, row.currency]
+        within_reach = (group["total"] for group in groups if row.reach.covers(group))
         return EXACT.divide(sum(within_reach, ZERO), days)
 
     def idle(self, currency: str, month: Month, before: date) -> Decimal:

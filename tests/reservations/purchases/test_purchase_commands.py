@@ -172,7 +172,7 @@ def test_each_term_and_payment_is_asked_for(months, payment):
         ("SQL Server Standard", "sqlserver-se(li)", False),
         ("SQL Server Enterprise Multi-AZ", "sqlserver-ee(li)", True),
         ("Oracle Enterprise BYOL", "oracle-ee(byol)", False),
-        ("Oracle SE2 license included Multi-AZ", "oracle-se2(li)", True),
+        ("Oracle Standard Two (LI) Multi-AZ", "oracle-se2(li)", True),
     ],
 )
 def test_a_database_is_asked_for_by_engine_licence_and_zones(system, product, multi):
@@ -190,9 +190,11 @@ def test_mysql_is_not_taken_for_aurora_mysql_which_rds_finds_too():
     assert jmespath.search(own["query"], {"ReservedDBInstancesOfferings": rows}) == ["mysql"]
 
 
-@pytest.mark.parametrize("system", ["Oracle Enterprise", "Oracle BYOL", "SQL Server", "Aurora", "DB2", ""])
+@pytest.mark.parametrize(
+    "system", ["Oracle Enterprise", "Oracle BYOL", "PostgreSQL Multi-AZ cluster", "SQL Server", "Aurora", "DB2", ""]
+)
 def test_a_database_whose_engine_or_licence_is_not_known_is_not_guessed(system):
-    with pytest.raises(ByHand, match=r"does not say|no reservation whose engine"):
+    with pytest.raises(ByHand, match=r"does not say|no reservation whose engine|counts as several"):
         rds_product(system)
     script = purchase_files.cli_script([database(system=system)])
     assert "By hand in the console" in script
@@ -206,11 +208,11 @@ def test_a_cache_without_an_engine_is_not_guessed():
 
 
 def test_dynamodb_is_bought_in_the_console_by_numbered_steps():
-    one = order(service="DynamoDB", instance_type="write capacity units", system="", quantity=Decimal(500))
+    one = order(service="DynamoDB", instance_type="WriteCapacityUnit-Hrs", system="", quantity=Decimal(5))
     assert purchase_files.why_by_hand(one) == "AWS sells reservations of DynamoDB in its console only."
     steps = console_steps(one)
     assert "DynamoDB > Reserved capacity > Purchase reserved capacity" in steps[0]
-    assert "500 × write capacity units" in steps[1]
+    assert "5 lots of 100 units of WriteCapacityUnit-Hrs" in steps[1]
     assert "1 year, all upfront" in steps[2]
     assert "0.06 USD an hour for all of it, of which 600.00 USD are paid on the first day" in steps[3]
     script = purchase_files.cli_script([one])
@@ -266,9 +268,13 @@ def test_google_commits_to_the_cpus_and_memory_of_the_machines():
     script = purchase_files.cli_script([one])
     assert "gcloud compute commitments create finops-0c8b1a3e" in script
     assert "--plan 12-month --type general-purpose-n2 --resources vcpu=12,memory=98304MB" in script
-    flexible = order(**{**machine, "region": ""}, instance_type="", quantity=Decimal("2.5"), payment="none")
+    flexible = order(
+        **{**machine, "region": "", "kind": "gcp_flexible"}, instance_type="", quantity=Decimal("2.5"), payment="none"
+    )
     assert "flexible committed use discounts in its console only" in purchase_files.why_by_hand(flexible)
     assert "Flexible commitment" in console_steps(flexible)[0]
+    part = order(**machine, instance_type="n2-RAM", quantity=Decimal(64))
+    assert "vCPUs and memory in one commitment" in purchase_files.why_by_hand(part)
     assert "is not known here" in purchase_files.why_by_hand(order(**machine, instance_type="n2-custom-6-3072"))
 
 

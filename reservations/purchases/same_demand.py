@@ -1,0 +1,146 @@
+"""Whether a purchase buys again what another request, or a commitment that is new, covers already.
+
+Of other plans count the requests that this recommendation could not know of: what was approved before it was worked
+out is taken off its demand already. The purchases of one plan are worked out together and fit beside each other.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from finops_site.lib.money import formatted
+from reservations.calc import purchase_rules
+from reservations.calc.purchase_rules import CannotBuy
+from reservations.calc.reach import Reach, reach_of
+from reservations.models import Commitment, Coverage, PurchaseRequest, Utilisation
+from reservations.purchases.demand_and_prices import newest_period_of, use_a_day
+
+ZERO, ONE, YEAR_DAYS = Decimal(0), Decimal(1), Decimal(365)
+# Requests and approvals wait for each other, so that two of the same moment see each other.
+LOCK = "purchases of the same demand"
+
+
+class SameDemand(CannotBuy):
+    """The demand is bought or requested already; `requests` are those that cover it."""
+
+    def __init__(self, message: str, requests: Sequence[PurchaseRequest]) -> None:
+        super().__init__(message)
+        self.requests = list(requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody else will cover, a day at on-demand prices, and who: a request, or an owned commitment."""
+
+    reach: Reach
+    a_day: Decimal
+    words: str
+    request: PurchaseRequest | None = None
+
+
+def check_same_demand(row: PurchaseRequest) -> None:
+    """Raises SameDemand where others cover so much of what this can cover that too little is left for it."""
+    claims = [claim for claim in _claims(row) if _overlaps(claim.reach, row.reach)]
+    if not claims:
+        return
+    use = use_a_day(row.currency)
+    claims = [claim for claim in claims if not use or any(_both(claim, row, one) for one in use)]
+    wanted = (row.on_demand_cost + sum((other.on_demand_cost for other in _siblings(row)), ZERO)) / YEAR_DAYS
+    shares = [(claim, _share(claim, use)) for claim in claims]
+    left = sum((_left(one, shares) for one in use if row.reach.covers(one)), ZERO)
+    if not claims or (use and left >= wanted * (1 - purchase_rules.DEMAND_MAY_FALL)):
+        return
+    who = "; ".join(claim.words for claim in claims[:3]) + (f"; and {len(claims) - 3} more" if len(claims) > 3 else "")
+    code = row.currency
+    amounts = (
+        f"{formatted(max(left, ZERO), code)} {code} a day are left to cover, and this would cover "
+        f"{formatted(wanted, code)}."
+        if use
+        else "No bill shows how much there is to cover."
+    )
+    raise SameDemand(
+        f"The same machines would be bought twice: {who}. {amounts} Work out a new recommendation, which takes it off.",
+        [claim.request for claim in claims if claim.request],
+    )
+
+
+def blocking_requests(row: PurchaseRequest) -> tuple[str, list[PurchaseRequest]]:
+    """(why it must not go on, the requests that keep it from it); empty where nothing does."""
+    try:
+        check_same_demand(row)
+    except SameDemand as problem:
+        return str(problem), problem.requests
+    return "", []
+
+
+def _claims(row: PurchaseRequest) -> Iterable[Claim]:
+    """Of requests: before this one is approved all that are; afterwards those that were approved before it."""
+    others = PurchaseRequest.objects.filter(state__in=purchase_rules.UNBILLED, currency=row.currency)
+    others = others.exclude(pk=row.pk).select_related("team")
+    if row.plan is not None:
+        known = Q(approved_at__isnull=False, approved_at__lte=row.plan.created_at)
+        others = others.exclude(Q(plan__isnull=False, plan=row.plan) | known)
+    if row.approved_at:
+        others = others.filter(approved_at__lt=row.approved_at)
+    elif row.pk:
+        others = others.exclude(state=purchase_rules.WAITING)
+    for other in others.order_by("pk"):
+        state = other.get_state_display()
+        yield Claim(
+            other.reach, other.on_demand_cost / YEAR_DAYS, f"request {other.pk} is {state} and in no bill yet", other
+        )
+    yield from _new_commitments(row)
+
+
+def _new_commitments(row: PurchaseRequest) -> Iterable[Claim]:
+    """Commitments that the bills show since a few days only, and that this recommendation did not know: of the days
+    before, the use looks as if nothing covered it."""
+    period = newest_period_of(Coverage)
+    if period is None or row.plan is None:
+        return
+    new = Commitment.objects.filter(first_seen__gt=period.start, created_at__gte=row.plan.created_at)
+    for commitment in new.exclude(purchase__plan=row.plan).order_by("pk"):
+        days = Utilisation.objects.filter(commitment=commitment, currency=row.currency).within(period)
+        covered = days.aggregate(sum=Sum("on_demand"))["sum"] or ZERO
+        count = days.values("day").distinct().count()
+        if not count or commitment.first_seen is None:
+            continue
+        used = Coverage.objects.within(period)
+        known, before = (
+            rows.aggregate(n=Count("day", distinct=True))["n"]
+            for rows in (used, used.filter(day__lt=commitment.first_seen))
+        )
+        share = Decimal(before) / known if known else ZERO
+        reach = reach_of(
+            commitment.provider, commitment.kind, commitment.region, commitment.instance_type, commitment.service
+        )
+        yield Claim(reach, covered / count * share, f"{commitment} covers it since {commitment.first_seen}")
+
+
+def _siblings(row: PurchaseRequest) -> Iterable[PurchaseRequest]:
+    """The other batches of the same purchase, which no bill shows yet."""
+    same = PurchaseRequest.objects.filter(plan=row.plan, position=row.position, state__in=purchase_rules.UNBILLED)
+    return same.exclude(pk=row.pk) if row.plan else same.none()
+
+
+def _overlaps(one: Reach, other: Reach) -> bool:
+    pairs = ((one.region, other.region), (one.family, other.family))
+    return one.provider == other.provider and all(not a or not b or a == b for a, b in pairs)
+
+
+def _both(claim: Claim, row: PurchaseRequest, use: dict[str, Any]) -> bool:
+    return claim.reach.covers(use) and row.reach.covers(use)
+
+
+def _share(claim: Claim, use: Iterable[dict[str, Any]]) -> Decimal:
+    """The part that it will cover of all that it can; it takes the same part of each."""
+    within_reach = sum((one["uncovered"] for one in use if claim.reach.covers(one)), ZERO)
+    return min(claim.a_day / within_reach, ONE) if within_reach > 0 else ONE
+
+
+def _left(one: dict[str, Any], shares: Iterable[tuple[Claim, Decimal]]) -> Decimal:
+    taken = sum((share for claim, share in shares if claim.reach.covers(one)), ZERO)
+    return Decimal(one["uncovered"]) * max(ONE - taken, ZERO)
