@@ -60,10 +60,10 @@ def _known(seen: Iterable[Key]) -> dict[Key, Commitment]:
     rows = Commitment.objects.filter(commitment_id__in={*(identity for _, identity in seen), *ends})
     known = {(row.provider, row.commitment_id): row for row in rows}
     for (provider, identity), row in list(known.items()):
-        whole = ends.get(identity)
-        if whole and whole != (provider, identity) and whole not in known and provider_of(whole[0]) == provider:
-            row.provider, row.commitment_id = whole
-            known[whole] = row
+        arn = ends.get(identity)
+        if arn and arn != (provider, identity) and arn not in known and provider_of(arn[0]) == provider:
+            row.provider, row.commitment_id = arn
+            known[arn] = row
     return known
 
 

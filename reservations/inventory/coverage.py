@@ -36,7 +36,8 @@ FAMILY: Final = r"""CASE WHEN l.instance_type ~ '\..*\.search$'
     ELSE l.instance_type END"""
 UNITS: Final = r"""CASE substring(l.instance_type FROM '\.(nano|micro|small|medium|large|xlarge)(?:\.search)?$')
     WHEN 'nano' THEN 0.25 WHEN 'micro' THEN 0.5 WHEN 'small' THEN 1 WHEN 'medium' THEN 2 WHEN 'large' THEN 4
-    WHEN 'xlarge' THEN 8 ELSE 8 * substring(l.instance_type FROM '\.(\d+)xlarge(?:\.search)?$')::numeric END"""
+    WHEN 'xlarge' THEN 8 ELSE 8 * coalesce(substring(l.instance_type FROM '\.(\d+)xlarge(?:\.search)?$'),
+        substring(l.instance_type FROM '\.metal-(\d+)xl$'))::numeric END"""
 
 
 def _quoted(names: tuple[str, ...]) -> str:

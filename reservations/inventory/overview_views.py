@@ -131,7 +131,7 @@ class ExpiryCalendar(Page, TemplateView):
     breadcrumbs = (("Commitments", "reservations:overview"),)
     empty = Empty(
         "Nothing ends in the next 13 months",
-        "Where a bill does not show when a commitment ends, load the list of its provider, or a CSV with the column end.",
+        "Where a bill does not show when a commitment ends, load its provider's list, or a CSV with the column end.",
         "calendar",
         LOAD_COMMITMENTS,
     )

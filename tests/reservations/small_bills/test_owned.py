@@ -8,17 +8,19 @@ A plan of 0.10 an hour, of which 0.08 are used by a machine of 0.12 on demand, f
 1 - 2.40 / 2.88 = 16.7 %, and 24 x 0.02 = 0.48 are unused.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from costs import reconciliation
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month, Period
-from reservations.calc.terms import family_of
-from reservations.inventory import commitment_usage, metrics, usage_checks
+from reservations.calc.terms import family_of, units
+from reservations.inventory import commitment_usage, coverage, metrics, usage_checks
 from reservations.inventory.coverage_by_kind import coverage_by_kind
 from reservations.models import Commitment, Coverage, LedgerMonth, PurchaseRequest, Utilisation
 from reservations.savings import ledger
@@ -242,6 +244,29 @@ def test_the_same_bill_says_the_same_as_report_and_as_focus(layouts, kind, eli, 
         shown.append(figures(fay))
     cur, focus = shown
     assert cur == focus
+
+
+def test_what_ends_soon_is_in_the_calendar_without_a_csv(fay, client_of, tmp_path):
+    end = timezone.now() + timedelta(days=60)
+    ends = f"{end:%Y-%m-%d}T00:00:00.000Z"
+    content = two_reservations_as_cur().replace(b"2026-06-01T00:00:00.000Z", ends.encode())
+    load(tmp_path, content)
+    page = client_of(fay).get("/reservations/expiries/").content.decode()
+    assert Commitment.objects.get().end == end.date()
+    assert f"/reservations/owned/{Commitment.objects.get().pk}/" in page
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *("m5.large", "m5.12xlarge", "t3.nano", "db.r5.2xlarge", "cache.r6g.xlarge", "r6g.large.search", "ra3.4xlarge"),
+        *("m7i.metal-48xl", "ml.m5.large", "Standard_D2s_v5", "dc2.8xlarge", "r6g.search"),
+    ],
+)
+def test_families_and_units_are_the_same_in_the_database(type_, db):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {coverage.FAMILY}, {coverage.UNITS} FROM (SELECT %s AS instance_type) l", [type_])
+        assert cursor.fetchone() == (family_of(type_), units(type_))
 
 
 class TestTheBooks:
