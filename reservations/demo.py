@@ -10,12 +10,8 @@ from reservations.calc.purchase_rules import CannotBuy
 from reservations.inventory import commitment_usage
 from reservations.models import Plan, PurchaseRequest
 from reservations.purchases import approvals, purchase_requests
-from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.plan_parameters import default_parameters
 from reservations.recommendations.recommend import compute_recommendation, create_plan
-
-COMPANY = Parameters(target_coverage=0.7)
-# One kind and one term: worked out in a second or two.
-TEAM = Parameters(target_coverage=0.7, kinds=("sp_compute",), terms=(12,), payments=("none",))
 
 
 def recommend(say: Callable[[str], object], *, as_of: date) -> None:
@@ -24,7 +20,7 @@ def recommend(say: Callable[[str], object], *, as_of: date) -> None:
         commitment_usage.refresh_usage(month)
     if Plan.objects.exists():
         return
-    plan = compute_recommendation(create_plan(None, COMPANY, as_of=as_of))
+    plan = compute_recommendation(create_plan(None, default_parameters(), as_of=as_of))
     say(f"  a recommendation that saves {plan.saving or 0:,.0f} {plan.currency} a year")
 
 
@@ -34,7 +30,7 @@ def request_purchases(say: Callable[[str], object], *, as_of: date) -> None:
     team = Team.objects.filter(name="Payments").first()
     if PurchaseRequest.objects.exists() or team is None or None in people.values():
         return
-    plan = compute_recommendation(create_plan(people["eli"], TEAM, as_of=as_of, team=team))
+    plan = compute_recommendation(create_plan(people["eli"], default_parameters(), as_of=as_of, team=team))
     item = plan.items.first()
     if item is None:
         return

@@ -7,6 +7,7 @@ from typing import cast
 from django.urls import reverse
 
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from finops_site.models import User
 from finops_site.registry import AdviceItem, PendingDecision
 from finops_site.ui.pending_decisions import decision_items
@@ -35,17 +36,32 @@ def purchases_waiting(user: Person, rows: PurchaseQuerySet) -> list[PendingDecis
 
 
 def commitment_advice(user: Person | None, filters: Mapping[str, Sequence[str]], as_of: date) -> list[AdviceItem]:
-    """The newest recommendation, where it saves anything; nothing for somebody without a login."""
+    """The newest recommendation for the company, or for the one team that is looked at, where it saves anything.
+
+    Nothing for somebody without a login.
+    """
     if user is None or not user.has_perm("reservations.view_plan"):
         return []
-    plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
+    plan = _plan_to_show(user, filters)
     if plan is None or not plan.saving or plan.saving <= 0:
         return []
     note = " (indicative prices)" if plan.is_indicative else ""
-    count = plan.item_count()
-    what = f"{count} purchase{'s' if count != 1 else ''}{note}"
-    if plan.team is None and set(filters) - {"currency"}:
+    what = f"{counted(plan.item_count(), 'purchase')}{note}"
+    shown = {name: list(values) for name, values in filters.items() if name != "currency"}
+    if shown and shown != {"team": [str(plan.team_id)]}:
         # What the company saves is no figure for a part of it.
-        return [AdviceItem(f"Commit to what runs all the time, for the whole company: {what}", plan.get_absolute_url())]
-    text = f"Commit to what runs all the time: {what}"
+        return [AdviceItem(f"Commit to what runs all the time, for {plan.whose}: {what}", plan.get_absolute_url())]
+    whose = f", for {plan.team}" if plan.team else ""
+    text = f"Commit to what runs all the time{whose}: {what}"
     return [AdviceItem(text, plan.get_absolute_url(), plan.saving / 12, plan.currency)]
+
+
+def _plan_to_show(user: Person, filters: Mapping[str, Sequence[str]]) -> Plan | None:
+    """That of the team, where one team alone is looked at and has one; else the newest for who looks."""
+    teams = filters.get("team", ())
+    if len(teams) == 1 and teams[0].isdigit():
+        ready = Plan.objects.visible_to(user).filter(state=Plan.State.READY, team=int(teams[0]))
+        if (plan := ready.select_related("team").first()) is not None:
+            return plan
+    newest: Plan | None = Plan.objects.newest_for(user)
+    return newest

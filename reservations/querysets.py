@@ -86,6 +86,16 @@ class PlanQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.filter(team__in=user.visible_team_ids)
 
 
+class RecommendationQuerySet(PlanQuerySet):
+    def newest_for(self, user: Person) -> Any:
+        """The newest one that is ready: the company's for who sees all of it, else of her teams; None without one.
+
+        What is worked out for one team is no figure of the company.
+        """
+        ready = self.visible_to(user).filter(state="ready")
+        return (ready.filter(team=None) if user.sees_whole_company else ready).select_related("team").first()
+
+
 class PurchaseQuerySet(PlanQuerySet):
     """Purchases, seen like the plans they come from."""
 

@@ -67,7 +67,7 @@ def commitments_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     main = by_currency[0]
     ended = Commitment.objects.visible_to(user).ending_in(month.period).count()
-    plan = Plan.objects.visible_to(user).filter(state=Plan.State.READY).first()
+    plan = Plan.objects.newest_for(user)
     covered = f"{percent_text(main.coverage) or 'Nothing'} of eligible usage was covered (target: 70%)"
     text = (
         f"{f'How much of eligible usage was covered is {main.why_unknown}' if main.unpriced else covered}, "

@@ -1,5 +1,7 @@
 """Commitments, recommendations, purchases and savings as JSON. Amounts are decimal strings."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from finops_site.api.base import (
@@ -11,7 +13,7 @@ from reservations.calc.realised_savings import REASONS
 from reservations.calc.terms import OPTIONS, PAYMENTS
 from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
 from reservations.recommendations import demand_sources
-from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.plan_parameters import Parameters, default_parameters
 
 
 class CommitmentSerializer(ExactModelSerializer):
@@ -63,8 +65,14 @@ class PlanSerializer(ExactModelSerializer):
         ]
 
 
+_LIMIT: dict[str, Any] = {"required": False, "allow_null": True, "min_value": 0}
+
+
 class RecommendationRequestSerializer(serializers.Serializer):
-    """What may be bought. Shares are between 0 and 1, terms in months."""
+    """What may be recommended; what is left out is by finance's policy, and null is no limit.
+
+    Shares are between 0 and 1, terms in months.
+    """
 
     as_of = serializers.DateField(required=False)
     lookback_days = serializers.IntegerField(default=30, min_value=1, max_value=demand_sources.HISTORY_DAYS)
@@ -72,20 +80,24 @@ class RecommendationRequestSerializer(serializers.Serializer):
     kinds = serializers.ListField(child=serializers.ChoiceField(list(OPTIONS)), required=False, min_length=1)
     terms = serializers.ListField(child=serializers.ChoiceField([12, 36]), required=False, min_length=1)
     payments = serializers.ListField(child=serializers.ChoiceField(list(PAYMENTS)), required=False, min_length=1)
-    target_coverage = serializers.FloatField(required=False, min_value=0, max_value=1, help_text="cover at most")
-    minimum_coverage = serializers.FloatField(required=False, min_value=0, max_value=1)
-    minimum_utilisation = serializers.FloatField(required=False, min_value=0, max_value=1)
-    max_upfront = serializers.FloatField(required=False, min_value=0, max_value=1e14)
-    max_monthly = serializers.FloatField(required=False, min_value=0, max_value=1e14)
-    break_even_months = serializers.FloatField(required=False, min_value=0, max_value=36)
+    target_coverage = serializers.FloatField(help_text="cover at most", max_value=1, **_LIMIT)
+    minimum_coverage = serializers.FloatField(max_value=1, **_LIMIT)
+    minimum_utilisation = serializers.FloatField(max_value=1, **_LIMIT)
+    max_upfront = serializers.FloatField(max_value=1e14, **_LIMIT)
+    max_monthly = serializers.FloatField(max_value=1e14, **_LIMIT)
+    break_even_months = serializers.FloatField(max_value=36, **_LIMIT)
+    cash_rate = serializers.FloatField(
+        required=False, min_value=0, max_value=1, help_text="what cash costs a year: the least that a slice must return"
+    )
     negotiated = serializers.FloatField(
         required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
     )
     negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
+    is_shared = serializers.BooleanField(required=False, help_text="accounts share their commitments, as by default")
 
     def parameters(self) -> Parameters:
         """The limits of the request. Raises InvalidParameters."""
-        return Parameters.from_json(dict(self.validated_data))
+        return default_parameters(**self.validated_data)
 
 
 class PurchaseEventSerializer(serializers.ModelSerializer):

@@ -4,9 +4,10 @@ A purchase is requested by one person and approved by another; what was approved
 through the provider's API. Every step goes through `next_state`, so that no state can be reached any other way.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -72,6 +73,22 @@ DEMAND_MAY_FALL: Final = Decimal("0.10")
 
 STOPPED: Final = "Buying is stopped by finance."
 DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and its price."
+
+
+# What approvers are told would happen, if demand fell by so much.
+FALL: Final = Decimal("0.30")
+
+
+def end_of_term(start: date, months: int) -> date:
+    """The first day without it; of a month that is too short, its last day."""
+    years, month = divmod(start.month - 1 + months, 12)
+    year = start.year + years
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
+
+
+def saving_after_fall(on_demand: Decimal, committed: Decimal) -> Decimal:
+    """What a year saves at worst when what it covers falls by `FALL`: its cost stays. Negative where it costs more."""
+    return on_demand * (1 - FALL) - committed
 
 
 class CannotBuy(ValueError):

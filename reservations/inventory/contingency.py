@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Sum
 
 from finops_site.lib.money import exact_text
+from reservations.calc.terms import AWS, AZURE, AZURE_RESERVATION, PLANS, RI_CONVERTIBLE, provider_of
 from reservations.inventory.commitment_use import CommitmentUse, days_before, use_of
 from reservations.models import Commitment, Coverage
 
@@ -15,20 +16,45 @@ ZERO = Decimal(0)
 MARKETPLACE_FEE = Decimal("0.12")
 
 
+# Azure returns reservations of so much within twelve months (Microsoft Learn, "Self-service exchanges and refunds").
+AZURE_RETURNS = Decimal(50_000)
+AZURE_RULES = (
+    "Azure gives back what is left, up to 50,000 USD in twelve months, "
+    "or exchanges it for reservations that cost no less"
+)
+AWS_RETURNED_WITHIN = timedelta(days=7)
+AWS_RETURNED_AN_HOUR = Decimal(100)
+AWS_RULES = "AWS takes a plan back within seven days of its purchase, in the same month; buy a smaller one after it"
 MONTH_DAYS = Decimal(365) / 12
 
 
 def contingency(commitment: Commitment, week: CommitmentUse, day: date) -> list[dict[str, Any]]:
-    """What can be done about it, each priced until the end: exchange, sell, move workloads, or wait."""
+    """What can be done about it, each priced until the end: exchange, sell, return, move workloads, or wait.
+
+    Only AWS has a marketplace, and only for standard reserved instances of EC2.
+    """
     months = commitment.months_left(day)
     idle = week.a_day(week.unused_cost)
     rest = idle * MONTH_DAYS * months if months is not None else None
     options = [_wait(commitment, week, rest, day), _move(commitment, idle, rest, day)]
-    if commitment.kind == "ri_convertible":
+    cloud = provider_of(commitment.provider)
+    if commitment.kind == RI_CONVERTIBLE:
         options.insert(0, _option("Exchange", rest, commitment, "the unused part for a type that runs on demand now"))
-    if commitment.kind == "ri_standard" and months is not None and week.share is not None:
+    if commitment.has_marketplace and months is not None and week.share is not None:
         options.insert(0, _sell(commitment, week.share, months, rest))
+    if cloud == AZURE and commitment.kind == AZURE_RESERVATION:
+        options.insert(0, _option("Return or exchange", rest and min(rest, AZURE_RETURNS), commitment, AZURE_RULES))
+    if cloud == AWS and commitment.kind in PLANS and _is_returnable(commitment, day):
+        options.insert(0, _option("Return", rest, commitment, AWS_RULES))
     return sorted(options, key=lambda option: -Decimal(option["saves"] or 0))
+
+
+def _is_returnable(commitment: Commitment, day: date) -> bool:
+    """Within seven days of its start, in the same month, and up to 100 an hour (AWS's user guide of Savings Plans)."""
+    start, hourly = commitment.start, commitment.hourly_commitment
+    if start is None or hourly is None or hourly > AWS_RETURNED_AN_HOUR:
+        return False
+    return start <= day <= start + AWS_RETURNED_WITHIN and (start.year, start.month) == (day.year, day.month)
 
 
 def _option(name: str, saves: Decimal | None, commitment: Commitment, working: str) -> dict[str, Any]:
@@ -54,13 +80,12 @@ def _sell(commitment: Commitment, share: Decimal, months: Decimal, rest: Decimal
 
 def _move(commitment: Commitment, idle: Decimal, rest: Decimal | None, day: date) -> dict[str, Any]:
     """Usage of the same family and region that runs on demand and could run on it."""
-    rows = Coverage.objects.within(days_before(7, day)).filter(currency=commitment.currency)
-    if commitment.instance_type:
-        rows = rows.filter(family=commitment.instance_type.partition(".")[0])
-    if commitment.region:
-        rows = rows.filter(region=commitment.region)
-    sums = rows.aggregate(eligible=Sum("eligible_cost"), covered=Sum("covered_cost"))
-    uncovered = ((sums["eligible"] or ZERO) - (sums["covered"] or ZERO)) / 7
+    rows = Coverage.objects.within(days_before(7, day)).filter(currency=commitment.currency).order_by()
+    groups = rows.values("provider", "service", "region", "family", "owner").annotate(
+        eligible=Sum("eligible_cost"), covered=Sum("covered_cost")
+    )
+    open_cost = (one["eligible"] - one["covered"] for one in groups if commitment.reach.covers(one))
+    uncovered = sum(open_cost, ZERO) / 7
     share = min(Decimal(1), uncovered / idle) if idle else ZERO
     working = f"{uncovered:,.2f} a day run on demand where it applies, {idle:,.2f} of it stand idle"
     return _option("Move workloads", None if rest is None else rest * share, commitment, working)

@@ -56,7 +56,6 @@ class CommitmentsOverview(Page, TemplateView):
         by_currency = metrics.metrics_by_currency(user, period)
         code = by_currency[0].currency if by_currency else "USD"
         thirteen_months = Period(Month.of(period.last_day).plus(-12).start, period.end)
-        plans = Plan.objects.visible_to(user).filter(state=Plan.State.READY)
         context = {
             "is_empty": False,
             "known": known_in(user, Month.of(timezone.now().date()).period, timezone.now().date()),
@@ -70,7 +69,7 @@ class CommitmentsOverview(Page, TemplateView):
             "idle": metrics.idle_commitments(user, period),
             "owns": Commitment.objects.visible_to(user).exists(),
             "notices": Notice.objects.filter(commitment__in=Commitment.objects.visible_to(user))[:5],
-            "plan": plans.first(),
+            "plan": Plan.objects.newest_for(user),
         }
         return super().get_context_data(**{**context, **kwargs})
 

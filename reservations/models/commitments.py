@@ -10,8 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reservations.calc.purchase_titles import Terms
+from reservations.calc.reach import Reach, reach_of
 from reservations.calc.stated_terms import API, BILL, GUESS, PERSON
-from reservations.calc.terms import EC2, KIND_CHOICES, PAYMENTS, PLANS, RI_STANDARD, SP_COMPUTE
+from reservations.calc.terms import (
+    AWS,
+    EC2,
+    KIND_CHOICES,
+    PAYMENTS,
+    PLANS,
+    RI_STANDARD,
+    SP_COMPUTE,
+    provider_of,
+    service_of_type,
+)
 from reservations.querysets import CommitmentQuerySet, CoverageQuerySet, UtilisationQuerySet
 
 ENDING_DAYS = 90
@@ -110,6 +121,17 @@ class Commitment(models.Model):
             instance_type=self.instance_type,
             system=self.system,
         )
+
+    @property
+    def reach(self) -> Reach:
+        """Which use it can cover; of nobody's in particular, for commitments are shared."""
+        return reach_of(self.provider, self.kind, self.region, self.instance_type, self.service)
+
+    @property
+    def has_marketplace(self) -> bool:
+        """Whether somebody could buy it from us: AWS's marketplace takes standard reserved instances of EC2 only."""
+        is_ec2 = (self.service or service_of_type(self.instance_type)) == EC2
+        return self.kind == RI_STANDARD and provider_of(self.provider) == AWS and is_ec2
 
     def state(self, day: date) -> str:
         """future, active, ending (within 90 days), ended, or unknown where nobody said when it ends."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from reservations.calc.purchase_titles import Terms
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
-from reservations.querysets import PlanQuerySet
+from reservations.querysets import RecommendationQuerySet
 
 
 class Plan(models.Model):
@@ -54,7 +54,7 @@ class Plan(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, editable=False, help_text="the last sign of its worker")
 
-    objects = PlanQuerySet.as_manager()
+    objects = RecommendationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -65,6 +65,11 @@ class Plan(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:recommendation", args=[self.pk])
+
+    @property
+    def whose(self) -> str:
+        """``the whole company``, or the team's name."""
+        return str(self.team or "the whole company")
 
     @property
     def is_open(self) -> bool:

@@ -21,7 +21,11 @@ from reservations.querysets import LedgerQuerySet, PlanQuerySet, PurchaseQuerySe
 
 
 class BuyingPolicy(models.Model):
-    """How buying is done here: one row. `is_stopped` is read at the last moment before every purchase."""
+    """How buying is done here, and what may be recommended: one row.
+
+    `is_stopped` is read at the last moment before every purchase; the fields from `cash_rate` on are the default of
+    every recommendation.
+    """
 
     by_api = models.BooleanField(
         "buy through the provider's API", default=False, help_text="otherwise as an export that a person buys by hand"
@@ -31,6 +35,40 @@ class BuyingPolicy(models.Model):
     )
     monthly_ceiling = amount("the API commits to no more in a calendar month, whole terms, in USD", default=0)
     default_limit = amount("up to which whole-term value somebody without a limit of her own approves", default=25_000)
+    cash_rate = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.08"),
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="what cash costs a year, 0.08 is 8 %; what returns less is not recommended",
+    )
+    longest_term = models.PositiveSmallIntegerField(
+        "longest term", choices=[(12, "1 year"), (36, "3 years")], default=12, help_text="that is recommended, months"
+    )
+    upfront_limit = amount(
+        "cash on the first day of a recommendation, at most, in USD; empty is no limit",
+        default=0,
+        null=True,
+        blank=True,
+    )
+    coverage_limit = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.7"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="share of demand that is covered at most, at on-demand prices; empty is no limit",
+    )
+    minimum_utilisation = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.9"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="share of a purchase that is expected to be used at least; empty is any",
+    )
     currency = models.CharField(max_length=10, default="USD", editable=False)
     credential = models.ForeignKey(
         "costs.Credential", models.PROTECT, null=True, blank=True, help_text="as whom we buy; an administrator makes it"

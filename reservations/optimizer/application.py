@@ -1,10 +1,11 @@
 """What purchases cost and cover on the observed hours, in AWS's order of application. Pure: no Django."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from reservations.optimizer.model import CommitmentApplication, Floats, PurchaseProblem
+from reservations.optimizer.model import RESERVATION, CommitmentApplication, Floats, PurchaseProblem
 
 
 def apply_purchases(problem: PurchaseProblem, quantities: Floats) -> CommitmentApplication:
@@ -12,8 +13,8 @@ def apply_purchases(problem: PurchaseProblem, quantities: Floats) -> CommitmentA
     return apply_to_hours(problem, WeightedHours(problem.demand, np.ones(problem.demand.shape[1])), quantities)
 
 
-def demand_at_turn(problem: PurchaseProblem, quantities: Floats, group: int) -> Floats:
-    """For each hour what a group could cover when its turn comes, in its own units."""
+def left_at_turn(problem: PurchaseProblem, quantities: Floats, group: int) -> Floats:
+    """What the groups before it in AWS's order leave to a group: machines of every pool and hour."""
     hours = WeightedHours(problem.demand, np.ones(problem.demand.shape[1]))
     sizes, left = group_sizes(problem, quantities), problem.demand.copy()
     for index in sorted(range(len(sizes)), key=lambda group_index: _turn(problem, group_index)):
@@ -21,9 +22,27 @@ def demand_at_turn(problem: PurchaseProblem, quantities: Floats, group: int) -> 
             break
         if sizes[index] > 0:
             _use(problem, hours, left, index, float(sizes[index]))
+    return left
+
+
+def demand_at_turn(problem: PurchaseProblem, quantities: Floats, group: int) -> Floats:
+    """For each hour what a group could cover when its turn comes, in its own units."""
     own = problem.groups[group]
-    covered: Floats = np.array(own.weights) @ left[list(own.pools)]
+    covered: Floats = np.array(own.weights) @ left_at_turn(problem, quantities, group)[list(own.pools)]
     return covered
+
+
+def use_by_size(
+    problem: PurchaseProblem, quantities: Floats, group: int, sizes: Sequence[float]
+) -> list[tuple[float, float]]:
+    """For each size of a group: (units used, their value on demand), as the groups before it leave the hours."""
+    hours = WeightedHours(problem.demand, np.ones(problem.demand.shape[1]))
+    left, own = left_at_turn(problem, quantities, group), list(problem.groups[group].pools)
+    figures = []
+    for size in sizes:
+        rest = {pool: left[pool].copy() for pool in own}
+        figures.append(_use(problem, hours, rest, group, size))
+    return figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +84,21 @@ def _turn(problem: PurchaseProblem, index: int) -> tuple[int, float]:
     return group.rank, -max(worth, default=0.0)
 
 
-def _use(problem: PurchaseProblem, hours: WeightedHours, left: Floats, index: int, size: float) -> tuple[float, float]:
+def _use(
+    problem: PurchaseProblem, hours: WeightedHours, left: Floats | dict[int, Floats], index: int, size: float
+) -> tuple[float, float]:
+    """Covers what is `left` and takes it away: a plan where it discounts most first, a reservation small sizes first.
+
+    (EC2 user guide, "How Reserved Instances are applied": from the smallest to the largest size of the family.)
+    """
     group = problem.groups[index]
     room = np.full(hours.weights.size, size)
     used = value = 0.0
-    worth = [
-        (problem.on_demand[pool] / weight, pool, weight)
+    turns = [
+        (weight if group.rank <= RESERVATION else -problem.on_demand[pool] / weight, pool, weight)
         for pool, weight in zip(group.pools, group.weights, strict=True)
     ]
-    for _, pool, weight in sorted(worth, reverse=True):
+    for _, pool, weight in sorted(turns):
         taken = np.minimum(left[pool], room / weight)
         left[pool] -= taken
         room -= taken * weight

@@ -39,6 +39,21 @@ def raise_bound(
     return best, levels
 
 
+def bound_of_prices(problem: PurchaseProblem, hours: WeightedHours, prices: LimitPrices, capacity: Floats) -> float:
+    """The bound that prices of each group's capacity an hour prove, whatever the tolerance of who found them.
+
+    A solver's objective may be above the optimum by what it takes for zero; prices that are cut to their budgets prove
+    theirs by arithmetic alone.
+    """
+    dual = Dual(problem, hours, prices)
+    for group, price in enumerate(capacity):
+        spent, budget = float(price @ hours.weights), float(dual.budgets[group])
+        dual.price[group] = price * min(1.0, budget / spent) if spent > 0 else price
+    proven = dual.value()
+    dual.improve()
+    return max(proven, dual.value())
+
+
 class Dual:
     """Prices of each group's capacity in each hour; for any prices within the budgets, `value` is a lower bound."""
 

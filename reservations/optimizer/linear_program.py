@@ -14,10 +14,12 @@ from reservations.optimizer.model import Floats, PurchaseProblem, Whole
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
-    """The answer of HiGHS: quantities (None when there were none in time), the bound, and prices of the limits."""
+    """The answer of HiGHS: quantities (None when there were none in time), and prices of limits and capacities.
+
+    `bound.bound_of_prices` makes a bound of the prices: the solver's own objective is only as exact as its tolerance.
+    """
 
     quantities: Floats | None
-    bound: float | None
     prices: LimitPrices
     capacity_prices: Floats | None
     timed_out: bool
@@ -26,7 +28,7 @@ class ProgramResult:
 def solve_program(problem: PurchaseProblem, hours: WeightedHours, time_limit: float) -> ProgramResult:
     """The optimum of these hours, with what a unit of each limit is worth."""
     if time_limit <= 0:
-        return ProgramResult(None, None, LimitPrices(), None, True)
+        return ProgramResult(None, LimitPrices(), None, True)
     rows = _Rows(problem, hours)
     # The engine itself: the class around it prints a banner before it can be told not to, and commands print JSON.
     solver: Any = highspy._core._Highs()
@@ -43,11 +45,9 @@ def solve_program(problem: PurchaseProblem, hours: WeightedHours, time_limit: fl
     solution = solver.getSolution()
     quantities = np.array(solution.col_value[: len(problem.options)]) if solution.value_valid else None
     if status != highspy.HighsModelStatus.kOptimal:
-        return ProgramResult(quantities, None, LimitPrices(), None, True)
-    total = hours.on_demand_cost(problem.on_demand)
-    bound = total + float(solver.getInfo().objective_function_value)
+        return ProgramResult(quantities, LimitPrices(), None, True)
     prices, capacity = rows.prices(np.array(solution.row_dual))
-    return ProgramResult(None if quantities is None else np.maximum(quantities, 0.0), bound, prices, capacity, False)
+    return ProgramResult(None if quantities is None else np.maximum(quantities, 0.0), prices, capacity, False)
 
 
 # (name, [(columns, values)], lowest, highest) of one limit.

@@ -1,14 +1,17 @@
 """The terms of the purchase problem: what can be bought, within which limits, and a solution. Pure: no Django."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-
 Whole = NDArray[np.int64]
+# The highest rank of a group of reservations: zonal ones are 0, regional ones 1; plans come after.
+RESERVATION: Final = 1
+# A gap that is no more than this share of the cost is one of arithmetic.
+NO_GAP: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +96,5 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        return 0.0 if self.cost <= 0 else max(0.0, (self.cost - self.lower_bound) / self.cost)
+        share = 0.0 if self.cost <= 0 else (self.cost - self.lower_bound) / self.cost
+        return share if share > NO_GAP else 0.0

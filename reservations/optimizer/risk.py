@@ -1,19 +1,15 @@
-"""What could go wrong with a plan: demand that falls, machines that move, and buying in steps. Pure: no Django."""
+"""What could go wrong with a plan: demand that falls, and machines that move. Pure: no Django."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Final
 
 import numpy as np
 
 from reservations.optimizer.application import apply_purchases
-from reservations.optimizer.model import Floats, PurchaseProblem, Solution
-from reservations.optimizer.solve import solve
+from reservations.optimizer.model import Floats, PurchaseProblem
 
 FALLS: Final = (0.0, 0.1, 0.2, 0.3)
-# The batches a cautious buyer takes: 10 to 20 per cent, then 20 to 30, until the plan is reached.
-BATCHES: Final = (0.15, 0.25, 0.30, 0.30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +46,3 @@ def _scenario(name: str, problem: PurchaseProblem, quantities: Floats, factor: f
     changed = replace(problem, demand=problem.demand * factor)
     applied = apply_purchases(changed, quantities)
     return Scenario(name, applied.cost, float((changed.on_demand[:, None] * changed.demand).sum()))
-
-
-@dataclass(frozen=True, slots=True)
-class FrontierPoint:
-    """A plan a person may pick: cash on the first day, saving as observed, and when demand falls by 30 per cent."""
-
-    upfront: float
-    saving: float
-    worst: float
-    solution: Solution
-
-
-def frontier(problem: PurchaseProblem, most: float, points: int = 5, time_limit: float = 5.0) -> list[FrontierPoint]:
-    """Plans for upfront budgets from nothing to `most`, cheapest first."""
-    frontier_points = []
-    for budget in np.linspace(0.0, most, points) if most > 0 else [0.0]:
-        limit = problem.limits.upfront
-        upfront = float(budget) if limit is None else min(float(budget), limit)
-        plan = solve(replace(problem, limits=replace(problem.limits, upfront=upfront)), time_limit=time_limit)
-        paid = sum(option.upfront * float(q) for option, q in zip(problem.options, plan.quantities, strict=True))
-        worst = demand_falls(problem, plan.quantities, [0.3])[0].saving
-        frontier_points.append(FrontierPoint(paid, plan.cost_before - plan.cost, worst, plan))
-    return frontier_points
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One of the monthly batches of a purchase: how much to buy when, and until when it holds."""
-
-    buy_on: date
-    quantity: float
-    total: float
-    ends_on: date
-
-
-def monthly_batches(quantity: float, *, first: date, term_months: int, is_whole: bool) -> list[Batch]:
-    """The plan's quantity in monthly batches, so that purchases can be decided anew and do not all end on one day."""
-    batches: list[Batch] = []
-    reached, target = 0.0, 0.0
-    for number, share in enumerate(BATCHES):
-        target += share
-        wanted = quantity if number == len(BATCHES) - 1 else target * quantity
-        wanted = float(round(wanted)) if is_whole else round(wanted, 3)
-        if wanted > reached:
-            batches.append(Batch(_later(first, number), wanted - reached, wanted, _later(first, number + term_months)))
-            reached = wanted
-    return batches
-
-
-def _later(day: date, months: int) -> date:
-    """The same day of a later month; the 28th at most, so that every month has it."""
-    count = day.year * 12 + day.month - 1 + months
-    return date(count // 12, count % 12 + 1, min(day.day, 28))

@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from reservations.optimizer.application import apply_to_hours, is_within_limits
-from reservations.optimizer.bound import raise_bound
+from reservations.optimizer.bound import bound_of_prices, raise_bound
 from reservations.optimizer.linear_program import solve_program
 from reservations.optimizer.model import CommitmentApplication, PurchaseProblem, Solution
 from reservations.optimizer.rounding import (
@@ -47,10 +47,9 @@ def solve(problem: PurchaseProblem, *, time_limit: float = 30.0, most_variables:
     few = averaged_hours(problem, hours, most_variables)
     program = solve_program(problem, few, time_limit)
     bound, levels = raise_bound(problem, hours, program.prices, began + time_limit)
-    exact = few.weights.size == hours.weights.size and not program.timed_out
-    bounds = [program.bound] if program.bound is not None else []
-    if not exact:
-        bounds.append(bound)
+    bounds = [bound]
+    if program.capacity_prices is not None:
+        bounds.append(bound_of_prices(problem, few, program.prices, program.capacity_prices))
     candidates = [program.quantities, spread_over_options(problem, levels, program.quantities)]
     if program.timed_out:
         candidates.append(search_without_solver(problem, few))

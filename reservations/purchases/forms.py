@@ -1,7 +1,7 @@
 """Forms of buying: a request, the policy, limits, standing orders, and the filters of the list."""
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import django_filters
 from django import forms
@@ -74,6 +74,15 @@ def batch_choices(item: PlanItem) -> list[tuple[int, str]]:
 
 
 class PolicyForm(forms.ModelForm):
+    """The policy of buying and of what is recommended; shares are written in per cent."""
+
+    AMOUNTS = ("monthly_ceiling", "default_limit", "upfront_limit")
+    SHARES: ClassVar = {
+        "cash_percent": "cash_rate",
+        "coverage_percent": "coverage_limit",
+        "utilisation_percent": "minimum_utilisation",
+    }
+
     credential = forms.ModelChoiceField(
         Credential.objects.all(),
         required=False,
@@ -82,11 +91,45 @@ class PolicyForm(forms.ModelForm):
         help_text="An administrator makes it; its role may buy and nothing else.",
     )
 
+    cash_percent = forms.DecimalField(
+        label="Cash costs, % a year",
+        min_value=0,
+        max_value=100,
+        max_digits=5,
+        decimal_places=2,
+        help_text="What is paid upfront costs so much more, and no slice is bought that returns less than it.",
+    )
+    coverage_percent = forms.DecimalField(
+        label="Cover at most, %",
+        required=False,
+        min_value=0,
+        max_value=100,
+        max_digits=5,
+        decimal_places=2,
+        help_text="Of demand at on-demand prices: the rest is room to change. Empty is no limit.",
+    )
+    utilisation_percent = forms.DecimalField(
+        label="Expect to use at least, %",
+        required=False,
+        min_value=0,
+        max_value=100,
+        max_digits=5,
+        decimal_places=2,
+        help_text="Of every purchase. Empty is any.",
+    )
+
     class Meta:
         model = BuyingPolicy
-        fields = ["by_api", "credential", "monthly_ceiling", "default_limit"]
-        labels = {"monthly_ceiling": "Monthly ceiling of the API, USD", "default_limit": "Limit of an approver, USD"}
+        fields = ["by_api", "credential", "monthly_ceiling", "default_limit", "longest_term", "upfront_limit"]
+        labels = {
+            "monthly_ceiling": "Monthly ceiling of the API, USD",
+            "default_limit": "Limit of an approver, USD",
+            "longest_term": "Longest term",
+            "upfront_limit": "Cash on the first day, at most, USD",
+        }
         help_texts = {
+            "longest_term": "A commitment is paid to its end, whatever runs.",
+            "upfront_limit": "Of one recommendation. 0 is none; empty is no limit but what cash costs.",
             "by_api": "Otherwise a purchase is exported as commands or a sheet, and a person buys it.",
             "monthly_ceiling": "Whole terms, committed in a calendar month.",
             "default_limit": "Whole terms. Whoever raises it keeps the old one herself until somebody else sets hers.",
@@ -94,16 +137,22 @@ class PolicyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("monthly_ceiling", "default_limit"):
+        for name in self.AMOUNTS:
             self.initial[name] = exact_text(self.initial.get(name))
+        for field, name in self.SHARES.items():
+            share = getattr(self.instance, name)
+            self.fields[field].initial = None if share is None else exact_text(share * 100)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        for name in ("monthly_ceiling", "default_limit"):
+        for name in self.AMOUNTS:
             if values.get(name) is not None and values[name] < 0:
                 self.add_error(name, "It must not be negative.")
         if values.get("by_api") and not values.get("credential"):
             self.add_error("credential", "Choose as whom the API buys.")
+        for field, name in self.SHARES.items():
+            percent = values.pop(field, None)
+            values[name] = None if percent is None else percent / 100
         return values
 
 

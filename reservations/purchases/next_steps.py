@@ -7,6 +7,7 @@ from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.models import BuyingPolicy, PurchaseRequest
 from reservations.purchases import approvals, buying
+from reservations.purchases.purchase_summary import describe_commitment
 
 MAY_BUY = "reservations.buy_purchaserequest"
 
@@ -45,14 +46,21 @@ def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") 
     record = NextStep("record", "It is bought: record its id", "clipboard-check", not_buyer, "primary")
     if row.state == purchase_rules.WAITING:
         return [
-            NextStep("approve", "Approve", "check", approvals.approval_objection(row, user) or twice, "primary"),
+            NextStep(
+                "approve",
+                "Approve",
+                "check",
+                approvals.approval_objection(row, user) or twice,
+                "primary",
+                describe_commitment(row, now),
+            ),
             NextStep("reject", "Reject", "x", approvals.rejection_objection(user)),
             withdraw,
         ]
     if row.state == purchase_rules.APPROVED:
         stopped = not_buyer or (purchase_rules.STOPPED if policy.is_stopped else twice)
         export = NextStep("export", "Export to buy by hand", "file-export", stopped, "primary")
-        return [export, *_api_steps(row, not_buyer or buying.api_objection(policy, row, now)), withdraw]
+        return [export, *_api_steps(row, not_buyer or buying.api_objection(policy, row, now), now), withdraw]
     if row.state == purchase_rules.EXPORTED:
         return [record, withdraw]
     if row.state == purchase_rules.DOUBTFUL:
@@ -62,12 +70,12 @@ def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") 
     return []
 
 
-def _api_steps(row: PurchaseRequest, why: str) -> list[NextStep]:
+def _api_steps(row: PurchaseRequest, why: str, now: datetime) -> list[NextStep]:
     """Buying at AWS, and before it the dry run."""
     if why:
         return [NextStep("buy", "Buy at AWS", "credit-card", why)]
     why = purchase_rules.DRY_RUN_FIRST if row.dry_run_at is None else ""
-    sure = f"AWS charges it, and nobody takes it back: {row.value:,.2f} {row.currency} over {row.term_months} months."
+    sure = f"AWS charges it, and nobody takes it back. {describe_commitment(row, now)}"
     return [
         NextStep("dry_run", "Dry run at AWS", "eye"),
         NextStep("buy", "Buy at AWS", "credit-card", why, confirm=sure),

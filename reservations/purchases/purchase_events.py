@@ -12,6 +12,7 @@ from finops_site.models import User
 from finops_site.people.roles import FINANCE
 from reservations.calc import purchase_rules
 from reservations.models import PurchaseEvent, PurchaseRequest
+from reservations.purchases.purchase_summary import describe_fall
 
 
 def locked(pk: int) -> PurchaseRequest:
@@ -54,7 +55,7 @@ def finance_addresses() -> list[str]:
 
 def send_emails(row: PurchaseRequest, template: str, addresses: Sequence[str], now: datetime) -> None:
     """One email to each address about the newest step, however often the step is repeated."""
-    context = {"request": row, "url": absolute_url(row.get_absolute_url())}
+    context = {"request": row, "url": absolute_url(row.get_absolute_url()), "fall": describe_fall(row)}
     step = row.events.count()
     for address in addresses:
         outbox.queue_email(

@@ -70,6 +70,10 @@ def build_request(item: PlanItem, batch: int) -> PurchaseRequest:
     if not share:
         raise CannotBuy("There is nothing to buy in it.")
     copied = {name: getattr(item, name) for name in COPIED} | {name: getattr(item, name) * share for name in SCALED}
+    if batch:
+        # Its own figures: the first batch saves most. What was recommended before batches had any promises its share.
+        own = batches[batch - 1]
+        copied |= {name: Decimal(own[name]) for name in (*SCALED, "utilisation") if name in own}
     return PurchaseRequest(
         plan=item.plan,
         position=item.position,

@@ -28,6 +28,7 @@ from reservations.purchases.purchase_figures import (
     purchase_progress,
     purchase_stats,
 )
+from reservations.purchases.purchase_summary import describe_fall
 from reservations.purchases.tables import (
     PURCHASE_STATES,
     PriceMoveTable,
@@ -115,7 +116,8 @@ class RequestPurchase(FormPage):
             form.add_error(None, str(problem))
             self.blocking = getattr(problem, "requests", [])
             return self.form_invalid(form)
-        messages.success(self.request, "It is requested: somebody else of finance got an email, and decides.")
+        who = "somebody else of finance" if self.person.has_perm(MAY_DECIDE) else "finance"
+        messages.success(self.request, f"It is requested: {who} got an email, and decides.")
         return redirect(row)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -170,6 +172,8 @@ class PurchasePage(FollowedPage):
             "refused": [step for step in steps if not step.is_allowed],
             "files": row.state == purchase_rules.EXPORTED and self.person.has_perm(MAY_BUY),
             "how": how_to_buy(row.order),
+            "end": purchase_rules.end_of_term((row.executed_at or row.approved_at or now).date(), row.term_months),
+            "fall": describe_fall(row),
             "twice": twice,
             "blocking": self._seen_by_her(blocking),
         }

@@ -14,7 +14,7 @@ from django.db.models import Count, Q, Sum
 from finops_site.lib.money import formatted
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
-from reservations.calc.reach import Reach, reach_of
+from reservations.calc.reach import Reach
 from reservations.models import Commitment, Coverage, PurchaseRequest, Utilisation
 from reservations.purchases.demand_and_prices import newest_period_of, use_a_day
 
@@ -114,10 +114,7 @@ def _new_commitments(row: PurchaseRequest) -> Iterable[Claim]:
             for rows in (used, used.filter(day__lt=commitment.first_seen))
         )
         share = Decimal(before) / known if known else ZERO
-        reach = reach_of(
-            commitment.provider, commitment.kind, commitment.region, commitment.instance_type, commitment.service
-        )
-        yield Claim(reach, covered / count * share, f"{commitment} covers it since {commitment.first_seen}")
+        yield Claim(commitment.reach, covered / count * share, f"{commitment} covers it since {commitment.first_seen}")
 
 
 def _siblings(row: PurchaseRequest) -> Iterable[PurchaseRequest]:

@@ -3,6 +3,7 @@
 An order buys nothing and approves nothing. What it requested, or why it did not, is its `last_result`.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,10 +17,11 @@ from finops_site.ui.figures import percent_text
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Plan, PlanItem, PurchaseRequest, StandingOrder, Utilisation
+from reservations.optimizer.batches import BATCHES
 from reservations.purchases.demand_and_prices import newest_period_of
 from reservations.purchases.purchase_requests import request_purchase
 from reservations.recommendations import demand_sources, recommend, stopped_runs
-from reservations.recommendations.plan_parameters import Parameters
+from reservations.recommendations.plan_parameters import Parameters, default_parameters
 
 
 def save_standing_order(order: StandingOrder, user: User) -> StandingOrder:
@@ -92,10 +94,16 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
     if stopped_runs.is_being_looked_at(plans, now):
         return 0, "The newest bills are being looked at: it goes on when that is done."
     if plan is None:
-        return 0, "Requested nothing: there is no recommendation yet whose limits it could follow."
+        _recommend(order, default_parameters(), now.date())
+        return 0, "Requested nothing: there is no recommendation yet. It is worked out by finance's policy."
     if plan.created_at < now - purchase_rules.PLAN_LASTS:
-        _recommend_again(plan, now.date())
+        _recommend(order, Parameters.from_json(plan.parameters), now.date(), plan.lookback_days)
         return 0, "The recommendation was too old: it is worked out anew with the same limits."
+    if bought := _batches_bought(plan):
+        limits = Parameters.from_json(plan.parameters)
+        limits = replace(limits, batches_bought=limits.batches_bought + bought)
+        _recommend(order, limits, now.date(), plan.lookback_days)
+        return 0, "Some of the recommendation is bought: what is left is worked out anew with the same limits."
     used = f"{percent_text(share)} of what is owned is used." if share is not None else "nothing is owned yet."
     requests, refusals = [], []
     for item in plan.items.select_related("plan__team"):
@@ -111,15 +119,16 @@ def _request_next_batches(order: StandingOrder, share: Decimal | None, now: date
     return len(requests), " ".join([first, *refusals])
 
 
-def _recommend_again(plan: Plan, today: date) -> None:
-    """The same question to the newest bills."""
-    recommend.request_recommendation(
-        None,
-        Parameters.from_json(plan.parameters),
-        as_of=demand_sources.newest_billed_day(today),
-        lookback_days=plan.lookback_days,
-        team=plan.team,
-    )
+def _batches_bought(plan: Plan) -> int:
+    """How many monthly batches of a plan were bought, by the purchase that is furthest; all of it is every batch."""
+    bought = plan.requests.filter(state__in=(purchase_rules.BOUGHT, purchase_rules.SEEN))
+    return max((len(BATCHES) if batch == 0 else batch for batch in bought.values_list("batch", flat=True)), default=0)
+
+
+def _recommend(order: StandingOrder, limits: Parameters, today: date, lookback_days: int = 30) -> None:
+    """A recommendation from the newest bills, less what is owned by now."""
+    as_of = demand_sources.newest_billed_day(today)
+    recommend.request_recommendation(None, limits, as_of=as_of, lookback_days=lookback_days, team=order.team)
 
 
 def next_batch(item: PlanItem) -> int | None:

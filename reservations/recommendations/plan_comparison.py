@@ -5,31 +5,27 @@ from typing import Any
 
 from reservations.calc.terms import KINDS, RESERVED, SP_COMPUTE, SP_EC2, is_plan_eligible
 from reservations.optimizer.model import Solution
-from reservations.optimizer.offers import Market, build_market
-from reservations.optimizer.solve import solve
+from reservations.optimizer.offers import Market
+from reservations.recommendations.plan_choice import Choice, choose_purchases
 from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_text, share_text
 
 
 def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
-    """A row for each kind that is allowed, as if nothing else could be bought."""
-    scope = solved.parameters.scope()
-    kinds = {
-        KINDS[SP_COMPUTE]: (SP_COMPUTE,),
-        KINDS[SP_EC2]: (SP_EC2,),
-        "Reserved instances": RESERVED,
-        "All together": scope.kinds,
-    }
+    """A row for each kind that is allowed, as if nothing else could be bought; the last is the plan itself."""
+    scope = solved.scope()
+    kinds = {KINDS[SP_COMPUTE]: (SP_COMPUTE,), KINDS[SP_EC2]: (SP_EC2,), "Reserved instances": RESERVED}
     rows = []
     for name, only in kinds.items():
         allowed = tuple(kind for kind in only if kind in scope.kinds)
         if allowed:
-            market = build_market(solved.demand, solved.prices, replace(scope, kinds=allowed))
-            solution = solve(market.problem, time_limit=solved.time_limit / 4)
-            rows.append({"name": name, **_compared_figures(market, solution, solved.to_year)})
-    return rows
+            limited = replace(scope, kinds=allowed)
+            choice = choose_purchases(solved.demand, solved.prices, limited, solved.time_limit / 4)
+            rows.append({"name": name, **_compared_figures(choice, solved.to_year)})
+    return [*rows, {"name": "All together", **_compared_figures(solved.choice, solved.to_year)}]
 
 
-def _compared_figures(market: Market, solution: Solution, to_year: float) -> dict[str, Any]:
+def _compared_figures(choice: Choice, to_year: float) -> dict[str, Any]:
+    market, solution = choice.market, choice.solution
     options = market.problem.options
     bought = sum(offer.hourly * float(q) for offer, q in zip(market.offers, solution.quantities, strict=True))
     covered = solution.application.covered
@@ -42,7 +38,7 @@ def _compared_figures(market: Market, solution: Solution, to_year: float) -> dic
         "discount": share_text(covered - bought * market.problem.demand.shape[1], covered),
         "upfront": decimal_text(cash(options, solution.quantities, "upfront")),
         "monthly": decimal_text(cash(options, solution.quantities, "monthly")),
-        "gap": share_text(solution.cost - solution.lower_bound, solution.cost),
+        "gap": decimal_text(choice.gap),
     }
 
 

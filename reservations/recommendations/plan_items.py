@@ -1,41 +1,101 @@
-"""The purchases of a solved plan, each with the formula that decided it and the demand it was decided on."""
+"""The purchases of a solved plan, each with the formula that decided it, its demand, and what each batch saves."""
 
-from datetime import timedelta
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Final
 
 import numpy as np
 
+from finops_site.lib.money import exact_sum, exact_text
 from reservations.calc.terms import HOURS_A_YEAR, SP_EC2, WIDE_PLANS, unit_of
 from reservations.models import PlanItem
-from reservations.optimizer import risk
 from reservations.optimizer.application import demand_at_turn
-from reservations.optimizer.demand import Demand
+from reservations.optimizer.batches import Batch, BatchUse, batch_uses, monthly_batches
+from reservations.optimizer.demand import HOUR, Demand
+from reservations.optimizer.expected_demand import MONTH
 from reservations.optimizer.model import Floats
 from reservations.optimizer.offers import Offer
-from reservations.recommendations.solved_plan import SolvedPlan, decimal_text
+from reservations.recommendations.plan_formula import explain_quantity
+from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, is_ahead
 
-SMALL = 1e-6
+SUMMED: Final = ("hourly", "upfront", "monthly", "on_demand_cost", "committed_cost")
+EXACT: Final = Decimal("1E-12")
 
 
 def build_items(solved: SolvedPlan) -> list[PlanItem]:
-    """A row for each option that is bought, the one with the highest hourly cost first."""
+    """A row for each option that is bought, the one with the highest hourly cost first.
+
+    What an item costs and covers is the sum of its batches, and that of all items is the plan's.
+    """
+    quantities = solved.solution.quantities
+    batches = dict(_batches_by_option(solved))
     items: list[PlanItem] = []
-    for index in np.argsort(-solved.solution.quantities * [option.hourly for option in solved.market.problem.options]):
-        if float(solved.solution.quantities[index]) > SMALL:
-            items.append(_build_item(solved, int(index), len(items) + 1))
+    for index in np.argsort(-quantities * [option.hourly for option in solved.market.problem.options]):
+        if int(index) in batches:
+            items.append(_build_item(solved, int(index), len(items) + 1, batches[int(index)]))
     return items
 
 
-def _build_item(solved: SolvedPlan, index: int, position: int) -> PlanItem:
-    problem, solution = solved.market.problem, solved.solution
-    offer, option, price = solved.market.offers[index], problem.options[index], solved.market.offers[index].price
-    quantity, size = float(solution.quantities[index]), _group_size(solved, option.group)
-    used = float(solution.application.used[option.group])
-    covered = float(solution.application.covered_by_group[option.group]) * solved.to_year * quantity / size
-    cash, monthly = option.upfront * quantity, option.monthly * quantity
-    saved = covered / 12 - monthly
-    cost = offer.hourly * quantity * HOURS_A_YEAR
+def _batches_by_option(solved: SolvedPlan) -> Iterator[tuple[int, list[dict[str, str]]]]:
+    """Each option that is bought, with its monthly batches as rows of exact text."""
+    problem, quantities, offers = solved.market.problem, solved.solution.quantities, solved.market.offers
+    for group in range(len(problem.groups)):
+        ladders = {index: _ladder(solved, index) for index in problem.options_of(group) if quantities[index] > 0}
+        units = {
+            index: [batch.quantity / _scale(offers[index]) for batch in ladder] for index, ladder in ladders.items()
+        }
+        uses = batch_uses(problem, quantities, group, units)
+        for index, ladder in ladders.items():
+            rows = zip(ladder, uses[index], strict=True)
+            yield index, [_batch_row(solved, offers[index], batch, use) for batch, use in rows]
+
+
+def _scale(offer: Offer) -> float:
+    return offer.scale if offer.is_plan else 1.0
+
+
+def _ladder(solved: SolvedPlan, index: int) -> list[Batch]:
+    offer = solved.market.offers[index]
+    return monthly_batches(
+        float(solved.solution.quantities[index]) * _scale(offer),
+        first=solved.plan.as_of,
+        term_months=offer.term_months,
+        is_whole=not offer.is_plan,
+        bought_before=solved.parameters.batches_bought,
+    )
+
+
+def _batch_row(solved: SolvedPlan, offer: Offer, batch: Batch, use: BatchUse) -> dict[str, str]:
+    """What a batch costs and covers in a year, as if those before it were bought: what a request for it promises."""
+    quantity, price = Decimal(decimal_text(batch.quantity)), offer.price
+    machines = quantity / price.hourly if offer.is_plan else quantity
+    hourly = quantity if offer.is_plan else quantity * price.effective
+    on_demand, committed = Decimal(decimal_text(use.covered * solved.to_year)), hourly * HOURS_A_YEAR
+    hours = solved.market.problem.demand.shape[1]
+    amounts = {
+        "quantity": quantity,
+        "total": Decimal(decimal_text(batch.total)),
+        "hourly": hourly,
+        "upfront": machines * price.cash,
+        "monthly": machines * price.monthly,
+        "on_demand_cost": on_demand,
+        "committed_cost": committed,
+        "saving": on_demand - committed,
+        "return": (on_demand - committed) / committed if committed else Decimal(0),
+        "utilisation": Decimal(decimal_text(use.used * _scale(offer) / (batch.quantity * hours))),
+    }
+    return {
+        "buy_on": f"{batch.buy_on:%Y-%m-%d}",
+        "ends_on": f"{batch.ends_on:%Y-%m-%d}",
+        **{name: exact_text(value.quantize(EXACT)) or "0" for name, value in amounts.items()},
+    }
+
+
+def _build_item(solved: SolvedPlan, index: int, position: int, batches: list[dict[str, str]]) -> PlanItem:
+    offer, price = solved.market.offers[index], solved.market.offers[index].price
+    sums = {name: exact_sum(Decimal(batch[name]) for batch in batches) for name in (*SUMMED, "quantity")}
+    used = exact_sum(Decimal(batch["utilisation"]) * Decimal(batch["quantity"]) for batch in batches)
     is_wide = offer.kind in WIDE_PLANS
     type_ = price.pool.family if offer.kind == SP_EC2 else price.pool.type
     return PlanItem(
@@ -52,71 +112,50 @@ def _build_item(solved: SolvedPlan, index: int, position: int) -> PlanItem:
         instance_type="" if is_wide else type_,
         account=offer.pools[0].account,
         system="" if offer.is_plan else price.pool.system,
-        quantity=decimal_text(quantity * (offer.scale if offer.is_plan else 1)),
         unit=f"{price.currency} an hour" if offer.is_plan else unit_of(price.pool),
-        hourly=decimal_text(offer.hourly * quantity),
-        upfront=decimal_text(cash),
-        monthly=decimal_text(monthly),
-        on_demand_cost=decimal_text(covered),
-        committed_cost=decimal_text(cost),
-        utilisation=decimal_text(used / (size * problem.demand.shape[1])),
-        break_even_months=decimal_text(cash / saved) if saved > 0 and covered > cost else None,
+        utilisation=(used / sums["quantity"]).quantize(EXACT),
+        break_even_months=_break_even(sums),
         rate_source=price.source,
         rate_day=price.day,
         is_indicative=price.is_indicative,
-        working=_item_working(solved, option.group, quantity, offer),
+        working=_item_working(solved, index, batches),
+        **sums,
     )
 
 
-def _group_size(solved: SolvedPlan, group: int) -> float:
-    """Units bought of all options that share a capacity."""
-    options = zip(solved.solution.quantities, solved.market.problem.options, strict=True)
-    return sum(float(quantity) for quantity, option in options if option.group == group)
+def _break_even(sums: Mapping[str, Decimal]) -> Decimal | None:
+    """Months until what it saves has paid back the cash of the first day; None where it never does."""
+    saved = sums["on_demand_cost"] / 12 - sums["monthly"]
+    if saved <= 0 or sums["on_demand_cost"] <= sums["committed_cost"]:
+        return None
+    return (sums["upfront"] / saved).quantize(EXACT)
 
 
-def _item_working(solved: SolvedPlan, group: int, quantity: float, offer: Offer) -> dict[str, Any]:
+def _item_working(solved: SolvedPlan, index: int, batches: list[dict[str, str]]) -> dict[str, Any]:
     """The formula with its numbers, the demand day by day, and the monthly batches."""
-    problem = solved.market.problem
-    scale = offer.scale if offer.is_plan else 1.0
-    level = demand_at_turn(problem, solved.solution.quantities, group) * scale
-    size = _group_size(solved, group) * scale
-    own = problem.groups[group]
-    at = max(range(len(own.pools)), key=lambda i: problem.demand[own.pools[i]].sum())
-    on_demand = float(problem.on_demand[own.pools[at]]) / (own.weights[at] * scale)
-    batches = risk.monthly_batches(
-        quantity * scale, first=solved.plan.as_of, term_months=offer.term_months, is_whole=not offer.is_plan
-    )
+    problem, offer = solved.market.problem, solved.market.offers[index]
+    group = problem.options[index].group
+    level = demand_at_turn(problem, solved.solution.quantities, group) * _scale(offer)
+    machines = f"{offer.price.pool.type} {unit_of(offer.price.pool)}"
     return {
-        "ratio": decimal_text(offer.hourly / scale / on_demand),
-        "committed": decimal_text(offer.hourly / scale),
-        "on_demand": decimal_text(on_demand),
-        "level": decimal_text(size),
-        "runs": decimal_text(float((level >= size - SMALL).mean())),
-        "next": decimal_text(float((level > size + SMALL).mean())),
-        "above": int((level > size + SMALL).sum()),
-        "below": int((level < size - SMALL).sum()),
-        "hours": len(level),
-        "unit": f"{offer.price.currency} an hour" if offer.is_plan else f"{offer.price.pool.type} machines",
+        **explain_quantity(solved, index),
+        "unit": f"{offer.price.currency} an hour" if offer.is_plan else machines,
         "days": _hours_by_day(level, solved.demand),
-        "ladder": [
-            {
-                "buy_on": f"{batch.buy_on:%Y-%m-%d}",
-                "quantity": decimal_text(batch.quantity),
-                "total": decimal_text(batch.total),
-                "ends_on": f"{batch.ends_on:%Y-%m-%d}",
-            }
-            for batch in batches
-        ],
+        "is_ahead": is_ahead(solved.demand),
+        "ladder": batches,
     }
 
 
 def _hours_by_day(level: Floats, demand: Demand) -> list[dict[str, str]]:
-    """The highest, the average and the lowest hour of each day."""
-    edges = [0, *range(24 - demand.start.hour, len(level), 24), len(level)]
+    """The highest, the average and the lowest hour of each day that is known; of demand that lies ahead, of a month."""
+    if is_ahead(demand):
+        months = round((demand.until - demand.start) / MONTH) if demand.until else 1
+        names = [demand.start + (column * months // len(level)) * MONTH for column in range(len(level))]
+    else:
+        names = [demand.start + int(hour) * HOUR for hour in demand.hours_after_start]
     days = []
-    for number, (low, high) in enumerate(pairwise(edges)):
-        if high > low:
-            hours, day = level[low:high], demand.start.date() + timedelta(days=number)
-            figures = {"highest": hours.max(), "average": hours.mean(), "lowest": hours.min()}
-            days.append({"day": f"{day}", **{name: decimal_text(float(value)) for name, value in figures.items()}})
+    for day, group in groupby(range(len(level)), key=lambda column: names[column].date()):
+        hours = level[list(group)]
+        figures = {"highest": hours.max(), "average": hours.mean(), "lowest": hours.min()}
+        days.append({"day": f"{day}", **{name: decimal_text(float(value)) for name, value in figures.items()}})
     return days

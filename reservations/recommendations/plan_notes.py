@@ -6,6 +6,7 @@ from decimal import Decimal
 from reservations.models import PlanItem
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
 from reservations.recommendations.demand_sources import HISTORY_DAYS
+from reservations.recommendations.plan_parameters import default_parameters
 from reservations.recommendations.plan_prices import price_notes
 from reservations.recommendations.solved_plan import SolvedPlan
 
@@ -16,6 +17,7 @@ GRAIN_NOTES = {
     SNAPSHOT: "The bill is a snapshot without history: machines that ran when it was taken are treated as steady. "
     "This is the weakest advice there is; look at a month of hourly use before buying for three years.",
 }
+POLICY_CURRENCY = "USD"
 INDICATIVE = (
     "Prices are indicative: worked out from common discounts, on no price list. Load AWS's offer files or "
     "your own sheet before buying."
@@ -28,7 +30,31 @@ def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
     if any(item.is_indicative for item in items) or not items:
         notes.append(INDICATIVE)
     prices = price_notes(solved.prices, solved.market.unpriced, solved.plan.currency)
-    return [*notes, *_price_notes(solved), *prices, *_solution_notes(solved), *solved.demand.notes]
+    about = (*_price_notes(solved), *prices, *_solution_notes(solved), *_policy_notes(solved))
+    return [*notes, *about, *solved.demand.notes]
+
+
+def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
+    """Where the plan goes beyond what finance's policy allows."""
+    own, policy = solved.parameters, default_parameters()
+    if own.max_upfront and solved.plan.currency != POLICY_CURRENCY:
+        yield f"The limit on cash is taken as {solved.plan.currency}, in which the bill is."
+    beyond = [f"terms of {max(own.terms) // 12} years"] if max(own.terms) > max(policy.terms) else []
+    if _is_above(own.max_upfront, policy.max_upfront):
+        beyond.append("cash on the first day")
+    if _is_above(own.target_coverage, policy.target_coverage):
+        beyond.append("coverage")
+    if (own.minimum_utilisation or 0.0) < (policy.minimum_utilisation or 0.0):
+        beyond.append("expected use")
+    if own.cash_rate < policy.cash_rate:
+        beyond.append("what cash costs")
+    if beyond:
+        yield f"It may go beyond finance's policy in {', '.join(beyond)}: finance decides on that."
+
+
+def _is_above(limit: float | None, allowed: float | None) -> bool:
+    """Whether a limit, where None is none, leaves more room than another."""
+    return allowed is not None and (limit is None or limit > allowed)
 
 
 def _price_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -74,4 +100,7 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
     if not parameters.is_shared:
         yield "Accounts do not share commitments: each is advised for itself, and its purchases cover nobody else."
     if parameters.cash_rate:
-        yield f"Cash costs {parameters.cash_rate:.1%} a year: it is in the costs shown."
+        yield (
+            f"Cash costs {parameters.cash_rate:.1%} a year: upfront counts as so much dearer, and the last slice saves "
+            "at least that share of what it commits. The costs shown are those of the bill, without it."
+        )

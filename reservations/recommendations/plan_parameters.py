@@ -1,4 +1,4 @@
-"""What a person asks a recommendation for: the limits, checked."""
+"""What a recommendation may recommend: finance's policy, or the limits that a person sets instead, checked."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +9,7 @@ from reservations.calc.terms import (
     PAYMENTS,
     TERMS,
 )
+from reservations.models import BuyingPolicy
 from reservations.optimizer.model import PurchaseLimits
 from reservations.optimizer.offers import PurchaseScope
 
@@ -19,9 +20,11 @@ class InvalidParameters(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a person asks for. Shares between 0 and 1; money in the plan's currency; `terms` in months.
+    """What may be recommended. Shares between 0 and 1; money in the plan's currency; `terms` in months.
 
-    `is_shared`: the accounts of the organisation share commitments (AWS's default).
+    `cash_rate` is what cash costs a year: what is paid upfront costs so much more, and no slice is bought that returns
+    less on what it commits. `is_shared` is whether accounts share their commitments. `batches_bought` of the plan that
+    this one goes on with are owned already.
     """
 
     terms: tuple[int, ...] = TERMS
@@ -37,6 +40,7 @@ class Parameters:
     negotiated: float = 0.0
     negotiated_on_commitments: bool = False
     is_shared: bool = True
+    batches_bought: int = 0
 
     def __post_init__(self) -> None:
         if self.negotiated >= 1:
@@ -76,3 +80,23 @@ class Parameters:
             self.negotiated_on_commitments,
             limits,
         )
+
+
+def default_parameters(**changes: Any) -> Parameters:
+    """What finance's policy allows, with what somebody asks for instead: the one default of pages, API and commands.
+
+    Raises InvalidParameters.
+    """
+    policy = BuyingPolicy.get()
+    allowed = {
+        "terms": tuple(term for term in TERMS if term <= policy.longest_term),
+        "max_upfront": _number(policy.upfront_limit),
+        "target_coverage": _number(policy.coverage_limit),
+        "minimum_utilisation": _number(policy.minimum_utilisation),
+        "cash_rate": float(policy.cash_rate),
+    }
+    return Parameters.from_json(allowed | changes)
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

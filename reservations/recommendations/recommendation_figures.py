@@ -11,19 +11,19 @@ from finops_site.lib.money import formatted
 from finops_site.lib.periods import short_day_text
 from finops_site.ui.figures import percent_text
 from reservations.calc.terms import KINDS
-from reservations.models import Plan
+from reservations.models import Plan, PlanItem
 from reservations.recommendations.tables import (
     CONFIDENCES,
     BacktestTable,
     ComparisonTable,
     ItemTable,
+    LimitCostTable,
     RiskTable,
+    SliceTable,
 )
 
-MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst")
-
-
-SHARES = ("coverage", "utilisation", "discount", "gap")
+MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst", "committed", "committed_cost")
+SHARES = ("coverage", "utilisation", "discount", "gap", "return")
 
 
 def plan_progress(plan: Plan) -> dict[str, Any]:
@@ -46,6 +46,8 @@ def plan_figures(plan: Plan) -> dict[str, Any]:
         item.currency = plan.currency
     compared = _rows(working.get("comparison", []), plan.currency)
     backtest = working.get("backtest") or {}
+    slices = slice_rows(working.get("frontier", []), plan.currency)
+    eased = _rows(working.get("limits_cost", []), plan.currency)
     return {
         "stats": plan_stats(plan),
         "confidence": CONFIDENCES[plan.confidence],
@@ -53,14 +55,35 @@ def plan_figures(plan: Plan) -> dict[str, Any]:
         "comparison": ComparisonTable(compared, request=None) if compared else None,
         "why": f"{explain_best_kind(compared, plan.currency)} {working.get('only_reserved', '')}".strip(),
         "risk": RiskTable(_rows(working.get("risk", []), plan.currency), request=None) if working.get("risk") else None,
-        "frontier": frontier_chart(working.get("frontier", []), plan.currency),
+        "frontier": frontier_chart(slices, plan.currency),
+        "slices": SliceTable(slices, request=None) if slices else None,
+        "least_return": Decimal(working.get("least_return", "0")),
+        "eased": LimitCostTable(eased, request=None) if eased else None,
         "backtest": BacktestTable(_rows(backtest.get("rows", []), plan.currency), request=None) if backtest else None,
-        "replayed": backtest,
+        "backtested": backtest,
+        "replayed": _replay(working.get("replayed")),
         "steady": working.get("steady", {}),
         "running": working.get("running"),
         "pools": working.get("pools", []),
         "limits": limit_texts(plan),
     }
+
+
+def _replay(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The replay with its amounts as decimals."""
+    return stored and {**stored, "saving": Decimal(stored["saving"])}
+
+
+def batch_rows(item: PlanItem, currency: str) -> list[dict[str, Any]]:
+    """The monthly batches of a purchase with their amounts as decimals."""
+    return _rows(item.working["ladder"], currency)
+
+
+def formula_numbers(working: dict[str, Any]) -> dict[str, Decimal]:
+    """The numbers of the formula; of what was recommended before a return was asked, the threshold is r / p."""
+    older = {"threshold": working["ratio"], "least_return": "0", "pays_above": working["committed"]}
+    names = ("ratio", "committed", "on_demand", "level", "runs", "next", "value", "next_value", *older)
+    return {name: Decimal(value) for name, value in (older | working).items() if name in names}
 
 
 def plan_stats(plan: Plan) -> list[dict[str, Any]]:
@@ -72,7 +95,7 @@ def plan_stats(plan: Plan) -> list[dict[str, Any]]:
             "label": "With this plan",
             "amount": plan.cost_after,
             "currency": plan.currency,
-            "note": f"no plan costs less than {bound}: gap {percent_text(plan.gap, 2)}",
+            "note": f"no plan within the limits costs less than {bound}: gap {percent_text(plan.gap, 2)}",
         },
         {
             "label": "Saving",
@@ -120,22 +143,30 @@ def explain_best_kind(rows: list[dict[str, Any]], currency: str) -> str:
     return f"{first['name']} alone saves {more}: {because}."
 
 
-def frontier_chart(stored: list[dict[str, Any]], currency: str) -> dict[str, Any] | None:
-    """What a year saves for less cash; None where there is nothing to choose."""
-    if len(stored) < 2:
+def slice_rows(stored: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    """The plans of the frontier with what each saves more than the one before; none for an old kind of frontier."""
+    rows = [row for row in _rows(stored, currency) if row.get("committed") is not None]
+    before = Decimal(0)
+    for number, row in enumerate(rows, 1):
+        row["name"] = "this plan" if number == len(rows) else f"slice {number}"
+        row["more"], before = row["saving"] - before, row["saving"]
+    return rows
+
+
+def frontier_chart(rows: list[dict[str, Any]], currency: str) -> dict[str, Any] | None:
+    """What a year saves for less that is committed; None where there is nothing to choose."""
+    if len(rows) < 2:
         return None
-    rows = _rows(stored, currency)
     return {
         "id": "frontier",
         "kind": "line",
-        "title": "Saving a year against cash on the first day",
+        "title": "Saving a year against what is committed a year",
         "currency": currency,
-        "categories": [f"{row['upfront']:,.0f} upfront" for row in rows],
+        "categories": [f"{row['committed']:,.0f} committed" for row in rows],
         "series": [
             charts.series("Saving as observed", [row["saving"] for row in rows]),
             charts.series("Saving when demand falls by 30%", [row["worst"] for row in rows], dashed=True),
         ],
-        "note": "Each point is a plan of its own: set the cash you want to spend as a limit to get it.",
     }
 
 

@@ -1,6 +1,5 @@
 """What to buy: requested, computed in the background, and opened down to the formula with its numbers."""
 
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
@@ -18,7 +17,13 @@ from reservations.models import Plan, PlanItem
 from reservations.querysets import PlanQuerySet
 from reservations.recommendations import demand_sources, recommend, stopped_runs
 from reservations.recommendations.forms import WHY_CAUTIOUS, PlanForm
-from reservations.recommendations.recommendation_figures import demand_chart, plan_figures, plan_progress
+from reservations.recommendations.recommendation_figures import (
+    batch_rows,
+    demand_chart,
+    formula_numbers,
+    plan_figures,
+    plan_progress,
+)
 from reservations.recommendations.tables import PLAN_STATES, BatchTable, PlanTable
 
 CRUMBS = (("Commitments", "reservations:overview"),)
@@ -147,16 +152,13 @@ class RecommendedItem(Page, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         item, working = self.item, self.item.working
-        numbers = {
-            name: Decimal(working[name]) for name in ("ratio", "committed", "on_demand", "level", "runs", "next")
-        }
         context = {
             "plan": self.plan,
             "item": item,
             "working": working,
-            "numbers": numbers,
+            "numbers": formula_numbers(working),
             "chart": demand_chart(working),
-            "batches": BatchTable(working["ladder"], request=None),
+            "batches": BatchTable(batch_rows(item, self.plan.currency), request=None),
             "may_request": self.person.has_perm("reservations.add_purchaserequest"),
             "requests": self.plan.requests.filter(position=item.position).order_by("batch", "pk"),
         }

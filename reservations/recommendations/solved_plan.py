@@ -1,22 +1,24 @@
 """A recommendation's question with its answer, and how its figures are written: what the parts of a plan stand on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from finops_site.lib.money import exact_text
 from reservations.calc.terms import HOURS_A_YEAR
 from reservations.models import Plan
-from reservations.optimizer.demand import Demand
+from reservations.optimizer.demand import HOUR, Demand
 from reservations.optimizer.model import Floats, Option, Solution
-from reservations.optimizer.offers import Market, Prices
+from reservations.optimizer.offers import Market, Prices, PurchaseScope
 from reservations.recommendations.demand_sources import CollectedDemand
+from reservations.recommendations.plan_choice import Choice
 from reservations.recommendations.plan_parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class SolvedPlan:
-    """`history` is all demand there is, `demand` that of the lookback; `solution` says how much of `market` to buy."""
+    """`history` is all demand there is, `demand` what is expected of it; `choice` says how much of what to buy."""
 
     plan: Plan
     parameters: Parameters
@@ -24,13 +26,40 @@ class SolvedPlan:
     history: CollectedDemand
     demand: Demand
     prices: Prices
-    market: Market
-    solution: Solution
+    choice: Choice
+
+    def scope(self, **changes: Any) -> PurchaseScope:
+        """What may be bought, with other parameters where `changes` names some."""
+        return replace(self.parameters, **changes).scope()
+
+    @property
+    def market(self) -> Market:
+        """What there is to buy, at the prices that are paid."""
+        return self.choice.market
+
+    @property
+    def solution(self) -> Solution:
+        return self.choice.solution
+
+    @property
+    def solver_gap(self) -> float:
+        """How far from the best plan by the same rule it may be."""
+        return self.choice.gap
+
+    def least_return_of(self, index: int) -> float:
+        """What the last unit of an option must save of what it commits: what cash costs, for upfront and in return."""
+        dearer = self.choice.problem.options[index].hourly / self.market.problem.options[index].hourly
+        return dearer * (1 + self.choice.least_return) - 1
 
     @property
     def to_year(self) -> float:
         """The factor that turns sums over the lookback into a year."""
         return HOURS_A_YEAR / max(self.market.problem.demand.shape[1], 1)
+
+
+def is_ahead(demand: Demand) -> bool:
+    """Whether it is what months to come are expected to need, and not the hours of the lookback themselves."""
+    return demand.at is None and demand.until is not None and demand.start + demand.hours * HOUR != demand.until
 
 
 def decimal_text(value: float) -> str:

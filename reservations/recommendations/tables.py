@@ -149,6 +149,11 @@ class BatchTable(BaseTable):
     buy_on = django_tables2.Column("Buy on")
     quantity = NumberColumn("Buy")
     total = NumberColumn("Then held")
+    committed_cost = MoneyColumn("Committed, a year")
+    saving = MoneyColumn("Saves more, a year")
+    earned = PercentColumn("Return", accessor="return")
+    utilisation = PercentColumn("Expected use")
+    upfront = MoneyColumn("Upfront")
     ends_on = django_tables2.Column("Ends on")
 
     caption = "In monthly batches"
@@ -161,3 +166,33 @@ class BatchTable(BaseTable):
 
     def render_total(self, value: str) -> str:
         return str(value)
+
+
+class SliceTable(BaseTable):
+    """Plans from little to the one that is recommended: what each slice adds, and what it returns."""
+
+    name = django_tables2.Column("Up to")
+    committed = MoneyColumn("Committed, a year")
+    upfront = MoneyColumn("Cash on the first day")
+    saving = MoneyColumn("Saves, a year")
+    worst = MoneyColumn("If demand falls by 30%")
+    more = MoneyColumn("This slice saves")
+    earned = PercentColumn("And returns", accessor="return")
+
+    caption = "Slice by slice"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
+class LimitCostTable(BaseTable):
+    name = django_tables2.Column("With")
+    saving = MoneyColumn("Saves more, a year")
+    committed = MoneyColumn("Commits more, a year")
+    upfront = MoneyColumn("More cash on the first day")
+    earned = PercentColumn("Return", accessor="return")
+
+    caption = "What the limits cost"
+
+    class Meta(BaseTable.Meta):
+        orderable = False

@@ -4,7 +4,6 @@ A purchase promises from the day it was approved, for one term. Of each month on
 show: for a day that is not billed yet no saving is promised, and none is proved.
 """
 
-from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -129,9 +128,7 @@ def _start(row: PurchaseRequest) -> date:
 def _promised_days(row: PurchaseRequest, month: Month, known: Period) -> int:
     """Days of the month that were promised, as far as they are in the bills; the promise ends a term after approval."""
     start = _start(row)
-    last_month = Month.of(start).plus(row.term_months)
-    last_day = monthrange(last_month.year, last_month.number)[1]
-    end = date(last_month.year, last_month.number, min(start.day, last_day))
+    end = purchase_rules.end_of_term(start, row.term_months)
     first, past = max(start, month.start), min(end, month.next.start, known.end)
     return max((past - first).days, 0)
 

@@ -219,6 +219,7 @@ def test_a_discount_of_the_contract_is_asked_with_in_the_form_and_by_the_api(pla
 def test_the_form_starts_cautious_and_says_why(people, fay, client_of):
     page = client_of(fay).get(reverse("reservations:recommend"))
     initial = {name: field.initial for name, field in page.context["form"].fields.items()}
-    cautious = {"terms": [12], "payments": ["none"], "target_coverage": 70, "minimum_utilisation": 90}
+    cautious = {"terms": [12], "max_upfront": "0", "target_coverage": "70", "minimum_utilisation": "90"}
     assert {name: initial[name] for name in cautious} == cautious
-    assert "It starts cautious" in page.content.decode()
+    assert initial["cash_rate"] == "8"
+    assert "It starts with what finance" in page.content.decode()

@@ -12,8 +12,18 @@ from finops_site.ops.commands import BadInput, PlainCommand
 from reservations.calc.terms import KINDS, PAYMENTS
 from reservations.models import Plan, PlanItem
 from reservations.recommendations import demand_sources, recommend
-from reservations.recommendations.plan_parameters import InvalidParameters, Parameters
+from reservations.recommendations.plan_parameters import InvalidParameters, Parameters, default_parameters
 
+# A limit that is left out is by the buying policy of finance; "none" is no limit.
+BY_POLICY = object()
+LIMITS = {
+    "target_coverage": ("--target-coverage", "SHARE", "cover at most this share: 0.7, or none for no limit"),
+    "minimum_coverage": ("--minimum-coverage", "SHARE", "cover at least this share"),
+    "max_upfront": ("--max-upfront", "AMOUNT", "cash there is for the first day, or none for no limit"),
+    "max_monthly": ("--max-monthly", "AMOUNT", "what may be paid each month"),
+    "minimum_utilisation": ("--minimum-utilisation", "SHARE", "of each purchase that is expected to be used, or none"),
+    "break_even_months": ("--break-even", "MONTHS", "buy only what has paid off by then"),
+}
 MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
 
 
@@ -27,15 +37,13 @@ class Command(PlainCommand):
         parser.add_argument("--term", type=int, nargs="+", choices=[1, 3], metavar="YEARS", help="1, 3 or both")
         parser.add_argument("--payment", nargs="+", choices=list(PAYMENTS), help="none, partial, all")
         parser.add_argument("--kind", nargs="+", choices=list(KINDS)[:4], help="the options that may be bought")
-        parser.add_argument("--target-coverage", type=float, metavar="SHARE", help="cover at most this share: 0.7")
-        parser.add_argument("--minimum-coverage", type=float, metavar="SHARE", help="cover at least this share")
-        parser.add_argument("--max-upfront", type=float, metavar="AMOUNT", help="cash there is for the first day")
-        parser.add_argument("--max-monthly", type=float, metavar="AMOUNT", help="what may be paid each month")
-        parser.add_argument("--minimum-utilisation", type=float, metavar="SHARE", help="that must be expected")
-        parser.add_argument("--break-even", type=float, metavar="MONTHS", help="buy only what has paid off by then")
-        parser.add_argument("--cash-rate", type=float, default=0.0, metavar="SHARE", help="what cash costs a year")
+        for name, (option, metavar, words) in LIMITS.items():
+            how = f"{words} (by the policy)"
+            parser.add_argument(option, dest=name, type=read_limit, default=BY_POLICY, metavar=metavar, help=how)
+        parser.add_argument("--cash-rate", type=float, metavar="SHARE", help="what cash costs a year (by the policy)")
         parser.add_argument("--negotiated", type=float, default=0.0, metavar="SHARE", help="off list prices on demand")
         parser.add_argument("--negotiated-on-commitments", action="store_true", help="the contract gives it there too")
+        parser.add_argument("--no-sharing", action="store_true", help="accounts do not share commitments")
         parser.add_argument("--team", help="for the use of one team and the teams below it")
         parser.add_argument("--time-limit", type=float, default=recommend.TIME_LIMIT, metavar="SECONDS")
 
@@ -71,17 +79,25 @@ def read_team(name: str | None) -> Team | None:
     return team
 
 
+def read_limit(text: str) -> float | None:
+    """A limit, or None for "none"; raises ValueError."""
+    return None if text.lower() == "none" else float(text)
+
+
 def read_parameters(options: dict[str, Any]) -> Parameters:
+    """What finance's policy allows, with what the options say instead."""
     chosen: dict[str, Any] = {
         "terms": tuple(12 * years for years in options["term"] or ()),
         "payments": tuple(options["payment"] or ()),
         "kinds": tuple(options["kind"] or ()),
     }
-    limits = ("target_coverage", "minimum_coverage", "max_upfront", "max_monthly", "minimum_utilisation", "cash_rate")
-    return Parameters(
-        **{name: value for name, value in chosen.items() if value},
-        **{name: options[name] for name in (*limits, "negotiated", "negotiated_on_commitments")},
-        break_even_months=options["break_even"],
+    chosen = {name: value for name, value in chosen.items() if value}
+    if options["cash_rate"] is not None:
+        chosen["cash_rate"] = options["cash_rate"]
+    chosen |= {name: options[name] for name in LIMITS if options[name] is not BY_POLICY}
+    chosen["is_shared"] = not options["no_sharing"]
+    return default_parameters(
+        **chosen, negotiated=options["negotiated"], negotiated_on_commitments=options["negotiated_on_commitments"]
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from reservations.calc.terms import MachinePool
 from reservations.optimizer.backtest import backtest
 from reservations.optimizer.demand import DAILY, HOURLY, NONE, SNAPSHOT, MachineUse, build_demand
-from reservations.optimizer.risk import demand_falls, migration, monthly_batches
+from reservations.optimizer.risk import demand_falls, migration
 from tests.reservations.optimizer.test_linear_program import steady
 
 LARGE = MachinePool("AWS", "us-east-1", "m5.large")
@@ -106,11 +106,3 @@ def test_a_fall_of_demand_is_paid_for_by_what_was_committed():
     assert [round(outcome.saving) for outcome in rows] == [120, 96, 72, 48]
     gone = migration(problem, np.array([0.0, 10.0]), [0], "all of it moves")
     assert (gone.cost, gone.saving) == (360, -120)
-
-
-def test_a_ladder_buys_in_batches_up_to_the_plan_and_spreads_the_ends():
-    from datetime import date
-
-    steps = monthly_batches(20, first=date(2026, 1, 31), term_months=12, is_whole=True)
-    assert [(step.quantity, step.total) for step in steps] == [(3, 3), (5, 8), (6, 14), (6, 20)]
-    assert [str(step.ends_on) for step in steps] == ["2027-01-28", "2027-02-28", "2027-03-28", "2027-04-28"]

@@ -1,16 +1,20 @@
 """Pages of buying: asked for, decided, handed out, recorded; the switch, the limits, standing orders."""
 
+import re
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from costs.models import Credential
-from finops_site.models import Team
+from finops_site.lib.periods import day_text
+from finops_site.models import OutgoingEmail, Team
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, BuyingPolicy, Plan, PurchaseRequest, StandingOrder
 from reservations.purchases import approvals, buying_policy, purchase_requests
+from reservations.purchases.purchase_summary import describe_fall
 from tests.people import waiting_for
 from tests.reservations.purchases.test_purchase_requests import fred, make_item  # noqa: F401
 
@@ -137,6 +141,7 @@ def test_the_switch_is_one_button(row, fay, eli, client_of):
 def test_finance_says_what_the_api_may(fay, client_of):
     url = reverse("reservations:buying_policy")
     values = {"by_api": "on", "monthly_ceiling": "5000", "default_limit": "25000", "credential": ""}
+    values |= {"longest_term": "12", "upfront_limit": "0", "cash_percent": "8"}
     assert "Choose as whom the API buys" in client_of(fay).post(url, values).content.decode()
     values["credential"] = Credential.objects.create(name="buyer").pk
     page = client_of(fay).post(url, values, follow=True).content.decode()
@@ -215,3 +220,43 @@ def test_what_somebody_decided_is_in_the_audit_log(row, fay, fred):  # noqa: F81
     for entry in (row, ApproverLimit.objects.get(), BuyingPolicy.get()):
         assert LogEntry.objects.get_for_object(entry).exists()
     assert "approved" in LogEntry.objects.get_for_object(row).first().changes["state"][1]
+
+
+def test_an_approval_says_what_it_commits_to_and_what_if_demand_falls(row, fay, client_of):
+    page = client_of(fay).get(row.get_absolute_url()).content.decode()
+    confirm = re.search(r'value="approve"\s+data-confirm="([^"]*)"', page)[1]
+    end = timezone.now().date().replace(year=timezone.now().year + 1)
+    assert confirm == (
+        "1 × m5.large Linux in us-east-1, Standard RI, 1 year, no upfront: it commits 438.00 USD for 1 year, until "
+        f"{day_text(end)}. 0.00 USD are paid on the first day, 36.50 USD each month. "
+        # 876 on demand falls to 613.20; the 438 of the commitment stay.
+        "If what it covers falls by 30%, it still costs the same, and saves at least 175.20 USD a year, of 438.00."
+    )
+    letter = OutgoingEmail.objects.get(to="fay@demo.example")
+    assert letter.subject == f"To approve: {row.title}"
+    assert "saves at least 175.20 USD a year" in " ".join(bytes(letter.content).decode().replace("=\n", "").split())
+
+
+def test_what_would_cost_more_after_a_fall_is_said(row):
+    row.committed_cost = Decimal(700)
+    assert describe_fall(row).endswith("costs up to 86.80 USD a year more than on demand.")
+
+
+def test_an_engineer_reads_that_finance_decides_and_finance_that_somebody_else_does(item, eli, fay, client_of):
+    address = reverse("reservations:purchase_ask", args=[item.plan_id, 1])
+    page = client_of(eli).post(address, {"batch": "1", "comment": ""}, follow=True).content.decode()
+    assert "It is requested: finance got an email, and decides." in page
+    page = client_of(fay).post(address, {"batch": "2", "comment": ""}, follow=True).content.decode()
+    assert "It is requested: somebody else of finance got an email, and decides." in page
+
+
+def test_what_only_a_console_sells_is_bought_by_its_steps(row, fay, client_of):
+    PurchaseRequest.objects.update(service="DynamoDB", instance_type="WriteCapacityUnit-Hrs", system="")
+    approvals.approve_purchase(row.pk, user=fay, comment="", now=timezone.now())
+    client = client_of(fay)
+    page = post(client, row, "export")
+    assert "AWS sells reservations of DynamoDB in its console only." in page
+    assert "<li>Open AWS&#x27;s console in us-east-1: DynamoDB &gt; Reserved capacity" in page
+    assert "AWS CLI" not in page
+    file = client.get(reverse("reservations:purchase_file", args=[row.pk, "sh"])).content.decode()
+    assert "# 1. Open AWS" in file

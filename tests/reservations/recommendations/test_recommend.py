@@ -123,10 +123,11 @@ def test_a_discount_on_demand_makes_a_commitment_worth_less(week):
 
 
 def test_a_discount_on_commitments_too_takes_its_share_off_everything(week):
-    plain, negotiated = recommend(), recommend(negotiated=0.1, negotiated_on_commitments=True)
-    assert negotiated.cost_before == plain.cost_before * Decimal("0.9")
-    assert negotiated.saving == pytest.approx(plain.saving * Decimal("0.9"), rel=Decimal("1e-9"))
-    assert negotiated.items.get().committed_cost == plain.items.get().committed_cost * Decimal("0.9")
+    # An eighth: 0.03648 less an eighth is 0.03192, which has no more than the five decimals that can be bought.
+    plain, negotiated = recommend(), recommend(negotiated=0.125, negotiated_on_commitments=True)
+    assert negotiated.cost_before == plain.cost_before * Decimal("0.875")
+    assert negotiated.saving == pytest.approx(plain.saving * Decimal("0.875"), rel=Decimal("1e-9"))
+    assert negotiated.items.get().committed_cost == plain.items.get().committed_cost * Decimal("0.875")
 
 
 def test_where_on_demand_is_as_cheap_as_a_commitment_nothing_is_bought(week):
@@ -149,7 +150,7 @@ def test_usage_that_is_covered_or_spot_is_no_demand(tmp_path):
     load(tmp_path, rows)
     plan = recommend()
     assert plan.confidence == "none"
-    assert "No running machine was found" in plan.notes[0]
+    assert "Nothing is left to cover" in plan.notes[0]
 
 
 def test_a_listed_price_takes_the_place_of_the_indicative_ones(week):
@@ -199,9 +200,16 @@ def test_an_inventory_without_history_is_advice_of_the_lowest_confidence(tmp_pat
 def test_the_seeds_inventory_yields_more_than_the_seed_found(tmp_path):
     (received,) = receive_bill("seed", [SEED], month=Month(2025, 11))
     load_bill(received.delivery)
-    output = command()
+    # What the seed was allowed: three years, all upfront, and as much as there is.
+    beyond = ("--term", "1", "3", "--max-upfront", "none", "--target-coverage", "none", "--minimum-utilisation", "none")
+    output = command(*beyond)
     assert output["working"]["steady"]["30"] == 82
     assert Decimal(output["saving"]) > 27_329
+    assert any("go beyond finance's policy in terms of 3 years" in note for note in output["notes"])
+    # Three years without any cash, and a third of the demand left free to move, still save more than the seed found.
+    careful = command("--term", "1", "3")
+    assert Decimal(careful["saving"]) > 27_329
+    assert (careful["upfront"], Decimal(command()["upfront"])) == ("0", 0)
     assert output["indicative_prices"]
     assert output["recommendations"][0]["working"]["ratio"]
 

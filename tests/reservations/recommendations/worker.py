@@ -11,7 +11,7 @@ from reservations.models import Plan  # noqa: E402
 from reservations.recommendations import demand_sources, recommend  # noqa: E402
 
 
-def hang(*_):
+def hang(*_, **options):
     print("working", flush=True)
     time.sleep(60)
 
