@@ -27,6 +27,7 @@ from reservations.calc.terms import (
     family_of,
     is_plan_eligible,
     is_size_flexible,
+    lot_of,
     provider_of,
     service_of_type,
     size_of,
@@ -237,7 +238,8 @@ def _reservation(
             weights[pool] = own
         elif pool.type == machine.type and pool.system == machine.system:
             weights[pool] = size
-    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
+    amount = count * size * lot_of(machine)
+    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, amount, weights, until)
 
 
 def _is_like(pool: MachinePool, machine: MachinePool) -> bool:
