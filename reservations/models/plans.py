@@ -83,6 +83,12 @@ class Plan(models.Model):
             return None
         return self.cost_before - self.cost_after
 
+    @property
+    def best_saving(self) -> Decimal | None:
+        """What a year saves at most, where a bill of days leaves it open which hours machines ran in; else `saving`."""
+        most = self.working.get("saving_range", {}).get("most")
+        return self.saving if most is None else Decimal(most)
+
     def item_count(self) -> int:
         return self.items.count()
 
