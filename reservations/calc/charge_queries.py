@@ -12,6 +12,13 @@ from reservations.calc.machine_pools import DESCRIPTION_WORDS, METERED, TYPE
 
 SECONDS, MINUTES = "^s(ec|ecs|econds?)?$", "^min(s|utes?)?$"
 HOURS = "decimal(38, 18)"
+# The texts of a charge that say which machine it is; what is read out of them; and what is summed.
+TEXTS = (
+    *("ProviderName", "ServiceName", "RegionId", "x_InstanceType", "x_UsageType", "x_Operation"),
+    "ChargeDescription",
+)
+POOL = ("provider", "service", "region", "account", "zone", "type", "usage_type", "operation", "description")
+SUMS = ("hours", "cost", "listed", "contracted")
 
 
 def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
@@ -23,40 +30,43 @@ def machine_use(start: datetime, end: datetime, *, by_account: bool = False, by_
     a longer period (in `whole_hours`, rounded up) are one row: nothing else says how many ran at once. `listed` and
     `contracted` are the costs of charges that state both.
     """
-    groups = {
-        "start": _.ChargePeriodStart,
-        "end": _.ChargePeriodEnd,
-        **_pool_columns(by_account, by_zone),
-        "covered": _covered(),
-        "spot": _.PricingCategory.fill_null("") == "Dynamic",
-        "currency": _.BillingCurrency,
-    }
     # Within an hour it does not matter which machine ran for how long.
     is_longer = _.ChargePeriodEnd > _.ChargePeriodStart + ibis.interval(hours=1)
     # Of what nothing covers the effective cost is the contracted one, where a bill has no column for that.
     contracted = _.ContractedCost.nullif(0).coalesce(_.EffectiveCost)
     states_both = (_.ListCost > 0) & (contracted > 0)
-    by_machine = (
+    by_text = (
         _machine_charges(start, end)
-        .group_by(**groups, machine=ibis.cases((is_longer, _.ResourceId)))
+        .group_by(
+            *TEXTS,
+            **_places(by_account, by_zone),
+            start=_.ChargePeriodStart,
+            end=_.ChargePeriodEnd,
+            covered=_covered(),
+            spot=_.PricingCategory.fill_null("") == "Dynamic",
+            currency=_.BillingCurrency,
+            machine=ibis.cases((is_longer, _.ResourceId)),
+        )
         .agg(
             hours=_hours().sum(),
-            machines=_.ResourceId.nunique(where=_.ConsumedQuantity > 0),
+            # To count millions of names exactly takes longer than all the rest; a few in a hundred are off.
+            machines=_.ResourceId.approx_nunique(where=_.ConsumedQuantity > 0),
             cost=_.EffectiveCost.sum(),
             listed=_.ListCost.sum(where=states_both),
             contracted=contracted.sum(where=states_both),
         )
     )
+    groups = ("start", "end", *POOL, "covered", "spot", "currency")
+    by_machine = by_text.group_by(
+        **_pool_columns(), **{name: _[name] for name in ("start", "end", "covered", "spot", "currency", "machine")}
+    ).agg(**{name: _[name].sum() for name in SUMS}, machines=_.machines.sum())
+    # One machine may stand under two descriptions.
     whole_hours = ibis.cases((_.machine.notnull(), _.hours.ceil()))
+    machines = ibis.cases((_.machine.notnull(), _.machines.clip(upper=1)), else_=_.machines)
     use = by_machine.group_by(*groups, whole_hours=whole_hours).agg(
-        hours=_.hours.sum(),
-        machines=_.machines.sum(),
-        cost=_.cost.sum(),
-        listed=_.listed.sum(),
-        contracted=_.contracted.sum(),
+        **{name: _[name].sum() for name in SUMS}, machines=machines.sum()
     )
-    names = ("start", "provider", "service", "region", "type", "usage_type", "operation", "description")
-    return use.order_by(*names, "covered", "spot", "whole_hours")
+    return use.order_by("start", *POOL, "covered", "spot", "whole_hours")
 
 
 def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zone: bool = False) -> Table:
@@ -64,11 +74,14 @@ def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zon
 
     `listed` is what they cost at on-demand prices, as far as the bill states it; `first` and `last` are moments.
     """
-    use = (
+    by_text = (
         _machine_charges(start, end)
         .filter(_.PricingCategory.fill_null("") != "Dynamic")
         .group_by(
-            **_pool_columns(by_account, by_zone), commitment=_.CommitmentDiscountId.fill_null(""), covered=_covered()
+            *TEXTS,
+            **_places(by_account, by_zone),
+            commitment=_.CommitmentDiscountId.fill_null(""),
+            covered=_covered(),
         )
         .agg(
             hours=_hours().sum(),
@@ -78,7 +91,10 @@ def pool_use(start: datetime, end: datetime, *, by_account: bool = False, by_zon
             last=_.ChargePeriodEnd.coalesce(_.ChargePeriodStart).max(),
         )
     )
-    return use.order_by("provider", "service", "region", "type", "usage_type", "operation", "description", "commitment")
+    use = by_text.group_by(**_pool_columns(), commitment=_.commitment, covered=_.covered).agg(
+        **{name: _[name].sum() for name in ("hours", "cost", "listed")}, first=_.first.min(), last=_.last.max()
+    )
+    return use.order_by(*POOL, "commitment", "covered")
 
 
 def _machine_charges(start: datetime, end: datetime) -> Table:
@@ -100,9 +116,18 @@ def _machine_charges(start: datetime, end: datetime) -> Table:
     )
 
 
-def _pool_columns(by_account: bool, by_zone: bool) -> dict[str, Deferred]:
-    """What `machine_pools.read_use` reads. Of each description of AWS the answer keeps, of every choice of words, the
-    first that is in it: whole texts would make one group of each price.
+def _places(by_account: bool, by_zone: bool) -> dict[str, Deferred]:
+    return {
+        "account": _.SubAccountId.fill_null("") if by_account else ibis.literal(""),
+        "zone": _.AvailabilityZone.fill_null("") if by_zone else ibis.literal(""),
+    }
+
+
+def _pool_columns() -> dict[str, Deferred]:
+    """What `machine_pools.read_use` reads, of charges that are grouped by their texts: these are few to look through.
+
+    Of each description of AWS the answer keeps, of every choice of words, the first that is in it: whole texts would
+    make one group of each price.
     """
     description = _.ChargeDescription.fill_null("").lower()
     first_words = [
@@ -116,8 +141,8 @@ def _pool_columns(by_account: bool, by_zone: bool) -> dict[str, Deferred]:
         "provider": _.ProviderName,
         "service": _.ServiceName.fill_null(""),
         "region": _.RegionId,
-        "account": _.SubAccountId.fill_null("") if by_account else ibis.literal(""),
-        "zone": _.AvailabilityZone.fill_null("") if by_zone else ibis.literal(""),
+        "account": _.account,
+        "zone": _.zone,
         "type": _.x_InstanceType.coalesce(ibis.cases((_is_aws(), written))).fill_null(""),
         "usage_type": ibis.cases((_is_aws(), _.x_UsageType.fill_null("")), else_=""),
         "operation": _.x_Operation.fill_null(""),
@@ -157,8 +182,11 @@ def _hours() -> Deferred:
     Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour.
     """
     is_google = _is_google_part() & _is_priced_hourly()
+    # GB-seconds and capacity units are no time of a machine.
+    is_metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
     return ibis.cases(
         (is_google, _.PricingQuantity),
+        (is_metered, _.ConsumedQuantity),
         (_unit().re_search(SECONDS), (_.ConsumedQuantity / 3600).cast(HOURS)),
         (_unit().re_search(MINUTES), (_.ConsumedQuantity / 60).cast(HOURS)),
         else_=_.ConsumedQuantity,

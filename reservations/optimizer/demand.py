@@ -32,6 +32,7 @@ DAY: Final = timedelta(days=1)
 STEADY_DAYS: Final = (7, 30, 60, 90)
 STEADY_SHARE: Final = 0.95
 NOTHING: Final = 1e-9
+NEARLY: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def build_demand(
         span = max((use.end - use.start) / HOUR, 1.0)
         hours = float(use.hours)
         # A cluster is one resource of many machines; an instance is one.
-        if use.machines and hours > use.machines * span * (1 + 1e-6) and is_one_machine(use.pool):
+        # How many machines an hour had is a close estimate; of a longer time each machine is counted by itself.
+        near = 1 + (NEARLY if span == 1.0 else 1e-6)
+        if use.machines and hours > use.machines * span * near and is_one_machine(use.pool):
             hours, capped = use.machines * span, capped + 1
         first = (use.start - start) / HOUR
         if span == 1.0 and first.is_integer():

@@ -104,9 +104,9 @@ def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[
     if not codes:
         return
     book = rate_book(Period(as_of - timedelta(days=1), as_of + timedelta(days=1)), {*codes, currency})
-    found = {code: book.for_day(code, currency, as_of) for code in codes}
+    rates = {code: book.for_day(code, currency, as_of) for code in codes}
     for price in prices:
-        rate = found[price.currency]
+        rate = rates[price.currency]
         if rate is not None:
             yield replace(
                 price,

@@ -24,7 +24,7 @@ from reservations.optimizer.demand import Demand, MachineUse, build_demand
 from reservations.optimizer.expected_demand import expected_demand
 from reservations.optimizer.held_capacity import HeldCapacity, without_held
 from reservations.pricing import price_book
-from reservations.recommendations.held_commitments import HeldCommitments, PoolUse, held_commitments
+from reservations.recommendations.held_commitments import HeldCommitments, PoolUse, held_commitments, holds_anything
 
 HISTORY_DAYS = 395
 # The days that say what a commitment covers, and which part of that is a team's.
@@ -102,7 +102,9 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
         for row in eligible
     ]
     gross = build_demand(uses, midnight(period.start), midnight(period.end), _known_hours(known, period, rows))
-    held = _held(gross, as_of, team, currency, is_shared) if gross.pools else HeldCommitments()
+    # Where nothing is covered and nothing held there is no need to read the bill once more.
+    has_any = any(row["covered"] for row in rows) or holds_anything()
+    held = _held(gross, as_of, team, currency, is_shared) if gross.pools and has_any else HeldCommitments()
     left = without_held(gross, held.capacities)
     return CollectedDemand(
         replace(left, notes=[*gross.notes, *unnamed, *apart, *held.notes]),

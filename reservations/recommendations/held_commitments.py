@@ -27,6 +27,7 @@ from reservations.calc.terms import (
     family_of,
     is_plan_eligible,
     is_size_flexible,
+    lot_of,
     provider_of,
     service_of_type,
     size_of,
@@ -147,6 +148,11 @@ def held_commitments(
     )
 
 
+def holds_anything() -> bool:
+    """Whether anything is owned, approved or on its way."""
+    return Commitment.objects.exists() or PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT).exists()
+
+
 def _in_force(known: _Evidence) -> Iterator[Commitment]:
     """What holds on the day, and what begins after it: that is bought too."""
     rows = Commitment.objects.filter(Q(end__isnull=True) | Q(end__gt=known.as_of)).order_by("pk")
@@ -176,7 +182,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     if row.kind in RESERVED and row.instance_type and row.count:
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
-        service = getattr(row, "service", "") or (like.service if like else service_of_type(row.instance_type))
+        service = row.service or (like.service if like else service_of_type(row.instance_type))
         shown = next((one.pool.system for one in seen), system_named(service, ""))
         machine = MachinePool(
             provider_of(row.provider),
@@ -232,7 +238,8 @@ def _reservation(
             weights[pool] = own
         elif pool.type == machine.type and pool.system == machine.system:
             weights[pool] = size
-    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
+    amount = count * size * lot_of(machine)
+    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, amount, weights, until)
 
 
 def _is_like(pool: MachinePool, machine: MachinePool) -> bool:
