@@ -50,11 +50,15 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One part of the demo organisation: `run(write, as_of=...)` makes it, once, and writes its progress."""
+    """One part of the demo organisation: `run(write, as_of=...)` makes it, once, and writes its progress.
+
+    With a `switch` it is made only where seed_demo is asked for it.
+    """
 
     name: str
     run: Callable[..., None]
     order: int = 100
+    switch: str = ""
 
 
 class Unit(StrEnum):

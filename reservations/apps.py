@@ -117,8 +117,10 @@ class ReservationsConfig(PillarConfig):
             ReportSection(
                 "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
             ),
+            DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),
             DemoStep("purchases", partial(run_demo_step, "request_purchases"), 82),
+            DemoStep("savings ledger", partial(run_demo_step, "prove_savings"), 83, "commitments"),
         )
 
 

@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -73,7 +73,7 @@ def write_bills(folder: Path, *, as_of: date, months: int = MONTHS) -> list[Path
     paths = []
     for month in (last.plus(-back) for back in reversed(range(months))):
         path = folder / f"northwind-{month}.csv.gz"
-        _write(path, bill_rows(month, running, last, as_of))
+        write_rows(path, bill_rows(month, running, last, as_of))
         paths.append(path)
     return paths
 
@@ -83,14 +83,15 @@ def write_short_bill(folder: Path, *, as_of: date) -> Path:
     last = Month.of(as_of - timedelta(days=1))
     month = last.previous
     path = folder / f"northwind-{month}-again.csv.gz"
-    _write(path, bill_rows(month, resources(as_of), last, month.start + timedelta(days=18)))
+    write_rows(path, bill_rows(month, resources(as_of), last, month.start + timedelta(days=18)))
     return path
 
 
-def _write(path: Path, rows: Iterator[list[str]]) -> None:
+def write_rows(path: Path, rows: Iterable[list[str]], columns: Sequence[str] = COLUMNS) -> None:
+    """A CSV.gz of these rows under the names of its columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     writer.writerows(rows)
     # Without a time and a name in its header, the same rows are the same bytes.
     path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0))

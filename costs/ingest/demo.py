@@ -7,12 +7,14 @@ from pathlib import Path
 from django.conf import settings
 
 from costs.demo.bills import write_bills, write_short_bill
+from costs.demo.committed_bills import write_committed_bills
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import Delivery, DeliveryFile
 from finops_site.lib.words import counted
 
 SOURCE = "Northwind (AWS)"
+COMMITTED_SOURCE = "Southwind (AWS)"
 
 
 def load_demo_bills(say: Callable[[str], object], *, as_of: date) -> None:
@@ -31,12 +33,21 @@ def load_short_bill(say: Callable[[str], object], *, as_of: date) -> None:
         _load(path, Delivery.Status.HELD, say)
 
 
+def load_committed_bills(say: Callable[[str], object], *, as_of: date, half: int) -> bool:
+    """Loads a half (0, 1) of the second organisation's bills, once; False where it is here already."""
+    path = write_committed_bills(_folder(), as_of=as_of)[half]
+    if DeliveryFile.objects.filter(name=path.name).exists():
+        return False
+    _load(path, Delivery.Status.CURRENT, say, COMMITTED_SOURCE)
+    return True
+
+
 def _folder() -> Path:
     return Path(settings.FINOPS_VAR) / "demo"
 
 
-def _load(path: Path, status: Delivery.Status, say: Callable[[str], object]) -> None:
-    (receipt,) = receive_bill(SOURCE, [path])
+def _load(path: Path, status: Delivery.Status, say: Callable[[str], object], source: str = SOURCE) -> None:
+    (receipt,) = receive_bill(source, [path])
     if not receipt.is_new:
         return
     delivery = load_bill(receipt.delivery)

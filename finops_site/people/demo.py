@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 
 from django.contrib.auth.models import Group
@@ -46,9 +46,12 @@ def make_people(demo_password: str) -> None:
             )
 
 
-def make_demo(write: Callable[[str], object], *, as_of: date, demo_password: str) -> None:
-    """The people, then what every pillar has registered, in order."""
+def make_demo(
+    write: Callable[[str], object], *, as_of: date, demo_password: str, switches: Collection[str] = ()
+) -> None:
+    """The people, then what every pillar has registered, in order; steps with a switch where it is among `switches`."""
     write("making the demo organisation")
     make_people(demo_password)
     for step in registry.of(DemoStep):
-        step.run(write, as_of=as_of)
+        if not step.switch or step.switch in switches:
+            step.run(write, as_of=as_of)

@@ -17,6 +17,11 @@ class Command(PlainCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--if-empty", action="store_true", help="do nothing when there is anybody already")
+        parser.add_argument(
+            "--with-commitments",
+            action="store_true",
+            help="add a second organisation that owns commitments, also to a demo that is there already",
+        )
         parser.add_argument("--as-of", help="the day the demo ends before: 2025-11-23 (today)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,7 +33,8 @@ class Command(PlainCommand):
         as_of, demo_password = _day(options["as_of"]), demo.password()
         progress: list[str] = []
         write = progress.append if options["json"] else self.stderr.write
-        demo.make_demo(write, as_of=as_of, demo_password=demo_password)
+        switches = ["commitments"] if options["with_commitments"] else []
+        demo.make_demo(write, as_of=as_of, demo_password=demo_password, switches=switches)
         figures = {"people": User.objects.count(), "teams": Team.objects.count(), "as_of": as_of.isoformat()}
         words = f"The demo organisation stands: {figures['people']} people in {figures['teams']} teams."
         self.answer(figures | {"said": progress}, words, as_json=options["json"])

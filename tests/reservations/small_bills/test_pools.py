@@ -147,6 +147,27 @@ def test_accelerators_have_no_flexible_sizes(tmp_path, family):
     assert len(to_buy()) == 2
 
 
+def test_a_zonal_reservation_covers_one_size_in_its_zone_and_a_regional_one_what_is_left(tmp_path):
+    """One large in zone a, where a list has a better price for the zone; one in zone b, under the region's price."""
+    load_cur(
+        tmp_path,
+        *(
+            cur("BoxUsage:m5.large", resource=f"i-{zone}", **{"lineItem/AvailabilityZone": f"us-east-1{zone}"})
+            for zone in "ab"
+        ),
+    )
+    prices("EC2,m5.large,Linux,default,0.10,0.06")
+    zonal = HEADER.replace("region,", "region,zone,")
+    row = "AWS,EC2,us-east-1,us-east-1a,m5.large,Linux,default,ri_standard,12,none,0.05,0,USD,2026-01-01\n"
+    price_book.load_prices(parse_price_list(zonal + row, "zonal"))
+    assert to_buy() == {
+        ("ri_standard", "m5.large Linux in us-east-1, zone us-east-1a"): 1,
+        ("ri_standard", "m5.large Linux in us-east-1"): 1,
+    }
+    items = recommend(terms=(12,)).items.order_by("zone")
+    assert [(item.zone, item.quantity) for item in items] == [("", 1), ("us-east-1a", 1)]
+
+
 def test_dedicated_hardware_has_its_own_prices_and_reservations(tmp_path):
     """One shared, one dedicated: each its own. Before there is a price of the dedicated one, it stays on demand."""
     load_cur(
