@@ -112,8 +112,9 @@ RENAMED: dict[str, Rule] = {
         formula("json_extract_string(TRY_CAST({x_SkuDetails} AS JSON), '$.ServiceType')"),
         # AWS's export before 1.2 has no SkuPriceDetails: ``EUC1-BoxUsage:m5.large``.
         formula(
-            "nullif(regexp_extract({x_UsageType}, '(?:Usage|Box|Ded|Instance|Node|Optimized):([a-z][a-z0-9.-]*)$', 1)"
-            " || CASE WHEN contains({x_UsageType}, 'ESInstance:') THEN '.search' ELSE '' END, '')"
+            "nullif(regexp_extract({x_UsageType|SkuMeter}, "
+            "'(?:Usage|Box|Ded|Instance|Node|Optimized):([a-z][a-z0-9.-]*)$', 1)"
+            " || CASE WHEN contains({x_UsageType|SkuMeter}, 'ESInstance:') THEN '.search' ELSE '' END, '')"
         ),
     ),
     "x_CommitmentTerm": _of_commitment(TERM),

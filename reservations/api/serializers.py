@@ -28,6 +28,14 @@ class CommitmentSerializer(ExactModelSerializer):
         ]
 
 
+class KindCoverageSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    currency = serializers.CharField()
+    hours, units, cost, covered, eligible = (
+        ExactDecimalField(max_digits=38, decimal_places=18, allow_null=True) for _ in range(5)
+    )
+
+
 class PlanItemSerializer(ExactModelSerializer):
     saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True)
     working = serializers.DictField(read_only=True)

@@ -87,7 +87,9 @@ def _machine(family: str, attributes: Mapping[str, str]) -> MachinePool | None:
         return None
     if attributes.get("capacitystatus", "Used") != "Used":
         return None
-    system = attributes.get("operatingSystem", "Linux") + _SOFTWARE.get(attributes.get("preInstalledSw", "NA"), "")
+    system = attributes.get("operatingSystem", "Linux").replace("Red Hat Enterprise Linux", "RHEL") + _SOFTWARE.get(
+        attributes.get("preInstalledSw", "NA"), ""
+    )
     if attributes.get("licenseModel") == "Bring your own license":
         if system != "Windows":
             return None

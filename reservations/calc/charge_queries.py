@@ -182,8 +182,11 @@ def _hours() -> Deferred:
     Google Cloud counts cores in seconds and memory in byte-seconds, and prices both by the hour.
     """
     is_google = _is_google_part() & _is_priced_hourly()
+    # GB-seconds and capacity units are no time of a machine.
+    is_metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
     return ibis.cases(
         (is_google, _.PricingQuantity),
+        (is_metered, _.ConsumedQuantity),
         (_unit().re_search(SECONDS), (_.ConsumedQuantity / 3600).cast(HOURS)),
         (_unit().re_search(MINUTES), (_.ConsumedQuantity / 60).cast(HOURS)),
         else_=_.ConsumedQuantity,

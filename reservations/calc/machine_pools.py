@@ -167,6 +167,8 @@ _OTHER_USAGES = re.compile(
 METERED: Final = r"Fargate-|Lambda-(?:Edge-)?(?:Provisioned-)?GB-Second|[CU]apacityUnit-Hrs|Serverless(?:V2)?Usage"
 _GOOGLE_PART = re.compile(r"\b(core|ram|cpu)\b", re.IGNORECASE)
 _GOOGLE_SERIES = re.compile(r"\b([a-z]\d+[a-z]*)\b")
+# What is cheaper anyway, is a commitment itself, or is paid beside the machine.
+_GOOGLE_OTHER = re.compile(r"spot|preemptible|commitment|licens|sole tenancy")
 # Compute Engine's price list names these by what they are for.
 _GOOGLE_NAMES = {"compute optimized": "c2", "memory-optimized": "m1", "memory optimized": "m1"}
 _AZURE_LICENCES = {"windows": "Windows", "sql server": "SQL Server", "red hat": "RHEL", "rhel": "RHEL", "suse": "SUSE"}
@@ -291,7 +293,7 @@ def _metered_type(usage_type: str) -> str:
 
 
 def _read_azure(service: str, region: str, type_: str, text: str) -> ReadUse:
-    if not type_:
+    if not type_ or "licens" in service.lower():
         return ReadUse(None, is_fee=True)
     system = _first(_AZURE_LICENCES, text) or "Linux"
     own = service or VIRTUAL_MACHINES
@@ -301,6 +303,8 @@ def _read_azure(service: str, region: str, type_: str, text: str) -> ReadUse:
 def _read_google(service: str, region: str, type_: str, text: str) -> ReadUse:
     """Cores and memory of a machine series: what resource-based commitments are made of."""
     part = _GOOGLE_PART.search(text)
+    if _GOOGLE_OTHER.search(text):
+        return ReadUse(None, is_fee=True)
     if service != COMPUTE_ENGINE or part is None:
         return ReadUse(MachinePool(GOOGLE, region, type_, "", service=service) if type_ else None, is_fee=not type_)
     named = next((name for words, name in _GOOGLE_NAMES.items() if words in text), "")

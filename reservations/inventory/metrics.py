@@ -12,6 +12,7 @@ from django.db.models.functions import TruncMonth
 from costs.query.known_until import bills_of, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
 from reservations.models import Commitment, Coverage, Utilisation
 from reservations.querysets import UtilisationQuerySet
@@ -20,7 +21,7 @@ DAYS = 30
 # The targets of the programme.
 TARGET_COVERAGE = Decimal("0.70")
 TARGET_UTILISATION = Decimal("0.80")
-DIMENSIONS = {"account": "account", "family": "family", "region": "region", "team": "owner__name"}
+DIMENSIONS = {"account": "account", "service": "service", "family": "family", "region": "region", "team": "owner__name"}
 ZERO = Decimal(0)
 
 
@@ -29,7 +30,7 @@ class CommitmentMetrics:
     """The sums of a period in one currency, and the ratios they make; None where there is nothing to divide by.
 
     `unpriced` covered cost lines have no on-demand price in their bill. `eligible` and `covered` lack them, so that
-    ratios at on-demand prices are not known.
+    ratios at on-demand prices are not known. Of `listed` ones the price is a loaded price list's.
     """
 
     currency: str
@@ -41,6 +42,7 @@ class CommitmentMetrics:
     eligible_hours: Decimal
     covered_hours: Decimal
     unpriced: int = 0
+    listed: int = 0
 
     @property
     def why_unknown(self) -> str:
@@ -48,6 +50,11 @@ class CommitmentMetrics:
         if not self.unpriced:
             return ""
         return f"not known: the bills state no on-demand price for {self.unpriced:,} covered cost lines"
+
+    @property
+    def price_note(self) -> str:
+        """Whose prices they are where the bill states none; empty where it states all."""
+        return f"{counted(self.listed, 'covered cost line')} at the prices of the loaded list" if self.listed else ""
 
     @property
     def coverage(self) -> Decimal | None:
@@ -111,11 +118,12 @@ def _build_metrics(row: Mapping[str, Any], committed: Decimal) -> CommitmentMetr
         row["eligible_hours_sum"] or ZERO,
         row["covered_hours_sum"] or ZERO,
         row["unpriced_sum"] or 0,
+        row["listed_sum"] or 0,
     )
 
 
 def metrics_by_dimension(user: Person, period: Period, dimension: str) -> list[dict[str, Any]]:
-    """A row for each value of account, family, region or team, the most that runs on demand first."""
+    """A row for each value of account, service, family, region or team, the most that runs on demand first."""
     field = DIMENSIONS[dimension]
     rows = Coverage.objects.visible_to(user).within(period).sums(field)
     groups = []

@@ -77,6 +77,20 @@ class CoverageTable(BaseTable):
         orderable = False
 
 
+class KindCoverageTable(BaseTable):
+    name = django_tables2.Column("Commitments")
+    cost = PercentColumn("At on-demand prices")
+    hours = PercentColumn("In machine hours")
+    units = PercentColumn("In normalised units")
+    covered = MoneyColumn("Covered")
+    eligible = MoneyColumn("Eligible")
+
+    caption = "Coverage by kind"
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+
+
 class MetricsMonthTable(BaseTable):
     moment = django_tables2.Column("Month")
     eligible = MoneyColumn("At on-demand prices")

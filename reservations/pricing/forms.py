@@ -14,6 +14,7 @@ MOST_PRICE_BYTES = 512 << 20
 
 class RateFilter(django_filters.FilterSet):
     instance_type = django_filters.CharFilter(label="Type", lookup_expr="istartswith")
+    service = django_filters.CharFilter(label="Service", lookup_expr="icontains")
     region = django_filters.CharFilter(label="Region", lookup_expr="icontains")
     kind = django_filters.MultipleChoiceFilter(label="Option", choices=[("on_demand", "On demand"), *KINDS.items()])
 

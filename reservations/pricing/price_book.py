@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 from costs.query.currency_conversion import rate_book
 from finops_site.lib.money import EXACT
@@ -98,22 +99,32 @@ def other_currencies(pools: Iterable[MachinePool], currency: str) -> list[str]:
     return sorted(set(rates.order_by().values_list("currency", flat=True).distinct()))
 
 
+def has_zonal_prices() -> bool:
+    """Whether a list has prices of reservations of a zone: only then demand is counted by zone."""
+    return Rate.objects.exclude(zone="").exists()
+
+
+def _shown(rate: Decimal) -> str:
+    """An exchange rate with six digits after the point at most."""
+    return f"{round(rate, 6).normalize():f}"
+
+
 def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[Price]:
     """The prices whose currency has an exchange rate on the day, in `currency`."""
     codes = {price.currency for price in prices}
     if not codes:
         return
     book = rate_book(Period(as_of - timedelta(days=1), as_of + timedelta(days=1)), {*codes, currency})
-    found = {code: book.for_day(code, currency, as_of) for code in codes}
+    rates = {code: book.for_day(code, currency, as_of) for code in codes}
     for price in prices:
-        rate = found[price.currency]
+        rate = rates[price.currency]
         if rate is not None:
             yield replace(
                 price,
                 hourly=EXACT.multiply(price.hourly, rate.value).quantize(PLACES, context=EXACT),
                 upfront=EXACT.multiply(price.upfront, rate.value).quantize(PLACES, context=EXACT),
                 currency=currency,
-                source=f"{price.source}, converted: 1 {price.currency} = {rate.value.normalize():f} {currency} of "
+                source=f"{price.source[:120]}, converted: 1 {price.currency} = {_shown(rate.value)} {currency} of "
                 f"{rate.day:%d %B %Y}",
             )
 

@@ -27,7 +27,8 @@ class PricesPage(ListPage):
     actions = (LOAD,)
     empty = Empty(
         "No price list yet",
-        "Recommendations use indicative prices until one is loaded: AWS's offer files, or a sheet of your own.",
+        "Recommendations use indicative prices until one is loaded: AWS's offer files, Azure's retail prices, Google "
+        "Cloud's price table, or a sheet of your own.",
         "receipt-2",
         LOAD,
     )

@@ -12,9 +12,12 @@ from reservations.models import Rate
 
 
 class PriceTable(BaseTable):
+    service = django_tables2.Column("Service")
     instance_type = django_tables2.Column("Type")
-    system = django_tables2.Column("System")
+    system = django_tables2.Column("System or engine")
+    tenancy = django_tables2.Column("Tenancy")
     region = django_tables2.Column("Region")
+    zone = django_tables2.Column("Zone")
     kind = django_tables2.Column("Option")
     term_months = NumberColumn("Months")
     payment = django_tables2.Column("Payment")
@@ -30,6 +33,7 @@ class PriceTable(BaseTable):
         model = Rate
         orderable = False
         fields = [
-            *("instance_type", "system", "region", "kind", "term_months", "payment", "hourly", "upfront"),
+            *("service", "instance_type", "system", "tenancy", "region", "zone"),
+            *("kind", "term_months", "payment", "hourly", "upfront"),
             *("currency", "source", "day"),
         ]

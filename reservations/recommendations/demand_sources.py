@@ -220,14 +220,20 @@ def _company_use(period: Period, is_shared: bool) -> list[dict[str, Any]]:
     """Of a bill in two halves only the actual one is read, for both hold the same hours."""
     from reservations.calc import charge_queries
 
-    query = charge_queries.machine_use(midnight(period.start), midnight(period.end), by_account=not is_shared)
+    by_zone = price_book.has_zonal_prices()
+    query = charge_queries.machine_use(
+        midnight(period.start), midnight(period.end), by_account=not is_shared, by_zone=by_zone
+    )
     return query_charges(period, query, without_view="amortized")
 
 
 def _pool_use(period: Period, is_shared: bool) -> list[PoolUse]:
     from reservations.calc import charge_queries
 
-    query = charge_queries.pool_use(midnight(period.start), midnight(period.end), by_account=not is_shared)
+    by_zone = price_book.has_zonal_prices()
+    query = charge_queries.pool_use(
+        midnight(period.start), midnight(period.end), by_account=not is_shared, by_zone=by_zone
+    )
     rows, _ = _with_pools(query_charges(period, query, without_view="amortized"))
     return [
         PoolUse(

@@ -27,6 +27,7 @@ from reservations.calc.terms import (
     family_of,
     is_plan_eligible,
     is_size_flexible,
+    lot_of,
     provider_of,
     service_of_type,
     size_of,
@@ -235,15 +236,17 @@ def _reservation(
     for pool, own in by_size.items():
         if flexible and pool.family == machine.family and size_of(pool):
             weights[pool] = own
-        elif pool.type == machine.type and pool.system == machine.system:
+        elif pool.type == machine.type and machine.system in ("", pool.system):
             weights[pool] = size
-    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, count * size, weights, until)
+    amount = count * size * lot_of(machine)
+    return HeldCapacity(words, ZONAL if is_zonal else REGIONAL, amount, weights, until)
 
 
 def _is_like(pool: MachinePool, machine: MachinePool) -> bool:
-    """Whether a reservation of one covers the other, sizes left out; an empty region, account or zone is any."""
+    """Whether a reservation of one covers the other, sizes left out; what it leaves empty is any."""
     same = all(getattr(pool, name) == getattr(machine, name) for name in ("provider", "service", "tenancy"))
-    return (same and engine_of(pool) == engine_of(machine)) and all(
+    # Azure's reservations are of the machine alone, whatever runs on it.
+    return (same and (not machine.system or engine_of(pool) == engine_of(machine))) and all(
         not getattr(machine, name) or not getattr(pool, name) or getattr(pool, name) == getattr(machine, name)
         for name in ("region", "account", "zone")
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from finops_site.lib.money import exact_text, formatted
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput, PlainCommand
-from reservations.calc.terms import KINDS, PAYMENTS
+from reservations.calc.terms import OPTIONS, PAYMENTS
 from reservations.models import Plan, PlanItem
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import InvalidParameters, Parameters, default_parameters
@@ -36,7 +36,7 @@ class Command(PlainCommand):
         parser.add_argument("--lookback", type=int, default=30, metavar="DAYS", help="how far to look back (30)")
         parser.add_argument("--term", type=int, nargs="+", choices=[1, 3], metavar="YEARS", help="1, 3 or both")
         parser.add_argument("--payment", nargs="+", choices=list(PAYMENTS), help="none, partial, all")
-        parser.add_argument("--kind", nargs="+", choices=list(KINDS)[:4], help="the options that may be bought")
+        parser.add_argument("--kind", nargs="+", choices=OPTIONS, help="the options that may be bought")
         for name, (option, metavar, words) in LIMITS.items():
             how = f"{words} (by the policy)"
             parser.add_argument(option, dest=name, type=read_limit, default=BY_POLICY, metavar=metavar, help=how)

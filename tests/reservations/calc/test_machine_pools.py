@@ -124,6 +124,19 @@ def test_machines_of_azure_and_cores_of_google_cloud_have_pools_of_their_own():
     assert (ram.type, ram.family) == ("n2d-RAM", "n2d-RAM")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spot preemptible n2 instance core running in belgium",
+        "commitment v1: n2 ram in belgium for 1 year",
+        "licensing fee for windows server 2022 (ram cost)",
+    ],
+)
+def test_what_google_cloud_sells_cheaper_or_beside_machines_is_none_to_cover(text):
+    row = {"provider": "GCP", "service": "Compute Engine", "region": "europe-west1", "description": text}
+    assert read_use(row) == (None, True)
+
+
 def test_accounts_and_zones_are_part_of_a_pool_where_a_row_names_them():
     row = aws("AmazonEC2", "EU-BoxUsage:m5.large") | {"account": "42", "zone": "eu-west-1a"}
     read = read_use(row).pool

@@ -276,8 +276,8 @@ def test_azures_retail_prices_have_reservations_plans_and_the_licence_of_windows
         azure_item("Reservation", 1051.2, reservationTerm="1 Year"),
     ]
     prices = parse_price_list(json.dumps({"Items": items}), "azure.json")
-    found = {(price.pool.system, price.kind, price.payment): price.effective for price in prices}
-    assert found == {
+    amounts = {(price.pool.system, price.kind, price.payment): price.effective for price in prices}
+    assert amounts == {
         ("Linux", "on_demand", ""): Decimal("0.2"),
         ("Linux", "azure_plan", "none"): Decimal("0.17"),
         ("Linux", "azure_reservation", "none"): Decimal("0.12"),
@@ -301,8 +301,8 @@ GOOGLE_TABLE = (
 def test_googles_table_has_contract_prices_commitments_and_what_flexible_ones_take_off():
     """Of 0.03 a flexible commitment takes 28 % in a year and 46 % in three."""
     prices = parse_price_list(GOOGLE_TABLE, "google-2026-01-31.csv")
-    found = {(price.kind, price.term_months): price.hourly for price in prices}
-    assert found == {
+    amounts = {(price.kind, price.term_months): price.hourly for price in prices}
+    assert amounts == {
         ("on_demand", 0): Decimal("0.0300"),
         ("gcp_flexible", 12): Decimal("0.021600"),
         ("gcp_flexible", 36): Decimal("0.016200"),

@@ -78,8 +78,8 @@ def market(*, is_shared=True, currency="USD", is_net=True, **scope) -> Market:
 
 def to_buy(**options) -> dict[tuple[str, str], Decimal]:
     """{(option, the machine that is bought): how many, or how much an hour}."""
-    found = market(**options)
-    bought = zip(found.offers, solve(found.problem).quantities, strict=True)
+    offered = market(**options)
+    bought = zip(offered.offers, solve(offered.problem).quantities, strict=True)
     return {
         (offer.kind, "" if offer.is_plan else str(offer.price.pool)): round(
             Decimal(str(float(count) * (offer.scale if offer.is_plan else 1))), 6
@@ -145,6 +145,27 @@ def test_accelerators_have_no_flexible_sizes(tmp_path, family):
     prices(f"EC2,{family}.xlarge,Linux,default,0.50,0.30", f"EC2,{family}.2xlarge,Linux,default,1.00,0.60")
     assert set(to_buy().values()) == {1}
     assert len(to_buy()) == 2
+
+
+def test_a_zonal_reservation_covers_one_size_in_its_zone_and_a_regional_one_what_is_left(tmp_path):
+    """One large in zone a, where a list has a better price for the zone; one in zone b, under the region's price."""
+    load_cur(
+        tmp_path,
+        *(
+            cur("BoxUsage:m5.large", resource=f"i-{zone}", **{"lineItem/AvailabilityZone": f"us-east-1{zone}"})
+            for zone in "ab"
+        ),
+    )
+    prices("EC2,m5.large,Linux,default,0.10,0.06")
+    zonal = HEADER.replace("region,", "region,zone,")
+    row = "AWS,EC2,us-east-1,us-east-1a,m5.large,Linux,default,ri_standard,12,none,0.05,0,USD,2026-01-01\n"
+    price_book.load_prices(parse_price_list(zonal + row, "zonal"))
+    assert to_buy() == {
+        ("ri_standard", "m5.large Linux in us-east-1, zone us-east-1a"): 1,
+        ("ri_standard", "m5.large Linux in us-east-1"): 1,
+    }
+    items = recommend(terms=(12,)).items.order_by("zone")
+    assert [(item.zone, item.quantity) for item in items] == [("", 1), ("us-east-1a", 1)]
 
 
 def test_dedicated_hardware_has_its_own_prices_and_reservations(tmp_path):
@@ -269,7 +290,7 @@ def test_a_compute_plan_covers_fargate_and_lambda_and_the_machines_beside_them(t
             product="AWSLambda",
             operation="Invoke",
             amount="3600",
-            **{"pricing/unit": "Lambda-GB-Second"},
+            **{"pricing/unit": "seconds"},
         ),
         cur("BoxUsage:m5.large", resource="i-1"),
     )
@@ -352,9 +373,9 @@ def test_an_account_that_does_not_share_buys_for_itself(tmp_path):
     prices("EC2,m5.large,Linux,default,0.10,0.06")
     items = recommend(is_shared=False, terms=(12,)).items.order_by("account")
     assert [(item.account, item.quantity) for item in items] == [("111", 2), ("222", 2)]
-    found = market(is_shared=False)
-    assert [option.is_whole for option in found.problem.options] == [True, True]
-    assert [float(count) for count in solve(found.problem).quantities] == [2, 2]
+    offered = market(is_shared=False)
+    assert [option.is_whole for option in offered.problem.options] == [True, True]
+    assert [float(count) for count in solve(offered.problem).quantities] == [2, 2]
     assert sum(to_buy().values()) == 4
 
 
@@ -434,8 +455,8 @@ def test_machines_of_another_currency_are_named_and_never_mixed_in(tmp_path):
 def test_without_a_rate_prices_in_dollars_are_none_in_euros(tmp_path):
     euro_bill(tmp_path)
     prices("EC2,m5.large,Linux,default,0.10,0.06")
-    found = market(currency="EUR")
-    assert (found.offers, [str(pool) for pool in found.unpriced]) == ([], ["m5.large Linux in us-east-1"])
+    offered = market(currency="EUR")
+    assert (offered.offers, [str(pool) for pool in offered.unpriced]) == ([], ["m5.large Linux in us-east-1"])
     notes = recommend(terms=(12,)).notes
     assert any("is in USD, and the bill in EUR: load a list in EUR, or exchange rates" in note for note in notes)
 
@@ -482,9 +503,9 @@ def test_an_indicative_price_never_competes_with_a_list(tmp_path):
     load_cur(tmp_path, cur("BoxUsage:m5.large", resource="i-1"), cur("BoxUsage:c5.large", resource="i-2"))
     assert {offer.price.is_indicative for offer in market().offers} == {True}
     prices("EC2,m5.large,Linux,default,0.10,")
-    found = market()
-    assert found.offers == []
-    assert [str(pool) for pool in found.unpriced] == ["c5.large Linux in us-east-1"]
+    offered = market()
+    assert offered.offers == []
+    assert [str(pool) for pool in offered.unpriced] == ["c5.large Linux in us-east-1"]
     assert Rate.objects.count() == 1
 
 
