@@ -76,6 +76,7 @@ class ReservationsConfig(PillarConfig):
 
         from costs import reconciliation
         from reservations import receivers  # noqa: F401
+        from reservations.inventory import usage_checks
         from reservations.savings import ledger
 
         for name in ("Commitment", "Rate", "BuyingPolicy", "ApproverLimit", "StandingOrder"):
@@ -84,6 +85,7 @@ class ReservationsConfig(PillarConfig):
         unaudited = ["heartbeat_at", "request_snapshot", "baseline"]
         auditlog.register(self.get_model("PurchaseRequest"), exclude_fields=unaudited)
         reconciliation.register_checks(ledger.ledger_checks)
+        reconciliation.register_checks(usage_checks.commitment_checks)
         self.register_panels()
 
     def register_panels(self) -> None:

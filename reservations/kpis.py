@@ -39,6 +39,7 @@ def coverage_kpi(user: Person, as_of: date) -> Measure | None:
     if main is None:
         return None
     words = main.why_unknown or "of what a commitment could cover, at on-demand prices, over the last 30 days"
+    words += f"; {main.price_note}" if main.price_note else ""
     return Measure(
         percent(main.coverage, 2), Unit.PERCENT, Decimal(70), Better.HIGHER, words, reverse("reservations:overview")
     )
@@ -62,6 +63,7 @@ def savings_rate_kpi(user: Person, as_of: date) -> Measure | None:
     if main is None or (main.savings_rate is None and not main.unpriced):
         return None
     words = main.why_unknown or "saved on eligible usage, unused commitments included"
+    words += f"; {main.price_note}" if main.price_note else ""
     return Measure(
         percent(main.savings_rate, 2), Unit.PERCENT, None, Better.HIGHER, words, reverse("reservations:overview")
     )

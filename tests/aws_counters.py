@@ -113,8 +113,9 @@ class Counters:
         return {"ReservedInstancesOfferings": matches}
 
     def DescribeReservedInstances(self, **query):
-        (types,) = [item["Values"] for item in query["Filters"] if item["Name"] == "instance-type"]
-        return {"ReservedInstances": [item for item in self.reserved if item["InstanceType"] in types]}
+        wanted = [item["Values"] for item in query.get("Filters", ()) if item["Name"] == "instance-type"]
+        matches = [item for item in self.reserved if all(item["InstanceType"] in types for types in wanted)]
+        return {"ReservedInstances": matches}
 
     def PurchaseReservedInstancesOffering(self, **query):
         if query.get("DryRun"):

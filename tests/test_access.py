@@ -208,6 +208,7 @@ ACCESS = {
     "reservations:saved": LINE_OF_PAYMENTS,
     "api:saving-list": API_EVERYBODY,
     "api:saving-year": API_EVERYBODY,
+    "api:commitment-coverage": API_EVERYBODY,
     "api:commitment-list": API_EVERYBODY,
     "api:commitment-detail": API_LINE_OF_PAYMENTS,
     "api:recommendation-list": API_EVERYBODY,

@@ -24,6 +24,7 @@ from reservations.api.serializers import (
     CommentSerializer,
     CommitmentSerializer,
     ExportSerializer,
+    KindCoverageSerializer,
     PlanSerializer,
     PurchaseSerializer,
     RecommendationRequestSerializer,
@@ -31,6 +32,8 @@ from reservations.api.serializers import (
     SavingSerializer,
 )
 from reservations.calc import purchase_files, purchase_rules
+from reservations.inventory import metrics
+from reservations.inventory.coverage_by_kind import coverage_by_kind
 from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest
 from reservations.purchases import approvals, buying
 from reservations.recommendations import demand_sources, recommend
@@ -50,6 +53,18 @@ class CommitmentViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
     permission_classes = [HoldsPermission]
     permission_required = "reservations.view_commitment"
     lookup_value_regex = r"\d+"
+
+    @extend_schema(
+        summary="Coverage of the newest 30 days: of reservations, of each kind of plan, and of all",
+        responses=KindCoverageSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def coverage(self, request: Request) -> Response:
+        period = metrics.newest_period(request.user, timezone.now().date())
+        currencies = [row.currency for row in metrics.metrics_by_currency(request.user, period)] if period else []
+        rows = [row for code in currencies for row in coverage_by_kind(request.user, period, code)] if period else []
+        return Response(KindCoverageSerializer(rows, many=True).data)
 
 
 @extend_schema_view(

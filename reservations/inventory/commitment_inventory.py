@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from costs.models import CostLine
 from reservations.calc.stated_terms import StatedValue, outranks, stated_terms
+from reservations.calc.terms import provider_of
 from reservations.models import Commitment
 
 Key = tuple[str, str]
@@ -21,10 +22,8 @@ def register_commitments(rows: Iterable[Mapping[str, Any]], capacities: Iterable
     """
     seen, sizes = _by_commitment(rows), _by_commitment(capacities)
     _give_orders_to_their_reservations(seen)
-    known = {
-        (commitment.provider, commitment.commitment_id): commitment
-        for commitment in Commitment.objects.filter(commitment_id__in={identity for _, identity in seen})
-    }
+    known = _known(seen)
+    orders = _orders_of(seen)
     new = []
     for key, own_rows in seen.items():
         commitment = known.get(key)
@@ -35,6 +34,8 @@ def register_commitments(rows: Iterable[Mapping[str, Any]], capacities: Iterable
         commitment.first_seen = min(filter(None, [*days, commitment.first_seen]))
         commitment.last_seen = max(filter(None, [*days, commitment.last_seen]))
         complete(commitment, stated_terms(*key, own_rows, sizes.get(key, ())))
+        if order := orders.get(_order_id(key[1])):
+            complete(commitment, _values_of(order))
     # The team that owns most lines of a commitment, where any does.
     lines = CostLine.objects.current().filter(
         commitment__in={commitment.commitment_id for commitment in new}, owner__isnull=False
@@ -45,8 +46,47 @@ def register_commitments(rows: Iterable[Mapping[str, Any]], capacities: Iterable
         commitment.owner_id = owners.get(commitment.commitment_id)
     Commitment.objects.bulk_create(new, batch_size=2_000)
     changed = [known[key] for key in seen if key in known]
-    Commitment.objects.bulk_update(changed, ["first_seen", "last_seen", "origins", *STATED], batch_size=2_000)
+    names = ["commitment_id", "provider", "first_seen", "last_seen", "origins", *STATED]
+    Commitment.objects.bulk_update(changed, names, batch_size=2_000)
+    # An order is known by its reservations from now on.
+    orphans = [order.pk for order in orders.values() if order.source != Commitment.Source.CSV]
+    Commitment.objects.filter(pk__in=orphans, purchase=None, days=None).delete()
     return len(new)
+
+
+def _known(seen: Iterable[Key]) -> dict[Key, Commitment]:
+    """The commitments that are stored already; one that AWS listed by the end of its ARN gets its whole id."""
+    ends = {identity.rpartition("/")[2]: (provider, identity) for provider, identity in seen}
+    rows = Commitment.objects.filter(commitment_id__in={*(identity for _, identity in seen), *ends})
+    known = {(row.provider, row.commitment_id): row for row in rows}
+    for (provider, identity), row in list(known.items()):
+        arn = ends.get(identity)
+        if arn and arn != (provider, identity) and arn not in known and provider_of(arn[0]) == provider:
+            row.provider, row.commitment_id = arn
+            known[arn] = row
+    return known
+
+
+RESERVATIONS_OF_ORDER = "/reservations/"
+
+
+def _order_id(identity: str) -> str:
+    """``.../reservationorders/O/reservations/`` of ``.../reservationorders/O/reservations/R``; empty of others."""
+    order, separator, own = identity.lower().partition(RESERVATIONS_OF_ORDER)
+    return f"{order}{separator}" if own and "/reservationorders/" in order else ""
+
+
+def _orders_of(seen: Iterable[Key]) -> dict[str, Commitment]:
+    """Azure's orders that a list or an earlier bill showed, of the reservations that are seen now."""
+    ids = {order for _, identity in seen if (order := _order_id(identity))}
+    return {row.commitment_id.lower(): row for row in Commitment.objects.filter(commitment_id__in=ids)}
+
+
+def _values_of(order: Commitment) -> dict[str, StatedValue]:
+    values = {name: getattr(order, name) for name in STATED if name != "count"}
+    return {
+        name: StatedValue(value, order.origin_of(name)) for name, value in values.items() if value not in (None, "")
+    }
 
 
 # What bills and the providers' lists state of a commitment, where anybody does.
@@ -94,7 +134,7 @@ def _give_orders_to_their_reservations(seen: dict[Key, list[Mapping[str, Any]]])
     """Azure bills the purchase of an order and the use of its reservations: ``.../reservationorders/O/reservations/``
     and ``.../reservations/R``. What the order states is true of each reservation, but for their number.
     """
-    for key in [key for key in seen if key[1].endswith("/reservations/")]:
+    for key in [key for key in seen if key[1].endswith(RESERVATIONS_OF_ORDER)]:
         own = [other for other in seen if other[0] == key[0] and other[1] != key[1] and other[1].startswith(key[1])]
         if own:
             order = seen.pop(key)

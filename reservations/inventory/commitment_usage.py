@@ -53,9 +53,17 @@ def months_with_bills() -> list[Month]:
 
 
 def _build_days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
-    """A row for each commitment, day and currency that had usage; purchases are no use of anything."""
+    """A row for each commitment, day and currency that had usage.
+
+    A purchase is no use of anything and costs nothing in effective cost; where it does (a Google fee that no usage
+    carries), it is paid for what nobody used. Taxes, credits and adjustments cover nothing.
+    """
     groups: dict[tuple[str, str, date, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _by_day([row for row in rows if row["category"] == "Usage"]):
+    usage = [row for row in rows if row["category"] == "Usage"]
+    unspent = [row for row in rows if row["category"] == "Purchase" and row["effective"]]
+    # It counts no units that could be told from those of the purchase.
+    usage += [{**row, "status": "Unused", "quantity": None, "counted": 0} for row in unspent]
+    for row in _by_day(usage):
         groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
     known = {(row.provider, row.commitment_id): row for row in Commitment.objects.all()}
     return [_build_day(known[key[:2]], *key[2:], own_rows) for key, own_rows in sorted(groups.items())]

@@ -16,7 +16,16 @@ from finops_site.lib.words import counted
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND
-from reservations.inventory import commitment_csv, commitment_usage, commitment_use, contingency, metrics
+from reservations.calc.commitment_lists import BadList
+from reservations.calc.stated_terms import GUESS
+from reservations.inventory import (
+    commitment_csv,
+    commitment_usage,
+    commitment_use,
+    contingency,
+    metrics,
+    provider_lists,
+)
 from reservations.inventory.forms import CommitmentFilter, CommitmentsForm
 from reservations.inventory.tables import COMMITMENT_STATES, CommitmentTable, DayUseTable
 from reservations.models import Commitment, Utilisation
@@ -29,7 +38,7 @@ class CommitmentsPage(ListPage):
     permission_required = "reservations.view_commitment"
     model = Commitment
     title = "Owned commitments"
-    subtitle = "Found in the bills and completed by CSV. Used and unused are of the newest 30 days in the bills."
+    subtitle = "Found in the bills and completed by lists. Used and unused are of the newest 30 days in the bills."
     breadcrumbs = (("Commitments", "reservations:overview"),)
     table_class = CommitmentTable
     filterset_class = CommitmentFilter
@@ -87,10 +96,12 @@ class CommitmentPage(DetailPage):
             "after": commitment_use.cost_after_end(commitment, month.end),
             "days": DayUseTable(list(reversed(days))[:31], request=None) if days else None,
             "chart": use_chart(days) if days else None,
+            "doubled": " and ".join(commitment_use.sources_of_same_days(commitment, month)),
             "overused": commitment_usage.overused(commitment, days),
             "notices": commitment.notices.all()[:10],
             "contingency": contingency.contingency(commitment, use, today) if use.unused_cost else [],
             "count": exact_text(commitment.count),
+            "kind_is_guessed": commitment.origin_of("kind") == GUESS,
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -120,9 +131,13 @@ class LoadCommitments(FormPage):
     success_url = reverse_lazy("reservations:commitments")
 
     def form_valid(self, form: CommitmentsForm) -> HttpResponse:
+        text = form.cleaned_data["file"]
         try:
-            count = commitment_csv.load_csv(form.cleaned_data["file"])
-        except commitment_csv.BadCommitments as error:
+            if provider_lists.is_list(text):
+                count = provider_lists.load_list(text).listed
+            else:
+                count = commitment_csv.load_csv(text)
+        except (commitment_csv.BadCommitments, BadList) as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
         messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded.")

@@ -36,7 +36,8 @@ FAMILY: Final = r"""CASE WHEN l.instance_type ~ '\..*\.search$'
     ELSE l.instance_type END"""
 UNITS: Final = r"""CASE substring(l.instance_type FROM '\.(nano|micro|small|medium|large|xlarge)(?:\.search)?$')
     WHEN 'nano' THEN 0.25 WHEN 'micro' THEN 0.5 WHEN 'small' THEN 1 WHEN 'medium' THEN 2 WHEN 'large' THEN 4
-    WHEN 'xlarge' THEN 8 ELSE 8 * substring(l.instance_type FROM '\.(\d+)xlarge(?:\.search)?$')::numeric END"""
+    WHEN 'xlarge' THEN 8 ELSE 8 * coalesce(substring(l.instance_type FROM '\.(\d+)xlarge(?:\.search)?$'),
+        substring(l.instance_type FROM '\.metal-(\d+)xl$'))::numeric END"""
 
 
 def _quoted(names: tuple[str, ...]) -> str:
@@ -49,6 +50,7 @@ def _quoted(names: tuple[str, ...]) -> str:
 # and else the line is unpriced, which makes the ratios at on-demand prices unknown. Lines without an effective cost are
 # the other half of a bill that comes in two views.
 # Of AWS's services only those count that sell commitments: hours of EMR or of the Marketplace repeat a machine's. What
+# A purchase that costs anything in effective cost is paid for what nobody used: no usage carries it. What
 # has no machines is told by its unit: seconds of Lambda, hours of Fargate, hours of DynamoDB's capacity.
 LINES: Final = rf"""
     FROM costs_costline l
@@ -56,7 +58,7 @@ LINES: Final = rf"""
     JOIN named n ON n.provider = l.provider AND n.service = l.service
     LEFT JOIN reservations_commitment c ON c.provider = l.provider AND c.commitment_id = l.commitment
         AND l.commitment <> ''
-    CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AS eligible,
+    CROSS JOIN LATERAL (SELECT l.commitment_status <> 'Unused' AND l.charge_category = 'Usage' AS eligible,
         l.commitment <> '' OR l.pricing_category = 'Committed' OR l.commitment_status = 'Used' AS covered,
         c.kind IN ({_quoted(RESERVED)}) AS reserved,
         c.kind IN ({_quoted(PLANS)}) AS planned,
@@ -73,7 +75,9 @@ LINES: Final = rf"""
             ORDER BY r.system, r.day DESC) AS newest) AS list
         ON price.stated IS NULL AND flags.eligible AND flags.hours AND l.quantity > 0 AND l.instance_type <> ''
     CROSS JOIN LATERAL (SELECT coalesce(price.stated, list.cost) AS on_demand) AS either
-    WHERE l.charge_date >= %(start)s AND l.charge_date < %(end)s AND l.charge_category = 'Usage'
+    WHERE l.charge_date >= %(start)s AND l.charge_date < %(end)s
+        AND (l.charge_category = 'Usage'
+            OR l.charge_category = 'Purchase' AND l.commitment <> '' AND l.effective_cost <> 0)
         AND l.effective_cost IS NOT NULL AND l.pricing_category <> 'Dynamic'
         AND (l.commitment <> '' OR l.pricing_category = 'Committed' AND l.instance_type <> '' OR CASE n.pool
             WHEN 'Lambda' THEN l.unit ~* 'second'

@@ -23,11 +23,15 @@ class CommitmentFilter(django_filters.FilterSet):
 
 
 class CommitmentsForm(forms.Form):
-    """Commitments as CSV; nothing is kept when a row is wrong."""
+    """Commitments as CSV, or as their provider lists them; nothing is kept when a row is wrong."""
 
     file = forms.FileField(
-        label="CSV",
-        help_text=f"One row for each commitment: {', '.join(commitment_csv.COLUMNS)}; the first three needed.",
+        label="File",
+        help_text=(
+            f"A CSV with one row for each commitment: {', '.join(commitment_csv.COLUMNS)}; the first three needed. Or "
+            "a list of AWS (describe-savings-plans, describe-reserved-instances, -db-instances, -cache-nodes), Azure "
+            "(reservations, savings plans, transactions) or Google (compute commitments list) as JSON."
+        ),
     )
 
     def clean_file(self) -> str:

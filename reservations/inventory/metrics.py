@@ -12,15 +12,16 @@ from django.db.models.functions import TruncMonth
 from costs.query.known_until import bills_of, last_known_day
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
-from reservations.models import Coverage, Utilisation
+from reservations.models import Commitment, Coverage, Utilisation
 from reservations.querysets import UtilisationQuerySet
 
 DAYS = 30
 # The targets of the programme.
 TARGET_COVERAGE = Decimal("0.70")
 TARGET_UTILISATION = Decimal("0.80")
-DIMENSIONS = {"account": "account", "family": "family", "region": "region", "team": "owner__name"}
+DIMENSIONS = {"account": "account", "service": "service", "family": "family", "region": "region", "team": "owner__name"}
 ZERO = Decimal(0)
 
 
@@ -29,7 +30,7 @@ class CommitmentMetrics:
     """The sums of a period in one currency, and the ratios they make; None where there is nothing to divide by.
 
     `unpriced` covered cost lines have no on-demand price in their bill. `eligible` and `covered` lack them, so that
-    ratios at on-demand prices are not known.
+    ratios at on-demand prices are not known. Of `listed` ones the price is a loaded price list's.
     """
 
     currency: str
@@ -41,6 +42,7 @@ class CommitmentMetrics:
     eligible_hours: Decimal
     covered_hours: Decimal
     unpriced: int = 0
+    listed: int = 0
 
     @property
     def why_unknown(self) -> str:
@@ -48,6 +50,11 @@ class CommitmentMetrics:
         if not self.unpriced:
             return ""
         return f"not known: the bills state no on-demand price for {self.unpriced:,} covered cost lines"
+
+    @property
+    def price_note(self) -> str:
+        """Whose prices they are where the bill states none; empty where it states all."""
+        return f"{counted(self.listed, 'covered cost line')} at the prices of the loaded list" if self.listed else ""
 
     @property
     def coverage(self) -> Decimal | None:
@@ -111,11 +118,12 @@ def _build_metrics(row: Mapping[str, Any], committed: Decimal) -> CommitmentMetr
         row["eligible_hours_sum"] or ZERO,
         row["covered_hours_sum"] or ZERO,
         row["unpriced_sum"] or 0,
+        row["listed_sum"] or 0,
     )
 
 
 def metrics_by_dimension(user: Person, period: Period, dimension: str) -> list[dict[str, Any]]:
-    """A row for each value of account, family, region or team, the most that runs on demand first."""
+    """A row for each value of account, service, family, region or team, the most that runs on demand first."""
     field = DIMENSIONS[dimension]
     rows = Coverage.objects.visible_to(user).within(period).sums(field)
     groups = []
@@ -171,11 +179,12 @@ def _ratios(moment: date, row: Mapping[str, Any], paid: Mapping[str, Any]) -> di
 
 def idle_commitments(user: Person, period: Period, limit: int = 10) -> list[dict[str, Any]]:
     """Commitments with unused cost in the period, the dearest first: each named and priced."""
-    rows = _usage_days(user, period).sums("commitment", "commitment__name", "commitment__commitment_id")
+    rows = _usage_days(user, period).sums("commitment")
+    known = Commitment.objects.in_bulk([row["commitment"] for row in rows if row["unused_cost_sum"]])
     named = [
         {
             "pk": row["commitment"],
-            "name": row["commitment__name"] or row["commitment__commitment_id"].rpartition("/")[2],
+            "name": str(known[row["commitment"]]),
             "currency": row["currency"],
             "unused": row["unused_cost_sum"],
             "utilisation": utilisation_rate(row["paid_sum"] - row["unused_cost_sum"], row["unused_cost_sum"]),

@@ -1,5 +1,6 @@
 """How well the company's commitments work, and what happens when they end."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,8 @@ from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Empty, Page
 from reservations.actions import LOAD_COMMITMENTS, RECOMMEND, UPLOAD_BILL
 from reservations.inventory import commitment_use, metrics
-from reservations.inventory.tables import CoverageTable, MetricsMonthTable
+from reservations.inventory.coverage_by_kind import coverage_by_kind
+from reservations.inventory.tables import CoverageTable, KindCoverageTable, MetricsMonthTable
 from reservations.models import Commitment, Notice, Plan
 
 
@@ -60,6 +62,7 @@ class CommitmentsOverview(Page, TemplateView):
             "blocks": [{"currency": row.currency, "stats": metric_stats(row)} for row in by_currency],
             "chart": day_chart(metrics.metrics_by_day(user, period, code)),
             "months": MetricsMonthTable(metrics.metrics_by_month(user, thirteen_months, code), request=None),
+            "kinds": KindCoverageTable([asdict(kind) for kind in coverage_by_kind(user, period, code)], request=None),
             "rows": CoverageTable(metrics.metrics_by_dimension(user, period, self.dimension), request=None),
             "dimension": self.dimension,
             "dimensions": list(metrics.DIMENSIONS),
@@ -80,6 +83,7 @@ def metric_stats(row: metrics.CommitmentMetrics) -> list[dict[str, Any]]:
     gap = "" if covered is None else f"{'over' if covered >= metrics.TARGET_COVERAGE else 'under'} the target of 70%"
     hours = percent_text(row.coverage_hours)
     note = (row.why_unknown or gap) + (f"; {hours} of hours" if hours else "")
+    note += f"; {row.price_note}" if row.price_note else ""
     return [
         {
             "label": "Coverage",
@@ -126,7 +130,7 @@ class ExpiryCalendar(Page, TemplateView):
     breadcrumbs = (("Commitments", "reservations:overview"),)
     empty = Empty(
         "Nothing ends in the next 13 months",
-        "Where a bill does not show when a commitment ends, load a CSV with the column end.",
+        "Where a bill does not show when a commitment ends, load its provider's list, or a CSV with the column end.",
         "calendar",
         LOAD_COMMITMENTS,
     )

@@ -6,10 +6,12 @@ For each pool, from all the history there is (a year and a month):
   every weekday once and is over quickest.
 - **Gone**: machines that stand still for longer, by half, than they ever did before are not counted; nor are those that
   stand still for three days when there are no two weeks yet to compare with.
+- **New**: machines that did not run before the last week do not count yet, where there is more than that to look at.
 - **Season**: where last year ended at the level it began with, its months come again.
 - **Trend**: a straight line through all the history, of which three quarters are believed; only where the line tells
   the weeks better than one step does (a machine more since May is no growth), only what grows still, and no more than
-  another of each machine there is. What falls now goes on falling.
+  another of each machine there is; of growth as much less as the history is shorter than a year, which may be half a
+  season. What falls now goes on falling.
 - **Ends**: a commitment that ends within the time leaves its machines as demand from that day on.
 
 Growth counts for a year and no longer: a commitment of three years is not justified by one year's growth, so that the
@@ -133,13 +135,16 @@ class _Daily:
 
 
 def _course(daily: _Daily, row: int, window: Hours, months: int) -> Course:
-    highest, gone_since = _still_running(daily.highest[row], daily.day)
+    running = _still_running(daily.highest[row], daily.day)
+    highest = min(running, _older_than_a_week(daily.highest[row], daily.day))
     level = min(float(daily.weeks[row, -1]), highest)
     mean = float(window.mean())
     steady = highest >= float(window.max()) - NOTHING and abs(level - mean) <= STEADY_WITHIN * max(level, mean)
     factors, words = np.ones(months), ""
-    if gone_since is not None and highest < float(window.max()) - NOTHING:
-        words = f"{{pool}}: {_number(float(window.max()))} ran, of which {_number(highest)} still do"
+    if running < float(window.max()) - NOTHING:
+        words = f"{{pool}}: {_number(float(window.max()))} ran, of which {_number(running)} still do"
+    if highest < running - NOTHING:
+        words = f"{{pool}}: of {_number(running)} only {_number(highest)} run for a week or longer, and count"
     if level <= NOTHING or highest <= NOTHING:
         return Course(highest, steady, factors, words)
     season = _season(daily, row, months)
@@ -155,27 +160,30 @@ def _course(daily: _Daily, row: int, window: Hours, months: int) -> Course:
     return Course(highest, steady and not slope, factors, words)
 
 
-def _still_running(highest: Days, day: NDArray[np.int64]) -> tuple[float, int | None]:
-    """(the highest level that still runs, since how many days more than that stands still).
-
-    Level by level: a machine that never stood still for as long before is gone.
-    """
+def _still_running(highest: Days, day: NDArray[np.int64]) -> float:
+    """The highest level that still runs: a machine that never stood still for as long before is gone."""
     levels = np.unique(highest[highest > NOTHING])
-    if not len(levels):
-        return 0.0, None
     if len(levels) > LEVELS:
         levels = np.unique(np.quantile(levels, np.linspace(0, 1, LEVELS), method="nearest"))
-    alive, since = 0.0, None
+    alive = 0.0
     for level in levels:
         ran = day[highest >= level - NOTHING]
         idle = int(day[-1] - ran[-1])
         longest = int(np.diff(ran).max(initial=1)) - 1
-        has_history = ran[-1] - ran[0] >= 13
+        has_history = ran[-1] - ran[0] >= 2 * 7 - 1
         if idle > (1.5 * longest if has_history else max(2.0, 1.5 * longest)):
-            since = idle if since is None else since
             break
         alive = float(level)
-    return alive, since
+    return alive
+
+
+def _older_than_a_week(highest: Days, day: NDArray[np.int64]) -> float:
+    """The highest level of the four weeks before the last; no limit where the last is no higher, or is all there is."""
+    ago = day[-1] - day
+    before = highest[(ago >= 7) & (ago < 35)]
+    if len(before) < 7 or highest[ago < 7].max() <= before.max() * (1 + STEADY_WITHIN):
+        return np.inf
+    return float(before.max())
 
 
 def _trend(daily: _Daily, row: int, months: int) -> float:
@@ -192,9 +200,12 @@ def _trend(daily: _Daily, row: int, months: int) -> float:
     slope = _slope(weeks, week)
     if abs(slope) * DAYS_A_YEAR < STEADY_WITHIN * level:
         return 0.0
-    if slope > 0 and (months > GROWTH_MONTHS or not _grows_still(weeks, slope * 7)):
+    if slope < 0:
+        return BELIEVED * slope
+    if months > GROWTH_MONTHS or not _grows_still(weeks, slope * 7):
         return 0.0
-    return BELIEVED * slope
+    # What rose for half a year may be half a season.
+    return BELIEVED * slope * min(1.0, float(daily.day[-1] - daily.day[0] + 1) / DAYS_A_YEAR)
 
 
 def _grows_still(weeks: Days, a_week: float) -> bool:

@@ -6,11 +6,17 @@ An m5.large costs 0.096 an hour on demand; of March 2026 the bill has every hour
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from finops_site.models import Team
-from reservations.models import Commitment, PurchaseRequest
+from reservations.calc.terms import MachinePool
+from reservations.models import Commitment, Plan, PurchaseRequest
+from reservations.optimizer.held_capacity import left_to_cover
+from reservations.purchases import approvals, buying
+from reservations.purchases.purchase_requests import request_purchase
 from reservations.recommendations.demand_sources import collect_demand
+from reservations.recommendations.held_commitments import held_commitments
 from tagging.models import OwnershipRule
 from tests.reservations.recommendations.test_recommend import hour, load, recommend
 
@@ -152,6 +158,42 @@ def test_what_ada_asked_for_and_fay_approved_is_not_advised_again(tmp_path, peop
     assert machines_left() == {"m5.large": 1}
     assert "approved, handed out or bought and in no bill yet" in notes()
     assert "until 20 March 2027" in notes()
+
+
+def test_the_same_machine_is_not_advised_and_bought_twice(tmp_path, people, eli, fay):
+    """One machine in a week of March, case 27: it is bought on the 8th, and no bill shows it yet. Nothing is left."""
+    load(tmp_path, [hour(day, at) for day in range(1, 8) for at in range(24)])
+    now = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    item = recommend(terms=(12,)).items.get()
+    Plan.objects.update(created_at=now)
+    item.plan.refresh_from_db()
+    row = request_purchase(item, user=eli, batch=0, comment="steady", now=now)
+    approvals.approve_purchase(row.pk, user=fay, comment="go", now=now)
+    buying.export_purchase(row.pk, user=fay, now=now)
+    buying.record_purchase(row.pk, reference="sp-1", user=fay, now=now)
+    plan = recommend(terms=(12,))
+    assert (plan.items.count(), plan.saving) == (0, 0)
+    assert f"request {row.pk}" in " ".join(plan.notes)
+
+
+def test_an_azure_reservation_covers_a_series_by_its_cores_whatever_runs_on_it():
+    """Two Standard_D4s_v5 are eight cores: of three D2s of Linux (6) and one D4s of Windows (4), half a D4s is left."""
+    pools = [
+        MachinePool("Azure", "westeurope", "Standard_D2s_v5", "Linux", service="Virtual Machines"),
+        MachinePool("Azure", "westeurope", "Standard_D4s_v5", "Windows", service="Virtual Machines"),
+    ]
+    reserved(
+        2,
+        provider="Microsoft",
+        kind="azure_reservation",
+        region="westeurope",
+        instance_type="Standard_D4s_v5",
+        service="Virtual Machines",
+        system="",
+    )
+    held = held_commitments([], pools, {}, as_of=AS_OF)
+    left = left_to_cover(pools, np.array([[3.0], [1.0]]), held.capacities)
+    assert left.tolist() == [[0.0], [0.5]]
 
 
 @pytest.mark.parametrize("state", ["waiting", "rejected", "withdrawn", "expired"])

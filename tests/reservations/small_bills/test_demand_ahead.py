@@ -128,6 +128,16 @@ def test_deleted():
     assert ahead.notes == ["Expected for the next 12 months: m5.large Linux in us-east-1: 2 ran, of which 1 still do."]
 
 
+def test_a_machine_of_three_days_is_no_reason_for_three_years():
+    """Two machines, and a third since 29 March: two, though it ran in 3 of the last 7 days, which is more than 38 %."""
+    gross = history(60, m5=lambda at: 3 if at >= datetime(2026, 3, 29) else 2)
+    assert bought(gross, committed=0.38) == {"m5.large": 2}
+    notes = expected_demand(gross, (), months=36, days=30).notes
+    assert notes == [
+        "Expected for the next 36 months: m5.large Linux in us-east-1: of 3 only 2 run for a week or longer, and count."
+    ]
+
+
 def test_season():
     """20 machines in November and December, 5 in the other months, year after year; on 1 January not 20, but 5."""
     gross = build_demand(

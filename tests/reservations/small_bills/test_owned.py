@@ -8,15 +8,20 @@ A plan of 0.10 an hour, of which 0.08 are used by a machine of 0.12 on demand, f
 1 - 2.40 / 2.88 = 16.7 %, and 24 x 0.02 = 0.48 are unused.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
+from costs import reconciliation
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.lib.periods import Month, Period
-from reservations.inventory import commitment_usage, metrics
+from reservations.calc.terms import family_of, units
+from reservations.inventory import commitment_usage, coverage, metrics, usage_checks
+from reservations.inventory.coverage_by_kind import coverage_by_kind
 from reservations.models import Commitment, Coverage, LedgerMonth, PurchaseRequest, Utilisation
 from reservations.savings import ledger
 from tests import bills
@@ -239,3 +244,152 @@ def test_the_same_bill_says_the_same_as_report_and_as_focus(layouts, kind, eli, 
         shown.append(figures(fay))
     cur, focus = shown
     assert cur == focus
+
+
+def test_what_ends_soon_is_in_the_calendar_without_a_csv(fay, client_of, tmp_path):
+    end = timezone.now() + timedelta(days=60)
+    ends = f"{end:%Y-%m-%d}T00:00:00.000Z"
+    content = two_reservations_as_cur().replace(b"2026-06-01T00:00:00.000Z", ends.encode())
+    load(tmp_path, content)
+    page = client_of(fay).get("/reservations/expiries/").content.decode()
+    assert Commitment.objects.get().end == end.date()
+    assert f"/reservations/owned/{Commitment.objects.get().pk}/" in page
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *("m5.large", "m5.12xlarge", "t3.nano", "db.r5.2xlarge", "cache.r6g.xlarge", "r6g.large.search", "ra3.4xlarge"),
+        *("m7i.metal-48xl", "ml.m5.large", "Standard_D2s_v5", "dc2.8xlarge", "r6g.search"),
+    ],
+)
+def test_families_and_units_are_the_same_in_the_database(type_, db):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {coverage.FAMILY}, {coverage.UNITS} FROM (SELECT %s AS instance_type) l", [type_])
+        assert cursor.fetchone() == (family_of(type_), units(type_))
+
+
+class TestTheBooks:
+    """check_books holds the days of commitments against the bill, from other rows than made them."""
+
+    @pytest.mark.parametrize("layout", TWO_RESERVATIONS)
+    def test_the_days_are_what_the_bill_charges(self, layout, people, tmp_path):
+        load(tmp_path, TWO_RESERVATIONS[layout]())
+        (check,) = usage_checks.commitment_checks(FEBRUARY)
+        assert check.holds
+        assert (check.about, check.left) == ("2026-02, USD", "80.64")
+
+    def test_a_day_that_was_touched_is_named(self, people, tmp_path):
+        load(tmp_path, two_reservations_as_cur())
+        day = Utilisation.objects.first()
+        day.paid += Decimal("0.000000000000000001")
+        day.save()
+        (check,) = usage_checks.commitment_checks(FEBRUARY)
+        assert (check.left, check.right) == (
+            "80.640000000000000001, ri-1 80.640000000000000001",
+            "80.64, ri-1 80.64",
+        )
+        assert not check.holds
+        assert check in reconciliation.reconcile(), "check_books asks it"
+
+    def test_a_day_that_is_missing_is_named(self, people, tmp_path):
+        load(tmp_path, a_plan_as_focus())
+        Utilisation.objects.all().delete()
+        (check,) = usage_checks.commitment_checks(None)
+        assert (check.left, check.right) == ("0, plan-1 0", "2.4, plan-1 2.4")
+
+    def test_a_tax_and_a_credit_are_no_part_of_what_it_costs(self, people, tmp_path):
+        tax = {"lineItem/LineItemType": "Tax", "lineItem/UnblendedCost": "8"}
+        credit = {"lineItem/LineItemType": "Credit", "lineItem/UnblendedCost": "-3"}
+        used = {"lineItem/LineItemType": "DiscountedUsage", "reservation/EffectiveCost": "1.44"}
+        common = {**RI_OF_CUR, **times("2026-02-01T00", "2026-02-02T00")}
+        load(tmp_path, bills.cur_csv([{**common, **row} for row in (tax, credit, used)], **BILLED))
+        (check,) = usage_checks.commitment_checks(FEBRUARY)
+        assert (check.left, check.holds) == ("1.44", True)
+
+
+SERVICES = {
+    # What each line is of, its unit, hours, on demand, and what covers it.
+    "fargate": ("AmazonECS", "", "hours", "AWS Fargate - vCPU - US East (N. Virginia)", "10", "4.00", PLAN),
+    "lambda": ("AWSLambda", "", "Lambda-GB-Second", "AWS Lambda - Compute Duration", "1000", "2.00", ""),
+    "requests": ("AWSLambda", "", "Requests", "AWS Lambda - Requests", "9", "1.00", ""),
+    "cluster": ("AmazonEKS", "", "Hours", "Amazon EKS cluster usage", "24", "2.40", ""),
+    "database": ("AmazonRDS", "db.r5.large", "Hrs", "RDS db.r5.large Single-AZ running PostgreSQL", "24", "6.00", RI),
+    "search": ("AmazonES", "r6g.large.search", "Hrs", "r6g.large.search instance hour", "24", "4.00", ""),
+    "machine": ("AmazonEC2", "m5.xlarge", "Hrs", "On Demand Linux m5.xlarge Instance Hour", "24", "4.60", ""),
+    "planned": ("AmazonEC2", "m5.large", "Hrs", "On Demand Linux m5.large Instance Hour", "24", "2.40", PLAN),
+    "emr": ("ElasticMapReduce", "m5.xlarge", "Hrs", "EMR fee of m5.xlarge", "24", "1.15", ""),
+}
+
+
+def services_as_cur():
+    rows = []
+    for name, (product, type_, unit, words, amount, listed, covered_by) in SERVICES.items():
+        row = {
+            **times("2026-02-01T00", "2026-02-02T00"),
+            "lineItem/ProductCode": product,
+            "lineItem/UsageType": "Use",
+            "lineItem/Operation": "Run",
+            "product/ProductName": product,
+            "product/instanceType": type_,
+            "lineItem/ResourceId": name,
+            "lineItem/UsageAmount": amount,
+            "lineItem/LineItemDescription": words,
+            "lineItem/UnblendedCost": listed,
+            "pricing/publicOnDemandCost": listed,
+            "pricing/unit": unit,
+        }
+        half = str(Decimal(listed) / 2)
+        if covered_by == PLAN:
+            row |= {**PLAN_OF_CUR, "lineItem/LineItemType": "SavingsPlanCoveredUsage"}
+            row |= {"savingsPlan/SavingsPlanEffectiveCost": half}
+        elif covered_by:
+            row |= {**RI_OF_CUR, "lineItem/LineItemType": "DiscountedUsage", "reservation/EffectiveCost": half}
+        rows.append(row)
+    return bills.cur_csv(rows, **BILLED)
+
+
+class TestCoverageByServiceAndByKind:
+    @pytest.fixture
+    def services(self, people, tmp_path):
+        load(tmp_path, services_as_cur())
+        return Period(FEBRUARY.start, FEBRUARY.next.start)
+
+    def test_each_service_is_a_pool_and_what_nobody_sells_commitments_for_is_none(self, services):
+        """Requests of Lambda, clusters of EKS and fees of EMR are covered by nothing that could be bought."""
+        rows = {row["service"]: row for row in Coverage.objects.sums("service")}
+        costs = {name: (row["eligible_cost_sum"], row["covered_cost_sum"]) for name, row in rows.items()}
+        assert costs == {
+            "Fargate": (4, 4),
+            "Lambda": (2, 0),
+            "RDS": (6, 6),
+            "OpenSearch": (4, 0),
+            "EC2": (7, Decimal("2.4")),
+        }
+        assert rows["EC2"]["eligible_hours_sum"] == 48
+        assert rows["Fargate"]["eligible_hours_sum"] == rows["Lambda"]["eligible_hours_sum"] == 0, "no machine's hours"
+        # 24 hours of an xlarge of 8 units and of a large of 4; the database's large has 4.
+        assert rows["EC2"]["eligible_units_sum"] == 24 * 12
+        assert (rows["RDS"]["eligible_units_sum"], rows["RDS"]["reserved_units_sum"]) == (96, 96)
+
+    def test_reservations_and_plans_are_covered_apart(self, services, fay):
+        """Reservations: 6 of EC2 4.60, RDS 6 and OpenSearch 4. Plans: 4 and 2.40 of EC2 7, Fargate 4 and Lambda 2."""
+        kinds = {kind.name: kind for kind in coverage_by_kind(fay, services, "USD")}
+        reserved, planned = kinds["Reservations"], kinds["Savings plans: EC2, Fargate, Lambda"]
+        assert (reserved.covered, reserved.eligible) == (6, Decimal("14.6"))
+        assert reserved.hours == Decimal(24) / 72
+        assert (planned.covered, planned.eligible) == (Decimal("6.4"), 13)
+        both = kinds["All commitments"]
+        assert (both.covered, both.eligible) == (Decimal("12.4"), 23)
+
+    def test_a_family_is_spelled_as_everywhere(self, services):
+        families = set(Coverage.objects.values_list("family", flat=True))
+        assert families == {family_of(type_) for _, type_, *_ in SERVICES.values()}
+        assert {"db.r5", "r6g.search", "m5"} <= families
+
+    def test_page_and_api_show_them(self, services, fay, client_of):
+        page = client_of(fay).get("/reservations/?by=service")
+        assert "Savings plans: EC2, Fargate, Lambda" in page.content.decode()
+        assert {"OpenSearch", "Fargate"} <= {row.record["name"] for row in page.context["rows"].rows}
+        rows = {row["name"]: row for row in client_of(fay).get("/api/v1/commitments/coverage/").json()}
+        assert rows["All commitments"]["covered"] == "12.4"

@@ -1,0 +1,137 @@
+"""Commitments completed by their provider's own list: as a file, or asked of AWS's API."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from costs.models import Credential
+from costs.sources.aws import aws_client
+from costs.sources.storage import StorageProblem
+from reservations.calc.commitment_lists import ListedCommitment, is_transaction_csv, read_answer, read_list
+from reservations.calc.stated_terms import API, StatedValue
+from reservations.inventory.commitment_inventory import complete
+from reservations.models import Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class ListResult:
+    """How many commitments a list had, how many of them are new, and how many were completed."""
+
+    listed: int
+    new: int
+    completed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAddress:
+    """Where and as whom AWS is asked: a costs.sources.storage.CloudAddress."""
+
+    region: str
+    endpoint: str
+    credential: Credential | None
+
+
+class CannotAsk(Exception):
+    """AWS gave no list; the message says why, in words without any secret."""
+
+
+def is_list(text: str) -> bool:
+    """Whether a file is a provider's list, and not a CSV of ours."""
+    header = next(csv.reader(io.StringIO(text)), [])
+    return text.lstrip()[:1] in ("{", "[") or is_transaction_csv(header)
+
+
+def load_list(text: str) -> ListResult:
+    """Completes commitments from a list as a file. Raises BadList; then nothing was changed."""
+    return store_list(read_list(text))
+
+
+@transaction.atomic
+def store_list(listed: Iterable[ListedCommitment]) -> ListResult:
+    """Completes what is known of listed commitments, and adds those that no bill has shown; a person's value stays."""
+    entries = list(listed)
+    known = list(Commitment.objects.select_for_update())
+    by_id = {(_provider(row.provider), row.commitment_id.lower()): row for row in known}
+    # AWS lists its reservations by what their ARNs end with.
+    by_end = {(_provider(row.provider), row.commitment_id.rpartition("/")[2].lower()): row for row in known}
+    new = completed = 0
+    for entry in entries:
+        values = {name: StatedValue(value, API) for name, value in entry.values.items()}
+        key = (_provider(entry.provider), entry.identity.lower())
+        rows = [row] if (row := by_id.get(key) or by_end.get(key)) else _of_order(known, entry)
+        if not rows:
+            rows = [Commitment(provider=entry.provider, commitment_id=entry.identity, source=Commitment.Source.API)]
+            new += 1
+        own = values if len(rows) == 1 else {name: value for name, value in values.items() if name != "count"}
+        for row in rows:
+            changed = complete(row, own)
+            completed += bool(changed and row.pk)
+            if row.source == Commitment.Source.BILL:
+                row.source = Commitment.Source.API
+            row.save()
+    return ListResult(len(entries), new, completed)
+
+
+def _provider(name: str) -> str:
+    return "azure" if name.lower() in ("microsoft", "microsoft azure") else name.lower()
+
+
+def _of_order(known: Sequence[Commitment], entry: ListedCommitment) -> list[Commitment]:
+    """The reservations of an Azure order."""
+    if not entry.identity.endswith("/reservations/"):
+        return []
+    return [row for row in known if row.commitment_id.lower().startswith(entry.identity)]
+
+
+# The client, its operation, the key of its rows, and where the next page is named: in the answer and in the question.
+QUESTIONS = (
+    ("savingsplans", "describe_savings_plans", "savingsPlans", ("nextToken", "nextToken")),
+    ("ec2", "describe_reserved_instances", "ReservedInstances", ("", "")),
+    ("rds", "describe_reserved_db_instances", "ReservedDBInstances", ("Marker", "Marker")),
+    ("elasticache", "describe_reserved_cache_nodes", "ReservedCacheNodes", ("Marker", "Marker")),
+)
+
+
+def ask_aws(
+    regions: Iterable[str], endpoint: str = "", credential: Credential | None = None, services: Sequence[str] = ()
+) -> ListResult:
+    """Asks AWS what is owned, in each region, and completes commitments with it. Raises CannotAsk.
+
+    The role needs savingsplans:DescribeSavingsPlans, ec2:DescribeReservedInstances, rds:DescribeReservedDBInstances
+    and elasticache:DescribeReservedCacheNodes. Savings plans belong to no region.
+    """
+    listed: list[ListedCommitment] = []
+    for service, operation, name, tokens in QUESTIONS:
+        if services and service not in services:
+            continue
+        for region in ("us-east-1",) if service == "savingsplans" else regions:
+            try:
+                client = aws_client(service, AwsAddress(region, endpoint, credential))
+            except StorageProblem as problem:
+                raise CannotAsk(str(problem)) from None
+            for entry in read_answer({name: list(_rows(getattr(client, operation), name, tokens))}):
+                values = {"region": region, **entry.values} if service != "savingsplans" else entry.values
+                listed.append(ListedCommitment(entry.provider, entry.identity, values))
+    return store_list(listed)
+
+
+def _rows(operation: Callable[..., dict[str, Any]], name: str, tokens: tuple[str, str]) -> Iterator[dict[str, Any]]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    query: dict[str, Any] = {}
+    while True:
+        try:
+            page = operation(**query)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", "an error"))
+            raise CannotAsk(f"AWS answered {code} to {operation.__name__}.") from None
+        except BotoCoreError as error:
+            raise CannotAsk(f"AWS could not be asked: {type(error).__name__}.") from None
+        yield from page.get(name, ())
+        if not tokens[0] or not page.get(tokens[0]):
+            return
+        query[tokens[1]] = page[tokens[0]]
