@@ -420,7 +420,7 @@ def arguments(name, line):
         return of_invoices(kind, line)
     if kind.startswith(("purchase", "buying_", "approver_", "standing_")):
         return of_purchases(kind, line)
-    if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part != "list":
+    if name.startswith(("reservations:", "api:commitment", "api:recommendation")) and part not in ("list", "coverage"):
         return of_commitments(kind.replace("_", "-").split("-")[0], line)
     ids = {
         "cost": line.pk,
