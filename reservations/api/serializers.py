@@ -55,13 +55,41 @@ class PlanSerializer(ExactModelSerializer):
     items = PlanItemSerializer(many=True, read_only=True)
     notes = serializers.ListField(child=serializers.CharField(), read_only=True)
     parameters = serializers.DictField(read_only=True)
+    best_saving = ExactDecimalField(max_digits=38, decimal_places=18, read_only=True, allow_null=True)
+    slices = serializers.ListField(
+        child=serializers.DictField(),
+        source="working.frontier",
+        default=list,
+        read_only=True,
+        help_text="plans from little to this one: committed, upfront, saving, and the return of the last slice",
+    )
+    limits_cost = serializers.ListField(
+        child=serializers.DictField(),
+        source="working.limits_cost",
+        default=list,
+        read_only=True,
+        help_text="what a year would save more without each limit",
+    )
+    replayed = serializers.DictField(
+        source="working.replayed", default=dict, read_only=True, help_text="the saving by the bill's own rules"
+    )
 
     class Meta:
         model = Plan
         fields = [
             *("id", "state", "as_of", "lookback_days", "team", "currency", "cost_before", "cost_after"),
-            *("lower_bound", "gap", "saving", "upfront", "confidence", "is_indicative", "notes", "parameters"),
-            *("message", "created_at", "ready_at", "items"),
+            *(
+                "lower_bound",
+                "gap",
+                "saving",
+                "best_saving",
+                "upfront",
+                "confidence",
+                "is_indicative",
+                "notes",
+                "parameters",
+            ),
+            *("message", "created_at", "ready_at", "slices", "limits_cost", "replayed", "items"),
         ]
 
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc.purchase_titles import Terms
+from reservations.calc.purchase_titles import Terms, counted_text
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
 from reservations.querysets import RecommendationQuerySet
@@ -83,6 +83,12 @@ class Plan(models.Model):
             return None
         return self.cost_before - self.cost_after
 
+    @property
+    def best_saving(self) -> Decimal | None:
+        """What a year saves at most, where a bill of days leaves it open which hours machines ran in; else `saving`."""
+        most = self.working.get("saving_range", {}).get("most")
+        return self.saving if most is None else Decimal(most)
+
     def item_count(self) -> int:
         return self.items.count()
 
@@ -145,6 +151,11 @@ class PurchaseTerms:
     def thing(self: _HasTerms) -> str:
         """``2 × m5.large Linux in us-east-1``: the title without its terms."""
         return self.terms.thing
+
+    @property
+    def amount_text(self: _HasTerms) -> str:
+        """``2 machines``, ``0.734 USD an hour``."""
+        return counted_text(Decimal(self.quantity), self.unit)
 
     @property
     def how(self: _HasTerms) -> str:

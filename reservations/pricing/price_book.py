@@ -91,12 +91,20 @@ def prices_of(pools: Iterable[MachinePool], as_of: date, currency: str = "USD") 
     )
 
 
-def other_currencies(pools: Iterable[MachinePool], currency: str) -> list[str]:
+def other_currencies(pools: Sequence[MachinePool], currency: str) -> list[str]:
     """The currencies of lists that have prices of these machines, when nothing converts them into `currency`."""
     rates = Rate.objects.filter(
         region__in={pool.region for pool in pools}, instance_type__in={pool.type for pool in pools}
     ).exclude(currency=currency)
     return sorted(set(rates.order_by().values_list("currency", flat=True).distinct()))
+
+
+def other_regions(pools: Sequence[MachinePool]) -> list[str]:
+    """The regions, other than theirs, in which a list has prices of these types."""
+    types = {pool.type for pool in pools}
+    regions = {pool.region for pool in pools}
+    rates = Rate.objects.filter(instance_type__in=types).exclude(region__in=regions)
+    return sorted(set(rates.order_by().values_list("region", flat=True).distinct()))
 
 
 def has_zonal_prices() -> bool:

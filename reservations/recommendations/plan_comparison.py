@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from reservations.calc.terms import KINDS, RESERVED, SP_COMPUTE, SP_EC2, is_plan_eligible
+from reservations.calc.terms import KINDS, PLANS, RESERVED, SP_COMPUTE, SP_EC2, is_plan_eligible
 from reservations.optimizer.model import Solution
 from reservations.optimizer.offers import Market
 from reservations.recommendations.plan_choice import Choice, choose_purchases
@@ -11,9 +11,19 @@ from reservations.recommendations.solved_plan import SolvedPlan, cash, decimal_t
 
 
 def compare_kinds(solved: SolvedPlan) -> list[dict[str, Any]]:
-    """A row for each kind that is allowed, as if nothing else could be bought; the last is the plan itself."""
+    """A row for each kind that is allowed, as if nothing else could be bought; the last is the plan itself.
+
+    Plans of databases, SageMaker, Azure and Google Cloud stand there where a price list has them.
+    """
     scope = solved.scope()
-    kinds = {KINDS[SP_COMPUTE]: (SP_COMPUTE,), KINDS[SP_EC2]: (SP_EC2,), "Reserved instances": RESERVED}
+    offered = {kind for _, kind, _, _ in solved.prices}
+    plans = [kind for kind in PLANS if kind in offered and kind not in (SP_COMPUTE, SP_EC2)]
+    kinds = {
+        KINDS[SP_COMPUTE]: (SP_COMPUTE,),
+        KINDS[SP_EC2]: (SP_EC2,),
+        **{KINDS[kind]: (kind,) for kind in plans},
+        "Reserved instances": RESERVED,
+    }
     rows = []
     for name, only in kinds.items():
         allowed = tuple(kind for kind in only if kind in scope.kinds)
@@ -59,8 +69,11 @@ def only_reserved_text(solved: SolvedPlan) -> str:
     """The share of the cost that plans cannot cover at all: there only reservations compare."""
     problem = solved.market.problem
     costs = (problem.on_demand[:, None] * problem.demand).sum(axis=1)
+    planned = {pool for pool, kind, _, _ in solved.prices if kind in PLANS and is_plan_eligible(pool, kind)}
     reserved = sum(
-        float(cost) for pool, cost in zip(solved.market.pools, costs, strict=True) if not is_plan_eligible(pool)
+        float(cost)
+        for pool, cost in zip(solved.market.pools, costs, strict=True)
+        if not is_plan_eligible(pool) and replace(pool, account="", zone="") not in planned
     )
     if not reserved:
         return ""

@@ -33,6 +33,12 @@ def price_notes(prices: Prices, unpriced: list[MachinePool], currency: str) -> I
             "On demand the bill charges less than its list prices: savings are what commitments take off the price "
             "that is charged. What commitments cost is taken from the list; a discount on them is yours to state."
         )
+    elsewhere = price_book.other_regions(unpriced) if unpriced else []
+    if elsewhere:
+        yield (
+            f"A price list has some of these types in {', '.join(elsewhere[:5])} only: prices differ by region, so "
+            "load that of theirs."
+        )
     others = price_book.other_currencies(unpriced, currency) if unpriced else []
     if others:
         yield (

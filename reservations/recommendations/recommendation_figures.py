@@ -1,5 +1,6 @@
 """Figures, tables and charts of a recommendation, as its pages show them."""
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,7 @@ from reservations.recommendations.tables import (
     SliceTable,
 )
 
-MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst", "committed", "committed_cost")
+MONEY = ("cost", "saving", "upfront", "monthly", "on_demand", "worst", "committed", "committed_cost", "on_demand_cost")
 SHARES = ("coverage", "utilisation", "discount", "gap", "return")
 
 
@@ -79,6 +80,41 @@ def batch_rows(item: PlanItem, currency: str) -> list[dict[str, Any]]:
     return _rows(item.working["ladder"], currency)
 
 
+PURCHASE_HEAD = (
+    *("Purchase", "Batch", "Buy on", "Ends on", "Quantity", "Unit", "On demand, a year", "Committed, a year"),
+    *("Saving, a year", "Return", "Expected use", "Cash on the first day", "A month", "Currency"),
+)
+SLICE_HEAD = (
+    *("Up to", "Committed, a year", "Cash on the first day", "Saving, a year", "If demand falls by 30%"),
+    *("This slice saves", "Return", "Currency"),
+)
+
+
+def purchase_rows(plan: Plan) -> Iterator[tuple[Any, ...]]:
+    """Every purchase of a recommendation with its batches, as a sheet: the head first, all of a purchase as batch 0."""
+    yield PURCHASE_HEAD
+    for item in plan.items.all():
+        earned = item.saving / item.committed_cost if item.committed_cost else None
+        yield (
+            *(item.title, 0, plan.as_of, None, item.quantity, item.unit, item.on_demand_cost, item.committed_cost),
+            *(item.saving, earned, item.utilisation, item.upfront, item.monthly, plan.currency),
+        )
+        for number, batch in enumerate(batch_rows(item, plan.currency), 1):
+            yield (
+                *(item.title, number, batch["buy_on"], batch["ends_on"], batch["quantity"], item.unit),
+                *(batch.get(name) for name in ("on_demand_cost", "committed_cost", "saving", "return", "utilisation")),
+                *(batch.get("upfront"), batch.get("monthly"), plan.currency),
+            )
+
+
+def slice_sheet(plan: Plan) -> Iterator[tuple[Any, ...]]:
+    """The plans from little to the recommended one, as a sheet, the head first."""
+    yield SLICE_HEAD
+    for row in slice_rows(plan.working.get("frontier", []), plan.currency):
+        names = ("name", "committed", "upfront", "saving", "worst", "more", "return", "currency")
+        yield tuple(row[name] for name in names)
+
+
 def formula_numbers(working: dict[str, Any]) -> dict[str, Decimal]:
     """The numbers of the formula; of what was recommended before a return was asked, the threshold is r / p."""
     older = {"threshold": working["ratio"], "least_return": "0", "pays_above": working["committed"]}
@@ -89,6 +125,9 @@ def formula_numbers(working: dict[str, Any]) -> dict[str, Decimal]:
 def plan_stats(plan: Plan) -> list[dict[str, Any]]:
     bound = formatted(plan.lower_bound or Decimal(0), plan.currency)
     share = percent_text(plan.saving / plan.cost_before) if plan.cost_before and plan.saving is not None else ""
+    note = f"{share} a year" if share else ""
+    if plan.best_saving and plan.saving is not None and plan.best_saving > plan.saving:
+        note = f"at least; up to {formatted(plan.best_saving, plan.currency)} where machines do not all run at once"
     return [
         {"label": "A year on demand", "amount": plan.cost_before, "currency": plan.currency},
         {
@@ -101,7 +140,7 @@ def plan_stats(plan: Plan) -> list[dict[str, Any]]:
             "label": "Saving",
             "amount": plan.saving,
             "currency": plan.currency,
-            "note": f"{share} a year" if share else "",
+            "note": note,
         },
         {"label": "Cash on the first day", "amount": plan.upfront, "currency": plan.currency},
     ]
@@ -212,7 +251,7 @@ def demand_chart(working: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": "demand",
         "kind": "line",
-        "title": "What it can cover, and how much is committed",
+        "title": f"What it can cover{', as expected,' if working.get('is_ahead') else ''} and how much is committed",
         "unit": working["unit"],
         "categories": [short_day_text(date.fromisoformat(day["day"])) for day in days],
         "series": [*lines, charts.series("Committed", [level] * len(days), dashed=True)],

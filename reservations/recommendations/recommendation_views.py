@@ -6,11 +6,13 @@ from typing import Any, cast
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
+from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations.actions import RECOMMEND
 from reservations.models import Plan, PlanItem
@@ -23,6 +25,8 @@ from reservations.recommendations.recommendation_figures import (
     formula_numbers,
     plan_figures,
     plan_progress,
+    purchase_rows,
+    slice_sheet,
 )
 from reservations.recommendations.tables import PLAN_STATES, BatchTable, PlanTable
 
@@ -87,8 +91,16 @@ class RecommendationPage(DetailPage):
     def get_queryset(self) -> PlanQuerySet:
         return cast(PlanQuerySet, super().get_queryset().select_related("team", "requested_by"))
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The page, or its purchases or its slices as a sheet (``?_export=csv``, ``=slices``)."""
+        sheet = {"csv": purchase_rows, "slices": slice_sheet}.get(request.GET.get("_export", ""))
+        plan = self.get_object() if sheet else None
+        if sheet and plan and plan.state == Plan.State.READY:
+            return csv_download(sheet(plan), f"recommendation-{plan.pk}-{request.GET['_export']}", plan.notes)
+        return super().get(request, *args, **kwargs)
+
     def get_title(self) -> str:
-        return f"What to buy for {self.object.team or 'the whole company'}"
+        return f"What to buy for {self.object.whose}"
 
     def get_subtitle(self) -> str:
         return f"As of {self.object.as_of}, from the {self.object.lookback_days} days before."

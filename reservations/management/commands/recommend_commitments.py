@@ -1,7 +1,9 @@
 """Computes what to commit to, and prints it with its bound, its confidence and its working."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -24,7 +26,7 @@ LIMITS = {
     "minimum_utilisation": ("--minimum-utilisation", "SHARE", "of each purchase that is expected to be used, or none"),
     "break_even_months": ("--break-even", "MONTHS", "buy only what has paid off by then"),
 }
-MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "upfront")
+MONEY = ("cost_before", "cost_after", "lower_bound", "saving", "best_saving", "upfront")
 
 
 class Command(PlainCommand):
@@ -143,10 +145,24 @@ def plan_as_text(plan: Plan) -> str:
         f"{formatted(plan.cost_before, code)} {code} a year on demand, {formatted(plan.cost_after, code)} with this "
         f"plan: {formatted(plan.saving, code)} saved. No plan within the limits costs less than "
         f"{formatted(plan.lower_bound, code)} (gap {plan.gap:.2%}).",
+        *_range_line(plan),
         *plan.notes,
-        *(
-            f"  {item}: {exact_text(item.quantity)} {item.unit}, saves {formatted(item.saving, code)} {code} a year"
-            for item in plan.items.all()
-        ),
+        *(_item_line(item, code) for item in plan.items.all()),
     ]
     return "\n".join(lines)
+
+
+def _range_line(plan: Plan) -> Iterator[str]:
+    """Where the bill leaves the hours of a day open: from what to what it saves."""
+    if plan.saving is not None and plan.best_saving is not None and plan.best_saving > plan.saving:
+        least, most = formatted(plan.saving, plan.currency), formatted(plan.best_saving, plan.currency)
+        yield f"Of a bill of days: from {least} to {most} {plan.currency}, by the hours in which machines ran."
+
+
+def _item_line(item: PlanItem, code: str) -> str:
+    earned = ", ".join(f"{Decimal(batch['return']):.1%}" for batch in item.working["ladder"])
+    cash = f"; {formatted(item.upfront, code)} {code} on the first day" if item.upfront else ""
+    return (
+        f"  {item.title}: saves {formatted(item.saving, code)} of {formatted(item.on_demand_cost, code)} {code} a year"
+        f"{cash}. Its batches return {earned} of what they commit."
+    )

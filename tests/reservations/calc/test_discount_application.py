@@ -73,6 +73,30 @@ def test_the_buyers_account_comes_first_then_the_others():
     assert apply_to_hour([Usage(other, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, own, Decimal(1))]).left == [0]
 
 
+def test_where_accounts_do_not_share_a_commitment_covers_its_own_account_only():
+    own, other = (MachinePool("AWS", "us-east-1", "m5.large", account=name) for name in ("buyer", "other"))
+    usage = [Usage(other, Decimal(1)), Usage(own, Decimal(1))]
+    reserved = OwnedCommitment("ri", RI_STANDARD, own, Decimal(2))
+    plan = OwnedCommitment("sp", SP_EC2, own, Decimal("0.12"), rates=RATES)
+    for commitment in (reserved, plan):
+        assert apply_to_hour(usage, [commitment]).left == [0, 0]
+        assert apply_to_hour(usage, [commitment], is_shared=False).left == [1, 0]
+
+
+def test_one_reserved_database_in_two_zones_covers_two_in_one_zone():
+    """Two zones count double: 8 units of large are two times 4."""
+    single, double = (
+        MachinePool("AWS", "us-east-1", "db.r5.large", system, service="RDS")
+        for system in ("PostgreSQL", "PostgreSQL Multi-AZ")
+    )
+    result = apply_to_hour([Usage(single, Decimal(3))], [OwnedCommitment("ri", RI_STANDARD, double, Decimal(1))])
+    assert (result.left, result.used["ri"]) == ([1], 1)
+    mysql = MachinePool("AWS", "us-east-1", "db.r5.large", "MySQL", service="RDS")
+    assert apply_to_hour([Usage(mysql, Decimal(1))], [OwnedCommitment("ri", RI_STANDARD, double, Decimal(1))]).left == [
+        1
+    ]
+
+
 def test_two_commitments_of_one_id_are_refused():
     twice = [OwnedCommitment("ri", RI_STANDARD, LARGE, Decimal(1))] * 2
     with pytest.raises(ValueError, match="the same id"):

@@ -11,11 +11,13 @@ from django.urls import reverse
 
 from finops_site.models import Team
 from reservations import demo, panels
+from reservations.calc import purchase_rules
 from reservations.calc.discount_application import OwnedCommitment, Usage
 from reservations.calc.purchase_replay import ReplayedPurchase, replay_purchases
 from reservations.calc.terms import MachinePool
-from reservations.models import BuyingPolicy, Plan
-from reservations.purchases import purchase_requests
+from reservations.models import BuyingPolicy, Plan, PurchaseRequest, StandingOrder
+from reservations.purchases import purchase_requests, standing_orders
+from reservations.recommendations import recommend as recommending
 from reservations.recommendations.plan_parameters import Parameters, default_parameters
 from tests.reservations.recommendations.test_recommend import hour, load, recommend
 
@@ -245,4 +247,63 @@ def test_the_command_writes_quantities_as_people_do(tmp_path):
     out = StringIO()
     call_command("recommend_commitments", "--as-of=2026-03-08", "--lookback=7", stdout=out)
     assert "000000" not in out.getvalue()
-    assert "USD an hour" in out.getvalue()
+    assert "EC2 Instance SP" in out.getvalue()
+    assert "Its batches return 58.7%" in out.getvalue()
+
+
+def test_a_bill_of_days_saves_between_the_worst_and_the_best_hours(people, fay, client_of, tmp_path):
+    """Four machines of 20 hours a day, in one charge a day: at worst all at once, at best 3.33 machines all day.
+
+    At worst four run in 20 of 24 hours: a commitment for them is used to 83.3 %, and saves 4 x (0.08 - 0.06048) an
+    hour. At best only 3.33 run, all day, and the commitment for four covers as much: the hours are the same.
+    """
+    day = {"ConsumedQuantity": "20", "BilledCost": "1.92", "EffectiveCost": "1.92"}
+    rows = [
+        hour(number, 0, f"i-{machine}", **day, ChargePeriodEnd=f"2026-03-{number + 1:02}T00:00:00Z")
+        for number in range(1, 8)
+        for machine in range(4)
+    ]
+    load(tmp_path, rows)
+    plan = recommend(**ONE_YEAR)
+    assert plan.confidence == "daily"
+    assert 0 < plan.saving <= plan.best_saving
+    assert plan.working["saving_range"]["least"] == f"{plan.saving.normalize():f}"
+    answer = client_of(fay).get(f"/api/v1/recommendations/{plan.pk}/").json()
+    assert Decimal(answer["saving"]) <= Decimal(answer["best_saving"])
+
+
+def test_purchases_and_slices_leave_as_sheets(people, fay, client_of, tmp_path):
+    load(tmp_path, shifts(24, 24, 22, 20, 18, 17))
+    plan = recommend(**ONE_YEAR)
+    item = plan.items.get()
+
+    def sheet(kind):
+        answer = client_of(fay).get(plan.get_absolute_url(), {"_export": kind})
+        return b"".join(answer.streaming_content).decode().splitlines()
+
+    head, all_of_it, *batches = sheet("csv")[:6]
+    assert head.startswith("Purchase,Batch,Buy on")
+    assert f",{item.working['ladder'][0]['quantity']}," in batches[0]
+    assert f",{item.saving.normalize():f}," in all_of_it
+    assert len(batches) == 4
+    slices = sheet("slices")
+    assert slices[0].startswith("Up to,Committed, a year"[:6])
+    assert any(line.startswith("this plan,") for line in slices)
+
+
+def test_what_is_bought_is_taken_off_and_the_rest_comes_in_the_batches_that_are_left(people, fay, tmp_path):
+    """The first of four batches is bought: the order works the rest out anew, in three batches, and not the second."""
+    load(tmp_path, shifts(24, 24, 22, 20, 18, 17))
+    plan = recommend(**ONE_YEAR)
+    now = datetime(2026, 3, 9, 9, tzinfo=UTC)
+    Plan.objects.update(created_at=now)
+    order = StandingOrder.objects.create(name="Monthly", made_by=fay)
+    row = purchase_requests.request_purchase(plan.items.get(), user=fay, batch=1, comment="", now=now)
+    PurchaseRequest.objects.filter(pk=row.pk).update(state=purchase_rules.SEEN, approved_by=people["max"])
+    assert "what is left is worked out anew" in standing_orders.run_standing_order(order.pk, now)
+    anew = Plan.objects.exclude(pk=plan.pk).get()
+    assert anew.parameters == plan.parameters | {"batches_bought": 1}
+    recommending.compute_recommendation(anew)
+    item = anew.items.get()
+    assert item.quantity < plan.items.get().quantity
+    assert len(item.working["ladder"]) == 3

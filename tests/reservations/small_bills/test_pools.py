@@ -339,6 +339,9 @@ def test_database_and_sagemaker_plans_cover_what_is_theirs(tmp_path):
         )
     )
     assert to_buy() == {("sp_database", ""): Decimal("0.95"), ("sp_sagemaker", ""): Decimal("0.08")}
+    plan = recommend(terms=(12,))
+    assert {"Database SP", "SageMaker SP"} < {row["name"] for row in plan.working["comparison"]}
+    assert plan.working["only_reserved"] == ""
 
 
 def test_day_in_one_account_and_night_in_another_are_one_machine_only_where_accounts_share(tmp_path):
@@ -496,6 +499,14 @@ def test_on_demand_costs_what_the_contract_says_in_the_bill(tmp_path):
     assert market().problem.on_demand.tolist() == [pytest.approx(0.08)]
     assert to_buy() == {}
     assert to_buy(is_net=False) == {("ri_standard", "m5.large Linux in us-east-1"): 1}
+
+
+def test_a_price_list_of_another_region_is_named_and_prices_nothing_here(tmp_path):
+    load_cur(tmp_path, cur("BoxUsage:m7i.large", resource="i-1"))
+    load_sheet(["AWS,EC2,eu-west-1,m7i.large,Linux,default,on_demand,0,,0.10,0,USD,2026-01-01"])
+    plan = recommend(terms=(12,))
+    assert not plan.items.exists()
+    assert any("A price list has some of these types in eu-west-1 only" in note for note in plan.notes)
 
 
 def test_an_indicative_price_never_competes_with_a_list(tmp_path):
