@@ -19,7 +19,7 @@ from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.calc.terms import HOURS_A_MONTH, HOURS_A_YEAR
 from reservations.inventory import commitment_csv, commitment_usage, notices
-from reservations.models import Plan, PurchaseRequest
+from reservations.models import Commitment, Plan, PurchaseRequest
 from reservations.purchases import approvals, bill_matching, buying, purchase_requests
 from reservations.purchases.demand_and_prices import take_snapshot
 from reservations.purchases.purchase_events import add_event
@@ -140,6 +140,10 @@ def prove_savings(say: Callable[[str], object], *, as_of: date) -> None:
 
     What still runs on demand is approved, and handed out to be bought.
     """
+    if Commitment.objects.filter(days=None).exists():
+        # It was added to a demo whose days of use were counted before.
+        for month in commitment_usage.months_with_bills():
+            commitment_usage.refresh_usage(month)
     matched = bill_matching.match_purchases_with_bills(datetime.combine(as_of, time.min, UTC))
     lines = ledger.refresh_ledger(as_of)
     new_notices = notices.notice_expiries(as_of) + notices.notice_low_weeks(as_of)

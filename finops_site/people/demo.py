@@ -47,11 +47,19 @@ def make_people(demo_password: str) -> None:
 
 
 def make_demo(
-    write: Callable[[str], object], *, as_of: date, demo_password: str, switches: Collection[str] = ()
+    write: Callable[[str], object],
+    *,
+    as_of: date,
+    demo_password: str,
+    switches: Collection[str] = (),
+    adds: bool = False,
 ) -> None:
-    """The people, then what every pillar has registered, in order; steps with a switch where it is among `switches`."""
+    """The people, then what every pillar has registered, in order; steps with a switch where it is among `switches`.
+
+    `adds` leaves a demo that is there as it is, and makes the steps of the switches only.
+    """
     write("making the demo organisation")
     make_people(demo_password)
     for step in registry.of(DemoStep):
-        if not step.switch or step.switch in switches:
+        if step.switch in switches or not (step.switch or adds):
             step.run(write, as_of=as_of)

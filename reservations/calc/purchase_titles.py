@@ -71,6 +71,12 @@ class Terms:
         return ", ".join(part for part in (self.thing, self.how) if part)
 
 
+def counted_text(quantity: Decimal, unit: str) -> str:
+    """``2 machines``, ``1 machine``, ``0.734 USD an hour``: without zeros at the end."""
+    is_one = quantity == 1 and unit in ("machines", "nodes", "vCPUs")
+    return f"{exact_text(quantity)} {unit.removesuffix('s') if is_one else unit}"
+
+
 def term_text(months: int) -> str:
     """``1 year``, ``3 years``, ``18 months``."""
     if months % 12:

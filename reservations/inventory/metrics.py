@@ -14,7 +14,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from reservations.calc.discount_application import coverage_rate, effective_savings_rate, utilisation_rate
-from reservations.models import Coverage, Utilisation
+from reservations.models import Commitment, Coverage, Utilisation
 from reservations.querysets import UtilisationQuerySet
 
 DAYS = 30
@@ -179,11 +179,12 @@ def _ratios(moment: date, row: Mapping[str, Any], paid: Mapping[str, Any]) -> di
 
 def idle_commitments(user: Person, period: Period, limit: int = 10) -> list[dict[str, Any]]:
     """Commitments with unused cost in the period, the dearest first: each named and priced."""
-    rows = _usage_days(user, period).sums("commitment", "commitment__name", "commitment__commitment_id")
+    rows = _usage_days(user, period).sums("commitment")
+    known = Commitment.objects.in_bulk([row["commitment"] for row in rows if row["unused_cost_sum"]])
     named = [
         {
             "pk": row["commitment"],
-            "name": row["commitment__name"] or row["commitment__commitment_id"].rpartition("/")[2],
+            "name": str(known[row["commitment"]]),
             "currency": row["currency"],
             "unused": row["unused_cost_sum"],
             "utilisation": utilisation_rate(row["paid_sum"] - row["unused_cost_sum"], row["unused_cost_sum"]),

@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 import django_tables2
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.ui.tables import (
@@ -18,6 +17,7 @@ from finops_site.ui.tables import (
 )
 from reservations.models import Commitment
 from reservations.querysets import CommitmentQuerySet
+from reservations.titles import title_in_two_lines
 
 COMMITMENT_STATES = {
     "active": ("Active", "good", "circle-check"),
@@ -50,7 +50,7 @@ class CommitmentTable(BaseTable):
         super().__init__(data, *args, **kwargs)
 
     def render_name(self, record: Commitment) -> SafeString:
-        return format_html('<a class="breakable" href="{}">{}</a>', record.get_absolute_url(), record)
+        return title_in_two_lines(record.get_absolute_url(), record.thing, record.how)
 
     def value_name(self, record: Commitment) -> str:
         return record.commitment_id

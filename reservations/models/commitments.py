@@ -102,6 +102,16 @@ class Commitment(models.Model):
         return API if self.source == self.Source.API else GUESS if is_guess else BILL
 
     @property
+    def thing(self) -> str:
+        """Its name, or what it is without its terms: ``2 × m5.large Linux in us-east-1``."""
+        return self.name or self.terms.thing or self.get_kind_display()
+
+    @property
+    def how(self) -> str:
+        """Its terms, and the end of its id: ``Standard RI, 1 year, no upfront (ri-77)``."""
+        return f"{self.terms.how} ({self.short_id})".strip()
+
+    @property
     def short_id(self) -> str:
         """What an ARN ends with; of a long id the first digits."""
         return re.split("[/:]", self.commitment_id)[-1][:20]

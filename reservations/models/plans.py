@@ -8,7 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from reservations.calc.purchase_titles import Terms
+from reservations.calc.purchase_titles import Terms, counted_text
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
 from reservations.querysets import RecommendationQuerySet
@@ -151,6 +151,11 @@ class PurchaseTerms:
     def thing(self: _HasTerms) -> str:
         """``2 × m5.large Linux in us-east-1``: the title without its terms."""
         return self.terms.thing
+
+    @property
+    def amount_text(self: _HasTerms) -> str:
+        """``2 machines``, ``0.734 USD an hour``."""
+        return counted_text(Decimal(self.quantity), self.unit)
 
     @property
     def how(self: _HasTerms) -> str:

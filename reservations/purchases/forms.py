@@ -12,6 +12,7 @@ from finops_site.lib.person import Person
 from finops_site.models import Team, User
 from finops_site.people.roles import FINANCE
 from reservations.calc import purchase_rules
+from reservations.calc.purchase_titles import counted_text
 from reservations.calc.terms import KINDS, OPTIONS
 from reservations.forms import visible_teams
 from reservations.models import ApproverLimit, BuyingPolicy, PlanItem, PurchaseRequest, StandingOrder
@@ -64,9 +65,13 @@ def batch_choices(item: PlanItem) -> list[tuple[int, str]]:
     if 0 in taken:
         return []
     ladder = item.working.get("ladder", [])
-    all_of_it = [] if taken else [(0, f"All of it: {exact_text(item.quantity)} {item.unit}")]
+    all_of_it = [] if taken else [(0, f"All of it: {counted_text(item.quantity, item.unit)}")]
     batches = [
-        (number, f"Batch {number} of {len(ladder)}: {batch['quantity']} {item.unit}, planned for {batch['buy_on']}")
+        (
+            number,
+            f"Batch {number} of {len(ladder)}: {counted_text(Decimal(batch['quantity']), item.unit)}, "
+            f"planned for {batch['buy_on']}",
+        )
         for number, batch in enumerate(ladder, 1)
         if number not in taken
     ]

@@ -27,8 +27,8 @@ from reservations.pricing import price_book
 from reservations.recommendations.held_commitments import HeldCommitments, PoolUse, held_commitments, holds_anything
 
 HISTORY_DAYS = 395
-# The days that say what a commitment covers, and which part of that is a team's.
-LATELY = 30
+# The newest days that are known say what a commitment covers, and which part of that is a team's.
+LATELY = 14
 ZERO = Decimal(0)
 
 
@@ -186,12 +186,13 @@ def _known_hours(known: Sequence[bool], period: Period, rows: Iterable[Mapping[s
 
 def _held(gross: Demand, as_of: date, team: Team | None, currency: str, is_shared: bool) -> HeldCommitments:
     """What the company holds, for these pools; the use of the last days says what it covers, and whose that is."""
-    recent = Period(max(as_of - timedelta(days=LATELY), gross.start.date()), as_of)
-    use = _pool_use(recent, is_shared)
+    past = int(gross.hours_after_start[-1]) + 1
+    first = max(past - LATELY * 24, 0)
+    begin, end = (midnight(gross.start.date()) + timedelta(hours=hours) for hours in (first, past - 1))
+    use = _pool_use(Period(begin.date(), end.date() + timedelta(days=1)), is_shared)
     prices = price_book.prices_of(gross.pools, as_of, currency)
-    hours = gross.last_days(LATELY)
-    machines = hours.machines if hours.even is None else hours.even
-    team_hours = dict(zip(hours.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
+    machines = (gross.machines if gross.even is None else gross.even)[:, gross.hours_after_start >= first]
+    team_hours = dict(zip(gross.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
     return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours)
 
 

@@ -4,7 +4,7 @@ Capacity is what the commitment states (machines of a type, or money an hour); w
 the bills show. Rates of a plan are those of the price list, else what the bill charged for an hour that it covered.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -103,6 +103,9 @@ def held_commitments(
 
     `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand.
     """
+    if team:
+        # Cost lines know no zone.
+        use = [replace(one, pool=replace(one.pool, zone="")) for one in use]
     by_commitment: dict[str, list[PoolUse]] = {}
     for one in use:
         by_commitment.setdefault(one.commitment, []).append(one)
@@ -112,7 +115,7 @@ def held_commitments(
     owned = list(_in_force(known))
     held: list[tuple[HeldCapacity, bool]] = []
     unknown: list[str] = []
-    named = {row.commitment_id for row in owned}
+    stored = set(Commitment.objects.values_list("commitment_id", flat=True))
     for row in owned:
         capacity = _capacity_of_commitment(row, known)
         if capacity is None:
@@ -121,15 +124,10 @@ def held_commitments(
             held.append((capacity, own_teams is None or row.owner_id in own_teams))
     for name, rows in by_commitment.items():
         # Its bill is loaded, and its commitment not stored yet.
-        if (
-            name
-            and name not in named
-            and not _is_stored(name)
-            and max(one.last.date() for one in rows) >= (shown_until - SHOWN_WITHIN)
-        ):
+        if name and name not in stored and max(one.last.date() for one in rows) >= (shown_until - SHOWN_WITHIN):
             held.append((_by_what_it_covered(name.rpartition("/")[2], rows, None, known), own_teams is None))
     requested = []
-    for request in _requested(named):
+    for request in _requested(stored | set(by_commitment)):
         capacity = _capacity_of_request(request, known)
         requested.append((capacity, own_teams is None or request.team_id in own_teams))
     capacities = [capacity for capacity, _ in [*held, *requested]]
@@ -162,17 +160,12 @@ def _in_force(known: _Evidence) -> Iterator[Commitment]:
         yield row
 
 
-def _is_stored(commitment_id: str) -> bool:
-    return Commitment.objects.filter(commitment_id=commitment_id).exists()
-
-
-def _requested(named: set[str]) -> Iterator[PurchaseRequest]:
-    """Requests that are approved or further, and whose commitment is not counted already."""
-    stored = list(Commitment.objects.values_list("commitment_id", flat=True))
+def _requested(known_ids: Set[str]) -> Iterator[PurchaseRequest]:
+    """Requests that are approved or further, and whose commitment is not counted already under its id."""
     for row in PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT, commitment=None).order_by("pk"):
-        if row.reference and any(name == row.reference or name.endswith(f"/{row.reference}") for name in stored):
-            continue
-        yield row
+        ids = known_ids if row.reference else ()
+        if not any(name == row.reference or name.endswith(f"/{row.reference}") for name in ids):
+            yield row
 
 
 def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity | None:

@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.lib.money import exact_text
 from finops_site.lib.periods import moment_text
 from finops_site.ui.tables import (
     BaseTable,
@@ -18,7 +17,9 @@ from finops_site.ui.tables import (
     PercentColumn,
     StatusColumn,
 )
+from reservations.calc.purchase_titles import counted_text
 from reservations.models import Plan, PlanItem, PurchaseRequest
+from reservations.titles import title_in_two_lines
 
 PLAN_STATES: dict[str, tuple[str, str, str]] = {
     Plan.State.WAITING: ("Queued", "warn", "clock"),
@@ -75,14 +76,13 @@ class PurchaseTermsTable(BaseTable):
         return str(cast(PurchaseRequest, record).get_absolute_url())
 
     def render_what(self, record: PlanItem | PurchaseRequest) -> SafeString:
-        lines = '<a href="{}">{}</a><div class="small text-secondary nowrap">{}</div>'
-        return format_html(lines, self.address(record), record.thing, record.how)
+        return title_in_two_lines(self.address(record), record.thing, record.how)
 
     def value_what(self, record: PlanItem | PurchaseRequest) -> str:
         return str(record)
 
     def render_quantity(self, value: Decimal, record: PlanItem | PurchaseRequest) -> str:
-        return f"{exact_text(value.quantize(Decimal('0.0001')))} {record.unit}"
+        return counted_text(value.quantize(Decimal("0.0001")), record.unit)
 
 
 class ItemTable(PurchaseTermsTable):

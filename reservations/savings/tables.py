@@ -17,6 +17,7 @@ from finops_site.ui.tables import (
     NumberColumn,
 )
 from reservations.models import LedgerMonth
+from reservations.titles import title_in_two_lines
 
 
 class SavedTable(BaseTable):
@@ -35,7 +36,7 @@ class SavedTable(BaseTable):
 
     def render_purchase(self, record: dict[str, Any]) -> SafeString:
         url = reverse("reservations:saved", args=[record["request"].pk])
-        return format_html('<a href="{}">{}</a>', url, record["request"])
+        return title_in_two_lines(url, record["request"].thing, record["request"].how)
 
 
 class LedgerTable(BaseTable):
@@ -72,7 +73,7 @@ class LedgerTable(BaseTable):
 
     def render_purchase(self, record: LedgerMonth) -> SafeString:
         url = reverse("reservations:saved", args=[record.request_id])
-        return format_html('<a href="{}">{}</a>', url, record.request)
+        return title_in_two_lines(url, record.request.thing, record.request.how)
 
     def value_purchase(self, record: LedgerMonth) -> str:
         return f"{record.request_id} {record.request}"

@@ -11,7 +11,6 @@ from costs.demo.committed_bills import COMMITMENTS, PAYER, commitments_csv, writ
 from costs.models import CostLine, Delivery
 from finops_site.registry import DemoStep, registry
 from reservations import demo as commitments_demo
-from reservations.inventory import commitment_usage
 from reservations.models import Commitment, LedgerMonth, Notice, PurchaseRequest
 from reservations.savings import ledger
 
@@ -33,8 +32,6 @@ def test_it_is_made_only_where_it_is_asked_for():
 def southwind(people):
     quiet = [].append
     commitments_demo.own_commitments(quiet, as_of=AS_OF)
-    for month in commitment_usage.months_with_bills():
-        commitment_usage.refresh_usage(month)
     commitments_demo.prove_savings(quiet, as_of=AS_OF)
 
 

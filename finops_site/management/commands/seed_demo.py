@@ -34,7 +34,8 @@ class Command(PlainCommand):
         progress: list[str] = []
         write = progress.append if options["json"] else self.stderr.write
         switches = ["commitments"] if options["with_commitments"] else []
-        demo.make_demo(write, as_of=as_of, demo_password=demo_password, switches=switches)
+        adds = bool(switches) and User.objects.exists()
+        demo.make_demo(write, as_of=as_of, demo_password=demo_password, switches=switches, adds=adds)
         figures = {"people": User.objects.count(), "teams": Team.objects.count(), "as_of": as_of.isoformat()}
         words = f"The demo organisation stands: {figures['people']} people in {figures['teams']} teams."
         self.answer(figures | {"said": progress}, words, as_json=options["json"])

@@ -49,7 +49,7 @@ def test_eli_asks_for_a_batch_from_its_proof(item, eli, client_of):
     assert address in client_of(eli).get(proof).content.decode()
     form = client_of(eli).get(address).content.decode()
     assert "All of it: 2 machines" in form
-    assert "Batch 1 of 2: 1 machines, planned for 2026-03-21" in form
+    assert "Batch 1 of 2: 1 machine, planned for 2026-03-21" in form
     page = client_of(eli).post(address, {"batch": "1", "comment": "Steady."}, follow=True).content.decode()
     assert "Steady." in page
     assert "Only finance approves purchases." in page
