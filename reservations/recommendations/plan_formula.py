@@ -27,6 +27,7 @@ LIMIT_WORDS: Final = {
     "minimum_utilisation": "expect to use at least",
     "minimum_coverage": "cover at least",
 }
+SHARES: Final = ("maximum_coverage", "minimum_utilisation", "minimum_coverage")
 NEAR: Final = 1e-6
 
 
@@ -113,7 +114,9 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
     if next_return > least_return + NEAR:
         limit = _limit_that_stops(solved, index)
         if limit:
-            return LIMIT, f"{alone}: the limit “{LIMIT_WORDS[limit]}” stopped it here."
+            value = getattr(solved.market.problem.limits, limit)
+            amount = f"{value:.0%}" if limit in SHARES else f"{value:,.2f} {solved.plan.currency}"
+            return LIMIT, f"{alone}: the limit “{LIMIT_WORDS[limit]} {amount}” stopped it here."
         return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."
     if last_return < least_return - NEAR and solved.parameters.minimum_coverage:
         return LIMIT, f"{alone}: the limit “{LIMIT_WORDS['minimum_coverage']}” asked for it."

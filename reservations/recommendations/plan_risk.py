@@ -88,13 +88,15 @@ def cost_of_limits(solved: SolvedPlan) -> list[dict[str, Any]]:
         choice = choose_purchases(solved.demand, solved.prices, solved.scope(**changes), solved.time_limit / 6)
         then = frontier_point(choice.market.problem, choice.solution.quantities)
         saving, committed = then.saving - now.saving, (then.committed - now.committed) * plain.demand.shape[1]
+        more = committed if committed > 0 else then.upfront - now.upfront
         rows.append(
             {
                 "name": name,
                 "saving": decimal_text(max(saving, 0.0) * solved.to_year),
                 "committed": decimal_text(committed * solved.to_year),
                 "upfront": decimal_text(then.upfront - now.upfront),
-                "return": share_text(max(saving, 0.0), committed),
+                # What commits no more, and asks for cash instead, returns on the cash.
+                "return": share_text(max(saving, 0.0) * (solved.to_year if committed <= 0 else 1.0), more),
             }
         )
     return [row for row in rows if row["saving"] and Decimal(row["saving"]) >= 1]

@@ -201,7 +201,7 @@ def frontier_chart(rows: list[dict[str, Any]], currency: str) -> dict[str, Any] 
         "kind": "line",
         "title": "Saving a year against what is committed a year",
         "currency": currency,
-        "categories": [f"{row['committed']:,.0f} committed" for row in rows],
+        "categories": [f"{row['committed']:,.0f}" for row in rows],
         "series": [
             charts.series("Saving as observed", [row["saving"] for row in rows]),
             charts.series("Saving when demand falls by 30%", [row["worst"] for row in rows], dashed=True),

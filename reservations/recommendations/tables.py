@@ -97,7 +97,8 @@ class ItemTable(PurchaseTermsTable):
     caption = "What to buy"
 
     class Meta(BaseTable.Meta):
-        pass
+        # The title has it.
+        exclude = ("quantity",)
 
     def address(self, record: PlanItem) -> str:
         return reverse("reservations:recommended_item", args=[record.plan_id, record.position])
@@ -190,7 +191,7 @@ class LimitCostTable(BaseTable):
     saving = MoneyColumn("Saves more, a year")
     committed = MoneyColumn("Commits more, a year")
     upfront = MoneyColumn("More cash on the first day")
-    earned = PercentColumn("Return", accessor="return")
+    earned = PercentColumn("Return on that", accessor="return")
 
     caption = "What the limits cost"
 

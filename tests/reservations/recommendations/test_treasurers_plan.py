@@ -183,7 +183,7 @@ def test_a_limit_that_stopped_a_purchase_is_named_on_its_page(fay, people, clien
     plan = recommend(**ONE_YEAR, target_coverage=0.5)
     working = plan.items.get().working
     assert working["decided_by"] == "limit"
-    assert "“cover at most” stopped it here" in working["decided"]
+    assert "“cover at most 50%” stopped it here" in working["decided"]
     page = client_of(fay).get(reverse("reservations:recommended_item", args=[plan.pk, 1])).content.decode()
     assert "stopped it here" in page
 
