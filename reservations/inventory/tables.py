@@ -30,9 +30,10 @@ COMMITMENT_STATES = {
 
 class CommitmentTable(BaseTable):
     name = django_tables2.Column("Commitment", accessor="commitment_id", orderable=False)
-    kind = django_tables2.Column("Kind")
-    region = django_tables2.Column("Region")
-    instance_type = django_tables2.Column("Type or family")
+    # The title has them: they are columns of the files only.
+    kind = django_tables2.Column("Kind", visible=False)
+    region = django_tables2.Column("Region", visible=False)
+    instance_type = django_tables2.Column("Type or family", visible=False)
     utilisation = PercentColumn("Used, 30 days", orderable=False)
     unused = MoneyColumn("Unused, 30 days", orderable=False)
     end = DayColumn("Ends")

@@ -61,6 +61,8 @@ def test_eli_asks_and_fay_approves_hands_out_and_records(item, visit):
     page.wait_for_url(f"**{his.get_absolute_url()}")
     page.get_by_label("Comment").fill("Go ahead")
     page.get_by_role("button", name="Approve").click()
+    expect(page.locator("dialog[open]")).to_contain_text("it commits 438.00 USD for 1 year, until")
+    page.locator("#confirm-yes").click()
     expect(page.locator("main")).to_contain_text("It is approved")
     page.get_by_role("button", name="Export to buy by hand").click()
     with page.expect_download() as script:
