@@ -12,8 +12,8 @@ from reservations.recommendations.solved_plan import SolvedPlan
 
 GRAIN_NOTES = {
     HOURLY: "From hourly use.",
-    DAILY: "The bill is daily: each day's hours are taken as spread evenly, so nights and peaks are hidden and this "
-    "advice is weaker than from an hourly bill.",
+    DAILY: "The bill is daily and does not say at which hours machines ran: this is decided on the worst case, all "
+    "of them at once. It saves no less in any other, and is weaker than advice from an hourly bill.",
     SNAPSHOT: "The bill is a snapshot without history: machines that ran when it was taken are treated as steady. "
     "This is the weakest advice there is; look at a month of hourly use before buying for three years.",
 }

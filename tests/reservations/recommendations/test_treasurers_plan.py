@@ -307,3 +307,15 @@ def test_what_is_bought_is_taken_off_and_the_rest_comes_in_the_batches_that_are_
     item = anew.items.get()
     assert item.quantity < plan.items.get().quantity
     assert len(item.working["ladder"]) == 3
+
+
+def test_each_purchase_names_the_formula_only_where_its_last_unit_pays_and_its_next_does_not(tmp_path):
+    """Else it says what decided instead: a limit, other purchases, or the solver within its gap."""
+    load(tmp_path, shifts(24, 22, 20, 18, 12) + shifts(24, 17, 9, first=20, type_="c5.xlarge"))
+    plan = recommend(cash_rate=0.08, minimum_utilisation=0.9, target_coverage=0.8)
+    for item in plan.items.all():
+        working = item.working
+        pays = Decimal(working["value"]) >= Decimal(working["pays_above"]) - Decimal("2e-6")
+        next_pays = Decimal(working["next_value"]) > Decimal(working["pays_above"]) + Decimal("2e-6")
+        assert (working["decided_by"] == "formula") == (pays and not next_pays)
+        assert working["decided"]

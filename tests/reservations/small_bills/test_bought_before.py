@@ -255,6 +255,10 @@ def test_ten_machines_of_twelve_hours_in_a_daily_bill(tmp_path):
     assert set(demand.even[0].tolist()) == {5}
     assert sorted(set(demand.machines[0].tolist())) == [0, 10]
     assert (demand.machines[0] == 10).mean() == 0.5
+    # For a year without upfront a machine costs 63 % of on demand, and runs half the time at worst: none is bought.
+    plan = recommend(as_of=AS_OF, lookback_days=30, terms=(12,), payments=("none",), kinds=("sp_ec2",))
+    assert plan.items.count() == 0
+    assert "decided on the worst case" in plan.notes[0]
 
 
 def test_machines_of_different_hours_stack_by_their_own_hours(tmp_path):
