@@ -86,13 +86,12 @@ class PurchaseTermsTable(BaseTable):
 
 
 class ItemTable(PurchaseTermsTable):
-    on_demand_cost = MoneyColumn("On demand, a year", orderable=False)
     committed_cost = MoneyColumn("Committed, a year", orderable=False)
     saving = MoneyColumn("Saving, a year", orderable=False)
     upfront = MoneyColumn("Upfront", orderable=False)
     monthly = MoneyColumn("A month", orderable=False)
     utilisation = PercentColumn("Expected use", orderable=False)
-    break_even_months = NumberColumn("Breaks even, months", orderable=False)
+    break_even_months = NumberColumn("Pays off, months", orderable=False)
 
     caption = "What to buy"
 
