@@ -14,8 +14,8 @@ import numpy as np
 from reservations.optimizer.application import WeightedHours, apply_to_hours, is_within_limits
 from reservations.optimizer.model import Floats, PurchaseLimits, PurchaseProblem
 
-# How much a search works out at most, counted in hours of pools: about a second, and the same plan on every machine.
-EFFORT: Final = 100_000_000
+# How much a search works out at most, counted in hours of pools: half a second, and the same plan on every machine.
+EFFORT: Final = 40_000_000
 # What a commitment's application to a pool takes however few the hours are: as much as this many of them.
 OVERHEAD: Final = 1_000
 HALVINGS: Final = 20
