@@ -64,12 +64,15 @@ class Course:
     words: str = ""
 
 
-def expected_demand(gross: Demand, held: Sequence[HeldCapacity], *, months: int, days: int) -> Demand:
+def expected_demand(
+    gross: Demand, held: Sequence[HeldCapacity], *, months: int, days: int, with_held: bool = False
+) -> Demand:
     """The demand to expect in the `months` from the end of `gross` on, less what is `held` until it ends.
 
     `gross` is all use of the history, what commitments cover included. `days` of it are the lookback. Where nothing
     changes the columns are the lookback's own hours; else each month to come has as many columns as the others, so that
     every column stands for the same time. `even` goes the same way as `machines`. The notes say what was assumed.
+    `with_held` takes nothing off: it is all use, in the same columns.
     """
     window = gross.last_days(days)
     if not window.pools or gross.until is None:
@@ -84,16 +87,17 @@ def expected_demand(gross: Demand, held: Sequence[HeldCapacity], *, months: int,
     notes = [*window.notes, *_in_words(names, months)]
     factors = np.array([course.factors for course in courses])
     ends = [capacity for capacity in held if capacity.until and capacity.until < gross.until + months * MONTH]
+    taken = () if with_held else held
     if (factors == 1.0).all() and not ends:
-        left = left_to_cover(window.pools, machines, held)
-        even = None if even is None else left_to_cover(window.pools, even, held)
+        left = left_to_cover(window.pools, machines, taken)
+        even = None if even is None else left_to_cover(window.pools, even, taken)
         return replace(window, notes=notes).with_machines(left, even)
     columns = _columns_a_month(window.hours, months)
     moments = (np.arange(months * columns) + 0.5) / columns * (MONTH / HOUR)
 
     def ahead(hours: Hours) -> Hours:
         tiled = np.tile(hours[:, -columns:], months) * np.repeat(factors, columns, axis=1)
-        return left_to_cover(window.pools, tiled, held, moments, gross.until)
+        return left_to_cover(window.pools, tiled, taken, moments, gross.until)
 
     notes += _ends_in_words(ends)
     start = gross.until

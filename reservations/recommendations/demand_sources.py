@@ -49,14 +49,14 @@ class CollectedDemand:
     currency: str = "USD"
     net: Mapping[MachinePool, Decimal] = field(default_factory=dict)
 
-    def expected(self, months: int, days: int) -> Demand:
+    def expected(self, months: int, days: int, *, with_held: bool = False) -> Demand:
         """What is left to cover in the months to come, from a lookback of `days`; see optimizer.expected_demand.
 
         `months` is the longest term that may be bought: a time of more than a year has no growth in it. Of a daily bill
         `machines` is the worst case, on which to decide, and `even` the best: what is saved lies between what the two
-        save. The notes say what was assumed.
+        save. The notes say what was assumed. `with_held` is all use, of which nothing is taken off: in the same hours.
         """
-        ahead = expected_demand(self.gross, self.held, months=months, days=days)
+        ahead = expected_demand(self.gross, self.held, months=months, days=days, with_held=with_held)
         return replace(ahead, notes=list(dict.fromkeys([*self.demand.notes, *ahead.notes])))
 
 

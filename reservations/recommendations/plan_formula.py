@@ -114,7 +114,9 @@ def _decision(solved: SolvedPlan, index: int, margin: Margin, pays_above: float)
     if next_return > least_return + NEAR:
         limit = _limit_that_stops(solved, index)
         if limit:
-            value = getattr(solved.market.problem.limits, limit)
+            # Of coverage the person's own share: the problem's is that of what is left to cover.
+            of_all = solved.parameters.target_coverage if limit == "maximum_coverage" else None
+            value = getattr(solved.market.problem.limits, limit) if of_all is None else of_all
             amount = f"{value:.0%}" if limit in SHARES else f"{value:,.2f} {solved.plan.currency}"
             return LIMIT, f"{alone}: the limit “{LIMIT_WORDS[limit]} {amount}” stopped it here."
         return SOLVER, f"{alone}: the plan is within {solved.solver_gap:.2%} of the best one by this rule."

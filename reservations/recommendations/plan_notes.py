@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+import numpy as np
+
+from reservations.calc.terms import KINDS
 from reservations.models import PlanItem
+from reservations.optimizer.application import demand_at_turn
 from reservations.optimizer.demand import DAILY, HOURLY, SNAPSHOT
+from reservations.optimizer.expected_demand import MONTH
 from reservations.recommendations.demand_sources import HISTORY_DAYS
 from reservations.recommendations.plan_parameters import default_parameters
 from reservations.recommendations.plan_prices import price_notes
-from reservations.recommendations.solved_plan import SolvedPlan
+from reservations.recommendations.solved_plan import SolvedPlan, is_ahead
 
 GRAIN_NOTES = {
     HOURLY: "From hourly use.",
@@ -18,6 +23,9 @@ GRAIN_NOTES = {
     "This is the weakest advice there is; look at a month of hourly use before buying for three years.",
 }
 POLICY_CURRENCY = "USD"
+NEAR = 1e-6
+# Of a plan: what begins to be needed with less than this share is the noise of demand.
+LEAST_PART = 0.05
 INDICATIVE = (
     "Prices are indicative: worked out from common discounts, on no price list. Load AWS's offer files or "
     "your own sheet before buying."
@@ -27,11 +35,43 @@ INDICATIVE = (
 def build_notes(solved: SolvedPlan, items: Sequence[PlanItem]) -> list[str]:
     grain = GRAIN_NOTES.get(solved.demand.grain)
     notes = [grain] if grain else []
-    if any(item.is_indicative for item in items) or not items:
+    if any(item.is_indicative for item in items) or (not items and not _has_list(solved)):
         notes.append(INDICATIVE)
     prices = price_notes(solved.prices, solved.market.unpriced, solved.plan.currency)
-    about = (*_price_notes(solved), *prices, *_solution_notes(solved), *_policy_notes(solved))
+    about = (*_price_notes(solved), *prices, *_solution_notes(solved), *_waiting_notes(solved), *_policy_notes(solved))
     return [*notes, *about, *solved.demand.notes]
+
+
+def _waiting_notes(solved: SolvedPlan) -> Iterator[str]:
+    """What need not be bought before the first commitment ends that covers the same machines until then."""
+    demand, quantities = solved.demand, solved.solution.quantities
+    if demand.until is None or not is_ahead(demand):
+        return
+    term = demand.until - demand.start
+    ends = [one.until for one in solved.history.held if one.until and demand.start < one.until < demand.until]
+    middle = (np.arange(demand.hours) + 0.5) / demand.hours
+    end = min(ends, default=demand.start)
+    before = middle < (end - demand.start) / term
+    after = ~before & (middle < (end - demand.start + MONTH) / term)
+    if not before.any() or not after.any():
+        return
+    for index in np.flatnonzero(quantities):
+        offer, quantity = solved.market.offers[index], float(quantities[index])
+        level = demand_at_turn(solved.market.problem, quantities, solved.market.problem.options[index].group)
+        later = min(quantity, float(level[after].max())) - min(quantity, float(level[before].max()))
+        if later < (LEAST_PART * quantity if offer.is_plan else 1 - NEAR):
+            continue
+        scale = offer.scale if offer.is_plan else 1.0
+        of_what = f"{offer.price.currency} an hour of {KINDS[offer.kind]}" if offer.is_plan else f"× {offer.price.pool}"
+        yield (
+            f"Wait with {later * scale:.3g} of {quantity * scale:.3g} {of_what} until {end:%d %B %Y}: until then what "
+            "is owned covers it."
+        )
+
+
+def _has_list(solved: SolvedPlan) -> bool:
+    """Whether a price list, and not common discounts, says what every commitment costs."""
+    return not any(price.is_indicative for price in solved.prices.values())
 
 
 def _policy_notes(solved: SolvedPlan) -> Iterator[str]:
@@ -89,6 +129,14 @@ def _solution_notes(solved: SolvedPlan) -> Iterator[str]:
         yield (
             f"The solver ran out of its {solved.time_limit:g} s: this is the best plan so far, at most "
             f"{solution.gap:.1%} dearer than the best there can be."
+        )
+    target, held = parameters.target_coverage, solved.covered.share
+    if target is not None and held > NEAR:
+        is_reached = not solved.scope().limits.maximum_coverage
+        yield f"What is owned, approved or bought covers {held:.0%} of all use: " + (
+            f"the limit “cover at most {target:.0%}” is reached, and nothing more is bought."
+            if is_reached
+            else f"it counts towards the limit “cover at most {target:.0%}”."
         )
     if not solution.is_feasible:
         yield "The coverage asked for cannot be reached within the other limits: this plan stays below it."

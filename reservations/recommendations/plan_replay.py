@@ -12,7 +12,7 @@ from typing import Any, Final
 from finops_site.lib.money import exact_text
 from reservations.calc.discount_application import OwnedCommitment, Usage
 from reservations.calc.purchase_replay import ReplayedPurchase, replay_purchases
-from reservations.calc.terms import HOURS_A_YEAR
+from reservations.calc.terms import HOURS_A_YEAR, lot_of
 from reservations.optimizer.application import apply_purchases
 from reservations.optimizer.similar_hours import distinct_hours
 from reservations.recommendations.solved_plan import SolvedPlan, decimal_text
@@ -73,5 +73,6 @@ def _purchases(solved: SolvedPlan) -> Iterator[ReplayedPurchase]:
             for pool, weight in zip(group.pools, group.weights, strict=True)
         }
         pool = replace(offer.price.pool, account=offer.pools[0].account)
-        commitment = OwnedCommitment(f"{index}", offer.kind, pool, amount, pool.zone, rates if offer.is_plan else {})
+        units = amount if offer.is_plan else amount * lot_of(pool)
+        commitment = OwnedCommitment(f"{index}", offer.kind, pool, units, pool.zone, rates if offer.is_plan else {})
         yield ReplayedPurchase(commitment, amount if offer.is_plan else amount * offer.price.effective)

@@ -6,6 +6,7 @@ is written with its items (plan_items, plan_formula) and its notes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -19,6 +20,7 @@ from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.demand import Demand
 from reservations.recommendations import demand_sources
+from reservations.recommendations.held_coverage import HeldCoverage, held_coverage
 from reservations.recommendations.plan_choice import choose_purchases, with_bound
 from reservations.recommendations.plan_comparison import compare_kinds, only_reserved_text
 from reservations.recommendations.plan_items import build_items
@@ -33,7 +35,7 @@ from reservations.recommendations.plan_risk import (
     return_frontier,
     saving_range,
 )
-from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, share_text
+from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, is_ahead, share_text
 
 TIME_LIMIT = 30.0
 EARLIEST: Final = date(2000, 1, 1)
@@ -108,10 +110,24 @@ def _solve_plan(plan: Plan, time_limit: float) -> SolvedPlan | list[str]:
     _report(plan, "Looking up prices", 25)
     prices = plan_prices(plan, parameters, history, demand)
     _report(plan, "Choosing quantities", 35)
+    covered = _covered_already(plan, parameters, history, demand)
     scope = parameters.scope()
+    scope = replace(scope, limits=covered.limits_of_left(scope.limits))
     choice = choose_purchases(demand, prices, scope, time_limit)
     choice = with_bound(choice, demand, prices, scope, time_limit)
-    return SolvedPlan(plan, parameters, time_limit, history, demand, prices, choice)
+    return SolvedPlan(plan, parameters, time_limit, history, demand, prices, choice, covered)
+
+
+def _covered_already(
+    plan: Plan, parameters: Parameters, history: demand_sources.CollectedDemand, left: Demand
+) -> HeldCoverage:
+    """How much of all use what is held covers: limits of coverage count it."""
+    if not history.held:
+        return HeldCoverage()
+    months = max(parameters.terms)
+    gross = history.expected(months, plan.lookback_days, with_held=True)
+    prices = plan_prices(plan, parameters, history, gross)
+    return held_coverage(gross, left, history.held, prices, months if is_ahead(left) else 1)
 
 
 def _plan_amounts(solved: SolvedPlan, items: Sequence[PlanItem]) -> dict[str, Decimal]:

@@ -12,13 +12,17 @@ from reservations.optimizer.demand import HOUR, Demand
 from reservations.optimizer.model import Floats, Option, Solution
 from reservations.optimizer.offers import Market, Prices, PurchaseScope
 from reservations.recommendations.demand_sources import CollectedDemand
+from reservations.recommendations.held_coverage import HeldCoverage
 from reservations.recommendations.plan_choice import Choice
 from reservations.recommendations.plan_parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class SolvedPlan:
-    """`history` is all demand there is, `demand` what is expected of it; `choice` says how much of what to buy."""
+    """`history` is all demand there is, `demand` what is expected of it; `choice` says how much of what to buy.
+
+    `covered` is how much of all use is covered by what is held.
+    """
 
     plan: Plan
     parameters: Parameters
@@ -27,10 +31,12 @@ class SolvedPlan:
     demand: Demand
     prices: Prices
     choice: Choice
+    covered: HeldCoverage
 
     def scope(self, **changes: Any) -> PurchaseScope:
         """What may be bought, with other parameters where `changes` names some."""
-        return replace(self.parameters, **changes).scope()
+        scope = replace(self.parameters, **changes).scope()
+        return replace(scope, limits=self.covered.limits_of_left(scope.limits))
 
     @property
     def market(self) -> Market:

@@ -278,6 +278,24 @@ def test_capacity_of_dynamodb_is_reserved_in_lots_of_a_hundred_units(tmp_path):
     assert to_buy() == {("ri_standard", "AWS/DynamoDB: WriteCapacityUnit in us-east-1"): 2}
 
 
+def test_the_replay_of_reserved_dynamodb_capacity_counts_its_lots(tmp_path):
+    """Two lots of 100 of 250 units: 200 x (0.00065 - 0.00039) = 0.052 an hour, 455.52 a year."""
+    load_cur(
+        tmp_path,
+        cur(
+            "WriteCapacityUnit-Hrs",
+            product="AmazonDynamoDB",
+            operation="CommittedThroughput",
+            amount="250",
+            **{"pricing/unit": "WriteCapacityUnit-Hrs"},
+        ),
+    )
+    prices("DynamoDB,WriteCapacityUnit,,default,0.00065,0.00039")
+    replayed = recommend(as_of=AS_OF, terms=(12,), payments=("none",)).working["replayed"]
+    assert replayed["agrees"]
+    assert Decimal(replayed["saving"]).quantize(Decimal("0.01")) == Decimal("455.52")
+
+
 def test_a_compute_plan_covers_fargate_and_lambda_and_the_machines_beside_them(tmp_path):
     """An hour at the plan's rates: 2 vCPU x 0.030 + 4 GB x 0.0033 + 3,600 GB-seconds x 0.0000138334 + 1 machine x 0.07
     = 0.06 + 0.0132 + 0.04980024 + 0.07 = 0.19300024."""
