@@ -296,3 +296,8 @@ def test_the_night_lets_expire_what_nobody_decided_and_finds_what_was_bought(ite
     waiting.refresh_from_db()
     assert (row.state, waiting.state) == (purchase_rules.SEEN, purchase_rules.EXPIRED)
     assert waiting.message == "It was to be decided and bought until 04 April 2026."
+
+
+def test_a_reference_that_nobody_can_store_is_refused_in_words(item, eli, fay):
+    with pytest.raises(CannotBuy, match="Write down the provider's id"):
+        bought(item, eli, fay, reference="ri-\x0077")
