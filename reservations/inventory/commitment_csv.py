@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -10,8 +11,10 @@ from typing import Any
 from django.db import transaction
 
 from finops_site.models import Team
-from reservations.calc.stated_terms import PERSON
-from reservations.calc.terms import KINDS, PAYMENTS
+from reservations.calc.machine_pools import system_named
+from reservations.calc.stated_terms import PERSON, service_name
+from reservations.calc.terms import AWS, AZURE, GOOGLE, KINDS, PAYMENTS, provider_of, service_of_type
+from reservations.inventory.commitment_inventory import KnownCommitments
 from reservations.models import Commitment
 
 
@@ -34,6 +37,9 @@ DATES = ("start", "end")
 PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system", "service")
 
 
+AWS_REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
+
+
 COLUMNS = (*NEEDED, *PLAIN, *DATES, *DECIMALS, *TEXTS)
 
 
@@ -46,19 +52,20 @@ def load_csv(text: str) -> int:
         raise BadCommitments(f"The header lacks {', '.join(missing)}; it may have {', '.join(COLUMNS)}.")
     teams = {team.name.lower(): team for team in Team.objects.all()}
     seen: dict[tuple[str, str], int] = {}
+    known = KnownCommitments(Commitment.objects.select_for_update())
     count = 0
     for number, row in enumerate(reader, 2):
         cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
-        key = (cells["provider"], cells["id"])
+        key = (provider_of(cells["provider"]).lower(), cells["id"].lower())
         if key in seen:
-            raise BadCommitments(f"Row {number}: the id {key[1]!r} stands in row {seen[key]} already.")
+            raise BadCommitments(f"Row {number}: the id {cells['id']!r} stands in row {seen[key]} already.")
         seen[key] = number
-        _complete(cells, f"Row {number}", teams)
+        _complete(cells, f"Row {number}", teams, known)
         count += 1
     return count
 
 
-def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
+def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], known: KnownCommitments) -> None:
     values: dict[str, Any] = {
         name: cells[name] for name in (*TEXTS, "instance_type", "system", "service") if cells.get(name)
     }
@@ -80,12 +87,45 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -
         if cells["owner"].lower() not in teams:
             raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
         values["owner"] = teams[cells["owner"].lower()]
-    row, _ = Commitment.objects.get_or_create(provider=cells["provider"], commitment_id=cells["id"], defaults=values)
+    row = known.find(cells["provider"], cells["id"])
+    if row is None:
+        row = Commitment(provider=cells["provider"], commitment_id=cells["id"])
+        known.add(row)
+    values |= _normalised(row, values, place)
     for name, value in values.items():
         setattr(row, name, value)
     # What a person wrote no bill and no list changes.
     row.origins |= dict.fromkeys(values.keys() - {"source", "owner"}, PERSON)
     row.save()
+
+
+def _normalised(row: Commitment, values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Service, region, type, system and scope as bills are read: ``Amazon EC2`` is EC2, ``M5.Large`` is m5.large."""
+    issuer, new = provider_of(row.provider), dict[str, Any]()
+    if "scope" in values:
+        new["scope"] = "zonal" if "zon" in values["scope"].lower() else values["scope"].lower()
+    if "region" in values:
+        new["region"] = values["region"].lower().replace(" ", "") if issuer in (AZURE, GOOGLE) else values["region"]
+    if issuer != AWS:
+        return new
+    if "region" in values:
+        new["region"] = values["region"].lower()
+        if not re.fullmatch(AWS_REGION, new["region"]):
+            raise BadCommitments(
+                f"{place}: region {values['region']!r} is no code of a region: write it as bills do, like us-east-1."
+            )
+    # What DynamoDB and Fargate are counted in is no machine and has no small letters.
+    machine = values.get("instance_type", row.instance_type)
+    if re.search(r"[.\d]", machine):
+        machine = machine.lower()
+    if "instance_type" in values:
+        new["instance_type"] = machine
+    service = service_name(row.provider, values.get("service", row.service))
+    if "service" in values:
+        new["service"] = service
+    if "system" in values:
+        new["system"] = system_named(service or service_of_type(machine), values["system"])
+    return new
 
 
 def _number(text: str, column: str, place: str) -> Decimal:

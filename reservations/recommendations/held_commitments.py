@@ -17,15 +17,18 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
+from reservations.calc.stated_terms import service_name
 from reservations.calc.terms import (
     ON_DEMAND,
     PLANS,
     RESERVED,
     SP_EC2,
     MachinePool,
+    end_of_id,
     engine_of,
     family_of,
     is_plan_eligible,
+    is_same_id,
     is_size_flexible,
     lot_of,
     provider_of,
@@ -125,7 +128,7 @@ def held_commitments(
     for name, rows in by_commitment.items():
         # Its bill is loaded, and its commitment not stored yet.
         if name and name not in stored and max(one.last.date() for one in rows) >= (shown_until - SHOWN_WITHIN):
-            held.append((_by_what_it_covered(name.rpartition("/")[2], rows, None, known), own_teams is None))
+            held.append((_by_what_it_covered(end_of_id(name), rows, None, known), own_teams is None))
     requested = []
     for request in _requested(stored | set(by_commitment)):
         capacity = _capacity_of_request(request, known)
@@ -136,10 +139,14 @@ def held_commitments(
     return HeldCommitments(
         capacities,
         [
-            *_in_words("Taken off, because it is owned", [one for one, _ in held]),
+            *_in_words("Taken off, because it is owned", [one for one, _ in held if one.weights]),
             *_in_words(
                 "Taken off, because it is approved, handed out or bought and in no bill yet",
-                [one for one, _ in requested],
+                [one for one, _ in requested if one.weights],
+            ),
+            *_in_words(
+                "Covers nothing that runs, so nothing is taken off for it",
+                [one for one, _ in [*held, *requested] if not one.weights],
             ),
             *_unknown_in_words(unknown),
         ],
@@ -164,7 +171,7 @@ def _requested(known_ids: Set[str]) -> Iterator[PurchaseRequest]:
     """Requests that are approved or further, and whose commitment is not counted already under its id."""
     for row in PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT, commitment=None).order_by("pk"):
         ids = known_ids if row.reference else ()
-        if not any(name == row.reference or name.endswith(f"/{row.reference}") for name in ids):
+        if not any(is_same_id(name, row.reference) for name in ids):
             yield row
 
 
@@ -175,7 +182,9 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     if row.kind in RESERVED and row.instance_type and row.count:
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
-        service = row.service or (like.service if like else service_of_type(row.instance_type))
+        service = service_name(row.provider, row.service) or (
+            like.service if like else service_of_type(row.instance_type)
+        )
         shown = next((one.pool.system for one in seen), system_named(service, ""))
         machine = MachinePool(
             provider_of(row.provider),
