@@ -253,6 +253,12 @@ def commitment_use(start: datetime, end: datetime) -> Table:
     return use.order_by("provider", "commitment", "day", "category", "status", "currency", "last")
 
 
+def newest_days(start: datetime, end: datetime) -> Table:
+    """The last day on which a charge of anything begins, of each provider."""
+    shown = CHARGES.filter(_.x_Problem.isnull(), _.ChargePeriodStart >= start, _.ChargePeriodStart < end)
+    return shown.group_by(provider=_.ProviderName.fill_null("")).agg(day=_.ChargePeriodStart.max().date())
+
+
 def commitment_capacity(start: datetime, end: datetime) -> Table:
     """The most that each commitment's charges of one period add up to, used and unused, by the length of the period.
 

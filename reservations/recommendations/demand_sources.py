@@ -193,7 +193,7 @@ def _held(gross: Demand, as_of: date, team: Team | None, currency: str, is_share
     prices = price_book.prices_of(gross.pools, as_of, currency)
     machines = (gross.machines if gross.even is None else gross.even)[:, gross.hours_after_start >= first]
     team_hours = dict(zip(gross.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
-    return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours)
+    return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours, currency=currency)
 
 
 def _with_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:

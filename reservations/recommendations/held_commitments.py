@@ -39,6 +39,7 @@ from reservations.inventory.period_charges import midnight
 from reservations.models import Commitment, PurchaseRequest, Utilisation
 from reservations.optimizer.held_capacity import FAMILY_PLAN, REGIONAL, WIDE_PLAN, ZONAL, HeldCapacity
 from reservations.optimizer.offers import Prices
+from reservations.pricing import price_book
 
 # Approved or further: each of them is bought, or may be.
 AS_GOOD_AS_BOUGHT: Final = (APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
@@ -91,6 +92,14 @@ class _Evidence:
     prices: Prices
     as_of: date
     shown_until: date
+    currency: str
+
+    def own_money(self, amount: Decimal, currency: str) -> float | None:
+        """An amount in the currency of demand and prices, at the newest exchange rate; None where there is none."""
+        if currency in ("", self.currency):
+            return float(amount)
+        rate = price_book.rates_into(self.currency, [currency], self.as_of)[currency]
+        return float(amount * rate.value) if rate else None
 
 
 def held_commitments(
@@ -101,10 +110,12 @@ def held_commitments(
     as_of: date,
     team: Team | None = None,
     team_hours: Mapping[MachinePool, float] | None = None,
+    currency: str = "USD",
 ) -> HeldCommitments:
     """Of the whole company; or for a team: its own, and its share of the others by what it uses of what they cover.
 
-    `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand.
+    `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand, and
+    `currency` is that of its bills and of `prices`.
     """
     if team:
         # Cost lines know no zone.
@@ -113,16 +124,18 @@ def held_commitments(
     for one in use:
         by_commitment.setdefault(one.commitment, []).append(one)
     shown_until = max((one.last.date() for one in use), default=as_of)
-    known = _Evidence(by_commitment, pools, prices, as_of, shown_until)
+    known = _Evidence(by_commitment, pools, prices, as_of, shown_until, currency)
     own_teams = set(Team.objects.below(team).values_list("pk", flat=True)) if team else None
     owned = list(_in_force(known))
     held: list[tuple[HeldCapacity, bool]] = []
     unknown: list[str] = []
+    foreign: list[str] = []
     stored = set(Commitment.objects.values_list("commitment_id", flat=True))
     for row in owned:
         capacity = _capacity_of_commitment(row, known)
         if capacity is None:
-            unknown.append(str(row))
+            names = foreign if row.kind in PLANS and row.hourly_commitment else unknown
+            names.append(str(row))
         else:
             held.append((capacity, own_teams is None or row.owner_id in own_teams))
     for name, rows in by_commitment.items():
@@ -132,6 +145,9 @@ def held_commitments(
     requested = []
     for request in _requested(stored | set(by_commitment)):
         capacity = _capacity_of_request(request, known)
+        if capacity is None:
+            foreign.append(f"request {request.pk} ({request})")
+            continue
         requested.append((capacity, own_teams is None or request.team_id in own_teams))
     capacities = [capacity for capacity, _ in [*held, *requested]]
     if team:
@@ -149,6 +165,7 @@ def held_commitments(
                 [one for one, _ in [*held, *requested] if not one.weights],
             ),
             *_unknown_in_words(unknown),
+            *_foreign_in_words(foreign, currency),
         ],
     )
 
@@ -199,13 +216,15 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
     if row.kind in PLANS and row.hourly_commitment:
-        return _plan(words, row, float(row.hourly_commitment), until, known, seen)
+        amount = known.own_money(row.hourly_commitment, row.currency)
+        if amount is not None:
+            return _plan(words, row, amount, until, known, seen)
     if not seen and not Utilisation.objects.filter(commitment=row).exists():
         return None
     return _by_what_it_covered(words, seen, row, known, until)
 
 
-def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity:
+def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity | None:
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
     end = midnight(_months_later(begin, row.term_months))
     words = f"request {row.pk} ({row})"
@@ -221,7 +240,8 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
             row.zone,
         )
         return _reservation(words, machine, float(row.quantity), end, known, is_zonal=bool(row.zone))
-    return _plan(words, row, float(row.quantity), end, known, [])
+    amount = known.own_money(row.quantity, row.currency)
+    return None if amount is None else _plan(words, row, amount, end, known, [])
 
 
 def _reservation(
@@ -378,6 +398,15 @@ def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
         yield (
             f"Nothing says what {', '.join(names[:5])}{more} can cover, and no bill shows it: it is not taken off. "
             "Complete it by CSV before you buy."
+        )
+
+
+def _foreign_in_words(names: Sequence[str], currency: str) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield (
+            f"Not in {currency}, in which the bill is, and no exchange rate is known: {', '.join(names[:5])}{more}. It "
+            "is not taken off. Load a rate before you buy."
         )
 
 

@@ -6,18 +6,16 @@ from decimal import Decimal
 
 import pytest
 
+from costs.models import ExchangeRate
 from finops_site.lib.periods import Month
 from reservations.calc.commitment_lists import BadList
 from reservations.inventory.commitment_csv import BadCommitments, load_csv
 from reservations.inventory.commitment_usage import refresh_usage
 from reservations.inventory.provider_lists import load_list
 from reservations.models import Commitment
-from reservations.optimizer.held_capacity import REGIONAL, HeldCapacity, left_to_cover
-from reservations.purchases.bill_matching import match_purchases_with_bills
-from tests.reservations.recommendations.test_recommend import hour, load
+from tests.reservations.recommendations.test_recommend import load
 from tests.reservations.small_bills.test_bought_before import (
     ARN,
-    AS_OF,
     COVERED,
     machines_left,
     march,
@@ -57,6 +55,11 @@ RESERVED = {
 }
 
 
+def three_databases():
+    of_rds = {"product": "AmazonRDS", "operation": "CreateDBInstance:0014"}
+    return [cur("InstanceUsage:db.r5.large", resource=f"db-{number}", **of_rds) for number in range(3)]
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -76,11 +79,7 @@ def test_a_person_may_write_ec2_as_bills_and_consoles_do(tmp_path, cells):
 @pytest.mark.parametrize("system", ["Linux", "postgresql", ""])
 def test_the_operating_system_of_a_database_is_no_engine(tmp_path, system):
     """Three databases, of which one is reserved, whose engine is known or not: two."""
-    databases = [
-        cur("InstanceUsage:db.r5.large", product="AmazonRDS", operation="CreateDBInstance:0014", resource=f"db-{number}")
-        for number in range(3)
-    ]
-    load_cur(tmp_path, *databases)
+    load_cur(tmp_path, *three_databases())
     load_csv(f"{HEADER}AWS,q1,ri_standard,1,DB.R5.Large,us-east-1,{system},Amazon RDS,{DAYS}\n")
     assert machines_left(date(2026, 3, 8), 7) == {"db.r5.large": 2}
 
@@ -104,7 +103,7 @@ def test_what_covers_nothing_is_not_taken_off(tmp_path):
     ("state", "left"), [("active", 1), ("queued", 1), ("pending-return", 1), ("returned", 2), ("retired", 2)]
 )
 def test_a_listed_plan_counts_by_its_state(tmp_path, state, left):
-    """Two machines; the plan pays for one at its indicative rate, 0.096 x 0.73 = 0.07008: one is left where it holds."""
+    """Two machines; the plan pays for one at its indicative rate, 0.096 x 0.73 = 0.07008: one is left if it holds."""
     load(tmp_path, march(2))
     result = load_list(json.dumps({"savingsPlans": [PLAN | {"state": state}]}))
     assert machines_left() == {"m5.large": left}
@@ -144,11 +143,7 @@ def test_less_than_nothing_adds_no_machines(tmp_path):
 
 def test_a_database_that_was_bought_and_is_listed_counts_once(tmp_path, people, ada, fay):
     """Three databases; the one bought as finops-abc is listed by its ARN, which ends with that after a colon: two."""
-    databases = [
-        cur("InstanceUsage:db.r5.large", product="AmazonRDS", operation="CreateDBInstance:0014", resource=f"db-{number}")
-        for number in range(3)
-    ]
-    load_cur(tmp_path, *databases)
+    load_cur(tmp_path, *three_databases())
     of_rds = {"service": "RDS", "instance_type": "db.r5.large", "system": "PostgreSQL"}
     requested(ada, fay, "bought", reference="finops-abc", **of_rds)
     reserved(1, commitment_id="arn:aws:rds:us-east-1:111:ri:finops-abc", **of_rds)
@@ -178,3 +173,16 @@ def test_azure_and_microsoft_are_one():
     assert Commitment.objects.get().count == 4
     with pytest.raises(BadCommitments, match="stands in row 2 already"):
         load_csv(f"provider,id,kind\nAzure,{identity},azure_reservation\nMicrosoft,{identity},azure_reservation\n")
+
+
+def test_a_plan_in_another_currency_is_converted_or_not_taken_off(tmp_path):
+    """Four machines on a bill in USD, and a plan of 0.0876 EUR an hour: nobody knows what that is, until a euro is 1.6
+    dollars: 0.14016 USD pay for two machines at the indicative 0.096 x 0.73 = 0.07008.
+    """
+    load(tmp_path, march(4))
+    of_plan = {"kind": "sp_compute", "payment": "none", "hourly_commitment": Decimal("0.0876"), "currency": "EUR"}
+    reserved(None, **of_plan, instance_type="", region="", system="")
+    assert machines_left() == {"m5.large": 4}
+    assert "Not in USD, in which the bill is, and no exchange rate is known: Web." in notes()
+    ExchangeRate.objects.create(base="EUR", quote="USD", day=date(2026, 3, 30), rate=Decimal("1.6"))
+    assert machines_left() == {"m5.large": 2}
