@@ -27,11 +27,15 @@ class Reach:
             and self._covers_machine(use["service"] or service_of_type(use["family"]), use["family"])
         )
 
+    @property
+    def services(self) -> tuple[str, ...] | None:
+        """The services whose use it can cover; None is any."""
+        if self.kind in PLAN_SERVICES:
+            return PLAN_SERVICES[self.kind][1]
+        return (self.service,) if self.service else None
+
     def _covers_machine(self, service: str, family: str) -> bool:
-        services = (
-            PLAN_SERVICES[self.kind][1] if self.kind in PLAN_SERVICES else (self.service,) if self.service else None
-        )
-        return (services is None or service in services) and (not self.family or family == self.family)
+        return (self.services is None or service in self.services) and (not self.family or family == self.family)
 
 
 def reach_of(

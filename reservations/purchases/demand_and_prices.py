@@ -51,9 +51,12 @@ def pool_of(name: str) -> MachinePool:
 
 
 def demand_a_day(row: PurchaseRequest, period: Period | None = None) -> tuple[Decimal | None, Decimal | None]:
-    """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default."""
+    """(not covered, all) of what it can cover, a day at on-demand prices; of the newest 30 days by default.
+
+    None where no day has a row of it: that is not known, and not zero.
+    """
     use = [one for one in use_a_day(row.currency, period) if row.reach.covers(one)]
-    if not use and not Coverage.objects.exists():
+    if not use:
         return None, None
     return sum((one["uncovered"] for one in use), ZERO), sum((one["eligible"] for one in use), ZERO)
 
@@ -98,6 +101,10 @@ def changes_since_decision(row: PurchaseRequest, now: datetime) -> list[str]:
     prices_before, prices_after = (
         {name: Decimal(text) for name, text in snapshot["prices"].items()} for snapshot in (before, after)
     )
+    demand_before = Decimal(before["uncovered"] or 0)
     demand_after = None if after["uncovered"] is None else Decimal(after["uncovered"])
-    moves = purchase_rules.describe_moves(prices_before, prices_after, Decimal(before["uncovered"] or 0), demand_after)
+    if demand_after is None and demand_before and Coverage.objects.exists():
+        # Newer days are known, and none has a row of it any more.
+        demand_after = ZERO
+    moves = purchase_rules.describe_moves(prices_before, prices_after, demand_before, demand_after)
     return [*purchase_rules.describe_expiry(row.expires_at, now), *moves]

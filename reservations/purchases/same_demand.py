@@ -47,18 +47,26 @@ def check_same_demand(row: PurchaseRequest) -> None:
     if not claims:
         return
     use = use_a_day(row.currency)
-    claims = [claim for claim in claims if not use or any(_both(claim, row, one) for one in use)]
+    own = [one for one in use if row.reach.covers(one)]
+    # Where coverage has no row of what both can cover (capacity units, cores), their own machines are compared.
+    seen, unseen = [], []
+    for claim in claims:
+        if own and any(claim.reach.covers(one) for one in use):
+            seen += [claim] if any(claim.reach.covers(one) for one in own) else []
+        else:
+            unseen += [claim] if _shares_machines(claim, row) else []
+    claims = [*seen, *unseen]
     wanted = (row.on_demand_cost + sum((other.on_demand_cost for other in _siblings(row)), ZERO)) / YEAR_DAYS
-    shares = [(claim, _share(claim, use)) for claim in claims]
-    left = sum((_left(one, shares) for one in use if row.reach.covers(one)), ZERO)
-    if not claims or (use and left >= wanted * (1 - purchase_rules.DEMAND_MAY_FALL)):
+    shares = [(claim, _share(claim, use)) for claim in seen]
+    left = sum((_left(one, shares) for one in own), ZERO) - sum((claim.a_day for claim in unseen), ZERO)
+    if not claims or (own and left >= wanted * (1 - purchase_rules.DEMAND_MAY_FALL)):
         return
     who = "; ".join(claim.words for claim in claims[:3]) + (f"; and {len(claims) - 3} more" if len(claims) > 3 else "")
     code = row.currency
     amounts = (
         f"{formatted(max(left, ZERO), code)} {code} a day are left to cover, and this would cover "
         f"{formatted(wanted, code)}."
-        if use
+        if own
         else "No bill shows how much there is to cover."
     )
     raise SameDemand(
@@ -125,11 +133,15 @@ def _siblings(row: PurchaseRequest) -> Iterable[PurchaseRequest]:
 
 def _overlaps(one: Reach, other: Reach) -> bool:
     pairs = ((one.region, other.region), (one.family, other.family))
-    return one.provider == other.provider and all(not a or not b or a == b for a, b in pairs)
+    services = one.services is None or other.services is None or not set(one.services).isdisjoint(other.services)
+    return one.provider == other.provider and services and all(not a or not b or a == b for a, b in pairs)
 
 
-def _both(claim: Claim, row: PurchaseRequest, use: dict[str, Any]) -> bool:
-    return claim.reach.covers(use) and row.reach.covers(use)
+def _shares_machines(claim: Claim, row: PurchaseRequest) -> bool:
+    """Whether both can cover one of the machines that a request was made for; of what names none the reach decides."""
+    others = claim.request.request_snapshot.get("pools") if claim.request else None
+    own = row.request_snapshot.get("pools")
+    return not own or not others or not set(own).isdisjoint(others)
 
 
 def _share(claim: Claim, use: Iterable[dict[str, Any]]) -> Decimal:

@@ -6,7 +6,7 @@ is written with its items (plan_items, plan_formula) and its notes.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ from reservations.recommendations.plan_risk import (
 from reservations.recommendations.solved_plan import SolvedPlan, decimal_text, share_text
 
 TIME_LIMIT = 30.0
+EARLIEST: Final = date(2000, 1, 1)
+YEAR: Final = timedelta(days=365)
 MICRO: Final = Decimal("1E-6")
 NOTHING_LEFT = "Nothing is left to cover: what ran is covered by what is owned, approved or bought, or runs no more."
 NO_MACHINE = "No running machine was found in the bills of that time: load a newer bill, or look further back."
@@ -44,9 +46,13 @@ NO_MACHINE = "No running machine was found in the bills of that time: load a new
 def create_plan(
     user: User | None, parameters: Parameters, *, as_of: date, lookback_days: int = 30, team: Team | None = None
 ) -> Plan:
-    """A recommendation that waits to be computed. Raises InvalidParameters for a lookback of no or too many days."""
+    """A recommendation that waits to be computed. Raises InvalidParameters for a lookback of no or too many days, and
+    for a day before any bill or more than a year ahead."""
     if not 1 <= lookback_days <= demand_sources.HISTORY_DAYS:
         raise InvalidParameters(f"the lookback must be between 1 and {demand_sources.HISTORY_DAYS} days.")
+    latest = timezone.now().date() + YEAR
+    if not EARLIEST <= as_of <= latest:
+        raise InvalidParameters(f"the day must be between {EARLIEST:%d %B %Y} and {latest:%d %B %Y}, not {as_of}.")
     return Plan.objects.create(
         requested_by=user, parameters=parameters.as_json(), as_of=as_of, lookback_days=lookback_days, team=team
     )

@@ -171,3 +171,52 @@ def test_finance_sees_which_request_is_in_the_way(item, eli, lea, fay, ola, clie
     assert blocking_requests(row)[1] == [first]
     answer = client_of(fay).post(reverse("api:purchase-approve", args=[row.pk]))
     assert "would be bought twice" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "pool", "other"),
+    [
+        (
+            {"service": "DynamoDB", "instance_type": "WriteCapacityUnit", "system": ""},
+            "AWS/DynamoDB: WriteCapacityUnit in us-east-1",
+            {"instance_type": "ReadCapacityUnit"},
+        ),
+        (
+            {"provider": "Google Cloud", "service": "Compute Engine", "kind": "gcp_cud", "instance_type": "n2-vCPU"}
+            | {"system": "", "region": "europe-west1"},
+            "Google Cloud/Compute Engine: n2-vCPU in europe-west1",
+            {"instance_type": "n2-RAM"},
+        ),
+    ],
+)
+def test_what_coverage_has_no_row_of_is_not_requested_twice(terms, pool, other, item, eli, lea):  # noqa: F811
+    """Two lots of write units, or cores: the days of coverage have m5 in us-east-1 alone."""
+    for name, value in terms.items():
+        setattr(item, name, value)
+    item.save()
+    text = pool.replace(item.instance_type, other["instance_type"])
+    item.plan.working = {"pools": [{"pool": pool}, {"pool": text}]}
+    item.plan.save()
+    first = all_of_it(item, eli)
+    assert first.request_snapshot["pools"] == [pool]
+    assert first.request_snapshot["uncovered"] is None, "not known, and not zero"
+    with pytest.raises(SameDemand, match=f"request {first.pk} is waiting .* No bill shows how much"):
+        all_of_it(again(item), lea)
+    item.instance_type = other["instance_type"]
+    item.save()
+    assert all_of_it(again(item), lea).pk, "the other part is another demand"
+
+
+def test_a_plan_that_covers_a_request_of_capacity_units_has_so_much_less_left(item, eli, lea):  # noqa: F811
+    """A database plan wants 4.80 a day of db.r5 and write units; 7.20 of db.r5 run, and 4.80 of units are requested."""
+    pool = "AWS/DynamoDB: WriteCapacityUnit in us-east-1"
+    Coverage.objects.update(family="db.r5", service="RDS")
+    item.service, item.instance_type, item.system = "DynamoDB", "WriteCapacityUnit", ""
+    item.plan.working = {"pools": [{"pool": pool}]}
+    item.plan.save()
+    item.save()
+    first = all_of_it(item, eli)
+    item.kind, item.service, item.region, item.instance_type = "sp_database", "", "", ""
+    item.save()
+    with pytest.raises(SameDemand, match=f"request {first.pk} .* 2.40 USD a day are left"):
+        all_of_it(again(item), lea)

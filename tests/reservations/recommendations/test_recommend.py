@@ -234,3 +234,10 @@ def test_bad_input_is_one_line_and_exit_code_two(arguments, expected):
 def test_without_a_bill_the_command_says_what_to_do():
     output = command("--as-of", "2026-03-15")
     assert (output["confidence"], output["recommendations"], output["saving"]) == ("none", [], "0")
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1999, 12, 31), date(9999, 12, 31)])
+def test_a_day_of_no_bill_is_refused_before_anything_is_stored(day, people):
+    with pytest.raises(plan_parameters.InvalidParameters, match="the day must be between 01 January 2000 and"):
+        recommending.create_plan(None, plan_parameters.Parameters(), as_of=day)
+    assert not Plan.objects.exists()
