@@ -226,6 +226,7 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         unit=_.CommitmentDiscountUnit.max(),
         account=_.SubAccountId.max(),
         region=_.RegionId.max(),
+        zone=_.AvailabilityZone.max(),
         machine=_.x_InstanceType.max(),
         first_machine=_.x_InstanceType.min(),
         frequency=_.ChargeFrequency.max(),

@@ -10,7 +10,7 @@ import pytest
 
 from finops_site.lib.periods import Period
 from reservations.inventory import metrics
-from reservations.models import Utilisation
+from reservations.models import Commitment, Utilisation
 from tests import bills
 from tests.reservations.small_bills.test_owned import (
     BILLED,
@@ -80,6 +80,15 @@ def test_a_reservation_is_not_idle_after_its_end(tmp_path):
     rows = [*used(days_of_february()[:7], **ended), *OTHERS, idle(168, **ended)]
     load(tmp_path, bills.cur_csv(rows, **BILLED))
     assert days_of_use() == [(24, 0, 0)] * 7 + [(0, 24, Decimal("1.44"))] * 7
+
+
+@pytest.mark.parametrize(("zone", "scope"), [("us-east-1a", "zonal"), ("", "")])
+def test_the_fee_of_a_reservation_names_its_zone(tmp_path, zone, scope):
+    """What uses it runs in a zone whether it is for that alone or for the region."""
+    in_zone = {"lineItem/AvailabilityZone": "us-east-1a"}
+    fee = idle(336, **{"reservation/AvailabilityZone": zone})
+    load(tmp_path, bills.cur_csv([*used(days_of_february()[:14], **in_zone), *OTHERS, fee], **BILLED))
+    assert Commitment.objects.get().scope == scope
 
 
 def test_half_of_the_cores_of_google_are_covered(fay, tmp_path):
