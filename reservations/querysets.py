@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 from django.db import models
 from django.db.models import Q, Sum
 
+from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 from reservations.calc.purchase_rules import ENDED, WAITING, Approver
@@ -109,7 +110,10 @@ class PurchaseQuerySet(PlanQuerySet):
         if approver.is_administrator or not approver.is_finance:
             return self.none()
         own = Q(requested_by=approver.identity) | Q(standing_order__made_by=approver.identity)
-        waiting = self.filter(state=WAITING, currency=approver.currency, value__lte=approver.limit)
+        within = Q(currency=approver.currency, value__lte=approver.limit)
+        for code, rate in approver.rates.items():
+            within |= Q(currency=code, value__lte=EXACT.divide(approver.limit, rate.value))
+        waiting = self.filter(within, state=WAITING)
         return waiting.exclude(pk__in=self.model._default_manager.filter(own).values("pk"))
 
 

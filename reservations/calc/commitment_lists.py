@@ -37,8 +37,6 @@ from reservations.calc.terms import (
 
 DAY_SECONDS = 86_400
 ZERO: Final = Decimal(0)
-# More than a column of amounts holds.
-TOO_MUCH: Final = Decimal(10) ** 15
 PAYMENTS: Final = {"no upfront": "none", "partial upfront": "partial", "all upfront": "all"}
 AZURE_BILLING: Final = {"monthly": "none", "upfront": "all", "p1m": "none"}
 PLAN_KINDS: Final = {
@@ -111,23 +109,36 @@ def read_answer(document: Any) -> list[ListedCommitment]:
     return list(_each_of(document, _read_other))
 
 
-def _each_of(
-    entries: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], ListedCommitment | None]
-) -> Iterator[ListedCommitment]:
+def _each_of(entries: Any, read: Callable[[Mapping[str, Any]], ListedCommitment | None]) -> Iterator[ListedCommitment]:
+    if not isinstance(entries, Iterable) or isinstance(entries, str | dict):
+        raise BadList("Where its commitments should be is no list.")
     for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, Mapping):
+            raise BadList(f"Entry {number}: it is no commitment with names and values.")
         try:
             listed = read(entry)
-        except (KeyError, TypeError, ValueError, InvalidOperation, AttributeError) as error:
-            raise BadList(f"Entry {number}: {type(error).__name__} {error}.") from None
+        except BadList as error:
+            raise BadList(f"Entry {number}: {error}") from None
+        except KeyError as error:
+            # A name that the entry lacks, or a value of it that nobody has heard of.
+            name = error.args[0]
+            problem = f"{name!r} is no value known here" if name in _texts(entry) else f"it has no {name}"
+            raise BadList(f"Entry {number}: {problem}.") from None
+        except (TypeError, ValueError, InvalidOperation, AttributeError):
+            raise BadList(f"Entry {number}: a value in it is of another kind than the provider writes there.") from None
         if listed:
             start, end = listed.values.get("start"), listed.values.get("end")
             if start and end and end <= start:
                 raise BadList(f"Entry {number}: it ends ({end}) before it starts ({start}).")
             for name in STATED_AMOUNTS:
                 amount = listed.values.get(name, ZERO)
-                if not (amount.is_finite() and ZERO <= amount < TOO_MUCH):
+                if not amount.is_finite() or amount < 0:
                     raise BadList(f"Entry {number}: {name.replace('_', ' ')} {amount} cannot be right.")
             yield replace(listed, state=str(entry.get("state") or entry.get("State") or "").lower())
+
+
+def _texts(entry: Mapping[str, Any]) -> set[str]:
+    return {text for value in entry.values() if isinstance(value, str) for text in (value, value.lower())}
 
 
 def _plan(entry: Mapping[str, Any]) -> ListedCommitment | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from finops_site.lib.money import ISO_4217
 from reservations.calc.aws_price_lists import from_offers, from_savings_plans
 from reservations.calc.azure_price_lists import from_retail_prices
 from reservations.calc.google_price_lists import from_price_table, is_price_table
@@ -18,16 +19,33 @@ from reservations.calc.terms import (
     KINDS,
     ON_DEMAND,
     PAYMENTS,
+    RESERVED,
     VIRTUAL_MACHINES,
     MachinePool,
+    kind_objection,
     provider_of,
     service_of_type,
     system_in,
 )
 
+# What the price book stores of a price, in characters; and an hour or a machine for its term costs less than that.
+LONGEST = {"provider": 50, "service": 50, "region": 100, "zone": 50, "type": 100, "system": 100, "tenancy": 20}
+MOST = Decimal(10) ** 15
+
 
 def parse_price_list(text: str, source: str) -> list[Price]:
     """The prices of a file, whichever of the kinds it is. Amounts stay the decimals of their text. Raises BadPrices."""
+    prices = _read_prices(text, source)
+    for price in prices:
+        _check_storable(price, f"{source}, {price.pool}"[:200])
+    return prices
+
+
+def _read_prices(text: str, source: str) -> list[Price]:
+    before, nul, _ = text.partition("\0")
+    if nul:
+        row = before.count("\n") + 1
+        raise BadPrices(f"{source}, row {row}: a NUL character is in it: remove it.")
     if text.lstrip()[:1] not in ("{", "["):
         if is_price_table(next(csv.reader(io.StringIO(text)), [])):
             return list(from_price_table(text, source))
@@ -63,21 +81,32 @@ def from_sheet(text: str, source: str) -> Iterator[Price]:
     missing = [name for name in NEEDED if name not in (rows.fieldnames or ())]
     if missing:
         raise BadPrices(f"{source}: the header lacks {', '.join(missing)}.")
-    for number, row in enumerate(rows, 2):
-        yield _sheet_price(row, f"{source}, row {number}", source)
+    try:
+        for number, row in enumerate(rows, 2):
+            yield _sheet_price(row, f"{source}, row {number}", source)
+    except csv.Error as error:
+        raise BadPrices(f"{source}, row {rows.line_num}: this is no CSV ({error}).") from None
 
 
 def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Price:
-    cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
+    if None in row:
+        raise BadPrices(f"{place}: it has more cells than the header; a cell with a comma in it needs quotes.")
+    cells = {name: (value or "").strip() for name, value in row.items()}
+    for name in ("provider", "region", "type"):
+        if not cells[name]:
+            raise BadPrices(f"{place}: {name} is empty: write whose machine this is a price of, and where.")
     kind = cells["option"]
     if kind not in {ON_DEMAND, *KINDS}:
         raise BadPrices(f"{place}: option {kind!r} is none of {', '.join((ON_DEMAND, *KINDS))}.")
-    payment = cells.get("payment", "")
+    if objection := kind_objection(cells["provider"], kind):
+        raise BadPrices(f"{place}: {objection}")
+    payment, term = ("", "0") if kind == ON_DEMAND else (cells.get("payment", ""), cells.get("term", ""))
     if kind != ON_DEMAND and payment not in PAYMENTS:
         raise BadPrices(f"{place}: payment {payment!r} is none of {', '.join(PAYMENTS)}.")
-    term = cells.get("term", "") or "0"
-    if not term.isdecimal() or (kind != ON_DEMAND and int(term) not in (12, 36)):
+    if kind != ON_DEMAND and term not in ("12", "36"):
         raise BadPrices(f"{place}: term {term!r} is neither 12 nor 36 months.")
+    if cells["currency"] not in ISO_4217:
+        raise BadPrices(f"{place}: currency {cells['currency']!r} is no code like USD or EUR.")
     provider = provider_of(cells["provider"])
     service = cells.get("service") or DEFAULT_SERVICES.get(provider) or service_of_type(cells["type"])
     pool = MachinePool(
@@ -89,12 +118,41 @@ def _sheet_price(row: Mapping[str, str | None], place: str, source: str) -> Pric
         service=service,
         zone=cells.get("zone", ""),
     )
-    hourly, upfront = (_amount(cells.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
+    hourly, upfront = _sheet_amounts(cells, kind, payment, place)
     try:
         day = date.fromisoformat(cells["date"])
     except ValueError:
         raise BadPrices(f"{place}: date {cells['date']!r} is not written like 2026-01-31.") from None
-    return Price(pool, kind, hourly, cells["currency"], source, day, int(term), payment, upfront)
+    price = Price(pool, kind, hourly, cells["currency"], source, day, int(term), payment, upfront)
+    _check_storable(price, place)
+    return price
+
+
+def _sheet_amounts(cells: Mapping[str, str], kind: str, payment: str, place: str) -> tuple[Decimal, Decimal]:
+    """(hourly, upfront). Without a price is no offer: what is empty is not free."""
+    hourly, upfront = (_amount(cells.get(name, "") or "0", name, place) for name in ("hourly", "upfront"))
+    is_reserved = kind in RESERVED
+    if upfront and (kind == ON_DEMAND or payment == "none"):
+        raise BadPrices(
+            f"{place}: upfront is {upfront:f} and nothing is paid upfront: leave it empty, or say payment all."
+        )
+    if is_reserved and payment in ("partial", "all") and not upfront:
+        raise BadPrices(f"{place}: upfront is empty or 0: write what payment {payment} pays on the first day.")
+    if not hourly and not (is_reserved and payment == "all"):
+        raise BadPrices(f"{place}: hourly is empty or 0: write what an hour costs.")
+    return hourly, upfront
+
+
+def _check_storable(price: Price, place: str) -> None:
+    for name, most in LONGEST.items():
+        text = getattr(price.pool, name)
+        if len(text) > most or "\0" in text:
+            raise BadPrices(f"{place}: {name} is longer than {most} characters, or has a NUL character in it.")
+    for name, amount in (("hourly", price.hourly), ("upfront", price.upfront)):
+        if not amount.is_finite() or not 0 <= amount < MOST:
+            raise BadPrices(f"{place}: {name} {amount} cannot be a price.")
+    if price.currency not in ISO_4217:
+        raise BadPrices(f"{place}: currency {price.currency!r} is no code like USD or EUR.")
 
 
 def _amount(text: str, column: str, place: str) -> Decimal:
@@ -102,6 +160,6 @@ def _amount(text: str, column: str, place: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         raise BadPrices(f"{place}: {column} {text!r} is no number.") from None
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount < MOST:
         raise BadPrices(f"{place}: {column} {text!r} cannot be a price.")
     return amount

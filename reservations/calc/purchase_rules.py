@@ -6,11 +6,12 @@ through the provider's API. Every step goes through `next_state`, so that no sta
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from finops_site.lib.money import EXACT
 from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
@@ -109,14 +110,26 @@ def term_value(hourly: Decimal, term_months: int) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRate:
+    """What one unit of another currency is worth in that of a limit, and on which day."""
+
+    value: Decimal
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class Approver:
-    """Who wants to approve: the roles she holds, and up to which whole-term value she may approve."""
+    """Who wants to approve: the roles she holds, and up to which whole-term value she may approve.
+
+    `rates` are exchange rates into the currency of her limit, as far as they are known.
+    """
 
     identity: int
     is_finance: bool
     is_administrator: bool
     limit: Decimal
     currency: str
+    rates: Mapping[str, LimitRate] = field(default_factory=dict)
 
 
 def approver_objection(
@@ -129,11 +142,24 @@ def approver_objection(
         return "Only finance approves purchases."
     if approver.identity in (requested_by, standing_by):
         return "Somebody else has to approve what you requested."
-    if approver.currency != currency:
-        return f"Your limit is in {approver.currency}, and this costs {currency}."
-    if value > approver.limit:
+    if approver.currency == currency:
+        if value <= approver.limit:
+            return ""
         return f"It commits {value:,.2f} {currency} over its term, and you may approve up to {approver.limit:,.2f}."
-    return ""
+    rate = approver.rates.get(currency)
+    if rate is None:
+        return (
+            f"Your limit is in {approver.currency}, and this costs {currency}: load a newer exchange rate of the two, "
+            "so that they can be compared."
+        )
+    converted = EXACT.multiply(value, rate.value)
+    if converted <= approver.limit:
+        return ""
+    own = approver.currency
+    return (
+        f"It commits {value:,.2f} {currency} over its term: {converted:,.2f} {own} at 1 {currency} = {rate.value:,.6f} "
+        f"{own} of {rate.day:%d %B %Y}, and you may approve up to {approver.limit:,.2f}."
+    )
 
 
 def describe_moves(

@@ -42,6 +42,14 @@ KINDS: Final = {
     "other": "Commitment",
 }
 KIND_CHOICES: Final = list(KINDS.items())
+AWS: Final = "AWS"
+AZURE: Final = "Azure"
+GOOGLE: Final = "Google Cloud"
+KIND_PROVIDERS: Final = {
+    **dict.fromkeys((RI_STANDARD, RI_CONVERTIBLE, SP_EC2, SP_COMPUTE, SP_DATABASE, SP_SAGEMAKER), AWS),
+    **dict.fromkeys((AZURE_RESERVATION, AZURE_PLAN), AZURE),
+    **dict.fromkeys((GCP_CUD, GCP_FLEXIBLE), GOOGLE),
+}
 TERMS: Final = (12, 36)
 PAYMENTS: Final = {"none": "No upfront", "partial": "Partial upfront", "all": "All upfront"}
 # AWS's names, in its price lists and its API.
@@ -52,9 +60,6 @@ UPFRONT_SHARE: Final = {"none": Decimal(0), "partial": Decimal("0.5"), "all": De
 
 _SMALL = {"nano": "0.25", "micro": "0.5", "small": "1", "medium": "2", "large": "4", "xlarge": "8"}
 _MANY = re.compile(r"(\d+)xlarge\Z")
-AWS: Final = "AWS"
-AZURE: Final = "Azure"
-GOOGLE: Final = "Google Cloud"
 EC2: Final = "EC2"
 RDS: Final = "RDS"
 ELASTICACHE: Final = "ElastiCache"
@@ -296,6 +301,14 @@ def is_one_machine(pool: MachinePool) -> bool:
 def system_in(service: str, system: str) -> str:
     """The system as pools of a service have it: none where there is nothing to choose."""
     return "" if service in _WITHOUT_SYSTEM else system
+
+
+def kind_objection(provider: str, kind: str) -> str:
+    """Why nobody buys such a commitment of a provider, however it is written; empty where one does."""
+    seller = KIND_PROVIDERS.get(kind)
+    if seller is None or provider_of(provider) == seller:
+        return ""
+    return f"provider {provider!r} sells no {kind}: that is {seller}'s."
 
 
 def provider_of(name: str) -> str:

@@ -3,17 +3,18 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
 
+from finops_site.lib.money import ISO_4217
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.stated_terms import PERSON, service_name
-from reservations.calc.terms import AWS, AZURE, GOOGLE, KINDS, PAYMENTS, provider_of, service_of_type
+from reservations.calc.terms import AWS, AZURE, GOOGLE, KINDS, PAYMENTS, kind_objection, provider_of, service_of_type
 from reservations.inventory.commitment_inventory import KnownCommitments
 from reservations.models import Commitment
 
@@ -23,6 +24,7 @@ class BadCommitments(ValueError):
 
 
 NEEDED = ("provider", "id", "kind")
+PROVIDERS = (AWS, AZURE, GOOGLE)
 
 
 DECIMALS = {name: name for name in ("count", "hourly_commitment", "upfront")} | {"recurring": "recurring_hourly"}
@@ -38,6 +40,9 @@ PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system
 
 
 AWS_REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
+# Azure also commits for a month, and for five years; everybody else for one year or three.
+TERMS = {AZURE: (1, 12, 36, 60)}
+MOST_COUNT = 10_000_000
 
 
 COLUMNS = (*NEEDED, *PLAIN, *DATES, *DECIMALS, *TEXTS)
@@ -54,8 +59,8 @@ def load_csv(text: str) -> int:
     seen: dict[tuple[str, str], int] = {}
     known = KnownCommitments(Commitment.objects.select_for_update())
     count = 0
-    for number, row in enumerate(reader, 2):
-        cells = {name: (value or "").strip() for name, value in row.items() if name and not isinstance(value, list)}
+    for number, row in enumerate(_rows(reader), 2):
+        cells = {name: (value or "").strip() for name, value in row.items() if name}
         key = (provider_of(cells["provider"]).lower(), cells["id"].lower())
         if key in seen:
             raise BadCommitments(f"Row {number}: the id {cells['id']!r} stands in row {seen[key]} already.")
@@ -63,6 +68,19 @@ def load_csv(text: str) -> int:
         _complete(cells, f"Row {number}", teams, known)
         count += 1
     return count
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
+    try:
+        for number, row in enumerate(reader, 2):
+            if None in row:
+                raise BadCommitments(f"Row {number}: it has more cells than the header; one with a comma needs quotes.")
+            for name, value in row.items():
+                if "\0" in (value or ""):
+                    raise BadCommitments(f"Row {number}: {name} has a NUL character in it: remove it.")
+            yield dict(row)
+    except csv.Error as error:
+        raise BadCommitments(f"Row {reader.line_num}: this is no CSV ({error}).") from None
 
 
 def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], known: KnownCommitments) -> None:
@@ -73,6 +91,12 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], k
         raise BadCommitments(f"{place}: provider and id must not be empty.")
     if cells["kind"] not in KINDS:
         raise BadCommitments(f"{place}: kind {cells['kind']!r} is none of {', '.join(KINDS)}.")
+    if provider_of(cells["provider"]) not in PROVIDERS and cells["kind"] != "other":
+        raise BadCommitments(f"{place}: provider {cells['provider']!r} is none of {', '.join(PROVIDERS)}.")
+    if objection := kind_objection(cells["provider"], cells["kind"]):
+        raise BadCommitments(f"{place}: {objection}")
+    if cells.get("currency") and cells["currency"] not in ISO_4217:
+        raise BadCommitments(f"{place}: currency {cells['currency']!r} is no code like USD or EUR.")
     if cells.get("payment") and cells["payment"] not in PAYMENTS:
         raise BadCommitments(f"{place}: payment {cells['payment']!r} is none of {', '.join(PAYMENTS)}.")
     values |= {"kind": cells["kind"], "source": Commitment.Source.CSV}
@@ -80,9 +104,15 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], k
     values |= {field: _number(cells[name], name, place) for name, field in DECIMALS.items() if cells.get(name)}
     values |= {name: _date(cells[name], name, place) for name in DATES if cells.get(name)}
     if cells.get("term_months"):
-        values["term_months"] = int(_number(cells["term_months"], "term_months", place))
-    if values.get("start") and values.get("end") and values["end"] <= values["start"]:
-        raise BadCommitments(f"{place}: it ends ({values['end']}) before it starts ({values['start']}).")
+        values["term_months"] = _term(cells, place)
+    count = values.get("count")
+    if count is not None and (count != count.to_integral_value() or not 1 <= count <= MOST_COUNT):
+        raise BadCommitments(f"{place}: count {cells['count']!r} is no whole number from 1 to {MOST_COUNT:,}.")
+    for name, value in {"provider": cells["provider"], "commitment_id": cells["id"], **values}.items():
+        most = getattr(Commitment._meta.get_field(name), "max_length", None)
+        if most and len(value) > most:
+            column = "id" if name == "commitment_id" else name
+            raise BadCommitments(f"{place}: {column} has {len(value)} characters, and may have {most}.")
     if cells.get("owner"):
         if cells["owner"].lower() not in teams:
             raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
@@ -94,6 +124,9 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], k
     values |= _normalised(row, values, place)
     for name, value in values.items():
         setattr(row, name, value)
+    if row.start and row.end and row.end <= row.start:
+        more = "" if cells.get("start") and cells.get("end") else "; of the two the row leaves one as it is known"
+        raise BadCommitments(f"{place}: it ends ({row.end}) before it starts ({row.start}){more}.")
     # What a person wrote no bill and no list changes.
     row.origins |= dict.fromkeys(values.keys() - {"source", "owner"}, PERSON)
     row.save()
@@ -126,6 +159,15 @@ def _normalised(row: Commitment, values: Mapping[str, Any], place: str) -> dict[
     if "system" in values:
         new["system"] = system_named(service or service_of_type(machine), values["system"])
     return new
+
+
+def _term(cells: Mapping[str, str], place: str) -> int:
+    number = _number(cells["term_months"], "term_months", place)
+    terms = TERMS.get(provider_of(cells["provider"]), (12, 36))
+    if number not in terms:
+        listed = ", ".join(map(str, terms))
+        raise BadCommitments(f"{place}: term_months {cells['term_months']!r} is none of {listed}.")
+    return int(number)
 
 
 def _number(text: str, column: str, place: str) -> Decimal:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +14,12 @@ from django.utils import timezone
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
-from reservations.calc.commitment_lists import ListedCommitment, is_transaction_csv, read_answer, read_list
+from reservations.calc.commitment_lists import BadList, ListedCommitment, is_transaction_csv, read_answer, read_list
 from reservations.calc.stated_terms import API, StatedValue
 from reservations.inventory.commitment_inventory import KnownCommitments, complete
 from reservations.models import Commitment
+
+MOST, MOST_MONTHS = Decimal(10) ** 15, 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def store_list(listed: Iterable[ListedCommitment]) -> ListResult:
             completed += bool(changed and row.pk)
             if row.source == Commitment.Source.BILL:
                 row.source = Commitment.Source.API
+            _check_storable(row)
             row.save()
     return ListResult(len(entries), new, completed, sum(entry.is_returning for entry in entries))
 
@@ -95,6 +99,21 @@ def _ended(row: Commitment, entry: ListedCommitment) -> date:
     first = row.start or entry.values.get("start")
     last = max((day for day in (row.last_seen, first) if day), default=timezone.localdate())
     return last + timedelta(days=1)
+
+
+def _check_storable(row: Commitment) -> None:
+    """Raises BadList for what the database cannot hold, in the words of its column."""
+    name = repr(row.commitment_id[:100])
+    for field in Commitment._meta.concrete_fields:
+        value = getattr(row, field.attname)
+        if isinstance(value, str) and ("\0" in value or len(value) > (field.max_length or len(value))):
+            raise BadList(f"{name}: {field.verbose_name} is too long, or has a NUL character in it.")
+        if isinstance(value, Decimal) and not abs(value) < MOST:
+            raise BadList(f"{name}: {field.verbose_name} is {value}, which cannot be right.")
+    if (row.term_months or 0) > MOST_MONTHS:
+        raise BadList(f"{name}: a term of {row.term_months} months cannot be right.")
+    if row.start and row.end and row.end <= row.start:
+        raise BadList(f"{name}: it ends ({row.end}) before it starts ({row.start}).")
 
 
 def _of_order(known: Sequence[Commitment], entry: ListedCommitment) -> list[Commitment]:

@@ -77,7 +77,8 @@ class Market:
 
 
 def build_market(demand: Demand, prices: Prices, scope: PurchaseScope) -> Market:
-    """Everything that the scope allows, for the pools that have an on-demand price; dominated offers are left out."""
+    """Everything that the scope allows, for the pools that have an on-demand price; offers without any price and
+    dominated ones are left out."""
     index = [i for i, pool in enumerate(demand.pools) if _on_demand(prices, pool, scope)]
     pools = [demand.pools[i] for i in index]
     priced = np.array([float(_on_demand(prices, pool, scope) or 0) for pool in pools])
@@ -114,6 +115,8 @@ class _Builder:
 
     def _price(self, pool: MachinePool, kind: str, term: int, payment: str, zone: str = "") -> Price | None:
         price = self.prices.get((replace(_listed(pool), zone=zone), kind, term, payment))
+        if price is not None and price.effective <= 0:
+            return None
         if price is None or not self.scope.negotiated_on_commitments:
             return price
         share = 1 - self.scope.negotiated

@@ -1,12 +1,13 @@
 """From the program's quantities to a plan that can be bought: whole machines, within the limits. Pure: no Django."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from reservations.optimizer.application import WeightedHours, apply_to_hours, group_sizes, is_within_limits
+from reservations.optimizer.application import WeightedHours, apply_to_hours, is_within_limits
 from reservations.optimizer.bound import Dual, LimitPrices
-from reservations.optimizer.model import CommitmentApplication, Floats, PurchaseProblem
+from reservations.optimizer.local_search import EFFORT, LocalSearch
+from reservations.optimizer.model import Floats, PurchaseProblem
 
 
 def search_without_solver(problem: PurchaseProblem, hours: WeightedHours) -> Floats:
@@ -67,29 +68,19 @@ def whole_machines(problem: PurchaseProblem, hours: WeightedHours, quantities: F
     return best
 
 
-def reduced_to_limits(problem: PurchaseProblem, hours: WeightedHours, quantities: Floats) -> Floats:
-    """Less of it while a limit is broken: averages of hours, or whole numbers, may have taken it over the edge."""
-    total = hours.on_demand_cost(problem.on_demand)
-    floor = replace(problem, limits=replace(problem.limits, minimum_coverage=None))
-    reduced = quantities.copy()
-    for _ in range(60):
-        applied = apply_to_hours(problem, hours, reduced)
-        if is_within_limits(floor, reduced, applied, total):
-            return reduced
-        reduced = _less(floor, reduced, applied, hours)
-    return np.zeros(len(reduced))
+def buyable_plans(
+    problem: PurchaseProblem, hours: WeightedHours, few: WeightedHours, candidates: Sequence[Floats]
+) -> list[Floats]:
+    """Plans in whole machines and within the limits, the cheapest that steps from each candidate come to.
 
-
-def _less(problem: PurchaseProblem, quantities: Floats, applied: CommitmentApplication, hours: WeightedHours) -> Floats:
-    """Idle groups shrink first; otherwise everything shrinks by two per cent, and by a machine at least."""
-    share = problem.limits.minimum_utilisation
-    sizes = group_sizes(problem, quantities) * float(hours.weights.sum())
-    if share is not None and (idle := applied.used < share * sizes - 1e-9).any():
-        touched = np.array([bool(idle[option.group]) for option in problem.options])
-    else:
-        touched = np.ones(len(quantities), dtype=bool)
-    is_whole = np.array([option.is_whole for option in problem.options])
-    fewer_machines = np.floor(np.maximum(np.minimum(quantities * 0.98, quantities - 1), 0))
-    smaller = np.where(is_whole, fewer_machines, quantities * 0.98)
-    smaller[smaller < 1e-9] = 0.0
-    return np.where(touched, smaller, quantities)
+    The search looks at `few` hours. Their averages may hide that all `hours` break a limit: there less is bought.
+    """
+    search = LocalSearch(problem, few)
+    plans = []
+    for candidate in candidates:
+        search.effort = EFFORT / len(candidates)
+        plan = search.best_near(whole_machines(problem, few, candidate))
+        if few.weights.size < hours.weights.size:
+            plan = LocalSearch(problem, hours, 0.0).best_near(plan)
+        plans.append(plan)
+    return plans

@@ -12,19 +12,15 @@ AWS's own order of application on every hour. Floats: a plan is an estimate, rou
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from reservations.optimizer.application import apply_to_hours, is_within_limits
+from reservations.optimizer.application import WeightedHours, apply_to_hours, is_within_limits
 from reservations.optimizer.bound import bound_of_prices, raise_bound
 from reservations.optimizer.linear_program import solve_program
-from reservations.optimizer.model import CommitmentApplication, PurchaseProblem, Solution
-from reservations.optimizer.rounding import (
-    reduced_to_limits,
-    search_without_solver,
-    spread_over_options,
-    whole_machines,
-)
+from reservations.optimizer.model import CommitmentApplication, Floats, PurchaseLimits, PurchaseProblem, Solution
+from reservations.optimizer.rounding import buyable_plans, search_without_solver, spread_over_options
 from reservations.optimizer.similar_hours import averaged_hours, distinct_hours
 
 MOST_VARIABLES = 40_000
@@ -53,11 +49,8 @@ def solve(problem: PurchaseProblem, *, time_limit: float = 30.0, most_variables:
     candidates = [program.quantities, spread_over_options(problem, levels, program.quantities)]
     if program.timed_out:
         candidates.append(search_without_solver(problem, few))
-    plans = [
-        reduced_to_limits(problem, hours, whole_machines(problem, few, candidate))
-        for candidate in candidates
-        if candidate is not None
-    ]
+    candidates += _plans_of_one_kind(problem, few, began + time_limit)
+    plans = buyable_plans(problem, hours, few, [plan for plan in candidates if plan is not None])
     plans.append(np.zeros(len(problem.options)))
     costed = [(apply_to_hours(problem, hours, plan), plan) for plan in plans]
     allowed = [(applied, plan) for applied, plan in costed if is_within_limits(problem, plan, applied, before)]
@@ -72,3 +65,26 @@ def solve(problem: PurchaseProblem, *, time_limit: float = 30.0, most_variables:
         is_feasible=is_within_limits(problem, quantities, best, before),
         seconds=time.monotonic() - began,
     )
+
+
+def _plans_of_one_kind(problem: PurchaseProblem, hours: WeightedHours, until: float) -> list[Floats | None]:
+    """The program's answer where only one kind may be bought: under a limit that may be the best start."""
+    names = {group.name for group in problem.groups}
+    if len(names) < 2 or problem.limits == PurchaseLimits():
+        return []
+    plans: list[Floats | None] = []
+    for name in sorted(names):
+        options = [i for i, option in enumerate(problem.options) if problem.groups[option.group].name == name]
+        own = sorted({problem.options[i].group for i in options})
+        number = {group: index for index, group in enumerate(own)}
+        narrow = replace(
+            problem,
+            groups=tuple(problem.groups[group] for group in own),
+            options=tuple(replace(problem.options[i], group=number[problem.options[i].group]) for i in options),
+        )
+        quantities = solve_program(narrow, hours, until - time.monotonic()).quantities
+        if quantities is not None:
+            plan = np.zeros(len(problem.options))
+            plan[options] = quantities
+            plans.append(plan)
+    return plans

@@ -37,5 +37,9 @@ class PricesForm(forms.Form):
             return price_lists.parse_price_list(read_upload(uploaded, MOST_PRICE_BYTES), uploaded.name)
         except BadPrices as error:
             raise forms.ValidationError(str(error)) from None
-        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            raise forms.ValidationError(f"This is not such a price list: {error!r}") from None
+        except KeyError as error:
+            raise forms.ValidationError(f"This is not such a price list: it has no {error.args[0]}.") from None
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
+            raise forms.ValidationError(
+                "This is not such a price list: a value in it is of another kind than the provider writes there."
+            ) from None

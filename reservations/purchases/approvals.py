@@ -1,9 +1,12 @@
 """Who may decide about a purchase, and the decision: approved, rejected, withdrawn, or expired."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
+from costs.query.currency_conversion import rate_book
+from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.ops.locks import wait_for
@@ -18,20 +21,36 @@ from reservations.purchases.same_demand import LOCK, check_same_demand
 OPEN = (purchase_rules.WAITING, purchase_rules.APPROVED)
 
 
-def approver_for(user: User) -> purchase_rules.Approver:
-    """The roles and the limit of a person, by which a purchase is approved."""
+def approver_for(user: User, day: date | None = None) -> purchase_rules.Approver:
+    """The roles and the limit of a person, by which she approves; exchange rates are those of a day (today)."""
     roles = set(user.groups.values_list("name", flat=True))
     own = ApproverLimit.objects.filter(user=user).first()
     policy = BuyingPolicy.get()
     limit, currency = (own.limit, own.currency) if own else (policy.default_limit, policy.currency)
     is_administrator = user.is_superuser or ADMINISTRATOR in roles
-    return purchase_rules.Approver(user.pk, FINANCE in roles, is_administrator, limit, currency)
+    rates = limit_rates(currency, day or timezone.now().date())
+    return purchase_rules.Approver(user.pk, FINANCE in roles, is_administrator, limit, currency, rates)
 
 
-def approval_objection(row: PurchaseRequest, user: User) -> str:
-    """Why she may not approve it, in words; empty when she may."""
+def limit_rates(currency: str, day: date) -> dict[str, purchase_rules.LimitRate]:
+    """What the currencies of purchases are worth in that of a limit: the day's rate or the last of a week before, else
+    the month's or that of the month before. Without such a rate a currency is missing."""
+    others = PurchaseRequest.objects.exclude(currency=currency).order_by()
+    codes = set(others.values_list("currency", flat=True).distinct())
+    if not codes:
+        return {}
+    month = Month.of(day)
+    book = rate_book(Period(month.previous.start, day + timedelta(days=1)), {*codes, currency})
+    known = {
+        code: book.for_day(code, currency, day) or book.for_month(code, currency, month.previous) for code in codes
+    }
+    return {code: purchase_rules.LimitRate(rate.value, rate.day) for code, rate in known.items() if rate}
+
+
+def approval_objection(row: PurchaseRequest, user: User, day: date | None = None) -> str:
+    """Why she may not approve it, in words; empty when she may. Exchange rates are those of the day (today)."""
     return purchase_rules.approver_objection(
-        approver_for(user),
+        approver_for(user, day),
         requested_by=row.requested_by_id,
         standing_by=row.standing_order.made_by_id if row.standing_order else None,
         value=row.value,
@@ -57,7 +76,7 @@ def approve_purchase(pk: int, *, user: User, comment: str, now: datetime) -> Pur
     wait_for(LOCK)
     row = locked(pk)
     purchase_rules.next_state(row.state, "approve")
-    if objection := approval_objection(row, user):
+    if objection := approval_objection(row, user, now.date()):
         raise CannotBuy(objection)
     check_same_demand(row)
     if changes := " ".join(changes_since_decision(row, now)):
@@ -105,8 +124,8 @@ def expire_open_requests(now: datetime) -> int:
     return expired
 
 
-def approver_addresses(row: PurchaseRequest) -> list[str]:
+def approver_addresses(row: PurchaseRequest, day: date) -> list[str]:
     """Addresses of those who may approve it; of all of finance where nobody's limit reaches."""
     people = [user for user in User.objects.in_role(FINANCE) if user.pk != row.requested_by_id]
-    able = [user.email for user in people if not approval_objection(row, user)]
+    able = [user.email for user in people if not approval_objection(row, user, day)]
     return able or [user.email for user in people]

@@ -37,7 +37,7 @@ def record_purchase(pk: int, *, reference: str, user: User | None, now: datetime
     """Records that it was bought, under the provider's id, by which its first bill is found."""
     row = locked(pk)
     reference = reference.strip()
-    if not reference or len(reference) > 300:
+    if not reference or len(reference) > 300 or not reference.isprintable():
         raise CannotBuy("Write down the provider's id of what was bought: by it the bill is found.")
     other = PurchaseRequest.objects.filter(reference=reference, provider=row.provider).exclude(pk=row.pk).first()
     if other:

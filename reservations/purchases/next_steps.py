@@ -50,7 +50,7 @@ def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") 
                 "approve",
                 "Approve",
                 "check",
-                approvals.approval_objection(row, user) or twice,
+                approvals.approval_objection(row, user, now.date()) or twice,
                 "primary",
                 describe_commitment(row, now),
             ),

@@ -56,7 +56,7 @@ def request_purchase(
     except IntegrityError:
         raise CannotBuy(REQUESTED_ALREADY) from None
     add_event(row, "ask", "", user, comment, now)
-    send_emails(row, "purchase-asked", approver_addresses(row), now)
+    send_emails(row, "purchase-asked", approver_addresses(row, now.date()), now)
     return row
 
 

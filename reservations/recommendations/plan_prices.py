@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reservations.calc.prices import at_net_prices
-from reservations.calc.terms import ON_DEMAND, MachinePool
+from reservations.calc.terms import KINDS, ON_DEMAND, MachinePool
 from reservations.models import Plan
 from reservations.optimizer.demand import Demand
 from reservations.optimizer.offers import Prices
@@ -33,6 +33,16 @@ def price_notes(prices: Prices, unpriced: list[MachinePool], currency: str) -> I
             "On demand the bill charges less than its list prices: savings are what commitments take off the price "
             "that is charged. What commitments cost is taken from the list; a discount on them is yours to state."
         )
+    empty = sorted(
+        {
+            f"{KINDS.get(price.kind, price.kind)} of {price.pool.type}"
+            for price in prices.values()
+            if not price.effective
+        }
+    )
+    if empty:
+        names = ", ".join(empty[:5])
+        yield f"A price list has no amount for {names}: such offers are left out. Load a list that has."
     elsewhere = price_book.other_regions(unpriced) if unpriced else []
     if elsewhere:
         yield (

@@ -155,6 +155,36 @@ def test_a_wrong_row_is_named_and_nothing_is_kept(rows, discounts, fay, client_o
     assert not Commitment.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        ("currency", "AWS,b,sp_ec2,DOLLARSANDCENTS", "Row 3: currency 'DOLLARSANDCENTS' is no code like USD"),
+        ("currency", "AWS,b,sp_ec2,XYZ", "Row 3: currency 'XYZ' is no code"),
+        ("term_months", "AWS,b,sp_ec2,999999999999", "Row 3: term_months '999999999999' is none of 12, 36"),
+        ("term_months", "AWS,b,sp_ec2,7", "Row 3: term_months '7' is none of 12, 36"),
+        ("term_months", "AWS,b,sp_ec2,12.7", "Row 3: term_months '12.7' is none of 12, 36"),
+        ("name", f"AWS,{'b' * 1001},sp_ec2,", "Row 3: id has 1001 characters, and may have 1000"),
+        ("instance_type", f"AWS,b,ri_standard,{'m' * 101}", "Row 3: instance_type has 101 characters"),
+        ("name", "AWS,b,sp_ec2,a\0b", "Row 3: name has a NUL character in it"),
+        ("end", "AWS,known,sp_ec2,2026-02-28", "Row 3: it ends (2026-02-28) before it starts (2026-03-01)"),
+        ("count", "AWS,b,ri_standard,1.5", "Row 3: count '1.5' is no whole number"),
+        ("count", "AWS,b,ri_standard,0", "Row 3: count '0' is no whole number"),
+        ("count", "AWS,b,ri_standard,1e14", "Row 3: count '1e14' is no whole number"),
+        ("name", "AWS,b,azure_plan,", "Row 3: provider 'AWS' sells no azure_plan: that is Azure's"),
+        ("name", "Nobody,b,ri_standard,", "Row 3: provider 'Nobody' is none of AWS, Azure, Google Cloud"),
+        ("name", "AWS,b,ri_standard,a,b", "Row 3: it has more cells than the header"),
+    ],
+)
+def test_a_row_that_cannot_be_stored_is_named_by_line_and_column(columns, row, expected, people):
+    from reservations.inventory import commitment_csv
+
+    Commitment.objects.create(provider="AWS", commitment_id="known", kind="sp_ec2", start=date(2026, 3, 1))
+    with pytest.raises(commitment_csv.BadCommitments) as refused:
+        commitment_csv.load_csv(f"provider,id,kind,{columns}\nAWS,a,sp_ec2,\n{row}\n")
+    assert expected in str(refused.value)
+    assert Commitment.objects.get().commitment_id == "known", "nothing of the file is stored"
+
+
 def test_a_recommendation_opens_to_its_demand_and_formula(plan, fay, client_of):
     browser = client_of(fay)
     page = browser.get(plan.get_absolute_url()).content.decode()

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             policy = BuyingPolicy.get()
             try:
                 result = provider_lists.ask_aws(options["region"], policy.endpoint, policy.credential)
-            except provider_lists.CannotAsk as error:
+            except (provider_lists.CannotAsk, BadList) as error:
                 raise CommandError(str(error)) from None
             self._say("AWS", result)
 

@@ -160,7 +160,13 @@ class TestWhatAListStates:
             ("{", "begins like JSON"),
             ('{"Other": []}', "None of savingsPlans"),
             ("a,b\n1,2\n", "no list of Azure's reservation transactions"),
-            (json.dumps({"savingsPlans": [{**PLAN, "savingsPlanType": "Quantum"}]}), "Entry 1: KeyError 'Quantum'"),
+            (
+                json.dumps({"savingsPlans": [{**PLAN, "savingsPlanType": "Quantum"}]}),
+                "Entry 1: 'Quantum' is no value known",
+            ),
+            ('{"savingsPlans": null}', "Where its commitments should be is no list"),
+            ('{"savingsPlans": [7]}', "Entry 1: it is no commitment"),
+            (json.dumps({"ReservedInstances": [{"InstanceType": "m5"}]}), "Entry 1: it has no ReservedInstancesId"),
             (json.dumps({"savingsPlans": [{**PLAN, "end": "2025-01-01T00:00:00Z"}]}), "ends .* before it starts"),
         ],
     )

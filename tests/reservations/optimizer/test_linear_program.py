@@ -154,3 +154,59 @@ def test_a_plan_is_applied_to_what_reservations_left_and_first_where_it_discount
     assert solution.used.tolist() == pytest.approx([1.0, 0.9])
     assert solution.uncovered.tolist() == pytest.approx([0.5, 0.0])
     assert solution.cost == pytest.approx(0.6 + 0.9 + 0.5)
+
+
+def fleet(demand, on_demand, reserved, planned, **limits):
+    """A reservation for each pool at a share of its price, and where `planned` says so a plan over all of them."""
+    prices = np.array(on_demand, float)
+    groups = tuple(CapacityGroup("RI", (pool,), (1.0,), 1) for pool in range(len(prices)))
+    options = tuple(
+        Option(f"RI {pool}", pool, float(price * share), is_whole=True)
+        for pool, (price, share) in enumerate(zip(prices, reserved, strict=True))
+    )
+    if planned:
+        rates = tuple((prices * planned).tolist())
+        groups = (*groups, CapacityGroup("Plan", tuple(range(len(prices))), rates, 3))
+        options = (*options, Option("Plan", len(prices), 1.0))
+    return PurchaseProblem(np.array(demand, float), prices, groups, options, PurchaseLimits(**limits))
+
+
+def test_the_machines_that_fill_a_limit_best_are_bought_and_not_the_first_that_fit():
+    """0.10, 0.20 and 0.30 an hour: 70 % of 0.60 is 0.42, so 0.10 + 0.30 fit, which saves 0.4 x 0.40 = 0.16 an hour.
+
+    The program's fractions bring it to 0.10 + 0.20, which saves 0.12.
+    """
+    problem = fleet([[1] * 24] * 3, [0.1, 0.2, 0.3], [0.6] * 3, None, maximum_coverage=0.7, minimum_utilisation=0.9)
+    solution = solve(problem)
+    assert solution.quantities.tolist() == [1, 0, 1]
+    assert solution.cost_before - solution.cost == pytest.approx(24 * 0.16)
+
+
+def test_a_coverage_that_can_be_reached_is_reached_between_its_two_limits():
+    """Four machines all day and seven from 8 to 20: 132 machine hours, of which 69 to 70 % are 91.08 to 92.4.
+
+    Three reservations cover 72; of the 60 left a plan for 0.82 of a machine covers 19.7.
+    """
+    day = [4] * 12 + [7] * 12
+    problem = fleet([day], [0.1], [0.6], 0.7, maximum_coverage=0.7, minimum_coverage=0.69, minimum_utilisation=0.9)
+    solution = solve(problem)
+    assert solution.is_feasible
+    assert 0.69 <= solution.application.covered / solution.cost_before <= 0.7000001
+    assert solution.quantities[0] == 3
+
+
+WIDER = {
+    "a choice that once saved less than reservations alone": ([[4] * 12 + [7] * 12, [5] * 18 + [2] * 6, [3] * 24]),
+    "a choice that once bought nothing": ([[3] * 12 + [6] * 12, [1, 3, 3, 4, 3, 2, 4, 1, 4, 4, 2, 4] * 2, [2] * 24]),
+}
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_a_wider_choice_is_never_worse(name):
+    limits = {"maximum_coverage": 0.7, "minimum_utilisation": 0.9}
+    prices, reserved = [0.096, 0.17, 0.218], [0.62, 0.62, 0.74]
+    everything = solve(fleet(WIDER[name], prices, reserved, 0.71, **limits))
+    reservations = solve(fleet(WIDER[name], prices, reserved, None, **limits))
+    plan = solve(fleet(WIDER[name], prices, [0.9999] * 3, 0.71, **limits))
+    assert everything.cost_before - everything.cost > 0
+    assert everything.cost <= min(reservations.cost, plan.cost) + 1e-9

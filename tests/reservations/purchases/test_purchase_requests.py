@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
+from costs.models import ExchangeRate
 from finops_site.models import OutgoingEmail, User
 from reservations import nightly
 from reservations.calc import purchase_rules
@@ -296,3 +297,29 @@ def test_the_night_lets_expire_what_nobody_decided_and_finds_what_was_bought(ite
     waiting.refresh_from_db()
     assert (row.state, waiting.state) == (purchase_rules.SEEN, purchase_rules.EXPIRED)
     assert waiting.message == "It was to be decided and bought until 04 April 2026."
+
+
+def test_a_reference_that_nobody_can_store_is_refused_in_words(item, eli, fay):
+    with pytest.raises(CannotBuy, match="Write down the provider's id"):
+        bought(item, eli, fay, reference="ri-\x0077")
+
+
+def test_a_limit_in_dollars_is_compared_with_euros_at_the_known_rate(item, eli, fay, fred):
+    """438 EUR are 481.80 USD at 1.10: within 482, and above 481. Without a rate nobody can compare them."""
+    row = requested(item, eli)
+    PurchaseRequest.objects.update(currency="EUR")
+    row.refresh_from_db()
+    assert approvals.approval_objection(row, fay, NOW.date()) == (
+        "Your limit is in USD, and this costs EUR: load a newer exchange rate of the two, so that they can be compared."
+    )
+    ExchangeRate.objects.create(base="EUR", quote="USD", day=date(2026, 3, 20), rate=Decimal("1.10"))
+    ApproverLimit.objects.create(user=fay, limit=481)
+    assert approvals.approval_objection(row, fay, NOW.date()) == (
+        "It commits 438.00 EUR over its term: 481.80 USD at 1 EUR = 1.100000 USD of 20 March 2026, "
+        "and you may approve up to 481.00."
+    )
+    waiting = PurchaseRequest.objects.waiting_for(approvals.approver_for(fay, NOW.date()))
+    assert not waiting.exists()
+    ApproverLimit.objects.update(limit=482)
+    assert PurchaseRequest.objects.waiting_for(approvals.approver_for(fay, NOW.date())).get() == row
+    assert approvals.approval_objection(row, fay, NOW.date()) == ""
