@@ -373,7 +373,7 @@ AWS_CUR = Format(
         "ServiceName": text("lineItem/ProductCode"),
         "RegionId": text("product/regionCode", "product/region", "savingsPlan/Region"),
         "RegionName": text("product/location"),
-        "AvailabilityZone": text("lineItem/AvailabilityZone"),
+        "AvailabilityZone": text("lineItem/AvailabilityZone", "reservation/AvailabilityZone"),
         "ResourceId": text("lineItem/ResourceId"),
         "ResourceType": text("product/productFamily"),
         "SkuId": text("product/sku"),

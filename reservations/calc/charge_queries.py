@@ -226,6 +226,7 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         unit=_.CommitmentDiscountUnit.max(),
         account=_.SubAccountId.max(),
         region=_.RegionId.max(),
+        zone=_.AvailabilityZone.max(),
         machine=_.x_InstanceType.max(),
         first_machine=_.x_InstanceType.min(),
         frequency=_.ChargeFrequency.max(),
@@ -251,6 +252,12 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         end=_.x_CommitmentEnd.max(),
     )
     return use.order_by("provider", "commitment", "day", "category", "status", "currency", "last")
+
+
+def newest_days(start: datetime, end: datetime) -> Table:
+    """The last day on which a charge of anything begins, of each provider."""
+    shown = CHARGES.filter(_.x_Problem.isnull(), _.ChargePeriodStart >= start, _.ChargePeriodStart < end)
+    return shown.group_by(provider=_.ProviderName.fill_null("")).agg(day=_.ChargePeriodStart.max().date())
 
 
 def commitment_capacity(start: datetime, end: datetime) -> Table:

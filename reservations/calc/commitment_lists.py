@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -36,6 +36,7 @@ from reservations.calc.terms import (
 )
 
 DAY_SECONDS = 86_400
+ZERO: Final = Decimal(0)
 PAYMENTS: Final = {"no upfront": "none", "partial upfront": "partial", "all upfront": "all"}
 AZURE_BILLING: Final = {"monthly": "none", "upfront": "all", "p1m": "none"}
 PLAN_KINDS: Final = {
@@ -44,8 +45,12 @@ PLAN_KINDS: Final = {
     "SageMaker": SP_SAGEMAKER,
     "Database": SP_DATABASE,
 }
-# What was never paid, or is no more of its own: an exchanged reservation lives on under another id.
-NOT_OWNED: Final = ("payment-failed", "queued", "queued-deleted", "payment-pending", "failed", "cancelled", "pending")
+# What was never paid, or is no more of its own: an exchanged reservation lives on under another id. What is queued
+# begins later and is bought; a plan whose return is pending holds until it is returned.
+NOT_OWNED: Final = ("payment-failed", "queued-deleted", "payment-pending", "failed", "cancelled", "pending")
+# What was owned and is no more, whatever end the list states.
+OVER: Final = ("returned", "retired")
+STATED_AMOUNTS: Final = ("count", "hourly_commitment", "upfront", "recurring_hourly")
 
 
 class BadList(ValueError):
@@ -54,11 +59,25 @@ class BadList(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ListedCommitment:
-    """One commitment as its provider lists it; `values` are fields of a commitment, those that the list states."""
+    """One commitment as its provider lists it; `values` are fields of a commitment, those that the list states.
+
+    `state` as AWS writes it, in small letters; empty for others.
+    """
 
     provider: str
     identity: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    state: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was returned or has ended; the list may still state the end that it would have had."""
+        return self.state in OVER
+
+    @property
+    def is_returning(self) -> bool:
+        """Whether its return was asked for: it holds until that is granted."""
+        return self.state == "pending-return"
 
 
 def read_list(text: str) -> list[ListedCommitment]:
@@ -111,7 +130,11 @@ def _each_of(entries: Any, read: Callable[[Mapping[str, Any]], ListedCommitment 
             start, end = listed.values.get("start"), listed.values.get("end")
             if start and end and end <= start:
                 raise BadList(f"Entry {number}: it ends ({end}) before it starts ({start}).")
-            yield listed
+            for name in STATED_AMOUNTS:
+                amount = listed.values.get(name, ZERO)
+                if not amount.is_finite() or amount < 0:
+                    raise BadList(f"Entry {number}: {name.replace('_', ' ')} {amount} cannot be right.")
+            yield replace(listed, state=str(entry.get("state") or entry.get("State") or "").lower())
 
 
 def _texts(entry: Mapping[str, Any]) -> set[str]:
@@ -119,7 +142,7 @@ def _texts(entry: Mapping[str, Any]) -> set[str]:
 
 
 def _plan(entry: Mapping[str, Any]) -> ListedCommitment | None:
-    if entry.get("state") in NOT_OWNED:
+    if str(entry.get("state", "")).lower() in NOT_OWNED:
         return None
     is_of_family = entry["savingsPlanType"] == "EC2Instance"
     return _listed(
@@ -142,7 +165,7 @@ def _plan(entry: Mapping[str, Any]) -> ListedCommitment | None:
 
 def _reserved(entry: Mapping[str, Any]) -> ListedCommitment | None:
     """EC2. The list has no ARN and no region: `Commitment` ids end with this id."""
-    if entry.get("State") in NOT_OWNED:
+    if str(entry.get("State", "")).lower() in NOT_OWNED:
         return None
     zone = entry.get("AvailabilityZone", "")
     return _listed(
@@ -158,7 +181,7 @@ def _reserved(entry: Mapping[str, Any]) -> ListedCommitment | None:
 
 
 def _database(entry: Mapping[str, Any]) -> ListedCommitment | None:
-    if entry.get("State") in NOT_OWNED:
+    if str(entry.get("State", "")).lower() in NOT_OWNED:
         return None
     deployed = " Multi-AZ" if entry.get("MultiAZ") else ""
     return _listed(
@@ -172,7 +195,7 @@ def _database(entry: Mapping[str, Any]) -> ListedCommitment | None:
 
 
 def _cache(entry: Mapping[str, Any]) -> ListedCommitment | None:
-    if entry.get("State") in NOT_OWNED:
+    if str(entry.get("State", "")).lower() in NOT_OWNED:
         return None
     return _listed(
         "AWS",

@@ -217,7 +217,9 @@ def system_named(service: str, text: str) -> str:
     lower = text.lower()
     if service == EC2:
         return _first(SYSTEM_WORDS, lower) or "Linux"
-    return system_in(service, _system(service, "", "", lower) or text)
+    # A database's machines have an operating system, and it is no engine: which engine is not stated then.
+    is_engine = service != RDS or not re.search("linux|unix|windows", lower)
+    return system_in(service, _system(service, "", "", lower) or (text if is_engine else ""))
 
 
 def service_of(name: str) -> str | None:

@@ -98,6 +98,8 @@ def stated_terms(
     values["kind"] = kind
     machine = values["instance_type"].value if "instance_type" in values else ""
     values |= _capacity(kind.value, machine, rows, capacities)
+    if _is_zonal(provider, kind.value, rows):
+        values["scope"] = StatedValue("zonal")
     values["account"] = StatedValue(_account(identity, rows))
     for name in ("name", "unit", "currency"):
         values[name] = StatedValue(_first(rows, name))
@@ -156,6 +158,14 @@ def _machines(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> di
         "region": StatedValue(_first(rows, "region")),
         "system": StatedValue("" if kind == SP_EC2 else _system(rows)),
     }
+
+
+def _is_zonal(provider: str, kind: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is for one zone: then AWS's own charges of it name that. What uses it always runs in one."""
+    own = [row for row in rows if row["category"] == "Purchase" or row["status"] == "Unused"]
+    return (
+        provider_of(provider) == AWS and kind in (RI_STANDARD, RI_CONVERTIBLE) and any(row.get("zone") for row in own)
+    )
 
 
 def _system(rows: Sequence[Mapping[str, Any]]) -> str:

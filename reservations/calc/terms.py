@@ -319,3 +319,18 @@ def provider_of(name: str) -> str:
     if lower.startswith(("azure", "microsoft")):
         return AZURE
     return GOOGLE if lower.startswith(("gcp", "google")) else name
+
+
+def end_of_id(identity: str) -> str:
+    """What an id ends with, in small letters: an ARN ends with the id itself, after a slash (EC2, savings plans) or a
+    colon (databases, caches).
+    """
+    return re.split("[/:]", identity)[-1].lower()
+
+
+def is_same_id(identity: str, other: str) -> bool:
+    """Whether two ids name the same commitment: spelled alike, or one of them what the other, an ARN, ends with."""
+    first, second = identity.lower(), other.lower()
+    return (
+        first == second or (bool(second) and end_of_id(first) == second) or (bool(first) and first == end_of_id(second))
+    )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,8 +12,10 @@ from django.db import transaction
 
 from finops_site.lib.money import ISO_4217
 from finops_site.models import Team
-from reservations.calc.stated_terms import PERSON
-from reservations.calc.terms import AWS, AZURE, GOOGLE, KINDS, PAYMENTS, kind_objection, provider_of
+from reservations.calc.machine_pools import system_named
+from reservations.calc.stated_terms import PERSON, service_name
+from reservations.calc.terms import AWS, AZURE, GOOGLE, KINDS, PAYMENTS, kind_objection, provider_of, service_of_type
+from reservations.inventory.commitment_inventory import KnownCommitments
 from reservations.models import Commitment
 
 
@@ -36,6 +39,7 @@ DATES = ("start", "end")
 PLAIN = ("term_months", "payment", "owner", "currency", "instance_type", "system", "service")
 
 
+AWS_REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
 # Azure also commits for a month, and for five years; everybody else for one year or three.
 TERMS = {AZURE: (1, 12, 36, 60)}
 MOST_COUNT = 10_000_000
@@ -53,14 +57,15 @@ def load_csv(text: str) -> int:
         raise BadCommitments(f"The header lacks {', '.join(missing)}; it may have {', '.join(COLUMNS)}.")
     teams = {team.name.lower(): team for team in Team.objects.all()}
     seen: dict[tuple[str, str], int] = {}
+    known = KnownCommitments(Commitment.objects.select_for_update())
     count = 0
     for number, row in enumerate(_rows(reader), 2):
         cells = {name: (value or "").strip() for name, value in row.items() if name}
-        key = (cells["provider"], cells["id"])
+        key = (provider_of(cells["provider"]).lower(), cells["id"].lower())
         if key in seen:
-            raise BadCommitments(f"Row {number}: the id {key[1]!r} stands in row {seen[key]} already.")
+            raise BadCommitments(f"Row {number}: the id {cells['id']!r} stands in row {seen[key]} already.")
         seen[key] = number
-        _complete(cells, f"Row {number}", teams)
+        _complete(cells, f"Row {number}", teams, known)
         count += 1
     return count
 
@@ -78,7 +83,7 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
         raise BadCommitments(f"Row {reader.line_num}: this is no CSV ({error}).") from None
 
 
-def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -> None:
+def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], known: KnownCommitments) -> None:
     values: dict[str, Any] = {
         name: cells[name] for name in (*TEXTS, "instance_type", "system", "service") if cells.get(name)
     }
@@ -112,16 +117,48 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team]) -
         if cells["owner"].lower() not in teams:
             raise BadCommitments(f"{place}: there is no team {cells['owner']!r}.")
         values["owner"] = teams[cells["owner"].lower()]
-    row = Commitment.objects.filter(provider=cells["provider"], commitment_id=cells["id"]).first()
-    row = row or Commitment(provider=cells["provider"], commitment_id=cells["id"])
+    row = known.find(cells["provider"], cells["id"])
+    if row is None:
+        row = Commitment(provider=cells["provider"], commitment_id=cells["id"])
+        known.add(row)
+    values |= _normalised(row, values, place)
     for name, value in values.items():
         setattr(row, name, value)
     if row.start and row.end and row.end <= row.start:
-        known = "" if cells.get("start") and cells.get("end") else "; of the two the row leaves one as it is known"
-        raise BadCommitments(f"{place}: it ends ({row.end}) before it starts ({row.start}){known}.")
+        more = "" if cells.get("start") and cells.get("end") else "; of the two the row leaves one as it is known"
+        raise BadCommitments(f"{place}: it ends ({row.end}) before it starts ({row.start}){more}.")
     # What a person wrote no bill and no list changes.
     row.origins |= dict.fromkeys(values.keys() - {"source", "owner"}, PERSON)
     row.save()
+
+
+def _normalised(row: Commitment, values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Service, region, type, system and scope as bills are read: ``Amazon EC2`` is EC2, ``M5.Large`` is m5.large."""
+    issuer, new = provider_of(row.provider), dict[str, Any]()
+    if "scope" in values:
+        new["scope"] = "zonal" if "zon" in values["scope"].lower() else values["scope"].lower()
+    if "region" in values:
+        new["region"] = values["region"].lower().replace(" ", "") if issuer in (AZURE, GOOGLE) else values["region"]
+    if issuer != AWS:
+        return new
+    if "region" in values:
+        new["region"] = values["region"].lower()
+        if not re.fullmatch(AWS_REGION, new["region"]):
+            raise BadCommitments(
+                f"{place}: region {values['region']!r} is no code of a region: write it as bills do, like us-east-1."
+            )
+    # What DynamoDB and Fargate are counted in is no machine and has no small letters.
+    machine = values.get("instance_type", row.instance_type)
+    if re.search(r"[.\d]", machine):
+        machine = machine.lower()
+    if "instance_type" in values:
+        new["instance_type"] = machine
+    service = service_name(row.provider, values.get("service", row.service))
+    if "service" in values:
+        new["service"] = service
+    if "system" in values:
+        new["system"] = system_named(service or service_of_type(machine), values["system"])
+    return new
 
 
 def _term(cells: Mapping[str, str], place: str) -> int:

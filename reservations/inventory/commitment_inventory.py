@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from costs.models import CostLine
 from reservations.calc.stated_terms import StatedValue, outranks, stated_terms
-from reservations.calc.terms import provider_of
+from reservations.calc.terms import end_of_id, is_same_id, provider_of
 from reservations.models import Commitment
 
 Key = tuple[str, str]
@@ -54,16 +54,45 @@ def register_commitments(rows: Iterable[Mapping[str, Any]], capacities: Iterable
     return len(new)
 
 
+class KnownCommitments:
+    """Stored commitments by their ids, however bills, lists and persons spell these and the provider."""
+
+    def __init__(self, rows: Iterable[Commitment]) -> None:
+        self.rows: list[Commitment] = []
+        self._exact: dict[Key, Commitment] = {}
+        self._alike: dict[Key, list[Commitment]] = defaultdict(list)
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Commitment) -> None:
+        self.rows.append(row)
+        self._exact[row.provider, row.commitment_id] = row
+        self._alike[_family(row.provider), end_of_id(row.commitment_id)].append(row)
+
+    def find(self, provider: str, identity: str) -> Commitment | None:
+        """The one spelled so; else alike; else the only one whose ARN ends with this id, or whose id this ARN's is."""
+        if row := self._exact.get((provider, identity)):
+            return row
+        alike = self._alike.get((_family(provider), end_of_id(identity)), [])
+        same = [row for row in alike if row.commitment_id.lower() == identity.lower()]
+        ends = [row for row in alike if is_same_id(row.commitment_id, identity)]
+        return same[0] if same else ends[0] if len(ends) == 1 else None
+
+
+def _family(provider: str) -> str:
+    return provider_of(provider).lower()
+
+
 def _known(seen: Iterable[Key]) -> dict[Key, Commitment]:
-    """The commitments that are stored already; one that AWS listed by the end of its ARN gets its whole id."""
-    ends = {identity.rpartition("/")[2]: (provider, identity) for provider, identity in seen}
-    rows = Commitment.objects.filter(commitment_id__in={*(identity for _, identity in seen), *ends})
-    known = {(row.provider, row.commitment_id): row for row in rows}
-    for (provider, identity), row in list(known.items()):
-        arn = ends.get(identity)
-        if arn and arn != (provider, identity) and arn not in known and provider_of(arn[0]) == provider:
-            row.provider, row.commitment_id = arn
-            known[arn] = row
+    """The commitments that are stored already; one that a list or a person spelled otherwise is spelled as its bill."""
+    stored = KnownCommitments(Commitment.objects.all())
+    keys = list(seen)
+    known = {key: row for key in keys if (row := stored.find(*key)) and (row.provider, row.commitment_id) == key}
+    for key in keys:
+        row = stored.find(*key)
+        if row and key not in known and (row.provider, row.commitment_id) not in known:
+            row.provider, row.commitment_id = key
+            known[key] = row
     return known
 
 

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from functools import reduce
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from reservations.inventory.period_charges import midnight, query_charges
 from reservations.models import Commitment, Utilisation
 
 ZERO = Decimal(0)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ def refresh_usage(month: Month) -> UsageRefresh:
     rows = query_charges(period, charge_queries.commitment_use(*span))
     new = register_commitments(rows, query_charges(period, charge_queries.commitment_capacity(*span)))
     Utilisation.objects.within(period).delete()
-    days = Utilisation.objects.bulk_create(_build_days(rows), batch_size=2_000)
+    newest = query_charges(period, charge_queries.newest_days(*span)) if any(map(_is_spread, rows)) else []
+    days = Utilisation.objects.bulk_create(
+        _build_days(rows, {row["provider"]: row["day"] for row in newest}), batch_size=2_000
+    )
     return UsageRefresh(new, len(days), write_coverage(month))
 
 
@@ -52,8 +57,8 @@ def months_with_bills() -> list[Month]:
     return sorted({Month.parse(text[:7]) for months in listed for text in months}, key=lambda m: m.start, reverse=True)
 
 
-def _build_days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
-    """A row for each commitment, day and currency that had usage.
+def _build_days(rows: Iterable[Mapping[str, Any]], newest: Mapping[str, date]) -> list[Utilisation]:
+    """A row for each commitment, day and currency that had usage; `newest` is the last day of each provider's bill.
 
     A purchase is no use of anything and costs nothing in effective cost; where it does (a Google fee that no usage
     carries), it is paid for what nobody used. Taxes, credits and adjustments cover nothing.
@@ -63,35 +68,57 @@ def _build_days(rows: Iterable[Mapping[str, Any]]) -> list[Utilisation]:
     unspent = [row for row in rows if row["category"] == "Purchase" and row["effective"]]
     # It counts no units that could be told from those of the purchase.
     usage += [{**row, "status": "Unused", "quantity": None, "counted": 0} for row in unspent]
-    for row in _by_day(usage):
-        groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
     known = {(row.provider, row.commitment_id): row for row in Commitment.objects.all()}
+    for row in _by_day(usage, newest, known):
+        groups[(row["provider"], row["commitment"], row["day"], row["currency"])].append(row)
     return [_build_day(known[key[:2]], *key[2:], own_rows) for key, own_rows in sorted(groups.items())]
 
 
-def _by_day(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _is_spread(row: Mapping[str, Any]) -> bool:
+    return row["status"] == "Unused" and row["last"] > row["day"]
+
+
+def _by_day(
+    rows: Sequence[Mapping[str, Any]], newest: Mapping[str, date], known: Mapping[tuple[str, str], Commitment]
+) -> Iterator[Mapping[str, Any]]:
     """The rows, what is unused over several days spread over them: the fee of a reservation is one charge a month.
 
-    In equal parts, the last day with what is left, and not beyond the newest day that the bill shows.
+    Not beyond the newest day that the bill shows of anything, nor beyond the end of the commitment.
     """
-    newest = max((row["day"] for row in rows), default=None)
+    used: dict[tuple[str, str, str], dict[date, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        last = min(row["last"], newest) if newest else row["last"]
-        days = (last - row["day"]).days + 1
-        if row["status"] != "Unused" or days < 2:
+        if row["status"] != "Unused":
+            used[row["provider"], row["commitment"], row["currency"]][row["day"]].append(row)
+    for row in rows:
+        end = known[row["provider"], row["commitment"]].end
+        last = min(row["last"], newest.get(row["provider"], row["last"]), end - DAY if end else row["last"])
+        count = (last - row["day"]).days + 1
+        if not _is_spread(row) or count < 2:
             yield row
             continue
-        for number in range(days):
-            parts = {name: _part(row[name], days, is_last=number == days - 1) for name in ("quantity", "effective")}
-            yield {**row, **parts, "day": row["day"] + timedelta(days=number)}
+        days = [row["day"] + DAY * number for number in range(count)]
+        own = used[row["provider"], row["commitment"], row["currency"]]
+        same = {day: [one for one in own[day] if one["unit"] == row["unit"]] for day in days}
+        parts = {
+            "quantity": _parts(row["quantity"], [_sum(same[day], "quantity") for day in days]),
+            "effective": _parts(row["effective"], [_sum(own[day], "effective") for day in days]),
+        }
+        for number, day in enumerate(days):
+            yield {**row, **{name: amounts[number] for name, amounts in parts.items()}, "day": day}
 
 
-def _part(amount: Decimal | None, days: int, *, is_last: bool) -> Decimal | None:
-    """One of equal parts at the stored digits; the last takes what is left."""
+def _parts(amount: Decimal | None, used: Sequence[Decimal]) -> Sequence[Decimal | None]:
+    """What is unused on each day: with what is used every day has the same, for a commitment buys the same each day.
+
+    In equal parts where that cannot be. At the stored digits; the last day takes what is left.
+    """
     if amount is None:
-        return None
-    part = EXACT.divide(amount, days).quantize(STORED_UNIT, context=EXACT)
-    return EXACT.subtract(amount, EXACT.multiply(part, days - 1)) if is_last else part
+        return [None] * len(used)
+    level = EXACT.divide(reduce(EXACT.add, used, amount), len(used))
+    if any(one > level for one in used):
+        level, used = EXACT.divide(amount, len(used)), [ZERO] * len(used)
+    parts = [EXACT.subtract(level, one).quantize(STORED_UNIT, ROUND_DOWN, EXACT) for one in used[:-1]]
+    return [*parts, reduce(EXACT.subtract, parts, amount)]
 
 
 def _build_day(commitment: Commitment, day: date, currency: str, rows: list[Mapping[str, Any]]) -> Utilisation:

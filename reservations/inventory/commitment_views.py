@@ -131,16 +131,17 @@ class LoadCommitments(FormPage):
     success_url = reverse_lazy("reservations:commitments")
 
     def form_valid(self, form: CommitmentsForm) -> HttpResponse:
-        text = form.cleaned_data["file"]
+        text, more = form.cleaned_data["file"], ""
         try:
             if provider_lists.is_list(text):
-                count = provider_lists.load_list(text).listed
+                result = provider_lists.load_list(text)
+                count, more = result.listed, result.words
             else:
                 count = commitment_csv.load_csv(text)
         except (commitment_csv.BadCommitments, BadList) as error:
             form.add_error("file", f"{error} Nothing was changed.")
             return self.form_invalid(form)
-        messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded.")
+        messages.success(self.request, f"{counted(count, 'commitment is', 'commitments are')} loaded. {more}".strip())
         return super().form_valid(form)
 
     def save(self, form: CommitmentsForm) -> None:

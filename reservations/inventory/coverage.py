@@ -49,6 +49,7 @@ def _quoted(names: tuple[str, ...]) -> str:
 # it so where it has no price): then the price of a loaded list counts, where it has one and only one for the machine,
 # and else the line is unpriced, which makes the ratios at on-demand prices unknown. Lines without an effective cost are
 # the other half of a bill that comes in two views.
+# Google sells cores and memory, whose charges name no type of machine; where one line has both, it has no description.
 # Of AWS's services only those count that sell commitments: hours of EMR or of the Marketplace repeat a machine's. What
 # A purchase that costs anything in effective cost is paid for what nobody used: no usage carries it. What
 # has no machines is told by its unit: seconds of Lambda, hours of Fargate, hours of DynamoDB's capacity.
@@ -84,7 +85,10 @@ LINES: Final = rf"""
             WHEN 'Fargate' THEN l.unit ~* 'hour|hrs' AND (l.charge_description ~* 'fargate'
                 OR l.charge_description = '' AND (n.is_ecs OR l.resource ~ ':pod/'))
             WHEN 'DynamoDB' THEN l.unit ~* 'capacity ?unit'
-            ELSE l.instance_type <> '' AND (n.pool IN ({_quoted(MACHINES)}) OR NOT n.is_aws) END)
+            ELSE l.instance_type <> '' AND (n.pool IN ({_quoted(MACHINES)}) OR NOT n.is_aws)
+                OR l.provider ~* '^(gcp|google)' AND (l.charge_description ~* '\m(core|ram)\M'
+                        OR l.charge_description = '' AND n.pool ~* 'compute engine' AND hours)
+                    AND l.charge_description !~* 'spot|preemptible|commitment|licens|sole tenancy' END)
 """
 
 NAMED: Final = """WITH named AS MATERIALIZED (

@@ -3,18 +3,20 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
 from costs.sources.storage import StorageProblem
 from reservations.calc.commitment_lists import BadList, ListedCommitment, is_transaction_csv, read_answer, read_list
 from reservations.calc.stated_terms import API, StatedValue
-from reservations.inventory.commitment_inventory import complete
+from reservations.inventory.commitment_inventory import KnownCommitments, complete
 from reservations.models import Commitment
 
 MOST, MOST_MONTHS = Decimal(10) ** 15, 1200
@@ -22,11 +24,22 @@ MOST, MOST_MONTHS = Decimal(10) ** 15, 1200
 
 @dataclass(frozen=True, slots=True)
 class ListResult:
-    """How many commitments a list had, how many of them are new, and how many were completed."""
+    """How many commitments a list had, how many of them are new, and how many were completed.
+
+    `returning`: their return was asked for, and they count until it is granted.
+    """
 
     listed: int
     new: int
     completed: int
+    returning: int = 0
+
+    @property
+    def words(self) -> str:
+        """What a reader should know of it beside the numbers; empty where there is nothing."""
+        return (
+            f"{self.returning} on their way back to AWS: they count until they are returned." if self.returning else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +70,35 @@ def load_list(text: str) -> ListResult:
 def store_list(listed: Iterable[ListedCommitment]) -> ListResult:
     """Completes what is known of listed commitments, and adds those that no bill has shown; a person's value stays."""
     entries = list(listed)
-    known = list(Commitment.objects.select_for_update())
-    by_id = {(_provider(row.provider), row.commitment_id.lower()): row for row in known}
-    # AWS lists its reservations by what their ARNs end with.
-    by_end = {(_provider(row.provider), row.commitment_id.rpartition("/")[2].lower()): row for row in known}
+    known = KnownCommitments(Commitment.objects.select_for_update())
     new = completed = 0
     for entry in entries:
         values = {name: StatedValue(value, API) for name, value in entry.values.items()}
-        key = (_provider(entry.provider), entry.identity.lower())
-        rows = [row] if (row := by_id.get(key) or by_end.get(key)) else _of_order(known, entry)
+        rows = [row] if (row := known.find(entry.provider, entry.identity)) else _of_order(known.rows, entry)
+        end = entry.values.get("end")
+        is_over_early = entry.is_over and (end is None or end > timezone.localdate())
         if not rows:
+            if is_over_early:
+                continue
             rows = [Commitment(provider=entry.provider, commitment_id=entry.identity, source=Commitment.Source.API)]
+            known.add(rows[0])
             new += 1
         own = values if len(rows) == 1 else {name: value for name, value in values.items() if name != "count"}
         for row in rows:
-            changed = complete(row, own)
+            changed = complete(row, {**own, "end": StatedValue(_ended(row, entry), API)} if is_over_early else own)
             completed += bool(changed and row.pk)
             if row.source == Commitment.Source.BILL:
                 row.source = Commitment.Source.API
             _check_storable(row)
             row.save()
-    return ListResult(len(entries), new, completed)
+    return ListResult(len(entries), new, completed, sum(entry.is_returning for entry in entries))
+
+
+def _ended(row: Commitment, entry: ListedCommitment) -> date:
+    """The day after the last one that a bill shows, of what ended early: the list does not say when it did."""
+    first = row.start or entry.values.get("start")
+    last = max((day for day in (row.last_seen, first) if day), default=timezone.localdate())
+    return last + timedelta(days=1)
 
 
 def _check_storable(row: Commitment) -> None:
@@ -93,10 +114,6 @@ def _check_storable(row: Commitment) -> None:
         raise BadList(f"{name}: a term of {row.term_months} months cannot be right.")
     if row.start and row.end and row.end <= row.start:
         raise BadList(f"{name}: it ends ({row.end}) before it starts ({row.start}).")
-
-
-def _provider(name: str) -> str:
-    return "azure" if name.lower() in ("microsoft", "microsoft azure") else name.lower()
 
 
 def _of_order(known: Sequence[Commitment], entry: ListedCommitment) -> list[Commitment]:
@@ -134,7 +151,7 @@ def ask_aws(
                 raise CannotAsk(str(problem)) from None
             for entry in read_answer({name: list(_rows(getattr(client, operation), name, tokens))}):
                 values = {"region": region, **entry.values} if service != "savingsplans" else entry.values
-                listed.append(ListedCommitment(entry.provider, entry.identity, values))
+                listed.append(replace(entry, values=values))
     return store_list(listed)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from reservations.calc.purchase_titles import Terms
 from reservations.calc.reach import Reach, reach_of
-from reservations.calc.stated_terms import API, BILL, GUESS, PERSON
+from reservations.calc.stated_terms import API, BILL, GUESS, PERSON, service_name
 from reservations.calc.terms import (
     AWS,
     EC2,
@@ -140,7 +140,8 @@ class Commitment(models.Model):
     @property
     def has_marketplace(self) -> bool:
         """Whether somebody could buy it from us: AWS's marketplace takes standard reserved instances of EC2 only."""
-        is_ec2 = (self.service or service_of_type(self.instance_type)) == EC2
+        machine = service_of_type(self.instance_type) if self.instance_type else ""
+        is_ec2 = (service_name(self.provider, self.service) or machine) == EC2
         return self.kind == RI_STANDARD and provider_of(self.provider) == AWS and is_ec2
 
     def state(self, day: date) -> str:

@@ -52,7 +52,9 @@ def left_to_cover(
     """
     left = machines.astype(np.float64)
     row = {pool: index for index, pool in enumerate(pools)}
-    for capacity in sorted(held, key=lambda one: (one.turn, -one.best_discount)):
+    # Nobody owns less than nothing: such an amount would add machines.
+    real = (one for one in held if one.amount > 0)
+    for capacity in sorted(real, key=lambda one: (one.turn, -one.best_discount)):
         room = np.full(left.shape[1], float(capacity.amount))
         if moments is not None and start is not None and capacity.until is not None:
             room[moments >= (capacity.until - start) / HOUR] = 0.0

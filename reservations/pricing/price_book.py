@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from costs.calc.exchange_rates import ConversionRate
 from costs.query.currency_conversion import rate_book
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Period
@@ -117,13 +118,19 @@ def _shown(rate: Decimal) -> str:
     return f"{round(rate, 6).normalize():f}"
 
 
+def rates_into(currency: str, codes: Iterable[str], as_of: date) -> dict[str, ConversionRate | None]:
+    """What a unit of each currency is in `currency`, by the newest exchange rate before the day; None without one."""
+    known = set(codes)
+    book = rate_book(Period(as_of - timedelta(days=1), as_of + timedelta(days=1)), {*known, currency})
+    return {code: book.for_day(code, currency, as_of) for code in known}
+
+
 def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[Price]:
     """The prices whose currency has an exchange rate on the day, in `currency`."""
     codes = {price.currency for price in prices}
     if not codes:
         return
-    book = rate_book(Period(as_of - timedelta(days=1), as_of + timedelta(days=1)), {*codes, currency})
-    rates = {code: book.for_day(code, currency, as_of) for code in codes}
+    rates = rates_into(currency, codes, as_of)
     for price in prices:
         rate = rates[price.currency]
         if rate is not None:

@@ -1,13 +1,11 @@
 """What was bought, found in the bills by the id that the provider gave it."""
 
 from datetime import datetime
-from functools import reduce
-from operator import or_
 
 from django.db import transaction
-from django.db.models import Q
 
 from reservations.calc import purchase_rules
+from reservations.calc.terms import is_same_id
 from reservations.models import Commitment, PurchaseRequest
 from reservations.purchases.purchase_events import change_state
 
@@ -18,10 +16,10 @@ def match_purchases_with_bills(now: datetime) -> int:
     matched = 0
     bought = PurchaseRequest.objects.select_for_update().filter(state=purchase_rules.BOUGHT, commitment=None)
     for row in bought.exclude(reference=""):
-        # An ARN ends with the id, after a slash (EC2, savings plans) or a colon (databases, caches).
-        ends = [Q(commitment_id__endswith=f"{mark}{row.reference}") for mark in "/:"]
-        by_id = reduce(or_, ends, Q(commitment_id=row.reference))
-        candidates = Commitment.objects.filter(by_id, first_seen__isnull=False, purchase=None)[:2]
+        alike = Commitment.objects.filter(
+            commitment_id__iendswith=row.reference, first_seen__isnull=False, purchase=None
+        )
+        candidates = [one for one in alike if is_same_id(one.commitment_id, row.reference)]
         if len(candidates) == 1:
             row.commitment = candidates[0]
             change_state(row, "find", None, f"First seen in the bill of {row.commitment.first_seen}.", now)

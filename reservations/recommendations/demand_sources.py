@@ -1,6 +1,6 @@
 """Where demand comes from: the charges of the whole company, or the cost lines of a team."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,8 +17,19 @@ from costs.query.known_until import bills_of, is_delivered, is_month_known, last
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
-from reservations.calc.machine_pools import read_use
-from reservations.calc.terms import MachinePool
+from reservations.calc.machine_pools import ENGINE_WORDS, SYSTEM_WORDS, read_use, service_of
+from reservations.calc.terms import (
+    AWS,
+    DYNAMODB,
+    EC2,
+    ELASTICACHE,
+    FARGATE,
+    LAMBDA,
+    MEMORYDB,
+    RDS,
+    MachinePool,
+    provider_of,
+)
 from reservations.inventory.period_charges import midnight, query_charges
 from reservations.optimizer.demand import Demand, MachineUse, build_demand
 from reservations.optimizer.expected_demand import expected_demand
@@ -30,6 +41,7 @@ HISTORY_DAYS = 395
 # The newest days that are known say what a commitment covers, and which part of that is a team's.
 LATELY = 14
 ZERO = Decimal(0)
+SERVERLESS = {FARGATE: "containers (ECS, EKS and Fargate)", LAMBDA: "Lambda", DYNAMODB: "DynamoDB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,8 @@ def collect_demand(as_of: date, days: int, team: Team | None = None, *, is_share
     period = Period(as_of - timedelta(days=days), as_of)
     known = _known_days(period, team)
     rows, unnamed = _with_pools(_team_use(team, period, is_shared) if team else _company_use(period, is_shared))
+    if team:
+        unnamed += [*_without_servers(team, period), *_systems_taken(rows)]
     currency = _main_currency(row for row in rows if not row["spot"])
     rows, apart = _in_currency(rows, currency)
     eligible = [row for row in rows if not row["spot"]]
@@ -193,7 +207,7 @@ def _held(gross: Demand, as_of: date, team: Team | None, currency: str, is_share
     prices = price_book.prices_of(gross.pools, as_of, currency)
     machines = (gross.machines if gross.even is None else gross.even)[:, gross.hours_after_start >= first]
     team_hours = dict(zip(gross.pools, machines.sum(axis=1).tolist(), strict=True)) if team else None
-    return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours)
+    return held_commitments(use, gross.pools, prices, as_of=as_of, team=team, team_hours=team_hours, currency=currency)
 
 
 def _with_pools(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -249,6 +263,45 @@ def _pool_use(period: Period, is_shared: bool) -> list[PoolUse]:
         )
         for row in rows
     ]
+
+
+def _without_servers(team: Team, period: Period) -> Iterator[str]:
+    """What a team pays for use that is metered in no machines, in sentences: a cost line has no usage type to read."""
+    lines = (
+        CostLine.objects.current()
+        .filter(owner__in=Team.objects.below(team).values("pk"), charge_category="Usage")
+        .exclude(commitment_status="Unused")
+        .charged_in(period)
+    )
+    costs: dict[tuple[str, str], Decimal] = {}
+    for row in lines.order_by().values("provider", "service", "currency").annotate(cost=Sum("effective_cost")):
+        own = service_of(row["service"]) if provider_of(row["provider"]) == AWS else None
+        if own in (FARGATE, LAMBDA, DYNAMODB) and row["cost"]:
+            key = (SERVERLESS[own], row["currency"])
+            costs[key] = costs.get(key, ZERO) + row["cost"]
+    for (name, currency), cost in sorted(costs.items()):
+        yield (
+            f"{cost:,.2f} {currency} of {name} are in no figure here: a team's cost lines do not say which part of "
+            "it a commitment covers. The company's recommendation has it."
+        )
+
+
+def _systems_taken(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Machines of a team whose system no description names, in a sentence: cost lines have no operation."""
+    words = ("linux", *SYSTEM_WORDS, *ENGINE_WORDS)
+    silent = {
+        f"{row['pool'].type} as {row['pool'].system or 'of no engine that is known'}"
+        for row in rows
+        if row["pool"].service in (EC2, RDS, ELASTICACHE, MEMORYDB)
+        and provider_of(row["provider"]) == AWS
+        and not any(word in row["description"].lower() for word in words)
+    }
+    if silent:
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+        yield (
+            f"A team's cost lines do not name the system of these machines: {', '.join(sorted(silent)[:5])}{more}. The "
+            "company's recommendation reads it from the bill."
+        )
 
 
 def _team_use(team: Team, period: Period, is_shared: bool) -> list[dict[str, Any]]:

@@ -17,15 +17,18 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
+from reservations.calc.stated_terms import service_name
 from reservations.calc.terms import (
     ON_DEMAND,
     PLANS,
     RESERVED,
     SP_EC2,
     MachinePool,
+    end_of_id,
     engine_of,
     family_of,
     is_plan_eligible,
+    is_same_id,
     is_size_flexible,
     lot_of,
     provider_of,
@@ -36,6 +39,7 @@ from reservations.inventory.period_charges import midnight
 from reservations.models import Commitment, PurchaseRequest, Utilisation
 from reservations.optimizer.held_capacity import FAMILY_PLAN, REGIONAL, WIDE_PLAN, ZONAL, HeldCapacity
 from reservations.optimizer.offers import Prices
+from reservations.pricing import price_book
 
 # Approved or further: each of them is bought, or may be.
 AS_GOOD_AS_BOUGHT: Final = (APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
@@ -88,6 +92,14 @@ class _Evidence:
     prices: Prices
     as_of: date
     shown_until: date
+    currency: str
+
+    def own_money(self, amount: Decimal, currency: str) -> float | None:
+        """An amount in the currency of demand and prices, at the newest exchange rate; None where there is none."""
+        if currency in ("", self.currency):
+            return float(amount)
+        rate = price_book.rates_into(self.currency, [currency], self.as_of)[currency]
+        return float(amount * rate.value) if rate else None
 
 
 def held_commitments(
@@ -98,10 +110,12 @@ def held_commitments(
     as_of: date,
     team: Team | None = None,
     team_hours: Mapping[MachinePool, float] | None = None,
+    currency: str = "USD",
 ) -> HeldCommitments:
     """Of the whole company; or for a team: its own, and its share of the others by what it uses of what they cover.
 
-    `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand.
+    `use` is the company's of the last days, `team_hours` the team's of the same; `pools` are those of the demand, and
+    `currency` is that of its bills and of `prices`.
     """
     if team:
         # Cost lines know no zone.
@@ -110,25 +124,30 @@ def held_commitments(
     for one in use:
         by_commitment.setdefault(one.commitment, []).append(one)
     shown_until = max((one.last.date() for one in use), default=as_of)
-    known = _Evidence(by_commitment, pools, prices, as_of, shown_until)
+    known = _Evidence(by_commitment, pools, prices, as_of, shown_until, currency)
     own_teams = set(Team.objects.below(team).values_list("pk", flat=True)) if team else None
     owned = list(_in_force(known))
     held: list[tuple[HeldCapacity, bool]] = []
     unknown: list[str] = []
+    foreign: list[str] = []
     stored = set(Commitment.objects.values_list("commitment_id", flat=True))
     for row in owned:
         capacity = _capacity_of_commitment(row, known)
         if capacity is None:
-            unknown.append(str(row))
+            names = foreign if row.kind in PLANS and row.hourly_commitment else unknown
+            names.append(str(row))
         else:
             held.append((capacity, own_teams is None or row.owner_id in own_teams))
     for name, rows in by_commitment.items():
         # Its bill is loaded, and its commitment not stored yet.
         if name and name not in stored and max(one.last.date() for one in rows) >= (shown_until - SHOWN_WITHIN):
-            held.append((_by_what_it_covered(name.rpartition("/")[2], rows, None, known), own_teams is None))
+            held.append((_by_what_it_covered(end_of_id(name), rows, None, known), own_teams is None))
     requested = []
     for request in _requested(stored | set(by_commitment)):
         capacity = _capacity_of_request(request, known)
+        if capacity is None:
+            foreign.append(f"request {request.pk} ({request})")
+            continue
         requested.append((capacity, own_teams is None or request.team_id in own_teams))
     capacities = [capacity for capacity, _ in [*held, *requested]]
     if team:
@@ -136,12 +155,17 @@ def held_commitments(
     return HeldCommitments(
         capacities,
         [
-            *_in_words("Taken off, because it is owned", [one for one, _ in held]),
+            *_in_words("Taken off, because it is owned", [one for one, _ in held if one.weights]),
             *_in_words(
                 "Taken off, because it is approved, handed out or bought and in no bill yet",
-                [one for one, _ in requested],
+                [one for one, _ in requested if one.weights],
+            ),
+            *_in_words(
+                "Covers nothing that runs, so nothing is taken off for it",
+                [one for one, _ in [*held, *requested] if not one.weights],
             ),
             *_unknown_in_words(unknown),
+            *_foreign_in_words(foreign, currency),
         ],
     )
 
@@ -164,7 +188,7 @@ def _requested(known_ids: Set[str]) -> Iterator[PurchaseRequest]:
     """Requests that are approved or further, and whose commitment is not counted already under its id."""
     for row in PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT, commitment=None).order_by("pk"):
         ids = known_ids if row.reference else ()
-        if not any(name == row.reference or name.endswith(f"/{row.reference}") for name in ids):
+        if not any(is_same_id(name, row.reference) for name in ids):
             yield row
 
 
@@ -175,7 +199,9 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
     if row.kind in RESERVED and row.instance_type and row.count:
         region = row.region or next((one.pool.region for one in seen), "")
         like = next((one.pool for one in seen if one.pool.type == row.instance_type), None)
-        service = row.service or (like.service if like else service_of_type(row.instance_type))
+        service = service_name(row.provider, row.service) or (
+            like.service if like else service_of_type(row.instance_type)
+        )
         shown = next((one.pool.system for one in seen), system_named(service, ""))
         machine = MachinePool(
             provider_of(row.provider),
@@ -190,13 +216,15 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
         is_zonal = row.scope.lower().startswith("zon")
         return _reservation(words, machine, float(row.count), until, known, is_zonal=is_zonal)
     if row.kind in PLANS and row.hourly_commitment:
-        return _plan(words, row, float(row.hourly_commitment), until, known, seen)
+        amount = known.own_money(row.hourly_commitment, row.currency)
+        if amount is not None:
+            return _plan(words, row, amount, until, known, seen)
     if not seen and not Utilisation.objects.filter(commitment=row).exists():
         return None
     return _by_what_it_covered(words, seen, row, known, until)
 
 
-def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity:
+def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity | None:
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
     end = midnight(_months_later(begin, row.term_months))
     words = f"request {row.pk} ({row})"
@@ -212,7 +240,8 @@ def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity
             row.zone,
         )
         return _reservation(words, machine, float(row.quantity), end, known, is_zonal=bool(row.zone))
-    return _plan(words, row, float(row.quantity), end, known, [])
+    amount = known.own_money(row.quantity, row.currency)
+    return None if amount is None else _plan(words, row, amount, end, known, [])
 
 
 def _reservation(
@@ -369,6 +398,15 @@ def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
         yield (
             f"Nothing says what {', '.join(names[:5])}{more} can cover, and no bill shows it: it is not taken off. "
             "Complete it by CSV before you buy."
+        )
+
+
+def _foreign_in_words(names: Sequence[str], currency: str) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield (
+            f"Not in {currency}, in which the bill is, and no exchange rate is known: {', '.join(names[:5])}{more}. It "
+            "is not taken off. Load a rate before you buy."
         )
 
 

@@ -39,4 +39,5 @@ class Command(BaseCommand):
             self._say("AWS", result)
 
     def _say(self, name: str, result: provider_lists.ListResult) -> None:
-        self.stdout.write(f"{name}: {result.listed} listed, {result.new} new, {result.completed} completed.")
+        counts = f"{result.listed} listed, {result.new} new, {result.completed} completed."
+        self.stdout.write(f"{name}: {counts} {result.words}".strip())

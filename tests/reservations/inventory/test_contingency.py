@@ -35,6 +35,8 @@ def options(commitment, day=TODAY):
     ("changes", "names"),
     [
         ({}, {"Sell", "Move workloads", "Wait"}),
+        ({"service": "Amazon Elastic Compute Cloud"}, {"Sell", "Move workloads", "Wait"}),
+        ({"service": "", "instance_type": ""}, {"Move workloads", "Wait"}),
         ({"kind": "ri_convertible"}, {"Exchange", "Move workloads", "Wait"}),
         ({"service": "RDS", "instance_type": "db.r5.large"}, {"Move workloads", "Wait"}),
         ({"service": "", "instance_type": "cache.r6g.large"}, {"Move workloads", "Wait"}),

@@ -12,6 +12,7 @@ import pytest
 
 from costs.calc import exchange_rates
 from costs.query.currency_conversion import load_rates
+from finops_site.models import Team
 from reservations.calc.price_lists import parse_price_list
 from reservations.calc.prices import at_net_prices
 from reservations.models import Rate
@@ -19,6 +20,7 @@ from reservations.optimizer.offers import Market, PurchaseScope, build_market
 from reservations.optimizer.solve import solve
 from reservations.pricing import price_book
 from reservations.recommendations.demand_sources import collect_demand
+from tagging.models import OwnershipRule
 from tests import bills
 from tests.reservations.recommendations.test_recommend import hour, load, recommend
 
@@ -613,3 +615,23 @@ def test_cores_and_memory_of_google_cloud_are_committed_apart(tmp_path):
     }
     # 4 x 0.035 x 0.72 + 16 x 0.0047 x 0.72
     assert to_buy(kinds=("gcp_flexible",)) == {("gcp_flexible", ""): Decimal("0.154944")}
+
+
+def test_a_teams_advice_names_what_it_has_no_figure_for(tmp_path, people):
+    """In 168 hours Fargate at 0.10 an hour costs 16.80, and capacity units at 0.05 cost 8.40: no machine is either."""
+    team = Team.objects.get(name="Payments")
+    OwnershipRule.objects.create(name="Payments", team=team, tag_key="user:Team", tag_value="Payments")
+    fargate = {"operation": "FargateTask", "type_": " ", "lineItem/UnblendedCost": "0.10"}
+    units = {"operation": "CommittedThroughput", "type_": " ", "lineItem/UnblendedCost": "0.05"}
+    load_cur(
+        tmp_path,
+        cur("Fargate-vCPU-Hours:perCPU", product="AmazonECS", **fargate),
+        cur("WriteCapacityUnit-Hrs", product="AmazonDynamoDB", **units),
+        cur("BoxUsage:m5.large", operation="RunInstances:0002", resource="i-1"),
+    )
+    demand = collect_demand(AS_OF, 30, team).demand
+    assert [str(pool) for pool in demand.pools] == ["m5.large Linux in us-east-1"]
+    words = " ".join(demand.notes)
+    assert "16.80 USD of containers (ECS, EKS and Fargate) are in no figure here" in words
+    assert "8.40 USD of DynamoDB are in no figure here" in words
+    assert "do not name the system of these machines: m5.large as Linux." in words, "its bill says Windows"
