@@ -13,7 +13,7 @@ from costs.query.scope import of_teams
 from finops_site.lib.periods import Month
 from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.filters import MonthFilter
-from tagging.models import TagFact, TaggedResource, TagVerdict
+from tagging.models import TagFact, TaggedResource
 from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 
@@ -78,11 +78,8 @@ class ResourceFilter(django_filters.FilterSet):
             rows = rows.filter(verdict__in=facts.values("verdict"))
         if state == "all" or fact:
             return rows.taggable()
-        if not state or state == "wrong":
-            # By their ids, which are few: where nearly all resources comply the others are read by the index of them.
-            incomplete = TagVerdict.objects.filter(is_compliant=False).values_list("pk", flat=True)
-            return rows.wrong(self.today).with_state(self.today).filter(verdict__in=list(incomplete))
-        return rows.with_state(self.today).filter(state=state)
+        rows = rows.with_state(self.today)
+        return rows.wrong(self.today) if (state or "wrong") == "wrong" else rows.filter(state=state)
 
     def combined(self, queryset: TaggedResourceQuerySet, name: str, value: object) -> TaggedResourceQuerySet:
         """Applied in `filter_queryset`: these belong together."""

@@ -42,8 +42,7 @@ def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
         "tally": tally,
         "wrong": tally.count(WRONG),
         "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
-        # Where nothing is wrong the database would look at every resource to find that out again.
-        "rows": [{"row": row, "wrong": explainer.wrong(row)} for row in dearest[:SHOWN]] if tally.count(WRONG) else [],
+        "rows": [{"row": row, "wrong": explainer.wrong(row)} for row in dearest[:SHOWN]],
         "whose": "The company" if user.sees_whole_company else "Your teams",
     }
 
