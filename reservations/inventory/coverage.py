@@ -51,8 +51,8 @@ def _quoted(names: tuple[str, ...]) -> str:
 # the other half of a bill that comes in two views.
 # Google sells cores and memory, whose charges name no type of machine; where one line has both, it has no description.
 # Of AWS's services only those count that sell commitments: hours of EMR or of the Marketplace repeat a machine's. What
-# A purchase that costs anything in effective cost is paid for what nobody used: no usage carries it. What
-# has no machines is told by its unit: seconds of Lambda, hours of Fargate, hours of DynamoDB's capacity.
+# has no machines is known by its unit: seconds of Lambda, hours of Fargate, hours of DynamoDB's capacity. A purchase
+# that costs anything in effective cost is paid for what nobody used: no usage carries it.
 LINES: Final = rf"""
     FROM costs_costline l
     JOIN costs_deliverymonth m ON m.id = l.delivery_month_id AND m.is_current
@@ -95,11 +95,12 @@ NAMED: Final = """WITH named AS MATERIALIZED (
     SELECT provider, service, pool, is_aws, service ~* 'amazonecs|elastic container service$' AS is_ecs
     FROM unnest(%(providers)s::text[], %(services)s::text[], %(pools)s::text[], %(are_aws)s::boolean[])
         AS names (provider, service, pool, is_aws))"""
-COVER: Final = f"""{NAMED}
-INSERT INTO reservations_coverage (day, provider, account, region, service, family, owner_id, currency,
+INTO: Final = """INSERT INTO reservations_coverage (day, provider, account, region, service, family, owner_id, currency,
     eligible_hours, covered_hours, reserved_hours, planned_hours,
     eligible_units, covered_units, reserved_units, planned_units,
-    eligible_cost, covered_cost, reserved_cost, planned_cost, unused_cost, paid, unpriced, listed)
+    eligible_cost, covered_cost, reserved_cost, planned_cost, unused_cost, paid, unpriced, listed)"""
+COVER: Final = f"""{NAMED}
+{INTO}
 SELECT l.charge_date, l.provider, l.sub_account, l.region, left(n.pool, 100), left({FAMILY}, 100), l.owner_id,
     l.currency,
     coalesce(sum(l.quantity) FILTER (WHERE eligible AND hours), 0),
@@ -128,10 +129,7 @@ SELECT c.id {LINES} AND NOT eligible AND c.id IS NOT NULL
 GROUP BY c.id HAVING count(DISTINCT (l.sub_account, l.region, n.pool, l.instance_type, l.owner_id, l.currency)) = 1
 """
 COVER_IDLE: Final = f"""{NAMED}
-INSERT INTO reservations_coverage (day, provider, account, region, service, family, owner_id, currency,
-    eligible_hours, covered_hours, reserved_hours, planned_hours,
-    eligible_units, covered_units, reserved_units, planned_units,
-    eligible_cost, covered_cost, reserved_cost, planned_cost, unused_cost, paid, unpriced, listed)
+{INTO}
 SELECT u.day, provider, account, region, left(pool, 100), left(family, 100), owner, u.currency,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, u.unused_cost, u.unused_cost, 0, 0
 FROM reservations_utilisation u JOIN (
