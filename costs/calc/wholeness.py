@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from statistics import median
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, some_of
 
 # What is smaller than this share of the month may vanish without a question.
 NOTABLE = Decimal("0.01")
@@ -155,9 +155,8 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
         gone = [row for row in versions.compared if row.kind == kind and _vanished(row, size[row.currency])]
         if gone:
             gone.sort(key=lambda row: -abs(row.before or Decimal(0)))
-            listed = ", ".join(f"{row.name or 'none'} ({row.before:,.2f} {row.currency})" for row in gone[:5])
-            more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
-            reasons.append(f"{'Accounts' if kind == 'account' else 'Services'} without any charge: {listed}{more}.")
+            listed = some_of([f"{row.name or 'none'} ({row.before:,.2f} {row.currency})" for row in gone])
+            reasons.append(f"{'Accounts' if kind == 'account' else 'Services'} without any charge: {listed}.")
     missing = [] if ends_early else [row for row in versions.missing_days if _is_notable(row.cost, size[row.currency])]
     for lack in sorted(missing, key=lambda row: -abs(row.cost))[:5]:
         span = f"{lack.first:%-d %b %Y}" if lack.days == 1 else f"{lack.first:%-d %b} to {lack.last:%-d %b %Y}"

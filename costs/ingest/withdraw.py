@@ -12,6 +12,7 @@ from costs.signals import announce_on_commit
 from costs.versions.beside import doubts_about
 from costs.versions.decisions import accept_delivery, queue_again, reject_delivery, stand_beside
 from costs.versions.streams import rivals_of
+from finops_site.lib.words import some_of
 from finops_site.models import User
 
 # What may be counted again; a held one is accepted.
@@ -105,9 +106,9 @@ def _what_is_missing(month: DeliveryMonth) -> str:
     others = rivals_of(last, rest).order_by("delivery").values_list("delivery", flat=True)
     listed = ", ".join(str(pk) for pk in dict.fromkeys(others))
     accounts = sorted(filter(None, month.accounts.values_list("sub_account", flat=True)))
-    named = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if len(accounts) > 3 else "")
     return (
-        f"Nothing took its place in {month.billing_month:%b %Y}: the cost of {named or 'its rows'} is missing now. "
+        f"Nothing took its place in {month.billing_month:%b %Y}: the cost of {some_of(accounts, 3) or 'its rows'} "
+        "is missing now. "
         f"Delivery {last.delivery_id} billed it before and did not come back, for delivery {listed} took another part "
         f"of its place: count {last.delivery_id} again on its page, and it replaces {listed}."
     )

@@ -16,6 +16,7 @@ from costs.calc.invoices import InvoiceState
 from costs.invoices.comparison import compare
 from costs.models import Invoice, InvoiceFile, Source
 from finops_site.lib.money import exact_text
+from finops_site.lib.words import some_of
 from finops_site.models import User
 from finops_site.people import audit
 
@@ -61,9 +62,8 @@ def upsert_invoices(
         elif changes := _update(invoice, row):
             changed.append((invoice, changes))
     if signed := [(str(invoice), ", ".join(changes)) for invoice, changes in changed if invoice.is_signed]:
-        listed = "; ".join(f"{name} ({fields})" for name, fields in signed[:5])
-        more = f" and {len(signed) - 5} more" if len(signed) > 5 else ""
-        raise SignedAlready(f"Signed off already, open again before it changes: {listed}{more}. Nothing was saved.")
+        listed = some_of([f"{name} ({fields})" for name, fields in signed], between="; ")
+        raise SignedAlready(f"Signed off already, open again before it changes: {listed}. Nothing was saved.")
     Invoice.objects.bulk_create(new, batch_size=1000)
     Invoice.objects.bulk_update([invoice for invoice, _ in changed], UPDATED, batch_size=1000)
     created = [(invoice, {"total": ("", f"{exact_text(invoice.total)} {invoice.currency}")}) for invoice in new]

@@ -9,6 +9,7 @@ from django.db import connection
 from costs.models import Delivery, DeliveryMonth, Source
 from costs.versions.streams import in_another_export
 from finops_site.lib.periods import Month
+from finops_site.lib.words import some_of
 
 # Pairs of sources that bill the same account for the same month, unless they are marked as complementing each other.
 # And pairs of exports of one source that bill the same days of an account, unless they are its two views or a person
@@ -99,8 +100,7 @@ def overlap_warning(source: Source) -> str:
         return ""
     accounts = sorted({overlap.account for overlap in overlaps})
     others = sorted({name for overlap in overlaps for name in overlap.sources} - {source.name})
-    listed = ", ".join(accounts[:3]) + (f" and {len(accounts) - 3} more" if len(accounts) > 3 else "")
     return (
-        f"Account {listed} also arrives through {', '.join(others)}: its cost counts twice until one of the two bills "
-        "is withdrawn, or the sources are marked as complementing each other."
+        f"Account {some_of(accounts, 3)} also arrives through {', '.join(others)}: its cost counts twice until one of "
+        "the two bills is withdrawn, or the sources are marked as complementing each other."
     )

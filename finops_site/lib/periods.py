@@ -119,6 +119,12 @@ def _bounds(text: str) -> Period:
     return Period(day, day + timedelta(days=1))
 
 
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later, or the last day of that month where it is shorter."""
+    month = Month.of(day).plus(months)
+    return min(month.start + timedelta(days=day.day - 1), month.period.last_day)
+
+
 def last_months(count: int, today: date) -> Period:
     """The `count` months that end with the month of `today`."""
     month = Month.of(today)

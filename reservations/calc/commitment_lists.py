@@ -16,9 +16,10 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from finops_site.lib.periods import months_later
 from reservations.calc.machine_pools import system_named
-from reservations.calc.stated_terms import months_later
 from reservations.calc.terms import (
+    AWS_PAYMENTS,
     AZURE_PLAN,
     AZURE_RESERVATION,
     EC2,
@@ -37,7 +38,7 @@ from reservations.calc.terms import (
 
 DAY_SECONDS = 86_400
 ZERO: Final = Decimal(0)
-PAYMENTS: Final = {"no upfront": "none", "partial upfront": "partial", "all upfront": "all"}
+PAYMENTS: Final = {name.lower(): key for key, name in AWS_PAYMENTS.items()}
 AZURE_BILLING: Final = {"monthly": "none", "upfront": "all", "p1m": "none"}
 PLAN_KINDS: Final = {
     "Compute": SP_COMPUTE,

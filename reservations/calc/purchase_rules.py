@@ -4,7 +4,6 @@ A purchase is requested by one person and approved by another; what was approved
 through the provider's API. Every step goes through `next_state`, so that no state can be reached any other way.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -59,6 +58,8 @@ TRANSITIONS: Final = {
 }
 # In these states money is spent, or may be.
 SPENT: Final = (EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
+# Approved or further: each of them is bought, or may be.
+ACCEPTED: Final = (APPROVED, *SPENT)
 # Requested, and in no bill yet: whoever looks at the bills alone does not know of it.
 UNBILLED: Final = (WAITING, APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT)
 ENDED: Final = (REJECTED, WITHDRAWN, EXPIRED)
@@ -78,13 +79,6 @@ DRY_RUN_FIRST: Final = "First the dry run: it looks at the provider's offer and 
 
 # What approvers are told would happen, if demand fell by so much.
 FALL: Final = Decimal("0.30")
-
-
-def end_of_term(start: date, months: int) -> date:
-    """The first day without it; of a month that is too short, its last day."""
-    years, month = divmod(start.month - 1 + months, 12)
-    year = start.year + years
-    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
 
 
 def saving_after_fall(on_demand: Decimal, committed: Decimal) -> Decimal:

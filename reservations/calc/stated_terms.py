@@ -7,12 +7,12 @@ what the provider's own list states, what a person wrote.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from finops_site.lib.money import EXACT
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import months_later
 from reservations.calc.machine_pools import read_use, service_of
 from reservations.calc.terms import (
     AWS,
@@ -194,12 +194,6 @@ def _days(rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:
     elif months and past and first is None:
         first = months_later(past, -months)
     return {"term_months": StatedValue(months), "start": StatedValue(first), "end": StatedValue(past)}
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day of the month so many months later, or the last one where the month is shorter."""
-    month = Month.of(day).plus(months)
-    return min(month.start + timedelta(days=day.day - 1), month.next.start - timedelta(days=1))
 
 
 def _payment(provider: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, StatedValue]:

@@ -27,6 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finops_site.lib.words import some_of
 from reservations.optimizer.demand import HOUR, NOTHING, Demand
 from reservations.optimizer.held_capacity import HeldCapacity, left_to_cover
 from reservations.optimizer.optimum import Hours
@@ -284,17 +285,15 @@ def _columns_a_month(hours: int, months: int) -> int:
 
 def _in_words(names: Sequence[str], months: int) -> Iterator[str]:
     if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        yield f"Expected for the next {months} months: {'; '.join(names[:5])}{more}."
+        yield f"Expected for the next {months} months: {some_of(names, between='; ')}."
 
 
 def _ends_in_words(ends: Sequence[HeldCapacity]) -> Iterator[str]:
     listed = sorted({f"{capacity.words} on {capacity.until:%d %B %Y}" for capacity in ends})
     if listed:
-        more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
         yield (
             f"Commitments that end in that time leave their machines as demand from that day on: "
-            f"{'; '.join(listed[:5])}{more}."
+            f"{some_of(listed, between='; ')}."
         )
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from finops_site.lib.words import some_of
 from finops_site.models import User
 from reservations.calc import purchase_rules
 from reservations.calc.aws_offerings import RESERVATION_APIS
@@ -74,9 +75,8 @@ def dry_run_purchase(pk: int, *, user: User, now: datetime, comment: str = "") -
         raise CannotBuy(str(refusal)) from None
     if moves:
         return approvals.expire_purchase(pk, user=user, comment=moves, now=now)
-    prices = ", ".join(f"{name} {price.normalize():f}" for name, price in sorted(offering.prices.items())[:3])
-    more = f" and {len(offering.prices) - 3} more" if len(offering.prices) > 3 else ""
-    answer = f"AWS sells it as {offering.identity} at the approved price ({prices}{more}, {row.currency} an hour)."
+    prices = some_of([f"{name} {price.normalize():f}" for name, price in sorted(offering.prices.items())], 3)
+    answer = f"AWS sells it as {offering.identity} at the approved price ({prices}, {row.currency} an hour)."
     return buying.note_dry_run(pk, offering=offering.identity, user=user, comment=answer, now=now)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from finops_site.lib.money import formatted
-from finops_site.lib.periods import day_text
+from finops_site.lib.periods import day_text, months_later
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_titles import term_text
 from reservations.models import PurchaseRequest
@@ -11,7 +11,7 @@ from reservations.models import PurchaseRequest
 
 def describe_commitment(row: PurchaseRequest, now: datetime) -> str:
     """What an approval commits to: the sum, until when, what is paid at once, and what if demand falls."""
-    code, end = row.currency, purchase_rules.end_of_term(now.date(), row.term_months)
+    code, end = row.currency, months_later(now.date(), row.term_months)
     return (
         f"{row.title}: it commits {formatted(row.value, code)} {code} for {term_text(row.term_months)}, until "
         f"{day_text(end)}. {formatted(row.upfront, code)} {code} are paid on the first day, "

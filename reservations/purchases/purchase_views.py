@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.periods import months_later
 from finops_site.ui.downloads import csv_download, download
 from finops_site.ui.pages import Action, DetailPage, Empty, FollowedPage, FormPage, ListPage
 from reservations.actions import RECOMMENDATIONS
@@ -172,7 +173,7 @@ class PurchasePage(FollowedPage):
             "refused": [step for step in steps if not step.is_allowed],
             "files": row.state == purchase_rules.EXPORTED and self.person.has_perm(MAY_BUY),
             "how": how_to_buy(row.order),
-            "end": purchase_rules.end_of_term((row.executed_at or row.approved_at or now).date(), row.term_months),
+            "end": months_later((row.executed_at or row.approved_at or now).date(), row.term_months),
             "fall": describe_fall(row),
             "twice": twice,
             "blocking": self._seen_by_her(blocking),

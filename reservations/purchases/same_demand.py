@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from finops_site.lib.money import formatted
+from finops_site.lib.words import some_of
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
 from reservations.calc.reach import Reach
@@ -61,7 +62,7 @@ def check_same_demand(row: PurchaseRequest) -> None:
     left = sum((_left(one, shares) for one in own), ZERO) - sum((claim.a_day for claim in unseen), ZERO)
     if not claims or (own and left >= wanted * (1 - purchase_rules.DEMAND_MAY_FALL)):
         return
-    who = "; ".join(claim.words for claim in claims[:3]) + (f"; and {len(claims) - 3} more" if len(claims) > 3 else "")
+    who = some_of([claim.words for claim in claims], 3, between="; ", last="; and ")
     code = row.currency
     amounts = (
         f"{formatted(max(left, ZERO), code)} {code} a day are left to cover, and this would cover "

@@ -16,6 +16,7 @@ from costs.models import CostLine
 from costs.query.known_until import bills_of, is_delivered, is_month_known, last_known_day, rules
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
+from finops_site.lib.words import some_of
 from finops_site.models import Team
 from reservations.calc.machine_pools import ENGINE_WORDS, SYSTEM_WORDS, read_use, service_of
 from reservations.calc.terms import (
@@ -297,9 +298,8 @@ def _systems_taken(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         and not any(word in row["description"].lower() for word in words)
     }
     if silent:
-        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         yield (
-            f"A team's cost lines do not name the system of these machines: {', '.join(sorted(silent)[:5])}{more}. The "
+            f"A team's cost lines do not name the system of these machines: {some_of(sorted(silent))}. The "
             "company's recommendation reads it from the bill."
         )
 

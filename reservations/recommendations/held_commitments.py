@@ -13,10 +13,11 @@ from typing import Final
 
 from django.db.models import Q
 
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import months_later
+from finops_site.lib.words import some_of
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
-from reservations.calc.purchase_rules import APPROVED, BOUGHT, BUYING, DOUBTFUL, EXPORTED, SEEN
+from reservations.calc.purchase_rules import ACCEPTED
 from reservations.calc.stated_terms import service_name
 from reservations.calc.terms import (
     ON_DEMAND,
@@ -41,8 +42,6 @@ from reservations.optimizer.held_capacity import FAMILY_PLAN, REGIONAL, WIDE_PLA
 from reservations.optimizer.offers import Prices
 from reservations.pricing import price_book
 
-# Approved or further: each of them is bought, or may be.
-AS_GOOD_AS_BOUGHT: Final = (APPROVED, EXPORTED, BUYING, DOUBTFUL, BOUGHT, SEEN)
 # A commitment without an end that no bill shows for so long is over.
 SHOWN_WITHIN: Final = timedelta(days=7)
 MEASURED: Final = timedelta(days=14)
@@ -172,7 +171,7 @@ def held_commitments(
 
 def holds_anything() -> bool:
     """Whether anything is owned, approved or on its way."""
-    return Commitment.objects.exists() or PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT).exists()
+    return Commitment.objects.exists() or PurchaseRequest.objects.filter(state__in=ACCEPTED).exists()
 
 
 def _in_force(known: _Evidence) -> Iterator[Commitment]:
@@ -186,7 +185,7 @@ def _in_force(known: _Evidence) -> Iterator[Commitment]:
 
 def _requested(known_ids: Set[str]) -> Iterator[PurchaseRequest]:
     """Requests that are approved or further, and whose commitment is not counted already under its id."""
-    for row in PurchaseRequest.objects.filter(state__in=AS_GOOD_AS_BOUGHT, commitment=None).order_by("pk"):
+    for row in PurchaseRequest.objects.filter(state__in=ACCEPTED, commitment=None).order_by("pk"):
         ids = known_ids if row.reference else ()
         if not any(is_same_id(name, row.reference) for name in ids):
             yield row
@@ -226,7 +225,7 @@ def _capacity_of_commitment(row: Commitment, known: _Evidence) -> HeldCapacity |
 
 def _capacity_of_request(row: PurchaseRequest, known: _Evidence) -> HeldCapacity | None:
     begin = (row.executed_at or row.approved_at or row.requested_at).date()
-    end = midnight(_months_later(begin, row.term_months))
+    end = midnight(months_later(begin, row.term_months))
     words = f"request {row.pk} ({row})"
     if row.kind in RESERVED:
         machine = MachinePool(
@@ -388,28 +387,20 @@ def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
         for one in capacities
     ]
     if names:
-        more = f"; and {len(names) - 5} more" if len(names) > 5 else ""
-        yield f"{title}: {'; '.join(names[:5])}{more}."
+        yield f"{title}: {some_of(names, between='; ', last='; and ')}."
 
 
 def _unknown_in_words(names: Sequence[str]) -> Iterator[str]:
     if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         yield (
-            f"Nothing says what {', '.join(names[:5])}{more} can cover, and no bill shows it: it is not taken off. "
+            f"Nothing says what {some_of(names)} can cover, and no bill shows it: it is not taken off. "
             "Complete it by CSV before you buy."
         )
 
 
 def _foreign_in_words(names: Sequence[str], currency: str) -> Iterator[str]:
     if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         yield (
-            f"Not in {currency}, in which the bill is, and no exchange rate is known: {', '.join(names[:5])}{more}. It "
+            f"Not in {currency}, in which the bill is, and no exchange rate is known: {some_of(names)}. It "
             "is not taken off. Load a rate before you buy."
         )
-
-
-def _months_later(day: date, months: int) -> date:
-    month = Month.of(day).plus(months)
-    return min(month.start + timedelta(days=day.day - 1), month.period.last_day)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from finops_site.lib.words import some_of
 from reservations.calc.terms import KINDS
 from reservations.models import PlanItem
 from reservations.optimizer.application import demand_at_turn
@@ -109,10 +110,9 @@ def _price_notes(solved: SolvedPlan) -> Iterator[str]:
             "worked out on the list."
         )
     if solved.market.unpriced:
-        names = ", ".join(sorted(str(pool) for pool in solved.market.unpriced)[:5])
-        more = len(solved.market.unpriced) - 5
+        names = some_of(sorted(str(pool) for pool in solved.market.unpriced))
         yield (
-            f"No price is known for {names}{f' and {more} more' if more > 0 else ''}: they stay on demand and are "
+            f"No price is known for {names}: they stay on demand and are "
             "in no figure here. A family that is no longer sold, or a list that was not loaded?"
         )
 

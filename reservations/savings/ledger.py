@@ -18,7 +18,7 @@ from django.db.models.functions import TruncMonth
 
 from costs.reconciliation import Check
 from finops_site.lib.money import EXACT, exact_text
-from finops_site.lib.periods import Month, Period, last_months
+from finops_site.lib.periods import Month, Period, last_months, months_later
 from finops_site.lib.person import Person
 from finops_site.ops.locks import wait_for
 from reservations.calc import purchase_rules
@@ -30,7 +30,6 @@ from reservations.querysets import LedgerQuerySet
 TARGET = Decimal(150_000)
 TARGET_CURRENCY = "USD"
 YEAR_DAYS = Decimal(365)
-ACCEPTED = (purchase_rules.APPROVED, *purchase_rules.SPENT)
 MEASURES = ("on_demand", "paid", "used", "unused")
 
 
@@ -39,7 +38,7 @@ def refresh_ledger(today: date) -> int:
     """Makes the ledger anew, from each purchase's first month to the newest day that has a bill; returns its lines."""
     # Two at once would write every line twice.
     wait_for("savings ledger")
-    accepted = list(PurchaseRequest.objects.filter(state__in=ACCEPTED).order_by("approved_at", "pk"))
+    accepted = list(PurchaseRequest.objects.filter(state__in=purchase_rules.ACCEPTED).order_by("approved_at", "pk"))
     bills = _Bills(accepted, today)
     LedgerMonth.objects.all().delete()
     lines = [line for month in bills.months() for line in _lines_of_month(month, bills)]
@@ -128,7 +127,7 @@ def _start(row: PurchaseRequest) -> date:
 def _promised_days(row: PurchaseRequest, month: Month, known: Period) -> int:
     """Days of the month that were promised, as far as they are in the bills; the promise ends a term after approval."""
     start = _start(row)
-    end = purchase_rules.end_of_term(start, row.term_months)
+    end = months_later(start, row.term_months)
     first, past = max(start, month.start), min(end, month.next.start, known.end)
     return max((past - first).days, 0)
 

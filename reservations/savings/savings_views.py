@@ -10,7 +10,7 @@ from finops_site.lib.periods import Month, last_months
 from finops_site.ui.pages import DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable
 from reservations.actions import PURCHASES, RECOMMENDATIONS, UPLOAD_BILL
-from reservations.calc import realised_savings
+from reservations.calc import purchase_rules, realised_savings
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.querysets import LedgerQuerySet, PurchaseQuerySet
 from reservations.savings import ledger
@@ -52,7 +52,7 @@ class SavingsPage(ListPage):
 
     @property
     def empty(self) -> Empty:
-        accepted = PurchaseRequest.objects.visible_to(self.person).filter(state__in=ledger.ACCEPTED)
+        accepted = PurchaseRequest.objects.visible_to(self.person).filter(state__in=purchase_rules.ACCEPTED)
         return NOTHING_BILLED if accepted.exists() else NOTHING_BOUGHT
 
     def get_queryset(self) -> LedgerQuerySet:
@@ -91,7 +91,7 @@ class SavedPage(DetailPage):
     def get_queryset(self) -> PurchaseQuerySet:
         return cast(
             PurchaseQuerySet,
-            super().get_queryset().filter(state__in=ledger.ACCEPTED).select_related("commitment", "team"),
+            super().get_queryset().filter(state__in=purchase_rules.ACCEPTED).select_related("commitment", "team"),
         )
 
     def get_title(self) -> str:

@@ -12,6 +12,7 @@ from finops_site.lib.periods import (
     day_text,
     last_months,
     moment_text,
+    months_later,
     parse_range,
     short_day_text,
 )
@@ -73,6 +74,13 @@ def test_a_range_that_ends_before_it_starts_is_said():
 
 def test_the_last_months_end_with_this_one():
     assert last_months(13, date(2026, 11, 23)) == Period(date(2025, 11, 1), date(2026, 12, 1))
+
+
+def test_months_later_it_is_the_same_day_or_the_last_of_a_shorter_month():
+    assert months_later(date(2026, 1, 31), 1) == date(2026, 2, 28)
+    assert months_later(date(2024, 2, 29), 12) == date(2025, 2, 28)
+    assert months_later(date(2026, 11, 5), 36) == date(2029, 11, 5)
+    assert months_later(date(2026, 3, 31), -1) == date(2026, 2, 28)
 
 
 def test_days_and_moments_read_the_same_everywhere():

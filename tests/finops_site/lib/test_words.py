@@ -1,8 +1,8 @@
-"""Counts agree with their nouns."""
+"""Counts agree with their nouns, and lists that are too long say how much is left."""
 
 import pytest
 
-from finops_site.lib.words import counted
+from finops_site.lib.words import counted, some_of
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,10 @@ from finops_site.lib.words import counted
 )
 def test_a_count_and_its_noun(count, words, text):
     assert counted(count, *words) == text
+
+
+def test_of_many_names_the_first_are_written_and_the_others_counted():
+    assert some_of([]) == ""
+    assert some_of(["a", "b", "c"], 3) == "a, b, c"
+    assert some_of(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert some_of(["a", "b", "c"], 1, between="; ", last="; and ") == "a; and 2 more"
