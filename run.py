@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """One command for the whole site: sets up what is missing, starts everything, stops everything.
 
-    python3 run.py                 serve http://127.0.0.1:8000 (PORT)
+    python3 run.py                 serve http://127.0.0.1:8000 (PORT), with the demo company
+    python3 run.py --no-demo       the same, empty: the first page makes the first administrator (--demo: with it again)
     python3 run.py test [ARGS]     run the tests on real servers (ARGS go to pytest)
     python3 run.py manage ARGS     run a manage.py command with the embedded servers
 
@@ -47,6 +48,8 @@ ROOM_FOR_PACKAGES = 1500 * MEGABYTE
 ROOM_FOR_DATA = 500 * MEGABYTE
 POSTGRES_MAJOR = "18"
 LOG_LIMIT = 10 * MEGABYTE
+# What a data folder that is empty begins with.
+BEGINNINGS = {"--demo": "demo", "--no-demo": "empty"}
 NOBODY = 65534
 SECRETS = {"secret_key": 50, "postgres_password": 24, "valkey_password": 24, "demo_password": 9}
 
@@ -67,7 +70,7 @@ def main(args: list[str]) -> int:
         raise Trouble(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     if not sys.platform.startswith("linux"):
         raise Trouble("the embedded servers run on Linux only; elsewhere set DATABASE_URL and REDIS_URL by hand.")
-    verb, rest = (args[0], args[1:]) if args else ("serve", [])
+    verb, rest = (args[0], args[1:]) if args and args[0] not in BEGINNINGS else ("serve", args)
     doors: dict[str, Callable[[list[str]], int]] = {"serve": serve, "test": test, "manage": manage}
     if verb in ("-h", "--help", "help"):
         print(__doc__)
@@ -452,7 +455,7 @@ def servers(state: State) -> Iterator[tuple[dict[str, str], list[Child]]]:
         state.note(database_url=env["DATABASE_URL"], redis_url=env["REDIS_URL"])
         yield env, started
     finally:
-        state.forget("database_url", "redis_url")
+        state.forget("database_url", "redis_url", "port")
         for child in started:
             child.stop()
 
@@ -490,17 +493,45 @@ def _port() -> int:
 
 
 def _may_serve(args: list[str]) -> None:
-    """Says what would be in the way before minutes go into setting up."""
-    if args:
-        raise Trouble(f"serve takes no arguments, and got {' '.join(args)!r}.")
+    """Says what would be in the way, and asks what there is to ask, before minutes go into setting up."""
+    if len(args) > 1 or (args and args[0] not in BEGINNINGS):
+        raise Trouble(f"serve takes {' or '.join(BEGINNINGS)}, and got {' '.join(args)!r}.")
     port = _port()
     with only_copy() as alone:
         if not alone:
             raise Trouble(f"another copy runs on {VAR} already; stop it, or set FINOPS_VAR and PORT for a second one.")
-    free_port(port)
+        free_port(port)
+        _choose_beginning(args)
 
 
-def serve(_: list[str]) -> int:
+def _choose_beginning(args: list[str]) -> None:
+    """Remembers what this folder begins with: as the option says, or whoever sits there where nothing is there yet."""
+    if args:
+        State().note(beginning=BEGINNINGS[args[0]])
+        return
+    is_decided = os.environ.get("FINOPS_NO_DEMO") or os.environ.get("DATABASE_URL") or (VAR / "migrated").exists()
+    if not is_decided and sys.stdin.isatty() and sys.stderr.isatty() and not State().get("beginning"):
+        State().note(beginning=_ask_beginning())
+
+
+def _ask_beginning() -> str:
+    say(
+        "Nothing is here yet. Begin with\n  1  a demo company with thirteen months of bills, to look around in\n"
+        "  2  nothing: your own company, your own bills"
+    )
+    while True:
+        print("1 or 2 (Enter: 1): ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline().strip()
+        if answer in ("", "1", "2"):
+            return "empty" if answer == "2" else "demo"
+
+
+def _wants_demo(state: State) -> bool:
+    """An option is remembered, so that a second start does what the first did."""
+    return (state.get("beginning") or ("empty" if os.environ.get("FINOPS_NO_DEMO") else "demo")) == "demo"
+
+
+def serve(args: list[str]) -> int:
     port = _port()
     signal.signal(signal.SIGTERM, _interrupt)
     # A shell that starts it in the background has it ignore Ctrl-C, and nothing else would stop it in order.
@@ -510,13 +541,14 @@ def serve(_: list[str]) -> int:
             raise Trouble(f"another copy was started on {VAR} at the same moment.")
         state = State()
         with servers(state) as (env, started):
+            state.note(port=str(port))
             site: list[Child] = []
             try:
-                _prepare(env)
+                _prepare(env, wants_demo=_wants_demo(state))
                 for child in _start_site(env, port):
                     started.insert(0, child)
                     site.append(child)
-                announce(port, state)
+                announce(port, state, people_of(env["DATABASE_URL"]))
                 return _watch(started)
             except KeyboardInterrupt:
                 say("stopping")
@@ -531,20 +563,20 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _prepare(env: dict[str, str]) -> None:
+def _prepare(env: dict[str, str], *, wants_demo: bool) -> None:
     """Tables, roles and, the first time, the demo organisation; nothing where all stands as this version wants it."""
-    wants_demo = not os.environ.get("FINOPS_NO_DEMO")
-    wanted = [_version(), *(["demo"] if wants_demo else [])]
-    if set(wanted) <= set(_noted()):
+    made = [word for word in _noted() if word == "demo"]
+    makes_demo = wants_demo and not made
+    if _version() in _noted() and not makes_demo:
         return
     say("preparing the database")
-    commands = ["migrate -v0", *(["seed_demo --if-empty"] if wants_demo else [])]
+    commands = ["migrate -v0", *(["seed_demo --if-empty"] if makes_demo else [])]
     code = "import django; django.setup(); from django.core.management import call_command as call; "
     code += "; ".join(f"call(*{command.split()!r})" for command in commands)
     done = subprocess.run([str(PYTHON), "-c", code], env=env, cwd=ROOT, stdout=sys.stderr)
     if done.returncode:
         raise Trouble("the database could not be prepared; the reason stands above.")
-    _note(wanted)
+    _note([_version(), *(["demo"] if makes_demo else made)])
 
 
 def _start_site(env: dict[str, str], port: int) -> Iterator[Child]:
@@ -555,10 +587,10 @@ def _start_site(env: dict[str, str], port: int) -> Iterator[Child]:
     _wait_for_web(web, port)
     celery = [str(PYTHON), "-m", "celery", "-A", "finops_site.celery"]
     work = [*celery, "worker", "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"]
-    # When the supervisor is killed the servers end too, and a worker that is asked to stop would wait for them for
-    # ever; it is made to be killed at any moment.
+    # When the supervisor is killed the servers end too, and whoever is asked to stop would wait for them for ever;
+    # both are made to be killed at any moment.
     yield Child("worker", work, env=env, last_word=signal.SIGKILL)
-    yield Child("beat", [*celery, "beat", "-l", "WARNING", "--pidfile="], env=env)
+    yield Child("beat", [*celery, "beat", "-l", "WARNING", "--pidfile="], env=env, last_word=signal.SIGKILL)
 
 
 def _wait_for_web(web: Child, port: int) -> None:
@@ -568,13 +600,28 @@ def _wait_for_web(web: Child, port: int) -> None:
         time.sleep(0.05)
 
 
-def announce(port: int, state: State) -> None:
-    people = ", ".join(f"{name} ({role})" for name, role in PEOPLE.items())
-    print(
-        f"FinOps is ready: http://127.0.0.1:{port}/\n"
-        f"Sign in as NAME@demo.example, password {state['demo_password']}: {people}.\nStop with Ctrl-C.",
-        flush=True,
-    )
+def people_of(url: str) -> list[str] | None:
+    """The addresses of those who may sign in; None where the database does not tell us."""
+    import psycopg
+
+    try:
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT email FROM finops_site_user WHERE is_active ORDER BY id LIMIT 100")
+            return [email for (email,) in rows]
+    except psycopg.Error:
+        return None
+
+
+def announce(port: int, state: State, people: list[str] | None) -> None:
+    """Says where the site is and who may sign in: the demo people only where they are there."""
+    demo = ", ".join(f"{name} ({role})" for name, role in PEOPLE.items() if f"{name}@demo.example" in (people or ()))
+    if demo:
+        way_in = f"Sign in as NAME@demo.example, password {state['demo_password']}: {demo}."
+    elif people == []:
+        way_in = "Nobody is here yet: its first page makes the first administrator."
+    else:
+        way_in = "Sign in with your e-mail address."
+    print(f"FinOps is ready: http://127.0.0.1:{port}/\n{way_in}\nStop with Ctrl-C.", flush=True)
 
 
 def _watch(started: list[Child]) -> int:
@@ -593,7 +640,7 @@ def manage(args: list[str]) -> int:
             return _command(_running(state), args)
         with servers(state) as (env, _):
             if not _is_migrated() and args[:1] != ["migrate"] and _command(env, ["migrate", "-v0"]) == 0:
-                _note([_version()])
+                _note([_version(), *(word for word in _noted() if word == "demo")])
             return _command(env, args)
 
 
@@ -628,7 +675,9 @@ def _running(state: State) -> dict[str, str]:
             raise Trouble(f"another copy holds {VAR} but its servers did not come up.")
         time.sleep(0.2)
         state = State()
-    return environment(state) | {"DATABASE_URL": state["database_url"], "REDIS_URL": state["redis_url"]}
+    # Links in what a command writes lead to the site that runs, whatever port the command's shell knows.
+    port = {"PORT": state["port"]} if state.get("port") else {}
+    return environment(state) | port | {"DATABASE_URL": state["database_url"], "REDIS_URL": state["redis_url"]}
 
 
 def _command(env: dict[str, str], args: list[str]) -> int:

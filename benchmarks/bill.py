@@ -8,6 +8,20 @@ from pathlib import Path
 from costs.charges.duckdb_session import duckdb_session
 
 ACCOUNTS, SERVICES, REGIONS, RESOURCES = 40, 60, 10, 5_000
+CATEGORIES = [
+    "AI and Machine Learning",
+    "Analytics",
+    "Compute",
+    "Databases",
+    "Identity",
+    "Integration",
+    "Management and Governance",
+    "Multicloud",
+    "Networking",
+    "Security",
+    "Storage",
+    "Web",
+]
 # The shape that is hard: 5,000,000 lines of 200,000 resources make three million cost lines.
 HARD = {"lines": 5_000_000, "resources": 200_000}
 
@@ -35,7 +49,8 @@ def _rows(lines: int, resources: int, month: str, days: int) -> str:
     q AS PricingQuantity, 'Hours' AS PricingUnit, 'USD' AS PricingCurrency,
     0.0111 AS PricingCurrencyContractedUnitPrice,
     cost AS PricingCurrencyEffectiveCost, 0.0123 AS PricingCurrencyListUnitPrice, q AS ConsumedQuantity,
-    'Hours' AS ConsumedUnit, 'Service ' || (r % {SERVICES}) AS ServiceName, 'Category ' || (r % 12) AS ServiceCategory,
+    'Hours' AS ConsumedUnit, 'Service ' || (r % {SERVICES}) AS ServiceName,
+    {CATEGORIES}[1 + r % {len(CATEGORIES)}] AS ServiceCategory,
     'Sub ' || (r % 30) AS ServiceSubcategory, 'SKU' || (r % 900) AS SkuId, 'Meter ' || (r % 90) AS SkuMeter,
     'PRICE' || (r % 900) AS SkuPriceId, '{{"InstanceType":"m5.large"}}' AS SkuPriceDetails,
     'arn:aws:ec2:us-east-1:1:instance/i-' || lpad(CAST(r AS VARCHAR), 17, '0') AS ResourceId,

@@ -71,12 +71,13 @@ def _night(as_of: date, words: str, share: float, *, profile: bool) -> None:
     from budgets.evaluation import evaluate
 
     queries, watch = QueryCount(), cProfile.Profile()
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     with connection.execute_wrapper(queries), watch if profile else nullcontext():
         report = evaluate.evaluate_nights(as_of, now=timezone.now(), catch_up=False)[0]
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
     print(
-        f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {queries.count} queries; "
+        f"{words}: {seconds:.1f} s ({seconds / LIMIT / share:.2f} of {LIMIT * share:.0f} s), {busy:.1f} s of "
+        f"the worker's processor, {queries.count} queries; "
         f"{report.budgets:,} budgets, {len(report.crossings):,} breaches, {report.alerts_made:,} alerts"
     )
     if profile:

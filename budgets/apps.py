@@ -3,18 +3,25 @@ from datetime import date
 
 from celery.schedules import crontab
 
-from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     BudgetSource,
+    CostForecaster,
+    DemoPart,
     DemoStep,
+    HealthCheck,
     Kpi,
+    MessageQueue,
     NavItem,
     NavSection,
     NightlyCheck,
+    OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
     ReportSection,
+    SearchSource,
+    SetupStep,
     registry,
 )
 
@@ -24,6 +31,19 @@ CHANGE_BUDGETS = {
     "budgets.approve_budget",
     "budgets.propose_budget",
     "budgets.change_alert",
+    "budgets.change_companyyear",
+}
+# Proposed by one, approved by another; defined and armed by finance alone.
+APPROVE_CONTROLS = {
+    "budgets.add_controlchangeset",
+    "budgets.approve_controlchangeset",
+    "budgets.run_controlchangeset",
+}
+DEFINE_CONTROLS = {
+    "budgets.add_control",
+    "budgets.change_control",
+    "budgets.arm_control",
+    "budgets.change_controlpolicy",
 }
 
 
@@ -33,12 +53,26 @@ class BudgetsConfig(PillarConfig):
     api_urls = "budgets.api.urls"
     permissions = {
         # What every role sees, each in its own rows.
-        EVERYBODY: {"budgets.view_budget", "budgets.view_alert"},
-        FINANCE: CHANGE_BUDGETS,
-        # A proposal is for a team she leads; anybody who sees an alert may acknowledge it.
-        ENGINEERING: {"budgets.propose_budget", "budgets.change_alert"},
+        EVERYBODY: {
+            "budgets.view_budget",
+            "budgets.view_knowncharge",
+            "budgets.view_alert",
+            "budgets.view_control",
+            "budgets.view_controlchangeset",
+        },
+        # As whom controls act in an account, and which actions, is the administrator's.
+        ADMINISTRATOR: {
+            "budgets.view_controlaccess",
+            "budgets.add_controlaccess",
+            "budgets.change_controlaccess",
+            "budgets.delete_controlaccess",
+        },
+        FINANCE: CHANGE_BUDGETS | DEFINE_CONTROLS | APPROVE_CONTROLS,
+        # A proposal is for a team she leads; anybody who sees an alert may acknowledge it. What a control proposes is
+        # approved by whoever leads its team, and run by its engineers.
+        ENGINEERING: {"budgets.propose_budget", "budgets.change_alert"} | APPROVE_CONTROLS,
     }
-    never_for_administrators = CHANGE_BUDGETS
+    never_for_administrators = CHANGE_BUDGETS | DEFINE_CONTROLS | APPROVE_CONTROLS
     schedule = {
         "send-alert-notifications-every-ten-minutes": {
             "task": "budgets.tasks.send_notifications",
@@ -52,38 +86,85 @@ class BudgetsConfig(PillarConfig):
             "task": "budgets.tasks.notify_of_ignored_thresholds",
             "schedule": crontab(hour=7, minute=30, day_of_week="mon"),
         },
+        "run-and-end-controls-every-minute": {
+            "task": "budgets.tasks.run_controls",
+            "schedule": crontab(),
+        },
     }
 
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from budgets import nightly_checks, panels, receivers  # noqa: F401
+        from budgets import demo_removal, nightly_checks, panels, receivers, search  # noqa: F401
+        from budgets.alerts import notifications, unsent
+        from budgets.controls import panels as control_panels
+        from budgets.forecast.cost_forecast import forecast_spans
 
-        for name in ("Budget", "BudgetPeriod", "Threshold", "Recipient", "Anomaly"):
+        for name in (
+            "Budget",
+            "BudgetPeriod",
+            "Threshold",
+            "Recipient",
+            "Anomaly",
+            "AnomalySensitivity",
+            "CompanyYear",
+            "KnownCharge",
+        ):
             auditlog.register(
                 self.get_model(name),
-                exclude_fields=["evaluated_as_of"] if name == "Budget" else [],
+                exclude_fields=["evaluated_as_of", "not_evaluated"] if name == "Budget" else [],
                 # The address of a channel is as secret as a key.
                 mask_fields=["url"] if name == "Recipient" else [],
                 mask_callable="budgets.alerts.masking.only_the_host" if name == "Recipient" else None,
             )
+        for name in ("Control", "ControlPolicy", "ControlAccess", "ControlChangeSet"):
+            auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
             NavSection("Budgets", 20),
             NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
             NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
             NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 32, "Budgets"),
+            NavItem("Controls", "budgets:controls", "shield-lock", "budgets.view_control", 32, "Budgets"),
+            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 33, "Budgets"),
             Panel("budgets", table, panels.budgets_panel, may_see, 15),
+            Panel("anomalies", "budgets/panels/anomalies.html", panels.anomalies_panel, "budgets.view_alert", 16),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),
+            SearchSource("budgets", "Budgets", "target", search.find_budgets, may_see, 30),
             BudgetSource("budgets", panels.team_budgets, may_see),
+            CostForecaster("budgets", forecast_spans, may_see),
             PendingDecisionSource(
                 "budgets", panels.proposed_budgets, panels.proposal_decisions, "budgets.approve_budget", 30
             ),
+            PendingDecisionSource(
+                "controls",
+                control_panels.proposed_changes,
+                control_panels.changes_waiting,
+                "budgets.approve_controlchangeset",
+                31,
+            ),
+            Kpi("controls-saved", "Saved by controls", control_panels.saved_measure, "budgets.view_control", 23),
+            ReportSection("controls", "Cost controls", "", control_panels.controls_report, "budgets.view_control", 21),
+            MessageQueue(
+                "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
+            ),
+            OutgoingEmailCheck("alerts", "alert ", notifications.why_not_sent),
+            HealthCheck("budgets", "Budgets", nightly_checks.budgets_health, 40),
             NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),
             NightlyCheck("anomalies", nightly_checks.detect_new_anomalies, 21),
+            NightlyCheck("controls", nightly_checks.measure_controls, 22),
+            SetupStep(
+                "budgets",
+                "First budgets",
+                "Whoever holds one hears of an overrun while there is still time to act.",
+                "budgets:budgets",
+                panels.has_own_budget,
+                may_see,
+                60,
+            ),
+            DemoPart("budgets", "Budgets", demo_removal.counts, demo_removal.remove_budgets, 20),
             DemoStep("budgets", make_demo_budgets, 70),
         )
 

@@ -7,10 +7,14 @@ from decimal import Decimal
 from budgets.alerts.acknowledgement import acknowledge
 from budgets.alerts.notifications import send_due_notifications
 from budgets.anomalies.detection import detect_anomalies
+from budgets.calc.controls.rules import CannotControl
+from budgets.controls.approvals import save_control
+from budgets.controls.proposals import propose_by_hand
 from budgets.evaluation.evaluate import evaluate_nights
 from budgets.forecast.spending import monthly_costs
-from budgets.models import Alert, Anomaly, Budget
+from budgets.models import Alert, Anomaly, Budget, Control
 from budgets.planning.budget_changes import create_budget
+from costs.demo.company import DEVELOPMENT, PRODUCTION
 from finops_site.lib.money import rounded
 from finops_site.lib.periods import Month, Period
 from finops_site.models import Team, User
@@ -53,7 +57,33 @@ def make_budgets(say: Callable[[str], object], *, as_of: date) -> None:
     for day in sorted({*days, as_of}):
         _evaluate(day, acknowledged=day < as_of - timedelta(days=LEFT_OPEN_DAYS))
     detect_anomalies(as_of, now=datetime.combine(as_of, time(4, 40), UTC))
+    _propose_control(as_of)
     say(f"  {Budget.objects.count()} budgets, {Alert.objects.count()} alerts, {Anomaly.objects.count()} anomalies")
+
+
+def _propose_control(as_of: date) -> None:
+    """Finance has a last resort for Payments; eli proposes it, and lea decides."""
+    now = datetime.combine(as_of, time(8, 30), UTC)
+    budget = Budget.objects.get(name="Payments")
+    if budget.controls.exists():
+        return
+    control = Control(
+        name="Stop Payments' dev machines over the weekend",
+        budget=budget,
+        threshold=budget.thresholds.get(kind="actual", percent=100),
+        action="stop",
+        accounts=[account for account, _ in (PRODUCTION, DEVELOPMENT)],
+        box_hours=None,
+        box_weekday=0,
+        box_time=time(7),
+        time_zone="Europe/Oslo",
+    )
+    save_control(control, user=User.objects.get(email=f"fay@{DOMAIN}"), now=now)
+    try:
+        propose_by_hand(control, user=User.objects.get(email=f"eli@{DOMAIN}"), now=now, why="Payments heads over it")
+    except CannotControl:
+        # Nothing of it is dev or test today: the control says so on its page.
+        return
 
 
 def _evaluate(day: date, *, acknowledged: bool) -> None:

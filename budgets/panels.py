@@ -1,23 +1,27 @@
 """What budgets show on the home page, in the programme and in the monthly report."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Avg, F, QuerySet
+from django.db.models import Avg, Count, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Least
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from budgets.anomalies.anomaly_words import PATTERNS, words_of
 from budgets.forecast import status
-from budgets.forecast.spending import monthly_costs
-from budgets.models import Alert, Budget, BudgetPeriod, Forecast
+from budgets.forecast.spending import daily_costs
+from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
 from budgets.planning import annual_plan
 from costs.query.known_until import known_in
 from finops_site.lib.money import formatted
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.lib.words import counted
+from finops_site.people.demo_rows import without_demo
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import Better, Measure, PendingDecision, TeamBudget, Unit
 from finops_site.ui.pending_decisions import decision_items
@@ -25,6 +29,13 @@ from finops_site.ui.pending_decisions import decision_items
 SHOWN = 6
 RESPONSE_TARGET_HOURS = Decimal(24)
 RESPONSE_DAYS = 90
+MOST_NOTES = 3
+UNANSWERED = Q(acknowledged_at=None, resolved_at=None)
+
+
+def has_own_budget() -> bool:
+    """Whether a budget is in force that the demo did not bring."""
+    return without_demo(Budget.objects.filter(state=Budget.State.ACTIVE)).exists()
 
 
 def budgets_panel(request: HttpRequest) -> dict[str, Any] | None:
@@ -37,6 +48,16 @@ def budgets_panel(request: HttpRequest) -> dict[str, Any] | None:
     rows.sort(key=lambda row: -(row["chance"] if row["chance"] is not None else -1))
     alerts = Alert.objects.visible_to(signed_in_user(request)).filter(state__in=["open", "reopened"])
     return {"rows": rows[:SHOWN], "more": max(0, len(rows) - SHOWN), "unacknowledged": alerts.count()}
+
+
+def anomalies_panel(request: HttpRequest) -> dict[str, Any] | None:
+    """The open anomalies with the most money, if there are any."""
+    anomalies = Anomaly.objects.visible_to(signed_in_user(request)).filter(state=Anomaly.State.OPEN)
+    rows = list(anomalies.select_related("team").by_money()[: SHOWN + 1])
+    if not rows:
+        return None
+    shown = [{"anomaly": row, "pattern": PATTERNS[row.pattern], "words": words_of(row)} for row in rows[:SHOWN]]
+    return {"rows": shown, "has_more": len(rows) > SHOWN}
 
 
 def proposed_budgets(user: Person) -> QuerySet[Budget]:
@@ -73,15 +94,22 @@ def _rows(periods: Sequence[BudgetPeriod]) -> list[dict[str, Any]]:
 
 
 def team_budgets(user: Person, team: int, month: Month) -> list[TeamBudget]:
-    """The monthly budgets of one team, each with what was spent of it in the month, by charge day."""
-    periods = BudgetPeriod.objects.visible_to(user).of_active().filter(start=month.start, end=month.next.start)
-    rows = list(periods.filter(budget__team=team).select_related("budget").order_by("budget__name"))
-    costs = monthly_costs([row.budget for row in rows], month.period) if rows else {}
+    """The monthly budgets of one team, each with what was spent of it in the month, by charge day.
+
+    One that starts or ends amid the month has its own days, one in weeks those of the month of that name.
+    """
+    periods = BudgetPeriod.objects.visible_to(user).of_active().filter(start__lt=month.next.start, end__gt=month.start)
+    near = periods.filter(budget__team=team, budget__kind="month").select_related("budget").order_by("budget__name")
+    rows = [row for row in near if row.budget.cut.calendar.name(row.period) == month]
+    if not rows:
+        return []
+    days = Period(min(row.start for row in rows), max(row.end for row in rows))
+    costs = daily_costs([row.budget for row in rows], days)
     return [
         TeamBudget(
             row.budget.name,
             row.budgeted,
-            costs[row.budget_id][month.start],
+            costs[row.budget_id].total(row.period),
             row.budget.currency,
             row.budget.get_absolute_url(),
         )
@@ -93,25 +121,42 @@ def variance_measure(user: Person, as_of: date) -> Measure | None:
     """The KPI "variance < 5 %" of the year so far."""
     if not Budget.objects.visible_to(user).active().exists():
         return None
-    value = annual_plan.variance_kpi(annual_plan.load_annual_plan(user, as_of.year, as_of))
-    text = "absolute differences of all budgets and complete months of the year, by their amounts"
-    return Measure(value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, reverse("budgets:annual_plan"))
+    figures = annual_plan.variance_figures(annual_plan.load_annual_plan(user, annual_plan.plan_year_of(as_of), as_of))
+    text = "absolute differences of all budgets and complete periods of the year, by their amounts"
+    if len(figures.by_currency) > 1:
+        text += f", in {figures.currency}"
+    text = "; ".join([text, *(note.rstrip(".") for note in figures.notes[:MOST_NOTES])])
+    return Measure(
+        figures.value, Unit.PERCENT, annual_plan.VARIANCE_TARGET, Better.LOWER, text, reverse("budgets:annual_plan")
+    )
 
 
 def response_measure(user: Person, as_of: date) -> Measure | None:
-    """Hours from opening to acknowledgement, on average of the acknowledged alerts of the last 90 days."""
-    alerts = Alert.objects.visible_to(user).filter(opened_at__date__gt=as_of - timedelta(days=RESPONSE_DAYS))
-    if not alerts.exists():
+    """Hours from opening to acknowledgement, on average of the alerts of the last 90 days.
+
+    One that nobody has acknowledged counts with its age so far, or until it was resolved: to leave it out would make
+    the figure better the less is answered.
+    """
+    now = min(timezone.now(), datetime.combine(as_of + timedelta(days=1), time.min, UTC))
+    alerts = Alert.objects.visible_to(user).filter(
+        opened_at__date__gt=as_of - timedelta(days=RESPONSE_DAYS), opened_at__lt=now
+    )
+    # What is acknowledged or resolved after `as_of` was neither then.
+    answered = Least(Coalesce("acknowledged_at", "resolved_at", Value(now)), Value(now))
+    figures = alerts.aggregate(mean=Avg(answered - F("opened_at")), unanswered=Count("pk", filter=UNANSWERED))
+    if figures["mean"] is None:
         return None
-    mean = alerts.filter(acknowledged_at__isnull=False).aggregate(mean=Avg(F("acknowledged_at") - F("opened_at")))
-    hours = None if mean["mean"] is None else Decimal(round(mean["mean"].total_seconds() / 360)) / 10
+    hours = Decimal(round(figures["mean"].total_seconds() / 360)) / 10
     text = f"from an alert to its acknowledgement, on average of the last {RESPONSE_DAYS} days"
+    if figures["unanswered"]:
+        text += f"; {counted(figures['unanswered'], 'alert')} without an answer with the age so far"
     return Measure(hours, Unit.HOURS, RESPONSE_TARGET_HOURS, Better.LOWER, text, reverse("budgets:alerts"))
 
 
 def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
     """The month's budgets against what was spent, for the monthly report."""
-    periods = _active_periods(user, month.start)
+    in_month = BudgetPeriod.objects.visible_to(user).of_active().filter(start__lt=month.next.start, end__gt=month.start)
+    periods = list(in_month.select_related("budget__team").order_by("budget__name", "start"))
     if not periods:
         return None
     rows = _rows(periods)

@@ -12,7 +12,9 @@ def led_teams(user: Person) -> set[int]:
 
 
 def may_edit_budget(user: Person, budget: Budget) -> bool:
-    """Finance edits; a lead changes what she proposed until it is approved."""
+    """Finance edits, a lead what she proposed until it is approved; an archived budget is brought back first."""
+    if budget.state == Budget.State.ARCHIVED:
+        return False
     if user.has_perm("budgets.change_budget"):
         return True
     is_proposal = budget.state in (Budget.State.DRAFT, Budget.State.PROPOSED)
@@ -20,7 +22,9 @@ def may_edit_budget(user: Person, budget: Budget) -> bool:
 
 
 def may_edit_recipients(user: Person, budget: Budget) -> bool:
-    """Finance, and whoever leads the budget's team or one above it, decide who is notified."""
+    """Finance, and who leads the team or one above it, decide who is notified; of an archived budget nobody."""
+    if budget.state == Budget.State.ARCHIVED:
+        return False
     if user.has_perm("budgets.change_budget"):
         return True
     return user.has_perm("budgets.propose_budget") and budget.team_id in led_teams(user)

@@ -2,16 +2,21 @@
 
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from costs.account_groups import save_group
 from costs.models import (
+    AccountGroup,
     CostLine,
     Credential,
     Delivery,
@@ -19,6 +24,7 @@ from costs.models import (
     DeliveryMonth,
     Dimension,
     ExchangeRate,
+    ExportPlace,
     FetchedBill,
     FocusExport,
     Invoice,
@@ -31,14 +37,17 @@ from costs.models import (
     TagSet,
 )
 from costs.models.sources import parse_secret
-from costs.sources.places import AWS_ROLE
+from costs.scheduled_exports import check_place
+from costs.sources.places import AWS_ROLE, endpoint_choices
 from costs.sources.sync import sync_after_change, sync_after_credential_change
+from costs.web.forms import GroupedAccountsForm
 from costs.web.source_form import SourceForm
 from finops_site.admin import MOST_ROWS, FactAdmin
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.ui.figures import month_text
+from finops_site.ui.forms import AmountField
 
 
 @admin.register(Source)
@@ -55,11 +64,23 @@ class SourceAdmin(ModelAdmin):
         sync_after_change(obj)
 
 
+@admin.register(AccountGroup)
+class AccountGroupAdmin(ModelAdmin):
+    form = GroupedAccountsForm
+    fields = ["name", "description", "accounts"]
+    list_display = ["name", "description"]
+    search_fields = ["name", "accounts__account"]
+
+    def save_model(self, request: HttpRequest, obj: AccountGroup, form: GroupedAccountsForm, change: bool) -> None:
+        save_group(obj, form.cleaned_data["accounts"])
+
+
 @admin.register(Stream)
 class StreamAdmin(ModelAdmin):
     """What a source brings, and how much a newer version may change before finance is asked."""
 
     fields = ["source", "export", "view", "partition", "is_judged", "hold_down", "hold_up", "created_at"]
+    formfield_overrides = {models.DecimalField: {"form_class": AmountField, "widget": UnfoldAdminTextInputWidget}}
     readonly_fields = ["source", "export", "view", "partition", "created_at"]
     list_display = ["source", "export", "view", "partition", "is_judged", "hold_down", "hold_up"]
     list_filter = ["source", "is_judged"]
@@ -111,6 +132,39 @@ class CredentialAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Credential, form: CredentialForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         sync_after_credential_change(obj)
+
+
+class ExportPlaceForm(forms.ModelForm):
+    """Where FOCUS files go. An address other than the provider's own can only be one of those allowed."""
+
+    endpoint = forms.ChoiceField(required=False)
+
+    class Meta:
+        model = ExportPlace
+        fields = [
+            *("name", "kind", "bucket", "prefix", "region", "endpoint", "credential", "version", "file", "months"),
+            "is_enabled",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoint_choices()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        described = {name: cleaned.get(name) or "" for name in ("kind", "bucket", "prefix", "region", "endpoint")}
+        try:
+            check_place(ExportPlace(**described))
+        except ValidationError as error:
+            self.add_error(None, error)
+        return cleaned
+
+
+@admin.register(ExportPlace)
+class ExportPlaceAdmin(ModelAdmin):
+    form = ExportPlaceForm
+    list_display = ["name", "kind", "bucket", "version", "file", "months", "is_enabled", "written_at", "problem"]
+    readonly_fields = ["written_at", "problem"]
 
 
 @admin.register(ExchangeRate)

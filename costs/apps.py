@@ -3,6 +3,7 @@ from celery.schedules import crontab
 from finops_site.people.roles import ADMINISTRATOR, EVERYBODY, EXECUTIVE, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
+    DemoPart,
     DemoStep,
     HealthCheck,
     Kpi,
@@ -13,16 +14,19 @@ from finops_site.registry import (
     PendingDecisionSource,
     ReportMonthSource,
     ReportSection,
+    SearchSource,
+    SetupStep,
     registry,
 )
 
 WHOLE_COMPANY = {
     *("costs.view_company", "costs.view_pool", "costs.view_delivery", "costs.view_source", "costs.view_invoice"),
-    "costs.view_clusterfile",
+    *("costs.view_clusterfile", "costs.view_accountgroup"),
 }
 SETTLE_INVOICES = {
     *("costs.add_invoice", "costs.change_invoice", "costs.delete_invoice", "costs.sign_off_invoice"),
 }
+GROUP_ACCOUNTS = {"costs.add_accountgroup", "costs.change_accountgroup", "costs.delete_accountgroup"}
 BRING_BILLS = {
     *("costs.add_clusterfile", "costs.add_delivery", "costs.change_delivery", "costs.add_source"),
     "costs.change_source",
@@ -33,20 +37,25 @@ class CostsConfig(PillarConfig):
     name = "costs"
     urls = "costs.web.urls"
     api_urls = "costs.api.urls"
+    warm_up = "costs.query.drilldown.warm_up"
     permissions = {
         # What every role sees, each in its own rows.
         EVERYBODY: {"costs.view_costline", "costs.view_exchangerate"},
         ADMINISTRATOR: WHOLE_COMPANY
         | BRING_BILLS
+        | GROUP_ACCOUNTS
         | {
             "costs.view_credential",
             "costs.add_credential",
             "costs.change_credential",
             "costs.delete_credential",
+            *("costs.view_exportplace", "costs.add_exportplace", "costs.change_exportplace"),
+            "costs.delete_exportplace",
         },
         FINANCE: WHOLE_COMPANY
         | BRING_BILLS
         | SETTLE_INVOICES
+        | GROUP_ACCOUNTS
         | {"costs.add_pool", "costs.change_pool", "costs.delete_pool", "costs.add_exchangerate"}
         | {"costs.accept_delivery", "costs.view_stream", "costs.change_stream"},
         EXECUTIVE: WHOLE_COMPANY,
@@ -65,6 +74,10 @@ class CostsConfig(PillarConfig):
             "task": "costs.tasks.synchronise_sources",
             "schedule": crontab(minute=7),
         },
+        "write-focus-exports-every-night": {
+            "task": "costs.tasks.write_scheduled_exports",
+            "schedule": crontab(hour=4, minute=20),
+        },
         "remove-superseded-charges-every-night": {
             "task": "costs.tasks.remove_superseded_lines",
             "schedule": crontab(hour=3, minute=20),
@@ -76,6 +89,7 @@ class CostsConfig(PillarConfig):
         "DeliveryMode": "costs.models.deliveries.Source.Mode",
         "DeliveryStatus": "costs.models.deliveries.Delivery.Status",
         "ExportKind": "costs.models.exports.FocusExport.Kind",
+        "FocusVersion": "costs.models.exports.FocusExport.Version",
         "ExportStatus": "costs.models.exports.FocusExport.Status",
         "SourceKind": "costs.models.deliveries.Source.Kind",
     }
@@ -83,7 +97,7 @@ class CostsConfig(PillarConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from costs import health
+        from costs import demo_removal, health, search
         from costs.clusters import of_bills
         from costs.clusters.invariants import check_shares
         from costs.ingest.demo import load_demo_bills, load_short_bill
@@ -94,6 +108,8 @@ class CostsConfig(PillarConfig):
         from costs.web import panels, report_section
 
         auditlog.register(self.get_model("Pool"))
+        auditlog.register(self.get_model("AccountGroup"))
+        auditlog.register(self.get_model("GroupedAccount"))
         auditlog.register(
             self.get_model("Delivery"),
             include_fields=["source", "status", "received_by", "decided_by", "beside"],
@@ -101,6 +117,7 @@ class CostsConfig(PillarConfig):
         )
         auditlog.register(self.get_model("Stream"), exclude_fields=["created_at"])
         auditlog.register(self.get_model("Invoice"))
+        auditlog.register(self.get_model("ExportPlace"), exclude_fields=["marks", "written_at", "problem"])
         register_checks(check_shares)
 
         may_see = "costs.view_costline"
@@ -110,6 +127,7 @@ class CostsConfig(PillarConfig):
             NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
             NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
             NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
+            NavItem("Account groups", "costs:account_groups", "stack-2", "costs.view_accountgroup", 24, "Costs"),
             NavItem("Kubernetes", "costs:clusters", "box", may_see, 23, "Costs"),
             NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
             NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
@@ -137,9 +155,25 @@ class CostsConfig(PillarConfig):
             NightlyCheck("files", health.prune_nightly, 90),
             HealthCheck("sources", "Sources of bills", health.sources, 20),
             HealthCheck("files", "Files of bills", health.bill_files, 21),
+            HealthCheck("exports", "FOCUS exports by schedule", health.export_places, 22),
             PendingDecisionSource(
                 "invoices", pending_decisions.invoices_of, pending_decisions.list_invoices, "costs.sign_off_invoice", 25
             ),
+            SearchSource("teams", "Teams", "users-group", search.find_teams, may_see, 20),
+            SearchSource("services", "Services", "cloud", search.find_services, may_see, 40),
+            SearchSource("accounts", "Accounts", "building", search.find_accounts, may_see, 50),
+            SearchSource("bills", "Bills", "file-invoice", search.find_bills, "costs.view_delivery", 80),
+            SetupStep(
+                "bill",
+                "First bill",
+                "Everything else stands on it: upload one, or connect the bucket that your provider writes to.",
+                "costs:delivery_upload",
+                health.a_bill_counts,
+                "costs.add_delivery",
+                30,
+            ),
+            DemoPart("bills", "Bills", demo_removal.counts, demo_removal.remove_bills, 40),
+            DemoPart("pools", "Pools", lambda: [], demo_removal.remove_pools, 60),
             DemoStep("bills", load_demo_bills, 50),
             DemoStep("invoices", make_invoices, 51),
             DemoStep("held bill", load_short_bill, 90),

@@ -1,4 +1,4 @@
-"""A month of every source out again as FOCUS 1.2, from the charges, with the totals of the cost lines."""
+"""A month of every source out again as FOCUS 1.2, 1.3 or 1.4, from the charges, with the totals of the cost lines."""
 
 import shutil
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from costs import reconciliation
+from costs.charges.source_rows import TYPES
 from costs.formats import focus_out
-from costs.formats.base import METRICS
+from costs.formats.base import CHARGE_COLUMNS, METRICS
 from costs.formats.sql import literal, quoted
 from costs.ingest.workspace import limited_duckdb
 from costs.models import DeliveryMonth, FocusExport
@@ -23,6 +24,7 @@ from finops_site.celery import task
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import WholeCompany
+from finops_site.lib.words import counted
 from finops_site.models import User
 
 KEPT_FOR = timedelta(days=7)
@@ -42,7 +44,8 @@ class NothingToExport(ValueError):
 class ExportSummary:
     """What an export holds: rows, and {currency: {metric: exact text}}.
 
-    `filled` are metrics the bills left open, `notes` what the month lacks, in sentences.
+    `filled` are metrics the bills left open, `notes` what the month lacks, and what stands in the place of an unknown
+    cost, in sentences.
     """
 
     rows: int
@@ -54,9 +57,11 @@ class ExportSummary:
         return asdict(self)
 
 
-def request_export(billing_month: date, kind: str, user: User | None) -> FocusExport:
+def request_export(
+    billing_month: date, kind: str, user: User | None, version: str = FocusExport.Version.V1_2
+) -> FocusExport:
     """Queues the writing of a month's file, and returns the export to follow."""
-    export = FocusExport.objects.create(billing_month=billing_month, kind=kind, requested_by=user)
+    export = FocusExport.objects.create(billing_month=billing_month, kind=kind, version=version, requested_by=user)
     task("costs.tasks.write_focus_export").delay_on_commit(export.pk)
     return export
 
@@ -66,7 +71,7 @@ def write_export(export: FocusExport) -> FocusExport:
     export.path.parent.mkdir(parents=True, exist_ok=True)
     FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.WRITING)
     try:
-        summary = write_month(Month.of(export.billing_month), export.path)
+        summary = write_month(Month.of(export.billing_month), export.path, export.version)
     except (NothingToExport, OSError) as error:
         FocusExport.objects.filter(pk=export.pk).update(status=FocusExport.Status.FAILED, message=str(error))
     else:
@@ -94,26 +99,35 @@ def remove_old_exports() -> int:
     return len(old)
 
 
-def write_month(month: Month, path: Path) -> ExportSummary:
-    """Writes the current bills of a billing month, complete, or nothing. Raises NothingToExport and ValueError."""
+def write_month(month: Month, path: Path, version: str = "1.2", *, may_be_empty: bool = False) -> ExportSummary:
+    """Writes the current bills of a billing month, complete, or nothing. Raises NothingToExport and ValueError.
+
+    `may_be_empty`: of a month without a bill a file without rows is written, in the place of what was there.
+    """
+    if version not in focus_out.VERSIONS:
+        raise ValueError(f"FOCUS {version} is not written: use {', '.join(focus_out.VERSIONS)}.")
     endings = [ending for ending in sorted(COPY_OPTIONS, key=len, reverse=True) if path.name.endswith(ending)]
     if not endings:
         raise ValueError(f"{path}: the name must end in {', '.join(COPY_OPTIONS)}.")
     options = COPY_OPTIONS[endings[0]]
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent}: no such folder.")
-    rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).select_related("delivery"))
-    if not rows:
+    rows = list(DeliveryMonth.objects.current().filter(billing_month=month.start).select_related("delivery__source"))
+    if not rows and not may_be_empty:
         raise NothingToExport(f"No bill of {month} counts, so there is nothing to export.")
-    notes = notes_on(month, timezone.now().date())
-    if notes and path.suffix == ".parquet":
-        # A reader of the file's metadata finds it there, too.
-        options += f", KV_METADATA {{notes: {literal(' '.join(notes))}}}"
     half = path.with_name(f".{path.name}.part")
     try:
         with limited_duckdb(path.parent) as db:
-            charges = _charges_of_all(db, rows)
-            columns = ", ".join(map(quoted if "parquet" in options else focus_out.csv_cell, focus_out.COLUMNS))
+            if rows:
+                notes = [*notes_on(month, timezone.now().date()), *_unknown_costs(db, rows)]
+            else:
+                notes = [f"No bill of {month} counts any more: they were withdrawn, and nothing is in their place."]
+            if notes and path.suffix == ".parquet":
+                # A reader of the file's metadata finds it there, too.
+                options += f", KV_METADATA {{notes: {literal(' '.join(notes))}}}"
+            charges = _charges_of_all(db, rows, version)
+            names = focus_out.VERSIONS[version]
+            columns = ", ".join(map(quoted if "parquet" in options else focus_out.csv_cell, names))
             db.execute(f"COPY (SELECT {columns} FROM ({charges})) TO {literal(str(half))} ({options})")
             summary = _summarise(db, charges, rows, notes)
         half.replace(path)
@@ -130,22 +144,50 @@ def notes_on(month: Month, as_of: date) -> list[str]:
     return list(known.notes)
 
 
-def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]) -> str:
-    """SQL for the charges of all these months as FOCUS 1.2."""
-    # {source: metrics that its bill of the month states, in whichever of its halves}.
+def _stated_metrics(rows: Sequence[DeliveryMonth]) -> dict[int, set[str]]:
+    """{source: metrics that its bill of the month states, in whichever of its halves}."""
     stated: dict[int, set[str]] = {row.delivery.source_id: set() for row in rows}
     for row in rows:
         for amounts in row.totals.values():
             stated[row.delivery.source_id] |= {
                 metric for metric, name in zip(METRICS, NAMES, strict=True) if amounts[name] is not None
             }
-    selects = []
+    return stated
+
+
+def _unknown_costs(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth]) -> list[str]:
+    """Effective cost that no bill states: FOCUS wants a figure in every row, and what stands there is no known cost."""
+    notes, stated = [], _stated_metrics(rows)
+    for row in sorted(rows, key=lambda row: (row.delivery.source.name, row.pk)):
+        metrics, source = stated[row.delivery.source_id], row.delivery.source.name
+        if "EffectiveCost" not in metrics:
+            notes.append(f"{source}: the effective cost is not known, and billed cost stands in its place.")
+        elif not row.view:
+            # Of a bill in two halves each row has its effective cost in one of them.
+            unknown = "x_Problem IS NULL AND EffectiveCost IS NULL"
+            files = f"read_parquet({literal(row.charges_glob)})"
+            (count,) = db.execute(f"SELECT count(*) FROM {files} WHERE {unknown}").fetchone() or (0,)
+            if count:
+                charges = counted(count, "charge")
+                notes.append(f"{source}: the effective cost of {charges} is not known, and 0 stands in its place.")
+    return list(dict.fromkeys(notes))
+
+
+def _charges_of_all(db: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryMonth], version: str) -> str:
+    """SQL for the charges of all these months as a version of FOCUS."""
+    stated, selects = _stated_metrics(rows), []
     for row in rows:
         table = f"read_parquet({literal(row.charges_glob)})"
         present = [name for name, *_ in db.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
-        came_as_focus = row.delivery.format.startswith("focus")
-        selects.append(focus_out.export_sql(table, present, stated[row.delivery.source_id], own=came_as_focus))
-    return " UNION ALL ".join(selects)
+        selects.append(focus_out.export_sql(table, present, stated[row.delivery.source_id], version))
+    return " UNION ALL ".join(selects or [focus_out.export_sql(_no_charges(), CHARGE_COLUMNS, METRICS, version)])
+
+
+def _no_charges() -> str:
+    """SQL of a table of charges without one, with the types that charges have."""
+    types = {name: TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_Problem": "VARCHAR"}
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+    return f"(SELECT {nulls} LIMIT 0)"
 
 
 def _summarise(

@@ -7,9 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs import retention
-from costs.models import Source
+from costs.models import Delivery, ExportPlace, Source
 from costs.reconciliation import reconcile
 from costs.sources.health import source_health, with_last_delivery
+from finops_site.lib.periods import day_text, moment_text
+from finops_site.people.demo_rows import without_demo
 from finops_site.registry import HealthState, HealthStatus, NightlyCheckFailed
 
 # A source's state as the pages of health show it.
@@ -30,16 +32,34 @@ def sources(now: datetime) -> list[HealthStatus]:
     return statuses
 
 
+def a_bill_counts() -> bool:
+    """Whether a bill of the company itself counts."""
+    return without_demo(Delivery.objects.filter(status=Delivery.Status.CURRENT)).exists()
+
+
 def bill_files(now: datetime) -> list[HealthStatus]:
     """The disk that bills as delivered take, and what of it belongs to bills that no longer count."""
     use = retention.disk_use()
     message = f"{filesizeformat(use['stored'])}, of which {filesizeformat(use['ended'])} no longer count"
     if use["removed"]:
-        day = f"{use['last_removed_at']:%Y-%m-%d}"
+        day = day_text(use["last_removed_at"])
         message += f"; {filesizeformat(use['removed'])} given up so far, the last on {day}"
     duration = f"kept for {use['days']} days" if use["days"] > 0 else "kept for ever"
     url = reverse("costs:deliveries")
     return [HealthStatus("As delivered", HealthState.GOOD, f"{message}. They are {duration}.", url)]
+
+
+def export_places(now: datetime) -> list[HealthStatus]:
+    """Each place that gets FOCUS files every night."""
+    statuses = []
+    for place in ExportPlace.objects.filter(is_enabled=True):
+        state = (
+            HealthState.BROKEN if place.problem else HealthState.GOOD if place.written_at else HealthState.NOTHING_YET
+        )
+        written = f"written {moment_text(place.written_at)}" if place.written_at else "nothing written yet"
+        words = f"{place.problem} Before: {written}." if place.problem else written
+        statuses.append(HealthStatus(place.name, state, words, reverse("costs:exports")))
+    return statuses
 
 
 def prune_nightly(as_of: date) -> str:

@@ -37,6 +37,12 @@ class SourceQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.none()
 
 
+class AccountGroupQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "AccountGroupQuerySet":
+        """What a group is called is no secret; its cost is that of the lines that one sees."""
+        return self
+
+
 class PoolQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "PoolQuerySet":
         """What several teams share is for those who see the whole company; a lead sees her share on her statement."""

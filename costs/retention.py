@@ -24,6 +24,7 @@ from django.template.defaultfilters import filesizeformat
 
 from costs.charges.files import sha256
 from costs.models import Delivery, DeliveryFile, DeliveryMonth, Source
+from finops_site.lib.periods import day_text
 from finops_site.lib.words import counted
 
 # Neither counts nor waits for anything.
@@ -58,8 +59,8 @@ class FilesRemoved(Exception):
 
 
 def removal_words(delivery: Delivery) -> str:
-    """``removed on 2026-11-29``, or where they were moved to."""
-    day = f"{delivery.files_removed_at:%Y-%m-%d}"
+    """``removed on 29 Nov 2026``, or where they were moved to."""
+    day = day_text(delivery.files_removed_at)
     return f"moved to {delivery.files_moved_to} on {day}" if delivery.files_moved_to else f"removed on {day}"
 
 

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from costs import focus_export
+from costs import focus_export, scheduled_exports
 from costs.clusters import of_bills
 from costs.formats.base import BadBill
 from costs.ingest.claims import DeliveryTaken, stalled_deliveries
@@ -56,6 +56,13 @@ def write_focus_export(export_id: int) -> None:
     export = FocusExport.objects.filter(pk=export_id).exclude(status=FocusExport.Status.READY).first()
     if export:
         focus_export.write_export(export)
+
+
+@shared_task
+def write_scheduled_exports() -> None:
+    """Writes the months that changed to the buckets that get them; what fails is tried again the next night."""
+    for problem in scheduled_exports.write_all(timezone.now()):
+        logger.warning("a FOCUS export was not written: %s", problem)
 
 
 @shared_task

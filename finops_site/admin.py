@@ -7,7 +7,6 @@ A save in the admin goes through the same service as one on the page: an editabl
 from functools import cached_property
 from typing import Any
 
-from allauth.account.forms import ResetPasswordForm
 from auditlog.admin import LogEntryAdmin as PackagedLogEntryAdmin
 from auditlog.models import LogEntry
 from axes.admin import AccessAttemptAdmin as PackagedAccessAttemptAdmin
@@ -19,11 +18,13 @@ from django.contrib.auth.models import Group
 from django.core.paginator import Paginator
 from django.db.models import ManyToManyField, Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django_celery_beat.admin import PeriodicTaskAdmin as PackagedPeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.lib.person import Person
+from finops_site.mail import invitations
 from finops_site.models import Membership, OutgoingEmail, Team, User
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
@@ -108,8 +109,8 @@ class UserAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Nobody changes her own role or switches herself off; only a superuser touches a superuser."""
-        is_herself = obj is not None and obj.pk == signed_in_user(request).pk
-        return [*self.readonly_fields, *(["groups", "is_active"] if is_herself else [])]
+        is_fixed = obj is not None and invitations.why_not_change(signed_in_user(request), obj)
+        return [*self.readonly_fields, *(["groups", "is_active"] if is_fixed else [])]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         above = obj is not None and obj.is_superuser and not signed_in_user(request).is_superuser
@@ -127,8 +128,12 @@ class UserAdmin(ModelAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        """The mail names her role and her teams, so it is written after them."""
+        super().save_related(request, form, formsets, change)
         if not change:
-            self._invite(request, [obj])
+            self._invite(request, [form.instance])
 
     @admin.action(description="Send a link to choose a password", permissions=["change"])
     def send_link(self, request: HttpRequest, people: QuerySet) -> None:
@@ -136,9 +141,7 @@ class UserAdmin(ModelAdmin):
 
     def _invite(self, request: HttpRequest, people: list[User]) -> None:
         for person in people:
-            invitation = ResetPasswordForm({"email": person.email})
-            if invitation.is_valid():
-                invitation.save(request)
+            invitations.send_invitation(person, timezone.now())
         names = ", ".join(person.email for person in people) or "nobody: they are switched off"
         self.message_user(request, f"A link to choose a password was sent to {names}.", messages.SUCCESS)
 

@@ -16,6 +16,9 @@ class FinopsSiteConfig(PillarConfig):
         EVERYBODY: {"finops_site.view_team"},
         ADMINISTRATOR: {
             "finops_site.open_admin",
+            "finops_site.follow_setup",
+            "finops_site.change_company",
+            "finops_site.delete_democompany",
             "finops_site.add_user",
             "finops_site.change_user",
             "finops_site.view_user",
@@ -36,13 +39,27 @@ class FinopsSiteConfig(PillarConfig):
             "django_celery_beat.add_crontabschedule",
             "django_celery_beat.view_intervalschedule",
         },
-        FINANCE: {"finops_site.open_admin", "finops_site.view_membership", "auditlog.view_logentry"},
+        FINANCE: {
+            "finops_site.open_admin",
+            "finops_site.follow_setup",
+            "finops_site.change_company",
+            "finops_site.view_membership",
+            "auditlog.view_logentry",
+        },
         ENGINEERING: {"finops_site.open_admin"},
     }
     schedule = {
         "send-emails-that-are-left-every-ten-minutes": {
             "task": "finops_site.tasks.send_outgoing_emails",
             "schedule": crontab(minute="*/10"),
+        },
+        "remove-the-demo-that-is-left-every-ten-minutes": {
+            "task": "finops_site.tasks.remove_demo",
+            "schedule": crontab(minute="9-59/10"),
+        },
+        "watch-queues-of-messages-every-ten-minutes": {
+            "task": "finops_site.tasks.watch_queues",
+            "schedule": crontab(minute="8-59/10"),
         },
         "clear-old-emails-every-night": {
             "task": "finops_site.tasks.clear_old_emails",
@@ -65,8 +82,19 @@ class FinopsSiteConfig(PillarConfig):
         # Celery's app is made with Django's, so that tasks queued by any process go to our broker.
         from finops_site import checks  # noqa: F401
         from finops_site.celery import app as celery_app
+        from finops_site.first_day import remove_demo
+        from finops_site.first_day.site_steps import SITE_STEPS
+        from finops_site.mail import unsent
         from finops_site.people import roles
-        from finops_site.registry import NavItem, NavSection, registry
+        from finops_site.registry import (
+            MessageQueue,
+            NavItem,
+            NavSection,
+            PendingDecisionSource,
+            SearchSource,
+            registry,
+        )
+        from finops_site.ui.search import find_pages
 
         celery_app.conf.beat_schedule = beat_schedule()
         settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].update(enum_names())  # type: ignore[attr-defined]
@@ -74,12 +102,24 @@ class FinopsSiteConfig(PillarConfig):
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(roles.sync_roles, sender=last, dispatch_uid="finops_site.sync_roles")
 
-        auditlog.register(self.get_model("User"), exclude_fields=["password", "last_login"], m2m_fields={"groups"})
+        auditlog.register(
+            self.get_model("User"), exclude_fields=["password", "last_login", "hides_setup"], m2m_fields={"groups"}
+        )
         auditlog.register(self.get_model("Team"))
+        auditlog.register(self.get_model("Company"))
         auditlog.register(self.get_model("Membership"))
         registry.add(
             NavSection("", 0),
             NavSection("System", 90),
             NavItem("Reports", "reports", "report-analytics", "costs.view_costline", 10),
+            MessageQueue("emails", "Emails", unsent.state, unsent.unsent, unsent.retry, unsent.may_look, 10),
+            PendingDecisionSource(
+                "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
+            ),
+            SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
+            *SITE_STEPS,
+            remove_demo.PEOPLE,
+            NavItem("People", "people", "users", "finops_site.view_user", 84, "System"),
+            NavItem("Set up", "set_up", "clipboard-check", "finops_site.follow_setup", 85, "System"),
             NavItem("Health", "health", "heart-rate-monitor", "finops_site.view_nightlyrun", 90, "System"),
         )

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 from rest_framework.authtoken.models import Token
 
+from finops_site.first_day.checklist import ChecklistLine, next_line
 from finops_site.lib.person import Person
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
@@ -60,9 +61,16 @@ class Home(Page, TemplateView):
             to_decide=waiting_for(self.person),
             empty=empty,
             role=self.role,
+            setup=self._setup(),
             **programme(self.person),
             **kwargs,
         )
+
+    def _setup(self) -> ChecklistLine | None:
+        """The first line of the checklist that is not done, for who follows it and has not hidden it."""
+        if self.person.hides_setup or not self.person.has_perm("finops_site.follow_setup"):
+            return None
+        return next_line(self.person)
 
 
 class ApiToken(Page, TemplateView):

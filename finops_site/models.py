@@ -9,6 +9,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from finops_site.lib.money import ISO_4217
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
 
 
@@ -20,6 +22,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(max_length=64, default="UTC")
     is_active = models.BooleanField("active", default=True, help_text="Who leaves is switched off, not deleted.")
     date_joined = models.DateTimeField(default=timezone.now)
+    hides_setup = models.BooleanField(default=False, editable=False, help_text="Home does not show her the checklist.")
 
     objects = UserManager()
 
@@ -114,9 +117,19 @@ class OutgoingEmail(models.Model):
         SENT = "sent", "sent"
         REFUSED = "refused", "refused"
         UNKNOWN = "unknown", "sent, or not"
+        # Taken back before it was handed over: the reason is in `server_reply`.
+        CANCELLED = "cancelled", "not needed any more"
 
     key = models.CharField(max_length=300, unique=True)
     to = models.CharField(max_length=320)
+    reader = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="who had this address when it was written: asked again before it is sent",
+    )
     subject = models.TextField(blank=True)
     content = models.BinaryField(help_text="the whole message as it goes over the line")
     message_id = models.CharField(max_length=200)
@@ -162,7 +175,7 @@ class NightlyRun(models.Model):
         constraints = [models.UniqueConstraint(fields=["as_of", "check_name"], name="one_run_per_check_and_day")]
 
     def __str__(self) -> str:
-        return f"{self.check_name} on {self.as_of}"
+        return f"{self.check_name} on {day_text(self.as_of)}"
 
 
 class Backup(models.Model):
@@ -176,4 +189,46 @@ class Backup(models.Model):
         ordering = ["-made_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.path}, {self.made_at:%Y-%m-%d %H:%M}"
+        return f"{self.path}, {moment_text(self.made_at)}"
+
+
+class Company(models.Model):
+    """Whose site this is: one row. What the environment names stands before it (people/company.py)."""
+
+    name = models.CharField(max_length=100, blank=True, help_text="At the head of reports and statements.")
+    currency = models.CharField(
+        max_length=3,
+        blank=True,
+        help_text="Home and teams show costs in it, and the explorer offers it first: a code like EUR.",
+    )
+
+    class Meta:
+        verbose_name_plural = "company"
+        permissions = [("follow_setup", "May follow the checklist of the first day")]
+
+    def __str__(self) -> str:
+        return self.name or "the company"
+
+    def clean(self) -> None:
+        self.currency = self.currency.upper()
+        if self.currency and self.currency not in ISO_4217:
+            raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like EUR."})
+
+
+class DemoCompany(models.Model):
+    """The demo company: one row while it is here, and after it was removed, so that nobody makes it again by accident.
+
+    `rows` names what it made, by the ids that each table grew by: {"tagging.ownershiprule": [[1, 27]]}, both ends in.
+    """
+
+    made_at = models.DateTimeField(default=timezone.now)
+    rows = models.JSONField(default=dict)
+    removal_asked_at = models.DateTimeField(null=True, blank=True)
+    removal_asked_by = models.CharField(max_length=254, blank=True)
+    removal_step = models.CharField(max_length=200, blank=True, help_text="what is being removed")
+    removal_percent = models.PositiveSmallIntegerField(default=0)
+    problem = models.TextField(blank=True, help_text="why its removal stopped")
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return "the demo company"

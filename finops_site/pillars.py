@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.apps import AppConfig, apps
+from django.utils.module_loading import import_string
 
 
 class PillarConfig(AppConfig):
@@ -33,6 +34,9 @@ class PillarConfig(AppConfig):
     enum_names: ClassVar[Mapping[str, str]] = {}
     """Names for enums in the API's description, where drf-spectacular cannot make one: name to dotted path."""
 
+    warm_up: ClassVar[str] = ""
+    """A function that a web server calls once before it serves, for what takes long the first time."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.default = True
@@ -46,6 +50,13 @@ def installed_pillars() -> list[PillarConfig]:
 def beat_schedule() -> dict[str, Mapping[str, Any]]:
     """The entries of all pillars, by name."""
     return {name: entry for pillar in installed_pillars() for name, entry in pillar.schedule.items()}
+
+
+def warm_up() -> None:
+    """Does what pillars want done before the first request; gunicorn's workers share it (``--preload``)."""
+    for pillar in installed_pillars():
+        if pillar.warm_up:
+            import_string(pillar.warm_up)()
 
 
 def enum_names() -> dict[str, str]:

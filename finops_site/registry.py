@@ -61,6 +61,38 @@ class DemoStep:
     switch: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DemoPart:
+    """What a pillar takes away of the demo company; lower orders first, what stands on something before it.
+
+    `counts()` names what goes and what stays: (label, how many go, how many stay). `remove()` may run twice, and
+    leaves what is real, and what something real stands on.
+    """
+
+    name: str
+    label: str
+    counts: Callable[[], Sequence[tuple[str, int, int]]]
+    remove: Callable[[], None]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """A line of the checklist of the first day: `why` in one sentence, and the page where it is done.
+
+    `is_done()` asks the database; None where it is not known, which is not done. What the demo made does not count.
+    Who lacks `permission` sees the line, and that somebody else does it.
+    """
+
+    name: str
+    label: str
+    why: str
+    url_name: str
+    is_done: Callable[[], bool | None]
+    permission: str = ""
+    order: int = 100
+
+
 class Unit(StrEnum):
     """What the value of a measure counts; a percentage is 70 for 70 %, money is in the measure's currency."""
 
@@ -201,6 +233,65 @@ class NightlyCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingEmailCheck:
+    """Emails whose key begins with `prefix` are looked at once more before they are sent.
+
+    `why_not(email, now)` returns why this one must not be sent any more, and has seen to what is sent instead; or an
+    empty text. Of emails that nobody checks, those to people who were switched off since are not sent.
+    """
+
+    name: str
+    prefix: str
+    why_not: Callable[[Any, datetime], str]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentMessage:
+    """A message that was not sent, as the page of those shows it; `reason` is the server's answer, or what failed."""
+
+    queue: str
+    pk: int
+    at: datetime
+    to: str
+    subject: str
+    state: str
+    attempts: int
+    reason: str
+    url: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What names it among the messages of all queues."""
+        return f"{self.queue}:{self.pk}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many messages wait, since when the oldest of those that are due does, and how many failed in a week."""
+
+    waiting: int
+    oldest: datetime | None
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQueue:
+    """A queue of messages to people: how it is, what it could not send to whom `user` may see, and another try.
+
+    `retry(user, pks, now)` returns how many messages wait again; only those that `user` may have sent.
+    """
+
+    name: str
+    label: str
+    state: Callable[[datetime], QueueState]
+    unsent: Callable[[Person], list[UnsentMessage]]
+    retry: Callable[[Person, Sequence[int], datetime], int]
+    may_retry: Callable[[Person], bool]
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class AdviceItem:
     """One thing that can be done, with its address in this site; `amount` is what it saves in a month, if known."""
 
@@ -299,20 +390,96 @@ class KnownChangeSource:
     order: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class SpanForecast:
+    """What some days will cost: as likely more as less than `likely`, eight times in ten between `low` and `high`.
+
+    What is spent of them already is part of all three. In the currency of the history, in its whole cents.
+    """
+
+    days: Period
+    low: Decimal
+    likely: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CostForecaster:
+    """Who forecasts cost: `forecast(daily, delivered, as_of, spans, currency)`, one for each span of days.
+
+    `daily` is the cost of each day up to `delivered`, the last that is known; a year of them or more is well.
+    """
+
+    name: str
+    forecast: Callable[[Mapping[date, Decimal], date, date, Sequence[Period], str], list[SpanForecast]]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LineFact:
+    """What an app knows of one cost line, as a label and a text; `url` leads to where it can be looked up."""
+
+    label: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFactSource:
+    """Who knows more of a cost line, like the rule that named its owner: `facts(user, line)`, of what she may see."""
+
+    name: str
+    facts: Callable[[Person, Any], list[LineFact]]
+    permission: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A thing that a search found: what it is called, its address, and a few words that tell it from its namesakes."""
+
+    label: str
+    url: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSource:
+    """Things of one kind that people look for by name: `hits(user, words, most)`, of what `user` may see.
+
+    Every word stands in what names the thing, in any case of letters; at most `most`, the likeliest first.
+    """
+
+    name: str
+    label: str
+    icon: str
+    hits: Callable[[Person, Sequence[str], int], list[SearchHit]]
+    permission: str = ""
+    order: int = 100
+
+
 Entry = (
     NavItem
     | NavSection
     | Panel
     | DemoStep
+    | DemoPart
+    | SetupStep
     | Kpi
     | ReportSection
     | ReportMonthSource
     | NightlyCheck
     | HealthCheck
+    | OutgoingEmailCheck
+    | MessageQueue
     | AdviceSource
     | PendingDecisionSource
     | BudgetSource
     | KnownChangeSource
+    | CostForecaster
+    | LineFactSource
+    | SearchSource
 )
 Kind = TypeVar("Kind", bound=Entry)
 
@@ -374,6 +541,10 @@ class Registry:
     def budgets_of(self, user: Person, team: int, month: Month) -> list[TeamBudget]:
         """The budgets of a team in a month, of those that this person may see."""
         return [budget for source in self.allowed(BudgetSource, user) for budget in source.budgets(user, team, month)]
+
+    def line_facts(self, user: Person, line: Any) -> list[LineFact]:
+        """What the apps know of a cost line, as far as this person may see it."""
+        return [fact for source in self.allowed(LineFactSource, user) for fact in source.facts(user, line)]
 
     def known_changes(self, period: Period) -> list[KnownChange]:
         """Every change known to begin in `period`, the earliest first: of the whole company, for the nightly run."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -23,18 +24,24 @@ SITE_URL = env("SITE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000
 # Where bills as delivered, charges and mail of the embedded mode are kept.
 FINOPS_VAR = Path(env("FINOPS_VAR", default=str(BASE_DIR / "var"))).resolve()
 
-# The name at the head of reports and statements.
-FINOPS_COMPANY = env("FINOPS_COMPANY", default="FinOps")
+# The name at the head of reports and statements; empty: what somebody entered on the page Company.
+FINOPS_COMPANY = env("FINOPS_COMPANY", default="")
 
 # Who answers questions about charges: duckdb, in the process, or the address of a Spark cluster (spark://host:7077).
 FINOPS_CHARGES_ENGINE = env("FINOPS_CHARGES_ENGINE", default="duckdb")
 FINOPS_SPARK_OPTIONS = env.dict("FINOPS_SPARK_OPTIONS", default={})
 
 # The currency home and teams show costs in and the explorer offers first; costs stay in the one they were billed in.
+# Empty: what somebody entered on the page Company.
 FINOPS_REPORTING_CURRENCY = env("FINOPS_REPORTING_CURRENCY", default="")
+# The cost that pages show unless somebody chooses another: billed_cost or effective_cost. Each page says which.
+FINOPS_COST_METRIC = env("FINOPS_COST_METRIC", default="billed_cost")
+if FINOPS_COST_METRIC not in ("billed_cost", "effective_cost"):
+    raise ImproperlyConfigured("FINOPS_COST_METRIC is billed_cost or effective_cost")
 
 # Folders whose bills may be watched, and addresses other than the providers' own that may be asked for bills.
 FINOPS_FOLDERS = env.list("FINOPS_FOLDERS", default=[str(FINOPS_VAR / "inbox")])
+FINOPS_EXPORT_FOLDERS = env.list("FINOPS_EXPORT_FOLDERS", default=[str(FINOPS_VAR / "outbox")])
 # Files of bills that no longer count are given up after so many days (0: never), or moved to the archive.
 FINOPS_KEEP_SUPERSEDED_DAYS = env.int("FINOPS_KEEP_SUPERSEDED_DAYS", default=90)
 FINOPS_ARCHIVE_FOLDER = env("FINOPS_ARCHIVE_FOLDER", default="")
@@ -52,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
@@ -109,7 +117,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "finops_site.ui.context_processors.site",
-            ]
+            ],
+            # An id is no quantity: it is written without a separator of thousands, by `unlocalize`.
+            "builtins": ["django.templatetags.l10n"],
         },
     }
 ]
@@ -244,7 +254,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "finops_site.api.base.Pages",
     "DEFAULT_SCHEMA_CLASS": "finops_site.api.schema.Schema",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer", "finops_site.api.csv_rows.CsvRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.JSONParser",
         "rest_framework.parsers.MultiPartParser",

@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from finops_site.mail import outbox
+from finops_site.first_day import remove_demo as removal
+from finops_site.mail import outbox, watchdog
 from finops_site.ops import nightly
 
 
@@ -11,6 +12,12 @@ from finops_site.ops import nightly
 def send_outgoing_emails() -> int:
     """Sends what is due; called after a commit that queued an email, and by beat for what is left."""
     return outbox.send_queued_emails(timezone.now())
+
+
+@shared_task
+def watch_queues() -> int:
+    """Writes to administrators when messages wait for too long."""
+    return watchdog.watch_queues(timezone.now())
 
 
 @shared_task
@@ -22,3 +29,9 @@ def clear_old_emails() -> int:
 def run_nightly_checks() -> int:
     """Every registered check, for today; returns how many ran."""
     return len(nightly.run_checks(timezone.now().date()))
+
+
+@shared_task
+def remove_demo() -> bool:
+    """Removes the demo company that somebody asked to be removed; by beat where the worker died meanwhile."""
+    return removal.continue_removal()

@@ -6,23 +6,41 @@ from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 
 from finops_site.api.views import Docs
+from finops_site.first_day import checklist_views
+from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
 from finops_site.home_views import ApiToken, Home
-from finops_site.mail import mailbox_views
+from finops_site.mail import mailbox_views, people_views, unsent_views
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
+from finops_site.search_views import SearchPage
 
 register_converter(views.MonthConverter, "month")
 
 urlpatterns = [
     path("", Home.as_view(), name="home"),
+    path("search/", SearchPage.as_view(), name="search"),
     path("token/", ApiToken.as_view(), name="token"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),
     path("reports/<month:month>/pdf/", views.ReportPdf.as_view(), name="report_pdf"),
     path("health/", health_views.HealthPage.as_view(), name="health"),
+    path("messages/not-sent/", unsent_views.UnsentPage.as_view(), name="unsent_messages"),
     path("healthz", health_views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    path("welcome/", FirstAdministrator.as_view(), name="first_administrator"),
+    path("set-up/", checklist_views.ChecklistPage.as_view(), name="set_up"),
+    path("set-up/company/", checklist_views.CompanyPage.as_view(), name="company"),
+    path("set-up/demo/", checklist_views.RemoveDemoPage.as_view(), name="remove_demo"),
+    path("set-up/mail/", checklist_views.TestLetterPage.as_view(), name="test_letter"),
+    path("people/", people_views.PeoplePage.as_view(), name="people"),
+    path("people/invite/", people_views.InvitePage.as_view(), name="person_invite"),
+    path("people/paste/", people_views.PastePage.as_view(), name="people_paste"),
+    path("people/<int:pk>/", people_views.PersonPage.as_view(), name="person"),
+    path("people/teams/", people_views.TeamsPage.as_view(), name="people_teams"),
+    path("people/teams/add/", people_views.TeamPage.as_view(), name="people_team_add"),
+    path("people/teams/<int:pk>/", people_views.TeamPage.as_view(), name="people_team"),
+    path("accounts/login/", SignIn.as_view(), name="account_login"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("finops_site.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -4,6 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from finops_site.pillars import warm_up
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finops_site.settings")
 
 application = get_wsgi_application()
+# After Django, which pillars stand on.
+warm_up()

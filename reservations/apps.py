@@ -8,6 +8,7 @@ from finops_site.people.roles import ENGINEERING, EVERYBODY, FINANCE
 from finops_site.pillars import PillarConfig
 from finops_site.registry import (
     AdviceSource,
+    DemoPart,
     DemoStep,
     KnownChangeSource,
     Kpi,
@@ -16,6 +17,7 @@ from finops_site.registry import (
     NightlyCheck,
     PendingDecisionSource,
     ReportSection,
+    SearchSource,
     registry,
 )
 
@@ -90,7 +92,7 @@ class ReservationsConfig(PillarConfig):
 
     def register_panels(self) -> None:
         """What commitments add to the pages, the nights and the reports of the site."""
-        from reservations import kpis, nightly, panels, reports
+        from reservations import demo_removal, kpis, nightly, panels, reports, search
         from reservations.inventory import known_changes
 
         nav, saved, purchases = "Commitments", "reservations.view_ledgermonth", "reservations.view_purchaserequest"
@@ -105,6 +107,7 @@ class ReservationsConfig(PillarConfig):
             NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, nav),
             NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, nav),
             NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
+            SearchSource("commitments", "Commitments", "certificate", search.find_commitments, see, 75),
             Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
             Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),
             Kpi("commitment-utilisation", "Commitment utilisation", kpis.utilisation_kpi, see, 61),
@@ -120,6 +123,7 @@ class ReservationsConfig(PillarConfig):
                 "commitments", "Commitments", "reservations/report.html", reports.commitments_report, see, 61
             ),
             DemoStep("owned commitments", partial(run_demo_step, "own_commitments"), 78, "commitments"),
+            DemoPart("commitments", "Commitments", demo_removal.counts, demo_removal.remove_commitments, 10),
             DemoStep("recommendation", partial(run_demo_step, "recommend"), 81),
             DemoStep("purchases", partial(run_demo_step, "request_purchases"), 82),
             DemoStep("savings ledger", partial(run_demo_step, "prove_savings"), 83, "commitments"),

@@ -102,7 +102,12 @@ class TaggingConfig(PillarConfig):
             "schedule": crontab(hour=7, minute=30, day_of_week=1),
         },
     }
-    enum_names = {"ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State"}
+    enum_names = {
+        "ChargebackState": "tagging.models.chargeback.ChargebackPeriod.State",
+        "DisputeState": "tagging.models.chargeback.Dispute.State",
+        "TagChangeSetState": "tagging.models.remediation.ChangeSet.State",
+        "TagExceptionState": "tagging.models.reminders.TagException.State",
+    }
 
     def ready(self) -> None:
         from tagging import receivers  # noqa: F401

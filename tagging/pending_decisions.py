@@ -18,6 +18,17 @@ def list_disputes(user: Person, rows: QuerySet) -> list[PendingDecision]:
     return decision_items(rows, "A lead disputes a line", "lines are disputed", reverse("tagging:disputes"))
 
 
+def proposed_corrections(user: Person) -> QuerySet:
+    """Correcting entries above the disputed line that somebody else proposed."""
+    rows = Dispute.objects.visible_to(user).proposed().exclude(proposed_by=user).exclude(raised_by=user)
+    return rows.select_related("line__statement__period", "line__statement__team")
+
+
+def list_corrections(user: Person, rows: QuerySet) -> list[PendingDecision]:
+    url = reverse("tagging:disputes")
+    return decision_items(rows, "A correcting entry waits for a second person", "correcting entries wait", url)
+
+
 def requested_exceptions(user: Person) -> QuerySet:
     return TagException.objects.visible_to(user).filter(state=TagException.State.REQUESTED)
 

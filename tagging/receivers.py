@@ -1,14 +1,16 @@
-"""What tagging does when a bill is loaded."""
+"""What tagging does when a bill is loaded, and when the tag policy changes."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from costs.charges.build_cost_lines import MonthLines
 from costs.models import DeliveryMonth
 from costs.signals import cost_data_changed, delivery_loaded
 from finops_site.celery import task
+from tagging.models import OwnershipRule, TagRequirement
 from tagging.ownership import rule_application
 from tagging.policy import policy_changes
 
@@ -35,3 +37,10 @@ def refresh_drafts(sender: Any, **_: Any) -> None:
 @receiver(cost_data_changed)
 def recompute_compliance(sender: Any, **_: Any) -> None:
     policy_changes.queue_refresh()
+
+
+@receiver([post_save, post_delete], sender=TagRequirement)
+def reallocate_by_new_aliases(sender: Any, instance: TagRequirement, **_: Any) -> None:
+    """What the policy calls one tag is one for ownership rules: owners are assigned again, and no bill is loaded."""
+    if OwnershipRule.objects.filter(is_active=True).exclude(tag_key="").exists():
+        rule_application.queue_application(reason=f"The tag policy of {instance} changed")

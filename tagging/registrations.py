@@ -4,24 +4,29 @@ from auditlog.registry import auditlog
 from django.apps import apps
 
 from costs import reconciliation, retention
-from costs.query.tag_keys import aliases_from
+from costs.query.tag_keys import aliases_from, value_aliases_from
 from finops_site.registry import (
     AdviceSource,
+    DemoPart,
     DemoStep,
     Kpi,
+    LineFactSource,
     NavItem,
     NavSection,
     NightlyCheck,
     Panel,
     PendingDecisionSource,
     ReportSection,
+    SearchSource,
+    SetupStep,
     registry,
 )
-from tagging import pending_decisions
+from tagging import demo_removal, pending_decisions, search
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
 from tagging.ownership import demo as ownership_demo
+from tagging.ownership import ownership_figures
 from tagging.policy import demo as policy_demo
 from tagging.policy import panels as policy_panels
 from tagging.policy import reminders
@@ -55,17 +60,26 @@ def register() -> None:
     for name in AUDITED:
         auditlog.register(apps.get_model("tagging", name))
     # Without the fields that are computed.
-    computed = ["fingerprint", "problems", "computed_at"]
+    computed = ["fingerprint", "problems", "known", "computed_at"]
     auditlog.register(apps.get_model("tagging", "ChargebackPeriod"), exclude_fields=computed)
     reconciliation.register_checks(invariants.check_statements)
     retention.register_protection(periods.deliveries_behind_statements)
-    aliases_from(apps.get_model("tagging", "TagRequirement").objects.key_aliases)
+    policy = apps.get_model("tagging", "TagRequirement").objects
+    aliases_from(policy.key_aliases)
+    value_aliases_from(policy.value_meanings)
     registry.add(NavSection(SECTION, 30), *DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
 
 
 DECISIONS = (
     PendingDecisionSource(
         "disputes", pending_decisions.open_disputes, pending_decisions.list_disputes, "tagging.change_dispute", 40
+    ),
+    PendingDecisionSource(
+        "corrections",
+        pending_decisions.proposed_corrections,
+        pending_decisions.list_corrections,
+        "tagging.change_dispute",
+        40,
     ),
     PendingDecisionSource(
         "exceptions",
@@ -87,10 +101,23 @@ DECISIONS = (
 )
 OWNERSHIP = (
     NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 47, SECTION),
+    SetupStep(
+        "ownership",
+        "Ownership rules",
+        "A rule names the team behind an account or a tag: without one, cost is nobody's.",
+        "tagging:ownership",
+        ownership_figures.has_own_rules,
+        "tagging.view_ownershiprule",
+        50,
+    ),
     # Before the bills: cost is allocated while a bill is loaded.
     DemoStep("ownership rules", ownership_demo.make_ownership_rules, 40),
+    LineFactSource("ownership rule", ownership_figures.rule_of_line, "tagging.view_ownershiprule"),
 )
 CHARGEBACK = (
+    SearchSource("statements", "Statements", "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
+    DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
+    DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),
     NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 48, SECTION),
     Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
     ReportSection(
@@ -100,6 +127,16 @@ CHARGEBACK = (
     DemoStep("chargeback", chargeback_demo.make_chargeback, 80),
 )
 POLICY = (
+    SearchSource("resources", "Resources", "box", search.find_resources, SEE_COSTS, 60),
+    SetupStep(
+        "policy",
+        "Tag policy",
+        "Compliance is measured against it: say which values your tags may have.",
+        "tagging:policy",
+        policy_panels.policy_is_own,
+        "tagging.view_tagrequirement",
+        40,
+    ),
     NavItem("Tag compliance", "tagging:overview", "tags", SEE_COSTS, 40, SECTION),
     NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
     NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from tagging.chargeback import draft_statements, emails
+from tagging.chargeback import draft_statements, emails, statement_figures, statement_pdf
 from tagging.models import ChangeSet, VirtualTagBatch
 from tagging.ownership import rule_application
 from tagging.policy import compliance, reminders
@@ -61,7 +61,9 @@ def refresh_chargeback() -> None:
 
 @shared_task
 def post_statements() -> None:
-    """Writes the emails of closed statements that have none yet."""
+    """Makes the documents of closed statements, and writes their emails, where these are missing."""
+    statement_figures.freeze_missing()
+    statement_pdf.make_documents()
     emails.post_statement_emails(timezone.now())
 
 

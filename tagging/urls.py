@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from tagging.chargeback.web import dispute_views, month_views, split_views, statement_views
+from tagging.chargeback.web import dispute_views, journal_views, month_views, split_views, statement_views
 from tagging.ownership import pool_views, rule_views, unowned_views
 from tagging.policy import exception_views, overview_views, policy_views, prevention_views, resource_views
 from tagging.remediation import change_set_views, suggestion_views, virtual_tag_views
@@ -16,12 +16,13 @@ urlpatterns = [
     path("chargeback/splits/add/", split_views.AddSplit.as_view(), name="split_add"),
     path("chargeback/splits/<int:pk>/", split_views.SplitPage.as_view(), name="split"),
     path("chargeback/splits/<int:pk>/remove/", split_views.RemoveSplit.as_view(), name="split_remove"),
-    path("chargeback/accounts/", month_views.JournalAccounts.as_view(), name="journal_accounts"),
+    path("chargeback/accounts/", journal_views.JournalAccounts.as_view(), name="journal_accounts"),
     path("chargeback/disputes/", dispute_views.DisputesPage.as_view(), name="disputes"),
     path("chargeback/disputes/<int:pk>/", dispute_views.DisputePage.as_view(), name="dispute"),
     path("chargeback/lines/<int:pk>/dispute/", dispute_views.RaiseDispute.as_view(), name="dispute_add"),
     path("chargeback/<str:month>/", month_views.MonthPage.as_view(), name="chargeback_month"),
     path("chargeback/<str:month>/close/", month_views.CloseMonth.as_view(), name="chargeback_close"),
+    path("chargeback/<str:month>/aside/", month_views.SetMonthAside.as_view(), name="chargeback_aside"),
     path("chargeback/<str:month>/refresh/", month_views.RefreshMonth.as_view(), name="chargeback_refresh"),
     path("chargeback/<str:month>/basis/", month_views.PeriodSettings.as_view(), name="chargeback_basis"),
     path("chargeback/<str:month>/books/", month_views.ReconciledMonth.as_view(), name="chargeback_books"),
@@ -32,7 +33,8 @@ urlpatterns = [
         statement_views.StatementPdf.as_view(),
         name="statement_pdf",
     ),
-    path("chargeback/<str:month>/journal.csv", month_views.JournalCsv.as_view(), name="journal_csv"),
+    path("chargeback/<str:month>/journal/", journal_views.JournalPage.as_view(), name="journal"),
+    path("chargeback/<str:month>/journal.csv", journal_views.JournalCsv.as_view(), name="journal_csv"),
     path("chargeback/<str:month>/teams/<int:pk>/", statement_views.StatementPage.as_view(), name="statement"),
     path(
         "chargeback/<str:month>/teams/<int:pk>/statement.csv",
@@ -54,6 +56,7 @@ urlpatterns = [
     ),
     path("unit-costs/", unit_cost_views.UnitCostsPage.as_view(), name="unit_costs"),
     path("unit-costs/upload/", unit_cost_views.UploadMetric.as_view(), name="metric_upload"),
+    path("unit-costs/<int:pk>/edit/", unit_cost_views.EditMetric.as_view(), name="metric_edit"),
     path("tagging/", overview_views.ComplianceOverview.as_view(), name="overview"),
     path("tagging/resources/", resource_views.ResourcesPage.as_view(), name="resources"),
     re_path(r"^tagging/resources/(?P<key>[0-9a-f]{32})/$", resource_views.ResourcePage.as_view(), name="resource"),

@@ -2,7 +2,8 @@
 
 from django.test import Client
 
-from finops_site.models import User
+from finops_site.mail.smtp import StoredEmail
+from finops_site.models import OutgoingEmail, User
 from finops_site.people import demo
 
 PASSWORD = "correct horse battery staple"
@@ -26,3 +27,8 @@ def signed_in(user: User) -> Client:
 def waiting_for(user):
     """What home says waits for her."""
     return [item.text for item in signed_in(user).get("/").context["to_decide"]]
+
+
+def text_of(email: OutgoingEmail) -> str:
+    """What somebody reads who gets it as plain text."""
+    return str(StoredEmail(bytes(email.content), email.to).body)

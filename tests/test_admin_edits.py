@@ -15,7 +15,10 @@ from django.test import RequestFactory, TestCase
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
-from costs.models import Credential, Source, Stream
+from budgets.anomalies.sensitivity import sensitivities_of
+from budgets.models import AnomalySensitivity, ControlAccess
+from costs.account_groups import save_group
+from costs.models import AccountGroup, Credential, ExportPlace, Source, Stream
 from costs.versions.wholeness import limits_of
 from finops_site.celery import task
 from finops_site.models import Team, User
@@ -74,6 +77,16 @@ def queued(monkeypatch):
     return queued
 
 
+@case("budgets.controlaccess")
+def an_administrator_lists_what_a_role_may_do_in_an_account(people, queued):
+    access = ControlAccess.objects.create(
+        account="000000000042", credential=Credential.objects.create(name="controls"), actions=["stop"]
+    )
+    edit(people["ada"], access, actions='["stop", "scale"]')
+    assert access.actions == ["stop", "scale"]
+    assert LogEntry.objects.get_for_object(access).filter(action=LogEntry.Action.UPDATE).exists()
+
+
 @case("costs.stream")
 def a_stream_is_held_by_the_limits_that_fay_sets(people, queued):
     source = Source.objects.create(name="northwind")
@@ -99,6 +112,36 @@ def sources_are_tried_with_a_changed_credential(people, queued):
     source = Source.objects.create(name="northwind", **bucket)
     edit(people["ada"], credential, role_arn="arn:aws:iam::123456789012:role/bills")
     assert queued == [("costs.tasks.synchronise_source", source.pk)]
+
+
+@case("costs.exportplace")
+def a_place_of_exports_is_checked_as_the_night_uses_it(people, queued):
+    place = ExportPlace.objects.create(name="warehouse", kind="s3", bucket="focus")
+    edit(people["ada"], place, version="1.4")
+    assert place.version == "1.4"
+    assert logged(place, people["ada"])
+
+
+@case("costs.accountgroup")
+def accounts_of_a_group_are_those_that_fay_writes(people, queued):
+    group, other = AccountGroup(name="Customer A"), AccountGroup(name="Customer B")
+    save_group(group, ["111", "222"])
+    save_group(other, ["333"])
+    edit(people["fay"], group, accounts="222\n444")
+    assert list(group.accounts.values_list("account", flat=True)) == ["222", "444"]
+    with pytest.raises(AssertionError, match="333 is in the group Customer B already"):
+        edit(people["fay"], group, accounts="333")
+    added = LogEntry.objects.get_for_object(group.accounts.get(account="444"))
+    assert added.filter(actor=people["fay"]).exists()
+
+
+@case("budgets.anomalysensitivity")
+def anomalies_of_a_team_are_judged_as_fay_sets(people, queued):
+    team = Team.objects.get(name="Payments")
+    sensitivity = AnomalySensitivity.objects.create(team=team, level="high")
+    edit(people["fay"], sensitivity, level="low")
+    assert sensitivities_of([("service", team.pk, "Amazon S3", "1", "USD")]) == ["low"]
+    assert logged(sensitivity, people["fay"])
 
 
 @case("tagging.ownershiprule")

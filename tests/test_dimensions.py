@@ -1,11 +1,14 @@
 """Every dimension of the one table works wherever cost is asked by it, and the table agrees with the models."""
 
+import csv
 import json
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from io import BytesIO, StringIO
 
 import pytest
+from openpyxl import load_workbook
 
 from budgets.alerts import emails
 from budgets.alerts.alert_summary import alert_chart
@@ -13,6 +16,7 @@ from budgets.evaluation import evaluate
 from budgets.forecast.spending import total_cost
 from budgets.models import Alert, AlertDelivery, Budget, Recipient
 from budgets.planning import budget_changes
+from costs.account_groups import save_group
 from costs.api.serializers import CostLineSerializer
 from costs.calc.allocation_rules import RULE_COLUMNS, OwnerRule
 from costs.calc.dimensions import (
@@ -27,7 +31,7 @@ from costs.calc.dimensions import (
 )
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
-from costs.models import CostLine, DayRollup, MonthRollup, Pool, ResourceRollup
+from costs.models import AccountGroup, CostLine, DayRollup, GroupedAccount, MonthRollup, Pool, ResourceRollup
 from costs.query.frame import spend_frame
 from costs.query.question import Question
 from costs.query.spend import find_spend
@@ -36,6 +40,7 @@ from finops_site.models import Team
 from tagging.models import CONDITIONS, OwnershipRule
 from tagging.ownership import rule_application
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +64,7 @@ TAG_OF_TEAM = "tag:Team"
 FILTERS, GROUPS = [*FILTERABLE, TAG_OF_TEAM], [*GROUPABLE, TAG_OF_TEAM]
 
 
-@pytest.fixture
+@shared
 def bill(people, tmp_path):
     """Three charges of different cost. The first has a value of every dimension but a pool; the second has the pool."""
     OwnershipRule.objects.create(
@@ -76,6 +81,7 @@ def bill(people, tmp_path):
         "CommitmentDiscountId": "ri-1",
         "CommitmentDiscountStatus": "Used",
         "PricingCategory": "Committed",
+        "InvoiceIssuerName": "AWS EMEA SARL",
         "SkuPriceDetails": json.dumps({"InstanceType": "m5.large"}),
     }
     other = {
@@ -85,6 +91,7 @@ def bill(people, tmp_path):
         "BillingPeriodEnd": "2026-05-01T00:00:00Z",
         "ChargeCategory": "Tax",
         "ProviderName": "Microsoft",
+        "InvoiceIssuerName": "Microsoft Ireland",
         "ServiceCategory": "Other",
         "ServiceName": "Support",
         "RegionId": "westeurope",
@@ -100,6 +107,15 @@ def bill(people, tmp_path):
     (received,) = receive_bill("northwind", [bills.write(tmp_path, "march.csv", bills.focus_csv(rows))])
     delivery = load_bill(received.delivery)
     assert delivery.status == "current", delivery.message
+    first_account = CostLine.objects.get(resource="i-first").sub_account
+    save_group(AccountGroup(name="Customer A"), [first_account])
+
+
+def sheet(response):
+    """The rows of a CSV, without the notes at its end."""
+    assert response.status_code == 200
+    rows = csv.DictReader(StringIO(response.getvalue().decode("utf-8-sig")))
+    return [row for row in rows if None not in row.values()]
 
 
 def sample(name):
@@ -107,6 +123,15 @@ def sample(name):
     dimension = named(name)
 
     def value_of(line):
+        if name == "cost_center":
+            return line.owner.cost_center if line.owner else ""
+        if name == "source":
+            return str(line.delivery_month.delivery.source_id)
+        if name == "account_group":
+            group = GroupedAccount.objects.filter(account=line.sub_account).first()
+            return str(group.group_id) if group else ""
+        if name == "charge_kind":
+            return "Adjustment" if line.charge_class else line.charge_category
         return line.tag_set.tags.get(dimension.tag_key) if dimension.is_tag else str(getattr(line, dimension.column))
 
     line = CostLine.objects.get(resource="i-pool" if name == "pool" else "i-first")
@@ -117,7 +142,7 @@ def sample(name):
 
 
 def test_every_field_of_a_cost_line_is_a_dimension_or_describes_one():
-    known = {dimension.field for dimension in (*DIMENSIONS.values(), ANY_TAG)}
+    known = {dimension.field for dimension in (*DIMENSIONS.values(), ANY_TAG) if dimension.is_stored}
     assert {field.name for field in CostLine._meta.concrete_fields} == known | DESCRIBING
     assert set(READ_FROM_CHARGES) <= known
 
@@ -193,6 +218,39 @@ def test_cost_lines_are_filtered_by_every_dimension(bill, fay, client_of):
         totals = {row["currency"]: row["billed_cost"] for row in page.context["sums"]}
         assert totals[currency] == cost, name
         assert sum(line.billed_cost for line in page.context["table"].data if line.currency == currency) == cost, name
+
+
+def test_files_are_grouped_and_filtered_by_every_dimension(bill, fay, client_of):
+    """A file of a filter that was left out would be the whole company's, and nobody would see it."""
+    client, march = client_of(fay), {"from": "2026-03", "to": "2026-03"}
+    for name in FILTERS:
+        value, currency, cost = sample(name)
+        explored = sheet(client.get("/costs/", {name: value, "group_by": name, "_export": "csv", **march}))
+        assert sum(Decimal(row["billed_cost"]) for row in explored if row["currency"] == currency) == cost, name
+        lines = sheet(client.get("/costs/lines/", {name: value, "_export": "csv", **march}))
+        assert sum(Decimal(row["Billed cost"]) for row in lines if row["Currency"] == currency) == cost, name
+    for name in ("instance_type", "source", TAG_OF_TEAM):
+        value, currency, cost = sample(name)
+        book = client.get("/costs/lines/", {name: value, "_export": "xlsx", **march}).content
+        head, *rows = load_workbook(BytesIO(book)).active.iter_rows(values_only=True)
+        rows = [dict(zip(head, row, strict=True)) for row in rows]
+        assert sum(Decimal(str(row["Billed cost"])) for row in rows if row["Currency"] == currency) == cost, name
+
+
+def test_no_door_answers_a_filter_that_is_none(bill, fay, client_of):
+    client, march = client_of(fay), {"from": "2026-03", "to": "2026-03"}
+    doors = ("/costs/", "/costs/lines/", "/api/v1/spend/", "/api/v1/cost-lines/")
+    for name in ("servce", "instance_typ", "Service", "tag", "team__like", "commitment__"):
+        for door in doors:
+            if (door, name) == ("/costs/lines/", "tag"):
+                continue  # A field of its own.
+            for export in ({}, {"_export": "csv"}, {"_export": "xlsx"}):
+                if "/api/" in door and export:
+                    continue
+                answer = client.get(door, {name: "x", **export, **march})
+                assert answer.status_code == 400, (door, name)
+                assert repr(name) in answer.content.decode().replace("&#x27;", "'"), (door, name)
+    assert "did you mean &#x27;instance_type&#x27;" in client.get("/costs/?instance_typ=x").content.decode()
 
 
 def test_the_api_groups_and_filters_by_every_dimension(bill, fay, client_of):

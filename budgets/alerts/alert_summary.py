@@ -1,15 +1,17 @@
 """An alert in one line, with its severity and its chart: for mails, channels and pages."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from budgets.calc.headlines import AlertSummary, headline, severity
-from budgets.forecast.spending import daily_costs
-from budgets.models import Alert
+from budgets.calc.breaches import ThresholdRule
+from budgets.calc.headlines import AlertSummary, correction, headline, severity
+from budgets.forecast.spending import DailyCost, daily_costs
+from budgets.models import Alert, Forecast, Threshold
 from finops_site.lib import charts
-from finops_site.lib.money import EXACT
-from finops_site.lib.periods import Period
+from finops_site.lib.money import EXACT, exact_text
+from finops_site.lib.periods import Period, short_day_text
 
 # (words, tone, icon) of each state.
 ALERT_STATES = {
@@ -21,28 +23,55 @@ ALERT_STATES = {
 }
 
 
-def summary_of(alert: Alert) -> AlertSummary:
-    """The alert and its period as they were when it opened."""
-    figures = alert.figures
+def figures_of(alert: Alert, forecast: Forecast | None = None) -> dict[str, Any]:
+    """The figures of its period: of the night of `forecast` where that is newer, else as they were at opening."""
+    if forecast is None or forecast.as_of <= alert.as_of:
+        return {"amount": exact_text(alert.period.budgeted), **alert.figures}
+    distribution = {name: exact_text(getattr(forecast, name)) for name in ("p10", "p50", "p90", "chance_of_overrun")}
+    return {
+        **alert.figures,
+        **distribution,
+        "amount": exact_text(alert.period.budgeted),
+        "spent": exact_text(forecast.spent),
+        "complete_until": forecast.complete_until.isoformat() if forecast.complete_until else "",
+        "method": forecast.method,
+    }
+
+
+def summary_of(alert: Alert, forecast: Forecast | None = None) -> AlertSummary:
+    """The alert and its period as they were when it opened, or by a newer forecast of the period."""
+    figures, period = figures_of(alert, forecast), alert.period
+    budgeted = Decimal(figures.get("amount") or period.budgeted)
+    spent, likely = (Decimal(figures.get(name) or alert.value) for name in ("spent", "p50"))
+    value, limit, as_of = alert.value, alert.limit, alert.as_of
+    if forecast is not None and forecast.as_of > alert.as_of:
+        value = {Threshold.Kind.ACTUAL: spent, Threshold.Kind.FORECAST: likely}.get(Threshold.Kind(alert.kind), value)
+        rule = ThresholdRule(alert.threshold_id, alert.kind, alert.threshold.percent, alert.threshold.amount)
+        limit, as_of = rule.limit(budgeted), forecast.as_of
     return AlertSummary(
         alert.budget.name,
         alert.kind,
-        alert.period.period,
-        Decimal(figures.get("amount") or alert.period.budgeted),
-        Decimal(figures.get("spent") or alert.value),
-        Decimal(figures.get("p50") or alert.value),
-        alert.value,
-        alert.limit,
+        period.period,
+        budgeted,
+        spent,
+        likely,
+        value,
+        limit,
         alert.budget.currency,
-        alert.as_of,
+        as_of,
+        alert.budget.words_of(period.period) if alert.budget.calendar else "",
     )
 
 
-def alert_headline(alert: Alert, occasion: str = "opened") -> str:
-    """The alert in one line, which begins with the occasion where that is not its opening."""
-    line = headline(summary_of(alert))
+def alert_headline(alert: Alert, occasion: str = "opened", forecast: Forecast | None = None) -> str:
+    """The alert in one line, which begins with the occasion where that is not its opening.
+
+    A correction says what is true now, and nothing of what it takes back.
+    """
+    summary = summary_of(alert, forecast)
     if occasion.startswith("taken back"):
-        return f"Taken back: {line}"
+        return f"Corrected: {correction(summary)}"
+    line = headline(summary)
     if occasion.startswith("escalated"):
         return f"Unacknowledged: {line}"
     return f"Again: {line}" if occasion.startswith("reopened") else line
@@ -52,32 +81,40 @@ def alert_severity(alert: Alert) -> str:
     return severity(alert.kind, alert.value, summary_of(alert).budgeted)
 
 
-def alert_chart(alert: Alert) -> dict[str, Any]:
-    """The period day by day: the total spent by each day and the forecast from there, against the amount."""
-    period, currency = alert.period.period, alert.budget.currency
-    known = Period(period.start, min(period.end, max(alert.as_of, period.start)))
-    spent = daily_costs([alert.budget], known)[alert.budget_id].amounts
+def alert_chart(alert: Alert, forecast: Forecast | None = None, costs: DailyCost | None = None) -> dict[str, Any]:
+    """The period day by day: the total spent by each day and the forecast from there, against the amount.
+
+    `costs`: the daily cost of the budget's scope, where it was asked for already.
+    """
+    period, currency, summary = alert.period.period, alert.budget.currency, summary_of(alert, forecast)
+    if costs is None:
+        costs = daily_costs([alert.budget], known_days(alert, summary.as_of))[alert.budget_id]
     sums, total = [], Decimal(0)
     for day in period.each_day():
-        total = EXACT.add(total, spent.get(day, Decimal(0)))
-        sums.append(total if day < alert.as_of else None)
+        total = EXACT.add(total, costs.amounts.get(day, Decimal(0)))
+        sums.append(total if day < summary.as_of else None)
     return {
         "id": f"alert-{alert.pk}",
         "kind": "line",
         "title": f"{alert.budget}, spent so far against its amount, {currency}",
-        "categories": [f"{day:%-d %b}" for day in period.each_day()],
+        "categories": [short_day_text(day) for day in period.each_day()],
         "series": [
             charts.series("Spent", sums),
-            *_forecast_series(alert, sums),
-            charts.threshold("Budget", summary_of(alert).budgeted, period.days),
+            *_forecast_series(figures_of(alert, forecast).get("p50"), sums),
+            charts.threshold("Budget", summary.budgeted, period.days),
         ],
         "currency": currency,
     }
 
 
-def _forecast_series(alert: Alert, sums: Sequence[Decimal | None]) -> list[dict[str, Any]]:
+def known_days(alert: Alert, as_of: date) -> Period:
+    """The days of the alert's period up to a day."""
+    period = alert.period.period
+    return Period(period.start, min(period.end, max(as_of, period.start)))
+
+
+def _forecast_series(end: str | None, sums: Sequence[Decimal | None]) -> list[dict[str, Any]]:
     """A straight line from the last known day to the forecast of that night; nothing where there is none."""
-    end = alert.figures.get("p50")
     known_days = sum(amount is not None for amount in sums)
     if not end or known_days >= len(sums):
         return []

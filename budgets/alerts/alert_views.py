@@ -13,14 +13,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.generic import View
 
-from budgets.alerts import acknowledgement
+from budgets.alerts import acknowledgement, causes
 from budgets.alerts.acknowledgement import TooLate
 from budgets.alerts.alert_summary import ALERT_STATES, alert_chart, alert_headline
-from budgets.alerts.emails import alert_advice, alert_drivers
 from budgets.alerts.ignored_thresholds import ignored_thresholds
-from budgets.models import Alert, Threshold
+from budgets.models import Alert, Budget, Threshold
 from budgets.querysets import AlertQuerySet
-from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
+from finops_site.lib.periods import moment_text
+from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
 
 
@@ -61,6 +61,7 @@ class AlertsPage(ListPage):
     title = "Alerts"
     template_name = "budgets/alerts.html"
     subtitle = "A threshold breached in a period is one alert. Acknowledge it, and nobody is reminded of it."
+    actions = (Action("Messages not sent", "unsent_messages", "mail"),)
     table_class = AlertTable
     filterset_class = AlertFilter
     empty = Empty("No alert", "No threshold is breached yet. Budgets are evaluated every night.", "bell")
@@ -91,11 +92,14 @@ class AlertPage(DetailPage):
         )
 
     def get_subtitle(self) -> str:
-        return f"{self.object.period.words}. Opened on {self.object.opened_at:%Y-%m-%d at %H:%M} UTC."
+        return f"{self.object.period.words}. Opened on {moment_text(self.object.opened_at)}."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         alert, today = self.object, timezone.now().date()
-        may = self.person.has_perm("budgets.change_alert") and alert.state != Alert.State.RESOLVED
+        drivers = causes.alert_drivers(alert)
+        culprits = causes.alert_culprits(alert, drivers) if causes.sees_resources(self.person, alert) else []
+        is_over = alert.state == Alert.State.RESOLVED or alert.budget.state == Budget.State.ARCHIVED
+        may = self.person.has_perm("budgets.change_alert") and not is_over
         context = {
             "figures": alert.figures,
             "state": ALERT_STATES[alert.state],
@@ -103,8 +107,9 @@ class AlertPage(DetailPage):
             "deliveries": alert.deliveries.all(),
             "headline": alert_headline(alert),
             "chart": alert_chart(alert),
-            "drivers": alert_drivers(alert),
-            "advice": alert_advice(alert, self.person, today),
+            "drivers": drivers,
+            "culprits": culprits,
+            "advice": causes.alert_advice(alert, self.person, today, drivers, culprits),
             "may_act": may,
             "tomorrow": today + timedelta(days=1),
             "in_a_week": today + timedelta(days=7),

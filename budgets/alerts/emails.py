@@ -1,33 +1,27 @@
 """The mail about alerts: what happened, why, what can be done, who else was notified."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from django.core.mail import EmailMessage
-from django.db import transaction
 from django.urls import reverse
 
 from budgets.alerts import links
-from budgets.alerts.alert_summary import alert_chart, alert_headline, alert_severity, summary_of
-from budgets.calc.headlines import CRITICAL, INFORMATION, WARNING, whole_units
+from budgets.alerts.alert_summary import alert_headline, alert_severity, figures_of, summary_of
+from budgets.alerts.causes import Cause, budget_url
+from budgets.alerts.letter_parts import LetterParts
+from budgets.calc.headlines import CRITICAL, INFORMATION, WARNING
 from budgets.forecast import status
-from budgets.models import Alert, AlertDelivery
-from costs.web.links import lines_url
-from finops_site.lib import chart_svg
-from finops_site.lib.money import Money, formatted
-from finops_site.lib.person import WholeCompany
+from budgets.models import Alert, AlertDelivery, Forecast
+from finops_site.lib.money import formatted
+from finops_site.lib.periods import day_text
 from finops_site.mail.emails import absolute_url, make_message
-from finops_site.models import User
-from finops_site.registry import registry
-from finops_site.reports import typst_documents
 
-logger = logging.getLogger(__name__)
-
-MOST_DRIVERS, MOST_ADVICE, MOST_OTHERS = 3, 3, 6
 SEVEREST_FIRST = (CRITICAL, WARNING, INFORMATION)
+# What stands in one letter; the others of a long digest are counted, and are on the page Alerts.
+MOST_SECTIONS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +32,10 @@ class AlertSection:
     occasion: str
     headline: str
     severity: str
+    note: str
     facts: list[tuple[str, str]]
-    drivers: list[dict[str, str]]
+    drivers: list[Cause]
+    culprits: list[Cause]
     advice: list[dict[str, str]]
     others: str
     url: str
@@ -61,108 +57,103 @@ def severest_first(deliveries: Sequence[AlertDelivery]) -> list[AlertDelivery]:
     return sorted(ordered, key=lambda delivery: places[delivery.alert.period_id])
 
 
-def build_alert_email(deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date) -> EmailMessage:
-    """One mail about what was queued for one address, the severest first."""
+def build_alert_email(
+    deliveries: Sequence[AlertDelivery], *, digest: bool, as_of: date, parts: LetterParts | None = None
+) -> EmailMessage:
+    """One mail about what was queued for one address, the severest first; `parts` are shared by letters of one run."""
+    parts = parts or LetterParts([delivery.alert for delivery in deliveries], as_of)
+    ordered = severest_first(deliveries)
     sections: list[AlertSection] = []
     periods: set[int] = set()
-    for delivery in severest_first(deliveries):
-        section = _section_of(delivery, as_of)
+    for delivery in ordered[:MOST_SECTIONS]:
         # What stands under the first alert of a period is not repeated under the others of it.
-        sections.append(_shortened(section) if delivery.alert.period_id in periods else section)
+        sections.append(section_of(delivery, parts, repeats=delivery.alert.period_id in periods))
         periods.add(delivery.alert.period_id)
-    first, more = sections[0], len(sections) - 1
+    first, more = sections[0], len(ordered) - 1
     subject = first.headline
     if more:
-        subject = f"{len(sections)} alerts of your budgets" if digest else f"{subject} (and {more} more)"
-    context = {"sections": sections, "first": first, "digest": digest, "headline": subject, "as_of": as_of}
-    # The chart as a PNG, drawn by what draws the charts of PDFs.
-    images = {"course": typst_documents.render_png(chart_svg.svg(alert_chart(first.alert), width=560, height=220))}
-    unsubscribe = absolute_url(reverse("budgets:budget", args=[first.alert.budget_id]) + "#recipients")
-    address = deliveries[0].address
-    return make_message("budget-alert", address, context, images=images, unsubscribe_url=unsubscribe)
+        subject = f"{len(ordered)} alerts of your budgets" if digest else f"{subject} (and {more} more)"
+    chart = parts.picture(first.alert)
+    context = {
+        "sections": sections,
+        "first": first,
+        "digest": digest,
+        "headline": subject,
+        "as_of": as_of,
+        "has_chart": chart is not None,
+        "left_out": len(ordered) - len(sections),
+        "alerts_url": absolute_url(reverse("budgets:alerts")),
+    }
+    images = {"course": chart} if chart is not None else {}
+    unsubscribe = budget_url(first.alert, "recipients")
+    return make_message("budget-alert", ordered[0].address, context, images=images, unsubscribe_url=unsubscribe)
 
 
-def _section_of(delivery: AlertDelivery, as_of: date) -> AlertSection:
-    alert = delivery.alert
-    return AlertSection(
+def section_of(delivery: AlertDelivery, parts: LetterParts, *, repeats: bool = False) -> AlertSection:
+    """What one message has to say; the short form where another alert of the same period stands above it."""
+    alert, occasion, forecast = delivery.alert, delivery.occasion, parts.forecast(delivery.alert)
+    section = AlertSection(
         alert=alert,
-        occasion=delivery.occasion,
-        headline=alert_headline(alert, delivery.occasion),
+        occasion=occasion,
+        headline=alert_headline(alert, occasion, forecast),
         severity=alert_severity(alert),
-        facts=_facts_of(alert),
-        drivers=alert_drivers(alert),
-        advice=alert_advice(alert, delivery.user, as_of),
-        others=_other_recipients(delivery),
+        note=_note(alert, occasion, forecast),
+        facts=[],
+        drivers=[],
+        culprits=[],
+        advice=[],
+        others=parts.others(delivery),
         url=absolute_url(alert.get_absolute_url()),
-        acknowledge_url=links.acknowledge_url(alert, delivery.address) if alert.is_open else "",
-        change_url=absolute_url(reverse("budgets:budget", args=[alert.budget_id]) + "#thresholds"),
+        acknowledge_url="",
+        change_url=budget_url(alert, "thresholds"),
+        repeats=repeats,
+    )
+    if repeats and occasion.startswith("taken back"):
+        return section
+    if repeats:
+        headline = (
+            f"Breached as well by {alert.budget} in {alert.budget.words_of(alert.period.period)}: {alert.threshold}"
+        )
+        return replace(section, headline=headline)
+    section = replace(section, facts=alert_facts(alert, forecast, parts.late_bills(alert)))
+    if occasion.startswith("taken back"):
+        # What grew, and what helps against it, is no news of something that is over.
+        return section
+    reader = parts.reader_of(delivery)
+    return replace(
+        section,
+        drivers=parts.drivers(alert),
+        culprits=parts.culprits(alert, reader),
+        advice=parts.advice(alert, reader),
+        acknowledge_url=links.acknowledge_url(alert, delivery.address, delivery.user_id) if alert.is_open else "",
     )
 
 
-def _shortened(section: AlertSection) -> AlertSection:
-    alert = section.alert
-    headline = f"Breached as well by {alert.budget} in {alert.period.words}: {alert.threshold}"
-    return replace(section, repeats=True, headline=headline, facts=[], drivers=[], advice=[], acknowledge_url="")
+def _note(alert: Alert, occasion: str, forecast: Forecast | None) -> str:
+    """What a reader must know besides the figures. A correction names no figure that is not true any more."""
+    if not occasion.startswith("taken back"):
+        return alert.note
+    is_raised = summary_of(alert, forecast).budgeted > Decimal(alert.figures.get("amount") or 0)
+    why = "The amount was raised" if is_raised else "A newer bill shows less"
+    return f"{why}: the alert at “{alert.threshold}” is over, and nothing is left to do."
 
 
-def _facts_of(alert: Alert) -> list[tuple[str, str]]:
-    figures, code = alert.figures, alert.budget.currency
+def alert_facts(
+    alert: Alert, forecast: Forecast | None = None, late_bills: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """The figures of the alert's period in words: as they were when it opened, or by a newer forecast."""
+    figures, code = figures_of(alert, forecast), alert.budget.currency
     amounts = [("Spent so far", figures.get("spent")), ("Budget", figures.get("amount"))]
     facts = [(name, f"{formatted(Decimal(text), code)} {code}") for name, text in amounts if text]
     if figures.get("p50"):
         low, likely, high, chance = (Decimal(figures[name]) for name in ("p10", "p50", "p90", "chance_of_overrun"))
-        method, budgeted = figures.get("method", ""), summary_of(alert).budgeted
+        method, budgeted = figures.get("method", ""), summary_of(alert, forecast).budgeted
         text = status.forecast_text_of(method, low, likely, high, chance, budgeted, code)
         facts.append(("At period end", text[0].upper() + text[1:]))
     if figures.get("foreseen"):
         facts.append(("Known changes", "; ".join(figures["foreseen"])))
     if figures.get("complete_until"):
-        facts.append(("Bills complete until", figures["complete_until"]))
+        facts.append(("Bills complete until", day_text(figures["complete_until"])))
+    if late_bills:
+        facts.append(("Waits for the bill of", ", ".join(late_bills)))
     return [*facts, ("Threshold", str(alert.threshold))]
-
-
-def alert_drivers(alert: Alert) -> list[dict[str, str]]:
-    """The services whose cost grew most since the days before.
-
-    They are read on nobody's behalf: the budget's scope, its team among it, decides what is counted.
-    """
-    comparison, changed = status.cost_drivers(WholeCompany(), alert.period, alert.as_of)
-    code = alert.budget.currency
-    filters = {**alert.budget.filters, "currency": [code]}
-    return [
-        {
-            "label": driver.label,
-            "kind": driver.change.kind,
-            "amount": f"+{Money(driver.change.difference, code)}",
-            "url": absolute_url(lines_url(comparison.now, {**filters, "service": driver.change.key})),
-        }
-        for driver in [driver for driver in changed if driver.change.difference > 0][:MOST_DRIVERS]
-    ]
-
-
-def alert_advice(alert: Alert, reader: User | None, as_of: date) -> list[dict[str, str]]:
-    """What the other pillars advise this reader to do about this scope; the most money first.
-
-    A pillar that fails must not hold up a warning: the mail goes without.
-    """
-    try:
-        with transaction.atomic():
-            items = registry.advice(reader, alert.budget.filters, as_of, limit=MOST_ADVICE)
-    except Exception:
-        logger.exception("no advice about %s", alert)
-        items = []
-    advice = []
-    for item in items:
-        saves = f", saves {whole_units(item.amount)} {item.currency} a month" if item.amount else ""
-        advice.append({"text": f"{item.text}{saves}", "url": absolute_url(item.url)})
-    return advice
-
-
-def _other_recipients(delivery: AlertDelivery) -> str:
-    rest = AlertDelivery.objects.filter(alert=delivery.alert, occasion=delivery.occasion).exclude(pk=delivery.pk)
-    names = []
-    for other in rest.select_related("user").order_by("pk"):
-        person = str(other.user) if other.user else other.address
-        names.append(person if other.channel == "mail" else f"the {other.recipient or other.channel}")
-    more = f" and {len(names) - MOST_OTHERS} more" if len(names) > MOST_OTHERS else ""
-    return ", ".join(names[:MOST_OTHERS]) + more

@@ -105,4 +105,4 @@ def _informs_only(threshold: Threshold) -> bool:
 
 
 def _may_be_likelier(threshold: Threshold) -> bool:
-    return threshold.kind == Threshold.Kind.FORECAST and threshold.probability < HIGHER_PROBABILITY
+    return threshold.kind == Threshold.Kind.FORECAST and (threshold.probability or 0) < HIGHER_PROBABILITY

@@ -13,6 +13,7 @@ from costs.models import Credential
 from finops_site.lib import http_client
 from finops_site.models import User
 from finops_site.people.roles import ROLES
+from finops_site.ui.forms import AmountField
 
 MOST_THRESHOLDS = 50
 # More people than these do not read such mails: a mailing list of the mail server, or a channel, has any number.
@@ -25,15 +26,21 @@ class ThresholdForm(forms.ModelForm):
         model = Threshold
         fields = ["kind", "percent", "amount", "probability"]
         labels = {"kind": "Warns of", "percent": "Percentage", "amount": "or an amount"}
-        help_texts = {"probability": "Only for a forecast: how likely it must be; 0.5 is more likely than not."}
+        field_classes = dict.fromkeys(("percent", "amount", "probability"), AmountField)
+        help_texts = {
+            "probability": "Only for a forecast: how likely it must be, such as 0.8; it warns on the first night then. "
+            "Empty: more likely than not, on two nights in a row."
+        }
 
     def __init__(self, *args: Any, budget: Budget, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.budget = budget
-        self.fields["amount"].widget.attrs["step"] = "any"
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        if values.get("kind") != Threshold.Kind.FORECAST and "probability" in values:
+            # Nothing but a forecast has one, and two thresholds that differ in it alone would be the same.
+            values["probability"] = None
         others = Threshold.objects.filter(budget=self.instance.budget, is_active=True).exclude(pk=self.instance.pk)
         if not self.instance.pk and others.count() >= MOST_THRESHOLDS:
             raise ValidationError(f"It has {MOST_THRESHOLDS} thresholds already: switch one off first.")

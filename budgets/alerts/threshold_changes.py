@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from budgets.models import Alert, AlertDelivery, Budget, Threshold
+from budgets.alerts.cancellation import cancel_queued
+from budgets.models import Alert, Budget, Threshold
 
 # The fields that decide when a threshold warns.
 CONDITION = ("kind", "percent", "amount", "probability")
@@ -22,7 +23,10 @@ def change_threshold(threshold: Threshold, values: Mapping[str, Any], now: datet
         return current
     if current.alerts.exists():
         switch_off_threshold(current, now)
-        return Threshold.objects.create(budget=current.budget, **new)
+        successor = Threshold.objects.create(budget=current.budget, **new)
+        # What it proposes is proposed by the new one; armed for the old one, a control only proposes.
+        current.controls.update(threshold=successor)
+        return successor
     for name, value in new.items():
         setattr(current, name, value)
     current.save()
@@ -41,8 +45,7 @@ def switch_off_threshold(threshold: Threshold, now: datetime) -> None:
         alert.state, alert.resolved_at, alert.resolved_as_of, alert.note = "resolved", now, alert.evaluated_as_of, note
         alert.add_history(note, now)
     Alert.objects.bulk_update(alerts, ["state", "resolved_at", "resolved_as_of", "note", "history"])
-    queued = AlertDelivery.objects.queued().filter(alert__in=alerts, claimed_at__isnull=True)
-    queued.update(outcome=AlertDelivery.Outcome.CANCELLED)
+    cancel_queued(alerts, "The threshold was switched off before it was sent.")
 
 
 def switch_on_threshold(threshold: Threshold) -> None:

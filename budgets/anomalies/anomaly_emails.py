@@ -1,54 +1,76 @@
-"""The mail about new anomalies: one a night for each reader."""
+"""The mail about new anomalies: one a night for each reader, what is most money first."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from django.db import connection
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 
+from budgets.anomalies.anomaly_words import SEVERITIES, words_of
 from budgets.models import Anomaly
-from finops_site.lib.money import Money
+from finops_site.lib.periods import days_text
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, User
 from finops_site.people.roles import FINANCE
 
+logger = logging.getLogger(__name__)
+
 MOST_IN_MAIL = 20
 
 
 def notify_of_anomalies(anomalies: Sequence[Anomaly], as_of: date, now: datetime) -> None:
-    """One mail a night for each lead about her team's, and for finance about all."""
+    """One mail a night for each lead about her team's, and for finance about all.
+
+    A drop goes to the engineers of the team too: whether a backup was meant to stop, they know. A mail that cannot be
+    written is logged, and undoes neither the others nor the anomalies.
+    """
     if not anomalies:
         return
+    prefetch_related_objects(anomalies, "team")
     teams = [anomaly.team_id for anomaly in anomalies if anomaly.team_id]
-    leads: dict[int, set[str]] = defaultdict(set)
-    rows = Membership.objects.filter(role=Membership.Role.LEAD, user__is_active=True, team__in=teams)
-    for team, email in rows.values_list("team", "user__email"):
-        leads[team].add(email.lower())
+    members: dict[tuple[int, str], set[str]] = defaultdict(set)
+    rows = Membership.objects.filter(user__is_active=True, team__in=teams)
+    for team, role, email in rows.values_list("team", "role", "user__email"):
+        members[team, role].add(email.lower())
     finance = {user.email.lower() for user in User.objects.in_role(FINANCE)}
     by_reader: dict[str, list[Anomaly]] = defaultdict(list)
     for anomaly in anomalies:
-        for email in sorted(leads[anomaly.team_id or 0] | finance):
+        roles = [Membership.Role.LEAD, *([Membership.Role.MEMBER] if anomaly.is_drop else [])]
+        readers = {email for role in roles for email in members[anomaly.team_id or 0, role]}
+        for email in sorted(readers | finance):
             by_reader[email].append(anomaly)
     for email, readers_anomalies in by_reader.items():
-        context = _mail_context(readers_anomalies)
-        outbox.queue_email(f"anomalies of {as_of} to {email}", make_message("anomalies", email, context), now=now)
+        try:
+            mail = make_message("anomalies", email, _mail_context(readers_anomalies))
+            # It is stored in a savepoint of its own.
+            outbox.queue_email(f"anomalies of {as_of} to {email}", mail, now=now)
+        except Exception:
+            if not connection.is_usable():
+                raise
+            logger.exception("the mail about anomalies of %s to %r", as_of, email)
 
 
 def _mail_context(anomalies: Sequence[Anomaly]) -> dict[str, object]:
-    largest_first = sorted(anomalies, key=lambda anomaly: -anomaly.excess)
     rows = []
-    for anomaly in largest_first[:MOST_IN_MAIL]:
+    for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.difference)[:MOST_IN_MAIL]:
         owner = f" ({anomaly.team or 'unowned'})" if anomaly.kind == Anomaly.Kind.SERVICE else ""
         cause = next((part["label"] for part in anomaly.contributors if part["service"]), "")
-        excess, expected = (str(Money(amount, anomaly.currency)) for amount in (anomaly.excess, anomaly.expected))
+        words = words_of(anomaly)
         rows.append(
             {
+                "headline": words.headline,
                 "scope": anomaly.scope_name,
                 "name": f"{anomaly.scope_name}{owner}",
-                "days": f"{anomaly.day} to {anomaly.last_day}" if anomaly.days > 1 else str(anomaly.day),
-                "excess": excess,
-                "summary": f"{excess} more than the {expected} expected{f', most of it {cause}' if cause else ''}",
+                "pattern": anomaly.get_pattern_display(),
+                "severity": SEVERITIES[anomaly.severity][0],
+                "days": days_text(anomaly.day, anomaly.last_day),
+                "amount": words.amount,
+                "summary": f"{words.sentence}{f', most of it {cause}' if cause else ''}",
+                "advice": words.advice,
                 "url": absolute_url(anomaly.get_absolute_url()),
             }
         )

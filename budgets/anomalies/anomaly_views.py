@@ -1,14 +1,15 @@
 """Anomalies: the list, and one with its daily cost, what makes it up, and whether it was to be expected."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import django_filters
 import django_tables2
+import numpy as np
 from django.contrib import messages
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -16,17 +17,23 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.generic import View
 
-from budgets.anomalies.cost_scopes import known_of_checked_days
+from budgets.anomalies.anomaly_words import PATTERNS, SEVERITIES, words_of
+from budgets.anomalies.cost_scopes import known_of_checked_days, scope_of
 from budgets.anomalies.detection import answer_anomaly
+from budgets.anomalies.sensitivity import sensitivities_of
+from budgets.calc.anomaly_detection import usual_band
+from budgets.calc.cost_history import CostHistory
+from budgets.forecast.spending import DailyCost, cost_matrix
 from budgets.models import Anomaly
 from costs.models import DayRollup
 from costs.query.known_until import KnownDays
-from costs.web.links import lines_url
+from costs.web.links import group_filters, lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Period, short_day_text
+from finops_site.lib.money import rounded
+from finops_site.lib.periods import Period, day_text, days_text, short_day_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
-from finops_site.ui.pages import DetailPage, Empty, ListPage, Page
+from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
 from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
 
 ANOMALY_STATES = {
@@ -36,14 +43,19 @@ ANOMALY_STATES = {
     "taken back": ("taken back", "calm", "archive"),
 }
 SHOWN_BEFORE, SHOWN_AFTER = 28, 7
+# What is expected is learnt from so many days before those.
+LEARNT_DAYS = 180
 
 
 class AnomalyTable(BaseTable):
-    day = django_tables2.DateColumn(format="Y-m-d", verbose_name="From")
+    day = django_tables2.DateColumn(format="Y-m-d", verbose_name="From", attrs={"td": {"class": "nowrap"}})
     last_day = django_tables2.DateColumn(format="Y-m-d", verbose_name="To", attrs={"td": {"class": "nowrap"}})
     scope = django_tables2.Column("What", accessor="scope_name", orderable=False)
     team = django_tables2.Column("Team", default="Unowned")
-    jump = MoneyColumn("More than expected")
+    pattern = StatusColumn(verbose_name="Kind", states=PATTERNS)
+    severity = StatusColumn(states=SEVERITIES)
+    excess = MoneyColumn("More or less than expected", accessor="more")
+    a_month = MoneyColumn("A month at this rate", default="—")
     actual = MoneyColumn("Actual")
     expected = MoneyColumn("Expected")
     state = StatusColumn(states=ANOMALY_STATES)
@@ -51,6 +63,7 @@ class AnomalyTable(BaseTable):
     class Meta(BaseTable.Meta):
         model = Anomaly
         fields = ()
+        sequence = ("scope", "team", "pattern", "severity", "excess", "a_month", "day", "last_day", "...")
         caption = "Anomalies"
 
     def render_scope(self, value: str, record: Anomaly) -> SafeString:
@@ -62,6 +75,7 @@ class AnomalyTable(BaseTable):
 
 class AnomalyFilter(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(label="State", choices=Anomaly.State.choices)
+    pattern = django_filters.MultipleChoiceFilter(label="Kind", choices=Anomaly.Pattern.choices)
     team = django_filters.ModelChoiceFilter(label="Team", queryset=None)
     service = django_filters.CharFilter(label="Service", lookup_expr="icontains")
 
@@ -77,14 +91,14 @@ class AnomalyFilter(django_filters.FilterSet):
 class AnomaliesPage(ListPage):
     permission_required = "budgets.view_alert"
     title = "Anomalies"
-    subtitle = "Days on which a service or a team cost far more than its weekdays and its month lead one to expect."
+    subtitle = "What costs more, or less, than its weekdays and its month let one expect: open ones first, by money."
     table_class = AnomalyTable
     filterset_class = AnomalyFilter
-    empty = Empty("No anomaly", "No cost has jumped. Complete days are checked every night.", "trending-up")
+    empty = Empty("No anomaly", "No cost is unusual. Complete days are checked every night.", "trending-up")
+    actions = (Action("Sensitivity", "budgets:sensitivities", "adjustments", "budgets.propose_budget"),)
 
     def get_queryset(self) -> QuerySet[Anomaly]:
-        anomalies = Anomaly.objects.visible_to(self.person).select_related("team")
-        return anomalies.annotate(jump=F("actual") - F("expected"))
+        return Anomaly.objects.visible_to(self.person).select_related("team").by_money()
 
     @cached_property
     def known(self) -> KnownDays:
@@ -102,19 +116,23 @@ class AnomalyPage(DetailPage):
 
     def get_subtitle(self) -> str:
         anomaly = self.object
-        days = f"On {anomaly.day}" if anomaly.days == 1 else f"From {anomaly.day} to {anomaly.last_day}"
+        days = f"{'On' if anomaly.days == 1 else 'From'} {days_text(anomaly.day, anomaly.last_day)}"
         owner = anomaly.team or "no team"
-        return f"{days}. Effective cost of usage of {owner}. Detected in the night of {anomaly.found_as_of}."
+        return f"{days}. Effective cost of usage of {owner}. Detected in the night of {day_text(anomaly.found_as_of)}."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         anomaly = self.object
         parts = []
         for part in anomaly.contributors:
-            named = {name: [part[name]] for name in ("service", "account", "resource") if part[name]}
+            names = [name for name in ("service", "account", "resource") if part[name]]
+            named = group_filters(names, [part[name] for name in names])
             url = lines_url(anomaly.period, {**anomaly.filters, **named}) if part["service"] else ""
             parts.append({**part, "amount": Decimal(part["amount"]), "url": url})
         context = {
             "state": ANOMALY_STATES[anomaly.state],
+            "pattern": PATTERNS[anomaly.pattern],
+            "severity": SEVERITIES[anomaly.severity],
+            "words": words_of(anomaly),
             "parts": parts,
             "chart": self.get_chart(),
             "lines_url": lines_url(anomaly.period, anomaly.filters),
@@ -123,9 +141,10 @@ class AnomalyPage(DetailPage):
         return super().get_context_data(**{**context, **kwargs})
 
     def get_chart(self) -> dict[str, Any]:
-        """The cost of each day around the anomaly, against what was expected."""
+        """The cost of each day around the anomaly, and what was expected as if it had not been."""
         anomaly = self.object
-        span = Period(anomaly.day - timedelta(days=SHOWN_BEFORE), anomaly.last_day + timedelta(days=SHOWN_AFTER + 1))
+        first = anomaly.day - timedelta(days=SHOWN_BEFORE)
+        span = Period(first - timedelta(days=LEARNT_DAYS), anomaly.last_day + timedelta(days=SHOWN_AFTER + 1))
         rows = DayRollup.objects.visible_to(self.person).filter(
             owner=anomaly.team_id,
             currency=anomaly.currency,
@@ -135,8 +154,10 @@ class AnomalyPage(DetailPage):
         if anomaly.kind == Anomaly.Kind.SERVICE:
             rows = rows.filter(service=anomaly.service, sub_account=anomaly.account)
         spent = dict(rows.order_by().values_list("charge_date").annotate(Sum("effective_cost")))
-        days = [day for day in span.each_day() if day <= max(spent, default=span.last_day)]
-        usual = (anomaly.expected / anomaly.days).quantize(Decimal("0.01"))
+        low, expected, high = self._band(span, spent)
+        # A drop to nothing has no rows any more: its days are zero, those after it are unknown.
+        last = max([anomaly.last_day, *spent])
+        days = [day for day in span.each_day() if first <= day <= last]
         return {
             "id": "course",
             "kind": "bar",
@@ -144,11 +165,34 @@ class AnomalyPage(DetailPage):
             "categories": [short_day_text(day) for day in days],
             "series": [
                 charts.series("Actual", [spent.get(day) or Decimal(0) for day in days]),
-                charts.threshold("Expected on a day of the jump", usual, len(days)),
+                charts.series("Expected", [expected.get(day) for day in days], kind="line", dashed=True),
+                charts.band(
+                    "Usual", [low.get(day) for day in days], [high.get(day) for day in days], currency=anomaly.currency
+                ),
             ],
             "currency": anomaly.currency,
-            "note": f"It stands out from {anomaly.day} to {anomaly.last_day}.",
+            "note": f"It stands out from {days_text(anomaly.day, anomaly.last_day)}.",
         }
+
+    def _band(self, span: Period, spent: dict[date, Decimal]) -> list[dict[date, Decimal]]:
+        """What is usual of each day (low, expected, high), learnt as if the anomaly's own days were unknown."""
+        anomaly = self.object
+        history = cost_matrix([DailyCost(dict(spent))], span)
+        begun = (min(spent, default=span.start) - span.start).days
+        history[0, :begun] = np.nan
+        first = (anomaly.day - span.start).days
+        history[0, first : first + anomaly.days] = np.nan
+        (level,) = sensitivities_of([scope_of(anomaly)])
+        limits = usual_band(CostHistory(span.start, history), level)
+        code = anomaly.currency
+        return [
+            {
+                day: rounded(Decimal(repr(float(value))), code)
+                for day, value in zip(span.each_day(), limit[0], strict=True)
+                if np.isfinite(value)
+            }
+            for limit in limits
+        ]
 
 
 class AnswerAnomaly(Page, View):
@@ -163,6 +207,6 @@ class AnswerAnomaly(Page, View):
         expected = verb == "expected"
         why = request.POST.get("why", "")
         answer_anomaly(anomaly, expected=expected, by=self.person, why=why, now=timezone.now())
-        effect = "nobody is notified of such jumps for half a year" if expected else "the next one is reported again"
+        effect = "nobody is notified of its like for half a year" if expected else "the next one is reported again"
         messages.success(request, f"Thank you: {effect}.")
         return redirect(anomaly)

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
-from budgets.anomalies.cost_scopes import USAGE, Scope, scope_of, scopes_of
+from budgets.anomalies.cost_scopes import Scope, lines_of_scopes, scope_of, scopes_of
 from budgets.calc.anomaly_detection import day_before_jump, explain_jump
 from budgets.models import Anomaly
-from costs.models import CostLine
 from finops_site.lib.money import EXACT
 
 # Of a service, an account, a resource and a usage.
@@ -36,18 +35,12 @@ def set_contributors(anomalies: Sequence[Anomaly]) -> None:
                 sums, key = differences[id(anomaly)], (service, account, resource, sku)
                 sums[key] = EXACT.add(sums[key], sign * (amount or Decimal(0)))
     for anomaly in anomalies:
-        parts = explain_jump(anomaly.excess, differences[id(anomaly)])
+        parts = explain_jump(anomaly.excess, differences[id(anomaly)], falls=anomaly.is_drop)
         anomaly.contributors = [_contributor_as_json(key, amount, names) for key, amount in parts]
 
 
 def _cost_by_resource(anomalies: Sequence[Anomaly], days: set[date]) -> QuerySet:
-    scopes = Q(pk__in=[])
-    for anomaly in anomalies:
-        scope = Q(owner=anomaly.team_id) if anomaly.team_id else Q(owner__isnull=True)
-        if anomaly.kind == Anomaly.Kind.SERVICE:
-            scope &= Q(service=anomaly.service, sub_account=anomaly.account)
-        scopes |= scope & Q(currency=anomaly.currency)
-    rows = CostLine.objects.current().filter(USAGE, scopes, charge_date__in=sorted(days)).order_by()
+    rows = lines_of_scopes({scope_of(anomaly) for anomaly in anomalies}).filter(charge_date__in=sorted(days))
     grouped = rows.values_list(
         "service", "sub_account", "owner", "currency", "resource", "resource_name", "sku", "charge_date"
     )

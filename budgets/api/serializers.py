@@ -2,14 +2,30 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from budgets.alerts.rule_forms import ThresholdForm
+from budgets.anomalies.sensitivity import check_sensitivity
 from budgets.forecast import status
-from budgets.models import Alert, Anomaly, Budget, BudgetPeriod, Forecast
+from budgets.models import (
+    Alert,
+    Anomaly,
+    AnomalySensitivity,
+    Budget,
+    BudgetPeriod,
+    BudgetVersion,
+    Forecast,
+    KnownCharge,
+    Threshold,
+)
+from budgets.planning.budget_changes import DECISIONS
+from budgets.planning.budget_forms import BudgetForm
 from costs.api.serializers import KnownSerializer
 from finops_site.api.base import ExactDecimalField, ExactModelSerializer
+from finops_site.api.form_bodies import body_of
 
 
 class ForecastSerializer(ExactModelSerializer):
@@ -19,6 +35,7 @@ class ForecastSerializer(ExactModelSerializer):
             "as_of",
             "spent",
             "complete_until",
+            "quiet_since",
             "p10",
             "p50",
             "p90",
@@ -48,6 +65,14 @@ class BudgetSerializer(ExactModelSerializer):
         source="now_chance_of_overrun", max_digits=5, decimal_places=4, allow_null=True
     )
     forecast_text = serializers.SerializerMethodField(help_text="the same in words")
+    known_until = serializers.DateField(
+        source="now_complete_until", allow_null=True, help_text="the last day that every bill of its scope has brought"
+    )
+    quiet_since = serializers.DateField(
+        source="now_quiet_since", allow_null=True, help_text="the last day with cost of a scope that has none any more"
+    )
+    status = serializers.SerializerMethodField(help_text="as on the page, like `on track` or `waits for the bill`")
+    doubt = serializers.SerializerMethodField(help_text="why its scope may match nothing; empty where it has cost")
 
     class Meta:
         model = Budget
@@ -59,6 +84,7 @@ class BudgetSerializer(ExactModelSerializer):
             "basis",
             "currency",
             "kind",
+            "calendar",
             "start",
             "end",
             "parent",
@@ -69,7 +95,17 @@ class BudgetSerializer(ExactModelSerializer):
             "forecast",
             "chance_of_overrun",
             "forecast_text",
+            "known_until",
+            "quiet_since",
+            "status",
+            "doubt",
         ]
+
+    def get_status(self, budget: Any) -> str:
+        return status.badge_of_row(budget)[0]
+
+    def get_doubt(self, budget: Any) -> str:
+        return status.scope_doubt(status.forecast_of_row(budget))
 
     def get_forecast_text(self, budget: Any) -> str:
         if budget.now_method is None:
@@ -85,12 +121,52 @@ class BudgetSerializer(ExactModelSerializer):
         )
 
 
+class KnownChargeSerializer(ExactModelSerializer):
+    """A charge that no bill shows yet; a credit is below zero. A field that it has not is refused, not ignored."""
+
+    currency = serializers.CharField(
+        source="budget.currency", required=False, help_text="the budget's; none needs to be sent, and no other is taken"
+    )
+
+    class Meta:
+        model = KnownCharge
+        fields = ["id", "day", "amount", "currency", "description", "repeats", "until"]
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(self.initial_data) - set(self.fields))
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(unknown, "A known charge has no such field."))
+        currency = self.context["budget"].currency
+        if values.pop("budget", {"currency": currency})["currency"] != currency:
+            raise serializers.ValidationError({"currency": f"The budget is in {currency}, and nothing is converted."})
+        return values
+
+
+class ThresholdSerializer(ExactModelSerializer):
+    level = serializers.CharField(help_text="like `80%` or `500 USD`")
+
+    class Meta:
+        model = Threshold
+        fields = ["id", "kind", "percent", "amount", "probability", "is_active", "level"]
+
+
+class BudgetVersionSerializer(serializers.ModelSerializer):
+    by = serializers.CharField(source="by.email", default=None, allow_null=True)
+
+    class Meta:
+        model = BudgetVersion
+        fields = ["number", "at", "by", "what", "why", "before", "after"]
+
+
 class BudgetDetailSerializer(BudgetSerializer):
     periods = PeriodSerializer(many=True)
+    known_charges = KnownChargeSerializer(many=True)
+    thresholds = ThresholdSerializer(many=True)
+    versions = BudgetVersionSerializer(many=True, help_text="who changed it, the newest first; amounts by first day")
     known = serializers.SerializerMethodField()
 
     class Meta(BudgetSerializer.Meta):
-        fields = [*BudgetSerializer.Meta.fields, "periods", "known"]
+        fields = [*BudgetSerializer.Meta.fields, "periods", "known_charges", "thresholds", "versions", "known"]
 
     @extend_schema_field(KnownSerializer(allow_null=True, help_text="of the period that holds today"))
     def get_known(self, budget: Budget) -> dict[str, Any] | None:
@@ -99,10 +175,37 @@ class BudgetDetailSerializer(BudgetSerializer):
         return status.known_of_period(self.context["request"].user, period, today).as_json() if period else None
 
 
+BudgetBody = body_of(
+    "BudgetBody",
+    BudgetForm,
+    scope=serializers.DictField(
+        required=False,
+        child=serializers.ListField(child=serializers.CharField(max_length=1000, allow_blank=True)),
+        help_text='what it counts, as filters of `spend/`: {"service": ["Amazon S3"]}; without it all of its team',
+    ),
+)
+
+
+ThresholdBody = body_of(
+    "ThresholdBody",
+    ThresholdForm,
+    threshold=serializers.IntegerField(
+        required=False, min_value=1, max_value=1 << 62, help_text="the one to change; without it a new one"
+    ),
+    is_active=serializers.BooleanField(required=False, help_text="whether it warns; its alerts stay"),
+)
+
+
+class BudgetDecisionSerializer(serializers.Serializer):
+    decision = serializers.ChoiceField(list(DECISIONS))
+    version = serializers.IntegerField(help_text="the version that was read; an older one is refused")
+    why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
 class AlertSerializer(ExactModelSerializer):
     budget_name = serializers.CharField(source="budget.name")
     currency = serializers.CharField(source="budget.currency")
-    threshold = serializers.CharField(source="threshold.level", help_text="like `80 %` or `500 USD`")
+    threshold = serializers.CharField(source="threshold.level", help_text="like `80%` or `500 USD`")
     period_start = serializers.DateField(source="period.start")
     acknowledged_by = serializers.CharField(source="acknowledged_by.name", default=None, allow_null=True)
 
@@ -136,15 +239,21 @@ class SnoozeSerializer(serializers.Serializer):
 
 
 class AnomalySerializer(ExactModelSerializer):
-    """`contributors` sum to `actual` - `expected`."""
+    """`contributors` sum to `actual` - `expected`, which of a drop is below zero."""
 
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
+    difference = ExactDecimalField(max_digits=38, decimal_places=18, help_text="how much money it is about so far")
+    per_month = ExactDecimalField(
+        max_digits=38, decimal_places=18, allow_null=True, help_text="at the rate of its last week; null for a jump"
+    )
 
     class Meta:
         model = Anomaly
         fields = [
             "id",
             "kind",
+            "pattern",
+            "severity",
             "team",
             "service",
             "account",
@@ -153,9 +262,35 @@ class AnomalySerializer(ExactModelSerializer):
             "last_day",
             "actual",
             "expected",
+            "difference",
+            "per_month",
             "contributors",
             "state",
             "is_learnt",
             "found_as_of",
             "why",
         ]
+
+
+class AnomalyAnswerSerializer(serializers.Serializer):
+    expected = serializers.BooleanField(help_text="then nobody is notified of its like for half a year")
+    why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class SensitivitySerializer(serializers.ModelSerializer):
+    """How much it takes to be an anomaly of a team, a service, an account, or what these have in common."""
+
+    class Meta:
+        model = AnomalySensitivity
+        fields = ["id", "team", "service", "account", "level", "why"]
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        """By the same rules as the page: see `check_sensitivity`."""
+        row = self.instance or AnomalySensitivity()
+        for name, value in values.items():
+            setattr(row, name, value)
+        try:
+            check_sensitivity(row, self.context["request"].user)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"detail": " ".join(error.messages)}) from None
+        return values

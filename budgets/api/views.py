@@ -1,31 +1,56 @@
 """The API of budgets and alerts: the same rows, the same services and the same exact amounts as the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from budgets.alerts import threshold_changes
 from budgets.alerts.acknowledgement import TooLate, acknowledge, snooze
+from budgets.alerts.rule_forms import ThresholdForm
 from budgets.anomalies.cost_scopes import known_of_checked_days
+from budgets.anomalies.detection import answer_anomaly
+from budgets.anomalies.sensitivity import remove_sensitivity, save_sensitivity
 from budgets.api.serializers import (
     AlertSerializer,
+    AnomalyAnswerSerializer,
     AnomalySerializer,
+    BudgetBody,
+    BudgetDecisionSerializer,
     BudgetDetailSerializer,
     BudgetSerializer,
+    KnownChargeSerializer,
+    SensitivitySerializer,
     SnoozeSerializer,
+    ThresholdBody,
+    ThresholdSerializer,
 )
+from budgets.forecast.charge_forms import KnownChargeForm
 from budgets.forecast.status import known_of_budgets, with_status
-from budgets.models import Alert, Anomaly, Budget
+from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, Threshold
+from budgets.permissions import led_teams, may_edit_budget
+from budgets.planning import budget_changes
+from budgets.planning.budget_changes import StaleBudget
+from budgets.planning.budget_forms import BudgetForm
+from budgets.planning.period_changes import WrongState
 from costs.api.known import KnownList, KnownPages
+from costs.calc.filters import check_names, filters_in
 from costs.query.known_until import KnownDays
-from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
+from costs.query.stored_values import read_filters
+from finops_site.api.base import PROPOSES, BadRequest, HoldsPermission, Problem, VisibleRows, conflicts, refusals
+from finops_site.api.form_bodies import fresh_copy, valid_form
+
+OF_THRESHOLD = ("threshold", "is_active")
+REFUSED = OpenApiResponse(BadRequest, "A field is refused, or the budget is in another state.")
+STALE = OpenApiResponse(Problem, "Somebody else changed it since it was read.")
 
 
 @extend_schema_view(
@@ -42,11 +67,145 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     pagination_class = KnownPages
     lookup_value_regex = r"\d+"
 
+    @property
+    def write_permission_required(self) -> str:
+        """Who may change this budget is looked at where it is changed: a lead changes what she proposed."""
+        needed = {"create": "add_budget", "propose": "propose_budget", "decide": "approve_budget"}
+        return f"budgets.{needed.get(self.action, 'view_budget')}"
+
     def get_queryset(self) -> QuerySet[Budget]:
         return with_status(super().get_queryset().select_related("team"), timezone.now().date())
 
     def known(self) -> KnownDays:
         return known_of_budgets(self.request.user, self.filter_queryset(self.get_queryset()), timezone.now().date())
+
+    @extend_schema(
+        summary="Make a budget with the amounts of its periods",
+        request=BudgetBody,
+        responses={201: BudgetDetailSerializer, 400: REFUSED},
+    )
+    def create(self, request: Request) -> Response:
+        return self._save(None, proposes=False)
+
+    @extend_schema(
+        summary="Propose a budget: finance approves it or sends it back",
+        request=BudgetBody,
+        responses={201: BudgetDetailSerializer, 400: REFUSED},
+        extensions={PROPOSES: True},
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def propose(self, request: Request) -> Response:
+        return self._save(None, proposes=True)
+
+    @extend_schema(
+        summary="Change a budget; what is left out stays, and `version` is the one that was read",
+        request=BudgetBody,
+        responses={200: BudgetDetailSerializer, 400: REFUSED, 409: STALE},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self._save(self.get_object(), proposes=False)
+
+    @extend_schema(
+        summary="Approve a proposal, send it back, archive a budget or bring it back",
+        request=BudgetDecisionSerializer,
+        responses={200: BudgetDetailSerializer, 400: REFUSED, 409: STALE},
+    )
+    @action(detail=True, methods=["post"])
+    def decide(self, request: Request, pk: str) -> Response:
+        budget = Budget.objects.get(pk=self.get_object().pk)
+        body = BudgetDecisionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        chosen = {**body.validated_data}
+        with conflicts(StaleBudget), refusals(WrongState):
+            budget_changes.DECISIONS[chosen.pop("decision")](budget, **chosen, by=request.user)
+        return self._detail(budget.pk)
+
+    def _save(self, budget: Budget | None, *, proposes: bool) -> Response:
+        user = self.request.user
+        teams = None if user.has_perm("budgets.change_budget") else led_teams(user)
+        if teams == set() or (budget and not may_edit_budget(user, budget)):
+            raise PermissionDenied
+        body = BudgetBody(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        sent = {name: value for name, value in self.request.data.items() if name != "scope"}
+        if budget:
+            # Without the version that was read nobody knows what is written over.
+            sent.setdefault("version", 0)
+        scope = self._scope_of(body.validated_data["scope"]) if "scope" in body.validated_data else None
+        today = timezone.now().date()
+
+        def make_form(data: Any) -> BudgetForm:
+            row = fresh_copy(budget) or Budget()
+            row.scope = row.scope if scope is None else scope
+            return BudgetForm(data, instance=row, user=user, today=today, teams=teams)
+
+        form = valid_form(make_form, sent)
+        with conflicts(StaleBudget), refusals(WrongState):
+            saved = form.save_budget(by=user, proposes=proposes)
+        return self._detail(saved.pk, status=200 if budget else 201)
+
+    def _scope_of(self, filters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """The filters of a scope as they are stored: teams and pools by their ids. Raises ValidationError."""
+        try:
+            check_names(filters, ())
+            scope = read_filters(filters_in(filters.items()), self.request.user)
+        except ValueError as error:
+            raise ValidationError({"scope": [str(error)]}) from None
+        return scope
+
+    def _detail(self, pk: int, status: int = 200) -> Response:
+        budget = self.get_queryset().get(pk=pk)
+        return Response(BudgetDetailSerializer(budget, context=self.get_serializer_context()).data, status=status)
+
+    @extend_schema(
+        summary="Enter a charge that no bill shows yet",
+        request=KnownChargeSerializer,
+        responses={
+            201: KnownChargeSerializer,
+            400: OpenApiResponse(BadRequest, "The day, the amount or its repeats are refused."),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="known-charges")
+    def known_charges(self, request: Request, pk: str) -> Response:
+        budget = self.get_object()
+        if not may_edit_budget(request.user, budget):
+            raise PermissionDenied
+        body = KnownChargeSerializer(data=request.data, context={"budget": budget})
+        body.is_valid(raise_exception=True)
+        form = KnownChargeForm(body.validated_data, budget=budget)
+        if not form.is_valid():
+            raise ValidationError(form.errors)
+        form.instance.created_by = request.user
+        return Response(KnownChargeSerializer(form.save()).data, status=201)
+
+    @extend_schema(
+        summary="Add a threshold, or change the one that `threshold` names; one that has warned stays and ends",
+        request=ThresholdBody,
+        responses={200: ThresholdSerializer, 201: ThresholdSerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def thresholds(self, request: Request, pk: str) -> Response:
+        budget = self.get_object()
+        if not may_edit_budget(request.user, budget):
+            raise PermissionDenied
+        body = ThresholdBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        number, active = (body.validated_data.get(name) for name in ("threshold", "is_active"))
+        row = None if number is None else get_object_or_404(Threshold, pk=number, budget=budget)
+
+        def make_form(data: Any) -> ThresholdForm:
+            return ThresholdForm(data, budget=budget, instance=fresh_copy(row))
+
+        form = valid_form(make_form, {name: value for name, value in request.data.items() if name not in OF_THRESHOLD})
+        now = timezone.now()
+        saved = form.save() if row is None else threshold_changes.change_threshold(row, form.cleaned_data, now)
+        if active is not None and active != saved.is_active:
+            if active:
+                threshold_changes.switch_on_threshold(saved)
+            else:
+                threshold_changes.switch_off_threshold(saved, now)
+        return Response(ThresholdSerializer(saved).data, status=200 if row else 201)
 
     def get_serializer_class(self) -> type[BudgetSerializer]:
         return BudgetDetailSerializer if self.action == "retrieve" else BudgetSerializer
@@ -97,30 +256,68 @@ class AlertViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         return self._respond(snooze, by=request.user, until=snoozing.validated_data["until"])
 
     def _respond(self, service: Callable[..., Alert], **values: Any) -> Response:
-        try:
+        with refusals(TooLate):
             service(self.get_object(), now=timezone.now(), **values)
-        except TooLate as error:
-            raise ValidationError({"detail": str(error)}) from None
         return Response(self.get_serializer(self.get_object()).data)
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Anomalies, the newest first"),
+    list=extend_schema(summary="Anomalies: open ones first, the most money first"),
     retrieve=extend_schema(summary="One anomaly, with what makes it up"),
 )
 class AnomalyViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
-    """Days on which a service in an account, or a team, cost far more than expected."""
+    """Jumps, lasting and slow rises, and drops in what a service in an account, or a team, costs."""
 
-    queryset = Anomaly.objects.all()
+    queryset = Anomaly.objects.by_money().select_related("team")
     serializer_class = AnomalySerializer
     permission_classes = [HoldsPermission]
     permission_required = "budgets.view_alert"
-    filterset_fields = ["state", "kind", "service", "account", "day"]
+    filterset_fields = ["state", "kind", "pattern", "severity", "service", "account", "day"]
     pagination_class = KnownPages
     lookup_value_regex = r"\d+"
-
-    def get_queryset(self) -> QuerySet[Anomaly]:
-        return super().get_queryset().select_related("team")
+    write_permission_required = "budgets.change_alert"
 
     def known(self) -> KnownDays:
         return known_of_checked_days(self.request.user, timezone.now().date())
+
+    @extend_schema(
+        summary="Was it to be expected? The last answer counts, and is learnt",
+        request=AnomalyAnswerSerializer,
+        responses={200: AnomalySerializer, 400: REFUSED},
+    )
+    @action(detail=True, methods=["post"])
+    def answer(self, request: Request, pk: str) -> Response:
+        body = AnomalyAnswerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        answer_anomaly(self.get_object(), **body.validated_data, by=request.user, now=timezone.now())
+        return Response(AnomalySerializer(self.get_object()).data)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="How sensitive anomaly detection is, by scope; what none names is normal"),
+    retrieve=extend_schema(summary="The sensitivity of one scope"),
+    create=extend_schema(summary="Set the sensitivity of a scope; it holds from the next night on"),
+    update=extend_schema(summary="Change a sensitivity"),
+    partial_update=extend_schema(summary="Change parts of a sensitivity"),
+    destroy=extend_schema(summary="Back to normal"),
+)
+class SensitivityViewSet(VisibleRows, viewsets.ModelViewSet):
+    """Finance sets it for every scope, a lead for what is her teams'."""
+
+    queryset = AnomalySensitivity.objects.select_related("team")
+    serializer_class = SensitivitySerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "budgets.view_alert"
+    write_permission_required = "budgets.propose_budget"
+    filterset_fields = ["team", "service", "account", "level"]
+    lookup_value_regex = r"\d+"
+
+    def perform_create(self, serializer: SensitivitySerializer) -> None:
+        row = AnomalySensitivity(**serializer.validated_data)
+        serializer.instance = save_sensitivity(row, self.request.user)
+
+    def perform_update(self, serializer: SensitivitySerializer) -> None:
+        save_sensitivity(serializer.instance, self.request.user)
+
+    def perform_destroy(self, instance: AnomalySensitivity) -> None:
+        remove_sensitivity(instance, self.request.user)

@@ -6,42 +6,86 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from budgets.calc.fiscal_calendar import CALENDAR_YEAR, MONTHS, FiscalCalendar
 from finops_site.lib import money
-from finops_site.lib.money import EXACT, BadAmount, places, rounded, split
+from finops_site.lib.money import EXACT, STORED_UNIT, BadAmount, exact_text, places, rounded, split
 from finops_site.lib.periods import Month, Period
 
-# Months of a period, for the kinds that repeat.
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
 MOST_PERIODS = 120
+MOST_AMOUNT = Decimal(10) ** 18
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCut:
+    """How a budget is cut into periods: by its kind and calendar, between its own first day and its end.
+
+    The first and the last period begin and end on those very days: a budget counts its own days only.
+    """
+
+    kind: str
+    start: date
+    end: date | None = None
+    calendar: FiscalCalendar = CALENDAR_YEAR
+
+    def period(self, day: date) -> Period | None:
+        """The period that `day` lies in; None where the budget does not count it. Raises ValueError."""
+        if day < self.start or (self.end is not None and day >= self.end):
+            return None
+        if self.kind not in MONTHS:
+            if self.end is None:
+                raise ValueError("a range and a project have a last day")
+            return Period(self.start, self.end)
+        whole_period = self.calendar.holding(self.kind, day)
+        end = whole_period.end if self.end is None else min(whole_period.end, self.end)
+        return Period(max(whole_period.start, self.start), end)
+
+    def named(self, month: Month) -> Period | None:
+        """Of a budget of months, the period that goes by the name of a calendar month; None where it has none."""
+        month_of_calendar = self.calendar.named(month)
+        period = self.period(max(month_of_calendar.start, self.start))
+        return period if period and period.start in month_of_calendar else None
+
+    def has(self, period: Period) -> bool:
+        """Whether it is one of the budget's periods."""
+        return self.period(period.start) == period
+
+    def covers_all_of_its_period(self, period: Period) -> bool:
+        """Whether it is a month, quarter or year to its full; not where the budget starts or ends amid it."""
+        return self.kind not in MONTHS or self.calendar.holding(self.kind, period.start) == period
+
+    def periods(self, *, count: int = 12) -> list[Period]:
+        """All periods until its end, or `count` of them where it goes on. Raises ValueError."""
+        return self.periods_from(self.start, MOST_PERIODS if self.end else count)
+
+    def periods_from(self, day: date, most: int) -> list[Period]:
+        """The period that holds `day` and those after it, `most` of them at most. Raises ValueError."""
+        periods = list[Period]()
+        while len(periods) < most and (period := self.period(day)):
+            periods.append(period)
+            day = period.end
+        return periods
 
 
 def budget_periods(kind: str, start: date, end: date | None, *, count: int = 12) -> list[Period]:
-    """The periods of a budget from `start` on: until `end`, or `count` of them where it goes on.
-
-    Months, quarters and years begin on the first of a month; a range and a project are one period. Raises ValueError.
-    """
-    if kind not in MONTHS:
-        if end is None:
-            raise ValueError("a range and a project have a last day")
-        return [Period(start, end)]
-    step, month, periods = MONTHS[kind], Month.of(start), list[Period]()
-    while len(periods) < MOST_PERIODS and (month.start < end if end else len(periods) < count):
-        periods.append(Period(month.start, month.plus(step).start))
-        month = month.plus(step)
-    return periods
+    """The periods of a budget of the calendar year: until `end`, or `count` of them. Raises ValueError."""
+    return BudgetCut(kind, start, end).periods(count=count)
 
 
-def parse_amount(text: str) -> Decimal:
+def parse_amount(text: str, *, decimal_mark: str = "", currency: str = "") -> Decimal:
     """The amount of a budget that somebody typed, as finops_site.lib.money reads it; raises BadAmount."""
-    return check_amount(money.parse_amount(text))
+    return check_amount(money.parse_amount(text, decimal_mark=decimal_mark), currency)
 
 
-def check_amount(amount: Decimal) -> Decimal:
-    """`amount`, if a budget can have it; raises BadAmount."""
+def check_amount(amount: Decimal, currency: str = "") -> Decimal:
+    """`amount`, if a budget can have it; raises BadAmount, also for a fraction of a currency that has none."""
     if not amount.is_finite() or amount < 0:
         raise BadAmount(f"An amount cannot be less than zero, and {amount} is.")
-    if amount >= Decimal(10) ** 18:
+    if amount >= MOST_AMOUNT:
         raise BadAmount("That is more than all the money there is.")
+    if amount != amount.quantize(STORED_UNIT, context=EXACT):
+        raise BadAmount(f"{exact_text(amount)} has more than 18 decimals.")
+    if currency and not places(currency) and amount != rounded(amount, currency):
+        raise BadAmount(f"{exact_text(amount)} {currency}: the currency has no smaller unit, write a whole number.")
     return amount
 
 
@@ -51,9 +95,16 @@ def flat_amounts(amount: Decimal, count: int) -> list[Decimal]:
 
 
 def growing_amounts(amount: Decimal, percent: Decimal, count: int, currency: str) -> list[Decimal]:
-    """`amount` for the first period and `percent` more for each that follows, in whole units of the currency."""
-    factor = 1 + percent / 100
-    return [rounded(EXACT.multiply(amount, factor**number), currency) for number in range(count)]
+    """`amount` for the first period and `percent` more for each that follows, in whole units of the currency.
+
+    Raises BadAmount where it grows beyond what a budget can have.
+    """
+    factor, grown = EXACT.add(1, EXACT.divide(percent, 100)), list[Decimal]()
+    for number in range(count):
+        value = EXACT.multiply(amount, EXACT.power(factor, number))
+        # Before it is rounded: what is far too much cannot be.
+        grown.append(rounded(value, currency) if value < MOST_AMOUNT else check_amount(value))
+    return grown
 
 
 def shaped_amounts(total: Decimal, last_year: Sequence[Decimal], currency: str) -> list[Decimal]:
@@ -67,12 +118,13 @@ def shaped_amounts(total: Decimal, last_year: Sequence[Decimal], currency: str) 
     return split(total, weights, unit=Decimal(1).scaleb(-places(currency)))
 
 
-def pasted_amounts(text: str, count: int) -> list[Decimal]:
+def pasted_amounts(text: str, count: int, currency: str = "") -> list[Decimal]:
     """Amounts out of a spreadsheet: a row or a column of cells; raises BadAmount unless there are `count`."""
     cells = [cell for line in text.strip().splitlines() for cell in re.split(r"[\t;]", line) if cell.strip()]
     if len(cells) != count:
         raise BadAmount(f"{len(cells)} amounts are pasted and there are {count} periods.")
-    return [parse_amount(cell) for cell in cells]
+    mark = money.decimal_mark_of(cells)
+    return [parse_amount(cell, decimal_mark=mark, currency=currency) for cell in cells]
 
 
 def carried_over(budgeted: Decimal, spent: Decimal) -> Decimal:
@@ -80,12 +132,24 @@ def carried_over(budgeted: Decimal, spent: Decimal) -> Decimal:
     return max(EXACT.subtract(budgeted, spent), Decimal(0))
 
 
-def automatic_amount(spent: Sequence[Decimal], factor: Decimal, currency: str) -> Decimal | None:
-    """The average of the months x factor; None where there is no month to go by, zero where it is below."""
+def since_first_cost(spent: Sequence[Decimal]) -> list[Decimal]:
+    """The months, the earliest first, without the empty ones before there was any cost: a later zero is a zero."""
+    first = next((place for place, amount in enumerate(spent) if amount), len(spent))
+    return list(spent[first:])
+
+
+def automatic_amount(
+    spent: Sequence[Decimal], factor: Decimal, currency: str, share: tuple[int, int] = (1, 1)
+) -> Decimal | None:
+    """The average of the months x factor; None where there is no month to go by, zero where it is below.
+
+    `share`: (own days, all days) of a period that is a part of a month, which gets so much of it.
+    """
     if not spent:
         return None
-    total = sum(spent, Decimal(0))
-    return max(rounded(EXACT.multiply(EXACT.divide(total, len(spent)), factor), currency), Decimal(0))
+    average = EXACT.divide(sum(spent, Decimal(0)), len(spent))
+    own, every = share
+    return max(rounded(EXACT.divide(EXACT.multiply(EXACT.multiply(average, factor), own), every), currency), Decimal(0))
 
 
 def suggested_amount(spent: Sequence[Decimal], currency: str) -> Decimal | None:
@@ -131,3 +195,42 @@ def split_among_children(
             if parents:
                 allocated[parents[-1]] += amount
     return {start: ParentShare(parent[start], allocated[start]) for start in starts}
+
+
+# A change beyond it, up or down, is more likely a slip than a decision.
+MUCH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class AmountChange:
+    """An amount before and after; None where there is none."""
+
+    before: Decimal | None
+    after: Decimal | None
+
+    @property
+    def text(self) -> str:
+        """``+12.5 %``; ``13x as much`` and ``a 1000th`` where a percentage says nothing any more."""
+        if not self.before or self.after is None:
+            return ""
+        return change_text(self.before, self.after)
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it should be looked at twice: more than five times as much, or less than a fifth."""
+        if not self.before or self.after is None:
+            return False
+        return self.after > self.before * MUCH or self.after * MUCH < self.before
+
+
+def change_text(before: Decimal, after: Decimal) -> str:
+    """By how much something changed, in words that can be read: percent up to ten times as much, then ``13x``."""
+    if before <= 0:
+        return ""
+    times = EXACT.divide(after, before)
+    if times > 10:
+        return f"{times:,.0f}x as much"
+    if 0 < times < Decimal("0.1"):
+        return f"1/{1 / times:,.0f} of it"
+    percent = EXACT.multiply(times - 1, Decimal(100)).quantize(Decimal("0.1"), context=EXACT)
+    return f"{percent if percent else abs(percent):+,f}%".replace("+0.0", "0")

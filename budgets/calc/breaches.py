@@ -9,18 +9,26 @@ from finops_site.lib.money import EXACT
 ACTUAL, FORECAST, RATE, DAY, ANOMALY = "actual", "forecast", "rate", "day", "anomaly"
 # A forecast near its threshold goes up and down with every bill: its breach has ended when it is this far below.
 CLEARLY_BELOW = Decimal("0.98")
-HUNDRED = Decimal(100)
+HUNDRED, MORE_LIKELY_THAN_NOT = Decimal(100), Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRule:
-    """A threshold: a percentage of the budgeted amount, or an amount; `probability` is for forecasts."""
+    """A threshold: a percentage of the budgeted amount, or an amount.
+
+    `probability` is for forecasts: None where nobody chose one. It is MORE_LIKELY_THAN_NOT then, and what opens it must
+    be so on two nights in a row; a probability that somebody chose opens it at once.
+    """
 
     id: int
     kind: str
     percent: Decimal | None = None
     amount: Decimal | None = None
-    probability: Decimal = Decimal("0.5")
+    probability: Decimal | None = None
+
+    @property
+    def waits_a_night(self) -> bool:
+        return self.kind == FORECAST and self.probability is None
 
     def limit(self, budgeted: Decimal) -> Decimal:
         """What must be reached, in money."""
@@ -80,7 +88,8 @@ def find_breach(status: PeriodStatus, rule: ThresholdRule) -> Breach | None:
         return None
     is_spent = status.spent >= limit and status.spent > 0
     if rule.kind == FORECAST:
-        is_breached = is_spent or status.chance_above(limit) >= rule.probability
+        needed = MORE_LIKELY_THAN_NOT if rule.probability is None else rule.probability
+        is_breached = is_spent or status.chance_above(limit) >= needed
         return Breach(rule, value, limit, is_news=not is_spent) if is_breached else None
     return Breach(rule, value, limit) if value >= limit and value > 0 else None
 

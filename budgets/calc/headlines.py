@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from budgets.calc.fiscal_calendar import CALENDAR_YEAR, FiscalCalendar
 from finops_site.lib.money import EXACT, ratio
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, day_text
 
 INFORMATION, WARNING, CRITICAL = "information", "warning", "critical"
 HUNDRED = Decimal(100)
+MOST_AS_PERCENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,14 @@ class AlertSummary:
     limit: Decimal
     currency: str
     as_of: date
+    # What its budget calls the period, where that is not what the calendar's year does.
+    span: str = ""
 
 
 def headline(summary: AlertSummary) -> str:
-    """``Payments is heading 14 % over November: 12,400 of 10,900 USD``."""
-    name, span, value = summary.name, span_text(summary.period), f"{whole_units(summary.value)} {summary.currency}"
+    """``Payments is heading 14% over November: 12,400 of 10,900 USD``."""
+    span = summary.span or span_text(summary.period)
+    name, value = summary.name, f"{whole_units(summary.value)} {summary.currency}"
     if summary.kind == "actual":
         return _actual_headline(summary, span)
     if summary.kind == "forecast":
@@ -40,7 +45,9 @@ def headline(summary: AlertSummary) -> str:
         over = _percent_over(summary.forecast, summary.budgeted)
         if over is None or summary.forecast <= summary.budgeted:
             return f"{name} may go over {span}: most likely {amounts}"
-        return f"{name} is heading {f'{over} % ' if over else ''}over {span}: {amounts}"
+        if times := _times(summary.forecast, summary.budgeted):
+            return f"{name} is heading for {times} the amount of {span}: {amounts}"
+        return f"{name} is heading {f'{over}% ' if over else ''}over {span}: {amounts}"
     if summary.kind == "rate":
         daily = EXACT.divide(summary.value, Decimal(max(summary.period.days, 1)))
         pace = whole_units(summary.value if summary.value <= summary.limit else daily)
@@ -50,15 +57,33 @@ def headline(summary: AlertSummary) -> str:
     return f"{name} spent {value} more in a day than it should have"
 
 
+def correction(summary: AlertSummary) -> str:
+    """What is true now of an alert that a newer bill took back: ``Payments has spent 28% of March: …``."""
+    name, span, limit = summary.name, span_text(summary.period), f"{whole_units(summary.limit)} {summary.currency}"
+    if summary.kind == "day":
+        return f"{name} spent less than {limit} on every single day of {span}"
+    if summary.kind == "anomaly":
+        return f"{name} spent on no day of {span} {limit} more than it should have"
+    return _actual_headline(summary, span)
+
+
 def _actual_headline(summary: AlertSummary, span: str) -> str:
     amounts = f"{whole_units(summary.value)} of {whole_units(summary.budgeted)} {summary.currency}"
     over = _percent_over(summary.value, summary.budgeted)
+    if times := _times(summary.value, summary.budgeted):
+        return f"{summary.name} has spent {times} the amount of {span}: {amounts}"
     if over is None or summary.value > summary.budgeted:
-        return f"{summary.name} is {f'{over} % ' if over else ''}over {span}: {amounts}"
+        return f"{summary.name} is {f'{over}% ' if over else ''}over {span}: {amounts}"
     share = ratio(EXACT.multiply(summary.value, HUNDRED), summary.budgeted) or Decimal(0)
     left = max((summary.period.end - summary.as_of).days, 0)
     days = "on its last day" if left <= 1 else f"with {left} days to go"
-    return f"{summary.name} has spent {_whole_percent(share)} % of {span}: {amounts}, {days}"
+    return f"{summary.name} has spent {_whole_percent(share)}% of {span}: {amounts}, {days}"
+
+
+def _times(value: Decimal, budgeted: Decimal) -> str:
+    """``13x`` from ten times the amount on, where a percentage says nothing any more; else empty."""
+    share = ratio(value, budgeted) if budgeted > 0 else None
+    return f"{share:,.0f}x" if share is not None and share >= MOST_AS_PERCENT else ""
 
 
 def _percent_over(value: Decimal, budgeted: Decimal) -> str | None:
@@ -82,13 +107,29 @@ def span_text(period: Period) -> str:
         return f"Q{month.number // 3 + 1} {month.year}"
     if period.start.day == 1 and period.end == month.plus(12).start and month.number == 1:
         return str(month.year)
-    return f"{period.start.isoformat()} to {period.last_day.isoformat()}"
+    return f"{day_text(period.start)} to {day_text(period.last_day)}"
 
 
 def full_span_text(period: Period) -> str:
     """The same with its year: ``November 2026``."""
     month = Month.of(period.start)
     return month.start.strftime("%B %Y") if period == month.period else span_text(period)
+
+
+def words_by_calendar(period: Period, calendar: FiscalCalendar) -> str:
+    """The same of a budget whose year is not the calendar's: ``Q1 2026/27``, ``2026/27``, else first and last day."""
+    if calendar == CALENDAR_YEAR:
+        return full_span_text(period)
+    year = calendar.year_of(period.start)
+    words = f"{year}/{(year + 1) % 100:02}"
+    if calendar.year(year) == period:
+        return words
+    quarters = calendar.periods("quarter", year)
+    if period in quarters:
+        return f"Q{quarters.index(period) + 1} {words}"
+    if period == Month.of(period.start).period:
+        return full_span_text(period)
+    return f"{day_text(period.start)} to {day_text(period.last_day)}"
 
 
 def whole_units(amount: Decimal) -> str:
@@ -98,7 +139,7 @@ def whole_units(amount: Decimal) -> str:
 
 
 def severity(kind: str, value: Decimal, budgeted: Decimal) -> str:
-    """How severe: over the amount is critical; less than 80 % of it spent is information; all else is a warning."""
+    """How severe: over the amount is critical; less than 80% of it spent is information; all else is a warning."""
     if kind != "actual":
         return WARNING
     if value >= budgeted:

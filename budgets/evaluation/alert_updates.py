@@ -9,9 +9,11 @@ from typing import Any
 
 from django.db.models import F, Q
 
+from budgets.alerts.cancellation import cancel_queued
 from budgets.alerts.recipients import queue_notifications
-from budgets.calc.alert_lifecycle import AlertStatus, AlertUpdate, open_alert, update_alert
+from budgets.calc.alert_lifecycle import RESOLVED, AlertStatus, AlertUpdate, open_alert, update_alert
 from budgets.calc.breaches import Breach, ThresholdRule, breach_has_ended, find_breaches
+from budgets.controls import proposals
 from budgets.forecast.period_forecasts import PeriodForecast
 from budgets.models import Alert, AlertDelivery, Forecast, Threshold
 from finops_site.lib.money import exact_text, formatted
@@ -47,6 +49,7 @@ def update_alerts(forecasts: Sequence[PeriodForecast], now: datetime, *, still_e
     for row in Threshold.objects.filter(budget__in=budgets, is_active=True):
         rules[row.budget_id].append(ThresholdRule(row.pk, row.kind, row.percent, row.amount, row.probability))
     alerts = _alerts_by_threshold([forecast.period.pk for forecast in forecasts])
+    night_before = _likeliest_the_night_before(forecasts)
     too_late = _periods_too_late(forecasts, still_evaluated)
     changes = AlertChanges()
     for forecast in forecasts:
@@ -55,14 +58,32 @@ def update_alerts(forecasts: Sequence[PeriodForecast], now: datetime, *, still_e
         changes.breaches += [_breach_as_json(forecast, breach) for breach in breaches.values()]
         for rule in rules[period.budget_id]:
             existing, breach = alerts.get((period.pk, rule.id)), breaches.get(rule.id)
+            is_closed = existing is None or existing[1].state == RESOLVED
+            if (
+                breach
+                and rule.waits_a_night
+                and is_closed
+                and not night_before.get(period.pk, breach.limit) > breach.limit
+            ):
+                # A forecast may be above for one night; whoever wants to hear of that sets a probability.
+                continue
             if existing is None:
                 if breach and period.pk not in too_late and (update := open_alert(breach, forecast.as_of)):
                     changes.new.append((_new_alert(forecast, breach, now), update.occasion))
-            elif update := update_alert(existing[1], breach, forecast.as_of, over=breach_has_ended(status, rule)):
+            elif update := update_alert(
+                existing[1], breach, forecast.as_of, over=_is_over(existing[0], forecast, rule)
+            ):
                 _apply_update(existing[0], update, forecast, now)
                 changes.updated.append((existing[0], update))
     _save_alerts(changes, now)
     return changes
+
+
+def _is_over(alert: Alert, forecast: PeriodForecast, rule: ThresholdRule) -> bool:
+    """Whether a breach has ended, and not because its scope fell silent: only a higher amount ends it then."""
+    if forecast.quiet_since and forecast.period.budgeted <= Decimal(alert.figures.get("amount") or 0):
+        return False
+    return breach_has_ended(forecast.status(), rule)
 
 
 def _periods_too_late(forecasts: Sequence[PeriodForecast], still_evaluated: timedelta) -> set[int]:
@@ -80,6 +101,16 @@ def _periods_too_late(forecasts: Sequence[PeriodForecast], still_evaluated: time
     spent = dict(earlier.order_by("as_of").values_list("period", "spent"))
     unchanged = {pk for pk, forecast in old.items() if spent.get(pk) == forecast.spent}
     return (set(over) - evaluated_in_time) | unchanged
+
+
+def _likeliest_the_night_before(forecasts: Sequence[PeriodForecast]) -> dict[int, Decimal]:
+    """{period: what it was most likely to end at} as of the night before, where that was evaluated.
+
+    What was likeliest is the middle of the outcomes: above a limit, it was more likely than not.
+    """
+    nights = {forecast.period.pk: forecast.as_of - timedelta(days=1) for forecast in forecasts}
+    rows = Forecast.objects.filter(period__in=nights, as_of__in=set(nights.values()))
+    return {pk: likeliest for pk, as_of, likeliest in rows.values_list("period", "as_of", "p50") if as_of == nights[pk]}
 
 
 def _alerts_by_threshold(periods: Sequence[int]) -> dict[tuple[int, int], tuple[Alert, AlertStatus]]:
@@ -187,7 +218,8 @@ def _save_alerts(changes: AlertChanges, now: datetime) -> None:
     changes.alerts_made = len(changes.new)
     Alert.objects.bulk_update([alert for alert, _ in changes.updated], UPDATED, batch_size=500)
     ended = [alert.pk for alert, update in changes.updated if update.cancels_queued]
-    queued = AlertDelivery.objects.queued().filter(alert__in=ended, claimed_at__isnull=True)
-    queued.update(outcome=AlertDelivery.Outcome.CANCELLED)
+    cancel_queued(ended, "It was over before it was sent.")
     occasions = [(alert, update.occasion) for alert, update in changes.updated if update.occasion]
     changes.mails_queued = queue_notifications([*changes.new, *occasions], now)
+    reopened = [alert for alert, occasion in occasions if occasion.startswith("reopened")]
+    proposals.propose_for_alerts([*(alert for alert, _ in changes.new), *reopened], now)

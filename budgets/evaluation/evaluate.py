@@ -5,6 +5,7 @@ of its budgets, so that two workers never evaluate a budget at once and the late
 What a night writes is unique in the database, so running it twice makes nothing twice.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,8 @@ from budgets.forecast.spending import ScopeShape, day_after, last_delivered_day,
 from budgets.models import Budget, BudgetPeriod, Forecast, Night
 from budgets.planning.automatic_amounts import create_automatic_periods
 from finops_site.lib.periods import Month
+
+logger = logging.getLogger(__name__)
 
 GROUP = 1000
 # A period that ended is evaluated so much longer: its last bills are still to come.
@@ -41,9 +44,22 @@ class NightReport:
     crossings: list[dict[str, Any]] = field(default_factory=list)
     alerts_made: int = 0
     mails_queued: int = 0
+    not_evaluated: list[str] = field(default_factory=list)
+    # The first that went wrong: where no budget at all could be evaluated, that is no odd budget's fault.
+    error: Exception | None = None
+
+    def add(self, part: "NightReport") -> None:
+        """Adds what a group of budgets came to."""
+        self.budgets += part.budgets
+        self.crossings += part.crossings
+        self.alerts_made += part.alerts_made
+        self.mails_queued += part.mails_queued
+        self.not_evaluated += part.not_evaluated
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "as_of": self.as_of.isoformat()}
+        figures = {**asdict(self), "as_of": self.as_of.isoformat()}
+        figures.pop("error")
+        return figures
 
 
 class DryRun(Exception):
@@ -77,15 +93,11 @@ def _evaluate_night(
 ) -> NightReport:
     report = NightReport(as_of, dry_run)
     if not dry_run:
-        create_automatic_periods(as_of, budgets)
-    for group in groups_of_one_shape(as_of, budgets):
-        try:
-            with transaction.atomic():
-                evaluate_group(group, report, now, months)
-                if dry_run:
-                    raise DryRun
-        except DryRun:
-            continue
+        _create_automatic_periods(as_of, budgets, report)
+    for group in groups_of_one_shape(as_of, budgets, report):
+        _evaluate_apart(group, report, now, months)
+    if report.error and not report.budgets:
+        raise report.error
     if not dry_run and budgets is None:
         counts = {"budgets": report.budgets, "alerts_made": report.alerts_made, "mails_queued": report.mails_queued}
         Night.objects.update_or_create(
@@ -94,14 +106,71 @@ def _evaluate_night(
     return report
 
 
-def groups_of_one_shape(as_of: date, budgets: Sequence[int] | None) -> Iterator[list[int]]:
-    """Ids of active budgets, those whose scopes have the same shape together."""
+def _evaluate_apart(pks: Sequence[int], report: NightReport, now: datetime, months: Sequence[Month]) -> None:
+    """Evaluates a group; where an odd budget fails it, its halves, until that budget stands alone and is noted."""
+    part = NightReport(report.as_of, report.dry_run)
+    try:
+        with transaction.atomic():
+            evaluate_group(pks, part, now, months)
+            if report.dry_run:
+                raise DryRun
+    except DryRun:
+        pass
+    except Exception as error:
+        if not connection.is_usable():
+            raise
+        if len(pks) == 1:
+            _note_not_evaluated(pks[0], error, report)
+            return
+        middle = len(pks) // 2
+        for half in (pks[:middle], pks[middle:]):
+            _evaluate_apart(half, report, now, months)
+        return
+    report.add(part)
+
+
+def _create_automatic_periods(as_of: date, budgets: Sequence[int] | None, report: NightReport) -> None:
+    """All together; where an odd budget fails them, one by one."""
+    try:
+        with transaction.atomic():
+            create_automatic_periods(as_of, budgets)
+    except Exception as error:
+        if not connection.is_usable():
+            raise
+        if budgets is not None and len(budgets) == 1:
+            _note_not_evaluated(budgets[0], error, report)
+            return
+        following = Budget.objects.active().filter(auto_months__isnull=False, start__lte=as_of)
+        chosen = following if budgets is None else following.filter(pk__in=budgets)
+        for pk in chosen.order_by("pk").values_list("pk", flat=True):
+            _create_automatic_periods(as_of, [pk], report)
+
+
+def _note_not_evaluated(pk: int, error: Exception, report: NightReport) -> None:
+    """Health names the budget and the reason until a night evaluates it."""
+    report.error = report.error or error
+    logger.error("budget %s cannot be evaluated", pk, exc_info=error)
+    budget = Budget.objects.filter(pk=pk)
+    report.not_evaluated += [name for name in budget.values_list("name", flat=True) if name not in report.not_evaluated]
+    if not report.dry_run:
+        budget.update(not_evaluated=f"{type(error).__name__}: {error}"[:500])
+
+
+def groups_of_one_shape(
+    as_of: date, budgets: Sequence[int] | None, report: NightReport | None = None
+) -> Iterator[list[int]]:
+    """Ids of active budgets, those whose scopes have the same shape together; one without any is noted in `report`."""
     active = Budget.objects.active().filter(start__lte=as_of)
     if budgets is not None:
         active = active.filter(pk__in=budgets)
     alike: dict[ScopeShape, list[int]] = defaultdict(list)
     for budget in active.order_by("pk"):
-        alike[scope_shape(budget)].append(budget.pk)
+        try:
+            alike[scope_shape(budget)].append(budget.pk)
+        except Exception as error:
+            if report is None:
+                raise
+            _note_not_evaluated(budget.pk, error, report)
     for pks in alike.values():
         yield from (pks[start : start + GROUP] for start in range(0, len(pks), GROUP))
 
@@ -139,6 +208,7 @@ def evaluate_group(pks: Sequence[int], report: NightReport, now: datetime, month
     report.crossings += changes.breaches
     report.alerts_made += changes.alerts_made
     report.mails_queued += changes.mails_queued
+    Budget.objects.filter(pk__in=pks).exclude(not_evaluated="").update(not_evaluated="")
     Budget.objects.filter(pk__in=pks).filter(Q(evaluated_as_of__lt=as_of) | Q(evaluated_as_of=None)).update(
         evaluated_as_of=as_of
     )
@@ -172,6 +242,7 @@ def _save_forecasts(forecasts: Sequence[PeriodForecast], now: datetime) -> None:
             as_of=forecast.as_of,
             spent=forecast.spent,
             complete_until=forecast.complete_until,
+            quiet_since=forecast.quiet_since,
             p10=forecast.at_period_end(0.1),
             p50=forecast.at_period_end(0.5),
             p90=forecast.at_period_end(0.9),

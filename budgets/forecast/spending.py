@@ -1,41 +1,46 @@
 """What many budgets have spent, by day: a question for each shape of scope, never one for each budget.
 
-Two scopes have the same shape when they filter by the same dimensions. One grouped query answers for all budgets of a
-shape: each of its groups is added to every budget that counts it.
+Two scopes have the same shape when they filter by the same dimensions with the same operators. One grouped query
+answers for all budgets of a shape: each of its groups is added to every budget that counts it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import product
 
 import numpy as np
+from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
 
 from budgets.calc.cost_history import Floats
 from budgets.models import Budget
+from costs.calc.filters import Filter, Operator, compared, dimension_of, filter_name
 from costs.calc.known_until import Bill
 from costs.models import DayRollup
 from costs.query import spend
+from costs.query.filter_values import FilterValues
 from costs.query.known_until import delivered_bills, touches
 from costs.query.question import Question
-from costs.query.rows import stored_values
-from costs.query.scope import NOBODY
 from costs.query.tag_keys import tag_keys_of
 from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
-from finops_site.models import Team
 
-CATEGORY, PURCHASE = "charge_category", "Purchase"
 # More values than this are not worth naming in the query: it groups by them anyway.
 MOST_NAMED = 1000
 YEAR = 12
+# The number of no bill.
+NO_BILL = -1
 ZERO = Decimal(0)
+NOT_OF_KINDS = filter_name("charge_kind", Operator.NOT)
+# The metric and the filters of a budget.
+BudgetScope = tuple[str, Mapping[str, Sequence[str]]]
+# The metric, and the names of the filters.
 ScopeShape = tuple[str, tuple[str, ...]]
-# The currency, and the values of the shape's dimensions but the category.
-GroupKey = tuple[str, tuple[str, ...]]
+# The currency, and the values of the shape's dimensions.
+GroupKey = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -71,11 +76,8 @@ def bills_of_budgets(budgets: Sequence[Budget], as_of: date) -> dict[int, list[B
     month = Month.of(as_of)
     period = Period(month.plus(-YEAR).start, month.next.start)
     touched: dict[int, set[tuple[int, str]]] = defaultdict(set)
-    tree = TeamTree()
-    for shape, alike in _by_shape(budgets).items():
-        question = replace(_question_of_shape(shape, alike, period), grain="month")
-        place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
-        by_group = _budgets_by_group(alike, shape, tree)
+    for alike in _by_shape(_without_kinds(budgets), period):
+        question = replace(alike.question, grain="month")
         rows = spend.grouped_rows(WholeCompany(), question, tag_keys_of(question.names))
         names = (
             *spend.group_names(question),
@@ -85,38 +87,44 @@ def bills_of_budgets(budgets: Sequence[Budget], as_of: date) -> dict[int, list[B
             "billing_account",
         )
         for *group, currency, stream, account, billing in rows.values_list(*names).distinct():
-            values = [NOBODY if value is None else str(value) for value in group]
-            if place is not None:
-                del values[place]
-            for budget in by_group.get((currency, tuple(values)), ()):
-                touched[budget.pk].add((stream, account or billing))
+            for pk in alike.budgets_of((currency, *spend.as_group(group))):
+                touched[pk].add((stream, account or billing))
     for pk, accounts in touched.items():
         by_budget[pk] = [bill for bill in bills if touches(bill, accounts)]
     return by_budget
 
 
-def scope_shape(budget: Budget) -> ScopeShape:
-    """What must be the same for budgets to be answered by one query."""
-    names = set(budget.filters) | ({CATEGORY} if budget.left_out else set())
-    return budget.basis, tuple(sorted(names))
-
-
 def daily_costs(budgets: Sequence[Budget], period: Period) -> dict[int, DailyCost]:
     """{budget id: the cost of its scope by charge day in `period`, in its currency}."""
-    tree = TeamTree()
     costs = {budget.pk: DailyCost() for budget in budgets}
-    for shape, alike in _by_shape(budgets).items():
-        question, by_group = _question_of_shape(shape, alike, period), _budgets_by_group(alike, shape, tree)
-        if left_out := _add_costs(costs, question, by_group):
-            _add_other_purchases(costs, replace(question, period=left_out), by_group)
+    for pk, _, day, amount in _amounts(budgets, period):
+        costs[pk].add(day, amount)
     return costs
 
 
-def _by_shape(budgets: Sequence[Budget]) -> dict[ScopeShape, list[Budget]]:
-    shapes: dict[ScopeShape, list[Budget]] = defaultdict(list)
-    for budget in budgets:
-        shapes[scope_shape(budget)].append(budget)
-    return shapes
+def daily_costs_by_bill(
+    budgets: Sequence[Budget], period: Period, bills: Sequence[Bill]
+) -> dict[int, dict[int, DailyCost]]:
+    """{budget id: {place in `bills`: the cost that this bill brings}}; under NO_BILL what none of them brings.
+
+    What several of them may bring is in the first of those.
+    """
+    costs: dict[int, dict[int, DailyCost]] = {budget.pk: defaultdict(DailyCost) for budget in budgets}
+    for pk, place, day, amount in _amounts(budgets, period, _place_of_bill(bills)):
+        costs[pk][place].add(day, amount)
+    return costs
+
+
+def _place_of_bill(bills: Sequence[Bill]) -> Combinable:
+    """Which of the bills brings a row, as `touches` has it."""
+    places = []
+    for place, bill in enumerate(bills):
+        names = sorted(bill.accounts | bill.payers)
+        account = Q(sub_account__in=names) | Q(sub_account="", billing_account__in=names)
+        in_layout, loose = sorted(bill.streams - bill.loose), sorted(bill.loose)
+        brings = Q(delivery_month__stream__in=in_layout) | (Q(delivery_month__stream__in=loose) & account)
+        places.append(When(brings, then=Value(place)))
+    return Case(*places, default=Value(NO_BILL), output_field=IntegerField())
 
 
 def monthly_costs(budgets: Sequence[Budget], period: Period) -> dict[int, dict[date, Decimal]]:
@@ -133,92 +141,111 @@ def total_cost(budget: Budget, period: Period) -> Decimal:
     return daily_costs([budget], period)[budget.pk].total(period)
 
 
-def _question_of_shape(shape: ScopeShape, alike: Sequence[Budget], period: Period) -> Question:
-    """All groups of the shape, narrowed to the values that any budget filters by."""
-    basis, names = shape
-    filters = {"currency": sorted({budget.currency for budget in alike})}
-    for name in names:
-        values = {value for budget in alike for value in budget.filters.get(name, [])}
-        # The teams below a team are looked up once here, and not by the query for each.
-        if name not in ("team", CATEGORY) and len(values) <= MOST_NAMED:
-            filters[name] = sorted(values)
-    return Question(period, names, "day", basis, filters)
+class BudgetsOfOneShape:
+    """Budgets whose scopes have the same shape: what to ask for all of them, and which of them count a group.
 
-
-def _budgets_by_group(alike: Sequence[Budget], shape: ScopeShape, tree: "TeamTree") -> dict[GroupKey, list[Budget]]:
-    """{group of the query: the budgets that count it}."""
-    by_group: dict[GroupKey, list[Budget]] = defaultdict(list)
-    for budget in alike:
-        filters = budget.filters
-        names = [name for name in shape[1] if name != CATEGORY]
-        choices = [
-            tree.with_teams_below(filters[name]) if name == "team" else stored_values(name, filters[name])
-            for name in names
-        ]
-        for values in product(*(sorted(set(choice)) for choice in choices)):
-            by_group[(budget.currency, values)].append(budget)
-    return by_group
-
-
-def _add_costs(
-    costs: dict[int, DailyCost], question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
-) -> Period | None:
-    """Adds what each budget counts; returns the days on which some budget left out a purchase."""
-    budgets = {budget.pk: budget for group in by_group.values() for budget in group}
-    left_out = {pk: set(budget.left_out) for pk, budget in budgets.items()}
-    days_of_purchases: set[date] = set()
-    for budget, category, day, amount in _amounts(question, by_group):
-        if category not in left_out[budget.pk]:
-            costs[budget.pk].add(day, amount)
-        elif category == PURCHASE:
-            days_of_purchases.add(day)
-    return Period(min(days_of_purchases), day_after(max(days_of_purchases))) if days_of_purchases else None
-
-
-def _add_other_purchases(
-    costs: dict[int, DailyCost], question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
-) -> None:
-    """Adds the purchases that are no commitment's to budgets that leave out those of commitments.
-
-    Cost lines know the commitment, rollups do not: they are asked for the few lines that are purchases.
+    Which budgets count a value is decided once for each distinct value of a dimension.
     """
-    filters = {**question.filters, CATEGORY: [PURCHASE], "commitment": [NOBODY]}
-    for budget, _category, day, amount in _amounts(replace(question, filters=filters), by_group):
-        if not budget.with_purchases:
-            costs[budget.pk].add(day, amount)
+
+    def __init__(self, shape: ScopeShape, scopes: Mapping[int, Sequence[Filter]], period: Period) -> None:
+        """`scopes`: {budget: its filters with the values that groups have}, the currency among them."""
+        metric, names = shape
+        others = dict.fromkeys(dimension_of(name) for name in names if name != "currency")
+        self.places = ["currency", *others]
+        # For each place: {value: budgets that list it}, and {filters: budgets that ask otherwise than by one list}.
+        self.listed: list[dict[str, set[int]]] = [defaultdict(set) for _ in self.places]
+        self.compared: list[dict[tuple[Filter, ...], set[int]]] = [defaultdict(set) for _ in self.places]
+        self.by_value: list[dict[str, set[int]]] = [{} for _ in self.places]
+        self.by_group: dict[GroupKey, set[int]] = {}
+        for pk, filters in scopes.items():
+            for place, dimension in enumerate(self.places):
+                self._add(place, pk, tuple(own for own in filters if own.dimension == dimension))
+        self.question = Question(period, tuple(others), "day", metric, self._narrowing(names))
+
+    def _add(self, place: int, budget: int, filters: tuple[Filter, ...]) -> None:
+        if len(filters) == 1 and filters[0].operator is Operator.IS:
+            for value in filters[0].values:
+                self.listed[place][value].add(budget)
+        else:
+            self.compared[place][filters].add(budget)
+
+    def _narrowing(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """The values that the budgets list, where all of them do."""
+        narrowing = {}
+        for place, dimension in enumerate(self.places):
+            values, is_listed = self.listed[place], dimension in names and not self.compared[place]
+            # The teams below a team were looked up already, and not by the query for each.
+            if is_listed and dimension != "team" and len(values) <= MOST_NAMED:
+                narrowing[dimension] = sorted(values)
+        return narrowing
+
+    def budgets_of(self, group: GroupKey) -> set[int]:
+        """The ids of the budgets that count a group: its currency, then a value for each dimension of the question."""
+        if group not in self.by_group:
+            sets = (self._budgets_of_value(place, value) for place, value in enumerate(group))
+            self.by_group[group] = set.intersection(*sets)
+        return self.by_group[group]
+
+    def _budgets_of_value(self, place: int, value: str) -> set[int]:
+        decided = self.by_value[place]
+        if value not in decided:
+            accepting = (
+                budgets
+                for filters, budgets in self.compared[place].items()
+                if all(chosen.accepts(value) for chosen in filters)
+            )
+            decided[value] = self.listed[place].get(compared(self.places[place], value), set()).union(*accepting)
+        return decided[value]
+
+
+def scope_shape(budget: Budget) -> ScopeShape:
+    """What must be the same for budgets to be answered by one query."""
+    return budget.basis, tuple(sorted(budget.filters))
+
+
+def _by_shape(scopes: Mapping[int, BudgetScope], period: Period) -> list[BudgetsOfOneShape]:
+    shapes: dict[ScopeShape, dict[int, list[Filter]]] = defaultdict(dict)
+    values = FilterValues()
+    for pk, (metric, filters) in scopes.items():
+        shapes[metric, tuple(sorted(filters))][pk] = values.resolve_all(filters)
+    return [BudgetsOfOneShape(shape, alike, period) for shape, alike in shapes.items()]
+
+
+def _without_kinds(budgets: Sequence[Budget]) -> dict[int, BudgetScope]:
+    """The scopes as if they left out no kind of charge, so that rollups can answer."""
+    return {
+        budget.pk: (budget.basis, {name: chosen for name, chosen in budget.filters.items() if name != NOT_OF_KINDS})
+        for budget in budgets
+    }
+
+
+def _of_kinds_left_out(budgets: Sequence[Budget]) -> dict[int, BudgetScope]:
+    """The scopes of what is left out by its kind: the few lines that are known by an index."""
+    return {
+        pk: (metric, {**filters, "charge_kind": budget.filters[NOT_OF_KINDS]})
+        for budget in budgets
+        if NOT_OF_KINDS in budget.filters
+        for pk, (metric, filters) in _without_kinds([budget]).items()
+    }
 
 
 def _amounts(
-    question: Question, by_group: Mapping[GroupKey, Sequence[Budget]]
-) -> Iterator[tuple[Budget, str, date, Decimal]]:
-    """Each budget with the category, day and amount of each group that its scope counts."""
-    place = question.group_by.index(CATEGORY) if CATEGORY in question.group_by else None
-    only = {budget.pk: set(budget.filters.get(CATEGORY, [])) for group in by_group.values() for budget in group}
-    for *group, day, currency, amount in spend.stream_spend(question):
-        values = [NOBODY if value is None else str(value) for value in group]
-        category = values.pop(place) if place is not None else ""
-        for budget in by_group.get((currency, tuple(values)), ()):
-            if amount and (not only[budget.pk] or category in only[budget.pk]):
-                yield budget, category, day, amount
+    budgets: Sequence[Budget], period: Period, place: Combinable | None = None
+) -> Iterator[tuple[int, int, date, Decimal]]:
+    """Each budget with the `place`, day and amount of each group that its scope counts."""
+    place = place or Value(NO_BILL)
+    for alike in _by_shape(_without_kinds(budgets), period):
+        yield from _amounts_of_shape(alike, place)
+    # Rollups do not know the kind of a charge; of the lines that do, only those that are left out are asked for.
+    for alike in _by_shape(_of_kinds_left_out(budgets), period):
+        yield from ((pk, number, day, -amount) for pk, number, day, amount in _amounts_of_shape(alike, place))
 
 
-class TeamTree:
-    """The teams below each team, out of one query."""
-
-    def __init__(self) -> None:
-        self.children: dict[int | None, list[int]] = defaultdict(list)
-        for pk, parent in Team.objects.values_list("pk", "parent"):
-            self.children[parent].append(pk)
-
-    def with_teams_below(self, values: Sequence[str]) -> list[str]:
-        """The same filter values, and every team below one of them."""
-        teams, left = {value for value in values if not value.isdigit()}, [int(v) for v in values if v.isdigit()]
-        while left:
-            team = left.pop()
-            if str(team) not in teams:
-                teams.add(str(team))
-                left.extend(self.children[team])
-        return sorted(teams)
+def _amounts_of_shape(alike: BudgetsOfOneShape, place: Combinable) -> Iterator[tuple[int, int, date, Decimal]]:
+    for *group, number, day, currency, amount in spend.stream_spend(alike.question, place=place):
+        if amount:
+            for pk in alike.budgets_of((currency, *spend.as_group(group))):
+                yield pk, number, day, amount
 
 
 def cost_matrix(costs: Sequence[DailyCost], period: Period) -> Floats:

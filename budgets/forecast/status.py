@@ -4,15 +4,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 
 from budgets.models import Budget, BudgetPeriod, Forecast
+from costs.calc.filters import Operator, split_name
 from costs.query import trends
 from costs.query.known_until import KnownDays, known_in, known_of, known_together
 from costs.query.trends import Comparison, LabelledChange
 from finops_site.lib.money import EXACT, formatted, ratio
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.periods import Month, Period, day_text
 from finops_site.lib.person import Person
 from finops_site.ui.figures import percent_text
 
@@ -21,20 +23,35 @@ Badge = tuple[str, str, str]
 WAITING: Badge = ("waits for the bill", "calm", "clock")
 # A period of which no day is complete and no cost is there: nothing is known of it, and that is not zero.
 IS_UNKNOWN = Q(spent=0, complete_until__lt=F("period__start"))
-SHOWN = ("p10", "p50", "p90", "chance_of_overrun", "method", "as_of")
+# A scope without any cost, though its bills are delivered: was something renamed?
+MATCHES_NOTHING: Badge = ("matches no cost", "warn", "alert-triangle")
+# An active budget whose days go on and which has no amount for today is never judged.
+WITHOUT_AMOUNT: Badge = ("no amount for today", "warn", "alert-triangle")
+# Days of which the bill is later than this are waited for, whatever the rest says.
+LATE_DAYS = 10
+NARROWING = (Operator.NOT, Operator.EMPTY)
+SHOWN = ("p10", "p50", "p90", "chance_of_overrun", "method", "as_of", "quiet_since", "complete_until")
 
 
 def with_status(budgets: QuerySet, today: date) -> QuerySet:
     """Budgets with the budgeted amount of the period that holds `today` and its newest forecast."""
     period = BudgetPeriod.objects.filter(budget=OuterRef("pk"), start__lte=today, end__gt=today)
     newest = Forecast.objects.filter(
-        period__budget=OuterRef("pk"), period__start__lte=today, period__end__gt=today
+        period__budget=OuterRef("pk"), period__removed_at=None, period__start__lte=today, period__end__gt=today
     ).order_by("-as_of")
     sums = period.annotate(sum=F("amount") + F("rolled_over")).values("sum")[:1]
-    latest = {f"now_{name}": Subquery(newest.values(name)[:1]) for name in SHOWN}
+    latest: dict[str, Any] = {"lacks_amount": lacks_amount(today)}
+    latest |= {f"now_{name}": Subquery(newest.values(name)[:1]) for name in SHOWN}
     known = newest.annotate(spent_if_known=Case(When(IS_UNKNOWN, then=None), default=F("spent")))
     latest["now_spent"] = Subquery(known.values_list("spent_if_known")[:1])
+    latest |= {f"now_{name}": Subquery(period.values(name)[:1]) for name in ("start", "end")}
     return budgets.annotate(budgeted=Subquery(sums)).annotate(**latest)
+
+
+def lacks_amount(today: date) -> Q:
+    """Budgets that are in force, count `today` and have no period that holds it: the night judges nothing of them."""
+    counts_today = Q(Q(end=None) | Q(end__gt=today), start__lte=today, state=Budget.State.ACTIVE)
+    return counts_today & ~Q(Exists(BudgetPeriod.objects.filter(budget=OuterRef("pk")).holding(today)))
 
 
 def known_of_budgets(user: Person, budgets: QuerySet[Budget], today: date) -> KnownDays:
@@ -50,7 +67,8 @@ def known_of_budgets(user: Person, budgets: QuerySet[Budget], today: date) -> Kn
         alike[period.start, period.end, question.metric].append(question.filters)
     parts = []
     for (start, end, basis), scopes in alike.items():
-        shared = set.intersection(*map(set, scopes))
+        # What any of them counts; what one does not count another may.
+        shared = {name for name in set.intersection(*map(set, scopes)) if split_name(name)[1] not in NARROWING}
         filters = {name: sorted({value for scope in scopes for value in scope[name]}) for name in sorted(shared)}
         parts.append(known_in(user, Period(start, end), today, filters=filters, metric=basis))
     return known_together(parts)
@@ -83,25 +101,68 @@ def forecast_text_of(
         f"most likely {formatted(likely, currency)} {currency}"
     )
     if budgeted is not None:
-        text += f", chance of overrun {percent_text(chance, 0)}".replace("%", " %")
+        text += f", chance of overrun {percent_text(chance, 0)}"
     return f"{text} (a run rate: less than four weeks of history)" if method == Forecast.Method.RUN_RATE else text
 
 
+def scope_doubt(forecast: Forecast | None) -> str:
+    """``No cost since 28 Feb 2026: is the name still right?``, where bills are delivered and the scope has no cost."""
+    if forecast is None:
+        return ""
+    return scope_doubt_of(forecast.quiet_since, is_nothing=forecast.matches_nothing)
+
+
+def scope_doubt_of(quiet_since: date | None, *, is_nothing: bool) -> str:
+    """The same of a forecast's figures."""
+    if quiet_since:
+        return f"No cost since {day_text(quiet_since)}: is the name still right?"
+    return "Its scope matches no cost in any bill: is the name right?" if is_nothing else ""
+
+
 def share_spent(spent: Decimal | None, budgeted: Decimal | None) -> Decimal | None:
-    """How much of the amount is spent; None where there is no amount."""
-    return None if spent is None or budgeted is None else ratio(spent, budgeted)
+    """How much of the amount is spent; None where there is no amount, and where more came back than was spent."""
+    if spent is None or budgeted is None or spent < 0 or budgeted <= 0:
+        return None
+    return ratio(spent, budgeted)
 
 
 def status_badge(forecast: Forecast | None, budgeted: Decimal | None) -> Badge:
-    """How a budget stands."""
+    """How a budget stands; what is not known is never good."""
     if forecast is None or budgeted is None:
         return ("not evaluated", "calm", "circle-dashed")
     badge = status_badge_of(forecast.spent, forecast.chance_of_overrun, budgeted)
-    return WAITING if forecast.is_unknown and badge[1] == "good" else badge
+    if badge[1] != "good":
+        return badge
+    if forecast.quiet_since:
+        return (f"no cost since {day_text(forecast.quiet_since)}", "warn", "alert-triangle")
+    if forecast.matches_nothing:
+        return MATCHES_NOTHING
+    return WAITING if forecast.is_unknown or is_late(forecast) else badge
+
+
+def forecast_of_row(row: Any) -> Forecast | None:
+    """The newest forecast of a budget of `with_status`, as far as its figures go; None where there is none."""
+    if row.now_as_of is None:
+        return None
+    period = BudgetPeriod(budget=row, start=row.now_start, end=row.now_end)
+    return Forecast(
+        period=period, spent=row.now_spent or Decimal(0), **{name: getattr(row, f"now_{name}") for name in SHOWN}
+    )
+
+
+def badge_of_row(row: Any) -> Badge:
+    """How a budget of `with_status` stands."""
+    return WITHOUT_AMOUNT if row.lacks_amount else status_badge(forecast_of_row(row), row.budgeted)
+
+
+def is_late(forecast: Forecast) -> bool:
+    """Whether days of the period are missing for longer than bills usually take."""
+    last_asked = min(forecast.as_of, forecast.period.period.last_day)
+    return forecast.complete_until is not None and (last_asked - forecast.complete_until).days > LATE_DAYS
 
 
 def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge:
-    """The same of a forecast's figures."""
+    """How figures stand that are known."""
     if spent > budgeted:
         return ("over", "bad", "alert-circle")
     if chance >= Decimal("0.5"):
@@ -114,7 +175,11 @@ def status_badge_of(spent: Decimal, chance: Decimal, budgeted: Decimal) -> Badge
 def newest_forecasts(periods: Sequence[BudgetPeriod]) -> dict[int, Forecast]:
     """{period id: its newest forecast}."""
     rows = Forecast.objects.filter(period__in=[period.pk for period in periods])
-    return {row.period_id: row for row in rows.order_by("period_id", "-as_of").distinct("period_id")}
+    newest = {row.period_id: row for row in rows.order_by("period_id", "-as_of").distinct("period_id")}
+    for period in periods:
+        if period.pk in newest:
+            newest[period.pk].period = period
+    return newest
 
 
 def cost_drivers(user: Person, period: BudgetPeriod, until: date | None) -> tuple[Comparison, list[LabelledChange]]:
@@ -128,12 +193,12 @@ def cost_drivers(user: Person, period: BudgetPeriod, until: date | None) -> tupl
     month = Month.of(span.start)
     start = month.previous.start if span == month.period else span.start - timedelta(days=span.days)
     before = Period(start, min(start + timedelta(days=now.days), span.start))
-    comparison = Comparison(month, now, before)
     budget = period.budget
-    filters = {**budget.filters, "currency": [budget.currency]}
-    return comparison, trends.cost_drivers(user, comparison, "service", filters, budget.basis).get(budget.currency, [])
+    comparison = Comparison(month, now, before, metric=budget.basis)
+    drivers = trends.cost_drivers(user, comparison, "service", budget.filters, budget.basis)
+    return comparison, drivers.get(budget.currency, [])
 
 
 def variance_share(actual: Decimal, budgeted: Decimal) -> Decimal | None:
-    """(actual - amount) / amount; None for an amount of nothing."""
-    return ratio(EXACT.subtract(actual, budgeted), budgeted)
+    """(actual - amount) / amount; None for an amount of nothing or less, and where more came back than was spent."""
+    return None if actual < 0 or budgeted <= 0 else ratio(EXACT.subtract(actual, budgeted), budgeted)

@@ -68,6 +68,9 @@ class Recipient(models.Model):
         name = needed.get(self.kind)
         if name and not getattr(self, name):
             raise ValidationError({name: f"{self.get_kind_display()}: choose which."})
+        domain = self.address.rpartition("@")[2]
+        if self.address and (domain.startswith("[") or "." not in domain):
+            raise ValidationError({"address": f"{domain} names a machine: write the address of a mailbox."})
         if (self.quiet_from is None) != (self.quiet_until is None):
             raise ValidationError({"quiet_until": "Quiet hours have a beginning and an end."})
 
@@ -124,9 +127,10 @@ class Alert(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("budgets:alert", args=[self.pk])
 
-    def add_history(self, what: str, now: datetime, by: object = "") -> None:
-        """Adds a line to its history; the caller saves it."""
-        self.history = [*self.history, {"at": now.isoformat(), "what": what, "by": str(by or "")}]
+    def add_history(self, what: str, now: datetime, by: object = "", comment: str = "") -> None:
+        """Adds a line to its history, with `comment` where there is one; the caller saves it."""
+        line = {"at": now.isoformat(), "what": what, "by": str(by or ""), **({"comment": comment} if comment else {})}
+        self.history = [*self.history, line]
 
     @property
     def is_open(self) -> bool:

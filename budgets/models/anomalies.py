@@ -1,20 +1,25 @@
-"""Anomalies: days on which something cost far more than expected."""
+"""Anomalies: days on which something cost far more, or less, than expected; and how much it takes to be one."""
 
 from datetime import date
 from decimal import Decimal
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from budgets.models.budgets import amount_field
-from budgets.querysets import BudgetRelatedQuerySet
-from finops_site.lib.periods import Period
+from budgets.querysets import AnomalyQuerySet, BudgetRelatedQuerySet
+from costs.calc.filters import filter_value
+from finops_site.lib.periods import Period, day_text
+
+MONTH_DAYS = 30
 
 
 class Anomaly(models.Model):
-    """A jump in the effective cost of usage: of a service in an account, as far as one team owns it, or of a team.
+    """A jump, shift, creep or drop in the effective cost of usage: of a service in an account, as far as one team owns
+    it, or of a team.
 
     Because its amounts are one team's alone, whoever sees the team may see them. One without a team is the company's.
     """
@@ -23,13 +28,25 @@ class Anomaly(models.Model):
         SERVICE = "service", "service in an account"
         TEAM = "team", "team"
 
+    class Pattern(models.TextChoices):
+        JUMP = "jump", "jump"
+        SHIFT = "shift", "lasting rise"
+        CREEP = "creep", "slow rise"
+        DROP = "drop", "drop"
+
+    class Severity(models.TextChoices):
+        INFORMATION = "information", "information"
+        WARNING = "warning", "warning"
+        CRITICAL = "critical", "critical"
+
     class State(models.TextChoices):
         OPEN = "open", "open"
         EXPECTED = "expected", "expected"
         UNEXPECTED = "unexpected", "not expected"
         TAKEN_BACK = "taken back", "taken back by a newer bill"
 
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField("scope", max_length=10, choices=Kind)
+    pattern = models.CharField(max_length=10, choices=Pattern, default=Pattern.JUMP)
     team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=300, blank=True)
     account = models.CharField(max_length=200, blank=True)
@@ -38,6 +55,8 @@ class Anomaly(models.Model):
     last_day = models.DateField()
     actual = amount_field("what these days cost")
     expected = amount_field("what they were to cost")
+    severity = models.CharField(max_length=12, choices=Severity, default=Severity.INFORMATION, help_text="by money")
+    latest_a_day = amount_field("how much more (less: below zero) a day, on its last seven days", default=0)
     contributors = models.JSONField(default=list, help_text="[{service, account, resource, usage, amount}]; they sum")
     state = models.CharField(max_length=12, choices=State, default=State.OPEN)
     is_learnt = models.BooleanField(default=False, help_text="expected because of an earlier answer")
@@ -47,14 +66,14 @@ class Anomaly(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     why = models.CharField(max_length=500, blank=True)
 
-    objects = BudgetRelatedQuerySet.as_manager()
+    objects = AnomalyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "anomalies"
         ordering = ["-day", "-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "team", "service", "account", "currency", "day"],
+                fields=["kind", "team", "service", "account", "currency", "day", "pattern"],
                 nulls_distinct=False,
                 name="anomaly_once",
             ),
@@ -62,7 +81,7 @@ class Anomaly(models.Model):
         indexes = [models.Index(fields=["day"], name="anomaly_day")]
 
     def __str__(self) -> str:
-        return f"{self.scope_name}, {self.day}"
+        return f"{self.scope_name}, {day_text(self.day)}"
 
     def get_absolute_url(self) -> str:
         return reverse("budgets:anomaly", args=[self.pk])
@@ -78,8 +97,22 @@ class Anomaly(models.Model):
         return self.actual - self.expected
 
     @property
+    def is_drop(self) -> bool:
+        return self.pattern == self.Pattern.DROP
+
+    @property
+    def difference(self) -> Decimal:
+        """How much money it is about so far, more or less than expected."""
+        return abs(self.excess)
+
+    @property
     def days(self) -> int:
         return (self.last_day - self.day).days + 1
+
+    @property
+    def per_month(self) -> Decimal | None:
+        """What it makes in a month of thirty days at the rate of its last week; of a jump nobody knows if it lasts."""
+        return None if self.pattern == self.Pattern.JUMP else abs(self.latest_a_day) * MONTH_DAYS
 
     @property
     def period(self) -> Period:
@@ -90,5 +123,48 @@ class Anomaly(models.Model):
         """The cost lines behind it, as the explorer's filters."""
         filters = {"own_team": [str(self.team_id) if self.team_id else "none"], "currency": [self.currency]}
         if self.kind == self.Kind.SERVICE:
-            filters |= {"service": [self.service], "account": [self.account]}
+            filters |= {name: [filter_value(name, getattr(self, name))] for name in ("service", "account")}
         return {**filters, "charge_category": ["Usage"]}
+
+
+class AnomalySensitivity(models.Model):
+    """How much it takes to be an anomaly in a scope: of a team and those below it, a service, an account, or what all
+    that are named have in common.
+
+    Of several that fit, the one that names most counts; what none names is normal.
+    """
+
+    class Level(models.TextChoices):
+        HIGH = "high", "high: small changes too"
+        NORMAL = "normal", "normal"
+        LOW = "low", "low: only large changes"
+
+    team = models.ForeignKey("finops_site.Team", models.CASCADE, null=True, blank=True, related_name="+")
+    service = models.CharField(max_length=300, blank=True)
+    account = models.CharField(max_length=200, blank=True)
+    level = models.CharField(max_length=10, choices=Level, default=Level.NORMAL)
+    why = models.CharField(max_length=500, blank=True)
+
+    objects = BudgetRelatedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "sensitivity"
+        verbose_name_plural = "sensitivities"
+        ordering = ["team__name", "service", "account"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "service", "account"], nulls_distinct=False, name="sensitivity_once_for_a_scope"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope_name}: {self.get_level_display()}"
+
+    def clean(self) -> None:
+        if not (self.team_id or self.service or self.account):
+            raise ValidationError("Name a team, a service or an account: what none of them names is normal.")
+
+    @property
+    def scope_name(self) -> str:
+        named = [self.service, f"in {self.account}" if self.account else "", f"of {self.team}" if self.team_id else ""]
+        return " ".join(part for part in named if part)

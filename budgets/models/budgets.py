@@ -1,30 +1,45 @@
 """Budgets: what they count, the amount of each period, and who changed it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import BigIntegerRangeField, DateRangeField, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.calc.headlines import full_span_text
-from budgets.querysets import BudgetQuerySet, PeriodQuerySet
+from budgets.calc.amounts import BudgetCut
+from budgets.calc.fiscal_calendar import WEEKDAYS, WEEKS, FiscalCalendar
+from budgets.calc.headlines import words_by_calendar
+from budgets.querysets import BudgetQuerySet, PeriodManager, PeriodQuerySet
+from costs.calc.charge_kinds import ADJUSTMENT, COMMITMENT, CREDIT, MARKETPLACE, SUPPORT, TAX
+from costs.calc.filters import BadFilter, Operator, filter_name
 from costs.query.question import BadQuestion, Question
-from finops_site.lib.periods import Period
+from costs.query.stored_values import with_stored_values
+from finops_site.lib.money import ISO_4217
+from finops_site.lib.periods import Period, day_text, days_text
 from finops_site.models import Team
 
-# Each flag of a budget -> the FOCUS charge category that it leaves out when it is off; of purchases those of
-# commitments alone (spending.py), for a year of support or of a product of the Marketplace is bought too.
-CATEGORIES = {
-    "with_credits": "Credit",
-    "with_refunds": "Adjustment",
-    "with_tax": "Tax",
-    "with_purchases": "Purchase",
+# Each flag of a budget -> the charge category that it leaves out when it is off.
+CATEGORIES = {"with_credits": CREDIT, "with_tax": TAX}
+# The same of kinds of charges that are no category (costs/query/charge_kinds.py): of purchases those of commitments
+# alone, for a product of the Marketplace is bought too.
+KINDS = {
+    "with_refunds": ADJUSTMENT,
+    "with_purchases": COMMITMENT,
+    "with_support": SUPPORT,
+    "with_marketplace": MARKETPLACE,
 }
+
+
+# What can be a day of a budget: its months, and those of the years around it, are months of a calendar.
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 
 
 def amount_field(help_text: str = "", **options: Any) -> models.DecimalField:
@@ -62,15 +77,28 @@ class Budget(models.Model):
     basis = models.CharField(max_length=20, choices=Basis, default=Basis.BILLED)
     with_credits = models.BooleanField("credits", default=True, help_text="charge category Credit")
     with_refunds = models.BooleanField(
-        "refunds and adjustments", default=True, help_text="charge category Adjustment, discounts of a contract too"
+        "refunds and adjustments",
+        default=True,
+        help_text="charge category Adjustment, discounts of a contract and corrections of earlier invoices too",
     )
     with_tax = models.BooleanField("tax", default=True, help_text="charge category Tax")
     with_purchases = models.BooleanField(
         "commitment purchases", default=True, help_text="purchases with a commitment id: fees of reservations and plans"
     )
+    with_support = models.BooleanField("support", default=True, help_text="what the bill's service names as support")
+    with_marketplace = models.BooleanField(
+        "Marketplace", default=True, help_text="what the bill's service, or service category, names as the Marketplace"
+    )
     currency = models.CharField(max_length=10, default="USD")
     kind = models.CharField("period", max_length=10, choices=Kind, default=Kind.MONTH)
-    start = models.DateField(help_text="The first day it counts.")
+    calendar = models.CharField(
+        "cut by",
+        max_length=30,
+        blank=True,
+        default="",
+        help_text="What its months, quarters and years are: empty from January, else a code of FiscalCalendar.",
+    )
+    start = models.DateField(help_text="The first day it counts. Days before it are in no period of it.")
     end = models.DateField(null=True, blank=True, help_text="The first day after it; empty where it goes on.")
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
     rollover = models.BooleanField(
@@ -95,6 +123,9 @@ class Budget(models.Model):
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
     evaluated_as_of = models.DateField(
         null=True, blank=True, editable=False, help_text="the last night that evaluated it"
+    )
+    not_evaluated = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="why the last night could not evaluate it"
     )
 
     objects = BudgetQuerySet.as_manager()
@@ -128,30 +159,51 @@ class Budget(models.Model):
         return reverse("budgets:budget", args=[self.pk])
 
     @property
-    def filters(self) -> dict[str, list[str]]:
-        """What it counts, as the explorer's filters, its team among them."""
+    def scope_filters(self) -> dict[str, list[str]]:
+        """Where it counts: its scope, and its team among it."""
         scope = {name: [str(value) for value in values] for name, values in self.scope.items()}
         return scope if self.team_id is None or "team" in scope else {**scope, "team": [str(self.team_id)]}
 
     @property
-    def left_out(self) -> list[str]:
-        """The charge categories it does not count."""
-        return [category for flag, category in CATEGORIES.items() if not getattr(self, flag)]
+    def filters(self) -> dict[str, list[str]]:
+        """All that it counts and nothing else, as filters of the explorer: scope, currency, and what it leaves out."""
+        filters = {**self.scope_filters, "currency": [self.currency]}
+        for dimension, flags in (("charge_category", CATEGORIES), ("charge_kind", KINDS)):
+            left_out = [value for flag, value in flags.items() if not getattr(self, flag)]
+            if left_out:
+                name = filter_name(dimension, Operator.NOT)
+                filters[name] = [*dict.fromkeys([*filters.get(name, []), *left_out])]
+        return filters
 
     @property
-    def left_out_lines(self) -> Q:
-        """The cost lines it does not count."""
-        categories = [category for category in self.left_out if category != "Purchase"]
-        purchases = Q() if self.with_purchases else Q(charge_category="Purchase") & ~Q(commitment="")
-        return Q(charge_category__in=categories) | purchases
+    def left_out(self) -> list[str]:
+        """What it does not count, in words."""
+        flags = (flag for flag in (*CATEGORIES, *KINDS) if not getattr(self, flag))
+        return [str(self._meta.get_field(flag).verbose_name) for flag in flags]  # type: ignore[union-attr]
 
     def question(self, period: Period, group_by: Sequence[str] = (), grain: str = "") -> Question:
-        """The spend question of its scope; the caller leaves out the categories that it does not count."""
-        filters = {**self.filters, "currency": [self.currency]}
-        return Question(period, tuple(group_by), grain, self.basis, filters)
+        """The spend question of all that it counts and nothing else."""
+        return Question(period, tuple(group_by), grain, self.basis, self.filters)
+
+    def words_of(self, period: Period) -> str:
+        """What it calls a period of its own: ``November 2026``, ``Q4 2026``, ``Q1 2026/27`` in a year from April."""
+        return words_by_calendar(period, FiscalCalendar.parse(self.calendar))
+
+    @property
+    def cut(self) -> BudgetCut:
+        """How it is cut into periods."""
+        return BudgetCut(self.kind, self.start, self.end, FiscalCalendar.parse(self.calendar))
 
     def clean(self) -> None:
         self._clean_scope()
+        self.currency = self.currency.strip().upper()
+        if self.currency not in ISO_4217:
+            raise ValidationError({"currency": f"{self.currency!r} is no currency: write its code, like USD or EUR."})
+        try:
+            FiscalCalendar.parse(self.calendar)
+        except ValueError as error:
+            raise ValidationError({"calendar": str(error)}) from None
+        self._clean_days()
         if self.end is None and self.kind in (self.Kind.CUSTOM, self.Kind.PROJECT):
             raise ValidationError({"end": "Give its end: a range and a project have a last day."})
         if self.auto_months is not None and not (0 < self.auto_months <= 36):
@@ -160,12 +212,42 @@ class Budget(models.Model):
             raise ValidationError({"auto_months": "Only the budget of each month can follow the last months."})
         if self.parent and self.parent.currency != self.currency:
             raise ValidationError({"parent": f"{self.parent} is in {self.parent.currency}: amounts cannot be added."})
+        self._clean_other_currency()
         above, visited = self.parent, set()
         while above is not None and above.pk not in visited:
             if above.pk == self.pk:
                 raise ValidationError({"parent": f"{self.parent} is below {self}: a budget cannot be above itself."})
             visited.add(above.pk)
             above = above.parent
+
+    def _clean_days(self) -> None:
+        """They are in years that a calendar can be read of, the end after the start; raises ValidationError."""
+        for name, day in (("start", self.start), ("end", self.end)):
+            if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+                raise ValidationError({name: f"{day} is no day of a budget: from {FIRST_DAY} until {LAST_DAY}."})
+        if self.start and self.end and self.end <= self.start:
+            raise ValidationError(
+                {"end": f"It is the first day after the budget: later than its start, {day_text(self.start)}."}
+            )
+
+    def _clean_other_currency(self) -> None:
+        """Its currency stays while other amounts are in it; raises ValidationError."""
+        if self.pk is None:
+            return
+        children = self.children.exclude(state=self.State.ARCHIVED).exclude(currency=self.currency)
+        if child := children.first():
+            text = f"{child} is below it and in {child.currency}: amounts of two currencies cannot be added."
+            raise ValidationError({"currency": text})
+        before = Budget.objects.filter(pk=self.pk).exclude(currency=self.currency).values_list("currency", flat=True)
+        if not before:
+            return
+        rows = {
+            "known invoices": self.known_charges.exists(),
+            "thresholds of an amount": self.thresholds.filter(amount__isnull=False).exists(),
+        }
+        if those := [words for words, there_are in rows.items() if there_are]:
+            text = f"It has {' and '.join(those)} in {before[0]}: delete them first, or make a new budget."
+            raise ValidationError({"currency": text})
 
     def _clean_scope(self) -> None:
         """The scope is a valid filter, and its teams lie in the budget's own team; raises ValidationError."""
@@ -174,9 +256,17 @@ class Budget(models.Model):
             for values in self.scope.values()
         ):
             raise ValidationError({"scope": 'Write {"service": ["Amazon S3"]}: a list of texts for each filter.'})
+        if self.scope.get("currency", [self.currency]) != [self.currency]:
+            raise ValidationError({"scope": f"The budget is in {self.currency}: it counts no other currency."})
         try:
-            Question(Period(self.start, self.start), filters=self.filters)
+            # Any day does; a form that was sent without a start says so at its own field.
+            day = self.start or date(2000, 1, 1)
+            Question(Period(day, day), filters=self.filters)
         except BadQuestion as error:
+            raise ValidationError({"scope": str(error)}) from None
+        try:
+            self.scope = with_stored_values(self.scope)
+        except BadFilter as error:
             raise ValidationError({"scope": str(error)}) from None
         teams = set(self.scope.get("team", []))
         if not teams or self.team is None:
@@ -187,7 +277,11 @@ class Budget(models.Model):
 
 
 class BudgetPeriod(models.Model):
-    """The amount of a budget from `start` up to, not including, `end`."""
+    """The amount of a budget from `start` up to, not including, `end`.
+
+    A period that the budget has no more, after its kind, start or end has changed, stays with its forecasts and closed
+    alerts for whoever asks what happened; it counts nowhere, and `objects` and `budget.periods` leave it out.
+    """
 
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="periods")
     start = models.DateField()
@@ -195,19 +289,42 @@ class BudgetPeriod(models.Model):
     amount = amount_field("as planned, without what was carried over")
     rolled_over = amount_field("what the period before left unspent", default=Decimal(0))
     is_automatic = models.BooleanField(default=False, help_text="follows the average of the last months")
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="since when it counts no more")
 
-    objects = PeriodQuerySet.as_manager()
+    objects = PeriodManager()
+    with_removed = PeriodQuerySet.as_manager()
 
     class Meta:
         ordering = ["start"]
         constraints = [
-            models.UniqueConstraint(fields=["budget", "start"], name="budget_period_once"),
+            # By range types alone, so that the database needs no extension.
+            ExclusionConstraint(
+                name="budget_periods_apart",
+                expressions=[
+                    (
+                        Func(
+                            F("budget"),
+                            F("budget"),
+                            Value("[]"),
+                            function="int8range",
+                            output_field=BigIntegerRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                    (
+                        Func(F("start"), F("end"), function="daterange", output_field=DateRangeField()),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(removed_at__isnull=True),
+                violation_error_message="Another period of this budget has some of its days.",
+            ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="budget_period_has_days"),
         ]
         indexes = [models.Index(fields=["start", "end"], name="budget_period_days")]
 
     def __str__(self) -> str:
-        return f"{self.budget}, {self.start} to {self.period.last_day}"
+        return f"{self.budget}, {days_text(self.start, self.period.last_day)}"
 
     @property
     def period(self) -> Period:
@@ -216,7 +333,7 @@ class BudgetPeriod(models.Model):
     @property
     def words(self) -> str:
         """``November 2026``, ``Q4 2026``, ``2026``, or its first and last day."""
-        return full_span_text(self.period)
+        return self.budget.words_of(self.period)
 
     @property
     def budgeted(self) -> Decimal:
@@ -242,3 +359,53 @@ class BudgetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget}, version {self.number}"
+
+
+class CompanyYear(models.Model):
+    """When the company's year begins and how it is cut: what new budgets are offered. There is one row at most.
+
+    A budget keeps the calendar that it was made with: changing this one moves no period of any budget.
+    """
+
+    class Rule(models.TextChoices):
+        NEAREST = "nearest", "the one nearest to the first of that month"
+        LAST = "last", "the last one up to the first of that month"
+
+    first_month = models.PositiveSmallIntegerField(
+        "the year begins in",
+        choices=[(number, date(2000, number, 1).strftime("%B")) for number in range(1, 13)],
+        default=1,
+    )
+    weeks = models.CharField(
+        "months are",
+        max_length=5,
+        blank=True,
+        default="",
+        choices=[("", "calendar months"), *((w, f"{w} weeks") for w in WEEKS)],
+    )
+    first_weekday = models.PositiveSmallIntegerField(
+        "weeks begin on", choices=list(enumerate(WEEKDAYS)), default=0, help_text="Only for a year of weeks."
+    )
+    rule = models.CharField(
+        "a year of weeks begins on",
+        max_length=10,
+        choices=Rule,
+        default=Rule.NEAREST,
+        help_text="Only for a year of weeks.",
+    )
+
+    class Meta:
+        verbose_name = "company year"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_company_year")]
+
+    def __str__(self) -> str:
+        return str(self.calendar)
+
+    @classmethod
+    def load(cls) -> "CompanyYear":
+        """The company's year; from January where nobody has set it."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    @property
+    def calendar(self) -> FiscalCalendar:
+        return FiscalCalendar(self.first_month, self.weeks, self.first_weekday, self.rule)

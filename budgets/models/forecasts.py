@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from budgets.models.budgets import BudgetPeriod, amount_field
 from budgets.querysets import ForecastQuerySet
+from finops_site.lib.periods import day_text
 
 
 class Forecast(models.Model):
@@ -22,6 +23,9 @@ class Forecast(models.Model):
     as_of = models.DateField()
     spent = amount_field("delivered up to and including `as_of`")
     complete_until = models.DateField(null=True, help_text="the last day whose cost is taken as complete")
+    quiet_since = models.DateField(
+        null=True, blank=True, help_text="the last day with cost of a scope that has none any more, though bills came"
+    )
     p10 = amount_field()
     p50 = amount_field()
     p90 = amount_field()
@@ -40,12 +44,17 @@ class Forecast(models.Model):
         constraints = [models.UniqueConstraint(fields=["period", "as_of"], name="forecast_once")]
 
     def __str__(self) -> str:
-        return f"{self.period} as of {self.as_of}"
+        return f"{self.period} as of {day_text(self.as_of)}"
 
     @property
     def is_unknown(self) -> bool:
         """Whether no day of the period is complete and no cost of it is there: not known is not zero."""
         return not self.spent and self.complete_until is not None and self.complete_until < self.period.start
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether bills are delivered, and its scope never had cost in any of them."""
+        return self.method == self.Method.NONE and self.complete_until is not None and not self.spent
 
     @property
     def known_spent(self) -> Decimal | None:

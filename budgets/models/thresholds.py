@@ -28,8 +28,9 @@ class Threshold(models.Model):
     probability = models.DecimalField(
         max_digits=4,
         decimal_places=3,
-        default=Decimal("0.5"),
-        help_text="For a forecast: how likely it must be, 0.5 where it is more likely than not.",
+        null=True,
+        blank=True,
+        help_text="For a forecast: how likely it must be. Empty: more likely than not, on two nights in a row.",
     )
     is_active = models.BooleanField("in force", default=True)
 
@@ -53,15 +54,15 @@ class Threshold(models.Model):
 
     @property
     def level(self) -> str:
-        """The threshold in words: ``80 %`` or ``500 USD``."""
+        """The threshold in words: ``80%`` or ``500 USD``."""
         if self.percent is not None:
-            return f"{Decimal(self.percent).normalize():f} %"
+            return f"{Decimal(self.percent).normalize():f}%"
         assert self.amount is not None
         return f"{Decimal(self.amount).normalize():,f} {self.budget.currency}"
 
     def clean(self) -> None:
         if self.percent is not None and not (0 < self.percent <= 1000):
-            raise ValidationError({"percent": "More than 0 %, up to 1000 %: a threshold of 0 % is always breached."})
+            raise ValidationError({"percent": "More than 0%, up to 1000%: a threshold of 0% is always breached."})
         if self.amount is not None and self.amount <= 0:
             raise ValidationError({"amount": "More than zero."})
 

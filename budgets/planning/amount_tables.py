@@ -9,10 +9,12 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from budgets.calc.amounts import parse_amount
+from budgets.calc.amounts import AmountChange, parse_amount
 from budgets.models import Budget
-from budgets.planning.budget_changes import change_budget
-from finops_site.lib.periods import Month, Period
+from budgets.models.budgets import FIRST_DAY, LAST_DAY
+from budgets.planning.budget_changes import StaleBudget, change_budget
+from finops_site.lib.money import BadAmount, decimal_mark_of
+from finops_site.lib.periods import Month, Period, day_text
 from finops_site.lib.person import Person
 from finops_site.models import User
 
@@ -29,64 +31,120 @@ class AmountRow:
     changes: dict[Period, tuple[Decimal | None, Decimal]]
     problem: str = ""
 
+    @property
+    def listed(self) -> list[tuple[Period, AmountChange]]:
+        """Each period with its amount before and after."""
+        return [(period, AmountChange(before, after)) for period, (before, after) in self.changes.items()]
+
 
 def parse_amount_csv(text: str) -> list[dict[str, str]]:
-    """The rows of a CSV by its head; raises ValidationError where there is no column of budgets."""
+    """The rows of a CSV by its head; raises ValidationError where no column is of budgets, or two are of one month."""
     sample = text.splitlines()[0] if text.strip() else ""
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if sample.count(";") > sample.count(",") else ",")
-    heads = [(head or "").strip().lower() for head in reader.fieldnames or []]
+    delimiter = ";" if sample.count(";") > sample.count(",") else ","
+    try:
+        # However lines end: Excel on a Mac once wrote a lone CR.
+        lines = [row for row in csv.reader(io.StringIO(text, newline=None), delimiter=delimiter) if row]
+    except csv.Error as error:
+        raise ValidationError(f"The file cannot be read as CSV: {error}.") from None
+    heads = [_head(cell) for cell in lines[0]] if lines else []
     if "budget" not in heads:
         raise ValidationError("The first line must name the columns: budget, 2026-01, 2026-02 and so on.")
-    return [
-        {head: (value or "") for head, value in zip(heads, row.values(), strict=False) if isinstance(value, str)}
-        for row in reader
-    ]
+    if twice := next((head for place, head in enumerate(heads) if head and head in heads[:place]), ""):
+        raise ValidationError(f"Two columns are {twice}: which of them counts? Leave one.")
+    rows = []
+    for number, cells in enumerate(lines[1:], 2):
+        if len(cells) > len(heads) and any(map(str.strip, cells[len(heads) :])):
+            raise ValidationError(f"Line {number} has more cells than the first line has columns: {cells[len(heads)]}.")
+        # Columns without a head have nothing that could be read, unless somebody wrote into them.
+        pairs = zip(heads, cells, strict=False)
+        rows.append({head: cell for head, cell in pairs if head or cell.strip()})
+    return rows
 
 
-def compare_amount_table(table: Iterable[Mapping[str, str]], user: Person) -> list[AmountRow]:
+def _head(cell: str) -> str:
+    """A column's head as we compare it: ``2026-3`` is 2026-03."""
+    text = cell.strip().lower()
+    try:
+        return str(Month.parse(text))
+    except ValueError:
+        return text
+
+
+def mark_of_table(table: Iterable[Mapping[str, str]]) -> str:
+    """The decimal mark that the amounts of a table show; empty where none does. Raises ValidationError where two do."""
+    cells = (text for row in table for head, text in row.items() if head not in OTHER_COLUMNS and text.strip())
+    try:
+        return decimal_mark_of(cells)
+    except BadAmount as error:
+        raise ValidationError(f"{error} Write all of them alike, or say above how decimals are written.") from None
+
+
+def compare_amount_table(
+    table: Iterable[Mapping[str, str]], user: Person, *, decimal_mark: str = ""
+) -> list[AmountRow]:
     """A table of budgets x months (column heads like 2026-03) against the amounts there are; writes nothing.
 
-    Amounts whose cell is empty stay. Only monthly budgets that `user` may see are known.
+    Amounts whose cell is empty stay. Only monthly budgets that `user` may see are known. The column of a month is the
+    month of the budget's calendar that goes by its name, as far as the budget counts it.
     """
     visible = {budget.name: budget for budget in Budget.objects.visible_to(user).exclude(state=Budget.State.ARCHIVED)}
-    rows = []
+    rows: list[AmountRow] = []
+    lines: dict[str, int] = {}
     for number, cells in enumerate(table, start=2):
         name = (cells.get("budget") or "").strip()
         budget, changes, problem = visible.get(name), {}, ""
-        if budget is None:
+        if name in lines:
+            problem = f"line {number}: {name} stands in line {lines[name]} already: write its amounts in one line."
+        elif budget is None:
             problem = f"line {number}: there is no budget named {name!r}."
         elif budget.kind != Budget.Kind.MONTH:
             problem = f"line {number}: {name} is not a monthly budget."
         else:
             try:
-                changes = _changed_amounts(budget, cells)
+                changes = _changed_amounts(budget, cells, decimal_mark)
             except ValueError as error:
                 problem = f"line {number}, {name}: {error}"
+        lines.setdefault(name, number)
         rows.append(AmountRow(number, name, None if problem else budget, changes, problem))
     return rows
 
 
 @transaction.atomic
 def write_amount_table(rows: Sequence[AmountRow], versions: Mapping[int, int], *, by: User, why: str) -> int:
-    """Writes the compared rows, all of them or none; raises StaleBudget. Returns how many amounts changed."""
+    """Writes the compared rows, all of them or none; raises StaleBudget. Returns how many amounts changed.
+
+    `versions`: {budget id: the version that was looked at}. Without one nobody knows what was changed meanwhile.
+    """
     count = 0
     for row in rows:
         if row.budget is None or not row.changes:
             continue
         new = {period: after for period, (_, after) in row.changes.items()}
-        version = versions.get(row.budget.pk, row.budget.version)
+        version = versions.get(row.budget.pk)
+        if version is None:
+            raise StaleBudget(f"{row.budget}: which version was looked at is missing. Open the amounts again.")
         change_budget(row.budget, new, version=version, by=by, why=why, what="amounts")
         count += len(new)
     return count
 
 
-def _changed_amounts(budget: Budget, cells: Mapping[str, str]) -> dict[Period, tuple[Decimal | None, Decimal]]:
+def _changed_amounts(
+    budget: Budget, cells: Mapping[str, str], decimal_mark: str
+) -> dict[Period, tuple[Decimal | None, Decimal]]:
     before = {period.start: period.amount for period in budget.periods.all()}
     changes = {}
     for head, text in cells.items():
         if head in OTHER_COLUMNS or not (text or "").strip():
             continue
-        period, amount = Month.parse(head.strip()).period, parse_amount(text)
+        month = Month.parse(head.strip())
+        period = budget.cut.named(month) if FIRST_DAY.year <= month.year <= LAST_DAY.year else None
+        if period is None:
+            when = f"from {day_text(budget.start)}" + (f" until {day_text(budget.end)}" if budget.end else " on")
+            raise ValueError(f"{head.strip()}: the budget has no such month, it counts {when}.")
+        try:
+            amount = parse_amount(text, decimal_mark=decimal_mark, currency=budget.currency)
+        except BadAmount as error:
+            raise BadAmount(f"{head.strip()}: {error}") from None
         if before.get(period.start) != amount:
             changes[period] = (before.get(period.start), amount)
     return changes

@@ -1,6 +1,7 @@
 """The grid of amounts, and the import of a table of them."""
 
 import json
+import re
 from functools import cached_property
 from typing import Any
 
@@ -16,16 +17,19 @@ from budgets.planning.amount_tables import AmountRow
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import ImportForm
 from budgets.planning.year_page import YearPage
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import typed_text
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import Action, FormPage
 
+VERSION = re.compile(r"[0-9]{1,9}")
+
 
 class GridPage(YearPage):
     """Budgets x months in one form: every cell an amount; saved together or not at all."""
 
+    exports = ("csv",)
     permission_required = "budgets.change_budget"
     title = "Amounts"
     template_name = "budgets/grid.html"
@@ -58,7 +62,10 @@ class GridPage(YearPage):
         problems = [row.problem for row in rows if row.problem]
         if problems:
             return self.render_to_response(self.get_context_data(problems=problems), status=400)
-        versions = {b.pk: int(v) for b in self.budgets if (v := post.get(f"version-{b.pk}", "")).isdecimal()}
+        if "preview" in post:
+            return self.render_to_response(self.get_context_data(preview=[row for row in rows if row.changes]))
+        sent = {budget.pk: post.get(f"version-{budget.pk}", "") for budget in self.budgets}
+        versions = {pk: int(text) for pk, text in sent.items() if VERSION.fullmatch(text)}
         try:
             count = amount_tables.write_amount_table(rows, versions, by=self.person, why=post.get("why", "")[:500])
         except StaleBudget as error:
@@ -71,20 +78,35 @@ class GridPage(YearPage):
         rows = [
             {
                 "budget": budget,
+                # Without a text where the budget has no such month.
                 "cells": [
-                    (month, post.get(f"cell-{budget.pk}-{month}", amount_text(budget, month))) for month in self.months
+                    (
+                        month,
+                        post.get(f"cell-{budget.pk}-{month}", amount_text(budget, month))
+                        if budget.cut.named(month)
+                        else None,
+                    )
+                    for month in self.months
                 ],
             }
             for budget in self.budgets
         ]
-        context = {"rows": rows, "months": self.months, "year": self.year, "problems": []}
+        context = {
+            "rows": rows,
+            "months": self.months,
+            "year": self.year,
+            "problems": [],
+            "preview": None,
+            "why": post.get("why", ""),
+        }
         return super().get_context_data(**{**context, **kwargs})
 
 
 def amount_text(budget: Budget, month: Month) -> str:
     """The amount as the grid shows it; empty where the month has none."""
-    amounts = (period.amount for period in budget.periods.all() if period.start == month.start)
-    return exact_text(next(amounts, None)) or ""
+    own = budget.cut.named(month)
+    amounts = (period.amount for period in budget.periods.all() if own and period.start == own.start)
+    return typed_text(next(amounts, None)) or ""
 
 
 class ImportPage(FormPage):
@@ -103,7 +125,9 @@ class ImportPage(FormPage):
         values = form.cleaned_data
         text = values["file"] or values["table"]
         try:
-            rows = amount_tables.compare_amount_table(amount_tables.parse_amount_csv(text), self.person)
+            table = amount_tables.parse_amount_csv(text)
+            mark = values["decimal_mark"] or amount_tables.mark_of_table(table)
+            rows = amount_tables.compare_amount_table(table, self.person, decimal_mark=mark)
         except ValidationError as error:
             form.add_error("file", error)
             return self.form_invalid(form)
@@ -126,6 +150,7 @@ class ImportPage(FormPage):
             "problems": [row.problem for row in rows if row.problem],
             "count": sum(len(row.changes) for row in changed),
             "table": text,
+            "decimal_mark": form.cleaned_data["decimal_mark"],
             "versions": json.dumps(versions),
             "is_preview": True,
         }

@@ -1,7 +1,6 @@
 """The page of the annual plan: by team and month, with the reasons of a month's variance."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -12,24 +11,51 @@ from django.utils import timezone
 from budgets.calc.variance import sum_by_reason
 from budgets.forecast.status import variance_share
 from budgets.planning import annual_plan
-from budgets.planning.annual_plan import PlanLine
+from budgets.planning.annual_plan import PlanLine, PlanSum
 from budgets.planning.year_page import YearPage
 from costs.query.known_until import KnownDays, known_in
 from costs.query.spend import add
 from costs.web.links import lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, Period
+from finops_site.lib.addresses import BadFilter
+from finops_site.lib.periods import Month, Period, day_text
 from finops_site.ui.downloads import csv_download, xlsx_download
 from finops_site.ui.figures import month_text
-from finops_site.ui.pages import Empty
+from finops_site.ui.pages import Action, Empty
 
 
 class AnnualPlanPage(YearPage):
+    parameters = ("year", "month", "budget")
+    exports = ("csv", "xlsx")
     permission_required = "budgets.view_budget"
     title = "Annual plan"
     template_name = "budgets/annual_plan.html"
     breadcrumbs = (("Budgets", "budgets:budgets"),)
-    empty = Empty("No amounts in this year", "Make a monthly budget, or copy last year's.", "report-money")
+    actions = (Action("Company year", "budgets:company_year", "calendar", "budgets.change_companyyear"),)
+    empty = Empty("No amounts in this year", "Make a budget, or copy last year's.", "report-money")
+
+    def check_address(self) -> None:
+        super().check_address()
+        month, budget = (self.request.GET.get(name, "") for name in ("month", "budget"))
+        if bool(month) != bool(budget):
+            raise BadFilter("A month and a budget are asked for together: whose variance of which month.")
+        if budget and budget not in {str(line.budget.pk) for line in self.lines}:
+            raise BadFilter(f"There is no budget {budget[:80]!r} in the plan of {self.year}.")
+        if month and Month.parse(month) not in self.columns:
+            raise BadFilter(f"{month} is no month of the year {self.year}.")
+
+    def this_year(self) -> int:
+        return annual_plan.plan_year_of(timezone.now().date())
+
+    @cached_property
+    def columns(self) -> dict[Month, Period]:
+        """The months of the company's year, by the name that they go by."""
+        return annual_plan.plan_columns(self.year)
+
+    @cached_property
+    def days(self) -> Period:
+        columns = list(self.columns.values())
+        return Period(columns[0].start, columns[-1].end)
 
     @cached_property
     def lines(self) -> list[PlanLine]:
@@ -37,11 +63,13 @@ class AnnualPlanPage(YearPage):
 
     @cached_property
     def known(self) -> KnownDays:
-        year = Period(date(self.year, 1, 1), date(self.year + 1, 1, 1))
-        return known_in(self.person, year, timezone.now().date())
+        return known_in(self.person, self.days, timezone.now().date())
 
     def get_subtitle(self) -> str:
-        return f"{self.year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
+        days = self.days
+        is_calendar_year = (days.start.month, days.start.day) == (1, 1)
+        year = str(self.year) if is_calendar_year else f"{day_text(days.start)} to {day_text(days.last_day)}"
+        return f"{year}, month by month, by charge day: the budgeted amount, the actual cost and the forecast."
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
@@ -50,24 +78,39 @@ class AnnualPlanPage(YearPage):
         return super().get(request, *args, **kwargs)
 
     def export_rows(self) -> Iterator[list[str | Decimal | None]]:
-        yield ["Budget", "Team", "Month", "Amount", "Actual", "Forecast", "Variance", "Currency"]
+        yield [
+            "Budget",
+            "Team",
+            "Month",
+            "First day",
+            "Last day",
+            "Amount",
+            "Actual",
+            "Forecast",
+            "Variance",
+            "Currency",
+        ]
         for line in self.lines:
-            for month, cell in line.months.items():
+            for month, cell in line.shown:
                 team = line.budget.team.name if line.budget.team else "Company"
                 amounts = [cell.amount, cell.actual, cell.forecast, cell.variance]
-                yield [line.budget.name, team, str(month), *amounts, line.budget.currency]
+                days = [str(cell.period.start), str(cell.period.last_day)] if cell.period else ["", ""]
+                yield [line.budget.name, team, str(month), *days, *amounts, line.budget.currency]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        months = list(self.lines[0].months) if self.lines else []
-        tops = annual_plan.without_children(self.lines)
-        codes = sorted({line.budget.currency for line in tops})
+        months, today = list(self.columns), timezone.now().date()
+        sums = annual_plan.sums_without_overlap(self.person, self.lines, self.year, today) if self.lines else []
+        variance = annual_plan.variance_figures(self.lines)
         rows = []
         for line in self.lines:
-            filters = {**line.budget.filters, "currency": line.budget.currency}
+            filters = line.budget.filters
             rows.append(
                 {
                     "budget": line.budget,
-                    "cells": [(month, cell, lines_url(month.period, filters)) for month, cell in line.months.items()],
+                    "cells": [
+                        (month, cell, lines_url(cell.period, filters) if cell.period else "")
+                        for month, cell in line.shown
+                    ],
                     "amount": line.total("amount"),
                     "actual": line.total("actual"),
                     "at_year_end": line.at_year_end,
@@ -78,10 +121,11 @@ class AnnualPlanPage(YearPage):
             "years": range(self.year - 1, self.year + 2),
             "months": months,
             "rows": rows,
-            "sums": annual_plan.totals_by_currency(self.lines),
-            "kpi": annual_plan.variance_kpi(self.lines),
+            "sums": sums,
+            "kpi": variance.value,
+            "variance": variance,
             "target": annual_plan.VARIANCE_TARGET,
-            "charts": [plan_chart(code, [x for x in tops if x.budget.currency == code], months) for code in codes],
+            "charts": [plan_chart(of_currency, months, len(sums) > 1) for of_currency in sums],
             "why": self.get_reasons(),
             "known": self.known,
             "empty": self.empty.for_user(self.person),
@@ -97,12 +141,14 @@ class AnnualPlanPage(YearPage):
         pk = self.request.GET.get("budget", "")
         line = next((line for line in self.lines if str(line.budget.pk) == pk), None)
         cell = line.months.get(month) if line else None
-        if line is None or cell is None or cell.amount is None or cell.actual is None:
+        if line is None or cell is None or cell.period is None or cell.amount is None or cell.actual is None:
             return None
-        parts = annual_plan.variance_reasons(self.person, line.budget, month, cell.amount)
+        days = Period(max(cell.period.start, self.days.start), min(cell.period.end, self.days.end))
+        parts = annual_plan.variance_reasons(self.person, line.budget, days, cell.amount)
         return {
             "budget": line.budget,
             "month": month,
+            "words": line.budget.words_of(days),
             "cell": cell,
             "total": cell.actual - cell.amount,
             "reasons": sum_by_reason(parts),
@@ -111,16 +157,18 @@ class AnnualPlanPage(YearPage):
         }
 
 
-def plan_chart(code: str, lines: Sequence[PlanLine], months: Sequence[Month]) -> dict[str, Any]:
-    """The amounts, actual costs and forecasts of all budgets by month, in one currency."""
+def plan_chart(of_currency: PlanSum, months: Sequence[Month], says_basis: bool) -> dict[str, Any]:
+    """The amounts, actual costs and forecasts of the budgets that add no cost twice, by month, in one currency."""
+    columns = [[line.by_column.get(month, {}) for line in of_currency.lines] for month in months]
     series = [
-        charts.series(label, [add(getattr(line.months[month], name) for line in lines) for month in months])
+        charts.series(label, [add(sums.get(name) for sums in column) for column in columns])
         for label, name in (("Amount", "amount"), ("Actual", "actual"), ("Forecast", "forecast"))
     ]
+    code, basis = of_currency.currency, f", {of_currency.basis_words}" if says_basis else ""
     return {
-        "id": f"year-{code.lower()}",
+        "id": f"year-{code.lower()}-{of_currency.basis.partition('_')[0]}",
         "kind": "bar",
-        "title": f"Amount, actual and forecast by month, {code}",
+        "title": f"Amount, actual and forecast by month, {code}{basis}",
         "categories": [month_text(month) for month in months],
         "series": series,
         "currency": code,

@@ -1,28 +1,25 @@
 """Creating, changing, proposing, approving and copying budgets. Every change of an amount has a version."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from budgets.alerts.cancellation import cancel_of_archived, queue_of_restored
 from budgets.calc import amounts
+from budgets.calc.fiscal_calendar import MONTHS
 from budgets.models import Budget, BudgetPeriod, BudgetVersion, Recipient, Threshold
 from budgets.models.thresholds import DEFAULT_THRESHOLDS
-from finops_site.lib.money import exact_text
-from finops_site.lib.periods import Month, Period
+from budgets.planning.period_changes import Amounts, WrongState, apply_periods, plan_periods
+from finops_site.lib.money import EXACT, exact_text, formatted, rounded
+from finops_site.lib.periods import Period, days_text
+from finops_site.lib.words import counted
 from finops_site.models import User
-
-Amounts = Mapping[Period, Decimal]
 
 
 class StaleBudget(Exception):
     """Somebody else changed the budget since it was opened; nothing was written. The message names who and when."""
-
-
-class WrongState(ValueError):
-    """The action does not fit the budget's state; the message gives the reason."""
 
 
 @transaction.atomic
@@ -38,7 +35,7 @@ def create_budget(
         Threshold(budget=budget, kind=kind, percent=percent) for kind, percent in DEFAULT_THRESHOLDS
     )
     Recipient.objects.create(budget=budget, kind=Recipient.Kind.LEADS)
-    _save_amounts(budget, new)
+    apply_periods(plan_periods(budget, new), why=why)
     _add_version(budget, {}, by=by, why=why, what="created")
     return budget
 
@@ -49,16 +46,21 @@ def change_budget(
 ) -> Budget:
     """Saves a changed budget, and its amounts where they are given; raises StaleBudget unless `version` is the newest.
 
-    The periods that are not in `new` stay as they are.
+    Periods that the budget has no more, by its kind, calendar, start or end, are removed; those that stay and are not
+    in `new` stay as they are. Raises WrongState where its periods are cut anew and no amounts are given, and for an
+    archived budget, which is brought back first.
     """
+    stored = Budget.objects.filter(pk=budget.pk).values_list("state", flat=True).first()
+    if Budget.State.ARCHIVED == stored == budget.state:
+        raise WrongState(f"{budget} is archived: bring it back before you change it.")
     if not Budget.objects.filter(pk=budget.pk, version=version).update(version=F("version") + 1):
         raise StaleBudget(_who_was_first(budget))
+    plan = plan_periods(budget, new)
     budget.version = version + 1
     before = _stored_amounts(budget)
     budget.save()
-    if new is not None:
-        _save_amounts(budget, new)
-    _add_version(budget, before, by=by, why=why, what=what)
+    apply_periods(plan, why=why)
+    _add_version(budget, before, by=by, why=why, what=", ".join(filter(None, [what, plan.words])))
     return budget
 
 
@@ -78,30 +80,92 @@ def send_back_budget(budget: Budget, *, version: int, by: User, why: str = "") -
     return change_budget(budget, None, version=version, by=by, why=why, what="sent back")
 
 
+@transaction.atomic
 def archive_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
-    """Ends a budget; its figures stay."""
+    """Ends a budget: its figures stay, and what its alerts have queued is cancelled."""
     if budget.state == Budget.State.ARCHIVED:
         raise WrongState(f"{budget} is archived already.")
     budget.state = Budget.State.ARCHIVED
-    return change_budget(budget, None, version=version, by=by, why=why, what="archived")
+    archived = change_budget(budget, None, version=version, by=by, why=why, what="archived")
+    cancel_of_archived(archived)
+    return archived
+
+
+@transaction.atomic
+def restore_budget(budget: Budget, *, version: int, by: User, why: str = "") -> Budget:
+    """Brings an archived budget back into force, and queues what its alerts had queued; raises WrongState where another
+    one has its name meanwhile. What was never approved comes back as the proposal that it was.
+    """
+    if budget.state != Budget.State.ARCHIVED:
+        raise WrongState(f"{budget} is {budget.get_state_display()}: it is not archived.")
+    if Budget.objects.exclude(state=Budget.State.ARCHIVED).filter(name=budget.name).exists():
+        raise WrongState(f"There is another budget named {budget} now: rename or archive that one first.")
+    now = timezone.now()
+    if budget.approved_at is None:
+        budget.state = Budget.State.PROPOSED
+    else:
+        budget.state, budget.approved_by, budget.approved_at = Budget.State.ACTIVE, by, now
+    restored = change_budget(budget, None, version=version, by=by, why=why, what="brought back")
+    queue_of_restored(restored, now)
+    return restored
+
+
+# What finance decides about a budget as a whole.
+DECISIONS = {
+    "approve": approve_budget,
+    "send-back": send_back_budget,
+    "archive": archive_budget,
+    "restore": restore_budget,
+}
 
 
 def copy_to_next_year(budget: Budget, *, percent: Decimal, version: int, by: User, why: str = "") -> Budget:
     """The last twelve months' amounts (or the last periods of a year) again, a year later and `percent` more.
 
-    Raises WrongState where the periods exist already or the budget is a range of days.
+    What was the amount of a part of a month, where the budget began amid it, is raised to that of all its days. Raises
+    WrongState where the periods exist already, the budget ends before them or is a range of days.
     """
-    if budget.kind not in amounts.MONTHS:
+    if budget.kind not in MONTHS:
         raise WrongState("A range of days and a project have no next year: make a new budget.")
-    last = list(budget.periods.all())[-12 // amounts.MONTHS[budget.kind] :]
-    new = {}
+    cut, last, new = budget.cut, _last_year(budget), dict[Period, Decimal]()
     for row in last:
-        amount = amounts.growing_amounts(row.amount, percent, 2, budget.currency)[1] if percent else row.amount
-        new[Period(Month.of(row.start).plus(12).start, Month.of(row.end).plus(12).start)] = amount
+        later = cut.calendar.a_year_later(budget.kind, row.start)
+        period = cut.period(later.start)
+        if period is None:
+            raise WrongState(f"{budget} ends before {budget.words_of(later)}: change its end first.")
+        amount = _for_all_days(budget, row)
+        new[period] = amounts.growing_amounts(amount, percent, 2, budget.currency)[1] if percent else amount
     if not new or {period.start for period in new} & {row.start for row in last}:
         raise WrongState(f"{budget} has no complete year of amounts to copy.")
-    what = f"copied to {max(new).start.year}" + (f", {percent:+f} %" if percent else "")
+    what = f"copied to {max(new).start.year}" + (f", {percent:+f}%" if percent else "")
     return change_budget(budget, new, version=version, by=by, why=why, what=what)
+
+
+def raised_parts(budget: Budget) -> list[str]:
+    """What a copy to next year makes of amounts of a part of a month, in sentences."""
+    texts = []
+    for row in _last_year(budget) if budget.kind in MONTHS else []:
+        if not budget.cut.covers_all_of_its_period(row.period):
+            days = counted(row.period.days, "day")
+            before, after = (formatted(value, budget.currency) for value in (row.amount, _for_all_days(budget, row)))
+            texts.append(
+                f"{days_text(row.period.start, row.period.last_day)} has {before} {budget.currency} for {days}: "
+                f"a year later the amount of all days is {after}."
+            )
+    return texts
+
+
+def _last_year(budget: Budget) -> list[BudgetPeriod]:
+    """The periods that a copy to next year copies."""
+    return list(budget.periods.all())[-12 // MONTHS[budget.kind] :]
+
+
+def _for_all_days(budget: Budget, row: BudgetPeriod) -> Decimal:
+    """The amount of a period, that of a part of a month raised to all of its days."""
+    if budget.cut.covers_all_of_its_period(row.period):
+        return row.amount
+    all_days = budget.cut.calendar.holding(budget.kind, row.start).days
+    return rounded(EXACT.divide(EXACT.multiply(row.amount, all_days), Decimal(row.period.days)), budget.currency)
 
 
 def _who_was_first(budget: Budget) -> str:
@@ -117,18 +181,6 @@ def _who_was_first(budget: Budget) -> str:
 def _stored_amounts(budget: Budget) -> dict[str, str | None]:
     """{first day: exact amount}, for versions."""
     return {row.start.isoformat(): exact_text(row.amount) for row in BudgetPeriod.objects.filter(budget=budget)}
-
-
-def _save_amounts(budget: Budget, new: Amounts) -> None:
-    """One by one where they differ, so that each is in the audit log."""
-    existing = {row.start: row for row in budget.periods.all()}
-    for period, amount in new.items():
-        row = existing.get(period.start)
-        if row is None:
-            BudgetPeriod.objects.create(budget=budget, start=period.start, end=period.end, amount=amount)
-        elif (row.amount, row.end) != (amount, period.end):
-            row.amount, row.end, row.is_automatic = amount, period.end, False
-            row.save()
 
 
 def _add_version(budget: Budget, before: dict[str, str | None], *, by: User | None, why: str, what: str) -> None:

@@ -15,7 +15,9 @@ from budgets.permissions import led_teams, may_edit_budget
 from budgets.planning import budget_changes
 from budgets.planning.budget_changes import StaleBudget, WrongState
 from budgets.planning.budget_forms import BudgetForm, CopyForm, ReasonForm
+from budgets.planning.period_changes import plan_periods
 from budgets.planning.suggestions import suggest_amount
+from finops_site.lib.money import BadAmount
 from finops_site.ui.pages import FormPage, Page
 
 
@@ -72,7 +74,13 @@ class EditBudget(FormPage):
 
     def form_valid(self, form: BudgetForm) -> HttpResponse:
         try:
+            if "preview" in self.request.POST:
+                plan = plan_periods(form.instance, form.new_amounts)
+                return self.render_to_response(self.get_context_data(form=form, plan=plan))
             return super().form_valid(form)
+        except WrongState as error:
+            form.add_error("way", str(error))
+            return self.form_invalid(form)
         except StaleBudget as error:
             form.add_error(None, str(error))
             newest = Budget.objects.get(pk=self.object.pk)
@@ -83,16 +91,7 @@ class EditBudget(FormPage):
             return self.render_to_response(self.get_context_data(form=form, newest=newest), status=409)
 
     def save(self, form: BudgetForm) -> Budget:
-        why, by = form.cleaned_data["why"], self.person
-        if self.object is None:
-            state = Budget.State.PROPOSED if self.proposes else Budget.State.ACTIVE
-            return budget_changes.create_budget(form.instance, form.new_amounts or {}, by=by, why=why, state=state)
-        if self.teams is not None:
-            form.instance.state = Budget.State.PROPOSED
-        version = form.cleaned_data["version"] or 0
-        return budget_changes.change_budget(
-            form.instance, form.new_amounts, version=version, by=by, why=why, what="edited"
-        )
+        return form.save_budget(by=self.person, proposes=self.proposes)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         suggestion = suggest_amount(self.object, timezone.now().date()) if self.object else None
@@ -100,25 +99,25 @@ class EditBudget(FormPage):
 
 
 class ChangeState(Page, View):
-    """Approve, send back or archive: a button with a reason."""
+    """Approve, send back, archive or bring back: a button with a reason."""
 
     permission_required = "budgets.approve_budget"
-    verbs = {
-        "approve": (budget_changes.approve_budget, "is approved and in force from now on"),
-        "send-back": (budget_changes.send_back_budget, "is sent back"),
-        "archive": (budget_changes.archive_budget, "is archived"),
+    words = {
+        "approve": "is approved and in force from now on",
+        "send-back": "is sent back",
+        "archive": "is archived",
+        "restore": "is brought back",
     }
 
     def post(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         budget = get_object_or_404(Budget.objects.visible_to(self.person), pk=pk)
         form = ReasonForm(request.POST)
-        if verb not in self.verbs or not form.is_valid():
+        if verb not in self.words or not form.is_valid():
             messages.error(request, "Open the budget again and press its button there.")
             return redirect(budget)
-        change, done = self.verbs[verb]
         try:
-            change(budget, **form.cleaned_data, by=self.person)
-            messages.success(request, f"{budget} {done}.")
+            budget_changes.DECISIONS[verb](budget, **form.cleaned_data, by=self.person)
+            messages.success(request, f"{budget} {self.words[verb]}.")
         except (StaleBudget, WrongState) as error:
             messages.error(request, str(error))
         return redirect(budget)
@@ -136,12 +135,13 @@ class CopyBudget(FormPage):
     def get_form_kwargs(self) -> dict[str, Any]:
         kwargs = super().get_form_kwargs()
         kwargs.pop("instance", None)
-        return {**kwargs, "initial": {"version": self.object.version, "percent": 0}}
+        initial = {"version": self.object.version, "percent": 0}
+        return {**kwargs, "initial": initial, "parts": budget_changes.raised_parts(self.object)}
 
     def form_valid(self, form: CopyForm) -> HttpResponse:
         try:
             return super().form_valid(form)
-        except (StaleBudget, WrongState) as error:
+        except (BadAmount, StaleBudget, WrongState) as error:
             form.add_error(None, str(error))
             return self.form_invalid(form)
 

@@ -1,25 +1,53 @@
 """The forms of budgets and their amounts."""
 
 import json
+import re
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from budgets.calc import amounts
-from budgets.models import Budget
+from budgets.calc.amounts import BudgetCut
+from budgets.calc.fiscal_calendar import FiscalCalendar
+from budgets.models import Budget, CompanyYear
+from budgets.models.budgets import CATEGORIES, KINDS
+from budgets.planning import budget_changes
 from budgets.planning.suggestions import last_year_costs
-from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, TAG
+from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG, names_where
+from costs.calc.filters import (
+    OPERATOR_WORDS,
+    YES,
+    BadFilter,
+    Operator,
+    filter_label,
+    filter_name,
+    filter_value,
+    is_tag,
+    read_filter,
+    split_name,
+)
 from costs.query import filter_choices
+from costs.query.stored_values import stored_values
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
-from finops_site.models import Team
+from finops_site.models import Team, User
+from finops_site.ui.forms import AmountField, LongForm
 
 AMOUNTS = ("way", "amount", "percent", "pasted")
 # The form's field -> the explorer's filter. A budget counts its own team anyway.
 SCOPE_FILTERS = {"teams" if name == "team" else name: name for name in FILTER_BAR}
+# Empty rows for filters that ask otherwise than by a list.
+SPARE_CONDITIONS = 2
+CONDITION_HELP = "One value a line; any of them will do, and with “is not” none of them."
+# What is stored by its id and written by its name.
+BY_ID = names_where(lambda dimension: dimension.is_by_id)
+TAG_SIGNS = {Operator.NOT: "!=", Operator.PREFIX: "^=", Operator.CONTAINS: "*=", Operator.IS: "="}
+TAG_LINE = re.compile(r"(.+?)\s*(!=|\^=|\*=|=)\s*(.+)")
 AMOUNT_CHOICES = (
     ("flat", "the same for each period"),
     ("growing", "growing by a percentage"),
@@ -29,19 +57,49 @@ AMOUNT_CHOICES = (
 )
 
 
-class BudgetForm(forms.ModelForm):
+def _tag_lines(name: str, values: Sequence[str]) -> list[str]:
+    """A tag's filter as lines of the form; none where they would be read as something else, like a key with ``=``."""
+    dimension, operator = split_name(name)
+    if not is_tag(dimension) or operator not in TAG_SIGNS:
+        return []
+    parts = [(dimension.removeprefix(TAG), TAG_SIGNS[operator], value) for value in values]
+    lines = ["".join(part) for part in parts]
+    read_back = [TAG_LINE.fullmatch(line.strip()) for line in lines]
+    return lines if [match and match.groups() for match in read_back] == parts else []
+
+
+def _has_field(name: str, values: Sequence[str], own: Collection[str]) -> bool:
+    """Whether a filter of a scope has a drop-down, or lines among the tags; `own` are those with a drop-down."""
+    dimension, operator = split_name(name)
+    if is_tag(dimension):
+        return bool(_tag_lines(name, values))
+    return operator is Operator.IS and (dimension in own or dimension == "pool")
+
+
+class BudgetForm(LongForm):
     """A budget and the amounts of its periods."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     tag = forms.CharField(
         label="Tags",
         required=False,
-        help_text="Key=value, one a line; of one key any of its values, of several keys all.",
+        help_text=(
+            "Key=value, one a line; of one key any of its values, of several keys all. != is not, ^= begins with, "
+            "*= contains."
+        ),
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Environment=Production\nCostCenter=CC-1001"}),
     )
     way = forms.ChoiceField(label="Amounts", choices=AMOUNT_CHOICES)
-    amount = forms.CharField(label="Amount", required=False, help_text="Of a period, or in total where it has a shape.")
-    percent = forms.DecimalField(label="Growth in %", required=False, min_value=-99, max_value=999)
+    amount = forms.CharField(
+        label="Amount",
+        required=False,
+        help_text=(
+            "Of a period, or in total where it has a shape. A month, quarter or year that the budget starts or ends "
+            "amid counts its own days only, and its amount is for those days: the preview shows them."
+        ),
+    )
+    calendar = forms.ChoiceField(label="Months, quarters and years are", required=False)
+    percent = AmountField(label="Growth in %", required=False, min_value=-99, max_value=999)
     pasted = forms.CharField(
         label="Amounts, a cell for each period", required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
@@ -55,6 +113,7 @@ class BudgetForm(forms.ModelForm):
             "basis",
             "currency",
             "kind",
+            "calendar",
             "start",
             "end",
             "parent",
@@ -65,13 +124,16 @@ class BudgetForm(forms.ModelForm):
             "with_refunds",
             "with_tax",
             "with_purchases",
+            "with_support",
+            "with_marketplace",
         ]
+        field_classes = {"auto_factor": AmountField}
         widgets = {"start": forms.DateInput(attrs={"type": "date"}), "end": forms.DateInput(attrs={"type": "date"})}
 
     def __init__(self, *args: Any, user: Person, today: date, teams: set[int] | None = None, **kwargs: Any) -> None:
         """`teams`: the only ones she may choose; None for finance, who may leave the team out too."""
         super().__init__(*args, **kwargs)
-        self.user, self.today = user, today
+        self.user, self.today, self.teams = user, today, teams
         self.instance.scope = dict(self.instance.scope or {})
         field = cast(forms.ModelChoiceField, self.fields["team"])
         field.help_text = "It counts the cost of this team and of the teams below it; without one, the whole company's."
@@ -80,6 +142,7 @@ class BudgetForm(forms.ModelForm):
         cast(forms.ModelChoiceField, self.fields["parent"]).queryset = (
             Budget.objects.visible_to(user).active().exclude(pk=self.instance.pk)
         )
+        self._add_calendars()
         self._add_scope_fields()
         if self.instance.pk:
             self.initial.update(version=self.instance.version, way="keep")
@@ -87,21 +150,98 @@ class BudgetForm(forms.ModelForm):
             cast(forms.ChoiceField, self.fields["way"]).choices = AMOUNT_CHOICES[:-1]
             self.initial.setdefault("start", today.replace(month=1, day=1))
 
+    def _add_calendars(self) -> None:
+        """Those from January, the company's, and the one that this budget was made with."""
+        company = CompanyYear.load().calendar
+        codes = dict.fromkeys(["", company.code, self.instance.calendar])
+        field = cast(forms.ChoiceField, self.fields["calendar"])
+        field.choices = [(code, str(FiscalCalendar.parse(code)).capitalize()) for code in codes]
+        self.stored_cut = (self.instance.kind, self.instance.calendar)
+        self.stored_currency = self.instance.currency
+        if not self.instance.pk:
+            self.initial.setdefault("calendar", company.code)
+        if len(codes) == 1:
+            field.widget = forms.HiddenInput()
+
     def _add_scope_fields(self) -> None:
         for field, name in self._scope_filters().items():
             chosen = [str(value) for value in self.instance.scope.get(name, [])]
-            choices = filter_choices.values(self.user, name)
+            choices = [(filter_value(name, value), label) for value, label in filter_choices.values(self.user, name)]
             # What no bill has any more stays a choice until somebody removes it.
             choices = [*choices, *((value, value) for value in chosen if value not in dict(choices))]
             label = "Teams (one or more)" if name == "team" else DIMENSIONS[name].label
             self.fields[field] = forms.MultipleChoiceField(label=label, choices=choices, required=False)
             self.initial.setdefault(field, chosen)
-        scope = self.instance.scope.items()
-        tags = [f"{key[4:]}={value}" for key, values in scope if key.startswith(TAG) for value in values]
+        tags = []
+        for name, values in self.instance.scope.items():
+            tags += _tag_lines(name, values)
         self.initial.setdefault("tag", "\n".join(tags))
+        self._add_conditions()
         self.order_fields(
-            ["version", "name", "team", *SCOPE_FILTERS, "tag", "kind", "start", "end", "currency", *AMOUNTS, "why"]
+            [
+                "version",
+                "name",
+                "team",
+                *SCOPE_FILTERS,
+                "tag",
+                *chain.from_iterable(self.conditions),
+                "kind",
+                "calendar",
+                "start",
+                "end",
+                "currency",
+                *AMOUNTS,
+                "why",
+            ]
         )
+
+    def folded_fields(self) -> dict[str, list[str]]:
+        common = {"service", "teams"}
+        return {
+            "More of what it counts: accounts, regions, tags, conditions": [
+                *(name for name in SCOPE_FILTERS if name not in common),
+                "tag",
+                *chain.from_iterable(self.conditions),
+            ],
+            "Amounts that grow, or are pasted": ["percent", "pasted"],
+            "Basis, parent, carrying over, following the last months": [
+                *("basis", "parent", "rollover", "auto_months", "auto_factor")
+            ],
+            "What is left out: credits, refunds, tax, support": [*CATEGORIES, *KINDS],
+        }
+
+    def _add_conditions(self) -> None:
+        """A row of fields for each filter of the scope that has no field of its own, and empty rows for more."""
+        own = self._scope_filters().values()
+        rows = [(name, values) for name, values in self.instance.scope.items() if not _has_field(name, values, own)]
+        rows += [("", [])] * SPARE_CONDITIONS
+        keys = [f"{TAG}{key}" for key in filter_choices.tag_keys(self.user)]
+        offered = filter_choices.offered(self.user, FILTERABLE)
+        named_before = [split_name(name)[0] for name, _ in rows if name]
+        names = dict.fromkeys([*(name for name in offered if name != "currency"), *keys, *named_before])
+        dimensions = [("", "—"), *((name, filter_label(name, Operator.IS)) for name in names)]
+        self.conditions: list[tuple[str, str, str]] = []
+        for number, (name, values) in enumerate(rows, 1):
+            dimension, operator = split_name(name) if name else ("", Operator.NOT)
+            fields = (f"condition{number}_of", f"condition{number}_operator", f"condition{number}_values")
+            self.fields[fields[0]] = forms.ChoiceField(label=f"Condition {number}", choices=dimensions, required=False)
+            self.fields[fields[1]] = forms.ChoiceField(
+                label="How it is compared", choices=[(str(op), words) for op, words in OPERATOR_WORDS.items()]
+            )
+            self.fields[fields[1]].initial = str(Operator.NOT)
+            self.fields[fields[1]].required = False
+            self.fields[fields[2]] = forms.CharField(
+                label="With", required=False, help_text=CONDITION_HELP, widget=forms.Textarea(attrs={"rows": 2})
+            )
+            texts = self._names_of(dimension, values)
+            for field, value in zip(fields, (dimension, str(operator), "\n".join(texts)), strict=True):
+                self.initial.setdefault(field, value)
+            self.conditions.append(fields)
+
+    def _names_of(self, dimension: str, values: Sequence[str]) -> list[str]:
+        """Teams and pools by their names; anything else as it is."""
+        labels = dict(filter_choices.values(self.user, dimension)) if dimension in BY_ID else {}
+        return [labels.get(str(value), str(value)) for value in values]
 
     def _scope_filters(self) -> dict[str, str]:
         """Shared cost belongs to no team: only who sees the whole company can choose its pools."""
@@ -111,7 +251,10 @@ class BudgetForm(forms.ModelForm):
     @property
     def scope_is_clear(self) -> bool:
         """Whether what it would count is known and hers to see: only then may its cost be shown."""
-        return not {*SCOPE_FILTERS, "team", "tag", "basis", "currency", NON_FIELD_ERRORS} & set(self.errors)
+        conditions = chain.from_iterable(self.conditions)
+        return not {*SCOPE_FILTERS, *conditions, "team", "tag", "basis", "currency", NON_FIELD_ERRORS} & set(
+            self.errors
+        )
 
     def add_error(self, field: str | None, error: ValidationError | str) -> None:
         """The model's errors about the scope are shown at the teams of the form."""
@@ -119,38 +262,114 @@ class BudgetForm(forms.ModelForm):
             error.error_dict["teams"] = error.error_dict.pop("scope")
         super().add_error(field, error)
 
+    def clean_currency(self) -> str:
+        return str(self.cleaned_data["currency"]).strip().upper()
+
+    def clean_calendar(self) -> str:
+        """Whoever sends none leaves it as it is."""
+        sent = not self.fields["calendar"].widget.value_omitted_from_data(self.data, self.files, "calendar")
+        return str(self.cleaned_data["calendar"] if sent else self.instance.calendar)
+
     def clean_tag(self) -> dict[str, list[str]]:
-        """{tag:Key: its values}."""
+        """{tag:Key, with its operator: its values}."""
         tags: dict[str, list[str]] = {}
         for line in filter(None, (line.strip() for line in self.cleaned_data["tag"].splitlines())):
-            key, _, value = (part.strip() for part in line.partition("="))
-            if not key or not value:
+            match = TAG_LINE.fullmatch(line)
+            if match is None:
                 raise ValidationError(f"{line!r} is no tag: write it as Key=value.")
-            tags.setdefault(f"{TAG}{key}", []).append(value)
+            key, sign, value = match.groups()
+            operator = next(operator for operator, written in TAG_SIGNS.items() if written == sign)
+            tags.setdefault(filter_name(f"{TAG}{key}", operator), []).append(value)
         return tags
+
+    def _read_conditions(self, values: dict[str, Any]) -> dict[str, list[str]]:
+        """{name of a filter: its values} of the rows that are filled in; what cannot be read is an error of its row."""
+        filters: dict[str, list[str]] = {}
+        for of, how, text in self.conditions:
+            dimension = values.get(of)
+            written = [line.strip() for line in (values.get(text) or "").splitlines() if line.strip()]
+            if not dimension:
+                if written:
+                    self.add_error(of, "What is compared with this?")
+                continue
+            operator = Operator(values.get(how) or Operator.NOT)
+            if operator is Operator.EMPTY:
+                written = [written[0].lower() if written else YES]
+            name = filter_name(dimension, operator)
+            try:
+                if dimension in BY_ID and operator in (Operator.IS, Operator.NOT):
+                    written = self._ids_of(dimension, written)
+                if not written:
+                    raise BadFilter("Write at least one value.")
+                read_filter(name, written)
+                written = stored_values(dimension, operator, written)
+            except BadFilter as error:
+                self.add_error(text, str(error))
+                continue
+            filters[name] = [*filters.get(name, []), *written]
+        return filters
+
+    def _ids_of(self, dimension: str, names: Sequence[str]) -> list[str]:
+        """The ids of teams and pools by their names. Raises BadFilter for a name that she does not see."""
+        ids = {label.lower(): value for value, label in filter_choices.values(self.user, dimension)}
+        unknown = [name for name in names if name.lower() not in ids and name not in ids.values()]
+        if unknown:
+            raise BadFilter(f"There is no {DIMENSIONS[dimension].label.lower()} {', '.join(unknown)}.")
+        return [ids.get(name.lower(), name) for name in names]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        scope, offered = self.instance.scope, self._scope_filters()
-        others = {key: scope[key] for key in scope if key not in offered.values() and not key.startswith(TAG)}
-        chosen = {name: values[field] for field, name in offered.items() if values.get(field)}
-        self.instance.scope = {**others, **values.get("tag", {}), **chosen}
+        chosen = {name: values[field] for field, name in self._scope_filters().items() if values.get(field)}
+        # Pools that a lead cannot choose stay as finance chose them.
+        hidden = {name: own for name, own in self.instance.scope.items() if name == "pool" and name not in chosen}
+        if "pool" in self._scope_filters().values():
+            hidden = {}
+        scope: dict[str, list[str]] = {}
+        for part in (hidden, values.get("tag", {}), chosen, self._read_conditions(values)):
+            for name, own in part.items():
+                scope[name] = [*dict.fromkeys([*scope.get(name, []), *own])]
+        self.instance.scope = scope
         if not self.errors:
             try:
                 self.new_amounts = self._new_amounts(values)
             except ValueError as error:
                 self.add_error("pasted" if values["way"] == "pasted" else "amount", str(error))
+            if self.instance.pk and self.new_amounts_stay and self.stored_cut != (values["kind"], values["calendar"]):
+                text = "Its periods are cut anew, and the amounts do not fit them: choose how the new ones are made."
+                self.add_error("way", text)
+            elif self.instance.pk and self.new_amounts_stay and self.stored_currency != values["currency"]:
+                text = f"Its amounts are in {self.stored_currency}: choose how those in {values['currency']} are made."
+                self.add_error("way", text)
         return values
+
+    def save_budget(self, *, by: User, proposes: bool = False) -> Budget:
+        """Creates the budget or changes it, as a proposal of whoever may do no more. Raises StaleBudget, WrongState."""
+        why, budget = self.cleaned_data["why"], self.instance
+        if budget.pk is None:
+            state = Budget.State.PROPOSED if proposes else Budget.State.ACTIVE
+            return budget_changes.create_budget(budget, self.new_amounts or {}, by=by, why=why, state=state)
+        if self.teams is not None:
+            budget.state = Budget.State.PROPOSED
+        version = self.cleaned_data["version"] or 0
+        return budget_changes.change_budget(budget, self.new_amounts, version=version, by=by, why=why, what="edited")
+
+    @property
+    def new_amounts_stay(self) -> bool:
+        """Whether the amounts are left as they are."""
+        return getattr(self, "new_amounts", None) is None
 
     def _new_amounts(self, values: dict[str, Any]) -> dict[Period, Decimal] | None:
         """The amount of each period; None where the amounts stay, or follow the last months."""
         way, currency = values["way"], values["currency"]
-        if way == "keep" or (values.get("auto_months") and not values["amount"]):
+        if way == "keep":
             return None
-        periods = amounts.budget_periods(values["kind"], values["start"], values["end"])
+        if values.get("auto_months") and not values["amount"]:
+            return {}
+        cut = BudgetCut(values["kind"], values["start"], values["end"], FiscalCalendar.parse(values["calendar"]))
+        periods = cut.periods()
         if way == "pasted":
-            return dict(zip(periods, amounts.pasted_amounts(values["pasted"], len(periods)), strict=True))
-        amount = amounts.parse_amount(values["amount"])
+            return dict(zip(periods, amounts.pasted_amounts(values["pasted"], len(periods), currency), strict=True))
+        amount = amounts.parse_amount(values["amount"], currency=currency)
         if way == "growing":
             each_period = amounts.growing_amounts(amount, values["percent"] or Decimal(0), len(periods), currency)
         elif way == "shaped":
@@ -170,13 +389,34 @@ class ReasonForm(forms.Form):
 
 
 class CopyForm(ReasonForm):
-    percent = forms.DecimalField(label="More, in %", initial=0, min_value=-99, max_value=999)
+    """`parts`: what becomes of amounts of a part of a month, in words; they are raised only knowingly."""
+
+    percent = AmountField(label="More, in %", initial=0, min_value=-99, max_value=999)
+
+    def __init__(self, *args: Any, parts: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if parts:
+            self.fields["raise_parts"] = forms.BooleanField(
+                label="Raise amounts of a part to all of its days",
+                help_text=" ".join(parts),
+                error_messages={"required": f"{' '.join(parts)} Tick it if that is right, or change the amount first."},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        values.pop("raise_parts", None)
+        return values
 
 
 class ImportForm(forms.Form):
     """A table of amounts, first previewed, then written."""
 
     file = forms.FileField(required=False, help_text="CSV: budget, then a column for each month like 2026-03.")
+    decimal_mark = forms.ChoiceField(
+        label="Decimals are written",
+        required=False,
+        choices=[("", "as the file shows"), (".", "with a point: 1,234.56"), (",", "with a comma: 1.234,56")],
+    )
     table = forms.CharField(required=False, widget=forms.HiddenInput)
     versions = forms.CharField(required=False, widget=forms.HiddenInput)
     why = forms.CharField(required=False, max_length=500)
@@ -196,7 +436,7 @@ class ImportForm(forms.Form):
         try:
             versions = json.loads(self.cleaned_data["versions"] or "{}")
             return {int(pk): int(number) for pk, number in versions.items()}
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
             raise ValidationError("Preview the table again first.") from None
 
     def clean(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The table of budgets and its filters."""
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import django_filters
@@ -9,8 +10,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from budgets.alerts.recipients import AddressBook
 from budgets.calc.headlines import whole_units
-from budgets.forecast.status import share_spent, status_badge_of
+from budgets.forecast.status import WITHOUT_AMOUNT, badge_of_row, share_spent
 from budgets.models import Budget
 from finops_site.models import Team
 from finops_site.ui.figures import percent_text
@@ -39,7 +41,7 @@ class BudgetTable(BaseTable):
     team = django_tables2.Column("Team", accessor="team__name", default="Company")
     budgeted = MoneyColumn("Amount")
     now_spent = MoneyColumn("Actual")
-    used = django_tables2.Column("Used", accessor="now_spent", orderable=False)
+    used = django_tables2.Column("Used", accessor="now_spent", orderable=False, empty_values=())
     now_p50 = ForecastColumn("Forecast")
     chance = PercentColumn("Chance of overrun", accessor="now_chance_of_overrun", places=0)
     state = StatusColumn(states=BUDGET_STATES)
@@ -50,17 +52,33 @@ class BudgetTable(BaseTable):
         caption = "Budgets"
 
     def render_name(self, value: str, record: Budget) -> SafeString:
-        return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
+        link = format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
+        problems = self.book.problems_of(record) if record.state == Budget.State.ACTIVE else []
+        if getattr(record, "lacks_amount", False):
+            problems = ["No amount for today: it is not judged.", *problems]
+        if record.not_evaluated:
+            problems = ["The last night could not evaluate it.", *problems]
+        if not problems:
+            return link
+        badge = status_html("look at it", "warn", "alert-triangle")
+        return format_html('{} {}<span class="second-line">{}</span>', link, badge, " ".join(problems))
+
+    @cached_property
+    def book(self) -> AddressBook:
+        """Who is notified of the budgets of the page."""
+        page = getattr(self, "page", None)
+        return AddressBook([row.record for row in (page.object_list if page else self.rows)])
 
     def value_name(self, value: str) -> str:
         return value
 
-    def render_used(self, value: Decimal, record: Any) -> SafeString | str:
+    def render_used(self, value: Decimal | None, record: Any) -> SafeString | str:
         """A bar with its words: the share in figures and the budget's status, whatever the colours."""
-        if record.budgeted is None:
+        if record.lacks_amount:
+            return status_html(*WITHOUT_AMOUNT)
+        if record.budgeted is None or record.now_as_of is None:
             return "—"
-        share = share_spent(value, record.budgeted)
-        badge = status_html(*status_badge_of(value, record.now_chance_of_overrun, record.budgeted))
+        share, badge = share_spent(value, record.budgeted), status_html(*badge_of_row(record))
         if share is None:
             return badge
         return format_html(

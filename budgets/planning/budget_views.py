@@ -10,22 +10,28 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from budgets.alerts.alert_summary import ALERT_STATES
+from budgets.alerts.recipients import AddressBook
 from budgets.calc.amounts import split_among_children
 from budgets.forecast import status
+from budgets.forecast.renamed_scopes import likely_names, other_currencies
 from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
 from budgets.permissions import led_teams, may_edit_budget, may_edit_recipients
 from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
 from budgets.planning.suggestions import suggest_amount
-from costs.calc.dimensions import DIMENSIONS
+from costs.calc.filters import filter_label, filter_value, split_name
+from costs.query.filter_values import FilterValues
 from costs.query.known_until import KnownDays
+from costs.query.stored_values import values_in_no_bill
 from costs.web.links import lines_url
-from finops_site.lib.money import exact_sum
-from finops_site.lib.periods import Period
+from finops_site.lib.addresses import BadFilter
+from finops_site.lib.money import exact_sum, formatted
+from finops_site.lib.periods import Period, day_text
 from finops_site.ui.figures import percent_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import status_html
 
+MOST_NAMES = 3
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
 GRID = Action("All amounts", "budgets:grid", "table", "budgets.change_budget")
@@ -62,10 +68,19 @@ class BudgetsPage(ListPage):
 
 
 class BudgetPage(DetailPage):
+    parameters = ("period",)
     permission_required = "budgets.view_budget"
     model = Budget
     template_name = "budgets/budget.html"
     breadcrumbs = (("Budgets", "budgets:budgets"),)
+
+    def check_address(self) -> None:
+        super().check_address()
+        if text := self.request.GET.get("period", ""):
+            starts = [day.isoformat() for day in self.get_object().periods.values_list("start", flat=True)]
+            if text not in starts:
+                listed = ", ".join(starts) or "none: it has no period yet"
+                raise BadFilter(f"No period of this budget begins on {text[:80]!r}: use {listed}.")
 
     @cached_property
     def today(self) -> date:
@@ -91,13 +106,9 @@ class BudgetPage(DetailPage):
     def get_subtitle(self) -> str:
         budget = self.object
         owner = f"{budget.team} and the teams below" if budget.team else "The whole company"
-        labels = {
-            name: DIMENSIONS[name].label if name in DIMENSIONS else name.replace("tag:", "Tag ")
-            for name in budget.scope
-        }
-        scope = "; ".join(f"{labels[name]} {', '.join(values)}" for name, values in budget.scope.items())
-        words = [category.lower() for category in budget.left_out]
-        left = f", without {', '.join(words)}".replace("purchase", "commitment purchases") if words else ""
+        words = FilterValues()
+        scope = "; ".join(words.describe(name, values) for name, values in budget.scope.items())
+        left = f", without {', '.join(budget.left_out)}" if budget.left_out else ""
         return f"{owner}{': ' + scope if scope else ''}. {budget.get_basis_display().capitalize()}{left}."
 
     def get_actions(self) -> list[Action]:
@@ -106,7 +117,7 @@ class BudgetPage(DetailPage):
         actions = []
         if may_edit_budget(user, budget):
             actions.append(Action("Edit", "budgets:edit", "pencil", args=args, primary=True))
-        if user.has_perm("budgets.change_budget"):
+        if user.has_perm("budgets.change_budget") and budget.state != Budget.State.ARCHIVED:
             actions.append(Action("Copy to next year", "budgets:copy", "copy", args=args))
         return actions
 
@@ -114,7 +125,7 @@ class BudgetPage(DetailPage):
         budget, period, forecast, user = self.object, self.period, self.forecast, self.person
         budgeted = period.budgeted if period else None
         wape = (forecast.backtest if forecast else {}).get("wape", {})
-        alerts = budget.alerts.select_related("threshold__budget", "period")[:20]
+        alerts = budget.alerts.select_related("threshold__budget", "period__budget")[:20]
         context = {
             "period": period,
             "periods": list(budget.periods.all()),
@@ -125,6 +136,14 @@ class BudgetPage(DetailPage):
             "known": self.known,
             "chart": period_chart(period, forecast, self.known.until if self.known else None) if period else None,
             "stats": self.get_stats(period) if period else [],
+            "lacks_amount": Budget.objects.filter(status.lacks_amount(self.today), pk=budget.pk).exists(),
+            "in_no_bill": [
+                f"{filter_label(*split_name(name))} {', '.join(values)}"
+                for name, values in values_in_no_bill(budget.scope).items()
+            ],
+            "doubt": status.scope_doubt(forecast),
+            "likely_names": self.get_likely_names(),
+            "other_currencies": self.get_other_currencies(),
             # How far off each method was, 7, 14 and 21 days before the end.
             "backtest": [
                 {"name": name, "cells": [percent_text(Decimal(str(ratio))) for ratio in ratios.values()]}
@@ -145,6 +164,9 @@ class BudgetPage(DetailPage):
                 }
                 for recipient in budget.recipients.select_related("user", "secret")
             ],
+            "controls": budget.controls.select_related("threshold__budget", "budget"),
+            "may_add_control": user.has_perm("budgets.add_control") and budget.state != "archived",
+            "recipient_problems": AddressBook([budget]).problems_of(budget) if budget.state == "active" else [],
             "may_edit": may_edit_budget(user, budget),
             "may_edit_recipients": may_edit_recipients(user, budget),
             "suggestion": suggest_amount(budget, self.today),
@@ -169,8 +191,8 @@ class BudgetPage(DetailPage):
                 "currency": code,
                 "note": "not delivered yet"
                 if forecast.is_unknown
-                else f"as of {forecast.as_of}, complete days until {forecast.complete_until or 'none'}",
-                "url": lines_url(known, {**self.object.filters, "currency": code}) if known.days else "",
+                else f"known until {day_text(forecast.complete_until)}",
+                "url": lines_url(known, self.object.filters) if known.days else "",
                 "icon": "receipt",
             },
             {
@@ -188,18 +210,38 @@ class BudgetPage(DetailPage):
             },
         ]
 
+    def get_likely_names(self) -> list[dict[str, str]]:
+        """What a scope that fell silent may be called now, each with its cost lines."""
+        names = likely_names(self.person, self.object, self.forecast) if self.forecast else []
+        return [
+            {
+                "text": name.text,
+                "daily": f"{formatted(name.daily, self.object.currency)} {self.object.currency}",
+                "url": lines_url(name.period, name.filters),
+            }
+            for name in names[:MOST_NAMES]
+        ]
+
+    def get_other_currencies(self) -> list[str]:
+        """In which currencies its scope has cost, where it has none in its own."""
+        if not status.scope_doubt(self.forecast):
+            return []
+        year = Period(self.today - timedelta(days=365), self.today + timedelta(days=1))
+        return other_currencies(self.person, self.object, year)
+
     def get_drivers(self, period: BudgetPeriod, forecast: Forecast) -> dict[str, Any] | None:
         """The services whose cost changed most since the days before the period."""
         until = min(forecast.complete_until or forecast.as_of, period.period.last_day)
         comparison, drivers = status.cost_drivers(self.person, period, until)
-        filters = {**self.object.filters, "currency": self.object.currency}
         rows = [
             {
                 "label": driver.label,
                 "difference": driver.change.difference,
                 "before": driver.change.before,
                 "after": driver.change.after,
-                "url": lines_url(comparison.now, {**filters, "service": driver.change.key}),
+                "url": lines_url(
+                    comparison.now, {**self.object.filters, "service": filter_value("service", driver.change.key)}
+                ),
             }
             for driver in drivers[:8]
         ]

@@ -28,7 +28,7 @@ def period_chart(period: BudgetPeriod, forecast: Forecast | None, delivered: dat
     if forecast and forecast.method not in ("done", "none") and known.end < span.end:
         series += [
             charts.series(name, _forecast_course(shown, span, forecast, end), dashed=True)
-            for name, end in (("Likely", forecast.p50), ("Low (10 %)", forecast.p10), ("High (90 %)", forecast.p90))
+            for name, end in (("Likely", forecast.p50), ("Low (10%)", forecast.p10), ("High (90%)", forecast.p90))
         ]
     return {
         "id": "course",

@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 
 from budgets.calc import amounts
-from budgets.forecast.spending import daily_costs, monthly_costs
+from budgets.forecast.spending import bills_of_budgets, daily_costs, monthly_costs
 from budgets.models import Budget
+from costs.query.known_until import is_delivered
 from finops_site.lib.periods import Month, Period
 
 SUGGESTED_MONTHS = 6
@@ -23,16 +24,22 @@ class AmountSuggestion:
 
 
 def suggest_amount(budget: Budget, today: date) -> AmountSuggestion | None:
-    """An amount for a month out of the last complete months that have any cost; None where there are none."""
-    period = Period(Month.of(today).plus(-SUGGESTED_MONTHS).start, Month.of(today).start)
-    costs = monthly_costs([budget], period)[budget.pk]
-    months = [(start, amount) for start, amount in sorted(costs.items()) if amount]
-    amount = amounts.suggested_amount([amount for _, amount in months], budget.currency)
-    return AmountSuggestion(amount, months, budget.currency) if amount else None
+    """An amount for a month out of the last months that are delivered, from the first that has any cost on.
+
+    None where there are none. A month that no bill has brought says nothing; one that cost nothing does.
+    """
+    this = Month.of(today)
+    months = [this.plus(-back) for back in range(SUGGESTED_MONTHS, 0, -1)]
+    costs = monthly_costs([budget], Period(months[0].start, this.start))[budget.pk]
+    bills = bills_of_budgets([budget], today)[budget.pk]
+    known = [(month.start, costs[month.start]) for month in months if costs[month.start] or is_delivered(bills, month)]
+    used = amounts.since_first_cost([amount for _, amount in known])
+    amount = amounts.suggested_amount(used, budget.currency)
+    return AmountSuggestion(amount, known[len(known) - len(used) :], budget.currency) if amount else None
 
 
 def last_year_costs(budget: Budget, periods: Sequence[Period]) -> list[Decimal]:
     """What the scope cost in the same periods a year before, for the seasonal shape."""
-    before = [Period(Month.of(p.start).plus(-12).start, Month.of(p.end).plus(-12).start) for p in periods]
-    daily = daily_costs([budget], Period(min(before).start, max(p.end for p in before)))[budget.pk]
+    before = [budget.cut.calendar.a_year_before(period) for period in periods]
+    daily = daily_costs([budget], Period(min(before).start, max(period.end for period in before)))[budget.pk]
     return [daily.total(period) for period in before]

@@ -7,7 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,7 +19,14 @@ from costs.models import Invoice
 from costs.web.forms import currency_code
 from costs.web.invoice_forms import InvoiceFilter
 from costs.web.invoice_tables import comparison_notes
-from finops_site.api.base import BadRequest, ExactModelSerializer, HoldsPermission, MonthTextField, VisibleRows
+from finops_site.api.base import (
+    BadRequest,
+    ExactModelSerializer,
+    HoldsPermission,
+    MonthTextField,
+    VisibleRows,
+    refusals,
+)
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 
@@ -154,10 +161,8 @@ class InvoiceViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMix
         stated = InvoiceInputSerializer(data=request.data)
         stated.is_valid(raise_exception=True)
         row = InvoiceRow(**stated.validated_data)
-        try:
+        with refusals(records.SignedAlready):
             result = records.upsert_invoices([row], user=request.user, now=timezone.now())
-        except records.SignedAlready as error:
-            raise ValidationError({"detail": str(error)}) from None
         names = ("billing_account", "billing_month", "currency", "invoice_id")
         invoice = self.get_queryset().get(**dict(zip(names, row.key, strict=True)))
         code = status.HTTP_201_CREATED if result.new else status.HTTP_200_OK
@@ -189,8 +194,6 @@ class InvoiceViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMix
         if not self.request.user.has_perm(SIGN):
             raise PermissionDenied
         invoice = self.get_object()
-        try:
+        with refusals(records.CannotSign):
             service(invoice.pk, user=self.request.user, now=timezone.now(), **values)
-        except records.CannotSign as problem:
-            raise ValidationError({"detail": str(problem)}) from None
         return Response(self.get_serializer(self.get_object()).data)

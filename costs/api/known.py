@@ -24,6 +24,16 @@ class KnownKeysetPages(_SaysKnown, KeysetPages):
     """Pages by cursor with `known`."""
 
 
+class MatchedKeysetPages(KnownKeysetPages):
+    """Pages by cursor with `known` and `unmatched`."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        answer = super().get_paginated_response_schema(schema)
+        about = "values of the filters that nothing here has, in sentences"
+        sentences = {"type": "array", "items": {"type": "string"}, "description": about}
+        return {**answer, "properties": {**answer["properties"], "unmatched": sentences}}
+
+
 class KnownList:
     # No docstring: the description of the API would show it for every endpoint.
     # Together with one of the paginations above.

@@ -35,10 +35,15 @@ class SumsField(serializers.DictField):
 
 
 class SourceSerializer(serializers.ModelSerializer):
+    credential = serializers.CharField(
+        source="credential.name", default=None, allow_null=True, help_text="its name; what is secret of it is not shown"
+    )
+
     class Meta:
         model = Source
         fields = [
-            *("id", "name", "delivery_mode", "kind", "place", "is_enabled", "expected_every_hours"),
+            *("id", "name", "delivery_mode", "kind", "place", "bucket", "prefix", "region", "endpoint", "credential"),
+            *("format", "currency", "date_order", "decimal_mark", "is_enabled", "expected_every_hours"),
             *("sync", "sync_message", "synced_at", "created_at"),
         ]
 
@@ -209,6 +214,7 @@ class FocusExportSerializer(serializers.ModelSerializer):
             "id",
             "month",
             "billing_month",
+            "version",
             "kind",
             "status",
             "rows",
@@ -231,6 +237,9 @@ class FocusExportSerializer(serializers.ModelSerializer):
 
 
 class CostLineSerializer(ExactModelSerializer):
+    key = serializers.SerializerMethodField(
+        help_text="leads to this line, and to what stands in its place when another bill counts; the id does not"
+    )
     delivery = serializers.IntegerField(source="delivery_month.delivery_id")
     billing_month = MonthTextField()
     tags = serializers.DictField(source="tag_set.tags", child=serializers.CharField(allow_blank=True))
@@ -246,6 +255,7 @@ class CostLineSerializer(ExactModelSerializer):
         model = CostLine
         fields = [
             "id",
+            "key",
             "delivery",
             "billing_month",
             "charge_date",
@@ -254,6 +264,8 @@ class CostLineSerializer(ExactModelSerializer):
             "sub_account",
             "service",
             "service_category",
+            "service_subcategory",
+            "invoice_issuer",
             "region",
             "resource",
             "resource_name",
@@ -280,6 +292,9 @@ class CostLineSerializer(ExactModelSerializer):
             "unit",
             "charges",
         ]
+
+    def get_key(self, line: CostLine) -> str:
+        return self.context["keys"][line.pk]
 
 
 class TeamSerializer(serializers.ModelSerializer):
@@ -334,6 +349,9 @@ class SpendSerializer(serializers.Serializer):
     )
     rates = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="with `in`: by which rates of which day; null: none"
+    )
+    unmatched = serializers.ListField(
+        child=serializers.CharField(), help_text="values of the filters that nothing here has, in sentences"
     )
     known = KnownSerializer(help_text="what the totals lack, as pages say it beside them")
 

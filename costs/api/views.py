@@ -8,14 +8,15 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from costs.api import spend_questions
-from costs.api.known import KnownKeysetPages, KnownList
+from costs.api.charges import OF_DELIVERY, delivery_in, line_of
+from costs.api.known import KnownList, MatchedKeysetPages
+from costs.api.parameters import FILTERS, PERIOD
 from costs.api.serializers import (
     ClusterShareSerializer,
     ConformanceResultSerializer,
@@ -26,51 +27,40 @@ from costs.api.serializers import (
     ReceivedSerializer,
     RejectSerializer,
     RestatedCostSerializer,
-    SourceSerializer,
     SpendSerializer,
     TeamSerializer,
     UploadSerializer,
 )
-from costs.calc.dimensions import FILTERABLE
+from costs.calc.filters import filter_name_pattern, takes_filter
 from costs.clusters import shares
 from costs.focus_export import request_export
 from costs.formats.base import BadBill
 from costs.ingest import uploads, withdraw
-from costs.models import CostLine, DayRollup, Delivery, FocusExport, Source
+from costs.ingest.load import retry_delivery
+from costs.models import CostLine, DayRollup, Delivery, FocusExport
 from costs.query.known_until import KnownDays, known_of
-from costs.query.question import BadQuestion
+from costs.query.line_addresses import keys_of
+from costs.query.question import BadQuestion, company_metric
 from costs.query.rows import filtered_rows
+from costs.query.stored_values import unmatched_values, unmatched_words
 from costs.querysets import METRICS
 from costs.retention import FilesRemoved
 from costs.versions import restatements
 from costs.versions.decisions import AlreadyDelivered
 from costs.web.downloads import export_file
 from costs.web.filters import DeliveryFilter
-from finops_site.api.base import BadRequest, HoldsPermission, KeysetPages, VisibleRows
+from finops_site.api.base import BadRequest, Conflict, HoldsPermission, KeysetPages, VisibleRows, conflicts, refusals
+from finops_site.lib.addresses import nearest
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
 
-PERIOD = [
-    OpenApiParameter("from", str, description="first month (2025-09) or day, by charge day; 12 months ago by default"),
-    OpenApiParameter("to", str, description="last month or day, inclusive; this month by default"),
-]
-FILTERS = [
-    OpenApiParameter(
-        "team", str, many=True, description="name or id, with the teams below; `shared`: in a pool, `none`: unowned"
-    ),
-    OpenApiParameter("pool", str, many=True, description="name or id of a pool of shared cost; `none`: in none"),
-    *(OpenApiParameter(name, str, many=True) for name in FILTERABLE if name not in ("team", "pool")),
-]
-
 
 def spend_query_of(request: Request) -> spend_questions.SpendQuery:
     """The question in a request's address; one that cannot be asked is 400, with the reason."""
-    try:
+    with refusals(ValueError):
         return spend_questions.read_query(request.query_params, request.user, timezone.now().date())
-    except ValueError as error:
-        raise ValidationError({"detail": str(error)}) from None
 
 
 @extend_schema_view(
@@ -109,10 +99,8 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     def create(self, request: Request) -> Response:
         upload = UploadSerializer(data=request.data)
         upload.is_valid(raise_exception=True)
-        try:
+        with refusals(BadBill):
             received = self.deliver(**upload.validated_data)
-        except BadBill as error:
-            raise ValidationError({"detail": str(error)}) from None
         code = status.HTTP_201_CREATED if received.is_new else status.HTTP_200_OK
         context = {"already_delivered": not received.is_new}
         delivery = self.get_queryset().get(pk=received.delivery.pk)
@@ -150,14 +138,40 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
         delivery = self.get_object()
         chosen = DecisionSerializer(data=request.data)
         chosen.is_valid(raise_exception=True)
-        try:
-            decision, beside = chosen.validated_data["decision"], chosen.validated_data["beside"]
+        decision, beside = chosen.validated_data["decision"], chosen.validated_data["beside"]
+        with conflicts(AlreadyDelivered, FilesRemoved):
             sentence = withdraw.decide(delivery, decision, self.request.user, beside)
-        except (AlreadyDelivered, FilesRemoved) as error:
-            return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
         if not sentence:
-            state = delivery.get_status_display()
-            return Response({"detail": f"The bill is {state}: nothing was changed."}, status=status.HTTP_409_CONFLICT)
+            raise Conflict(f"The bill is {delivery.get_status_display()}: nothing was changed.")
+        return Response(DeliverySerializer(self.get_queryset().get(pk=delivery.pk)).data)
+
+    @extend_schema(
+        summary="Withdraw a bill that counts; what it had replaced counts again",
+        request=None,
+        responses={
+            200: DeliverySerializer,
+            409: OpenApiResponse(BadRequest, "It does not count: nothing was changed."),
+        },
+    )
+    @action(detail=True, methods=["post"], parser_classes=[JSONParser, FormParser, MultiPartParser])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        delivery = self.get_object()
+        if not withdraw.withdraw_delivery(delivery, self.request.user):
+            raise Conflict(f"{delivery} does not count: there is nothing to withdraw.")
+        return Response(DeliverySerializer(self.get_queryset().get(pk=delivery.pk)).data)
+
+    @extend_schema(
+        summary="Load a bill that failed once more",
+        request=None,
+        responses={200: DeliverySerializer, 409: OpenApiResponse(BadRequest, "It has not failed, or cannot be read.")},
+    )
+    @action(detail=True, methods=["post"], parser_classes=[JSONParser, FormParser, MultiPartParser])
+    def retry(self, request: Request, pk: str) -> Response:
+        delivery = self.get_object()
+        with conflicts(AlreadyDelivered, FilesRemoved):
+            is_queued = retry_delivery(delivery)
+        if not is_queued:
+            raise Conflict(f"{delivery} has not failed: there is nothing to try again.")
         return Response(DeliverySerializer(self.get_queryset().get(pk=delivery.pk)).data)
 
     @extend_schema(
@@ -186,17 +200,18 @@ class DeliveryViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMi
     retrieve=extend_schema(summary="One export: whether it is ready, its rows and totals"),
 )
 class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
-    """Billing months of all sources as FOCUS 1.2 files, for those who see the whole company."""
+    """Billing months of all sources as FOCUS files, for those who see the whole company."""
 
     queryset = FocusExport.objects.all()
     serializer_class = FocusExportSerializer
     permission_classes = [HoldsPermission]
-    permission_required = "costs.view_delivery"
+    # As on the page: who sees the whole company may have it written.
+    permission_required = write_permission_required = "costs.view_delivery"
     keyset = ("id",)
     lookup_value_regex = r"\d+"
 
     @extend_schema(
-        summary="Ask for a month as FOCUS 1.2",
+        summary="Ask for a month as FOCUS 1.2, 1.3 or 1.4",
         description="The file is written in the background: ask until the status is `ready`, then fetch `file/`.",
         request=FocusExportSerializer,
         responses={202: FocusExportSerializer, 400: OpenApiResponse(BadRequest, "No bill of that month counts.")},
@@ -208,6 +223,7 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
             serializer.validated_data["billing_month"],
             serializer.validated_data.get("kind", FocusExport.Kind.CSV),
             request.user,
+            serializer.validated_data.get("version", FocusExport.Version.V1_2),
         )
         return Response(FocusExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
 
@@ -218,22 +234,14 @@ class FocusExportViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListMode
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Where bills come from"),
-    retrieve=extend_schema(summary="One source"),
-)
-class SourceViewSet(viewsets.ReadOnlyModelViewSet):
-    """Where bills come from, for those who see the whole company."""
-
-    queryset = Source.objects.all()
-    serializer_class = SourceSerializer
-    permission_classes = [HoldsPermission]
-    permission_required = "costs.view_source"
-    lookup_value_regex = r"\d+"
-
-
-@extend_schema_view(
     list=extend_schema(summary="Cost lines, the latest day first", parameters=[*PERIOD, *FILTERS]),
-    retrieve=extend_schema(summary="One cost line"),
+    retrieve=extend_schema(
+        summary="One cost line",
+        parameters=[
+            OpenApiParameter("id", str, OpenApiParameter.PATH, description="its `key`, or its `id`"),
+            OpenApiParameter("delivery", int, description=OF_DELIVERY),
+        ],
+    ),
 )
 class CostLineViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     """The charges of the current bills, summed per day, account, service, region, resource, tags and category.
@@ -245,12 +253,23 @@ class CostLineViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     serializer_class = CostLineSerializer
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
-    pagination_class = KnownKeysetPages
+    takes_name, name_pattern = staticmethod(takes_filter), filter_name_pattern()
+    pagination_class = MatchedKeysetPages
     keyset = ("-charge_date", "-id")
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = r"[0-9a-f-]+"
 
     def get_queryset(self) -> QuerySet:
         return super().get_queryset().select_related("delivery_month", "tag_set", "owner", "pool")
+
+    def get_object(self) -> CostLine:
+        """By its key, which outlives the bill, or by its id, which does not."""
+        return line_of(self.request, self.kwargs["pk"], delivery_in(self.request))[0]
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        rows = args[0] if args else ()
+        lines = [rows] if isinstance(rows, CostLine) else list(rows)
+        context = {**kwargs.pop("context", self.get_serializer_context()), "keys": keys_of(lines)}
+        return super().get_serializer(*args, **kwargs, context=context)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """One line is found whenever it was used; a list is of the days asked for."""
@@ -259,6 +278,12 @@ class CostLineViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     def known(self) -> KnownDays:
         user = cast(Person, self.request.user)
         return known_of(user, spend_query_of(self.request).question, timezone.now().date())
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().list(request, *args, **kwargs)
+        missing = unmatched_values(cast(Person, request.user), spend_query_of(request).question)
+        response.data["unmatched"] = unmatched_words(missing)
+        return response
 
 
 @extend_schema_view(
@@ -282,18 +307,20 @@ class SpendView(APIView):
     """Sums of cost, by charge day (UTC), of what you may see.
 
     `group_by` takes any of the filters' names, `tag:<Key>` and one step of time (month, week, day). Every filter may be
-    given several times: any of its values will do. Tags are filtered by `tag:<Key>=value`; an empty value stands for
-    lines without the tag.
+    given several times: any of its values will do; `group_by` too, for all of them. Tags are filtered by
+    `tag:<Key>=value`; an empty value stands for lines without the tag.
     """
 
     permission_classes = [HoldsPermission]
     permission_required = "costs.view_costline"
+    takes_name, name_pattern = staticmethod(takes_filter), filter_name_pattern()
+    joined = ("group_by",)
 
     @extend_schema(
         summary="Spend, grouped and filtered",
         parameters=[
             OpenApiParameter("group_by", str, description="like `service,month`"),
-            OpenApiParameter("metric", str, enum=METRICS, default="billed_cost"),
+            OpenApiParameter("metric", str, enum=METRICS, description="if left out, what the company shows"),
             OpenApiParameter("in", str, description="a currency to turn costs into; without it they are as billed"),
             *PERIOD,
             *FILTERS,
@@ -302,10 +329,8 @@ class SpendView(APIView):
     )
     def get(self, request: Request) -> Response:
         today = timezone.now().date()
-        try:
+        with refusals(BadQuestion):
             return Response(spend_questions.answer_spend(request.user, spend_query_of(request), today))
-        except BadQuestion as error:
-            raise ValidationError({"detail": str(error)}) from None
 
 
 class ClusterSharesView(APIView):
@@ -320,22 +345,20 @@ class ClusterSharesView(APIView):
             OpenApiParameter("month", str, required=True, description="by charge day: 2025-11"),
             OpenApiParameter("by", str, default="namespace", description="one of the groupings, or label:<key>"),
             OpenApiParameter("cluster", str),
-            OpenApiParameter("metric", str, enum=["effective_cost", "billed_cost"], default="effective_cost"),
+            OpenApiParameter("metric", str, enum=shares.METRICS, description="if left out, what the company shows"),
         ],
         responses=ClusterShareSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         chosen = {name: request.query_params.get(name, "") for name in ("month", "by", "cluster", "metric")}
-        try:
-            rows = shares.split(
-                cast(Person, request.user),
-                Month.parse(chosen["month"]).period,
-                chosen["by"] or "namespace",
-                metric=chosen["metric"] or "effective_cost",
-                cluster=chosen["cluster"],
-            )
-        except ValueError as error:
-            raise ValidationError({"detail": str(error)}) from None
+        user, metric, cluster = cast(Person, request.user), chosen["metric"] or company_metric(), chosen["cluster"]
+        with refusals(ValueError):
+            period = Month.parse(chosen["month"]).period
+            if cluster and cluster not in (names := shares.clusters(user, period, metric)):
+                near = nearest(cluster, names)
+                hint = f" Did you mean {near!r}?" if near else ""
+                raise ValueError(f"Nothing that you may see has the cluster {cluster[:80]!r}.{hint}")
+            rows = shares.split(user, period, chosen["by"] or "namespace", metric=metric, cluster=cluster)
         return Response(ClusterShareSerializer(rows, many=True).data)
 
 

@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 
 from costs.calc.dimensions import RULE_FIELDS
+from costs.calc.providers import provider_name
 from costs.formats.sql import for_comparison, literal
 
 NAMES = ("resource", "resource_name")
@@ -131,7 +132,8 @@ def _write_rules(db: duckdb.DuckDBPyConnection, rules: Sequence[OwnerRule]) -> N
     rows = []
     for number, rule in enumerate(rules):
         ids = ["NULL" if pk is None else str(pk) for pk in (rule.team, rule.pool)]
-        texts = [literal(text) for text in (rule.label, *(getattr(rule, name) for name in RULE_COLUMNS))]
+        columns = {name: getattr(rule, name) for name in RULE_COLUMNS} | {"provider": provider_name(rule.provider)}
+        texts = [literal(text) for text in (rule.label, *columns.values())]
         tag = [literal(rule.tag_key.lower()), for_comparison(literal(rule.tag_value))]
         days = [f"DATE '{day}'" for day in (rule.start or EVER, rule.end or NEVER)]
         rows.append(f"({', '.join([str(number), *ids, *texts, *tag, str(bool(rule.resource_pattern)), *days])})")
@@ -194,7 +196,8 @@ def resource_pattern_problem(pattern: str) -> str:
 
 def _compile_problem(pattern: str) -> str:
     try:
-        duckdb.execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
+        # A cursor of its own: DuckDB's one default connection refuses a second thread while it has rows to give.
+        duckdb.default_connection().cursor().execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
     except duckdb.Error as error:
         return str(error).strip().splitlines()[0]
     return ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 TAG = "tag:"
+# The value of a filter, and of a group, for what has nothing of a dimension.
+NOBODY = "none"
 
 
 class Rollup(Enum):
@@ -24,9 +26,16 @@ class Choices(Enum):
     CATALOGUE = "the values that bills have, kept when they are loaded"
     TEAMS = "teams"
     POOLS = "pools"
+    SOURCES = "sources of bills"
+    ACCOUNT_GROUPS = "groups of accounts"
+    COST_CENTERS = "the cost centres of teams"
     NONE = "too many to list, or known by other means"
 
 
+# Of these a row has the id, and people the name.
+BY_ID = (Choices.TEAMS, Choices.POOLS, Choices.SOURCES, Choices.ACCOUNT_GROUPS)
+# Rows of these are for who sees the whole company.
+OF_THE_COMPANY = (Choices.POOLS, Choices.SOURCES)
 IN_ALL = (Rollup.MONTH, Rollup.RESOURCE, Rollup.DAY)
 # Of a month, with and without the names of resources.
 BY_MONTH = (Rollup.MONTH, Rollup.RESOURCE)
@@ -36,7 +45,8 @@ BY_MONTH = (Rollup.MONTH, Rollup.RESOURCE)
 class CostDimension:
     """A dimension of a cost line.
 
-    `name` stands in addresses, in the API and in the scope of a budget; `field` is the field of the cost models.
+    `name` stands in addresses, in the API and in the scope of a budget; `field` is the field of the cost models, or
+    the one that leads to it: a cost centre is the owner's, a source the delivery's.
     `charge_column` is the FOCUS column that it is read from (`x_`: one of ours), empty for what we add to the bill;
     `width` is how many of its characters a cost line keeps, and `name_column` holds what people call the value.
     `filter_bar`: common enough to be offered wherever cost is filtered; the others may stand in an address.
@@ -60,6 +70,15 @@ class CostDimension:
     def column(self) -> str:
         """The column of the database's tables."""
         return f"{self.field}_id" if self.field in ("owner", "pool", "tag_set") else self.field
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether cost tables have the field themselves; others are reached through another table."""
+        return "__" not in self.field
+
+    @property
+    def is_by_id(self) -> bool:
+        return self.choices in BY_ID
 
     @property
     def is_team(self) -> bool:
@@ -90,6 +109,15 @@ _TABLE = (
         in_rules=True,
     ),
     CostDimension("team", "owner", "Team", "Teams", rollups=IN_ALL, choices=Choices.TEAMS, filter_bar=True),
+    CostDimension(
+        "cost_center",
+        "owner",
+        "Cost centre",
+        "Cost centres",
+        rollups=IN_ALL,
+        choices=Choices.COST_CENTERS,
+        filter_bar=True,
+    ),
     CostDimension("pool", "pool", "Pool", "Pools", rollups=IN_ALL, choices=Choices.POOLS, filter_bar=True),
     CostDimension(
         "account",
@@ -103,6 +131,15 @@ _TABLE = (
         name_column="SubAccountName",
         filter_bar=True,
         in_rules=True,
+    ),
+    # Groups that people make of accounts: an organisational unit, a customer, a landing zone.
+    CostDimension(
+        "account_group",
+        "sub_account",
+        "Account group",
+        "Account groups",
+        rollups=IN_ALL,
+        choices=Choices.ACCOUNT_GROUPS,
     ),
     CostDimension(
         "region",
@@ -138,12 +175,25 @@ _TABLE = (
         filter_bar=True,
         in_rules=True,
     ),
+    # Worked out of several columns (costs/query/charge_kinds.py), which only cost lines have.
+    CostDimension("charge_kind", "charge_category", "Kind of charge", "Kinds of charge"),
     CostDimension(
         "service_category",
         "service_category",
         "Service category",
         "Service categories",
         charge_column="ServiceCategory",
+        width=200,
+        rollups=BY_MONTH,
+        choices=Choices.CATALOGUE,
+    ),
+    # FOCUS's families of services, equal for all providers: costs/formats/service_families.py.
+    CostDimension(
+        "service_subcategory",
+        "service_subcategory",
+        "Service subcategory",
+        "Service subcategories",
+        charge_column="ServiceSubcategory",
         width=200,
         rollups=BY_MONTH,
         choices=Choices.CATALOGUE,
@@ -172,6 +222,26 @@ _TABLE = (
         choices=Choices.CATALOGUE,
         name_column="BillingAccountName",
         in_rules=True,
+    ),
+    # Who writes the invoice: the provider, one of its companies, a marketplace, a reseller.
+    CostDimension(
+        "invoice_issuer",
+        "invoice_issuer",
+        "Invoice issuer",
+        "Invoice issuers",
+        charge_column="InvoiceIssuerName",
+        width=200,
+        rollups=BY_MONTH,
+        choices=Choices.CATALOGUE,
+    ),
+    # Through which bucket, folder or upload the bill came.
+    CostDimension(
+        "source",
+        "delivery_month__delivery__source",
+        "Source",
+        "Sources",
+        rollups=IN_ALL,
+        choices=Choices.SOURCES,
     ),
     CostDimension(
         "pricing_category",
@@ -244,6 +314,7 @@ def names_where(condition: Callable[[CostDimension], bool]) -> tuple[str, ...]:
 FILTERABLE = names_where(lambda dimension: dimension.filterable)
 GROUPABLE = names_where(lambda dimension: dimension.groupable)
 FILTER_BAR = names_where(lambda dimension: dimension.filter_bar)
+FOR_THE_COMPANY = names_where(lambda dimension: dimension.choices in OF_THE_COMPANY)
 # {cost line column: (charge column, how many characters the line keeps)} of all that parts one line from another.
 READ_FROM_CHARGES = {
     dimension.field: (dimension.charge_column, dimension.width) for dimension in _TABLE if dimension.charge_column
@@ -258,5 +329,6 @@ CATALOGUED = {
 
 def rollup_columns(rollup: Rollup) -> tuple[str, ...]:
     """The columns by which a rollup sums, without its month or day; each one once."""
-    columns = [dimension.column for dimension in (*_TABLE, ANY_TAG) if rollup in dimension.rollups]
+    in_rollup = (dimension for dimension in (*_TABLE, ANY_TAG) if rollup in dimension.rollups)
+    columns = [dimension.column for dimension in in_rollup if dimension.is_stored]
     return tuple(dict.fromkeys(columns))

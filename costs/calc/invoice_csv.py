@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, BadAmount, parse_amount
+from finops_site.lib.money import EXACT, BadAmount, decimal_marks, parse_amount
 from finops_site.lib.periods import Month
 
 MOST_BYTES = 5_000_000
@@ -34,7 +34,6 @@ EXAMPLE = (
 )
 # A number of an account that a spreadsheet has rounded: 1.11122E+11.
 ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+\Z", re.IGNORECASE)
-SIGN = re.compile(r"[\s'_\u00a0\u202f()+\-\u2212]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +126,13 @@ def read_invoices(text: str, *, decimal_mark: str = "") -> InvoiceFile:
         for line, row in lines
     ]
     marks = {name: _mark_of(name, cells, decimal_mark, delimiter, result) for name in AMOUNTS if name in places}
+    marked = {(problem.line, problem.column) for problem in result.problems}
     seen: dict[tuple[str, date, str, str], int] = {}
     for line, values in cells:
         if len(result.problems) >= MOST_PROBLEMS:
             break
         problems, row = _read_row(line, values, marks)
-        result.problems += problems
+        result.problems += [problem for problem in problems if (problem.line, problem.column) not in marked]
         if row and row.key in seen:
             reason = "The same account, month, currency and invoice id stand in line"
             result.problems.append(InvoiceProblem(line, "invoice_id", f"{reason} {seen[row.key]}."))
@@ -158,22 +158,6 @@ def _columns(head: Sequence[str], result: InvoiceFile) -> dict[str, int]:
             needed = ", ".join(NEEDED)
             result.problems.append(InvoiceProblem(1, name, f"The header has no such column; it needs {needed}."))
     return known
-
-
-def decimal_marks(text: str) -> set[str]:
-    """Which characters may be the decimal mark of a number: both where it cannot be seen, like in 174.025."""
-    digits = SIGN.sub("", text)
-    points, commas = digits.count("."), digits.count(",")
-    if points and commas:
-        return {"."} if digits.rfind(".") > digits.rfind(",") else {","}
-    if not points and not commas:
-        return {".", ","}
-    mark, other = (".", ",") if points else (",", ".")
-    if points + commas > 1:
-        return {other}
-    before, after = digits.split(mark)
-    is_clear = len(after) != 3 or len(before) > 3 or before.strip("0") == ""
-    return {mark} if is_clear else {".", ","}
 
 
 def _mark_of(

@@ -116,8 +116,21 @@ class Bill:
         months = [month for month in self.months if month.start <= as_of]
         return self.is_off or not months or _months_between(max(months), Month.of(as_of)) > rules.ended_after
 
+    def reaches(self, as_of: date) -> date:
+        """The day until which its cost is all there: its last; a month's end once it has what it usually brings of one.
+
+        A bill of fees of the 1st has nothing more to bring after them.
+        """
+        last = self.last_day(ANY, as_of) or NEVER
+        month = Month.of(last)
+        return month.period.last_day if last >= self.usual_end(month, as_of, slack=0) else last
+
     def expected_until(self, month: Month, as_of: date) -> date:
-        """The day until which `month` should be delivered by now, by what the bill brought before.
+        """The day until which `month` should be delivered by now, by what the bill brought before."""
+        return min(as_of - timedelta(days=self.lag), self.usual_end(month, as_of))
+
+    def usual_end(self, month: Month, as_of: date, slack: int = LEAST_LAG_DAYS) -> date:
+        """The day until which `month` should be delivered in the end, by what the bill brought before.
 
         A bill that usually has no charge on a month's last days need not have one this time.
         """
@@ -127,17 +140,14 @@ class Bill:
             if other != month and other < Month.of(as_of)
         ][:MONTHS_LEARNT]
         if earlier:
-            usual_end = month.period.last_day
             if short := median_low((Month.of(day).period.last_day - day).days for day in earlier):
                 # So many days before the end, or on that day of the month; where they vary, two more are no news.
                 of_month = month.start + timedelta(days=median_low(day.day for day in earlier) - 1)
-                usual_end = min(usual_end - timedelta(days=short), of_month) - timedelta(days=LEAST_LAG_DAYS)
+                return min(month.period.last_day - timedelta(days=short), of_month) - timedelta(days=slack)
         elif month.next.start <= as_of and month in self.months:
             # The only month there is, and it is over: nothing says that it should be longer.
-            usual_end = self.months[month][ANY]
-        else:
-            usual_end = month.period.last_day
-        return min(as_of - timedelta(days=self.lag), usual_end)
+            return self.months[month][ANY]
+        return month.period.last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +275,43 @@ def knowledge_of(bills: Sequence[Bill], period: Period, as_of: date, rules: Rule
     late = {month for gap in gaps for month in gap.months}
     open_months = [month for month in ended[-2:] if _is_open(month, counted, as_of, rules, late)]
     return Knowledge(until, gaps, open_months, is_over=not going_on)
+
+
+def last_shared_day(bills: Sequence[Bill], period: Period, as_of: date, rules: Rules) -> date | None:
+    """The last day that counts when the days of `period` are compared: every bill has delivered until then.
+
+    After it, what one of the bills has not brought would be compared as zero. A bill that brought nothing of the period
+    yet does not end it: one that comes once a month would leave no day. None where there is no bill.
+    """
+    going_on = [bill for bill in bills if not bill.has_ended(as_of, rules)]
+    last_days = [(bill, day) for bill in going_on or bills if (day := bill.last_day(ANY, as_of)) is not None]
+    newest = max((day for _, day in last_days), default=None)
+    if newest is None or not going_on:
+        return newest
+    return min([newest, *(bill.reaches(as_of) for bill, day in last_days if day >= period.start)])
+
+
+def undelivered(bills: Iterable[Bill], period: Period, as_of: date, rules: Rules) -> list[Gap]:
+    """The days of `period` that these bills lack, late or not yet due: a sum over them is short."""
+    missing: list[Gap] = []
+    for bill in bills:
+        missing += _gaps_of(bill, period, as_of, rules, ANY)
+        if not bill.has_ended(as_of, rules):
+            missing += _still_to_come(bill, period, as_of)
+    return missing
+
+
+def _still_to_come(bill: Bill, period: Period, as_of: date) -> Iterator[Gap]:
+    until = bill.last_day(ANY, as_of)
+    for month in period.months():
+        if until is None or until >= month.period.last_day:
+            continue
+        first = max(until + timedelta(days=1), month.start)
+        if until >= bill.usual_end(month, as_of):
+            # It has brought all that it usually brings of a month; the days that are not over may still bring more.
+            first = max(first, as_of)
+        if first <= month.period.last_day:
+            yield Gap(bill, first, month.period.last_day, until)
 
 
 def _is_open(month: Month, bills: Sequence[Bill], as_of: date, rules: Rules, late: set[Month]) -> bool:

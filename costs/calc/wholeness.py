@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from statistics import median
 
+from finops_site.lib.periods import day_text, short_day_text
 from finops_site.lib.words import counted, some_of
 
 # What is smaller than this share of the month may vanish without a question.
@@ -144,12 +145,9 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
         unread = Decimal(versions.rows_rejected) / versions.rows_read
         if unread > versions.rejected_share_before + NOTABLE:
             reasons.append(f"{versions.rows_rejected:,} of {counted(versions.rows_read, 'row')} could not be read.")
-    ends_early = versions.last_day_before and versions.last_day and versions.last_day < versions.last_day_before
-    if ends_early:
-        reasons.append(
-            f"It ends on {versions.last_day:%-d %b %Y}; the version that counts goes on until "
-            f"{versions.last_day_before:%-d %b %Y}."
-        )
+    before, last = versions.last_day_before, versions.last_day
+    if before and last and last < before:
+        reasons.append(f"It ends on {day_text(last)}; the version that counts goes on until {day_text(before)}.")
     reasons += [f"{metric} is not in it any more." for metric in versions.lost_metrics]
     for kind in ("account", "service"):
         gone = [row for row in versions.compared if row.kind == kind and _vanished(row, size[row.currency])]
@@ -157,9 +155,10 @@ def reasons_to_hold(versions: Versions, limits: Limits) -> list[str]:
             gone.sort(key=lambda row: -abs(row.before or Decimal(0)))
             listed = some_of([f"{row.name or 'none'} ({row.before:,.2f} {row.currency})" for row in gone])
             reasons.append(f"{'Accounts' if kind == 'account' else 'Services'} without any charge: {listed}.")
+    ends_early = bool(before and last and last < before)
     missing = [] if ends_early else [row for row in versions.missing_days if _is_notable(row.cost, size[row.currency])]
     for lack in sorted(missing, key=lambda row: -abs(row.cost))[:5]:
-        span = f"{lack.first:%-d %b %Y}" if lack.days == 1 else f"{lack.first:%-d %b} to {lack.last:%-d %b %Y}"
+        span = f"{day_text(lack.first)}" if lack.days == 1 else f"{short_day_text(lack.first)} to {day_text(lack.last)}"
         reasons.append(
             f"Account {lack.account or 'none'} has no charge on {counted(lack.days, 'day')} on "
             f"which it had {lack.cost:,.2f} {lack.currency} ({span})."
@@ -214,7 +213,7 @@ def _crept(largest: Sequence[LargestVersion], currency: str, limits: Limits) -> 
         if row.currency == currency and row.largest > 0 and row.now < row.largest * (1 - limits.down):
             return (
                 f"{row.metric} goes down to {row.now:,.2f} {row.currency} by small steps: the version of "
-                f"{row.received_on:%-d %b %Y} had {row.largest:,.2f} ({row.now / row.largest - 1:+.1%}; "
+                f"{day_text(row.received_on)} had {row.largest:,.2f} ({row.now / row.largest - 1:+.1%}; "
                 f"{limits.down:.1%} down is usual)."
             )
     return ""

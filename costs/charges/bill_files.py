@@ -18,6 +18,7 @@ from costs.formats import FORMATS, detect
 from costs.formats.base import METRICS, TAG_COLUMNS, BadBill, Format, Options, Sheet, formula
 from costs.formats.sql import literal, quoted
 from finops_site.lib.money import exact_text
+from finops_site.lib.periods import day_text
 
 # No compression, set and not guessed from the name, which may be anything: what is packed comes unfolded.
 AS_TEXT = f"max_line_size = {LONGEST_LINE}, buffer_size = {8 * LONGEST_LINE}, compression = 'none'"
@@ -410,7 +411,7 @@ def _notes_on_pages(pages: Sequence[tuple[str, Page]]) -> list[str]:
             notes.append(f"No page has {span}: one is missing, and with it a part of the bill.")
         if rows and with_rows and start < with_rows[-1][0]:
             raise BadBill(
-                f"{with_rows[-1][1]} and {name}: both have charges of {start:%-d %b %Y}, and not the same pages. "
+                f"{with_rows[-1][1]} and {name}: both have charges of {day_text(start)}, and not the same pages. "
                 "Deliver each page once, and answers of several organisations or filters each by itself."
             )
         if rows:

@@ -7,8 +7,10 @@ import duckdb
 
 from costs.calc.allocation_rules import NEVER, OwnerRule, VirtualTag, boundaries, cut_sql, decide_owners, signature_of
 from costs.calc.dimensions import READ_FROM_CHARGES
+from costs.calc.providers import provider_name, provider_sql
 from costs.formats.base import METRICS
-from costs.formats.sql import NO_NUL, literal, tags
+from costs.formats.service_families import families_sql, same_family
+from costs.formats.sql import NO_NUL, for_comparison, literal, tags
 
 # Follow from the dimensions; where the charges of a line disagree, the line has nothing (sku) or one of them (names).
 DESCRIPTIONS = {"resource_name": ("ResourceName", 1000), "resource_type": ("ResourceType", 300)}
@@ -19,10 +21,12 @@ KIND_TEXTS = (*READ_FROM_CHARGES, *DESCRIPTIONS)
 GRAIN = ("Tags", *(column for column, _ in READ_FROM_CHARGES.values()))
 NAMES = tuple(column for column, _ in DESCRIPTIONS.values())
 AGREED = tuple(column for column, _ in UNANIMOUS.values())
+# What a line has in the place of what the bill says: one name for a provider, the families of FOCUS for its services.
+MEANT = {"ProviderName": "p.name", "ServiceCategory": "f.category", "ServiceSubcategory": "f.subcategory"}
 AMOUNTS = dict(zip(("billed_cost", "effective_cost", "list_cost", "contracted_cost"), METRICS, strict=True))
 
 # Of a tag set's sorted `pairs` {k, v}: their canonical text, and the map with small keys (the first one wins).
-LOWERED = "list_transform(pairs, lambda e: {'k': lower(e.k), 'v': e.v})"
+LOWERED = f"list_transform(pairs, lambda e: {{'k': {for_comparison('e.k')}, 'v': e.v}})"
 EARLIER = f"list_transform(({LOWERED})[:i - 1], lambda other: other.k)"
 TAG_SET = f"""pairs, CAST(to_json(map_from_entries(pairs)) AS VARCHAR) AS json,
     map_from_entries(list_filter({LOWERED}, lambda e, i: NOT list_contains({EARLIER}, e.k))) AS folded"""
@@ -74,6 +78,7 @@ class MonthLines:
         amounts are summed by that number and the day: summed by the texts themselves, the lines of a big month do not
         fit the memory and are sorted on the disk. Texts are made fit for PostgreSQL afterwards: there are far fewer.
         """
+        self.charges = _with_all_columns(self.db, self.charges)
         for salt in count():
             if self._number_texts(salt):
                 break
@@ -102,7 +107,12 @@ class MonthLines:
                 CREATE OR REPLACE TEMP TABLE distinct_{column} AS SELECT {_number([column], salt)} AS number, {column}
                 FROM (SELECT DISTINCT {column} FROM texts WHERE {column} IS NOT NULL)
             """)
-        self.db.execute("DROP TABLE texts")
+        self.db.execute(f"""
+            DROP TABLE texts;
+            CREATE OR REPLACE TEMP TABLE families AS {families_sql("kinds")};
+            CREATE OR REPLACE TEMP TABLE providers AS
+            SELECT ProviderName, {provider_sql("ProviderName")} AS name FROM (SELECT DISTINCT ProviderName FROM kinds);
+        """)
         numbered = {"kinds": "kind", **{f"distinct_{column}": "number" for column in AGREED}}
         shared = [f"(SELECT count(*) > count(DISTINCT {number}) FROM {table})" for table, number in numbered.items()]
         return self.db.execute(f"SELECT {' OR '.join(shared)}").fetchone() == (False,)
@@ -127,12 +137,14 @@ class MonthLines:
         `copied` is what PostgreSQL's COPY is to read of a line's KIND_TEXTS, made once for all lines of a kind.
         """
         widths = {**READ_FROM_CHARGES, **DESCRIPTIONS}
-        texts = [f"{shown(f'c.{column}', width)} AS {name}" for name, (column, width) in widths.items()]
+        texts = [f"{shown(MEANT.get(col, f'c.{col}'), width)} AS {name}" for name, (col, width) in widths.items()]
         self.db.execute(f"""
             CREATE OR REPLACE TEMP TABLE kinds AS
             SELECT *, concat_ws(chr(9), {", ".join(as_copied(name) for name in KIND_TEXTS)}) AS copied
             FROM (SELECT kind, t.tag_set, {", ".join(texts)}
-                FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text)
+                FROM kinds c JOIN tag_sets t ON c.Tags IS NOT DISTINCT FROM t.tag_text
+                JOIN families f ON {same_family("c", "f")}
+                JOIN providers p ON c.ProviderName IS NOT DISTINCT FROM p.ProviderName)
         """)
         agreed = [f"{shown(f'distinct_{column}.{column}', w)} AS {name}" for name, (column, w) in UNANIMOUS.items()]
         lookups = " ".join(f"LEFT JOIN distinct_{c} ON distinct_{c}.number = s.{c}" for c, _ in UNANIMOUS.values())
@@ -185,7 +197,8 @@ class MonthLines:
             CREATE OR REPLACE TEMP TABLE virtual_tags (n BIGINT, provider VARCHAR, sub_account VARCHAR,
             resource VARCHAR, key VARCHAR, value VARCHAR, first DATE, until DATE)
         """)
-        columns = [[getattr(tag, name) for tag in tags] for name in ("provider", "sub_account", "resource", "key")]
+        providers = [provider_name(tag.provider) for tag in tags]
+        columns = [providers, *([getattr(tag, name) for tag in tags] for name in ("sub_account", "resource", "key"))]
         texts = [*columns, [tag.value for tag in tags]]
         days = [[tag.start for tag in tags], [tag.end or NEVER for tag in tags]]
         self.db.execute(
@@ -226,6 +239,13 @@ class MonthLines:
 def charges_sql(charges: str) -> str:
     """The charges of the Parquet files `charges`, those that could be read: what to put behind FROM."""
     return f"(SELECT * FROM read_parquet({literal(charges)}) WHERE x_Problem IS NULL)"
+
+
+def _with_all_columns(db: duckdb.DuckDBPyConnection, charges: str) -> str:
+    """Charges that were written before a column existed have nothing in it."""
+    there = {name.lower() for name, *_ in db.execute(f"DESCRIBE SELECT * FROM {charges}").fetchall()}
+    missing = [f"NULL::VARCHAR AS {column}" for column in GRAIN if column.lower() not in there]
+    return f"(SELECT *, {', '.join(missing)} FROM {charges})" if missing else charges
 
 
 def share_a_row(db: duckdb.DuckDBPyConnection, charges: str, others: str) -> bool:

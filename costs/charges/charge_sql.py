@@ -60,6 +60,17 @@ def source_column(file: BillFile, column: str) -> str:
     return next(iter(as_it_stands), of_rows[0] if len(of_rows) == 1 else column)
 
 
+def source_columns(file: BillFile, column: str) -> list[str]:
+    """The bill's own columns that a charge column is made of; none where the format knows it without the bill."""
+    sql = _rule_sql(file, column)
+    # What several charge columns need was worked out before, the later of what is earlier.
+    for name, rule in reversed(list(file.format.aside.items())):
+        if aside(name) in sql:
+            sql += rule(file.sheet) or ""
+    names = [name for name, cell in file.sheet.columns.items() if cell in sql]
+    return [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
+
+
 def _billing_month(file: BillFile) -> str:
     """SQL for the month a charge is billed in.
 

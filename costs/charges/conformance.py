@@ -17,7 +17,7 @@ import duckdb
 
 from costs.charges.charge_sql import FIRST_DAY, LAST_DAY
 from costs.formats.base import CHARGE_COLUMNS
-from costs.formats.focus_out import ALLOWED as SERVICE_CATEGORIES
+from costs.formats.service_families import ALLOWED as SERVICE_CATEGORIES
 from costs.formats.sql import NO_NUL, literal, moment, quoted, tags
 from finops_site.lib.money import EXACT, ISO_4217, exact_text
 
@@ -191,7 +191,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "list-price-times-quantity-is-list-cost",
         "Amounts",
-        "ListUnitPrice x PricingQuantity is ListCost (within 1 %).",
+        "ListUnitPrice x PricingQuantity is ListCost (within 1%).",
         _differs("ListCost", "ListUnitPrice"),
         ("ListCost", "ListUnitPrice", "PricingQuantity", "ChargeClass"),
         ("ListCost", "ListUnitPrice", "PricingQuantity"),
@@ -201,7 +201,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "contracted-price-times-quantity-is-contracted-cost",
         "Amounts",
-        "ContractedUnitPrice x PricingQuantity is ContractedCost (within 1 %).",
+        "ContractedUnitPrice x PricingQuantity is ContractedCost (within 1%).",
         _differs("ContractedCost", "ContractedUnitPrice"),
         ("ContractedCost", "ContractedUnitPrice", "PricingQuantity", "ChargeClass"),
         ("ContractedCost", "ContractedUnitPrice", "PricingQuantity"),

@@ -231,12 +231,17 @@ def _unique(columns: Iterable[str]) -> Iterator[str]:
 
 
 def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[int, int]:
-    """On which line of the file each wanted record starts; records are counted as DuckDB counts them, from 1.
+    """On which line of the file each wanted record starts; records are counted as DuckDB counts them, from 1."""
+    return {record: line for record, (line, _) in rows_of_records(path, layout, wanted).items()}
 
-    Only called for bills that have rejects: it reads up to the last wanted record.
+
+def rows_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[int, tuple[int, list[str]]]:
+    """{record: (the line on which it starts, its cells as they are written)} of the wanted records.
+
+    Only called where somebody must look at single rows: it reads up to the last wanted record.
     """
     targets = set(wanted)
-    lines: dict[int, int] = {}
+    rows: dict[int, tuple[int, list[str]]] = {}
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         for _ in range(layout.skip):
             next(stream, None)
@@ -249,10 +254,10 @@ def lines_of_records(path: Path, layout: Layout, wanted: Iterable[int]) -> dict[
             is_broken = any("\udc80" <= char <= "\udcff" for cell in row for char in cell)
             record += len(row) == len(layout.columns) and not is_broken
             if record in targets:
-                lines.setdefault(record, start)
+                rows.setdefault(record, (start, row))
             if targets and record >= max(targets):
                 break
-    return lines
+    return rows
 
 
 def line_at(path: Path, offsets: Iterable[int]) -> dict[int, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from costs.calc import fee_spreading
+from costs.calc.providers import provider_name
 from costs.charges import conventions, gzips, text_files, zips
 from costs.charges.bill_files import (
     BillFile,
@@ -34,6 +35,7 @@ from costs.formats.base import BadBill, Format, Options
 from costs.formats.normalise import SEPARATOR
 from costs.formats.sql import FULL, STORED, is_mended, is_plain, literal, repeats_a_key, tags
 from finops_site.lib.money import NO_CURRENCY
+from finops_site.lib.periods import moment_text
 from finops_site.lib.words import counted
 
 logger = logging.getLogger(__name__)
@@ -106,24 +108,15 @@ def read_bill(
     with gzips.readable(db, limit) as unfolded:
 
         def opened(*, anew: bool) -> list[BillFile]:
-            bill = [
-                open_bill_file(
-                    db,
-                    name,
-                    path,
-                    scratch=scratch,
-                    options=options,
-                    format_name=format_name,
-                    unfolded=unfolded,
-                    anew=anew,
-                )
-                for name, path in unpacked
-            ]
-            bill = join_prices(db, bill)
-            if format_name == "auto":
-                bill = views_of_parts(db, bill)
-            check_one_format(bill)
-            bill, notes_on_pages[:] = pages_once(db, bill)
+            bill, notes_on_pages[:] = open_bill(
+                db,
+                unpacked,
+                scratch=scratch,
+                options=options,
+                format_name=format_name,
+                unfolded=unfolded,
+                anew=anew,
+            )
             progress("reading", 0.1)
             return bill
 
@@ -167,6 +160,30 @@ def read_bill(
             )
         contents.notes += [*remarks, *notes_on_pages, *reading.notes, *left_out]
         return contents
+
+
+def open_bill(
+    db: duckdb.DuckDBPyConnection,
+    files: Sequence[tuple[str, Path]],
+    *,
+    scratch: Path,
+    options: Options,
+    format_name: str,
+    unfolded: gzips.Gzips,
+    anew: bool,
+) -> tuple[list[BillFile], list[str]]:
+    """The files of a bill, recognised, in the order in which charges number them; what is to be said of its pages."""
+    bill = [
+        open_bill_file(
+            db, name, path, scratch=scratch, options=options, format_name=format_name, unfolded=unfolded, anew=anew
+        )
+        for name, path in files
+    ]
+    bill = join_prices(db, bill)
+    if format_name == "auto":
+        bill = views_of_parts(db, bill)
+    check_one_format(bill)
+    return pages_once(db, bill)
 
 
 def _is_written_oddly(bundle: Sequence[tuple[str, Path]], unfolded: gzips.Gzips) -> bool:
@@ -294,9 +311,9 @@ def _summarise(
         raise _no_charges(bill, contents)
     providers = db.execute(
         f"""SELECT DISTINCT ProviderName FROM {table}
-        WHERE x_Problem IS NULL AND ProviderName IS NOT NULL ORDER BY 1 LIMIT 5"""
+        WHERE x_Problem IS NULL AND ProviderName IS NOT NULL ORDER BY 1 LIMIT 20"""
     ).fetchall()
-    contents.provider = ", ".join(name for (name,) in providers)[:200]
+    contents.provider = ", ".join(sorted({provider_name(name) for (name,) in providers})[:5])[:200]
     if contents.repeats:
         accounts = db.execute(f"SELECT DISTINCT coalesce(SubAccountId, '') FROM {table} WHERE x_Problem IS NULL")
         contents.accounts = tuple(account for (account,) in accounts.fetchall())
@@ -382,7 +399,7 @@ def _notes_on_months(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
         WHERE x_Problem IS NULL AND date_trunc('month', BillingPeriodStart) <> x_BillingMonth ORDER BY 1 LIMIT 3"""
     ).fetchall()
     return [
-        f"The billing period that starts {start:%Y-%m-%d %H:%M} UTC is {month:%B %Y}: it starts at midnight in another "
+        f"The billing period that starts {moment_text(start)} is {month:%B %Y}: it starts at midnight in another "
         "zone. Charge days are in UTC."
         for start, month in rows
     ]

@@ -25,6 +25,8 @@ GROUPINGS: Mapping[str, tuple[str, str]] = {
     "cluster": ("Cluster", "cluster"),
 }
 LABEL = "label:"
+# The costs that are split.
+METRICS = ("effective_cost", "billed_cost")
 # The tags by which bills name the cluster of a machine, for files that name no machines.
 CLUSTER_TAGS = (
     *("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "goog-k8s-cluster-name"),
@@ -125,8 +127,12 @@ def unmatched(user: Person, period: Period, cluster: str = "") -> list[MissingMa
     return [MissingMachine(*row) for row in rows]
 
 
-def clusters() -> list[str]:
-    return list(ClusterUsage.objects.order_by("cluster").values_list("cluster", flat=True).distinct())
+def clusters(user: Person, period: Period, metric: str = "effective_cost") -> list[str]:
+    """The clusters that `user` may ask for: all, or of a lead those with a machine of her teams in the period."""
+    if user.sees_whole_company:
+        return list(ClusterUsage.objects.order_by("cluster").values_list("cluster", flat=True).distinct())
+    pairs, params = _pairs(user, period, metric, "")
+    return [name for (name,) in _fetch(f"SELECT DISTINCT cluster FROM ({pairs}) p ORDER BY 1", params)]
 
 
 def _key(by: str) -> tuple[str, list[str]]:
@@ -147,8 +153,8 @@ def _usage(period: Period, cluster: str) -> tuple[str, list[Any]]:
 
 def _lines(user: Person, period: Period, metric: str) -> tuple[str, list[Any]]:
     """(SQL of the visible cost lines of resources, with the whole and the tail of the resource's name; parameters)."""
-    if metric not in ("effective_cost", "billed_cost"):
-        raise ValueError(f"{metric!r} is no cost that is split: choose effective_cost or billed_cost.")
+    if metric not in METRICS:
+        raise ValueError(f"{metric!r} is no cost that is split: choose {' or '.join(METRICS)}.")
     rows = (
         CostLine.objects.visible_to(user).charged_in(period).exclude(resource="").filter(**{f"{metric}__isnull": False})
     )

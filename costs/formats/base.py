@@ -42,6 +42,7 @@ CHARGE_COLUMNS: Mapping[str, Kind] = {
     "ChargeDescription": "text",
     "ChargeFrequency": "text",
     "ServiceCategory": "text",
+    "ServiceSubcategory": "text",
     "ServiceName": "text",
     "RegionId": "text",
     "RegionName": "text",

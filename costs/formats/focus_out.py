@@ -1,47 +1,18 @@
-"""FOCUS 1.2 out again: each of its 57 columns as SQL over the charges of one delivery. Pure: no Django.
+"""FOCUS 1.2, 1.3 or 1.4 out again: each of its columns as SQL over the charges of one delivery. Pure: no Django.
 
-What a bill does not say but FOCUS 1.2 forbids to be null is filled by the rule that stands beside its column, and only
-where it is null: costs that the bill states leave as they came.
+What a bill does not say but FOCUS forbids to be null is filled by the rule that stands beside its column, and only
+where it is null: costs that the bill states leave as they came. What changed from version to version: the changelogs
+of the specification's data set Cost and Usage (57 columns in 1.2, 65 in 1.3 and in 1.4).
 """
 
 from collections.abc import Collection
 
+from costs.formats.service_families import ALLOWED, families_sql, same_family
 from costs.formats.sql import STORED, is_plain, literal, quoted, tags
 
-# Which names of services (provider's words) belong to which of FOCUS's categories; the first that is found counts.
-CATEGORIES = {
-    "AI and Machine Learning": "sagemaker|bedrock|machine learning|vertex|cognitive|openai|comprehend|rekognition",
-    "Analytics": "athena|glue|redshift|emr|kinesis|quicksight|bigquery|databricks|data factory|synapse|opensearch",
-    "Databases": "rds|dynamo|database|sql|cosmos|elasticache|neptune|documentdb|spanner|bigtable|firestore|redis",
-    "Networking": "vpc|cloudfront|route ?53|load balanc|bandwidth|network|cdn|dns|gateway|data transfer|directconnect",
-    "Security": "kms|waf|guardduty|shield|inspector|macie|secret|security|defender|threat|armor|key vault|firewall",
-    "Identity": "cognito|iam|active directory|identity",
-    "Integration": "sqs|sns|eventbridge|queue|pub/sub|service bus|event|stepfunctions|step functions|mq\\b",
-    "Management and Governance": "cloudwatch|cloudtrail|config|monitor|log analytics|logging|support|systems manager",
-    "Storage": "s3|storage|backup|glacier|efs|fsx|ebs|filestore|disk",
-    "Compute": "ec2|compute|lambda|virtual machine|ecs|eks|kubernetes|container|functions|fargate|app service",
-    "Developer Tools": "codebuild|codepipeline|codeartifact|devops|build",
-}
-ALLOWED = (
-    *CATEGORIES,
-    *("Business Applications", "Internet of Things", "Media", "Migration", "Mobile", "Multicloud", "Other", "Web"),
-)
-
-
 NAMED = "coalesce(c.x_ServiceTitle, c.ServiceName, 'unknown')"
-
-
-def _by_name() -> str:
-    cases = " ".join(
-        f"WHEN regexp_matches(lower({NAMED}), {literal(pattern)}) THEN {literal(name)}"
-        for name, pattern in CATEGORIES.items()
-    )
-    return f"CASE {cases} ELSE 'Other' END"
-
-
-# A service has one category: the bill's own where it is a FOCUS bill, else by the service's name, else Other.
-OWN_CATEGORY = f"CASE WHEN c.ServiceCategory IN ({', '.join(map(literal, ALLOWED))}) THEN c.ServiceCategory END"
-CATEGORY = f"CASE WHEN {{own}} THEN coalesce({OWN_CATEGORY}, {_by_name()}) ELSE {_by_name()} END"
+# As cost lines have it; a marketplace is none of FOCUS's categories.
+CATEGORY = f"CASE WHEN f.category IN ({', '.join(map(literal, ALLOWED))}) THEN f.category ELSE 'Other' END"
 
 # Units as FOCUS writes them: GB, Hours, API Requests, GB-Months, GB/Hour, 1000 Requests.
 WORDS = "[A-Za-z][A-Za-z0-9]*( +[A-Za-z][A-Za-z0-9]*)*"
@@ -62,9 +33,11 @@ def _unit(sql: str) -> str:
 # Who sends the invoice, under the provider's name where it is the provider itself under its legal one.
 HOUSES = {"AWS": "amazon|aws", "Azure": "microsoft|azure", "Microsoft": "microsoft|azure", "GCP": "google"}
 HOUSES |= {"Google Cloud": "google", "OCI": "oracle", "Oracle": "oracle"}
+HOUSES = {name: f"(^|[^a-z])({words})([^a-z]|$)" for name, words in HOUSES.items()}
 PROVIDER = "coalesce(c.ProviderName, 'unknown')"
 ITSELF = " ".join(
-    f"WHEN {PROVIDER} = {literal(name)} AND regexp_matches(lower(c.InvoiceIssuerName), '{pattern}') THEN {PROVIDER}"
+    f"WHEN {PROVIDER} = {literal(name)} AND regexp_matches(lower(c.InvoiceIssuerName), {literal(pattern)}) "
+    f"THEN {PROVIDER}"
     for name, pattern in HOUSES.items()
 )
 ISSUER = f"CASE {ITSELF} ELSE coalesce(c.InvoiceIssuerName, {PROVIDER}) END"
@@ -80,7 +53,7 @@ STATUS = f"CASE WHEN {COMMITTED} AND {IS_USAGE} THEN coalesce(c.CommitmentDiscou
 PRICING_CATEGORY = f"""CASE WHEN NOT {IS_PRICED} THEN NULL
     WHEN c.PricingCategory IN ('Standard', 'Dynamic', 'Committed', 'Other') THEN c.PricingCategory
     WHEN {COMMITTED} AND {IS_USAGE} THEN 'Committed' ELSE 'Standard' END"""
-SUBCATEGORY = f"coalesce({{ServiceSubcategory}}, 'Other (' || ({CATEGORY}) || ')')"
+SUBCATEGORY = f"CASE WHEN f.category IS NULL OR f.category <> ({CATEGORY}) THEN 'Other (Other)' ELSE f.subcategory END"
 UNITS = _unit("coalesce(c.ConsumedUnit, c.PricingUnit, 'Units')")
 PRICING_UNITS = _unit("coalesce(c.PricingUnit, c.ConsumedUnit, 'Units')")
 
@@ -153,10 +126,32 @@ COLUMNS = {
     "ProviderName": PROVIDER,
     "PublisherName": f"coalesce(c.PublisherName, {PROVIDER})",
 }
+# The provider of a service, and who hosts it: itself, where a cloud sells its own.
+OWN_CLOUD = " OR ".join(f"{PROVIDER} = {literal(name)}" for name in HOUSES)
+HOST = f"coalesce({{HostProviderName}}, CASE WHEN {OWN_CLOUD} THEN {PROVIDER} END)"
+COLUMNS_1_3 = COLUMNS | {
+    "ServiceProviderName": PROVIDER,
+    "HostProviderName": HOST,
+    # Splits that the provider itself made, as far as its bill has them.
+    "AllocatedMethodId": "{AllocatedMethodId}",
+    "AllocatedMethodDetails": "{AllocatedMethodDetails}",
+    "AllocatedResourceId": "{AllocatedResourceId}",
+    "AllocatedResourceName": "{AllocatedResourceName}",
+    "AllocatedTags": "{AllocatedTags}",
+    "ContractApplied": "{ContractApplied}",
+}
+COLUMNS_1_4 = {name: sql for name, sql in COLUMNS_1_3.items() if name not in ("ProviderName", "PublisherName")} | {
+    "InvoiceDetailId": "{InvoiceDetailId}",
+    "CommitmentProgramEligibilityDetails": "{CommitmentProgramEligibilityDetails}",
+}
+VERSIONS = {"1.2": COLUMNS, "1.3": COLUMNS_1_3, "1.4": COLUMNS_1_4}
 SOMETIMES = (
     *("BillingAccountType", "CapacityReservationId", "CapacityReservationStatus", "PricingCurrency"),
     *("PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice"),
-    *("ServiceSubcategory", "SkuMeter", "SkuPriceDetails", "SubAccountType"),
+    *("SkuMeter", "SkuPriceDetails", "SubAccountType"),
+    *("HostProviderName", "AllocatedMethodId", "AllocatedMethodDetails", "AllocatedResourceId"),
+    *("AllocatedResourceName", "AllocatedTags", "ContractApplied", "InvoiceDetailId"),
+    "CommitmentProgramEligibilityDetails",
 )
 
 
@@ -175,22 +170,25 @@ def _cost_sql(known: Collection[str]) -> dict[str, str]:
     return {key: f"coalesce(c.{name if name in known else rest[key]}, 0::{STORED})" for key, name in names.items()}
 
 
-def export_sql(table: str, present: Collection[str], known: Collection[str], *, own: bool) -> str:
-    """SQL for the charges of one delivery as FOCUS 1.2.
+def export_sql(table: str, present: Collection[str], known: Collection[str], version: str = "1.2") -> str:
+    """SQL for the charges of one delivery as a version of FOCUS.
 
-    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states; `own`: it
-    came as FOCUS, so that its categories are FOCUS's.
+    `present` are its Parquet's columns; `known` are the metrics that the month's bill of its source states.
     """
-    costs, columns_here = _cost_sql(known) | {"own": str(own).lower()}, {name.lower() for name in present}
+    costs, columns_here = _cost_sql(known), {name.lower() for name in present}
     columns = []
-    for name, sql in COLUMNS.items():
+    for name, sql in VERSIONS[version].items():
         for sometimes in SOMETIMES:
             there = f"c.{quoted(sometimes)}" if sometimes.lower() in columns_here else "NULL::VARCHAR"
             sql = sql.replace(f"{{{sometimes}}}", there)
         for key, cost in costs.items():
             sql = sql.replace(f"{{{key}}}", cost)
         columns.append(f"{sql} AS {quoted(name)}")
-    return f"SELECT {', '.join(columns)} FROM {table} c WHERE c.x_Problem IS NULL"
+    if "servicesubcategory" not in columns_here:
+        # Written before charges had it.
+        table = f"(SELECT *, NULL::VARCHAR AS ServiceSubcategory FROM {table})"
+    families = f"LEFT JOIN ({families_sql(table)}) f ON {same_family('c', 'f')}"
+    return f"SELECT {', '.join(columns)} FROM {table} c {families} WHERE c.x_Problem IS NULL"
 
 
 def csv_cell(name: str) -> str:

@@ -311,8 +311,8 @@ def map_of_pairs(pairs: str) -> str:
 # Blanks that people leave around a value, no-break spaces and other invisible ones among them. DuckDB and PostgreSQL
 # both cut them with ``btrim`` or ``trim(text, characters)``.
 WHITE_SPACE = (
-    " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
-    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+    " \t\r\n\v\f\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
 
 

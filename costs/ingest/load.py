@@ -118,23 +118,28 @@ def _remove_remains(delivery: Delivery, scratch: Path) -> None:
 
 
 def _read(db: duckdb.DuckDBPyConnection, delivery: Delivery, scratch: Path) -> BillContents:
-    options = delivery.options
     return read_bill(
         db,
         [(file.name, file.full_path) for file in delivery.files.select_related("delivery")],
         target=delivery.folder / "charges",
         scratch=scratch,
-        options=Options(
-            month=Month.parse(options["month"]) if options.get("month") else None,
-            bill_stopped=bool(options.get("bill_stopped")),
-            currency=options.get("currency"),
-            date_order=options.get("date_order"),
-            decimal_mark=options.get("decimal_mark"),
-            view=options.get("view", ""),
-        ),
-        format_name=options.get("format") or "auto",
+        options=stated_options(delivery),
+        format_name=delivery.options.get("format") or "auto",
         limit=settings.BILL_MAX_BYTES,
         progress=lambda stage, share: report_progress(delivery, stage, share),
+    )
+
+
+def stated_options(delivery: Delivery) -> Options:
+    """What was stated about the bill when it was delivered, as reading it takes it."""
+    options = delivery.options
+    return Options(
+        month=Month.parse(options["month"]) if options.get("month") else None,
+        bill_stopped=bool(options.get("bill_stopped")),
+        currency=options.get("currency"),
+        date_order=options.get("date_order"),
+        decimal_mark=options.get("decimal_mark"),
+        view=options.get("view", ""),
     )
 
 

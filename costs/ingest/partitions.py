@@ -26,7 +26,8 @@ OWN_TABLES = (
 # What pages filter and group by. Statistics of the long texts would cost half a second a load, and no query needs them.
 FILTERED_COLUMNS = (
     "delivery_month_id, charge_date, billing_month, provider, billing_account, sub_account, service, service_category, "
-    "region, charge_category, currency, owner_id, pool_id, tag_set_id, instance_type, commitment"
+    "service_subcategory, region, charge_category, currency, invoice_issuer, owner_id, pool_id, tag_set_id, "
+    "instance_type, commitment"
 )
 
 

@@ -21,8 +21,13 @@ from costs.models import Delivery, DeliveryFile, FetchedBill, Source
 from costs.versions.decisions import same_bill, supersede_held
 from finops_site.lib.periods import Month
 from finops_site.models import User
+from finops_site.people.demo_rows import demo_company
 
 logger = logging.getLogger(__name__)
+BESIDE_DEMO = (
+    "This site holds the demo company, and a bill of yours would join it. Remove the demo first, under Set up or with "
+    "run.py manage remove_demo; or begin beside it: FINOPS_VAR=other PORT=8001 python3 run.py --no-demo."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,15 @@ def receive_bill(
     decimal_mark: str | None = None,
     is_accepted: bool = False,
     beside: Sequence[int] = (),
+    is_demo: bool = False,
 ) -> list[Receipt]:
     """Keeps the files of a bill and returns its deliveries: those of each layout, and one for all loose files.
 
     With `is_accepted` they count however much they change the versions before them; they stand beside the deliveries
-    `beside`, and replace nothing of those. Raises BadBill when a path holds no bill, and NotAllReceived when what is
-    complete in a folder is received and something else is not.
+    `beside`, and replace nothing of those. Raises BadBill when a path holds no bill, or beside the demo company unless
+    the bill `is_demo`, and NotAllReceived when what is complete in a folder is received and something else is not.
     """
+    refuse_beside_demo(is_demo=is_demo)
     options = load_options(
         month=month,
         format=format,
@@ -85,13 +92,21 @@ def receive_bill(
     if mode and source.delivery_mode != mode:
         source.delivery_mode = mode
         source.save(update_fields=["delivery_mode"])
-    receipts = [receive_bundle(source, bundle, options, user, is_accepted=is_accepted) for bundle in bundles]
+    receipts = [
+        receive_bundle(source, bundle, options, user, is_accepted=is_accepted, is_demo=is_demo) for bundle in bundles
+    ]
     for receipt in receipts:
         if receipt.is_new:
             receipt.delivery.beside.add(*beside)
     if problems:
         raise NotAllReceived(receipts, problems)
     return receipts
+
+
+def refuse_beside_demo(*, is_demo: bool = False) -> None:
+    """Raises BadBill where a bill would join the demo company."""
+    if not is_demo and demo_company():
+        raise BadBill(BESIDE_DEMO)
 
 
 def load_options(
@@ -122,11 +137,13 @@ def receive_bundle(
     user: User | None = None,
     *,
     is_accepted: bool = False,
+    is_demo: bool = False,
 ) -> Receipt:
     """Keeps the files of one delivery; raises BadBill for what cannot be a bill.
 
     `options` are those of the load, from `load_options`.
     """
+    refuse_beside_demo(is_demo=is_demo)
     bundle = without_earlier_versions(bundle)
     if options.get("format", "auto") == "auto" and bundle.format:
         options = {**options, "format": bundle.format}

@@ -2,14 +2,25 @@ from costs.models.changes import RestatedCost, Restatement
 from costs.models.clusters import ClusterFile, ClusterUsage
 from costs.models.conformance import ConformanceResult
 from costs.models.deliveries import Delivery, DeliveryFile, DeliveryMonth, Reject, Source
-from costs.models.exports import FocusExport
+from costs.models.exports import ExportPlace, FocusExport
 from costs.models.invoices import Invoice, InvoiceCost, InvoiceFile
-from costs.models.lines import CostLine, DayRollup, Dimension, MonthRollup, Pool, ResourceRollup, TagSet
+from costs.models.lines import (
+    AccountGroup,
+    CostLine,
+    DayRollup,
+    Dimension,
+    GroupedAccount,
+    MonthRollup,
+    Pool,
+    ResourceRollup,
+    TagSet,
+)
 from costs.models.rates import ExchangeRate
 from costs.models.sources import Credential, FetchedBill
 from costs.models.streams import DeliveredAccount, Stream
 
 __all__ = [
+    "AccountGroup",
     "ClusterFile",
     "ClusterUsage",
     "ConformanceResult",
@@ -22,8 +33,10 @@ __all__ = [
     "DeliveryMonth",
     "Dimension",
     "ExchangeRate",
+    "ExportPlace",
     "FetchedBill",
     "FocusExport",
+    "GroupedAccount",
     "Invoice",
     "InvoiceCost",
     "InvoiceFile",

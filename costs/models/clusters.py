@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from costs.models.lines import money
+from finops_site.lib.periods import days_text
 from finops_site.lib.person import Person
 
 
@@ -46,7 +47,7 @@ class ClusterFile(models.Model):
         ordering = ["-received_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.name}: {', '.join(self.clusters)}, {self.first_day} to {self.last_day}"
+        return f"{self.name}: {', '.join(self.clusters)}, {days_text(self.first_day, self.last_day)}"
 
 
 class ClusterUsage(models.Model):

@@ -16,8 +16,13 @@ class FocusExportQuerySet(models.QuerySet):
         return self if user.sees_whole_company else self.none()
 
 
+def export_name(month: Month, version: str, kind: str) -> str:
+    """``focus-1.3-2026-03.parquet``."""
+    return f"focus-{version}-{month}.{kind}"
+
+
 class FocusExport(models.Model):
-    """A billing month as a FOCUS 1.2 file, made in the background and kept for a week."""
+    """A billing month as a FOCUS file, made in the background and kept for a week."""
 
     class Status(models.TextChoices):
         WAITING = "waiting", "waiting"
@@ -29,7 +34,13 @@ class FocusExport(models.Model):
         CSV = "csv.gz", "CSV, gzipped"
         PARQUET = "parquet", "Parquet"
 
+    class Version(models.TextChoices):
+        V1_2 = "1.2", "FOCUS 1.2"
+        V1_3 = "1.3", "FOCUS 1.3"
+        V1_4 = "1.4", "FOCUS 1.4"
+
     billing_month = models.DateField()
+    version = models.CharField("FOCUS version", max_length=5, choices=Version, default=Version.V1_2)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CSV)
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
     rows = models.BigIntegerField(default=0)
@@ -53,7 +64,7 @@ class FocusExport(models.Model):
 
     @property
     def file_name(self) -> str:
-        return f"focus-1.2-{Month.of(self.billing_month)}.{self.kind}"
+        return export_name(Month.of(self.billing_month), self.version, self.kind)
 
     @property
     def path(self) -> Path:
@@ -63,3 +74,48 @@ class FocusExport(models.Model):
     def is_open(self) -> bool:
         """Whether it still waits or is written, so that a page keeps polling."""
         return self.status in (self.Status.WAITING, self.Status.WRITING)
+
+
+class ExportPlace(models.Model):
+    """Where months go as FOCUS files every night: those that changed since they were last written there."""
+
+    class Kind(models.TextChoices):
+        FOLDER = "folder", "a folder of this machine"
+        S3 = "s3", "an S3 bucket"
+        AZURE = "azure", "an Azure Blob container"
+        GCS = "gcs", "a Google Cloud Storage bucket"
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.S3)
+    bucket = models.CharField("bucket, container or folder", max_length=500)
+    prefix = models.CharField(max_length=1000, blank=True, help_text="Where in the bucket the files begin.")
+    region = models.CharField(
+        "region or account",
+        max_length=100,
+        blank=True,
+        help_text="an AWS region, or the name of an Azure storage account",
+    )
+    endpoint = models.CharField(
+        max_length=300, blank=True, help_text="Other addresses are allowed by the machine's administrator."
+    )
+    credential = models.ForeignKey("costs.Credential", models.PROTECT, null=True, blank=True)
+    version = models.CharField(
+        "FOCUS version", max_length=5, choices=FocusExport.Version, default=FocusExport.Version.V1_2
+    )
+    file = models.CharField(max_length=10, choices=FocusExport.Kind, default=FocusExport.Kind.PARQUET)
+    months = models.PositiveSmallIntegerField(
+        default=3,
+        help_text="How many billing months, the latest first: an older one that changes is not written again.",
+    )
+    is_enabled = models.BooleanField("write every night", default=True)
+    marks = models.JSONField(default=dict, editable=False, help_text="{month: the bills that its file was made of}")
+    written_at = models.DateTimeField(null=True, editable=False, help_text="when all was there last")
+    problem = models.TextField(blank=True, editable=False, help_text="why the last try failed")
+
+    class Meta:
+        verbose_name = "place of FOCUS exports"
+        verbose_name_plural = "places of FOCUS exports"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -5,7 +5,8 @@ from typing import Any
 from django.db import models
 
 from costs.models.deliveries import DeliveryMonth
-from costs.querysets import CostQuerySet, PoolQuerySet, hash_of
+from costs.querysets import AccountGroupQuerySet, CostQuerySet, PoolQuerySet, hash_of
+from finops_site.lib.periods import day_text
 
 
 def money(help_text: str = "", **options: Any) -> models.DecimalField:
@@ -45,6 +46,34 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccountGroup(models.Model):
+    """Accounts that people look at together: an organisational unit, a customer, a landing zone."""
+
+    name = models.CharField(max_length=200, unique=True)
+    description = models.CharField(max_length=500, blank=True, help_text="What its accounts have in common.")
+
+    objects = AccountGroupQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupedAccount(models.Model):
+    """An account in the one group that it is in, so that groups sum to the bill."""
+
+    group = models.ForeignKey(AccountGroup, models.CASCADE, related_name="accounts")
+    account = models.CharField(max_length=200, unique=True, help_text="its id, as bills have it")
+
+    class Meta:
+        ordering = ["account"]
+
+    def __str__(self) -> str:
+        return self.account
 
 
 class Cost(models.Model):
@@ -94,6 +123,7 @@ class CostLine(Cost):
     )
     charge_date = models.DateField("charge day", help_text="when it was used, UTC")
     service_category = models.CharField(max_length=200, blank=True)
+    service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
     resource = models.CharField(max_length=2000, blank=True)
     resource_name = models.CharField(max_length=1000, blank=True)
@@ -105,6 +135,7 @@ class CostLine(Cost):
     pricing_category = models.CharField(max_length=40, blank=True)
     commitment = models.CharField(max_length=1000, blank=True)
     commitment_status = models.CharField(max_length=40, blank=True)
+    invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
     owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
     quantity = models.DecimalField(max_digits=38, decimal_places=18, null=True)
@@ -115,7 +146,7 @@ class CostLine(Cost):
         permissions = [("view_company", "May see the cost of every team")]
 
     def __str__(self) -> str:
-        return f"{self.charge_date} {self.service} {self.resource_name or self.resource}".strip()
+        return f"{day_text(self.charge_date)} {self.service} {self.resource_name or self.resource}".strip()
 
 
 class MonthRollup(Cost):
@@ -123,7 +154,9 @@ class MonthRollup(Cost):
 
     charge_month = models.DateField(help_text="first day of the month of use")
     service_category = models.CharField(max_length=200, blank=True)
+    service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
+    invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
     owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
 
@@ -139,9 +172,11 @@ class ResourceRollup(Cost):
 
     charge_month = models.DateField(help_text="first day of the month of use")
     service_category = models.CharField(max_length=200, blank=True)
+    service_subcategory = models.CharField(max_length=200, blank=True, default="", db_default="")
     region = models.CharField(max_length=200, blank=True)
     resource = models.CharField(max_length=2000, blank=True)
     resource_name = models.CharField(max_length=1000, blank=True)
+    invoice_issuer = models.CharField(max_length=200, blank=True, default="", db_default="")
     tag_set = models.ForeignKey(TagSet, models.PROTECT, db_constraint=False, db_index=False)
     owner_rule = models.CharField(max_length=200, blank=True, help_text="which rule named the owner or the pool")
 

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils import timezone
 
+from finops_site.lib.periods import day_text
+
 
 class ExchangeRate(models.Model):
     """What one unit of `base` is worth in `quote`, on a day or on the average of a month."""
@@ -20,4 +22,4 @@ class ExchangeRate(models.Model):
         constraints = [models.UniqueConstraint(fields=["base", "quote", "day", "monthly"], name="rate_once")]
 
     def __str__(self) -> str:
-        return f"1 {self.base} = {self.rate.normalize():f} {self.quote}, {self.day}"
+        return f"1 {self.base} = {self.rate.normalize():f} {self.quote}, {day_text(self.day)}"

@@ -8,6 +8,8 @@ from django.db.models import DateTimeField, F
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
+from finops_site.lib.periods import days_text
+
 
 class Stream(models.Model):
     """One export of a source: one view of the bill, of one partition such as a subscription.
@@ -89,4 +91,4 @@ class DeliveredAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sub_account or self.billing_account}: {self.first_day} to {self.last_day}"
+        return f"{self.sub_account or self.billing_account}: {days_text(self.first_day, self.last_day)}"

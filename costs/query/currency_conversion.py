@@ -11,7 +11,7 @@ from functools import cache
 
 from costs.calc.exchange_rates import HOLIDAYS, ConversionRate, CurrencyRate, RateBook
 from costs.models import ExchangeRate
-from costs.query.pivots import OTHER, Pivot, PivotGroup
+from costs.query.pivots import Pivot, PivotGroup, build_pivots
 from costs.query.question import Question
 from costs.query.spend import SpendRow, add, find_spend
 from finops_site.lib.money import EXACT, STORED_UNIT
@@ -93,6 +93,13 @@ class Exchange:
                 return False
         return True
 
+    def worths(self, currency: str, buckets: Iterable[date]) -> dict[date, Decimal]:
+        """{bucket: what one of the currency is worth in the target}. Only for what it `knows`."""
+        if currency == self.target:
+            return dict.fromkeys(buckets, Decimal(1))
+        rates = ((bucket, self._find(currency, bucket)) for bucket in buckets)
+        return {bucket: rate.value for bucket, rate in rates if rate is not None}
+
     def convert(self, amount: Decimal | None, currency: str, bucket: date) -> Decimal | None:
         """The amount in the target currency, unrounded; None stays None. Only for what `knows`."""
         if amount is None or currency == self.target:
@@ -106,19 +113,30 @@ class Exchange:
         return sorted(self.applied.values(), key=lambda applied: (applied.currency, applied.bucket))
 
 
-def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange, *, top: int = 10) -> list[Pivot]:
-    """The answer in the target currency, and after it the currencies that have to stay apart.
-
-    Takes pivots that were built `to_merge`; the `top` largest of their groups, once converted, are listed.
+def build_converted_pivots(
+    user: Person, question: Question, target: str, *, top: int = 10
+) -> tuple[list[Pivot], Exchange]:
+    """The answer in the target currency, with its `top` largest groups once converted, and after it the currencies
+    that have to stay apart; and by which rates. Needs a grain.
     """
-    apart: list[Pivot] = []
-    convertible: list[Pivot] = []
-    for pivot in pivots:
-        # Only the buckets in which the currency was spent need a rate.
-        buckets = [bucket for bucket, amount in zip(pivot.buckets, pivot.sums, strict=True) if amount is not None]
-        (convertible if exchange.knows(pivot.currency, buckets) else apart).append(pivot)
+    sums = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
+    # Only the buckets in which the currency was spent need a rate.
+    spent: dict[str, list[date]] = {row.currency: [] for row in sums}
+    for row in sums:
+        if row.amount is not None and row.bucket:
+            spent[row.currency].append(row.bucket)
+    exchange = Exchange(target, question.grain, question.period, spent)
+    worths = {code: exchange.worths(code, days) for code, days in spent.items() if exchange.knows(code, days)}
+    pivots = build_pivots(user, question, top=top, worths=worths)
+    convertible = [pivot for pivot in pivots if pivot.currency in worths]
+    apart = [pivot for pivot in pivots if pivot.currency not in worths]
+    return [*_merged(convertible, exchange), *apart], exchange
+
+
+def _merged(convertible: Sequence[Pivot], exchange: Exchange) -> list[Pivot]:
+    """One pivot of several, converted; they have the same leaders."""
     if not convertible:
-        return apart
+        return []
     merged: dict[tuple[str, ...], PivotGroup] = {}
     for pivot in convertible:
         for group in pivot.groups:
@@ -128,16 +146,10 @@ def convert_pivots(pivots: Sequence[Pivot], exchange: Exchange, *, top: int = 10
             label = merged.get(group.keys, group).label
             merged[group.keys] = PivotGroup(group.keys, label, amounts, add(amounts))
     largest = sorted((group for keys, group in merged.items() if keys), key=lambda group: -abs(group.total or 0))  # type: ignore[operator]
-    rest = [*largest[top:], *([merged[()]] if () in merged else [])]
-    groups = [*largest[:top], *([_as_other(rest)] if rest else [])]
+    groups = [*largest, *([merged[()]] if () in merged else [])]
     sums = [_convert_all(pivot.sums, pivot, exchange) for pivot in convertible]
     totals = [add(column) for column in zip(*sums, strict=True)]
-    return [Pivot(exchange.target, convertible[0].buckets, groups, totals, add(totals)), *apart]
-
-
-def _as_other(groups: Sequence[PivotGroup]) -> PivotGroup:
-    amounts = [add(column) for column in zip(*(group.amounts for group in groups), strict=True)]
-    return PivotGroup((), OTHER, amounts, add(amounts))
+    return [Pivot(exchange.target, convertible[0].buckets, groups, totals, add(totals))]
 
 
 def _convert_all(amounts: Sequence[Decimal | None], pivot: Pivot, exchange: Exchange) -> list[Decimal | None]:

@@ -1,13 +1,20 @@
 """What people call the groups of an answer: team names, account names, "no Team tag"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
-from costs.models import Dimension, Pool
+from costs.models import AccountGroup, Dimension, Pool, Source
 from costs.query.scope import NOBODY, WITHOUT_TEAM, ids_in
 from costs.query.spend import SpendRow
 from finops_site.models import Team
+
+# What has an id and a name beside teams, and what people call cost that has none of it.
+NAMED_BY_ID: Mapping[Choices, tuple[type[Pool | Source | AccountGroup], str]] = {
+    Choices.POOLS: (Pool, "in no pool"),
+    Choices.SOURCES: (Source, "of no source"),
+    Choices.ACCOUNT_GROUPS: (AccountGroup, "in no group of accounts"),
+}
 
 
 def group_labels(group_by: Sequence[str], rows: Sequence[SpendRow]) -> dict[tuple[str, ...], str]:
@@ -27,12 +34,15 @@ def value_labels(name: str, number: int, rows: Sequence[SpendRow]) -> dict[str, 
         return {"": f"no {dimension.tag_key} tag"}
     if name == "resource":
         return {row.group[number]: row.name for row in rows if row.name} | nothing
+    if dimension.choices is Choices.COST_CENTERS:
+        return {"": "no cost centre"}
     if dimension.choices is Choices.TEAMS:
         teams = Team.objects.filter(pk__in=ids_in(sorted(values)))
         return {str(team.pk): team.name for team in teams} | WITHOUT_TEAM
-    if dimension.choices is Choices.POOLS:
-        pools = Pool.objects.filter(pk__in=ids_in(sorted(values)))
-        return {str(pool.pk): pool.name for pool in pools} | {NOBODY: "in no pool"}
+    if dimension.choices in NAMED_BY_ID:
+        model, nothing_of_it = NAMED_BY_ID[dimension.choices]
+        named_rows = model.objects.filter(pk__in=ids_in(sorted(values)))
+        return {str(row.pk): row.name for row in named_rows} | {NOBODY: nothing_of_it}
     if dimension.choices is Choices.CATALOGUE:
         labelled = Dimension.objects.filter(name=dimension.field, value__in=values).exclude(label="")
         return dict(labelled.values_list("value", "label")) | nothing

@@ -14,11 +14,25 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Exists, Max, OuterRef, Q
 
 from costs.calc.dimensions import Rollup, named
-from costs.calc.known_until import Arrival, Bill, DeliveredMonth, Gap, Knowledge, Rules, gather_bills, knowledge_of
+from costs.calc.filters import dimension_of
+from costs.calc.known_until import (
+    Arrival,
+    Bill,
+    DeliveredMonth,
+    Gap,
+    Knowledge,
+    Rules,
+    gather_bills,
+    knowledge_of,
+    undelivered,
+)
+from costs.calc.providers import provider_name
 from costs.models import DeliveryMonth, InvoiceCost, MonthRollup, Stream
-from costs.query.question import METRIC, Question
+from costs.query.question import METRIC, METRIC_LABELS, Question
 from costs.query.result_cache import cached
-from costs.query.rows import filtered_rows
+from costs.query.rows import filtered_rows, group_value
+from costs.query.scope import NOBODY
+from costs.query.tag_keys import tag_keys_of
 from costs.querysets import METRICS
 from finops_site.lib.periods import Month, Period, day_text, short_day_text
 from finops_site.lib.person import Person
@@ -28,14 +42,6 @@ from finops_site.ui.request_memo import request_memo
 # How many months before the days asked about say which bills somebody's cost comes from.
 MONTHS_BEFORE = 3
 ARRIVALS_DAYS = 150
-# What people call those whose bills carry another name.
-PROVIDERS = {"Microsoft": "Azure", "Amazon Web Services": "AWS", "Google Cloud": "GCP", "Oracle": "OCI"}
-LABELS = {
-    "billed_cost": "Billed cost",
-    "effective_cost": "Effective cost",
-    "list_cost": "List cost",
-    "contracted_cost": "Contracted cost",
-}
 # An account of a stream.
 Touched = set[tuple[int, str]]
 
@@ -150,6 +156,35 @@ def touches(bill: Bill, touched: Iterable[tuple[int, str]]) -> bool:
     )
 
 
+def bills_by_value(user: Person, period: Period, dimension: str, as_of: date) -> dict[str, list[Bill]] | None:
+    """{value of a dimension: the bills that bring its cost, in the period or shortly before it}, of what `user` sees.
+
+    None where only cost lines know the dimension: any bill may bring it.
+    """
+    if not _is_coarse(dimension):
+        return None
+    keys = tag_keys_of([dimension])
+
+    def query() -> dict[str, Touched]:
+        rows = filtered_rows(MonthRollup.objects.visible_to(user), _recent(period, {})).order_by()
+        names = ("delivery_month__stream_id", "sub_account", "billing_account")
+        touched: dict[str, Touched] = {}
+        for value, stream, account, billing in (
+            rows.annotate(value=group_value(dimension, keys)).values_list("value", *names).distinct()
+        ):
+            touched.setdefault(NOBODY if value is None else str(value), set()).add((stream, account or billing))
+        return touched
+
+    by_value = cached(user, ("accounts of streams by", dimension, period, sorted(keys.items())), query)
+    bills = delivered_bills(user, as_of)
+    return {value: [bill for bill in bills if touches(bill, touched)] for value, touched in by_value.items()}
+
+
+def undelivered_days(bills: Iterable[Bill], period: Period, as_of: date) -> list[Gap]:
+    """The days of a period that these bills lack, late or not: whatever is judged by them is judged by a part."""
+    return undelivered(bills, period, as_of, rules())
+
+
 def delivered_bills(user: Person, as_of: date) -> list[Bill]:
     """Every bill of the company and its months, out of three queries that are asked once in a request."""
     return request_memo(user, ("delivered bills", as_of), lambda: _gather(user, as_of))
@@ -226,8 +261,7 @@ def _touched(user: Person, period: Period, filters: Mapping[str, Sequence[str]])
     chosen = {name: values for name, values in filters.items() if _is_coarse(name)}
     if user.sees_whole_company and not chosen:
         return None
-    start, last = Month.of(period.start).plus(-MONTHS_BEFORE), Month.of(period.last_day)
-    question = Question(Period(start.start, last.next.start), (), "month", METRIC, chosen)
+    question = _recent(period, chosen)
 
     def query() -> Touched:
         rows = filtered_rows(MonthRollup.objects.visible_to(user), question).order_by()
@@ -237,7 +271,14 @@ def _touched(user: Person, period: Period, filters: Mapping[str, Sequence[str]])
     return cached(user, ("accounts of streams", question), query)
 
 
-def _is_coarse(name: str) -> bool:
+def _recent(period: Period, filters: Mapping[str, Sequence[str]]) -> Question:
+    """The months of a period and the few before it, which say which bills somebody's cost comes from."""
+    start, last = Month.of(period.start).plus(-MONTHS_BEFORE), Month.of(period.last_day)
+    return Question(Period(start.start, last.next.start), (), "month", METRIC, filters)
+
+
+def _is_coarse(filter_name: str) -> bool:
+    name = dimension_of(filter_name)
     return name != "billing_month" and Rollup.MONTH in named(name).rollups
 
 
@@ -262,9 +303,9 @@ def _in_words(user: Person, knowledge: Knowledge, period: Period, bills: Sequenc
 def _missing_part(gap: Gap, names: "_Names") -> MissingPart:
     provider, source, export, name = names.of(gap.bill)
     if gap.metric:
-        text = f"{LABELS[gap.metric]} is not delivered for {name} {_months_text(gap)}."
+        text = f"{METRIC_LABELS[gap.metric]} is not delivered for {name} {_months_text(gap)}."
         if gap.until:
-            text = f"{LABELS[gap.metric]} of {name} is delivered until {names.day(gap.until)}."
+            text = f"{METRIC_LABELS[gap.metric]} of {name} is delivered until {names.day(gap.until)}."
     elif gap.until is None:
         text = f"Without {name} {_months_text(gap)}: nothing is delivered."
     elif gap.until < gap.bill.last_month.start:
@@ -294,7 +335,7 @@ class _Names:
 
     def of(self, bill: Bill) -> tuple[str, str, str, str]:
         """Provider, source and export of a bill, and all of them in words."""
-        provider = " and ".join(sorted({PROVIDERS.get(name, name) for name in bill.providers})) or "one bill"
+        provider = " and ".join(sorted(set(map(provider_name, bill.providers)))) or "one bill"
         if not self.user.sees_whole_company:
             alike = sum(other.providers == bill.providers for other in self.bills)
             return provider, "", "", provider if alike == 1 else f"a part of {provider}"
@@ -317,6 +358,11 @@ def last_known_day(bills: Sequence[Bill], as_of: date) -> date | None:
     """
     knowledge = knowledge_of([bill for bill in bills if not bill.is_off], Month.of(as_of).period, as_of, rules())
     return knowledge.until
+
+
+def bills_going_on(bills: Sequence[Bill], as_of: date) -> list[Bill]:
+    """Those of the bills from which more is expected: neither switched off nor silent for full months."""
+    return [bill for bill in bills if not bill.has_ended(as_of, rules())]
 
 
 def is_delivered(bills: Sequence[Bill], month: Month) -> bool:

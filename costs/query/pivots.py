@@ -1,20 +1,23 @@
 """Answers laid out as tables: the largest groups, and the exact rest as Other."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import FloatField, Sum
-from django.db.models.functions import Abs, Cast
+from django.db.models import DateField, F, FloatField, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Abs, Cast, Concat
 
 from costs.calc import dimensions
 from costs.calc.dimensions import Choices
+from costs.calc.filters import filter_name
 from costs.query.group_labels import group_labels
 from costs.query.question import Question
 from costs.query.result_cache import cached
-from costs.query.spend import SpendRow, add, as_group, find_spend, group_names, grouped_rows, minus
-from costs.query.tag_keys import tag_keys_of
+from costs.query.rows import SpelledBy
+from costs.query.spend import SpendRow, add, as_group, bucket_of, find_spend, group_names, grouped_rows, minus
+from costs.query.tag_keys import TagKeys, tag_keys_of
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
 
@@ -44,21 +47,38 @@ class PivotGroup:
 
 # (group, currency) of the groups that are listed by name.
 Leaders = set[tuple[tuple[str, ...], str]]
+# {currency: {step of time: what one of it is worth in the currency that all of them become}}.
+Worths = Mapping[str, Mapping[date, Decimal]]
 
 
-def build_pivots(user: Person, question: Question, *, top: int = 10, to_merge: bool = False) -> list[Pivot]:
+def build_pivots(user: Person, question: Question, *, top: int = 10, worths: Worths | None = None) -> list[Pivot]:
     """The answer as tables, one for each currency, with its `top` largest groups and the exact rest as Other.
 
-    Large is what is far from zero: a credit too. Pivots `to_merge` (their currencies become one) list the leaders of
-    every currency in all of them, so that no part of a leader is hidden in Other.
+    Large is what is far from zero: a credit too. Currencies with `worths` become one: they have the same leaders, the
+    largest by what a group cost in all of them together, so that no part of a leader is hidden in Other. Needs a grain.
     """
     totals = find_spend(user, Question(question.period, (), question.grain, question.metric, question.filters))
     currencies = sorted({row.currency for row in totals})
-    leaders = _leaders(user, question, top, currencies) if question.group_by else set()
-    rows = _rows_of_leaders(user, question, leaders, to_merge) if question.group_by else find_spend(user, question)
+    keys = tag_keys_of(question.names)
+    leaders, cut = (
+        _leaders(user, question, top, currencies, keys, worths or {}) if question.group_by else (set(), set())
+    )
+    rows = (
+        _rows_of_leaders(user, question, leaders, keys) if question.group_by else find_spend(user, question, keys=keys)
+    )
     labels = group_labels(question.group_by, rows) if question.group_by else {}
     buckets = _buckets(question, totals)
-    return [_pivot(code, buckets, rows, totals, labels) for code in currencies]
+    return [_pivot(code, buckets, rows, totals, labels, code in cut) for code in currencies]
+
+
+def skip_largest(pivot: Pivot, count: int) -> Pivot:
+    """The same table with its `count` largest groups in one row, so that those that follow are listed."""
+    larger, others = pivot.groups[:count], pivot.groups[count:]
+    if not larger or not larger[-1].keys:
+        return pivot
+    amounts = [add(column) for column in zip(*(group.amounts for group in larger), strict=True)]
+    together = PivotGroup((), f"The {len(larger)} largest", amounts, add(amounts))
+    return replace(pivot, groups=[together, *others])
 
 
 def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
@@ -69,38 +89,67 @@ def _buckets(question: Question, totals: Sequence[SpendRow]) -> list[date]:
     return [month.start for month in Period(days[0], days[-1] + timedelta(days=1)).months()]
 
 
-def _rows_of_leaders(user: Person, question: Question, leaders: Leaders, to_merge: bool) -> list[SpendRow]:
+def _rows_of_leaders(user: Person, question: Question, leaders: Leaders, keys: TagKeys) -> list[SpendRow]:
     """The rows of the leading groups; the first dimension narrows the query, the second is compared here."""
-    groups = {group for group, _ in leaders}
-    first = {group[0] for group in groups}
+    first = {group[0] for group, _ in leaders}
     name = question.group_by[0]
-    narrows = name != "billing_month" and dimensions.named(name).choices not in (Choices.TEAMS, Choices.POOLS)
+    narrows = name != "billing_month" and dimensions.named(name).choices in (Choices.CATALOGUE, Choices.NONE)
     if first and narrows:
-        values = set(question.filters.get(name, first)) & first
-        filters = {**question.filters, name: sorted(values)}
+        # The leaders are among what the filters leave.
+        filters = {**question.filters, filter_name(name): sorted(first)}
         question = Question(question.period, question.group_by, question.grain, question.metric, filters)
-    rows = find_spend(user, question)
-    return [row for row in rows if (row.group in groups if to_merge else (row.group, row.currency) in leaders)]
+    rows = find_spend(user, question, keys=keys)
+    return [row for row in rows if (row.group, row.currency) in leaders]
 
 
-def _leaders(user: Person, question: Question, top: int, currencies: Sequence[str]) -> Leaders:
-    """(group, currency) of the totals farthest from zero, `top` of each currency."""
-    keys = tag_keys_of(question.names)
+def _leaders(
+    user: Person, question: Question, top: int, currencies: Sequence[str], keys: TagKeys, worths: Worths
+) -> tuple[Leaders, set[str]]:
+    """(group, currency) of the totals farthest from zero: `top` of each currency, and of those with `worths` together.
 
-    def query() -> Leaders:
+    And the currencies that have more groups than these. Which are the largest needs no eighteenth decimal, and sums of
+    floats take half the time and memory.
+    """
+    names = group_names(question)
+    amount = Cast(question.metric, FloatField())
+
+    def largest(rows: QuerySet, size: Sum) -> list[tuple[str, ...]]:
+        # Of those of one size, the same ones lead each time.
+        ranking = (Abs("size").desc(nulls_last=True), *names)
+        return [as_group(group) for group in rows.annotate(size=size).order_by(*ranking).values_list(*names)[: top + 1]]
+
+    def query() -> tuple[Leaders, set[str]]:
         ungrained = Question(question.period, question.group_by, "", question.metric, question.filters)
-        # Which are the largest needs no eighteenth decimal, and sums of floats take half the time and memory.
-        size = Sum(Cast(question.metric, FloatField()))
-        rows = grouped_rows(user, ungrained, keys).annotate(size=size)
-        by_size = rows.order_by(Abs("size").desc(nulls_last=True)).values_list(*group_names(question), "currency")
+        rows = grouped_rows(user, ungrained, keys)
         # One after the other: a rank over all of them would sort every resource there is.
-        return {
-            (as_group(group), currency)
-            for code in currencies
-            for *group, currency in by_size.filter(currency=code)[:top]
-        }
+        ranked = {code: largest(rows.filter(currency=code), Sum(amount)) for code in currencies if code not in worths}
+        if worths:
+            ranked |= dict.fromkeys(worths, largest(*_sizes_together(user, question, keys, worths)))
+        leaders = {(group, code) for code, groups in ranked.items() for group in groups[:top]}
+        return leaders, {code for code, groups in ranked.items() if len(groups) > top}
 
-    return cached(user, ("leaders by currency", question, top, sorted(keys.items())), query)
+    return cached(user, ("leaders of each currency", question, top, sorted(keys.items()), worths), query)
+
+
+def _sizes_together(user: Person, question: Question, keys: TagKeys, worths: Worths) -> tuple[QuerySet, Sum]:
+    """The rows of all currencies with `worths` by group, and what they cost together."""
+    amount = Cast(question.metric, FloatField())
+    if len({worth for steps in worths.values() for worth in steps.values()}) < 2:
+        # Nothing to tell apart: the smallest table there is has the sums.
+        question, size = replace(question, grain=""), Sum(amount)
+    else:
+        size = Sum(amount * _worth(question, worths))
+    return grouped_rows(user, question, keys, by_currency=False).filter(currency__in=list(worths)), size
+
+
+def _worth(question: Question, worths: Worths) -> Cast:
+    """What one of a row's currency is worth in its step of time; null where nothing was spent in it."""
+    of_step = {f"{code}{step}": float(worth) for code, steps in worths.items() for step, worth in steps.items()}
+    bucket = bucket_of(question)
+    assert bucket is not None, "rates are those of steps of time"
+    # A truncated day is a moment to PostgreSQL.
+    step = Cast(Cast(bucket, DateField()), TextField())
+    return Cast(SpelledBy(Value(json.dumps(of_step)), Concat(F("currency"), step)), FloatField())
 
 
 def _pivot(
@@ -109,8 +158,9 @@ def _pivot(
     rows: Sequence[SpendRow],
     totals: Sequence[SpendRow],
     labels: Mapping[tuple[str, ...], str],
+    is_cut: bool,
 ) -> Pivot:
-    """`labels`: of each group; empty for a question that groups by nothing."""
+    """`labels`: of each group; empty for a question that groups by nothing. `is_cut`: there are groups beside these."""
     columns: Sequence[date | None] = buckets or [None]
 
     def by_bucket(of_group: Sequence[SpendRow]) -> list[Decimal | None]:
@@ -127,13 +177,16 @@ def _pivot(
         amounts = by_bucket(of_group)
         groups.append(PivotGroup(keys, labels[keys], amounts, add(amounts)))
     groups.sort(key=lambda group: -abs(group.total or 0))  # type: ignore[operator]
-    return Pivot(currency, buckets, [*groups, *_rest(sums, groups)], sums, add(sums))
+    return Pivot(currency, buckets, [*groups, *_rest(sums, groups, is_cut)], sums, add(sums))
 
 
-def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup]) -> list[PivotGroup]:
-    """What the listed groups leave of the total, exactly; nothing when they leave nothing."""
-    if not groups:
+def _rest(sums: Sequence[Decimal | None], groups: Sequence[PivotGroup], is_cut: bool) -> list[PivotGroup]:
+    """What the listed groups leave of the total, exactly; nothing when they leave nothing.
+
+    Where there are more groups they leave something, though it may sum to zero.
+    """
+    if not groups and not is_cut:
         return []
     listed = [add(group.amounts[number] for group in groups) for number in range(len(sums))]
     rest = [minus(total, part) for total, part in zip(sums, listed, strict=True)]
-    return [PivotGroup((), OTHER, rest, add(rest))] if any(rest) else []
+    return [PivotGroup((), OTHER, rest, add(rest))] if is_cut or any(rest) else []

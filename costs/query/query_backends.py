@@ -17,16 +17,22 @@ from costs.formats.sql import STORED, literal, quoted
 if TYPE_CHECKING:
     from ibis import Table
 
+    from costs.charges.charge_queries import Form
+
 
 # Of the columns that a set of charges may lack; Spark knows them by the same names.
 SQL_TYPES = {"text": "STRING", "money": STORED, "number": STORED, "moment": "TIMESTAMP", "tags": "STRING"}
+_SQL_TYPE_OF = {name: SQL_TYPES[kind] for name, kind in CHARGE_COLUMNS.items()} | {"x_File": "BIGINT"}
 
 
 class ChargeTable(Protocol):
     """The charges of some files, ready to be queried."""
 
-    def ask(self, query: "Table") -> list[dict[str, Any]]:
+    def ask(self, query: "Table | Form") -> list[dict[str, Any]]:
         """The rows of an Ibis expression over `costs.charges.charge_queries.CHARGES`; decimals are Decimal."""
+
+    def narrow(self, query: "Table | Form") -> None:
+        """Reads the charges of a query once: all that is asked from now on is asked of these."""
 
 
 class _DuckDB:
@@ -34,37 +40,51 @@ class _DuckDB:
         self.db = db
         files = ", ".join(literal(pattern) for pattern in globs)
         # Charges that were written before a column existed have nothing in it.
-        columns = ", ".join(f"NULL::{SQL_TYPES[kind]} AS {quoted(name)}" for name, kind in CHARGE_COLUMNS.items())
+        columns = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in _SQL_TYPE_OF.items())
         self.db.execute(
             f"CREATE VIEW {CHARGES_TABLE} AS SELECT * FROM read_parquet([{files}], union_by_name = true) "
             f"UNION ALL BY NAME SELECT {columns} WHERE false"
         )
 
-    def ask(self, query: "Table") -> list[dict[str, Any]]:
+    def ask(self, query: "Table | Form") -> list[dict[str, Any]]:
         result = self.db.execute(_sql(query, "duckdb"))
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def narrow(self, query: "Table | Form") -> None:
+        self.db.execute(f"CREATE TABLE narrowed AS {_sql(query, 'duckdb')}")
+        self.db.execute(f"CREATE OR REPLACE VIEW {CHARGES_TABLE} AS SELECT * FROM narrowed")
 
 
 class _Spark:
     def __init__(self, session: Any, globs: Sequence[str]) -> None:
         # A session of its own: views of two queries at once must not meet.
         self.session = session.newSession()
+        self.narrowed: list[Any] = []
         files = [path for pattern in globs for path in sorted(glob(pattern))]
         charges = self.session.read.option("mergeSchema", "true").parquet(*files)
-        missing = [name for name in CHARGE_COLUMNS if name not in charges.columns]
-        columns = [f"CAST(NULL AS {SQL_TYPES[CHARGE_COLUMNS[name]]}) AS {name}" for name in missing]
+        missing = [name for name in _SQL_TYPE_OF if name not in charges.columns]
+        columns = [f"CAST(NULL AS {_SQL_TYPE_OF[name]}) AS {name}" for name in missing]
         charges.selectExpr("*", *columns).createOrReplaceTempView(CHARGES_TABLE)
 
-    def ask(self, query: "Table") -> list[dict[str, Any]]:
+    def ask(self, query: "Table | Form") -> list[dict[str, Any]]:
         return [row.asDict() for row in self.session.sql(_sql(query, "pyspark")).collect()]
 
+    def narrow(self, query: "Table | Form") -> None:
+        self.narrowed.append(self.session.sql(_sql(query, "pyspark")).cache())
+        self.narrowed[-1].createOrReplaceTempView(CHARGES_TABLE)
 
-def _sql(query: "Table", dialect: str) -> str:
+    def close(self) -> None:
+        """Sessions share what is cached: it would stay for as long as the process."""
+        for rows in self.narrowed:
+            rows.unpersist()
+
+
+def _sql(query: "Table | Form", dialect: str) -> str:
     # Ibis takes a second to import: only those who ask about charges wait for it, once.
-    from costs.charges.charge_queries import to_sql
+    from costs.charges.charge_queries import Form, to_sql
 
-    return to_sql(query, dialect)
+    return query.sql(dialect) if isinstance(query, Form) else to_sql(query, dialect)
 
 
 @contextmanager
@@ -77,7 +97,11 @@ def charges_in(*globs: str, threads: int = 1) -> Iterator[ChargeTable]:
         with duckdb_session(threads=threads, memory_limit=settings.DUCKDB_MEMORY_LIMIT) as db:
             yield _DuckDB(db, globs)
     else:
-        yield _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)
+        charges = _Spark(_spark(settings.FINOPS_CHARGES_ENGINE), globs)
+        try:
+            yield charges
+        finally:
+            charges.close()
 
 
 @cache

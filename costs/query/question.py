@@ -3,13 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from costs.calc.dimensions import FILTERABLE, GROUPABLE, TAG, CostDimension, named
+from django.conf import settings
+
+from costs.calc.dimensions import GROUPABLE, CostDimension, named
+from costs.calc.filters import ANY_TAG_WORDS, BadFilter, dimension_of, is_tag, read_filters
 from costs.querysets import METRICS
+from finops_site.lib.addresses import check_names
 from finops_site.lib.periods import Period
 
-# What pages show unless somebody chooses another amount.
 METRIC = "billed_cost"
+METRIC_LABELS = {
+    "billed_cost": "Billed cost",
+    "effective_cost": "Effective cost",
+    "list_cost": "List cost",
+    "contracted_cost": "Contracted cost",
+}
 GRAINS = ("month", "week", "day")
+
+
+def company_metric() -> str:
+    """What pages, the report and the API show unless somebody chooses another cost; each of them says which."""
+    return str(settings.FINOPS_COST_METRIC)
 
 
 class BadQuestion(ValueError):
@@ -20,7 +34,7 @@ class BadQuestion(ValueError):
 class Question:
     """What was spent in `period` (by charge day), as `metric`, by any dimensions, over time by `grain`.
 
-    `filters` are {dimension: values}; within one dimension any value will do. Raises BadQuestion for unknown names.
+    `filters` are {name: values} as `costs/calc/filters.py` reads them. Raises BadQuestion for unknown names.
     """
 
     period: Period
@@ -30,13 +44,15 @@ class Question:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for names, possible in ((self.group_by, GROUPABLE), (self.filters, FILTERABLE)):
-            for name in names:
-                if name not in possible and not is_tag(name):
-                    listed = ", ".join(possible)
-                    raise BadQuestion(f"{name!r} is nothing to group or filter by: use {listed} or tag:<Key>.")
-        if any("\0" in value for values in self.filters.values() for value in values):
-            raise BadQuestion("a NUL character is in no name and no value.")
+        for name in self.group_by:
+            try:
+                check_names([name], GROUPABLE, is_tag, others=ANY_TAG_WORDS)
+            except BadFilter as error:
+                raise BadQuestion(str(error)) from None
+        try:
+            read_filters(self.filters)
+        except BadFilter as error:
+            raise BadQuestion(str(error)) from None
         if self.metric not in METRICS:
             raise BadQuestion(f"{self.metric!r} is no metric: use {', '.join(METRICS)}.")
         if self.grain and self.grain not in GRAINS:
@@ -48,6 +64,10 @@ class Question:
         """The same question about another metric."""
         return replace(self, metric=metric)
 
+    def in_period(self, period: Period) -> "Question":
+        """The same question about other days."""
+        return replace(self, period=period)
+
     @property
     def has_full_months(self) -> bool:
         return self.period.start.day == 1 and self.period.end.day == 1
@@ -55,13 +75,8 @@ class Question:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of every dimension that it groups or filters by."""
-        return (*self.group_by, *self.filters)
+        return (*self.group_by, *map(dimension_of, self.filters))
 
     @property
     def dimensions(self) -> list[CostDimension]:
         return [named(name) for name in self.names]
-
-
-def is_tag(name: str) -> bool:
-    """Whether a name is the dimension of a tag, ``tag:Environment``."""
-    return name.startswith(TAG) and name != TAG

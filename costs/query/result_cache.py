@@ -1,8 +1,9 @@
 """Results of queries that are asked again and again, kept as long as the cost data they came from.
 
-The key holds what a result depends on: which publications count and how often their owners were decided anew, the teams
-and their tree, which sources still deliver, whose rows are seen, and the question. Nothing has to be thrown away when a
-bill is replaced: new cost data is a new key. A cache that is down costs time and never a page.
+The key holds what a result depends on: which publications count and how often their owners were decided anew, the
+teams, their tree and cost centres, the groups of accounts, which sources still deliver, whose rows are seen, and the
+question. Nothing has to be thrown away when a bill is replaced: new cost data is a new key. A cache that is down costs
+time and never a page.
 """
 
 import hashlib
@@ -27,9 +28,12 @@ MISSING = object()
 VERSION = """
     SELECT (SELECT md5(string_agg(concat_ws(':', id, revision), ',' ORDER BY id))
             FROM costs_deliverymonth WHERE is_current),
-           (SELECT md5(string_agg(concat_ws(':', id, parent_id, name), ',' ORDER BY id)) FROM finops_site_team),
+           (SELECT md5(string_agg(concat_ws(':', id, parent_id, name, cost_center), ',' ORDER BY id))
+            FROM finops_site_team),
            (SELECT md5(string_agg(concat_ws(':', id, is_enabled, expected_every_hours), ',' ORDER BY id))
-            FROM costs_source)
+            FROM costs_source),
+           (SELECT md5(string_agg(concat_ws(':', account, group_id), ',' ORDER BY account))
+            FROM costs_groupedaccount)
 """
 
 

@@ -1,15 +1,17 @@
 """Whose a cost is: a team's, shared in a pool or unowned, as filters name it and as pages show it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db.models import Case, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
+from costs.calc.dimensions import NOBODY as NOBODY
+from costs.models import GroupedAccount
 from costs.querysets import SIDES
 from finops_site.lib.person import Person
 from finops_site.models import Team
 
-NOBODY = "none"
 UNOWNED = "Unowned"
 POOLED = "shared"
 SHARED = "Shared"
@@ -28,12 +30,30 @@ def team_or_shared() -> Coalesce:
     return Coalesce(Cast("owner", TextField()), pooled)
 
 
+class TeamTree:
+    """The names of teams and the teams below each, out of one query."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.children: dict[int | None, list[int]] = defaultdict(list)
+        for pk, name, parent in Team.objects.values_list("pk", "name", "parent"):
+            self.names[str(pk)] = name
+            self.children[parent].append(pk)
+
+    def with_teams_below(self, values: Sequence[str]) -> list[str]:
+        """The same filter values, and every team below one of them."""
+        teams, left = {value for value in values if not value.isdigit()}, [int(v) for v in values if v.isdigit()]
+        while left:
+            team = left.pop()
+            if str(team) not in teams:
+                teams.add(str(team))
+                left.extend(self.children[team])
+        return sorted(teams)
+
+
 def of_teams(queryset: QuerySet, values: Sequence[str]) -> QuerySet:
     """Lines of these teams and the teams below them; NOBODY stands for what nobody owns, POOLED for what pools hold."""
-    condition = owned_by(values)
-    for team in Team.objects.filter(pk__in=ids_in(values)):
-        condition |= Q(owner__in=list(Team.objects.below(team).values_list("pk", flat=True)))
-    return queryset.filter(condition)
+    return queryset.filter(owned_by(TeamTree().with_teams_below(values)))
 
 
 def owned_by(values: Sequence[str]) -> Q:
@@ -49,6 +69,13 @@ def in_pools(values: Sequence[str]) -> Q:
     """Lines of these pools; NOBODY stands for lines in none."""
     condition = Q(pool__in=ids_in(values))
     return condition | Q(pool__isnull=True) if NOBODY in values else condition
+
+
+def in_account_groups(values: Sequence[str]) -> Q:
+    """Lines of the accounts in these groups; NOBODY stands for accounts in none."""
+    grouped = GroupedAccount.objects.order_by().values("account")
+    condition = Q(sub_account__in=grouped.filter(group__in=ids_in(values)))
+    return condition | ~Q(sub_account__in=grouped) if NOBODY in values else condition
 
 
 def ids_in(values: Sequence[str]) -> list[int]:

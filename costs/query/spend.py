@@ -39,12 +39,17 @@ class SpendRow:
     name: str = ""
 
 
-def find_spend(user: Person, question: Question, *, limit: int | None = None) -> list[SpendRow]:
-    """Every sum that answers the question, of what `user` may see."""
-    keys = tag_keys_of(question.names)
+def find_spend(
+    user: Person, question: Question, *, limit: int | None = None, keys: TagKeys | None = None
+) -> list[SpendRow]:
+    """Every sum that answers the question, of what `user` may see.
+
+    `keys`: what the question's tags mean, where that was looked up already.
+    """
+    keys = tag_keys_of(question.names) if keys is None else keys
 
     def query() -> list[SpendRow]:
-        bucket = _bucket(question)
+        bucket = bucket_of(question)
         names = [*group_names(question), *(["bucket"] if bucket else []), "currency"]
         resource_name = Max("resource_name") if "resource" in question.group_by else Max(Value(""))
         rows = grouped_rows(user, question, keys).annotate(
@@ -61,12 +66,33 @@ def find_spend(user: Person, question: Question, *, limit: int | None = None) ->
     return cached(user, ("rows", question, limit, sorted(keys.items())), query)
 
 
-def stream_spend(question: Question) -> Iterator[tuple[Any, ...]]:
-    """(*group, bucket, currency, sum) of the whole company, row by row and not cached: for the work of a night."""
+def find_unknown(user: Person, question: Question) -> set[tuple[tuple[str, ...], date | None, str]]:
+    """(group, bucket, currency) of every sum that `find_spend` makes of a part: of some lines the metric is not known.
+
+    Sums leave those lines out; whoever judges by a sum must not take them for zero.
+    """
+    keys = tag_keys_of(question.names)
+
+    def query() -> set[tuple[tuple[str, ...], date | None, str]]:
+        bucket = bucket_of(question)
+        names = [*group_names(question), *(["bucket"] if bucket else []), "currency"]
+        rows = grouped_rows(user, question, keys).filter(**{f"{question.metric}__isnull": True})
+        values = rows.annotate(**({"bucket": bucket} if bucket else {})).values_list(*names).distinct()
+        groups = len(question.group_by)
+        return {(as_group(row[:groups]), row[groups] if bucket else None, row[-1]) for row in values}
+
+    return cached(user, ("unknown", question, sorted(keys.items())), query)
+
+
+def stream_spend(question: Question, **also: Combinable) -> Iterator[tuple[Any, ...]]:
+    """(*group, *also, bucket, currency, sum) of the whole company, row by row and not cached: for the work of a night.
+
+    `also`: what else of a row the sums are grouped by.
+    """
     rows = grouped_rows(WholeCompany(), question, tag_keys_of(question.names)).annotate(
-        bucket=_bucket(question) or Value(""), amount=Sum(question.metric)
+        **also, bucket=bucket_of(question) or Value(""), amount=Sum(question.metric)
     )
-    yield from rows.values_list(*group_names(question), "bucket", "currency", "amount").iterator(chunk_size=5000)
+    yield from rows.values_list(*group_names(question), *also, "bucket", "currency", "amount").iterator(chunk_size=5000)
 
 
 def total_spend(user: Person, question: Question) -> dict[str, Decimal | None]:
@@ -75,13 +101,13 @@ def total_spend(user: Person, question: Question) -> dict[str, Decimal | None]:
     return {row.currency: row.amount for row in find_spend(user, ungrouped)}
 
 
-def grouped_rows(user: Person, question: Question, keys: TagKeys) -> QuerySet:
-    """The filtered rows of the table that answers, grouped by currency and by each of `group_names`."""
+def grouped_rows(user: Person, question: Question, keys: TagKeys, *, by_currency: bool = True) -> QuerySet:
+    """The filtered rows of the table that answers, grouped by each of `group_names`, and by currency."""
     rows = filtered_rows(table_for(question).objects.visible_to(user), question, keys)
     groups = {
         alias: group_value(name, keys) for alias, name in zip(group_names(question), question.group_by, strict=True)
     }
-    return rows.order_by().annotate(**groups).values(*groups, "currency")
+    return rows.order_by().annotate(**groups).values(*groups, *(["currency"] if by_currency else []))
 
 
 def group_names(question: Question) -> list[str]:
@@ -94,7 +120,8 @@ def as_group(values: Sequence[Any]) -> tuple[str, ...]:
     return tuple(NOBODY if value is None else str(value) for value in values)
 
 
-def _bucket(question: Question) -> Combinable | None:
+def bucket_of(question: Question) -> Combinable | None:
+    """The first day of the step of time that a row of the table that answers is in; None without a grain."""
     if not question.grain:
         return None
     if question.grain == "month":

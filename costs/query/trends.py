@@ -2,23 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
-
 from costs.calc.dimensions import named
-from costs.calc.period_changes import CostChange, cost_changes
+from costs.calc.period_changes import CostChange, billed_part, cost_changes, same_days_before
 from costs.query import currency_conversion, latest_month
 from costs.query.group_labels import group_labels
 from costs.query.pivots import Pivot, build_pivots
-from costs.query.question import Question
+from costs.query.question import METRIC, METRIC_LABELS, Question, company_metric
 from costs.query.spend import SpendRow, find_spend, sums_by_currency
 from finops_site.lib import charts as charting
 from finops_site.lib.money import EXACT
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
+from finops_site.people.company import reporting_currency
 from finops_site.ui.figures import month_text
 
 MONTHS = 13
@@ -32,12 +31,19 @@ class Comparison:
     """A month (so far) and the same days of the month before; both by charge day.
 
     `shown_in` is the company's reporting currency, into which pages convert all costs; empty for each as it was billed.
+    `metric` is the cost that is compared.
     """
 
     month: Month
     now: Period
     before: Period
     shown_in: str = ""
+    metric: str = METRIC
+
+    @property
+    def metric_label(self) -> str:
+        """The cost that is compared, in words: pages say it."""
+        return METRIC_LABELS[self.metric]
 
     @property
     def has_full_month(self) -> bool:
@@ -67,17 +73,14 @@ class Comparison:
         return f"{month_text(self.month, 'long')}, the first {self.now.days} days"
 
 
-def compare(user: Person, month: Month, today: date) -> Comparison:
+def compare(user: Person, month: Month, today: date, filters: Filters | None = None) -> Comparison:
     """The days of `month` that have been billed so far, against the same days of the month before.
 
-    A bill lags, so the last day that has any cost ends the comparison, and not today.
+    A bill lags, so the last day that all bills have delivered ends the comparison, and not today.
     """
-    last, shown_in = latest_month.day(user, today), settings.FINOPS_REPORTING_CURRENCY
-    if last is None or last < month.start or last >= month.period.last_day:
-        return Comparison(month, month.period, month.previous.period, shown_in)
-    now = Period(month.start, last + timedelta(days=1))
-    end = min(month.previous.start + timedelta(days=now.days), month.start)
-    return Comparison(month, now, Period(month.previous.start, end), shown_in)
+    shown_in, metric = reporting_currency(user), company_metric()
+    now = billed_part(month.period, latest_month.compared_until(user, month.period, today, filters))
+    return Comparison(month, now, same_days_before(month.period, now, 1), shown_in, metric)
 
 
 def find_spend_in(user: Person, question: Question, shown_in: str) -> list[SpendRow]:
@@ -90,6 +93,13 @@ def find_spend_in(user: Person, question: Question, shown_in: str) -> list[Spend
 def totals_shown_in(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
     rows = find_spend_in(user, Question(period, metric=metric, filters=filters), shown_in)
     return {row.currency: row.amount for row in rows}
+
+
+def totals_of_months(user: Person, comparison: Comparison, period: Period, filters: Filters) -> Sums:
+    """What full months of `comparison.year` cost together, out of the question that their chart asks."""
+    question = Question(comparison.year, (), "month", comparison.metric, filters)
+    rows = find_spend_in(user, question, comparison.shown_in)
+    return sums_by_currency([row for row in rows if row.bucket and period.start <= row.bucket < period.end])
 
 
 def totals_of_services(user: Person, period: Period, filters: Filters, metric: str, shown_in: str = "") -> Sums:
@@ -107,21 +117,20 @@ class MonthlyHistory:
     apart: Mapping[str, date] = field(default_factory=dict)
 
 
-def monthly_history(
-    user: Person, month: Month, by: str, filters: Filters, metric: str, shown_in: str = ""
-) -> MonthlyHistory:
-    """A chart for each currency: 13 months that end with `month`, stacked by a dimension."""
-    period = Comparison(month, month.period, month.period).year
-    question = Question(period, (by,), "month", metric, filters)
-    pivots = build_pivots(user, question, top=GROUPS, to_merge=bool(shown_in))
+def monthly_history(user: Person, comparison: Comparison, by: str, filters: Filters) -> MonthlyHistory:
+    """A chart for each currency: 13 months that end with the one compared, stacked by a dimension."""
+    period, shown_in = comparison.year, comparison.shown_in
+    question = Question(period, (by,), "month", comparison.metric, filters)
     if not shown_in:
-        return MonthlyHistory([_history_chart(pivot, by) for pivot in pivots], "")
-    exchange = currency_conversion.Exchange(shown_in, "month", period, {pivot.currency for pivot in pivots})
-    charts = [_history_chart(pivot, by) for pivot in currency_conversion.convert_pivots(pivots, exchange, top=GROUPS)]
+        pivots = build_pivots(user, question, top=GROUPS)
+        return MonthlyHistory([_history_chart(pivot, by, comparison) for pivot in pivots], "")
+    converted, exchange = currency_conversion.build_converted_pivots(user, question, shown_in, top=GROUPS)
+    charts = [_history_chart(pivot, by, comparison) for pivot in converted]
     return MonthlyHistory(charts, shown_in, exchange.list_applied(), exchange.missing)
 
 
-def _history_chart(pivot: Pivot, by: str) -> dict[str, Any]:
+def _history_chart(pivot: Pivot, by: str, comparison: Comparison) -> dict[str, Any]:
+    unfinished = {} if comparison.has_full_month else {comparison.month.start: charting.SO_FAR}
     return {
         "id": f"course-{by}-{pivot.currency.lower()}",
         "kind": "stacked-bar",
@@ -132,6 +141,7 @@ def _history_chart(pivot: Pivot, by: str) -> dict[str, Any]:
             for group in pivot.groups
         ],
         "currency": pivot.currency,
+        "unfinished": [unfinished.get(bucket, "") for bucket in pivot.buckets],
     }
 
 

@@ -2,14 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costs.charges.layouts import Entry
-from costs.models import Source
 from costs.sources.storage import (
     TIMEOUT_SECONDS,
     TRIES,
+    Bucket,
     CloudAddress,
     StorageProblem,
     allowed_endpoint,
@@ -20,11 +21,10 @@ from costs.sources.storage import (
 if TYPE_CHECKING:
     import boto3
 
-ACCESS_DENIED = "access is denied; the role needs s3:ListBucket and s3:GetObject here."
+READS, WRITES = "s3:ListBucket and s3:GetObject", "s3:PutObject"
+DENIED = ("AccessDenied", "403")
 EXPLANATIONS = {
     "NoSuchBucket": "there is no such bucket.",
-    "AccessDenied": ACCESS_DENIED,
-    "403": ACCESS_DENIED,
     "InvalidAccessKeyId": "the access key is not known.",
     "SignatureDoesNotMatch": "the secret key does not fit the access key.",
     "ExpiredToken": "the credentials have expired.",
@@ -34,7 +34,7 @@ EXPLANATIONS = {
 class S3Bucket:
     """An S3 bucket."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Bucket) -> None:
         self.bucket, self.prefix = source.bucket, source.prefix
         self.client = aws_client("s3", source)
 
@@ -50,13 +50,23 @@ class S3Bucket:
         with as_storage_problem(self._explain), target.open("wb") as out:
             shutil.copyfileobj(self.client.get_object(Bucket=self.bucket, Key=key)["Body"], out, 1 << 20)
 
-    def _explain(self, error: Exception) -> StorageProblem | None:
+    def store(self, key: str, path: Path) -> None:
+        with as_storage_problem(partial(self._explain, needed=WRITES)):
+            self.client.upload_file(str(path), self.bucket, key)
+
+    def _explain(self, error: Exception, needed: str = READS) -> StorageProblem | None:
+        from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if isinstance(error, S3UploadFailedError):
+            # It hides the error of S3 in its text, and as its context.
+            error = error.__context__ if isinstance(error.__context__, Exception) else error
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             explanation = EXPLANATIONS.get(code, f"S3 answered {code or status}.")
+            if code in DENIED:
+                explanation = f"access is denied; the role needs {needed} here."
             is_temporary = status >= 500 or code == "SlowDown"
             return StorageProblem(f"Bucket {self.bucket}: {explanation}", is_temporary=is_temporary)
         if isinstance(error, BotoCoreError):

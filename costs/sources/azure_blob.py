@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from costs.charges.layouts import Entry
-from costs.models import Source
 from costs.sources.places import AZURE_ACCOUNT
-from costs.sources.storage import TRIES, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
+from costs.sources.storage import TRIES, Bucket, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
 
 
 class AzureContainer:
     """A container of an Azure storage account, by a SAS token or an account key."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Bucket) -> None:
         try:
             from azure.storage.blob import ContainerClient
         except ImportError:
@@ -26,7 +25,8 @@ class AzureContainer:
             raise StorageProblem("The name of the storage account has 3 to 24 small letters and digits.")
         secret = secret_of(source)
         token = secret.get("sas_token") or secret.get("account_key")
-        self.client = ContainerClient(account, source.bucket, credential=token, retry_total=TRIES)
+        with as_storage_problem(self._explain):
+            self.client = ContainerClient(account, source.bucket, credential=token, retry_total=TRIES)
 
     def listing(self) -> Iterator[Entry]:
         with as_storage_problem(self._explain):
@@ -37,9 +37,16 @@ class AzureContainer:
         with as_storage_problem(self._explain), target.open("wb") as out:
             self.client.download_blob(key).readinto(out)
 
-    def _explain(self, error: Exception) -> StorageProblem | None:
-        from azure.core.exceptions import AzureError, HttpResponseError
+    def store(self, key: str, path: Path) -> None:
+        with as_storage_problem(self._explain), path.open("rb") as stream:
+            self.client.upload_blob(key, stream, overwrite=True)
 
+    def _explain(self, error: Exception) -> StorageProblem | None:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+        # An address without an account, and a key that is none, are noticed before anything is asked.
+        if isinstance(error, ValueError) or (isinstance(error, ClientAuthenticationError) and not error.status_code):
+            return StorageProblem(f"Container {self.name}: the account key cannot be used.")
         if isinstance(error, HttpResponseError):
             explanations = {403: "access is denied.", 404: "there is no such container."}
             explanation = explanations.get(error.status_code or 0, f"Azure answered {error.status_code}.")

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from costs.charges.layouts import Entry
 from costs.models import Source
-from costs.sources.storage import StorageProblem
+from costs.sources.storage import Bucket, StorageProblem, as_storage_problem
 
 
 class Folder:
@@ -34,11 +34,32 @@ class Folder:
             raise StorageProblem(f"{key} leads out of the folder.")
         shutil.copyfile(path, target)
 
+    def store(self, key: str, path: Path) -> None:
+        raise StorageProblem("Bills are only read here: exports go to a folder of FINOPS_EXPORT_FOLDERS.")
 
-def allowed_folder(text: str) -> Path:
-    """The folder a source names, below one that the administrator of the machine allows; raises StorageProblem."""
-    allowed = [Path(folder).resolve() for folder in settings.FINOPS_FOLDERS]
+
+class ExportFolder:
+    """A folder below one of FINOPS_EXPORT_FOLDERS, into which exports are written."""
+
+    def __init__(self, place: Bucket) -> None:
+        self.root = allowed_folder(place.bucket, "FINOPS_EXPORT_FOLDERS")
+
+    def store(self, key: str, path: Path) -> None:
+        target = (self.root / key).resolve()
+        if not target.is_relative_to(self.root):
+            raise StorageProblem(f"{key} leads out of the folder.")
+        with as_storage_problem(lambda error: None):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Whoever reads the folder sees the whole file or the one before.
+            half = target.with_name(f".{target.name}.part")
+            shutil.copyfile(path, half)
+            half.replace(target)
+
+
+def allowed_folder(text: str, setting: str = "FINOPS_FOLDERS") -> Path:
+    """A folder that somebody names, below one that the administrator of the machine allows; raises StorageProblem."""
+    allowed = [Path(folder).resolve() for folder in getattr(settings, setting)]
     path = (allowed[0] / text).resolve() if allowed else Path(text).resolve()
     if not any(path.is_relative_to(folder) for folder in allowed):
-        raise StorageProblem(f"{text} is not below a folder that FINOPS_FOLDERS allows.")
+        raise StorageProblem(f"{text} is not below a folder that {setting} allows.")
     return path

@@ -5,14 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from costs.charges.layouts import Entry
-from costs.models import Source
-from costs.sources.storage import TIMEOUT_SECONDS, StorageProblem, allowed_endpoint, as_storage_problem, secret_of
+from costs.sources.storage import (
+    TIMEOUT_SECONDS,
+    Bucket,
+    StorageProblem,
+    allowed_endpoint,
+    as_storage_problem,
+    secret_of,
+)
 
 
 class GoogleBucket:
     """A Google Cloud Storage bucket, by the machine's own credentials or a stored service account."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Bucket) -> None:
         try:
             from google.auth.credentials import AnonymousCredentials
             from google.cloud import storage
@@ -39,10 +45,20 @@ class GoogleBucket:
         with as_storage_problem(self._explain):
             self.client.bucket(self.name).blob(key).download_to_filename(str(target), timeout=TIMEOUT_SECONDS)
 
-    def _explain(self, error: Exception) -> StorageProblem | None:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
+    def store(self, key: str, path: Path) -> None:
+        with as_storage_problem(self._explain):
+            self.client.bucket(self.name).blob(key).upload_from_filename(str(path), timeout=TIMEOUT_SECONDS)
 
+    def _explain(self, error: Exception) -> StorageProblem | None:
+        from google.api_core.exceptions import GoogleAPIError, RetryError
+        from google.auth.exceptions import GoogleAuthError, TransportError
+        from google.cloud.storage.exceptions import DataCorruption
+        from requests.exceptions import RequestException
+
+        if isinstance(error, DataCorruption):
+            return StorageProblem(f"Bucket {self.name}: what arrived is not what was sent.", is_temporary=True)
+        if isinstance(error, RetryError | TransportError | RequestException):
+            return StorageProblem(f"Bucket {self.name}: no answer.", is_temporary=True)
         if isinstance(error, GoogleAPIError):
             code = getattr(error, "code", None) or 0
             explanations = {403: "access is denied.", 404: "there is no such bucket."}

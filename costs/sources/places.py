@@ -2,6 +2,8 @@
 
 import re
 
+from django.conf import settings
+
 from costs.models import Source
 from costs.sources.folder import allowed_folder
 from costs.sources.storage import StorageProblem
@@ -9,6 +11,11 @@ from costs.sources.storage import StorageProblem
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\Z")
 AZURE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}\Z")
 AWS_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,500}\Z")
+
+
+def endpoint_choices() -> list[tuple[str, str]]:
+    """The addresses that a place may have, for a form's drop-down: the provider's own, and those that are allowed."""
+    return [("", "the provider's own address"), *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
 
 
 def place_problem(kind: str, bucket: str, region: str, endpoint: str) -> tuple[str, str] | None:

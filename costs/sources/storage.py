@@ -23,16 +23,6 @@ class StorageProblem(Exception):
         super().__init__(message)
 
 
-class Storage(Protocol):
-    """A place with bills: a folder or a bucket."""
-
-    def listing(self) -> Iterator[Entry]:
-        """Every object below the source's prefix."""
-
-    def fetch(self, key: str, target: Path) -> None:
-        """Writes the object to `target`."""
-
-
 class CloudAddress(Protocol):
     """Where a cloud is spoken to, and as whom; an empty endpoint is the provider's own."""
 
@@ -44,6 +34,29 @@ class CloudAddress(Protocol):
 
     @property
     def credential(self) -> Credential | None: ...
+
+
+class Bucket(CloudAddress, Protocol):
+    """A bucket or container, and where in it."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    @property
+    def prefix(self) -> str: ...
+
+
+class Storage(Protocol):
+    """A place with bills: a folder or a bucket."""
+
+    def listing(self) -> Iterator[Entry]:
+        """Every object below the source's prefix."""
+
+    def fetch(self, key: str, target: Path) -> None:
+        """Writes the object to `target`."""
+
+    def store(self, key: str, path: Path) -> None:
+        """Writes the file `path` as an object of that key, in the place of what was there."""
 
 
 def secret_of(address: CloudAddress) -> dict[str, str]:
@@ -71,7 +84,9 @@ def as_storage_problem(translate: Callable[[Exception], StorageProblem | None]) 
     except Exception as error:
         problem = translate(error)
         if problem is None and isinstance(error, OSError):
-            problem = StorageProblem(f"{type(error).__name__}: {os.strerror(error.errno or 0)}.", is_temporary=True)
+            # A library's own error of the network has no number.
+            reason = os.strerror(error.errno) if error.errno else "no answer"
+            problem = StorageProblem(f"{type(error).__name__}: {reason}.", is_temporary=True)
         if problem is None:
             raise
         raise problem from None

@@ -12,6 +12,7 @@ from costs.retention import FilesRemoved
 from costs.versions.beside import choose_beside, doubts_about
 from costs.versions.streams import rivals_of
 from finops_site.celery import task
+from finops_site.lib.periods import moment_text
 from finops_site.lib.person import Person
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
@@ -28,7 +29,7 @@ class AlreadyDelivered(Exception):
         self.delivery = delivery
         super().__init__(
             f"This bill is already here: delivery {delivery.pk} of {delivery.source}, "
-            f"received {delivery.received_at:%Y-%m-%d %H:%M} UTC, {delivery.get_status_display()}."
+            f"received {moment_text(delivery.received_at)}, {delivery.get_status_display()}."
         )
 
 

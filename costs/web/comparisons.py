@@ -5,9 +5,8 @@ from typing import Any
 
 from costs.calc.period_changes import KINDS
 from costs.query import trends
-from costs.query.question import METRIC
 from costs.query.spend import add
-from costs.web.links import filter_value, lines_url
+from costs.web.links import group_filters, lines_url
 from finops_site.lib import charts
 from finops_site.lib.periods import Period
 from finops_site.lib.person import Person
@@ -24,11 +23,11 @@ def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -
     twelve_months = Period(comparison.month.plus(-11).start, comparison.month.next.start)
     shown_in = comparison.shown_in
     now, before = (
-        trends.totals_of_services(user, period, filters, METRIC, shown_in)
+        trends.totals_of_services(user, period, filters, comparison.metric, shown_in)
         for period in (comparison.now, comparison.before)
     )
     last, year = (
-        trends.totals_shown_in(user, period, filters, METRIC, shown_in) for period in (previous.period, twelve_months)
+        trends.totals_of_months(user, comparison, period, filters) for period in (previous.period, twelve_months)
     )
     cards = []
     for code in sorted({*now, *before, *last}):
@@ -85,6 +84,7 @@ def change_block(
         "chart": {
             "id": f"changes-{by}-{code.lower()}",
             "kind": "bar",
+            "across": True,
             "title": f"The largest changes by {by}, {code}",
             "categories": [labelled.label for labelled in largest],
             "series": [charts.series("Change", [labelled.change.difference for labelled in largest])],
@@ -99,11 +99,12 @@ def change_row(
     """A change with the address of its lines; what is gone has them in the period before."""
     change = labelled.change
     period = comparison.before if change.kind == "gone" else comparison.now
+    billed_in = {} if labelled.currency == comparison.shown_in else {"currency": labelled.currency}
     return {
         "label": labelled.label,
         "kind": change.kind,
         "before": change.before,
         "after": change.after,
         "difference": change.difference,
-        "url": lines_url(period, {**filters, by: filter_value(by, change.key)}),
+        "url": lines_url(period, {**filters, **group_filters((by,), (change.key,)), **billed_in}),
     }

@@ -179,7 +179,7 @@ class ChangeTable(BaseTable):
     month = MonthColumn("Billing month", accessor="restatement__billing_month", orderable=False)
     service = django_tables2.Column(orderable=False, attrs=WHOLE_WORDS)
     sub_account = django_tables2.Column("Account", orderable=False, attrs=WHOLE_WORDS)
-    owner = OwnerColumn("Team", accessor="owner__name", pool="pool.name", orderable=False)
+    owner = OwnerColumn("Team", accessor="owner__name", pool="pool.name", orderable=False, attrs=WHOLE_WORDS)
     billed_before = MoneyColumn("Before", orderable=False)
     billed_after = MoneyColumn("After", orderable=False)
     difference = ChangeColumn("Difference", before="billed_before", orderable=False)

@@ -1,5 +1,6 @@
 """Filters of the lists of cost lines and of deliveries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,40 +15,132 @@ from django.http import HttpRequest, QueryDict
 from drf_spectacular.utils import extend_schema_field
 
 from costs.calc.dimensions import DIMENSIONS, FILTER_BAR, FILTERABLE, TAG
+from costs.calc.filters import (
+    NO,
+    OPERATOR_WORDS,
+    SEPARATOR,
+    YES,
+    BadFilter,
+    Operator,
+    check_names,
+    filter_label,
+    filter_name,
+    filter_value,
+    is_tag,
+    split_name,
+)
+from costs.calc.filters import filters_in as address_filters
 from costs.models import CostLine, Delivery, DeliveryMonth, ResourceRollup, Source
 from costs.query import filter_choices, latest_month
 from costs.query.question import Question
-from costs.query.rows import filtered_rows, stored_values
+from costs.query.rows import filter_by, filtered_rows
 from costs.query.scope import NOBODY
+from costs.query.stored_values import read_filters
 from costs.web.delivery_tables import STATES
 from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.signed_in import signed_in_user
-from finops_site.ui.filters import MonthFilter
+from finops_site.ui.filters import AmountFilter, JointFilter, MonthFilter
+from finops_site.ui.keyset import PAGING_PARAMETERS
 
 # Resources that a search goes on with by their ids; lines of more than so many are found by the text itself.
 MOST_RESOURCES = 1_000
+# What stands in the address of a list beside its filters.
+FURTHER = ("further", "further_how", "further_values")
+FURTHER_LABELS = ("Further filter", "is compared by", "with (one; another)")
+PAGE_PARAMETERS = (*PAGING_PARAMETERS, "sort", "_export")
 
 
 @dataclass(frozen=True, slots=True)
 class FilterBar:
-    """What includes/filters.html draws where no rows are filtered: anything with a form."""
+    """What includes/filters.html and chips.html draw where no rows are filtered: a form, or some of its fields.
 
-    form: forms.Form
+    `joint`: the fields among them that are one filter together.
+    """
+
+    form: Iterable[forms.BoundField]
+    joint: JointFilter | None = None
 
 
 def filters_in(data: QueryDict) -> dict[str, list[str]]:
-    """{dimension: values} of every filter in an address; an empty value filters nothing but a tag: lines without it."""
-    values = {name: data.getlist(name) for name in data if name in FILTERABLE or name.startswith(TAG)}
-    return {name: chosen for name, chosen in values.items() if any(chosen) or name.startswith(TAG)}
+    """{name: values} of every filter in an address, that of the fields FURTHER among them."""
+    filters = address_filters(data.lists())
+    name, chosen = further_filter(data)
+    return filters | ({name: list(dict.fromkeys([*filters.get(name, []), *chosen]))} if chosen else {})
+
+
+def further_in_words(data: QueryDict) -> JointFilter:
+    """What the fields FURTHER ask together."""
+    name, chosen = further_filter(data)
+    return JointFilter(FURTHER, name_in_words(name), ", ".join(chosen)) if chosen else JointFilter(FURTHER)
+
+
+def further_filter(data: QueryDict) -> tuple[str, list[str]]:
+    """The filter of the fields FURTHER, which ask otherwise than by a drop-down: its name and values, if any."""
+    dimension, how, text = (data.get(name, "").strip() for name in FURTHER)
+    operator = Operator(how) if how in list(Operator) else Operator.IS
+    chosen = [part.strip() for part in text.split(";") if part.strip()]
+    if operator is Operator.EMPTY:
+        chosen = chosen or [YES]
+    return filter_name(dimension, operator), chosen if dimension else []
+
+
+def check_further(data: QueryDict) -> None:
+    """Raises BadFilter for a part of the fields FURTHER without the rest: it would filter nothing."""
+    _, chosen = further_filter(data)
+    if not chosen and any(data.get(name, "").strip() for name in FURTHER):
+        raise BadFilter("The further filter is not complete: choose what it is about and type a value, or clear it.")
+
+
+def further_choices(user: Person) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Any dimension or tag that she may ask by, and the operators: what FURTHER offers."""
+    names = list(filter_choices.offered(user, FILTERABLE))
+    names += [f"{TAG}{key}" for key in filter_choices.tag_keys(user)]
+    dimensions = [(name, filter_label(name, Operator.IS)) for name in names]
+    return dimensions, [(str(operator), words) for operator, words in OPERATOR_WORDS.items()]
+
+
+def name_in_words(name: str) -> str:
+    """What people call a filter; its name where it is none, for it is refused anyway."""
+    try:
+        return filter_label(*split_name(name))
+    except ValueError:
+        return name
+
+
+def named_values(user: Person, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    """The values of a filter that only the address has, with what people call them; of a tag, all that she sees."""
+    dimension = name.rpartition(SEPARATOR)[0] or name
+    labels = dict(_asked_by(user, dimension)) if dimension in FILTERABLE else {}
+    given = [(value, labels.get(value, value or "nothing")) for value in dict.fromkeys(values)]
+    if not is_chosen_tag(name):
+        return given
+    others = [(value, value) for value in filter_choices.tag_values(user, name.removeprefix(TAG))]
+    return [*given, *(other for other in others if other not in given)]
+
+
+def _asked_by(user: Person, dimension: str) -> list[tuple[str, str]]:
+    """The values of a dimension as filters have them, and their labels: one that is called none stands in quotes."""
+    return [(filter_value(dimension, value), label) for value, label in filter_choices.values(user, dimension)]
+
+
+def is_chosen_tag(name: str) -> bool:
+    """Whether a filter asks for values of a tag: it is shown as a drop-down once the address has it."""
+    return is_tag(name) and split_name(name) == (name, Operator.IS)
+
+
+def remaining_widget(name: str) -> type[forms.Widget]:
+    """What holds a filter of the address that is not offered, so that it stays when another one is chosen."""
+    return forms.SelectMultiple if is_chosen_tag(name) else forms.MultipleHiddenInput
 
 
 def value_choices(user: Person, data: QueryDict, name: str) -> list[tuple[str, str]]:
-    """The drop-down of a dimension; where the address asks for lines that have nothing of it, that is a choice too."""
-    choices = filter_choices.values(user, name)
-    if NOBODY in data.getlist(name) and NOBODY not in dict(choices):
-        choices = [*choices, (NOBODY, f"no {DIMENSIONS[name].label.lower()}")]
-    return choices
+    """The drop-down of a dimension, and what the address asks for beside it: whether anything has it, is answered."""
+    choices = _asked_by(user, name)
+    offered = {value for value, _ in choices}
+    others = [value for value in dict.fromkeys(data.getlist(name)) if value and value not in offered]
+    nothing = f"no {DIMENSIONS[name].label.lower()}"
+    return [*choices, *((value, nothing if value == NOBODY else value) for value in others)]
 
 
 class LineFilter(django_filters.FilterSet):
@@ -61,7 +154,7 @@ class LineFilter(django_filters.FilterSet):
     to = django_filters.CharFilter(label="To", method="answered_by_question", widget=forms.DateInput())
     resource = django_filters.CharFilter(label="Resource", method="filter_resource")
     tag = django_filters.CharFilter(label="Tag (Key or Key=value)", method="filter_tag")
-    min = django_filters.NumberFilter(label="At least (billed)", field_name="billed_cost", lookup_expr="gte")
+    min = AmountFilter(label="At least (billed)", field_name="billed_cost", lookup_expr="gte")
 
     class Meta:
         model = CostLine
@@ -70,6 +163,9 @@ class LineFilter(django_filters.FilterSet):
     def __init__(
         self, data: QueryDict, queryset: QuerySet[CostLine], *, request: HttpRequest, today: date, **options: Any
     ) -> None:
+        # An empty value asks nothing, as of every other filter.
+        data = data.copy()
+        data.setlist("resource", [text for text in data.getlist("resource") if text.strip()])
         super().__init__(data, queryset, request=request, **options)
         self.user, self.today = signed_in_user(request), today
         start = django_filters.CharFilter(label="From", method="answered_by_question", widget=forms.DateInput())
@@ -81,10 +177,30 @@ class LineFilter(django_filters.FilterSet):
             )
             for name in filter_choices.offered(self.user, self.OFFERED)
         }
-        for name, added in {"from": start, **chosen}.items():
+        # Filters of the address that are not offered stay when another one is chosen.
+        remaining: dict[str, django_filters.Filter] = {
+            name: django_filters.MultipleChoiceFilter(
+                label=name_in_words(name),
+                method="answered_by_question",
+                choices=named_values(self.user, name, values),
+                widget=remaining_widget(name),
+            )
+            for name, values in filters_in(data).items()
+            if name in data and name not in chosen and name not in self.filters  # type: ignore[has-type]
+        }
+        dimensions, operators = further_choices(self.user)
+        further: dict[str, django_filters.Filter] = {
+            FURTHER[0]: django_filters.ChoiceFilter(label=FURTHER_LABELS[0], choices=dimensions, empty_label="—"),
+            FURTHER[1]: django_filters.ChoiceFilter(label=FURTHER_LABELS[1], choices=operators, empty_label="—"),
+            FURTHER[2]: django_filters.CharFilter(label=FURTHER_LABELS[2]),
+        }
+        for field in further.values():
+            field.method = "answered_by_question"
+        remaining |= further
+        for name, added in {"from": start, **chosen, **remaining}.items():
             added.field_name, added.model, added.parent = name, CostLine, self
         to = self.filters.pop("to")  # type: ignore[has-type]
-        self.filters = {"from": start, "to": to, **chosen, **self.filters}  # type: ignore[has-type]
+        self.filters = {"from": start, "to": to, **chosen, **self.filters, **remaining}  # type: ignore[has-type]
 
     @cached_property
     def period(self) -> Period:
@@ -97,8 +213,14 @@ class LineFilter(django_filters.FilterSet):
     @cached_property
     def question(self) -> Question:
         """What the dimensions of the address ask; raises ValueError for what nobody can answer."""
-        filters = {name: values for name, values in filters_in(self.data).items() if name != "resource"}
-        return Question(self.period, filters=filters)
+        # Of this page `resource` searches, see `filter_resource`; where the fields FURTHER ask by it, they compare.
+        others = self.data.copy()
+        others.pop("resource", None)
+        return Question(self.period, filters=read_filters(filters_in(others), self.user))
+
+    @property
+    def joint(self) -> JointFilter:
+        return further_in_words(self.data)
 
     @property
     def needs_lines(self) -> bool:
@@ -109,9 +231,11 @@ class LineFilter(django_filters.FilterSet):
         if not super().is_valid():
             return False
         try:
+            check_names(self.data, [*self.filters, *PAGE_PARAMETERS])
+            check_further(self.data)
             return bool(self.question)
         except ValueError as error:
-            self.form.add_error(None if "from" not in self.form.fields else "from", ValidationError(str(error)))
+            self.form.add_error(None, ValidationError(str(error)))
             return False
 
     def filter_queryset(self, queryset: QuerySet[CostLine]) -> QuerySet[CostLine]:
@@ -125,7 +249,7 @@ class LineFilter(django_filters.FilterSet):
         """One resource by its id, or those with the text in their id or name; several by their ids; NOBODY: none."""
         resources = self.data.getlist(name)
         if len(resources) > 1 or value == NOBODY:
-            return queryset.filter(resource__in=stored_values(name, resources))
+            return filter_by(queryset, {name: resources})
         has_the_text = Q(resource__icontains=value) | Q(resource_name__icontains=value)
         try:
             months = Period(Month.of(self.period.start).start, self.period.end)
@@ -147,10 +271,16 @@ class LineFilter(django_filters.FilterSet):
         return queryset.of_resources(ids)  # type: ignore[attr-defined]
 
     def filter_tag(self, queryset: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
-        key, _, wanted = value.partition("=")
-        if not wanted:
-            return queryset.filter(tag_set__tags__has_key=key.strip())
-        return queryset.filter(tag_set__tags__contains={key.strip(): wanted.strip()})
+        return filter_by(queryset, self.tag_filter) if self.tag_filter else queryset.none()
+
+    @property
+    def tag_filter(self) -> dict[str, list[str]]:
+        """The filter that ``Key=value``, or ``Key``, stands for; none without a key."""
+        key, _, wanted = (part.strip() for part in self.data.get("tag", "").partition("="))
+        if not key:
+            return {}
+        tag = f"{TAG}{key}"
+        return {filter_name(tag): [wanted]} if wanted else {filter_name(tag, Operator.EMPTY): [NO]}
 
 
 class DeliveryFilter(django_filters.FilterSet):

@@ -10,14 +10,17 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 
+from costs.account_groups import BadGroup, check_free, read_accounts
 from costs.calc import exchange_rates
 from costs.clusters import shares
 from costs.focus_export import request_export
 from costs.formats import FORMATS, NAMES
 from costs.ingest import uploads
-from costs.models import DeliveryMonth, FocusExport, Source
+from costs.models import AccountGroup, DeliveryMonth, FocusExport, Source
+from costs.query.question import company_metric
 from finops_site.lib.periods import Month
 from finops_site.models import User
+from finops_site.ui.figures import month_text
 from finops_site.ui.filters import MonthField
 
 TITLES = {name: ", ".join(known.title for known in FORMATS if known.name == name) for name in NAMES}
@@ -110,23 +113,62 @@ class ExportForm(forms.Form):
     """Which month to write, and as what."""
 
     month = forms.ChoiceField(label="Billing month")
+    version = forms.ChoiceField(label="FOCUS", choices=FocusExport.Version.choices, required=False)
     kind = forms.ChoiceField(label="File", choices=FocusExport.Kind.choices)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         months = DeliveryMonth.objects.current().order_by("-billing_month").values_list("billing_month", flat=True)
         named = list(dict.fromkeys(str(Month.of(month)) for month in months))
-        cast(forms.ChoiceField, self.fields["month"]).choices = [(name, name) for name in named]
+        cast(forms.ChoiceField, self.fields["month"]).choices = [(name, month_text(name)) for name in named]
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
     def save(self, user: User) -> FocusExport:
         month = Month.parse(self.cleaned_data["month"])
-        return request_export(month.start, self.cleaned_data["kind"], user)
+        version = self.cleaned_data["version"] or FocusExport.Version.V1_2
+        return request_export(month.start, self.cleaned_data["kind"], user, version)
 
 
 class SuggestingInput(forms.TextInput):
     """A text with suggestions; no search, which a filter bar would send letter by letter."""
+
+
+class GroupedAccountsForm(forms.ModelForm):
+    """A group and its accounts."""
+
+    accounts = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="One a line, by the id or the name that bills have. An account is in one group.",
+    )
+
+    class Meta:
+        model = AccountGroup
+        fields = ["name", "description"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["accounts"] = "\n".join(self.instance.accounts.values_list("account", flat=True))
+
+    def clean_accounts(self) -> list[str]:
+        try:
+            accounts = read_accounts(self.cleaned_data["accounts"])
+            check_free(self.instance, accounts)
+        except BadGroup as error:
+            raise forms.ValidationError(str(error)) from None
+        return accounts
+
+
+class AccountGroupForm(GroupedAccountsForm):
+    """The same on its page, where a group that exists can be taken away."""
+
+    remove = forms.BooleanField(label="Remove the group", required=False, help_text="Its accounts are in none then.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            del self.fields["remove"]
 
 
 class ClusterQuestionForm(forms.Form):
@@ -142,7 +184,7 @@ class ClusterQuestionForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict, *, month: Month, clusters: Sequence[str]) -> None:
-        usual = {"month": str(month), "by": "namespace", "metric": "effective_cost"}
+        usual = {"month": str(month), "by": "namespace", "metric": company_metric()}
         super().__init__(usual | {name: value for name, value in data.items() if value})
         self.default_month = month
         choices = [("", "All clusters"), *((name, name) for name in clusters)]
@@ -161,7 +203,7 @@ class ClusterQuestionForm(forms.Form):
             "month": chosen.get("month") or self.default_month,
             "cluster": chosen.get("cluster") or "",
             "by": chosen.get("by") or "namespace",
-            "metric": chosen.get("metric") or "effective_cost",
+            "metric": chosen.get("metric") or company_metric(),
         }
 
 

@@ -14,7 +14,7 @@ from costs.invoices.comparison import in_state
 from costs.models import Dimension, Invoice, InvoiceFile, Source
 from costs.web.forms import currency_code
 from costs.web.invoice_tables import INVOICE_STATES
-from finops_site.lib.money import BadAmount, exact_text, parse_amount
+from finops_site.lib.money import BadAmount, parse_amount, typed_text
 from finops_site.ui.filters import MonthField, MonthFilter
 
 ANY_UNSETTLED = "unsettled"
@@ -28,7 +28,7 @@ class AmountField(forms.CharField):
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
     def prepare_value(self, value: Any) -> Any:
-        return exact_text(value) if isinstance(value, Decimal) else value
+        return typed_text(value) if isinstance(value, Decimal) else value
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)

@@ -28,15 +28,15 @@ INVOICE_STATES: dict[str, tuple[str, str, str]] = {
 
 
 def difference_text(value: Decimal) -> str:
-    """A difference to its last digit, with its sign: ``+0.004``, ``−12.5``."""
-    return f"{'+' if value > 0 else ''}{exact_text(value)}".replace("-", "−")
+    """A difference to its last digit, with its sign: ``+0.004``, ``-12.5``."""
+    return f"{'+' if value > 0 else ''}{exact_text(value)}"
 
 
 def short_difference(value: Decimal, currency: str) -> str:
     """A difference as people say it, rounded; one that would round to nothing stays exact."""
     if not rounded(value, currency):
         return difference_text(value)
-    return f"{'+' if value > 0 else '−'}{formatted(abs(value), currency)}"
+    return f"{'+' if value > 0 else '-'}{formatted(abs(value), currency)}"
 
 
 def invoice_rows(result: Reconciliation, *, with_rest: bool = True) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ def comparison_notes(invoice: Invoice, comparison: Comparison) -> Iterator[str]:
     if comparison.untaxed:
         yield f"Without its tax of {exact_text(comparison.untaxed)}: the bill has none."
     if day := incomplete_until(comparison, invoice.billing_month):
-        yield f"The bill has charges until {day} only."
+        yield f"The bill has charges until {day_text(day)} only."
 
 
 def _rest_row(cost: InvoicedCost) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from django.utils import timezone
 from costs.models import Delivery
 from costs.query import latest_month, trends
 from costs.query.known_until import known_in
-from costs.query.question import METRIC
 from costs.query.scope import filters_of
 from costs.web.comparisons import change_row, month_stats
 from costs.web.team_rows import team_spend_rows
@@ -44,7 +43,7 @@ def spending_panel(request: HttpRequest) -> dict[str, Any] | None:
     return {
         "stats": month_stats(signed_in_user(request), comparison, filters_of(signed_in_user(request))),
         "comparison": comparison,
-        "known": known_in(signed_in_user(request), comparison.year, timezone.now().date()),
+        "known": known_in(signed_in_user(request), comparison.year, timezone.now().date(), metric=comparison.metric),
     }
 
 
@@ -54,11 +53,15 @@ def history_panel(request: HttpRequest) -> dict[str, Any] | None:
     if not comparison:
         return None
     by = "team" if signed_in_user(request).sees_whole_company else "service"
-    months = trends.monthly_history(
-        signed_in_user(request), comparison.month, by, filters_of(signed_in_user(request)), METRIC, comparison.shown_in
-    )
+    user = signed_in_user(request)
+    months = trends.monthly_history(user, comparison, by, filters_of(user))
     query = {"group_by": by, "period": "12-months"} | ({"show_in": months.target} if months.rates else {})
-    return {"history": months, "by": by, "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}"}
+    return {
+        "history": months,
+        "by": by,
+        "comparison": comparison,
+        "explorer_url": f"{reverse('costs:explorer')}?{urlencode(query)}",
+    }
 
 
 def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
@@ -67,7 +70,7 @@ def changes_panel(request: HttpRequest) -> dict[str, Any] | None:
     if not comparison:
         return None
     filters = filters_of(signed_in_user(request))
-    changes = trends.cost_drivers(signed_in_user(request), comparison, "service", filters, METRIC)
+    changes = trends.cost_drivers(signed_in_user(request), comparison, "service", filters, comparison.metric)
     blocks = [
         {
             "currency": code,

@@ -1,6 +1,7 @@
 """What the monthly report shows of costs: spend, by team, by service, what changed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,11 @@ from costs.calc.dimensions import named
 from costs.query import latest_month, trends
 from costs.query.known_until import known_in
 from costs.query.pivots import Pivot, build_pivots
-from costs.query.question import METRIC, Question
+from costs.query.question import Question, company_metric
 from costs.query.scope import NOBODY, filters_of
 from costs.query.spend import add, find_spend, minus, sums_by_currency
 from costs.web.comparisons import change_row
-from costs.web.links import lines_url
+from costs.web.links import group_filters, lines_url
 from finops_site.lib.money import EXACT, formatted, percent, ratio
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
@@ -34,7 +35,7 @@ def report_months(user: Person, today: date) -> list[ReportMonth]:
     """Every month up to this one that has any cost of hers, with its sum for each currency."""
     period = Period(FIRST_DAY, Month.of(today).next.start)
     sums: dict[date, list[str]] = {}
-    for row in find_spend(user, Question(period, (), "month", METRIC)):
+    for row in find_spend(user, Question(period, (), "month", company_metric())):
         if row.bucket and row.amount is not None:
             sums.setdefault(row.bucket, []).append(f"{formatted(row.amount, row.currency)} {row.currency}")
     return [ReportMonth(Month.of(month), ", ".join(texts)) for month, texts in sums.items()]
@@ -51,15 +52,16 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
     month = Month.of(as_of)
     # The days billed so far and not the month: the page has asked that already. Of a bill that is late nobody knows the
     # owner: the days that all bills have say it.
-    days, known = trends.compare(user, month, as_of).now, known_in(user, month.period, as_of)
-    text = f"of {month_text(month, 'long')}'s cost has a team"
+    comparison = trends.compare(user, month, as_of)
+    days, known = comparison.now, known_in(user, month.period, as_of, metric=comparison.metric)
+    text = f"of {month_text(month, 'long')}'s {comparison.metric_label.lower()} has a team"
     url = f"{reverse('costs:explorer')}?{urlencode({'group_by': 'team', 'from': month, 'to': month})}"
     if known.missing:
         text = f"{text}: {known.notes[0]}"
         if known.until is None or known.until < month.start:
             return Measure(None, Unit.PERCENT, OWNED_TARGET, Better.HIGHER, text, url)
         days = Period(days.start, min(days.end, known.until + timedelta(days=1)))
-    by_owner = find_spend(user, Question(days, ("team",), "", METRIC))
+    by_owner = find_spend(user, Question(days, ("team",), "", comparison.metric))
     totals = sums_by_currency(by_owner)
     code = max(totals, key=lambda currency: totals[currency] or Decimal(0), default="")
     total = totals.get(code)
@@ -71,20 +73,21 @@ def owned_share(user: Person, as_of: date) -> Measure | None:
 
 
 def _comparison(user: Person, month: Month) -> trends.Comparison:
-    return trends.compare(user, month, timezone.now().date())
+    """Each currency as it was billed, in every part of the report."""
+    return replace(trends.compare(user, month, timezone.now().date()), shown_in="")
 
 
 def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The month against the month before and the year, with its course of thirteen months."""
     comparison = _comparison(user, month)
-    now = trends.totals_shown_in(user, comparison.now, {}, METRIC)
+    now = trends.totals_shown_in(user, comparison.now, {}, comparison.metric)
     if not now:
         return None
-    before = trends.totals_shown_in(user, comparison.before, {}, METRIC)
+    before = trends.totals_shown_in(user, comparison.before, {}, comparison.metric)
     month_ago = Month.of(comparison.now.start).plus(-12)
     days_ago = Period(month_ago.start, min(month_ago.next.start, month_ago.start + timedelta(days=comparison.now.days)))
-    a_year_ago = trends.totals_shown_in(user, days_ago, {}, METRIC)
-    year = trends.totals_shown_in(user, Period(date(month.year, 1, 1), comparison.now.end), {}, METRIC)
+    a_year_ago = trends.totals_shown_in(user, days_ago, {}, comparison.metric)
+    year = trends.totals_shown_in(user, Period(date(month.year, 1, 1), comparison.now.end), {}, comparison.metric)
     stats = []
     for code in sorted(now):
         filters = {**filters_of(user), "currency": code}
@@ -100,11 +103,12 @@ def spending_section(user: Person, month: Month) -> dict[str, Any] | None:
             },
         ]
     by = "team" if user.sees_whole_company else "service"
-    charts = trends.monthly_history(user, month, by, {}, METRIC).charts
+    charts = trends.monthly_history(user, comparison, by, {}).charts
     return {
         "text": [
             *(_sentence(code, comparison, now.get(code), before.get(code)) for code in sorted(now)),
-            *known_in(user, comparison.year, timezone.now().date()).notes,
+            f"All figures are {comparison.metric_label.lower()}, by charge day.",
+            *known_in(user, comparison.year, timezone.now().date(), metric=comparison.metric).notes,
         ],
         "stats": stats,
         "charts": [{**chart, "title": f"Thirteen months by {by}, {chart['currency']}"} for chart in charts],
@@ -169,10 +173,10 @@ def service_section(user: Person, month: Month) -> dict[str, Any] | None:
 
 def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> dict[str, Any] | None:
     comparison = _comparison(user, month)
-    pivots = build_pivots(user, Question(comparison.now, (by,), "", METRIC), top=SHOWN)
+    pivots = build_pivots(user, Question(comparison.now, (by,), "", comparison.metric), top=SHOWN)
     if not pivots:
         return None
-    earlier = find_spend(user, Question(comparison.before, (by,), "", METRIC))
+    earlier = find_spend(user, Question(comparison.before, (by,), "", comparison.metric))
     tables = []
     for pivot in pivots:
         before = {row.group[0]: row.amount for row in earlier if row.currency == pivot.currency}
@@ -180,7 +184,7 @@ def _by(user: Person, month: Month, by: str, url_of: Callable[[str], str]) -> di
         tables.append(
             {
                 "title": f"{comparison.title}, {comparison.against}, {pivot.currency}",
-                "head": [named(by).label, "Cost", "Change", "Share"],
+                "head": [named(by).label, comparison.metric_label, "Change", "Share"],
                 "rows": _rows(user, pivot, by, before, comparison, url_of),
                 "totals": [[{"text": "Total"}, *_figures(pivot.currency, pivot.total, total, pivot.total, "")]],
             }
@@ -202,7 +206,7 @@ def _rows(
     rows = []
     for group in pivot.groups:
         earlier = before.get(group.keys[0]) if group.keys else minus(total, listed)
-        filters = {**filters_of(user), by: list(group.keys)} if group.keys and group.keys[0] else {}
+        filters = {**filters_of(user), **group_filters((by,), group.keys)} if group.keys and group.keys[0] else {}
         url = lines_url(comparison.now, {**filters, "currency": code}) if filters else ""
         name = {"text": group.label, "url": url_of(group.keys[0]) if group.keys else ""}
         rows.append([name, *_figures(code, group.total, earlier, pivot.total, url)])
@@ -225,7 +229,7 @@ def _figures(code: str, now: Decimal | None, before: Decimal | None, total: Deci
 def changes_section(user: Person, month: Month) -> dict[str, Any] | None:
     """The largest changes by service and what each was; new, gone, more and less add up to the total change."""
     comparison = _comparison(user, month)
-    by_currency = trends.cost_drivers(user, comparison, "service", {}, METRIC)
+    by_currency = trends.cost_drivers(user, comparison, "service", {}, comparison.metric)
     if not by_currency:
         return None
     return {

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 
 from costs.formats import NAMES
 from costs.models import Source
-from costs.sources.places import place_problem
+from costs.sources.places import endpoint_choices, place_problem
 from costs.web.forms import currency_code
 
 _BUCKETS = (Source.Kind.S3, Source.Kind.AZURE, Source.Kind.GCS)
@@ -45,9 +44,8 @@ class SourceForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
             self.initial = {**self.initial, "kind": Source.Kind.S3, "expected_every_hours": 24}
-        endpoints = [("", "the provider's own address"), *((url, url) for url in settings.FINOPS_STORAGE_ENDPOINTS)]
         formats = [("", "recognised by the header"), *((name, name) for name in NAMES)]
-        cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoints
+        cast(forms.ChoiceField, self.fields["endpoint"]).choices = endpoint_choices()
         cast(forms.ChoiceField, self.fields["format"]).choices = formats
         for name, choices in (("date_order", Source.DateOrder.choices), ("decimal_mark", Source.DecimalMark.choices)):
             cast(forms.ChoiceField, self.fields[name]).choices = [("", "as the bill shows it"), *choices]

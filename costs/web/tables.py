@@ -13,8 +13,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from costs.models import CostLine, Dimension, ExchangeRate
+from costs.models import AccountGroup, CostLine, Dimension, ExchangeRate
+from costs.query.line_addresses import LineAddress, addresses_of
 from costs.query.scope import SHARED, UNOWNED
+from finops_site.lib.periods import day_text
+from finops_site.lib.words import some_of
 from finops_site.templatetags.finops import rate as rate_text
 from finops_site.ui.figures import money_html
 from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, NumberColumn, TagColumn
@@ -32,6 +35,31 @@ class BilledTotalsColumn(NumberColumn):
 
     def value(self, value: Mapping[str, Mapping[str, str]]) -> str:
         return "; ".join(f"{amount['billed_cost']} {code}" for code, amount in sorted(value.items()))
+
+
+class AccountGroupTable(BaseTable):
+    name = django_tables2.Column("Group")
+    description = django_tables2.Column("What they have in common")
+    accounts = django_tables2.Column("Accounts", accessor="accounts__all", orderable=False)
+
+    class Meta(BaseTable.Meta):
+        model = AccountGroup
+        fields = ()
+        caption = "Groups of accounts"
+
+    def render_name(self, value: str, record: AccountGroup) -> SafeString | str:
+        if self.request is None or not self.request.user.has_perm("costs.change_accountgroup"):
+            return value
+        return format_html('<a href="{}">{}</a>', reverse("costs:account_group", args=[record.pk]), value)
+
+    def value_name(self, value: str) -> str:
+        return value
+
+    def render_accounts(self, value: Any) -> str:
+        return some_of([row.account for row in value], 8)
+
+    def value_accounts(self, value: Any) -> str:
+        return "; ".join(row.account for row in value)
 
 
 class OwnerColumn(django_tables2.Column):
@@ -101,8 +129,15 @@ class LineTable(BaseTable):
         labelled = Dimension.objects.filter(name="sub_account").exclude(label="")
         return dict(labelled.values_list("value", "label")[:5000])
 
+    @cached_property
+    def addresses(self) -> dict[int, LineAddress]:
+        """The addresses of the lines that the page shows, which outlive their bill."""
+        return addresses_of([row.record for row in self.paginated_rows])
+
     def render_charge_date(self, value: date, record: CostLine) -> SafeString:
-        return format_html('<a href="{}">{}</a>', reverse("costs:line", args=[record.pk]), value.isoformat())
+        # A newer bill may have come between the rows and their keys: the number says what became of its line.
+        address = self.addresses.get(record.pk) or LineAddress(str(record.pk))
+        return format_html('<a href="{}">{}</a>', address.url, day_text(value))
 
     def value_charge_date(self, value: date) -> str:
         return value.isoformat()

@@ -21,7 +21,7 @@ TeamSums = dict[tuple[str, str], Decimal | None]
 def team_spend_rows(user: Person, comparison: trends.Comparison) -> list[dict[str, Any]]:
     """A row for each team and currency, then the shared and the unowned; teams without cost have a row too."""
     now, before, last = (
-        _sums_by_team(user, period, comparison.shown_in)
+        _sums_by_team(user, period, comparison)
         for period in (comparison.now, comparison.before, comparison.month.previous.period)
     )
     teams = {str(team.pk): team for team in Team.objects.visible_to(user)}
@@ -38,8 +38,8 @@ def team_spend_rows(user: Person, comparison: trends.Comparison) -> list[dict[st
     return sorted(rows, key=lambda row: (order.index(row["side"]), -(row["now"] or 0)))
 
 
-def _sums_by_team(user: Person, period: Period, shown_in: str) -> TeamSums:
-    rows = trends.find_spend_in(user, Question(period, ("team",)), shown_in)
+def _sums_by_team(user: Person, period: Period, comparison: trends.Comparison) -> TeamSums:
+    rows = trends.find_spend_in(user, Question(period, ("team",), "", comparison.metric), comparison.shown_in)
     return {(row.group[0], row.currency): row.amount for row in rows}
 
 

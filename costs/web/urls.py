@@ -2,16 +2,33 @@
 
 from django.urls import path
 
-from costs.web.views import clusters, deliveries, explorer, exports, invoices, lines, rates, sources, teams
+from costs.web.views import (
+    account_groups,
+    clusters,
+    comparison,
+    deliveries,
+    explorer,
+    exports,
+    invoices,
+    lines,
+    rates,
+    sources,
+    teams,
+)
 
 app_name = "costs"
 
 urlpatterns = [
     path("costs/", explorer.Explorer.as_view(), name="explorer"),
+    path("costs/compare/", comparison.ComparePage.as_view(), name="compare"),
     path("costs/lines/", lines.LinesPage.as_view(), name="lines"),
-    path("costs/lines/<int:pk>/", lines.LinePage.as_view(), name="line"),
+    path("costs/lines/<slug:key>/", lines.LinePage.as_view(), name="line"),
+    path("costs/lines/<slug:key>/charges/<slug:charge>/", lines.ChargePage.as_view(), name="charge"),
     path("costs/teams/", teams.TeamsPage.as_view(), name="teams"),
     path("costs/teams/<int:pk>/", teams.TeamPage.as_view(), name="team"),
+    path("costs/account-groups/", account_groups.AccountGroupsPage.as_view(), name="account_groups"),
+    path("costs/account-groups/add/", account_groups.AccountGroupPage.as_view(), name="account_group_add"),
+    path("costs/account-groups/<int:pk>/", account_groups.AccountGroupPage.as_view(), name="account_group"),
     path("kubernetes/", clusters.ClustersPage.as_view(), name="clusters"),
     path("kubernetes/load/", clusters.LoadAllocations.as_view(), name="clusters_load"),
     path("costs/invoices/", invoices.InvoicesPage.as_view(), name="invoices"),

@@ -4,13 +4,13 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from finops_site.api.base import BadRequest, Problem
+from finops_site.api.base import NAME_PATTERN, BadRequest, Problem
 
 DESCRIPTIONS = {
     "400": "A parameter or field is wrong: `detail`, or a list of complaints under its name.",
     "401": "Nobody is signed in and there is no valid token.",
     "403": "Your role may not do this.",
-    "404": "There is no such thing, or it is not yours to see.",
+    "404": "There is no such thing, or it is not yours to see, or not in that format.",
     "415": "The body is of a kind that is not read here.",
 }
 
@@ -25,9 +25,21 @@ class Schema(AutoSchema):
             bodies.setdefault(code, body | {"description": DESCRIPTIONS[code]})
         return dict(sorted(bodies.items()))
 
+    def _get_response_for_code(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        body = super()._get_response_for_code(*args, **kwargs)
+        if "text/csv" in body.get("content", {}):
+            body["content"]["text/csv"] = {"schema": {"type": "string", "description": "the same rows, a line each"}}
+        return body
+
+    def get_extensions(self) -> dict[str, Any]:
+        pattern = getattr(self.view, "name_pattern", "")
+        # One row is no question.
+        asks = pattern and self.method == "GET" and not getattr(self.view, "detail", False)
+        return {**super().get_extensions(), **({NAME_PATTERN: pattern} if asks else {})}
+
     def error_codes(self) -> list[str]:
-        parameters = {parameter["name"]: parameter["in"] for parameter in self._get_parameters()}
+        parameters = {parameter["name"] for parameter in self._get_parameters()}
         takes_body = self.method in ("POST", "PUT", "PATCH") and bool(self._get_request_body())
-        bad_request = ["400"] if takes_body or "query" in parameters.values() else []
-        missing = ["404"] if "{" in self.path or "page" in parameters else []
-        return [*bad_request, "401", "403", *missing, *(["415"] if takes_body else [])]
+        missing = ["404"] if "{" in self.path or {"page", "format"} & parameters else []
+        # Any of them refuses a parameter that it does not know.
+        return ["400", "401", "403", *missing, *(["415"] if takes_body else [])]

@@ -1,14 +1,25 @@
 """The API's addresses; each pillar's are where its `apps.py` says."""
 
 from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
+from finops_site.api import programme_views
 from finops_site.api.views import Me, MyToken
 from finops_site.pillars import installed_pillars
 
 app_name = "api"
 
+router = SimpleRouter()
+router.register("audit", programme_views.AuditViewSet, "audit")
+
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),
     path("me/token/", MyToken.as_view(), name="me-token"),
+    path("reports/", programme_views.ReportMonths.as_view(), name="reports"),
+    path("reports/<str:month>/", programme_views.ReportOfMonth.as_view(), name="report"),
+    path("kpis/", programme_views.Kpis.as_view(), name="kpis"),
+    path("decisions/", programme_views.PendingDecisions.as_view(), name="decisions"),
+    path("health/", programme_views.HealthOfSystem.as_view(), name="health"),
+    *router.urls,
     *(path("", include(pillar.api_urls)) for pillar in installed_pillars() if pillar.api_urls),
 ]

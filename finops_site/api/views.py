@@ -7,11 +7,11 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers, status
 from rest_framework.authtoken.models import Token
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from finops_site.api.base import HoldsPermission
 from finops_site.models import Membership, User
 from finops_site.people.roles import role_of
 from finops_site.people.tokens import drop_token, make_token
@@ -55,7 +55,8 @@ class MeSerializer(serializers.ModelSerializer):
 
 
 class Me(APIView):
-    permission_classes = [IsAuthenticated]
+    permission_classes = [HoldsPermission]
+    permission_required = ""
 
     @extend_schema(summary="Who is asking", responses=MeSerializer)
     def get(self, request: Request) -> Response:
@@ -71,7 +72,8 @@ class TokenSerializer(serializers.ModelSerializer):
 
 
 class MyToken(APIView):
-    permission_classes = [IsAuthenticated]
+    permission_classes = [HoldsPermission]
+    permission_required = write_permission_required = ""
 
     @extend_schema(
         summary="Make a new token; the one before stops working", request=None, responses={201: TokenSerializer}

@@ -300,7 +300,7 @@ def _days(chart: dict[str, Any], place: Callable[[int], float], shades: dict[str
 
 
 def axis_label(tick: float) -> str:
-    """A figure of an axis: ``12.5k``, ``3M``, ``0.25``; a true minus in front."""
+    """A figure of an axis: ``12.5k``, ``3M``, ``0.25``."""
     return compact(Decimal(f"{tick:.10g}"), on_axis=True)
 
 

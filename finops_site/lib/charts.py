@@ -11,6 +11,8 @@ from finops_site.lib.money import exact_sum, exact_text, formatted
 
 OTHER = "Other"
 ABSENT = "—"
+# What a chart says of a step that is not over, or not delivered to its end.
+SO_FAR = "so far"
 
 
 def series(name: str, data: Sequence[Decimal | int | None], **more: Any) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def top_series(many: Sequence[dict[str, Any]], limit: int = 8) -> list[dict[str,
 
 def for_browser(chart: dict[str, Any]) -> dict[str, Any]:
     """The chart as JSON can hold it: amounts as exact text, with the words the tooltip shows."""
-    shown = ("id", "kind", "title", "currency", "unit", "stacked")
+    shown = ("id", "kind", "title", "currency", "unit", "stacked", "unfinished", "narrow", "across")
     return {
         **{name: chart[name] for name in shown if chart.get(name)},
         "categories": [str(category) for category in chart.get("categories", [])],
@@ -66,7 +68,7 @@ def as_table(chart: dict[str, Any]) -> dict[str, Any]:
 
 
 def _series_for_browser(one: dict[str, Any], chart: dict[str, Any]) -> dict[str, Any]:
-    options = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind") if one.get(name)}
+    options = {name: one[name] for name in ("dashed", "other", "url", "tone", "kind", "narrow") if one.get(name)}
     columns: dict[str, Any] = {
         name: [exact_text(value) if isinstance(value, Decimal) else value for value in one[name]]
         for name in ("data", "low", "high")

@@ -5,6 +5,7 @@ Amounts are ``Decimal`` from the text of a bill to the page. They are rounded on
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,9 +32,15 @@ STORED_UNIT = Decimal("1E-18")
 # Wide enough for any sum of stored amounts: the default context would round at 28 digits.
 EXACT = Context(prec=100)
 NO_CURRENCY = "XXX"
-NUMBER = re.compile(r"\A[+-]?\d+(\.\d+)?\Z", re.ASCII)
-# A comma that parts thousands.
-GROUPED = re.compile(r"\A[+-]?\d{1,3}(,\d{3})+\Z", re.ASCII)
+DIGITS = re.compile(r"\A[0-9]+\Z")
+# Digits alone, in threes by one sign, or as India writes them.
+WHOLE_NUMBER = re.compile(
+    r"\A([0-9]+|[1-9][0-9]{0,2}(?P<mark>[ ',._])[0-9]{3}((?P=mark)[0-9]{3})*|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3})\Z"
+)
+CURRENCY_CODE = re.compile(r"\A[A-Z]{3}\s*[0-9]|[0-9]\s*[A-Z]{3}\Z")
+SIGN = re.compile(r"[\s'_\u00a0\u202f\u2019()+\-\u2212]")
+# Longer than any amount; what is longer is not read at all.
+MOST_TYPED = 60
 
 
 class CurrencyMismatch(ValueError):
@@ -80,8 +87,12 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-places(currency)), rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
+class AmountWithPlaces(Decimal):
+    """A rounded amount that files write with all its places, ``15279.20``, and not with as few as it needs."""
+
+
 def formatted(amount: Decimal, currency: str) -> str:
-    """`amount` rounded for a reader, with thousands separators and a true minus: ``-1,234.50``."""
+    """`amount` rounded for a reader, with thousands separators: ``-1,234.50``."""
     value = rounded(amount, currency)
     return f"{value if value else abs(value):,f}"
 
@@ -89,7 +100,7 @@ def formatted(amount: Decimal, currency: str) -> str:
 def compact(value: Decimal, *, on_axis: bool = False) -> str:
     """``65.0k``: one place and a letter from a thousand up; smaller amounts are whole numbers or cents.
 
-    On an axis two places at most, without zeros at the end and with a true minus: ``12.5k``, ``0.25``. The browser's
+    On an axis two places at most, without zeros at the end: ``12.5k``, ``0.25``. The browser's
     charts follow the same rule (`compact` in charts.js), and a test compares the two.
     """
     for power, letter in enumerate(("", "k", "M", "B", "T")):
@@ -100,7 +111,7 @@ def compact(value: Decimal, *, on_axis: bool = False) -> str:
     if not on_axis:
         return f"{cut if cut else abs(cut):,f}{letter}"
     digits = exact_text(abs(value if abs(value) < 1 else cut))
-    return f"{'−' if value < 0 else ''}{digits}{letter}"
+    return f"{'-' if value < 0 else ''}{digits}{letter}"
 
 
 def exact_text(amount: Decimal | None) -> str | None:
@@ -112,24 +123,84 @@ def exact_text(amount: Decimal | None) -> str | None:
     return "0" if text in ("-0", "") else text
 
 
-def parse_amount(text: str, *, decimal_mark: str = "") -> Decimal:
-    """The amount that somebody wrote: ``12,400.50``, ``12 400,50``, ``-12.400,50``, ``(12.50)``; raises BadAmount.
+def parse_amount(text: str, *, decimal_mark: str = "", most: Decimal | None = None) -> Decimal:
+    """The amount that somebody typed: ``12,400.50``, ``12 400,50``, ``-12.400,50``, ``(12.50)``; raises BadAmount.
 
-    Where one separator stands alone, three digits after a comma are thousands, and anything after a dot are decimals;
-    `decimal_mark` ("." or ",") says it where it is known.
+    A number that reads in two ways is decided by `decimal_mark` ("." or ",") where it is known, by `most` where one of
+    them is more than there can be, and by our own pages where it has a comma: they write thousands so, ``12,400``.
+    ``12.400`` is asked about: in half of Europe it is twelve thousand. Groups of digits must be groups of three, or
+    Indian ones (``12,34,567``): ``1,2,3.4`` is a slip.
     """
-    plain = re.sub(r"[\s'_\u00a0\u202f]", "", text.strip()).replace("\u2212", "-")
+    typed = text.strip()
+    plain = re.sub(r"\s", " ", typed).replace("\u2212", "-").replace("\u2019", "'")
     if plain.startswith("(") and plain.endswith(")"):
-        plain = f"-{plain[1:-1]}"
-    comma, dot = plain.rfind(","), plain.rfind(".")
-    if not decimal_mark:
-        both = comma >= 0 and dot >= 0
-        has_decimal_comma = comma > dot if both else comma >= 0 and not GROUPED.match(plain)
-        decimal_mark = "," if has_decimal_comma else "."
-    plain = plain.replace("." if decimal_mark == "," else ",", "").replace(decimal_mark, ".")
-    if not NUMBER.match(plain):
-        raise BadAmount(f"{text.strip()[:40]!r} is not an amount: write it like 12400 or 12,400.50.")
-    return Decimal(plain)
+        plain = f"-{plain[1:-1].strip()}"
+    sign, digits = (plain[0], plain[1:].strip()) if plain[:1] in ("-", "+") else ("", plain)
+    readings = {mark: _read_with(digits, mark) for mark in ([decimal_mark] if decimal_mark else [".", ","])}
+    values = sorted({value for value in readings.values() if value is not None})
+    if most is not None and len(values) > 1:
+        values = [value for value in values if value <= most] or values
+    if not values:
+        raise BadAmount(f"{typed[:40]!r} is not an amount: {_why_no_amount(plain)}")
+    if len(values) > 1 and "," not in digits:
+        low, high = values
+        cents = low.quantize(Decimal("0.01"), context=EXACT)
+        clear = f"{cents:f}" if cents == low else typed_text(low)
+        raise BadAmount(
+            f"{typed[:40]!r} reads in two ways. Did you mean {high:,f} or {exact_text(low)}? Write {high:f} or {clear}."
+        )
+    return -values[-1] if sign == "-" else values[-1]
+
+
+def _read_with(digits: str, mark: str) -> Decimal | None:
+    """An amount without its sign whose decimals follow `mark`; None where it is none."""
+    before, decimals, after = digits.partition(mark)
+    if not WHOLE_NUMBER.match(before) or len(digits) > MOST_TYPED or (decimals and not DIGITS.match(after)):
+        return None
+    return Decimal(re.sub(r"[^0-9]", "", before) + (f".{after}" if decimals else ""))
+
+
+def _why_no_amount(plain: str) -> str:
+    if any(sign.isdigit() and not sign.isascii() for sign in plain):
+        return "write it in the digits 0 to 9."
+    if any(unicodedata.category(sign) == "Sc" for sign in plain) or CURRENCY_CODE.search(plain):
+        return "write it without its currency, like 12400 or 12,400.50."
+    return "write it like 12400 or 12,400.50."
+
+
+def typed_text(amount: Decimal | None) -> str | None:
+    """The exact text of an amount for a form, which reads it again as the same: ``12.345`` as ``12.3450``."""
+    text = exact_text(amount)
+    return f"{text}0" if text and text.partition(".")[2] and len(decimal_marks(text)) > 1 else text
+
+
+def decimal_marks(text: str) -> set[str]:
+    """Which characters may be the decimal mark of a number: both where it cannot be seen, like in 174.025."""
+    digits = SIGN.sub("", text)
+    points, commas = digits.count("."), digits.count(",")
+    if points and commas:
+        return {"."} if digits.rfind(".") > digits.rfind(",") else {","}
+    if not points and not commas:
+        return {".", ","}
+    mark, other = (".", ",") if points else (",", ".")
+    if points + commas > 1:
+        return {other}
+    before, after = digits.split(mark)
+    is_clear = len(after) != 3 or len(before) > 3 or before.strip("0") == ""
+    return {mark} if is_clear else {".", ","}
+
+
+def decimal_mark_of(texts: Iterable[str]) -> str:
+    """The decimal mark that the numbers of a file show together; empty where none of them shows it.
+
+    Raises BadAmount where some have a point and others a comma.
+    """
+    marks = {".", ","}
+    for text in texts:
+        if not decimal_marks(text) & marks:
+            raise BadAmount(f"{text.strip()[:40]!r} has another decimal mark than the numbers before it.")
+        marks &= decimal_marks(text)
+    return marks.pop() if len(marks) == 1 else ""
 
 
 def total_by_currency(amounts: Iterable[Money]) -> dict[str, Decimal]:

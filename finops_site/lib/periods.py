@@ -131,16 +131,23 @@ def last_months(count: int, today: date) -> Period:
     return Period(month.plus(1 - count).start, month.next.start)
 
 
-def day_text(day: date) -> str:
-    """``23 Nov 2025``, as pages and mails show a day."""
-    return f"{day:%d %b %Y}"
+def day_text(day: date | str | None) -> str:
+    """``3 Nov 2025``, also of ``2025-11-03``: the one way in which pages and mails show a day; a dash for none."""
+    if isinstance(day, str):
+        day = date.fromisoformat(day) if day else None
+    return f"{day.day} {day:%b %Y}" if day else "—"
+
+
+def days_text(first: date, last: date) -> str:
+    """``3 Nov 2025``, or ``3 Nov 2025 to 5 Dec 2025`` for several days."""
+    return day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}"
 
 
 def short_day_text(day: date) -> str:
-    """``23 Nov``, where the year is plain: along a chart."""
-    return f"{day:%d %b}"
+    """``3 Nov``, where the year is plain: along a chart."""
+    return f"{day.day} {day:%b}"
 
 
-def moment_text(moment: datetime) -> str:
-    """``23 Nov 2025, 14:05 UTC``."""
-    return f"{moment:%d %b %Y, %H:%M} UTC"
+def moment_text(moment: datetime | None) -> str:
+    """``3 Nov 2025, 14:05 UTC``; a dash for none."""
+    return f"{day_text(moment)}, {moment:%H:%M} UTC" if moment else "—"

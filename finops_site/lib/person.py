@@ -36,3 +36,12 @@ class WholeCompany:
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         return False
+
+
+class OneTeam(WholeCompany):
+    """Asks for the document of one team: sees what the team owns, whoever will read it."""
+
+    sees_whole_company = False
+
+    def __init__(self, team: int) -> None:
+        self.visible_team_ids = [team]

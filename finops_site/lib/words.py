@@ -1,11 +1,20 @@
 """Words around figures. Pure: no Django."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 row``, ``1,204 rows``; `many` where the plural is not `one` with an s: ``2 rows have``, ``2 deliveries``."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def age_text(age: timedelta) -> str:
+    """``5 minutes``, ``3 hours``, ``2 days``: whole units, rounded down."""
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return counted(max(minutes, 0), "minute")
+    return counted(minutes // 60, "hour") if minutes < 48 * 60 else counted(minutes // (24 * 60), "day")
 
 
 def some_of(names: Sequence[str], most: int = 5, *, between: str = ", ", last: str = " and ") -> str:

@@ -11,21 +11,27 @@ on the page Health.
 """
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery
 
 from finops_site.celery import task
 from finops_site.mail.smtp import MailConnection, PermanentFailure, StoredEmail, TemporaryFailure, UnknownOutcome
-from finops_site.models import OutgoingEmail
+from finops_site.models import OutgoingEmail, User
+from finops_site.registry import OutgoingEmailCheck, registry
+
+logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=5)
+MOST_ODD_TRIES = 8
 Outcome = OutgoingEmail.Outcome
 
 
@@ -42,6 +48,7 @@ def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: d
         key=key,
         defaults={
             "to": to,
+            "reader_id": Subquery(User.objects.filter(email__iexact=to).values("pk")[:1]),
             "subject": str(message.subject),
             "content": message.message().as_bytes(linesep="\r\n"),  # type: ignore[call-arg]
             "message_id": identity,
@@ -58,6 +65,20 @@ def queue_email(key: str, message: EmailMessage, *, now: datetime, send_after: d
 def message_id(key: str) -> str:
     """The same for the same key, so that an email that arrives twice is recognised."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{urlsplit(settings.SITE_URL).hostname}>"
+
+
+def take_back(message_ids: Sequence[str], why: str) -> list[str]:
+    """Cancels waiting emails and keeps `why` with them; returns the Message-IDs of those that will not be sent.
+
+    One that a worker holds at this moment goes out: the server may have it.
+    """
+    waiting = OutgoingEmail.objects.filter(outcome=Outcome.WAITING, handed_over_at=None, claimed_until=None)
+    with transaction.atomic():
+        emails = list(waiting.filter(message_id__in=message_ids).select_for_update().order_by("pk"))
+        OutgoingEmail.objects.filter(pk__in=[email.pk for email in emails]).update(
+            outcome=Outcome.CANCELLED, server_reply=why
+        )
+    return [email.message_id for email in emails]
 
 
 def send_queued_emails(now: datetime, *, most: int = 1000) -> int:
@@ -80,7 +101,8 @@ def _claim(now: datetime) -> OutgoingEmail | None:
     unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
     due = OutgoingEmail.objects.filter(unclaimed, outcome=Outcome.WAITING, handed_over_at=None, send_after__lte=now)
     with transaction.atomic():
-        email = due.order_by("send_after", "pk").select_for_update(skip_locked=True).first()
+        rows = due.order_by("send_after", "pk").select_related("reader")
+        email = rows.select_for_update(skip_locked=True, of=("self",)).first()
         if email:
             email.claimed_until = now + CLAIM
             email.attempts += 1
@@ -93,22 +115,49 @@ def _send(connection: MailConnection, email: OutgoingEmail, now: datetime) -> bo
     # The number of the attempt proves that the claim is still ours.
     ours = OutgoingEmail.objects.filter(pk=email.pk, attempts=email.attempts)
     try:
-        connection.send(StoredEmail(bytes(email.content), email.to), lambda: ours.update(handed_over_at=now))
+        if why := _why_not(email, now):
+            ours.update(outcome=Outcome.CANCELLED, server_reply=why, claimed_until=None)
+            return False
+        to = email.reader.email if email.reader else email.to
+        connection.send(StoredEmail(bytes(email.content), to), lambda: ours.update(handed_over_at=now))
     except TemporaryFailure as reason:
         _try_again_later(email, str(reason), now)
     except PermanentFailure as reason:
         ours.update(outcome=Outcome.REFUSED, server_reply=str(reason), claimed_until=None)
     except UnknownOutcome as reason:
         _settle_unknown(email, str(reason), now)
+    except Exception as error:
+        # One odd email, an address that no server can be asked for: the others go out all the same.
+        logger.exception("email %s", email.pk)
+        connection.close()
+        _settle_odd(email, f"it could not be handed over: {type(error).__name__}: {error}", now)
     else:
         ours.update(outcome=Outcome.SENT, sent_at=now, server_reply="", claimed_until=None)
         return True
     return False
 
 
-def _try_again_later(email: OutgoingEmail, reason: str, now: datetime) -> None:
+def _why_not(email: OutgoingEmail, now: datetime) -> str:
+    """Why an email is not sent although it was queued: its reader has left, or who queued it knows better by now."""
+    for check in registry.of(OutgoingEmailCheck):
+        if email.key.startswith(check.prefix):
+            return check.why_not(email, now)
+    reader = email.reader
+    return f"{reader} was switched off before it was sent" if reader and not reader.is_active else ""
+
+
+def _settle_odd(email: OutgoingEmail, reason: str, now: datetime) -> None:
+    """What went wrong on our side is tried again a few times, and then given up."""
+    email.refresh_from_db(fields=["handed_over_at"])
+    if email.handed_over_at:
+        _settle_unknown(email, reason, now)
+    else:
+        _try_again_later(email, reason, now, gives_up=email.attempts >= MOST_ODD_TRIES)
+
+
+def _try_again_later(email: OutgoingEmail, reason: str, now: datetime, *, gives_up: bool = False) -> None:
     """The pause grows with every failure; after five days the email is given up."""
-    given_up = now - email.created_at > GIVE_UP_AFTER
+    given_up = gives_up or now - email.created_at > GIVE_UP_AFTER
     OutgoingEmail.objects.filter(pk=email.pk).update(
         outcome=Outcome.REFUSED if given_up else Outcome.WAITING,
         send_after=now + min(timedelta(minutes=2 ** min(email.attempts, 10)), LONGEST_PAUSE),

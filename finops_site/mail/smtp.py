@@ -5,6 +5,7 @@ import email.policy
 import smtplib
 from collections.abc import Callable
 from email.message import Message
+from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -29,6 +30,11 @@ class StoredEmail(EmailMultiAlternatives):
     def __init__(self, content: bytes, to: str) -> None:
         parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
         super().__init__(subject=str(parsed["Subject"]), from_email=str(parsed["From"]), to=[to])
+        if to.lower() != parseaddr(str(parsed["To"]))[1].lower():
+            # Her address has changed since it was written.
+            del parsed["To"]
+            parsed["To"] = to
+            content = parsed.as_bytes(policy=email.policy.SMTP)
         self.content, self.parsed = content, parsed
         for part in parsed.walk():
             if part.get_content_type() == "text/plain" and not self.body:

@@ -1,7 +1,10 @@
 """The scheduler of periodic tasks: the database's, where an administrator's edit lasts."""
 
+import contextlib
 import logging
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django_celery_beat.models import PeriodicTask
@@ -11,6 +14,24 @@ from finops_site.celery import task_exists
 from finops_site.pillars import beat_schedule
 
 logger = logging.getLogger(__name__)
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def stops_wait() -> Iterator[None]:
+    """Signals to stop are heard afterwards. A mask would not do: any thread may receive them for the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _frame: heard.append(number)) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for stop in heard:
+            signal.raise_signal(stop)
 
 
 class Scheduler(DatabaseScheduler):
@@ -20,9 +41,12 @@ class Scheduler(DatabaseScheduler):
     """
 
     def setup_schedule(self) -> None:
-        self.follow_renamed_tasks()
-        self.disable_entries_without_a_task()
-        super().setup_schedule()
+        # Asked to stop, celery makes the schedule that it does not have yet, to write it: in the middle of one of
+        # these queries that waits for itself, for ever.
+        with stops_wait():
+            self.follow_renamed_tasks()
+            self.disable_entries_without_a_task()
+            super().setup_schedule()
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         in_database = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))

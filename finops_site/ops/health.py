@@ -9,14 +9,17 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, Min, Q
+from django.urls import reverse
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from finops_site.lib.periods import moment_text, short_day_text
+from finops_site.lib.words import age_text
+from finops_site.mail import watchdog
 from finops_site.models import Backup, NightlyRun, OutgoingEmail
 from finops_site.ops import nightly
-from finops_site.registry import HealthCheck, HealthState, HealthStatus, NightlyCheck, registry
+from finops_site.registry import HealthCheck, HealthState, HealthStatus, MessageQueue, NightlyCheck, registry
 
 LONG_WAIT = timedelta(hours=1)
 OLD_BACKUP = timedelta(days=2)
@@ -74,6 +77,7 @@ def groups(now: datetime) -> list[Group]:
         Group("Servers", _servers()),
         Group("Last night", _nightly_checks(now)),
         Group("Emails", _emails(now)),
+        Group("Messages to people", [_queue(queue, now) for queue in registry.of(MessageQueue)]),
         Group("Backup and room", [_backup(now), free_disk()]),
         *(Group(check.title, list(check.run(now))) for check in registry.of(HealthCheck)),
     ]
@@ -142,6 +146,18 @@ def _emails(now: datetime) -> list[HealthStatus]:
         HealthStatus("Refused", _warn_if(counts["refused"]), refused, f"{url}refused"),
         HealthStatus("Unknown", _warn_if(counts["unknown"]), unknown, f"{url}unknown"),
     ]
+
+
+def _queue(queue: MessageQueue, now: datetime) -> HealthStatus:
+    """How long its oldest message has waited, and how many could not be sent."""
+    state, url = queue.state(now), reverse("unsent_messages")
+    late = watchdog.is_late(state, now)
+    parts = [f"{state.waiting} wait"]
+    if state.oldest:
+        parts.append(f"the oldest since {moment_text(state.oldest)}, {age_text(now - state.oldest)}")
+    parts.append(f"{state.failed} could not be sent in the last 7 days")
+    health = HealthState.BROKEN if late else _warn_if(state.failed)
+    return HealthStatus(queue.label, health, "; ".join(parts), f"{url}?queue={queue.name}")
 
 
 def _backup(now: datetime) -> HealthStatus:

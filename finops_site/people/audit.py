@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from finops_site.lib.person import Person
 from finops_site.models import User
+from finops_site.people.demo_rows import without_demo
 
 
 class TokenAuthenticationForAudit(TokenAuthentication):
@@ -53,3 +54,12 @@ def record_changes(
         ],
         batch_size=2000,
     )
+
+
+def is_changed_by_people(model: type[Model]) -> bool:
+    """Whether somebody made or changed a row of an audited table: no command, and nobody of the demo company."""
+    from auditlog.models import LogEntry
+    from django.contrib.contenttypes.models import ContentType
+
+    people = without_demo(User.objects.all())
+    return LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model), actor__in=people).exists()

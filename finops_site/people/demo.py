@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from finops_site.models import Membership, Team, User
+from finops_site.people.demo_rows import noted_as_demo
 from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE, FINANCE
 from finops_site.registry import DemoStep, registry
 
@@ -59,7 +60,8 @@ def make_demo(
     `adds` leaves a demo that is there as it is, and makes the steps of the switches only.
     """
     write("making the demo organisation")
-    make_people(demo_password)
-    for step in registry.of(DemoStep):
-        if step.switch in switches or not (step.switch or adds):
-            step.run(write, as_of=as_of)
+    with noted_as_demo():
+        make_people(demo_password)
+        for step in registry.of(DemoStep):
+            if step.switch in switches or not (step.switch or adds):
+                step.run(write, as_of=as_of)

@@ -5,6 +5,7 @@ approve a purchase (finops_site.E006 of `manage.py check`). A permission that no
 too (finops_site.E005).
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -58,7 +59,15 @@ def sync_roles(**_: Any) -> None:
 
 def role_of(user: "User") -> str:
     """The role to show beside a person's name, the weightiest of several; empty for somebody without one."""
-    held = set(user.groups.values_list("name", flat=True)) if user.is_authenticated else set()
+    # Of the person of a request they are known already (RoleBackend).
+    known = getattr(user, "role_names", None)
+    names = known if known is not None else user.groups.values_list("name", flat=True)
+    return weightiest(names) if user.is_authenticated else ""
+
+
+def weightiest(names: Iterable[str]) -> str:
+    """The weightiest role among the names of somebody's groups; empty where none is a role."""
+    held = set(names)
     return next((role for role in ROLES if role in held), "")
 
 

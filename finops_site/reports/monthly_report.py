@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_site.lib.money import EXACT, formatted
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.registry import Better, Kpi, Measure, ReportSection, Unit, registry
@@ -91,7 +91,7 @@ def make_report(user: Person, month: Month, today: date) -> Report:
     whose = "The whole company" if user.sees_whole_company else "Your own teams"
     is_over = month.period.end <= today
     over = "Costs by charge day; a later bill may still add to them."
-    state = over if is_over else f"The month is not over: as of {today:%d %B %Y}."
+    state = over if is_over else f"The month is not over: as of {day_text(today)}."
     return Report(
         month,
         f"{month_text(month, 'long')} report",

@@ -81,4 +81,4 @@ def _change(cell: Mapping[str, Any]) -> str:
         return ABSENT
     share = None if before is None else ratio(amount, abs(before))
     percent = "" if share is None else f" ({'+' if share > 0 else ''}{percent_text(share)})"
-    return signed_text(amount, cell["currency"]) + percent.replace("-", "−")
+    return signed_text(amount, cell["currency"]) + percent

@@ -9,6 +9,8 @@ from typing import Any
 import typst
 from django.conf import settings
 
+from finops_site.people.company import company_name
+
 FONTS = Path(__file__).parents[1] / "fonts"
 # Typst would otherwise write the time of making into the file.
 NO_TIME = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
@@ -26,7 +28,7 @@ def render_pdf(template: str, data: Mapping[str, Any], files: Mapping[str, str |
     `files` are drawings (SVG text) that the template shows by `drawing(name)`.
     """
     folder = settings.BASE_DIR / "templates" / "pdf"
-    content = json.dumps({"company": settings.FINOPS_COMPANY, **data})
+    content = json.dumps(data if "company" in data else {"company": company_name(), **data})
     drawings = {
         f"file:{name}": drawing if isinstance(drawing, str) else drawing.decode()
         for name, drawing in (files or {}).items()

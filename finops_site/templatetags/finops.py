@@ -11,9 +11,10 @@ from django_filters import FilterSet
 
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.ui import figures
 from finops_site.ui.block_tags import register_frame
-from finops_site.ui.filters import active_filters, filter_controls
+from finops_site.ui.filters import active_filters, filter_controls, filter_parameters, without
 from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
 from finops_site.ui.tables import status_html
@@ -24,12 +25,15 @@ register = template.Library()
 register.simple_tag(figures.money_html, name="money")
 register.simple_tag(figures.money_short_html, name="money_short")
 register.simple_tag(figures.amount_html, name="amount")
+register.simple_tag(figures.figure_html, name="figure")
 register.simple_tag(figures.change_html, name="change")
 register.simple_tag(figures.icon_html, name="icon")
 register.simple_tag(drawn_tag_chip, name="tag_chip")
 register.simple_tag(status_html, name="status_badge")
 register.filter("exact", exact_text)
 register.filter("month", figures.month_text)
+register.filter("day", day_text)
+register.filter("moment", moment_text)
 register.filter("rounded", formatted)
 register.filter(widget_class)
 
@@ -80,7 +84,9 @@ def query(context: template.Context, **changes: Any) -> str:
 def chips(context: template.Context, filterset: FilterSet) -> dict[str, Any]:
     """The filters in force, each with a link that removes it alone."""
     request = context["request"]
-    return {"chips": active_filters(filterset, request.GET), "clear_url": request.path}
+    in_force = active_filters(filterset, request.GET)
+    clear_url = without(request.GET, filter_parameters(filterset)) if in_force else ""
+    return {"chips": in_force, "clear_url": request.path if clear_url == "?" else clear_url}
 
 
 register.simple_tag(filter_controls)

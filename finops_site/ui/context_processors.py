@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
+from finops_site.models import User
+from finops_site.people.demo_rows import demo_company
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import NavItem, NavSection, registry
@@ -15,7 +17,8 @@ from finops_site.registry import NavItem, NavSection, registry
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "embedded": settings.EMBEDDED,
-        "demo_people": DEMO_PEOPLE if settings.EMBEDDED else (),
+        "demo_people": SimpleLazyObject(demo_people),
+        "has_demo": SimpleLazyObject(lambda: has_demo(request)),
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
     }
@@ -33,6 +36,21 @@ DEMO_PEOPLE = (
     ("ola@demo.example", "leads the team Data"),
     ("ada@demo.example", "administrator"),
 )
+
+
+def has_demo(request: HttpRequest) -> bool:
+    """Whether the demo company is here; the person of a request knows it (RoleBackend)."""
+    known = getattr(request.user, "has_demo", None)
+    return known if known is not None else demo_company() is not None
+
+
+def demo_people() -> list[tuple[str, str]]:
+    """Those of the demo people who are here and may sign in; nobody where the site serves more than this computer."""
+    if not settings.EMBEDDED:
+        return []
+    addresses = [email for email, _part in DEMO_PEOPLE]
+    here = set(User.objects.filter(email__in=addresses, is_active=True).values_list("email", flat=True))
+    return [(email, part) for email, part in DEMO_PEOPLE if email in here]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -33,6 +33,11 @@ def download(
     return response
 
 
+def refused_file(reasons: Sequence[str]) -> HttpResponse:
+    """Why there is no file, as text: an empty one would look like an answer."""
+    return HttpResponse("\n".join(reasons), status=400, content_type="text/plain; charset=utf-8")
+
+
 def csv_download(rows: Iterable[Iterable[Any]], name: str, notes: Sequence[str] = ()) -> HttpResponseBase:
     """Any rows, the header first; streamed, amounts with every digit, and safe to open in a spreadsheet.
 

@@ -1,7 +1,7 @@
 """How figures read on pages: rounded text for the eye, the exact digits in the title, never colour alone."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -13,6 +13,11 @@ from finops_site.ui.icons import known_icons
 
 # What a template or a table may hand over as an amount or a share; None is "not in the bill".
 Amount = Decimal | int | str | None
+
+# A share beyond it says more as a multiple.
+MOST_AS_PERCENT = 10
+
+SIX_DIGITS = Decimal(100_000)
 
 NOT_IN_THE_BILL = mark_safe('<span class="absent" title="not in the bill">—</span>')
 
@@ -80,16 +85,35 @@ def _money_span(text: str, value: Decimal, code: str) -> SafeString:
 
 
 def percent_text(share: Amount, places: int = 1) -> str | None:
-    """The ratio 0.123 as ``12.3%``; None stays None."""
+    """The ratio 0.123 as ``12.3%``, from ten times on as ``13x``: who reads 134,643 %? None stays None."""
     if share is None:
         return None
+    if as_decimal(share) >= MOST_AS_PERCENT:
+        return f"{as_decimal(share):,.0f}x"
     value = EXACT.multiply(as_decimal(share), Decimal(100)).quantize(Decimal(1).scaleb(-places))
     return f"{value if value else abs(value):,f}%"
 
 
+def figure_text(value: Decimal) -> str:
+    """``1,234.5``, ``0.0416``: a quantity or the price of a unit, to six digits at most and whole above them."""
+    shown = Context(prec=6).plus(value) if abs(value) < SIX_DIGITS else value.quantize(Decimal(1), context=EXACT)
+    text = f"{shown:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def figure_html(amount: Amount, currency: str | None, unit: str = "") -> SafeString:
+    """An amount of money by its currency, as `amount_html`; with a unit a quantity, or what one of it cost."""
+    if not unit:
+        return amount_html(amount, currency)
+    if amount is None:
+        return NOT_IN_THE_BILL
+    value = as_decimal(amount)
+    return format_html('<span class="money" title="{} {}">{}</span>', exact_text(value), unit, figure_text(value))
+
+
 def signed_text(amount: Decimal, currency: str) -> str:
     """``+1,234.50 USD``: a difference keeps its sign, which parentheses would hide."""
-    return f"{'+' if amount > 0 else ''}{formatted(amount, currency)} {currency}".replace("-", "−")
+    return f"{'+' if amount > 0 else ''}{formatted(amount, currency)} {currency}"
 
 
 def change_html(amount: Amount, currency: str | None, before: Amount = None) -> SafeString:
@@ -122,6 +146,8 @@ def _share_of(value: Decimal, before: Amount) -> SafeString | str:
     share = None if before is None else ratio(value, abs(as_decimal(before)))
     if share is None:
         return ""
+    if share >= MOST_AS_PERCENT:
+        return format_html(' <span class="change-share">({} as much)</span>', percent_text(share + 1))
     return format_html(' <span class="change-share">({}{})</span>', "+" if share > 0 else "", percent_text(share))
 
 

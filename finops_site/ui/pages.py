@@ -4,7 +4,8 @@ A page is a class that names its parts. It must name its permission: leaving it 
 ``permission_required = None`` says in so many words that any signed-in person may come in.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -16,20 +17,27 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.generic import DetailView, FormView, TemplateView
+from django.views.generic.base import TemplateResponseMixin
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
+from finops_site.lib.addresses import BadFilter, check_names, check_once, what_to_use
+from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.people.signed_in import signed_in_user
-from finops_site.ui.downloads import csv_download, xlsx_download
-from finops_site.ui.filters import active_filters
-from finops_site.ui.keyset import BadCursor, KeysetPage, cursor_after, keyset_page
+from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
+from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
+from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
 from finops_site.ui.spreadsheets import TooManyRows
 from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import BaseTable, PageData, Record
+
+# No list of rows is longer; the numbers of rows beyond are none that a database knows.
+FURTHEST_PAGE = 9_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,13 @@ class Page(AccessMixin):
     subtitle = ""
     actions: Sequence[Action] = ()
     breadcrumbs: Sequence[tuple[str, str]] = ()
+    # What of its address the page reads, and as what files it answers (``?_export=csv``): all else is refused.
+    parameters: Sequence[str] = ()
+    # Those of them that may have several values.
+    many_parameters: Collection[str] = ()
+    exports: Sequence[str] = ()
+    # {parameter: its values}, where only some can be; `month` is any month.
+    parameter_values: Mapping[str, Collection[str]] = {}
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -101,10 +116,65 @@ class Page(AccessMixin):
             return self.sign_in_first()
         if not _may(request.user, self.permission_required):
             raise PermissionDenied
+        try:
+            self.check_address()
+        except BadFilter as error:
+            return self.refuse(error)
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         # The same address answers with a page or with a part of it; a cache must not mix them up.
         patch_vary_headers(response, ["HX-Request"])
         return response
+
+    def known_names(self) -> list[str]:
+        """The names that may stand in the page's address."""
+        return [*self.parameters, *(["_export"] if self.exports else [])]
+
+    def takes_name(self, name: str) -> bool:
+        """Whether the page reads a name that nobody can list, as that of a tag."""
+        return False
+
+    def takes_many(self, name: str) -> bool:
+        """Whether a name may stand in the address with several values; with others the last alone would be read."""
+        return name in self.many_parameters
+
+    def check_address(self) -> None:
+        """Raises BadFilter for what nobody here reads: the answer would be about more than was asked."""
+        if self.request.method not in ("GET", "HEAD"):
+            return
+        check_names(self.request.GET, self.known_names(), self.takes_name)
+        check_once(self.request.GET.lists(), self.takes_many)
+        export = self.request.GET.get("_export", "")
+        if export and export not in self.exports:
+            raise BadFilter(f"There is no file {export[:80]!r} of this page: use {', '.join(self.exports)}.")
+        for name, values in self.parameter_values.items():
+            for value in filter(None, self.request.GET.getlist(name)):
+                if value not in values:
+                    raise BadFilter(f"{value[:80]!r} is no {name} here: use {', '.join(values)}.")
+        if "month" in self.parameters and self.request.GET.get("month"):
+            try:
+                Month.parse(self.request.GET["month"])
+            except ValueError as error:
+                raise BadFilter(str(error)) from None
+
+    def _is_known(self, name: str) -> bool:
+        try:
+            check_names([name], self.known_names(), self.takes_name)
+        except BadFilter:
+            return False
+        return True
+
+    def refuse(self, error: BadFilter) -> HttpResponse:
+        """The reason, as a page with the way to what can be asked, or as a line of text where a file was wanted."""
+        if "_export" in self.request.GET or not isinstance(self, TemplateResponseMixin):
+            return refused_file([str(error)])
+        given = self.request.GET.lists()
+        wrong = [
+            name
+            for name, values in given
+            if not self._is_known(name) or (len(set(values)) > 1 and not self.takes_many(name))
+        ]
+        url = self.request.path + (without(self.request.GET, wrong) if wrong else "")
+        return render(self.request, "refused.html", {"title": self.title, "reason": str(error), "url": url}, status=400)
 
     @property
     def person(self) -> User:
@@ -170,17 +240,47 @@ class ListPage(_VisibleRows, Page, TemplateView):
     filterset_class: Any = None
     orderings: Sequence[str] = ()
     per_page = 50
+    exports: Sequence[str] = ("csv", "xlsx")
     empty = Empty()
     export_name = ""
+
+    def known_names(self) -> list[str]:
+        own = filter_names(self.filterset_class) if self.filterset_class else ()
+        # A cursor is that of a long list: one that is numbered would not read it.
+        return [*own, *super().known_names(), *(PAGING_PARAMETERS if self.orderings else ["page"]), "sort"]
+
+    def takes_many(self, name: str) -> bool:
+        own = many_names(self.filterset_class) if self.filterset_class else ()
+        return name in own or (name == "sort" and not self.orderings) or super().takes_many(name)
+
+    def check_address(self) -> None:
+        super().check_address()
+        page, columns = self.request.GET.get("page", ""), self.sortable_columns()
+        if page and not re.fullmatch("-?[0-9]{1,20}", page):
+            raise BadFilter(f"page: {page[:80]!r} is no number of a page.")
+        for sort in filter(None, self.request.GET.getlist("sort")):
+            if sort.removeprefix("-") not in columns:
+                use = what_to_use(sort.removeprefix("-"), columns) or "it has one order."
+                raise BadFilter(f"{sort[:80]!r} is no column to sort this list by: {use}")
+
+    def sortable_columns(self) -> list[str]:
+        """The columns that the list may be sorted by."""
+        if self.orderings:
+            return [name.removeprefix("-") for name in self.orderings]
+        usual = self.table_class._meta.orderable
+        columns = self.table_class.base_columns.items()
+        return [name for name, column in columns if (usual if column.orderable is None else column.orderable)]
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         export = {"csv": csv_download, "xlsx": xlsx_download}.get(request.GET.get("_export", ""))
         if export:
+            if self.get_problems():
+                return refused_file(self.get_problems())
             try:
                 rows = export_rows(self.make_table(self.ordered_rows()))
                 return export(rows, self.get_export_name(), self.get_notes())
             except TooManyRows as refused:
-                return HttpResponse(str(refused), status=400, content_type="text/plain; charset=utf-8")
+                return refused_file([str(refused)])
         return super().get(request, *args, **kwargs)
 
     def get_template_names(self) -> list[str]:
@@ -199,6 +299,16 @@ class ListPage(_VisibleRows, Page, TemplateView):
             return self.get_queryset()
         return self.filterset.qs if self.filterset.is_valid() else self.get_queryset().none()
 
+    def get_problems(self) -> list[str]:
+        """Why the filters cannot be read, in sentences."""
+        if self.filterset is None or self.filterset.is_valid():
+            return []
+        return form_problems(self.filterset.form)
+
+    def get_unmatched(self) -> Sequence[str]:
+        """Sentences about values of the filters that nothing has."""
+        return ()
+
     def get_totals(self) -> list[dict[str, Any]]:
         """The rows of sums under the table, one for each currency: ``total_rows(self.rows.totals())``."""
         return []
@@ -213,7 +323,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
 
     def get_notes(self) -> Sequence[str]:
         """What the rows lack, in sentences, for files."""
-        return self.known.notes if self.known else ()
+        return [*self.get_unmatched(), *(self.known.notes if self.known else ())]
 
     def make_table(self, data: QuerySet | Sequence[Record] | PageData, **kwargs: Any) -> BaseTable:
         table = self.table_class(data, request=None, **kwargs)
@@ -234,7 +344,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def _keyset_table(self) -> BaseTable:
         page = self._keyset_page()
         table = self.make_table(PageData(page.rows))
-        table.sorts_only_by({name.lstrip("-") for name in self.orderings})
+        table.sorts_only_by(set(self.sortable_columns()))
         table.order_by = self._sort()
         table.keyset = page
         return table
@@ -242,9 +352,9 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def _keyset_page(self) -> KeysetPage:
         cursors = {name: self.request.GET.get(name) for name in ("after", "before")}
         # ?page=1000, as people write it; the first page needs no cursor.
-        page = self.request.GET.get("page", "")
-        if page.isdecimal() and len(page) < 8 and int(page) > 1:
-            cursors = {"after": self.cursor_of_page(int(page))}
+        page = int(self.request.GET.get("page") or 1)
+        if page != 1:
+            cursors = {"after": self.cursor_of_page(page) if 1 < page <= FURTHEST_PAGE else None}
             if not cursors["after"]:
                 raise Http404("the list has no such page")
         try:
@@ -257,9 +367,8 @@ class ListPage(_VisibleRows, Page, TemplateView):
         return cursor_after(self.rows, self._ordering(), (number - 1) * self.per_page)
 
     def _sort(self) -> str:
-        """The column the list is sorted by, with its sign; what is not on offer is the default."""
-        sort = self.request.GET.get("sort", "")
-        return sort if sort.lstrip("-") in {name.lstrip("-") for name in self.orderings} else self.orderings[0]
+        """The column the list is sorted by, with its sign."""
+        return self.request.GET.get("sort") or self.orderings[0]
 
     def _ordering(self) -> list[str]:
         sort = self._sort()
@@ -287,6 +396,8 @@ class ListPage(_VisibleRows, Page, TemplateView):
             "table": table,
             "filterset": self.filterset,
             "is_filtered": filtered,
+            "problems": self.get_problems(),
+            "unmatched": self.get_unmatched(),
             "is_empty": not len(table.paginated_rows),
             "empty": self.empty.for_user(self.person),
             "fragment_template": self.fragment_template_name,
@@ -307,6 +418,8 @@ class FollowedPage(DetailPage):
 
     Override `progress`: what includes/progress.html draws, None while nothing is under way.
     """
+
+    parameters = ("progress",)
 
     def progress(self) -> dict[str, Any] | None:
         raise NotImplementedError

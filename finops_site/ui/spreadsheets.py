@@ -14,7 +14,7 @@ from typing import Any
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import AmountWithPlaces, exact_text
 from finops_site.ui.table_export import safe_cell
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -97,5 +97,8 @@ def _number_format(number: Decimal | int | float) -> str:
     """As many places as the amount has, and two at least; whole numbers and floats as the spreadsheet likes."""
     if not isinstance(number, Decimal):
         return ""
+    if isinstance(number, AmountWithPlaces):
+        decimals = f"{number:f}".partition(".")[2]
+        return f"#,##0.{'0' * len(decimals)}" if decimals else "#,##0"
     places = len((exact_text(number) or "").partition(".")[2])
     return f"#,##0.{'0' * max(places, 2)}"

@@ -6,14 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from html import unescape
 from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
-from django_tables2.columns import BoundColumn
+from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
+from django_tables2.columns import BoundColumn, Column
 from django_tables2.rows import BoundRow
+from django_tables2.utils import Accessor
 
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import AmountWithPlaces, exact_text
 from finops_site.ui.tables import BaseTable, MoneyColumn, tags_text
 
 ROWS_IN_A_WRITE = 500
@@ -26,6 +30,8 @@ def safe_cell(value: object) -> str:
     """`value` as a CSV cell that no spreadsheet runs: text that looks like a formula gets an apostrophe in front."""
     if value is None:
         return ""
+    if isinstance(value, AmountWithPlaces):
+        return f"{value:f}"
     if isinstance(value, Decimal):
         return exact_text(value) or ""
     if isinstance(value, bool | int | float | date | datetime):
@@ -71,7 +77,23 @@ def _drawn_rows(table: BaseTable) -> Iterator[list[Any]]:
     yield [str(bound.header) for bound in columns] + ["Currency"] * len(currencies)
     for record in data.iterator(chunk_size=2000) if isinstance(data, QuerySet) else data:
         row = BoundRow(record, table=table)
-        yield [row.get_cell_value(bound.name) for bound in columns] + [code(record) for code in currencies]
+        cells = [_plain_cell(row.get_cell_value(bound.name), bound, record) for bound in columns]
+        yield cells + [code(record) for code in currencies]
+
+
+def _plain_cell(cell: Any, bound: BoundColumn, record: Any) -> Any:
+    """A cell without the markup that a page draws around it: its value, or its text where it has none of its own."""
+    if not isinstance(cell, SafeString):
+        return cell
+    accessor = Accessor(bound.accessor)
+    value = accessor.resolve(record, quiet=True)
+    if value in (None, "") or str(accessor) in ("pk", "id"):
+        return " ".join(unescape(strip_tags(cell.replace("<", " <"))).split())
+    if type(bound.column).value is not Column.value:
+        return bound.column.value(value)
+    penultimate, name = accessor.penultimate(record)
+    display = getattr(penultimate, f"get_{name}_display", None)
+    return display() if display else value
 
 
 def _missing_currencies(columns: list[BoundColumn]) -> list[Callable[[Any], str]]:

@@ -17,7 +17,7 @@ from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
 from finops_site.lib.money import exact_text
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, day_text
 from finops_site.ui import figures
 from finops_site.ui.figures import Amount
 
@@ -173,13 +173,13 @@ class MonthColumn(django_tables2.Column):
 
 
 class DayColumn(MonthColumn):
-    """A day, ``2025-11-30`` as everybody reads it alike."""
+    """A day, ``3 Nov 2025`` as everywhere on pages, in the CSV ``2025-11-03``; also where it is stored as that text."""
 
-    def render(self, value: date) -> str:
-        return value.isoformat()
+    def render(self, value: date | str) -> str:
+        return day_text(value)
 
-    def value(self, value: date) -> str:
-        return value.isoformat()
+    def value(self, value: date | str) -> str:
+        return value if isinstance(value, str) else value.isoformat()
 
 
 class TagColumn(django_tables2.Column):

@@ -7,11 +7,21 @@ from rest_framework import serializers
 from finops_site.api.base import (
     ExactDecimalField,
     ExactModelSerializer,
+    FiniteFloatField,
     MonthTextField,
 )
 from reservations.calc.realised_savings import REASONS
 from reservations.calc.terms import OPTIONS, PAYMENTS
-from reservations.models import Commitment, LedgerMonth, Plan, PlanItem, PurchaseEvent, PurchaseRequest
+from reservations.models import (
+    Commitment,
+    LedgerMonth,
+    Plan,
+    PlanItem,
+    PurchaseEvent,
+    PurchaseRequest,
+    Rate,
+    StandingOrder,
+)
 from reservations.recommendations import demand_sources
 from reservations.recommendations.plan_parameters import Parameters, default_parameters
 
@@ -108,16 +118,16 @@ class RecommendationRequestSerializer(serializers.Serializer):
     kinds = serializers.ListField(child=serializers.ChoiceField(list(OPTIONS)), required=False, min_length=1)
     terms = serializers.ListField(child=serializers.ChoiceField([12, 36]), required=False, min_length=1)
     payments = serializers.ListField(child=serializers.ChoiceField(list(PAYMENTS)), required=False, min_length=1)
-    target_coverage = serializers.FloatField(help_text="cover at most", max_value=1, **_LIMIT)
-    minimum_coverage = serializers.FloatField(max_value=1, **_LIMIT)
-    minimum_utilisation = serializers.FloatField(max_value=1, **_LIMIT)
-    max_upfront = serializers.FloatField(max_value=1e14, **_LIMIT)
-    max_monthly = serializers.FloatField(max_value=1e14, **_LIMIT)
-    break_even_months = serializers.FloatField(max_value=36, **_LIMIT)
-    cash_rate = serializers.FloatField(
+    target_coverage = FiniteFloatField(help_text="cover at most", max_value=1, **_LIMIT)
+    minimum_coverage = FiniteFloatField(max_value=1, **_LIMIT)
+    minimum_utilisation = FiniteFloatField(max_value=1, **_LIMIT)
+    max_upfront = FiniteFloatField(max_value=1e14, **_LIMIT)
+    max_monthly = FiniteFloatField(max_value=1e14, **_LIMIT)
+    break_even_months = FiniteFloatField(max_value=36, **_LIMIT)
+    cash_rate = FiniteFloatField(
         required=False, min_value=0, max_value=1, help_text="what cash costs a year: the least that a slice must return"
     )
-    negotiated = serializers.FloatField(
+    negotiated = FiniteFloatField(
         required=False, min_value=0, max_value=0.99, help_text="share off list prices on demand, by contract"
     )
     negotiated_on_commitments = serializers.BooleanField(required=False, help_text="on commitments too")
@@ -153,6 +163,32 @@ class PurchaseSerializer(ExactModelSerializer):
             *("is_indicative", "requested_by", "requested_at", "comment", "expires_at", "approved_by", "approved_at"),
             *("executed_at", "through_api", "reference", "commitment", "message", "events"),
         ]
+
+
+class NewPurchaseSerializer(serializers.Serializer):
+    recommendation = serializers.IntegerField(min_value=1, max_value=1 << 62, help_text="its id")
+    position = serializers.IntegerField(min_value=0, max_value=100_000, help_text="of the purchase in it")
+    batch = serializers.IntegerField(
+        required=False, min_value=0, max_value=1000, help_text="0: all of it; without it the first monthly batch"
+    )
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class PriceSerializer(ExactModelSerializer):
+    class Meta:
+        model = Rate
+        fields = [
+            *("id", "provider", "service", "region", "zone", "instance_type", "system", "tenancy", "kind"),
+            *("term_months", "payment", "hourly", "upfront", "currency", "source", "day", "is_indicative"),
+        ]
+
+
+class StandingOrderSerializer(ExactModelSerializer):
+    team = serializers.CharField(source="team.name", default=None, allow_null=True, help_text="null: the company's")
+
+    class Meta:
+        model = StandingOrder
+        fields = ["id", "name", "team", "minimum_utilisation", "is_active", "last_request_month", "last_result"]
 
 
 class CommentSerializer(serializers.Serializer):

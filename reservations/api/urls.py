@@ -8,6 +8,8 @@ router = SimpleRouter()
 router.register("commitments", views.CommitmentViewSet, "commitment")
 router.register("recommendations", views.RecommendationViewSet, "recommendation")
 router.register("purchases", views.PurchaseViewSet, "purchase")
+router.register("prices", views.PriceViewSet, "price")
+router.register("standing-orders", views.StandingOrderViewSet, "standing-order")
 router.register("savings", views.SavingViewSet, "saving")
 
 urlpatterns = [*router.urls]

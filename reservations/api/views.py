@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
@@ -13,10 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from finops_site.api.base import (
+    PROPOSES,
     BadRequest,
     HoldsPermission,
+    KeysetPages,
+    Problem,
     VisibleRows,
+    refusals,
 )
+from finops_site.api.form_bodies import valid_form
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Team
@@ -25,17 +31,22 @@ from reservations.api.serializers import (
     CommitmentSerializer,
     ExportSerializer,
     KindCoverageSerializer,
+    NewPurchaseSerializer,
     PlanSerializer,
+    PriceSerializer,
     PurchaseSerializer,
     RecommendationRequestSerializer,
     SavedYearSerializer,
     SavingSerializer,
+    StandingOrderSerializer,
 )
 from reservations.calc import purchase_files, purchase_rules
 from reservations.inventory import metrics
 from reservations.inventory.coverage_by_kind import coverage_by_kind
-from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest
-from reservations.purchases import approvals, buying
+from reservations.models import Commitment, LedgerMonth, Plan, PurchaseRequest, Rate, StandingOrder
+from reservations.pricing.forms import RateFilter
+from reservations.purchases import approvals, buying, purchase_requests
+from reservations.purchases.forms import PurchaseRequestForm
 from reservations.recommendations import demand_sources, recommend
 from reservations.recommendations.plan_parameters import InvalidParameters
 from reservations.savings import ledger
@@ -89,12 +100,13 @@ class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListM
         description="It is computed in the background: poll it until its `state` is `ready` or `failed`.",
         request=RecommendationRequestSerializer,
         responses={202: PlanSerializer, 400: OpenApiResponse(BadRequest, "A limit makes no sense: `detail` names it.")},
+        extensions={PROPOSES: True},
     )
     def create(self, request: Request) -> Response:
         body = RecommendationRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         values = body.validated_data
-        try:
+        with refusals(InvalidParameters):
             plan = recommend.request_recommendation(
                 request.user,
                 body.parameters(),
@@ -102,8 +114,6 @@ class RecommendationViewSet(VisibleRows, mixins.RetrieveModelMixin, mixins.ListM
                 lookback_days=values["lookback_days"],
                 team=visible_team(request.user, values.get("team")),
             )
-        except InvalidParameters as error:
-            raise ValidationError({"detail": str(error)}) from None
         return Response(PlanSerializer(plan).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -139,14 +149,36 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
 
     @property
     def write_permission_required(self) -> str:
-        bought = "reservations.buy_purchaserequest"
-        return bought if self.action == "export" else "reservations.approve_purchaserequest"
+        needed = {"create": "add_purchaserequest", "export": "buy_purchaserequest"}
+        return f"reservations.{needed.get(self.action, 'approve_purchaserequest')}"
 
     def get_queryset(self) -> QuerySet:
         rows = super().get_queryset()
         return rows.select_related("team", "requested_by", "approved_by", "standing_order").prefetch_related(
             "events__by"
         )
+
+    @extend_schema(
+        summary="Request a recommended purchase, or one monthly batch of it: somebody else approves it",
+        request=NewPurchaseSerializer,
+        responses={201: PurchaseSerializer, 400: REFUSED, 404: OpenApiResponse(Problem, "No such recommendation.")},
+        extensions={PROPOSES: True},
+    )
+    def create(self, request: Request) -> Response:
+        body = NewPurchaseSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        chosen = body.validated_data
+        plans = Plan.objects.visible_to(request.user).filter(state=Plan.State.READY)
+        plan = get_object_or_404(plans, pk=chosen["recommendation"])
+        item = get_object_or_404(plan.items.select_related("plan__team"), position=chosen["position"])
+
+        def make_form(data: Any) -> PurchaseRequestForm:
+            return PurchaseRequestForm(data, item=item)
+
+        form = valid_form(make_form, {name: chosen[name] for name in ("batch", "comment") if name in chosen})
+        with refusals(purchase_rules.CannotBuy):
+            row = purchase_requests.request_purchase(item, user=request.user, now=timezone.now(), **form.cleaned_data)
+        return Response(PurchaseSerializer(self.get_queryset().get(pk=row.pk)).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="Approve what somebody else requested",
@@ -186,10 +218,8 @@ class PurchaseViewSet(VisibleRows, viewsets.ReadOnlyModelViewSet):
         return str(body.validated_data["comment"])
 
     def _take_step(self, service: Callable[..., PurchaseRequest], **values: str) -> PurchaseRequest:
-        try:
+        with refusals(purchase_rules.CannotBuy):
             service(self.get_object().pk, user=self.request.user, now=timezone.now(), **values)
-        except purchase_rules.CannotBuy as problem:
-            raise ValidationError({"detail": str(problem)}) from None
         return self.get_object()
 
 
@@ -233,3 +263,26 @@ class SavingViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet)
     def year(self, request: Request) -> Response:
         rows = ledger.sum_lines(ledger.lines_of_year(request.user, timezone.now().date()))
         return Response(SavedYearSerializer(rows, many=True).data)
+
+
+@extend_schema_view(list=extend_schema(summary="What machines cost on demand and under each option, the newest first"))
+class PriceViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Prices of the lists that were loaded; indicative ones are worked out, and marked so."""
+
+    queryset = Rate.objects.all()
+    serializer_class = PriceSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_rate"
+    filterset_class = RateFilter
+    pagination_class = KeysetPages
+    keyset = ("-day", "-id")
+
+
+@extend_schema_view(list=extend_schema(summary="Standing orders: each month they request the newest plan's next batch"))
+class StandingOrderViewSet(VisibleRows, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """They buy nothing themselves: what they request is approved like any other."""
+
+    queryset = StandingOrder.objects.select_related("team")
+    serializer_class = StandingOrderSerializer
+    permission_classes = [HoldsPermission]
+    permission_required = "reservations.view_standingorder"

@@ -7,6 +7,7 @@ from operator import add
 import ibis
 from ibis import Deferred, Table, _
 
+from costs.calc.providers import AWS, AZURE, BEGINNINGS, GOOGLE, provider_pattern
 from costs.charges.charge_queries import CHARGES
 from reservations.calc.machine_pools import DESCRIPTION_WORDS, METERED, TYPE
 
@@ -101,11 +102,11 @@ def _machine_charges(start: datetime, end: datetime) -> Table:
     """The use that commitments may cover, and what looks like it: hours with a machine's name, and what is metered."""
     hourly = _unit().re_search("^h|hour|hrs")
     timed = hourly | _unit().re_search(SECONDS) | _unit().re_search(MINUTES)
-    named = _.x_InstanceType.notnull() | (_is_aws() & _aws_text().re_search(rf"\b({TYPE})\b"))
-    unnamed = _is_aws() & _aws_text().re_search(
+    named = _.x_InstanceType.notnull() | (_is(AWS) & _aws_text().re_search(rf"\b({TYPE})\b"))
+    unnamed = _is(AWS) & _aws_text().re_search(
         r"instance[ -]hour|node[ -]hour|boxusage|hostusage|instanceusage|nodeusage"
     )
-    metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
+    metered = _is(AWS) & _.x_UsageType.fill_null("").re_search(METERED)
     return CHARGES.filter(
         _.x_Problem.isnull(),
         _.ChargeCategory == "Usage",
@@ -135,16 +136,16 @@ def _pool_columns() -> dict[str, Deferred]:
         for choice in DESCRIPTION_WORDS
     ]
     # Descriptions of these providers hold no prices.
-    is_described = _provider().re_search("^(gcp|google|azure|microsoft)")
+    is_described = _is(GOOGLE) | _is(AZURE)
     written = _aws_text().re_extract(rf"\b({TYPE})\b", 1).nullif("")
     return {
-        "provider": _.ProviderName,
+        "provider": _provider_name(),
         "service": _.ServiceName.fill_null(""),
         "region": _.RegionId,
         "account": _.account,
         "zone": _.zone,
-        "type": _.x_InstanceType.coalesce(ibis.cases((_is_aws(), written))).fill_null(""),
-        "usage_type": ibis.cases((_is_aws(), _.x_UsageType.fill_null("")), else_=""),
+        "type": _.x_InstanceType.coalesce(ibis.cases((_is(AWS), written))).fill_null(""),
+        "usage_type": ibis.cases((_is(AWS), _.x_UsageType.fill_null("")), else_=""),
         "operation": _.x_Operation.fill_null(""),
         "description": ibis.cases((is_described, description), else_=reduce(add, first_words)),
     }
@@ -154,8 +155,14 @@ def _provider() -> Deferred:
     return _.ProviderName.fill_null("").lower()
 
 
-def _is_aws() -> Deferred:
-    return _provider().re_search("^(aws|amazon)")
+def _provider_name() -> Deferred:
+    """The one name of the provider, as cost lines and commitments have it: charges keep what their bill says."""
+    known = ((_is(name), name) for name in BEGINNINGS)
+    return ibis.cases(*known, else_=_.ProviderName.fill_null(""))
+
+
+def _is(name: str) -> Deferred:
+    return _provider().re_search(provider_pattern(name))
 
 
 def _aws_text() -> Deferred:
@@ -163,9 +170,7 @@ def _aws_text() -> Deferred:
 
 
 def _is_google_part() -> Deferred:
-    return _provider().re_search("^(gcp|google)") & _.ChargeDescription.fill_null("").lower().re_search(
-        r"\b(core|ram)\b"
-    )
+    return _is(GOOGLE) & _.ChargeDescription.fill_null("").lower().re_search(r"\b(core|ram)\b")
 
 
 def _is_priced_hourly() -> Deferred:
@@ -183,7 +188,7 @@ def _hours() -> Deferred:
     """
     is_google = _is_google_part() & _is_priced_hourly()
     # GB-seconds and capacity units are no time of a machine.
-    is_metered = _is_aws() & _.x_UsageType.fill_null("").re_search(METERED)
+    is_metered = _is(AWS) & _.x_UsageType.fill_null("").re_search(METERED)
     return ibis.cases(
         (is_google, _.PricingQuantity),
         (is_metered, _.ConsumedQuantity),
@@ -212,7 +217,7 @@ def commitment_use(start: datetime, end: datetime) -> Table:
         _.ChargePeriodStart < end,
     )
     use = named.group_by(
-        provider=_.ProviderName.fill_null(""),
+        provider=_provider_name(),
         commitment=_.CommitmentDiscountId,
         day=_.ChargePeriodStart.date(),
         category=_.ChargeCategory,
@@ -257,7 +262,7 @@ def commitment_use(start: datetime, end: datetime) -> Table:
 def newest_days(start: datetime, end: datetime) -> Table:
     """The last day on which a charge of anything begins, of each provider."""
     shown = CHARGES.filter(_.x_Problem.isnull(), _.ChargePeriodStart >= start, _.ChargePeriodStart < end)
-    return shown.group_by(provider=_.ProviderName.fill_null("")).agg(day=_.ChargePeriodStart.max().date())
+    return shown.group_by(provider=_provider_name()).agg(day=_.ChargePeriodStart.max().date())
 
 
 def commitment_capacity(start: datetime, end: datetime) -> Table:
@@ -277,7 +282,7 @@ def commitment_capacity(start: datetime, end: datetime) -> Table:
         _.ChargeClass.fill_null("") != "Correction",
     )
     periods = named.group_by(
-        provider=_.ProviderName.fill_null(""),
+        provider=_provider_name(),
         commitment=_.CommitmentDiscountId,
         category=_.ChargeCategory,
         hours=_.ChargePeriodEnd.epoch_seconds().cast("int64") // 3600

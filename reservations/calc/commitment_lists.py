@@ -26,6 +26,7 @@ from reservations.calc.terms import (
     ELASTICACHE,
     GCP_CUD,
     GCP_FLEXIBLE,
+    GOOGLE,
     RDS,
     RI_CONVERTIBLE,
     RI_STANDARD,
@@ -324,7 +325,7 @@ def _google(entry: Mapping[str, Any]) -> ListedCommitment | None:
     months = {"TWELVE_MONTH": 12, "THIRTY_SIX_MONTH": 36, "SIXTY_MONTH": 60}.get(str(entry["plan"]))
     is_flexible = str(entry.get("type", "")).startswith("COMPUTE_FLEXIBLE")
     return _listed(
-        "GCP",
+        GOOGLE,
         str(entry["id"]),
         kind=GCP_FLEXIBLE if is_flexible else GCP_CUD,
         name=entry.get("name", ""),

@@ -29,7 +29,7 @@ def console_steps(order: Order) -> list[str]:
     return [
         *opening,
         f"Choose the term and the payment: {terms}.",
-        f"Compare the price with what was approved: {price}. Where it differs by more than 1 %, do not buy.",
+        f"Compare the price with what was approved: {price}. Where it differs by more than 1%, do not buy.",
         "Buy it once, and record here the id that the provider gives it: by it the first bill is found.",
     ]
 

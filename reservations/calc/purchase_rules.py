@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from finops_site.lib.money import EXACT
+from finops_site.lib.periods import day_text
 from reservations.calc.terms import HOURS_A_YEAR
 
 WAITING: Final = "waiting"
@@ -152,7 +153,7 @@ def approver_objection(
     own = approver.currency
     return (
         f"It commits {value:,.2f} {currency} over its term: {converted:,.2f} {own} at 1 {currency} = {rate.value:,.6f} "
-        f"{own} of {rate.day:%d %B %Y}, and you may approve up to {approver.limit:,.2f}."
+        f"{own} of {day_text(rate.day)}, and you may approve up to {approver.limit:,.2f}."
     )
 
 
@@ -182,7 +183,7 @@ def describe_moves(
 
 def describe_expiry(expires_at: datetime, now: datetime) -> list[str]:
     """A sentence where its time is over."""
-    return [f"It was to be decided and bought until {expires_at:%d %B %Y}."] if now >= expires_at else []
+    return [f"It was to be decided and bought until {day_text(expires_at)}."] if now >= expires_at else []
 
 
 def api_purchase_objection(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from costs.calc import providers
+
 HOURS_A_YEAR: Final = 8760
 HOURS_A_MONTH: Final = 730
 
@@ -37,14 +39,16 @@ KINDS: Final = {
     SP_SAGEMAKER: "SageMaker SP",
     AZURE_RESERVATION: "Azure reservation",
     AZURE_PLAN: "Azure savings plan",
-    GCP_CUD: "GCP committed use discount",
-    GCP_FLEXIBLE: "GCP flexible committed use discount",
+    GCP_CUD: "Google Cloud committed use discount",
+    GCP_FLEXIBLE: "Google Cloud flexible committed use discount",
     "other": "Commitment",
 }
 KIND_CHOICES: Final = list(KINDS.items())
-AWS: Final = "AWS"
-AZURE: Final = "Azure"
-GOOGLE: Final = "Google Cloud"
+AWS: Final = providers.AWS
+AZURE: Final = providers.AZURE
+GOOGLE: Final = providers.GOOGLE
+# The provider as pools and cost lines name it, however it is written.
+provider_of: Final = providers.provider_name
 KIND_PROVIDERS: Final = {
     **dict.fromkeys((RI_STANDARD, RI_CONVERTIBLE, SP_EC2, SP_COMPUTE, SP_DATABASE, SP_SAGEMAKER), AWS),
     **dict.fromkeys((AZURE_RESERVATION, AZURE_PLAN), AZURE),
@@ -309,16 +313,6 @@ def kind_objection(provider: str, kind: str) -> str:
     if seller is None or provider_of(provider) == seller:
         return ""
     return f"provider {provider!r} sells no {kind}: that is {seller}'s."
-
-
-def provider_of(name: str) -> str:
-    """The provider as pools name it; another one stays as it is written."""
-    lower = name.lower()
-    if lower.startswith(("aws", "amazon")):
-        return AWS
-    if lower.startswith(("azure", "microsoft")):
-        return AZURE
-    return GOOGLE if lower.startswith(("gcp", "google")) else name
 
 
 def end_of_id(identity: str) -> str:

@@ -3,14 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
-from finops_site.lib.money import ISO_4217
+from finops_site.lib.money import ISO_4217, BadAmount, decimal_mark_of, parse_amount
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
 from reservations.calc.stated_terms import PERSON, service_name
@@ -59,15 +59,25 @@ def load_csv(text: str) -> int:
     seen: dict[tuple[str, str], int] = {}
     known = KnownCommitments(Commitment.objects.select_for_update())
     count = 0
-    for number, row in enumerate(_rows(reader), 2):
+    rows = list(_rows(reader))
+    mark = _mark(rows)
+    for number, row in enumerate(rows, 2):
         cells = {name: (value or "").strip() for name, value in row.items() if name}
         key = (provider_of(cells["provider"]).lower(), cells["id"].lower())
         if key in seen:
             raise BadCommitments(f"Row {number}: the id {cells['id']!r} stands in row {seen[key]} already.")
         seen[key] = number
-        _complete(cells, f"Row {number}", teams, known)
+        _complete(cells, f"Row {number}", teams, known, mark)
         count += 1
     return count
+
+
+def _mark(rows: Sequence[Mapping[str, str | None]]) -> str:
+    """The decimal mark that the numbers of the file show; empty where none does. Raises BadCommitments where two do."""
+    try:
+        return decimal_mark_of(row.get(name) or "" for row in rows for name in DECIMALS)
+    except BadAmount as error:
+        raise BadCommitments(str(error)) from None
 
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
@@ -83,7 +93,9 @@ def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str, str | None]]:
         raise BadCommitments(f"Row {reader.line_num}: this is no CSV ({error}).") from None
 
 
-def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], known: KnownCommitments) -> None:
+def _complete(
+    cells: Mapping[str, str], place: str, teams: Mapping[str, Team], known: KnownCommitments, mark: str
+) -> None:
     values: dict[str, Any] = {
         name: cells[name] for name in (*TEXTS, "instance_type", "system", "service") if cells.get(name)
     }
@@ -101,7 +113,7 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], k
         raise BadCommitments(f"{place}: payment {cells['payment']!r} is none of {', '.join(PAYMENTS)}.")
     values |= {"kind": cells["kind"], "source": Commitment.Source.CSV}
     values |= {name: cells[name] for name in ("payment", "currency") if cells.get(name)}
-    values |= {field: _number(cells[name], name, place) for name, field in DECIMALS.items() if cells.get(name)}
+    values |= {field: _number(cells[name], name, place, mark) for name, field in DECIMALS.items() if cells.get(name)}
     values |= {name: _date(cells[name], name, place) for name in DATES if cells.get(name)}
     if cells.get("term_months"):
         values["term_months"] = _term(cells, place)
@@ -119,7 +131,7 @@ def _complete(cells: Mapping[str, str], place: str, teams: Mapping[str, Team], k
         values["owner"] = teams[cells["owner"].lower()]
     row = known.find(cells["provider"], cells["id"])
     if row is None:
-        row = Commitment(provider=cells["provider"], commitment_id=cells["id"])
+        row = Commitment(provider=provider_of(cells["provider"]), commitment_id=cells["id"])
         known.add(row)
     values |= _normalised(row, values, place)
     for name, value in values.items():
@@ -162,7 +174,7 @@ def _normalised(row: Commitment, values: Mapping[str, Any], place: str) -> dict[
 
 
 def _term(cells: Mapping[str, str], place: str) -> int:
-    number = _number(cells["term_months"], "term_months", place)
+    number = _number(cells["term_months"], "term_months", place, "")
     terms = TERMS.get(provider_of(cells["provider"]), (12, 36))
     if number not in terms:
         listed = ", ".join(map(str, terms))
@@ -170,12 +182,13 @@ def _term(cells: Mapping[str, str], place: str) -> int:
     return int(number)
 
 
-def _number(text: str, column: str, place: str) -> Decimal:
+def _number(text: str, column: str, place: str, mark: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise BadCommitments(f"{place}: {column} {text!r} is no number.") from None
-    if not number.is_finite() or number < 0 or number >= Decimal(10) ** 15:
+        number = parse_amount(text, decimal_mark=mark)
+    except BadAmount as error:
+        what = "whole number" if column == "count" else "number"
+        raise BadCommitments(f"{place}: {column} {text!r} is no {what}. {error}") from None
+    if number < 0 or number >= Decimal(10) ** 15:
         raise BadCommitments(f"{place}: {column} {text!r} cannot be right.")
     return number
 

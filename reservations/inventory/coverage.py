@@ -13,6 +13,7 @@ from reservations.calc.terms import (
     EC2,
     ELASTICACHE,
     FARGATE,
+    GOOGLE,
     LAMBDA,
     MEMORYDB,
     OPENSEARCH,
@@ -86,7 +87,7 @@ LINES: Final = rf"""
                 OR l.charge_description = '' AND (n.is_ecs OR l.resource ~ ':pod/'))
             WHEN 'DynamoDB' THEN l.unit ~* 'capacity ?unit'
             ELSE l.instance_type <> '' AND (n.pool IN ({_quoted(MACHINES)}) OR NOT n.is_aws)
-                OR l.provider ~* '^(gcp|google)' AND (l.charge_description ~* '\m(core|ram)\M'
+                OR l.provider = '{GOOGLE}' AND (l.charge_description ~* '\m(core|ram)\M'
                         OR l.charge_description = '' AND n.pool ~* 'compute engine' AND hours)
                     AND l.charge_description !~* 'spot|preemptible|commitment|licens|sole tenancy' END)
 """

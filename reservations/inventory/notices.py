@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from finops_site.lib.money import exact_text, formatted
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, day_text
 from finops_site.mail import outbox
 from finops_site.mail.emails import absolute_url, make_message
 from finops_site.models import Membership, User
@@ -47,7 +47,7 @@ def notice_expiries(day: date) -> list[Notice]:
 
 def expiry_text(commitment: Commitment, left: int, figures: dict[str, Any]) -> str:
     code = commitment.currency
-    ends = f"{commitment} ends on {commitment.end}, in {left} days."
+    ends = f"{commitment} ends on {day_text(commitment.end)}, in {left} days."
     if figures["rise"] is None:
         return f"{ends} The bills of the last 30 days do not show what its usage would cost on demand."
     word = "rises" if figures["rise"] >= 0 else "falls"
@@ -77,7 +77,7 @@ def _notice_low_week(commitment: Commitment, week: Period, day: date) -> Notice 
         return None
     code = commitment.currency
     text = (
-        f"{commitment} was used to {use.share:.0%} in the week of {week.start}: "
+        f"{commitment} was used to {use.share:.0%} in the week of {day_text(week.start)}: "
         f"{formatted(use.unused_cost, code)} {code} were paid for nothing."
     )
     return Notice.objects.create(

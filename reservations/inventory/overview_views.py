@@ -23,6 +23,8 @@ from reservations.models import Commitment, Notice, Plan
 
 
 class CommitmentsOverview(Page, TemplateView):
+    parameters = ("by",)
+    parameter_values = {"by": tuple(metrics.DIMENSIONS)}
     permission_required = "reservations.view_commitment"
     title = "Commitments"
     template_name = "reservations/overview.html"

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
+from costs.sources.aws_calls import AwsAddress
 from costs.sources.storage import StorageProblem
 from reservations.calc.commitment_lists import BadList, ListedCommitment, is_transaction_csv, read_answer, read_list
 from reservations.calc.stated_terms import API, StatedValue
+from reservations.calc.terms import provider_of
 from reservations.inventory.commitment_inventory import KnownCommitments, complete
 from reservations.models import Commitment
 
@@ -40,15 +42,6 @@ class ListResult:
         return (
             f"{self.returning} on their way back to AWS: they count until they are returned." if self.returning else ""
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AwsAddress:
-    """Where and as whom AWS is asked: a costs.sources.storage.CloudAddress."""
-
-    region: str
-    endpoint: str
-    credential: Credential | None
 
 
 class CannotAsk(Exception):
@@ -80,7 +73,8 @@ def store_list(listed: Iterable[ListedCommitment]) -> ListResult:
         if not rows:
             if is_over_early:
                 continue
-            rows = [Commitment(provider=entry.provider, commitment_id=entry.identity, source=Commitment.Source.API)]
+            name = provider_of(entry.provider)
+            rows = [Commitment(provider=name, commitment_id=entry.identity, source=Commitment.Source.API)]
             known.add(rows[0])
             new += 1
         own = values if len(rows) == 1 else {name: value for name, value in values.items() if name != "count"}

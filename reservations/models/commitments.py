@@ -9,6 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.periods import day_text
 from reservations.calc.purchase_titles import Terms
 from reservations.calc.reach import Reach, reach_of
 from reservations.calc.stated_terms import API, BILL, GUESS, PERSON, service_name
@@ -182,7 +183,7 @@ class Utilisation(models.Model):
         indexes = [models.Index(fields=["day"], name="utilisation_day")]
 
     def __str__(self) -> str:
-        return f"{self.commitment}, {self.day}"
+        return f"{self.commitment}, {day_text(self.day)}"
 
 
 class Coverage(models.Model):
@@ -229,7 +230,7 @@ class Coverage(models.Model):
         indexes = [models.Index(fields=["day", "owner"], name="coverage_day_owner")]
 
     def __str__(self) -> str:
-        return f"{self.day} {self.family} {self.region}"
+        return f"{day_text(self.day)} {self.family} {self.region}"
 
 
 class Notice(models.Model):

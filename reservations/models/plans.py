@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.periods import day_text
 from reservations.calc.purchase_titles import Terms, counted_text
 from reservations.calc.terms import KIND_CHOICES, PAYMENTS
 from reservations.models.commitments import amount
@@ -61,7 +62,7 @@ class Plan(models.Model):
         verbose_name = "recommendation"
 
     def __str__(self) -> str:
-        return f"Recommendation {self.pk}, {self.team or 'whole company'}, {self.as_of}"
+        return f"Recommendation {self.pk}, {self.team or 'whole company'}, {day_text(self.as_of)}"
 
     def get_absolute_url(self) -> str:
         return reverse("reservations:recommendation", args=[self.pk])

@@ -11,6 +11,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.periods import day_text
 from finops_site.models import Team
 from reservations.calc import purchase_orders, purchase_rules
 from reservations.calc.reach import Reach, reach_of
@@ -256,7 +257,7 @@ class PurchaseEvent(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.at:%Y-%m-%d}"
+        return f"{self.verb} {day_text(self.at)}"
 
 
 class LedgerMonth(models.Model):

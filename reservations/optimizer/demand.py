@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finops_site.lib.periods import day_text
 from reservations.calc.terms import MachinePool, is_one_machine
 from reservations.optimizer.optimum import Hours, steady_units
 
@@ -240,7 +241,7 @@ def _missing_days(at: NDArray[np.int64], first: datetime, days: int) -> list[str
     runs = []
     for _, group in groupby(enumerate(missing), key=lambda pair: pair[1] - pair[0]):
         run = [day for _, day in group]
-        ends = [f"{first + day * DAY:%d %B %Y}" for day in dict.fromkeys((run[0], run[-1]))]
+        ends = [day_text(first + day * DAY) for day in dict.fromkeys((run[0], run[-1]))]
         runs.append(" to ".join(ends))
     return [
         f"Of {len(missing)} of the {days} days looked at no bill is delivered ({_listed(runs)}): they are left out, "

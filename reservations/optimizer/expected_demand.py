@@ -27,6 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from reservations.optimizer.demand import HOUR, NOTHING, Demand
 from reservations.optimizer.held_capacity import HeldCapacity, left_to_cover
@@ -289,7 +290,7 @@ def _in_words(names: Sequence[str], months: int) -> Iterator[str]:
 
 
 def _ends_in_words(ends: Sequence[HeldCapacity]) -> Iterator[str]:
-    listed = sorted({f"{capacity.words} on {capacity.until:%d %B %Y}" for capacity in ends})
+    listed = sorted({f"{capacity.words} on {day_text(capacity.until)}" for capacity in ends})
     if listed:
         yield (
             f"Commitments that end in that time leave their machines as demand from that day on: "

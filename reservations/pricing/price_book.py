@@ -8,7 +8,7 @@ from decimal import Decimal
 from costs.calc.exchange_rates import ConversionRate
 from costs.query.currency_conversion import rate_book
 from finops_site.lib.money import EXACT
-from finops_site.lib.periods import Period
+from finops_site.lib.periods import Period, day_text
 from reservations.calc import indicative_prices
 from reservations.calc.prices import PLACES, Price, current_prices, place_of
 from reservations.calc.terms import MachinePool
@@ -140,7 +140,7 @@ def _converted(prices: Sequence[Price], currency: str, as_of: date) -> Iterator[
                 upfront=EXACT.multiply(price.upfront, rate.value).quantize(PLACES, context=EXACT),
                 currency=currency,
                 source=f"{price.source[:120]}, converted: 1 {price.currency} = {_shown(rate.value)} {currency} of "
-                f"{rate.day:%d %B %Y}",
+                f"{day_text(rate.day)}",
             )
 
 

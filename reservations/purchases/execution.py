@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from finops_site.lib.periods import moment_text
 from finops_site.lib.words import some_of
 from finops_site.models import User
 from reservations.calc import purchase_rules
@@ -162,7 +163,7 @@ def check_outcome(pk: int, *, user: User | None, now: datetime, comment: str = "
     if left:
         answer = f"AWS shows {', '.join(left)}: more than one request may have bought that, so that a person decides."
     else:
-        answer = f"At {now:%d %b, %H:%M} UTC AWS showed nothing that was bought by it."
+        answer = f"At {moment_text(now)} AWS showed nothing that was bought by it."
     return buying.note_outcome_check(pk, user=user, comment=answer, now=now)
 
 

@@ -7,10 +7,12 @@ import django_filters
 from django import forms
 
 from costs.models import Credential
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import typed_text
+from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.models import Team, User
 from finops_site.people.roles import FINANCE
+from finops_site.ui.forms import AmountField
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_titles import counted_text
 from reservations.calc.terms import KINDS, OPTIONS
@@ -70,7 +72,7 @@ def batch_choices(item: PlanItem) -> list[tuple[int, str]]:
         (
             number,
             f"Batch {number} of {len(ladder)}: {counted_text(Decimal(batch['quantity']), item.unit)}, "
-            f"planned for {batch['buy_on']}",
+            f"planned for {day_text(batch['buy_on'])}",
         )
         for number, batch in enumerate(ladder, 1)
         if number not in taken
@@ -96,7 +98,7 @@ class PolicyForm(forms.ModelForm):
         help_text="An administrator makes it; its role may buy and nothing else.",
     )
 
-    cash_percent = forms.DecimalField(
+    cash_percent = AmountField(
         label="Cash costs, % a year",
         min_value=0,
         max_value=100,
@@ -104,7 +106,7 @@ class PolicyForm(forms.ModelForm):
         decimal_places=2,
         help_text="What is paid upfront costs so much more, and no slice is bought that returns less than it.",
     )
-    coverage_percent = forms.DecimalField(
+    coverage_percent = AmountField(
         label="Cover at most, %",
         required=False,
         min_value=0,
@@ -113,7 +115,7 @@ class PolicyForm(forms.ModelForm):
         decimal_places=2,
         help_text="Of demand at on-demand prices: the rest is room to change. Empty is no limit.",
     )
-    utilisation_percent = forms.DecimalField(
+    utilisation_percent = AmountField(
         label="Expect to use at least, %",
         required=False,
         min_value=0,
@@ -139,14 +141,15 @@ class PolicyForm(forms.ModelForm):
             "monthly_ceiling": "Whole terms, committed in a calendar month.",
             "default_limit": "Whole terms. Whoever raises it keeps the old one herself until somebody else sets hers.",
         }
+        field_classes = dict.fromkeys(("monthly_ceiling", "default_limit", "upfront_limit"), AmountField)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in self.AMOUNTS:
-            self.initial[name] = exact_text(self.initial.get(name))
+            self.initial[name] = typed_text(self.initial.get(name))
         for field, name in self.SHARES.items():
             share = getattr(self.instance, name)
-            self.fields[field].initial = None if share is None else exact_text(share * 100)
+            self.fields[field].initial = None if share is None else typed_text(share * 100)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -167,6 +170,7 @@ class LimitForm(forms.ModelForm):
         fields = ["user", "limit"]
         labels = {"user": "Approver", "limit": "Approves up to, USD"}
         help_texts = {"limit": "Over the whole term, upfront included."}
+        field_classes = {"limit": AmountField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,7 +178,7 @@ class LimitForm(forms.ModelForm):
         field.queryset = User.objects.in_role(FINANCE).order_by("email")
         if self.instance.pk:
             field.disabled = True
-            self.initial["limit"] = exact_text(self.instance.limit)
+            self.initial["limit"] = typed_text(self.instance.limit)
         else:
             field.queryset = field.queryset.filter(approver_limit=None)
 
@@ -186,7 +190,7 @@ class LimitForm(forms.ModelForm):
 
 
 class StandingOrderForm(forms.ModelForm):
-    percent = forms.DecimalField(
+    percent = AmountField(
         label="While at least this share of what is owned is used, %",
         initial=90,
         min_value=0,
@@ -206,7 +210,7 @@ class StandingOrderForm(forms.ModelForm):
         cast(forms.ModelChoiceField, self.fields["team"]).queryset = Team.objects.visible_to(user)
         cast(forms.ModelChoiceField, self.fields["team"]).empty_label = "the whole company"
         if self.instance.pk:
-            self.fields["percent"].initial = exact_text(self.instance.minimum_utilisation * 100)
+            self.fields["percent"].initial = typed_text(self.instance.minimum_utilisation * 100)
 
     def save(self, commit: bool = True) -> StandingOrder:
         self.instance.minimum_utilisation = self.cleaned_data["percent"] / 100

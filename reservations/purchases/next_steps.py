@@ -1,31 +1,15 @@
 """Which steps of a purchase somebody may take, and why not the others: the words beside the buttons."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from finops_site.models import User
+from finops_site.ui.next_steps import NextStep
 from reservations.calc import purchase_rules
 from reservations.models import BuyingPolicy, PurchaseRequest
 from reservations.purchases import approvals, buying
 from reservations.purchases.purchase_summary import describe_commitment
 
 MAY_BUY = "reservations.buy_purchaserequest"
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """A verb that is possible in the state of a request. `why` is empty for whoever may do it now."""
-
-    verb: str
-    label: str
-    icon: str
-    why: str = ""
-    tone: str = "outline"
-    confirm: str = ""
-
-    @property
-    def is_allowed(self) -> bool:
-        return not self.why
 
 
 def steps_for(row: PurchaseRequest, user: User, now: datetime, twice: str = "") -> list[NextStep]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from costs.models import Credential
 from costs.sources.aws import aws_client
+from costs.sources.aws_calls import AwsAddress, NoSuchCall, NotDone, OutcomeUnknown, call_errors
 from costs.sources.storage import StorageProblem
 from reservations.calc import purchase_orders
 from reservations.calc.aws_offerings import (
@@ -46,25 +47,12 @@ class PurchaseRefused(Exception):
     """AWS sold nothing, with its reason; or it could not be asked at all."""
 
 
-class OutcomeUnknown(Exception):
-    """No answer came, or none that shows whether it was sold."""
-
-
 @dataclass(frozen=True, slots=True)
 class Offering:
     """What AWS sells now: its id, and the effective price of an hour by machine ("m5.large Linux in us-east-1")."""
 
     identity: str
     prices: dict[str, Decimal]
-
-
-@dataclass(frozen=True, slots=True)
-class AwsAccess:
-    """Where and as whom a client connects: a costs.sources.storage.CloudAddress."""
-
-    region: str
-    endpoint: str
-    credential: Credential | None
 
 
 class PurchaseClient(Protocol):
@@ -92,7 +80,7 @@ def client_for(order: Order, endpoint: str, credential: Credential | None) -> Pu
     region = calls.region or "us-east-1"
     try:
         # Tried once: a lost answer to a purchase must not become a second purchase.
-        client = aws_client(calls.service, AwsAccess(region, endpoint, credential), tries=1)
+        client = aws_client(calls.service, AwsAddress(region, endpoint, credential), tries=1)
     except StorageProblem as problem:
         raise PurchaseRefused(str(problem)) from None
     if order.is_plan:
@@ -118,22 +106,14 @@ def api_objection(order: Order) -> str:
 @contextmanager
 def _purchase_errors() -> Iterator[None]:
     """Turns what botocore raises into PurchaseRefused or OutcomeUnknown."""
-    from botocore import exceptions
-
     try:
-        yield
-    except exceptions.ClientError as error:
-        response = error.response
-        code = str(response.get("Error", {}).get("Code", "an error"))
-        if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
-            raise OutcomeUnknown(f"AWS answered {code}.") from None
-        raise PurchaseRefused(f"AWS answered {code}{': ' + REASONS[code] if code in REASONS else '.'}") from None
-    except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.NoCredentialsError) as error:
-        raise PurchaseRefused(f"AWS could not be reached: {type(error).__name__}.") from None
-    except exceptions.ParamValidationError:
+        with call_errors():
+            yield
+    except NoSuchCall:
         raise PurchaseRefused("AWS does not sell anything by such a name.") from None
-    except exceptions.BotoCoreError as error:
-        raise OutcomeUnknown(f"No answer came: {type(error).__name__}.") from None
+    except NotDone as refusal:
+        reason = REASONS.get(refusal.code)
+        raise PurchaseRefused(f"AWS answered {refusal.code}: {reason}" if reason else str(refusal)) from None
 
 
 @contextmanager

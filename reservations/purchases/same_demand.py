@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from finops_site.lib.money import formatted
+from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from reservations.calc import purchase_rules
 from reservations.calc.purchase_rules import CannotBuy
@@ -123,7 +124,9 @@ def _new_commitments(row: PurchaseRequest) -> Iterable[Claim]:
             for rows in (used, used.filter(day__lt=commitment.first_seen))
         )
         share = Decimal(before) / known if known else ZERO
-        yield Claim(commitment.reach, covered / count * share, f"{commitment} covers it since {commitment.first_seen}")
+        yield Claim(
+            commitment.reach, covered / count * share, f"{commitment} covers it since {day_text(commitment.first_seen)}"
+        )
 
 
 def _siblings(row: PurchaseRequest) -> Iterable[PurchaseRequest]:

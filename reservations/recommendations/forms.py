@@ -5,9 +5,10 @@ from typing import Any, cast
 
 from django import forms
 
-from finops_site.lib.money import exact_text
+from finops_site.lib.money import typed_text
 from finops_site.lib.person import Person
 from finops_site.models import Team
+from finops_site.ui.forms import AmountField
 from reservations.calc.terms import KINDS, OPTIONS, PAYMENTS
 from reservations.recommendations.demand_sources import HISTORY_DAYS
 from reservations.recommendations.plan_parameters import Parameters, default_parameters
@@ -45,33 +46,31 @@ class PlanForm(forms.Form):
     payments = forms.MultipleChoiceField(
         label="Payment", choices=list(PAYMENTS.items()), initial=list(PAYMENTS), widget=forms.CheckboxSelectMultiple
     )
-    target_coverage = forms.DecimalField(
+    target_coverage = AmountField(
         label="Cover at most, %",
         required=False,
         min_value=0,
         max_value=100,
         help_text="70 leaves room to change; empty is no limit.",
     )
-    minimum_utilisation = forms.DecimalField(
-        label="Expect to use at least, %", required=False, min_value=0, max_value=100
-    )
-    cash_rate = forms.DecimalField(
+    minimum_utilisation = AmountField(label="Expect to use at least, %", required=False, min_value=0, max_value=100)
+    cash_rate = AmountField(
         label="Cash costs, % a year",
         required=False,
         min_value=0,
         max_value=100,
         help_text="The last slice returns at least that on what it commits; empty buys all that saves anything.",
     )
-    max_upfront = forms.DecimalField(
+    max_upfront = AmountField(
         label="Cash on the first day, at most",
         required=False,
         min_value=0,
         max_digits=15,
         help_text="0 is none; empty is no limit.",
     )
-    max_monthly = forms.DecimalField(label="Paid each month, at most", required=False, min_value=0, max_digits=15)
-    break_even_months = forms.DecimalField(label="Paid off within, months", required=False, min_value=0, max_value=36)
-    negotiated = forms.DecimalField(
+    max_monthly = AmountField(label="Paid each month, at most", required=False, min_value=0, max_digits=15)
+    break_even_months = AmountField(label="Paid off within, months", required=False, min_value=0, max_value=36)
+    negotiated = AmountField(
         label="Negotiated discount, %",
         required=False,
         min_value=0,
@@ -101,7 +100,7 @@ class PlanForm(forms.Form):
         for name in SHARES:
             self.fields[name].initial = _percent_text(getattr(default, name))
         limit = default.max_upfront
-        self.fields["max_upfront"].initial = None if limit is None else exact_text(Decimal(str(limit)))
+        self.fields["max_upfront"].initial = None if limit is None else typed_text(Decimal(str(limit)))
 
     def parameters(self) -> Parameters:
         """The limits that were chosen, with shares between 0 and 1."""
@@ -120,4 +119,4 @@ class PlanForm(forms.Form):
 
 
 def _percent_text(share: float | None) -> str | None:
-    return None if share is None else exact_text(Decimal(str(share)) * HUNDRED)
+    return None if share is None else typed_text(Decimal(str(share)) * HUNDRED)

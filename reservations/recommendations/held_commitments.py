@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from finops_site.lib.periods import months_later
+from finops_site.lib.periods import day_text, months_later
 from finops_site.lib.words import some_of
 from finops_site.models import Team
 from reservations.calc.machine_pools import system_named
@@ -383,7 +383,7 @@ def _share_of_team(
 
 def _in_words(title: str, capacities: Sequence[HeldCapacity]) -> Iterator[str]:
     names = [
-        f"{one.words} until {one.until:%d %B %Y}" if one.until else f"{one.words}, whose end is not known"
+        f"{one.words} until {day_text(one.until)}" if one.until else f"{one.words}, whose end is not known"
         for one in capacities
     ]
     if names:

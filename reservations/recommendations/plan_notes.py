@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from finops_site.lib.periods import day_text
 from finops_site.lib.words import some_of
 from reservations.calc.terms import KINDS
 from reservations.models import PlanItem
@@ -65,7 +66,7 @@ def _waiting_notes(solved: SolvedPlan) -> Iterator[str]:
         scale = offer.scale if offer.is_plan else 1.0
         of_what = f"{offer.price.currency} an hour of {KINDS[offer.kind]}" if offer.is_plan else f"× {offer.price.pool}"
         yield (
-            f"Wait with {later * scale:.3g} of {quantity * scale:.3g} {of_what} until {end:%d %B %Y}: until then what "
+            f"Wait with {later * scale:.3g} of {quantity * scale:.3g} {of_what} until {day_text(end)}: until then what "
             "is owned covers it."
         )
 

@@ -48,7 +48,7 @@ class Parameters:
         for name in ("target_coverage", "minimum_coverage", "minimum_utilisation", "negotiated"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise InvalidParameters(f"{name.replace('_', ' ')} must be between 0 and 1 (0.7 is 70 %), not {value}.")
+                raise InvalidParameters(f"{name.replace('_', ' ')} must be between 0 and 1 (0.7 is 70%), not {value}.")
         for name in ("max_upfront", "max_monthly", "break_even_months", "cash_rate"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1e15:

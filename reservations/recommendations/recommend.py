@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum, exact_text
+from finops_site.lib.periods import day_text
 from finops_site.models import Team, User
 from reservations.models import Plan, PlanItem
 from reservations.optimizer.demand import Demand
@@ -54,7 +55,7 @@ def create_plan(
         raise InvalidParameters(f"the lookback must be between 1 and {demand_sources.HISTORY_DAYS} days.")
     latest = timezone.now().date() + YEAR
     if not EARLIEST <= as_of <= latest:
-        raise InvalidParameters(f"the day must be between {EARLIEST:%d %B %Y} and {latest:%d %B %Y}, not {as_of}.")
+        raise InvalidParameters(f"the day must be between {day_text(EARLIEST)} and {day_text(latest)}, not {as_of}.")
     return Plan.objects.create(
         requested_by=user, parameters=parameters.as_json(), as_of=as_of, lookback_days=lookback_days, team=team
     )

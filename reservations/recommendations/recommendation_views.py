@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView, View
 from django_htmx.http import HttpResponseClientRefresh
 
+from finops_site.lib.periods import day_text
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage, Page
 from reservations.actions import RECOMMEND
@@ -83,6 +84,7 @@ class Recommend(FormPage):
 
 
 class RecommendationPage(DetailPage):
+    exports = ("csv", "slices")
     permission_required = "reservations.view_plan"
     model = Plan
     template_name = "reservations/recommendation.html"
@@ -103,7 +105,7 @@ class RecommendationPage(DetailPage):
         return f"What to buy for {self.object.whose}"
 
     def get_subtitle(self) -> str:
-        return f"As of {self.object.as_of}, from the {self.object.lookback_days} days before."
+        return f"As of {day_text(self.object.as_of)}, from the {self.object.lookback_days} days before."
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         plan = self.object
@@ -155,9 +157,8 @@ class RecommendedItem(Page, TemplateView):
         return str(self.item)
 
     def get_subtitle(self) -> str:
-        return (
-            f"Price: {self.item.rate_source}, {self.item.rate_day}{', indicative' if self.item.is_indicative else ''}."
-        )
+        indicative = ", indicative" if self.item.is_indicative else ""
+        return f"Price: {self.item.rate_source}, {day_text(self.item.rate_day)}{indicative}."
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [*CRUMBS, ("Recommendation", self.plan.get_absolute_url())]

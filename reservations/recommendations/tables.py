@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from finops_site.lib.periods import moment_text
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.ui.tables import (
     BaseTable,
+    DayColumn,
     MoneyColumn,
     NumberColumn,
     PercentColumn,
@@ -53,7 +54,7 @@ class PlanTable(BaseTable):
         pass
 
     def render_plan(self, record: Plan) -> SafeString:
-        name = f"{record.team or 'Whole company'}, {record.as_of}"
+        name = f"{record.team or 'Whole company'}, {day_text(record.as_of)}"
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), name)
 
     def value_plan(self, record: Plan) -> str:
@@ -146,7 +147,7 @@ class BacktestTable(BaseTable):
 
 
 class BatchTable(BaseTable):
-    buy_on = django_tables2.Column("Buy on")
+    buy_on = DayColumn("Buy on")
     quantity = NumberColumn("Buy")
     total = NumberColumn("Then held")
     committed_cost = MoneyColumn("Committed, a year")
@@ -154,7 +155,7 @@ class BatchTable(BaseTable):
     earned = PercentColumn("Return", accessor="return")
     utilisation = PercentColumn("Expected use")
     upfront = MoneyColumn("Upfront")
-    ends_on = django_tables2.Column("Ends on")
+    ends_on = DayColumn("Ends on")
 
     caption = "In monthly batches"
 

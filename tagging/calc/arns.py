@@ -9,6 +9,8 @@ Resource Groups Tagging API" (AWS documentation).
 import re
 from dataclasses import dataclass
 
+from costs.calc.providers import AWS, provider_name
+
 ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-eusc):([a-z0-9-]+):([a-z0-9-]*):(\d{12}|):(.+)\Z")
 ACCOUNT = re.compile(r"\d{12}\Z")
 REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|eusc)-[a-z]+(?:-[a-z]+)?-\d\Z")
@@ -87,7 +89,7 @@ def partition_of(region: str) -> str:
 
 def tagging_target(provider: str, service: str, resource: str, account: str, region: str) -> Target:
     """The ARN of a resource as its bill names it, or why the API cannot tag it; never raises."""
-    if provider and not provider.lower().startswith(("aws", "amazon")):
+    if provider and provider_name(provider) != AWS:
         return Target(problem=f"it is {provider}'s: this API tags AWS resources only")
     if resource.startswith("arn:"):
         return _of_arn(resource, account, region)

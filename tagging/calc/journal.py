@@ -1,33 +1,44 @@
-"""The journal of a closed month: cost centres are debited, one clearing account is credited. Pure: no Django.
+"""The journal of a month: each statement is a document that debits its cost centre and credits one account. Pure.
 
-Ledgers book whole cents: the month is rounded once, by the largest remainder, so that debits and credits are equal and
-are the rounded sum of the statements.
+A document books what its statement states, in whole cents. Where the amounts of its accounts do not make the
+statement's, what is left stands on the rounding account in a line of its own. Each document balances, so that a ledger
+can post it by itself. No Django here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
-from finops_site.lib.money import EXACT, exact_sum, places, rounded, split
+from finops_site.lib.money import EXACT, exact_sum, rounded
 
-HEADER = ("Document", "Month", "Account", "Cost centre", "Debit", "Credit", "Currency", "Text")
 ZERO = Decimal(0)
-CLEARING = "clearing"
 
 
 class CannotBook(ValueError):
-    """A journal that would not be right; the message names the teams without a cost centre."""
+    """A journal that would not be right; the message says what is missing and where it is given."""
 
 
 @dataclass(frozen=True, slots=True)
-class CostCenterCharge:
-    """The amount that a statement charges to a cost centre."""
+class AccountAmount:
+    """What one account is debited with for a cost centre; less than zero is credited."""
+
+    account: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class JournalDocument:
+    """A statement as the ledger books it: its amount, and how that divides into accounts."""
 
     number: str
+    posted: date
     team: str
     cost_center: str
     amount: Decimal
     currency: str
+    accounts: Sequence[AccountAmount]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,7 @@ class JournalEntry:
     """One line of the journal: one of `debit` and `credit` is not zero, and neither is less than zero."""
 
     document: str
+    posted: date
     account: str
     cost_center: str
     debit: Decimal
@@ -42,65 +54,91 @@ class JournalEntry:
     currency: str
     text: str
 
+    @property
+    def debit_text(self) -> str:
+        """The debit in whole cents, ``15279.20``; empty where the line is a credit."""
+        return amount_text(self.debit, self.currency) if self.debit else ""
 
-def journal_entries(charges: Iterable[CostCenterCharge], *, expense: str, clearing: str) -> list[JournalEntry]:
-    """A debit for each charge (a credit where it is negative) and the clearing entry of each currency.
+    @property
+    def credit_text(self) -> str:
+        return amount_text(self.credit, self.currency) if self.credit else ""
+
+
+def amount_text(amount: Decimal, currency: str) -> str:
+    """An amount with as many decimals as its currency has, always, and no separator: ``15279.20``, ``15279`` yen."""
+    return f"{rounded(amount, currency):f}"
+
+
+def journal_entries(documents: Iterable[JournalDocument], *, credited: str, rounding: str) -> list[JournalEntry]:
+    """The entries of each document: its accounts, what rounding leaves, and the credit of its amount.
 
     Raises CannotBook when a cost centre is missing, naming the teams.
     """
-    charges = [charge for charge in charges if charge.amount]
-    missing = sorted({charge.team for charge in charges if not charge.cost_center.strip()})
+    documents = [document for document in documents if document.amount or any(_merged(document))]
+    missing = sorted({document.team for document in documents if not document.cost_center.strip()})
     if missing:
         raise CannotBook(f"No cost centre: {', '.join(missing)}. Give each of these teams one, then export again.")
-    entries: list[JournalEntry] = []
-    for currency in sorted({charge.currency for charge in charges}):
-        booked = list(_entries_in_currency([c for c in charges if c.currency == currency], expense, clearing))
-        if exact_sum(entry.debit for entry in booked) != exact_sum(entry.credit for entry in booked):
-            raise CannotBook(f"Debits and credits in {currency} differ: this is a defect of ours, nothing was written.")
-        entries += booked
-    return entries
+    return [entry for document in documents for entry in _entries_of(document, credited, rounding)]
 
 
-def _entries_in_currency(charges: Sequence[CostCenterCharge], expense: str, clearing: str) -> Iterator[JournalEntry]:
-    currency = charges[0].currency
-    amounts = round_to_cents([charge.amount for charge in charges], currency)
-    for charge, amount in zip(charges, amounts, strict=True):
-        if amount:
-            text = f"Cloud cost of {charge.team}"
-            yield _entry(charge.number, expense, charge.cost_center, amount, currency, text)
-    total = exact_sum(amounts)
-    if total:
-        yield _entry(CLEARING, clearing, "", -total, currency, "Cloud cost, clearing")
+def _merged(document: JournalDocument) -> Iterator[AccountAmount]:
+    """One amount for each account, in the order in which they come, without zeros."""
+    sums: dict[str, Decimal] = {}
+    for part in document.accounts:
+        sums[part.account] = EXACT.add(sums.get(part.account, ZERO), part.amount)
+    return (AccountAmount(account, amount) for account, amount in sums.items() if amount)
 
 
-def round_to_cents(amounts: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """The amounts in whole smallest units of the currency; their sum is the rounded sum of the exact amounts."""
-    unit = Decimal(1).scaleb(-places(currency))
-    near = [rounded(amount, currency) for amount in amounts]
-    gap = EXACT.subtract(rounded(exact_sum(amounts), currency), exact_sum(near))
-    if not gap:
-        return near
-    # The cents that rounding made or lost go to the largest amounts, where they weigh least.
-    weights = [abs(amount) for amount in amounts]
-    return [EXACT.add(one, cents) for one, cents in zip(near, split(gap, weights, unit=unit), strict=True)]
+def _entries_of(document: JournalDocument, credited: str, rounding: str) -> Iterator[JournalEntry]:
+    text = document.text or f"Cloud cost of {document.team}"
+    parts = list(_merged(document))
+    for part in parts:
+        yield _entry(document, part.account, document.cost_center, part.amount, text)
+    left = EXACT.subtract(document.amount, exact_sum(part.amount for part in parts))
+    if left:
+        yield _entry(document, rounding, document.cost_center, left, f"{text}, rounding")
+    if document.amount:
+        yield _entry(document, credited, "", -document.amount, text)
 
 
-def _entry(document: str, account: str, center: str, amount: Decimal, currency: str, text: str) -> JournalEntry:
+def _entry(document: JournalDocument, account: str, center: str, amount: Decimal, text: str) -> JournalEntry:
     debit, credit = (amount, ZERO) if amount > 0 else (ZERO, -amount)
-    return JournalEntry(document, account, center, debit, credit, currency, text)
+    return JournalEntry(document.number, document.posted, account, center, debit, credit, document.currency, text)
 
 
-def journal_table(entries: Iterable[JournalEntry], month: str) -> Iterator[tuple[object, ...]]:
-    """The journal as a table, its header first."""
-    yield HEADER
-    for entry in entries:
-        yield (
-            entry.document if entry.document != CLEARING else f"{month}-clearing",
-            month,
-            entry.account,
-            entry.cost_center,
-            entry.debit or "",
-            entry.credit or "",
-            entry.currency,
-            entry.text,
-        )
+def reversal(document: JournalDocument, number: str, posted: date) -> JournalDocument:
+    """The document that takes an accrual back: every debit is credited, every credit debited."""
+    return replace(
+        document,
+        number=number,
+        posted=posted,
+        amount=-document.amount,
+        accounts=[AccountAmount(part.account, -part.amount) for part in document.accounts],
+        text=f"Reversal of {document.number}",
+    )
+
+
+def account_amounts(
+    lines: Iterable[tuple[str, Decimal, Decimal | None]], accounts: "ChargeAccounts", currency: str
+) -> list[AccountAmount]:
+    """How the lines of a statement, (service or pool, amount in whole cents, tax of it), divide into accounts.
+
+    Tax goes to its own account, in whole cents, where there is one and how much it is is known.
+    """
+    parts = []
+    for name, amount, tax in lines:
+        account = accounts.services.get(name, accounts.expense)
+        taxed = rounded(tax, currency) if tax and accounts.tax else ZERO
+        parts.append(AccountAmount(account, EXACT.subtract(amount, taxed)))
+        if taxed:
+            parts.append(AccountAmount(accounts.tax, taxed))
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeAccounts:
+    """The accounts that charges are debited on: one for what has none of its own, one for tax, {service: its own}."""
+
+    expense: str
+    tax: str
+    services: dict[str, str]

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 
+from finops_site.lib.periods import days_text
+
 MAX_SPANS = 3
 
 
@@ -11,7 +13,7 @@ def describe_gaps(name: str, days: Collection[date], days_with_value: Collection
     missing = sorted(set(days) - set(days_with_value))
     if not missing:
         return ""
-    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in consecutive_spans(missing)]
+    spans = [days_text(first, last) for first, last in consecutive_spans(missing)]
     listed = ", ".join(spans[:MAX_SPANS]) + (f" and {len(spans) - MAX_SPANS} more" if len(spans) > MAX_SPANS else "")
     return (
         f"The metric {name} has no value on {len(missing)} of {len(days)} days ({listed}): "

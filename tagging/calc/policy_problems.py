@@ -8,6 +8,7 @@ import duckdb
 
 from costs.charges.duckdb_session import duckdb_session
 from costs.formats.sql import literal
+from finops_site.lib.periods import day_text
 from tagging.calc.tag_policy import MOST_KEY, MOST_VALUE, CaseRule, Requirement
 
 MOST_PATTERN = 500
@@ -51,7 +52,7 @@ def problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
         yield "pattern", problem
     yield from _value_alias_problems(requirement)
     if requirement.start and requirement.end and requirement.end <= requirement.start:
-        yield "end", f"It would end ({requirement.end}) before it starts ({requirement.start})."
+        yield "end", f"It would end ({day_text(requirement.end)}) before it starts ({day_text(requirement.start)})."
 
 
 def _key_problems(requirement: Requirement) -> Iterator[tuple[str, str]]:
@@ -129,7 +130,7 @@ def _overlap_words(one: Requirement, other: Requirement) -> str:
     ]
     where = f" for {'; '.join(scopes)}" if scopes else ""
     since = max((day for day in (one.start, other.start) if day), default=None)
-    when = f" from {since} on" if since else ""
+    when = f" from {day_text(since)} on" if since else ""
     return (
         f"{one.key} has two rules at once{where}{when}: end the older one on the day the newer one starts, "
         "or give them different providers, services or resource types."

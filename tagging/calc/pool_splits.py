@@ -6,7 +6,7 @@ billing month, and with them each charge day by itself, so that every day sums t
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -80,8 +80,8 @@ class SplitRule:
         total = exact_sum(shares)
         if total != HUNDRED:
             gap = EXACT.subtract(HUNDRED, total)
-            difference = f"{exact_text(gap)} % are missing" if gap > 0 else f"{exact_text(-gap)} % too much"
-            raise BadSplit(f"The shares make {exact_text(total)} %, not 100 %: {difference}.")
+            difference = f"{exact_text(gap)}% are missing" if gap > 0 else f"{exact_text(-gap)}% too much"
+            raise BadSplit(f"The shares make {exact_text(total)}%, not 100%: {difference}.")
 
 
 def order_pools(rules: Mapping[int, SplitRule]) -> list[int]:
@@ -107,11 +107,29 @@ def order_pools(rules: Mapping[int, SplitRule]) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectElsewhere:
+    """The teams' direct cost in other currencies than a pool's, in one of them: what to split by where it has none.
+
+    `rates` says how several currencies were made one, in words: empty where there is one. `problem` is the reason why
+    they could not be.
+    """
+
+    of: Mapping[int, Decimal]
+    currency: str
+    rates: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
-    """Who takes how much of a pool, and why nobody does where nobody can."""
+    """Who takes how much of a pool, and why nobody does where nobody can.
+
+    `elsewhere` is set where the weights are direct cost in another currency than the pool's.
+    """
 
     of: Mapping[Party, Decimal]
     problem: str = ""
+    elsewhere: DirectElsewhere | None = None
 
     @property
     def total(self) -> Decimal:
@@ -143,12 +161,15 @@ def split_pools(
     rules: Mapping[int, SplitRule],
     direct: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
+    elsewhere: Callable[[], DirectElsewhere | None] | None = None,
+    weights: Mapping[int, Weights] | None = None,
 ) -> SplitResult:
     """Splits what the bills put into pools.
 
     `held` is {(pool, charge day): amount}, `direct` each team's direct cost of the month, `metrics` {metric: {team:
-    its sum of the month}}. A pool without a rule, or whose weights are all zero or not usable, stays in `left`.
-    Raises CircleOfPools.
+    its sum of the month}}. `elsewhere` gives the direct cost in other currencies, asked for where this one has none. A
+    pool without a rule, or whose weights are all zero or not usable, stays in `left`. `weights` are those of another
+    split to do again, for a part of what was split then. Raises CircleOfPools.
     """
     amounts: dict[int, dict[date, Decimal]] = defaultdict(dict)
     own: dict[int, Decimal] = defaultdict(Decimal)
@@ -157,13 +178,17 @@ def split_pools(
         own[number] = EXACT.add(own[number], amount)
     result = SplitResult()
     ordered = order_pools(rules)
-    for number in ordered:
-        result.weights[number] = pool_weights(rules[number], direct, own, metrics)
+
+    def split_one(number: int) -> None:
+        known = (weights or {}).get(number)
+        result.weights[number] = known or pool_weights(rules.get(number), direct, own, metrics, elsewhere)
         _split_pool(number, amounts, result)
+
+    for number in ordered:
+        split_one(number)
     # Pools without a rule come last: by then they hold what others fed into them.
     for number in sorted({*amounts} - {*ordered}):
-        result.weights[number] = pool_weights(None, direct, own, metrics)
-        _split_pool(number, amounts, result)
+        split_one(number)
     return result
 
 
@@ -190,8 +215,12 @@ def pool_weights(
     direct: Mapping[int, Decimal],
     pools: Mapping[int, Decimal],
     metrics: Mapping[str, Mapping[int, Decimal]],
+    elsewhere: Callable[[], DirectElsewhere | None] | None = None,
 ) -> Weights:
-    """The weights of all that take part; `problem` is the reason where nobody can."""
+    """The weights of all that take part; `problem` is the reason where nobody can.
+
+    Where none of them has direct cost in the pool's currency, what they cost in others decides.
+    """
     if rule is None:
         return Weights({}, "No split says who shares this pool: add one.")
     values = metrics.get(rule.metric, {})
@@ -202,12 +231,26 @@ def pool_weights(
     weights = {party: _weight(rule, party, direct, pools, values) for party in parts}
     if any(weights.values()):
         return Weights(weights)
+    others = elsewhere() if elsewhere and rule.method in (DIRECT, EVEN) else None
+    if others:
+        return _weights_elsewhere(rule, others)
     reasons = {
         METRIC: f"The metric {rule.metric} has no value for any team in this month: load it.",
         DIRECT: "No team that shares this pool has direct cost in this currency and month.",
     }
     nobody = "No team has direct cost in this currency and month: name those who share this pool."
     return Weights(weights, reasons.get(rule.method, nobody))
+
+
+def _weights_elsewhere(rule: SplitRule, others: DirectElsewhere) -> Weights:
+    """The weights by direct cost in other currencies. Pools take none: what they hold is in the pool's currency."""
+    if others.problem and rule.method == DIRECT:
+        return Weights({}, others.problem)
+    parts = list(rule.parts) or [team(number) for number, cost in sorted(others.of.items()) if cost]
+    weights = {party: _weight(rule, party, others.of, {}, {}) for party in parts}
+    if not any(weights.values()):
+        return Weights(weights, "No team that shares this pool has direct cost in this month, in any currency.")
+    return Weights(weights, elsewhere=others if rule.method == DIRECT else DirectElsewhere(others.of, ""))
 
 
 def _weight(
@@ -230,11 +273,26 @@ def _weight(
 def share_formula(rule: SplitRule, party: Party, weights: Weights, currency: str) -> str:
     """How the share of a party was computed, for the statement: ``direct cost 100.00 of 400.00 USD, 25.0 %``."""
     weight, total = weights.of[party], weights.total
-    percent = f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f} %"
+    elsewhere = weights.elsewhere
+    percent = f"{EXACT.divide(EXACT.multiply(weight, HUNDRED), total):.1f}%"
     if rule.method == EVEN:
         return f"evenly among {len(weights.of)}: {percent}"
+    if elsewhere:
+        cost = _cost_of(weight, total, elsewhere.currency)
+        at_rates = f" at {elsewhere.rates}" if elsewhere.rates else ""
+        return f"no direct cost in {currency}: direct cost {cost}{at_rates}: {percent}"
     if rule.method == FIXED:
-        return f"fixed share: {exact_text(weight)} %"
+        return f"fixed share: {exact_text(weight)}%"
     if rule.method == METRIC:
         return f"{rule.metric} {weight.normalize():,f} of {total.normalize():,f}: {percent}"
-    return f"direct cost {formatted(weight, currency)} of {formatted(total, currency)} {currency}: {percent}"
+    return f"direct cost {_cost_of(weight, total, currency)}: {percent}"
+
+
+def _cost_of(weight: Decimal, total: Decimal, currency: str) -> str:
+    """``100.00 of 400.00 USD``; in whole units where the total has thousands of them.
+
+    The documents' cents are rounded so that all of a month add up: a cent beside them would contradict them.
+    """
+    if total >= 1000:
+        return f"{weight:,.0f} of {total:,.0f} {currency}"
+    return f"{formatted(weight, currency)} of {formatted(total, currency)} {currency}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from costs.calc.providers import AWS, AZURE, provider_name
 from tagging.calc.tag_policy import CaseRule, Requirement
 
 SCP_BYTES = 5_120
@@ -46,8 +47,6 @@ CREATED: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
         ("rds:db", "rds:cluster", "dynamodb:table", "elasticfilesystem:file-system", "secretsmanager:secret"),
     ),
 }
-AWS_NAMES = {"aws", "amazon web services", "amazon"}
-AZURE_NAMES = {"azure", "microsoft", "microsoft azure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,11 @@ def prevention_documents(requirements: Sequence[Requirement]) -> list[Document]:
     return [*tag_policies(requirements), *scps(requirements), azure_policy(requirements)]
 
 
-def _of_provider(requirements: Iterable[Requirement], names: set[str]) -> list[Requirement]:
+def _of_provider(requirements: Iterable[Requirement], provider: str) -> list[Requirement]:
     """The rules of a provider; of two for one tag the first."""
     rules: dict[str, Requirement] = {}
     for rule in requirements:
-        if not rule.providers or {name.casefold() for name in rule.providers} & names:
+        if not rule.providers or provider in map(provider_name, rule.providers):
             rules.setdefault(rule.key.casefold(), rule)
     return list(rules.values())
 
@@ -92,7 +91,7 @@ def _scoped(rules: Iterable[Requirement]) -> Iterator[str]:
 
 def tag_policies(requirements: Sequence[Requirement]) -> list[Document]:
     """AWS Organizations tag policies: spelling and allowed values of every tag, enforced where values are listed."""
-    rules = [rule for rule in _of_provider(requirements, AWS_NAMES) if AWS_KEY.match(rule.key)]
+    rules = [rule for rule in _of_provider(requirements, AWS) if AWS_KEY.match(rule.key)]
     notes = [*_scoped(rules), *_tag_policy_notes(requirements, rules)]
     parts = _split_by_size({rule.key.lower(): _tag_policy_rule(rule) for rule in rules})
     return [
@@ -122,7 +121,7 @@ def _tag_policy_rule(rule: Requirement) -> dict[str, Any]:
 
 
 def _tag_policy_notes(requirements: Sequence[Requirement], rules: Sequence[Requirement]) -> Iterator[str]:
-    for rule in _of_provider(requirements, AWS_NAMES):
+    for rule in _of_provider(requirements, AWS):
         if rule not in rules:
             yield f"{rule.key} is left out: AWS has no tag of this name."
     for rule in rules:
@@ -147,7 +146,7 @@ def scps(requirements: Sequence[Requirement]) -> list[Document]:
 
     One statement for each tag: conditions inside a statement must all hold, and one missing tag is enough to refuse.
     """
-    rules = [rule for rule in _of_provider(requirements, AWS_NAMES) if rule.required and AWS_KEY.match(rule.key)]
+    rules = [rule for rule in _of_provider(requirements, AWS) if rule.required and AWS_KEY.match(rule.key)]
     parts: list[list[dict[str, Any]]] = [[]]
     for statement in (statement for rule in rules for statement in _statements(rule)):
         if parts[-1] and len(_scp_text([*parts[-1], statement]).encode()) > SCP_BYTES:
@@ -201,7 +200,7 @@ def _scp_text(statements: Sequence[dict[str, Any]]) -> str:
 
 def azure_policy(requirements: Sequence[Requirement]) -> Document:
     """An Azure Policy definition that refuses resources without a required tag; the effect is a parameter."""
-    required = [rule for rule in _of_provider(requirements, AZURE_NAMES) if rule.required]
+    required = [rule for rule in _of_provider(requirements, AZURE) if rule.required]
     rules = [rule for rule in required if not set(rule.key) & AZURE_FORBIDDEN and len(rule.key) <= AZURE_KEY]
     conditions = [condition for rule in rules for condition in _azure_conditions(rule)]
     notes = [

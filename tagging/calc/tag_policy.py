@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
+from costs.calc.providers import provider_name
+from costs.calc.tag_values import BY_USER, normalised
 from costs.charges.duckdb_session import duckdb_session
-from costs.formats.sql import literal
+from costs.formats.sql import WHITE_SPACE, literal
 
 MOST_KEY = 128
 MOST_VALUE = 256
@@ -144,11 +146,23 @@ class Policy:
         return {rule.requirement.key: (match.key, match.value) for rule, match in matches if match.key}
 
     def aliases(self) -> dict[str, set[str]]:
-        """{tag in lower case: every key, in lower case, that means it}, as the cost explorer looks them up."""
+        """{tag in lower case: every key, in lower case, that means it}; each may have AWS's ``user:`` before it."""
         keys: dict[str, set[str]] = defaultdict(set)
         for rule in self.requirements:
-            keys[rule.key.lower()] |= {name.lower() for name in rule.names} | {f"user:{rule.key.lower()}"}
+            keys[rule.key.lower()] |= {name.lower() for name in rule.names}
         return dict(keys)
+
+    def meanings(self) -> dict[str, dict[str, str]]:
+        """{tag in lower case: {a value as it is compared: what it means}}: its aliases and its allowed values."""
+        values: dict[str, dict[str, str]] = defaultdict(dict)
+        for rule in self.requirements:
+            allowed = {normalised(value): value for value in rule.values}
+            aliases = {
+                normalised(alias): allowed.get(normalised(meant), meant) for alias, meant in rule.value_aliases.items()
+            }
+            own = allowed | aliases
+            values[rule.key.lower()] |= own | {normalised(meant): meant for meant in aliases.values()}
+        return dict(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +180,11 @@ class _Rule:
 
     def __init__(self, requirement: Requirement) -> None:
         self.requirement = requirement
-        self.names = [name.casefold() for name in requirement.names]
+        names = [name.casefold() for name in requirement.names]
+        self.names = list(dict.fromkeys([*names, *(f"{BY_USER}{name}" for name in names)]))
         self.scopes = [{word.casefold() for word in words} for _, words in requirement.scopes]
+        # Bills call a provider by several names, and their lines by one.
+        self.scopes[0] |= {provider_name(word).casefold() for word in requirement.providers}
         self.aliases = {alias.casefold(): meant for alias, meant in requirement.value_aliases.items()}
         ignores_case = requirement.case is CaseRule.IGNORE
         self.allowed = {value.casefold(): value for value in requirement.values} if ignores_case else {}
@@ -223,7 +240,7 @@ def _matches(
 ) -> list[tuple[_Rule, _TagMatch]]:
     folded: dict[str, list[str]] = defaultdict(list)
     for key in resource.tags:
-        folded[key.casefold()].append(key)
+        folded[key.strip(WHITE_SPACE).casefold()].append(key)
     return [
         (rule, rule.match(resource.tags, folded))
         for rule in rules

@@ -1,7 +1,7 @@
 """Allocates a billing month to teams from today's cost data, so that every charge day adds up to its bill.
 
 Nothing is written here. The database is asked three questions a month (direct and unowned cost; pools by day; covered
-usage where discounts are spread), whatever the number of teams.
+usage where discounts are spread), whatever the number of teams, and for rates where a currency has no direct cost.
 """
 
 from collections import defaultdict
@@ -9,18 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
 
+from costs.calc.exchange_rates import ConversionRate
 from costs.models import CostLine, DayRollup, Pool
+from costs.query.currency_conversion import rate_book
 from costs.querysets import SIDES
 from finops_site.lib.money import EXACT, exact_sum
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, day_text
 from tagging.calc import pool_splits
 from tagging.calc.discount_spreading import spread_discounts
 from tagging.calc.metric_gaps import describe_gaps
-from tagging.calc.pool_splits import BadSplit, SplitResult, SplitRule
+from tagging.calc.pool_splits import BadSplit, DirectElsewhere, SplitResult, SplitRule
 from tagging.chargeback.cost_queries import current_rows_of_month
 from tagging.models import Allocation, ChargebackPeriod, Metric, MetricValue, Split
 
@@ -36,7 +39,10 @@ Results = Mapping[tuple[str, str], SplitResult]
 
 @dataclass(frozen=True, slots=True)
 class AllocatedCost:
-    """One amount of a team's statement, in both views of cost, with the formula of each in words."""
+    """One amount of a team's statement, in both views of cost, with the formula of each in words.
+
+    `taxes` is how much of it is tax.
+    """
 
     team: int
     currency: str
@@ -47,6 +53,7 @@ class AllocatedCost:
     service: str = ""
     pool: int | None = None
     formulas: Mapping[str, str] = field(default_factory=dict)
+    taxes: Amounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +82,35 @@ class MonthCost:
     """The cost of a billing month before pools are split.
 
     `by_owner` is {(team, or None where it is unowned; service; currency): sums} of what no pool holds, `pooled` {(pool,
-    charge day, currency): sums}; `until` is the last charge day.
+    charge day, currency): sums}; `until` is the last charge day. The taxes are the part of each that is tax.
     """
 
     by_owner: dict[tuple[int | None, str, str], Amounts]
     pooled: dict[tuple[int, date, str], Amounts]
     until: date | None
+    taxes_by_owner: dict[tuple[int | None, str, str], Amounts] = field(default_factory=dict)
+    taxes_pooled: dict[tuple[int, date, str], Amounts] = field(default_factory=dict)
 
     @classmethod
     def read(cls, month: Month) -> "MonthCost":
-        views = {view: Sum(view) for view in VIEWS}
+        # Tax first: after it the name of a view means its sum.
+        views = {f"tax_{view}": Sum(view, filter=Q(charge_category="Tax")) for view in VIEWS}
+        views |= {view: Sum(view) for view in VIEWS}
         owned = current_rows_of_month(DayRollup, month).filter(pool=None).values("owner", "service", "currency")
         owned_rows = list(owned.annotate(until=Max("charge_date"), **views))
         held = current_rows_of_month(DayRollup, month).filter(SIDES["shared"])
-        held = held.values("pool", "charge_date", "currency").annotate(**views)
+        held_rows = list(held.values("pool", "charge_date", "currency").annotate(**views))
         return cls(
             {(row["owner"], row["service"], row["currency"]): cls._amounts(row) for row in owned_rows},
-            {(row["pool"], row["charge_date"], row["currency"]): cls._amounts(row) for row in held},
+            {(row["pool"], row["charge_date"], row["currency"]): cls._amounts(row) for row in held_rows},
             max((row["until"] for row in owned_rows), default=None),
+            {(row["owner"], row["service"], row["currency"]): cls._amounts(row, "tax_") for row in owned_rows},
+            {(row["pool"], row["charge_date"], row["currency"]): cls._amounts(row, "tax_") for row in held_rows},
         )
 
     @staticmethod
-    def _amounts(row: Mapping[str, Decimal | None]) -> Amounts:
-        return {view: row[view] or ZERO for view in VIEWS}
+    def _amounts(row: Mapping[str, Decimal | None], prefix: str = "") -> Amounts:
+        return {view: row[prefix + view] or ZERO for view in VIEWS}
 
     @property
     def currencies(self) -> list[str]:
@@ -115,6 +128,11 @@ class MonthCost:
         """{(pool, charge day): what the bills put into it} in one currency and view."""
         return {(pool, day): sums[view] for (pool, day, currency), sums in self.pooled.items() if currency == code}
 
+    def taxes_of_pools(self, code: str, view: str) -> dict[tuple[int, date], Decimal]:
+        """The same of tax alone, where there is any."""
+        rows = self.taxes_pooled.items()
+        return {(pool, day): sums[view] for (pool, day, currency), sums in rows if currency == code and sums[view]}
+
     def unowned(self, code: str, view: str) -> Decimal:
         rows = self.by_owner.items()
         return exact_sum(sums[view] for (team, _, currency), sums in rows if team is None and currency == code)
@@ -126,10 +144,14 @@ def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.
     rules, problems = split_rules_of(month)
     metrics, gaps = _metric_sums(rules.values(), month, cost.until)
     results: dict[tuple[str, str], SplitResult] = {}
+    taxes: dict[tuple[str, str], SplitResult] = {}
     for code in cost.currencies:
         for view in VIEWS:
-            pooled, direct = cost.pools(code, view), cost.direct(code, view)
-            results[code, view] = pool_splits.split_pools(pooled, rules, direct, metrics)
+            direct, elsewhere = cost.direct(code, view), partial(direct_elsewhere, cost, month, code, view)
+            result = pool_splits.split_pools(cost.pools(code, view), rules, direct, metrics, elsewhere)
+            results[code, view] = result
+            if taxed := cost.taxes_of_pools(code, view):
+                taxes[code, view] = pool_splits.split_pools(taxed, rules, direct, metrics, weights=result.weights)
     moved = _spread_discounts(month) if discounts == ChargebackPeriod.Discounts.SPREAD else {}
     names = dict(Pool.objects.values_list("pk", "name"))
     left = [
@@ -138,11 +160,60 @@ def allocate_month(month: Month, *, discounts: str = ChargebackPeriod.Discounts.
         for pool, problem in sorted(result.problems.items())
     ]
     return MonthAllocation(
-        [*_direct_lines(cost), *_shared_lines(results, rules, names), *_spread_lines(moved)],
+        [*_direct_lines(cost), *_shared_lines(results, taxes, rules, names), *_spread_lines(moved)],
         _allocation_rows(month, results, moved),
         _equations(cost, results),
-        list(dict.fromkeys([*problems, *gaps, *left])),
+        list(dict.fromkeys([*problems, *gaps, *left, *_splits_elsewhere(results, names)])),
     )
+
+
+def direct_elsewhere(cost: MonthCost, month: Month, code: str, view: str) -> DirectElsewhere | None:
+    """The teams' direct cost in the currencies other than `code`, in one of them or in `code`; None without any.
+
+    In one other currency shares need no rate. Several are made one at the rates of the month; where these are missing,
+    `problem` names what to load.
+    """
+    others = {other: cost.direct(other, view) for other in cost.currencies if other != code}
+    others = {other: sums for other, sums in others.items() if any(sums.values())}
+    if not others:
+        return None
+    if len(others) == 1:
+        ((other, sums),) = others.items()
+        return DirectElsewhere(sums, other)
+    rates = rate_book(month.period, {*others, code})
+    for target in (code, *others):
+        to_target = {other: rates.for_month(other, target, month) for other in others if other != target}
+        if all(to_target.values()):
+            return _in_one_currency(others, target, to_target)
+    names = ", ".join(others)
+    problem = (
+        f"No team has direct cost in {code}, and no rates of {month} are loaded to add that in {names}: load them."
+    )
+    return DirectElsewhere({team: Decimal(1) for sums in others.values() for team in sums}, "", problem=problem)
+
+
+def _in_one_currency(
+    others: Mapping[str, Mapping[int, Decimal]], target: str, rates: Mapping[str, ConversionRate | None]
+) -> DirectElsewhere:
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for other, by_team in others.items():
+        rate = rates.get(other)
+        for team, amount in by_team.items():
+            sums[team] = EXACT.add(sums[team], EXACT.multiply(amount, rate.value) if rate else amount)
+    words = [f"1 {other} = {rate.value:.4f} {target} of {day_text(rate.day)}" for other, rate in rates.items() if rate]
+    return DirectElsewhere(dict(sums), target, ", ".join(words))
+
+
+def _splits_elsewhere(results: Results, names: Mapping[int, str]) -> Iterator[str]:
+    """A sentence for each pool that was split by direct cost in another currency than its own."""
+    for (code, _), result in sorted(results.items()):
+        with_cost = {pool for pool, *_ in (*result.shares, *result.fed)}
+        for pool, weights in sorted(result.weights.items()):
+            if weights.elsewhere and pool in with_cost:
+                elsewhere = weights.elsewhere
+                by = f"by direct cost in {elsewhere.currency}" if elsewhere.currency else "evenly"
+                at_rates = f", {elsewhere.rates}" if elsewhere.rates else ""
+                yield f"{names[pool]} ({code}): no team has direct cost in {code}, so it is split {by}{at_rates}."
 
 
 def split_rules_of(month: Month) -> tuple[dict[int, SplitRule], list[str]]:
@@ -171,7 +242,7 @@ def _metric_sums(
     wanted = {rule.metric for rule in rules if rule.metric}
     if not wanted:
         return {}, []
-    rows = MetricValue.objects.filter(metric__name__in=wanted).in_month(month)
+    rows = MetricValue.objects.filter(metric__name__in=wanted, team__isnull=False).in_month(month)
     days_with_value: dict[str, set[date]] = defaultdict(set)
     sums: dict[str, dict[int, Decimal]] = {name: defaultdict(Decimal) for name in wanted}
     for name, team, day, value in rows.order_by("day").values_list("metric__name", "team", "day", "value"):
@@ -189,20 +260,45 @@ def _direct_lines(cost: MonthCost) -> Iterator[AllocatedCost]:
     ):
         if team is not None:
             label = service or NOT_BY_SERVICE
-            yield AllocatedCost(team, currency, "direct", f"direct:{service}", label, amounts, service=service)
+            yield AllocatedCost(
+                team,
+                currency,
+                "direct",
+                f"direct:{service}",
+                label,
+                amounts,
+                service=service,
+                taxes=cost.taxes_by_owner.get((team, service, currency), {}),
+            )
 
 
 def _shared_lines(
-    results: Results, rules: Mapping[int, SplitRule], names: Mapping[int, str]
+    results: Results, taxes: Results, rules: Mapping[int, SplitRule], names: Mapping[int, str]
 ) -> Iterator[AllocatedCost]:
+    taxes_of = _sum_shares(taxes)
+    for (pool, team, code), amounts in sorted(_sum_shares(results).items()):
+        formulas = {view: _formula(rules[pool], team, results[code, view], code) for view in VIEWS}
+        yield AllocatedCost(
+            team,
+            code,
+            "shared",
+            f"shared:{pool}",
+            names[pool],
+            amounts,
+            pool=pool,
+            formulas=formulas,
+            taxes=taxes_of.get((pool, team, code), {}),
+        )
+
+
+def _sum_shares(results: Results) -> dict[tuple[int, int, str], dict[str, Decimal]]:
+    """{(pool, team, currency): its share of all days, in both views}."""
     sums: dict[tuple[int, int, str], dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(VIEWS, ZERO))
     for (code, view), result in results.items():
         for (pool, team, _), amount in result.shares.items():
             amounts = sums[pool, team, code]
             amounts[view] = EXACT.add(amounts[view], amount)
-    for (pool, team, code), amounts in sorted(sums.items()):
-        formulas = {view: _formula(rules[pool], team, results[code, view], code) for view in VIEWS}
-        yield AllocatedCost(team, code, "shared", f"shared:{pool}", names[pool], amounts, pool=pool, formulas=formulas)
+    return sums
 
 
 def _formula(rule: SplitRule, team: int, result: SplitResult, code: str) -> str:

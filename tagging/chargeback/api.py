@@ -1,35 +1,112 @@
-"""The API of chargeback: the same statements and the same exact amounts as the pages."""
+"""The API of chargeback: the same statements as the pages, in whole cents, and each amount exactly beside it."""
 
-from typing import Any
+from decimal import Decimal
+from functools import reduce
+from typing import Any, cast
 
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from costs.api.serializers import KnownSerializer
-from finops_site.api.base import ExactModelSerializer, HoldsPermission, MonthTextField
+from finops_site.api.base import (
+    BadRequest,
+    ExactDecimalField,
+    ExactModelSerializer,
+    HoldsPermission,
+    MonthTextField,
+    refusals,
+)
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from tagging.calc.journal import amount_text
+from tagging.chargeback import closing
 from tagging.chargeback.periods import known_of_month
 from tagging.models import ChargebackPeriod, MonthTotal, Statement, StatementLine
 
+REFUSED = OpenApiResponse(BadRequest, "It is refused, with the reason.")
 MONTH = OpenApiParameter("month", str, OpenApiParameter.PATH, description="billing month, like 2026-03")
 
 
+@extend_schema_field({"type": "string", "format": "decimal"})
+class DocumentAmountField(serializers.Field):
+    """An amount as the documents state it: rounded once, with all places of its currency.
+
+    `amount` is where it stands, unless that is `document_` and the name of the field.
+    """
+
+    def __init__(self, currency: str = "currency", amount: str = "", **kwargs: Any) -> None:
+        super().__init__(**{"source": "*", "read_only": True, **kwargs})
+        self.currency, self.amount = currency, amount
+
+    def to_representation(self, value: Model) -> str:
+        amount, code = (
+            reduce(getattr, path.split("."), value)
+            for path in (self.amount or f"document_{self.field_name}", self.currency)
+        )
+        return amount_text(cast(Decimal, amount), str(code))
+
+
+class ExactAmountField(ExactDecimalField):
+    """The same amount before it is rounded, with every digit."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source=source, max_digits=38, decimal_places=18, read_only=True, help_text="every digit")
+
+
 class MonthTotalSerializer(ExactModelSerializer):
+    """bill = direct + shared + unallocated + unowned + rounding."""
+
+    bill = DocumentAmountField()
+    direct = DocumentAmountField()
+    shared = DocumentAmountField()
+    unallocated = DocumentAmountField()
+    unowned = DocumentAmountField()
+    corrections = DocumentAmountField()
+    given_back = DocumentAmountField()
+    rounding = DocumentAmountField(help_text="of months closed before all parts were rounded together; else zero")
+    exact_bill = ExactAmountField("bill")
+    exact_direct = ExactAmountField("direct")
+    exact_shared = ExactAmountField("shared")
+    exact_unallocated = ExactAmountField("unallocated")
+    exact_unowned = ExactAmountField("unowned")
+
     class Meta:
         model = MonthTotal
-        fields = ["currency", "bill", "direct", "shared", "unallocated", "unowned", "corrections", "given_back"]
+        fields = [
+            "currency",
+            "bill",
+            "direct",
+            "shared",
+            "unallocated",
+            "unowned",
+            "rounding",
+            "corrections",
+            "given_back",
+            "exact_bill",
+            "exact_direct",
+            "exact_shared",
+            "exact_unallocated",
+            "exact_unowned",
+        ]
 
 
 class StatementSerializer(ExactModelSerializer):
     team = serializers.CharField(source="team_name")
     team_id = serializers.IntegerField()
+    direct = DocumentAmountField()
+    shared = DocumentAmountField()
+    spread = DocumentAmountField()
+    corrections = DocumentAmountField()
+    adjustments = DocumentAmountField()
+    total = DocumentAmountField()
+    exact_total = ExactAmountField("total")
 
     class Meta:
         model = Statement
@@ -45,18 +122,23 @@ class StatementSerializer(ExactModelSerializer):
             "corrections",
             "adjustments",
             "total",
+            "exact_total",
         ]
 
 
 class StatementLineSerializer(ExactModelSerializer):
-    pool = serializers.CharField(source="pool.name", default=None, allow_null=True)
+    amount = DocumentAmountField(currency="statement.currency")
+    exact_amount = ExactAmountField("amount")
+    pool = serializers.CharField(
+        source="pool_name", default=None, allow_null=True, help_text="as it was called when the line was written"
+    )
     corrects = serializers.CharField(
         source="corrects.number", default=None, allow_null=True, help_text="the number of the statement it corrects"
     )
 
     class Meta:
         model = StatementLine
-        fields = ["kind", "label", "service", "pool", "corrects", "amount", "formula"]
+        fields = ["id", "kind", "label", "service", "pool", "corrects", "amount", "exact_amount", "formula"]
 
 
 class ChargebackMonthSerializer(ExactModelSerializer):
@@ -67,7 +149,7 @@ class ChargebackMonthSerializer(ExactModelSerializer):
 
     class Meta:
         model = ChargebackPeriod
-        fields = ["month", "state", "basis", "discounts", "closed_at", "totals"]
+        fields = ["month", "state", "basis", "discounts", "closed_at", "set_aside_at", "totals"]
 
     def to_representation(self, instance: ChargebackPeriod) -> dict[str, Any]:
         data = super().to_representation(instance)
@@ -114,13 +196,17 @@ class ChargebackView(APIView):
         return get_object_or_404(ChargebackPeriod.objects.prefetch_related("totals"), billing_month=start)
 
 
+def _months(request: Request, rows: QuerySet[ChargebackPeriod]) -> Any:
+    months = rows.prefetch_related("totals")
+    return ChargebackMonthSerializer(months, many=True, context={"user": request.user}).data
+
+
 class ChargebackMonths(ChargebackView):
     # No docstring: the schema shows the summary.
 
     @extend_schema(summary="Months of chargeback, the latest first", responses=ChargebackMonthSerializer(many=True))
     def get(self, request: Request) -> Response:
-        rows = ChargebackPeriod.objects.prefetch_related("totals")
-        return Response(ChargebackMonthSerializer(rows, many=True, context={"user": request.user}).data)
+        return Response(_months(request, ChargebackPeriod.objects.all()))
 
 
 class ChargebackMonth(ChargebackView):
@@ -143,5 +229,46 @@ class ChargebackTeam(ChargebackView):
         period = self.period(month)
         visible_team = get_object_or_404(Team.objects.visible_to(request.user), pk=team)
         rows = Statement.objects.visible_to(request.user).filter(period=period, team=visible_team)
-        statements = rows.prefetch_related("lines__pool", "lines__corrects").order_by("currency")
+        # Django gives each line its statement, whose currency says how many places its amount has.
+        statements = rows.prefetch_related("lines__corrects").order_by("currency")
         return Response(StatementWithLinesSerializer(statements, many=True).data)
+
+
+class AsideBodySerializer(serializers.Serializer):
+    and_before = serializers.BooleanField(default=False, help_text="with every draft before it")
+
+
+class SetMonthAside(ChargebackView):
+    write_permission_required = "tagging.close_chargebackperiod"
+
+    @extend_schema(
+        summary="Set a month before the first closing aside: nobody is charged for it",
+        parameters=[MONTH],
+        request=AsideBodySerializer,
+        responses={200: ChargebackMonthSerializer(many=True), 400: REFUSED},
+        operation_id="chargeback_aside_create",
+    )
+    def post(self, request: Request, month: str) -> Response:
+        period = self.period(month)
+        body = AsideBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        with refusals(closing.CannotClose):
+            months = closing.set_aside(period, request.user, timezone.now(), **body.validated_data)
+        rows = ChargebackPeriod.objects.filter(billing_month__in=[one.start for one in months])
+        return Response(_months(request, rows))
+
+
+class TakeMonthBack(ChargebackView):
+    write_permission_required = "tagging.close_chargebackperiod"
+
+    @extend_schema(
+        summary="Make a month that was set aside a draft again",
+        parameters=[MONTH],
+        request=None,
+        responses={200: ChargebackMonthSerializer, 400: REFUSED},
+    )
+    def post(self, request: Request, month: str) -> Response:
+        period = self.period(month)
+        with refusals(closing.CannotClose):
+            closing.take_back(period)
+        return Response(ChargebackMonthSerializer(period, context={"user": request.user}).data)

@@ -7,11 +7,23 @@ from django.db import transaction
 from costs.models import DeliveryMonth, Source
 from finops_site.celery import task
 from finops_site.lib.money import exact_sum
-from finops_site.lib.periods import moment_text
+from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.lib.person import WholeCompany
+from finops_site.lib.words import some_of
 from finops_site.models import User
+from finops_site.ui.figures import month_text
+from tagging.chargeback.disputes import entries_beyond
 from tagging.chargeback.draft_statements import write_statements
-from tagging.chargeback.periods import NO_BILL, known_of_month, month_fingerprints, open_period, period_fingerprint
+from tagging.chargeback.periods import (
+    NO_BILL,
+    known_json,
+    known_of_month,
+    month_fingerprints,
+    open_period,
+    period_fingerprint,
+    period_summary,
+)
+from tagging.chargeback.statement_figures import freeze_figures
 from tagging.models import ChargebackPeriod, Statement
 
 
@@ -36,6 +48,8 @@ def close_month(
 ) -> list[Statement]:
     """Closes a month that `user` looked at as the draft with the fingerprint `seen`; returns its numbered statements.
 
+    All that their documents show is frozen with them.
+
     `without_missing`: she knows that a part is not delivered; what comes later is booked as corrections.
 
     All or nothing: bills that become current meanwhile wait, or are noticed. Raises CannotClose.
@@ -44,7 +58,8 @@ def close_month(
         _lock_bills(period)
         locked = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
         check_can_close(locked, now.date())
-        missing = " ".join(part.text for part in known_of_month(WholeCompany(), locked, now.date()).missing)
+        known = known_of_month(WholeCompany(), locked, now.date())
+        missing = " ".join(part.text for part in known.missing)
         if missing and not without_missing:
             raise PartMissing(f"{locked.month} is not whole. {missing} Confirm that you close it all the same.")
         by_month = month_fingerprints()
@@ -54,6 +69,7 @@ def close_month(
             )
         write_statements(locked, now)
         _check_equation(locked)
+        _check_entries(locked)
         if month_fingerprints().get(locked.month) != by_month.get(locked.month):
             raise DraftOutdated(
                 f"A new bill of {locked.month} came in while the month was being closed. Look at it again."
@@ -66,7 +82,12 @@ def close_month(
         if missing:
             locked.problems = [*locked.problems, f"Closed by {user} although it was not whole. {missing}"]
         locked.fingerprint = by_month.get(locked.month, NO_BILL)
+        # With who closed it, as she was called then.
+        locked.known = {**known_json(known), "summary": period_summary(locked)}
         locked.save()
+        for statement in statements:
+            statement.period = locked
+        freeze_figures(statements, user)
         # Leads get their statements, and the next month takes over where corrections are booked.
         task("tagging.tasks.post_statements").delay_on_commit()
         task("tagging.tasks.refresh_chargeback").delay_on_commit()
@@ -84,28 +105,80 @@ def _lock_bills(period: ChargebackPeriod) -> None:
 
 
 def check_can_close(period: ChargebackPeriod, today: date) -> None:
-    """Raises CannotClose unless the month is over, open, and next in order."""
+    """Raises CannotClose unless the month is over, a draft, and not after the one that is next in order."""
+    name = month_text(period.month)
     if period.is_closed:
         assert period.closed_at is not None
         when = moment_text(period.closed_at)
-        raise AlreadyClosed(f"{period.month} was closed by {period.closed_by} on {when}. Nothing was done twice.")
+        raise AlreadyClosed(f"{name} was closed by {period.closed_by} on {when}. Nothing was done twice.")
     if today < period.month.next.start:
-        raise CannotClose(f"{period.month} is not over: it can be closed from {period.month.next.start} on.")
-    last = ChargebackPeriod.objects.closed().first()
-    if last and period.month < last.month:
-        raise CannotClose(
-            f"Chargeback began with a later month: {last.month} is closed. What {period.month} costs stays a draft."
-        )
+        raise CannotClose(f"{name} is not over: it can be closed from {day_text(period.month.next.start)} on.")
+    if period.is_set_aside:
+        raise CannotClose(f"{name} is set aside: take it back first, then close it.")
     opened = open_period()
-    if opened and opened.pk != period.pk:
-        raise CannotClose(f"Close {opened.month} first: months are closed in order, so that corrections have a place.")
+    # A month before the last closed one is not in its way: its corrections are booked in the open month, too.
+    if opened and period.month > opened.month:
+        first = month_text(opened.month)
+        raise CannotClose(f"Close {first} first: months are closed in order, so that corrections have a place.")
+
+
+def check_can_set_aside(period: ChargebackPeriod, today: date) -> None:
+    """Raises CannotClose unless the month is a draft, over, and not after a closed one."""
+    name, last = month_text(period.month), ChargebackPeriod.objects.closed().first()
+    if last and period.month > last.month:
+        closed = month_text(last.month)
+        raise CannotClose(f"{closed} is closed: the months after it are closed in order, not set aside.")
+    if today < period.month.next.start:
+        raise CannotClose(f"{name} is not over: it can be set aside from {day_text(period.month.next.start)} on.")
+    if not period.is_draft:
+        raise CannotClose(f"{name} is no draft any more: nothing was set aside.")
+
+
+def set_aside(period: ChargebackPeriod, user: User, now: datetime, *, and_before: bool = False) -> list[Month]:
+    """Sets a month aside that is not charged to anybody, `and_before` with every draft before it; returns the months.
+
+    For months before chargeback began; it can be taken back. Raises CannotClose.
+    """
+    with transaction.atomic():
+        locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=period.pk)
+        check_can_set_aside(locked, now.date())
+        chosen = {"billing_month__lte": period.billing_month} if and_before else {"pk": period.pk}
+        drafts = ChargebackPeriod.objects.draft().filter(**chosen).order_by("billing_month")
+        rows = list(drafts.select_for_update(of=("self",)))
+        for row in rows:
+            row.state, row.set_aside_at, row.set_aside_by = ChargebackPeriod.State.ASIDE, now, user
+            row.save(update_fields=["state", "set_aside_at", "set_aside_by"])
+    period.refresh_from_db()
+    return [row.month for row in rows]
+
+
+def take_back(period: ChargebackPeriod) -> None:
+    """Makes a month that was set aside a draft again. Raises CannotClose."""
+    with transaction.atomic():
+        locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=period.pk)
+        if not locked.is_set_aside:
+            raise CannotClose(f"{month_text(locked.month)} is not set aside.")
+        locked.state, locked.set_aside_at, locked.set_aside_by = ChargebackPeriod.State.DRAFT, None, None
+        locked.save(update_fields=["state", "set_aside_at", "set_aside_by"])
+        task("tagging.tasks.refresh_chargeback").delay_on_commit()
+    period.refresh_from_db()
 
 
 def _check_equation(period: ChargebackPeriod) -> None:
     totals = list(period.totals.all())
     if not totals:
-        raise CannotClose(f"There is no bill of {period.month}: nothing to close.")
+        raise CannotClose(f"There is no bill of {month_text(period.month)}: nothing to close.")
     for total in totals:
         parts = exact_sum([total.direct, total.shared, total.unallocated, total.unowned])
         if parts != total.bill:
-            raise CannotClose(f"The parts of {period.month} do not make its bill in {total.currency}: {parts}.")
+            name = month_text(period.month)
+            raise CannotClose(f"The parts of {name} do not make its bill in {total.currency}: {parts}.")
+
+
+def _check_entries(period: ChargebackPeriod) -> None:
+    booked = [text for entry, text in entries_beyond(period) if entry.period_id == period.pk]
+    if booked:
+        raise CannotClose(
+            f"Correcting entries of {period.month} move more than is left of what was disputed: {some_of(booked)}. "
+            "Take them back on their disputes, and answer those again."
+        )

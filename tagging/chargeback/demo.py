@@ -64,7 +64,11 @@ def make_chargeback(say: Callable[[str], object], *, as_of: date) -> None:
         return
     fay, lea = (User.objects.filter(email__startswith=f"{name}@").first() for name in ("fay", "lea"))
     last = Month.of(as_of - timedelta(days=1)).previous
-    for month in (last.plus(-2), last.previous):
+    first = last.plus(-2)
+    before = ChargebackPeriod.objects.draft().filter(billing_month__lt=first.start).first()
+    if before and fay:
+        closing.set_aside(before, fay, _in_the_month_after(before.month, 5), and_before=True)
+    for month in (first, last.previous):
         _close(month, fay)
     # A value that was forgotten is loaded after the month was closed: everybody's share of the network changes.
     name, value = FORGOTTEN

@@ -11,6 +11,7 @@ from django.utils import timezone
 from finops_site.lib.money import EXACT, exact_sum
 from finops_site.lib.periods import Month
 from finops_site.models import Team
+from tagging.calc.rounded_sets import LineKey, MonthDocuments, round_month
 from tagging.chargeback import statement_entries
 from tagging.chargeback.allocation import MonthAllocation, MonthEquation, allocate_month
 from tagging.chargeback.periods import ensure_periods, month_fingerprints, outdated_drafts, period_fingerprint
@@ -26,7 +27,20 @@ SUM_FIELDS = {
     KINDS.CORRECTION: "corrections",
     KINDS.ADJUSTMENT: "adjustments",
 }
-LINE_FIELDS = ["kind", "label", "service", "pool", "of_period", "corrects", "amount", "formula"]
+LINE_FIELDS = [
+    "kind",
+    "label",
+    "service",
+    "pool",
+    "of_period",
+    "corrects",
+    "amount",
+    "document_amount",
+    "tax",
+    "formula",
+]
+SUMS = [*SUM_FIELDS.values(), "total"]
+SUMS += [f"document_{name}" for name in SUMS]
 
 
 def refresh_stale_drafts(now: datetime | None = None) -> list[Month]:
@@ -37,10 +51,10 @@ def refresh_stale_drafts(now: datetime | None = None) -> list[Month]:
 
 
 def refresh_draft(period: ChargebackPeriod, now: datetime | None = None) -> bool:
-    """Computes a draft's allocations, totals and statements again, in one transaction; False when it is closed."""
+    """Computes a draft's allocations, totals and statements again, in one transaction; False when it is no draft."""
     with transaction.atomic():
         locked = ChargebackPeriod.objects.select_for_update().get(pk=period.pk)
-        if locked.is_closed:
+        if not locked.is_draft:
             return False
         write_statements(locked, now or timezone.now())
     period.refresh_from_db()
@@ -59,16 +73,35 @@ def write_statements(period: ChargebackPeriod, now: datetime) -> None:
     ]
     Allocation.objects.filter(billing_month=period.billing_month).delete()
     Allocation.objects.bulk_create(allocation.allocations, batch_size=5000)
-    statements = _write_sums(period, entries)
-    _write_lines(period, statements, entries)
-    _write_totals(period, allocation, entries)
+    documents = _round_documents(period, allocation, entries)
+    statements = _write_sums(period, entries, documents)
+    _write_lines(period, statements, entries, documents)
+    _write_totals(period, allocation, entries, documents)
     period.fingerprint, period.problems, period.computed_at = fingerprint, allocation.problems, now
     ChargebackPeriod.objects.filter(pk=period.pk).update(
         fingerprint=fingerprint, problems=allocation.problems, computed_at=now
     )
 
 
-def _write_sums(period: ChargebackPeriod, entries: Sequence[StatementEntry]) -> dict[tuple[int, str], int]:
+def _round_documents(
+    period: ChargebackPeriod, allocation: MonthAllocation, entries: Iterable[StatementEntry]
+) -> dict[str, MonthDocuments]:
+    """{currency: the month as its documents show it}."""
+    lines: dict[str, dict[LineKey, Decimal]] = {code: {} for code in allocation.totals}
+    for entry in entries:
+        lines.setdefault(entry.currency, {})[entry.team, entry.kind, entry.key] = entry.amount
+    documents = {}
+    for code, of_currency in lines.items():
+        equation = allocation.totals.get(code, {}).get(period.basis, MonthEquation())
+        documents[code] = round_month(
+            of_currency, code, bill=equation.bill, unallocated=equation.unallocated, unowned=equation.unowned
+        )
+    return documents
+
+
+def _write_sums(
+    period: ChargebackPeriod, entries: Sequence[StatementEntry], documents: Mapping[str, MonthDocuments]
+) -> dict[tuple[int, str], int]:
     """{(team, currency): its statement}, with the sums of the entries.
 
     A statement without any entry is removed; a disputed one stays, at zero.
@@ -83,7 +116,7 @@ def _write_sums(period: ChargebackPeriod, entries: Sequence[StatementEntry]) -> 
     obsolete = [pk for team, currency, pk in known if (team, currency) not in sums]
     disputed = Dispute.objects.filter(line__statement__in=obsolete).values("line__statement")
     Statement.objects.filter(pk__in=obsolete).exclude(pk__in=disputed).delete()
-    Statement.objects.filter(pk__in=obsolete).update(total=0, **dict.fromkeys(SUM_FIELDS.values(), 0))
+    Statement.objects.filter(pk__in=obsolete).update(**dict.fromkeys(SUMS, 0))
     statements = [
         Statement(
             period=period,
@@ -93,6 +126,7 @@ def _write_sums(period: ChargebackPeriod, entries: Sequence[StatementEntry]) -> 
             cost_center=teams[team].cost_center,
             total=exact_sum(amounts.values()),
             **amounts,
+            **_document_sums(documents[currency].statements[team]),
         )
         for (team, currency), amounts in sums.items()
     ]
@@ -100,21 +134,37 @@ def _write_sums(period: ChargebackPeriod, entries: Sequence[StatementEntry]) -> 
         statements,
         update_conflicts=True,
         unique_fields=["period", "team", "currency"],
-        update_fields=["team_name", "cost_center", "total", *SUM_FIELDS.values()],
+        update_fields=["team_name", "cost_center", *SUMS],
     )
     return {(team, currency): pk for team, currency, pk in known.all()}
 
 
+def _document_sums(by_kind: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    sums = {f"document_{SUM_FIELDS[KINDS(kind)]}": amount for kind, amount in by_kind.items()}
+    return {**sums, "document_total": exact_sum(by_kind.values())}
+
+
 def _write_lines(
-    period: ChargebackPeriod, statements: Mapping[tuple[int, str], int], entries: Iterable[StatementEntry]
+    period: ChargebackPeriod,
+    statements: Mapping[tuple[int, str], int],
+    entries: Iterable[StatementEntry],
+    documents: Mapping[str, MonthDocuments],
 ) -> None:
-    lines = [entry.as_line(statements[entry.team, entry.currency]) for entry in entries]
+    lines = [
+        entry.as_line(
+            statements[entry.team, entry.currency],
+            documents[entry.currency].lines[entry.team, entry.kind, entry.key],
+        )
+        for entry in entries
+    ]
     wanted = {(line.statement_id, line.key) for line in lines}
     known = StatementLine.objects.filter(statement__period=period).order_by().values_list("statement", "key", "pk")
     obsolete = [pk for statement, key, pk in known if (statement, key) not in wanted]
     disputed = Dispute.objects.filter(line__in=obsolete).values("line")
     StatementLine.objects.filter(pk__in=obsolete).exclude(pk__in=disputed).delete()
-    StatementLine.objects.filter(pk__in=obsolete).update(amount=0, formula="no longer in the draft")
+    StatementLine.objects.filter(pk__in=obsolete).update(
+        amount=0, document_amount=0, tax=0, formula="no longer in the draft"
+    )
     StatementLine.objects.bulk_create(
         lines,
         batch_size=5000,
@@ -124,7 +174,12 @@ def _write_lines(
     )
 
 
-def _write_totals(period: ChargebackPeriod, allocation: MonthAllocation, entries: Sequence[StatementEntry]) -> None:
+def _write_totals(
+    period: ChargebackPeriod,
+    allocation: MonthAllocation,
+    entries: Iterable[StatementEntry],
+    documents: Mapping[str, MonthDocuments],
+) -> None:
     booked: dict[str, dict[str, Decimal]] = defaultdict(lambda: {"corrections": ZERO, "given_back": ZERO})
     for entry in entries:
         sums = booked[entry.currency]
@@ -137,6 +192,7 @@ def _write_totals(period: ChargebackPeriod, allocation: MonthAllocation, entries
     for code in sorted({*allocation.totals, *booked}):
         equation = allocation.totals.get(code, {}).get(period.basis, MonthEquation())
         parts = {name: getattr(equation, name) for name in ("bill", "direct", "shared", "unallocated", "unowned")}
-        totals.append(MonthTotal(period=period, currency=code, **parts, **booked[code]))
+        in_cents = {f"document_{name}": amount for name, amount in documents[code].month.items()}
+        totals.append(MonthTotal(period=period, currency=code, **parts, **booked[code], **in_cents))
     MonthTotal.objects.filter(period=period).delete()
     MonthTotal.objects.bulk_create(totals)

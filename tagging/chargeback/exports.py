@@ -1,12 +1,24 @@
-"""The rows of chargeback's files: statements of a month line by line, and the journal of a closed month."""
+"""The rows of chargeback's files: statements of a month line by line, and its journal.
 
+The journal of a closed month is what it charges; that of a draft are its accruals and their reversal.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 
+from finops_site.lib.money import EXACT, AmountWithPlaces, rounded
 from finops_site.lib.person import Person
 from tagging.calc import journal
-from tagging.calc.journal import CannotBook, CostCenterCharge
+from tagging.calc.journal import AccountAmount, CannotBook, ChargeAccounts, JournalDocument, JournalEntry
+from tagging.calc.journal_layouts import LAYOUTS, LayoutSettings
 from tagging.models import ChargebackPeriod, JournalAccount, Statement, StatementLine
 
+# (service or pool, amount in whole cents, tax of it).
+ChargedLine = tuple[str, Decimal, Decimal | None]
+ZERO = Decimal(0)
 STATEMENT_HEADER = (
     "Billing month",
     "State",
@@ -20,11 +32,12 @@ STATEMENT_HEADER = (
     "Basis",
     "Amount",
     "Currency",
+    "Exact amount",
 )
 
 
 def statement_rows(statements: Iterable[Statement]) -> Iterator[Sequence[object]]:
-    """Every line of the statements, the header first, amounts with every digit."""
+    """Every line of the statements, the header first: its amount in whole cents, and exactly with every digit."""
     yield STATEMENT_HEADER
     lines = StatementLine.objects.filter(statement__in=statements).select_related(
         "statement__period", "statement__team", "corrects"
@@ -42,8 +55,9 @@ def statement_rows(statements: Iterable[Statement]) -> Iterator[Sequence[object]
             line.formula,
             line.corrects.number if line.corrects else "",
             period.basis,
-            line.amount,
+            AmountWithPlaces(rounded(line.document_amount, statement.currency)),
             statement.currency,
+            line.amount,
         )
 
 
@@ -53,37 +67,118 @@ def month_rows(user: Person, period: ChargebackPeriod) -> Iterator[Sequence[obje
     if not user.sees_whole_company:
         return
     for total in period.totals.all():
-        for label, amount in (("In pools nobody can take", total.unallocated), ("Unowned", total.unowned)):
-            if amount:
-                code = total.currency
-                yield (str(period.month), period.state, "", "", "", label, label, "", "", period.basis, amount, code)
-
-
-def journal_of_month(period: ChargebackPeriod) -> Iterator[tuple[object, ...]]:
-    """The journal as a table. Raises CannotBook while the month is a draft, or when a cost centre is missing."""
-    if not period.is_closed:
-        raise CannotBook(f"{period.month} is a draft: the journal is that of a closed month.")
-    accounts = JournalAccount.objects.first() or JournalAccount()
-    charges = [
-        CostCenterCharge(
-            str(statement.number),
-            statement.team_name,
-            # A cost centre that was given after the month was closed is better than none.
-            statement.cost_center or statement.team.cost_center,
-            statement.total,
-            statement.currency,
+        code, start, basis = total.currency, (str(period.month), period.state), period.basis
+        rows = (
+            ("In pools nobody can take", total.document_unallocated, total.unallocated),
+            ("Unowned", total.document_unowned, total.unowned),
+            ("Rounding", total.document_rounding, ZERO),
         )
-        for statement in period.statements.select_related("team").order_by("number")
+        for label, amount, exact in rows:
+            if amount or exact:
+                shown = AmountWithPlaces(rounded(amount, code))
+                yield (*start, "", "", "", label, label, "", "", basis, shown, code, exact)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The entries of a month's journal, when they are posted, and the settings they were made with."""
+
+    name: str
+    month: str
+    entries: list[JournalEntry]
+    posted: date
+    reversed_on: date | None
+    accounts: JournalAccount
+
+    def sums(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """{currency: (debits, credits)}."""
+        sums: dict[str, tuple[Decimal, Decimal]] = defaultdict(lambda: (Decimal(0), Decimal(0)))
+        for entry in self.entries:
+            debit, credit = sums[entry.currency]
+            sums[entry.currency] = (EXACT.add(debit, entry.debit), EXACT.add(credit, entry.credit))
+        return dict(sorted(sums.items()))
+
+    def rows(self, layout: str) -> list[tuple[object, ...]]:
+        """The journal as a ledger reads it, the header first. Raises CannotBook."""
+        settings = LayoutSettings(self.month, self.name, self.accounts.dynamics_journal, self.accounts.dynamics_account)
+        return list(LAYOUTS[layout].rows(self.entries, settings))
+
+
+def make_journal(period: ChargebackPeriod, posted: date | None = None) -> Journal:
+    """The journal of a month. Posted on its last day, or on `posted`; accruals are reversed on the first of the next.
+
+    Raises CannotBook when a cost centre is missing, or the month is set aside.
+    """
+    if period.is_set_aside:
+        raise CannotBook(f"{period.month} is set aside: nobody is charged for it.")
+    accounts = JournalAccount.objects.first() or JournalAccount()
+    day = posted or period.month.next.start - timedelta(days=1)
+    documents = [*_statement_documents(period, accounts, day), *_documents_of_nobody(period, accounts, day)]
+    rounding = accounts.rounding or accounts.expense
+    if period.is_closed:
+        entries = journal.journal_entries(documents, credited=accounts.clearing, rounding=rounding)
+        return Journal(str(period.month), str(period.month), entries, day, None, accounts)
+    back = max(period.month.next.start, day + timedelta(days=1))
+    reversals = [
+        journal.reversal(document, document.number.replace("-accrual-", "-reversal-"), back) for document in documents
     ]
-    if accounts.unowned_center:
-        charges += _charges_of_nobody(period, accounts.unowned_center)
-    entries = journal.journal_entries(charges, expense=accounts.expense, clearing=accounts.clearing)
-    return journal.journal_table(entries, str(period.month))
+    entries = journal.journal_entries([*documents, *reversals], credited=accounts.accrued, rounding=rounding)
+    return Journal(f"{period.month}-accruals", str(period.month), entries, day, back, accounts)
 
 
-def _charges_of_nobody(period: ChargebackPeriod, cost_center: str) -> Iterator[CostCenterCharge]:
+def _statement_documents(period: ChargebackPeriod, accounts: JournalAccount, day: date) -> Iterator[JournalDocument]:
+    charge_accounts = ChargeAccounts(accounts.expense, accounts.tax, accounts.services)
+    lines = _lines_by_statement(period)
+    rows = period.statements.select_related("team").order_by("number", "team_name", "currency", "pk")
+    for place, statement in enumerate(rows, 1):
+        code = statement.currency
+        yield JournalDocument(
+            number=statement.number or f"{period.month}-accrual-{place:04}",
+            posted=day,
+            team=statement.team_name,
+            # A cost centre that was given after the month was closed is better than none.
+            cost_center=statement.cost_center or statement.team.cost_center,
+            amount=statement.document_total,
+            currency=code,
+            accounts=journal.account_amounts(lines[statement.pk], charge_accounts, code),
+            text=_text(period, f"Cloud cost of {statement.team_name}"),
+        )
+
+
+def _lines_by_statement(period: ChargebackPeriod) -> dict[int, list[ChargedLine]]:
+    """{statement: its lines}, each by its service, or by its pool where it has none."""
+    lines: dict[int, list[ChargedLine]] = defaultdict(list)
+    rows = StatementLine.objects.filter(statement__period=period).order_by("statement", "kind", "key")
+    for line in rows.only("statement", "kind", "service", "label", "document_amount", "tax"):
+        lines[line.statement_id].append((line.booked_as, line.document_amount, line.tax))
+    return lines
+
+
+def _documents_of_nobody(period: ChargebackPeriod, accounts: JournalAccount, day: date) -> Iterator[JournalDocument]:
     """What no team is charged, on the cost centre that finance names for it."""
+    if not accounts.unowned_center:
+        return
     for total in period.totals.all():
-        for name, amount in (("pools nobody can take", total.unallocated), ("unowned", total.unowned)):
-            number = f"{period.month}-{name.split()[0]}"
-            yield CostCenterCharge(number, name, cost_center, amount, total.currency)
+        parts = (
+            ("unowned", "unowned", total.document_unowned),
+            ("pools", "pools nobody can take", total.document_unallocated),
+            ("returned", "what disputes moved back to nobody", total.document_given_back),
+            ("rounding", "rounding", total.document_rounding),
+        )
+        for name, words, amount in parts:
+            account = accounts.rounding if name == "rounding" and accounts.rounding else accounts.expense
+            kind = "" if period.is_closed else "accrual-"
+            yield JournalDocument(
+                number=f"{period.month}-{kind}{name}-{total.currency}",
+                posted=day,
+                team=words,
+                cost_center=accounts.unowned_center,
+                amount=amount,
+                currency=total.currency,
+                accounts=[AccountAmount(account, amount)],
+                text=_text(period, f"Cloud cost, {words}"),
+            )
+
+
+def _text(period: ChargebackPeriod, text: str) -> str:
+    return text if period.is_closed else f"Accrual: {text[0].lower()}{text[1:]}"

@@ -38,7 +38,7 @@ def check_statements(month: Month | None) -> Iterator[Check]:
                 yield from _pool_checks(period)
             yield from _statement_checks(period)
         if period.is_closed and corrected:
-            yield _corrections_check(period)
+            yield _corrections_check(period, is_unchanged=period.fingerprint == by_month.get(period.month))
 
 
 def _pool_checks(period: ChargebackPeriod) -> Iterator[Check]:
@@ -76,6 +76,10 @@ def _statement_checks(period: ChargebackPeriod) -> Iterator[Check]:
     lines = _sums(StatementLine.objects.filter(statement__period=period), "statement", "amount")
     totals = _sums(Statement.objects.filter(period=period).exclude(total=0), "pk", "total")
     yield Check("lines of a statement = its total", about, _many(lines), _many(totals))
+    documents = _sums(StatementLine.objects.filter(statement__period=period), "statement", "document_amount")
+    in_cents = _sums(Statement.objects.filter(period=period).exclude(document_total=0), "pk", "document_total")
+    yield Check("lines of a document = its total, in whole cents", about, _many(documents), _many(in_cents))
+    yield _documents_check(period)
     by_currency = _sums(Statement.objects.filter(period=period), "currency", "total")
     equation: dict[str | int, Decimal] = {}
     for total in MonthTotal.objects.filter(period=period):
@@ -86,8 +90,27 @@ def _statement_checks(period: ChargebackPeriod) -> Iterator[Check]:
     yield Check(name, about, _many(by_currency), _many(equation))
 
 
-def _corrections_check(period: ChargebackPeriod) -> Check:
-    """What a closed month was charged, with its corrections and what nobody is charged today, is today's bill."""
+def _documents_check(period: ChargebackPeriod) -> Check:
+    """All documents of a month and what nobody is charged are its bill and what is booked, as both are shown."""
+    charged: dict[str | int, Decimal] = defaultdict(Decimal)
+    charged |= _sums(Statement.objects.filter(period=period), "currency", "document_total")
+    wanted: dict[str | int, Decimal] = {}
+    for total in MonthTotal.objects.filter(period=period):
+        nobody = [total.document_unallocated, total.document_unowned, total.document_rounding]
+        charged[total.currency] = exact_sum([charged[total.currency], *nobody])
+        booked = [total.document_bill, total.document_corrections, -total.document_given_back]
+        wanted[total.currency] = exact_sum(booked)
+    name = "documents + charged to nobody = bill + corrections - given back, in whole cents"
+    sides = ({code: amount for code, amount in side.items() if amount} for side in (charged, wanted))
+    return Check(name, str(period), *map(_many, sides))
+
+
+def _corrections_check(period: ChargebackPeriod, *, is_unchanged: bool) -> Check:
+    """What a closed month was charged, with its corrections and what nobody is charged today, is today's bill.
+
+    Nothing is corrected while its bills, splits and metrics are those it was closed with (`is_unchanged`): what nobody
+    is charged is then as it was frozen. Rates that were loaded later would share a pool that was not shared.
+    """
     today = allocate_month(period.month, discounts=period.discounts)
     own = StatementLine.objects.filter(statement__period=period, kind__in=OWN_KINDS)
     corrections = StatementLine.objects.filter(kind=KINDS.CORRECTION, of_period=period)
@@ -95,10 +118,13 @@ def _corrections_check(period: ChargebackPeriod) -> Check:
     for rows in (own, corrections):
         for code, amount in _sums(rows, "statement__currency", "amount").items():
             charged[code] = EXACT.add(charged[code], amount)
+    is_frozen = is_unchanged and not corrections.exists()
+    frozen = {total.currency: total for total in period.totals.all()} if is_frozen else {}
     bills: dict[str | int, Decimal] = {}
     for code, views in today.totals.items():
         equation = views[period.basis]
-        charged[code] = exact_sum([charged[code], equation.unallocated, equation.unowned])
+        nobody = frozen.get(code, equation)
+        charged[code] = exact_sum([charged[code], nobody.unallocated, nobody.unowned])
         bills[code] = equation.bill
     name = "statements + corrections + unowned = the bill of a closed month"
     sides = ({code: amount for code, amount in side.items() if amount} for side in (charged, bills))

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from costs.calc.filters import filter_value
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from tagging.chargeback.cost_queries import charge_days_of
@@ -35,10 +36,11 @@ class CostLineLinks:
         """
         statement = line.statement
         month, team, code = statement.period.month, statement.team_id, statement.currency
+        service = filter_value("service", line.service)
         if line.kind == KINDS.DIRECT:
-            return self.month(month, own_team=team, service=line.service, currency=code)
+            return self.month(month, own_team=team, service=service, currency=code)
         if line.kind == KINDS.SHARED and user is not None and user.sees_whole_company:
             return self.month(month, pool=line.pool_id, currency=code)
         if line.kind == KINDS.CORRECTION and line.of_period and line.service:
-            return self.month(line.of_period.month, own_team=team, service=line.service, currency=code)
+            return self.month(line.of_period.month, own_team=team, service=service, currency=code)
         return ""

@@ -6,20 +6,23 @@ A fingerprint is a hash of everything that statements are made from: the bills o
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import date
+from typing import Any
 
 from django.db.models import Count, Max, Sum
 from django.db.models.functions import TruncMonth
 
-from costs.models import DeliveryMonth
-from costs.query.known_until import KnownDays, known_in
+from costs.models import DeliveryMonth, ExchangeRate
+from costs.query.known_until import KnownDays, MissingPart, known_in, known_together
 from costs.retention import find_versions, versions_behind
-from finops_site.lib.periods import Month
-from finops_site.lib.person import Person
+from finops_site.lib.periods import Month, moment_text
+from finops_site.lib.person import OneTeam, Person, WholeCompany
 from finops_site.models import Team
 from tagging.models import Adjustment, ChargebackPeriod, MetricValue, Split
 
 NO_BILL = "no bill"
+KNOWN_WHEN_CLOSED = "As it was known when the month was closed."
 
 
 def month_fingerprints() -> dict[Month, str]:
@@ -60,12 +63,27 @@ def period_fingerprints(periods: Iterable[ChargebackPeriod], by_month: Mapping[M
     booked: dict[int, list[str]] = defaultdict(list)
     for pk, adjustment in Adjustment.objects.order_by("pk").values_list("period", "pk"):
         booked[pk].append(f"adjustment {adjustment}")
+    periods = list(periods)
+    rates = _rate_versions([period.month for period in periods if period.is_draft])
     fingerprints = {}
     for period in periods:
         parts = [by_month.get(period.month, NO_BILL), period.basis, period.discounts, *booked[period.pk]]
         parts += corrected if opened and opened.pk == period.pk else []
+        parts += [rates[period.month]] if period.is_draft and period.month in rates else []
         fingerprints[period.pk] = _hash(parts)
     return fingerprints
+
+
+def _rate_versions(months: Collection[Month]) -> dict[Month, str]:
+    """{month: what differs when its exchange rates do}; pools of a currency without direct cost are split by them.
+
+    Of drafts alone: a rate that is loaded later books no correction of a closed month.
+    """
+    if not months:
+        return {}
+    rows = ExchangeRate.objects.filter(day__gte=min(months).start, day__lt=max(months).next.start).order_by()
+    by_month = rows.annotate(month=TruncMonth("day")).values_list("month").annotate(Count("pk"), Max("loaded_at"))
+    return {Month.of(day): f"rates {count} {last}" for day, count, last in by_month}
 
 
 def period_fingerprint(period: ChargebackPeriod, by_month: Mapping[Month, str]) -> str:
@@ -74,7 +92,7 @@ def period_fingerprint(period: ChargebackPeriod, by_month: Mapping[Month, str]) 
 
 def is_outdated(period: ChargebackPeriod) -> bool:
     """Whether a draft was computed from something else than today's bills, splits and metrics."""
-    return not period.is_closed and period.fingerprint != period_fingerprint(period, month_fingerprints())
+    return period.is_draft and period.fingerprint != period_fingerprint(period, month_fingerprints())
 
 
 def outdated_drafts(by_month: Mapping[Month, str]) -> list[ChargebackPeriod]:
@@ -100,18 +118,103 @@ def open_period() -> ChargebackPeriod | None:
     last = ChargebackPeriod.objects.closed().first()
     if last is None:
         return None
-    draft = ChargebackPeriod.objects.draft().filter(billing_month__gt=last.billing_month).last()
+    after = ChargebackPeriod.objects.filter(billing_month__gt=last.billing_month)
+    draft = after.draft().last()
     if draft is None:
+        # A month after it that was set aside before it was closed books nothing.
+        latest = after.first() or last
         draft, _ = ChargebackPeriod.objects.get_or_create(
-            billing_month=last.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
+            billing_month=latest.month.next.start, defaults={"basis": last.basis, "discounts": last.discounts}
         )
     return draft
 
 
 def known_of_month(user: Person, period: ChargebackPeriod, as_of: date, *, team: Team | None = None) -> KnownDays:
-    """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final."""
-    filters = {"team": [str(team.pk)]} if team else {}
+    """What the bills know of a month, of what `user` may see (of a team): what is missing, and whether it is final.
+
+    Of a closed month what they knew when it was closed.
+    """
+    if period.is_closed and (frozen := _known_when_closed(user, period, team)):
+        return replace(frozen, notes=[KNOWN_WHEN_CLOSED, *frozen.notes]) if frozen.notes else frozen
+    return _known_today(user, period, as_of, team.pk if team else None)
+
+
+def _known_today(user: Person, period: ChargebackPeriod, as_of: date, team: int | None = None) -> KnownDays:
+    filters = {"team": [str(team)]} if team else {}
     return known_in(user, period.month.period, as_of, filters=filters, metric=period.basis)
+
+
+def _known_when_closed(user: Person, period: ChargebackPeriod, team: Team | None) -> KnownDays | None:
+    """None for months that were closed before this was kept."""
+    if user.sees_whole_company and not team:
+        return known_from_json(period.known) if period.known else None
+    statements = period.statements.filter(team=team) if team else period.statements.visible_to(user)
+    parts = [known_from_json(known) for known in statements.values_list("figures__known", flat=True) if known]
+    return known_together(parts) if parts else None
+
+
+def known_by_team(period: ChargebackPeriod, teams: Iterable[int]) -> dict[int, KnownDays]:
+    """{team: what the bills know of a closed month}, on the day it was closed, in words for the team itself."""
+    assert period.closed_at is not None
+    day, company = period.closed_at.date(), WholeCompany()
+    _known_today(company, period, day)
+    known = {}
+    for team in teams:
+        reader = OneTeam(team)
+        # What the company's bills are is asked once for all of them.
+        vars(reader).update({name: value for name, value in vars(company).items() if name != "visible_team_ids"})
+        known[team] = _known_today(reader, period, day, team)
+    return known
+
+
+def known_json(known: KnownDays) -> dict[str, Any]:
+    """To be kept in a JSON field."""
+    return asdict(known)
+
+
+def known_from_json(data: Mapping[str, Any]) -> KnownDays:
+    def day(text: str | None) -> date | None:
+        return date.fromisoformat(text) if text else None
+
+    missing = [
+        MissingPart(
+            **{
+                **part,
+                "first": date.fromisoformat(part["first"]),
+                "last": date.fromisoformat(part["last"]),
+                "known_until": day(part["known_until"]),
+            }
+        )
+        for part in data["missing"]
+    ]
+    # The month's own has the line under its title, too (closing.py).
+    known = {name: value for name, value in data.items() if name != "summary"}
+    return KnownDays(**{**known, "until": day(data["until"]), "missing": missing})
+
+
+def period_summary(period: ChargebackPeriod) -> str:
+    """The state, basis and discounts of the month, for the line under a title; of a closed one as it was then."""
+    if period.is_closed and (summary := _summary_when_closed(period)):
+        return summary
+    state = "Draft: it changes until finance closes the month"
+    if period.is_closed:
+        assert period.closed_at is not None
+        state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
+    elif period.is_set_aside:
+        assert period.set_aside_at is not None
+        state = f"Set aside on {moment_text(period.set_aside_at)} by {period.set_aside_by}: nobody is charged for it"
+    basis = period.get_basis_display().lower()
+    if period.basis == ChargebackPeriod.Basis.EFFECTIVE:
+        basis += f"; discounts of commitments {period.get_discounts_display()}"
+    return f"{state}. By {basis}."
+
+
+def _summary_when_closed(period: ChargebackPeriod) -> str:
+    """Empty for months that were closed before it was stored; those have it with their statements, if at all."""
+    if period.known and "summary" in period.known:
+        return period.known["summary"]
+    stored = period.statements.exclude(figures=None).values_list("figures__summary", flat=True).first()
+    return stored or ""
 
 
 def deliveries_behind_statements(months: Collection[date] | None) -> dict[int, str]:

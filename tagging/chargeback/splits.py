@@ -140,6 +140,16 @@ def _create_part(split: Split, party: Party, share: Decimal | None) -> None:
     SplitPart.objects.create(split=split, share=share, **{column: party.id})
 
 
+def preview_period(split: Split) -> ChargebackPeriod | None:
+    """The latest draft with a bill in which the split holds: there saving it shows."""
+    drafts = ChargebackPeriod.objects.draft().exclude(totals=None)
+    if split.start:
+        drafts = drafts.filter(billing_month__gte=split.start)
+    if split.end:
+        drafts = drafts.filter(billing_month__lt=split.end)
+    return drafts.first()
+
+
 @dataclass(frozen=True, slots=True)
 class SharedCostChange:
     """The shared cost of a team in a month: now, and after the change of a split."""

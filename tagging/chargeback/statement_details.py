@@ -1,43 +1,29 @@
 """Everything that the page or the PDF of a team's statement shows: read, never written."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from django.db.models import Q, Sum
-
-from costs.models import CostLine
-from finops_site.lib.money import EXACT, exact_sum
-from finops_site.lib.periods import Month
+from costs.web.links import group_filters
+from finops_site.lib.money import exact_sum
 from finops_site.lib.person import Person
 from finops_site.models import Team
-from tagging.calc.tag_policy import PolicyResource
-from tagging.chargeback.cost_queries import current_rows_of_month
 from tagging.chargeback.links import CostLineLinks
-from tagging.chargeback.statement_changes import ResourceCost, StatementChange, explain_change_of, resource_costs
-from tagging.models import ChargebackPeriod, Statement, StatementLine, TagRequirement
-from tagging.policy.compliance import is_compliant
+from tagging.chargeback.statement_changes import StatementChange, draft_comparison
+from tagging.chargeback.statement_figures import StatementFigures, figures_of
+from tagging.models import ChargebackPeriod, Statement, StatementLine
 
-ZERO = Decimal(0)
-TOP_RESOURCES = 10
 KINDS = StatementLine.Kind
 GROUPS = (
     ("Direct", "What your resources cost, by service.", (KINDS.DIRECT,)),
-    ("Shared", "Your share of what several teams use.", (KINDS.SHARED, KINDS.SPREAD)),
+    ("Shared", "Your share of what several teams use.", (KINDS.SHARED,)),
+    ("Spread discounts", "What discounts of commitments move between teams.", (KINDS.SPREAD,)),
     (
         "Corrections and adjustments",
         "Booked in this month for months closed before, and after disputes.",
         (KINDS.CORRECTION, KINDS.ADJUSTMENT),
     ),
-)
-CANNOT_CARRY_TAGS = (
-    Q(resource="")
-    | Q(charge_category__in=["Tax", "Credit", "Refund", "Adjustment"])
-    | Q(commitment_status="Unused")
-    | (Q(charge_category="Purchase") & ~Q(commitment=""))
 )
 
 
@@ -53,13 +39,16 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class StatementDetails:
-    """A statement as its page shows it."""
+    """A statement as its page shows it; `top` is [{label, amount, url}]."""
 
     statement: Statement
     groups: list[dict[str, Any]]
-    change: StatementChange
-    top: list[dict[str, Any]] = field(default_factory=list)
-    untagged: Decimal = ZERO
+    figures: StatementFigures
+    top: list[dict[str, Any]]
+
+    @property
+    def change(self) -> StatementChange:
+        return self.figures.change
 
 
 def statements_of(user: Person, period: ChargebackPeriod, team: Team) -> list[Statement]:
@@ -68,25 +57,36 @@ def statements_of(user: Person, period: ChargebackPeriod, team: Team) -> list[St
 
 
 def statement_details(
-    statement: Statement, user: Person | None = None, disputes: Mapping[int, str] | None = None
-) -> StatementDetails:
-    """The details of a statement; links to cost lines only where `user` may open them.
+    statements: Sequence[Statement], reader: Person, today: date, disputes: Mapping[int, str] | None = None
+) -> list[StatementDetails]:
+    """The details of a team's statements of one month, with links where `reader` may open them.
 
     `disputes` is {line: the address of its latest dispute}.
     """
+    if not statements:
+        return []
     links = CostLineLinks()
-    costs = resource_costs(statement.team_id, statement.period.month, statement.basis)
-    return StatementDetails(
-        statement=statement,
-        groups=_line_groups(statement, user, disputes or {}, links),
-        change=explain_change_of(statement, costs),
-        top=_top_resources(statement, costs, links),
-        untagged=_untagged_cost(statement),
-    )
+    figures = figures_of(statements, reader, draft_comparison(statements[0].period, today))
+    return [
+        StatementDetails(
+            statement,
+            _line_groups(statement, reader, disputes or {}, links),
+            figures[statement.pk],
+            [_top_row(statement, row, links) for row in figures[statement.pk].top],
+        )
+        for statement in statements
+    ]
+
+
+def _top_row(statement: Statement, row: Mapping[str, Any], links: CostLineLinks) -> dict[str, Any]:
+    resource = group_filters(("resource",), [row["resource"]])
+    filters = {"own_team": statement.team_id, **resource, "currency": statement.currency}
+    url = links.month(statement.period.month, **filters)
+    return {"label": row["label"], "amount": row["amount"], "url": url}
 
 
 def _line_groups(
-    statement: Statement, user: Person | None, disputes: Mapping[int, str], links: CostLineLinks
+    statement: Statement, user: Person, disputes: Mapping[int, str], links: CostLineLinks
 ) -> list[dict[str, Any]]:
     lines = list(statement.lines.select_related("pool", "corrects__period", "of_period"))
     groups = []
@@ -103,44 +103,6 @@ def _line_groups(
             for line in in_group
         ]
         if rows:
-            total = exact_sum(line.amount for line in in_group)
+            total = exact_sum(line.document_amount for line in in_group)
             groups.append({"title": title, "text": text, "rows": rows, "total": total})
     return groups
-
-
-def _top_resources(statement: Statement, costs: Sequence[ResourceCost], links: CostLineLinks) -> list[dict[str, Any]]:
-    month, code = statement.period.month, statement.currency
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    names: dict[str, str] = {}
-    for row in costs:
-        if row["resource"] and row["currency"] == code:
-            sums[row["resource"]] = EXACT.add(sums[row["resource"]], row["cost"] or ZERO)
-            names[row["resource"]] = row["resource_name"] or row["resource"]
-    largest = sorted(sums.items(), key=lambda item: -abs(item[1]))[:TOP_RESOURCES]
-    return [
-        {
-            "label": names[resource],
-            "amount": amount,
-            "url": links.month(month, own_team=statement.team_id, resource=resource, currency=code),
-        }
-        for resource, amount in largest
-    ]
-
-
-def _untagged_cost(statement: Statement) -> Decimal:
-    """The direct cost of charges that could carry tags and lack one that the policy of the month's end requires.
-
-    The policy decides once for each distinct combination of resource type and tags, as in compliance.
-    """
-    month: Month = statement.period.month
-    owned = current_rows_of_month(CostLine, month).filter(owner=statement.team_id, currency=statement.currency)
-    taggable = owned.exclude(CANNOT_CARRY_TAGS).order_by()
-    names = ("provider", "service", "resource_type")
-    rows = list(taggable.values_list(*names, "tag_set__tags").annotate(cost=Sum(statement.basis)))
-    policy = TagRequirement.objects.all().as_policy()
-    day = month.next.start - timedelta(days=1)
-    facts = policy.decide([PolicyResource(tags, *place) for *place, tags, _ in rows], day)
-    requirements = policy.on(day)
-    return exact_sum(
-        row[-1] or ZERO for row, fact in zip(rows, facts, strict=True) if not is_compliant(requirements, fact)
-    )

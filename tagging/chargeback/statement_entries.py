@@ -1,17 +1,18 @@
 """The entries of a period's statements: its own costs, corrections of closed months, and adjustments after disputes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Max, Sum
 
-from finops_site.lib.money import EXACT, formatted
+from finops_site.lib.money import EXACT, exact_sum, formatted
 from finops_site.lib.periods import Month
 from tagging.chargeback.allocation import MonthAllocation, allocate_month
 from tagging.chargeback.periods import NO_BILL, open_period
 from tagging.models import Adjustment, ChargebackPeriod, Statement, StatementLine
+from tagging.models.chargeback import OF_MONTHS
 
 ZERO = Decimal(0)
 KINDS = StatementLine.Kind
@@ -19,6 +20,7 @@ KINDS = StatementLine.Kind
 OWN_KINDS = (KINDS.DIRECT, KINDS.SHARED, KINDS.SPREAD)
 # (team, currency, key of the line).
 EntryKey = tuple[int, str, str]
+BOOKED_SUMS = (Sum("amount"), Sum("tax"), Sum("document_amount"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,16 @@ class StatementEntry:
     of_period: int | None = None
     corrects: int | None = None
     formula: str = ""
+    # None where it is not known how much of the amount is tax.
+    tax: Decimal | None = ZERO
+    # What the documents stated until now of the amount that this corrects, in whole cents; None where it corrects none.
+    charged_before: Decimal | None = None
 
-    def as_line(self, statement: int) -> StatementLine:
+    def as_line(self, statement: int, document_amount: Decimal) -> StatementLine:
+        formula = self.formula
+        if (was := self.charged_before) is not None:
+            becomes = formatted(EXACT.add(was, document_amount), self.currency)
+            formula = f"{formula}: {formatted(was, self.currency)} → {becomes} {self.currency}"
         return StatementLine(
             statement_id=statement,
             kind=self.kind,
@@ -48,7 +58,9 @@ class StatementEntry:
             of_period_id=self.of_period,
             corrects_id=self.corrects,
             amount=self.amount,
-            formula=self.formula[:500],
+            document_amount=document_amount,
+            tax=self.tax,
+            formula=formula[:500],
         )
 
 
@@ -65,6 +77,7 @@ def own_entries(period: ChargebackPeriod, allocation: MonthAllocation) -> Iterat
             service=line.service,
             pool=line.pool,
             formula=line.formulas.get(period.basis, ""),
+            tax=line.taxes.get(period.basis, ZERO),
         )
 
 
@@ -80,19 +93,33 @@ def correction_entries(period: ChargebackPeriod, by_month: Mapping[Month, str]) 
             yield from _corrections_of(closed, booked.get(closed.pk, {}))
 
 
-def _booked_corrections() -> dict[int, dict[EntryKey, Decimal]]:
+@dataclass(frozen=True, slots=True)
+class ChargedAmount:
+    """An amount, how much of it is tax (None: not known), and what the documents state of it, in whole cents."""
+
+    amount: Decimal = ZERO
+    tax: Decimal | None = ZERO
+    document: Decimal = ZERO
+    # What corrections that are booked already are about, where neither today's data nor the closed statement has it.
+    label: str = ""
+    service: str = ""
+    pool: int | None = None
+
+
+def _booked_corrections() -> dict[int, dict[EntryKey, ChargedAmount]]:
     """{closed period: {key: its corrections charged in months that are closed, too}}."""
     lines = StatementLine.objects.filter(
         kind=KINDS.CORRECTION, statement__period__state=ChargebackPeriod.State.CLOSED
     ).order_by()
-    booked: dict[int, dict[EntryKey, Decimal]] = defaultdict(dict)
-    rows = lines.values_list("of_period", "statement__team", "statement__currency", "key").annotate(Sum("amount"))
-    for of_period, team, currency, key, amount in rows:
-        booked[of_period][team, currency, key.split(":", 2)[2]] = amount
+    booked: dict[int, dict[EntryKey, ChargedAmount]] = defaultdict(dict)
+    rows = lines.values_list("of_period", "statement__team", "statement__currency", "key")
+    about = (Max("label"), Max("service"), Max("pool"))
+    for of_period, team, currency, key, *sums in rows.annotate(*BOOKED_SUMS, *about):
+        booked[of_period][team, currency, key.split(":", 2)[2]] = ChargedAmount(*sums)
     return booked
 
 
-def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, Decimal]) -> Iterator[StatementEntry]:
+def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, ChargedAmount]) -> Iterator[StatementEntry]:
     lines = StatementLine.objects.filter(statement__period=closed, kind__in=OWN_KINDS).select_related("statement")
     frozen = {(line.statement.team_id, line.statement.currency, line.key): line for line in lines}
     statements = {(statement.team_id, statement.currency): statement for statement in closed.statements.all()}
@@ -100,13 +127,20 @@ def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, Decimal]
     today = {(line.team, line.currency, line.key): line for line in allocation.lines}
     for key in sorted({*frozen, *today, *booked}):
         now_line, frozen_line = today.get(key), frozen.get(key)
-        was = EXACT.add(frozen_line.amount if frozen_line else ZERO, booked.get(key, ZERO))
+        before = [
+            ChargedAmount(frozen_line.amount, frozen_line.tax, frozen_line.document_amount)
+            if frozen_line
+            else ChargedAmount(),
+            booked.get(key, ChargedAmount()),
+        ]
+        was = exact_sum(charged.amount for charged in before)
         now = now_line.amounts[closed.basis] if now_line else ZERO
         if was == now:
             continue
         # What the line is about, by today's data or, where that has it no longer, by the closed statement.
-        source = now_line or frozen_line
-        pool = now_line.pool if now_line else frozen_line.pool_id if frozen_line else None
+        source = now_line or frozen_line or booked[key]
+        label = source.label if now_line or frozen_line else OF_MONTHS.sub("", source.label)
+        pool = now_line.pool if now_line else frozen_line.pool_id if frozen_line else booked[key].pool
         team, currency, line_key = key
         statement = statements.get((team, currency))
         corrected = f"statement {statement.number}" if statement else f"{closed.month}, which had no statement"
@@ -115,14 +149,22 @@ def _corrections_of(closed: ChargebackPeriod, booked: Mapping[EntryKey, Decimal]
             currency=currency,
             kind=KINDS.CORRECTION,
             key=f"correction:{closed.month}:{line_key}",
-            label=f"{source.label if source else line_key.partition(':')[2]}, {closed.month}",
+            label=f"{label}, {closed.month}",
             amount=EXACT.subtract(now, was),
-            service=source.service if source else "",
+            service=source.service,
             pool=pool,
             of_period=closed.pk,
             corrects=statement.pk if statement else None,
-            formula=f"corrects {corrected}: {formatted(was, currency)} → {formatted(now, currency)} {currency}",
+            formula=f"corrects {corrected}",
+            charged_before=exact_sum(charged.document for charged in before),
+            tax=_tax_corrected(now_line.taxes.get(closed.basis, ZERO) if now_line else ZERO, before),
         )
+
+
+def _tax_corrected(now: Decimal, before: Sequence[ChargedAmount]) -> Decimal | None:
+    """The tax of a correction; None where it is not known of what it corrects."""
+    known = [charged.tax for charged in before if charged.tax is not None]
+    return EXACT.subtract(now, exact_sum(known)) if len(known) == len(before) else None
 
 
 def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
@@ -131,7 +173,8 @@ def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
         "dispute__line__statement__period", "from_team", "to_team"
     )
     for adjustment in rows:
-        disputed = adjustment.dispute.line.statement
+        line = adjustment.dispute.line
+        disputed = line.statement
         sides = [(adjustment.from_team_id, -adjustment.amount, f"to {adjustment.to_team or 'nobody'}")]
         if adjustment.to_team_id:
             sides.append((adjustment.to_team_id, adjustment.amount, f"from {adjustment.from_team}"))
@@ -141,8 +184,10 @@ def adjustment_entries(period: ChargebackPeriod) -> Iterator[StatementEntry]:
                 currency=adjustment.currency,
                 kind=KINDS.ADJUSTMENT,
                 key=f"adjustment:{adjustment.pk}",
-                label=f"{adjustment.dispute.line.label}, {disputed.period.month}",
+                label=f"{line.label}, {disputed.period.month}",
                 amount=amount,
+                service=line.service,
+                pool=line.pool_id,
                 of_period=disputed.period_id,
                 corrects=disputed.pk,
                 formula=f"moved {direction} after dispute {adjustment.dispute_id} of {_reference(disputed)}",

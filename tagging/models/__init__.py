@@ -8,6 +8,7 @@ from tagging.models.chargeback import (
     Split,
     SplitPart,
     Statement,
+    StatementDocument,
     StatementLine,
 )
 from tagging.models.metrics import Metric, MetricValue
@@ -51,6 +52,7 @@ __all__ = [
     "Split",
     "SplitPart",
     "Statement",
+    "StatementDocument",
     "StatementLine",
     "Suggestion",
     "SuggestionDecision",

@@ -1,17 +1,22 @@
 """Billing months of chargeback, splits of pools, the statements of teams, and disputes about them."""
 
+import re
 from decimal import Decimal
 from typing import cast
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from costs.models.lines import money
-from finops_site.lib.periods import Month
+from finops_site.lib.periods import Month, day_text
 from finops_site.lib.person import Person
 from tagging.calc import pool_splits
+
+# ``, 2026-03`` at the end of the label of a correction or an adjustment; of several months for one of another.
+OF_MONTHS = re.compile(r"(, \d{4}-\d{2})+\Z")
 
 
 class ChargebackPeriodQuerySet(models.QuerySet):
@@ -25,21 +30,27 @@ class ChargebackPeriodQuerySet(models.QuerySet):
     def draft(self) -> "ChargebackPeriodQuerySet":
         return self.filter(state=ChargebackPeriod.State.DRAFT)
 
+    def in_turn(self) -> "ChargebackPeriodQuerySet":
+        """The months that are charged: closed ones and drafts, without those that finance has set aside."""
+        return self.exclude(state=ChargebackPeriod.State.ASIDE)
+
     def closed_months(self) -> set[Month]:
         """The billing months whose statements are final: they are never reallocated."""
         return {Month.of(day) for day in self.closed().values_list("billing_month", flat=True)}
 
 
 class ChargebackPeriod(models.Model):
-    """A billing month of chargeback: a draft until finance closes it.
+    """A billing month of chargeback: a draft until finance closes it, or sets it aside.
 
     `basis` and `discounts` are properties of the month, fixed when it is closed. A closed month is never opened again:
-    what changes later is booked as corrections in the month that is open.
+    what changes later is booked as corrections in the month that is open. A month before chargeback began may be set
+    aside: nobody is charged for it, and it can be taken back.
     """
 
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"
         CLOSED = "closed", "Closed"
+        ASIDE = "aside", "Set aside"
 
     class Basis(models.TextChoices):
         BILLED = "billed_cost", "Billed cost"
@@ -62,9 +73,17 @@ class ChargebackPeriod(models.Model):
         help_text="hash of the bills, splits and metrics that it was computed from",
     )
     problems = models.JSONField(default=list, blank=True, editable=False, help_text="[text] that a person must know")
+    known = models.JSONField(
+        null=True,
+        editable=False,
+        encoder=DjangoJSONEncoder,
+        help_text="what the bills knew of it when it was closed (costs.query.known_until.KnownDays)",
+    )
     computed_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    set_aside_at = models.DateTimeField(null=True, blank=True)
+    set_aside_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = ChargebackPeriodQuerySet.as_manager()
 
@@ -85,6 +104,14 @@ class ChargebackPeriod(models.Model):
     @property
     def is_closed(self) -> bool:
         return self.state == self.State.CLOSED
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state == self.State.DRAFT
+
+    @property
+    def is_set_aside(self) -> bool:
+        return self.state == self.State.ASIDE
 
 
 class SplitQuerySet(models.QuerySet):
@@ -176,7 +203,7 @@ class SplitPart(models.Model):
         ]
 
     def __str__(self) -> str:
-        share = "" if self.share is None else f" {self.share.normalize():f} %"
+        share = "" if self.share is None else f" {self.share.normalize():f}%"
         return f"{self.team or self.into}{share}"
 
     @property
@@ -205,14 +232,15 @@ class Allocation(models.Model):
         indexes = [models.Index(fields=["billing_month", "team"], name="allocation_month_team")]
 
     def __str__(self) -> str:
-        return f"{self.pool} {self.day}: {self.billed_cost} {self.currency}"
+        return f"{self.pool} {day_text(self.day)}: {self.billed_cost} {self.currency}"
 
 
 class MonthTotal(models.Model):
     """The equation of a month in one currency, on its basis: bill = direct + shared + unallocated + unowned.
 
     `corrections` and `given_back` are booked on top: differences of months closed before, and what a dispute moved back
-    to nobody.
+    to nobody. The `document_...` amounts are the same in whole cents, as every page and file shows them
+    (calc/rounded_sets.py): they sum too, with `document_rounding` for months that were closed before that held.
     """
 
     period = models.ForeignKey(ChargebackPeriod, models.CASCADE, related_name="totals")
@@ -224,6 +252,14 @@ class MonthTotal(models.Model):
     unowned = money()
     corrections = money("of months closed before", default=0)
     given_back = money("moved from teams to nobody", default=0)
+    document_bill = money(default=0)
+    document_direct = money(default=0)
+    document_shared = money(default=0)
+    document_unallocated = money(default=0)
+    document_unowned = money(default=0)
+    document_corrections = money(default=0)
+    document_given_back = money(default=0)
+    document_rounding = money("bill less its parts: zero since the parts are rounded together", default=0)
 
     class Meta:
         ordering = ["currency"]
@@ -240,7 +276,11 @@ class StatementQuerySet(models.QuerySet):
 
 
 class Statement(models.Model):
-    """A team's chargeback of a billing month in one currency. Closed ones are never edited."""
+    """A team's chargeback of a billing month in one currency. Closed ones are never edited.
+
+    The `document_...` amounts are what the document states, and the journal books: in whole cents, rounded together
+    with all statements of the month so that they sum to its bill (calc/rounded_sets.py).
+    """
 
     period = models.ForeignKey(ChargebackPeriod, models.PROTECT, related_name="statements")
     team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="statements")
@@ -254,6 +294,18 @@ class Statement(models.Model):
     corrections = money(default=0)
     adjustments = money(default=0)
     total = money(default=0)
+    document_direct = money(default=0)
+    document_shared = money(default=0)
+    document_spread = money(default=0)
+    document_corrections = money(default=0)
+    document_adjustments = money(default=0)
+    document_total = money("what the team is charged, in whole cents", default=0)
+    figures = models.JSONField(
+        null=True,
+        editable=False,
+        encoder=DjangoJSONEncoder,
+        help_text="what its page and PDF show beside its lines, frozen when it was closed (statement_figures.py)",
+    )
     notified_at = models.DateTimeField(null=True, blank=True, help_text="when the emails to its leads were written")
 
     objects = StatementQuerySet.as_manager()
@@ -279,6 +331,21 @@ class Statement(models.Model):
         return self.period.is_closed
 
 
+class StatementDocument(models.Model):
+    """The PDF of a team's closed statements of one month, one for each currency: made once, and the same ever after."""
+
+    period = models.ForeignKey(ChargebackPeriod, models.PROTECT, related_name="documents")
+    team = models.ForeignKey("finops_site.Team", models.PROTECT, related_name="+")
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["period", "team"], name="one_document_per_team_and_month")]
+
+    def __str__(self) -> str:
+        return f"statement of {self.team}, {self.period.month}"
+
+
 class StatementLine(models.Model):
     """One amount of a statement, and the formula that it comes from, in words."""
 
@@ -302,6 +369,8 @@ class StatementLine(models.Model):
         Statement, models.PROTECT, null=True, related_name="corrected_by", help_text="the statement that it corrects"
     )
     amount = money()
+    document_amount = money("in whole cents: the lines of a statement sum to it", default=0)
+    tax = money(null=True, help_text="how much of the amount is tax; empty where it is not known")
     formula = models.CharField(max_length=500, blank=True, help_text="in words")
 
     class Meta:
@@ -311,6 +380,19 @@ class StatementLine(models.Model):
     def __str__(self) -> str:
         return f"{self.label}: {self.amount}"
 
+    @property
+    def booked_as(self) -> str:
+        """Its service, else its pool or what it is, as that was called when the line was written: renaming a pool
+        changes no journal of a closed month.
+        """
+        is_own = self.kind not in (self.Kind.CORRECTION, self.Kind.ADJUSTMENT)
+        # What is booked for another month names that month behind it.
+        return self.service or (self.label if is_own else OF_MONTHS.sub("", self.label))
+
+    @property
+    def pool_name(self) -> str | None:
+        return self.booked_as if self.pool_id else None
+
 
 class DisputeQuerySet(models.QuerySet):
     def visible_to(self, user: Person) -> "DisputeQuerySet":
@@ -319,17 +401,33 @@ class DisputeQuerySet(models.QuerySet):
     def open(self) -> "DisputeQuerySet":
         return self.filter(state=Dispute.State.OPEN)
 
+    def proposed(self) -> "DisputeQuerySet":
+        """Those whose correcting entry waits for a second person."""
+        return self.filter(state=Dispute.State.PROPOSED)
+
+    def unresolved(self) -> "DisputeQuerySet":
+        return self.filter(state__in=Dispute.UNRESOLVED)
+
     def with_statement(self) -> "DisputeQuerySet":
-        return self.select_related("line__statement__period", "line__statement__team", "raised_by", "resolved_by")
+        return self.select_related(
+            "line__statement__period", "line__statement__team", "raised_by", "resolved_by", "proposed_by", "proposed_to"
+        )
 
 
 class Dispute(models.Model):
-    """A lead says that a line of a statement is wrong; finance answers or corrects. Both are kept."""
+    """A lead says that a line of a statement is wrong; finance answers or corrects. Both are kept.
+
+    A correcting entry above the disputed line is proposed by one person and confirmed by another: until then its answer
+    stands here, and nothing is booked.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
+        PROPOSED = "proposed", "Waits for a second person"
         ANSWERED = "answered", "Answered"
         CORRECTED = "corrected", "Corrected"
+
+    UNRESOLVED = (State.OPEN, State.PROPOSED)
 
     line = models.ForeignKey(StatementLine, models.PROTECT, related_name="disputes")
     comment = models.TextField(max_length=4000)
@@ -339,6 +437,11 @@ class Dispute(models.Model):
     answer = models.TextField(max_length=4000, blank=True)
     resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
+    proposed_amount = money("proposed correcting entry", null=True)
+    proposed_to = models.ForeignKey("finops_site.Team", models.PROTECT, null=True, blank=True, related_name="+")
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    proposed_at = models.DateTimeField(null=True, blank=True)
+    rejected_why = models.TextField(max_length=4000, blank=True, help_text="why a second person did not confirm")
 
     objects = DisputeQuerySet.as_manager()
 
@@ -347,8 +450,8 @@ class Dispute(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["line"],
-                condition=models.Q(state="open"),
-                name="one_open_dispute_per_line",
+                condition=models.Q(state__in=["open", "proposed"]),
+                name="one_unresolved_dispute_per_line",
                 violation_error_message="This line is disputed already.",
             )
         ]
@@ -390,12 +493,31 @@ class Adjustment(models.Model):
 
 
 class JournalAccount(models.Model):
-    """The account codes that the journal books to; one row."""
+    """The account codes that the journal books to, and what the ledger that reads it wants; one row."""
 
     expense = models.CharField("cost centres' account", max_length=50, default="6100", help_text="debited")
     clearing = models.CharField("clearing account", max_length=50, default="2990", help_text="credited")
+    accrued = models.CharField(
+        "accruals account", max_length=50, default="2980", help_text="Credited by the accruals of a month not closed."
+    )
+    tax = models.CharField(
+        "tax account", max_length=50, blank=True, help_text="Debited for tax. Empty: the cost centres' account."
+    )
+    rounding = models.CharField(
+        "rounding account", max_length=50, blank=True, help_text="For cents. Empty: the cost centres' account."
+    )
     unowned_center = models.CharField(
         "cost centre of what nobody owns", max_length=50, blank=True, help_text="Empty: it is not booked."
+    )
+    services = models.JSONField(default=dict, blank=True, help_text="{service or pool: its account}")
+    dynamics_journal = models.CharField(
+        "journal name in Dynamics 365", max_length=50, default="GenJrn", help_text="The column JOURNALNAME."
+    )
+    dynamics_account = models.CharField(
+        "account in Dynamics 365",
+        max_length=100,
+        default="{account}-{cost_center}",
+        help_text="In the order of its ledger dimension format, like {account}---{cost_center}.",
     )
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Ownership rules, which allocate cost to teams and pools, and their application to the open months."""
 
+from collections.abc import Iterable
 from typing import cast
 
 from django.conf import settings
@@ -11,11 +12,20 @@ from django.utils import timezone
 from costs.calc.allocation_rules import RULE_COLUMNS, OwnerRule, resource_pattern_problem
 from costs.calc.dimensions import CATALOGUED
 from costs.models import Dimension
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.lib.person import Person
+from tagging.calc.rule_aliases import written_out
+from tagging.models.policy import TagRequirement
 
 CONDITIONS = (*RULE_COLUMNS, "resource_pattern", "tag_key", "tag_value")
 # Conditions on what bills carry: a value that no bill has is probably misspelt.
 BILLED_CONDITIONS = tuple(name for name in RULE_COLUMNS if name in CATALOGUED)
+
+
+def rules_with_aliases(rules: "Iterable[OwnershipRule]") -> list[OwnerRule]:
+    """Rules as the arithmetic of costs takes them, with every way in which the tag policy lets people write a tag."""
+    policy = TagRequirement.objects.all().as_policy()
+    return written_out([rule.as_rule() for rule in rules], policy.aliases(), policy.meanings())
 
 
 class OwnershipRuleQuerySet(models.QuerySet["OwnershipRule"]):
@@ -28,8 +38,8 @@ class OwnershipRuleQuerySet(models.QuerySet["OwnershipRule"]):
         return self.select_related("team", "pool").order_by("order", "pk")
 
     def as_rules(self) -> list[OwnerRule]:
-        """The rules in force, in order, as the arithmetic of costs takes them."""
-        return [rule.as_rule() for rule in self.filter(is_active=True).order_by("order", "pk")]
+        """The rules in force, in order, as the arithmetic of costs takes them, with the policy's aliases of tags."""
+        return rules_with_aliases(self.filter(is_active=True).order_by("order", "pk"))
 
 
 class OwnershipRule(models.Model):
@@ -112,9 +122,9 @@ class OwnershipRule(models.Model):
 
     @property
     def days_text(self) -> str:
-        """The charge days on which it holds: ``from 2026-01-01 until 2026-03-01``."""
+        """The charge days on which it holds: ``from 1 Jan 2026 until 1 Mar 2026``."""
         ends = [("from", self.start), ("until", self.end)]
-        return " ".join(f"{word} {day}" for word, day in ends if day) or "always"
+        return " ".join(f"{word} {day_text(day)}" for word, day in ends if day) or "always"
 
     @property
     def condition_labels(self) -> list[tuple[str, str]]:
@@ -172,7 +182,7 @@ class Application(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"{self.reason or 'Rules applied'}, {self.requested_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.reason or 'Rules applied'}, {moment_text(self.requested_at)}"
 
     @property
     def is_open(self) -> bool:

@@ -28,6 +28,10 @@ class TagRequirementQuerySet(models.QuerySet["TagRequirement"]):
         """{tag in lower case: every key, in lower case, that means it}: the cost explorer groups by it."""
         return self.as_policy().aliases()
 
+    def value_meanings(self) -> dict[str, dict[str, str]]:
+        """{tag in lower case: {a value as it is compared: what it means}}, for the explorer and ownership rules."""
+        return self.as_policy().meanings()
+
 
 class TagRequirement(models.Model):
     """One tag of the policy: its keys, what values it may have, which resources need it and from when."""

@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from tagging.calc.tag_policy import MOST_KEY
 
@@ -62,7 +63,7 @@ class TagException(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.resource_name or self.resource}: {self.tag or 'every tag'} until {self.expires_on}"
+        return f"{self.resource_name or self.resource}: {self.tag or 'every tag'} until {day_text(self.expires_on)}"
 
     def get_absolute_url(self) -> str:
         return reverse("tagging:exception", args=[self.pk])
@@ -88,7 +89,7 @@ class TagIssue(models.Model):
     seen_on = models.DateField()
 
     def __str__(self) -> str:
-        return f"{self.key} since {self.since}"
+        return f"{self.key} since {day_text(self.since)}"
 
 
 class TagDigest(models.Model):

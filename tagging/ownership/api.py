@@ -3,21 +3,18 @@
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from finops_site.api.base import BadRequest, HoldsPermission, Problem, VisibleRows
+from finops_site.api.base import BadRequest, Conflict, HoldsPermission, Problem, VisibleRows
 from finops_site.lib.money import exact_text
 from tagging.models import OwnershipRule
 from tagging.ownership import ownership_figures, rule_application, rules
 from tagging.ownership.serializers import ApplicationSerializer, OwnershipRuleSerializer, PreviewSerializer
 
 
-class VersionConflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
+class VersionConflict(Conflict):
     default_detail = "Somebody else saved this rule after you read it, or no version was given: read it again."
-    default_code = "conflict"
 
 
 CONFLICT = {409: OpenApiResponse(Problem, "Not the current version.")}

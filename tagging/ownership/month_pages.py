@@ -1,5 +1,6 @@
 """What the pages of ownership share: where they stand, and a page about one month."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,8 @@ BREADCRUMBS = (("Ownership", "tagging:ownership"),)
 
 class OwnershipMonthPage(Page):
     """A page about one month of use: the latest that has cost, unless the address names another."""
+
+    parameters: Sequence[str] = ("month",)
 
     @cached_property
     def month(self) -> Month:

@@ -8,22 +8,26 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.urls import reverse
 
+from costs.calc.filters import filter_value
 from costs.ingest.reallocate import CostMove
-from costs.models import Dimension, MonthRollup, Pool
+from costs.models import CostLine, Dimension, MonthRollup, Pool
 from costs.query import spend
 from costs.query.group_labels import group_labels
 from costs.query.question import Question
 from costs.query.result_cache import cached
 from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED
 from costs.querysets import SIDES
+from costs.web.links import group_filters
 from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.models import Membership, Team, User
+from finops_site.people.demo_rows import without_demo
 from finops_site.people.roles import FINANCE
+from finops_site.registry import LineFact
 from tagging.calc import rule_order
 from tagging.models import Application, Fixer, OwnershipRule
 
@@ -33,6 +37,11 @@ SIDE_LABELS = {
     "shared": ("Shared", "in pools, split among teams", "stack-2"),
     "unowned": ("Unowned", "no rule matched", "help"),
 }
+
+
+def has_own_rules() -> bool:
+    """Whether there is a rule that the demo did not bring."""
+    return without_demo(OwnershipRule.objects.all()).exists()
 
 
 def month_lines_url(period: Period, **filters: Any) -> str:
@@ -96,7 +105,7 @@ def rule_rows(user: Person, month: Month) -> list[RuleRow]:
             [(code, amount) for code, amount, _ in owned.get(rule.name, [])],
             sum(charges for *_, charges in owned.get(rule.name, [])),
             shadowed.get(rule.pk),
-            month_lines_url(month.period, rule=rule.name),
+            month_lines_url(month.period, rule=filter_value("rule", rule.name)),
         )
         for rule in rules
     ]
@@ -162,7 +171,7 @@ def unowned_rows(user: Person, month: Month, by: str) -> list[dict[str, Any]]:
             "currency": row.currency,
             "amount": row.amount,
             "fixer": fixers.get(row.group[0]),
-            "url": month_lines_url(month.period, team=NOBODY, **{by: row.group[0]}) if row.group[0] else "",
+            "url": month_lines_url(month.period, team=NOBODY, **group_filters((by,), row.group)),
         }
         for row in spent
         if row.amount
@@ -237,3 +246,17 @@ def application_progress(application: Application | None) -> dict[str, Any] | No
         "done": False,
         "message": advice if failed else "",
     }
+
+
+def rule_of_line(user: Person, line: CostLine) -> list[LineFact]:
+    """Which rule made a cost line whose it is, and by which conditions; the rule as it is today."""
+    if not line.owner_rule:
+        return []
+    holds = Q(Q(start=None) | Q(start__lte=line.charge_date), Q(end=None) | Q(end__gt=line.charge_date))
+    rules = OwnershipRule.objects.visible_to(user).filter(holds, name=line.owner_rule, is_active=True)
+    rule = rules.filter(team=line.owner_id, pool=line.pool_id).first()
+    if rule is None:
+        return [LineFact("Rule", "It was changed, renamed or removed since it named the owner")]
+    conditions = " and ".join(f"{label} is {value}" for label, value in rule.condition_labels)
+    url = reverse("tagging:ownership_rule", args=[rule.pk]) if user.has_perm("tagging.change_ownershiprule") else ""
+    return [LineFact("Rule", f"{conditions} (place {rule.order}, holds {rule.days_text})", url)]

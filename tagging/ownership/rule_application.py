@@ -16,6 +16,7 @@ from finops_site.celery import task
 from finops_site.lib.periods import Month
 from finops_site.models import User
 from tagging.models import Application, ChargebackPeriod, OwnershipRule, VirtualTag
+from tagging.models.ownership import rules_with_aliases
 
 
 def rules_and_tags_in_force() -> Decision:
@@ -108,6 +109,6 @@ def preview_rule_change(rule: OwnershipRule | None, removed: int | None = None) 
         rules.append(rule)
     # A new rule stands behind those of the same order, where its id will put it.
     rules.sort(key=lambda other: (other.order, other.pk or sys.maxsize))
-    decision = [other.as_rule() for other in rules], VirtualTag.objects.as_virtual_tags()
+    decision = rules_with_aliases(rules), VirtualTag.objects.as_virtual_tags()
     moves = preview_moves(list(open_delivery_months()), decision)
     return sorted(moves, key=lambda move: (move.billing_month, abs(move.billed_cost or 0)), reverse=True)

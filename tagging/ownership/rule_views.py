@@ -30,6 +30,7 @@ ADD = Action("Add a rule", "tagging:ownership_add", "plus", "tagging.add_ownersh
 class OwnershipPage(OwnershipMonthPage, TemplateView):
     """The rules in the order in which they are tried, with the cost that each owns."""
 
+    exports = ("csv",)
     permission_required = "tagging.view_ownershiprule"
     title = "Ownership"
     template_name = "tagging/ownership.html"
@@ -141,6 +142,7 @@ class PreviewedFormPage(FormPage):
 class RulePage(PreviewedFormPage):
     """A new or an existing rule: what it would move is shown before it is saved."""
 
+    parameters = tuple(name for name in RuleForm.Meta.fields if name != "is_active")
     permission_required = ("tagging.add_ownershiprule", EDIT)
     model = OwnershipRule
     form_class = RuleForm
@@ -159,8 +161,8 @@ class RulePage(PreviewedFormPage):
 
     def get_initial(self) -> dict[str, Any]:
         """A new rule may come with conditions in its address: from the page of unowned cost."""
-        known = {*RuleForm.Meta.fields} - {"is_active"}
-        return {} if self.object else {name: value for name, value in self.request.GET.items() if name in known}
+        given = self.request.GET.items()
+        return {} if self.object else {name: value for name, value in given if name in self.parameters}
 
     def preview(self, form: RuleForm) -> list[CostMove]:
         return rule_application.preview_rule_change(form.instance)

@@ -9,6 +9,7 @@ from django.urls import reverse_lazy
 from django.views.generic import TemplateView
 
 from costs.calc.dimensions import TAG, named
+from costs.calc.filters import BadFilter, is_tag
 from costs.models import Dimension
 from costs.query import filter_choices
 from finops_site.ui.figures import month_text
@@ -22,6 +23,7 @@ from tagging.ownership.month_pages import BREADCRUMBS, OwnershipMonthPage
 class UnownedPage(OwnershipMonthPage, TemplateView):
     """The cost that no rule matched, and who will find an owner for it."""
 
+    parameters = ("month", "by")
     permission_required = "costs.view_company"
     title = "Unowned cost"
     template_name = "tagging/unowned.html"
@@ -34,12 +36,16 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
         "charge_category": "By category",
     }
 
+    def check_address(self) -> None:
+        super().check_address()
+        if self.by not in self.GROUPINGS and not is_tag(self.by):
+            known = ", ".join(self.GROUPINGS)
+            raise BadFilter(f"{self.by[:80]!r} is nothing to group by here: use {known} or tag:<Key>.")
+
     @cached_property
     def by(self) -> str:
-        """A dimension, or a tag as ``tag:Team``; what the address names otherwise is by account."""
-        by = self.request.GET.get("by", "account")
-        is_tag = by.startswith(TAG) and by[len(TAG) :] in filter_choices.tag_keys(self.person)
-        return by if by in self.GROUPINGS or is_tag else "account"
+        """A dimension, or a tag as ``tag:Team``."""
+        return self.request.GET.get("by") or "account"
 
     def get_breadcrumbs(self) -> Any:
         return BREADCRUMBS if self.person.has_perm("tagging.view_ownershiprule") else ()
@@ -67,6 +73,7 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
 class FixerPage(FormPage):
     """Names the person who finds an owner for the unowned cost of an account."""
 
+    parameters = ("account",)
     permission_required = "tagging.change_fixer"
     form_class = FixerForm
     breadcrumbs = (*BREADCRUMBS, ("Unowned cost", "tagging:unowned"))

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from costs.api.known import KnownKeysetPages, KnownList
 from costs.query.known_until import KnownDays, known_together
-from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows
+from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows, refusals
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -55,15 +55,8 @@ class ComplianceView(APIView):
 
 def _month(text: str, today: date) -> Month | None:
     """The month named, or the latest; a month that is not computed is 400."""
-    if not text:
-        return compliance_figures.month_for("", today)
-    try:
-        month = Month.parse(text)
-    except ValueError as error:
-        raise ValidationError({"detail": str(error)}) from None
-    if month not in compliance_figures.computed_months():
-        raise ValidationError({"detail": f"{month} is not computed: no current bill has charges of it."})
-    return month
+    with refusals(ValueError):
+        return compliance_figures.chosen_month(text, today)
 
 
 def _of_team(request: Request) -> dict[str, Any]:
@@ -122,6 +115,9 @@ def _tally_row(
         "key": key,
         "name": name,
         "resources": {state: tally.count(state) for state in states},
+        "resources_by_currency": {
+            code: {state: tally.count_in(code, state) for state in states} for code in tally.currencies
+        },
         "counted": counted,
         "compliance": None if share is None else f"{share:.6f}",
         "cost": {

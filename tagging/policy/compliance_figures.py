@@ -19,6 +19,7 @@ from costs.models import Dimension
 from costs.query.known_until import KnownDays, known_in
 from costs.query.result_cache import cached
 from costs.query.scope import NOBODY, POOLED, SHARED, UNOWNED, team_or_shared
+from finops_site.lib.addresses import BadFilter
 from finops_site.lib.money import EXACT, exact_sum, ratio
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
@@ -41,18 +42,24 @@ GROUPS = {name: DIMENSIONS[name].field for name in ("team", "account", "service"
 
 @dataclass(slots=True)
 class Tally:
-    """Resources by state, and their cost by currency and state."""
+    """Resources by state, and by currency and state how many are billed in it and what they cost."""
 
     resources: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    billed_in: dict[str, dict[str, int]] = field(default_factory=dict)
     cost: dict[str, dict[str, Decimal]] = field(default_factory=dict)
 
     def add(self, state: str, currency: str, resources: int, cost: Decimal) -> None:
         self.resources[state] += resources
+        self.billed_in.setdefault(currency, defaultdict(int))[state] += resources
         sums = self.cost.setdefault(currency, defaultdict(Decimal))
         sums[state] = EXACT.add(sums[state], cost)
 
     def count(self, *states: str) -> int:
         return sum(self.resources.get(state, 0) for state in states)
+
+    def count_in(self, currency: str, *states: str) -> int:
+        """How many of the resources that are billed in this currency."""
+        return sum(self.billed_in.get(currency, {}).get(state, 0) for state in states)
 
     def amount(self, currency: str, *states: str) -> Decimal:
         sums = self.cost.get(currency, {})
@@ -66,6 +73,10 @@ class Tally:
     def by_resources(self) -> Decimal | None:
         """The share of counted resources that comply; None where there is none."""
         return ratio(Decimal(self.count(COMPLIANT)), Decimal(self.counted))
+
+    def by_resources_in(self, currency: str) -> Decimal | None:
+        """The same of the resources that are billed in one currency."""
+        return ratio(Decimal(self.count_in(currency, COMPLIANT)), Decimal(self.count_in(currency, COMPLIANT, WRONG)))
 
     def by_cost(self, currency: str) -> Decimal | None:
         """The share of their cost that complies; None where they cost nothing."""
@@ -97,6 +108,19 @@ def month_for(text: str, today: date) -> Month | None:
         return named
     past = [month for month in months if month.start <= today]
     return next(iter(past or months), None)
+
+
+def chosen_month(text: str, today: date) -> Month | None:
+    """The month named, or the latest where none is. Raises BadFilter for one that cannot be read or is not computed."""
+    if not text:
+        return month_for("", today)
+    try:
+        month = Month.parse(text)
+    except ValueError as error:
+        raise BadFilter(str(error)) from None
+    if month not in computed_months():
+        raise BadFilter(f"{month} is not computed: no current bill has charges of it.")
+    return month
 
 
 def resources_of_month(user: Person, month: Month, filters: Filters = None) -> TaggedResourceQuerySet:

@@ -1,5 +1,6 @@
 """The base of pages about compliance in one charge month, and the address of the resources behind a figure."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from urllib.parse import urlencode
@@ -21,13 +22,19 @@ def worklist_url(month: Month, **filters: object) -> str:
 class ComplianceMonthPage(Page):
     """A page about one charge month: the one chosen, or the latest that is computed."""
 
+    parameters: Sequence[str] = ("month",)
+
+    def check_address(self) -> None:
+        super().check_address()
+        _ = self.month
+
     @cached_property
     def today(self) -> date:
         return timezone.now().date()
 
     @cached_property
     def month(self) -> Month | None:
-        return compliance_figures.month_for(self.request.GET.get("month", ""), self.today)
+        return compliance_figures.chosen_month(self.request.GET.get("month", ""), self.today)
 
     @cached_property
     def known(self) -> KnownDays | None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 from django import forms
 
 from costs.query import filter_choices
+from finops_site.lib.periods import day_text
 from finops_site.lib.person import Person
 from finops_site.models import User
 from tagging.models import TagException, TaggedResource, TagRequirement
@@ -92,8 +93,8 @@ class RequirementForm(forms.ModelForm):
         current = self.before.starts_on if self.before else None
         if day and day < first and day != current and self.data.get(self.add_prefix("past")) != "change":
             raise forms.ValidationError(
-                f"{day} lies before this month: months that have ended would change. "
-                f"Choose {first} or later, or choose below that ended months change too."
+                f"{day_text(day)} lies before this month: months that have ended would change. "
+                f"Choose {day_text(first)} or later, or choose below that ended months change too."
             )
         return day
 

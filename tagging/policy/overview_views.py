@@ -32,6 +32,9 @@ NO_RESOURCES = Empty(
 
 
 class ComplianceOverview(ComplianceMonthPage, TemplateView):
+    parameters = ("month", "by")
+    exports = ("tag", "group", "course")
+    parameter_values = {"by": tuple(dict(GROUPS))}
     permission_required = "costs.view_costline"
     title = "Tag compliance"
     template_name = "tagging/overview.html"
@@ -114,7 +117,7 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
                     "label": "Cost of what is to fix",
                     "amount": total.amount(code, WRONG),
                     "currency": code,
-                    "note": counted(total.count(WRONG), "resource"),
+                    "note": counted(total.count_in(code, WRONG), "resource"),
                     "url": worklist_url(self.charge_month, currency=code),
                     "icon": "alert-triangle",
                 }
@@ -216,7 +219,8 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         yield ["tag", *states, "currency", *(f"cost {state}" for state in states)]
         for tag, tally in self.tags.items():
             for code in tally.currencies:
-                yield [tag, *map(tally.count, states), code, *(tally.amount(code, state) for state in states)]
+                counts = (tally.count_in(code, state) for state in states)
+                yield [tag, *counts, code, *(tally.amount(code, state) for state in states)]
 
     def _group_csv(self) -> Iterator[list[Any]]:
         rows = ([key, label, tally] for key, label, tally in self.grouped)
@@ -226,10 +230,11 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
         return self._state_csv(["month"], ([str(month), tally] for month, tally in self.by_month.items()))
 
     def _state_csv(self, head: list[str], rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
-        """Rows that end in a tally, one for each of its currencies."""
+        """Rows that end in a tally, one for each of its currencies, with the resources that are billed in it."""
         states = compliance_figures.STATES
         yield [*head, *states, "compliance", "currency", *(f"cost {state}" for state in states)]
         for *names, tally in rows:
             for code in tally.currencies:
+                counts = (tally.count_in(code, state) for state in states)
                 amounts = (tally.amount(code, state) for state in states)
-                yield [*names, *map(tally.count, states), tally.by_resources, code, *amounts]
+                yield [*names, *counts, tally.by_resources_in(code), code, *amounts]

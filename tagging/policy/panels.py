@@ -9,22 +9,29 @@ from django.urls import reverse
 from django.utils import timezone
 
 from costs.calc.dimensions import named
+from costs.calc.filters import dimension_of
 from costs.query.rows import filter_by
 from finops_site.lib.money import formatted, percent
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
+from finops_site.people.audit import is_changed_by_people
 from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
-from tagging.models import TaggedResource
+from tagging.models import TaggedResource, TagRequirement
 from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, TARGET, WRONG
 from tagging.policy.explanations import Explainer
 
 SHOWN = 3
+
+
+def policy_is_own() -> bool:
+    """Whether somebody made the policy that the product begins with her company's own."""
+    return is_changed_by_people(TagRequirement)
 
 
 def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
@@ -125,7 +132,7 @@ def _described(
 ) -> TaggedResourceQuerySet | None:
     """The resources the filters describe; None where resources do not have what they filter by."""
     fields = {field.name for field in TaggedResource._meta.get_fields()}
-    if any(named(name).field not in fields for name in filters):
+    if any(named(dimension_of(name)).field not in fields for name in filters):
         return None
     if user is None and not filters:
         return None

@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.generic import View
 
+from finops_site.lib.periods import day_text
 from finops_site.ui.downloads import JSON, download
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage, Page
 from tagging.models import TagRequirement
@@ -23,6 +24,7 @@ EDIT = "tagging.change_tagrequirement"
 
 
 class PolicyPage(ListPage):
+    exports = ("csv", "xlsx", "json")
     permission_required = "tagging.view_tagrequirement"
     model = TagRequirement
     title = "Tag policy"
@@ -85,7 +87,7 @@ class RequirementPage(FormPage):
 
     def save(self, form: RequirementForm) -> TagRequirement:
         row = policy_changes.save_requirement(form.instance, keep_past=form.keep_past, today=form.today)
-        since = f" from {row.starts_on} on" if row.starts_on else ""
+        since = f" from {day_text(row.starts_on)} on" if row.starts_on else ""
         messages.success(self.request, f"The policy has a rule for {row}{since}. Compliance is being recomputed.")
         return row
 

@@ -1,21 +1,22 @@
 """The worklist of resources to fix, and one resource with its tags, cost and exceptions."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import F, Max, Min, QuerySet, Sum
-from django.http import Http404, HttpRequest, HttpResponseBase
-from django.urls import reverse
+from django.http import Http404
 from django.views.generic import TemplateView
 
 from costs.models import CostLine
 from costs.query.known_until import KnownDays
-from costs.web.links import lines_url
+from costs.web.links import group_filters, lines_url
 from finops_site.lib import charts
-from finops_site.lib.periods import Month, short_day_text
+from finops_site.lib.addresses import BadFilter
+from finops_site.lib.periods import Month, Period, short_day_text
 from finops_site.ui.figures import month_text
+from finops_site.ui.filters import filter_names, many_names
 from finops_site.ui.pages import Action, Empty, ListPage
 from finops_site.ui.tables import total_rows
 from tagging.models import TagException, TaggedResource
@@ -28,6 +29,8 @@ from tagging.policy.tables import EXCEPTION_STATES, ResourceTable
 
 
 class ResourcesPage(ComplianceMonthPage, ListPage):
+    parameters = filter_names(ResourceFilter)
+    many_parameters = many_names(ResourceFilter)
     permission_required = "costs.view_costline"
     model = TaggedResource
     title = "Resources to fix"
@@ -89,17 +92,20 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
     def month_rows(self) -> list[TaggedResource]:
         """Its rows of the month shown: one for each owner and currency."""
         month = self.request.GET.get("month", "")
-        rows = [row for row in self.rows if str(Month.of(row.charge_month)) == month]
-        return rows or [row for row in self.rows if row.charge_month == self.rows[0].charge_month]
+        if month:
+            return [row for row in self.rows if str(Month.of(row.charge_month)) == month]
+        return [row for row in self.rows if row.charge_month == self.rows[0].charge_month]
+
+    def check_address(self) -> None:
+        # Somebody else's resource is not found, before anything else is said of it.
+        _ = self.rows
+        super().check_address()
+        if not self.month_rows:
+            raise BadFilter(f"This resource has no charges in {self.month}.")
 
     @property
     def row(self) -> TaggedResource:
         return self.month_rows[0]
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Somebody else's resource is not found, before anything of it is drawn.
-        _ = self.rows
-        return super().get(request, *args, **kwargs)
 
     def get_title(self) -> str:
         return self.row.resource_name or self.row.resource.rsplit("/", 1)[-1]
@@ -126,7 +132,7 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
             "virtual": self.row.tag_set.virtual if self.row.tag_set else {},
             "days": days,
             "charts": [self._chart(days, code) for code in sorted({day["currency"] for day in days})],
-            "lines_url": lines_url(month.period, {"resource": self.row.resource}),
+            "lines_url": lines_url(month.period, group_filters(("resource",), [self.row.resource])),
             "sets": self._tag_sets(month),
             "months": [(row, Month.of(row.charge_month)) for row in self.rows],
             "exceptions": [
@@ -145,11 +151,8 @@ class ResourcePage(ComplianceMonthPage, TemplateView):
         """Its cost of each day and currency, with the address of the cost lines behind it."""
         sums = {"billed_cost": Sum("billed_cost"), "effective_cost": Sum("effective_cost")}
         days = self._lines(month).order_by("charge_date").values("currency", day=F("charge_date")).annotate(**sums)
-        address = reverse("costs:lines")
-        place = {"resource": self.row.resource}
-        return [
-            {**day, "url": f"{address}?{urlencode({**place, 'from': day['day'], 'to': day['day']})}"} for day in days
-        ]
+        resource = group_filters(("resource",), [self.row.resource])
+        return [{**day, "url": lines_url(Period(day["day"], day["day"] + timedelta(days=1)), resource)} for day in days]
 
     def _chart(self, days: list[dict[str, Any]], code: str) -> dict[str, Any]:
         days = [day for day in days if day["currency"] == code]

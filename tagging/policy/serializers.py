@@ -24,6 +24,10 @@ class TallySerializer(serializers.Serializer):
     key = serializers.CharField(help_text="the group's value; `none`: unowned, `shared`: held by pools")
     name = serializers.CharField()
     resources = serializers.DictField(child=serializers.IntegerField(), help_text="by state")
+    resources_by_currency = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="{currency: {state: how many are billed in it}}",
+    )
     counted = serializers.IntegerField()
     compliance = serializers.CharField(allow_null=True, help_text="a ratio; null where nothing is counted")
     cost = serializers.DictField(

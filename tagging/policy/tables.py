@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from costs.models import Dimension
 from costs.query.scope import UNOWNED
 from costs.web.tables import OwnerColumn
+from finops_site.lib.periods import day_text
 from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, MonthColumn, TagColumn, status_html
 from tagging.models import TagException, TaggedResource, TagRequirement
 from tagging.policy.explanations import Explainer, TagStatus
@@ -182,5 +183,5 @@ class RequirementTable(BaseTable):
         return "; ".join(scopes) or "everything that can carry tags"
 
     def render_since(self, record: TagRequirement) -> str:
-        start = str(record.starts_on or "always")
-        return f"{start} until {record.ends_on}" if record.ends_on else start
+        start = day_text(record.starts_on) if record.starts_on else "always"
+        return f"{start} until {day_text(record.ends_on)}" if record.ends_on else start

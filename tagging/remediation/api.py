@@ -4,11 +4,19 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from finops_site.api.base import BadRequest, ExactModelSerializer, HoldsPermission, Pages, Problem, VisibleRows
+from finops_site.api.base import (
+    BadRequest,
+    ExactModelSerializer,
+    HoldsPermission,
+    Pages,
+    Problem,
+    VisibleRows,
+    refusals,
+)
 from tagging.models import Suggestion, TaggedResource, VirtualTag
 from tagging.models.remediation import SuggestionQuerySet
 from tagging.remediation import virtual_tags
@@ -123,12 +131,10 @@ class VirtualTagViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModel
         if row is None:
             raise NotFound
         days = {"start": data.get("start") or row.charge_month, "end": data.get("end")}
-        try:
+        with refusals(RemediationError):
             tag = virtual_tags.set_virtual_tag(
                 row, data["key"], data["value"], **days, user=request.user, now=timezone.now()
             )
-        except RemediationError as problem:
-            raise ValidationError({"detail": str(problem)}) from None
         return Response(VirtualTagSerializer(tag).data, status=201)
 
     @extend_schema(request=None, responses={200: VirtualTagSerializer, 400: BadRequest})
@@ -136,8 +142,6 @@ class VirtualTagViewSet(VisibleRows, mixins.ListModelMixin, mixins.RetrieveModel
     def end(self, request: Request, pk: str) -> Response:
         """It no longer holds from today on."""
         now = timezone.now()
-        try:
+        with refusals(RemediationError):
             tag = virtual_tags.end_virtual_tag(self.get_object().pk, now.date(), user=request.user, now=now)
-        except RemediationError as problem:
-            raise ValidationError({"detail": str(problem)}) from None
         return Response(VirtualTagSerializer(tag).data)

@@ -12,7 +12,7 @@ from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
 from tagging.models import Suggestion, VirtualTag
 
-CONFIDENCES = [("0.9", "90 % and more"), ("0.75", "75 % and more"), ("0.5", "50 % and more"), ("0.25", "25 % and more")]
+CONFIDENCES = [("0.9", "90% and more"), ("0.75", "75% and more"), ("0.5", "50% and more"), ("0.25", "25% and more")]
 
 
 class ResourceRowFilter(django_filters.FilterSet):

@@ -163,7 +163,7 @@ class VirtualTagTable(BaseTable):
         return record.resource
 
     def render_tag(self, record: VirtualTag) -> SafeString:
-        days = f"from {record.start}" + (f" until {record.end}" if record.end else "")
+        days = f"from {day_text(record.start)}" + (f" until {day_text(record.end)}" if record.end else "")
         return format_html(SECOND, tag_chip(record.key, record.value, virtual=True), days)
 
     def value_tag(self, record: VirtualTag) -> str:

@@ -110,6 +110,7 @@ class VirtualTagsPage(ActionListPage):
 
 
 class TagByHand(FormPage):
+    parameters = ("key",)
     permission_required = SET
     form_class = TagForm
     title = "Set a virtual tag"

@@ -7,6 +7,7 @@ from auditlog.models import LogEntry
 from django.db import transaction
 
 from finops_site.celery import task
+from finops_site.lib.periods import day_text, moment_text
 from finops_site.models import User
 from finops_site.people import audit
 from tagging.calc.policy_problems import tag_problem
@@ -95,7 +96,7 @@ def end_virtual_tag(pk: int, day: date, *, user: User, now: datetime) -> Virtual
     """The tag no longer holds from `day` on; a day on or before its first undoes it."""
     tag = VirtualTag.objects.select_for_update().get(pk=pk)
     if tag.state != VirtualTag.State.ACTIVE or (tag.end is not None and tag.end <= day):
-        raise RemediationError(f"{tag} is not in force on {day} any more: it is {tag.get_state_display()}.")
+        raise RemediationError(f"{tag} is not in force on {day_text(day)} any more: it is {tag.get_state_display()}.")
     if day <= tag.start:
         tag.state = VirtualTag.State.UNDONE
     else:
@@ -111,7 +112,7 @@ def undo_batch(pk: int, *, user: User, now: datetime) -> int:
     """Undoes a whole batch as if it had never been, once; returns how many tags."""
     batch = VirtualTagBatch.objects.select_for_update().get(pk=pk)
     if batch.undone_at:
-        raise RemediationError(f"{batch.undone_by} has undone this on {batch.undone_at:%Y-%m-%d %H:%M} UTC.")
+        raise RemediationError(f"{batch.undone_by} has undone this on {moment_text(batch.undone_at)}.")
     tags = list(batch.tags.filter(state=VirtualTag.State.ACTIVE))
     batch.undone_by, batch.undone_at = user, now
     batch.save()

@@ -4,8 +4,11 @@ from typing import Any
 
 from django import forms
 
+from finops_site.lib.money import ISO_4217
+from finops_site.ui.forms import AmountField
 from tagging.calc import unit_costs
 from tagging.models import Metric
+from tagging.unit_costs import business_metrics
 
 
 class MetricUploadForm(forms.Form):
@@ -16,15 +19,25 @@ class MetricUploadForm(forms.Form):
         help_text="An existing one, or a new name: what is counted, in the plural.",
     )
     grain = forms.ChoiceField(label="Counted", choices=Metric.Grain.choices, initial=Metric.Grain.DAY)
+    counted_for = forms.CharField(
+        initial=unit_costs.TEAM,
+        required=False,
+        widget=forms.TextInput({"list": "counted-for", "autocomplete": "off"}),
+        help_text="team, company, or a dimension of cost: tag:Product, tag:Environment, account.",
+    )
     file = forms.FileField(
         required=False,
         allow_empty_file=True,
-        help_text="CSV with the columns team, day (2026-03-31) or month (2026-03), value.",
+        help_text="CSV with the columns team, day (2026-03-31) or month (2026-03), value; of something else than teams "
+        "its name (Product) in the place of team; of the company only day and value.",
     )
     text = forms.CharField(required=False, strip=False, widget=forms.HiddenInput())
 
     def clean_name(self) -> str:
         return self.cleaned_data["name"].strip()
+
+    def clean_counted_for(self) -> str:
+        return _checked(self.cleaned_data["counted_for"].strip() or unit_costs.TEAM)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -38,5 +51,44 @@ class MetricUploadForm(forms.Form):
         metric = Metric.objects.filter(name__iexact=data.get("name", "")).first()
         if metric and data.get("grain") != metric.grain:
             self.add_error("grain", f"{metric} is counted {metric.get_grain_display()}.")
+        if metric and "counted_for" in self.data and data.get("counted_for") != metric.counted_for:
+            self.add_error("counted_for", f"{metric} is counted for {metric.counted_for}.")
+        elif metric:
+            data["counted_for"] = metric.counted_for
         data["metric"] = metric
         return data
+
+
+def _checked(counted_for: str) -> str:
+    if problem := business_metrics.counted_for_problem(counted_for):
+        raise forms.ValidationError(problem)
+    return counted_for
+
+
+class MetricForm(forms.ModelForm):
+    """What a metric is; its name, grain and what it is counted for are those of its values, and stay."""
+
+    target = AmountField(
+        label="Target per unit",
+        required=False,
+        max_digits=38,
+        decimal_places=18,
+        help_text="What one may cost at most.",
+    )
+
+    class Meta:
+        model = Metric
+        fields = ["description", "target", "target_currency", "revenue_currency"]
+
+    def clean_target_currency(self) -> str:
+        return _currency(self.cleaned_data["target_currency"])
+
+    def clean_revenue_currency(self) -> str:
+        return _currency(self.cleaned_data["revenue_currency"])
+
+
+def _currency(text: str) -> str:
+    code = text.strip().upper()
+    if code and code not in ISO_4217:
+        raise forms.ValidationError(f"{code} is no currency of ISO 4217.")
+    return code

@@ -82,8 +82,12 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
 
     page.goto(f"/budgets/grid/?year={month.start.year}")
     page.locator(f"input[name='cell-{budget.pk}-{month}']").fill("3,500")
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator("main")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("main")).to_contain_text("What saving would change")
+    assert budget.periods.get(start=month.start).amount == 3100, "looked at, not written"
+    page.get_by_role("button", name="Save all").click()
+    page.wait_for_url(lambda url: url.endswith(f"/grid/?year={month.start.year}"))
+    expect(page.locator("main")).to_contain_text("1 amount changed")
     assert budget.periods.get(start=month.start).amount == 3500
 
     table = tmp_path / "amounts.csv"
@@ -102,7 +106,7 @@ def test_fay_plans_with_a_suggestion_edits_the_grid_imports_a_table_and_adds_a_t
     page.locator("#thresholds").get_by_role("link", name=re.compile("Add")).click()
     page.get_by_label("Percentage").fill("90")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#thresholds")).to_contain_text("90 %")
+    expect(page.locator("#thresholds")).to_contain_text("90%")
 
 
 def test_fay_takes_an_alert_and_all_of_its_cause(crossed, visit, at_once):
@@ -140,12 +144,18 @@ def test_lea_takes_her_alert_out_of_the_mail_by_confirming_and_snoozes_it(
     # Her phone, where she is not signed in.
     page = chromium.new_context(base_url=live_server.url, viewport=PHONE).new_page()
     page.goto(link)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Payments")
+    expect(page.locator(".chart canvas, .chart svg").first).to_be_visible()
+    expect(page.locator("main")).to_contain_text("At period end")
+    expect(page.locator("main a[href^='/']")).to_have_count(0)
+    page.get_by_label("What you know or will do").fill("The load test: it ends tonight.")
     assert not Alert.objects.filter(state="acknowledged").exists(), "to look at it acknowledges nothing"
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.locator("body")).to_contain_text("Thank you: you have acknowledged it.")
     page.context.close()
     assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", "lea@demo.example")}
+    comments = [line.get("comment") for alert in Alert.objects.all() for line in alert.history]
+    assert "The load test: it ends tonight." in comments
     page = visit("lea")
     page.goto(Alert.objects.first().get_absolute_url())
     page.get_by_role("button", name="Snooze").click()

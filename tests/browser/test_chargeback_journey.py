@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from finops_site.lib.periods import Month
+from finops_site.ui.figures import month_text
 from tagging.chargeback import draft_statements, periods
 from tagging.models import ChargebackPeriod, Dispute
 from tests.browser.conftest import DESKTOP, PHONE, follow
@@ -36,7 +37,7 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     expect(page.locator("main table")).to_contain_text("187.10")
     page.locator("main table tbody a").first.click()
     expect(page.locator("#close")).to_contain_text("sums of the month are equal to the last digit")
-    page.get_by_role("button", name=f"Close {month}").click()
+    page.get_by_role("button", name=f"Close {month_text(month)}").click()
     page.locator("#confirm-yes").click()
     expect(page.locator("main")).to_contain_text("2 statements are numbered")
     assert ChargebackPeriod.objects.get(billing_month=f"{month}-01").is_closed
@@ -44,7 +45,7 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     lead = visit("lea", PHONE)
     lead.goto(f"/chargeback/{month}/")
     lead.get_by_role("link", name="Payments").click()
-    expect(lead.locator("main")).to_contain_text("direct cost 100.10 of 150.10 USD: 66.7 %")
+    expect(lead.locator("main")).to_contain_text("direct cost 100.10 of 150.10 USD: 66.7%")
     lead.locator("main table").get_by_role("link", name="100.10").first.click()
     expect(lead).to_have_url(re.compile("/costs/lines/.*own_team="))
     expect(lead.locator("main")).to_contain_text("100.10")
@@ -70,8 +71,9 @@ def test_fay_closes_the_month_and_lea_disputes_a_line_of_her_statement(visit, mo
     expect(lead.locator("main")).to_contain_text("Moved")
 
     page.goto(f"/chargeback/{month}/")
+    page.get_by_role("link", name="Journal").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Journal").click()
+        page.get_by_role("button", name="Download").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
     sums = [sum(Decimal(row[side] or 0) for row in rows) for side in ("Debit", "Credit")]
     assert sums == [Decimal("180.10"), Decimal("180.10")]

@@ -62,6 +62,10 @@ def test_lea_follows_her_teams_month_down_to_the_charges(visit, bill):
     page.locator("main table tbody a").first.click()
     expect(page.locator("main")).to_contain_text("As delivered", ignore_case=True)
     expect(page.locator("main")).to_contain_text("payments-web")
+    page.get_by_role("region", name="Charges as delivered").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="As AWS wrote it")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("bill.csv, line 4")
+    expect(page.get_by_role("row", name="ServiceName Amazon EC2")).to_have_count(2)
 
 
 def test_fay_uploads_a_bill_and_reads_its_exact_total(visit, at_once, tmp_path):

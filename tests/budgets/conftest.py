@@ -15,13 +15,14 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
+from tests.shared_fixtures import shared
 
 
 def at(day: date, hour: int = 4) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
 
 
-@pytest.fixture
+@shared
 def payments(people):
     """The team Payments, which owns what is tagged so; and Data, which owns its own."""
     for name in ("Payments", "Data"):
@@ -59,13 +60,13 @@ def _row(month: Month, day: date, cost: str, more: dict[str, str]) -> dict[str, 
     }
 
 
-@pytest.fixture
+@shared
 def a_quarter(payments, deliver):
     """January to March 2026, 100 USD of Payments each day."""
     deliver("2026-01", "100.00", months=3)
 
 
-@pytest.fixture
+@shared
 def budget_of(fay):
     """Makes an active budget of months from March 2026 on."""
 
@@ -74,7 +75,10 @@ def budget_of(fay):
         budget = Budget(name=name, team=team, start=start, **fields)
         budget.full_clean(exclude=["created_by", "approved_by"])
         periods = [Month.of(start).plus(number).period for number in range(months)]
-        return budget_changes.create_budget(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+        budget_changes.create_budget(budget, dict.fromkeys(periods, Decimal(amount)), by=fay, why="for the test")
+        # Finance chose how likely an overrun must be, so its forecast warns on the first night.
+        budget.thresholds.filter(kind="forecast").update(probability=Decimal("0.5"))
+        return budget
 
     return make
 

@@ -35,6 +35,7 @@ from finops_site.models import OutgoingEmail
 from tests.budgets.conftest import at
 from tests.costs.ingest.test_ingest import ROOT, _environment
 from tests.finops_site.mail.test_outbox import Server, free_port
+from tests.shared_fixtures import shared
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults"), pytest.mark.django_db(transaction=True)]
 
@@ -66,7 +67,7 @@ def sink(settings):
     controller.stop()
 
 
-@pytest.fixture
+@shared
 def budget(a_quarter, payments, budget_of):
     """Half of 3,000 is crossed in March, and all of it by its end: four are told."""
     budget = budget_of("Payments", "3000", team=payments)

@@ -20,6 +20,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.models import Team
 from tests import bills
 from tests.budgets.conftest import at
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 MARCH = Month.parse("2026-03").period
@@ -382,3 +383,33 @@ def test_a_refund_and_support_of_an_aws_report_stand_in_their_own_boxes(budget_o
     assert spent[every.pk].total(MARCH) == 1567
     assert spent[no_refunds.pk].total(MARCH) == 1607
     assert spent[no_purchases.pk].total(MARCH) == 1067, "support and the product are bought without a commitment"
+
+
+@shared
+def nobody_chose(payments, budget_of):
+    """A budget whose forecast threshold has no probability of its own."""
+    budget = budget_of("Payments", "3000", team=payments)
+    budget.thresholds.filter(kind="forecast").update(probability=None)
+    return budget
+
+
+def test_a_forecast_warns_after_two_nights_in_a_row(a_quarter, nobody_chose, night):
+    night(date(2026, 3, 10))
+    assert not Alert.objects.filter(kind="forecast").exists(), "once may be chance"
+    night(date(2026, 3, 12))
+    assert not Alert.objects.filter(kind="forecast").exists(), "the night between was not evaluated"
+    night(date(2026, 3, 13))
+    assert Alert.objects.get(kind="forecast").as_of == date(2026, 3, 13)
+
+
+def test_a_night_that_is_caught_up_counts_as_one_of_the_two(a_quarter, nobody_chose):
+    evaluate.evaluate_nights(date(2026, 3, 10), now=at(date(2026, 3, 10)))
+    evaluate.evaluate_nights(date(2026, 3, 12), now=at(date(2026, 3, 12)))
+    assert Alert.objects.get(kind="forecast").as_of == date(2026, 3, 11)
+
+
+def test_a_probability_that_finance_set_warns_on_the_first_night(a_quarter, payments, budget_of, night):
+    budget = budget_of("Payments", "3000", team=payments)
+    assert budget.thresholds.get(kind="forecast").probability == Decimal("0.5")
+    night(date(2026, 3, 10))
+    assert Alert.objects.get(kind="forecast").as_of == date(2026, 3, 10)

@@ -16,6 +16,7 @@ from finops_site.models import NightlyRun, OutgoingEmail
 from finops_site.ops import health, nightly
 from finops_site.pillars import beat_schedule
 from finops_site.registry import NightlyCheck, registry
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 MARCH_20TH = date(2026, 3, 20)
@@ -26,7 +27,7 @@ def checks():
     return [check for check in registry.of(NightlyCheck) if check.name in ("budgets", "anomalies")]
 
 
-@pytest.fixture
+@shared
 def budget(a_quarter, payments, budget_of):
     return budget_of("Payments", "3000", team=payments)
 

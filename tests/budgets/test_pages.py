@@ -14,12 +14,13 @@ from budgets.planning import budget_changes
 from finops_site.lib.periods import Month
 from finops_site.registry import registry
 from tests.people import waiting_for
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 MARCH = Month.parse("2026-03").period
 
 
-@pytest.fixture
+@shared
 def budget(a_quarter, payments, budget_of, night):
     budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
@@ -175,7 +176,7 @@ def test_what_has_one_cause_is_taken_together(budget, lea, night, client_of):
     client_of(lea).post(reverse("budgets:act", args=[first.pk, "acknowledge"]))
     assert set(Alert.objects.values_list("state", "acknowledged_by__email")) == {("acknowledged", lea.email)}
     other = Alert.objects.get(kind="actual", threshold__percent=80)
-    assert other.history[-1]["what"] == "acknowledged with spent 50 %"
+    assert other.history[-1]["what"] == "acknowledged with spent 50%"
 
 
 def test_the_api_shows_the_same_in_exact_text(budget, lea, ola, client_of):

@@ -12,6 +12,7 @@ from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.people import person, signed_in
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ def address(model, path="") -> str:
     return f"/admin/costs/{model._meta.model_name}/{path}"
 
 
-@pytest.fixture
+@shared
 def bill(tmp_path):
     """A line of Payments, one of Data and a rejected row in March, and a line of Payments in April."""
     for name in ["Payments", "Data"]:

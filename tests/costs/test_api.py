@@ -1,5 +1,6 @@
 """The API answers each person with what the pages show her, exact to the last digit."""
 
+import itertools
 import json
 from datetime import date
 
@@ -20,6 +21,7 @@ from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.people import person
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +48,7 @@ def api():
     return client
 
 
-@pytest.fixture
+@shared
 def bill(tmp_path):
     """March: 1.10 of Payments, 0.25 of Data, the smallest stored amount of nobody; and 3 EUR of Payments in April."""
     for name in ["Payments", "Data"]:
@@ -155,6 +157,12 @@ def test_lines_are_paged_by_cursor_and_never_by_offset(api, tmp_path):
     assert len(seen) == len(set(seen)) == 25
     back = fay.get(page["previous"]).json()
     assert [line["resource"] for line in back["results"]] == seen[10:20]
+    for lines, size in itertools.product(
+        ["cost-lines/?", "virtual-tags/?", "charges/?line=x&"], ["abc", "0", "-1", "1001", "²"]
+    ):
+        refused = fay.get(f"/api/v1/{lines}page_size={size}")
+        assert refused.json() == {"detail": f"page_size: {size!r} is no number of rows: use 1 to 1000."}, lines
+        assert refused.status_code == 400
     bad = fay.get("/api/v1/cost-lines/?after=nonsense")
     assert bad.status_code == 400
     assert "cursor" in bad.json()["detail"]
@@ -187,6 +195,7 @@ def test_spend_by_service_and_month_is_exact(api, bill):
             {"service": "Tax", "month": "2026-03", "currency": "USD", "billed_cost": "0.000000000000000001"},
         ],
         "totals": {"EUR": "3", "USD": "1.350000000000000001"},
+        "unmatched": [],
     }
 
 
@@ -410,7 +419,7 @@ def test_the_documentation_is_read_under_a_policy_of_its_own(client):
     schema = client.get("/api/schema/?format=json").json()
     assert {"/api/v1/deliveries/", "/api/v1/cost-lines/", "/api/v1/spend/", "/api/v1/teams/"} <= set(schema["paths"])
     spend = schema["paths"]["/api/v1/spend/"]["get"]
-    assert {"400", "401", "403", "200"} == set(spend["responses"])
+    assert {"200", "400", "401", "403", "404"} == set(spend["responses"]), "404: not in that format"
     assert {"group_by", "from", "to", "metric", "service", "team"} <= {
         parameter["name"] for parameter in spend["parameters"]
     }

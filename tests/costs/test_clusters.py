@@ -28,6 +28,7 @@ from finops_site.lib.periods import Month, Period
 from finops_site.lib.person import WholeCompany
 from finops_site.models import Team
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 MARCH = Month(2026, 3).period
@@ -93,7 +94,7 @@ def bring(tmp_path):
     return bring
 
 
-@pytest.fixture
+@shared
 def machines(tmp_path):
     """A bill of two machines, i-1 of 10 and i-2 of 1.00000000000000001, and a database that is in no cluster."""
     rows = [
@@ -105,7 +106,7 @@ def machines(tmp_path):
     return load_bill(received.delivery)
 
 
-@pytest.fixture
+@shared
 def google(tmp_path):
     """A bill of machines that are all called node-1: in p1, in another zone of p1, and in p2."""
     rows = [
@@ -377,10 +378,43 @@ class TestPages:
     def test_the_api_answers_with_every_digit(self, bring, machines, people, client_of):
         bring(opencost(*PODS))
         client = client_of(people["fay"])
-        rows = client.get("/api/v1/cluster-shares/?month=2026-03&by=cluster").json()
+        rows = client.get("/api/v1/cluster-shares/?month=2026-03&by=cluster&metric=effective_cost").json()
         assert [(row["cluster"], row["amount"]) for row in rows] == [("shop", "11.00000000000000001")]
         assert client.get("/api/v1/cluster-shares/?month=2026-03&by=x").status_code == 400
+        unknown = client.get("/api/v1/cluster-shares/?month=2026-03&cluster=shpo")
+        assert unknown.status_code == 400
+        assert unknown.json() == {"detail": "Nothing that you may see has the cluster 'shpo'. Did you mean 'shop'?"}
         assert client.get("/api/v1/cluster-shares/").status_code == 400
+
+    def test_without_another_choice_the_shares_are_of_the_cost_that_the_company_shows(
+        self, bring, machines, people, client_of, settings
+    ):
+        bring(opencost(*PODS))
+        client, amounts_by_setting = client_of(people["fay"]), {}
+        for metric in ("billed_cost", "effective_cost"):
+            settings.FINOPS_COST_METRIC = metric
+            (row,) = client.get("/api/v1/cluster-shares/?month=2026-03&by=cluster").json()
+            page = client.get("/kubernetes/?month=2026-03&by=cluster")
+            assert page.context["table"].totals[0]["share"] == Decimal(row["amount"])
+            amounts_by_setting[metric] = row["amount"]
+        assert amounts_by_setting == {"billed_cost": "14", "effective_cost": "11.00000000000000001"}
+
+    def test_lea_is_offered_no_cluster_of_which_she_sees_no_machine(self, bring, machines, people, client_of):
+        bring(opencost(*PODS))
+        bring(opencost(allocation("x", "1", node="db-1", cluster="secret")), name="other.json")
+        CostLine.objects.filter(resource="i-2").update(owner=Team.objects.get(name="Payments"))
+        client = client_of(people["lea"])
+        page = client.get("/kubernetes/?month=2026-03").content.decode()
+        assert '<option value="shop">' in page
+        assert "secret" not in page
+        refusals = [
+            client.get(f"/api/v1/cluster-shares/?month=2026-03&cluster={name}").json()["detail"].replace(name, "?")
+            for name in ("secret", "nowhere")
+        ]
+        assert refusals[0] == refusals[1] == "Nothing that you may see has the cluster '?'."
+        rows = client.get("/api/v1/cluster-shares/?month=2026-03&cluster=shop").json()
+        assert {row["cluster"] for row in rows} == {"shop"}
+        assert "secret" in client_of(people["fay"]).get("/kubernetes/?month=2026-03").content.decode()
 
 
 class TestBillsThatSayItThemselves:

@@ -220,3 +220,11 @@ def validated(path, folder):
 
 def alone(case):
     return "Composite" not in case.get("name")
+
+
+@pytest.mark.parametrize("who", ["lea", "eli"])
+def test_who_may_not_export_the_whole_company_on_the_page_may_not_by_the_api(load, who, people, client_of):
+    load("focus", bills.focus_csv([{}]))
+    browser = client_of(people[who])
+    refused = browser.post("/api/v1/focus-exports/", {"month": "2026-03"})
+    assert (refused.status_code, FocusExport.objects.count()) == (403, 0)

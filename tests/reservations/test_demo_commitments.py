@@ -13,6 +13,7 @@ from finops_site.registry import DemoStep, registry
 from reservations import demo as commitments_demo
 from reservations.models import Commitment, LedgerMonth, Notice, PurchaseRequest
 from reservations.savings import ledger
+from tests.shared_fixtures import shared
 
 AS_OF = date(2026, 11, 29)
 
@@ -28,7 +29,7 @@ def test_it_is_made_only_where_it_is_asked_for():
     assert switched == {"owned commitments", "savings ledger"}
 
 
-@pytest.fixture
+@shared
 def southwind(people):
     quiet = [].append
     commitments_demo.own_commitments(quiet, as_of=AS_OF)

@@ -65,8 +65,8 @@ def test_a_month_is_the_ratio_of_its_sums_over_days_that_have_both():
     days = [UnitCostPoint(DAY, Decimal(10), Decimal(1)), UnitCostPoint(DAY + timedelta(1), Decimal(2), Decimal(3))]
     (month,) = unit_costs.points_by_month([*days, UnitCostPoint(DAY + timedelta(2), Decimal(99), None)])
     assert (month.cost, month.units, month.per_unit) == (12, 4, 3)
-    assert unit_costs.overall_per_unit(days) == 3
-    assert unit_costs.overall_per_unit([]) is None
+    assert unit_costs.overall(days).per_unit == 3
+    assert unit_costs.overall([]).per_unit is None
 
 
 @settings(max_examples=50)

@@ -12,11 +12,13 @@ from costs.clusters.receive import receive_upload
 from costs.formats.base import BadBill
 from costs.query import latest_month
 from costs.query.known_until import KnownDays, known_in
+from costs.query.question import company_metric
 from costs.web.filters import FilterBar
 from costs.web.forms import ClusterFileForm, ClusterQuestionForm
 from costs.web.tables import ClusterShareTable
 from finops_site.lib.periods import Month
 from finops_site.lib.words import counted
+from finops_site.ui.filters import form_problems
 from finops_site.ui.pages import Action, Empty, FormPage, ListPage
 from finops_site.ui.tables import total_rows
 
@@ -24,6 +26,7 @@ LOAD = Action("Load allocations", "costs:clusters_load", "upload", "costs.add_cl
 
 
 class ClustersPage(ListPage):
+    parameters = tuple(ClusterQuestionForm.base_fields)
     permission_required = "costs.view_costline"
     title = "Kubernetes"
     actions = (LOAD,)
@@ -41,8 +44,15 @@ class ClustersPage(ListPage):
 
     @cached_property
     def form(self) -> ClusterQuestionForm:
-        month = latest_month.month(self.person, timezone.now().date())
-        return ClusterQuestionForm(self.request.GET, month=month, clusters=shares.clusters())
+        # The address was checked: what stands there is a month.
+        chosen = self.request.GET.get("month")
+        month = Month.parse(chosen) if chosen else latest_month.month(self.person, timezone.now().date())
+        metric = self.request.GET.get("metric") or company_metric()
+        names = shares.clusters(self.person, month.period, metric if metric in shares.METRICS else shares.METRICS[0])
+        return ClusterQuestionForm(self.request.GET, month=month, clusters=names)
+
+    def get_problems(self) -> list[str]:
+        return [] if self.form.is_valid() else form_problems(self.form)
 
     @cached_property
     def month(self) -> Month:
@@ -55,6 +65,8 @@ class ClustersPage(ListPage):
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
+        if self.get_problems():
+            return []
         chosen = self.form.question
         split_costs = shares.split(
             self.person, self.month.period, chosen["by"], metric=chosen["metric"], cluster=chosen["cluster"]

@@ -28,6 +28,7 @@ from costs.web.forms import BillUploadForm
 from finops_site.lib.periods import moment_text
 from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
+from finops_site.ui.tables import BaseTable
 
 ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
 EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_delivery")
@@ -129,9 +130,9 @@ def delivery_link(delivery: Delivery) -> SafeString:
 
 def already_here(delivery: Delivery) -> SafeString:
     return format_html(
-        "This bill is already here as {}, received {} UTC. Nothing was counted twice.",
+        "This bill is already here as {}, received {}. Nothing was counted twice.",
         delivery_link(delivery),
-        f"{delivery.received_at:%Y-%m-%d %H:%M}",
+        moment_text(delivery.received_at),
     )
 
 
@@ -281,6 +282,8 @@ class ConformancePage(_ListOfDelivery):
 class ConformanceRulePage(_ListOfDelivery):
     """The largest rows of a delivery that break one rule, and their CSV."""
 
+    # Its columns are those of the bill, and none of them sorts.
+    table_class = BaseTable
     empty = Empty(title="No row to look at", text="No row of this bill breaks the rule.", icon="circle-check")
 
     @cached_property

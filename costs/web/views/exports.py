@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.generic import View
 
-from costs.models import FocusExport
+from costs.models import ExportPlace, FocusExport
 from costs.web.downloads import export_file
 from costs.web.export_tables import ExportTable
 from costs.web.forms import ExportForm
@@ -19,7 +19,7 @@ class ExportsPage(ListPage):
     permission_required = "costs.view_delivery"
     model = FocusExport
     title = "FOCUS exports"
-    subtitle = "Any billing month of all sources as FOCUS 1.2, with the totals of the cost lines. Kept for a week."
+    subtitle = "Any billing month of all sources as FOCUS, with the totals of the cost lines. Kept for a week."
     breadcrumbs = (("Deliveries", "costs:deliveries"),)
     table_class = ExportTable
     template_name = "costs/exports.html"
@@ -42,7 +42,8 @@ class ExportsPage(ListPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         waits = self.get_queryset().filter(status__in=["waiting", "writing"]).exists()
-        return super().get_context_data(form=self.form, waits=waits, **kwargs)
+        places = ExportPlace.objects.all() if self.person.sees_whole_company else ExportPlace.objects.none()
+        return super().get_context_data(form=self.form, waits=waits, places=places, **kwargs)
 
 
 class ExportFile(Page, View):

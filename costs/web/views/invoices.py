@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.generic import View
 
+from costs.calc.filters import filter_value
 from costs.calc.invoice_csv import template_rows
 from costs.calc.invoices import NOT_INVOICED, Basis, InvoiceState
 from costs.invoices import records
@@ -28,7 +29,7 @@ from costs.web.invoice_tables import (
     invoice_rows,
     short_difference,
 )
-from costs.web.links import filter_value, lines_url
+from costs.web.links import lines_url
 from finops_site.lib.money import exact_text
 from finops_site.lib.periods import Month
 from finops_site.ui.downloads import csv_download, download

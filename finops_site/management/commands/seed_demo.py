@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from finops_site.models import Team, User
+from finops_site.models import DemoCompany, Team, User
 from finops_site.ops.commands import BadInput, PlainCommand
 from finops_site.people import demo
 
@@ -25,7 +25,8 @@ class Command(PlainCommand):
         parser.add_argument("--as-of", help="the day the demo ends before: 2025-11-23 (today)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["if_empty"] and User.objects.exists():
+        was_removed = DemoCompany.objects.exclude(removed_at=None).exists()
+        if options["if_empty"] and (User.objects.exists() or was_removed):
             return
         others = User.objects.exclude(email__endswith=f"@{demo.DOMAIN}").count()
         if others:

@@ -25,13 +25,14 @@
     var size = Math.abs(value), power = 0;
     function cut() { return Math.round(size / Math.pow(1000, power) * 100) / 100; }
     while (power < 4 && cut() >= 1000) power++;
-    return (value < 0 ? "\u2212" : "") + (size < 1 ? Number(size.toPrecision(10)) : cut()) + ["", "k", "M", "B", "T"][power];
+    return (value < 0 ? "-" : "") + (size < 1 ? Number(size.toPrecision(10)) : cut()) + ["", "k", "M", "B", "T"][power];
   }
 
   function unit(chart) { return chart.currency || chart.unit || ""; }
 
   function tone(one, place, theme) {
     if (one.other) return theme.other;
+    if (one.kind === "band") return color("--tone-calm");
     return one.tone ? color("--tone-" + one.tone) || theme.series[0] : theme.series[place % theme.series.length];
   }
 
@@ -53,7 +54,8 @@
         var one = chart.series[point.seriesIndex];
         return tooltipLine(mark(point.color), one.name, one.labels[point.dataIndex], unit(chart));
       });
-      return '<div class="tip"><div class="tip-title">' + escape(points[0].axisValueLabel) + "</div>" + (lines.join("") || '<div class="tip-row">not in the bill</div>') + "</div>";
+      var lack = (chart.unfinished || [])[points[0].dataIndex];
+      return '<div class="tip"><div class="tip-title">' + escape(points[0].axisValueLabel) + (lack ? ", " + escape(lack) : "") + "</div>" + (lines.join("") || '<div class="tip-row">not in the bill</div>') + "</div>";
     };
   }
 
@@ -70,22 +72,47 @@
     var stacked = chart.kind === "stacked-bar" || (chart.kind === "area" && chart.series.length > 1);
     var bars = chart.kind === "stacked-bar" || chart.kind === "bar";
     var legend = chart.series.length > 1;
+    var steps = chart.across ? names(chart, theme, width) : { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12, alignMinLabel: bars ? undefined : "left", alignMaxLabel: bars ? undefined : "right" } };
+    var amounts = { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: compact, hideOverlap: true }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } };
     return {
       animation: animated(), animationDuration: 350,
       color: chart.series.map(function (one, place) { return tone(one, place, theme); }),
       textStyle: { fontFamily: "Inter, system-ui, sans-serif", color: theme.ink },
-      grid: { left: 4, right: bars && width >= 500 ? 12 : 34, top: 16, bottom: 8, containLabel: true },
+      grid: { left: chart.across || (bars && width < 500) ? 14 : 4, right: bars && width < 500 ? 34 : 12, top: 16, bottom: 8, containLabel: true },
       legend: legend ? { show: false } : undefined,
       tooltip: tooltip(theme, { trigger: "axis", axisPointer: { type: bars ? "shadow" : "line", lineStyle: { color: theme.soft, type: "solid", width: 1 }, shadowStyle: { color: theme.soft, opacity: 0.1 } }, formatter: axisTip(chart) }),
-      xAxis: { type: "category", data: chart.categories, boundaryGap: bars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } }, axisLabel: { color: theme.soft, fontSize: 12, hideOverlap: true, margin: 12 } },
-      yAxis: { type: "value", splitNumber: width < 500 ? 3 : 4, axisLabel: { color: theme.soft, fontSize: 12, formatter: compact }, splitLine: { lineStyle: { color: theme.line, type: [3, 4] } } },
+      xAxis: chart.across ? amounts : steps,
+      yAxis: chart.across ? steps : amounts,
       series: chart.series.map(function (one, place) { if (one.kind === "band") return band(one, tone(one, place, theme)); return bars && one.kind !== "line" ? bar(one, stacked, chart, theme, tone(one, place, theme)) : line(one, stacked && one.kind !== "line", chart, tone(one, place, theme)); })
     };
   }
 
+  /* Names read from top to bottom, the bars going across: all of them have room. */
+  function names(chart, theme, width) {
+    return { type: "category", data: chart.categories, inverse: true, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: theme.soft, fontSize: 12, interval: 0, margin: 12, width: Math.round(width * (width < 500 ? 0.36 : 0.24)), overflow: "truncate" } };
+  }
+
+  /* Diagonal stripes over a bar whose days are not all there. */
+  var HATCHED = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(255, 255, 255, 0.5)" };
+
+  function bars(one, chart) {
+    return one.data.map(function (value, place) {
+      var lack = (chart.unfinished || [])[place];
+      return lack ? { value: geometry(value), itemStyle: { decal: HATCHED } } : geometry(value);
+    });
+  }
+
+  /* Where a bar leads: the question about its series and its step of time alone. */
+  function narrower(chart, series, place) {
+    var one = chart.series[series];
+    if (one.url) return one.url;
+    if (!chart.narrow) return "";
+    return [chart.narrow.base, one.narrow, chart.narrow.categories[place]].filter(Boolean).join("&");
+  }
+
   /* Each series names its own colour: ECharts deals the list out by its own count, which leaves bands out. */
   function bar(one, stacked, chart, theme, shade) {
-    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: one.data.map(geometry), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { color: shade, borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { color: shade, borderRadius: [3, 3, 0, 0] }, emphasis: { focus: "series" } };
+    return { name: one.name, type: "bar", stack: stacked ? "all" : undefined, data: bars(one, chart), barMaxWidth: 44, barCategoryGap: chart.categories.length > 40 ? "12%" : "30%", itemStyle: stacked ? { color: shade, borderColor: theme.surface, borderWidth: chart.categories.length > 60 ? 0 : 0.75, borderRadius: 1.5 } : { color: shade, borderRadius: chart.across ? 3 : [3, 3, 0, 0] }, emphasis: { focus: "series" } };
   }
 
   /* A strip between low and high: each step draws its piece up to the next one. */
@@ -167,10 +194,35 @@
     var source = document.getElementById(place.dataset.chart);
     if (!source) return;
     var chart = JSON.parse(source.textContent);
+    if (chart.across) place.style.height = Math.min(320, 64 + 28 * chart.categories.length) + "px";
     var picture = echarts.init(place, null, { renderer: "svg" });
     drawn.set(place, { picture: picture, chart: chart, hidden: new Set() });
+    if (chart.narrow) opens(picture, chart);
     paint(place);
     sizes.observe(place);
+  }
+
+  /* A bar leads where its series and step do; alone in its step it may be a pixel high, so that all of the step leads there. */
+  function opens(picture, chart) {
+    function go(series, step) {
+      var address = narrower(chart, series, step);
+      if (address) window.location.assign(address);
+    }
+    if (chart.series.length > 1) {
+      picture.on("click", function (point) { go(point.seriesIndex, point.dataIndex); });
+      return;
+    }
+    function stepAt(event) {
+      var step = picture.convertFromPixel({ seriesIndex: 0 }, [event.offsetX, event.offsetY])[chart.across ? 1 : 0];
+      return step >= 0 && step < chart.categories.length ? step : null;
+    }
+    picture.getZr().on("click", function (event) {
+      var step = stepAt(event);
+      if (step !== null) go(0, step);
+    });
+    picture.getZr().on("mousemove", function (event) {
+      if (stepAt(event) !== null) picture.getZr().setCursorStyle("pointer");
+    });
   }
 
   /* The legend is ours: it wraps, and each name is a switch for the keyboard too. */

@@ -70,12 +70,15 @@
     });
   });
 
+  /* Nothing empty stands in an address, but for a tag: there it asks for what lacks it. */
+  function asks(name, value) { return value !== "" || name.startsWith("tag:"); }
+
   /* Filters: nothing empty in the address. */
   document.addEventListener("htmx:configRequest", function (event) {
     if (!event.detail.elt.closest("[data-filters]")) return;
     var given = event.detail.formData;
     Array.from(given.keys()).forEach(function (name) {
-      var values = given.getAll(name).filter(function (value) { return value !== ""; });
+      var values = given.getAll(name).filter(function (value) { return asks(name, value); });
       given.delete(name);
       values.forEach(function (value) { given.append(name, value); });
     });
@@ -116,12 +119,29 @@
         } else if (field.type === "checkbox" || field.type === "radio") {
           field.checked = values.includes(field.value);
         } else if (field.type !== "hidden") {
-          field.value = values[0] || "";
+          field.value = field.type === "date" ? wholeDay(values[0] || "", field.dataset.edge) : values[0] || "";
         }
       });
       form.querySelectorAll("select[multiple]").forEach(function (select) { if (select.tomselect) select.tomselect.sync(); });
     });
   }
+
+  /* A month of the address, 2025-11, as the day that a calendar shows: its first, or its last. */
+  function wholeDay(text, edge) {
+    if (!/^\d{4}-\d{2}$/.test(text)) return text;
+    var parts = text.split("-").map(Number);
+    return text + "-" + String(edge === "last" ? new Date(Date.UTC(parts[0], parts[1], 0)).getUTCDate() : 1).padStart(2, "0");
+  }
+
+  /* [data-clears="from to"]: either this is asked or those. Before htmx hears of the change. */
+  document.addEventListener("change", function (event) {
+    var names = event.target.dataset && event.target.dataset.clears;
+    if (!names || !event.target.form || !event.target.value) return;
+    names.split(" ").forEach(function (name) {
+      var other = event.target.form.elements[name];
+      if (other) other.value = "";
+    });
+  }, true);
 
   document.addEventListener("htmx:pushedIntoHistory", followAddress);
 
@@ -164,7 +184,7 @@
   function shorten(form) {
     form.addEventListener("formdata", function (event) {
       Array.from(event.formData.keys()).forEach(function (name) {
-        var values = event.formData.getAll(name).filter(function (value) { return value !== ""; });
+        var values = event.formData.getAll(name).filter(function (value) { return asks(name, value); });
         event.formData.delete(name);
         values.forEach(function (value) { event.formData.append(name, value); });
       });

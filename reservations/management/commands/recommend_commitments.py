@@ -1,6 +1,6 @@
 """Computes what to commit to, and prints it with its bound, its confidence and its working."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from finops_site.lib.money import exact_text, formatted
+from finops_site.lib.money import BadAmount, exact_text, formatted, parse_amount
 from finops_site.models import Team
 from finops_site.ops.commands import BadInput, PlainCommand
 from reservations.calc.terms import OPTIONS, PAYMENTS
@@ -42,8 +42,12 @@ class Command(PlainCommand):
         for name, (option, metavar, words) in LIMITS.items():
             how = f"{words} (by the policy)"
             parser.add_argument(option, dest=name, type=read_limit, default=BY_POLICY, metavar=metavar, help=how)
-        parser.add_argument("--cash-rate", type=float, metavar="SHARE", help="what cash costs a year (by the policy)")
-        parser.add_argument("--negotiated", type=float, default=0.0, metavar="SHARE", help="off list prices on demand")
+        parser.add_argument(
+            "--cash-rate", type=read_number, metavar="SHARE", help="what cash costs a year (by the policy)"
+        )
+        parser.add_argument(
+            "--negotiated", type=read_number, default=0.0, metavar="SHARE", help="off list prices on demand"
+        )
         parser.add_argument("--negotiated-on-commitments", action="store_true", help="the contract gives it there too")
         parser.add_argument("--no-sharing", action="store_true", help="accounts do not share commitments")
         parser.add_argument("--team", help="for the use of one team and the teams below it")
@@ -82,8 +86,16 @@ def read_team(name: str | None) -> Team | None:
 
 
 def read_limit(text: str) -> float | None:
-    """A limit, or None for "none"; raises ValueError."""
-    return None if text.lower() == "none" else float(text)
+    """A limit, or None for "none"; raises ArgumentTypeError."""
+    return None if text.lower() == "none" else read_number(text)
+
+
+def read_number(text: str) -> float:
+    """A number that somebody typed; raises ArgumentTypeError, which asks where it reads in two ways."""
+    try:
+        return float(parse_amount(text))
+    except BadAmount as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def read_parameters(options: dict[str, Any]) -> Parameters:

@@ -14,10 +14,10 @@ from finops_site.ui.pages import DetailPage, Empty, FormPage, ListPage
 from tagging.chargeback import disputes
 from tagging.chargeback.disputes import CorrectingEntry, InvalidDispute
 from tagging.chargeback.links import CostLineLinks
-from tagging.chargeback.web.forms import DisputeForm, ResolveForm
+from tagging.chargeback.web.forms import DecisionForm, DisputeForm, ResolveForm
 from tagging.chargeback.web.period_pages import BREADCRUMBS
 from tagging.chargeback.web.tables import DISPUTE_STATES, DisputeTable
-from tagging.models import Dispute, Statement, StatementLine
+from tagging.models import Adjustment, Dispute, Statement, StatementLine
 from tagging.models.chargeback import DisputeQuerySet
 
 
@@ -51,13 +51,21 @@ class DisputePage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         dispute, user = self.object, self.person
-        may_resolve = user.has_perm("tagging.change_dispute") and dispute.state == Dispute.State.OPEN
+        is_finance = user.has_perm("tagging.change_dispute")
+        may_resolve = is_finance and dispute.state == Dispute.State.OPEN
+        is_proposed = dispute.state == Dispute.State.PROPOSED
+        adjustment = Adjustment.objects.filter(dispute=dispute).select_related("period", "from_team", "to_team").first()
+        may_take_back = is_finance and adjustment is not None and adjustment.period.is_draft
         context = {
             "dispute": dispute,
             "state": DISPUTE_STATES[Dispute.State(dispute.state)],
             "statement": dispute.line.statement,
-            "adjustment": getattr(dispute, "adjustment", None),
+            "adjustment": adjustment,
+            "take_back": (kwargs.get("decision") or DecisionForm()) if may_take_back else None,
             "form": kwargs.get("form") or (ResolveForm() if may_resolve else None),
+            "limits": disputes.correction_limits(dispute.line, dispute.line.statement) if may_resolve else None,
+            "decision": (kwargs.get("decision") or DecisionForm()) if is_proposed and is_finance else None,
+            "may_confirm": is_proposed and is_finance and user.pk not in (dispute.proposed_by_id, dispute.raised_by_id),
             "line_url": CostLineLinks().statement_line(dispute.line, user),
         }
         return super().get_context_data(**{**context, **kwargs})
@@ -66,6 +74,8 @@ class DisputePage(DetailPage):
         self.object = self.get_object()
         if not request.user.has_perm("tagging.change_dispute"):
             raise PermissionDenied
+        if request.POST.get("verb") in ("confirm", "reject"):
+            return self._decide(request)
         form = ResolveForm(request.POST)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form))
@@ -76,7 +86,27 @@ class DisputePage(DetailPage):
         except InvalidDispute as problem:
             form.add_error(None, str(problem))
             return self.render_to_response(self.get_context_data(form=form))
-        messages.success(request, "Resolved: the person who raised it gets your answer by email.")
+        if self.object.state == Dispute.State.PROPOSED:
+            messages.warning(
+                request, "Not booked yet: it is above the disputed line, so that a second person confirms it."
+            )
+        else:
+            messages.success(request, "Resolved: the person who raised it gets your answer by email.")
+        return redirect(self.object)
+
+    def _decide(self, request: HttpRequest) -> HttpResponse:
+        """Confirms a correcting entry that somebody proposed, or turns it down."""
+        form = DecisionForm(request.POST)
+        try:
+            if request.POST["verb"] == "confirm":
+                disputes.confirm_correction(self.object, self.person, timezone.now())
+                messages.success(request, "Booked: the person who raised the dispute gets the answer by email.")
+            else:
+                disputes.reject_correction(self.object, self.person, request.POST.get("why", ""), timezone.now())
+                messages.success(request, "Nothing is booked: the dispute is open again.")
+        except InvalidDispute as problem:
+            form.add_error(None, str(problem))
+            return self.render_to_response(self.get_context_data(decision=form))
         return redirect(self.object)
 
 

@@ -5,15 +5,24 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
-from costs.models import Pool
+from costs.models import Dimension, Pool
+from finops_site.lib.money import BadAmount, parse_amount
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from finops_site.ui.filters import MonthField
+from finops_site.ui.forms import AmountField, LongForm
 from tagging.calc import pool_splits
+from tagging.calc.journal import CannotBook
+from tagging.calc.journal_layouts import LAYOUTS, check_dynamics_account
 from tagging.calc.pool_splits import BadSplit, Party
 from tagging.chargeback import splits
 from tagging.models import ChargebackPeriod, JournalAccount, Split
+
+# A share of a pool is less; and what is taken from one may go to another.
+MOST_PERCENT = Decimal(1000)
+LAST_POSTING_DAY = date(9998, 12, 31)
 
 
 class SplitForm(forms.ModelForm):
@@ -106,10 +115,10 @@ def _parse_share(line: str, number: int, parties: dict[str, Party]) -> tuple[Par
     if party is None:
         raise forms.ValidationError(f"Line {number}: no team and no pool is called {name.strip() or line.strip()!r}.")
     try:
-        share = Decimal(text.strip().rstrip("%").strip())
-    except ArithmeticError:
-        raise forms.ValidationError(f"Line {number}: {text.strip()!r} is no percentage.") from None
-    if not share.is_finite() or share.as_tuple().exponent < -9 or abs(share) > 1000:  # type: ignore[operator]
+        share = parse_amount(text.strip().removesuffix("%"), most=MOST_PERCENT)
+    except BadAmount as error:
+        raise forms.ValidationError(f"Line {number}: {text.strip()!r} is no percentage. {error}") from None
+    if share.as_tuple().exponent < -9 or abs(share) > MOST_PERCENT:  # type: ignore[operator]
         raise forms.ValidationError(f"Line {number}: {text.strip()} is no percentage of up to nine decimals.")
     return party, share
 
@@ -123,10 +132,79 @@ class PeriodForm(forms.ModelForm):
         widgets = dict.fromkeys(fields, forms.Select(attrs={"class": "form-select"}))
 
 
-class AccountsForm(forms.ModelForm):
+class AccountsForm(LongForm):
+    """The journal's accounts. `not_billed` are the services and pools that no bill names, once it is valid."""
+
+    services = forms.CharField(
+        label="Accounts of services",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "placeholder": "Amazon EC2 = 6110\nSupport = 6120"}),
+        help_text="One service or pool a line, like “Amazon EC2 = 6110”. All others: the cost centres' account.",
+    )
+
     class Meta:
         model = JournalAccount
-        fields = ["expense", "clearing", "unowned_center"]
+        fields = [
+            "expense",
+            "clearing",
+            "unowned_center",
+            "services",
+            "tax",
+            "accrued",
+            "rounding",
+            "dynamics_journal",
+            "dynamics_account",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.not_billed: list[str] = []
+        by_service = self.instance.services or {}
+        self.initial["services"] = "\n".join(f"{name} = {account}" for name, account in sorted(by_service.items()))
+
+    def folded_fields(self) -> dict[str, list[str]]:
+        return {"Microsoft Dynamics 365": ["dynamics_journal", "dynamics_account"]}
+
+    def clean_services(self) -> dict[str, str]:
+        accounts: dict[str, str] = {}
+        for number, line in enumerate(self.cleaned_data["services"].splitlines(), 1):
+            if not line.strip():
+                continue
+            name, divider, account = (part.strip() for part in line.rpartition("="))
+            if not (divider and name and account):
+                raise forms.ValidationError(
+                    f"Line {number}: write a service and its account, like “Amazon EC2 = 6110”."
+                )
+            if name in accounts:
+                raise forms.ValidationError(f"Line {number}: {name} is named twice.")
+            accounts[name] = account
+        billed = set(Dimension.objects.filter(name="service", value__in=accounts).values_list("value", flat=True))
+        billed |= set(Pool.objects.filter(name__in=accounts).values_list("name", flat=True))
+        self.not_billed = [name for name in accounts if name not in billed]
+        return accounts
+
+    def clean_dynamics_account(self) -> str:
+        pattern = self.cleaned_data["dynamics_account"]
+        try:
+            check_dynamics_account(pattern)
+        except CannotBook as problem:
+            raise forms.ValidationError(str(problem)) from None
+        return pattern
+
+
+class JournalForm(forms.Form):
+    """How a journal is written: in which columns, and when it is posted."""
+
+    layout = forms.ChoiceField(label="Columns", choices=[(name, layout.label) for name, layout in LAYOUTS.items()])
+    posted = forms.DateField(
+        label="Posting date",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: the last day of the month.",
+        # An accrual is reversed after it.
+        validators=[MaxValueValidator(LAST_POSTING_DAY, "The posting date is until 31 Dec 9998.")],
+        error_messages={"invalid": "The posting date is a day, like 2026-03-31."},
+    )
 
 
 class DisputeForm(forms.Form):
@@ -142,13 +220,26 @@ class ResolveForm(forms.Form):
     """Finance's answer, with a correcting entry where an amount is given."""
 
     answer = forms.CharField(label="Answer", max_length=4000, widget=forms.Textarea(attrs={"rows": 4}))
-    amount = forms.DecimalField(
+    amount = AmountField(
         label="Correcting entry",
         required=False,
         max_digits=38,
         decimal_places=18,
-        help_text="The amount that is taken off this team, in the statement's currency. Empty: the answer alone.",
+        help_text="The amount that is taken off this team, in the statement's currency. Empty: the answer alone. "
+        "Above the disputed line a second person confirms it.",
     )
     to_team = forms.ModelChoiceField(
         Team.objects.all(), label="Moves to", required=False, empty_label="nobody (unowned)"
+    )
+
+
+class DecisionForm(forms.Form):
+    """What a second person says of a proposed correcting entry."""
+
+    why = forms.CharField(
+        label="If not, why?",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Whoever proposed it reads this.",
     )

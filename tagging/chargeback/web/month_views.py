@@ -1,11 +1,11 @@
-"""Pages of the months of chargeback: the list, one month and closing it, its files, and the journal's accounts."""
+"""Pages of the months of chargeback: the list, one month, closing it or setting it aside, and its files."""
 
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.generic import TemplateView, View
 
@@ -22,13 +22,15 @@ from tagging.chargeback import closing, exports, month_figures
 from tagging.chargeback.closing_checklist import closing_checklist
 from tagging.chargeback.draft_statements import refresh_draft
 from tagging.chargeback.periods import is_outdated
-from tagging.chargeback.web.forms import AccountsForm, PeriodForm
-from tagging.chargeback.web.period_pages import BREADCRUMBS, PeriodPage
+from tagging.chargeback.statement_changes import draft_comparison
+from tagging.chargeback.web.forms import PeriodForm
+from tagging.chargeback.web.period_pages import PeriodPage
 from tagging.chargeback.web.tables import MonthTable, TeamMonthTable, TeamsOfMonthTable
-from tagging.models import ChargebackPeriod, JournalAccount
+from tagging.models import ChargebackPeriod
 
 
 class ChargebackPage(Page, TemplateView):
+    exports = ("csv",)
     permission_required = "tagging.view_statement"
     title = "Chargeback"
     subtitle = "By billing month, so that a month's statements sum to its invoices."
@@ -49,7 +51,7 @@ class ChargebackPage(Page, TemplateView):
         user = self.person
         if user.sees_whole_company:
             return MonthTable(month_figures.company_months(), request=None)
-        return TeamMonthTable(month_figures.months_of_teams(user), request=None)
+        return TeamMonthTable.of(month_figures.months_of_teams(user))
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("_export") == "csv":
@@ -73,21 +75,35 @@ class MonthPage(PeriodPage, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user, period = self.person, self.period
-        may_close = user.has_perm("tagging.close_chargebackperiod") and not period.is_closed
+        is_finance = user.has_perm("tagging.close_chargebackperiod")
+        may_close = is_finance and period.is_draft
         items = closing_checklist(period, timezone.now()) if may_close else []
+        compared = draft_comparison(period, timezone.now().date())
+        rows = month_figures.team_rows(user, period, compared)
         context = {
             "period": period,
             "known": self.known,
-            "table": TeamsOfMonthTable.of(month_figures.team_rows(user, period), period),
+            "table": TeamsOfMonthTable.of(rows, period, compared),
             "equations": month_figures.month_equations(period) if user.sees_whole_company else [],
             "is_outdated": is_outdated(period),
             "items": items,
             "is_ready": may_close and not any(item.state == "bad" for item in items),
+            "has_spread": any(row.spread for row in rows),
             "may_close": may_close,
+            "may_set_aside": may_close and self._may_set_aside,
+            "may_take_back": is_finance and period.is_set_aside,
             "form": PeriodForm(instance=period) if may_close else None,
             "has_company": user.sees_whole_company,
         }
         return super().get_context_data(**{**context, **kwargs})
+
+    @property
+    def _may_set_aside(self) -> bool:
+        try:
+            closing.check_can_set_aside(self.period, timezone.now().date())
+        except closing.CannotClose:
+            return False
+        return True
 
 
 class CloseMonth(PeriodPage, View):
@@ -112,8 +128,30 @@ class CloseMonth(PeriodPage, View):
                 task("tagging.tasks.refresh_chargeback").delay_on_commit()
         else:
             numbered = counted(len(statements), "statement is", "statements are")
-            text = f"{month} is closed: {numbered} numbered, and the leads are notified."
+            became = f"{numbered} numbered, and the leads are notified" if statements else "no team is charged for it"
+            text = f"{month} is closed: {became}."
             messages.success(request, text)
+        return redirect(self.period)
+
+
+class SetMonthAside(PeriodPage, View):
+    """Sets a month before chargeback began aside, with the drafts before it or without; or takes it back."""
+
+    permission_required = "tagging.close_chargebackperiod"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, month: str) -> HttpResponse:
+        try:
+            if request.POST.get("verb") == "take_back":
+                closing.take_back(self.period)
+                messages.success(request, f"{month} is a draft again: it is being computed.")
+            else:
+                and_before = request.POST.get("verb") == "aside_before"
+                months = closing.set_aside(self.period, self.person, timezone.now(), and_before=and_before)
+                aside = counted(len(months), "month is", "months are")
+                messages.success(request, f"{aside} set aside: nobody is charged for it.")
+        except closing.CannotClose as problem:
+            messages.warning(request, str(problem))
         return redirect(self.period)
 
 
@@ -128,10 +166,16 @@ class PeriodSettings(PeriodPage, FormPage):
         return {**super().get_form_kwargs(), "instance": self.period}
 
     def form_valid(self, form: PeriodForm) -> HttpResponse:
-        if self.period.is_closed:
-            messages.warning(self.request, f"{self.period.month} is closed: its basis stays what it was.")
-            return redirect(self.period)
-        form.save()
+        with transaction.atomic():
+            # Somebody may have closed it since this page was asked for: nothing else of the row is written back.
+            locked = ChargebackPeriod.objects.select_for_update(of=("self",)).get(pk=self.period.pk)
+            if locked.is_draft:
+                locked.basis, locked.discounts = form.cleaned_data["basis"], form.cleaned_data["discounts"]
+                locked.save(update_fields=["basis", "discounts"])
+        if not locked.is_draft:
+            state = locked.get_state_display().lower()
+            messages.warning(self.request, f"{locked.month} is {state}: its basis stays what it was.")
+            return redirect(locked)
         refresh_draft(ChargebackPeriod.objects.get(pk=self.period.pk), timezone.now())
         messages.success(self.request, "Saved: the draft is computed again on this basis.")
         return redirect(self.period)
@@ -176,33 +220,3 @@ class StatementsXlsx(PeriodPage, View):
         except TooManyRows as problem:
             messages.error(request, str(problem))
             return redirect(self.period)
-
-
-class JournalCsv(PeriodPage, View):
-    """The journal of a closed month."""
-
-    permission_required = "tagging.close_chargebackperiod"
-
-    def get(self, request: HttpRequest, month: str) -> HttpResponseBase:
-        try:
-            rows = exports.journal_of_month(self.period)
-        except exports.CannotBook as problem:
-            messages.error(request, f"No journal was written. {problem}")
-            return redirect(self.period)
-        return csv_download(rows, f"journal {month}")
-
-
-class JournalAccounts(FormPage):
-    permission_required = "tagging.change_journalaccount"
-    form_class = AccountsForm
-    title = "Journal accounts"
-    subtitle = "The accounts that the journal books to. Cost centres are the teams' own."
-    breadcrumbs = BREADCRUMBS
-    cancel_url_name = "tagging:chargeback"
-    success_message = "Saved."
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "instance": JournalAccount.objects.first() or JournalAccount()}
-
-    def get_success_url(self) -> str:
-        return reverse("tagging:chargeback")

@@ -1,13 +1,16 @@
 """Chargeback on the home page and in the monthly report."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
 
+from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import Membership
 from finops_site.people.signed_in import signed_in_user
+from tagging.chargeback.links import CostLineLinks
 from tagging.models import ChargebackPeriod, Statement
 
 
@@ -16,11 +19,62 @@ def statement_panel(request: HttpRequest) -> dict[str, Any] | None:
     user = signed_in_user(request)
     if user.sees_whole_company:
         periods = list(ChargebackPeriod.objects.exclude(totals=None).prefetch_related("totals").distinct()[:3])
-        return {"periods": periods} if periods else None
+        return {"periods": periods, "latest": _company_parts(periods[0])} if periods else None
     teams = Membership.objects.filter(user=user).values("team")
     rows = Statement.objects.filter(team__in=teams).select_related("period", "team")
     statements = list(rows.order_by("-period__billing_month", "team_name", "currency")[:4])
-    return {"statements": statements} if statements else None
+    return {"statements": statements, "latest": _team_parts(statements)} if statements else None
+
+
+def _company_parts(period: ChargebackPeriod) -> list[dict[str, Any]]:
+    """direct + shared + what nobody is charged = bill, in each currency; each part with where it opens."""
+    links, url = CostLineLinks(), period.get_absolute_url()
+    return [
+        {
+            "currency": total.currency,
+            "parts": [
+                ("direct", total.document_direct, url),
+                ("shared", total.document_shared, url),
+                *([("in pools nobody can take", total.document_unallocated, "")] if total.document_unallocated else []),
+                (
+                    "unowned",
+                    total.document_unowned,
+                    links.month(period.month, team="none", currency=total.currency),
+                ),
+                *([("rounding", total.document_rounding, "")] if total.document_rounding else []),
+            ],
+            "label": "bill",
+            "total": total.document_bill,
+            "url": links.month(period.month, currency=total.currency),
+            "month": period.billing_month,
+        }
+        for total in period.totals.all()
+    ]
+
+
+def _team_parts(statements: Sequence[Statement]) -> list[dict[str, Any]]:
+    """direct + shared (+ spread discounts + what is booked) = statement, of each statement of the latest month."""
+    links, latest = CostLineLinks(), statements[0].period
+    shown = []
+    for statement in statements:
+        if statement.period_id != latest.pk:
+            continue
+        url, code = statement.get_absolute_url(), statement.currency
+        booked = exact_sum([statement.document_corrections, statement.document_adjustments])
+        rest = (("spread discounts", statement.document_spread, url), ("corrections and adjustments", booked, url))
+        direct_url = links.month(latest.month, own_team=statement.team_id, currency=code)
+        parts = [("direct", statement.document_direct, direct_url), ("shared", statement.document_shared, url)]
+        shown.append(
+            {
+                "currency": code,
+                "parts": [*parts, *(part for part in rest if part[1])],
+                "label": "statement",
+                "total": statement.document_total,
+                "url": url,
+                "month": latest.billing_month,
+            }
+        )
+    return shown
 
 
 def report_section(user: Person, month: Month) -> dict[str, Any] | None:
@@ -30,12 +84,17 @@ def report_section(user: Person, month: Month) -> dict[str, Any] | None:
     if not statements:
         return None
     first = statements[0]
-    state = "closed" if first.is_closed else "a draft: it changes until finance closes the month"
+    states = {
+        "closed": "closed",
+        "aside": "set aside: nobody is charged",
+        "draft": "a draft: it changes until finance closes the month",
+    }
+    state = states[first.period.state]
     table = [
         [
             statement.team_name,
             statement.number or "draft",
-            {"amount": statement.total, "currency": statement.currency, "url": statement.get_absolute_url()},
+            {"amount": statement.document_total, "currency": statement.currency, "url": statement.get_absolute_url()},
         ]
         for statement in statements
     ]

@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from costs.query.known_until import KnownDays
-from finops_site.lib.periods import Month, moment_text
+from finops_site.lib.periods import Month
 from finops_site.ui.pages import Page
-from tagging.chargeback.periods import known_of_month
+from tagging.chargeback.periods import known_of_month, period_summary
 from tagging.models import ChargebackPeriod
 
 BREADCRUMBS = (("Chargeback", "tagging:chargeback"),)
@@ -29,7 +29,9 @@ class PeriodPage(Page):
             start = Month.parse(self.kwargs["month"]).start
         except ValueError:
             raise Http404("no such month") from None
-        return get_object_or_404(ChargebackPeriod.objects.select_related("closed_by"), billing_month=start)
+        return get_object_or_404(
+            ChargebackPeriod.objects.select_related("closed_by", "set_aside_by"), billing_month=start
+        )
 
     @cached_property
     def known(self) -> KnownDays:
@@ -39,12 +41,4 @@ class PeriodPage(Page):
     @property
     def period_summary(self) -> str:
         """The state, basis and discounts of the month, for the line under a title."""
-        period = self.period
-        state = "Draft: it changes until finance closes the month"
-        if period.is_closed:
-            assert period.closed_at is not None
-            state = f"Closed on {moment_text(period.closed_at)} by {period.closed_by}"
-        basis = period.get_basis_display().lower()
-        if period.basis == ChargebackPeriod.Basis.EFFECTIVE:
-            basis += f"; discounts of commitments {period.get_discounts_display()}"
-        return f"{state}. By {basis}."
+        return period_summary(self.period)

@@ -15,7 +15,7 @@ from tagging.chargeback import splits
 from tagging.chargeback.web.forms import SplitForm
 from tagging.chargeback.web.period_pages import BREADCRUMBS
 from tagging.chargeback.web.tables import SharedCostChangeTable, SplitTable
-from tagging.models import ChargebackPeriod, Split
+from tagging.models import Split
 from tagging.models.chargeback import SplitQuerySet
 
 ADD = Action("Add a split", "tagging:split_add", "plus", "tagging.add_split", primary=True)
@@ -74,7 +74,7 @@ class SplitPage(FormPage):
         return splits.save_split(form.instance, form.parts)
 
     def _preview(self, form: SplitForm) -> dict[str, Any]:
-        period = self._preview_period(form.instance)
+        period = splits.preview_period(form.instance)
         if period is None:
             return {"preview": True, "no_month": True}
         try:
@@ -86,15 +86,6 @@ class SplitPage(FormPage):
         rows = [{name: getattr(change, name) for name in names} for change in changes]
         table = SharedCostChangeTable(rows, request=None)
         return {"preview": True, "changes": table, "preview_problems": problems, "preview_month": period.month}
-
-    def _preview_period(self, split: Split) -> ChargebackPeriod | None:
-        """The latest draft with a bill in which the split holds: there saving it shows."""
-        drafts = ChargebackPeriod.objects.draft().exclude(totals=None)
-        if split.start:
-            drafts = drafts.filter(billing_month__gte=split.start)
-        if split.end:
-            drafts = drafts.filter(billing_month__lt=split.end)
-        return drafts.first()
 
 
 class AddSplit(SplitPage):

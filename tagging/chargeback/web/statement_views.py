@@ -11,7 +11,6 @@ from django.views.generic import TemplateView
 
 from costs.query.known_until import KnownDays
 from finops_site.models import Team
-from finops_site.registry import registry
 from finops_site.ui.downloads import PDF, csv_download, download
 from finops_site.ui.figures import month_text
 from tagging.chargeback import exports, statement_pdf
@@ -38,10 +37,12 @@ class StatementPage(PeriodPage, TemplateView):
         return statements_of(self.person, self.period, self.team)
 
     def get_title(self) -> str:
-        return f"{self.team}, {month_text(self.period.billing_month, 'long')}"
+        name = self.statements[0].team_name if self.statements else self.team.name
+        return f"{name}, {month_text(self.period.billing_month, 'long')}"
 
     def get_subtitle(self) -> str:
-        return self.period_summary
+        figures = self.statements[0].figures if self.statements else None
+        return figures["summary"] if figures else self.period_summary
 
     def get_breadcrumbs(self) -> list[tuple[str, str]]:
         return [*BREADCRUMBS, (month_text(self.period.billing_month), self.period.get_absolute_url())]
@@ -55,10 +56,9 @@ class StatementPage(PeriodPage, TemplateView):
             "period": period,
             "known": self.known,
             "team": self.team,
-            "shown": [statement_details(statement, user, dispute_urls) for statement in self.statements],
+            "shown": statement_details(self.statements, user, timezone.now().date(), dispute_urls),
             "may_dispute": user.has_perm("tagging.add_dispute") and leads_team(user, self.team),
             "disputes": disputes,
-            "budgets": registry.budgets_of(user, self.team.pk, period.month),
         }
         return super().get_context_data(**{**context, **kwargs})
 
@@ -69,8 +69,11 @@ class StatementPdf(StatementPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not self.statements:
             raise Http404("the team has no statement in this month")
-        name = f"statement-{self.period.month}-{slugify(self.team.name) or self.team.pk}"
-        content = statement_pdf.render_statements(self.statements, self.person, self.known.notes)
+        name = f"statement-{self.period.month}-{slugify(self.statements[0].team_name) or self.team.pk}"
+        if self.period.is_closed:
+            content = statement_pdf.closed_document(self.period, self.team.pk)
+        else:
+            content = statement_pdf.render_statements(self.statements, self.person, timezone.now().date())
         return download(content, name, "pdf", PDF)
 
 
@@ -79,4 +82,5 @@ class StatementCsv(StatementPage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         rows = exports.statement_rows(self.statements)
-        return csv_download(rows, f"statement {self.period.month} {self.team}", self.known.notes)
+        name = self.statements[0].team_name if self.statements else self.team.name
+        return csv_download(rows, f"statement {self.period.month} {name}", self.known.notes)

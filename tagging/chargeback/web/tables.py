@@ -8,22 +8,28 @@ import django_tables2
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from costs.models import Pool
+from costs.query.trends import Comparison
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
 from finops_site.ui.figures import month_text
 from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
+from tagging.calc.journal import JournalEntry
 from tagging.chargeback.month_figures import TeamRow
 from tagging.chargeback.splits import split_months
+from tagging.chargeback.statement_changes import against_of
 from tagging.models import ChargebackPeriod, Dispute, Split
 
 PERIOD_STATES: dict[str, tuple[str, str, str]] = {
     ChargebackPeriod.State.DRAFT: ("Draft", "busy", "pencil"),
     ChargebackPeriod.State.CLOSED: ("Closed", "good", "lock"),
+    ChargebackPeriod.State.ASIDE: ("Set aside", "calm", "archive"),
 }
 DISPUTE_STATES: dict[str, tuple[str, str, str]] = {
     Dispute.State.OPEN: ("Open", "warn", "flag"),
+    Dispute.State.PROPOSED: ("Waits for a second person", "warn", "users"),
     Dispute.State.ANSWERED: ("Answered", "calm", "checks"),
     Dispute.State.CORRECTED: ("Corrected", "good", "circle-check"),
 }
@@ -55,17 +61,24 @@ class TeamMonthTable(MonthTable):
     bill = None
     to_nobody = None
     corrections = None
+    spread = MoneyColumn("Spread discounts")
     booked = MoneyColumn("Corrections and adjustments")
     total = MoneyColumn("Total")
 
     class Meta(MonthTable.Meta):
         caption = "Your teams' months"
 
+    @classmethod
+    def of(cls, rows: Sequence[dict[str, Any]]) -> "TeamMonthTable":
+        """The table of the months; spread discounts are a part of their own where a month has any."""
+        return cls(rows, request=None, exclude=() if any(row["spread"] for row in rows) else ("spread",))
+
 
 class TeamsOfMonthTable(BaseTable):
     team = django_tables2.Column()
     direct = MoneyColumn("Direct")
     shared = MoneyColumn("Shared")
+    spread = MoneyColumn("Spread discounts")
     booked = MoneyColumn("Corrections, adjustments")
     total = MoneyColumn("Total")
     change = ChangeColumn("Against last month", before="before")
@@ -82,19 +95,22 @@ class TeamsOfMonthTable(BaseTable):
         return format_html('<a href="{}">{}</a>', record["url"], name) if record["url"] else name
 
     @classmethod
-    def of(cls, rows: Sequence[TeamRow], period: ChargebackPeriod) -> "TeamsOfMonthTable":
+    def of(
+        cls, rows: Sequence[TeamRow], period: ChargebackPeriod, comparison: Comparison | None
+    ) -> "TeamsOfMonthTable":
         """The table of the teams of a month, with their sums in each currency."""
-        names = ("direct", "shared", "booked", "total")
+        names = ("direct", "shared", "spread", "booked", "total")
         records = [
             {
-                "team": row.team.name,
+                # As it was called when the month was closed.
+                "team": row.statement.team_name if row.statement else row.team.name,
                 "depth": row.depth,
                 "url": reverse("tagging:statement", args=[str(period.month), row.team.pk]) if row.statement else "",
                 "currency": row.currency,
                 "before": row.before,
                 "change": row.change,
                 "with_below": row.with_below,
-                "number": (row.statement.number or "draft") if row.statement else "—",
+                "number": (row.statement.number or period.get_state_display().lower()) if row.statement else "—",
                 **{name: getattr(row, name) for name in names},
             }
             for row in rows
@@ -104,8 +120,15 @@ class TeamsOfMonthTable(BaseTable):
             for code in {row.currency for row in rows}
         }
         # Where no team has teams below, the column would repeat every total.
-        hidden = ("with_below",) if all(row.with_below == row.total for row in rows) else ()
-        return cls(records, totals=total_rows(sums), request=None, exclude=hidden)
+        hidden = ["with_below"] if all(row.with_below == row.total for row in rows) else []
+        if not any(row.spread for row in rows):
+            hidden.append("spread")
+        table = cls(records, totals=total_rows(sums), request=None, exclude=hidden)
+        frozen = [row.statement.figures["change"]["against"] for row in rows if row.statement and row.statement.figures]
+        last = ChargebackPeriod.objects.filter(billing_month=period.month.previous.start).first()
+        against = against_of(last, comparison, is_cut=any(row.after != row.total for row in rows))
+        table.columns["change"].column.verbose_name = capfirst(frozen[0] if frozen else against)
+        return table
 
 
 class SplitTable(BaseTable):
@@ -149,8 +172,8 @@ class SharedCostChangeTable(BaseTable):
 class DisputeTable(BaseTable):
     line = django_tables2.Column("Line", accessor="line.label")
     team = django_tables2.Column("Team", accessor="line.statement.team_name")
-    month = django_tables2.Column("Billing month", accessor="line.statement.period.month")
-    amount = MoneyColumn("Amount", accessor="line.amount", currency="line.statement.currency")
+    month = MonthColumn("Billing month", accessor="line.statement.period.month")
+    amount = MoneyColumn("Amount", accessor="line.document_amount", currency="line.statement.currency")
     state = StatusColumn(states=DISPUTE_STATES)
     raised_by = django_tables2.Column("Raised by")
     raised_at = django_tables2.DateTimeColumn(format="j M Y")
@@ -161,3 +184,31 @@ class DisputeTable(BaseTable):
 
     def render_line(self, value: str, record: Dispute) -> SafeString:
         return format_html('<a href="{}">{}</a>', record.get_absolute_url(), value)
+
+
+class JournalTable(BaseTable):
+    document = django_tables2.Column("Document", attrs={"td": {"class": "nowrap"}})
+    posted = django_tables2.DateColumn(verbose_name="Posting date", format="j M Y")
+    account = django_tables2.Column("Account")
+    cost_center = django_tables2.Column("Cost centre")
+    debit = MoneyColumn("Debit", default="")
+    credit = MoneyColumn("Credit", default="")
+    text = django_tables2.Column("Text")
+
+    class Meta(BaseTable.Meta):
+        orderable = False
+        caption = "Entries"
+
+    @classmethod
+    def of(cls, entries: Sequence[JournalEntry]) -> "JournalTable":
+        """A row for each entry; the side of it that is zero stays empty."""
+        names = ("document", "posted", "account", "cost_center", "currency", "text")
+        rows = [
+            {
+                **{name: getattr(entry, name) for name in names},
+                "debit": entry.debit or None,
+                "credit": entry.credit or None,
+            }
+            for entry in entries
+        ]
+        return cls(rows, request=None)

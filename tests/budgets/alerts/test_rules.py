@@ -15,12 +15,13 @@ from budgets.alerts.rule_forms import MOST_RECIPIENTS
 from budgets.models import Alert, AlertDelivery, Budget, Recipient, Threshold
 from costs.models import Credential
 from tests.budgets.conftest import at
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 THE_20TH = at(date(2026, 3, 20))
 
 
-@pytest.fixture
+@shared
 def budget(a_quarter, payments, budget_of, night):
     budget = budget_of("Payments", "3000", team=payments)
     night(date(2026, 3, 20))
@@ -64,9 +65,9 @@ def warns_at(budget, **values):
 @pytest.mark.parametrize(
     ("values", "refused"),
     [
-        ({"percent": "0"}, "a threshold of 0 % is always breached"),
-        ({"percent": "-5"}, "a threshold of 0 % is always breached"),
-        ({"percent": "1000.01"}, "up to 1000 %"),
+        ({"percent": "0"}, "a threshold of 0% is always breached"),
+        ({"percent": "-5"}, "a threshold of 0% is always breached"),
+        ({"percent": "1000.01"}, "up to 1000%"),
         ({"amount": "0"}, "More than zero"),
         ({}, "one of the two"),
         ({"percent": "10", "amount": "10"}, "one of the two"),
@@ -85,7 +86,7 @@ def test_finance_adds_a_threshold_and_the_page_says_so(budget, fay, client_of):
     page = client_of(fay).get(budget.get_absolute_url()).content.decode()
     assert 'id="thresholds"' in page
     assert 'id="recipients"' in page
-    assert "Spent 1000 %" in page
+    assert "Spent 1000%" in page
 
 
 def test_a_threshold_that_has_warned_keeps_its_words_when_it_is_changed(budget, fay, client_of):
@@ -231,3 +232,10 @@ def test_a_budget_counts_whatever_the_explorer_filters_by(payments, a_quarter, f
     assert "pool" in offered.fields
     assert "pool" not in client_of(lea).get(reverse("budgets:propose")).context["form"].fields
     assert permissions.led_teams(lea) == {payments.pk}
+
+
+@pytest.mark.parametrize("address", ["root@[127.0.0.1]", "root@localhost", "root@[IPv6:::1]"])
+def test_an_address_at_a_machine_is_no_recipient(budget, fay, client_of, address):
+    answer = add(client_of(fay), budget, "recipient", kind="address", address=address, when="at once")
+    assert "mailbox" in problems(answer) or "valid email" in problems(answer)
+    assert not budget.recipients.filter(kind="address").exists()

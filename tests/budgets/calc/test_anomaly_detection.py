@@ -13,8 +13,9 @@ from budgets.anomalies import detection
 from budgets.calc import anomaly_detection
 from budgets.calc.cost_history import CostHistory
 from budgets.models import Anomaly
-from finops_site.models import OutgoingEmail
+from finops_site.models import OutgoingEmail, User
 from tests.budgets.conftest import at
+from tests.shared_fixtures import shared
 
 FIRST = date(2026, 1, 1)
 amounts = st.decimals("-1000", "1000", places=2)
@@ -24,10 +25,22 @@ def history(*series):
     return CostHistory(FIRST, np.array(series, dtype=float))
 
 
-def jumps_in(*series, since=84, running=None):
+def jumps_in(*series, since=84, running=None, sensitivity="normal"):
     past = history(*series)
     rows = len(series)
-    return anomaly_detection.find_jumps(past, np.full(rows, 10.0), [since] * rows, [past.days - 1] * rows, running)
+    return anomaly_detection.find_changes(
+        past,
+        np.full(rows, 10.0),
+        [since] * rows,
+        [past.days - 1] * rows,
+        running,
+        sensitivities=[sensitivity] * rows,
+    )
+
+
+def known(first, last, pattern="jump"):
+    """A change that an earlier night has reported."""
+    return {0: [anomaly_detection.CostChange(0, first, last, 0.0, 0.0, pattern, first, is_known=True)]}
 
 
 def weekdays(days, base=100.0, noise=3.0, seed=1):
@@ -60,7 +73,7 @@ def test_something_new_that_costs_much_at_once_stands_out():
 def test_a_jump_goes_on_in_the_next_night_and_counts_only_the_new_days():
     series = weekdays(120)
     series[100:105] += 400
-    (jump,) = jumps_in(series, since=103, running={0: (100, 102)})
+    (jump,) = jumps_in(series, since=103, running=known(100, 102))
     assert (jump.first, jump.last) == (100, 104)
     assert jump.excess == pytest.approx(800, abs=60)
 
@@ -100,7 +113,7 @@ def test_the_undisturbed_day_is_the_same_weekday_just_before_the_jump(first, lat
 JUMP_DAYS = (date(2026, 3, 17), date(2026, 3, 18))
 
 
-@pytest.fixture
+@shared
 def jumped(payments, deliver):
     """100 USD a day from January on; 600 on two days of March."""
     deliver("2026-01", "100.00", months=2)
@@ -173,6 +186,14 @@ def test_lea_reads_answers_and_ola_sees_nothing(jumped, lea, ola, max_, client_o
     assert client_of(lea).post(reverse("budgets:answer", args=[anomaly.pk, "maybe"])).status_code == 404
     shown = client_of(lea).get("/api/v1/anomalies/").json()["results"][0]
     assert Decimal(shown["actual"]) == 1200
+
+
+@pytest.mark.django_db
+def test_one_address_that_cannot_be_written_undoes_neither_the_other_mails_nor_the_anomalies(jumped, fay, lea):
+    User.objects.filter(pk=fay.pk).update(email="fay\n@demo.example")
+    assert look() == 1
+    assert Anomaly.objects.get().state == "open"
+    assert [email.to for email in OutgoingEmail.objects.all()] == ["lea@demo.example"]
 
 
 @pytest.mark.django_db

@@ -249,7 +249,7 @@ class TestBillingMonth:
         period = {"BillingPeriodStart": "2026-02-28T16:00:00Z", "BillingPeriodEnd": "2026-03-31T15:59:59Z"}
         bill = read(bills.focus_csv([{**period, "ChargePeriodStart": "2026-02-28T16:00:00Z"}]))
         assert bill.days == [date(2026, 2, 28)]
-        assert "starts 2026-02-28 16:00 UTC is March 2026" in bill.notes
+        assert "starts 28 Feb 2026, 16:00 UTC is March 2026" in bill.notes
 
 
 class TestAmounts:

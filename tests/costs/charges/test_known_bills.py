@@ -22,6 +22,8 @@ READ = {name: known for name, known in TRUTH.items() if not known["kind"].starts
 METRICS = {"billed": "billed_cost", "effective": "effective_cost", "list": "list_cost", "contracted": "contracted_cost"}
 # The truth tells the provider's own line type where we tell FOCUS categories.
 CATEGORIES = {"SavingsPlanCoveredUsage": "Usage", "regular": "Usage", "": "Usage"}
+# A provider has one name on every page; the truth has the names that the bill writes.
+ONE_NAME = {"Microsoft": "Azure"}
 # Cost lines keep 18 decimals; the control totals above are of all digits, and books tell the difference.
 HALF_A_STORED_DIGIT = Decimal("5E-19")
 TABLES = {
@@ -256,7 +258,7 @@ def test_the_sums_by_service_account_and_category_are_the_truths(tmp_path):
     known = READ["focus-sample/focus_sample_1.0.csv"]
     for field, key in [("service", "by_service"), ("charge_category", "by_category"), ("provider", "by_provider")]:
         sums = dict(CostLine.objects.order_by().values_list(field).annotate(Sum("billed_cost")))
-        assert sums == {name: Decimal(sums["billed"]) for name, sums in known[key].items()}, field
+        assert sums == {ONE_NAME.get(name, name): Decimal(sums["billed"]) for name, sums in known[key].items()}, field
 
 
 def test_the_hand_written_bills_are_csv():

@@ -20,6 +20,7 @@ from costs.web.team_rows import team_spend_rows
 from finops_site.lib.periods import Month
 from finops_site.ops.commands import BadInput
 from tests import bills
+from tests.shared_fixtures import shared
 
 MARCH = Month(2026, 3)
 HISTORY = "Date,USD,JPY,\n2026-03-31,1.25,160,\n2026-03-30,1.20,N/A,\n2026-02-27,1.10,150,\n"
@@ -82,7 +83,7 @@ class TestLookingUp:
         assert self.BOOK.for_month("USD", "EUR", Month(2025, 3)) is None
 
 
-@pytest.fixture
+@shared
 def spent(tmp_path, db):
     """128 USD and 10 EUR in March, 7 EUR in April of which no rate is known."""
     rows = [

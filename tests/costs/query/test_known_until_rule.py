@@ -2,7 +2,15 @@
 
 from datetime import date, timedelta
 
-from costs.calc.known_until import Arrival, DeliveredMonth, Rules, gather_bills, knowledge_of, usual_lag
+from costs.calc.known_until import (
+    Arrival,
+    DeliveredMonth,
+    Rules,
+    gather_bills,
+    knowledge_of,
+    last_shared_day,
+    usual_lag,
+)
 from finops_site.lib.periods import Month, Period
 
 BOTH = frozenset({"billed_cost", "effective_cost"})
@@ -142,3 +150,24 @@ def test_a_month_is_final_by_its_age_or_by_the_providers_invoice():
     assert judged(invoiced, october, date(2026, 11, 3)).open_months == []
     short = [*rows[:1], month(date(2026, 10, 20))]
     assert judged(short, october, date(2026, 11, 20)).open_months == [Month(2026, 10)], "eleven days are missing"
+
+
+def test_days_are_compared_up_to_the_last_that_every_bill_has():
+    def shared(*bills, period=NOVEMBER):
+        rows = [month(day, number, source=number) for number, text in enumerate(bills, 1) for day in days(text)]
+        day = last_shared_day(gather_bills(rows), period, TODAY, RULES)
+        return day and f"{day:%m-%d}"
+
+    assert shared("10-31 11-27") == "11-27"
+    assert shared("10-31 11-27", "10-31 11-10") == "11-10"
+    # A fee of the 1st is whole with it, a bill that comes once a month leaves the others their days, one that has ended
+    # holds nothing up.
+    assert shared("10-31 11-27", "09-01 10-01 11-01") == "11-27"
+    assert shared("10-31 11-27", "10-31") == "11-27"
+    assert shared("10-31 11-27", "07-20 08-10") == "11-27"
+    assert shared("10-31", period=NOVEMBER) == "10-31"
+    assert shared() is None
+    # Of months that are over, too.
+    october = Month(2026, 10).period
+    assert shared("09-30 10-31 11-27", "09-30 10-12", period=october) == "10-12"
+    assert shared("09-30 10-31 11-27", "09-30 10-31 11-12", period=october) == "11-12"

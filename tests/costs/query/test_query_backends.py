@@ -14,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
+from costs.charges import charge_queries
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine
@@ -119,6 +120,29 @@ def test_names_with_percent_signs_and_null_bytes_find_their_charges(engine, load
         assert drilldown.charges_of(line).count == 1
 
 
+def test_names_with_quotes_and_backslashes_find_their_charges(engine, load):
+    odd = "it's \\ \"blank from.\" 'blank from.' -- x"
+    load({"ServiceName": odd, "Tags": '{"Team": "O\'Neil \\\\"}'}, {"ServiceName": "it"}, {"RegionId": "r" * 300})
+    for line in CostLine.objects.all():
+        assert drilldown.charges_of(line).count == 1
+
+
+def test_the_questions_of_a_second_line_are_compiled_already(load, monkeypatch):
+    load({}, {"ResourceId": "", "ServiceName": "Amazon S3", "Tags": '{"Team": "Data"}'})
+    first, second = CostLine.objects.all()
+    assert drilldown.charges_of(first).count == 1
+    monkeypatch.setattr(charge_queries, "to_sql", None)
+    assert drilldown.charges_of(second).count == 1
+
+
+def test_more_charges_than_a_page_shows_are_reached_behind_the_first(engine, load):
+    load(*({"BilledCost": str(number)} for number in range(1, 6)))
+    charges = drilldown.charges_of(CostLine.objects.get(), 3, 10)
+    assert ([row["BilledCost"] for row in charges.rows], charges.count) == ([4, 5], 5)
+    chosen = drilldown.charge_of(CostLine.objects.get(), charges.rows[1]["key"])
+    assert (chosen["BilledCost"], chosen["alike"]) == (5, 1)
+
+
 def test_the_hours_of_machines_are_summed_by_pool_and_price_and_their_machines_counted_once(engine, load):
     licensed = {"ChargeDescription": "On Demand Windows with SQL Server Web, Multi-AZ"}
     month = load(
@@ -151,7 +175,8 @@ def test_a_resource_is_followed_through_the_days_of_its_bill_as_far_as_one_may_s
 
 def test_the_page_of_a_line_shows_its_charges_and_its_resource_by_day(load, fay, client_of):
     load({}, {"ChargePeriodStart": "2026-03-06T00:00:00Z"})
-    page = client_of(fay).get(reverse("costs:line", args=[CostLine.objects.first().pk])).content.decode()
+    url = reverse("costs:line", args=[CostLine.objects.first().pk])
+    page = client_of(fay).get(url, follow=True).content.decode()
     assert "Charges as delivered" in page
     assert "web-1 in this bill, by day" in page
 

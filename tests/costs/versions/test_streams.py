@@ -379,7 +379,7 @@ def test_fay_sees_the_streams_of_a_source_and_how_far_each_is_delivered(inbox, f
     put(inbox, {"exp/20260301-20260331/a.csv": azure_csv((1, 70), (7, 1))})
     (delivery,) = fetch()[0]
     page = client_of(fay).get(reverse("costs:source", args=[delivery.source_id])).content.decode()
-    for words in ("Streams", "exp", "actual", "2026-03-07", f"#{delivery.pk}"):
+    for words in ("Streams", "exp", "actual", "7 Mar 2026", f"#{delivery.pk}"):
         assert words in page
     assert "fetched, exp, actual view" in client_of(fay).get(delivery.get_absolute_url()).content.decode()
 

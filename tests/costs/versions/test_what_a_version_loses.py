@@ -20,6 +20,7 @@ from finops_site.models import OutgoingEmail, Team
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.people import waiting_for
+from tests.shared_fixtures import shared
 
 LIMITS = Limits(Decimal("0.1"), Decimal("0.5"))
 
@@ -84,7 +85,7 @@ class TestRule:
         ]
 
 
-@pytest.fixture
+@shared
 def owners(people):
     for name in ("Payments", "Data"):
         team = Team.objects.get(name=name)

@@ -18,7 +18,8 @@ from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine
 from costs.query import spend, trends
-from costs.query.currency_conversion import Exchange, convert_pivots, load_rates
+from costs.query.currency_conversion import build_converted_pivots, load_rates
+from costs.query.line_addresses import keys_of
 from costs.query.pivots import build_pivots
 from costs.query.question import BadQuestion, Question
 from finops_site.lib.periods import Month, parse_range
@@ -63,11 +64,16 @@ ROWS = [
 @pytest.fixture
 def bill(people, tmp_path, monkeypatch):
     """February and March up to the 19th; today is the 20th."""
+    return deliver_to_teams(tmp_path, monkeypatch, ROWS)
+
+
+def deliver_to_teams(tmp_path, monkeypatch, rows):
+    """A bill of two teams, who own what is tagged with their names; today is the 20th of March."""
     monkeypatch.setattr(timezone, "now", lambda: NOW)
     for number, name in enumerate(["Payments", "Data"]):
         team = Team.objects.get(name=name)
         OwnershipRule.objects.create(name=f"Tag Team {name}", team=team, tag_key="Team", tag_value=name, order=number)
-    return deliver(tmp_path, ROWS)
+    return deliver(tmp_path, rows)
 
 
 def deliver(tmp_path, rows, source="northwind"):
@@ -158,13 +164,29 @@ def test_a_group_that_leads_in_one_currency_is_shown_with_all_its_cost_when_conv
     deliver(tmp_path, [*services(range(500, 511), BillingCurrency="EUR"), *euros], source="euros")
     march = parse_range("2026-03", "2026-03")
     load_rates([CurrencyRate("USD", "EUR", date(2026, 3, 1), D("0.5"), True, "by hand")])
-    pivots = build_pivots(fay, Question(march, ("service",), "month"), to_merge=True)
-    (pivot,) = convert_pivots(pivots, Exchange("EUR", "month", march, {"USD", "EUR"}))
+    (pivot,), _ = build_converted_pivots(fay, Question(march, ("service",), "month"), "EUR")
     rows = listed(pivot)
     assert rows["Service 10"] == D(510) + D(110) / 2
     assert len(rows) == 11
     assert rows["Other"] == (D(500) + D(100) / 2) + (D(1) + D(111) / 2)
     assert sum(rows.values()) == pivot.total
+
+
+@pytest.mark.parametrize(
+    ("grain", "first"), [("month", "2026-03"), ("month", "2026-03-02"), ("week", "2026-03"), ("day", "2026-03")]
+)
+def test_the_largest_of_two_currencies_together_leads_though_it_leads_in_neither(people, fay, tmp_path, grain, first):
+    split, dollars, euros, credit = "Split", "Dollars alone", "Euros alone", "Credit of both"
+    of_dollars = {dollars: "100", split: "90", credit: "-40"}
+    of_euros = {euros: "60", split: "55", credit: "-90"}
+    for source, amounts in (("USD", of_dollars), ("EUR", of_euros)):
+        rows = [charge("2026-03-03", cost, None, name, name, BillingCurrency=source) for name, cost in amounts.items()]
+        deliver(tmp_path, rows, source=source)
+    load_rates([CurrencyRate("USD", "EUR", date(2026, 3, 1), D("0.5"), True, "by hand")])
+    days = parse_range(first, "2026-03")
+    (pivot,), _ = build_converted_pivots(fay, Question(days, ("service",), grain), "EUR", top=2)
+    assert listed(pivot) == {credit: D(-110), split: D(100), "Other": D(110)}
+    assert [group.label for group in pivot.groups] == [credit, split, "Other"]
 
 
 def test_a_filter_by_a_team_includes_the_teams_below(bill, fay):
@@ -256,7 +278,7 @@ def test_unowned_lines_say_so_in_the_csv(bill, fay, client_of):
 
 def test_a_line_opens_to_its_charges_as_delivered(bill, lea, client_of):
     line = CostLine.objects.get(resource="fn-new")
-    text = page(client_of(lea), f"/costs/lines/{line.pk}/").content.decode()
+    text = page(client_of(lea), f"/costs/lines/{keys_of([line])[line.pk]}/").content.decode()
     assert "0.000000000000000001" in text
     assert "northwind" in text
 

@@ -13,6 +13,7 @@ from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.models import OwnershipRule
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 URL = "/reports/2026-03/"
@@ -27,7 +28,7 @@ CHARGES = [
 ]
 
 
-@pytest.fixture
+@shared
 def two_months(people, tmp_path):
     for order, name in enumerate(["Payments", "Data"]):
         team = Team.objects.get(name=name)

@@ -1,5 +1,8 @@
 """What an administrator changes in the schedule stays changed."""
 
+import os
+import signal
+
 import pytest
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -42,3 +45,14 @@ def test_an_entry_follows_a_task_that_was_renamed_and_keeps_its_times():
     Scheduler(app=app).setup_schedule()
     task = PeriodicTask.objects.get(name=NIGHT)
     assert (task.task, task.crontab, task.enabled) == ("finops_site.tasks.run_nightly_checks", later, True)
+
+
+def test_a_stop_that_comes_while_the_schedule_is_made_is_heard_when_it_stands(monkeypatch):
+    entries_when_heard = []
+    handler = signal.signal(signal.SIGTERM, lambda *_: entries_when_heard.append(PeriodicTask.objects.count()))
+    monkeypatch.setattr(Scheduler, "follow_renamed_tasks", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        Scheduler(app=app)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert entries_when_heard == [PeriodicTask.objects.count()]

@@ -48,6 +48,12 @@ CONTEXT = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _company(settings):
+    """What the environment names needs no database."""
+    settings.FINOPS_COMPANY = "Northwind"
+
+
 def part(context, template=""):
     return monthly_report.make_part(
         ReportSection("teams", "Teams of March", template, lambda user, month: None), context

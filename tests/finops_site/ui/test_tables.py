@@ -8,6 +8,8 @@ from decimal import Decimal
 import django_tables2
 import pytest
 from django.test import RequestFactory
+from django.urls import get_resolver
+from django.utils.html import format_html
 
 from finops_site.ui.downloads import csv_download
 from finops_site.ui.table_export import export_rows, safe_cell
@@ -66,7 +68,7 @@ def exported(*rows: dict[str, object], table: type[BaseTable] = Costs) -> list[l
 
 def test_a_row_reads_as_people_say_it():
     page = html(row())
-    for text in ("1,234.57 ", "Nov 2025", "2025-11-30", "50.0%", "-2.50 ", "(-25.0%)", "Current", "84,000"):
+    for text in ("1,234.57 ", "Nov 2025", "30 Nov 2025", "50.0%", "-2.50 ", "(-25.0%)", "Current", "84,000"):
         assert text in page
     assert "+1 more" in page
 
@@ -164,3 +166,36 @@ def test_a_nul_does_not_reach_the_csv():
 def test_the_file_name_is_plain():
     response = csv_download(export_rows(Costs([])), 'x"; evil\r\nSet-Cookie: a=b')
     assert response["Content-Disposition"] == 'attachment; filename="x-evil-set-cookie-ab.csv"'
+
+
+def test_a_file_has_the_value_of_a_cell_and_no_markup():
+    class LinkTable(BaseTable):
+        name = django_tables2.Column()
+        month = MonthColumn()
+        answers = django_tables2.Column(accessor="pk")
+
+        def render_name(self, value):
+            return format_html('<a href="/{}/"><span>{}</span></a><span>more</span>', value, value[:3])
+
+        def render_month(self, value):
+            return format_html('<a href="/">{}</a>', value)
+
+        def render_answers(self, value):
+            return format_html("<b>{}</b><b>{}</b>", "R&D", "none")
+
+    _head, line = exported({"name": "<i>Support</i>", "month": date(2026, 3, 1), "pk": 7}, table=LinkTable)
+    assert line == ["<i>Support</i>", "2026-03", "R&D none"]
+
+
+def every_table(base=BaseTable):
+    for table in base.__subclasses__():
+        yield table
+        yield from every_table(table)
+
+
+def test_what_a_table_writes_into_files_is_never_meant_for_pages():
+    assert get_resolver().url_patterns  # With the pages, their tables are imported.
+    tables = [table for table in every_table() if not table.__module__.startswith("tests.")]
+    assert len(tables) > 50
+    writers = [getattr(table, name) for table in tables for name in dir(table) if name.startswith("value_")]
+    assert [writer.__qualname__ for writer in writers if "Safe" in str(writer.__annotations__["return"])] == []

@@ -313,7 +313,7 @@ GOOGLE_TABLE = (
 
 
 def test_googles_table_has_contract_prices_commitments_and_what_flexible_ones_take_off():
-    """Of 0.03 a flexible commitment takes 28 % in a year and 46 % in three."""
+    """Of 0.03 a flexible commitment takes 28% in a year and 46% in three."""
     prices = parse_price_list(GOOGLE_TABLE, "google-2026-01-31.csv")
     amounts = {(price.kind, price.term_months): price.hourly for price in prices}
     assert amounts == {

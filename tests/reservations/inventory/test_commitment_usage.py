@@ -18,6 +18,7 @@ from reservations.calc import discount_application
 from reservations.inventory import commitment_usage, metrics, notices
 from reservations.models import Commitment, Coverage, Notice, Utilisation
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 PLACES = [item / "shared/data/bills/focus-spec-examples" for item in Path(__file__).resolve().parents]
@@ -151,7 +152,7 @@ def load(folder, rows, name="march.csv"):
     commitment_usage.refresh_usage(Month(2026, 3))
 
 
-@pytest.fixture
+@shared
 def half_used(people, tmp_path):
     """Two weeks: the first used to three quarters, the second to half."""
     rows = [item for day in range(1, 8) for item in (row(day, "Used", 18, "1.8"), row(day, "Unused", 6, "0.6"))]
@@ -187,7 +188,7 @@ def test_a_bill_that_shows_more_hours_than_were_bought_is_pointed_at(people, tmp
 
 def test_a_poor_week_is_noticed_once_with_every_way_out_priced(half_used):
     (notice,) = notices.notice_low_weeks(date(2026, 3, 15))
-    assert "used to 50% in the week of 2026-03-08: 8.40 USD were paid for nothing" in notice.text
+    assert "used to 50% in the week of 8 Mar 2026: 8.40 USD were paid for nothing" in notice.text
     options = {option["name"]: option for option in notice.options}
     assert set(options) == {"Sell", "Move workloads", "Wait"}
     # Half of 876 for 78 days of 365 that are left, less 12 %.
@@ -204,7 +205,7 @@ def test_a_family_that_no_longer_exists_is_idle_and_has_its_ways_out(people, tmp
     Commitment.objects.update(end=date(2026, 6, 1), term_months=12)
     assert Commitment.objects.get().instance_type == "m1.ancient"
     (notice,) = notices.notice_low_weeks(date(2026, 3, 15))
-    assert "used to 0% in the week of 2026-03-08: 16.80 USD were paid for nothing" in notice.text
+    assert "used to 0% in the week of 8 Mar 2026: 16.80 USD were paid for nothing" in notice.text
     assert {"Move workloads", "Wait"} <= {option["name"] for option in notice.options}
 
 

@@ -14,12 +14,13 @@ from reservations.inventory import known_changes
 from reservations.models import Commitment
 from reservations.pricing import price_book
 from tests.reservations.inventory.test_commitment_usage import load, row
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 SPRING = Period(date(2026, 3, 10), date(2026, 6, 1))
 
 
-@pytest.fixture
+@shared
 def reserved(people, tmp_path):
     """A machine reserved until 20 April: each day 18 hours used (1.80, on demand 3.60), 6 unused (0.60)."""
     load(
@@ -80,7 +81,7 @@ def begins(**changes):
     return Commitment.objects.create(**{**fields, **changes})
 
 
-@pytest.fixture
+@shared
 def priced(db):
     pool = MachinePool("AWS", "us-east-1", "m5.large", "Linux")
     price_book.load_prices([Price(pool, "on_demand", Decimal("0.1"), "USD", "a list", date(2026, 1, 1))])

@@ -172,7 +172,7 @@ def fleet(demand, on_demand, reserved, planned, **limits):
 
 
 def test_the_machines_that_fill_a_limit_best_are_bought_and_not_the_first_that_fit():
-    """0.10, 0.20 and 0.30 an hour: 70 % of 0.60 is 0.42, so 0.10 + 0.30 fit, which saves 0.4 x 0.40 = 0.16 an hour.
+    """0.10, 0.20 and 0.30 an hour: 70% of 0.60 is 0.42, so 0.10 + 0.30 fit, which saves 0.4 x 0.40 = 0.16 an hour.
 
     The program's fractions bring it to 0.10 + 0.20, which saves 0.12.
     """
@@ -183,7 +183,7 @@ def test_the_machines_that_fill_a_limit_best_are_bought_and_not_the_first_that_f
 
 
 def test_a_coverage_that_can_be_reached_is_reached_between_its_two_limits():
-    """Four machines all day and seven from 8 to 20: 132 machine hours, of which 69 to 70 % are 91.08 to 92.4.
+    """Four machines all day and seven from 8 to 20: 132 machine hours, of which 69 to 70% are 91.08 to 92.4.
 
     Three reservations cover 72; of the 60 left a plan for 0.82 of a machine covers 19.7.
     """

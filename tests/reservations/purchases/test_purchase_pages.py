@@ -17,12 +17,13 @@ from reservations.purchases import approvals, buying_policy, purchase_requests
 from reservations.purchases.purchase_summary import describe_fall
 from tests.people import waiting_for
 from tests.reservations.purchases.test_purchase_requests import fred, make_item  # noqa: F401
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
+@shared
 def item(people):
     item = make_item()
     Plan.objects.update(team=Team.objects.get(name="Payments"))
@@ -34,7 +35,7 @@ def item(people):
     return item
 
 
-@pytest.fixture
+@shared
 def row(item, eli):
     return purchase_requests.request_purchase(item, user=eli, batch=1, comment="It runs.", now=timezone.now())
 
@@ -49,7 +50,7 @@ def test_eli_asks_for_a_batch_from_its_proof(item, eli, client_of):
     assert address in client_of(eli).get(proof).content.decode()
     form = client_of(eli).get(address).content.decode()
     assert "All of it: 2 machines" in form
-    assert "Batch 1 of 2: 1 machine, planned for 2026-03-21" in form
+    assert "Batch 1 of 2: 1 machine, planned for 21 Mar 2026" in form
     page = client_of(eli).post(address, {"batch": "1", "comment": "Steady."}, follow=True).content.decode()
     assert "Steady." in page
     assert "Only finance approves purchases." in page

@@ -26,6 +26,7 @@ from reservations.models import (
 )
 from reservations.purchases import approvals, bill_matching, buying, buying_policy, purchase_requests
 from reservations.savings import ledger
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 21, 12, tzinfo=UTC)
@@ -63,14 +64,14 @@ def make_item():
     )
 
 
-@pytest.fixture
+@shared
 def item(people):
     item = make_item()
     item.refresh_from_db()
     return item
 
 
-@pytest.fixture
+@shared
 def fred(people):
     """A second person of finance."""
     fred = User.objects.create_user("fred@demo.example", "correct horse battery staple")
@@ -296,7 +297,7 @@ def test_the_night_lets_expire_what_nobody_decided_and_finds_what_was_bought(ite
     row.refresh_from_db()
     waiting.refresh_from_db()
     assert (row.state, waiting.state) == (purchase_rules.SEEN, purchase_rules.EXPIRED)
-    assert waiting.message == "It was to be decided and bought until 04 April 2026."
+    assert waiting.message == "It was to be decided and bought until 4 Apr 2026."
 
 
 def test_a_reference_that_nobody_can_store_is_refused_in_words(item, eli, fay):
@@ -315,7 +316,7 @@ def test_a_limit_in_dollars_is_compared_with_euros_at_the_known_rate(item, eli, 
     ExchangeRate.objects.create(base="EUR", quote="USD", day=date(2026, 3, 20), rate=Decimal("1.10"))
     ApproverLimit.objects.create(user=fay, limit=481)
     assert approvals.approval_objection(row, fay, NOW.date()) == (
-        "It commits 438.00 EUR over its term: 481.80 USD at 1 EUR = 1.100000 USD of 20 March 2026, "
+        "It commits 438.00 EUR over its term: 481.80 USD at 1 EUR = 1.100000 USD of 20 Mar 2026, "
         "and you may approve up to 481.00."
     )
     waiting = PurchaseRequest.objects.waiting_for(approvals.approver_for(fay, NOW.date()))

@@ -82,7 +82,7 @@ def test_prices_and_demand_that_moved_are_said_in_words():
 def test_a_request_lapses_on_the_day_it_says():
     end = datetime(2026, 4, 1, tzinfo=UTC)
     assert purchase_rules.describe_expiry(end, datetime(2026, 3, 31, tzinfo=UTC)) == []
-    assert purchase_rules.describe_expiry(end, end) == ["It was to be decided and bought until 01 April 2026."]
+    assert purchase_rules.describe_expiry(end, end) == ["It was to be decided and bought until 1 Apr 2026."]
 
 
 @pytest.mark.parametrize(

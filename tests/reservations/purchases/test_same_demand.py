@@ -147,7 +147,7 @@ def test_what_a_bill_shows_since_five_days_counts_for_the_days_before(item, eli,
     for day in range(26, 31):
         Utilisation.objects.create(commitment=seen, day=date(2026, 3, day), **fields)
     bill_matching.match_purchases_with_bills(NOW)
-    with pytest.raises(SameDemand, match=r"covers it since 2026-03-26\. 1\.\d\d USD a day are left"):
+    with pytest.raises(SameDemand, match=r"covers it since 26 Mar 2026\. 1\.\d\d USD a day are left"):
         all_of_it(again(item), lea)
 
 

@@ -9,18 +9,19 @@ from reservations.calc.purchase_rules import CannotBuy
 from reservations.models import Commitment, Plan, PurchaseRequest, StandingOrder
 from reservations.purchases import approvals, standing_orders
 from tests.reservations.purchases.test_purchase_requests import NOW, days, fred, item  # noqa: F401
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 APRIL = datetime(2026, 4, 2, tzinfo=UTC)
 
 
-@pytest.fixture
+@shared
 def order(item, fay):  # noqa: F811
     Plan.objects.update(created_at=NOW)
     return StandingOrder.objects.create(name="Monthly", made_by=fay)
 
 
-@pytest.fixture
+@shared
 def owned(people):
     return Commitment.objects.create(provider="AWS", commitment_id="old", first_seen=date(2026, 1, 1))
 

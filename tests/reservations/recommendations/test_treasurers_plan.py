@@ -94,8 +94,8 @@ def test_fay_sets_the_policy_and_it_is_noted_who_did(people, fay, eli, client_of
 def test_a_slice_that_returns_less_than_cash_costs_is_not_bought_and_its_price_is_shown(tmp_path):
     """Two machines of which one runs 16 of 24 hours.
 
-    Its commitment of 0.06048 an hour takes 0.096 x 2/3 = 0.064 off: it saves 0.00352, 5.8 % of what it commits. Where
-    cash costs nothing it is bought; where cash costs 8 % a year it is not.
+    Its commitment of 0.06048 an hour takes 0.096 x 2/3 = 0.064 off: it saves 0.00352, 5.8% of what it commits. Where
+    cash costs nothing it is bought; where cash costs 8% a year it is not.
     """
     load(tmp_path, shifts(24, 16))
     assert recommend(**ONE_YEAR).items.get().quantity == 2 * CHEAP
@@ -111,7 +111,7 @@ def test_a_slice_that_returns_less_than_cash_costs_is_not_bought_and_its_price_i
 
 
 def test_what_upfront_costs_decides_and_is_in_no_cost_that_is_shown(tmp_path):
-    """All upfront costs 0.05664 an hour, 6.3 % less than 0.06048: at 8 % a year it pays, at 20 % it does not."""
+    """All upfront costs 0.05664 an hour, 6.3% less than 0.06048: at 8% a year it pays, at 20% it does not."""
     load(tmp_path, shifts(24))
     limits = {"terms": (12,), "payments": ("none", "all"), "kinds": ("sp_ec2",)}
     cheap = recommend(**limits, cash_rate=0.08).items.get()
@@ -254,7 +254,7 @@ def test_the_command_writes_quantities_as_people_do(tmp_path):
 def test_a_bill_of_days_saves_between_the_worst_and_the_best_hours(people, fay, client_of, tmp_path):
     """Four machines of 20 hours a day, in one charge a day: at worst all at once, at best 3.33 machines all day.
 
-    At worst four run in 20 of 24 hours: a commitment for them is used to 83.3 %, and saves 4 x (0.08 - 0.06048) an
+    At worst four run in 20 of 24 hours: a commitment for them is used to 83.3%, and saves 4 x (0.08 - 0.06048) an
     hour. At best only 3.33 run, all day, and the commitment for four covers as much: the hours are the same.
     """
     day = {"ConsumedQuantity": "20", "BilledCost": "1.92", "EffectiveCost": "1.92"}

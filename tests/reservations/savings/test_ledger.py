@@ -29,6 +29,7 @@ from reservations.models import LedgerMonth, Plan, PurchaseRequest, Rate, Utilis
 from reservations.purchases import approvals, buying, demand_and_prices, purchase_requests
 from reservations.savings import ledger
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 21, 12, tzinfo=UTC)
@@ -88,7 +89,7 @@ def celery_eager():
 MARCH, APRIL = Month(2026, 3), Month(2026, 4)
 
 
-@pytest.fixture
+@shared
 def item(people, tmp_path):
     """Twenty days of March, and the purchase that was worked out from them: two machines, one by one."""
     load(tmp_path, MARCH, [on_demand(date(2026, 3, day), "9.6") for day in range(1, 21)])
@@ -287,7 +288,7 @@ def test_many_purchases_ask_as_many_questions_as_one(item, eli, fay, tmp_path):
     assert len(many) == len(few)
 
 
-@pytest.fixture
+@shared
 def bought(item, eli, fay, tmp_path):
     """Bought for everybody, used to three quarters, with a tenth less demand."""
     row = buy(item, eli, fay)

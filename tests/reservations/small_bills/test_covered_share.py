@@ -25,7 +25,7 @@ def listed():
 
 
 def advised(as_of=AS_OF, **changes):
-    """A recommendation by finance's policy, which covers 70 % at most: (machines to buy, its notes)."""
+    """A recommendation by finance's policy, which covers 70% at most: (machines to buy, its notes)."""
     plan = recommending.create_plan(None, plan_parameters.default_parameters(**changes), as_of=as_of, lookback_days=30)
     plan = recommending.compute_recommendation(plan)
     return sum((item.quantity for item in plan.items.all()), Decimal(0)), " ".join(plan.notes)
@@ -33,7 +33,7 @@ def advised(as_of=AS_OF, **changes):
 
 @pytest.mark.parametrize(("owned", "more"), [(0, 14), (4, 10), (14, 0), (15, 0)])
 def test_seventy_per_cent_of_twenty_machines_are_fourteen_whatever_of_them_is_owned(tmp_path, listed, owned, more):
-    """20 x 70 % = 14; what is owned counts, so that fay is not led to 95 % one recommendation after another."""
+    """20 x 70% = 14; what is owned counts, so that fay is not led to 95% one recommendation after another."""
     load(tmp_path, march(20))
     if owned:
         reserved(owned, end=date(2028, 1, 1))
@@ -53,12 +53,12 @@ def test_a_least_coverage_counts_what_is_owned(tmp_path, listed):
 
 
 def test_what_is_owned_for_a_month_more_is_not_bought_twice_today(tmp_path, listed):
-    """Ten run and ten are owned until 30 April; of the months after, 70 % are seven, none of which is needed today."""
+    """Ten run and ten are owned until 30 April; of the months after, 70% are seven, none of which is needed today."""
     load(tmp_path, march(10))
     reserved(10, end=date(2026, 5, 1))
     quantity, notes = advised()
     assert quantity == 7
-    assert "Wait with 7 of 7 × m5.large Linux in us-east-1 until 01 May 2026: until then what is owned" in notes
+    assert "Wait with 7 of 7 × m5.large Linux in us-east-1 until 1 May 2026: until then what is owned" in notes
 
 
 def test_where_a_list_is_loaded_and_nothing_pays_no_price_is_called_indicative(tmp_path, listed):

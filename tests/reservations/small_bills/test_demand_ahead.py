@@ -1,7 +1,7 @@
 """Small histories of use, with what is right to buy worked out by hand beside each.
 
 A machine costs 1 an hour on demand and 0.63 committed for a year, so that one is worth it that runs in more than 63 of
-100 hours: the level is the quantile of the hours at 37 %. Each history ends on 1 April 2026.
+100 hours: the level is the quantile of the hours at 37%. Each history ends on 1 Apr 2026.
 """
 
 from datetime import datetime, timedelta
@@ -62,12 +62,12 @@ def test_steady():
 
 
 def test_half_time():
-    """One machine always and two more for 12 of 24 hours: half the time is less than 63 %, so one."""
+    """One machine always and two more for 12 of 24 hours: half the time is less than 63%, so one."""
     assert bought(history(30, m5=lambda at: 3 if 8 <= at.hour < 20 else 1)) == {"m5.large": 1}
 
 
 def test_office_hours_are_no_deletion():
-    """Four machines from Monday to Friday, one at the weekend: 120 of 168 hours are 71 %, so four."""
+    """Four machines from Monday to Friday, one at the weekend: 120 of 168 hours are 71%, so four."""
     gross = history(60, m5=lambda at: 4 if at.weekday() < 5 else 1)
     assert bought(gross) == {"m5.large": 4}
 
@@ -86,7 +86,7 @@ def test_shrunk():
 def test_growing():
     """100 machines a year ago and 200 now, 0.274 a day: three quarters of it are believed for the year to come.
 
-    At its end it is 200 + 0.75 x 0.274 x 365 = 275, and 37 % of the way there is exceeded in 63 % of the year:
+    At its end it is 200 + 0.75 x 0.274 x 365 = 275, and 37% of the way there is exceeded in 63% of the year:
     200 + 0.37 x 75 = 228. A few more or less are the week over which the last level is measured.
     """
     gross = history(395, m5=lambda at: 200 - round(days_before(at) * 100 / 365))
@@ -129,7 +129,7 @@ def test_deleted():
 
 
 def test_a_machine_of_three_days_is_no_reason_for_three_years():
-    """Two machines, and a third since 29 March: two, though it ran in 3 of the last 7 days, which is more than 38 %."""
+    """Two machines, and a third since 29 March: two, though it ran in 3 of the last 7 days, which is more than 38%."""
     gross = history(60, m5=lambda at: 3 if at >= datetime(2026, 3, 29) else 2)
     assert bought(gross, committed=0.38) == {"m5.large": 2}
     notes = expected_demand(gross, (), months=36, days=30).notes
@@ -159,7 +159,7 @@ def test_covered_now():
 
 
 def test_expiring():
-    """Three machines, two of them reserved for another three months: in nine of twelve months, 75 %, all three."""
+    """Three machines, two of them reserved for another three months: in nine of twelve months, 75%, all three."""
     gross = history(30, m5=lambda at: 3)
     held = [owned(M5, 2, END + timedelta(days=365 / 4))]
     assert bought(gross, held=held) == {"m5.large": 3}
@@ -167,8 +167,7 @@ def test_expiring():
     assert bought(gross, held=[owned(M5, 2, END + timedelta(days=365 / 2))]) == {"m5.large": 1}
     ahead = expected_demand(gross, held, months=12, days=30)
     assert ahead.notes == [
-        "Commitments that end in that time leave their machines as demand from that day on: "
-        "reservation on 01 July 2026."
+        "Commitments that end in that time leave their machines as demand from that day on: reservation on 1 Jul 2026."
     ]
     # A quarter of the columns has one machine, the others three.
     assert sorted(np.unique(ahead.machines[0], return_counts=True)[1].tolist()) == [2016, 6048]
@@ -177,7 +176,7 @@ def test_expiring():
 def test_daily():
     """Ten machines of twelve hours a day each: five that run all day, or ten in the same twelve hours.
 
-    Half the time is less than 63 %: nothing is worth it if they run at once, five are if they run in turn.
+    Half the time is less than 63%: nothing is worth it if they run at once, five are if they run in turn.
     """
     start = END - timedelta(days=30)
     days = [start + timedelta(days=day) for day in range(30)]
@@ -225,7 +224,7 @@ def test_hours_that_no_bill_tells_are_left_out_and_named():
     ahead = expected_demand(gross, (), months=12, days=30)
     assert (ahead.hours, bought(gross)) == (648, {"m5.large": 2})
     assert ahead.notes == [
-        "Of 3 of the 30 days looked at no bill is delivered (10 March 2026 to 12 March 2026): they are left out, and "
+        "Of 3 of the 30 days looked at no bill is delivered (10 Mar 2026 to 12 Mar 2026): they are left out, and "
         "not counted as days without use."
     ]
 

@@ -92,7 +92,7 @@ def test_the_fee_of_a_reservation_names_its_zone(tmp_path, zone, scope):
 
 
 def test_half_of_the_cores_of_google_are_covered(fay, tmp_path):
-    """96 core hours a day are committed and 96 on demand, at the same list price: 50 %, by cost and by hours."""
+    """96 core hours a day are committed and 96 on demand, at the same list price: 50%, by cost and by hours."""
     cores = {
         "ProviderName": "Google Cloud",
         "ServiceName": "Compute Engine",

@@ -1,11 +1,11 @@
 """What is owned, from small bills worked by hand: the same bill as AWS's report and as FOCUS says the same of it.
 
 Two reservations of an m5.large, 0.06 an hour each, of which one is used all February (28 days, 672 hours): 672 of 1,344
-hours are 50 %. Unused are 672 x 0.06 = 40.32. On demand an hour costs 0.096, so that 64.512 were saved from and
-80.64 paid: 1 - 80.64 / 64.512 = -25 %. The ledger of the purchase says 64.512 - 80.64 = -16.128.
+hours are 50%. Unused are 672 x 0.06 = 40.32. On demand an hour costs 0.096, so that 64.512 were saved from and
+80.64 paid: 1 - 80.64 / 64.512 = -25%. The ledger of the purchase says 64.512 - 80.64 = -16.128.
 
-A plan of 0.10 an hour, of which 0.08 are used by a machine of 0.12 on demand, for 24 hours: 0.08 / 0.10 = 80 %,
-1 - 2.40 / 2.88 = 16.7 %, and 24 x 0.02 = 0.48 are unused.
+A plan of 0.10 an hour, of which 0.08 are used by a machine of 0.12 on demand, for 24 hours: 0.08 / 0.10 = 80%,
+1 - 2.40 / 2.88 = 16.7%, and 24 x 0.02 = 0.48 are unused.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -95,7 +95,7 @@ def test_what_covers_nothing_is_not_taken_off(tmp_path):
     load(tmp_path, march())
     reserved(1, region="eu-west-1")
     assert machines_left() == {"m5.large": 1}
-    assert "Covers nothing that runs, so nothing is taken off for it: Web until 01 January 2027" in notes()
+    assert "Covers nothing that runs, so nothing is taken off for it: Web until 1 Jan 2027" in notes()
     assert "Taken off" not in notes()
 
 

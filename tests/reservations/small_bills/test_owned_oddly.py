@@ -259,7 +259,7 @@ class TestBadInput:
         assert holds()
 
     def test_a_unit_that_changes_in_the_month_is_compared_in_money(self, people, tmp_path):
-        """Hours on the first day, all used, and on the second 96 units of 192: 75 %, and not 120 / 216."""
+        """Hours on the first day, all used, and on the second 96 units of 192: 75%, and not 120 / 216."""
         units = {"CommitmentDiscountUnit": "Normalized units", "quantity": "96"}
         day_in_units = [used(SECOND, cost="0.72", **units), unused(SECOND, cost="0.72", **units)]
         focus(tmp_path, used(), *day_in_units)
@@ -300,7 +300,7 @@ class TestListCostOfZero:
         assert kpis.coverage_kpi(fay, date(2026, 2, 2)).value is None
 
     def test_a_loaded_price_list_knows_it(self, tmp_path, fay, client_of):
-        """At 0.10 an hour: 1 - (1.50 + 2.40) / (2.50 + 2.40) = 20.4 %, and 2.50 / 4.90 = 51.0 % are covered."""
+        """At 0.10 an hour: 1 - (1.50 + 2.40) / (2.50 + 2.40) = 20.4%, and 2.50 / 4.90 = 51.0% are covered."""
         rate = {"provider": "AWS", "region": "us-east-1", "instance_type": "m5.large", "source": "list"}
         Rate.objects.create(kind="on_demand", hourly=Decimal("0.1"), day=date(2026, 1, 1), **rate)
         Rate.objects.create(kind="on_demand", hourly=9, day=date(2026, 1, 1), is_indicative=True, **rate)

@@ -1,7 +1,7 @@
 """Small bills of everything that commitments cover: what to buy of it, worked out by hand beside each.
 
 Of the first week of March 2026 a bill has every hour. A reservation of a year without upfront costs six tenths of the
-list price on demand, unless it is said: worth it for what runs in more than 60 % of the hours.
+list price on demand, unless it is said: worth it for what runs in more than 60% of the hours.
 """
 
 from collections.abc import Iterable
@@ -265,7 +265,7 @@ def test_nodes_of_other_services_are_reserved_and_no_plan_for_compute_covers_the
 
 
 def test_capacity_of_dynamodb_is_reserved_in_lots_of_a_hundred_units(tmp_path):
-    """250 units an hour: two lots are always used. Half of a third would stand idle, and it pays from 60 %."""
+    """250 units an hour: two lots are always used. Half of a third would stand idle, and it pays from 60%."""
     load_cur(
         tmp_path,
         cur(
@@ -365,7 +365,7 @@ def test_database_and_sagemaker_plans_cover_what_is_theirs(tmp_path):
 
 
 def test_day_in_one_account_and_night_in_another_are_one_machine_only_where_accounts_share(tmp_path):
-    """Together they run all hours: one reservation. Apart each runs half the hours, and it pays from 60 %: none."""
+    """Together they run all hours: one reservation. Apart each runs half the hours, and it pays from 60%: none."""
     load_cur(
         tmp_path,
         cur("BoxUsage:m5.large", hours=range(8, 20), resource="i-1", **{"lineItem/UsageAccountId": "111"}),
@@ -464,8 +464,8 @@ def test_a_list_in_dollars_is_converted_for_a_bill_in_euros_and_says_at_which_ra
     load_rates(exchange_rates.parse("date,base,quote,rate\n2026-03-06,USD,EUR,0.90\n"))
     (offer,) = market(currency="EUR").offers
     assert (offer.price.hourly, offer.on_demand) == (Decimal("0.054"), Decimal("0.09"))
-    assert offer.price.source == "list, converted: 1 USD = 0.9 EUR of 06 March 2026"
-    assert any("converted (1 USD = 0.9 EUR of 06 March 2026)" in note for note in recommend(terms=(12,)).notes)
+    assert offer.price.source == "list, converted: 1 USD = 0.9 EUR of 6 Mar 2026"
+    assert any("converted (1 USD = 0.9 EUR of 6 Mar 2026)" in note for note in recommend(terms=(12,)).notes)
 
 
 def test_machines_of_another_currency_are_named_and_never_mixed_in(tmp_path):
@@ -485,7 +485,7 @@ def test_without_a_rate_prices_in_dollars_are_none_in_euros(tmp_path):
 
 
 def test_a_report_without_contracted_costs_shows_the_discount_in_what_it_charges(tmp_path):
-    """Public price 0.10, charged 0.09 an hour: on demand 10 % below the list."""
+    """Public price 0.10, charged 0.09 an hour: on demand 10% below the list."""
     load_cur(
         tmp_path,
         cur(
@@ -500,7 +500,7 @@ def test_a_report_without_contracted_costs_shows_the_discount_in_what_it_charges
 
 
 def test_on_demand_costs_what_the_contract_says_in_the_bill(tmp_path):
-    """List 0.10, contracted 0.08 an hour: a reservation at 0.085 saves 15 % of the list and nothing of the bill."""
+    """List 0.10, contracted 0.08 an hour: a reservation at 0.085 saves 15% of the list and nothing of the bill."""
     load(
         tmp_path,
         [
@@ -598,7 +598,7 @@ def google(part, amount):
 
 
 def test_cores_and_memory_of_google_cloud_are_committed_apart(tmp_path):
-    """4 cores and 16 GB, always: as many of each. A flexible commitment takes 28 % off where this takes 37 %."""
+    """4 cores and 16 GB, always: as many of each. A flexible commitment takes 28% off where this takes 37%."""
     load(tmp_path, [*google("Core", "4"), *google("Ram", "16")])
     table = (
         "Service description,SKU description,List price ($)\n"

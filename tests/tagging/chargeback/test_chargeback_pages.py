@@ -18,6 +18,7 @@ from costs import reconciliation
 from finops_site.mail import outbox
 from finops_site.models import OutgoingEmail, Team
 from tagging.chargeback import closing, disputes, emails
+from tagging.chargeback.web.forms import PeriodForm
 from tagging.models import (
     Adjustment,
     ChargebackPeriod,
@@ -28,12 +29,13 @@ from tagging.models import (
     TagRequirement,
 )
 from tests.people import waiting_for
+from tests.shared_fixtures import shared
 from tests.tagging.chargeback.helpers import MARCH, NOW, bill, company, drafts, split_support, totals, usual
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def march(people, tmp_path):
     """March as a draft: Payments, Data, Support split by direct cost, 7 USD that nobody owns."""
     split_support(company())
@@ -41,7 +43,7 @@ def march(people, tmp_path):
     return drafts()[MARCH]
 
 
-@pytest.fixture
+@shared
 def closed(march, fay):
     closing.close_month(march, fay, seen=march.fingerprint, now=NOW)
     drafts()
@@ -89,10 +91,24 @@ def test_the_basis_is_fixed_when_the_month_is_closed(closed, fay, client_of):
     assert ChargebackPeriod.objects.get(pk=closed.pk).basis == "billed_cost"
 
 
+def test_a_month_that_is_closed_while_its_settings_are_saved_stays_closed(march, fay, client_of, monkeypatch):
+    def close_first(form):
+        period = ChargebackPeriod.objects.get(pk=march.pk)
+        if period.is_draft:
+            closing.close_month(period, fay, seen=period.fingerprint, now=NOW)
+
+    monkeypatch.setattr(PeriodForm, "clean", close_first)
+    url = reverse("tagging:chargeback_basis", args=[MARCH])
+    answer = client_of(fay).post(url, {"basis": "effective_cost", "discounts": "used"}, follow=True)
+    assert "2026-03 is closed: its basis stays what it was" in answer.content.decode()
+    march.refresh_from_db()
+    assert (march.state, march.basis, march.closed_by) == ("closed", "billed_cost", fay)
+
+
 def test_a_lead_sees_her_teams_statement_and_what_changed_and_nobody_elses(march, lea, ola, client_of):
     team = Team.objects.get(name="Payments")
     page = client_of(lea).get(month_url("statement", team.pk)).content.decode()
-    for words in ("Draft statement", "Amazon EC2", "direct cost 100.10 of 150.10 USD: 66.7 %", "New resources"):
+    for words in ("Draft statement", "Amazon EC2", "direct cost 100.10 of 150.10 USD: 66.7%", "New resources"):
         assert words in page
     assert f"own_team={team.pk}" in page
     assert "Amazon S3" not in page
@@ -113,10 +129,12 @@ def test_every_link_of_a_statement_leads_to_lines_that_sum_to_the_number(march, 
 
 
 def test_the_files_of_a_month_sum_to_its_bill(closed, fay, lea, client_of):
-    rows = read(client_of(fay).get(month_url("statements_csv")))
-    amount = rows[0].index("Amount")
-    assert sum(Decimal(row[amount]) for row in rows[1:]) == Decimal("187.100000000000000001")
-    own_rows = read(client_of(lea).get(month_url("statements_csv")))
+    # What was not known when the month was closed stands below the rows.
+    rows = [row for row in read(client_of(fay).get(month_url("statements_csv"))) if len(row) > 1]
+    amount, exact = rows[0].index("Amount"), rows[0].index("Exact amount")
+    assert sum(Decimal(row[amount]) for row in rows[1:]) == Decimal("187.10")
+    assert sum(Decimal(row[exact]) for row in rows[1:]) == Decimal("187.100000000000000001")
+    own_rows = [row for row in read(client_of(lea).get(month_url("statements_csv"))) if len(row) > 1]
     assert {row[own_rows[0].index("Team")] for row in own_rows[1:]} == {"Payments"}
 
 
@@ -138,16 +156,19 @@ def test_the_journal_balances_and_is_refused_without_a_cost_centre(closed, fay, 
     assert "No cost centre: Data" in answer
 
 
-def test_the_api_says_the_same_to_the_last_digit(closed, fay, lea, client_of):
+def test_the_api_says_the_same_in_cents_and_to_the_last_digit(closed, fay, lea, client_of):
     company_month = client_of(fay).get(f"/api/v1/chargeback/{MARCH}/").json()
-    assert company_month["totals"][0]["bill"] == "187.100000000000000001"
+    assert company_month["totals"][0]["bill"] == "187.10"
+    assert company_month["totals"][0]["exact_bill"] == "187.100000000000000001"
     assert [listed["team"] for listed in company_month["statements"]] == ["Data", "Payments"]
     own_month = client_of(lea).get(f"/api/v1/chargeback/{MARCH}/").json()
     assert own_month["totals"] == []
     assert [listed["number"] for listed in own_month["statements"]] == ["2026-03-0002"]
     team = Team.objects.get(name="Payments").pk
     (statement,) = client_of(lea).get(f"/api/v1/chargeback/{MARCH}/teams/{team}/").json()
+    assert statement["total"] == "120.11"
     assert sum(Decimal(line["amount"]) for line in statement["lines"]) == Decimal(statement["total"])
+    assert sum(Decimal(line["exact_amount"]) for line in statement["lines"]) == Decimal(statement["exact_total"])
     assert client_of(lea).get("/api/v1/chargeback/2026-13/").status_code == 404
 
 
@@ -162,7 +183,7 @@ def test_a_lead_gets_her_statement_once_however_often_it_is_posted(closed, lea, 
     message = next(sent for sent in mail.outbox if sent.to == [lea.email])
     assert message.subject == "Chargeback of Payments for 2026-03: statement 2026-03-0002"
     assert "120.11 USD" in message.body
-    assert b"statement-2026-03-0002." in OutgoingEmail.objects.get(to=lea.email).content
+    assert b"statement-2026-03-payments." in OutgoingEmail.objects.get(to=lea.email).content
 
 
 def test_a_dispute_is_answered_or_corrected_once_and_told_once_each_way(closed, lea, fay, client_of):
@@ -223,8 +244,8 @@ def test_finance_previews_a_split_before_she_saves_it(march, fay, client_of):
     split = Split.objects.get()
     url = reverse("tagging:split", args=[split.pk])
     fields = {"pool": split.pool_id, "method": "fixed", "shares": "Payments = 60\nData = 30", "start": "", "end": ""}
-    assert "make 90 %, not 100 %" in client_of(fay).post(url, fields).content.decode()
-    fields["shares"] = "Payments = 25\ndata = 75 %"
+    assert "make 90%, not 100%" in client_of(fay).post(url, fields).content.decode()
+    fields["shares"] = "Payments = 25\ndata = 75%"
     page = client_of(fay).post(url, {**fields, "preview": "1"}).content.decode()
     assert "22.50" in page
     assert Split.objects.get().method == "direct"

@@ -14,12 +14,13 @@ from tagging.chargeback import allocation, closing, draft_statements
 from tagging.models import ChargebackPeriod, Statement, StatementLine
 from tests import bills
 from tests.people import person
+from tests.shared_fixtures import shared
 from tests.tagging.chargeback.helpers import MARCH, NOW, bill, company, drafts, split_support, usual
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
+@shared
 def march(tmp_path):
     person("fay")
     split_support(company())

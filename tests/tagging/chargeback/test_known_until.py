@@ -71,7 +71,7 @@ def test_the_pdf_of_a_statement_names_what_it_lacks_to_whom_it_concerns(march, f
 
     closing.close_month(march, fay, seen=march.fingerprint, without_missing=True, now=NOW)
     mailed = {
-        lead: text(statement_attachment(Statement.objects.get(period=march, team__name=team), lead)[1])
+        lead: text(statement_attachment(Statement.objects.get(period=march, team__name=team))[1])
         for lead, team in ((ola, "Data"), (lea, "Payments"))
     }
     assert "Without Azure, delivered until 28 Feb." in mailed[ola]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finops_site.lib.money import EXACT
 from tagging.calc import discount_spreading, pool_splits
-from tagging.calc.pool_splits import BadSplit, CircleOfPools, SplitRule, pool, split_pools, team
+from tagging.calc.pool_splits import BadSplit, CircleOfPools, DirectElsewhere, SplitRule, pool, split_pools, team
 
 DAY = date(2026, 3, 1)
 SUPPORT, TAX, CLUSTER = 1, 2, 3
@@ -56,6 +56,21 @@ def test_a_pool_feeds_a_pool_and_nothing_stays_behind():
     assert result.left == {}
 
 
+def test_without_direct_cost_in_the_currency_that_in_others_decides():
+    held, rules = {(SUPPORT, DAY): Decimal(9)}, {SUPPORT: SplitRule(SUPPORT, "direct")}
+    elsewhere = DirectElsewhere({PAYMENTS: Decimal(100), DATA: Decimal(50)}, "USD", "1 GBP = 1.2500 USD of 31 Mar")
+    result = split_pools(held, rules, {}, {}, lambda: elsewhere)
+    assert shares(result) == {(SUPPORT, PAYMENTS): 6, (SUPPORT, DATA): 3}
+    formula = pool_splits.share_formula(rules[SUPPORT], team(DATA), result.weights[SUPPORT], "EUR")
+    assert formula == "no direct cost in EUR: direct cost 50.00 of 150.00 USD at 1 GBP = 1.2500 USD of 31 Mar: 33.3%"
+    # A part of the pool, like the tax in it, is split as the pool was.
+    of_tax = split_pools({(SUPPORT, DAY): Decimal(3)}, rules, {}, {}, weights=result.weights)
+    assert shares(of_tax) == {(SUPPORT, PAYMENTS): 2, (SUPPORT, DATA): 1}
+    # Where the currency has direct cost, nobody asks about others.
+    own = split_pools(held, rules, {DATA: Decimal(1)}, {}, lambda: pytest.fail("asked"))
+    assert shares(own) == {(SUPPORT, DATA): 9}
+
+
 def test_a_circle_of_pools_is_refused_with_its_path():
     rules = {
         SUPPORT: SplitRule(SUPPORT, "even", {pool(TAX): None}),
@@ -72,10 +87,10 @@ def test_a_circle_of_pools_is_refused_with_its_path():
 @pytest.mark.parametrize(
     ("method", "parts", "says"),
     [
-        ("fixed", {team(1): Decimal(60), team(2): Decimal(30)}, "make 90 %, not 100 %: 10 % are missing"),
-        ("fixed", {team(1): Decimal(60), team(2): Decimal("40.5")}, "0.5 % too much"),
+        ("fixed", {team(1): Decimal(60), team(2): Decimal(30)}, "make 90%, not 100%: 10% are missing"),
+        ("fixed", {team(1): Decimal(60), team(2): Decimal("40.5")}, "0.5% too much"),
         ("fixed", {team(1): Decimal(110), team(2): Decimal(-10)}, "less than nothing"),
-        ("fixed", {}, "make 0 %"),
+        ("fixed", {}, "make 0%"),
         ("metric", {}, "Which usage metric"),
         ("even", {pool(SUPPORT): None}, "circle"),
         ("by weight", {}, "no way to split"),
@@ -107,7 +122,12 @@ def test_the_formula_says_in_words_how_a_share_came_about():
     rule = SplitRule(SUPPORT, "direct")
     weights = pool_splits.pool_weights(rule, direct, {}, {})
     text = pool_splits.share_formula(rule, team(PAYMENTS), weights, "USD")
-    assert text == "direct cost 30.00 of 40.00 USD: 75.0 %"
+    assert text == "direct cost 30.00 of 40.00 USD: 75.0%"
+    # Cents of a large sum would stand beside those of the document, which are rounded with all of its month.
+    direct = {PAYMENTS: Decimal("18884.844"), DATA: Decimal("33295.321")}
+    weights = pool_splits.pool_weights(rule, direct, {}, {})
+    text = pool_splits.share_formula(rule, team(PAYMENTS), weights, "USD")
+    assert text == "direct cost 18,885 of 52,180 USD: 36.2%"
 
 
 def test_spread_discounts_move_money_from_who_had_the_luck_to_everybody():

@@ -11,12 +11,14 @@ from costs.calc.allocation_rules import OwnerRule, resource_pattern_problem
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from costs.models import CostLine, Pool
+from costs.query.line_addresses import keys_of
 from finops_site.lib.periods import Month
 from finops_site.models import Team
 from tagging.calc import rule_order
 from tagging.models import Application, ChargebackPeriod, Fixer, OwnershipRule
 from tagging.ownership import ownership_figures, rule_application
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 LIST = "/ownership/"
@@ -31,7 +33,7 @@ def at_once():
     app.conf.task_always_eager = False
 
 
-@pytest.fixture
+@shared
 def bill(people, tmp_path):
     """Payments owns a machine by its tag; a bucket and the support plan are nobody's."""
     OwnershipRule.objects.create(name="Tag Team", team=team("Payments"), tag_key="Team", order=10)
@@ -285,7 +287,7 @@ def test_the_api_says_and_takes_what_the_pages_do(bill, fay, lea, client_of):
 def test_a_leads_line_says_its_rule_and_a_pooled_line_is_not_hers(bill, lea, fay, client_of):
     CostLine.objects.filter(resource="b").update(pool=Pool.objects.create(name="Support"), owner_rule="Support: S3")
     line = CostLine.objects.get(resource="b")
-    url = reverse("costs:line", args=[line.pk])
+    url = reverse("costs:line", args=[keys_of([line])[line.pk]])
     assert client_of(lea).get(url).status_code == 404
     page = client_of(fay).get(url).content.decode()
     assert "Support: S3" in page

@@ -33,16 +33,17 @@ from finops_site.models import Team
 from tagging.models import ChargebackPeriod, OwnershipRule
 from tagging.ownership import rule_application
 from tests import bills
+from tests.shared_fixtures import shared
 
 MARCH, APRIL = Month(2026, 3), Month(2026, 4)
 
 
-@pytest.fixture
+@shared
 def payments(db):
     return Team.objects.create(name="Payments")
 
 
-@pytest.fixture
+@shared
 def data(db):
     return Team.objects.create(name="Data")
 

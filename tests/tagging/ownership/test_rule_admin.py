@@ -9,6 +9,7 @@ from costs.models import CostLine
 from finops_site.models import Team
 from tagging.models import CONDITIONS, Application, OwnershipRule
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/tagging/ownershiprule/"
@@ -23,7 +24,7 @@ def tasks_run_at_once():
     app.conf.task_always_eager = False
 
 
-@pytest.fixture
+@shared
 def rule(people, tmp_path):
     """Payments owns every bucket; the bill has one, which a rule behind it would give to Data."""
     OwnershipRule.objects.create(name="Late", team=Team.objects.get(name="Data"), service="Amazon S3", order=20)

@@ -37,6 +37,8 @@ def fact(requirement, tags, **place):
         ({"environment": "PRODUCTION"}, State.OK, "environment", "Production"),
         ({"env": "prod"}, State.OK, "env", "Production"),
         ({"USER:ENVIRONMENT": "STG"}, State.OK, "USER:ENVIRONMENT", "Staging"),
+        ({"user:env": "prod"}, State.OK, "user:env", "Production"),
+        ({"ENV ": "prod"}, State.OK, "ENV ", "Production"),
     ],
 )
 def test_a_tag_is_missing_or_empty_or_not_allowed_or_ok(tags, state, key, meant):
@@ -163,7 +165,7 @@ def test_two_rules_for_one_tag_may_not_hold_at_once():
     aws = Requirement("Owner", providers=("AWS",))
     assert list(conflicts([aws, Requirement("owner", providers=("Azure",))])) == []
     (conflict,) = conflicts([aws, Requirement("owner", services=("EC2",), start=DAY)])
-    assert "Owner has two rules at once for provider AWS; service EC2 from 2026-03-31 on" in conflict[0]
+    assert "Owner has two rules at once for provider AWS; service EC2 from 31 Mar 2026 on" in conflict[0]
     assert list(conflicts([Requirement("Owner", end=DAY), Requirement("Owner", start=DAY)])) == []
 
 

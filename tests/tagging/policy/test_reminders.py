@@ -16,6 +16,7 @@ from finops_site.registry import NightlyCheck, registry
 from tagging.models import OwnershipRule, TagDigest, TagIssue, TagReminder
 from tagging.policy import compliance, reminders
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
@@ -29,7 +30,7 @@ def load(folder, name, tags):
     compliance.refresh_compliance()
 
 
-@pytest.fixture
+@shared
 def wrong(people, tmp_path):
     """A resource of Payments that has nothing but its team, and one that has everything."""
     team = Team.objects.get(name="Payments")

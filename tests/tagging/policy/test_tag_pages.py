@@ -23,6 +23,7 @@ from tagging.models import OwnershipRule, TagException, TaggedResource, TagRequi
 from tagging.policy import compliance, compliance_figures, exceptions
 from tests import bills
 from tests.people import waiting_for
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 BILLS = Path("shared") / "data" / "bills"
@@ -45,7 +46,7 @@ def _no_broker(monkeypatch):
     monkeypatch.setattr("tagging.tasks.refresh_compliance.delay", lambda: None)
 
 
-@pytest.fixture
+@shared
 def bill(people, tmp_path):
     """Payments: one right, one missing tags; Data: one missing; tax."""
     for name in ("Payments", "Data"):
@@ -77,6 +78,31 @@ def test_the_overview_tells_counts_costs_and_what_is_not_counted(bill, fay, clie
     assert "Tax" in page
     total = compliance_figures.tally(fay, MARCH, TODAY)
     assert (total.by_cost("USD"), total.amount("USD", "wrong")) == (Decimal(10) / Decimal("13.5"), Decimal("3.5"))
+
+
+def test_a_card_counts_the_resources_of_its_own_currency(bill, fay, tmp_path, client_of):
+    rows = [
+        {"ResourceId": f"e-{number}", "Tags": tags, "EffectiveCost": "4", "BillingCurrency": "EUR"}
+        for number, tags in enumerate(['{"Team": "Data"}', json.dumps(ALL_FIVE)])
+    ]
+    path = bills.write(tmp_path, "euro.csv", bills.focus_csv(rows))
+    load_bill(receive_bill("europe", [path])[0].delivery)
+    compliance.refresh_compliance()
+    browser = client_of(fay)
+    cards = {card["label"]: card for card in browser.get("/tagging/").context["stats"]}
+    assert cards["Resources that comply"]["note"].startswith("2 of 5")
+    notes = {
+        card["currency"]: card["note"]
+        for card in browser.get("/tagging/").context["stats"]
+        if card["label"] == "Cost of what is to fix"
+    }
+    assert notes == {"EUR": "1 resource", "USD": "2 resources"}
+    text = b"".join(browser.get("/tagging/?_export=course").streaming_content).decode()
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["currency"]]
+    counts = {row["currency"]: (row["compliant"], row["wrong"]) for row in rows}
+    assert counts == {"EUR": ("1", "1"), "USD": ("1", "2")}
+    total = browser.get("/api/v1/tag-compliance/").json()["total"]
+    assert total["resources_by_currency"]["EUR"] == {"compliant": 1, "wrong": 1, "excepted": 0}
 
 
 def test_a_team_sees_its_own_resources_and_nobody_elses(bill, lea, ola, client_of):

@@ -175,7 +175,7 @@ def test_counts_are_looked_at_before_they_are_saved(shop, client_of):  # noqa: F
     fay = client_of(shop["fay"])
     page = upload(fay, GOOD).content.decode()
     assert "3 new, 0 changed" in page
-    assert "from 2026-03-06 to 2026-03-07" in page
+    assert "from 6 Mar 2026 to 7 Mar 2026" in page
     assert not MetricValue.objects.exists()
     upload(fay, GOOD, "save")
     assert MetricValue.objects.get(day="2026-03-05").value == 20
@@ -209,11 +209,11 @@ def test_counts_are_for_finance_to_bring(shop, client_of):  # noqa: F811
 
 def test_the_page_divides_and_says_what_is_missing(shop, client_of):  # noqa: F811
     upload(client_of(shop["fay"]), GOOD, "save")
-    page = client_of(shop["lea"]).get("/unit-costs/?by=day").content.decode()
+    page = client_of(shop["lea"]).get("/unit-costs/?basis=effective_cost&by=day").content.decode()
     # Ten lines of one dollar and one of seven on the fifth, for twenty orders.
     assert "0.8500" in page
     assert "not counted" in page
-    answer = client_of(shop["lea"]).get("/unit-costs/?by=day&_export=csv")
+    answer = client_of(shop["lea"]).get("/unit-costs/?basis=effective_cost&by=day&_export=csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     fifth = next(row for row in rows if row["When"] == "2026-03-05")
     assert (Decimal(fifth["Cost"]), Decimal(fifth["Cost per unit"])) == (17, Decimal("0.85"))
@@ -231,7 +231,7 @@ def test_a_unit_costs_its_share_of_pools_too_where_that_is_asked_for(shop, clien
         (Team.objects.get(name="Data"), "2026-03-05"),
     ):
         Allocation.objects.create(team=team, day=day, effective_cost=3, **fields)
-    answer = client_of(shop["lea"]).get("/unit-costs/?by=day&cost=shared&_export=csv")
+    answer = client_of(shop["lea"]).get("/unit-costs/?basis=effective_cost&by=day&cost=shared&_export=csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert {row["Team"] for row in rows} == {"Payments"}
     fifth = next(row for row in rows if row["When"] == "2026-03-05")

@@ -20,6 +20,7 @@ from tagging.remediation.batch_application import apply_batch
 from tagging.remediation.suggestion_answers import accept_suggestions, refuse_suggestions
 from tagging.remediation.virtual_tags import RemediationError
 from tests import bills
+from tests.shared_fixtures import shared
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -37,7 +38,7 @@ def load(folder, rows, name="march.csv", **defaults):
     return delivery
 
 
-@pytest.fixture
+@shared
 def shop(people, tmp_path):
     """Ten machines with all five tags, and one with the Owner alone; tags name the team."""
     team = Team.objects.get(name="Payments")

@@ -1,10 +1,10 @@
-"""Why a team's cost changed against the month before: parts that sum to the change exactly. Pure: no Django.
+"""Why cost changed from one period to another: parts that sum to the change exactly. Pure: no Django.
 
-The parts of what both months have follow price times quantity: `usage` is the change of the quantity at last month's
-price, `commitment` what commitments saved less or more, and `price` the exact rest.
+The parts of what both periods have follow price times quantity: `more` and `less` are the change of the quantity at the
+earlier price, `commitment` what commitments saved less or more, and `price` the exact rest.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from finops_site.lib.money import EXACT, STORED_UNIT, exact_sum
 
 NEW, GONE, MORE, LESS, PRICE, COMMITMENT = "new", "gone", "more", "less", "price", "commitment"
 TAKEN, GIVEN = "taken", "given"
-UNMEASURED, SHARED, BOOKED, RESTATED = "unmeasured", "shared", "booked", "restated"
+CREDITS, UNMEASURED = "credits", "unmeasured"
 KIND_LABELS = {
     NEW: "New resources",
     GONE: "Resources that are gone",
@@ -22,35 +22,37 @@ KIND_LABELS = {
     LESS: "Less usage",
     PRICE: "Other prices",
     COMMITMENT: "Effect of commitments",
+    CREDITS: "Credits and refunds",
     UNMEASURED: "Changed, without a quantity in the bill",
-    SHARED: "Shared cost and spread discounts",
-    BOOKED: "Corrections and adjustments",
-    RESTATED: "Bills restated after a statement was closed",
 }
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class MonthlyCost:
-    """The cost of one thing in a month, in one unit of quantity: `saved` is what commitments took off the price."""
+class PeriodCost:
+    """The cost of one thing in a period, in one unit of quantity: `saved` is what commitments took off the price.
+
+    `is_credit`: money that the provider gives back, which is neither a price nor usage.
+    """
 
     thing: str
     unit: str
     cost: Decimal
     quantity: Decimal | None = None
     saved: Decimal = ZERO
+    is_credit: bool = False
 
     @property
     def price_paid(self) -> Decimal:
         """What it would have cost without commitments."""
         return EXACT.add(self.cost, self.saved)
 
-    def plus(self, other: "MonthlyCost") -> "MonthlyCost":
+    def plus(self, other: "PeriodCost") -> "PeriodCost":
         quantity = None
         if self.quantity is not None and other.quantity is not None:
             quantity = EXACT.add(self.quantity, other.quantity)
         cost, saved = EXACT.add(self.cost, other.cost), EXACT.add(self.saved, other.saved)
-        return MonthlyCost(self.thing, self.unit, cost, quantity, saved)
+        return PeriodCost(self.thing, self.unit, cost, quantity, saved, self.is_credit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,26 @@ class ChangePart:
 
 
 def explain_change(
-    before: Iterable[MonthlyCost],
-    after: Iterable[MonthlyCost],
+    before: Iterable[PeriodCost],
+    after: Iterable[PeriodCost],
     others: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
 ) -> list[ChangePart]:
-    """The parts of the change from one month's costs to the next's; they sum to it exactly.
+    """The parts of the change from one period's costs to the other's; they sum to it exactly.
 
-    `others` are the things that other owners had in the month before, and those they have in the later one: what only
+    `others` are the things that other owners had in the period before, and those they have in the later one: what only
     changed its owner is neither new nor gone.
     """
     costs_before, costs_after = _sum_by_thing_and_unit(before), _sum_by_thing_and_unit(after)
-    things_before, things_after = {thing for thing, _ in costs_before}, {thing for thing, _ in costs_after}
+    things_before, things_after = (
+        {thing for thing, _, is_credit in costs if not is_credit} for costs in (costs_before, costs_after)
+    )
     parts: list[ChangePart] = []
     for key in sorted({*costs_before, *costs_after}):
-        was, now, thing = costs_before.get(key), costs_after.get(key), key[0]
-        if was and now:
+        was, now, (thing, _, is_credit) = costs_before.get(key), costs_after.get(key), key
+        if is_credit:
+            change = EXACT.subtract(now.cost if now else ZERO, was.cost if was else ZERO)
+            parts.append(ChangePart(CREDITS, change, thing))
+        elif was and now:
             parts += _explain_price_and_quantity(thing, was, now)
         elif now:
             new = TAKEN if thing in others[0] else NEW
@@ -89,16 +96,16 @@ def explain_change(
     return [part for part in parts if part.amount]
 
 
-def _sum_by_thing_and_unit(costs: Iterable[MonthlyCost]) -> dict[tuple[str, str], MonthlyCost]:
-    sums: dict[tuple[str, str], MonthlyCost] = {}
+def _sum_by_thing_and_unit(costs: Iterable[PeriodCost]) -> dict[tuple[str, str, bool], PeriodCost]:
+    sums: dict[tuple[str, str, bool], PeriodCost] = {}
     for cost in costs:
-        key = (cost.thing, cost.unit)
+        key = (cost.thing, cost.unit, cost.is_credit)
         known = sums.get(key)
         sums[key] = known.plus(cost) if known else cost
     return sums
 
 
-def _explain_price_and_quantity(thing: str, was: MonthlyCost, now: MonthlyCost) -> list[ChangePart]:
+def _explain_price_and_quantity(thing: str, was: PeriodCost, now: PeriodCost) -> list[ChangePart]:
     change = EXACT.subtract(now.cost, was.cost)
     if not was.quantity or not now.quantity:
         return [ChangePart(UNMEASURED, change, thing)]
@@ -113,32 +120,12 @@ def _explain_price_and_quantity(thing: str, was: MonthlyCost, now: MonthlyCost) 
     ]
 
 
-def explain_statement_change(
-    parts: Iterable[ChangePart],
-    before: Mapping[str, Decimal],
-    after: Mapping[str, Decimal],
-    direct_costs: tuple[Decimal, Decimal],
-) -> list[ChangePart]:
-    """The parts of a statement's change: those of direct cost, then shared cost and bookings.
-
-    `before` and `after` are the sums of the two statements by the names direct, shared (with spread) and booked;
-    `direct_costs` is the direct cost of both months in today's bills. Where a statement was closed before its bill was
-    restated, the two differ: the difference is a part of its own, so that the sum stays exact.
-    """
-    changes = {
-        name: EXACT.subtract(after.get(name, ZERO), before.get(name, ZERO)) for name in ("direct", "shared", "booked")
-    }
-    restated = EXACT.subtract(changes["direct"], EXACT.subtract(direct_costs[1], direct_costs[0]))
-    others = ((RESTATED, restated), (SHARED, changes["shared"]), (BOOKED, changes["booked"]))
-    return [*parts, *(ChangePart(kind, amount) for kind, amount in others if amount)]
-
-
 def sum_by_kind(parts: Iterable[ChangePart]) -> dict[str, Decimal]:
-    """{kind: its sum} in the order of WORDS, without those that are not there."""
+    """{kind: its sum}, without those that are not there, in the order of KIND_LABELS and others after them."""
     sums: dict[str, Decimal] = {}
     for part in parts:
         sums[part.kind] = EXACT.add(sums.get(part.kind, ZERO), part.amount)
-    return {kind: sums[kind] for kind in KIND_LABELS if kind in sums}
+    return {kind: sums[kind] for kind in dict.fromkeys([*KIND_LABELS, *sums]) if kind in sums}
 
 
 def total_change(parts: Iterable[ChangePart]) -> Decimal:

@@ -1,0 +1,61 @@
+"""What each pattern of an anomaly is called, what it says in a sentence, and what to do about it."""
+
+from dataclasses import dataclass
+
+from budgets.models import Anomaly
+from finops_site.lib.money import Money
+from finops_site.lib.periods import day_text
+
+# (words, tone, icon) of each pattern and severity.
+PATTERNS = {
+    "jump": ("jump", "bad", "trending-up"),
+    "shift": ("lasting rise", "bad", "trending-up"),
+    "creep": ("slow rise", "warn", "trending-up"),
+    "drop": ("drop", "warn", "trending-down"),
+}
+SEVERITIES = {
+    "critical": ("critical", "bad", "alert-triangle"),
+    "warning": ("warning", "warn", "alert-triangle"),
+    "information": ("information", "calm", "info-circle"),
+}
+ADVICE = {
+    "jump": "Stop what runs away: its page names what grew. If it was planned, answer there that it was expected.",
+    "shift": "It has lasted a week or more: find what was started or changed on its first day, and undo it or size it"
+    " down; if it stays, the budget needs the higher amount.",
+    "creep": "Nothing jumps, so nobody sees it: look for what is never deleted (snapshots, logs, storage, old machines)"
+    " or grows with every release, and give it a limit or an end.",
+    "drop": "Check that what stopped was meant to stop: a backup, a replica or a scheduled job that no longer runs"
+    " costs nothing and protects nothing. If it was planned, answer that it was expected, and lower the budget.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyWords:
+    """An anomaly in words: amounts in its currency, since when, and what it makes in a month."""
+
+    headline: str
+    sentence: str
+    amount: str
+    advice: str
+
+
+def words_of(anomaly: Anomaly) -> AnomalyWords:
+    """For mails and pages: a drop costs less, a slow rise says since when, and each what to do."""
+    amount, expected = (str(Money(value, anomaly.currency)) for value in (anomaly.difference, anomaly.expected))
+    month = "" if anomaly.per_month is None else f", {Money(anomaly.per_month, anomaly.currency)} a month at this rate"
+    since, name = day_text(anomaly.day), anomaly.scope_name
+    headlines = {
+        "jump": f"{name} cost {amount} more than expected",
+        "shift": f"{name} has cost {amount} more since {since}",
+        "creep": f"{name} rises slowly: {amount} more since {since}",
+        "drop": f"{name} has cost {amount} less since {since}: has something stopped?",
+    }
+    sentences = {
+        "jump": f"{amount} more than the {expected} expected",
+        "shift": f"{amount} more so far than the {expected} expected{month}",
+        "creep": f"{amount} more so far than the {expected} that the months before lead one to expect{month}",
+        "drop": f"{amount} less so far than the {expected} expected{month}",
+    }
+    sign = "-" if anomaly.is_drop else "+"
+    pattern = anomaly.pattern
+    return AnomalyWords(headlines[pattern], sentences[pattern], f"{sign}{amount}", ADVICE[pattern])

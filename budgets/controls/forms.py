@@ -1,0 +1,165 @@
+"""Forms of controls: what one does and when, until when it is armed, and the policy of all."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils import timezone
+
+from budgets.calc.controls.actions import STOP
+from budgets.calc.controls.rules import DEV_VALUES
+from budgets.models import Budget, Control, ControlPolicy
+from finops_site.lib.money import exact_text
+from finops_site.models import Team, User
+from finops_site.ui.forms import AmountField
+
+MOST_LINES = 500
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line; twice the same is once."""
+
+    def __init__(self, *, rows: int = 3, **options: Any) -> None:
+        super().__init__(widget=forms.Textarea({"rows": rows}), max_length=20_000, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        text = super().clean(value)
+        lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        if len(lines) > MOST_LINES:
+            raise forms.ValidationError(f"At most {MOST_LINES} lines.")
+        return lines
+
+
+class ControlForm(forms.ModelForm):
+    """A control of a budget's threshold, or of anomalies where no budget is given."""
+
+    accounts = LinesField(
+        label="In these accounts",
+        help_text="One a line, and nothing is touched in any other: accounts, subscriptions, projects, contexts.",
+    )
+    dev_values = LinesField(
+        label="Dev and test are",
+        required=False,
+        help_text="Values of that tag, one a line. What has no such tag is neither, and is left alone.",
+    )
+    exempt_tags = LinesField(
+        label="Exempt by tag",
+        required=False,
+        help_text="Key or Key=value, one a line. Whatever says production in a tag or in its name is always exempt.",
+    )
+    share_percent = AmountField(
+        label="At most this share of the scope's cost a day, %",
+        min_value=1,
+        max_value=100,
+        decimal_places=1,
+        max_digits=4,
+    )
+    time_zone = forms.ChoiceField(choices=[(name, name) for name in sorted(available_timezones())])
+
+    class Meta:
+        model = Control
+        fields = (
+            *("name", "threshold", "team", "service", "account", "least_excess", "action", "targets", "wanted"),
+            *("accounts", "environment_tag", "dev_values", "exempt_tags", "most_resources"),
+            *("box_hours", "box_weekday", "box_time", "time_zone", "quiet_from", "quiet_until"),
+        )
+        field_classes = {"least_excess": AmountField}
+        labels = {
+            "threshold": "Proposed when it reaches",
+            "team": "Anomalies of",
+            "service": "Service",
+            "account": "Account",
+            "least_excess": "At least so much more than expected",
+            "action": "What it does",
+            "targets": "What no bill shows",
+            "wanted": "Scale or lower to",
+            "environment_tag": "The tag that says dev or test",
+            "most_resources": "At most so many resources at once",
+            "box_hours": "Undone after hours",
+            "quiet_from": "Runs not by itself from",
+            "quiet_until": "until",
+        }
+        help_texts = {
+            "threshold": "Once in a period, as its alert.",
+            "environment_tag": "Its other spellings of the tag policy count too.",
+            "targets": "One a line, such as: lambda 111122223333/eu-west-1/resize. Machines are found in the bill.",
+            "wanted": "The size of a group, or the quota. Nothing is ever scaled up.",
+            "box_hours": "Empty where it ends at a weekday and time.",
+        }
+        widgets = {
+            "targets": forms.Textarea({"rows": 3}),
+            "box_time": forms.TimeInput({"type": "time"}),
+            "quiet_from": forms.TimeInput({"type": "time"}),
+            "quiet_until": forms.TimeInput({"type": "time"}),
+        }
+
+    field_order = (
+        *("name", "threshold", "team", "service", "account", "least_excess", "action", "targets", "wanted", "accounts"),
+        *("environment_tag", "dev_values", "exempt_tags", "most_resources", "share_percent", "box_hours"),
+        *("box_weekday", "box_time", "time_zone", "quiet_from", "quiet_until"),
+    )
+
+    def __init__(self, *args: Any, user: User, budget: Budget | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.budget = budget
+        self.instance.trigger = Control.Trigger.THRESHOLD if budget else Control.Trigger.ANOMALY
+        share = self.instance.most_share if self.instance.pk else Decimal("0.5")
+        self.fields["share_percent"].initial = exact_text(share * 100)
+        if not self.instance.pk:
+            self.fields["dev_values"].initial = list(DEV_VALUES)
+            self.fields["time_zone"].initial = user.time_zone
+        if budget:
+            field = cast(forms.ModelChoiceField, self.fields["threshold"])
+            field.queryset = budget.thresholds.select_related("budget").filter(is_active=True)
+            field.required, field.empty_label = True, None
+            for name in ("team", "service", "account", "least_excess"):
+                del self.fields[name]
+        else:
+            del self.fields["threshold"]
+            teams = cast(forms.ModelChoiceField, self.fields["team"])
+            teams.queryset, teams.empty_label = Team.objects.visible_to(user), "the whole company"
+            self.initial["least_excess"] = exact_text(self.instance.least_excess)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("box_hours") and values.get("box_weekday") is not None:
+            self.add_error("box_hours", "Give the hours, or a weekday and a time: one of the two.")
+        if values.get("share_percent"):
+            self.instance.most_share = values["share_percent"] / 100
+        if values.get("action") == STOP:
+            values["wanted"] = 0
+        return values
+
+
+class ArmForm(forms.Form):
+    """Until when a control may run by itself."""
+
+    until = forms.DateTimeField(
+        label="Armed until, UTC",
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="Until then it runs by itself, within its accounts, exemptions, limits and quiet times.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].initial = (timezone.now() + timedelta(days=30)).astimezone(UTC).replace(minute=0, second=0)
+
+    def clean_until(self) -> datetime:
+        until: datetime = self.cleaned_data["until"]
+        return until.replace(tzinfo=UTC)
+
+
+class ControlPolicyForm(forms.ModelForm):
+    class Meta:
+        model = ControlPolicy
+        fields = ("by_role", "most_resources")
+        labels = {"by_role": "Run by role", "most_resources": "Most resources of one change set"}
+        help_texts = {
+            "by_role": "In the accounts and for the actions of the allow-list (control access), which an administrator "
+            "keeps. Otherwise a person runs the script.",
+        }

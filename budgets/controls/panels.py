@@ -1,0 +1,89 @@
+"""What controls show on the pages of others: decisions that wait, what they saved, and their part of the report."""
+
+from datetime import date
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from budgets.calc.controls import rules as control_rules
+from budgets.controls.approvals import approval_objection
+from budgets.controls.savings import saved_by_currency
+from budgets.models import ControlChangeSet
+from finops_site.lib.money import formatted
+from finops_site.lib.periods import Month, day_text
+from finops_site.lib.person import Person
+from finops_site.lib.words import counted
+from finops_site.models import User
+from finops_site.registry import Better, Measure, PendingDecision, Unit
+from finops_site.ui.pending_decisions import decision_items
+
+
+def proposed_changes(user: Person) -> QuerySet[ControlChangeSet]:
+    """What controls propose and nobody has answered."""
+    rows = ControlChangeSet.objects.visible_to(user).filter(state=control_rules.PROPOSED)
+    return rows.select_related("control")
+
+
+def changes_waiting(user: Person, rows: QuerySet[ControlChangeSet]) -> list[PendingDecision]:
+    """Of these the ones that she may approve."""
+    able = [row.pk for row in rows[:50] if not approval_objection(row, cast(User, user))]
+    url = f"{reverse('budgets:control_changes')}?state={control_rules.PROPOSED}"
+    return decision_items(
+        rows.filter(pk__in=able), "A cost control waits for approval", "cost controls wait for approval", url
+    )
+
+
+def _of_year(user: Person, as_of: date) -> list[ControlChangeSet]:
+    """The change sets of twelve months that a bill proves something of."""
+    rows = ControlChangeSet.objects.visible_to(user).filter(started_at__isnull=False)
+    return list(rows.filter(started_at__date__gt=Month.of(as_of).plus(-12).start, started_at__date__lte=as_of))
+
+
+def saved_measure(user: Person, as_of: date) -> Measure | None:
+    """The KPI of what controls saved in twelve months, proved by bills; None where none ran."""
+    rows = _of_year(user, as_of)
+    if not rows:
+        return None
+    sums = saved_by_currency(rows)
+    # Amounts of two currencies are no sum: the larger share speaks, and the list has the others.
+    currency = max(sums, key=lambda code: sums[code], default="")
+    text = "proved by bills: a day of the resources before, against the days that controls were in force"
+    url = reverse("budgets:control_changes")
+    return Measure(sums.get(currency), Unit.MONEY, None, Better.HIGHER, text, url, currency)
+
+
+def controls_report(user: Person, month: Month) -> dict[str, Any] | None:
+    """The change sets that began in a month: what they did, and what the bill proves."""
+    rows = ControlChangeSet.objects.visible_to(user).filter(
+        started_at__date__gte=month.start, started_at__date__lt=month.next.start
+    )
+    listed = list(rows.select_related("control"))
+    if not listed:
+        return None
+    sums = saved_by_currency(listed)
+    proved = ", ".join(f"{formatted(amount, code)} {code}" for code, amount in sorted(sums.items()))
+    return {
+        "text": [
+            f"{counted(len(listed), 'change set')} of cost controls; "
+            f"{f'bills prove {proved} saved' if proved else 'no bill proves yet what they saved'}."
+        ],
+        "tables": [
+            {
+                "title": "Cost controls",
+                "head": ["Control", "State", "Began", "Saved"],
+                "rows": [
+                    [
+                        {"text": row.control.name, "url": row.get_absolute_url()},
+                        row.get_state_display(),
+                        day_text(row.started_at),
+                        "not known yet"
+                        if row.saved is None
+                        else f"{formatted(row.saved, row.saved_currency)} {row.saved_currency}",
+                    ]
+                    for row in listed
+                ],
+            }
+        ],
+        "links": [("Change sets", reverse("budgets:control_changes"))],
+    }

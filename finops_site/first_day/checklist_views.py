@@ -1,0 +1,134 @@
+"""The checklist of the first day, and the pages of the site where its lines are done."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils import timezone
+from django.views.generic import TemplateView
+from django_htmx.http import HttpResponseClientRefresh
+
+from finops_site.first_day.checklist import checklist
+from finops_site.first_day.remove_demo import CannotRemove, queue_removal, what_goes, why_not
+from finops_site.first_day.site_steps import LETTER, mail_server
+from finops_site.mail.emails import make_message
+from finops_site.mail.outbox import queue_email
+from finops_site.models import Company, OutgoingEmail
+from finops_site.people.company import load_company
+from finops_site.people.demo_rows import demo_company
+from finops_site.people.signed_in import signed_in_user
+from finops_site.ui.pages import FormPage, Page
+
+SET_UP = (("Set up", "set_up"),)
+
+
+class ChecklistPage(Page, TemplateView):
+    permission_required = "finops_site.follow_setup"
+    template_name = "first_day/checklist.html"
+    title = "Set up"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        lines = list(checklist(self.person))
+        done = sum(line.is_done is True for line in lines)
+        subtitle = "Everything is set up." if done == len(lines) else f"{done} of {len(lines)} are done."
+        return super().get_context_data(lines=lines, subtitle=subtitle, is_hidden=self.person.hides_setup, **kwargs)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user = signed_in_user(request)
+        user.hides_setup = "hide" in request.POST
+        user.save(update_fields=["hides_setup"])
+        if user.hides_setup:
+            messages.success(request, "Home shows it no more. It stays here, under System.")
+        return redirect("home" if user.hides_setup else "set_up")
+
+
+class CompanyForm(forms.ModelForm):
+    class Meta:
+        model = Company
+        fields = ["name", "currency"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field, setting in (("name", "FINOPS_COMPANY"), ("currency", "FINOPS_REPORTING_CURRENCY")):
+            if value := getattr(settings, setting):
+                self.fields[field].help_text = f"The setting {setting} says {value}, and stands before what is here."
+
+
+class CompanyPage(FormPage):
+    permission_required = "finops_site.change_company"
+    form_class = CompanyForm
+    title = "Company and currency"
+    subtitle = "Costs stay in the currency they were billed in; this is the one they are shown in."
+    breadcrumbs = SET_UP
+    cancel_url_name = "set_up"
+    success_url = reverse_lazy("set_up")
+    success_message = "Saved."
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "instance": load_company()}
+
+
+class RemoveDemoPage(Page, TemplateView):
+    """What of the demo goes and what stays, its removal by one button, and how far that is."""
+
+    permission_required = "finops_site.delete_democompany"
+    template_name = "first_day/remove_demo.html"
+    title = "Remove the demo"
+    breadcrumbs = SET_UP
+    parameters = ("progress",)
+
+    def _progress(self) -> dict[str, Any] | None:
+        company = demo_company()
+        if company is None or company.removal_asked_at is None:
+            return None
+        return {
+            "url": f"{self.request.path}?progress=1",
+            "percent": company.removal_percent,
+            "label": "Removing the demo",
+            "detail": company.removal_step,
+            "failed": bool(company.problem),
+            "message": company.problem,
+        }
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        progress = self._progress()
+        if request.GET.get("progress"):
+            if progress is None:
+                return HttpResponseClientRefresh()
+            return render(request, "includes/progress.html", {"progress": progress})
+        reason = why_not()
+        context = {"progress": progress, "reason": reason, "rows": [] if reason or progress else what_goes()}
+        return self.render_to_response(self.get_context_data(**context))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        try:
+            queue_removal(signed_in_user(request), timezone.now())
+        except CannotRemove as error:
+            messages.error(request, str(error))
+        return redirect("remove_demo")
+
+
+class TestLetterPage(Page, TemplateView):
+    """Where mail goes, and a letter to oneself that shows whether it arrives."""
+
+    permission_required = "finops_site.follow_setup"
+    template_name = "first_day/test_letter.html"
+    title = "Mail server"
+    breadcrumbs = SET_UP
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        letters = OutgoingEmail.objects.filter(key__startswith=f"{LETTER} by ", to=self.person.email).defer("content")
+        return super().get_context_data(
+            server=mail_server(), port=settings.EMAIL_PORT, sender=settings.DEFAULT_FROM_EMAIL, letters=letters[:5]
+        )
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user, now = signed_in_user(request), timezone.now()
+        key = f"{LETTER} by {mail_server() or 'this computer'} at {now:%Y-%m-%d %H:%M:%S} to {user.email}"
+        queue_email(key, make_message("test-letter", user.email, {"server": mail_server(), "at": now}), now=now)
+        messages.success(request, f"A letter to {user.email} is on its way; its outcome is shown here.")
+        return redirect("test_letter")

@@ -1,0 +1,79 @@
+"""The lines of the checklist that are the site's own: company, people, mail, backup."""
+
+from django.conf import settings
+
+from finops_site.models import Backup, Membership, OutgoingEmail, Team, User
+from finops_site.people.company import load_company
+from finops_site.people.demo_rows import without_demo
+from finops_site.registry import SetupStep
+
+LETTER = "test letter"
+
+
+def mail_server() -> str:
+    """The server that mail is handed to; empty where it lands in a folder of this computer."""
+    return "" if settings.EMAIL_BACKEND.endswith("FolderBackend") else settings.EMAIL_HOST
+
+
+def company_is_named() -> bool:
+    company = load_company()
+    return bool((settings.FINOPS_COMPANY or company.name) and (settings.FINOPS_REPORTING_CURRENCY or company.currency))
+
+
+def people_are_in_teams() -> bool:
+    """Whether there is somebody beside the first, and a team with somebody in it."""
+    people = without_demo(User.objects.filter(is_active=True))
+    members = Membership.objects.filter(user__in=people, team__in=without_demo(Team.objects.all()))
+    return people.count() > 1 and members.exists()
+
+
+def letter_arrived() -> bool | None:
+    """Whether the mail server that is named now took a test letter; None while one is under way."""
+    if not mail_server():
+        return False
+    outcomes = set(
+        OutgoingEmail.objects.filter(key__startswith=f"{LETTER} by {mail_server()} ").values_list("outcome", flat=True)
+    )
+    if OutgoingEmail.Outcome.SENT in outcomes:
+        return True
+    return None if outcomes & {OutgoingEmail.Outcome.WAITING, OutgoingEmail.Outcome.UNKNOWN} else False
+
+
+SITE_STEPS = (
+    SetupStep(
+        "company",
+        "Company and currency",
+        "Reports carry your name, and every page adds up in the currency you think in.",
+        "company",
+        company_is_named,
+        "finops_site.change_company",
+        10,
+    ),
+    SetupStep(
+        "people",
+        "People and teams",
+        "Each team sees its own cost, and somebody answers when it moves.",
+        "people",
+        people_are_in_teams,
+        "finops_site.add_user",
+        20,
+    ),
+    SetupStep(
+        "mail",
+        "Mail server",
+        "Alerts and invitations reach people by mail; a test letter shows that they do.",
+        "test_letter",
+        letter_arrived,
+        "finops_site.follow_setup",
+        70,
+    ),
+    SetupStep(
+        "backup",
+        "Backup",
+        "One file brings everything back: run.py manage backup /backups/today.finops, every night.",
+        "health",
+        lambda: Backup.objects.exists(),
+        "finops_site.view_nightlyrun",
+        80,
+    ),
+)

@@ -1,0 +1,256 @@
+"""Pages of people and teams: who is here, inviting one or many, what somebody may see, and switching her off."""
+
+from functools import cached_property
+from typing import Any
+
+import django_tables2
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Case, QuerySet, Value, When
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from finops_site.lib.words import counted
+from finops_site.mail import invitations
+from finops_site.mail.invitations import CannotChange, Invitation
+from finops_site.models import Membership, Team, User
+from finops_site.people.roles import ROLES, role_of, weightiest
+from finops_site.ui.pages import Action, FormPage, ListPage
+from finops_site.ui.tables import BaseTable, StatusColumn
+
+PEOPLE = (("People", "people"),)
+STATES = {"active": ("Active", "good", "circle-check"), "off": ("Switched off", "calm", "ban")}
+ROLE_CHOICES = [("", "no role yet"), *((role, role) for role in ROLES)]
+
+
+class PeopleTable(BaseTable):
+    name = django_tables2.Column("Person", empty_values=())
+    email = django_tables2.Column("E-mail")
+    role = django_tables2.Column("Role", empty_values=(), orderable=False)
+    teams = django_tables2.Column("Teams", empty_values=(), orderable=False)
+    last_login = django_tables2.DateTimeColumn(format="Y-m-d", verbose_name="Last here")
+    state = StatusColumn(states=STATES)
+
+    class Meta(BaseTable.Meta):
+        fields = ()
+        caption = "People"
+
+    def render_name(self, record: User) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("person", args=[record.pk]), record)
+
+    def value_name(self, record: User) -> str:
+        return str(record)
+
+    def render_role(self, record: User) -> str:
+        return weightiest(group.name for group in record.groups.all()) or "none"
+
+    def render_teams(self, record: User) -> str:
+        parts = [
+            f"{one.team}{' (lead)' if one.role == Membership.Role.LEAD else ''}" for one in record.memberships.all()
+        ]
+        return ", ".join(parts) or "none"
+
+
+class PeoplePage(ListPage):
+    permission_required = "finops_site.view_user"
+    title = "People"
+    subtitle = "Who comes in, what her role lets her do, and whose cost she sees."
+    table_class = PeopleTable
+    actions = (
+        Action("Teams", "people_teams", "users-group", "finops_site.change_team"),
+        Action("Paste a list", "people_paste", "upload", "finops_site.add_user"),
+        Action("Invite", "person_invite", "user-plus", "finops_site.add_user", primary=True),
+    )
+
+    def get_queryset(self) -> QuerySet[User]:
+        state = Case(When(is_active=True, then=Value("active")), default=Value("off"))
+        people = User.objects.annotate(state=state).order_by("email")
+        return people.prefetch_related("groups", "memberships__team")
+
+
+class _PlaceFields(forms.Form):
+    role = forms.ChoiceField(
+        choices=ROLE_CHOICES,
+        required=False,
+        help_text="Finance: money; engineering: its teams; executives read; administrators run the system.",
+    )
+    leads = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label="Leads")
+    member_of = forms.ModelMultipleChoiceField(Team.objects.all(), required=False, label="Member of")
+
+    def teams(self) -> dict[Team, str]:
+        """Her teams and her part in each; a lead is no member beside it."""
+        members = dict.fromkeys(self.cleaned_data["member_of"], Membership.Role.MEMBER)
+        return {**members, **dict.fromkeys(self.cleaned_data["leads"], Membership.Role.LEAD)}
+
+
+class InviteForm(_PlaceFields):
+    email = forms.EmailField(label="E-mail")
+    name = forms.CharField(max_length=150, required=False)
+    field_order = ("email", "name", "role", "leads", "member_of")
+
+
+class PersonForm(_PlaceFields):
+    name = forms.CharField(max_length=150, required=False)
+    is_active = forms.BooleanField(label="May sign in", required=False, help_text="Who leaves is switched off.")
+    send_link = forms.BooleanField(label="Send her a link to choose a password", required=False)
+    field_order = ("name", "role", "leads", "member_of", "is_active", "send_link")
+
+
+class _ChangePage(FormPage):
+    breadcrumbs = PEOPLE
+    cancel_url_name = "people"
+    success_url = reverse_lazy("people")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                return super().form_valid(form)
+        except CannotChange as error:
+            for problem in error.problems:
+                form.add_error(None, problem)
+            return self.form_invalid(form)
+
+
+class InvitePage(_ChangePage):
+    permission_required = "finops_site.add_user"
+    form_class = InviteForm
+    title = "Invite somebody"
+    subtitle = "She gets a mail with a link by which she chooses her password."
+    submit_label = "Invite"
+
+    def save(self, form: InviteForm) -> User:
+        chosen, now = form.cleaned_data, timezone.now()
+        person = invitations.invite(Invitation(chosen["email"], chosen["name"], chosen["role"]), now, form.teams())
+        messages.success(self.request, f"{person.email} is invited.")
+        return person
+
+
+class PersonPage(_ChangePage):
+    permission_required = ("finops_site.change_user", "finops_site.change_membership")
+    form_class = PersonForm
+
+    @cached_property
+    def edited(self) -> User:
+        return get_object_or_404(User, pk=self.kwargs["pk"])
+
+    def get_title(self) -> str:
+        return str(self.edited)
+
+    def get_subtitle(self) -> str:
+        return self.edited.email
+
+    def get_initial(self) -> dict[str, Any]:
+        person = self.edited
+        parts = {
+            part: [one.team_id for one in person.memberships.all() if one.role == part] for part in Membership.Role
+        }
+        return {
+            "name": person.name,
+            "role": role_of(person),
+            "is_active": person.is_active,
+            "leads": parts[Membership.Role.LEAD],
+            "member_of": parts[Membership.Role.MEMBER],
+        }
+
+    def save(self, form: PersonForm) -> User:
+        person, chosen = self.edited, form.cleaned_data
+        invitations.change_person(
+            person,
+            by=self.person,
+            name=chosen["name"],
+            role=chosen["role"],
+            is_active=chosen["is_active"],
+            teams=form.teams(),
+        )
+        if chosen["send_link"] and person.is_active:
+            invitations.send_invitation(person, timezone.now())
+        messages.success(self.request, f"{person} is saved.")
+        return person
+
+
+class PasteForm(forms.Form):
+    text = forms.CharField(
+        label="People",
+        required=False,
+        widget=forms.Textarea({"rows": 10}),
+        help_text="A line each, from a spreadsheet or a CSV: e-mail, name, role, team, lead or member, cost centre. "
+        "A team that is not there yet is made.",
+    )
+    file = forms.FileField(label="Or a CSV file", required=False)
+
+
+class PastePage(_ChangePage):
+    permission_required = ("finops_site.add_user", "finops_site.add_team")
+    form_class = PasteForm
+    title = "Invite many"
+    subtitle = "All of them are invited, or, where a line is wrong, nobody."
+    submit_label = "Invite all"
+
+    def save(self, form: PasteForm) -> list[User]:
+        text, file = form.cleaned_data["text"], form.cleaned_data["file"]
+        if file:
+            try:
+                text = file.read(5 << 20).decode("utf-8-sig")
+            except UnicodeDecodeError:
+                raise CannotChange("The file is not UTF-8 text.") from None
+        people = invitations.invite_all(text, timezone.now())
+        messages.success(self.request, f"{counted(len(people), 'person is', 'people are')} invited.")
+        return people
+
+
+class TeamsTable(BaseTable):
+    name = django_tables2.Column("Team")
+    parent = django_tables2.Column("Below")
+    cost_center = django_tables2.Column("Cost centre")
+    members = django_tables2.Column("People", empty_values=(), orderable=False)
+
+    class Meta(BaseTable.Meta):
+        fields = ()
+        caption = "Teams"
+
+    def render_name(self, record: Team) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("people_team", args=[record.pk]), record)
+
+    def value_name(self, record: Team) -> str:
+        return record.name
+
+    def render_members(self, record: Team) -> str:
+        return ", ".join(str(one.user) for one in record.memberships.all()) or "nobody"
+
+
+class TeamsPage(ListPage):
+    permission_required = "finops_site.change_team"
+    title = "Teams and their people"
+    breadcrumbs = PEOPLE
+    table_class = TeamsTable
+    actions = (Action("Add a team", "people_team_add", "plus", "finops_site.add_team", primary=True),)
+
+    def get_queryset(self) -> QuerySet[Team]:
+        return Team.objects.select_related("parent").prefetch_related("memberships__user").order_by("name")
+
+
+class TeamForm(forms.ModelForm):
+    class Meta:
+        model = Team
+        fields = ["name", "cost_center", "parent", "email"]
+
+
+class TeamPage(FormPage):
+    permission_required = ("finops_site.add_team", "finops_site.change_team")
+    model = Team
+    form_class = TeamForm
+    breadcrumbs = (*PEOPLE, ("Teams", "people_teams"))
+    cancel_url_name = "people_teams"
+    success_url = reverse_lazy("people_teams")
+    success_message = "The team is saved."
+
+    def get_title(self) -> str:
+        return Team.objects.get(pk=self.object.pk).name if self.object else "Add a team"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {"instance": None, **super().get_form_kwargs()}

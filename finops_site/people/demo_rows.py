@@ -1,0 +1,93 @@
+"""What the demo company made: each table's rows by their ids, noted while it was made.
+
+The demo is made in an empty site and before anybody can come in, so what a table grew by meanwhile is the demo's.
+What people did since is theirs, but for the demo people.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import AutoField, Max, Model, ProtectedError, Q, QuerySet, RestrictedError
+
+from finops_site.models import DemoCompany, Team, User
+from finops_site.pillars import installed_pillars
+
+Rows = TypeVar("Rows", bound=QuerySet)
+
+
+def demo_company() -> DemoCompany | None:
+    """The demo company while it is here."""
+    return DemoCompany.objects.filter(removed_at=None).first()
+
+
+@contextmanager
+def noted_as_demo() -> Iterator[None]:
+    """Notes what every table grows by meanwhile, also where it is not finished."""
+    company = demo_company() or DemoCompany.objects.create()
+    before = _newest_ids()
+    try:
+        yield
+    finally:
+        company.refresh_from_db()
+        for label, newest in _newest_ids().items():
+            if newest > before.get(label, 0):
+                company.rows.setdefault(label, []).append([before.get(label, 0) + 1, newest])
+        company.save(update_fields=["rows"])
+
+
+def _newest_ids() -> dict[str, int]:
+    models = [model for pillar in installed_pillars() for model in pillar.get_models(include_auto_created=True)]
+    return {
+        model._meta.label_lower: model._base_manager.aggregate(newest=Max("pk"))["newest"] or 0
+        for model in models
+        if isinstance(model._meta.pk, AutoField) and model._meta.managed
+    }
+
+
+def made_by_demo(model: type[Model], company: DemoCompany | None) -> Q:
+    """The rows of a table that the demo company made; none where there is no demo."""
+    ranges = company.rows.get(model._meta.label_lower, []) if company else []
+    condition = Q(pk__in=[])
+    for first, last in ranges:
+        condition |= Q(pk__range=(first, last))
+    return condition
+
+
+def without_demo(rows: Rows) -> Rows:
+    """Those of `rows` that the demo company did not make."""
+    company = demo_company()
+    return rows.exclude(made_by_demo(rows.model, company)) if company and company.rows else rows
+
+
+def demo_rows(model: type[Model]) -> QuerySet:
+    """The rows of a table that the demo company made."""
+    return model._base_manager.filter(made_by_demo(model, demo_company()))
+
+
+def demo_people() -> QuerySet[User]:
+    """The people of the demo company: what they did since is its too."""
+    return demo_rows(User)
+
+
+def demo_teams() -> QuerySet[Team]:
+    return demo_rows(Team)
+
+
+def counted_rows(label: str, rows: QuerySet) -> tuple[str, int, int]:
+    """(label, how many of a table are among `rows`, how many are not)."""
+    goes = rows.distinct().count()
+    return label, goes, rows.model._base_manager.count() - goes
+
+
+def delete_unless_held(rows: QuerySet) -> int:
+    """Deletes rows, but for those that something stands on which stays; returns how many are left."""
+    held = 0
+    for row in rows.distinct():
+        try:
+            with transaction.atomic():
+                row.delete()
+        except (ProtectedError, RestrictedError):
+            held += 1
+    return held
