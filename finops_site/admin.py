@@ -25,7 +25,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from finops_site.lib.person import Person
 from finops_site.mail import invitations
-from finops_site.models import Membership, OutgoingEmail, Team, User
+from finops_site.models import Dashboard, Membership, OutgoingEmail, SavedView, Team, User
 from finops_site.people.roles import ROLES
 from finops_site.people.signed_in import signed_in_user
 
@@ -198,3 +198,15 @@ class OutgoingEmailAdmin(FactAdmin):
 
     def visible(self, rows: QuerySet, user: Person) -> QuerySet:
         return rows.defer("content")
+
+
+@admin.register(SavedView, Dashboard)
+class SharedAdmin(FactAdmin):
+    """Saved views and dashboards as their readers find them: their pages change them."""
+
+    list_display = ["name", "owner", "team", "with_company", "created_at"]
+    list_filter = ["with_company"]
+    search_fields = ["name"]
+
+    def visible(self, rows: QuerySet, user: Person) -> QuerySet:
+        return rows.visible_to(user)  # type: ignore[attr-defined]

@@ -30,6 +30,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.view_membership",
             "finops_site.view_outgoingemail",
             "finops_site.view_nightlyrun",
+            *("finops_site.share_savedview", "finops_site.view_savedview", "finops_site.view_dashboard"),
             "auditlog.view_logentry",
             "axes.view_accessattempt",
             "axes.delete_accessattempt",
@@ -44,6 +45,7 @@ class FinopsSiteConfig(PillarConfig):
             "finops_site.follow_setup",
             "finops_site.change_company",
             "finops_site.view_membership",
+            "finops_site.share_savedview",
             "auditlog.view_logentry",
         },
         ENGINEERING: {"finops_site.open_admin"},
@@ -64,6 +66,11 @@ class FinopsSiteConfig(PillarConfig):
         "clear-old-emails-every-night": {
             "task": "finops_site.tasks.clear_old_emails",
             "schedule": crontab(hour=3, minute=40),
+        },
+        # After the bills and the checks of the night; a run that was missed is caught up by the next.
+        "mail-saved-views-by-day": {
+            "task": "finops_site.tasks.mail_saved_views",
+            "schedule": crontab(hour="6-22", minute=35),
         },
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
@@ -90,10 +97,12 @@ class FinopsSiteConfig(PillarConfig):
             MessageQueue,
             NavItem,
             NavSection,
+            Panel,
             PendingDecisionSource,
             SearchSource,
             registry,
         )
+        from finops_site.saved_views import home_panel, search
         from finops_site.ui.search import find_pages
 
         celery_app.conf.beat_schedule = beat_schedule()
@@ -108,6 +117,8 @@ class FinopsSiteConfig(PillarConfig):
         auditlog.register(self.get_model("Team"))
         auditlog.register(self.get_model("Company"))
         auditlog.register(self.get_model("Membership"))
+        for name in ("SavedView", "Dashboard", "ViewMail"):
+            auditlog.register(self.get_model(name), exclude_fields=["queued_for"])
         registry.add(
             NavSection("", 0),
             NavSection("System", 90),
@@ -117,6 +128,11 @@ class FinopsSiteConfig(PillarConfig):
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
+            SearchSource("views", "Saved views", "bookmark", search.find_views, "", 12),
+            SearchSource("dashboards", "Dashboards", "layout-dashboard", search.find_dashboards, "", 13),
+            NavItem("Saved views", "saved_views", "bookmark", "", 12),
+            NavItem("Dashboards", "dashboards", "layout-dashboard", "", 13),
+            Panel("pinned-views", "saved_views/pinned_panel.html", home_panel.pinned_panel, "", 5),
             *SITE_STEPS,
             remove_demo.PEOPLE,
             NavItem("People", "people", "users", "finops_site.view_user", 84, "System"),

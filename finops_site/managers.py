@@ -16,6 +16,15 @@ TEAMS_OF_USER = """
         SELECT team.id FROM finops_site_team team JOIN of_user ON team.parent_id = of_user.id
     ) SELECT id FROM of_user
 """
+# Every team of a member and every team above it.
+TEAMS_ABOVE_USER = """
+    WITH RECURSIVE of_user(id) AS (
+        SELECT team_id FROM finops_site_membership WHERE user_id = %s
+        UNION
+        SELECT team.parent_id FROM finops_site_team team JOIN of_user ON team.id = of_user.id
+        WHERE team.parent_id IS NOT NULL
+    ) SELECT id FROM of_user
+"""
 TEAMS_BELOW = """
     WITH RECURSIVE branch(id) AS (
         SELECT %s::bigint
@@ -59,3 +68,12 @@ class TeamQuerySet(models.QuerySet):
     def below(self, team: models.Model) -> "TeamQuerySet":
         """`team` and every team under it."""
         return self.filter(pk__in=RawSQL(TEAMS_BELOW, [team.pk]))
+
+
+class SharedQuerySet(models.QuerySet):
+    """What people make for themselves and may share: saved views and dashboards."""
+
+    def visible_to(self, user: Person) -> "SharedQuerySet":
+        """Her own, those shared with a team that she is in or below, and those of the whole company."""
+        with_her_team = models.Q(team__in=RawSQL(TEAMS_ABOVE_USER, [user.pk]))
+        return self.filter(models.Q(owner=user.pk) | models.Q(with_company=True) | with_her_team)

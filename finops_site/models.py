@@ -1,4 +1,4 @@
-"""People: who they are, which team they belong to, what their role lets them see, and the mail they were sent."""
+"""People, their teams and roles, the mail they were sent, and the views and dashboards that they keep."""
 
 from zoneinfo import available_timezones
 
@@ -6,12 +6,13 @@ from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import connection, models
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from finops_site.lib.money import ISO_4217
 from finops_site.lib.periods import day_text, moment_text
-from finops_site.managers import TEAMS_OF_USER, TeamQuerySet, UserManager
+from finops_site.managers import TEAMS_OF_USER, SharedQuerySet, TeamQuerySet, UserManager
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -232,3 +233,141 @@ class DemoCompany(models.Model):
 
     def __str__(self) -> str:
         return "the demo company"
+
+
+class Shareable(models.Model):
+    """What somebody keeps under a name for herself, and shares with a team or with the company as she likes."""
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="%(class)ss")
+    name = models.CharField(max_length=100)
+    team = models.ForeignKey(
+        Team,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="Share with the team",
+        help_text="Its people and those of the teams below it find it; each sees her own rows in it.",
+    )
+    with_company = models.BooleanField(
+        "Share with the whole company",
+        default=False,
+        help_text="Everybody finds it; each sees her own rows in it.",
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = SharedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint("owner", Lower("name"), name="%(class)s_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(team=None) | models.Q(with_company=False), name="%(class)s_shared_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_shared(self) -> bool:
+        return self.with_company or self.team_id is not None
+
+    @property
+    def shared_text(self) -> str:
+        """With whom it is shared, in words."""
+        return "the whole company" if self.with_company else str(self.team or "nobody")
+
+
+class SavedView(Shareable):
+    """A page of ours with its filters, order and grouping, as its address has them (saved_views/)."""
+
+    path = models.CharField(max_length=300, help_text="the page, like /costs/")
+    query = models.TextField(blank=True, help_text="what stands behind the question mark, periods as they are named")
+
+    class Meta(Shareable.Meta):
+        permissions = [("share_savedview", "May share views and dashboards with the whole company")]
+        indexes = [models.Index(fields=["path"], name="saved_view_of_page")]
+
+    def get_absolute_url(self) -> str:
+        return reverse("saved_view", args=[self.pk])
+
+    @property
+    def address(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def open_url(self) -> str:
+        """Its page, which knows that it was opened as this view."""
+        return f"{self.path}?{self.query}{'&' if self.query else ''}view={self.pk}"
+
+
+class ViewPin(models.Model):
+    """A saved view that somebody has on her home page."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="view_pins")
+    view = models.ForeignKey(SavedView, models.CASCADE, related_name="pins")
+    pinned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pinned_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_pin_per_view")]
+
+    def __str__(self) -> str:
+        return f"{self.view}, pinned by {self.user}"
+
+
+class ViewMail(models.Model):
+    """A saved view that is mailed to somebody every week or month, with what she may see of it."""
+
+    class Every(models.TextChoices):
+        WEEK = "week", "every week"
+        MONTH = "month", "every month"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="view_mails")
+    view = models.ForeignKey(SavedView, models.CASCADE, related_name="mails")
+    every = models.CharField(max_length=5, choices=Every)
+    weekday = models.PositiveSmallIntegerField(default=0, help_text="of a week: 0 is Monday")
+    day = models.PositiveSmallIntegerField(default=1, help_text="of a month: 1 to 28")
+    since = models.DateField(help_text="nothing is sent for days before it")
+    queued_for = models.DateField(null=True, blank=True, help_text="the day that it was queued for last")
+
+    class Meta:
+        ordering = ["user", "view"]
+        constraints = [models.UniqueConstraint(fields=["user", "view"], name="one_mail_per_view")]
+
+    def __str__(self) -> str:
+        return f"{self.view} to {self.user}, {self.get_every_display()}"
+
+
+class Dashboard(Shareable):
+    """Saved views and panels of the home page on one page, in an order that its owner sets."""
+
+    class Meta(Shareable.Meta):
+        pass
+
+    def get_absolute_url(self) -> str:
+        return reverse("dashboard", args=[self.pk])
+
+
+class DashboardItem(models.Model):
+    """A place on a dashboard: a saved view, or a panel by its name in the registry."""
+
+    dashboard = models.ForeignKey(Dashboard, models.CASCADE, related_name="items")
+    position = models.PositiveSmallIntegerField()
+    view = models.ForeignKey(SavedView, models.CASCADE, null=True, blank=True, related_name="dashboard_items")
+    panel = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(view=None, panel__gt="") | models.Q(view__isnull=False, panel=""),
+                name="dashboard_item_is_one_thing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.view or self.panel)

@@ -6,6 +6,7 @@ from django.utils import timezone
 from finops_site.first_day import remove_demo as removal
 from finops_site.mail import outbox, watchdog
 from finops_site.ops import nightly
+from finops_site.saved_views import scheduled_mails
 
 
 @shared_task
@@ -35,3 +36,9 @@ def run_nightly_checks() -> int:
 def remove_demo() -> bool:
     """Removes the demo company that somebody asked to be removed; by beat where the worker died meanwhile."""
     return removal.continue_removal()
+
+
+@shared_task
+def mail_saved_views() -> int:
+    """Saved views that are due today, or were on a day that was missed."""
+    return scheduled_mails.send_due_views(timezone.now())

@@ -13,6 +13,7 @@ from finops_site.mail import mailbox_views, people_views, unsent_views
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views
+from finops_site.saved_views import dashboard_pages, view_pages
 from finops_site.search_views import SearchPage
 
 register_converter(views.MonthConverter, "month")
@@ -20,6 +21,15 @@ register_converter(views.MonthConverter, "month")
 urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("search/", SearchPage.as_view(), name="search"),
+    path("views/", view_pages.SavedViewsPage.as_view(), name="saved_views"),
+    path("views/add/", view_pages.KeepViewPage.as_view(), name="saved_view_add"),
+    path("views/<int:pk>/", view_pages.ViewSettingsPage.as_view(), name="saved_view"),
+    path("views/<int:pk>/<slug:verb>/", view_pages.ActOnView.as_view(), name="saved_view_act"),
+    path("dashboards/", dashboard_pages.DashboardsPage.as_view(), name="dashboards"),
+    path("dashboards/add/", dashboard_pages.DashboardFormPage.as_view(), name="dashboard_add"),
+    path("dashboards/<int:pk>/", dashboard_pages.DashboardPage.as_view(), name="dashboard"),
+    path("dashboards/<int:pk>/edit/", dashboard_pages.DashboardFormPage.as_view(), name="dashboard_edit"),
+    path("dashboards/<int:pk>/act/<slug:verb>/", dashboard_pages.ActOnDashboard.as_view(), name="dashboard_act"),
     path("token/", ApiToken.as_view(), name="token"),
     path("reports/", views.ReportsPage.as_view(), name="reports"),
     path("reports/<month:month>/", views.ReportPage.as_view(), name="report"),

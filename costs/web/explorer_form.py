@@ -26,6 +26,7 @@ from costs.web.filters import (
     remaining_widget,
     value_choices,
 )
+from finops_site.lib.addresses import VIEW
 from finops_site.lib.periods import Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.company import reporting_currency
@@ -142,7 +143,7 @@ class ExplorerForm(forms.Form):
     def build_question(self) -> Question:
         """Raises ValueError, with the reason, for what cannot be asked. Only for a form that is valid."""
         chosen = self.cleaned_data
-        check_names(self.data, [*self.fields, "_export"])
+        check_names(self.data, [*self.fields, "_export", VIEW])
         check_further(self.data)  # type: ignore[arg-type]
         if len(self.all_groups) > 2:
             raise BadQuestion(f"Group by two things at most, not by {', '.join(self.all_groups)}.")

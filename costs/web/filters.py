@@ -37,6 +37,7 @@ from costs.query.rows import filter_by, filtered_rows
 from costs.query.scope import NOBODY
 from costs.query.stored_values import read_filters
 from costs.web.delivery_tables import STATES
+from finops_site.lib.addresses import VIEW
 from finops_site.lib.periods import Month, Period, parse_range
 from finops_site.lib.person import Person
 from finops_site.people.signed_in import signed_in_user
@@ -48,7 +49,7 @@ MOST_RESOURCES = 1_000
 # What stands in the address of a list beside its filters.
 FURTHER = ("further", "further_how", "further_values")
 FURTHER_LABELS = ("Further filter", "is compared by", "with (one; another)")
-PAGE_PARAMETERS = (*PAGING_PARAMETERS, "sort", "_export")
+PAGE_PARAMETERS = (*PAGING_PARAMETERS, "sort", "_export", VIEW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from finops_site.api import programme_views
+from finops_site.api import programme_views, saved_views
 from finops_site.api.views import Me, MyToken
 from finops_site.pillars import installed_pillars
 
@@ -11,6 +11,8 @@ app_name = "api"
 
 router = SimpleRouter()
 router.register("audit", programme_views.AuditViewSet, "audit")
+router.register("saved-views", saved_views.SavedViewViewSet, "saved-view")
+router.register("dashboards", saved_views.DashboardViewSet, "dashboard")
 
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),

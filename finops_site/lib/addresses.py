@@ -6,6 +6,8 @@ An answer that leaves a filter out is about more than was asked, and nobody sees
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
+# In the address of a page: the saved view that it was opened as.
+VIEW = "view"
 # So many known names are listed where one is refused.
 MOST = 40
 

@@ -12,11 +12,13 @@ from django_filters import FilterSet
 from finops_site.lib import charts
 from finops_site.lib.money import EXACT, exact_text, formatted
 from finops_site.lib.periods import day_text, moment_text
+from finops_site.saved_views.menu import menu_of
 from finops_site.ui import figures
 from finops_site.ui.block_tags import register_frame
 from finops_site.ui.filters import active_filters, filter_controls, filter_parameters, without
 from finops_site.ui.forms import widget_class
 from finops_site.ui.keyset import PAGING_PARAMETERS
+from finops_site.ui.pages import Page
 from finops_site.ui.tables import status_html
 from finops_site.ui.tables import tag_chip as drawn_tag_chip
 
@@ -87,6 +89,14 @@ def chips(context: template.Context, filterset: FilterSet) -> dict[str, Any]:
     in_force = active_filters(filterset, request.GET)
     clear_url = without(request.GET, filter_parameters(filterset)) if in_force else ""
     return {"chips": in_force, "clear_url": request.path if clear_url == "?" else clear_url}
+
+
+@register.inclusion_tag("saved_views/menu.html", takes_context=True)
+def views_menu(context: template.Context, swapped: bool = False) -> dict[str, Any]:
+    """The menu of saved views of a page that can be saved; `swapped`: it replaces the one that is there."""
+    page = context.get("view")
+    menu = menu_of(page) if isinstance(page, Page) else None
+    return {"menu": menu, "swapped": swapped, "csrf_token": context.get("csrf_token")}
 
 
 register.simple_tag(filter_controls)

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm, ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -24,10 +24,10 @@ from django.views.generic import DetailView, FormView, TemplateView
 from django.views.generic.base import TemplateResponseMixin
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
-from finops_site.lib.addresses import BadFilter, check_names, check_once, what_to_use
+from finops_site.lib.addresses import VIEW, BadFilter, check_names, check_once, what_to_use
 from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
-from finops_site.models import User
+from finops_site.models import SavedView, User
 from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
@@ -35,6 +35,7 @@ from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, curs
 from finops_site.ui.spreadsheets import TooManyRows
 from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import BaseTable, PageData, Record
+from finops_site.ui.view_figures import MOST_COUNTED, ViewFigures
 
 # No list of rows is longer; the numbers of rows beyond are none that a database knows.
 FURTHEST_PAGE = 9_999_999
@@ -102,6 +103,8 @@ class Page(AccessMixin):
     exports: Sequence[str] = ()
     # {parameter: its values}, where only some can be; `month` is any month.
     parameter_values: Mapping[str, Collection[str]] = {}
+    # Whether it can be kept as a saved view, with its filters, order and grouping (finops_site/saved_views).
+    can_be_saved = False
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -114,7 +117,7 @@ class Page(AccessMixin):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self.sign_in_first()
-        if not _may(request.user, self.permission_required):
+        if not self.may_open(request.user):
             raise PermissionDenied
         try:
             self.check_address()
@@ -125,9 +128,14 @@ class Page(AccessMixin):
         patch_vary_headers(response, ["HX-Request"])
         return response
 
+    @classmethod
+    def may_open(cls, user: Person) -> bool:
+        """Whether her role opens the page."""
+        return _may(user, cls.permission_required)
+
     def known_names(self) -> list[str]:
         """The names that may stand in the page's address."""
-        return [*self.parameters, *(["_export"] if self.exports else [])]
+        return [*self.parameters, *(["_export"] if self.exports else []), *([VIEW] if self.can_be_saved else [])]
 
     def takes_name(self, name: str) -> bool:
         """Whether the page reads a name that nobody can list, as that of a tag."""
@@ -150,6 +158,8 @@ class Page(AccessMixin):
             for value in filter(None, self.request.GET.getlist(name)):
                 if value not in values:
                     raise BadFilter(f"{value[:80]!r} is no {name} here: use {', '.join(values)}.")
+        if self.can_be_saved and self.request.GET.get(VIEW) and self.opened_view is None:
+            raise BadFilter("There is no such saved view any more, or it is not shared with you.")
         if "month" in self.parameters and self.request.GET.get("month"):
             try:
                 Month.parse(self.request.GET["month"])
@@ -171,10 +181,39 @@ class Page(AccessMixin):
         wrong = [
             name
             for name, values in given
-            if not self._is_known(name) or (len(set(values)) > 1 and not self.takes_many(name))
+            if not self._is_known(name) or name == VIEW or (len(set(values)) > 1 and not self.takes_many(name))
         ]
         url = self.request.path + (without(self.request.GET, wrong) if wrong else "")
-        return render(self.request, "refused.html", {"title": self.title, "reason": str(error), "url": url}, status=400)
+        context = {"title": self.title, "reason": str(error), "url": url}
+        opened = self.opened_view if self.can_be_saved else None
+        return render(self.request, "refused.html", {**context, "opened": opened}, status=400)
+
+    @cached_property
+    def opened_view(self) -> SavedView | None:
+        """The saved view that the page was opened as, of those that she sees."""
+        number = self.request.GET.get(VIEW, "")
+        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+            return None
+        return SavedView.objects.visible_to(self.person).select_related("owner").filter(pk=int(number)).first()
+
+    def state(self) -> QueryDict:
+        """What its address asks, with the usual values of what it leaves out where the page knows them."""
+        return self.request.GET
+
+    def view_query(self) -> str:
+        """What of its address makes a saved view of it: filters, order and grouping, in one order, without paging."""
+        left_out = {*PAGING_PARAMETERS, VIEW, "_export"}
+        kept = QueryDict(mutable=True)
+        for name, values in sorted(self.state().lists()):
+            # An empty value asks nothing, but where one of several may be empty.
+            values = [value for value in values if value or self.takes_many(name)]
+            if name not in left_out and values:
+                kept.setlist(name, list(dict.fromkeys(values)))
+        return kept.urlencode()
+
+    def get_figures(self) -> ViewFigures:
+        """What it shows in short, as a saved view; for pages that can be saved."""
+        raise NotImplementedError
 
     @property
     def person(self) -> User:
@@ -243,6 +282,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
     exports: Sequence[str] = ("csv", "xlsx")
     empty = Empty()
     export_name = ""
+    can_be_saved = True
 
     def known_names(self) -> list[str]:
         own = filter_names(self.filterset_class) if self.filterset_class else ()
@@ -284,7 +324,7 @@ class ListPage(_VisibleRows, Page, TemplateView):
         return super().get(request, *args, **kwargs)
 
     def get_template_names(self) -> list[str]:
-        return [self.fragment_template_name if self.wants_fragment("list") else self.template_name]
+        return ["includes/list_part.html" if self.wants_fragment("list") else self.template_name]
 
     @cached_property
     def filterset(self) -> Any:
@@ -308,6 +348,15 @@ class ListPage(_VisibleRows, Page, TemplateView):
     def get_unmatched(self) -> Sequence[str]:
         """Sentences about values of the filters that nothing has."""
         return ()
+
+    def get_figures(self) -> ViewFigures:
+        """How many rows the filters leave, or why they cannot be read."""
+        if problems := self.get_problems():
+            return ViewFigures(problems=problems)
+        rows = self.rows
+        count = rows.order_by()[: MOST_COUNTED + 1].count() if isinstance(rows, QuerySet) else len(rows)
+        has_more = count > MOST_COUNTED
+        return ViewFigures(count=min(count, MOST_COUNTED), has_more=has_more, notes=list(self.get_notes()))
 
     def get_totals(self) -> list[dict[str, Any]]:
         """The rows of sums under the table, one for each currency: ``total_rows(self.rows.totals())``."""

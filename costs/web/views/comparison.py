@@ -17,6 +17,7 @@ from costs.web.explorer_form import CompareForm
 from costs.web.views.explorer import QuestionPage
 from finops_site.lib.money import ratio
 from finops_site.lib.periods import Period
+from finops_site.ui.view_figures import FigureRow, Figures, largest
 
 
 class ComparePage(QuestionPage):
@@ -54,6 +55,14 @@ class ComparePage(QuestionPage):
         compared = compare_periods(self.person, question, self.before, top=self.form.cleaned_data["top"])
         tables = ComparisonTables(question, self.before, self.title_of(question), self.request.GET)
         return {"answers": [tables.of_currency(one) for one in compared], "before": self.before}
+
+    def figures_of(self, question: Question) -> list[Figures]:
+        """The difference of each currency, and the groups that differ most."""
+        return [self._in_short(answer) for answer in self.answer(question)["answers"]]
+
+    def _in_short(self, answer: dict[str, Any]) -> Figures:
+        rows, more = largest([FigureRow(row["label"], row["difference"], row["after_url"]) for row in answer["rows"]])
+        return Figures(answer["title"], answer["currency"], answer["whole"]["difference"], rows, more, is_change=True)
 
     def get_notes(self) -> list[str]:
         days = ((self.before, "Before"), (self.question.period, "After")) if self.question else ()

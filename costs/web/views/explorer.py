@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
@@ -14,7 +14,7 @@ from costs.calc.filters import is_filter_name, takes_filter
 from costs.query import currency_conversion
 from costs.query.group_labels import group_labels
 from costs.query.known_until import KnownDays, known_of
-from costs.query.pivots import build_pivots
+from costs.query.pivots import Pivot, build_pivots
 from costs.query.question import METRIC_LABELS, BadQuestion, Question
 from costs.query.spend import find_spend
 from costs.query.stored_values import unmatched_values, unmatched_words
@@ -29,6 +29,7 @@ from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import form_problems
 from finops_site.ui.pages import Empty, Page
 from finops_site.ui.spreadsheets import TooManyRows
+from finops_site.ui.view_figures import FigureRow, Figures, ViewFigures, largest
 
 MOST_ROWS = 1_000_000
 NOTHING_SPENT = Empty("No cost here", "Nothing was spent in this period by what you may see.", "chart-bar")
@@ -46,6 +47,7 @@ class QuestionPage(Page, TemplateView):
     fragment_template_name: str
     export_name: str
     exports = ("csv", "xlsx")
+    can_be_saved = True
 
     def known_names(self) -> list[str]:
         own = [name for name in self.form.fields if not is_filter_name(name)]
@@ -86,11 +88,27 @@ class QuestionPage(Page, TemplateView):
         raise NotImplementedError
 
     def get_template_names(self) -> list[str]:
-        return [self.fragment_template_name if self.wants_fragment("list") else str(self.template_name)]
+        return ["includes/list_part.html" if self.wants_fragment("list") else str(self.template_name)]
 
     @cached_property
     def form(self) -> Any:
         return self.form_class(self.request.GET, user=self.person, today=timezone.now().date())
+
+    def state(self) -> QueryDict:
+        """The address with what it leaves out: an answer is the same however its question was written."""
+        return self.form.data  # type: ignore[no-any-return]
+
+    def get_figures(self) -> ViewFigures:
+        question = self.question
+        figures = self.figures_of(question) if question else []
+        if question is None or self.form.errors:
+            return ViewFigures(problems=form_problems(self.form))
+        until = self.known.until_text if self.known else ""
+        return ViewFigures(figures, notes=self.get_notes(), until_text=until)
+
+    def figures_of(self, question: Question) -> list[Figures]:
+        """The answer in short, for each currency or unit."""
+        raise NotImplementedError
 
     @cached_property
     def question(self) -> Question | None:
@@ -128,7 +146,7 @@ class QuestionPage(Page, TemplateView):
         context = {
             # A new question ranks anew: what was skipped is no field of the bar.
             "bar": FilterBar([bound for bound in self.form if bound.name != "skip"]),
-            "fragment": self.fragment_template_name,
+            "fragment_template": self.fragment_template_name,
             "filters": self.form.filter_bar,
             "unmatched": self.unmatched,
             "question": question,
@@ -160,15 +178,7 @@ class Explorer(QuestionPage):
         """A table and a chart for each currency, and the rates by which costs were converted; or for each unit."""
         if self.form.is_about_usage:
             return {"compare_url": compare_url(self.request.GET, question), **self.usage(question)}
-        ranking = self.ranking
-        listed = ranking.skip + ranking.top
-        rates: dict[str, Any] = {}
-        if self.target:
-            build_converted_pivots = currency_conversion.build_converted_pivots
-            pivots, exchange = build_converted_pivots(self.person, question, self.target, top=listed)
-            rates = {"rates": exchange.list_applied(), "apart": exchange.missing}
-        else:
-            pivots = build_pivots(self.person, question, top=listed)
+        pivots, rates = self.pivots(question)
         tables, forecasts = self.tables(question), self.forecasts(question)
         answers = [
             with_forecast(tables.of_currency(pivot), pivot, forecasts.get(pivot.currency, [])) for pivot in pivots
@@ -179,6 +189,30 @@ class Explorer(QuestionPage):
             "forecast_note": self.forecast_note,
             **rates,
         }
+
+    def pivots(self, question: Question) -> tuple[list[Pivot], dict[str, Any]]:
+        """A table for each currency, and the rates by which costs were converted."""
+        listed = self.ranking.skip + self.ranking.top
+        if not self.target:
+            return build_pivots(self.person, question, top=listed), {}
+        build_converted_pivots = currency_conversion.build_converted_pivots
+        pivots, exchange = build_converted_pivots(self.person, question, self.target, top=listed)
+        return pivots, {"rates": exchange.list_applied(), "apart": exchange.missing}
+
+    def figures_of(self, question: Question) -> list[Figures]:
+        """The groups of the page, as they are ranked there; nobody forecasts for a panel."""
+        if self.form.is_about_usage:
+            answers = self.usage(question).get("answers", [])
+        else:
+            tables = self.tables(question)
+            answers = [tables.of_currency(pivot) for pivot in self.pivots(question)[0]]
+        return [self._in_short(answer) for answer in answers]
+
+    def _in_short(self, answer: dict[str, Any]) -> Figures:
+        groups = answer["rows"] if answer["chart"]["series"] and self.question and self.question.group_by else []
+        rows, more = largest([FigureRow(row["label"], row["total"], row["url"]) for row in groups])
+        title, currency, unit = answer["chart"]["title"], answer["currency"], answer["unit"]
+        return Figures(title, currency, answer["total"], rows, more, unit)
 
     @property
     def ranking(self) -> Ranks:

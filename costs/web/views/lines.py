@@ -32,6 +32,7 @@ from finops_site.registry import registry
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import total_rows
+from finops_site.ui.view_figures import Figures, ViewFigures
 
 # The columns of a charge that are money.
 AMOUNTS = ("ListUnitPrice", "BilledCost", "EffectiveCost", "ListCost")
@@ -90,6 +91,14 @@ class LinesPage(ListPage):
             for currency, amount in spend.total_spend(self.person, question).items():
                 sums.setdefault(currency, {})[metric] = amount
         return total_rows(sums)
+
+    def get_figures(self) -> ViewFigures:
+        """The sums of all lines: counting them takes longer."""
+        if problems := self.get_problems():
+            return ViewFigures(problems=problems)
+        sums = [Figures("Billed cost", row["currency"], row["billed_cost"]) for row in self.get_sums()]
+        until = self.known.until_text if self.known else ""
+        return ViewFigures(sums, notes=list(self.get_notes()), until_text=until)
 
     def get_unmatched(self) -> list[str]:
         if not self.filterset.is_valid():

@@ -1,0 +1,100 @@
+"""The page of an address as somebody opens it, outside of a request of hers: with her rights, and refused alike."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, QueryDict
+from django.urls import Resolver404, resolve
+from django_htmx.middleware import HtmxDetails
+
+from finops_site.lib.addresses import BadFilter
+from finops_site.models import SavedView, User
+from finops_site.saved_views.sharing import CannotSave
+from finops_site.ui.pages import Page
+from finops_site.ui.view_figures import ViewFigures
+
+MOST_CHARACTERS = 4_000
+OTHER_SITE = "A view is an address of this site, as it stands behind its name: /costs/?group_by=team."
+NOT_THERE = "Its page is not there any more, or is not yours to open."
+
+
+class CannotOpen(Exception):
+    """Why an address does not open for her, in a sentence."""
+
+
+def page_class(path: str) -> type[Page] | None:
+    """The page of a path, of those that can be saved."""
+    try:
+        found = getattr(resolve(path).func, "view_class", None)
+    except Resolver404:
+        return None
+    return found if found and issubclass(found, Page) and found.can_be_saved else None
+
+
+def page_label(path: str) -> str:
+    """What the page of a path is called."""
+    found = page_class(path)
+    return found.title or path if found else path
+
+
+def open_page(user: User, path: str, query: str) -> Page:
+    """The page, ready to be asked. Raises CannotOpen where it would be refused."""
+    kind = page_class(path)
+    if kind is None or not kind.may_open(user):
+        raise CannotOpen(NOT_THERE)
+    match = resolve(path)
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "GET", path, path
+    request.GET = QueryDict(query)  # type: ignore[assignment]
+    request.user = user
+    request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
+    page = kind(**getattr(match.func, "view_initkwargs", {}))
+    page.setup(request, *match.args, **match.kwargs)  # type: ignore[attr-defined]
+    try:
+        page.check_address()
+    except BadFilter as error:
+        raise CannotOpen(str(error)) from None
+    return page
+
+
+def figures_of(user: User, view: SavedView) -> ViewFigures:
+    """What she may see of a view in short; why not where it does not open for her."""
+    try:
+        return open_page(user, view.path, view.query).get_figures()
+    except CannotOpen as error:
+        return ViewFigures(problems=[str(error)])
+    except (Http404, PermissionDenied):
+        return ViewFigures(problems=[NOT_THERE])
+
+
+def read_address(user: User, address: str) -> tuple[str, str]:
+    """The path and the query that a view of this address has. Raises CannotSave.
+
+    Never an address outside of our pages: what is kept is a path that a page of ours answers.
+    """
+    path, query = _parts(address)
+    if page_class(path) is None:
+        raise CannotSave("Of this page no view can be kept: it is no list and no question about cost.")
+    try:
+        page = open_page(user, path, query)
+        problems = page.get_figures().problems
+    except (CannotOpen, Http404, PermissionDenied) as error:
+        raise CannotSave(str(error) if isinstance(error, CannotOpen) else NOT_THERE) from None
+    if problems:
+        raise CannotSave(" ".join(problems))
+    return path, page.view_query()
+
+
+def _parts(address: str) -> tuple[str, str]:
+    if len(address) > MOST_CHARACTERS:
+        raise CannotSave(f"The address is longer than {MOST_CHARACTERS:,} characters.")
+    is_odd = any(character in "\\" or ord(character) < 33 for character in address)
+    if is_odd or not address.startswith("/") or address.startswith("//"):
+        raise CannotSave(OTHER_SITE)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise CannotSave(OTHER_SITE) from None
+    if parts.scheme or parts.netloc:
+        raise CannotSave(OTHER_SITE)
+    return parts.path, parts.query
