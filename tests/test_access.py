@@ -29,7 +29,7 @@ from finops_site.api.base import HoldsPermission
 from finops_site.lib.periods import Month
 from finops_site.mail import mailbox
 from finops_site.mail.emails import make_message
-from finops_site.models import Team
+from finops_site.models import Dashboard, SavedView, Team
 from reservations.models import ApproverLimit, Commitment, Plan, PurchaseRequest, StandingOrder
 from tagging.chargeback import draft_statements
 from tagging.models import (
@@ -87,12 +87,29 @@ API_READS_RULES = row(NO_TOKEN, all=200, max=403)
 FINANCE_ONLY = row(SIGN_IN, all=403, fay=200)
 LINE_OF_PAYMENTS = row(SIGN_IN, all=200, ola=404)
 API_LINE_OF_PAYMENTS = row(NO_TOKEN, all=200, ola=404)
+# What lea shares with her team: who sees the whole company is not in it.
+OF_PAYMENTS = row(SIGN_IN, all=404, eli=200, lea=200)
+API_OF_PAYMENTS = row(NO_TOKEN, all=404, eli=200, lea=200)
 MAIL_TO_LEA = row(SIGN_IN, all=404, ada=200, lea=200)
 
 ACCESS = {
     "home": EVERYBODY,
     "reports": EVERYBODY,
     "search": EVERYBODY,
+    "saved_views": EVERYBODY,
+    "saved_view_add": EVERYBODY,
+    # They are lea's, and shared with Payments.
+    "saved_view": OF_PAYMENTS,
+    "saved_view_act": row(SIGN_IN, all=405),
+    "dashboards": EVERYBODY,
+    "dashboard_add": EVERYBODY,
+    "dashboard": OF_PAYMENTS,
+    "dashboard_edit": row(SIGN_IN, all=404, lea=200, eli=403),
+    "dashboard_act": row(SIGN_IN, all=405),
+    "api:saved-view-list": API_EVERYBODY,
+    "api:saved-view-detail": API_OF_PAYMENTS,
+    "api:dashboard-list": API_EVERYBODY,
+    "api:dashboard-detail": API_OF_PAYMENTS,
     "report": LINE_OF_PAYMENTS,
     "report_pdf": LINE_OF_PAYMENTS,
     "health": row(SIGN_IN, all=403, ada=200),
@@ -545,6 +562,8 @@ def arguments(name, line):
     if kind in ("charge", "charge-detail"):
         names = [keys_of([line])[line.pk], drilldown.charges_of(line).rows[0]["key"]]
         return names if kind == "charge" else ["_".join(names)]
+    if kind.startswith(("saved_view", "saved-view", "dashboard")):
+        return of_views(kind, line)
     if kind in ("person", "people_team"):
         return [line.owner_id if kind == "people_team" else person("lea").pk]
     if kind in ("report", "report_pdf"):
@@ -591,6 +610,16 @@ def arguments(name, line):
     }
     pk = ids.get(kind.replace("_", "-").split("-")[0])
     return [pk] if pk and (part != "list") else []
+
+
+def of_views(kind, line):
+    """A saved view or a dashboard of lea's that she shares with the line's team."""
+    if kind in ("saved_views", "dashboards") or kind.endswith(("_add", "-list")):
+        return []
+    model = Dashboard if kind.startswith("dashboard") else SavedView
+    page = {} if model is Dashboard else {"path": "/costs/"}
+    row = model.objects.create(owner=person("lea"), team=line.owner, name="Ours", **page)
+    return [row.pk, *(["delete"] if kind.endswith("_act") else [])]
 
 
 def of_invoices(kind, line):

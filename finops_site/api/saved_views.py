@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from finops_site.api.base import BadRequest, HoldsPermission, VisibleRows, refusals
 from finops_site.api.form_bodies import body_of, fresh_copy, valid_form
 from finops_site.models import Dashboard, SavedView, Shareable, User
-from finops_site.saved_views import dashboards, views
+from finops_site.saved_views import dashboards, keep_views
 from finops_site.saved_views.forms import PERSONAL, DashboardBodyForm, DashboardForm, SavedViewForm
 from finops_site.saved_views.sharing import CannotSave, NotYours
 
@@ -128,14 +128,14 @@ class SavedViewViewSet(_SharedViewSet):
     @extend_schema(summary="Delete a view, on home pages and dashboards too", responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         with _not_yours():
-            views.delete_view(self.get_object(), request.user)
+            keep_views.delete_view(self.get_object(), request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _save(self, view: SavedView | None) -> Mapping[str, Any]:
         user, sent = self.request.user, self._sent(SavedViewBody)
         if view and view.owner_id != user.pk and set(sent) - set(PERSONAL):
             raise PermissionDenied(f"{view} is {view.owner}'s, who alone changes it.")
-        shown = views.shown_of(view, user) if view else {}
+        shown = keep_views.shown_of(view, user) if view else {}
 
         def make_form(data: Any) -> SavedViewForm:
             return SavedViewForm(data, instance=fresh_copy(view), initial=shown, user=user)
@@ -143,7 +143,9 @@ class SavedViewViewSet(_SharedViewSet):
         form = valid_form(make_form, sent)
         chosen, now = form.cleaned_data, timezone.now()
         with refusals(CannotSave), _not_yours():
-            saved = views.save_all(form.instance, user, chosen.get("address", ""), chosen["pinned"], form.schedule, now)
+            saved = keep_views.save_all(
+                form.instance, user, chosen.get("address", ""), chosen["pinned"], form.schedule, now
+            )
         return self._answer(saved)
 
 

@@ -7,9 +7,9 @@ from django.db.models import Q
 from django.forms import ModelChoiceField
 
 from finops_site.models import Dashboard, SavedView, Team, User, ViewMail
+from finops_site.saved_views.keep_views import LAST_DAY, MailSchedule
 from finops_site.saved_views.scheduled_mails import WEEKDAYS
 from finops_site.saved_views.sharing import WITH_COMPANY, teams_to_share_with
-from finops_site.saved_views.views import LAST_DAY, MailSchedule
 
 # What belongs to whoever looks at a view; the rest is its owner's to change.
 PERSONAL = ("pinned", "mail_every", "mail_weekday", "mail_day")
@@ -44,7 +44,7 @@ class SavedViewForm(ShareForm):
         help_text="To your own address, with what you may see of it on that day.",
     )
     mail_weekday = forms.TypedChoiceField(
-        label="On the weekday", choices=[*enumerate(WEEKDAYS)], coerce=int, empty_value=0, required=False
+        label="On the weekday", choices=[*enumerate(WEEKDAYS)], coerce=int, required=False
     )
     mail_day = forms.IntegerField(
         label="On the day of the month", min_value=1, max_value=LAST_DAY, initial=1, required=False

@@ -7,8 +7,8 @@ from django.http import HttpRequest
 
 from finops_site.models import SavedView, User
 from finops_site.people.signed_in import signed_in_user
+from finops_site.saved_views.keep_views import pinned_views
 from finops_site.saved_views.opened_pages import figures_of, page_label
-from finops_site.saved_views.views import pinned_views
 from finops_site.ui.view_figures import ViewFigures
 
 

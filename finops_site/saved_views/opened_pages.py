@@ -45,7 +45,7 @@ def open_page(user: User, path: str, query: str) -> Page:
     match = resolve(path)
     request = HttpRequest()
     request.method, request.path, request.path_info = "GET", path, path
-    request.GET = QueryDict(query)  # type: ignore[assignment]
+    request.GET = QueryDict(query)
     request.user = user
     request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
     page = kind(**getattr(match.func, "view_initkwargs", {}))

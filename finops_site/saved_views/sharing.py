@@ -52,11 +52,11 @@ def save_row(row: Shareable, user: Person) -> None:
     """Saves what its owner named and shared. Raises CannotSave, NotYours for what is somebody else's."""
     check_owner(row, user)
     _check_name(row)
-    before = type(row)._default_manager.filter(pk=row.pk).first()  # type: ignore[attr-defined]
+    before = type(row)._default_manager.filter(pk=row.pk).first()
     if row.with_company and row.team_id:
         raise CannotSave("Share it with a team or with the whole company: the company has all teams in it.")
-    is_new_team = row.team_id is not None and not (before and before.team_id == row.team_id)
-    if is_new_team and not teams_to_share_with(user).filter(pk=row.team_id).exists():
+    is_same_team = before is not None and before.team_id == row.team_id
+    if row.team_id and not is_same_team and not teams_to_share_with(user).filter(pk=row.team_id).exists():
         raise CannotSave("Share it with a team that you are a member of.")
     if row.with_company and not (before and before.with_company) and not user.has_perm(WITH_COMPANY):
         raise CannotSave("Finance and administrators share with the whole company.")
@@ -67,7 +67,7 @@ def _check_name(row: Shareable) -> None:
     row.name = " ".join(row.name.split())
     if not row.name or "\0" in row.name:
         raise CannotSave("Give it a name.")
-    others = type(row)._default_manager.filter(owner=row.owner_id).exclude(pk=row.pk)  # type: ignore[attr-defined]
+    others = type(row)._default_manager.filter(owner=row.owner_id).exclude(pk=row.pk)
     if others.annotate(small=Lower("name")).filter(small=row.name.lower()).exists():
         raise CannotSave(f"You have one that is called {row.name} already.")
     if row.pk is None and others.count() >= MOST_OF_ONE_OWNER:

@@ -16,7 +16,7 @@ from django.views.generic import View
 
 from finops_site.lib.words import counted
 from finops_site.models import SavedView, ViewMail, ViewPin
-from finops_site.saved_views import views
+from finops_site.saved_views import keep_views
 from finops_site.saved_views.forms import SavedViewForm
 from finops_site.saved_views.opened_pages import page_label, read_address
 from finops_site.saved_views.sharing import CannotSave, NotYours, may_stop_sharing, stop_sharing
@@ -72,7 +72,7 @@ class _ViewForm(FormPage):
 
     def save(self, form: SavedViewForm) -> SavedView:
         chosen = form.cleaned_data
-        view = views.save_all(
+        view = keep_views.save_all(
             *(form.instance, self.person, chosen.get("address", ""), chosen["pinned"], form.schedule, timezone.now())
         )
         messages.success(self.request, f"{view} is saved.")
@@ -115,7 +115,7 @@ class ViewSettingsPage(_ViewForm):
         return page_label(self.object.path)
 
     def get_initial(self) -> dict[str, Any]:
-        return views.shown_of(self.object, self.person)
+        return keep_views.shown_of(self.object, self.person)
 
     def get_success_url(self) -> str:
         return reverse("saved_views")
@@ -174,15 +174,15 @@ class ActOnView(Page, View):
         return redirect(back if is_ours else reverse("saved_views"))
 
     def _pin(self, view: SavedView) -> str:
-        views.pin(view, self.person, timezone.now())
+        keep_views.pin(view, self.person, timezone.now())
         return f"{view} is on your home page."
 
     def _unpin(self, view: SavedView) -> str:
-        views.unpin(view, self.person)
+        keep_views.unpin(view, self.person)
         return f"{view} is not on your home page any more."
 
     def _update(self, view: SavedView) -> str:
-        views.save_view(view, self.person, self.request.POST.get("address", ""))
+        keep_views.save_view(view, self.person, self.request.POST.get("address", ""))
         return f"{view} is saved as it is now."
 
     def _stop_sharing(self, view: SavedView) -> str:
@@ -190,5 +190,5 @@ class ActOnView(Page, View):
         return f"{view} is not shared any more."
 
     def _delete(self, view: SavedView) -> str:
-        views.delete_view(view, self.person)
+        keep_views.delete_view(view, self.person)
         return f"{view} is deleted."

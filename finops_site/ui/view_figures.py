@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 # So many rows of a view are shown; its page has them all.
 MOST_ROWS = 5
@@ -40,7 +41,8 @@ class ViewFigures:
     """What a saved view shows a person: figures, or how many rows its list has.
 
     `problems` say why there is nothing to show, `notes` what the figures lack, and `until_text` until when they are
-    known. `has_more`: there are more rows than `count`, and nobody counted them.
+    known; with `is_missing` the notes say that better. `has_more`: there are more rows than `count`, which nobody
+    counted.
     """
 
     figures: Sequence[Figures] = ()
@@ -49,8 +51,15 @@ class ViewFigures:
     problems: Sequence[str] = ()
     notes: Sequence[str] = ()
     until_text: str = ""
+    is_missing: bool = False
 
 
 def largest(rows: Sequence[FigureRow]) -> tuple[Sequence[FigureRow], int]:
     """The rows that are shown, and how many are not."""
     return rows[:MOST_ROWS], max(len(rows) - MOST_ROWS, 0)
+
+
+def known_figures(figures: Sequence[Figures], notes: Sequence[str], known: Any) -> ViewFigures:
+    """Figures about cost, and what is known of their days: costs.query.known_until.KnownDays, or None."""
+    until, is_missing = (known.until_text, bool(known.missing)) if known else ("", False)
+    return ViewFigures(figures, notes=notes, until_text=until, is_missing=is_missing)

@@ -9,8 +9,9 @@ from django.urls import reverse
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.models import Membership, OutgoingEmail, SavedView, Team, ViewMail, ViewPin
-from finops_site.saved_views import scheduled_mails, views
+from finops_site.saved_views import keep_views, scheduled_mails
 from finops_site.saved_views.opened_pages import figures_of, open_page
+from finops_site.saved_views.sharing import CannotSave
 from tagging.models import OwnershipRule
 from tests import bills
 from tests.people import person, signed_in, text_of
@@ -136,8 +137,8 @@ def test_who_shares_with_whom(company):
     assert "team" in keep("lea", BY_TEAM, team=data).context["form"].errors
     # Her form has no such box, and the service refuses what is sent all the same.
     assert kept("lea", with_company="on").with_company is False
-    with pytest.raises(views.CannotSave, match="Finance and administrators"):
-        views.save_view(SavedView(name="All", with_company=True), person("lea"), BY_TEAM)
+    with pytest.raises(CannotSave, match="Finance and administrators"):
+        keep_views.save_view(SavedView(name="All", with_company=True), person("lea"), BY_TEAM)
     view = kept("fay", title="Everybody's", with_company="on")
     assert "Everybody&#x27;s" in signed_in(person("ola")).get("/views/").content.decode()
     assert view.shared_text == "the whole company"
@@ -234,7 +235,7 @@ def at(day, hour=7):
 
 
 def asked(name, view, **schedule):
-    views.mail_view(view, person(name), views.MailSchedule(**schedule), at(2).date())
+    keep_views.mail_view(view, person(name), keep_views.MailSchedule(**schedule), at(2).date())
 
 
 def test_a_view_is_mailed_once_a_week_with_the_rows_of_its_reader(company):
@@ -320,6 +321,8 @@ def test_views_and_dashboards_are_found_by_name(company):
     kept("lea", title="Weekly look", team=payments())
     lea = signed_in(person("lea"))
     lea.post("/api/v1/dashboards/", {"name": "Weekly board"}, "application/json")
-    groups = {group.label: [hit.label for hit in group.hits] for group in lea.get("/search/?q=weekly").context["groups"]}
+    groups = {
+        group.label: [hit.label for hit in group.hits] for group in lea.get("/search/?q=weekly").context["groups"]
+    }
     assert groups == {"Saved views": ["Weekly look"], "Dashboards": ["Weekly board"]}
     assert signed_in(person("ola")).get("/search/?q=weekly").context["groups"] == []

@@ -29,7 +29,7 @@ from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import form_problems
 from finops_site.ui.pages import Empty, Page
 from finops_site.ui.spreadsheets import TooManyRows
-from finops_site.ui.view_figures import FigureRow, Figures, ViewFigures, largest
+from finops_site.ui.view_figures import FigureRow, Figures, ViewFigures, known_figures, largest
 
 MOST_ROWS = 1_000_000
 NOTHING_SPENT = Empty("No cost here", "Nothing was spent in this period by what you may see.", "chart-bar")
@@ -75,7 +75,11 @@ class QuestionPage(Page, TemplateView):
         raise NotImplementedError
 
     def get_notes(self) -> list[str]:
-        """What the answer lacks, in sentences, for files."""
+        """What stands about the answer in files, in sentences."""
+        return self.answer_notes()
+
+    def answer_notes(self) -> list[str]:
+        """What the answer lacks, in sentences."""
         return [*self.unmatched, *(self.known.notes if self.known else ())]
 
     @cached_property
@@ -96,15 +100,14 @@ class QuestionPage(Page, TemplateView):
 
     def state(self) -> QueryDict:
         """The address with what it leaves out: an answer is the same however its question was written."""
-        return self.form.data  # type: ignore[no-any-return]
+        return self.form.data
 
     def get_figures(self) -> ViewFigures:
         question = self.question
         figures = self.figures_of(question) if question else []
         if question is None or self.form.errors:
             return ViewFigures(problems=form_problems(self.form))
-        until = self.known.until_text if self.known else ""
-        return ViewFigures(figures, notes=self.get_notes(), until_text=until)
+        return known_figures(figures, self.answer_notes(), self.known)
 
     def figures_of(self, question: Question) -> list[Figures]:
         """The answer in short, for each currency or unit."""
@@ -232,8 +235,8 @@ class Explorer(QuestionPage):
         words = "1 cost line has a quantity" if count == 1 else f"{count:,} cost lines have a quantity"
         return f"{words} without a unit, which no table has." if count else ""
 
-    def get_notes(self) -> list[str]:
-        return [*super().get_notes(), *filter(None, [self.left_out])]
+    def answer_notes(self) -> list[str]:
+        return [*super().answer_notes(), *filter(None, [self.left_out])]
 
     def usage(self, question: Question) -> dict[str, Any]:
         """The tables of the units that cost most, and how many others there are."""

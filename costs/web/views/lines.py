@@ -32,7 +32,7 @@ from finops_site.registry import registry
 from finops_site.ui.figures import month_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage
 from finops_site.ui.tables import total_rows
-from finops_site.ui.view_figures import Figures, ViewFigures
+from finops_site.ui.view_figures import Figures, ViewFigures, known_figures
 
 # The columns of a charge that are money.
 AMOUNTS = ("ListUnitPrice", "BilledCost", "EffectiveCost", "ListCost")
@@ -97,8 +97,7 @@ class LinesPage(ListPage):
         if problems := self.get_problems():
             return ViewFigures(problems=problems)
         sums = [Figures("Billed cost", row["currency"], row["billed_cost"]) for row in self.get_sums()]
-        until = self.known.until_text if self.known else ""
-        return ViewFigures(sums, notes=list(self.get_notes()), until_text=until)
+        return known_figures(sums, list(self.get_notes()), self.known)
 
     def get_unmatched(self) -> list[str]:
         if not self.filterset.is_valid():
