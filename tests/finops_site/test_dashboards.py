@@ -25,7 +25,11 @@ def board(people):
     team = Team.objects.get(name="Payments")
     shared = SavedView.objects.create(owner=person("lea"), name="Our budgets", path="/budgets/", team=team)
     private = SavedView.objects.create(owner=person("lea"), name="My alerts", path="/alerts/")
-    sent = {"name": "Monday", "team": team.pk, "items": [f"view {shared.pk}", f"view {private.pk}", "panel teams-of-test"]}
+    sent = {
+        "name": "Monday",
+        "team": team.pk,
+        "items": [f"view {shared.pk}", f"view {private.pk}", "panel teams-of-test"],
+    }
     made = signed_in(person("lea")).post("/api/v1/dashboards/", sent, "application/json")
     assert made.status_code == 201, made.json()
     return Dashboard.objects.get()

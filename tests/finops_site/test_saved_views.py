@@ -175,6 +175,7 @@ def test_a_filter_that_the_reader_may_not_use_is_said(company):
     assert problems
     answer = signed_in(person("lea")).get(view.open_url)
     assert any(problem in answer.content.decode().replace("&#x27;", "'") for problem in problems)
+    assert "not yours to ask" in answer.content.decode()
     # A page that is hers alone is no page of lea's.
     bill = kept("fay", "/deliveries/", "Bills", with_company="on")
     assert figures_of(person("lea"), bill).problems == ["Its page is not there any more, or is not yours to open."]

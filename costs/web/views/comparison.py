@@ -62,7 +62,9 @@ class ComparePage(QuestionPage):
 
     def _in_short(self, answer: dict[str, Any]) -> Figures:
         rows, more = largest([FigureRow(row["label"], row["difference"], row["after_url"]) for row in answer["rows"]])
-        return Figures(answer["title"], answer["currency"], answer["whole"]["difference"], rows, more, is_change=True)
+        before, after = answer["heads"]
+        title = f"{answer['title']}: {after} against {before}"
+        return Figures(title, answer["currency"], answer["whole"]["difference"], rows, more, is_change=True)
 
     def get_notes(self) -> list[str]:
         days = ((self.before, "Before"), (self.question.period, "After")) if self.question else ()
