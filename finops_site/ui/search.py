@@ -50,17 +50,17 @@ def has_words(text: str, words: Sequence[str]) -> bool:
 
 def find_pages(user: Person, words: Sequence[str], most: int) -> list[SearchHit]:
     """The pages of the sidebar and their tabs, by their names, those of their entries and those of their groups."""
-    found = [
+    rows = [
         (entry, page)
         for entry in allowed_entries(user)
         for page in entry.pages
         if has_words(f"{page.label} {entry.label} {entry.item.section}", words)
     ]
     # A page's own name is closer than that of its entry, and that of its entry closer than that of its group.
-    found.sort(key=lambda row: (not has_words(row[1].label, words), not has_words(row[0].label, words)))
+    rows.sort(key=lambda row: (not has_words(row[1].label, words), not has_words(row[0].label, words)))
     return [
         SearchHit(entry.label, page.url, entry.item.section)
         if page.url == entry.url and has_words(entry.label, words)
         else SearchHit(page.label, page.url, entry.label)
-        for entry, page in found[:most]
+        for entry, page in rows[:most]
     ]

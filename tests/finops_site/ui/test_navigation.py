@@ -47,8 +47,8 @@ def page_of(name: str, address: str) -> str:
 
 def links(page: str, label: str) -> dict[str, str]:
     """{address: text} of the links of a navigation."""
-    found = re.search(rf'<nav [^>]*aria-label="{label}".*?</nav>', page, re.S)
-    pairs = re.findall(r'<a href="([^"]+)".*?>(?:<svg.*?</svg>)?(?:<span>)?([^<]+)<', found[0] if found else "", re.S)
+    markup = re.search(rf'<nav [^>]*aria-label="{label}".*?</nav>', page, re.S)
+    pairs = re.findall(r'<a href="([^"]+)".*?>(?:<svg.*?</svg>)?(?:<span>)?([^<]+)<', markup[0] if markup else "", re.S)
     return dict(pairs)
 
 
@@ -114,11 +114,11 @@ def test_a_tab_without_an_entry_and_a_letter_of_two_are_errors_at_start():
     lost, twin = NavTab("Lost", "home", "nowhere"), NavItem("Twin", "home", "home", key="h")
     registry.add(lost, twin)
     try:
-        found = {error.id for error in run_checks()}
+        errors = {error.id for error in run_checks()}
     finally:
         registry.remove(lost)
         registry.remove(twin)
-    assert {"finops_site.E007", "finops_site.E008"} <= found
+    assert {"finops_site.E007", "finops_site.E008"} <= errors
     assert run_checks() == []
 
 
@@ -141,10 +141,10 @@ def test_a_form_that_is_too_old_is_told_so_in_the_frame(people):
 
 
 @pytest.mark.parametrize(
-    ("gone", "status", "told"),
+    ("gone", "status", "text"),
     [("get_all_permissions", 404, "This page is not here"), ("get_user", 500, "Something broke on our side")],
 )
-def test_without_a_database_there_is_still_a_page(people, monkeypatch, gone, status, told):
+def test_without_a_database_there_is_still_a_page(people, monkeypatch, gone, status, text):
     """It goes away while the page is made, or was away before anybody was known."""
     browser = signed_in(person("lea"))
     browser.raise_request_exception = False
@@ -155,5 +155,5 @@ def test_without_a_database_there_is_still_a_page(people, monkeypatch, gone, sta
     monkeypatch.setattr(RoleBackend, gone, away)
     response = browser.get("/nope/")
     assert response.status_code == status
-    assert told in response.content.decode()
+    assert text in response.content.decode()
     assert links(response.content.decode(), "Main") == {}
