@@ -30,7 +30,7 @@ class DashboardsPage(ListPage):
     subtitle = "Saved views and panels of the home page together. Whoever opens one sees her own rows in it."
     table_class = DashboardTable
     can_be_saved = False
-    actions = (Action("Saved views", "saved_views", "bookmark"), ADD)
+    actions = (ADD,)
     empty = Empty(
         "No dashboard yet",
         "Make one of your saved views and of the panels of the home page, for yourself or for your team.",

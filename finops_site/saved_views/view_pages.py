@@ -37,7 +37,6 @@ class SavedViewsPage(ListPage):
     subtitle = "A page with its filters, order and grouping under a name. Whoever opens one sees her own rows in it."
     table_class = SavedViewTable
     can_be_saved = False
-    actions = (Action("Dashboards", "dashboards", "layout-dashboard"),)
     empty = Empty(
         "No saved view yet",
         "Set the filters of the cost explorer or of any list as you like them, and choose Views, Save.",
