@@ -25,16 +25,16 @@ class CannotOpen(Exception):
 def page_class(path: str) -> type[Page] | None:
     """The page of a path, of those that can be saved."""
     try:
-        found = getattr(resolve(path).func, "view_class", None)
+        kind = getattr(resolve(path).func, "view_class", None)
     except Resolver404:
         return None
-    return found if found and issubclass(found, Page) and found.can_be_saved else None
+    return kind if kind and issubclass(kind, Page) and kind.can_be_saved else None
 
 
 def page_label(path: str) -> str:
     """What the page of a path is called."""
-    found = page_class(path)
-    return found.title or path if found else path
+    kind = page_class(path)
+    return kind.title or path if kind else path
 
 
 def open_page(user: User, path: str, query: str) -> Page:

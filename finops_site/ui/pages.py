@@ -204,13 +204,13 @@ class Page(AccessMixin):
     def view_query(self) -> str:
         """What of its address makes a saved view of it: filters, order and grouping, in one order, without paging."""
         left_out = {*PAGING_PARAMETERS, VIEW, "_export"}
-        kept = QueryDict(mutable=True)
+        chosen = QueryDict(mutable=True)
         for name, values in sorted(self.state().lists()):
             # An empty value asks nothing, but where one of several may be empty.
             values = [value for value in values if value or self.takes_many(name)]
             if name not in left_out and values:
-                kept.setlist(name, list(dict.fromkeys(values)))
-        return kept.urlencode()
+                chosen.setlist(name, list(dict.fromkeys(values)))
+        return chosen.urlencode()
 
     def get_figures(self) -> ViewFigures:
         """What it shows in short, as a saved view; for pages that can be saved."""

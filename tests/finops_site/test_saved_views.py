@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 from auditlog.models import LogEntry
-from django.urls import reverse
+from django.urls import URLPattern, get_resolver, reverse
 
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.models import Membership, OutgoingEmail, SavedView, Team, ViewMail, ViewPin
 from finops_site.saved_views import keep_views, scheduled_mails
-from finops_site.saved_views.opened_pages import figures_of, open_page
+from finops_site.saved_views.opened_pages import figures_of, open_page, page_class
 from finops_site.saved_views.sharing import CannotSave
 from tagging.models import OwnershipRule
 from tests import bills
@@ -40,7 +40,7 @@ def keep(name, address, title="By team", **shared_with):
     return signed_in(person(name)).post(reverse("saved_view_add"), {"name": title, "address": address, **shared_with})
 
 
-def kept(name, address=BY_TEAM, title="By team", **shared_with):
+def saved_by(name, address=BY_TEAM, title="By team", **shared_with):
     answer = keep(name, address, title, **shared_with)
     assert answer.status_code == 302, answer.context["form"].errors
     return SavedView.objects.get(owner=person(name), name=title)
@@ -55,7 +55,7 @@ def complaints(answer):
 
 
 def test_lea_saves_what_the_explorer_shows_and_finds_it_in_its_menu(company):
-    view = kept("lea")
+    view = saved_by("lea")
     client = signed_in(person("lea"))
     page = client.get(view.open_url).content.decode()
     assert 'aria-current="true"' in page.split('id="views-menu"')[1]
@@ -66,7 +66,7 @@ def test_lea_saves_what_the_explorer_shows_and_finds_it_in_its_menu(company):
 
 
 def test_a_view_that_was_changed_says_so_and_is_saved_again_or_as_another(company):
-    view = kept("lea")
+    view = saved_by("lea")
     client = signed_in(person("lea"))
     changed = f"{view.open_url}&service=Amazon+EC2"
     page = client.get(changed).content.decode()
@@ -80,7 +80,7 @@ def test_a_view_that_was_changed_says_so_and_is_saved_again_or_as_another(compan
 
 
 def test_a_change_of_filter_brings_the_menu_along(company):
-    view = kept("lea", "/budgets/?sort=name", "Budgets by name")
+    view = saved_by("lea", "/budgets/?sort=name", "Budgets by name")
     headers = {"HX-Request": "true", "HX-Target": "list"}
     part = signed_in(person("lea")).get(f"/budgets/?sort=-name&view={view.pk}", headers=headers)
     assert 'hx-swap-oob="true"' in part.content.decode()
@@ -89,8 +89,8 @@ def test_a_change_of_filter_brings_the_menu_along(company):
 
 
 def test_a_named_period_moves_on_and_days_stay(company):
-    assert "period=12-months" in kept("lea").query
-    fixed = kept("lea", "/costs/?from=2026-03-01&to=2026-03-31", "March")
+    assert "period=12-months" in saved_by("lea").query
+    fixed = saved_by("lea", "/costs/?from=2026-03-01&to=2026-03-31", "March")
     assert "period" not in fixed.query
     assert "from=2026-03-01" in fixed.query
 
@@ -113,17 +113,17 @@ def test_only_addresses_of_our_own_pages_are_kept(company, address):
 
 def test_nobody_keeps_a_view_of_a_page_that_is_not_hers(company):
     assert "not yours to open" in complaints(keep("lea", "/deliveries/"))
-    assert kept("fay", "/deliveries/", "Bills").path == "/deliveries/"
+    assert saved_by("fay", "/deliveries/", "Bills").path == "/deliveries/"
 
 
 def test_a_name_stands_once_for_each_owner(company):
-    kept("lea")
+    saved_by("lea")
     assert "already" in complaints(keep("lea", BY_TEAM, "BY TEAM"))
-    assert kept("fay").name == "By team"
+    assert saved_by("fay").name == "By team"
 
 
 def test_a_view_is_shared_with_ones_own_team_and_below_and_shows_each_her_own_rows(company):
-    view = kept("lea", team=payments())
+    view = saved_by("lea", team=payments())
     names = {name: str(view) in signed_in(person(name)).get("/views/").content.decode() for name in ("eli", "ola")}
     assert names == {"eli": True, "ola": False}
     totals = {name: figures_of(person(name), view).figures[0].total for name in ("eli", "ola", "fay")}
@@ -136,16 +136,16 @@ def test_who_shares_with_whom(company):
     data = Team.objects.get(name="Data").pk
     assert "team" in keep("lea", BY_TEAM, team=data).context["form"].errors
     # Her form has no such box, and the service refuses what is sent all the same.
-    assert kept("lea", with_company="on").with_company is False
+    assert saved_by("lea", with_company="on").with_company is False
     with pytest.raises(CannotSave, match="Finance and administrators"):
         keep_views.save_view(SavedView(name="All", with_company=True), person("lea"), BY_TEAM)
-    view = kept("fay", title="Everybody's", with_company="on")
+    view = saved_by("fay", title="Everybody's", with_company="on")
     assert "Everybody&#x27;s" in signed_in(person("ola")).get("/views/").content.decode()
     assert view.shared_text == "the whole company"
 
 
 def test_somebody_elses_view_is_read_and_pinned_and_never_changed(company):
-    view = kept("lea", team=payments())
+    view = saved_by("lea", team=payments())
     eli, ola = signed_in(person("eli")), signed_in(person("ola"))
     act = lambda verb: reverse("saved_view_act", args=[view.pk, verb])  # noqa: E731
     assert [eli.post(act(verb)).status_code for verb in ("update", "delete", "stop-sharing")] == [403, 403, 403]
@@ -162,7 +162,7 @@ def test_somebody_elses_view_is_read_and_pinned_and_never_changed(company):
 
 def test_a_lead_ends_what_a_leaver_shared(company):
     Membership.objects.create(user=person("fay"), team_id=payments())
-    view = kept("fay", team=payments())
+    view = saved_by("fay", team=payments())
     assert signed_in(person("eli")).post(reverse("saved_view_act", args=[view.pk, "stop-sharing"])).status_code == 403
     signed_in(person("lea")).post(reverse("saved_view_act", args=[view.pk, "stop-sharing"]))
     view.refresh_from_db()
@@ -170,19 +170,19 @@ def test_a_lead_ends_what_a_leaver_shared(company):
 
 
 def test_a_filter_that_the_reader_may_not_use_is_said(company):
-    view = kept("fay", "/costs/?source=northwind&group_by=service", "By source", with_company="on")
+    view = saved_by("fay", "/costs/?source=northwind&group_by=service", "By source", with_company="on")
     problems = figures_of(person("lea"), view).problems
     assert problems
     answer = signed_in(person("lea")).get(view.open_url)
     assert any(problem in answer.content.decode().replace("&#x27;", "'") for problem in problems)
     assert "not yours to ask" in answer.content.decode()
     # A page that is hers alone is no page of lea's.
-    bill = kept("fay", "/deliveries/", "Bills", with_company="on")
+    bill = saved_by("fay", "/deliveries/", "Bills", with_company="on")
     assert figures_of(person("lea"), bill).problems == ["Its page is not there any more, or is not yours to open."]
 
 
 def test_a_view_whose_filter_is_gone_says_so(company):
-    view = kept("lea")
+    view = saved_by("lea")
     SavedView.objects.filter(pk=view.pk).update(query="group_by=team&gone=1")
     view.refresh_from_db()
     (problem,) = figures_of(person("lea"), view).problems
@@ -193,7 +193,7 @@ def test_a_view_whose_filter_is_gone_says_so(company):
 
 
 def test_pinned_views_stand_on_home_with_total_rows_and_until_when(company):
-    view, listed = kept("lea", title="Ours"), kept("lea", "/budgets/", "Our budgets")
+    view, listed = saved_by("lea", title="Ours"), saved_by("lea", "/budgets/", "Our budgets")
     client = signed_in(person("lea"))
     assert "Ours" not in client.get("/").content.decode()
     for one in (view, listed):
@@ -210,7 +210,7 @@ def test_pinned_views_stand_on_home_with_total_rows_and_until_when(company):
 
 
 def test_home_has_room_for_six(company):
-    pinned = [kept("lea", title=f"View {number}") for number in range(7)]
+    pinned = [saved_by("lea", title=f"View {number}") for number in range(7)]
     client = signed_in(person("lea"))
     for view in pinned:
         client.post(reverse("saved_view_act", args=[view.pk, "pin"]))
@@ -221,7 +221,7 @@ def test_home_has_room_for_six(company):
 
 
 def test_what_is_not_shared_any_more_leaves_home_and_mail(company):
-    view = kept("lea", team=payments())
+    view = saved_by("lea", team=payments())
     eli = signed_in(person("eli"))
     eli.patch(f"/api/v1/saved-views/{view.pk}/", {"pinned": True, "mail_every": "week"}, "application/json")
     assert 'aria-label="By team"' in eli.get("/").content.decode()
@@ -235,14 +235,14 @@ def at(day, hour=7):
     return datetime(2026, 1, day, hour, tzinfo=UTC)
 
 
-def asked(name, view, **schedule):
+def mailed_to(name, view, **schedule):
     keep_views.mail_view(view, person(name), keep_views.MailSchedule(**schedule), at(2).date())
 
 
 def test_a_view_is_mailed_once_a_week_with_the_rows_of_its_reader(company):
-    view = kept("fay", "/costs/?from=2026-03-01&to=2026-03-31&group_by=team", with_company="on")
-    asked("fay", view, every="week")
-    asked("lea", view, every="week")
+    view = saved_by("fay", "/costs/?from=2026-03-01&to=2026-03-31&group_by=team", with_company="on")
+    mailed_to("fay", view, every="week")
+    mailed_to("lea", view, every="week")
     assert scheduled_mails.send_due_views(at(4)) == 0
     assert scheduled_mails.send_due_views(at(5)) == 2
     assert scheduled_mails.send_due_views(at(5, 9)) == 0
@@ -258,34 +258,34 @@ def test_a_view_is_mailed_once_a_week_with_the_rows_of_its_reader(company):
 
 
 def test_a_missed_night_is_caught_up_and_of_several_the_last_is_sent(company):
-    view = kept("lea")
-    asked("lea", view, every="week", weekday=0)
+    view = saved_by("lea")
+    mailed_to("lea", view, every="week", weekday=0)
     assert scheduled_mails.send_due_views(at(22)) == 1
     assert ViewMail.objects.get().queued_for == at(19).date()
 
 
 def test_a_month_has_its_day(company):
-    asked("lea", kept("lea"), every="month", day=15)
+    mailed_to("lea", saved_by("lea"), every="month", day=15)
     assert [scheduled_mails.send_due_views(at(day)) for day in (5, 14, 17, 18, 31)] == [0, 0, 1, 0, 0]
 
 
 def test_who_is_switched_off_gets_none_and_what_stops_stops(company):
-    view = kept("lea")
-    asked("lea", view, every="week")
+    view = saved_by("lea")
+    mailed_to("lea", view, every="week")
     lea = person("lea")
     lea.is_active = False
     lea.save()
     assert scheduled_mails.send_due_views(at(5)) == 0
     lea.is_active = True
     lea.save()
-    asked("lea", view, every="")
+    mailed_to("lea", view, every="")
     assert scheduled_mails.send_due_views(at(5)) == 0
 
 
 def test_one_that_fails_stops_no_other(company, monkeypatch, caplog):
-    first, second = kept("lea", title="First"), kept("lea", title="Second")
+    first, second = saved_by("lea", title="First"), saved_by("lea", title="Second")
     for view in (first, second):
-        asked("lea", view, every="week")
+        mailed_to("lea", view, every="week")
     real = scheduled_mails.figures_of
 
     def fails(user, view):
@@ -319,7 +319,7 @@ def test_the_api_keeps_changes_and_deletes_as_the_page_does(company):
 
 
 def test_views_and_dashboards_are_found_by_name(company):
-    kept("lea", title="Weekly look", team=payments())
+    saved_by("lea", title="Weekly look", team=payments())
     lea = signed_in(person("lea"))
     lea.post("/api/v1/dashboards/", {"name": "Weekly board"}, "application/json")
     groups = {
@@ -327,3 +327,28 @@ def test_views_and_dashboards_are_found_by_name(company):
     }
     assert groups == {"Saved views": ["Weekly look"], "Dashboards": ["Weekly board"]}
     assert signed_in(person("ola")).get("/search/?q=weekly").context["groups"] == []
+
+
+def savable_paths():
+    """Every address of a page of which a view can be kept, but those that need a number."""
+
+    def walk(patterns, prefix=""):
+        for entry in patterns:
+            route = f"{prefix}{entry.pattern}"
+            if isinstance(entry, URLPattern):
+                yield f"/{route}"
+            elif "<" not in route and not route.startswith(("admin", "accounts", "api")):
+                yield from walk(entry.url_patterns, route)
+
+    return [path for path in walk(get_resolver().url_patterns) if "<" not in path and page_class(path)]
+
+
+def test_every_list_shows_what_a_view_of_it_shows_in_short(company):
+    paths = savable_paths()
+    assert {"/costs/", "/costs/compare/", "/costs/lines/", "/budgets/", "/alerts/", "/deliveries/"} <= set(paths)
+    # Outside of a request, as home and the mails ask.
+    ada = person("ada")
+    shown = {path: open_page(ada, path, "").get_figures() for path in paths if page_class(path).may_open(ada)}
+    assert len(shown) > 20
+    assert {path for path, one in shown.items() if one.problems} == set()
+    assert {path for path, one in shown.items() if not one.figures and one.count is None} == set()
