@@ -29,6 +29,7 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.models import User
 from finops_site.people.signed_in import signed_in_user
+from finops_site.ui import typed_text
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
 from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
@@ -110,6 +111,11 @@ class Page(AccessMixin):
                 f"{cls.__qualname__} must name its permission_required; None lets in all signed in"
             )
         return super().as_view(**initkwargs)  # type: ignore[misc]
+
+    @classmethod
+    def opens_for(cls, user: Person) -> bool:
+        """Whether a person holds what the page asks for, whatever it is about."""
+        return _may(user, cls.permission_required)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -467,6 +473,11 @@ class FormPage(Page, FormView):
     def get_form_kwargs(self) -> dict[str, Any]:
         instance = {} if self.object is None else {"instance": self.object}
         return {**super().get_form_kwargs(), **instance}
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        typed_text.fill(self.request, form)
+        return form
 
     def save(self, form: BaseForm) -> Any:
         """Does what the form is for; the returned object is where the person is sent, if it has an address."""
