@@ -555,6 +555,8 @@ def arguments(name, line):
         return names if kind == "charge" else ["_".join(names)]
     if kind in ("person", "people_team"):
         return [line.owner_id if kind == "people_team" else person("lea").pk]
+    if kind == "notification":
+        return [1]
     if kind in ("report", "report_pdf"):
         return [Month.of(line.charge_date)]
     if kind.startswith("dev_mail_"):
