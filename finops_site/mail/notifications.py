@@ -19,7 +19,7 @@ from finops_site.models import Notification, NotificationPreference, OutgoingEma
 from finops_site.registry import NotificationKind, registry
 from finops_site.ui.pages import DetailPage, Page
 
-NOT_VISIBLE = "About something that you may not see any more"
+NOT_VISIBLE = "About something that you may not see"
 
 
 @dataclass(frozen=True, slots=True)

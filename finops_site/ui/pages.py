@@ -124,6 +124,7 @@ class Page(AccessMixin):
             raise PermissionDenied
         try:
             self.check_address()
+            self.check_text()
         except BadFilter as error:
             return self.refuse(error)
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
@@ -161,6 +162,12 @@ class Page(AccessMixin):
                 Month.parse(self.request.GET["month"])
             except ValueError as error:
                 raise BadFilter(str(error)) from None
+
+    def check_text(self) -> None:
+        """Raises BadFilter for what is sent and no database stores; of forms, their fields say so themselves."""
+        sent = self.request.POST.lists() if self.request.method == "POST" and not isinstance(self, FormView) else ()
+        if any("\0" in value for _, values in sent for value in values):
+            raise BadFilter("What was sent has a character in it that is none of a text (NUL).")
 
     def _is_known(self, name: str) -> bool:
         try:

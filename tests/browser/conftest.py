@@ -69,7 +69,7 @@ def follow(page, link, group="Tags and owners"):
 
 
 def is_complaint(message):
-    """An error of the page; that the server refused a form with 400 is an answer, and to be offline no fault of ours."""
+    """An error of the page; that a form is refused with 400 is an answer, and being offline no fault of ours."""
     answers = ("status of 400", "ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")
     return message.type == "error" and not any(text in message.text for text in answers)
 

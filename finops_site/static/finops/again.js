@@ -71,7 +71,9 @@
   function typedAgain(waiting) {
     var names = Array.from(new Set(waiting.fields.map(function (pair) { return pair[0]; })));
     var forms = Array.from(document.querySelectorAll("form")).filter(function (form) {
-      return form.method === "post" && new URL(form.action).pathname === waiting.action;
+      /* By its attributes: a button may be called "action". */
+      var url = new URL(form.getAttribute("action") || "", window.location.href);
+      return sendsPost(form) && url.pathname === waiting.action;
     });
     /* Of several with one address the one that has the most of the fields. */
     forms.sort(function (a, b) { return has(b) - has(a); });
@@ -81,6 +83,8 @@
     for (var box = forms[0]; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
     forms[0].scrollIntoView({ block: "nearest" });
   }
+
+  function sendsPost(form) { return (form.getAttribute("method") || "").toLowerCase() === "post"; }
 
   function put(field, fields) {
     if (!field.name || field.name === "csrfmiddlewaretoken" || /^(password|file|submit|button)$/.test(field.type)) return;
@@ -100,7 +104,7 @@
   /* A second click on the button of a form that is on its way sends nothing more; the server knows it too: ui/sent_twice.py. */
   document.addEventListener("submit", function (event) {
     var form = event.target;
-    if (event.defaultPrevented || form.method !== "post") return;
+    if (event.defaultPrevented || !sendsPost(form)) return;
     if (form.dataset.onItsWay) { event.preventDefault(); return; }
     form.dataset.onItsWay = "yes";
     setTimeout(function () { delete form.dataset.onItsWay; }, 8000);
