@@ -21,13 +21,13 @@ from finops_site.registry import NotificationKind, registry
 from finops_site.ui.figures import icon_html
 from finops_site.ui.keyset import KeysetPage
 from finops_site.ui.pages import Action, Empty, ListPage, Page
-from finops_site.ui.tables import BaseTable
+from finops_site.ui.tables import BaseTable, MomentColumn
 
 LIST = "notifications"
 
 
 class NotificationTable(BaseTable):
-    created_at = django_tables2.DateTimeColumn(format="j M Y, H:i", verbose_name="When (UTC)")
+    created_at = MomentColumn("When")
     kind = django_tables2.Column("Kind", orderable=False)
     text = django_tables2.Column("What", orderable=False, attrs={"td": {"class": "breakable"}})
     read_at = django_tables2.Column("State", orderable=False, empty_values=())
