@@ -105,6 +105,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "finops_site.urls"
+CSRF_FAILURE_VIEW = "finops_site.error_views.form_too_old"
 WSGI_APPLICATION = "finops_site.wsgi.application"
 FORM_RENDERER = "finops_site.ui.forms.FormRenderer"
 
@@ -160,7 +161,6 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 LOGIN_URL = "account_login"
-CSRF_FAILURE_VIEW = "finops_site.ui.typed_text.csrf_failure"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import _unmask_cipher_token  # type: ignore[attr-defined]
-from django.shortcuts import render, resolve_url
+from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 COOKIE, SALT = "forms_of", "finops_site.ui.typed_text"
@@ -47,14 +47,16 @@ class TypedTextMiddleware:
         return response
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form from before the last sign-in is refused; its text is there again, for the same person alone."""
+def hold_refused(request: HttpRequest) -> str:
+    """Holds the text of a form from before the last sign-in; returns where it stands again, if it is the same person's.
+
+    Empty where it could not be held, or another person is signed in.
+    """
     by, user = _drawn_for(request), request.user
-    context: dict[str, Any] = {}
-    if by is not None and (not user.is_authenticated or user.pk == by) and _hold(request, by):
-        page = request.session[PLACE]["page"]
-        context = {"page": page if user.is_authenticated else f"{_sign_in()}?{urlencode({'next': page})}"}
-    return render(request, "403_csrf.html", context, status=403)
+    if by is None or (user.is_authenticated and user.pk != by) or not _hold(request, by):
+        return ""
+    page = str(request.session[PLACE]["page"])
+    return page if user.is_authenticated else f"{_sign_in()}?{urlencode({'next': page})}"
 
 
 def typed_here(request: HttpRequest) -> dict[str, Any] | None:
