@@ -90,9 +90,8 @@ class NotificationsPage(ListPage):
         return page
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Marks all as read, or the one that is named."""
-        pk = request.POST.get("read", "")
-        count = notifications.mark_read(self.person, timezone.now(), [int(pk)] if pk.isdecimal() else None)
+        """Marks all as read."""
+        count = notifications.mark_read(self.person, timezone.now())
         messages.success(request, f"{counted(count, 'notification is', 'notifications are')} marked as read.")
         return redirect(LIST)
 
