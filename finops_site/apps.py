@@ -72,6 +72,10 @@ class FinopsSiteConfig(PillarConfig):
             "task": "finops_site.tasks.mail_saved_views",
             "schedule": crontab(hour="6-22", minute=35),
         },
+        "remove-old-notifications-every-night": {
+            "task": "finops_site.tasks.remove_old_notifications",
+            "schedule": crontab(hour=3, minute=45),
+        },
         "run-nightly-checks": {
             "task": "finops_site.tasks.run_nightly_checks",
             "schedule": crontab(hour=5, minute=10),
@@ -98,6 +102,7 @@ class FinopsSiteConfig(PillarConfig):
             NavItem,
             NavSection,
             NavTab,
+            NotificationKind,
             Panel,
             PendingDecisionSource,
             SearchSource,
@@ -130,6 +135,7 @@ class FinopsSiteConfig(PillarConfig):
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
+            NotificationKind("queue-ages", "Messages that wait for too long", "finops_site.view_outgoingemail", 90),
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             SearchSource("views", "Saved views", "bookmark", search.find_views, "", 12),
             SearchSource("dashboards", "Dashboards", "layout-dashboard", search.find_dashboards, "", 13),

@@ -77,3 +77,12 @@ class SharedQuerySet(models.QuerySet):
         """Her own, those shared with a team that she is in or below, and those of the whole company."""
         with_her_team = models.Q(team__in=RawSQL(TEAMS_ABOVE_USER, [user.pk]))
         return self.filter(models.Q(owner=user.pk) | models.Q(with_company=True) | with_her_team)
+
+
+class NotificationQuerySet(models.QuerySet):
+    def visible_to(self, user: Person) -> "NotificationQuerySet":
+        """A person's own, and nobody else's."""
+        return self.filter(user=user)
+
+    def unread(self) -> "NotificationQuerySet":
+        return self.filter(read_at=None)
