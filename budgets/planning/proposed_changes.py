@@ -122,10 +122,10 @@ def amounts_text(budget: Budget) -> str:
     if not rows:
         return ""
     amounts = {row.amount for row in rows}
-    each = f", {formatted(rows[0].amount, code)} {code} each" if len(rows) > 1 and len(amounts) == 1 else ""
+    of_one = f", {formatted(rows[0].amount, code)} {code} each" if len(rows) > 1 and len(amounts) == 1 else ""
     return (
         f"{counted(len(rows), 'period')} from {day_text(rows[0].start)} to {day_text(rows[-1].period.last_day)}: "
-        f"{formatted(exact_sum(row.amount for row in rows), code)} {code} in all{each}"
+        f"{formatted(exact_sum(row.amount for row in rows), code)} {code} in all{of_one}"
     )
 
 
