@@ -163,15 +163,52 @@ class BudgetVersionSerializer(serializers.ModelSerializer):
         fields = ["number", "at", "by", "what", "why", "before", "after"]
 
 
+class ProposedChangeSerializer(serializers.ModelSerializer):
+    """Other amounts for a budget in force; `before` and `after` are exact amounts by the first day of their period."""
+
+    proposed_by = serializers.CharField(source="proposed_by.email", default=None, allow_null=True)
+    decided_by = serializers.CharField(source="decided_by.email", default=None, allow_null=True)
+
+    class Meta:
+        model = ProposedChange
+        fields = [
+            "id",
+            "budget",
+            "state",
+            "before",
+            "after",
+            "why",
+            "proposed_by",
+            "proposed_at",
+            "decided_by",
+            "decided_at",
+            "decision_why",
+        ]
+
+
 class BudgetDetailSerializer(BudgetSerializer):
     periods = PeriodSerializer(many=True)
     known_charges = KnownChargeSerializer(many=True)
     thresholds = ThresholdSerializer(many=True)
     versions = BudgetVersionSerializer(many=True, help_text="who changed it, the newest first; amounts by first day")
+    proposed_changes = serializers.SerializerMethodField(help_text="other amounts that were proposed, the newest first")
     known = serializers.SerializerMethodField()
 
     class Meta(BudgetSerializer.Meta):
-        fields = [*BudgetSerializer.Meta.fields, "periods", "known_charges", "thresholds", "versions", "known"]
+        fields = [
+            *BudgetSerializer.Meta.fields,
+            "periods",
+            "known_charges",
+            "thresholds",
+            "versions",
+            "proposed_changes",
+            "known",
+        ]
+
+    @extend_schema_field(ProposedChangeSerializer(many=True))
+    def get_proposed_changes(self, budget: Budget) -> list[dict[str, Any]]:
+        rows = budget.proposed_changes.select_related("proposed_by", "decided_by")
+        return list(ProposedChangeSerializer(rows, many=True).data)
 
     @extend_schema_field(KnownSerializer(allow_null=True, help_text="of the period that holds today"))
     def get_known(self, budget: Budget) -> dict[str, Any] | None:
@@ -205,29 +242,6 @@ class BudgetDecisionSerializer(serializers.Serializer):
     decision = serializers.ChoiceField(list(DECISIONS))
     version = serializers.IntegerField(help_text="the version that was read; an older one is refused")
     why = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
-
-
-class ProposedChangeSerializer(serializers.ModelSerializer):
-    """Other amounts for a budget in force; `before` and `after` are exact amounts by the first day of their period."""
-
-    proposed_by = serializers.CharField(source="proposed_by.email", default=None, allow_null=True)
-    decided_by = serializers.CharField(source="decided_by.email", default=None, allow_null=True)
-
-    class Meta:
-        model = ProposedChange
-        fields = [
-            "id",
-            "budget",
-            "state",
-            "before",
-            "after",
-            "why",
-            "proposed_by",
-            "proposed_at",
-            "decided_by",
-            "decided_at",
-            "decision_why",
-        ]
 
 
 class ChangeProposalSerializer(serializers.Serializer):

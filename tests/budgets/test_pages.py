@@ -165,10 +165,10 @@ def test_sums_of_the_grid_add_nothing_twice_and_no_two_currencies(payments, budg
 
 def test_name_team_and_amount_are_enough_for_page_and_api(payments, fay, lea, client_of):
     first_of_this_month = timezone.now().date().replace(day=1)
-    asked = {"name": "Mine", "team": payments.pk, "amount": "1,000"}
-    page = client_of(lea).post(reverse("budgets:propose"), asked)
+    values = {"name": "Mine", "team": payments.pk, "amount": "1,000"}
+    page = client_of(lea).post(reverse("budgets:propose"), values)
     assert page.status_code == 302, page.context["form"].errors
-    assert client_of(fay).post("/api/v1/budgets/", {**asked, "name": "Hers"}).status_code == 201
+    assert client_of(fay).post("/api/v1/budgets/", {**values, "name": "Hers"}).status_code == 201
     for name, state in (("Mine", "proposed"), ("Hers", "active")):
         made = Budget.objects.get(name=name)
         assert (made.state, made.kind, made.start, made.currency) == (state, "month", first_of_this_month, "USD")

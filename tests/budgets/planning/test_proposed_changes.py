@@ -95,6 +95,7 @@ def test_the_api_is_the_same_door(budget, lea, eli, ola, fay, client_of):
     assert (odd.status_code, "begins on" in str(odd.json())) == (400, True)
     change = lead.post(f"{url}propose-change/", sent, "application/json").json()
     assert (change["before"], change["after"]) == ({str(THIS.next.start): "1000"}, {str(THIS.next.start): "1500"})
+    assert client_of(fay).get(url).json()["proposed_changes"] == [change]
     answer = {"change": change["id"], "decision": "approve"}
     assert lead.post(f"{url}decide-change/", answer, "application/json").status_code == 403
     done = client_of(fay).post(f"{url}decide-change/", answer, "application/json")
