@@ -15,7 +15,7 @@ from budgets.alerts.recipients import AddressBook
 from budgets.calc.amounts import split_among_children
 from budgets.forecast import status
 from budgets.forecast.renamed_scopes import likely_names, other_currencies
-from budgets.models import Budget, BudgetPeriod, Forecast, Recipient
+from budgets.models import Budget, BudgetPeriod, Forecast, ProposedChange, Recipient
 from budgets.permissions import led_teams, may_edit_budget, may_edit_recipients, may_propose_change
 from budgets.planning.budget_tables import BudgetFilter, BudgetTable
 from budgets.planning.period_chart import period_chart
@@ -110,6 +110,11 @@ class BudgetPage(DetailPage):
         """What the bills know of the period."""
         return status.known_of_period(self.person, self.period, self.today) if self.period else None
 
+    @cached_property
+    def change(self) -> ProposedChange | None:
+        """What waits for a decision: one change at a time."""
+        return waiting_change(self.object)
+
     def get_subtitle(self) -> str:
         budget = self.object
         owner = f"{budget.team} and the teams below" if budget.team else "The whole company"
@@ -124,7 +129,7 @@ class BudgetPage(DetailPage):
         actions = []
         if may_edit_budget(user, budget):
             actions.append(Action("Edit", "budgets:edit", "pencil", args=args, primary=True))
-        if may_propose_change(user, budget):
+        if may_propose_change(user, budget) and not self.change:
             actions.append(Action("Propose a change", "budgets:propose_change", "pencil", args=args, primary=True))
         if user.has_perm("budgets.change_budget") and budget.state != Budget.State.ARCHIVED:
             actions.append(Action("Copy to next year", "budgets:copy", "copy", args=args))
@@ -145,7 +150,7 @@ class BudgetPage(DetailPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         budget, user = self.object, self.person
-        change = waiting_change(budget)
+        change = self.change
         parts = {"": self.overview, "alerts": self.alerts, "forecast": self.forecasts, "history": self.history}
         context = {
             "part": self.part,
