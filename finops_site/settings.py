@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
+    "finops_site.first_day.demo_being_made.DemoBeingMade",
 ]
 
 ROOT_URLCONF = "finops_site.urls"
