@@ -6,7 +6,14 @@ from budgets.alerts import acknowledge_views, alert_views, rule_views
 from budgets.anomalies import anomaly_views, sensitivity_views
 from budgets.controls import change_set_views, control_views
 from budgets.forecast import charge_views
-from budgets.planning import amount_views, annual_plan_views, budget_edit_views, budget_views, company_year_views
+from budgets.planning import (
+    amount_views,
+    annual_plan_views,
+    budget_edit_views,
+    budget_views,
+    company_year_views,
+    proposal_views,
+)
 
 app_name = "budgets"
 
@@ -14,6 +21,7 @@ urlpatterns = [
     path("budgets/", budget_views.BudgetsPage.as_view(), name="budgets"),
     path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
     path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
+    path("budgets/proposals/", proposal_views.BudgetProposalsPage.as_view(), name="proposals"),
     path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
     path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),
     path("budgets/year/", annual_plan_views.AnnualPlanPage.as_view(), name="annual_plan"),

@@ -105,9 +105,9 @@ OWNERSHIP = (
         "ownership",
         "Ownership rules",
         "A rule names the team behind an account or a tag: without one, cost is nobody's.",
-        "tagging:ownership",
+        "tagging:ownership_proposals",
         ownership_figures.has_own_rules,
-        "tagging.view_ownershiprule",
+        "tagging.add_ownershiprule",
         50,
     ),
     # Before the bills: cost is allocated while a bill is loaded.

@@ -26,7 +26,9 @@ from budgets.api.serializers import (
     BudgetBody,
     BudgetDecisionSerializer,
     BudgetDetailSerializer,
+    BudgetProposalSerializer,
     BudgetSerializer,
+    CreateProposedSerializer,
     KnownChargeSerializer,
     SensitivitySerializer,
     SnoozeSerializer,
@@ -41,6 +43,7 @@ from budgets.planning import budget_changes
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import BudgetForm
 from budgets.planning.period_changes import WrongState
+from budgets.planning.proposals import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
 from costs.api.known import KnownList, KnownPages
 from costs.calc.filters import check_names, filters_in
 from costs.query.known_until import KnownDays
@@ -70,7 +73,12 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     @property
     def write_permission_required(self) -> str:
         """Who may change this budget is looked at where it is changed: a lead changes what she proposed."""
-        needed = {"create": "add_budget", "propose": "propose_budget", "decide": "approve_budget"}
+        needed = {
+            "create": "add_budget",
+            "proposals": "add_budget",
+            "propose": "propose_budget",
+            "decide": "approve_budget",
+        }
         return f"budgets.{needed.get(self.action, 'view_budget')}"
 
     def get_queryset(self) -> QuerySet[Budget]:
@@ -97,6 +105,34 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
     @action(detail=False, methods=["post"], pagination_class=None)
     def propose(self, request: Request) -> Response:
         return self._save(None, proposes=True)
+
+    @extend_schema(
+        methods=["GET"],
+        summary="First budgets: for whoever has cost and none yet, an amount from the last whole months",
+        responses=BudgetProposalSerializer(many=True),
+        filters=False,
+    )
+    @extend_schema(
+        methods=["POST"],
+        summary="Make proposed budgets with these amounts for each month, all or none",
+        request=CreateProposedSerializer,
+        responses={201: BudgetSerializer(many=True), 400: REFUSED},
+        filters=False,
+    )
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def proposals(self, request: Request) -> Response:
+        if not request.user.has_perm("budgets.add_budget"):
+            raise PermissionDenied
+        today = timezone.now().date()
+        if request.method == "GET":
+            return Response(BudgetProposalSerializer(proposal_rows(propose_budgets(today)), many=True).data)
+        body = CreateProposedSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        rows = body.validated_data["create"]
+        with refusals(CannotCreate):
+            made = create_proposed(request.user, typed_amounts({row["key"]: row["amount"] for row in rows}), today)
+        found = self.get_queryset().filter(pk__in=[budget.pk for budget in made])
+        return Response(BudgetSerializer(found, many=True).data, status=201)
 
     @extend_schema(
         summary="Change a budget; what is left out stays, and `version` is the one that was read",

@@ -34,6 +34,7 @@ from finops_site.ui.tables import status_html
 MOST_NAMES = 3
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
+FIRST = Action("First budgets", "budgets:proposals", "bulb", "budgets.add_budget")
 GRID = Action("All amounts", "budgets:grid", "table", "budgets.change_budget")
 ANNUAL_PLAN = Action("Annual plan", "budgets:annual_plan", "report-money", "budgets.view_budget")
 
@@ -49,7 +50,7 @@ class BudgetsPage(ListPage):
         "No budget yet",
         "A budget warns before it is overrun: finance makes them, a lead may propose one for her team.",
         "target",
-        ADD,
+        FIRST,
     )
 
     def get_queryset(self) -> QuerySet[Budget]:

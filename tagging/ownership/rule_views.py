@@ -24,6 +24,7 @@ from tagging.ownership.forms import RuleForm, RulesFileForm
 from tagging.ownership.month_pages import BREADCRUMBS, OwnershipMonthPage
 
 EDIT = "tagging.change_ownershiprule"
+PROPOSED = Action("Proposed rules", "tagging:ownership_proposals", "bulb", "tagging.add_ownershiprule")
 ADD = Action("Add a rule", "tagging:ownership_add", "plus", "tagging.add_ownershiprule", primary=True)
 
 
@@ -35,6 +36,7 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
     title = "Ownership"
     template_name = "tagging/ownership.html"
     actions = (
+        PROPOSED,
         Action("Unowned cost", "tagging:unowned", "help", "costs.view_company"),
         Action("Pools", "tagging:pools", "stack-2", "costs.view_pool"),
         ADD,
@@ -43,7 +45,7 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
         "No rule yet",
         "A rule names the team, or the pool, that cost belongs to: by account, tag, service, region or name.",
         "users-group",
-        ADD,
+        PROPOSED,
     )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
