@@ -567,8 +567,8 @@ def serve(args: list[str]) -> int:
                 web = _web(env, port)
                 keep(web)
                 _wait_for_web(web, port)
-                announce(port, state, people_of(env["DATABASE_URL"]))
                 if demo:
+                    announce(port, state, people_of(env["DATABASE_URL"]))
                     say("the demo goes on being made, the newest month first; its pages say how far it is")
                     _follow(demo, lambda line: False, [web])
                     _note([_version(), "demo"])
@@ -576,6 +576,8 @@ def serve(args: list[str]) -> int:
                     say("the demo is whole")
                 for child in _workers(env):
                     keep(child)
+                if not demo:
+                    announce(port, state, people_of(env["DATABASE_URL"]))
                 return _watch(started)
             except KeyboardInterrupt:
                 say("stopping")

@@ -371,6 +371,7 @@ ACCESS = {
     "api:delivery-rejects": API_WHOLE_COMPANY,
     "api:source-list": API_WHOLE_COMPANY,
     "api:source-sync": API_POSTS_WHOLE_COMPANY,
+    "api:source-test": API_POSTS_WHOLE_COMPANY,
     "api:delivery-withdraw": API_POSTS_WHOLE_COMPANY,
     "api:delivery-retry": API_POSTS_WHOLE_COMPANY,
     "api:overlaps": API_WHOLE_COMPANY,
