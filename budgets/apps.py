@@ -163,6 +163,7 @@ class BudgetsConfig(PillarConfig):
                 panels.has_own_budget,
                 "budgets.add_budget",
                 60,
+                minutes=5,
             ),
             DemoPart("budgets", "Budgets", demo_removal.counts, demo_removal.remove_budgets, 20),
             DemoStep("budgets", make_demo_budgets, 70),

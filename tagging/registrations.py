@@ -109,6 +109,7 @@ OWNERSHIP = (
         ownership_figures.has_own_rules,
         "tagging.add_ownershiprule",
         50,
+        minutes=10,
     ),
     # Before the bills: cost is allocated while a bill is loaded.
     DemoStep("ownership rules", ownership_demo.make_ownership_rules, 40),
@@ -136,6 +137,7 @@ POLICY = (
         policy_panels.policy_is_own,
         "tagging.view_tagrequirement",
         40,
+        minutes=10,
     ),
     NavItem("Tag compliance", "tagging:overview", "tags", SEE_COSTS, 40, SECTION),
     NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
