@@ -701,6 +701,8 @@ def budget_arguments(name, line):
         "budgets",
         "add",
         "propose",
+        "proposals",
+        "budget-proposals",
         "grid",
         "import",
         "annual_plan",

@@ -1,4 +1,4 @@
-"""The first day in a browser: from a site that nobody is in to a bill that has owners and a budget; and the demo removed."""
+"""The first day in a browser: nobody is there yet, and soon a bill has owners and a budget; and the demo removed."""
 
 import re
 from datetime import timedelta
@@ -28,7 +28,7 @@ def newcomer(chromium, live_server, transactional_db, at_once, settings, tmp_pat
     complaints = []
     context = chromium.new_context(base_url=live_server.url, viewport=DESKTOP)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
@@ -73,7 +73,7 @@ def test_ivy_begins_uploads_a_bill_and_finance_accepts_a_rule_and_a_budget_that_
     )
     page.get_by_label("Source").fill("Strand (AWS)")
     page.get_by_role("button", name="Upload").click()
-    expect(main).to_contain_text("Current")
+    expect(main).to_contain_text("Current", timeout=90_000)
     assert Delivery.objects.get().status == "current"
     page.goto("/set-up/")
     expect(page.get_by_role("row", name=re.compile("First bill"))).to_contain_text("Done")
@@ -89,9 +89,9 @@ def test_ivy_begins_uploads_a_bill_and_finance_accepts_a_rule_and_a_budget_that_
     page.get_by_label("Accept Tag Team is Checkout").check()
     expect(page.get_by_label("Team of Tag Team is Checkout")).to_have_value("Checkout")
     page.get_by_role("button", name="What stays unowned?").click()
-    expect(main.locator(".stats")).to_contain_text("180")
+    expect(main.locator(".stats")).to_contain_text("180", timeout=30_000)
     page.get_by_role("button", name="Add the ticked rules").click()
-    expect(main).to_contain_text("1 rule added")
+    expect(main).to_contain_text("1 rule added", timeout=60_000)
     assert str(OwnershipRule.objects.get().team) == "Checkout"
     page.goto("/set-up/")
     main.get_by_role("link", name="First budgets").click()
@@ -100,7 +100,7 @@ def test_ivy_begins_uploads_a_bill_and_finance_accepts_a_rule_and_a_budget_that_
     amount.fill("900")
     page.get_by_label("Make Checkout").check()
     page.get_by_role("button", name="Make the ticked budgets").click()
-    expect(main).to_contain_text("1 budget made")
+    expect(main).to_contain_text("1 budget made", timeout=30_000)
     assert [budget.name for budget in Budget.objects.all()] == ["Checkout"]
 
 

@@ -354,7 +354,7 @@ class TestConnectionTest:
         bills.write(inbox, "notes.txt", b"x")
         found = try_connection(folder)
         assert (found.is_ok, found.missing, found.files, found.bills) == (True, "", 2, 1)
-        assert (found.newest, found.format, found.months, found.rows) == ("march.csv", "focus-1.0", ("2026-03",), 2)
+        assert (found.newest, found.format, found.months, found.rows) == ("march.csv", "focus 1.0", ("2026-03",), 2)
         assert found.words.startswith("It works: 2 files, 1 bill to fetch. The newest, march.csv, was written ")
         assert not Delivery.objects.exists()
         assert list((Path(inbox).parents[0] / "..").glob("incoming/test-*")) == []
@@ -389,16 +389,16 @@ class TestConnectionTest:
 
         bucket.put_object(Bucket="bills", Key="pre/march.csv", Body=BILL)
         ask = BaseClient._make_api_call
+        denied = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
 
         def deny(self, name, arguments):
             if name == operation:
-                raise ClientError(
-                    {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, name
-                )
+                raise ClientError(denied, name)
             return ask(self, name, arguments)
 
-        monkeypatch.setattr(BaseClient, "_make_api_call", deny)
-        found = try_connection(aws)
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseClient, "_make_api_call", deny)
+            found = try_connection(aws)
         assert not found.is_ok
         assert found.missing.startswith(right)
 
