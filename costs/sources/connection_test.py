@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -156,9 +157,11 @@ def _read(source: Source, storage: Storage, bill: Package, size: int, folder: Pa
     for number, key in enumerate(bill.keys):
         path = folder / str(number) / key.rpartition("/")[2][-200:]
         path.parent.mkdir()
-        _step("read", lambda key=key, path=path: storage.fetch(key, path))
+        _step("read", partial(storage.fetch, key, path))
         files.append((key, path))
-    options = Options(currency=source.currency, date_order=source.date_order, decimal_mark=source.decimal_mark)
+    stated: dict[str, Any] = {
+        name: getattr(source, name) or None for name in ("currency", "date_order", "decimal_mark")
+    }
     scratch = folder / "scratch"
     scratch.mkdir()
     try:
@@ -168,7 +171,7 @@ def _read(source: Source, storage: Storage, bill: Package, size: int, folder: Pa
                 files,
                 target=folder / "charges",
                 scratch=scratch,
-                options=options,
+                options=Options(**stated, view=bill.view),
                 format_name=bill.format or source.format or "auto",
                 limit=settings.BILL_MAX_BYTES,
             )
