@@ -569,7 +569,8 @@ def serve(args: list[str]) -> int:
                 _wait_for_web(web, port)
                 if demo:
                     announce(port, state, people_of(env["DATABASE_URL"]))
-                    say("the demo goes on being made, the newest month first; its pages say how far it is")
+                    if demo.is_alive():
+                        say("the demo goes on being made, the newest month first; its pages say how far it is")
                     _follow(demo, lambda line: False, [web])
                     _note([_version(), "demo"])
                     started.remove(demo)

@@ -64,6 +64,11 @@ class RuleProposal:
         names_center = _squeezed(self.conditions.get("tag_key", "")) in CENTER_KEYS
         return self.conditions["tag_value"][:50] if names_center else ""
 
+    def largest_overlaps(self, most: int) -> list[tuple[str, str, Decimal]]:
+        """(whose, currency, cost) of what earlier rules own of it, the dearest first."""
+        rows = [(owner, currency, cost) for (owner, currency), cost in self.overlaps.items()]
+        return sorted(rows, key=lambda row: -abs(row[2]))[:most]
+
     @property
     def team_name(self) -> str:
         return self.team.name if self.team else self.new_team

@@ -15,6 +15,8 @@ from finops_site.ui.pages import Page
 from tagging.ownership.month_pages import BREADCRUMBS
 from tagging.ownership.proposals import CannotAccept, Proposals, accept_proposals, find_proposals
 
+SHOWN_OVERLAPS = 3
+
 
 class ProposalsPage(Page, TemplateView):
     """Rules out of tags and accounts that are called like teams, with what each would own; accepted together."""
@@ -52,7 +54,13 @@ class ProposalsPage(Page, TemplateView):
         context = {
             "proposals": proposals,
             "rows": [
-                {"rule": rule, "is_ticked": rule.key in ticked, "team": ticked.get(rule.key) or rule.team_name}
+                {
+                    "rule": rule,
+                    "is_ticked": rule.key in ticked,
+                    "team": ticked.get(rule.key) or rule.team_name,
+                    "overlaps": rule.largest_overlaps(SHOWN_OVERLAPS),
+                    "more": max(len(rule.overlaps) - SHOWN_OVERLAPS, 0),
+                }
                 for rule in proposals.rules
             ],
             "stats": _stats(proposals, list(ticked), month),
