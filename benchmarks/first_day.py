@@ -101,10 +101,10 @@ def site(clone: Path, folder: Path, port: int) -> Iterator[None]:
         assert process.stderr is not None
         try:
             with stage("install the packages, start the servers"):
-                said = []
+                lines = []
                 while "preparing the database" not in (line := process.stderr.readline()):
-                    said.append(line)
-                    assert line, f"it ended: {''.join(said)}"
+                    lines.append(line)
+                    assert line, f"it ended: {''.join(lines)}"
             with stage("make the tables, to the line that says where it is"):
                 assert "is ready" in process.stdout.readline(), process.stderr.read()
             yield
@@ -133,7 +133,7 @@ def first_day(browser: Browser) -> None:
 def wait_for(browser: Browser, path: str, words: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while words not in (page := browser.read(path)):
-        assert time.monotonic() < deadline, f"{path} never said {words!r}: {page[-2000:]}"
+        assert time.monotonic() < deadline, f"{path} never lines {words!r}: {page[-2000:]}"
         time.sleep(0.2)
 
 

@@ -67,9 +67,9 @@ class SourceAdmin(ModelAdmin):
     @admin.action(description="Test the connection; nothing is loaded", permissions=["change"])
     def test_connection(self, request: HttpRequest, queryset: models.QuerySet[Source]) -> None:
         for source in queryset.select_related("credential")[:MOST_TESTED]:
-            found = try_connection(source)
-            words = f"{source}: {found.words}" + (f" Missing: {found.missing}" if found.missing else "")
-            self.message_user(request, words, messages.SUCCESS if found.is_ok else messages.ERROR)
+            connection = try_connection(source)
+            words = f"{source}: {connection.words}" + (f" Missing: {connection.missing}" if connection.missing else "")
+            self.message_user(request, words, messages.SUCCESS if connection.is_ok else messages.ERROR)
 
     def save_model(self, request: HttpRequest, obj: Source, form: SourceForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -131,8 +131,8 @@ class BudgetViewSet(KnownList, VisibleRows, viewsets.ReadOnlyModelViewSet):
         rows = body.validated_data["create"]
         with refusals(CannotCreate):
             made = create_proposed(request.user, typed_amounts({row["key"]: row["amount"] for row in rows}), today)
-        found = self.get_queryset().filter(pk__in=[budget.pk for budget in made])
-        return Response(BudgetSerializer(found, many=True).data, status=201)
+        rows_made = self.get_queryset().filter(pk__in=[budget.pk for budget in made])
+        return Response(BudgetSerializer(rows_made, many=True).data, status=201)
 
     @extend_schema(
         summary="Change a budget; what is left out stays, and `version` is the one that was read",

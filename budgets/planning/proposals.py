@@ -75,11 +75,11 @@ def _without_budget(today: date) -> list[tuple[Team | None, str, bool]]:
     costs = DayRollup.objects.current().filter(charge_date__gte=period.start, charge_date__lt=period.end).order_by()
     owned = set(costs.exclude(owner=None).values_list("owner", "currency").distinct())
     teams = {team.pk: team for team in Team.objects.filter(pk__in={pk for pk, _ in owned})}
-    found: set[tuple[int | None, str]] = {(None, currency) for currency in costs.values_list("currency", flat=True)}
-    found |= owned
+    with_cost: set[tuple[int | None, str]] = {(None, currency) for currency in costs.values_list("currency", flat=True)}
+    with_cost |= owned
     theirs = Budget.objects.exclude(state=Budget.State.ARCHIVED).values_list("team", "currency")
-    wanted = [pair for pair in found if pair not in set(theirs)]
-    counts = {pk: sum(other == pk for other, _ in found) for pk, _ in found}
+    wanted = [pair for pair in with_cost if pair not in set(theirs)]
+    counts = {pk: sum(other == pk for other, _ in with_cost) for pk, _ in with_cost}
     rows = [(teams[pk] if pk else None, currency, counts[pk] == 1) for pk, currency in wanted]
     return sorted(rows, key=lambda row: (row[0] is not None, row[0].name if row[0] else "", row[1]))
 

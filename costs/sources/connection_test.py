@@ -86,7 +86,7 @@ class ConnectionTest:
         return {**asdict(self), "months": list(self.months)}
 
 
-class _Refused(Exception):
+class _StepProblem(Exception):
     def __init__(self, step: str, problem: StorageProblem) -> None:
         self.step, self.problem = step, problem
 
@@ -101,7 +101,7 @@ def try_connection(source: Source) -> ConnectionTest:
     try:
         with hurried(), scratch_folder(Path(settings.FINOPS_VAR) / "incoming" / f"test-{uuid.uuid4().hex}") as folder:
             return _look(source, folder)
-    except _Refused as refused:
+    except _StepProblem as refused:
         right = RIGHTS.get((Source.Kind(source.kind), refused.step), "") if refused.problem.is_denied else ""
         missing = right.format(bucket=source.bucket, prefix=source.prefix)
         return ConnectionTest(False, f"{WORDS[refused.step]} {refused.problem}", missing)
@@ -189,6 +189,6 @@ def _step(step: str, take: Callable[[], Result]) -> Result:
     try:
         return take()
     except StorageProblem as problem:
-        raise _Refused(step, problem) from None
+        raise _StepProblem(step, problem) from None
     except PermissionError:
-        raise _Refused(step, StorageProblem("It may not be read.", is_denied=True)) from None
+        raise _StepProblem(step, StorageProblem("It may not be read.", is_denied=True)) from None

@@ -63,8 +63,8 @@ class SourcePage(FormPage):
     def render_test(self) -> HttpResponse:
         """The form again as it was filled in, with what a test of the place found; nothing is saved or loaded."""
         form = self.get_form()
-        found = try_connection(form.instance) if form.is_valid() else None
-        return self.render_to_response(self.get_context_data(form=form, found=found))
+        connection = try_connection(form.instance) if form.is_valid() else None
+        return self.render_to_response(self.get_context_data(form=form, connection=connection))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rows = list(streams_of(self.object)) if self.object else []

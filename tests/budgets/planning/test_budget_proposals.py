@@ -44,18 +44,18 @@ def third_of_april(monkeypatch):
 
 
 def test_the_company_and_each_team_with_cost_have_one_and_what_is_not_known_is_said(two_months):
-    found = {one.budget.name: one for one in propose_budgets(TODAY)}
-    assert list(found) == ["The company", "Data", "Payments"]
-    assert found["Payments"].suggestion.amount == Decimal(100)
-    assert (found["Payments"].is_sure, found["Payments"].words) == (True, "From the last 2 whole months.")
-    assert found["The company"].suggestion.amount == Decimal(110)
-    assert (found["Data"].suggestion, found["Data"].is_sure) == (None, False)
-    assert found["Data"].words == "Too little is known: no whole month has any cost."
+    proposed = {one.budget.name: one for one in propose_budgets(TODAY)}
+    assert list(proposed) == ["The company", "Data", "Payments"]
+    assert proposed["Payments"].suggestion.amount == Decimal(100)
+    assert (proposed["Payments"].is_sure, proposed["Payments"].words) == (True, "From the last 2 whole months.")
+    assert proposed["The company"].suggestion.amount == Decimal(110)
+    assert (proposed["Data"].suggestion, proposed["Data"].is_sure) == (None, False)
+    assert proposed["Data"].words == "Too little is known: no whole month has any cost."
 
 
 def test_one_month_says_little(two_months):
-    found = {one.budget.name: one for one in propose_budgets(date(2026, 3, 3))}
-    assert (found["Payments"].is_sure, found["Payments"].words) == (False, "From one whole month alone.")
+    proposed = {one.budget.name: one for one in propose_budgets(date(2026, 3, 3))}
+    assert (proposed["Payments"].is_sure, proposed["Payments"].words) == (False, "From one whole month alone.")
 
 
 def test_fay_makes_one_with_an_amount_of_her_own_and_it_is_proposed_no_more(two_months, fay, client_of, third_of_april):

@@ -352,31 +352,37 @@ class TestConnectionTest:
     def test_a_folder_says_what_lies_there(self, inbox, folder):
         bills.write(inbox, "march.csv", bills.focus_csv([{}, {}]))
         bills.write(inbox, "notes.txt", b"x")
-        found = try_connection(folder)
-        assert (found.is_ok, found.missing, found.files, found.bills) == (True, "", 2, 1)
-        assert (found.newest, found.format, found.months, found.rows) == ("march.csv", "focus 1.0", ("2026-03",), 2)
-        assert found.words.startswith("It works: 2 files, 1 bill to fetch. The newest, march.csv, was written ")
+        connection = try_connection(folder)
+        assert (connection.is_ok, connection.missing, connection.files, connection.bills) == (True, "", 2, 1)
+        newest = (connection.newest, connection.format, connection.months, connection.rows)
+        assert newest == ("march.csv", "focus 1.0", ("2026-03",), 2)
+            "march.csv",
+            "focus 1.0",
+            ("2026-03",),
+            2,
+        )
+        assert connection.words.startswith("It works: 2 files, 1 bill to fetch. The newest, march.csv, was written ")
         assert not Delivery.objects.exists()
         assert list((Path(inbox).parents[0] / "..").glob("incoming/test-*")) == []
 
     def test_what_is_no_bill_is_said(self, inbox, folder):
         assert "nothing lies there yet" in try_connection(folder).words
         bills.write(inbox, "odd.csv", b"a,b\n1,2\n")
-        found = try_connection(folder)
-        assert (found.is_ok, found.format) == (False, "")
-        assert "odd.csv" in found.words
+        connection = try_connection(folder)
+        assert (connection.is_ok, connection.format) == (False, "")
+        assert "odd.csv" in connection.words
 
     def test_a_folder_that_is_not_there_or_not_allowed_is_said(self, inbox):
-        found = try_connection(Source(kind="folder", bucket="gcp"))
-        assert (found.is_ok, "is not there" in found.words) == (False, True)
+        connection = try_connection(Source(kind="folder", bucket="gcp"))
+        assert (connection.is_ok, "is not there" in connection.words) == (False, True)
         assert "FINOPS_FOLDERS" in try_connection(Source(kind="folder", bucket="/etc")).words
         assert "people deliver" in try_connection(Source(kind="upload")).words
 
     def test_s3_lists_the_newest_report(self, bucket, aws):
         put_report(bucket, "one", bills.cur_csv([{}]))
-        found = try_connection(aws)
-        assert (found.is_ok, found.bills, found.format) == (True, 1, "aws-cur")
-        assert found.months == ("2026-03",)
+        connection = try_connection(aws)
+        assert (connection.is_ok, connection.bills, connection.format) == (True, 1, "aws-cur")
+        assert connection.months == ("2026-03",)
         assert not Delivery.objects.exists()
 
     @pytest.mark.parametrize(
@@ -398,15 +404,15 @@ class TestConnectionTest:
 
         with monkeypatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", deny)
-            found = try_connection(aws)
-        assert not found.is_ok
-        assert found.missing.startswith(right)
+            connection = try_connection(aws)
+        assert not connection.is_ok
+        assert connection.missing.startswith(right)
 
     def test_a_bucket_that_is_not_there_lacks_no_right(self, aws):
         aws.bucket = "nowhere"
-        found = try_connection(aws)
-        assert (found.is_ok, found.missing) == (False, "")
-        assert "there is no such bucket" in found.words
+        connection = try_connection(aws)
+        assert (connection.is_ok, connection.missing) == (False, "")
+        assert "there is no such bucket" in connection.words
 
     def test_fay_tests_what_she_typed_and_no_secret_is_shown(self, fay, ola, client_of, inbox, s3, bucket):
         credential = Credential(name="keys", external_id="a-word")

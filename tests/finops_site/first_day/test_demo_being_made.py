@@ -14,7 +14,7 @@ from tests.people import PASSWORD, signed_in
 pytestmark = pytest.mark.django_db
 
 
-class Killed(BaseException):
+class Kill(BaseException):
     """Nothing catches it, as nothing catches a signal."""
 
 
@@ -32,7 +32,7 @@ def make_team(write, *, as_of):
 
 
 def stop(write, *, as_of):
-    raise Killed
+    raise Kill
 
 
 def test_until_it_is_whole_pages_say_how_far_it_is_and_refuse_changes(db):
@@ -63,7 +63,7 @@ def test_somebody_may_sign_in_meanwhile(client):
 def test_a_demo_that_was_left_half_made_is_made_anew_and_a_whole_one_is_left_alone(steps, monkeypatch, capsys):
     monkeypatch.setenv("FINOPS_DEMO_PASSWORD", PASSWORD)
     steps[:] = [DemoStep("team", make_team, 1), DemoStep("stop", stop, 2)]
-    with pytest.raises(Killed):
+    with pytest.raises(Kill):
         call_command("seed_demo", if_empty=True)
     company = DemoCompany.objects.get()
     assert (company.is_being_made, company.making_step) == (True, "1 of 13 months of bills: november")

@@ -44,8 +44,8 @@ def by_label(user):
 
 
 def test_a_tag_called_like_a_team_is_proposed_with_what_it_would_own_and_what_is_owned_already(bill, fay):
-    found = find_proposals(fay, TODAY)
-    assert (str(found.month), found.is_whole, found.unowned) == ("2026-03", True, {"USD": Decimal(25)})
+    proposals = find_proposals(fay, TODAY)
+    assert (str(proposals.month), proposals.is_whole, proposals.unowned) == ("2026-03", True, {"USD": Decimal(25)})
     rule = by_label(fay)["Tag Team is Payments"]
     assert (rule.team_name, rule.why, rule.is_sure) == ("Payments", "the team's name", True)
     assert (rule.owns, rule.charges) == ({"USD": Decimal(3)}, 2)
@@ -53,21 +53,21 @@ def test_a_tag_called_like_a_team_is_proposed_with_what_it_would_own_and_what_is
 
 
 def test_cost_centres_accounts_and_names_without_a_team_are_proposed_too(bill, fay):
-    found = by_label(fay)
-    rule = found["Tag CostCenter is CC-1002"]
+    proposals = by_label(fay)
+    rule = proposals["Tag CostCenter is CC-1002"]
     assert (rule.team_name, rule.is_sure) == ("Data", True)
-    rule = found["Tag Team is Search"]
+    rule = proposals["Tag Team is Search"]
     assert (rule.team, rule.new_team, rule.is_sure) == (None, "Search", False)
-    rule = found["Account storefront-prod"]
+    rule = proposals["Account storefront-prod"]
     assert (rule.team_name, rule.why, rule.is_sure) == ("Storefront", "has the team's name in it", False)
-    assert found["Account sandbox"].new_team == "sandbox"
-    assert not any("Note" in label for label in found)
+    assert proposals["Account sandbox"].new_team == "sandbox"
+    assert not any("Note" in label for label in proposals)
 
 
 def test_what_stays_unowned_counts_cost_once(bill, fay):
-    found = find_proposals(fay, TODAY)
-    keys = [rule.key for rule in found.rules if rule.label in ("Tag Team is Payments", "Account storefront-prod")]
-    assert found.left_after(keys) == {"USD": Decimal(7)}
+    proposals = find_proposals(fay, TODAY)
+    keys = [rule.key for rule in proposals.rules if rule.label in ("Tag Team is Payments", "Account storefront-prod")]
+    assert proposals.left_after(keys) == {"USD": Decimal(7)}
 
 
 def test_fay_accepts_two_of_them_and_a_team_is_made_on_the_way(bill, fay, client_of):
