@@ -356,11 +356,6 @@ class TestConnectionTest:
         assert (connection.is_ok, connection.missing, connection.files, connection.bills) == (True, "", 2, 1)
         newest = (connection.newest, connection.format, connection.months, connection.rows)
         assert newest == ("march.csv", "focus 1.0", ("2026-03",), 2)
-            "march.csv",
-            "focus 1.0",
-            ("2026-03",),
-            2,
-        )
         assert connection.words.startswith("It works: 2 files, 1 bill to fetch. The newest, march.csv, was written ")
         assert not Delivery.objects.exists()
         assert list((Path(inbox).parents[0] / "..").glob("incoming/test-*")) == []
