@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0007_company_and_demo"),
+        ("finops_site", "0008_notifications"),
     ]
 
     operations = [
