@@ -12,7 +12,7 @@ from budgets.planning import (
     budget_edit_views,
     budget_views,
     company_year_views,
-    proposal_views,
+    first_budget_views,
 )
 
 app_name = "budgets"
@@ -21,7 +21,7 @@ urlpatterns = [
     path("budgets/", budget_views.BudgetsPage.as_view(), name="budgets"),
     path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
     path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
-    path("budgets/proposals/", proposal_views.BudgetProposalsPage.as_view(), name="proposals"),
+    path("budgets/proposals/", first_budget_views.BudgetProposalsPage.as_view(), name="proposals"),
     path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
     path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),
     path("budgets/year/", annual_plan_views.AnnualPlanPage.as_view(), name="annual_plan"),

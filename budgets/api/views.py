@@ -43,7 +43,7 @@ from budgets.planning import budget_changes
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import BudgetForm
 from budgets.planning.period_changes import WrongState
-from budgets.planning.proposals import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
+from budgets.planning.first_budgets import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
 from costs.api.known import KnownList, KnownPages
 from costs.calc.filters import check_names, filters_in
 from costs.query.known_until import KnownDays

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.generic import TemplateView
 
-from budgets.planning.proposals import CannotCreate, create_proposed, propose_budgets, typed_amounts
+from budgets.planning.first_budgets import CannotCreate, create_proposed, propose_budgets, typed_amounts
 from finops_site.lib.money import typed_text
 from finops_site.lib.words import counted
 from finops_site.ui.pages import Page
@@ -18,7 +18,7 @@ class BudgetProposalsPage(Page, TemplateView):
     """Budgets for whoever has cost and none yet."""
 
     permission_required = "budgets.add_budget"
-    template_name = "budgets/proposals.html"
+    template_name = "budgets/first_budgets.html"
     title = "First budgets"
     subtitle = "For the company and each team that has cost and no budget yet, from its last whole months."
     breadcrumbs = (("Budgets", "budgets:budgets"),)
