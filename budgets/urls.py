@@ -13,6 +13,7 @@ from budgets.planning import (
     budget_views,
     company_year_views,
     first_budget_views,
+    proposal_views,
 )
 
 app_name = "budgets"
@@ -22,12 +23,18 @@ urlpatterns = [
     path("budgets/add/", budget_edit_views.EditBudget.as_view(), name="add"),
     path("budgets/propose/", budget_edit_views.EditBudget.as_view(proposes=True), name="propose"),
     path("budgets/proposals/", first_budget_views.BudgetProposalsPage.as_view(), name="proposals"),
+    path("budgets/preview/", budget_edit_views.PreviewBudget.as_view(), name="preview"),
     path("budgets/grid/", amount_views.GridPage.as_view(), name="grid"),
     path("budgets/import/", amount_views.ImportPage.as_view(), name="import"),
     path("budgets/year/", annual_plan_views.AnnualPlanPage.as_view(), name="annual_plan"),
     path("budgets/company-year/", company_year_views.CompanyYearPage.as_view(), name="company_year"),
     path("budgets/<int:pk>/", budget_views.BudgetPage.as_view(), name="budget"),
     path("budgets/<int:pk>/edit/", budget_edit_views.EditBudget.as_view(), name="edit"),
+    path("budgets/<int:pk>/preview/", budget_edit_views.PreviewBudget.as_view(), name="preview"),
+    path("budgets/<int:pk>/propose-change/", proposal_views.ProposeChange.as_view(), name="propose_change"),
+    path(
+        "budgets/<int:pk>/changes/<int:change>/<str:verb>/", proposal_views.DecideChange.as_view(), name="decide_change"
+    ),
     path("budgets/<int:pk>/copy/", budget_edit_views.CopyBudget.as_view(), name="copy"),
     path("budgets/<int:pk>/state/<str:verb>/", budget_edit_views.ChangeState.as_view(), name="state"),
     path("budgets/<int:pk>/thresholds/add/", rule_views.EditThreshold.as_view(), name="threshold_add"),
