@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from budgets import first_budget_views
 from budgets.alerts import acknowledge_views, alert_views, rule_views
 from budgets.anomalies import anomaly_views, sensitivity_views
 from budgets.controls import change_set_views, control_views
@@ -12,7 +13,6 @@ from budgets.planning import (
     budget_edit_views,
     budget_views,
     company_year_views,
-    first_budget_views,
     proposal_views,
 )
 

@@ -38,6 +38,7 @@ from budgets.api.serializers import (
     ThresholdBody,
     ThresholdSerializer,
 )
+from budgets.first_budgets import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
 from budgets.forecast.charge_forms import KnownChargeForm
 from budgets.forecast.status import known_of_budgets, with_status
 from budgets.models import Alert, Anomaly, AnomalySensitivity, Budget, ProposedChange, Threshold
@@ -45,7 +46,6 @@ from budgets.permissions import led_teams, may_decide_change, may_edit_budget, m
 from budgets.planning import budget_changes, proposed_changes
 from budgets.planning.budget_changes import StaleBudget
 from budgets.planning.budget_forms import BudgetForm
-from budgets.planning.first_budgets import CannotCreate, create_proposed, proposal_rows, propose_budgets, typed_amounts
 from budgets.planning.period_changes import WrongState
 from costs.api.known import KnownList, KnownPages
 from costs.calc.filters import check_names, filters_in

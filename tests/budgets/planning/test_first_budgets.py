@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from budgets.first_budgets import CannotCreate, create_proposed, propose_budgets
 from budgets.models import Budget
-from budgets.planning.first_budgets import CannotCreate, create_proposed, propose_budgets
 from costs.ingest.load import load_bill
 from costs.ingest.receive import receive_bill
 from finops_site.models import Team

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.generic import TemplateView
 
-from budgets.planning.first_budgets import CannotCreate, create_proposed, propose_budgets, typed_amounts
+from budgets.first_budgets import CannotCreate, create_proposed, propose_budgets, typed_amounts
 from finops_site.lib.money import typed_text
 from finops_site.lib.words import counted
 from finops_site.ui.pages import Page
