@@ -85,11 +85,13 @@ class FinopsSiteConfig(PillarConfig):
         from finops_site.first_day import remove_demo
         from finops_site.first_day.site_steps import SITE_STEPS
         from finops_site.mail import unsent
+        from finops_site.ops import home_panels
         from finops_site.people import roles
         from finops_site.registry import (
             MessageQueue,
             NavItem,
             NavSection,
+            Panel,
             PendingDecisionSource,
             SearchSource,
             registry,
@@ -116,6 +118,8 @@ class FinopsSiteConfig(PillarConfig):
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
+            Panel("health", "panels/health.html", home_panels.health_panel, "finops_site.view_nightlyrun", 5),
+            Panel("unsent", "panels/unsent.html", home_panels.unsent_panel, "finops_site.view_outgoingemail", 6),
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             *SITE_STEPS,
             remove_demo.PEOPLE,

@@ -5,6 +5,7 @@ from django.apps import apps
 
 from costs import reconciliation, retention
 from costs.query.tag_keys import aliases_from, value_aliases_from
+from finops_site.people.roles import ADMINISTRATOR, ENGINEERING, EXECUTIVE
 from finops_site.registry import (
     AdviceSource,
     DemoPart,
@@ -19,9 +20,10 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    ToDoSource,
     registry,
 )
-from tagging import demo_removal, pending_decisions, search
+from tagging import demo_removal, pending_decisions, search, to_do
 from tagging.chargeback import demo as chargeback_demo
 from tagging.chargeback import invariants, periods
 from tagging.chargeback.web import panels as chargeback_panels
@@ -119,7 +121,36 @@ CHARGEBACK = (
     DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
     DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),
     NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 48, SECTION),
-    Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
+    Panel(
+        "statement",
+        "tagging/panels/statement.html",
+        chargeback_panels.statement_panel,
+        SEE_STATEMENTS,
+        45,
+        {ENGINEERING: 28, EXECUTIVE: None, ADMINISTRATOR: None},
+    ),
+    ToDoSource(
+        "statements",
+        "Statement",
+        "receipt-2",
+        to_do.new_statements,
+        to_do.list_statements,
+        SEE_STATEMENTS,
+        20,
+        (ENGINEERING,),
+        "tagging:chargeback",
+    ),
+    ToDoSource(
+        "answered-disputes",
+        "Answer",
+        "check",
+        to_do.answered_disputes,
+        to_do.list_answers,
+        "tagging.view_dispute",
+        41,
+        (ENGINEERING,),
+        "tagging:disputes",
+    ),
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
     ),
@@ -141,7 +172,17 @@ POLICY = (
     NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
     NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
     NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
-    Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
+    ToDoSource(
+        "tags",
+        "Tags",
+        "tags",
+        to_do.resources_without_tags,
+        to_do.list_resources,
+        SEE_COSTS,
+        50,
+        (ENGINEERING,),
+        "tagging:resources",
+    ),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),

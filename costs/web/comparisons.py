@@ -17,8 +17,10 @@ IN_CHART = 10
 Filters = Mapping[str, Sequence[str]]
 
 
-def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -> list[dict[str, Any]]:
-    """Stat cards: the month so far with its change, the last full month, twelve months; per currency."""
+def month_stats(
+    user: Person, comparison: trends.Comparison, filters: Filters, *, with_year: bool = True
+) -> list[dict[str, Any]]:
+    """Stat cards: the month so far with its change, the last full month, and twelve months; per currency."""
     previous = comparison.month.previous
     twelve_months = Period(comparison.month.plus(-11).start, comparison.month.next.start)
     shown_in = comparison.shown_in
@@ -57,7 +59,7 @@ def month_stats(user: Person, comparison: trends.Comparison, filters: Filters) -
                 "note": "this month so far included",
                 "icon": "calendar-stats",
             },
-        ]
+        ][: None if with_year else -1]
     return cards
 
 

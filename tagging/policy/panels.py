@@ -1,12 +1,10 @@
-"""Tag compliance on the home page, in the monthly report, among the programme's figures and as advice."""
+"""Tag compliance in the monthly report, among the programme's figures and as advice."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
-from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from costs.calc.dimensions import named
 from costs.calc.filters import dimension_of
@@ -16,7 +14,6 @@ from finops_site.lib.periods import Month
 from finops_site.lib.person import Person
 from finops_site.lib.words import counted
 from finops_site.people.audit import is_changed_by_people
-from finops_site.people.signed_in import signed_in_user
 from finops_site.registry import AdviceItem, Better, Measure, Unit
 from finops_site.ui.figures import month_text
 from finops_site.ui.request_memo import request_memo
@@ -24,34 +21,11 @@ from tagging.models import TaggedResource, TagRequirement
 from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, TARGET, WRONG
-from tagging.policy.explanations import Explainer
-
-SHOWN = 3
 
 
 def policy_is_own() -> bool:
     """Whether somebody made the policy that the product begins with her company's own."""
     return is_changed_by_people(TagRequirement)
-
-
-def resources_to_fix(request: HttpRequest) -> dict[str, Any] | None:
-    """How many visible resources miss tags, what they cost, and the dearest of them."""
-    today = timezone.now().date()
-    user = signed_in_user(request)
-    month, tally = _latest(user, today)
-    if month is None or tally is None or not tally.counted:
-        return None
-    explainer = Explainer()
-    wrong = compliance_figures.resources_of_month(user, month).wrong(today)
-    dearest = wrong.select_related("verdict", "tag_set").order_by("-cost", "-id")
-    return {
-        "month": month,
-        "tally": tally,
-        "wrong": tally.count(WRONG),
-        "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
-        "rows": [{"row": row, "wrong": explainer.wrong(row)} for row in dearest[:SHOWN]],
-        "whose": "The company" if user.sees_whole_company else "Your teams",
-    }
 
 
 def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
