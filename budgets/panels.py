@@ -169,10 +169,12 @@ def budgets_report(user: Person, month: Month) -> dict[str, Any] | None:
         return None
     rows = _rows(periods)
     over = sum(row["badge"][0] in ("over", "heading over") for row in rows)
+    sentence = f"{counted(len(rows), 'budget')}; {over} over their amount or heading there."
     return {
         "rows": rows,
+        "brief": {"text": sentence},
         "text": [
-            f"{len(rows)} budgets; {over} over their amount or heading there.",
+            sentence,
             *known_in(user, month.period, timezone.now().date()).notes,
         ],
         "tables": [

@@ -155,8 +155,9 @@ class CostsConfig(PillarConfig):
             ),
             ReportSection("spend", "Spend", "", report_section.spending_section, may_see, 10),
             ReportSection("by-team", "By team", "", report_section.team_section, may_see, 11),
-            ReportSection("by-service", "By service", "", report_section.service_section, may_see, 12),
-            ReportSection("changed", "What changed", "", report_section.changes_section, may_see, 13),
+            ReportSection(
+                "by-service", "By service, and what changed", "", report_section.service_section, may_see, 12
+            ),
             PendingDecisionSource(
                 "held-bills", held_deliveries, panels.deliveries_to_decide, "costs.accept_delivery", 10
             ),

@@ -168,9 +168,9 @@ class Kpi:
 class ReportSection:
     """A part of the monthly report, on its page and in its PDF: `context(user, month)`, or None to show nothing.
 
-    The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`),
-    and one template and one Typst look draw it. `template` draws the page's part only of a context that holds none of
-    these.
+    The context holds what finops_site/reports/monthly_report.py names (`text`, `stats`, `charts`, `tables`, `links`,
+    `brief`), and one template and one Typst look draw it. `template` draws the page's part only of a context that holds
+    none of these.
     """
 
     name: str
@@ -422,6 +422,25 @@ class TeamBudget:
         """spent / amount; None where the amount is zero."""
         return ratio(self.spent, self.amount)
 
+    @property
+    def share_text(self) -> str:
+        """The same as whole percent: ``112%``; a dash where the amount is zero."""
+        return "—" if self.share is None else f"{self.share * 100:,.0f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPanel:
+    """A block of a team's page: `context(user, team, month)` fills `template`, or returns None to show nothing.
+
+    It says itself by which days it counts, and as of when.
+    """
+
+    name: str
+    template: str
+    context: Callable[[Person, int, Month], dict[str, Any] | None]
+    permission: str = ""
+    order: int = 100
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetSource:
@@ -534,6 +553,7 @@ Entry = (
     | NavSection
     | Panel
     | HomeFigure
+    | TeamPanel
     | DemoStep
     | DemoPart
     | SetupStep
@@ -590,6 +610,11 @@ class Registry:
         panels = [(panel, panel.place(role)) for panel in self.allowed(Panel, user)]
         placed = [(place, panel) for panel, place in panels if place is not None]
         return [panel for _, panel in sorted(placed, key=lambda pair: pair[0])]
+
+    def team_panels(self, user: Person, team: int, month: Month) -> list[tuple[TeamPanel, dict[str, Any]]]:
+        """Every block of a team's page in a month that this person may see and that has something to show."""
+        panels = [(panel, panel.context(user, team, month)) for panel in self.allowed(TeamPanel, user)]
+        return [(panel, context) for panel, context in panels if context is not None]
 
     def home_stats(self, user: Person, role: str, as_of: date) -> list[dict[str, Any]]:
         """The figures beside spend on the home of somebody in a role."""

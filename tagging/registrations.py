@@ -20,6 +20,7 @@ from finops_site.registry import (
     ReportSection,
     SearchSource,
     SetupStep,
+    TeamPanel,
     ToDoSource,
     registry,
 )
@@ -129,6 +130,9 @@ CHARGEBACK = (
         45,
         {ENGINEERING: 28, EXECUTIVE: None, ADMINISTRATOR: None},
     ),
+    TeamPanel(
+        "statement", "tagging/panels/team_statement.html", chargeback_panels.team_statement_panel, SEE_STATEMENTS, 20
+    ),
     ToDoSource(
         "statements",
         "Statement",
@@ -172,6 +176,7 @@ POLICY = (
     NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
     NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
     NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
+    TeamPanel("tags", "tagging/panels/team_tags.html", policy_panels.team_tags_panel, SEE_COSTS, 30),
     ToDoSource(
         "tags",
         "Tags",

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, cast
 
 from django.urls import reverse
+from django.utils import timezone
 
 from costs.calc.dimensions import named
 from costs.calc.filters import dimension_of
@@ -21,11 +22,33 @@ from tagging.models import TaggedResource, TagRequirement
 from tagging.models.policy import TaggedResourceQuerySet
 from tagging.policy import compliance_figures
 from tagging.policy.compliance_figures import COMPLIANT, TARGET, WRONG
+from tagging.policy.explanations import Explainer
+
+SHOWN = 3
 
 
 def policy_is_own() -> bool:
     """Whether somebody made the policy that the product begins with her company's own."""
     return is_changed_by_people(TagRequirement)
+
+
+def team_tags_panel(user: Person, team: int, month: Month) -> dict[str, Any] | None:
+    """How much of a team's own resources of a month comply, and the dearest that do not; None where nothing counts."""
+    today, own = timezone.now().date(), {"owner": team}
+    if month not in compliance_figures.computed_months():
+        return None
+    tally = compliance_figures.tally(user, month, today, own)
+    if not tally.counted:
+        return None
+    explainer = Explainer()
+    wrong = compliance_figures.resources_of_month(user, month, own).wrong(today)
+    dearest = wrong.select_related("verdict", "tag_set").order_by("-cost", "-id")[:SHOWN]
+    return {
+        "tally": tally,
+        "wrong": tally.count(WRONG),
+        "costs": [(code, tally.amount(code, WRONG)) for code in tally.currencies],
+        "rows": [(row, [status.tag for status in explainer.wrong(row)]) for row in dearest],
+    }
 
 
 def _latest(user: Person, as_of: date) -> tuple[Month, compliance_figures.Tally] | tuple[None, None]:
