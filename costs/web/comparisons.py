@@ -129,7 +129,7 @@ def _waterfall(
     steps = [(labelled.label, labelled.change.difference) for labelled in shown]
     if rest := changes[len(shown) :]:
         steps.append((f"{len(rest)} others", add(labelled.change.difference for labelled in rest) or ZERO))
-    names = comparison.against.removeprefix("against "), _short(comparison.now)
+    names = _short(comparison.before), _short(comparison.now)
     return {
         "id": f"waterfall-{code.lower()}",
         "kind": "bar",

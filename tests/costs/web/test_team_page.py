@@ -18,7 +18,7 @@ def address(name):
 def test_lea_sees_how_one_month_led_to_the_next_and_the_csv_has_the_same(two_months, lea, client_of):  # noqa: F811
     page = client_of(lea).get(address("Payments"), {"month": "2026-03"})
     (chart,) = page.context["waterfalls"]
-    assert chart["categories"] == ["February 2026", "Amazon EC2", "Mar 2026"]
+    assert chart["categories"] == ["1 to 5 Feb 2026", "Amazon EC2", "1 to 5 Mar 2026"]
     total, more, less = (one["data"] for one in chart["series"])
     assert (total[0], more[1], total[2]) == (Decimal(100), Decimal(30), Decimal(130))
     assert less == [None, None, None]
