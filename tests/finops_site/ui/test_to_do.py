@@ -52,8 +52,8 @@ def test_lea_sees_the_urgent_first_then_the_most_money_and_at_most_two_of_a_kind
         source("Alert", [costing("over by a little", 1, Urgency.NOW)]),
     )
     assert first("lea") == ["over by a little", "rise", "jump", "resource 0", "resource 1"]
-    found = to_do.find_to_do(person("lea"), "engineering")
-    assert (found.count, found.more) == (12, 7)
+    everything = to_do.find_to_do(person("lea"), "engineering")
+    assert (everything.count, everything.more) == (12, 7)
 
 
 def test_a_decision_stands_before_everything_with_its_money(house):
