@@ -123,13 +123,12 @@ class BudgetsConfig(PillarConfig):
             auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
-<<<<<<< HEAD
-            NavSection("Budgets", 20),
-            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
-            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Controls", "budgets:controls", "shield-lock", "budgets.view_control", 32, "Budgets"),
-            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 33, "Budgets"),
+            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Spend", key="b"),
+            NavTab("Annual plan", "budgets:annual_plan", "budgets:budgets", may_see, 10),
+            NavTab("All amounts", "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
+            NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
+            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
+            NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
             Panel("budgets", table, panels.budgets_panel, may_see, 15, {EXECUTIVE: None, ADMINISTRATOR: None}),
             # Whose home begins with what there is to do finds them there, one by one.
             Panel(
@@ -173,16 +172,6 @@ class BudgetsConfig(PillarConfig):
                 (ENGINEERING,),
                 "budgets:budgets",
             ),
-=======
-            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Spend", key="b"),
-            NavTab("Annual plan", "budgets:annual_plan", "budgets:budgets", may_see, 10),
-            NavTab("All amounts", "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
-            NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
-            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
-            NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
-            Panel("budgets", table, panels.budgets_panel, may_see, 15),
-            Panel("anomalies", "budgets/panels/anomalies.html", panels.anomalies_panel, "budgets.view_alert", 16),
->>>>>>> main
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
             Kpi("alert-response", "Alert response time", panels.response_measure, "budgets.view_alert", 22),
             ReportSection("budgets", "Budgets", table, panels.budgets_report, may_see, 20),

@@ -95,12 +95,9 @@ class FinopsSiteConfig(PillarConfig):
             MessageQueue,
             NavItem,
             NavSection,
-<<<<<<< HEAD
-            Panel,
-=======
             NavTab,
             NotificationKind,
->>>>>>> main
+            Panel,
             PendingDecisionSource,
             SearchSource,
             registry,
@@ -129,12 +126,9 @@ class FinopsSiteConfig(PillarConfig):
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
             ),
-<<<<<<< HEAD
             Panel("health", "panels/health.html", home_panels.health_panel, "finops_site.view_nightlyrun", 5),
             Panel("unsent", "panels/unsent.html", home_panels.unsent_panel, "finops_site.view_outgoingemail", 6),
-=======
             NotificationKind("queue-ages", "Messages that wait for too long", "finops_site.view_outgoingemail", 90),
->>>>>>> main
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             *SITE_STEPS,
             remove_demo.PEOPLE,

@@ -8,13 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from finops_site.api.views import Docs
 from finops_site.first_day import checklist_views
 from finops_site.first_day.first_administrator_views import FirstAdministrator, SignIn
-<<<<<<< HEAD
-from finops_site.home_views import ApiToken, Home, Programme, ToDoPage
-from finops_site.mail import mailbox_views, people_views, unsent_views
-=======
-from finops_site.home_views import ApiToken, DiscardTypedText, Home
+from finops_site.home_views import ApiToken, DiscardTypedText, Home, Programme, ToDoPage
 from finops_site.mail import mailbox_views, notification_views, people_views, unsent_views
->>>>>>> main
 from finops_site.ops import health_views
 from finops_site.pillars import installed_pillars
 from finops_site.reports import views

@@ -133,8 +133,10 @@ CHARGEBACK = (
     SearchSource("statements", "Statements", "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
     DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
     DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),
-<<<<<<< HEAD
-    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 48, SECTION),
+    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 38, "Spend", tab="Months", key="k"),
+    NavTab("Disputes", "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
+    NavTab("Splits of pools", "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
+    NavTab("Journal accounts", "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30),
     Panel(
         "statement",
         "tagging/panels/statement.html",
@@ -168,13 +170,6 @@ CHARGEBACK = (
         (ENGINEERING,),
         "tagging:disputes",
     ),
-=======
-    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 38, "Spend", tab="Months", key="k"),
-    NavTab("Disputes", "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
-    NavTab("Splits of pools", "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
-    NavTab("Journal accounts", "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30),
-    Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
->>>>>>> main
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
     ),
@@ -192,11 +187,10 @@ POLICY = (
         "tagging.view_tagrequirement",
         40,
     ),
-<<<<<<< HEAD
-    NavItem("Tag compliance", "tagging:overview", "tags", SEE_COSTS, 40, SECTION),
-    NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
-    NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
-    NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
+    NavItem("Tags", TAGS, "tags", SEE_COSTS, 40, "Improve", tab="Tag compliance", key="g"),
+    NavTab("Resources to fix", "tagging:resources", TAGS, SEE_COSTS, 10),
+    NavTab("Exceptions", "tagging:exceptions", TAGS, SEE_COSTS, 50),
+    NavTab("Tag policy", "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
     TeamPanel("tags", "tagging/panels/team_tags.html", policy_panels.team_tags_panel, SEE_COSTS, 30),
     ToDoSource(
         "tags",
@@ -209,13 +203,6 @@ POLICY = (
         (ENGINEERING,),
         "tagging:resources",
     ),
-=======
-    NavItem("Tags", TAGS, "tags", SEE_COSTS, 40, "Improve", tab="Tag compliance", key="g"),
-    NavTab("Resources to fix", "tagging:resources", TAGS, SEE_COSTS, 10),
-    NavTab("Exceptions", "tagging:exceptions", TAGS, SEE_COSTS, 50),
-    NavTab("Tag policy", "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
-    Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
->>>>>>> main
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
     AdviceSource("tags", policy_panels.tagging_advice, SEE_COSTS, 60),
