@@ -142,6 +142,16 @@ def test_the_home_of_the_company_ends_in_one_page_and_a_leads_does_not(two_month
     assert 'href="/reports/2026-03/"' not in client_of(lea).get("/").content.decode()
 
 
+def test_home_asks_fewer_than_thirty_questions_of_each_of_the_six(
+    two_months, people, client_of, django_assert_max_num_queries
+):
+    for name in ("ada", "fay", "eli", "lea", "ola", "max"):
+        browser = client_of(people[name])
+        browser.get("/")
+        with django_assert_max_num_queries(29):
+            assert browser.get("/").status_code == 200
+
+
 def test_the_same_report_is_the_same_bytes(two_months, fay, client_of):
     first, second = (client_of(fay).get(f"{URL}pdf/") for _ in range(2))
     assert first.content == second.content
