@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finops_site", "0008_notifications"),
+        ("finops_site", "0009_demo_that_is_being_made"),
     ]
 
     operations = [
