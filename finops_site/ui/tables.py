@@ -55,6 +55,11 @@ class BaseTable(django_tables2.Table):
     def phone(self) -> str:
         return getattr(type(self).Meta, "phone", "cards")
 
+    @property
+    def caption(self) -> str:
+        """What is read aloud as the name of the table and of the box that scrolls it."""
+        return getattr(type(self).Meta, "caption", "")
+
     def sorts_only_by(self, names: set[str]) -> None:
         for bound in self.columns.iterall():
             bound.column.orderable = bound.name in names
