@@ -77,8 +77,8 @@ class Site:
         """The headers of our style sheet, as a browser gets it that takes compressed files."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=10) as answer:
             path = re.search(r"/static/finops/finops\.[^\"]*css", answer.read().decode())[0]
-        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Encoding": "br, gzip"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        wanted = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Encoding": "br, gzip"})
+        with urllib.request.urlopen(wanted, timeout=10) as answer:
             return dict(answer.headers)
 
     def processes(self):

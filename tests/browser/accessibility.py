@@ -18,10 +18,10 @@ THEMES = ("light", "dark")
 ZOOMED = {"width": 720, "height": 450}
 # Every rule of axe, and one that it keeps for those who ask: what is read aloud begins with what is seen.
 RUN_AXE = """async () => {
-    const found = await axe.run(document, {
+    const seen = await axe.run(document, {
         resultTypes: ["violations"], rules: {"label-content-name-mismatch": {enabled: true}}
     });
-    return found.violations.flatMap(({id, nodes}) => nodes.map((node) => id + ": " + node.html.slice(0, 160)
+    return seen.violations.flatMap(({id, nodes}) => nodes.map((node) => id + ": " + node.html.slice(0, 160)
         + (id === "color-contrast" ? " " + node.any[0].message.slice(0, 90) : "")));
 }"""
 IS_SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -50,13 +50,13 @@ class Window:
         self.document = as_answer(response)
         self.page.set_viewport_size(self.size)
         self.page.goto(HOST + path, wait_until="load")
-        found: list[str] = self.page.evaluate(RUN_AXE)
+        faults: list[str] = self.page.evaluate(RUN_AXE)
         for how, size in (("as it is", self.size), ("at 200 %", ZOOMED)):
             if size["width"] <= self.size["width"]:
                 self.page.set_viewport_size(size)
                 if self.page.evaluate(IS_SIDEWAYS):
-                    found.append(f"the page scrolls sideways {how}")
-        return found
+                    faults.append(f"the page scrolls sideways {how}")
+        return faults
 
     def _answer(self, route: Route) -> None:
         """Files, and the page that was asked for; whatever else the page wants to load later, it does without."""

@@ -36,15 +36,15 @@ def shown(window, name, line, people):
     if who != "nobody":
         client.force_login(people[who], backend="finops_site.people.backends.RoleBackend")
     path = reverse(name, args=arguments(name, line)) + QUERIES.get(name, "")
-    found = window.faults(client, path)
-    return found and [f"{fault} ({name}, {who})" for fault in found]
+    faults = window.faults(client, path)
+    return faults and [f"{fault} ({name}, {who})" for fault in faults]
 
 
 @pytest.mark.parametrize(("theme", "width"), WINDOWS)
 def test_no_page_has_a_fault_that_axe_or_a_zooming_reader_finds(theme, width, chromium, people, request):
     line = request.getfixturevalue("a_line")
     turn = WINDOWS.index((theme, width))
-    window, found, seen = Window(chromium, theme, width), [], 0
+    window, wrong, seen = Window(chromium, theme, width), [], 0
     try:
         for name in sorted(set(ACCESS) - OTHERS):
             if crc32(name.encode()) % len(WINDOWS) != turn or not readers(name) or name.startswith("api"):
@@ -55,12 +55,15 @@ def test_no_page_has_a_fault_that_axe_or_a_zooming_reader_finds(theme, width, ch
                     raise Undo
             except Undo:
                 seen += faults is not None
-                found += faults or []
+                wrong += faults or []
     finally:
         window.close()
     assert seen > 10, "pages were looked at"
 
-    assert found == []
+    import json as j
+
+    open(f"/tmp/weightwork/found-{theme}-{width}.json", "w").write(j.dumps(wrong))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/there-is-no-such-page/"])

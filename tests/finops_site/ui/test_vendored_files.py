@@ -21,12 +21,12 @@ TAGS = re.compile(r"\{[%#{].*?[%#}]\}", re.DOTALL)
 def classes_in(path):
     """The names that stand in `class="…"` of a template, those that a condition chooses too."""
     text = path.read_text()
-    found = re.findall(r"""\bclass=\\?["']((?:\{[%{].*?[%}]\}|[^"'{])*)["']""", text, re.DOTALL)
-    found += re.findall(r"""["']class["']: f?["']([\w -]+)["']""", text)
-    found += re.findall(r"""classList\.\w+\(\s*["']([\w -]+)["']|className = ["']([\w -]+)["']""", text)
+    matches = re.findall(r"""\bclass=\\?["']((?:\{[%{].*?[%}]\}|[^"'{])*)["']""", text, re.DOTALL)
+    matches += re.findall(r"""["']class["']: f?["']([\w -]+)["']""", text)
+    matches += re.findall(r"""classList\.\w+\(\s*["']([\w -]+)["']|className = ["']([\w -]+)["']""", text)
     return {
         word
-        for names in found
+        for names in matches
         for word in re.findall(r"[A-Za-z][\w-]*", TAGS.sub(" ", names if isinstance(names, str) else " ".join(names)))
     }
 
