@@ -14,8 +14,9 @@ from finops_site.registry import (
     Kpi,
     MessageQueue,
     NavItem,
-    NavSection,
+    NavTab,
     NightlyCheck,
+    NotificationKind,
     OutgoingEmailCheck,
     Panel,
     PendingDecisionSource,
@@ -121,12 +122,12 @@ class BudgetsConfig(PillarConfig):
             auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
-            NavSection("Budgets", 20),
-            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
-            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Controls", "budgets:controls", "shield-lock", "budgets.view_control", 32, "Budgets"),
-            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 33, "Budgets"),
+            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Spend", key="b"),
+            NavTab("Annual plan", "budgets:annual_plan", "budgets:budgets", may_see, 10),
+            NavTab("All amounts", "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
+            NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
+            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
+            NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
             Panel("budgets", table, panels.budgets_panel, may_see, 15),
             Panel("anomalies", "budgets/panels/anomalies.html", panels.anomalies_panel, "budgets.view_alert", 16),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),
@@ -150,6 +151,23 @@ class BudgetsConfig(PillarConfig):
             MessageQueue(
                 "alerts", "Messages of alerts", unsent.state, unsent.unsent, unsent.retry, unsent.may_retry, 20
             ),
+            NotificationKind("budget-alert", "Budget alerts", "budgets.view_alert", 10),
+            NotificationKind(
+                "alert-escalated",
+                "Alerts that nobody acknowledged",
+                "budgets.view_alert",
+                11,
+                "Who was notified before you did not answer, and you are the next in line.",
+            ),
+            NotificationKind("anomalies", "Unusual costs", "budgets.view_alert", 12),
+            NotificationKind("alerts-ignored", "Thresholds that nobody acknowledges", "budgets.change_budget", 13),
+            NotificationKind("budgets-quiet", "Budgets without any cost", "budgets.change_budget", 14),
+            NotificationKind("control-proposed", "Cost controls to approve", "budgets.view_controlchangeset", 15),
+            NotificationKind(
+                "control-decided", "Cost controls approved or refused", "budgets.view_controlchangeset", 16
+            ),
+            NotificationKind("control-ran", "Cost controls that ran", "budgets.view_controlchangeset", 17),
+            NotificationKind("control-undo", "Cost controls to undo", "budgets.view_controlchangeset", 18),
             OutgoingEmailCheck("alerts", "alert ", notifications.why_not_sent),
             HealthCheck("budgets", "Budgets", nightly_checks.budgets_health, 40),
             NightlyCheck("budgets", nightly_checks.evaluate_budgets, 20),

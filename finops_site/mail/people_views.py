@@ -62,7 +62,6 @@ class PeoplePage(ListPage):
     subtitle = "Who comes in, what her role lets her do, and whose cost she sees."
     table_class = PeopleTable
     actions = (
-        Action("Teams", "people_teams", "users-group", "finops_site.change_team"),
         Action("Paste a list", "people_paste", "upload", "finops_site.add_user"),
         Action("Invite", "person_invite", "user-plus", "finops_site.add_user", primary=True),
     )

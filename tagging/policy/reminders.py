@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
+from django.urls import reverse
 
 from finops_site.lib.money import formatted
 from finops_site.lib.periods import Month
@@ -168,4 +169,5 @@ def _message(digest: TagDigest, rows: list[TaggedResource], today: date) -> Emai
         "month": month,
         "url": absolute_url(f"/tagging/resources/{query}"),
     }
-    return make_message("tag-digest", digest.recipient, context)
+    about = absolute_url(reverse("costs:team", args=[digest.team_id])) if digest.team_id else ""
+    return make_message("tag-digest", digest.recipient, context, about=about)

@@ -105,11 +105,13 @@
   });
 
   /* Chips, sorting and paging are links: the filter bar follows the address they lead to. */
-  function followAddress() {
+  function followAddress() { follow(window.location.search, document.activeElement); }
+
+  function follow(search, typing) {
     document.querySelectorAll("form[data-filters]").forEach(function (form) {
-      var wanted = new URLSearchParams(window.location.search);
+      var wanted = new URLSearchParams(search);
       Array.from(form.elements).forEach(function (field) {
-        if (!field.name || field === document.activeElement) return;
+        if (!field.name || field === typing) return;
         var values = wanted.getAll(field.name);
         if (field instanceof HTMLSelectElement) {
           Array.from(field.options).forEach(function (option, place) {
@@ -144,12 +146,11 @@
   }, true);
 
   document.addEventListener("htmx:pushedIntoHistory", followAddress);
+  /* A question that failed (again.js): the bar says what the figures shown are for. */
+  document.addEventListener("finops:follow", function (event) { follow(event.detail, null); });
 
   document.addEventListener("htmx:beforeRequest", function () { busy(true); });
-  document.addEventListener("htmx:afterRequest", function (event) {
-    busy(false);
-    if (event.detail.failed) announce("That did not work. Try again.");
-  });
+  document.addEventListener("htmx:afterRequest", function () { busy(false); });
   document.addEventListener("htmx:afterSettle", function (event) {
     var told = event.target.querySelector("[data-announce]");
     if (told) announce(told.textContent.trim());
@@ -211,19 +212,16 @@
     });
   }
 
-  /* Groups of the sidebar stay as somebody left them; the one she is in is open. */
-  function remembered(details) {
-    var key = "finops-" + details.dataset.remember;
-    try {
-      var left = localStorage.getItem(key);
-      if (left && !details.querySelector("[aria-current]")) details.open = left === "open";
-    } catch (error) { return; }
-    details.querySelector("summary").addEventListener("click", function () {
-      try { localStorage.setItem(key, details.open ? "closed" : "open"); } catch (error) { /* private mode */ }
-    });
-  }
+  /* Sidebar and tabs scroll by themselves to where somebody is; the page stays where it is. */
+  document.querySelectorAll("[data-center-current]").forEach(function (box) {
+    var current = box.querySelector("[aria-current]");
+    if (!current) return;
+    var inner = current.getBoundingClientRect();
+    var outer = box.getBoundingClientRect();
+    box.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+  });
 
-  document.querySelectorAll("details[data-remember]").forEach(remembered);
   begin(document);
   document.addEventListener("htmx:load", function (event) { if (event.target !== document.body) begin(event.target); });
 })();
