@@ -60,7 +60,6 @@ def test_no_page_has_a_fault_that_axe_or_a_zooming_reader_finds(theme, width, ch
         window.close()
     assert seen > 10, "pages were looked at"
 
-
     assert wrong == []
 
 
