@@ -38,6 +38,7 @@ class ResourceTable(BaseTable):
     currency = django_tables2.Column(visible=False)
 
     class Meta(BaseTable.Meta):
+        phone_facts = ("owner", "wrong")
         model = TaggedResource
         fields = ()
         caption = "Resources"
@@ -150,6 +151,7 @@ class RequirementTable(BaseTable):
     since = django_tables2.Column("From", accessor="pk")
 
     class Meta(BaseTable.Meta):
+        phone_facts = ("is_required", "values")
         orderable = False
         caption = "Tag policy"
 
