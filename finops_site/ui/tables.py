@@ -141,6 +141,27 @@ def total_rows(sums: Mapping[str, Mapping[str, Decimal | None]]) -> list[dict[st
     ]
 
 
+class PickColumn(django_tables2.Column):
+    """A box to tick in each row, which stays out of files; the table draws it by `pick_box`."""
+
+    def __init__(self, accessor: str = "pk") -> None:
+        super().__init__(
+            format_html('<span class="visually-hidden">Select</span>'),
+            accessor=accessor,
+            orderable=False,
+            exclude_from_export=True,
+            attrs={"td": {"class": "pick"}},
+        )
+
+
+def pick_box(record: object, value: object, amount: Decimal | None = None, currency: str = "") -> SafeString:
+    """The box of a row; with its amount the bar above the list says what is ticked in money."""
+    box = '<input class="form-check-input" type="checkbox" name="pick" value="{}" aria-label="{}"{}>'
+    has_amount = amount is not None and currency
+    money = format_html(' data-amount="{}" data-currency="{}"', f"{amount:f}", currency) if has_amount else ""
+    return format_html(box, str(value), f"Select {record}"[:200], money)
+
+
 class NumberColumn(django_tables2.Column):
     """A column of figures: to the right, in figures of equal width."""
 
