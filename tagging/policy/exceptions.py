@@ -65,14 +65,14 @@ def request_exceptions(
     resources = distinct_resources(rows)
     check_count(len(resources))
     known = TagException.objects.filter(resource_key__in=resources, tag=tag)
-    asked = set(known.filter(state=TagException.State.REQUESTED).values_list("resource_key", flat=True))
+    open_requests = set(known.filter(state=TagException.State.REQUESTED).values_list("resource_key", flat=True))
     in_force = set(known.in_force(today).values_list("resource_key", flat=True))
     todo, left_out = [], []
     for row in resources.values():
         wrong = [key for key, _ in row.verdict.wrong] if row.verdict else []
         problem = left_out_reason(row) or ("" if wrong else "it complies")
         problem = problem or ("" if not tag or tag in wrong else f"{tag} is right")
-        problem = problem or ("finance has not answered an earlier request" if row.key in asked else "")
+        problem = problem or ("finance has not answered an earlier request" if row.key in open_requests else "")
         problem = problem or ("it is excepted already" if row.key in in_force else "")
         if problem:
             left_out.append(LeftOut(str(row), problem))

@@ -128,8 +128,8 @@ def ask_owners(rows: Sequence[TaggedResource], *, user: User, now: datetime) -> 
     resources = distinct_resources(rows)
     check_count(len(resources))
     reminded = set(TagReminder.objects.filter(week=week, key__in=resources).values_list("recipient", "key"))
-    asked = TagDigest.objects.filter(week=week, level=Level.ASKED)
-    digests = set(asked.values_list("team", "recipient"))
+    this_week = TagDigest.objects.filter(week=week, level=Level.ASKED)
+    digests = set(this_week.values_list("team", "recipient"))
     recipients, left_out, mails = _Recipients(), [], defaultdict[tuple[Any, str], list[TaggedResource]](list)
     for row in resources.values():
         addresses = recipients.addresses(Level.TEAM, row.owner_id) if row.owner_id else []

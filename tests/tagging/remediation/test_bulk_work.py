@@ -116,8 +116,8 @@ def test_exceptions_for_many_are_asked_of_finance_once(shop):  # noqa: F811
     assert (result.count, reasons(result)) == (1, {"web-0": "it complies"})
     again = exceptions.request_exceptions(rows("i-99"), expires_on=day, **ask)
     assert (again.count, reasons(again)) == (0, {"web-99": "finance has not answered an earlier request"})
-    asked = TagException.objects.get()
-    assert (asked.state, asked.owner, asked.team) == ("requested", shop["lea"], rows("i-99")[0].owner)
+    exception = TagException.objects.get()
+    assert (exception.state, exception.owner, exception.team) == ("requested", shop["lea"], rows("i-99")[0].owner)
     with pytest.raises(BulkRefused, match="in the future"):
         exceptions.request_exceptions(rows("i-99"), expires_on=TODAY, **ask)
     with pytest.raises(BulkRefused, match="Write why"):
@@ -150,8 +150,8 @@ def test_suggestions_stand_by_resource_the_dearest_first(shop, client_of):  # no
     assert "Accept its 4 tags → complies" in page
     all_four = ",".join(str(pk) for pk in about("i-99").order_by("tag").values_list("pk", flat=True))
     assert f'name="pick" value="{all_four}"' in page
-    told = client_of(shop["lea"]).post(SUGGESTIONS, {"accept": all_four}, follow=True).content.decode()
-    assert "4 virtual tags set; 1 resource complies with them" in told
+    page = client_of(shop["lea"]).post(SUGGESTIONS, {"accept": all_four}, follow=True).content.decode()
+    assert "4 virtual tags set; 1 resource complies with them" in page
 
 
 def test_resources_to_fix_and_suggestions_lead_to_each_other(shop, client_of):  # noqa: F811
