@@ -14,7 +14,7 @@ from finops_site.registry import (
     Kpi,
     MessageQueue,
     NavItem,
-    NavSection,
+    NavTab,
     NightlyCheck,
     OutgoingEmailCheck,
     Panel,
@@ -121,12 +121,12 @@ class BudgetsConfig(PillarConfig):
             auditlog.register(self.get_model(name))
         may_see, table = "budgets.view_budget", "budgets/panels/budgets.html"
         registry.add(
-            NavSection("Budgets", 20),
-            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Budgets"),
-            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Anomalies", "budgets:anomalies", "trending-up", "budgets.view_alert", 31, "Budgets"),
-            NavItem("Controls", "budgets:controls", "shield-lock", "budgets.view_control", 32, "Budgets"),
-            NavItem("Annual plan", "budgets:annual_plan", "report-money", may_see, 33, "Budgets"),
+            NavItem("Budgets", "budgets:budgets", "target", may_see, 30, "Spend", key="b"),
+            NavTab("Annual plan", "budgets:annual_plan", "budgets:budgets", may_see, 10),
+            NavTab("All amounts", "budgets:grid", "budgets:budgets", "budgets.change_budget", 20),
+            NavTab("Controls", "budgets:controls", "budgets:budgets", "budgets.view_control", 30),
+            NavItem("Alerts", "budgets:alerts", "bell", "budgets.view_alert", 31, "Spend", key="a"),
+            NavTab("Anomalies", "budgets:anomalies", "budgets:alerts", "budgets.view_alert", 10),
             Panel("budgets", table, panels.budgets_panel, may_see, 15),
             Panel("anomalies", "budgets/panels/anomalies.html", panels.anomalies_panel, "budgets.view_alert", 16),
             Kpi("budget-variance", "Budget variance", panels.variance_measure, may_see, 21),

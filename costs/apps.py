@@ -8,7 +8,7 @@ from finops_site.registry import (
     HealthCheck,
     Kpi,
     NavItem,
-    NavSection,
+    NavTab,
     NightlyCheck,
     Panel,
     PendingDecisionSource,
@@ -120,19 +120,19 @@ class CostsConfig(PillarConfig):
         auditlog.register(self.get_model("ExportPlace"), exclude_fields=["marks", "written_at", "problem"])
         register_checks(check_shares)
 
-        may_see = "costs.view_costline"
+        may_see, costs, bills = "costs.view_costline", "costs:explorer", "costs:deliveries"
         registry.add(
-            NavSection("Costs", 10),
-            NavSection("Bills", 50),
-            NavItem("Costs", "costs:explorer", "chart-bar", may_see, 20, "Costs"),
-            NavItem("Cost lines", "costs:lines", "list-details", may_see, 21, "Costs"),
-            NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Costs"),
-            NavItem("Account groups", "costs:account_groups", "stack-2", "costs.view_accountgroup", 24, "Costs"),
-            NavItem("Kubernetes", "costs:clusters", "box", may_see, 23, "Costs"),
-            NavItem("Deliveries", "costs:deliveries", "file-invoice", "costs.view_delivery", 23, "Bills"),
-            NavItem("Sources", "costs:sources", "plug", "costs.view_source", 24, "Bills"),
-            NavItem("Invoices", "costs:invoices", "receipt", "costs.view_invoice", 26, "Bills"),
-            NavItem("Exchange rates", "costs:rates", "exchange", "costs.view_source", 25, "Bills"),
+            NavItem("Costs", costs, "chart-bar", may_see, 20, "Spend", tab="Explorer", key="c"),
+            NavTab("Cost lines", "costs:lines", costs, may_see, 10),
+            NavTab("Kubernetes", "costs:clusters", costs, may_see, 20),
+            NavTab("Account groups", "costs:account_groups", costs, "costs.view_accountgroup", 30),
+            NavItem("Teams", "costs:teams", "users-group", may_see, 22, "Spend", key="t"),
+            NavItem("Bills", bills, "file-invoice", "costs.view_delivery", 80, "System", tab="Deliveries", key="l"),
+            NavTab("Invoices", "costs:invoices", bills, "costs.view_invoice", 10),
+            NavTab("Sources", "costs:sources", bills, "costs.view_source", 20),
+            NavTab("Exchange rates", "costs:rates", bills, "costs.view_source", 30),
+            NavTab("Adjustments", "costs:corrections", bills, "costs.view_delivery", 40),
+            NavTab("FOCUS exports", "costs:exports", bills, "costs.view_delivery", 50),
             Panel("spending", "costs/panels/spending.html", panels.spending_panel, may_see, 10),
             Panel("history", "costs/panels/history.html", panels.history_panel, may_see, 20),
             Panel("changed", "costs/panels/changed.html", panels.changes_panel, may_see, 30),

@@ -90,6 +90,7 @@ class FinopsSiteConfig(PillarConfig):
             MessageQueue,
             NavItem,
             NavSection,
+            NavTab,
             PendingDecisionSource,
             SearchSource,
             registry,
@@ -110,8 +111,10 @@ class FinopsSiteConfig(PillarConfig):
         auditlog.register(self.get_model("Membership"))
         registry.add(
             NavSection("", 0),
+            NavSection("Spend", 10),
+            NavSection("Improve", 40),
             NavSection("System", 90),
-            NavItem("Reports", "reports", "report-analytics", "costs.view_costline", 10),
+            NavItem("Reports", "reports", "report-analytics", "costs.view_costline", 10, key="r"),
             MessageQueue("emails", "Emails", unsent.state, unsent.unsent, unsent.retry, unsent.may_look, 10),
             PendingDecisionSource(
                 "emails", unsent.stuck_for, unsent.stuck_decisions, "finops_site.view_outgoingemail", 5
@@ -119,7 +122,8 @@ class FinopsSiteConfig(PillarConfig):
             SearchSource("pages", "Pages", "layout-dashboard", find_pages, "", 10),
             *SITE_STEPS,
             remove_demo.PEOPLE,
-            NavItem("People", "people", "users", "finops_site.view_user", 84, "System"),
-            NavItem("Set up", "set_up", "clipboard-check", "finops_site.follow_setup", 85, "System"),
-            NavItem("Health", "health", "heart-rate-monitor", "finops_site.view_nightlyrun", 90, "System"),
+            NavItem("People", "people", "users", "finops_site.view_user", 84, "System", key="p"),
+            NavTab("Teams", "people_teams", "people", "finops_site.change_team", 20),
+            NavItem("Set up", "set_up", "clipboard-check", "finops_site.follow_setup", 85, "System", key="s"),
+            NavItem("Health", "health", "heart-rate-monitor", "finops_site.view_nightlyrun", 90, "System", key="e"),
         )

@@ -1,11 +1,15 @@
 """Configuration that would fail later is an error at start, each with an id."""
 
+from collections import Counter
+
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from finops_site.celery import task_exists
 from finops_site.people.roles import forbidden_to_administrators, unknown_permissions
 from finops_site.pillars import beat_schedule
+from finops_site.registry import NavItem, NavTab, registry
+from finops_site.ui.navigation import HOME
 
 
 @register()
@@ -50,3 +54,21 @@ def permissions_are_declared_and_kept_apart(app_configs: object, **_: object) ->
         for name in forbidden_to_administrators()
     ]
     return unknown + forbidden  # type: ignore[return-value]
+
+
+@register()
+def every_tab_has_its_entry_and_every_letter_one(app_configs: object, **_: object) -> list[CheckMessage]:
+    items = [HOME, *registry.of(NavItem)]
+    entries = {item.url_name for item in items}
+    homeless: list[CheckMessage] = [
+        Error(f"the tab {tab.label!r} names {tab.parent!r}, which no NavItem has.", id="finops_site.E007")
+        for tab in registry.of(NavTab)
+        if tab.parent not in entries
+    ]
+    letters = Counter(item.key for item in items if item.key)
+    twice: list[CheckMessage] = [
+        Error(f"g and {letter!r} open {count} entries of the sidebar: a letter opens one.", id="finops_site.E008")
+        for letter, count in letters.items()
+        if count > 1
+    ]
+    return homeless + twice

@@ -27,7 +27,11 @@ class NavSection:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A link of the sidebar, shown to people who hold `permission` (everybody when it is empty)."""
+    """A link of the sidebar, shown to people who hold `permission` (everybody when it is empty).
+
+    Pages that belong to it are its tabs (NavTab); its own page is the first of them, called `tab` there. Who may open
+    only some of the tabs has the link too: it leads to the first of hers. `key` is the letter that opens it after g.
+    """
 
     label: str
     url_name: str
@@ -35,6 +39,19 @@ class NavItem:
     permission: str = ""
     order: int = 100
     section: str = ""
+    tab: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NavTab:
+    """A tab at the top of the pages of one NavItem, that of the url name `parent`, of any pillar."""
+
+    label: str
+    url_name: str
+    parent: str
+    permission: str = ""
+    order: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +479,7 @@ class SearchSource:
 Entry = (
     NavItem
     | NavSection
+    | NavTab
     | Panel
     | DemoStep
     | DemoPart

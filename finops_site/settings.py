@@ -103,6 +103,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "finops_site.urls"
+CSRF_FAILURE_VIEW = "finops_site.error_views.form_too_old"
 WSGI_APPLICATION = "finops_site.wsgi.application"
 FORM_RENDERER = "finops_site.ui.forms.FormRenderer"
 

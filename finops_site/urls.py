@@ -48,6 +48,9 @@ urlpatterns = [
     *(path("", include(pillar.urls)) for pillar in installed_pillars() if pillar.urls),
 ]
 
+handler403 = "finops_site.error_views.not_allowed"
+handler404 = "finops_site.error_views.not_found"
+
 if settings.EMBEDDED:
     urlpatterns += [
         path("dev/mail/", mailbox_views.Mailbox.as_view(), name="dev_mail"),

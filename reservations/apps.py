@@ -13,7 +13,7 @@ from finops_site.registry import (
     KnownChangeSource,
     Kpi,
     NavItem,
-    NavSection,
+    NavTab,
     NightlyCheck,
     PendingDecisionSource,
     ReportSection,
@@ -95,18 +95,21 @@ class ReservationsConfig(PillarConfig):
         from reservations import demo_removal, kpis, nightly, panels, reports, search
         from reservations.inventory import known_changes
 
-        nav, saved, purchases = "Commitments", "reservations.view_ledgermonth", "reservations.view_purchaserequest"
+        nav, saved, purchases = (
+            "reservations:overview",
+            "reservations.view_ledgermonth",
+            "reservations.view_purchaserequest",
+        )
         see, plans = "reservations.view_commitment", "reservations.view_plan"
         decides = "reservations.approve_purchaserequest"
         registry.add(
-            NavSection(nav, 40),
-            NavItem("Overview", "reservations:overview", "gauge", see, 60, nav),
-            NavItem("Recommendations", "reservations:recommendations", "bulb", plans, 61, nav),
-            NavItem("Purchases", "reservations:purchases", "credit-card", purchases, 62, nav),
-            NavItem("Owned", "reservations:commitments", "certificate", see, 63, nav),
-            NavItem("Expiry calendar", "reservations:expiries", "calendar-month", see, 64, nav),
-            NavItem("Prices", "reservations:prices", "receipt-2", "reservations.view_rate", 65, nav),
-            NavItem("Savings ledger", "reservations:savings", "report-money", saved, 66, nav),
+            NavItem("Commitments", nav, "certificate", see, 60, "Improve", tab="Overview", key="m"),
+            NavTab("Recommendations", "reservations:recommendations", nav, plans, 10),
+            NavTab("Purchases", "reservations:purchases", nav, purchases, 20),
+            NavTab("Owned", "reservations:commitments", nav, see, 30),
+            NavTab("Expiry calendar", "reservations:expiries", nav, see, 40),
+            NavTab("Prices", "reservations:prices", nav, "reservations.view_rate", 50),
+            NavTab("Savings ledger", "reservations:savings", nav, saved, 60),
             SearchSource("commitments", "Commitments", "certificate", search.find_commitments, see, 75),
             Kpi("savings-realised", "Savings realised", kpis.savings_kpi, saved, 59),
             Kpi("commitment-coverage", "Commitment coverage", kpis.coverage_kpi, see, 60),

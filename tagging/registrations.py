@@ -12,7 +12,7 @@ from finops_site.registry import (
     Kpi,
     LineFactSource,
     NavItem,
-    NavSection,
+    NavTab,
     NightlyCheck,
     Panel,
     PendingDecisionSource,
@@ -32,7 +32,7 @@ from tagging.policy import panels as policy_panels
 from tagging.policy import reminders
 from tagging.remediation import demo as remediation_demo
 
-SECTION = "Tags and owners"
+TAGS = "tagging:overview"
 SEE_COSTS = "costs.view_costline"
 SEE_STATEMENTS = "tagging.view_statement"
 # Every change that a person makes to these has an entry in the audit log.
@@ -67,7 +67,7 @@ def register() -> None:
     policy = apps.get_model("tagging", "TagRequirement").objects
     aliases_from(policy.key_aliases)
     value_aliases_from(policy.value_meanings)
-    registry.add(NavSection(SECTION, 30), *DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
+    registry.add(*DECISIONS, *OWNERSHIP, *CHARGEBACK, *POLICY, *REMEDIATION)
 
 
 DECISIONS = (
@@ -100,7 +100,18 @@ DECISIONS = (
     ),
 )
 OWNERSHIP = (
-    NavItem("Ownership", "tagging:ownership", "hierarchy-2", "tagging.view_ownershiprule", 47, SECTION),
+    NavItem(
+        "Ownership",
+        "tagging:ownership",
+        "hierarchy-2",
+        "tagging.view_ownershiprule",
+        47,
+        "Improve",
+        tab="Rules",
+        key="o",
+    ),
+    NavTab("Unowned cost", "tagging:unowned", "tagging:ownership", "costs.view_company", 10),
+    NavTab("Pools", "tagging:pools", "tagging:ownership", "costs.view_pool", 20),
     SetupStep(
         "ownership",
         "Ownership rules",
@@ -118,7 +129,10 @@ CHARGEBACK = (
     SearchSource("statements", "Statements", "receipt-2", search.find_statements, SEE_STATEMENTS, 70),
     DemoPart("rules", "Rules and statements", demo_removal.counts, demo_removal.remove_rules_and_statements, 30),
     DemoPart("owners", "Owners of what stays", lambda: [], demo_removal.assign_owners_again, 50),
-    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 48, SECTION),
+    NavItem("Chargeback", "tagging:chargeback", "receipt-2", SEE_STATEMENTS, 38, "Spend", tab="Months", key="k"),
+    NavTab("Disputes", "tagging:disputes", "tagging:chargeback", "tagging.view_dispute", 10),
+    NavTab("Splits of pools", "tagging:splits", "tagging:chargeback", "tagging.view_split", 20),
+    NavTab("Journal accounts", "tagging:journal_accounts", "tagging:chargeback", "tagging.change_journalaccount", 30),
     Panel("statement", "tagging/panels/statement.html", chargeback_panels.statement_panel, SEE_STATEMENTS, 45),
     ReportSection(
         "chargeback", "Chargeback", "tagging/panels/report.html", chargeback_panels.report_section, SEE_STATEMENTS, 60
@@ -137,10 +151,10 @@ POLICY = (
         "tagging.view_tagrequirement",
         40,
     ),
-    NavItem("Tag compliance", "tagging:overview", "tags", SEE_COSTS, 40, SECTION),
-    NavItem("Resources to fix", "tagging:resources", "clipboard-check", SEE_COSTS, 41, SECTION),
-    NavItem("Tag policy", "tagging:policy", "certificate", "tagging.view_tagrequirement", 46, SECTION),
-    NavItem("Exceptions", "tagging:exceptions", "clock", SEE_COSTS, 45, SECTION),
+    NavItem("Tags", TAGS, "tags", SEE_COSTS, 40, "Improve", tab="Tag compliance", key="g"),
+    NavTab("Resources to fix", "tagging:resources", TAGS, SEE_COSTS, 10),
+    NavTab("Exceptions", "tagging:exceptions", TAGS, SEE_COSTS, 50),
+    NavTab("Tag policy", "tagging:policy", TAGS, "tagging.view_tagrequirement", 60),
     Panel("tags", "tagging/panels/to_fix.html", policy_panels.resources_to_fix, SEE_COSTS, 45),
     Kpi("tag-compliance", "Tag compliance", policy_panels.compliance_kpi, SEE_COSTS, 20),
     ReportSection("tags", "Tag compliance", "tagging/report.html", policy_panels.compliance_report, SEE_COSTS, 40),
@@ -149,9 +163,10 @@ POLICY = (
     DemoStep("tag policy", policy_demo.make_tag_policy, 55),
 )
 REMEDIATION = (
-    NavItem("Suggestions", "tagging:suggestions", "bulb", "tagging.view_suggestion", 42, SECTION),
-    NavItem("Virtual tags", "tagging:virtual_tags", "sparkles", "tagging.view_virtualtag", 43, SECTION),
-    NavItem("Change sets", "tagging:change_sets", "cloud-upload", "tagging.view_changeset", 44, SECTION),
-    NavItem("Unit costs", "tagging:unit_costs", "scale", "tagging.view_metric", 49, SECTION),
+    NavTab("Suggestions", "tagging:suggestions", TAGS, "tagging.view_suggestion", 20),
+    NavTab("Virtual tags", "tagging:virtual_tags", TAGS, "tagging.view_virtualtag", 30),
+    NavTab("Change sets", "tagging:change_sets", TAGS, "tagging.view_changeset", 40),
+    # Among the costs, whose pages those of another pillar are.
+    NavTab("Unit costs", "tagging:unit_costs", "costs:explorer", "tagging.view_metric", 40),
     DemoStep("tag suggestions and counts", remediation_demo.make_suggestions_and_metrics, 65),
 )

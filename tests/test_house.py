@@ -210,3 +210,9 @@ def test_no_template_writes_an_id_with_a_separator_of_thousands():
         if bare.search(line)
     }
     assert lines == set()
+
+
+def test_every_table_writes_days_by_the_columns_of_the_house():
+    """`DayColumn` and `MomentColumn` write 3 Nov 2025 on pages and ISO in files; Django's own ask for a format each."""
+    other_ways = re.compile(r"\b(DateTimeColumn|DateColumn)\(")
+    assert [name_of(path) for path in modules() if other_ways.search(path.read_text())] == []

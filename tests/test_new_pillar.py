@@ -23,7 +23,7 @@ from celery.schedules import crontab
 
 from finops_site.people.roles import FINANCE
 from finops_site.pillars import PillarConfig
-from finops_site.registry import Kpi, NavItem, NavSection, NightlyCheck, Panel, registry
+from finops_site.registry import Kpi, NavItem, NavSection, NavTab, NightlyCheck, Panel, registry
 
 
 class CarbonConfig(PillarConfig):
@@ -39,7 +39,8 @@ class CarbonConfig(PillarConfig):
         may_see = "carbon.view_footprint"
         registry.add(
             NavSection("Sustainability", 45),
-            NavItem("Footprint", "carbon:footprint", "gauge", may_see, 70, "Sustainability"),
+            NavItem("Footprint", "carbon:footprint", "gauge", may_see, 70, "Sustainability", tab="By month", key="f"),
+            NavTab("Sources", "carbon:sources", "carbon:footprint", may_see),
             Panel("footprint", "carbon/panel.html", panels.footprint, may_see),
             Kpi("footprint", "Footprint of the company", panels.measure, may_see),
             NightlyCheck("footprint", panels.weigh_nightly, 70),
@@ -101,7 +102,10 @@ from django.urls import path
 from carbon.views import FootprintPage
 
 app_name = "carbon"
-urlpatterns = [path("carbon/", FootprintPage.as_view(), name="footprint")]
+urlpatterns = [
+    path("carbon/", FootprintPage.as_view(), name="footprint"),
+    path("carbon/sources/", FootprintPage.as_view(title="Sources"), name="sources"),
+]
 """,
     "api_urls.py": """
 from django.urls import path
@@ -159,6 +163,7 @@ fay, eli = signed_in(person("fay")), signed_in(person("eli"))
 (check,) = [check for check in registry.of(NightlyCheck) if check.name == "footprint"]
 (night,) = nightly.run_checks(date(2026, 3, 15), checks=[check])
 home = {"fay": fay.get("/").content.decode(), "eli": eli.get("/").content.decode()}
+sections = {name: re.findall('class="nav-label"[^>]*>([^<]+)<', html) for name, html in home.items()}
 health_lines = [status for group in health.groups(timezone.now()) for status in group.statuses]
 print(json.dumps({
     "checks": [str(message) for message in run_checks()],
@@ -169,7 +174,8 @@ print(json.dumps({
     "night": [night.outcome, night.summary],
     "health": [status.message for status in health_lines if status.label.startswith("footprint")],
     "schedule": task_exists(app.conf.beat_schedule["weigh-every-hour"]["task"]),
-    "sections": {name: re.findall("<summary>([^<]+)<", html).count("Sustainability") for name, html in home.items()},
+    "sections": {name: labels.count("Sustainability") for name, labels in sections.items()},
+    "tabs": re.findall('<a href="/carbon/[^>]*>(By month|Sources)<', fay.get("/carbon/sources/").content.decode()),
     "panel": {name: "1 month weighed" in html for name, html in home.items()},
     "kpi": {name: "Footprint of the company" in html for name, html in home.items()},
 }))
@@ -217,6 +223,7 @@ def test_a_pillar_from_elsewhere_is_part_of_the_site(tmp_path, database_copy):
         "health": ["1 month weighed"],
         "schedule": True,
         "sections": {"fay": 1, "eli": 0},
+        "tabs": ["By month", "Sources"],
         "panel": {"fay": True, "eli": False},
         "kpi": {"fay": True, "eli": False},
     }

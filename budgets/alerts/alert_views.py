@@ -21,11 +21,11 @@ from budgets.models import Alert, Budget, Threshold
 from budgets.querysets import AlertQuerySet
 from finops_site.lib.periods import moment_text
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
-from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
+from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, StatusColumn
 
 
 class AlertTable(BaseTable):
-    opened_at = django_tables2.DateTimeColumn(format="Y-m-d H:i", verbose_name="Opened")
+    opened_at = MomentColumn("Opened")
     budget = django_tables2.Column("Budget", accessor="budget__name")
     threshold = django_tables2.Column("Threshold", orderable=False)
     period = django_tables2.Column("Period", accessor="period__words", orderable=False)

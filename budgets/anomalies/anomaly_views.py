@@ -34,7 +34,7 @@ from finops_site.lib.periods import Period, day_text, days_text, short_day_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.pages import Action, DetailPage, Empty, ListPage, Page
-from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn
+from finops_site.ui.tables import BaseTable, DayColumn, MoneyColumn, StatusColumn
 
 ANOMALY_STATES = {
     "open": ("open", "bad", "alert-triangle"),
@@ -48,8 +48,8 @@ LEARNT_DAYS = 180
 
 
 class AnomalyTable(BaseTable):
-    day = django_tables2.DateColumn(format="Y-m-d", verbose_name="From", attrs={"td": {"class": "nowrap"}})
-    last_day = django_tables2.DateColumn(format="Y-m-d", verbose_name="To", attrs={"td": {"class": "nowrap"}})
+    day = DayColumn("From")
+    last_day = DayColumn("To")
     scope = django_tables2.Column("What", accessor="scope_name", orderable=False)
     team = django_tables2.Column("Team", default="Unowned")
     pattern = StatusColumn(verbose_name="Kind", states=PATTERNS)

@@ -14,7 +14,7 @@ from budgets.models import Control, ControlChangeSet, ControlEvent, ControlStep
 from finops_site.lib.periods import moment_text
 from finops_site.models import Team
 from finops_site.people.signed_in import signed_in_user
-from finops_site.ui.tables import BaseTable, MoneyColumn, StatusColumn, status_html
+from finops_site.ui.tables import BaseTable, MomentColumn, MoneyColumn, StatusColumn, status_html
 
 # Of each state the tone and the icon of its badge.
 LOOKS = {
@@ -106,11 +106,11 @@ def control_badge(control: Control) -> SafeString:
 
 
 class ChangeSetTable(BaseTable):
-    proposed_at = django_tables2.DateTimeColumn(format="Y-m-d H:i", verbose_name="Proposed")
+    proposed_at = MomentColumn(verbose_name="Proposed")
     control = django_tables2.Column("Control", accessor="control__name", orderable=False)
     why = django_tables2.Column("Why", orderable=False)
     state = StatusColumn(states=CHANGE_STATES, orderable=False)
-    ends_at = django_tables2.DateTimeColumn(format="Y-m-d H:i", verbose_name="Until", orderable=False)
+    ends_at = MomentColumn(verbose_name="Until", orderable=False)
     saved = MoneyColumn("Saved", currency="saved_currency", default="not known yet", orderable=False)
     approved_by = django_tables2.Column("Approved by", orderable=False)
 
@@ -173,7 +173,7 @@ class StepTable(BaseTable):
 
 
 class ControlEventTable(BaseTable):
-    at = django_tables2.DateTimeColumn(verbose_name="When, UTC", format="j M Y, H:i")
+    at = MomentColumn(verbose_name="When")
     verb = django_tables2.Column("What")
     by = django_tables2.Column("Who", empty_values=())
     comment = django_tables2.Column("Comment")

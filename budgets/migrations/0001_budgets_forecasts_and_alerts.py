@@ -555,7 +555,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=2,
-                        help_text="of the period's amount: 80 is 80 %",
+                        help_text="of the period's amount: 80 is 80%",
                         max_digits=7,
                         null=True,
                     ),

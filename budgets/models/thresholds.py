@@ -22,7 +22,7 @@ class Threshold(models.Model):
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="thresholds")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.ACTUAL)
     percent = models.DecimalField(
-        max_digits=7, decimal_places=2, null=True, blank=True, help_text="of the period's amount: 80 is 80 %"
+        max_digits=7, decimal_places=2, null=True, blank=True, help_text="of the period's amount: 80 is 80%"
     )
     amount = amount_field("in the budget's currency, instead of a percentage", null=True, blank=True)
     probability = models.DecimalField(

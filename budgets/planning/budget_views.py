@@ -34,15 +34,13 @@ from finops_site.ui.tables import status_html
 MOST_NAMES = 3
 ADD = Action("New budget", "budgets:add", "plus", "budgets.add_budget", primary=True)
 PROPOSE = Action("Propose a budget", "budgets:propose", "plus", "budgets.propose_budget", primary=True)
-GRID = Action("All amounts", "budgets:grid", "table", "budgets.change_budget")
-ANNUAL_PLAN = Action("Annual plan", "budgets:annual_plan", "report-money", "budgets.view_budget")
 
 
 class BudgetsPage(ListPage):
     permission_required = "budgets.view_budget"
     title = "Budgets"
     subtitle = "This period's amounts against the actual cost and the forecast. Evaluated every night."
-    actions = (ANNUAL_PLAN, GRID, ADD)
+    actions = (ADD,)
     table_class = BudgetTable
     filterset_class = BudgetFilter
     empty = Empty(

@@ -14,7 +14,7 @@ from django_tables2 import A
 
 from finops_site.mail import mailbox
 from finops_site.ui.pages import Empty, ListPage, Page
-from finops_site.ui.tables import BaseTable
+from finops_site.ui.tables import BaseTable, MomentColumn
 
 # A mail brings its styles with it; nothing in it runs, and only our own page may frame it.
 AS_IN_A_MAILBOX = {
@@ -30,7 +30,7 @@ AS_IN_A_MAILBOX = {
 class MailTable(BaseTable):
     subject = django_tables2.Column(linkify=("dev_mail_message", {"name": A("name")}))
     to = django_tables2.Column()
-    at = django_tables2.DateTimeColumn(verbose_name="Sent", format="Y-m-d H:i")
+    at = MomentColumn("Sent")
 
     class Meta(BaseTable.Meta):
         orderable = False

@@ -21,7 +21,7 @@ from finops_site.mail.invitations import CannotChange, Invitation
 from finops_site.models import Membership, Team, User
 from finops_site.people.roles import ROLES, role_of, weightiest
 from finops_site.ui.pages import Action, FormPage, ListPage
-from finops_site.ui.tables import BaseTable, StatusColumn
+from finops_site.ui.tables import BaseTable, DayColumn, StatusColumn
 
 PEOPLE = (("People", "people"),)
 STATES = {"active": ("Active", "good", "circle-check"), "off": ("Switched off", "calm", "ban")}
@@ -33,7 +33,7 @@ class PeopleTable(BaseTable):
     email = django_tables2.Column("E-mail")
     role = django_tables2.Column("Role", empty_values=(), orderable=False)
     teams = django_tables2.Column("Teams", empty_values=(), orderable=False)
-    last_login = django_tables2.DateTimeColumn(format="Y-m-d", verbose_name="Last here")
+    last_login = DayColumn("Last here")
     state = StatusColumn(states=STATES)
 
     class Meta(BaseTable.Meta):
@@ -62,7 +62,6 @@ class PeoplePage(ListPage):
     subtitle = "Who comes in, what her role lets her do, and whose cost she sees."
     table_class = PeopleTable
     actions = (
-        Action("Teams", "people_teams", "users-group", "finops_site.change_team"),
         Action("Paste a list", "people_paste", "upload", "finops_site.add_user"),
         Action("Invite", "person_invite", "user-plus", "finops_site.add_user", primary=True),
     )

@@ -18,7 +18,7 @@ from finops_site.lib.words import counted
 from finops_site.models import OutgoingEmail
 from finops_site.registry import MessageQueue, UnsentMessage, registry
 from finops_site.ui.pages import Empty, ListPage
-from finops_site.ui.tables import BaseTable, StatusColumn
+from finops_site.ui.tables import BaseTable, MomentColumn, StatusColumn
 
 STATES = {
     "failed": ("failed", "bad", "alert-circle"),
@@ -35,7 +35,7 @@ class UnsentTable(BaseTable):
         exclude_from_export=True,
         attrs={"td": {"class": "pick"}},
     )
-    at = django_tables2.DateTimeColumn(format="Y-m-d H:i", verbose_name="Written")
+    at = MomentColumn("Written")
     to = django_tables2.Column("To")
     subject = django_tables2.Column("About")
     state = StatusColumn(states=STATES)

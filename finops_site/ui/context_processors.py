@@ -4,14 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from finops_site.models import User
 from finops_site.people.demo_rows import demo_company
 from finops_site.people.roles import role_of
 from finops_site.people.signed_in import signed_in_user
-from finops_site.registry import NavItem, NavSection, registry
+from finops_site.ui.navigation import SITE_SHORTCUTS, navigation
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -20,12 +19,10 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "demo_people": SimpleLazyObject(demo_people),
         "has_demo": SimpleLazyObject(lambda: has_demo(request)),
         "nav": SimpleLazyObject(lambda: navigation(request)),
+        "site_shortcuts": SITE_SHORTCUTS,
         "role": SimpleLazyObject(lambda: role_of(signed_in_user(request))),
     }
 
-
-# A group of more links than these begins closed.
-OPEN_LINKS = 6
 
 # Whom the sign-in page of the laptop mode offers; the password stands in the terminal.
 DEMO_PEOPLE = (
@@ -51,29 +48,3 @@ def demo_people() -> list[tuple[str, str]]:
     addresses = [email for email, _part in DEMO_PEOPLE]
     here = set(User.objects.filter(email__in=addresses, is_active=True).values_list("email", flat=True))
     return [(email, part) for email, part in DEMO_PEOPLE if email in here]
-
-
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar's groups, each with the links of this person; the link whose address the page's begins with is
-    current."""
-    if not request.user.is_authenticated:
-        return []
-    links = [{"label": "Home", "url": reverse("home"), "icon": "home", "section": ""}]
-    links += [
-        {"label": item.label, "url": reverse(item.url_name), "icon": item.icon, "section": item.section}
-        for item in registry.allowed(NavItem, signed_in_user(request))
-    ]
-    current = max((link["url"] for link in links if request.path.startswith(link["url"])), key=len, default="")
-    for link in links:
-        link["current"] = link["url"] == current and (current != "/" or request.path == "/")  # type: ignore[assignment]
-    # The registered sections in their order, and after them those that nobody registered.
-    names = dict.fromkeys(
-        [*(section.label for section in registry.of(NavSection)), *(link["section"] for link in links)]
-    )
-    return [_group(name, group) for name in names if (group := [link for link in links if link["section"] == name])]
-
-
-def _group(name: str, links: list[dict[str, Any]]) -> dict[str, Any]:
-    """A long group is closed until somebody is in it or opens it, so that the groups after it stay in sight."""
-    is_open = len(links) <= OPEN_LINKS or any(link["current"] for link in links)
-    return {"name": name, "links": links, "is_open": is_open}

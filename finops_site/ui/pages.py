@@ -32,6 +32,7 @@ from finops_site.people.signed_in import signed_in_user
 from finops_site.ui.downloads import csv_download, refused_file, xlsx_download
 from finops_site.ui.filters import active_filters, filter_names, form_problems, many_names, without
 from finops_site.ui.keyset import PAGING_PARAMETERS, BadCursor, KeysetPage, cursor_after, keyset_page
+from finops_site.ui.navigation import navigation
 from finops_site.ui.spreadsheets import TooManyRows
 from finops_site.ui.table_export import export_rows
 from finops_site.ui.tables import BaseTable, PageData, Record
@@ -192,7 +193,7 @@ class Page(AccessMixin):
         return self.subtitle
 
     def get_breadcrumbs(self) -> Sequence[tuple[str, str]]:
-        """(label, url name) pairs, from the top down to the page's parent."""
+        """(label, url name) pairs, from the top down to the page's parent; the sidebar's entry may be left out."""
         return self.breadcrumbs
 
     def get_actions(self) -> list[Action]:
@@ -203,7 +204,7 @@ class Page(AccessMixin):
         header = {
             "title": self.get_title(),
             "subtitle": self.get_subtitle(),
-            "breadcrumbs": crumbs,
+            "breadcrumbs": navigation(self.request).breadcrumbs(crumbs),
             "actions": self.get_actions(),
         }
         return super().get_context_data(**{**header, **kwargs})  # type: ignore[misc]

@@ -7,10 +7,10 @@ from operator import or_
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
-from django.urls import reverse
 
 from finops_site.lib.person import Person
-from finops_site.registry import NavItem, SearchHit, SearchSource, registry
+from finops_site.registry import SearchHit, SearchSource, registry
+from finops_site.ui.navigation import allowed_entries
 
 # More of one kind are not shown: one more word is quicker than a long list.
 MOST = 6
@@ -49,8 +49,18 @@ def has_words(text: str, words: Sequence[str]) -> bool:
 
 
 def find_pages(user: Person, words: Sequence[str], most: int) -> list[SearchHit]:
-    """The pages of the sidebar, by their names and those of their groups."""
-    items = [item for item in registry.allowed(NavItem, user) if has_words(f"{item.label} {item.section}", words)]
-    # A page's own name is closer than that of its group.
-    items.sort(key=lambda item: not has_words(item.label, words))
-    return [SearchHit(item.label, reverse(item.url_name), item.section) for item in items[:most]]
+    """The pages of the sidebar and their tabs, by their names, those of their entries and those of their groups."""
+    rows = [
+        (entry, page)
+        for entry in allowed_entries(user)
+        for page in entry.pages
+        if has_words(f"{page.label} {entry.label} {entry.item.section}", words)
+    ]
+    # A page's own name is closer than that of its entry, and that of its entry closer than that of its group.
+    rows.sort(key=lambda row: (not has_words(row[1].label, words), not has_words(row[0].label, words)))
+    return [
+        SearchHit(entry.label, page.url, entry.item.section)
+        if page.url == entry.url and has_words(entry.label, words)
+        else SearchHit(page.label, page.url, entry.label)
+        for entry, page in rows[:most]
+    ]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor
 
 from finops_site.lib.money import exact_text
-from finops_site.lib.periods import Month, day_text
+from finops_site.lib.periods import Month, day_text, moment_text
 from finops_site.ui import figures, phone_rows
 from finops_site.ui.figures import Amount
 from finops_site.ui.phone_rows import PhoneColumn
@@ -249,6 +249,16 @@ class DayColumn(MonthColumn):
 
     def value(self, value: date | str) -> str:
         return value if isinstance(value, str) else value.isoformat()
+
+
+class MomentColumn(MonthColumn):
+    """A moment, ``3 Nov 2025, 14:05 UTC`` as everywhere on pages, in the CSV ``2025-11-03T14:05:00+00:00``."""
+
+    def render(self, value: datetime) -> str:
+        return moment_text(value)
+
+    def value(self, value: datetime) -> str:
+        return value.isoformat(timespec="seconds")
 
 
 class TagColumn(django_tables2.Column):

@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         decimal_places=3,
                         default=Decimal("0.9"),
-                        help_text="share of what is owned that the last 30 days used, 0.9 is 90 %",
+                        help_text="share of what is owned that the last 30 days used, 0.9 is 90%",
                         max_digits=4,
                         validators=[
                             django.core.validators.MinValueValidator(0),

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             field=models.DecimalField(
                 decimal_places=4,
                 default=Decimal("0.08"),
-                help_text="what cash costs a year, 0.08 is 8 %; what returns less is not recommended",
+                help_text="what cash costs a year, 0.08 is 8%; what returns less is not recommended",
                 max_digits=5,
                 validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)],
             ),

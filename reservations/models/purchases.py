@@ -41,7 +41,7 @@ class BuyingPolicy(models.Model):
         decimal_places=4,
         default=Decimal("0.08"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="what cash costs a year, 0.08 is 8 %; what returns less is not recommended",
+        help_text="what cash costs a year, 0.08 is 8%; what returns less is not recommended",
     )
     longest_term = models.PositiveSmallIntegerField(
         "longest term", choices=[(12, "1 year"), (36, "3 years")], default=12, help_text="that is recommended, months"
@@ -118,7 +118,7 @@ class StandingOrder(models.Model):
         decimal_places=3,
         default=Decimal("0.9"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="share of what is owned that the last 30 days used, 0.9 is 90 %",
+        help_text="share of what is owned that the last 30 days used, 0.9 is 90%",
     )
     is_active = models.BooleanField(default=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")

@@ -9,7 +9,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from finops_site.lib.periods import day_text
-from finops_site.ui.tables import BaseTable, DayColumn, ExactColumn, MoneyColumn, PercentColumn, StatusColumn
+from finops_site.ui.tables import (
+    BaseTable,
+    DayColumn,
+    ExactColumn,
+    MomentColumn,
+    MoneyColumn,
+    PercentColumn,
+    StatusColumn,
+)
 from reservations.calc import purchase_rules
 from reservations.models import ApproverLimit, PurchaseEvent, PurchaseRequest, StandingOrder
 from reservations.recommendations.tables import PurchaseTermsTable
@@ -76,7 +84,7 @@ class PurchaseTable(PurchaseTermsTable):
 
 
 class PurchaseEventTable(BaseTable):
-    at = django_tables2.DateTimeColumn(verbose_name="When, UTC", format="j M Y, H:i")
+    at = MomentColumn(verbose_name="When")
     verb = django_tables2.Column("What")
     by = django_tables2.Column("Who", empty_values=())
     comment = django_tables2.Column("Comment")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from finops_site.lib.periods import Month, last_months
 from finops_site.ui.pages import DetailPage, Empty, ListPage
 from finops_site.ui.tables import BaseTable
-from reservations.actions import PURCHASES, RECOMMENDATIONS, UPLOAD_BILL
+from reservations.actions import RECOMMENDATIONS, UPLOAD_BILL
 from reservations.calc import purchase_rules, realised_savings
 from reservations.models import LedgerMonth, PurchaseRequest
 from reservations.querysets import LedgerQuerySet, PurchaseQuerySet
@@ -48,7 +48,6 @@ class SavingsPage(ListPage):
     template_name = "reservations/savings.html"
     table_class = LedgerTable
     filterset_class = LedgerFilter
-    actions = (PURCHASES,)
 
     @property
     def empty(self) -> Empty:

@@ -1,7 +1,5 @@
 """Pages of pools: the list, and one pool."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.urls import reverse_lazy
@@ -24,9 +22,6 @@ class PoolsPage(ListPage):
     actions = (ADD_POOL,)
     table_class = PoolTable
     empty = Empty("No pool yet", "Make one for support or tax, and a rule that fills it.", "stack-2", ADD_POOL)
-
-    def get_breadcrumbs(self) -> Any:
-        return BREADCRUMBS if self.person.has_perm("tagging.view_ownershiprule") else ()
 
     def get_queryset(self) -> QuerySet[Pool]:
         return super().get_queryset().prefetch_related("ownership_rules")

@@ -34,11 +34,7 @@ class OwnershipPage(OwnershipMonthPage, TemplateView):
     permission_required = "tagging.view_ownershiprule"
     title = "Ownership"
     template_name = "tagging/ownership.html"
-    actions = (
-        Action("Unowned cost", "tagging:unowned", "help", "costs.view_company"),
-        Action("Pools", "tagging:pools", "stack-2", "costs.view_pool"),
-        ADD,
-    )
+    actions = (ADD,)
     empty = Empty(
         "No rule yet",
         "A rule names the team, or the pool, that cost belongs to: by account, tag, service, region or name.",

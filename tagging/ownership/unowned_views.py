@@ -47,9 +47,6 @@ class UnownedPage(OwnershipMonthPage, TemplateView):
         """A dimension, or a tag as ``tag:Team``."""
         return self.request.GET.get("by") or "account"
 
-    def get_breadcrumbs(self) -> Any:
-        return BREADCRUMBS if self.person.has_perm("tagging.view_ownershiprule") else ()
-
     def get_subtitle(self) -> str:
         return f"Cost of {month_text(self.month, 'long')} that no ownership rule matched, by charge day."
 

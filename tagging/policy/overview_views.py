@@ -38,10 +38,6 @@ class ComplianceOverview(ComplianceMonthPage, TemplateView):
     permission_required = "costs.view_costline"
     title = "Tag compliance"
     template_name = "tagging/overview.html"
-    actions = (
-        Action("Tag policy", "tagging:policy", "clipboard-check", "tagging.view_tagrequirement"),
-        Action("Resources to fix", "tagging:resources", "list-details", primary=True),
-    )
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name = request.GET.get("_export", "")

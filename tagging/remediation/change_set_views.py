@@ -21,7 +21,7 @@ from tagging.remediation.tables import CHANGE_SET_STATES, ChangeSetTable, TagCha
 from tagging.remediation.virtual_tags import RemediationError
 
 State = ChangeSet.State
-CRUMBS = (("Tag compliance", "tagging:overview"), ("Virtual tags", "tagging:virtual_tags"))
+CRUMBS = (("Tag compliance", "tagging:overview"),)
 PERMISSIONS = {
     "submit": "tagging.add_changeset",
     "approve": "tagging.approve_changeset",

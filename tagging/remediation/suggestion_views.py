@@ -33,10 +33,6 @@ class SuggestionsPage(ActionListPage):
     template_name = "tagging/suggestions.html"
     fragment_template_name = "tagging/suggestions_list.html"
     breadcrumbs = (("Tag compliance", "tagging:overview"),)
-    actions = (
-        Action("Resources to fix", "tagging:resources", "clipboard-check"),
-        Action("Virtual tags", "tagging:virtual_tags", "sparkles"),
-    )
     empty = Empty(
         "No suggestions",
         "Every tag is right, or no resource with a similar name, place or owner carries the tags that are missing.",

@@ -34,11 +34,7 @@ class VirtualTagsPage(ActionListPage):
     template_name = "tagging/virtual_tags.html"
     fragment_template_name = "tagging/virtual_tags_list.html"
     breadcrumbs = CRUMBS[:1]
-    actions = (
-        Action("This is ours", "tagging:claim", "flag", SET),
-        Action("Suggestions", "tagging:suggestions", "bulb"),
-        Action("Change sets", "tagging:change_sets", "cloud-upload"),
-    )
+    actions = (Action("This is ours", "tagging:claim", "flag", SET),)
     empty = Empty(
         "No virtual tags",
         "Accept a suggestion, or set a tag by hand on a resource's page.",

@@ -59,13 +59,11 @@ def visit(chromium, live_server, transactional_db):
     assert complaints == []
 
 
-def follow(page, link, group="Tags and owners"):
-    """Clicks a link of the sidebar; its group is opened where it is closed."""
-    menu = page.get_by_role("navigation", name="Main")
-    entry = menu.get_by_role("link", name=link, exact=True)
-    if not entry.is_visible():
-        menu.locator("summary", has_text=group).click()
-    entry.click()
+def follow(page, link, tab=""):
+    """Clicks a link of the sidebar, and then one of its tabs."""
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=link, exact=True).click()
+    if tab:
+        page.get_by_role("navigation", name=f"Pages of {link}").get_by_role("link", name=tab, exact=True).click()
 
 
 def is_complaint(message):

@@ -30,8 +30,6 @@ from finops_site.lib.words import counted
 from finops_site.ui.pages import Action, DetailPage, Empty, FormPage, ListPage, Page
 from finops_site.ui.tables import BaseTable
 
-ADJUSTMENTS = Action("Adjustments", "costs:corrections", "adjustments", "costs.view_delivery")
-EXPORTS = Action("FOCUS exports", "costs:exports", "file-export", "costs.view_delivery")
 UPLOAD = Action("Upload a bill", "costs:delivery_upload", "upload", "costs.add_delivery", primary=True)
 REJECTS_ON_THE_PAGE = 10
 CHANGES_ON_THE_PAGE = 10
@@ -42,7 +40,7 @@ class DeliveriesPage(ListPage):
     model = Delivery
     title = "Deliveries"
     subtitle = "The bills that came in, and which of them count."
-    actions = (ADJUSTMENTS, EXPORTS, UPLOAD)
+    actions = (UPLOAD,)
     table_class = delivery_tables.DeliveryTable
     filterset_class = DeliveryFilter
     template_name = "costs/deliveries.html"

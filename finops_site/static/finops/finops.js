@@ -217,19 +217,16 @@
     });
   }
 
-  /* Groups of the sidebar stay as somebody left them; the one she is in is open. */
-  function remembered(details) {
-    var key = "finops-" + details.dataset.remember;
-    try {
-      var left = localStorage.getItem(key);
-      if (left && !details.querySelector("[aria-current]")) details.open = left === "open";
-    } catch (error) { return; }
-    details.querySelector("summary").addEventListener("click", function () {
-      try { localStorage.setItem(key, details.open ? "closed" : "open"); } catch (error) { /* private mode */ }
-    });
-  }
+  /* Sidebar and tabs scroll by themselves to where somebody is; the page stays where it is. */
+  document.querySelectorAll("[data-center-current]").forEach(function (box) {
+    var current = box.querySelector("[aria-current]");
+    if (!current) return;
+    var inner = current.getBoundingClientRect();
+    var outer = box.getBoundingClientRect();
+    box.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+  });
 
-  document.querySelectorAll("details[data-remember]").forEach(remembered);
   begin(document);
   document.addEventListener("htmx:load", function (event) { if (event.target !== document.body) begin(event.target); });
 })();

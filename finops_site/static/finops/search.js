@@ -1,4 +1,4 @@
-/* The search window: opened by its button, Ctrl-K, Cmd-K or /; arrows walk through what was found. */
+/* The search window: opened by its button or by shortcuts (shortcuts.js); arrows walk through what was found. */
 (function () {
   "use strict";
   var overlay = document.getElementById("search-window");
@@ -10,24 +10,10 @@
     text.select();
   }
 
-  /* Whether keys are somebody's text: then / is a letter. */
-  function types(element) {
-    return element.isContentEditable || element.matches("input, textarea, select");
-  }
-
   document.addEventListener("click", function (event) {
     if (event.target.closest("[data-open-search]")) { event.preventDefault(); open(); }
     /* A click beside the window falls on the dialog itself. */
     if (event.target.closest("[data-close-search]") || event.target === overlay) overlay.close();
-  });
-
-  document.addEventListener("keydown", function (event) {
-    var asks = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
-    if (!asks && !(event.key === "/" && !types(event.target))) return;
-    /* A question that waits for its answer stays on top. */
-    if (document.querySelector("dialog[open]:not(#search-window)")) return;
-    event.preventDefault();
-    open();
   });
 
   overlay.addEventListener("keydown", function (event) {

@@ -35,11 +35,6 @@ class ChargebackPage(Page, TemplateView):
     title = "Chargeback"
     subtitle = "By billing month, so that a month's statements sum to its invoices."
     template_name = "tagging/chargeback.html"
-    actions = (
-        Action("Disputes", "tagging:disputes", "flag", "tagging.view_dispute"),
-        Action("Splits of pools", "tagging:splits", "switch-horizontal", "tagging.view_split"),
-        Action("Journal accounts", "tagging:journal_accounts", "book", "tagging.change_journalaccount"),
-    )
     empty = Empty(
         "No month to charge back yet",
         "Every billing month that has a bill gets a draft here, a few minutes after the bill was loaded.",

@@ -15,7 +15,7 @@ from costs.query.trends import Comparison
 from finops_site.lib.money import exact_sum
 from finops_site.lib.periods import Month
 from finops_site.ui.figures import month_text
-from finops_site.ui.tables import BaseTable, ChangeColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
+from finops_site.ui.tables import BaseTable, ChangeColumn, DayColumn, MoneyColumn, MonthColumn, StatusColumn, total_rows
 from tagging.calc.journal import JournalEntry
 from tagging.chargeback.month_figures import TeamRow
 from tagging.chargeback.splits import split_months
@@ -175,7 +175,7 @@ class DisputeTable(BaseTable):
     amount = MoneyColumn("Amount", accessor="line.document_amount", currency="line.statement.currency")
     state = StatusColumn(states=DISPUTE_STATES)
     raised_by = django_tables2.Column("Raised by")
-    raised_at = django_tables2.DateTimeColumn(format="j M Y")
+    raised_at = DayColumn()
 
     class Meta(BaseTable.Meta):
         orderable = False
@@ -187,7 +187,7 @@ class DisputeTable(BaseTable):
 
 class JournalTable(BaseTable):
     document = django_tables2.Column("Document", attrs={"td": {"class": "nowrap"}})
-    posted = django_tables2.DateColumn(verbose_name="Posting date", format="j M Y")
+    posted = DayColumn(verbose_name="Posting date")
     account = django_tables2.Column("Account")
     cost_center = django_tables2.Column("Cost centre")
     debit = MoneyColumn("Debit", default="")

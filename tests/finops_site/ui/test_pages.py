@@ -399,9 +399,9 @@ def test_home_is_made_of_the_panels_that_have_something_to_say(client, lea, monk
 def test_the_sidebar_shows_what_the_person_may_open(client, lea, monkeypatch):
     house = Registry()
     house.add(NavItem("Mine", "account_change_password", "key"), NavItem("All", "home", "cash", "costs.view_company"))
-    monkeypatch.setattr("finops_site.ui.context_processors.registry", house)
+    monkeypatch.setattr("finops_site.ui.navigation.registry", house)
     page = client.get("/accounts/password/change/").content.decode()
-    assert re.search(r'class="current" aria-current="page".*?<span>Mine</span>', page)
+    assert re.search(r'class="current"\s+aria-current="page".*?<span>Mine</span>', page)
     assert "<span>All</span>" not in page
 
 
@@ -414,9 +414,9 @@ def test_the_sidebar_groups_its_links_and_shows_no_group_that_is_empty_for_the_p
         NavItem("Spend", "home", "cash", section="Costs"),
         NavItem("Alone", "home", "cash"),
     )
-    monkeypatch.setattr("finops_site.ui.context_processors.registry", house)
-    page = client.get("/").content.decode()
-    entries = re.findall(r"<summary>([^<]+)<|<li><a.*?<span>([^<]+)</span>", page)
+    monkeypatch.setattr("finops_site.ui.navigation.registry", house)
+    page = client.get("/").content.decode().partition('<nav class="sidebar-nav"')[2].partition("</nav>")[0]
+    entries = re.findall(r'class="nav-label"[^>]*>([^<]+)<|<span>([^<]+)</span>', page)
     assert [group or link for group, link in entries] == ["Home", "Alone", "Costs", "Spend", "Something new", "Odd"]
 
 

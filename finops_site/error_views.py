@@ -1,0 +1,33 @@
+"""Pages for what is not there or not allowed: in the frame of the site for who is signed in, and never failing."""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+logger = logging.getLogger(__name__)
+
+
+def not_allowed(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, "403.html", 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, "404.html", 404)
+
+
+def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form whose token is not, or no longer, that of the browser (CSRF_FAILURE_VIEW)."""
+    return error_page(request, "403_csrf.html", 403)
+
+
+def error_page(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    """The template in the frame of the site, or alone; who is signed in and what is hers is asked of the database."""
+    try:
+        frame = "base.html" if request.user.is_authenticated else "allauth/layouts/entrance.html"
+        html = render_to_string(template, {"frame": frame}, request)
+    except Exception:
+        # Without a database, or before anybody is known, the page stands for itself.
+        logger.warning("the %s page is shown without its frame", status, exc_info=True)
+        html = render_to_string("bare_error.html", {"status": status})
+    return HttpResponse(html, status=status)
