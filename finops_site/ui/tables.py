@@ -150,7 +150,7 @@ class PickColumn(django_tables2.Column):
             accessor=accessor,
             orderable=False,
             exclude_from_export=True,
-            attrs={"td": {"class": "pick"}},
+            attrs={"th": {"class": "pick"}, "td": {"class": "pick"}},
         )
 
 

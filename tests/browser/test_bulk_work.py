@@ -88,7 +88,7 @@ def test_no_list_is_wider_than_a_phone_or_cut(machines, visit):
         assert page.evaluate(CUT) == 0, path
     page.goto("/tagging/resources/")
     row = page.get_by_role("row", name="web-2").first
-    assert row.bounding_box()["height"] < 120
+    assert row.bounding_box()["height"] < 140
     expect(row.get_by_text("Amazon")).to_be_hidden()
     row.get_by_role("button", name="More").click()
     expect(row.get_by_text("Amazon").first).to_be_visible()

@@ -273,8 +273,11 @@
     screenTheme = document.documentElement.dataset.bsTheme;
     document.documentElement.dataset.bsTheme = "light";
     drawn.forEach(function (known, place) {
-      paint(place);
-      known.picture.resize({ width: Math.min(place.clientWidth, 640) });
+      var width = Math.min(place.clientWidth, 640), still = options(known.chart, palette(), width);
+      still.animation = false;
+      known.picture.resize({ width: width });
+      known.picture.setOption(still, true);
+      known.picture.getZr().flush();
     });
   });
   window.addEventListener("afterprint", function () {
